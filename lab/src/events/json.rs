@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Events as JSON, one object per line.
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use super::{Event, Reporter};
+
+/// Writes each event as one line of JSON.
+pub struct Json<W>(Mutex<W>);
+
+impl<W: Write> Json<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self(Mutex::new(out))
+    }
+}
+
+impl<W: Write + Send> Reporter for Json<W> {
+    fn report(&self, event: &Event) {
+        let line = serde_json::to_string(event).expect("events have string keys");
+        let mut out = self.0.lock().expect("no reporter panics while it writes");
+        // A reader that went away is no reason to stop the work.
+        let _ = writeln!(out, "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Events, Form};
+
+    #[test]
+    fn each_event_is_one_line() {
+        let json = Json::new(Vec::new());
+        json.report(&Event::Note { text: "two\nlines".into() });
+        json.report(&Event::Warning { text: "w".into() });
+        let text = String::from_utf8(json.0.into_inner().unwrap()).unwrap();
+        assert_eq!(text, "{\"event\":\"note\",\"text\":\"two\\nlines\"}\n{\"event\":\"warning\",\"text\":\"w\"}\n");
+    }
+
+    #[test]
+    fn json_events_want_json_results() {
+        assert!(Events::new(Form::Json).is_json());
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The exit codes of `drydock`, which are an interface. Numbers above 64 follow sysexits.h where one fits.
+//!
+//! `drydock run` exits with the client's own code when the client ran; everything that kept it from running,
+//! or happened around it, is one of the codes below.
+
+use crate::error::Kind;
+
+/// All went well.
+pub const OK: u8 = 0;
+/// A check says no: tests failed, something `doctor` looks for is missing.
+pub const CHECK: u8 = 1;
+/// The command line cannot be understood (clap's own code).
+pub const USAGE: u8 = 2;
+/// The code under test does not compile (EX_DATAERR).
+pub const BUILD: u8 = 65;
+/// Our machinery failed; says nothing about driver or client (EX_UNAVAILABLE).
+pub const MACHINERY: u8 = 69;
+/// The kernel in the guest warned, oopsed, hung or leaked a module (EX_SOFTWARE).
+pub const KERNEL: u8 = 70;
+/// The machine lacks something that the user has to supply (EX_CONFIG).
+pub const HOST: u8 = 78;
+/// Ended by Ctrl-C, SIGTERM or SIGHUP.
+pub const INTERRUPTED: u8 = 130;
+
+/// The table shown by `drydock --help`.
+pub const HELP: &str = "\
+Exit codes:
+    0  all went well; `run`: the client's own code
+    1  a check says no: tests failed, `doctor` found something missing
+    2  the command line cannot be understood
+   65  the code under test does not compile
+   69  our machinery failed; says nothing about the driver or the client
+   70  the kernel in the guest warned, oopsed, hung or leaked a module
+   78  the machine lacks something that you have to supply
+  130  ended by Ctrl-C";
+
+/// The exit code of an error.
+pub fn code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Usage => USAGE,
+        Kind::Host => HOST,
+        Kind::Machinery => MACHINERY,
+        Kind::Build => BUILD,
+        Kind::Check => CHECK,
+        Kind::Kernel => KERNEL,
+        Kind::Interrupted => INTERRUPTED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_code() {
+        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, HOST, INTERRUPTED] {
+            let line = format!("{code:5}  ");
+            assert!(HELP.lines().any(|l| l.starts_with(&line)), "`{code}` is not in the table");
+        }
+    }
+}

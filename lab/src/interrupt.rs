@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Ctrl-C, SIGTERM and SIGHUP: run what was registered for the occasion, newest first, and exit.
+//!
+//! Child processes need no entry here: each has asked the kernel to die with us (`process.rs`). What does is what outlives
+//! a process: a half-made directory, a terminal in raw mode.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::events::Events;
+use crate::exit;
+
+type Action = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Registry {
+    next: u64,
+    actions: BTreeMap<u64, Action>,
+}
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry { next: 0, actions: BTreeMap::new() });
+static HAPPENED: AtomicBool = AtomicBool::new(false);
+
+/// An action that runs if the program is interrupted while this value lives.
+#[must_use = "the action is forgotten when this is dropped"]
+pub struct OnInterrupt(u64);
+
+/// Registers `action` for the case that the user ends us now.
+pub fn on_interrupt(action: impl FnOnce() + Send + 'static) -> OnInterrupt {
+    let mut registry = REGISTRY.lock().expect("no action runs under this lock");
+    registry.next += 1;
+    let key = registry.next;
+    registry.actions.insert(key, Box::new(action));
+    OnInterrupt(key)
+}
+
+impl Drop for OnInterrupt {
+    fn drop(&mut self) {
+        REGISTRY.lock().expect("no action runs under this lock").actions.remove(&self.0);
+    }
+}
+
+/// Whether the end has begun: errors that arrive now are consequences, not news.
+pub fn happened() -> bool {
+    HAPPENED.load(Ordering::SeqCst)
+}
+
+/// Starts the thread that waits for signals.
+pub fn install(events: &Events) {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).expect("these signals can be caught");
+    let events = events.clone();
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            HAPPENED.store(true, Ordering::SeqCst);
+            finish(&events);
+        }
+    });
+}
+
+fn finish(events: &Events) -> ! {
+    crate::process::kill_all();
+    while let Some(action) = newest() {
+        action();
+    }
+    events.suspend(|| {});
+    events.note("interrupted");
+    // The bars hide the cursor; whoever has the terminal next wants it back.
+    let _ = console::Term::stderr().show_cursor();
+    std::process::exit(exit::INTERRUPTED.into())
+}
+
+fn newest() -> Option<Action> {
+    let mut registry = REGISTRY.lock().expect("no action runs under this lock");
+    Some(registry.actions.pop_last()?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_registration_is_forgotten() {
+        let guard = on_interrupt(|| panic!("must not run"));
+        let key = guard.0;
+        drop(guard);
+        assert!(!REGISTRY.lock().unwrap().actions.contains_key(&key));
+    }
+}

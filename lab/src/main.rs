@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The command line of Drydock. This file is its table of contents; `cli.rs` says what the words mean.
+
+mod apt;
+mod bench;
+mod cache;
+mod clean;
+mod cli;
+mod demo;
+mod doc;
+mod doctor;
+mod error;
+mod events;
+mod exit;
+mod guestbin;
+mod ide;
+mod interrupt;
+mod kernels;
+mod metadata;
+mod modules;
+mod new;
+mod process;
+mod repo;
+mod root;
+mod run;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Child processes: they die with us, their words go to a step, and a failure shows the end of what they said.
+//!
+//! Source: prctl(2), `PR_SET_PDEATHSIG`.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+
+use rustix::process::{Pid, Signal};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Step;
+use crate::interrupt;
+
+/// How many lines of a failed tool's output an error carries.
+const TAIL: usize = 30;
+
+static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Makes the process die when the thread that started it ends, however that comes about.
+pub fn die_with_us(command: &mut Command) -> &mut Command {
+    let die = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec only a system call is made: nothing allocates or takes a lock.
+    unsafe { command.pre_exec(die) }
+}
+
+/// Runs a tool to its end; each line it writes goes to `step`. A failure carries its last lines.
+pub fn run(command: &mut Command, step: &Step) -> Result<()> {
+    watch(command, step, |_| false).map(drop)
+}
+
+/// Like [`run`]; lines of stdout that `consume` takes are not shown. Returns the rest of stdout.
+pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -> bool) -> Result<Vec<String>> {
+    let name = name(command);
+    let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let stderr = child.0.stderr.take().expect("stderr is piped");
+    let stdout = child.0.stdout.take().expect("stdout is piped");
+    let tail = Mutex::new(VecDeque::new());
+    let mut kept = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| each_line(stderr, |line| remember(&tail, step, line)));
+        each_line(stdout, |line| {
+            if !consume(line) {
+                remember(&tail, step, line);
+                kept.push(line.to_owned());
+            }
+        });
+    });
+    let status = child.wait()?;
+    match status.success() {
+        true => Ok(kept),
+        false => Err(failure(&name, status).details(tail.into_inner().expect("readers do not panic"))),
+    }
+}
+
+/// Runs a tool that is done at once and gives its stdout.
+pub fn output(command: &mut Command) -> Result<String> {
+    let name = name(command);
+    let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let mut stderr = child.0.stderr.take().expect("stderr is piped");
+    let said = std::thread::spawn(move || text(&mut stderr));
+    let out = text(child.0.stdout.as_mut().expect("stdout is piped"));
+    let status = child.wait()?;
+    let said = said.join().expect("reading does not panic");
+    match status.success() {
+        true => Ok(out),
+        false => Err(failure(&name, status).details(said.lines())),
+    }
+}
+
+/// Runs a program that has the user's terminal and gives its exit status.
+pub fn interactive(command: &mut Command) -> Result<ExitStatus> {
+    spawn(command)?.wait()
+}
+
+/// Kills every process started here; for the way out.
+pub fn kill_all() {
+    for pid in CHILDREN.lock().expect("no panic under this lock").iter().filter_map(|pid| Pid::from_raw(*pid)) {
+        // It may have ended by itself a moment ago, which is what is wanted.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+/// A child that is on the list of [`kill_all`] until it is collected.
+struct Tracked(Child);
+
+impl Tracked {
+    fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self.0.wait().context("failed to wait for a child process")?;
+        if interrupt::happened() {
+            return Err(Error::new(Kind::Interrupted, "interrupted"));
+        }
+        Ok(status)
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        CHILDREN.lock().expect("no panic under this lock").remove(&self.0.id().cast_signed());
+    }
+}
+
+fn spawn(command: &mut Command) -> Result<Tracked> {
+    let name = name(command);
+    let mut children = CHILDREN.lock().expect("no panic under this lock");
+    let child = die_with_us(command).spawn().with_context(|| format!("failed to start `{name}`"))?;
+    children.insert(child.id().cast_signed());
+    Ok(Tracked(child))
+}
+
+fn name(command: &Command) -> String {
+    let program = command.get_program().to_string_lossy().into_owned();
+    // What runs in the root is started through ourselves; its own name says more (`root.rs`).
+    let mut after = command.get_args().skip_while(|arg| *arg != "--").skip(1);
+    match after.next() {
+        Some(inner) if program.contains("/proc/self/exe") => inner.to_string_lossy().into_owned(),
+        _ => program,
+    }
+}
+
+fn failure(name: &str, status: ExitStatus) -> Error {
+    let how = status.to_string();
+    Error::new(Kind::Machinery, format!("`{name}` ended with {}", how.replace("exit status: ", "exit code ")))
+}
+
+fn remember(tail: &Mutex<VecDeque<String>>, step: &Step, line: &str) {
+    step.line(line);
+    let mut tail = tail.lock().expect("readers do not panic");
+    tail.push_back(line.to_owned());
+    if tail.len() > TAIL {
+        tail.pop_front();
+    }
+}
+
+/// Calls `f` for each line; tools that draw bars end lines with a carriage return.
+fn each_line(from: impl Read, mut f: impl FnMut(&str)) {
+    let mut from = BufReader::new(from);
+    let mut bytes = Vec::new();
+    while matches!(from.read_until(b'\n', &mut bytes), Ok(1..)) {
+        let line = String::from_utf8_lossy(&bytes);
+        let last = line.trim_end().rsplit('\r').next().unwrap_or_default();
+        if !last.is_empty() {
+            f(last);
+        }
+        bytes.clear();
+    }
+}
+
+fn text(from: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    // What was read before an error is still what the tool said.
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Events;
+
+    fn sh(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_failure_carries_the_last_lines() {
+        let step = Events::silent().step("failing");
+        let error = run(&mut sh("seq 100; echo why >&2; exit 3"), &step).unwrap_err();
+        assert_eq!(error.to_string(), "`sh` ended with exit code 3");
+        assert_eq!(error.detail_lines().len(), TAIL);
+        assert!(error.detail_lines().iter().any(|line| line == "why"));
+    }
+
+    #[test]
+    fn consumed_lines_are_not_kept() {
+        let step = Events::silent().step("watching");
+        let kept = watch(&mut sh("echo a; echo b"), &step, |line| line == "a").unwrap();
+        assert_eq!(kept, ["b"]);
+    }
+
+    #[test]
+    fn a_missing_tool_is_named() {
+        let error = output(&mut Command::new("no-such-tool-of-drydock")).unwrap_err();
+        assert!(error.chain().starts_with("failed to start `no-such-tool-of-drydock`: No such file"), "{}", error.chain());
+    }
+}
