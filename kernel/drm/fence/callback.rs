@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Being called when a fence is signalled.
+//!
+//! C header: `include/linux/dma-fence.h` (`dma_fence_add_callback`)
+
+use super::Fence;
+use core::cell::UnsafeCell;
+use kernel::{
+    bindings,
+    module::this_module,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+    },
+    types::Opaque,
+    ModuleMetadata, //
+};
+
+/// A function that will be called when a fence is signalled; dropping this takes it back.
+///
+/// Made by [`Fence::on_signal`]. The function runs at most once, in whatever context the fence is
+/// signalled, under the fence's lock and with interrupts off, and is dropped right after. So neither it
+/// nor what it owns may sleep, wait, take a lock that is ever held while signalling this fence, or drop
+/// its own `Callback`; what needs more belongs into a work item that the function queues.
+///
+/// Dropping waits for a call that is under way: afterwards the function is not running and will not run.
+/// Do not drop it under a lock that the function takes. Forgetting it (`mem::forget`) leaks its memory and
+/// leaves the function in place.
+///
+/// Until the function has run or was taken back, its module cannot be unloaded.
+///
+/// # Invariants
+///
+/// `entry` was added to `fence`, unless its state is [`FIRED`]; nothing but this type frees it.
+pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
+    fence: ARef<Fence>,
+    entry: Pin<KBox<Entry<F>>>,
+}
+
+/// The function has not run.
+const WAITING: i32 = 0;
+/// The function has run, or was never added because the fence was signalled, and is dropped.
+const FIRED: i32 = 1;
+
+/// The part of an entry that does not depend on the function's type.
+#[repr(C)]
+struct Head {
+    /// At offset 0: C gives it back to [`fire`].
+    cb: Opaque<bindings::dma_fence_cb>,
+    run: unsafe fn(*const Head, &Fence),
+    module: &'static ThisModule,
+    state: Atomic<i32>,
+}
+
+/// # Invariants
+///
+/// `function` is used by C's call of [`fire`], which happens once at most, or, once that can no longer
+/// happen, by the owner.
+#[repr(C)]
+#[pin_data]
+struct Entry<F> {
+    #[pin]
+    head: Head,
+    function: UnsafeCell<Option<F>>,
+}
+
+/// What C calls.
+///
+/// Never inlined into a driver: the reference on the driver's module is put here, by the text of
+/// `drm_rust.ko`, after the last instruction in the driver's (L15). Interrupts are off, so that the grace
+/// period in `free_module` in turn waits for this function.
+///
+/// # Safety
+///
+/// Called by C with the `cb` of an [`Entry`] that was added to `fence`, under the fence's lock.
+#[inline(never)]
+unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dma_fence_cb) {
+    let head = cb.cast_const().cast::<Head>();
+    // SAFETY: The entry stays until `run` has set its state, or `remove`, which takes the fence's lock, has
+    // found that it will not run; it is not used after `run`. The module stays until its reference is put.
+    unsafe {
+        let module = (*head).module.as_ptr();
+        ((*head).run)(head, Fence::from_raw(fence));
+        bindings::module_put(module);
+    }
+}
+
+/// Adds `head` to `fence`; whether that was possible, that is, whether the fence was not signalled.
+///
+/// # Safety
+///
+/// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it.
+#[inline(never)]
+unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
+    // SAFETY: The pointer is that of a module, or null.
+    if !unsafe { bindings::try_module_get(head.module.as_ptr()) } {
+        return Err(ENODEV);
+    }
+    // SAFETY: By the caller; `cb` is initialised by this call.
+    let ret =
+        unsafe { bindings::dma_fence_add_callback(fence.as_raw(), head.cb.get(), Some(fire)) };
+    if ret != 0 {
+        // SAFETY: `fire` will not run, so the reference is ours to put. The caller is in the text of the
+        // module and cannot be unloaded for another reason.
+        unsafe { bindings::module_put(head.module.as_ptr()) };
+    }
+    Ok(ret == 0)
+}
+
+/// Takes `head` back, or waits until [`fire`] is done with it.
+///
+/// # Safety
+///
+/// `head` was added to `fence` successfully.
+#[inline(never)]
+unsafe fn remove(fence: &Fence, head: &Head) {
+    // SAFETY: By the caller. The call takes the fence's lock, under which callbacks run: when it returns
+    // `false`, ours has returned.
+    if unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), head.cb.get()) } {
+        // SAFETY: `fire` will not run any more, so its reference is ours to put; the caller as in `add`.
+        unsafe { bindings::module_put(head.module.as_ptr()) };
+    }
+}
+
+/// Runs and drops the function of an entry.
+///
+/// # Safety
+///
+/// `head` is that of an `Entry<F>`, whose function is the caller's.
+unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
+    // SAFETY: By the caller; `head` is the first field of the entry.
+    let entry = unsafe { &*head.cast::<Entry<F>>() };
+    // SAFETY: By the caller.
+    if let Some(function) = unsafe { (*entry.function.get()).take() } {
+        function(fence);
+    }
+    // The last access: the owner may free the entry from now on.
+    entry.head.state.store(FIRED, Release);
+}
+
+// SAFETY: The function is `Send`, C keeps the rest under the fence's lock.
+unsafe impl<F: FnOnce(&Fence) + Send> Send for Callback<F> {}
+// SAFETY: A shared reference only reads the state.
+unsafe impl<F: FnOnce(&Fence) + Send> Sync for Callback<F> {}
+
+impl<F: FnOnce(&Fence) + Send + 'static> Callback<F> {
+    /// Whether the function has run. Context: any.
+    pub fn has_run(&self) -> bool {
+        self.entry.head.state.load(Acquire) == FIRED
+    }
+
+    /// The fence.
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+}
+
+impl<F: FnOnce(&Fence) + Send + 'static> Drop for Callback<F> {
+    fn drop(&mut self) {
+        // The last access to an entry is that which sets this state: neither `fire` nor C use it after.
+        if !self.has_run() {
+            // SAFETY: By the type invariants it was added.
+            unsafe { remove(&self.fence, &self.entry.head) };
+        }
+    }
+}
+
+impl Fence {
+    /// Calls `function` when the fence is signalled; at once, in the caller's context, if it is already.
+    ///
+    /// What `function` may do, how to take it back, and when it is dropped: see [`Callback`]. `M` is the
+    /// module that `function` is part of (`LocalModule`); it stays loaded for it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENODEV` when the module is being unloaded. `function` has not run then.
+    ///
+    /// Context: process context; may sleep to allocate.
+    pub fn on_signal<M, F>(&self, function: F) -> Result<Callback<F>>
+    where
+        M: ModuleMetadata,
+        F: FnOnce(&Fence) + Send + 'static,
+    {
+        let entry = KBox::pin(
+            Entry {
+                head: Head {
+                    cb: Opaque::zeroed(),
+                    run: run::<F>,
+                    module: this_module::<M>(),
+                    state: Atomic::new(WAITING),
+                },
+                function: UnsafeCell::new(Some(function)),
+            },
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: The entry is pinned, and `Callback` removes it before it frees it.
+        if !unsafe { add(self, &entry.head) }? {
+            // SAFETY: It was not added, so the function is ours.
+            unsafe { run::<F>(&raw const entry.head, self) };
+        }
+        // INVARIANT: Either it was added, or it has fired.
+        Ok(Callback {
+            fence: ARef::from(self),
+            entry,
+        })
+    }
+}

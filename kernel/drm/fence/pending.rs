@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The unfinished fences of a piece of hardware, so that they can be ended when it goes (L5).
+//!
+//! C header: `include/linux/dma-fence.h` ("fence cross-driver contract": fences must complete, also when
+//! the hardware does not)
+
+use super::{
+    signaler::Issued,
+    Class,
+    Signaler,
+    Timeline,
+    Timeout, //
+};
+use crate::{
+    fence::signaler::Place,
+    raw, //
+};
+use core::ptr::{
+    null_mut,
+    NonNull, //
+};
+use kernel::{
+    ffi::c_int,
+    prelude::*,
+    sync::{
+        new_spinlock_irq,
+        Arc,
+        SpinLockIrq, //
+    },
+};
+
+/// A set of fences that depend on one thing: an engine, a ring, a device.
+///
+/// A fence issued through it is in the set until it is signalled. When the thing is reset,
+/// [`fail_all`](Self::fail_all) ends what was under way; when it goes, [`close`](Self::close) ends it and
+/// lets no new fence in. Dropping the set closes it with `ENODEV`, so that a driver which keeps it in its
+/// registration data need not do anything: teardown drops that data after the unplug, and no waiter is
+/// left behind (L5).
+///
+/// Fences that need no set should not be in one: it costs an allocation and a lock.
+pub struct Pending(Arc<Set>);
+
+impl Pending {
+    /// A set without fences.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. Context: may sleep to allocate.
+    pub fn new() -> Result<Self> {
+        let set = pin_init!(Set {
+            list <- new_spinlock_irq!(List {
+                first: null_mut(),
+                last: null_mut(),
+                len: 0,
+                closed: None,
+            }),
+        });
+        Ok(Self(Arc::pin_init(set, GFP_KERNEL)?))
+    }
+
+    /// Issues a fence on a timeline of its own; like [`Class::issue`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and the error that [`close`](Self::close) was called with.
+    pub fn issue(&self, class: &'static Class, timeout: Option<Timeout>) -> Result<Signaler> {
+        self.issue_at(class, Place::alone(), timeout)
+    }
+
+    /// Issues the next fence of `timeline`; like [`Timeline::issue`], errors as for
+    /// [`issue`](Self::issue).
+    pub fn issue_on(&self, timeline: &Timeline, timeout: Option<Timeout>) -> Result<Signaler> {
+        self.issue_at(timeline.class(), timeline.next(), timeout)
+    }
+
+    fn issue_at(
+        &self,
+        class: &'static Class,
+        place: Place,
+        timeout: Option<Timeout>,
+    ) -> Result<Signaler> {
+        let node = KBox::new(Node::new(self.0.clone()), GFP_KERNEL)?;
+        let signaler = Signaler::new(class, place, timeout.is_some(), Some(node))?;
+
+        let mut list = self.0.list.lock();
+        if let Some(error) = list.closed {
+            // Not under the lock: dropping `signaler` takes it.
+            drop(list);
+            return Err(error);
+        }
+        // SAFETY: The fence was just made with a node of this set, and nobody else knows either.
+        unsafe { list.append(Issued::node(signaler.as_ptr())) };
+        // Under the lock, so that `fail_all` cannot signal the fence before its timer runs.
+        signaler.start(timeout);
+        drop(list);
+
+        Ok(signaler)
+    }
+
+    /// Signals every fence of the set with `error`, in the order in which they were issued. Returns how
+    /// many there were.
+    ///
+    /// Fences that are issued meanwhile are not waited for. Context: any.
+    pub fn fail_all(&self, error: Error) -> usize {
+        let count = self.0.list.lock().len;
+        (0..count).take_while(|_| self.0.fail_first(error)).count()
+    }
+
+    /// Signals every fence of the set with `error`, and makes issuing further ones fail with it.
+    ///
+    /// If the set is closed already, the first error stays. Context: any.
+    pub fn close(&self, error: Error) {
+        self.0.list.lock().closed.get_or_insert(error);
+        while self.0.fail_first(error) {}
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.close(ENODEV);
+    }
+}
+
+/// What a [`Pending`] and the nodes of its fences share.
+#[pin_data]
+pub(super) struct Set {
+    #[pin]
+    list: SpinLockIrq<List>,
+}
+
+impl Set {
+    /// Takes the first fence out of the set and signals it; `false` if there is none.
+    ///
+    /// The list's lock is not held while signalling: the fence's callbacks may do anything, also drop
+    /// another [`Signaler`] of this set.
+    fn fail_first(&self, error: Error) -> bool {
+        let mut list = self.list.lock();
+        let Some(node) = NonNull::new(list.first) else {
+            return false;
+        };
+        // SAFETY: A node in the list is valid, and so is its fence: whoever signals the fence first takes
+        // the node out, under this lock, and only then gives up the `Signaler`'s reference.
+        let fence = unsafe {
+            list.remove(node);
+            let fence = node.as_ref().fence;
+            raw::drm_rust_dma_fence_get(fence.cast());
+            fence
+        };
+        drop(list);
+
+        // SAFETY: We own a reference, and put it last.
+        unsafe {
+            Issued::finish(fence, error.to_errno() as c_int);
+            raw::drm_rust_dma_fence_put(fence.cast());
+        }
+        true
+    }
+}
+
+/// The fences of a set, oldest first; a plain doubly linked list.
+///
+/// # Invariants
+///
+/// Every node in the list is valid, has `linked` set, belongs to a fence that is not signalled or whose
+/// signaller is about to [`Node::retire`] it, and is linked consistently; `len` is their number.
+struct List {
+    first: *mut Node,
+    last: *mut Node,
+    len: usize,
+    /// The error of [`Pending::close`].
+    closed: Option<Error>,
+}
+
+// SAFETY: The nodes are used by whoever holds the lock, on any thread.
+unsafe impl Send for List {}
+
+impl List {
+    /// # Safety
+    ///
+    /// `node` is valid, in no list, and will be taken out before it is freed.
+    unsafe fn append(&mut self, node: *mut Node) {
+        // SAFETY: `node` is valid by the caller, `last` by the type invariants.
+        unsafe {
+            (*node).prev = self.last;
+            (*node).linked = true;
+            match NonNull::new(self.last) {
+                Some(last) => (*last.as_ptr()).next = node,
+                None => self.first = node,
+            }
+        }
+        // INVARIANT: `node` is the last of the list now.
+        self.last = node;
+        self.len += 1;
+    }
+
+    /// Takes `node` out, unless it is out already.
+    ///
+    /// # Safety
+    ///
+    /// `node` is valid and is in no other list.
+    unsafe fn remove(&mut self, node: NonNull<Node>) {
+        let node = node.as_ptr();
+        // SAFETY: `node` is valid by the caller, its neighbours by the type invariants.
+        unsafe {
+            if !(*node).linked {
+                return;
+            }
+            let (prev, next) = ((*node).prev, (*node).next);
+            match NonNull::new(prev) {
+                Some(prev) => (*prev.as_ptr()).next = next,
+                None => self.first = next,
+            }
+            match NonNull::new(next) {
+                Some(next) => (*next.as_ptr()).prev = prev,
+                None => self.last = prev,
+            }
+            // INVARIANT: The neighbours are linked with each other now.
+            (*node).linked = false;
+        }
+        self.len -= 1;
+    }
+}
+
+/// The link between a fence and its set; owned by the fence until it is signalled.
+///
+/// # Invariants
+///
+/// `prev`, `next` and `linked` are used under the lock of `set`, or before the node is in its list.
+pub(super) struct Node {
+    prev: *mut Node,
+    next: *mut Node,
+    linked: bool,
+    pub(super) fence: *mut Issued,
+    set: Arc<Set>,
+}
+
+impl Node {
+    fn new(set: Arc<Set>) -> Self {
+        Self {
+            prev: null_mut(),
+            next: null_mut(),
+            linked: false,
+            fence: null_mut(),
+            set,
+        }
+    }
+
+    /// Takes the node out of its set and frees it.
+    ///
+    /// # Safety
+    ///
+    /// The caller gives up the node, which came from a box.
+    pub(super) unsafe fn retire(node: NonNull<Self>) {
+        // SAFETY: The caller owns the node; it can be in no list but that of its set.
+        unsafe {
+            node.as_ref().set.list.lock().remove(node);
+            drop(KBox::from_raw(node.as_ptr()));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Fences, timers and sync objects: C inline functions and macros that the crate `drm` calls.
+ */
+#include <linux/export.h>
+
+#include "helpers_sync.h"
+
+void drm_rust_dma_fence_get(struct dma_fence *fence)
+{
+	dma_fence_get(fence);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_get);
+
+bool drm_rust_dma_fence_get_unless_zero(struct dma_fence *fence)
+{
+	return dma_fence_get_rcu(fence);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_get_unless_zero);
+
+void drm_rust_dma_fence_put(struct dma_fence *fence)
+{
+	dma_fence_put(fence);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_put);
+
+bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence)
+{
+	return dma_fence_is_signaled(fence);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_is_signaled);
+
+/*
+ * Signals `fence`, with `error` if that is not zero, unless it is signalled already; says whether it did.
+ *
+ * dma_fence_check_and_signal() cannot set an error, and setting one before it would race with others that
+ * signal: both must happen under one hold of the lock.
+ */
+bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error)
+{
+	bool cookie, first;
+	unsigned long flags;
+
+	cookie = dma_fence_begin_signalling();
+	dma_fence_lock_irqsave(fence, flags);
+	first = !dma_fence_test_signaled_flag(fence);
+	if (first) {
+		if (error)
+			dma_fence_set_error(fence, error);
+		dma_fence_signal_locked(fence);
+	}
+	dma_fence_unlock_irqrestore(fence, flags);
+	dma_fence_end_signalling(cookie);
+
+	return first;
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_signal_once);
+
+void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *))
+{
+	timer_setup(timer, function, 0);
+}
+EXPORT_SYMBOL_GPL(drm_rust_timer_setup);
+
+bool drm_rust_dma_resv_trylock(struct dma_resv *resv)
+{
+	return dma_resv_trylock(resv);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_resv_trylock);
+
+void drm_rust_syncobj_get(struct drm_syncobj *syncobj)
+{
+	drm_syncobj_get(syncobj);
+}
+EXPORT_SYMBOL_GPL(drm_rust_syncobj_get);
+
+void drm_rust_syncobj_put(struct drm_syncobj *syncobj)
+{
+	drm_syncobj_put(syncobj);
+}
+EXPORT_SYMBOL_GPL(drm_rust_syncobj_put);
+
+struct dma_fence *drm_rust_syncobj_fence_get(struct drm_syncobj *syncobj)
+{
+	return drm_syncobj_fence_get(syncobj);
+}
+EXPORT_SYMBOL_GPL(drm_rust_syncobj_fence_get);
+
+void *drm_rust_dma_fence_chain_alloc(void)
+{
+	return dma_fence_chain_alloc();
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_chain_alloc);
+
+void drm_rust_dma_fence_chain_free(void *chain)
+{
+	dma_fence_chain_free(chain);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_chain_free);
+
+void drm_rust_syncobj_add_point(struct drm_syncobj *syncobj, void *chain, struct dma_fence *fence, u64 point)
+{
+	drm_syncobj_add_point(syncobj, chain, fence, point);
+}
+EXPORT_SYMBOL_GPL(drm_rust_syncobj_add_point);
