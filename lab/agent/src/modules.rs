@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Loading and unloading kernel modules in the order of their dependencies.
+//!
+//! The image carries every module flat in one directory, with a list of who needs whom that the lab
+//! made from the modules' own `depends=` lines; no `modprobe` and no `depmod` are needed.
+//!
+//! Source: finit_module(2), delete_module(2).
+
+use std::{
+    collections::HashMap,
+    ffi::{CString, c_int},
+    fs::{self, File},
+    io,
+    sync::Mutex,
+};
+
+use drydock_agent::protocol::{Failure, MODULE_DEPENDENCIES, MODULE_DIR, Reply};
+use rustix::system::{delete_module, finit_module};
+
+use crate::files::failure;
+
+/// Two loads at once would both see a dependency missing, and the second would fail with `EEXIST`.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Loads `name` with `params`, and before it whatever it needs that is not there yet.
+pub(crate) fn load(name: &str, params: &str) -> Result<Reply, Failure> {
+    let _turn = ONE_AT_A_TIME.lock().expect("no holder of the lock panics");
+    let name = normal(name);
+    let needs = dependencies().map_err(|error| failure("read", MODULE_DEPENDENCIES, &error))?;
+    let mut order = Vec::new();
+    visit(&name, &needs, &mut order);
+    let present = present().map_err(|error| failure("read", "/proc/modules", &error))?;
+    let mut loaded = Vec::new();
+    for module in order {
+        // The module that was asked for is loaded even if it is there: `EEXIST` is its answer.
+        if module != name && present.contains(&module) {
+            continue;
+        }
+        let params = if module == name { params } else { "" };
+        load_one(&module, params).map_err(|error| failure("load module", &module, &error))?;
+        loaded.push(module);
+    }
+    Ok(Reply::Loaded(loaded))
+}
+
+/// Unloads `name`; the kernel refuses while it is in use.
+pub(crate) fn unload(name: &str) -> Result<Reply, Failure> {
+    let _turn = ONE_AT_A_TIME.lock().expect("no holder of the lock panics");
+    let name = normal(name);
+    let text = CString::new(name.as_str()).map_err(|error| failure("unload module", &name, &error.into()))?;
+    // Without O_NONBLOCK, delete_module(2) would wait; that wait no longer exists in current kernels.
+    delete_module(&text, libc_nonblock())
+        .map(|()| Reply::Done)
+        .map_err(|error| failure("unload module", &name, &error.into()))
+}
+
+fn libc_nonblock() -> c_int {
+    rustix::fs::OFlags::NONBLOCK.bits() as c_int
+}
+
+fn load_one(module: &str, params: &str) -> io::Result<()> {
+    let file = File::open(format!("{MODULE_DIR}/{module}.ko"))?;
+    let params = CString::new(params)?;
+    Ok(finit_module(&file, &params, 0)?)
+}
+
+/// Depth first, dependencies before dependents, each once.
+fn visit(name: &str, needs: &HashMap<String, Vec<String>>, order: &mut Vec<String>) {
+    if order.iter().any(|seen| seen == name) {
+        return;
+    }
+    for need in needs.get(name).into_iter().flatten() {
+        visit(need, needs, order);
+    }
+    order.push(name.to_owned());
+}
+
+fn dependencies() -> io::Result<HashMap<String, Vec<String>>> {
+    Ok(parse_dependencies(&fs::read_to_string(MODULE_DEPENDENCIES)?))
+}
+
+fn parse_dependencies(text: &str) -> HashMap<String, Vec<String>> {
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, needs)| (name.to_owned(), needs.split_whitespace().map(str::to_owned).collect()))
+        .collect()
+}
+
+fn present() -> io::Result<Vec<String>> {
+    let text = fs::read_to_string("/proc/modules")?;
+    Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+/// A module's name as the kernel knows it: dashes in file names are underscores in names.
+fn normal(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_come_first_and_once() {
+        let needs = parse_dependencies("drm:\nshmem: drm\ndrm_rust: drm shmem\nvgem_rust: drm_rust drm\n");
+        let mut order = Vec::new();
+        visit("vgem_rust", &needs, &mut order);
+        assert_eq!(order, ["drm", "shmem", "drm_rust", "vgem_rust"]);
+    }
+
+    #[test]
+    fn a_module_nobody_listed_is_tried_as_it_is() {
+        let mut order = Vec::new();
+        visit("strange", &HashMap::new(), &mut order);
+        assert_eq!(order, ["strange"]);
+    }
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The messages between the lab (host) and the agent (guest), and the names both must know.
+//!
+//! The lab sends [`Request`]s, the agent sends [`Event`]s. Each [`Call`] carries a number that its
+//! [`Event::Answer`] repeats, so that answers may come out of order: a module that takes long to load
+//! does not keep a client's output waiting.
+//!
+//! Source: our own; both ends are built from this file in the same run, so it carries no version.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the virtio-serial port on which the protocol is spoken.
+pub const AGENT_PORT: &str = "drydock.agent";
+
+/// Word on the kernel's command line that asks for a shell on the console instead of the protocol.
+pub const SHELL_WORD: &str = "drydock.shell";
+
+/// Directory of the guest image that holds every kernel module, flat, as `NAME.ko`.
+pub const MODULE_DIR: &str = "/modules";
+
+/// File of the guest image that says which module needs which: lines of `NAME: DEPENDENCY…`.
+pub const MODULE_DEPENDENCIES: &str = "/modules/dependencies";
+
+/// What the lab asks the agent to do; `call` is repeated in the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Number chosen by the lab, unique within one boot. For [`Call::Spawn`] it also names the process.
+    pub call: u32,
+    /// The thing to do.
+    pub what: Call,
+}
+
+/// The things an agent can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Call {
+    /// Load module `name` with `params`, after the modules it depends on.
+    Insmod {
+        /// Name of the module, with dashes or underscores, without `.ko`.
+        name: String,
+        /// Parameters as one string, as on `insmod`'s command line.
+        params: String,
+    },
+    /// Unload module `name`; its dependencies stay.
+    Rmmod {
+        /// Name of the module.
+        name: String,
+    },
+    /// Start a program; output and end arrive as events that carry this request's number.
+    Spawn {
+        /// Program and arguments; a program without a slash is looked up in `PATH`.
+        argv: Vec<String>,
+    },
+    /// Hand bytes to the standard input of a process; no bytes close it.
+    Input {
+        /// Number of the request that started the process.
+        process: u32,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Send a signal to the process group of a process.
+    Signal {
+        /// Number of the request that started the process.
+        process: u32,
+        /// Signal number.
+        signal: i32,
+    },
+    /// Read a file, for example in sysfs.
+    ReadFile {
+        /// Absolute path.
+        path: String,
+    },
+    /// Write a file in one system call, for example in sysfs.
+    WriteFile {
+        /// Absolute path.
+        path: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// The names in a directory, sorted.
+    ListDir {
+        /// Absolute path.
+        path: String,
+    },
+    /// Start an interactive shell on the machine's `virtconsole`; its end arrives as [`Event::Exited`].
+    Shell {
+        /// Rows and columns of the terminal behind it.
+        size: (u16, u16),
+        /// Value of `TERM`.
+        term: String,
+    },
+    /// Flush the log and power the machine off. There is no answer.
+    PowerOff,
+}
+
+/// What the agent tells the lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The first message of a boot.
+    Ready {
+        /// Release of the running kernel, as `uname -r` prints it.
+        release: String,
+    },
+    /// The answer to a request.
+    Answer {
+        /// Number of the request.
+        call: u32,
+        /// What came of it.
+        result: Result<Reply, Failure>,
+    },
+    /// Bytes that a process wrote.
+    Output {
+        /// Number of the request that started the process.
+        process: u32,
+        /// Where it wrote them.
+        stream: Stream,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// The end of a process; all of its own output was sent before.
+    Exited {
+        /// Number of the request that started the process.
+        process: u32,
+        /// How it ended.
+        status: Status,
+    },
+}
+
+/// What a request gives back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// It was done, and that is all there is to say.
+    Done,
+    /// The modules that were loaded for an [`Call::Insmod`], in order; empty if all were there.
+    Loaded(Vec<String>),
+    /// Contents of a file.
+    Bytes(Vec<u8>),
+    /// Names in a directory.
+    Names(Vec<String>),
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The system's error number, 0 if the agent itself refused.
+    pub errno: i32,
+    /// What was attempted and why it failed, as a lower-case fragment.
+    pub message: String,
+}
+
+/// Which of its two outputs a process wrote to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// It returned this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+impl Status {
+    /// Whether the process reported success.
+    pub fn success(self) -> bool {
+        self == Status::Code(0)
+    }
+
+    /// The exit code a shell would show for it: 128 and the signal's number for a signal.
+    pub fn shell_code(self) -> i32 {
+        match self {
+            Status::Code(code) => code,
+            Status::Signal(signal) => 128 + signal,
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Status::Code(code) => write!(f, "exit code {code}"),
+            Status::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
