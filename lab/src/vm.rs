@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The machine: image, QEMU, agent and console, from a toolchain root to a guest that answers.
+//!
+//! ```text
+//! image  → what the guest's file system holds          qemu    → the command line
+//! machine→ one running QEMU and its end                guest   → ask the agent, wait for the answer
+//! console→ the kernel's log                            incident→ what in that log fails a run
+//! ```
+
+pub(crate) mod archive;
+pub(crate) mod console;
+pub(crate) mod error;
+pub(crate) mod guest;
+pub(crate) mod incident;
+pub(crate) mod kmod;
+pub(crate) mod libraries;
+pub(crate) mod machine;
+pub(crate) mod qemu;
+pub(crate) mod symbols;

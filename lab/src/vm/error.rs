@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What can go wrong between the lab and a machine, told apart by who is to blame.
+//!
+//! Source: none but our own parts; the messages are lower-case fragments that chain.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use drydock_agent::protocol::{Failure, Status};
+
+/// An error of the machine, of its image or of what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file or stream of the host failed.
+    #[error("{what} `{}`", path.display())]
+    Io {
+        /// What was attempted.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file that should be a program or module is none.
+    #[error("`{}` is not a readable ELF file: {error}", path.display())]
+    NotElf {
+        /// The file.
+        path: PathBuf,
+        /// What its reader says.
+        error: object::Error,
+    },
+    /// A library of a guest program is missing from the toolchain root.
+    #[error("library `{library}`, needed by `{program}`, is not in the toolchain root")]
+    NoLibrary {
+        /// Who needs it.
+        program: String,
+        /// Its name.
+        library: String,
+    },
+    /// A module's dependency exists nowhere.
+    #[error("kernel module `{name}`, needed by `{by}`, is neither built nor in the stock kernel")]
+    NoModule {
+        /// Its name.
+        name: String,
+        /// Who needs it.
+        by: String,
+    },
+    /// QEMU could not be started at all.
+    #[error("cannot start QEMU")]
+    Start(#[source] io::Error),
+    /// QEMU ended when it should not.
+    #[error("the machine ended unexpectedly ({status}){}", report(said, console))]
+    Ended {
+        /// How QEMU ended.
+        status: String,
+        /// What QEMU wrote on its standard error.
+        said: String,
+        /// The last lines of the console.
+        console: Vec<String>,
+    },
+    /// The guest did not do something in time; the machine was ended.
+    #[error("the guest hangs: {waiting} took longer than {} s{}", limit.as_secs(), report("", console))]
+    Hung {
+        /// What was waited for.
+        waiting: String,
+        /// How long.
+        limit: Duration,
+        /// The last lines of the console.
+        console: Vec<String>,
+    },
+    /// The guest's kernel or agent refused a request.
+    #[error("{}{}", failure.message, report("", console))]
+    Refused {
+        /// What the agent says.
+        failure: Failure,
+        /// What the kernel logged meanwhile.
+        console: Vec<String>,
+    },
+    /// A program in the guest did not succeed where a scenario relies on it.
+    #[error("`{program}` failed with {status}{}", report(said, &[]))]
+    Program {
+        /// Its command line.
+        program: String,
+        /// How it ended.
+        status: Status,
+        /// What it wrote.
+        said: String,
+    },
+    /// The answer to a request is of another kind than the request.
+    #[error("the agent answered `{0}` with something else; the image and the lab do not fit together")]
+    Confused(&'static str),
+    /// The user pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Text and console lines below an error's first line, indented.
+fn report(said: &str, console: &[String]) -> String {
+    let mut out = String::new();
+    for line in said.lines().filter(|line| !line.trim().is_empty()) {
+        out.push_str("\n  ");
+        out.push_str(line);
+    }
+    if !console.is_empty() {
+        out.push_str("\nlast lines of the console:");
+        for line in console {
+            out.push_str("\n  ");
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// Adds what was attempted, and on which file, to an I/O error.
+pub(crate) trait IoContext<T> {
+    /// `what` is a fragment such as "cannot read".
+    fn context(self, what: &'static str, path: impl AsRef<Path>) -> Result<T, Error>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn context(self, what: &'static str, path: impl AsRef<Path>) -> Result<T, Error> {
+        self.map_err(|source| Error::Io { what, path: path.as_ref().to_owned(), source })
+    }
+}

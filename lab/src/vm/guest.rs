@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The lab's end of the protocol: ask the agent for something and wait for its answer.
+//!
+//! One thread reads events and hands each to whoever waits for that request. Every wait has a limit, and
+//! ends early when the machine is gone.
+//!
+//! Source: our own protocol, `lab/agent/src/protocol.rs`.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::unix::net::UnixStream,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use drydock_agent::{
+    frame,
+    protocol::{Call, Event, Failure, Reply, Request, Status, Stream},
+};
+
+use super::{console::Console, error::Error};
+
+/// How many console lines are shown when something goes wrong.
+pub(crate) const TAIL: usize = 20;
+
+/// A request that is not a program's run may take this long. Unplugging waits for whoever is inside the
+/// driver, so it is generous.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the reader hands to one waiter.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The answer to the request.
+    Answer(Result<Reply, Failure>),
+    /// Bytes that the process wrote.
+    Output(Stream, Vec<u8>),
+    /// The end of the process.
+    Exited(Status),
+}
+
+/// A booted guest whose agent has said that it is ready.
+pub(crate) struct Guest {
+    requests: Mutex<UnixStream>,
+    waiters: Arc<Mutex<Waiters>>,
+    next: AtomicU32,
+    console: Console,
+    release: String,
+}
+
+/// Who waits for what; no more waiters once the machine is gone.
+#[derive(Default)]
+struct Waiters {
+    by_number: HashMap<u32, Sender<Message>>,
+    gone: bool,
+}
+
+impl Guest {
+    /// Waits up to `limit` for the agent behind `port` to say that it is ready.
+    pub(crate) fn connect(port: UnixStream, console: Console, limit: Duration) -> Result<Self, Error> {
+        let waiters = Arc::new(Mutex::new(Waiters::default()));
+        let (ready, is_ready) = channel();
+        let events = port.try_clone().map_err(Error::Start)?;
+        let reader_waiters = Arc::clone(&waiters);
+        thread::spawn(move || read_events(events, &reader_waiters, &ready));
+        let release = is_ready.recv_timeout(limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => hung("booting", limit, &console),
+            RecvTimeoutError::Disconnected => gone(&console),
+        })?;
+        Ok(Self { requests: Mutex::new(port), waiters, next: AtomicU32::new(1), console, release })
+    }
+
+    /// Release of the running kernel.
+    pub(crate) fn release(&self) -> &str {
+        &self.release
+    }
+
+    /// The kernel's log.
+    pub(crate) fn console(&self) -> &Console {
+        &self.console
+    }
+
+    /// Loads a module and what it needs; returns the names of what was loaded, in order.
+    pub(crate) fn insmod(&self, name: &str, params: &str) -> Result<Vec<String>, Error> {
+        match self.ask(Call::Insmod { name: name.into(), params: params.into() })? {
+            Reply::Loaded(names) => Ok(names),
+            _ => Err(Error::Confused("insmod")),
+        }
+    }
+
+    /// Unloads a module.
+    pub(crate) fn rmmod(&self, name: &str) -> Result<(), Error> {
+        self.ask(Call::Rmmod { name: name.into() }).map(drop)
+    }
+
+    /// Reads a file of the guest as text.
+    pub(crate) fn read(&self, path: &str) -> Result<String, Error> {
+        match self.ask(Call::ReadFile { path: path.into() })? {
+            Reply::Bytes(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            _ => Err(Error::Confused("read")),
+        }
+    }
+
+    /// Writes a file of the guest in one system call.
+    pub(crate) fn write(&self, path: &str, text: &str) -> Result<(), Error> {
+        self.ask(Call::WriteFile { path: path.into(), bytes: text.into() }).map(drop)
+    }
+
+    /// The names in a directory of the guest, sorted.
+    pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Error> {
+        match self.ask(Call::ListDir { path: path.into() })? {
+            Reply::Names(names) => Ok(names),
+            _ => Err(Error::Confused("list")),
+        }
+    }
+
+    /// Starts a program and returns at once.
+    pub(crate) fn spawn<S: AsRef<str>>(&self, argv: &[S]) -> Result<Process<'_>, Error> {
+        let argv: Vec<String> = argv.iter().map(|word| word.as_ref().to_owned()).collect();
+        let program = argv.join(" ");
+        self.process(program, Call::Spawn { argv })
+    }
+
+    /// Starts an interactive shell on the machine's terminal.
+    pub(crate) fn shell(&self, size: (u16, u16), term: &str) -> Result<Process<'_>, Error> {
+        self.process("sh".into(), Call::Shell { size, term: term.into() })
+    }
+
+    /// Runs a program to its end and keeps what it wrote, whatever its exit code.
+    pub(crate) fn run<S: AsRef<str>>(&self, argv: &[S], limit: Duration) -> Result<Output, Error> {
+        self.spawn(argv)?.wait(limit)
+    }
+
+    /// Like [`Self::run`], but a failure of the program is an error.
+    pub(crate) fn check<S: AsRef<str>>(&self, argv: &[S], limit: Duration) -> Result<Output, Error> {
+        let mut process = self.spawn(argv)?;
+        process.close_input()?;
+        let output = process.wait(limit)?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let program = argv.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
+        let said = format!("{}{}", output.out, output.err);
+        Err(Error::Program { program, status: output.status, said })
+    }
+
+    /// Waits until everything that the kernel has logged so far is in [`Self::console`], and returns the
+    /// number of the next line.
+    pub(crate) fn settle_log(&self) -> Result<usize, Error> {
+        let from = self.console.position();
+        let mark = format!("drydock: mark {}", self.next.fetch_add(1, Ordering::Relaxed));
+        // Without the line's end the kernel keeps the record open and prints it with the next one.
+        self.write("/dev/kmsg", &format!("{mark}\n"))?;
+        let found = self.console.wait_for(from, &mark, REQUEST_LIMIT);
+        found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", REQUEST_LIMIT, &self.console))
+    }
+
+    /// Asks the machine to power off; there is no answer but its end.
+    pub(crate) fn power_off(&self) -> Result<(), Error> {
+        self.post(0, Call::PowerOff)
+    }
+
+    fn ask(&self, what: Call) -> Result<Reply, Error> {
+        let before = self.console.position();
+        let number = self.number();
+        let answers = self.await_number(number)?;
+        let waiting = format!("{what:?}");
+        self.post(number, what)?;
+        let answer = self.receive(&answers, &waiting, REQUEST_LIMIT);
+        self.forget(number);
+        match answer? {
+            Message::Answer(Ok(reply)) => Ok(reply),
+            Message::Answer(Err(failure)) => Err(self.refused(failure, before)),
+            _ => Err(Error::Confused("a request")),
+        }
+    }
+
+    fn process(&self, program: String, call: Call) -> Result<Process<'_>, Error> {
+        let before = self.console.position();
+        let number = self.number();
+        let events = self.await_number(number)?;
+        self.post(number, call)?;
+        let mut process =
+            Process { guest: self, number, program, events, out: Vec::new(), err: Vec::new(), early: Vec::new() };
+        match process.answer(before) {
+            Ok(()) => Ok(process),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn number(&self) -> u32 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn await_number(&self, number: u32) -> Result<Receiver<Message>, Error> {
+        let (sender, receiver) = channel();
+        let mut waiters = self.waiters.lock().expect("no holder of the lock panics");
+        if waiters.gone {
+            return Err(gone(&self.console));
+        }
+        waiters.by_number.insert(number, sender);
+        Ok(receiver)
+    }
+
+    fn forget(&self, number: u32) {
+        self.waiters.lock().expect("no holder of the lock panics").by_number.remove(&number);
+    }
+
+    fn post(&self, call: u32, what: Call) -> Result<(), Error> {
+        let mut requests = self.requests.lock().expect("no holder of the lock panics");
+        frame::write(&mut *requests, &Request { call, what }).map_err(|_| gone(&self.console))
+    }
+
+    fn receive(&self, from: &Receiver<Message>, waiting: &str, limit: Duration) -> Result<Message, Error> {
+        from.recv_timeout(limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => hung(waiting, limit, &self.console),
+            RecvTimeoutError::Disconnected => gone(&self.console),
+        })
+    }
+
+    /// A refusal, with what the kernel logged about it.
+    fn refused(&self, failure: Failure, before: usize) -> Error {
+        let after = self.settle_log().map_or(before, |next| next.saturating_sub(1));
+        let lines = self.console.lines_from(before);
+        let count = after.saturating_sub(before).min(lines.len());
+        let console = lines[..count].iter().map(ToString::to_string).collect();
+        Error::Refused { failure, console }
+    }
+}
+
+/// A program that runs in the guest.
+pub(crate) struct Process<'g> {
+    guest: &'g Guest,
+    number: u32,
+    program: String,
+    events: Receiver<Message>,
+    out: Vec<u8>,
+    err: Vec<u8>,
+    early: Vec<Message>,
+}
+
+/// What came of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// How it ended.
+    pub(crate) status: Status,
+    /// What it wrote to its standard output, as text.
+    pub(crate) out: String,
+    /// What it wrote to its standard error, as text.
+    pub(crate) err: String,
+}
+
+impl Process<'_> {
+    /// Hands bytes to the program's standard input.
+    pub(crate) fn input(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let call = Call::Input { process: self.number, bytes: bytes.to_owned() };
+        self.guest.ask(call).map(drop)
+    }
+
+    /// Closes the program's standard input; it does not matter if the program is gone already.
+    pub(crate) fn close_input(&mut self) -> Result<(), Error> {
+        match self.input(&[]) {
+            Err(Error::Refused { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Sends a signal to the program's process group.
+    pub(crate) fn signal(&mut self, signal: i32) -> Result<(), Error> {
+        self.guest.ask(Call::Signal { process: self.number, signal }).map(drop)
+    }
+
+    /// Waits until the program has written a line that contains `needle` to its standard output.
+    pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + limit;
+        while !self.out().contains(needle) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let waiting = format!("`{}` to say `{needle}`", self.program);
+            match self.next(&waiting, left)? {
+                Message::Exited(status) => {
+                    let Output { out, err, .. } = self.output(status);
+                    let (program, said) = (self.program.clone(), format!("{out}{err}"));
+                    return Err(Error::Program { program, status, said });
+                }
+                message => self.keep(message),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything the program has written to its standard output so far.
+    pub(crate) fn out(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+
+    /// Waits for the program's end and returns all that it wrote.
+    pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let waiting = format!("`{}`", self.program);
+            match self.next(&waiting, left)? {
+                Message::Exited(status) => return Ok(self.output(status)),
+                message => self.keep(message),
+            }
+        }
+    }
+
+    /// Passes what the program writes to `sink` as it comes, until its end or the limit.
+    pub(crate) fn forward(
+        mut self,
+        limit: Option<Duration>,
+        mut sink: impl FnMut(Stream, &[u8]) -> io::Result<()>,
+    ) -> Result<Status, Error> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        loop {
+            let far = Duration::from_secs(365 * 24 * 3600);
+            let left = deadline.map_or(far, |at| at.saturating_duration_since(Instant::now()));
+            let waiting = format!("`{}`", self.program);
+            match self.next(&waiting, left)? {
+                Message::Exited(status) => return Ok(status),
+                // A reader that went away is no reason to leave the guest behind.
+                Message::Output(stream, bytes) => drop(sink(stream, &bytes)),
+                Message::Answer(_) => {}
+            }
+        }
+    }
+
+    fn next(&mut self, waiting: &str, limit: Duration) -> Result<Message, Error> {
+        if !self.early.is_empty() {
+            return Ok(self.early.remove(0));
+        }
+        self.guest.receive(&self.events, waiting, limit)
+    }
+
+    fn keep(&mut self, message: Message) {
+        if let Message::Output(stream, bytes) = message {
+            match stream {
+                Stream::Out => self.out.extend(bytes),
+                Stream::Err => self.err.extend(bytes),
+            }
+        }
+    }
+
+    fn output(&self, status: Status) -> Output {
+        Output { status, out: self.out(), err: String::from_utf8_lossy(&self.err).into_owned() }
+    }
+
+    /// Waits for the answer to the start itself; a quick program's output may overtake it.
+    fn answer(&mut self, before: usize) -> Result<(), Error> {
+        loop {
+            let waiting = format!("`{}` to start", self.program);
+            match self.guest.receive(&self.events, &waiting, REQUEST_LIMIT)? {
+                Message::Answer(Ok(_)) => return Ok(()),
+                Message::Answer(Err(failure)) => return Err(self.guest.refused(failure, before)),
+                other => self.early.push(other),
+            }
+        }
+    }
+}
+
+impl Drop for Process<'_> {
+    fn drop(&mut self) {
+        self.guest.forget(self.number);
+    }
+}
+
+fn read_events(mut events: UnixStream, waiters: &Mutex<Waiters>, ready: &Sender<String>) {
+    while let Ok(Some(event)) = frame::read::<Event>(&mut events) {
+        let (number, message) = match event {
+            Event::Ready { release } => {
+                // The receiver is gone only if the boot was given up.
+                let _ = ready.send(release);
+                continue;
+            }
+            Event::Answer { call, result } => (call, Message::Answer(result)),
+            Event::Output { process, stream, bytes } => (process, Message::Output(stream, bytes)),
+            Event::Exited { process, status } => (process, Message::Exited(status)),
+        };
+        let waiters = waiters.lock().expect("no holder of the lock panics");
+        if let Some(waiter) = waiters.by_number.get(&number) {
+            // A waiter that gave up has no use for it.
+            let _ = waiter.send(message);
+        }
+    }
+    let mut waiters = waiters.lock().expect("no holder of the lock panics");
+    waiters.gone = true;
+    waiters.by_number.clear();
+}
+
+fn hung(waiting: &str, limit: Duration, console: &Console) -> Error {
+    Error::Hung { waiting: waiting.into(), limit, console: console.tail(TAIL) }
+}
+
+fn gone(console: &Console) -> Error {
+    Error::Ended { status: "its channel closed".into(), said: String::new(), console: console.tail(TAIL) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    /// A guest whose agent is `script`, called with the machine's end of the channel.
+    fn guest_with(script: impl FnOnce(UnixStream) + Send + 'static) -> Guest {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || script(theirs));
+        let (console, _) = Console::read(io::empty(), None);
+        Guest::connect(ours, console, LIMIT).unwrap()
+    }
+
+    fn say(port: &mut UnixStream, event: &Event) {
+        frame::write(port, event).unwrap();
+    }
+
+    fn hear(port: &mut UnixStream) -> Request {
+        frame::read(port).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_programs_output_and_end_come_back_even_if_they_overtake_the_answer() {
+        let guest = guest_with(|mut port| {
+            say(&mut port, &Event::Ready { release: "7.3.4".into() });
+            let Request { call: process, .. } = hear(&mut port);
+            say(&mut port, &Event::Output { process, stream: Stream::Out, bytes: b"hello\n".into() });
+            say(&mut port, &Event::Answer { call: process, result: Ok(Reply::Done) });
+            say(&mut port, &Event::Output { process, stream: Stream::Err, bytes: b"oh\n".into() });
+            say(&mut port, &Event::Exited { process, status: Status::Code(3) });
+            hear(&mut port);
+        });
+        let output = guest.run(&["true"], LIMIT).unwrap();
+        assert_eq!(output.out, "hello\n");
+        assert_eq!(output.err, "oh\n");
+        assert_eq!(output.status, Status::Code(3));
+        assert_eq!(guest.release(), "7.3.4");
+    }
+
+    #[test]
+    fn a_machine_that_goes_away_ends_the_wait_at_once() {
+        let guest = guest_with(|mut port| {
+            say(&mut port, &Event::Ready { release: String::new() });
+            hear(&mut port);
+        });
+        let error = guest.read("/proc/modules").unwrap_err();
+        assert!(matches!(error, Error::Ended { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_given_up_at_the_limit() {
+        let guest = guest_with(|mut port| {
+            say(&mut port, &Event::Ready { release: String::new() });
+            let Request { call, .. } = hear(&mut port);
+            say(&mut port, &Event::Answer { call, result: Ok(Reply::Done) });
+            // Keeps the channel open until the lab closes it.
+            let _ = frame::read::<Request>(&mut port);
+        });
+        let error = guest.run(&["sleep", "1000"], Duration::from_millis(50)).unwrap_err();
+        assert!(error.to_string().starts_with("the guest hangs: `sleep 1000`"), "{error}");
+    }
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What in a kernel log fails a run: warnings, bugs, oopses, panics, stalls and leaks, each as one block.
+//!
+//! A report of the kernel is some 50 lines of which a reader wants five: what it says, where, in which
+//! process, and by which way it came there. [`Incident::summary`] keeps those.
+//!
+//! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c and
+//! mm/kasan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it.
+
+use super::{console::Line, symbols::Frame};
+
+/// How bad, and of which kind, an incident is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// `WARN` and its like: the kernel goes on.
+    Warning,
+    /// A lock was taken in a way that can end badly.
+    Locking,
+    /// A checker of memory or arithmetic found a fault.
+    Sanitizer,
+    /// Memory that nobody refers to any more.
+    Leak,
+    /// A processor or a task does not get on.
+    Stall,
+    /// A Rust panic: what follows is its consequence.
+    RustPanic,
+    /// The kernel did what it must not: a bad access, a failed assertion.
+    Oops,
+    /// The kernel gave up.
+    Panic,
+}
+
+/// Beginnings, or parts, of the lines that open a report. The first that fits decides the kind.
+const OPENINGS: &[(&str, Kind)] = &[
+    ("rust_kernel: panicked at", Kind::RustPanic),
+    ("Kernel panic - not syncing", Kind::Panic),
+    ("BUG: KASAN", Kind::Sanitizer),
+    ("BUG: KFENCE", Kind::Sanitizer),
+    ("BUG: KCSAN", Kind::Sanitizer),
+    ("UBSAN:", Kind::Sanitizer),
+    ("BUG: sleeping function called from invalid context", Kind::Locking),
+    ("BUG: scheduling while atomic", Kind::Locking),
+    ("BUG: workqueue leaked", Kind::Locking),
+    ("BUG: workqueue lockup", Kind::Stall),
+    ("BUG: soft lockup", Kind::Stall),
+    ("WARNING: possible circular locking", Kind::Locking),
+    ("WARNING: possible recursive locking", Kind::Locking),
+    ("WARNING: possible irq lock inversion", Kind::Locking),
+    ("WARNING: inconsistent lock state", Kind::Locking),
+    ("WARNING: bad unlock balance", Kind::Locking),
+    ("WARNING: lock held", Kind::Locking),
+    ("WARNING: suspicious RCU usage", Kind::Locking),
+    ("WARNING: Nested lock was not taken", Kind::Locking),
+    ("INFO: trying to register non-static key", Kind::Locking),
+    ("INFO: task ", Kind::Stall),
+    ("rcu: INFO:", Kind::Stall),
+    ("watchdog: Watchdog detected hard LOCKUP", Kind::Stall),
+    ("kmemleak: ", Kind::Leak),
+    ("BUG kmalloc", Kind::Sanitizer),
+    ("BUG: ", Kind::Oops),
+    ("kernel BUG at", Kind::Oops),
+    ("Oops: ", Kind::Oops),
+    ("WARNING: ", Kind::Warning),
+];
+
+/// Lines that begin as a report does and are none.
+const HARMLESS: &[&str] = &[
+    // Said at every boot of a kernel with kmemleak.
+    "kmemleak: Kernel memory leak detector initialized",
+    "kmemleak: Automatic memory scanning thread started",
+    // The consequence of `oops=panic`; the oops itself was reported.
+    "Kernel panic - not syncing: Fatal exception",
+];
+
+const CUT: &str = "------------[ cut here ]------------";
+const END_TRACE: &str = "---[ end trace";
+
+/// A report that never ends is cut off here.
+const LONGEST: usize = 250;
+
+/// One report of the kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Incident {
+    /// Its kind; the worst that it names.
+    pub(crate) kind: Kind,
+    /// Its first telling line.
+    pub(crate) title: String,
+    /// All of its lines.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// Finds all incidents of a log.
+pub(crate) fn find(log: &[Line]) -> Vec<Incident> {
+    let mut finder = Finder::default();
+    for line in log {
+        finder.take(line);
+    }
+    finder.close();
+    finder.found
+}
+
+#[derive(Default)]
+struct Finder {
+    open: Option<Open>,
+    found: Vec<Incident>,
+}
+
+/// A report whose end was not seen yet.
+struct Open {
+    kind: Option<Kind>,
+    lines: Vec<Line>,
+    /// A call trace was printed.
+    traced: bool,
+    /// The report is of the form that ends with [`END_TRACE`].
+    wants_end: bool,
+}
+
+impl Finder {
+    fn take(&mut self, line: &Line) {
+        let text = line.text.trim();
+        let kind = opening(text);
+        let cut = text == CUT;
+        let fresh = self.open.as_ref().is_none_or(|open| open.traced && !open.wants_end);
+        if (cut || kind.is_some()) && fresh {
+            self.close();
+            self.open = Some(Open { kind: None, lines: Vec::new(), traced: false, wants_end: false });
+        }
+        let Some(open) = &mut self.open else { return };
+        open.kind = open.kind.or(kind);
+        open.traced |= text == "Call Trace:";
+        open.wants_end |= cut || text.starts_with("Oops: ");
+        open.lines.push(line.clone());
+        let ends = text.starts_with(END_TRACE)
+            || (text == "</TASK>" && !open.wants_end)
+            || (kind == Some(Kind::Leak) && open.lines.len() == 1);
+        if ends || open.lines.len() > LONGEST {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let title = title(&open.lines);
+        let kind = open.kind.unwrap_or(Kind::Warning);
+        self.found.push(Incident { kind, title, lines: open.lines });
+    }
+}
+
+fn opening(text: &str) -> Option<Kind> {
+    if HARMLESS.iter().any(|harmless| text.starts_with(harmless)) {
+        return None;
+    }
+    // Some come behind the name of their part of the kernel: `watchdog: BUG: soft lockup`.
+    let text = text.strip_prefix("watchdog: ").filter(|rest| rest.starts_with("BUG: ")).unwrap_or(text);
+    let found = OPENINGS.iter().find(|(opening, _)| text.starts_with(opening));
+    found
+        .map(|(_, kind)| *kind)
+        .filter(|kind| *kind != Kind::Stall || !text.starts_with("INFO: task ") || text.contains("blocked"))
+}
+
+fn title(lines: &[Line]) -> String {
+    let telling = lines.iter().map(|line| line.text.trim()).find(|text| opening(text).is_some());
+    let telling = telling.or_else(|| lines.iter().map(|line| line.text.trim()).find(|text| *text != CUT));
+    telling.unwrap_or_default().to_owned()
+}
+
+/// The lines of a report that matter, in parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Digest {
+    /// What the kernel says happened.
+    pub(crate) says: Vec<String>,
+    /// The processor and process, as the kernel prints them.
+    pub(crate) who: Option<String>,
+    /// Where the processor was.
+    pub(crate) at: Option<Frame>,
+    /// Who called it, innermost first, without the frames the kernel itself marks as doubtful.
+    pub(crate) trace: Vec<Frame>,
+}
+
+impl Incident {
+    /// Takes the report apart.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut digest = Digest::default();
+        let mut tracing = false;
+        for text in self.lines.iter().map(|line| line.text.trim()) {
+            match text {
+                "Call Trace:" => tracing = true,
+                "</TASK>" | "</IRQ>" => tracing = false,
+                "<TASK>" | "<IRQ>" => {}
+                _ if text.starts_with("RIP: 0010:") => {
+                    let frame = text.strip_prefix("RIP: 0010:").and_then(Frame::parse);
+                    digest.at = digest.at.take().or(frame);
+                }
+                // From here on the trace is of the program in user space.
+                _ if text.starts_with("RIP: ") => tracing = false,
+                _ if tracing => digest.trace.extend(Frame::parse(text)),
+                _ if text.starts_with("CPU: ") => {
+                    digest.who.get_or_insert_with(|| who(text));
+                }
+                _ if digest.who.is_none() && tells(text) => digest.says.push(text.to_owned()),
+                _ => {}
+            }
+        }
+        digest
+    }
+}
+
+/// `CPU: 0 UID: 0 PID: 100 Comm: init Tainted: G …` without what is the same in every report.
+fn who(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let mut after = |key: &str| words.find(|word| *word == key).and_then(|_| words.next());
+    let cpu = after("CPU:").unwrap_or("?").to_owned();
+    let pid = after("PID:").unwrap_or("?").to_owned();
+    let name = after("Comm:").unwrap_or("?");
+    format!("in process `{name}` ({pid}) on processor {cpu}")
+}
+
+fn tells(text: &str) -> bool {
+    let noise = [CUT, "** replaying previous", "Modules linked in", "#PF:", "PGD ", "Tainted:", "Hardware name"];
+    !text.is_empty() && !noise.iter().any(|noise| text.starts_with(noise))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(text: &str) -> Vec<Line> {
+        text.lines().map(Line::parse).collect()
+    }
+
+    fn only(text: &str) -> Incident {
+        let mut found = find(&log(text));
+        assert_eq!(found.len(), 1, "{:?}", found.iter().map(|i| &i.title).collect::<Vec<_>>());
+        found.remove(0)
+    }
+
+    fn names(digest: &Digest) -> Vec<&str> {
+        digest.trace.iter().map(|frame| frame.symbol.as_str()).collect()
+    }
+
+    #[test]
+    fn a_warning_gives_its_message_its_place_and_its_callers() {
+        let incident = only(include_str!("testdata/c-warning.log"));
+        assert_eq!(incident.kind, Kind::Warning);
+        let digest = incident.digest();
+        assert_eq!(digest.says[0], "a wrong size 7");
+        assert_eq!(digest.who.as_deref(), Some("in process `init` (100) on processor 0"));
+        assert_eq!(digest.at.as_ref().unwrap().symbol, "provoke_warning");
+        assert_eq!(names(&digest)[..3], ["enter", "do_one_initcall", "do_init_module"]);
+    }
+
+    #[test]
+    fn an_oops_is_one_incident_although_its_registers_are_printed_twice() {
+        let incident = only(include_str!("testdata/c-null.log"));
+        assert_eq!(incident.kind, Kind::Oops);
+        assert_eq!(incident.title, "BUG: kernel NULL pointer dereference, address: 0000000000000018");
+        assert_eq!(incident.digest().at.unwrap().module.as_deref(), Some("oops_c"));
+    }
+
+    #[test]
+    fn a_failed_assertion_names_its_line_even_if_the_log_stutters() {
+        let incident = only(include_str!("testdata/c-bug.log"));
+        assert_eq!((incident.kind, incident.title.as_str()), (Kind::Oops, "kernel BUG at oops_c.c:12!"));
+    }
+
+    #[test]
+    fn a_wrong_reference_count_is_a_warning_with_its_reason() {
+        let incident = only(include_str!("testdata/c-refcount.log"));
+        assert_eq!(incident.digest().says[0], "refcount_t: decrement hit 0; leaking memory.");
+    }
+
+    #[test]
+    fn sleeping_with_a_lock_is_one_incident_and_what_it_breaks_another() {
+        let found = find(&log(include_str!("testdata/c-sleep.log")));
+        let kinds: Vec<_> = found.iter().map(|incident| incident.kind).collect();
+        assert_eq!(kinds, [Kind::Locking, Kind::Warning]);
+        assert_eq!(found[0].digest().trace.iter().filter(|f| f.module.is_some()).count(), 2);
+    }
+
+    #[test]
+    fn other_faults_of_c_are_oopses() {
+        for text in [include_str!("testdata/c-gpf.log"), include_str!("testdata/c-list.log")] {
+            assert_eq!(only(text).kind, Kind::Oops);
+        }
+    }
+
+    #[test]
+    fn a_rust_warning_names_the_demangled_function() {
+        let digest = only(include_str!("testdata/rust-warning.log")).digest();
+        let at = digest.at.unwrap();
+        assert_eq!(at.readable(), "<oops_rust::Oops as kernel::module::Module>::init");
+    }
+
+    #[test]
+    fn a_rust_panic_is_told_by_its_own_message_and_not_by_the_bug_it_ends_in() {
+        let incident = only(include_str!("testdata/rust-panic.log"));
+        assert_eq!(incident.kind, Kind::RustPanic);
+        let says = incident.digest().says;
+        assert_eq!(says[1], "index out of bounds: the len is 3 but the index is 7");
+    }
+
+    #[test]
+    fn an_ordinary_boot_has_no_incident() {
+        let text = "[    0.1] tsc: Unable to calibrate against PIT\n\
+                    [    1.2] oops_c: loading out-of-tree module taints kernel.\n\
+                    [    1.3] clocksource: Watchdog remote CPU 1 read timed out\n\
+                    [    1.4] kmemleak: Kernel memory leak detector initialized (mem pool available: 3)\n";
+        assert_eq!(find(&log(text)), []);
+    }
+
+    #[test]
+    fn a_stall_and_a_leak_are_incidents_of_one_line() {
+        let text = "[  130.0] INFO: task client:42 blocked for more than 122 seconds.\n";
+        assert_eq!(only(text).kind, Kind::Stall);
+        let text = "[  131.0] kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\n";
+        assert_eq!(only(text).kind, Kind::Leak);
+    }
+}

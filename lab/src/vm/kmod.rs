@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Kernel modules as files: where the stock ones lie, what each depends on, in which order they load.
+//!
+//! A module names the modules whose symbols it uses in its `.modinfo` section (`depends=a,b`), put
+//! there when it was linked. That is all that loading in order needs; `depmod` is not run.
+//!
+//! Source: scripts/mod/modpost.c (`add_depends`), Documentation/kbuild/modules.rst.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use lzma_rust2::XzReader;
+use object::{Object, ObjectSection};
+
+use super::error::{Error, IoContext};
+
+/// A module's bytes, ready to load, and the modules it needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Module {
+    /// Name as the kernel knows it (underscores).
+    pub(crate) name: String,
+    /// The file's contents, decompressed.
+    pub(crate) bytes: Vec<u8>,
+    /// Names of the modules whose symbols it uses.
+    pub(crate) depends: Vec<String>,
+}
+
+impl Module {
+    /// Reads a `.ko` or `.ko.xz`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = fs::read(path).context("cannot read", path)?;
+        let bytes = if path.extension().is_some_and(|extension| extension == "xz") {
+            decompress(&bytes).context("cannot decompress", path)?
+        } else {
+            bytes
+        };
+        let depends = depends(&bytes).map_err(|error| Error::NotElf { path: path.into(), error })?;
+        Ok(Self { name: name_of(path), bytes, depends })
+    }
+}
+
+/// The stock modules of one kernel, by name.
+pub(crate) struct Stock(HashMap<String, PathBuf>);
+
+impl Stock {
+    /// Walks `DIRECTORY/kernel` once.
+    pub(crate) fn index(directory: &Path) -> Result<Self, Error> {
+        let mut found = HashMap::new();
+        let mut todo = vec![directory.join("kernel")];
+        while let Some(directory) = todo.pop() {
+            for entry in fs::read_dir(&directory).context("cannot list", &directory)? {
+                let entry = entry.context("cannot list", &directory)?;
+                let path = entry.path();
+                if entry.file_type().context("cannot examine", &path)?.is_dir() {
+                    todo.push(path);
+                } else if is_module(&path) {
+                    found.insert(name_of(&path), path);
+                }
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// Adds to `modules` whatever the modules in it, and `wanted`, need from the stock kernel.
+    pub(crate) fn complete(&self, modules: &mut BTreeMap<String, Module>, wanted: &[&str]) -> Result<(), Error> {
+        let mut todo: Vec<(String, String)> = wanted.iter().map(|name| ("the image".into(), (*name).into())).collect();
+        for module in modules.values() {
+            todo.extend(module.depends.iter().map(|need| (module.name.clone(), need.clone())));
+        }
+        while let Some((by, name)) = todo.pop() {
+            if modules.contains_key(&name) {
+                continue;
+            }
+            let path = self.0.get(&name).ok_or(Error::NoModule { name: name.clone(), by })?;
+            let module = Module::read(path)?;
+            todo.extend(module.depends.iter().map(|need| (name.clone(), need.clone())));
+            modules.insert(name, module);
+        }
+        Ok(())
+    }
+}
+
+/// The list that the agent reads to load in order: one line `NAME: DEPENDENCY…` per module.
+pub(crate) fn dependency_list<'m>(modules: impl Iterator<Item = &'m Module>) -> String {
+    modules.map(|module| format!("{}: {}\n", module.name, module.depends.join(" "))).collect()
+}
+
+/// The modules named in the `depends=` entry of `.modinfo`.
+pub(crate) fn depends(bytes: &[u8]) -> Result<Vec<String>, object::Error> {
+    Ok(modinfo(bytes, "depends")?
+        .into_iter()
+        .flat_map(|value| value.split(',').map(normal).collect::<Vec<_>>())
+        .filter(|name| !name.is_empty())
+        .collect())
+}
+
+/// All values of one key of a module's `.modinfo`, for example `vermagic`.
+pub(crate) fn modinfo(bytes: &[u8], key: &str) -> Result<Vec<String>, object::Error> {
+    let file = object::File::parse(bytes)?;
+    let Some(section) = file.section_by_name(".modinfo") else { return Ok(Vec::new()) };
+    let entries = section.data()?;
+    Ok(entries
+        .split(|&byte| byte == 0)
+        .filter_map(|entry| std::str::from_utf8(entry).ok()?.split_once('='))
+        .filter(|(found, _)| *found == key)
+        .map(|(_, value)| value.to_owned())
+        .collect())
+}
+
+fn decompress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    XzReader::new(bytes, false).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+fn is_module(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".ko") || name.ends_with(".ko.xz")
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    normal(name.split(".ko").next().unwrap_or(&name))
+}
+
+fn normal(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(name: &str, depends: &[&str]) -> Module {
+        Module { name: name.into(), bytes: Vec::new(), depends: depends.iter().map(|&d| d.into()).collect() }
+    }
+
+    #[test]
+    fn names_lose_their_suffix_and_their_dashes() {
+        assert_eq!(name_of(Path::new("/x/gpu-sched.ko.xz")), "gpu_sched");
+        assert_eq!(name_of(Path::new("vgem_rust.ko")), "vgem_rust");
+    }
+
+    #[test]
+    fn the_list_names_each_module_with_what_it_needs() {
+        let modules = [module("drm", &[]), module("vgem_rust", &["drm_rust", "drm"])];
+        assert_eq!(dependency_list(modules.iter()), "drm: \nvgem_rust: drm_rust drm\n");
+    }
+
+    #[test]
+    fn a_module_that_is_nowhere_is_named_with_the_one_that_needs_it() {
+        let mut modules = BTreeMap::from([("a".to_owned(), module("a", &["b"]))]);
+        let error = Stock(HashMap::new()).complete(&mut modules, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "kernel module `b`, needed by `a`, is neither built nor in the stock kernel");
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Which shared libraries a program of the toolchain root needs, found without running it.
+//!
+//! Source: ld.so(8) for the order of search; only what Debian's programs use of it is done here
+//! (`RUNPATH` with `$ORIGIN`, then the architecture's directories).
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use object::{
+    elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH},
+    read::elf::{Dyn, ElfFile64, ProgramHeader},
+};
+
+use super::error::{Error, IoContext};
+
+/// Where Debian keeps libraries, relative to the root.
+const DIRECTORIES: &[&str] = &["usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib"];
+
+/// What a program says about itself that the loader must know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Path of the dynamic loader, `None` for a static program.
+    pub(crate) interpreter: Option<String>,
+    /// Names of libraries, as in `DT_NEEDED`.
+    pub(crate) libraries: Vec<String>,
+    /// Directories to search first.
+    pub(crate) runpath: Vec<String>,
+}
+
+/// All libraries that `program` (absolute inside the root) needs, and the loader, as absolute paths
+/// inside the root, sorted.
+pub(crate) fn closure(root: &Path, program: &str) -> Result<BTreeSet<String>, Error> {
+    let mut found = BTreeSet::new();
+    let mut todo = vec![program.to_owned()];
+    while let Some(path) = todo.pop() {
+        let host = inside(root, &path);
+        let bytes = fs::read(&host).context("cannot read", &host)?;
+        let needs = needs(&bytes).map_err(|error| Error::NotElf { path: host.clone(), error })?;
+        let mut wanted: Vec<String> = needs.interpreter.iter().cloned().collect();
+        for name in &needs.libraries {
+            wanted.push(
+                search(root, &path, &needs.runpath, name)
+                    .ok_or_else(|| Error::NoLibrary { program: path.clone(), library: name.clone() })?,
+            );
+        }
+        for path in wanted {
+            if found.insert(path.clone()) {
+                todo.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Reads what a program or library needs from its ELF headers.
+pub(crate) fn needs(bytes: &[u8]) -> Result<Needs, object::Error> {
+    let elf = ElfFile64::<object::Endianness>::parse(bytes)?;
+    let endian = elf.endian();
+    let mut needs = Needs::default();
+    for header in elf.elf_program_headers() {
+        if let Some(path) = header.interpreter(endian, bytes)? {
+            needs.interpreter = Some(text(path));
+        }
+    }
+    let sections = elf.elf_section_table();
+    let Some((dynamic, strings)) = sections.dynamic(endian, bytes)? else {
+        return Ok(needs);
+    };
+    let strings = sections.strings(endian, bytes, strings)?;
+    for entry in dynamic {
+        let Some(tag) = entry.tag32(endian) else { continue };
+        match tag {
+            DT_NEEDED => needs.libraries.push(text(entry.string(endian, strings)?)),
+            DT_RUNPATH | DT_RPATH => {
+                let path = text(entry.string(endian, strings)?);
+                needs.runpath.extend(path.split(':').map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    Ok(needs)
+}
+
+fn search(root: &Path, program: &str, runpath: &[String], name: &str) -> Option<String> {
+    let origin = program.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let first = runpath.iter().map(|path| path.replace("$ORIGIN", origin).replace("${ORIGIN}", origin));
+    first
+        .chain(DIRECTORIES.iter().map(|directory| format!("/{directory}")))
+        .map(|directory| format!("{}/{name}", directory.trim_end_matches('/')))
+        .find(|path| inside(root, path).exists())
+}
+
+/// Path on the host of an absolute path inside the root. Only for roots whose top-level links
+/// (`lib64`, `lib`, `bin`) are relative, as Debian's are.
+pub(crate) fn inside(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_start_matches('/'))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_program_itself_needs_a_loader_and_the_c_library() {
+        let bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let needs = needs(&bytes).unwrap();
+        assert!(needs.interpreter.unwrap().contains("ld-linux"));
+        assert!(needs.libraries.iter().any(|name| name == "libc.so.6"), "{:?}", needs.libraries);
+    }
+
+    #[test]
+    fn a_text_file_is_an_error() {
+        assert!(needs(b"#!/bin/sh\n").is_err());
+    }
+}

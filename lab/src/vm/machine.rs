@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! One running QEMU: its channels, its console, and its certain end.
+//!
+//! Nothing of a machine has a name in the file system. The channels are socket pairs that QEMU inherits,
+//! the initial file system is an anonymous file, and the process dies with us, so whatever ends the lab
+//! leaves nothing to clean up.
+//!
+//! Source: qemu-system-x86_64(1), `-chardev socket,fd=`; memfd_create(2).
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use super::{
+    console::{Console, Line, Listener},
+    error::Error,
+    guest::{Guest, TAIL},
+    qemu::Channel,
+};
+
+/// The agent's channel, as QEMU names it.
+pub(crate) const AGENT: Channel = Channel::Fd(AGENT_FD);
+/// The interactive shell's channel, as QEMU names it.
+pub(crate) const SHELL: Channel = Channel::Fd(SHELL_FD);
+/// Where QEMU finds the initial file system.
+pub(crate) const INITRD: &str = "/proc/self/fd/5";
+
+const AGENT_FD: i32 = 3;
+const SHELL_FD: i32 = 4;
+const INITRD_FD: i32 = 5;
+
+/// A machine that is running or has just ended.
+pub(crate) struct Machine {
+    child: Child,
+    console: Console,
+    console_thread: Option<JoinHandle<()>>,
+    stderr_thread: Option<JoinHandle<String>>,
+    agent: Option<UnixStream>,
+    shell: Option<UnixStream>,
+    started: Instant,
+}
+
+/// What a machine leaves behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How QEMU ended.
+    pub(crate) status: ExitStatus,
+    /// What QEMU wrote on its standard error.
+    pub(crate) said: String,
+    /// The whole kernel log.
+    pub(crate) log: Vec<Line>,
+}
+
+impl Machine {
+    /// Starts QEMU as prepared in `command`, whose arguments name [`AGENT`], [`SHELL`] and [`INITRD`].
+    pub(crate) fn start(mut command: Command, initrd: &[&[u8]], listener: Option<Listener>) -> Result<Self, Error> {
+        let (agent, agent_end) = UnixStream::pair().map_err(Error::Start)?;
+        let (shell, shell_end) = UnixStream::pair().map_err(Error::Start)?;
+        let initrd = anonymous_file(initrd).map_err(Error::Start)?;
+        let inherited = [
+            (OwnedFd::from(agent_end), AGENT_FD),
+            (OwnedFd::from(shell_end), SHELL_FD),
+            (OwnedFd::from(initrd), INITRD_FD),
+        ];
+        let mappings = inherited.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
+        command.fd_mappings(mappings.into()).expect("the three numbers differ");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut child = command.spawn().map_err(Error::Start)?;
+        // The command still owns our copies of QEMU's ends; without this we would never see them close.
+        drop(command);
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (console, console_thread) = Console::read(stdout, listener);
+        Ok(Self {
+            child,
+            console,
+            console_thread: Some(console_thread),
+            stderr_thread: Some(thread::spawn(move || read_text(stderr))),
+            agent: Some(agent),
+            shell: Some(shell),
+            started,
+        })
+    }
+
+    /// Waits until the guest's agent is ready.
+    pub(crate) fn guest(&mut self, limit: Duration) -> Result<Guest, Error> {
+        let port = self.agent.take().expect("a machine's guest is connected once");
+        Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))
+    }
+
+    /// The far end of the interactive shell's terminal.
+    pub(crate) fn terminal(&mut self) -> UnixStream {
+        self.shell.take().expect("a machine's terminal is taken once")
+    }
+
+    /// When QEMU was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Waits for the machine to end by itself, then for the last line of its log.
+    pub(crate) fn wait(mut self, limit: Duration) -> Result<Ended, Error> {
+        let deadline = Instant::now() + limit;
+        // The console ends with QEMU, so this is the event to wait for.
+        let console = self.console.clone();
+        if console.wait_for_end(deadline).is_none() {
+            return Err(Error::Hung { waiting: "powering off".into(), limit, console: self.console.tail(TAIL) });
+        }
+        self.collect().map_err(Error::Start)
+    }
+
+    /// Ends the machine at once.
+    pub(crate) fn kill(mut self) -> Result<Ended, Error> {
+        self.child.kill().map_err(Error::Start)?;
+        self.collect().map_err(Error::Start)
+    }
+
+    /// Adds to an error what only QEMU knows: how it ended and what it said.
+    pub(crate) fn explain(&mut self, error: Error) -> Error {
+        let Error::Ended { console, .. } = error else { return error };
+        // The agent's channel is closed, so QEMU is ending; its own words are worth the short wait.
+        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let said = self.stderr_thread.take().map(join).unwrap_or_default();
+        let console = if console.is_empty() { self.console.tail(TAIL) } else { console };
+        Error::Ended { status, said, console }
+    }
+
+    fn collect(&mut self) -> io::Result<Ended> {
+        let status = self.child.wait()?;
+        let said = self.stderr_thread.take().map(join).unwrap_or_default();
+        if let Some(thread) = self.console_thread.take() {
+            join(thread);
+        }
+        Ok(Ended { status, said, log: self.console.lines() })
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Both fail only if QEMU has ended and was collected, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn anonymous_file(parts: &[&[u8]]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("drydock-initrd", MemfdFlags::CLOEXEC)?);
+    for part in parts {
+        file.write_all(part)?;
+    }
+    Ok(file)
+}
+
+fn read_text(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    // What was read before an error is still what QEMU said.
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("a reader thread does not panic")
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! QEMU's command line, as a sum of small pure functions from a typed description of the machine.
+//!
+//! Source: qemu-system-x86_64(1) of QEMU 11.1; the flags and why they are there were tried on Debian's
+//! stock kernel.
+
+/// The program, as named inside the toolchain root.
+pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// How the guest's instructions are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accel {
+    /// The processor's own virtualisation; only after it was seen to boot a guest here.
+    Kvm,
+    /// QEMU's translator, one host thread per guest processor.
+    Tcg,
+    /// QEMU's translator with a clock that counts instructions: a time read in the guest is a number of
+    /// instructions, one per nanosecond. One processor only.
+    Counting,
+}
+
+/// Where the bytes of a channel go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// A connected socket that QEMU inherits under this number.
+    Fd(i32),
+    /// Nowhere.
+    Absent,
+}
+
+/// A machine to boot.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    /// Kernel image, as a path inside the toolchain root.
+    pub(crate) kernel: String,
+    /// Initial file system, as a path inside the toolchain root.
+    pub(crate) initrd: String,
+    /// How to execute.
+    pub(crate) accel: Accel,
+    /// Number of processors; 1 is used whatever this says when instructions are counted.
+    pub(crate) cpus: u32,
+    /// Memory in MiB.
+    pub(crate) memory: u32,
+    /// The protocol's channel.
+    pub(crate) agent: Channel,
+    /// The interactive shell's channel.
+    pub(crate) shell: Channel,
+    /// Words for the kernel's command line, after ours.
+    pub(crate) words: Vec<String>,
+    /// Further devices, each the value of one `-device`.
+    pub(crate) devices: Vec<String>,
+    /// Further objects, each the value of one `-object`; `-object` must stand before a device that names it.
+    pub(crate) objects: Vec<String>,
+}
+
+/// All arguments of QEMU for `spec`.
+pub(crate) fn args(spec: &Spec) -> Vec<String> {
+    [machine_args(spec), accel_args(spec), kernel_args(spec), console_args(), channel_args(spec), device_args(spec)]
+        .concat()
+}
+
+/// The command line as one line that a shell understands.
+pub(crate) fn paste(program: &str, args: &[String]) -> String {
+    let mut words = vec![quote(program)];
+    words.extend(args.iter().map(|arg| quote(arg)));
+    words.join(" ")
+}
+
+fn machine_args(spec: &Spec) -> Vec<String> {
+    let memory = format!("{}M", spec.memory);
+    strings(&[
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-machine",
+        "q35,graphics=off,smbus=off,sata=off,usb=off",
+        "-m",
+        &memory,
+    ])
+}
+
+fn accel_args(spec: &Spec) -> Vec<String> {
+    let cpus = spec.cpus.to_string();
+    match spec.accel {
+        Accel::Kvm => strings(&["-accel", "kvm", "-cpu", "host", "-smp", &cpus]),
+        Accel::Tcg => strings(&["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", &cpus]),
+        Accel::Counting => {
+            strings(&["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max", "-smp", "1"])
+        }
+    }
+}
+
+/// An oops or a processor that spins for 20 s is a panic: nothing that a guest says afterwards is worth
+/// having. `panic=-1` restarts at once on a panic, which `-no-reboot` turns into QEMU's end. Log lines below
+/// level 5 reach the console while booting; the agent opens the rest when it starts.
+fn kernel_args(spec: &Spec) -> Vec<String> {
+    let mut words = strings(&["console=ttyS0", "panic=-1", "oops=panic", "softlockup_panic=1", "loglevel=5"]);
+    words.extend(spec.words.iter().cloned());
+    strings(&["-kernel", &spec.kernel, "-initrd", &spec.initrd, "-append", &words.join(" ")])
+}
+
+/// The kernel's console is QEMU's standard output. Ctrl-C is the lab's to handle.
+fn console_args() -> Vec<String> {
+    strings(&["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
+}
+
+fn channel_args(spec: &Spec) -> Vec<String> {
+    let mut args = strings(&["-device", "virtio-serial-pci"]);
+    if let Channel::Fd(fd) = spec.shell {
+        args.extend(strings(&["-chardev", &format!("socket,id=shell,fd={fd}")]));
+        args.extend(strings(&["-device", "virtconsole,chardev=shell"]));
+    }
+    if let Channel::Fd(fd) = spec.agent {
+        args.extend(strings(&["-chardev", &format!("socket,id=agent,fd={fd}")]));
+        let port = format!("virtserialport,chardev=agent,name={}", drydock_agent::protocol::AGENT_PORT);
+        args.extend(strings(&["-device", &port]));
+    }
+    args
+}
+
+fn device_args(spec: &Spec) -> Vec<String> {
+    let objects = spec.objects.iter().flat_map(|value| ["-object".to_owned(), value.clone()]);
+    let devices = spec.devices.iter().flat_map(|value| ["-device".to_owned(), value.clone()]);
+    objects.chain(devices).collect()
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=,./:+%@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(accel: Accel) -> Spec {
+        Spec {
+            kernel: "/vmlinuz".into(),
+            initrd: "/initrd".into(),
+            accel,
+            cpus: 2,
+            memory: 1024,
+            agent: Channel::Fd(3),
+            shell: Channel::Absent,
+            words: vec!["drydock.shell".into()],
+            devices: Vec::new(),
+            objects: Vec::new(),
+        }
+    }
+
+    /// The value after `flag`.
+    fn value<'a>(args: &'a [String], flag: &str) -> &'a str {
+        let at = args.iter().position(|arg| arg == flag).unwrap();
+        &args[at + 1]
+    }
+
+    #[test]
+    fn counting_instructions_uses_one_processor_whatever_was_asked() {
+        let args = args(&spec(Accel::Counting));
+        assert_eq!(value(&args, "-smp"), "1");
+        assert_eq!(value(&args, "-icount"), "shift=0,sleep=off");
+        assert_eq!(value(&args, "-accel"), "tcg,thread=single");
+    }
+
+    #[test]
+    fn the_kernel_gets_our_words_and_then_the_callers() {
+        let args = args(&spec(Accel::Tcg));
+        assert_eq!(
+            value(&args, "-append"),
+            "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 loglevel=5 drydock.shell"
+        );
+    }
+
+    #[test]
+    fn a_shell_brings_a_console_device_and_its_absence_brings_none() {
+        let mut spec = spec(Accel::Tcg);
+        assert!(!args(&spec).iter().any(|arg| arg.starts_with("virtconsole")));
+        spec.shell = Channel::Fd(4);
+        assert!(args(&spec).iter().any(|arg| arg == "virtconsole,chardev=shell"));
+    }
+
+    #[test]
+    fn objects_stand_before_the_devices_that_name_them() {
+        let mut spec = spec(Accel::Tcg);
+        spec.objects.push("memory-backend-memfd,id=mem,size=1024M,share=on".into());
+        spec.devices.push(r#"{"driver":"vfio-user-pci"}"#.into());
+        let args = args(&spec);
+        let object = args.iter().position(|arg| arg == "-object").unwrap();
+        let device = args.iter().position(|arg| arg.contains("vfio-user-pci")).unwrap();
+        assert!(object < device);
+    }
+
+    #[test]
+    fn a_pasted_line_quotes_what_a_shell_would_split() {
+        let line = paste("qemu", &["-append".into(), "a b".into(), "it's".into()]);
+        assert_eq!(line, r"qemu -append 'a b' 'it'\''s'");
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! From `SYMBOL+0x1c/0x50 [module]` to a name that a person wrote and a line in a file.
+//!
+//! Names of Rust functions are demangled here. Lines come from the module's debug information through
+//! binutils' `addr2line` inside the toolchain root, which knows how to relocate an unlinked object; it runs only
+//! when there is something to report.
+//!
+//! Source: arch/x86/kernel/dumpstack.c for the form of a frame; addr2line(1), `--section`.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use object::{Object, ObjectSection, ObjectSymbol};
+
+/// One frame of a call trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The symbol as printed.
+    pub(crate) symbol: String,
+    /// Distance from the symbol's start.
+    pub(crate) offset: u64,
+    /// The module it lies in, `None` for the kernel itself.
+    pub(crate) module: Option<String>,
+}
+
+impl Frame {
+    /// Reads `SYMBOL+0xOFFSET/0xSIZE`, perhaps with ` [MODULE]`; a frame that the kernel marks as
+    /// doubtful (`? `) gives `None`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let (symbol, rest) = words.next()?.rsplit_once("+0x")?;
+        let (offset, _) = rest.split_once("/0x")?;
+        let module = words.find_map(|word| word.strip_prefix('[')).map(|word| word.trim_end_matches(']'));
+        Some(Self {
+            symbol: symbol.to_owned(),
+            offset: u64::from_str_radix(offset, 16).ok()?,
+            module: module.map(str::to_owned),
+        })
+    }
+
+    /// The symbol as a person would write it, without the compiler's hashes.
+    pub(crate) fn readable(&self) -> String {
+        format!("{:#}", rustc_demangle::demangle(&self.symbol))
+    }
+}
+
+/// Where a frame lies in a module's file: section and address in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Address {
+    /// The module's file.
+    pub(crate) file: PathBuf,
+    /// Name of the section.
+    pub(crate) section: String,
+    /// Offset in the section.
+    pub(crate) address: u64,
+}
+
+/// Runs `addr2line` with arguments and returns what it wrote, `None` if it cannot be run.
+pub(crate) type Addr2Line<'a> = dyn Fn(&Address) -> Option<String> + 'a;
+
+/// Finds names and lines for frames of the modules whose files are known.
+pub(crate) struct Symbols<'a> {
+    files: HashMap<String, PathBuf>,
+    addr2line: &'a Addr2Line<'a>,
+}
+
+impl<'a> Symbols<'a> {
+    /// For modules by name; `addr2line` is asked for lines.
+    pub(crate) fn new(files: HashMap<String, PathBuf>, addr2line: &'a Addr2Line<'a>) -> Self {
+        Self { files, addr2line }
+    }
+
+    /// One line of text for a frame: `name+0x1c [module] at file:line`. A caller's frame points behind its
+    /// call, so its line is looked up one byte before.
+    pub(crate) fn describe(&self, frame: &Frame, is_caller: bool) -> String {
+        let mut text = format!("{}+{:#x}", frame.readable(), frame.offset);
+        if let Some(module) = &frame.module {
+            text.push_str(&format!(" [{module}]"));
+        }
+        if let Some(line) = self.line(frame, is_caller) {
+            text.push_str(&format!(" at {line}"));
+        }
+        text
+    }
+
+    fn line(&self, frame: &Frame, is_caller: bool) -> Option<String> {
+        let file = self.files.get(frame.module.as_deref()?)?;
+        let offset = frame.offset.saturating_sub(u64::from(is_caller));
+        let address = locate(file, &frame.symbol, offset)?;
+        let said = (self.addr2line)(&address)?;
+        let line = said.lines().next()?.trim();
+        // A name and a line that are not known are question marks.
+        (!line.starts_with('?') && !line.is_empty()).then(|| shorten(line))
+    }
+}
+
+/// Where `symbol` + `offset` lies in the object `file`.
+pub(crate) fn locate(file: &Path, symbol: &str, offset: u64) -> Option<Address> {
+    let bytes = fs::read(file).ok()?;
+    let object = object::File::parse(&*bytes).ok()?;
+    let found = object.symbols().find(|found| found.is_definition() && found.name() == Ok(symbol))?;
+    let section = object.section_by_index(found.section_index()?).ok()?;
+    Some(Address { file: file.to_owned(), section: section.name().ok()?.to_owned(), address: found.address() + offset })
+}
+
+/// The build directory's own prefix says nothing; `drivers/vgem/file.rs:12` does.
+fn shorten(line: &str) -> String {
+    let line = line.split(" (discriminator").next().unwrap_or(line);
+    for mark in ["/kernel/drm/", "/kernel/drivers/", "/kernel/tests/"] {
+        if let Some(at) = line.find(mark) {
+            return line[at + 1..].to_owned();
+        }
+    }
+    line.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_a_module_and_one_of_the_kernel() {
+        let frame = Frame::parse("provoke_warning+0x11/0x20 [oops_c]").unwrap();
+        assert_eq!((frame.symbol.as_str(), frame.offset), ("provoke_warning", 0x11));
+        assert_eq!(frame.module.as_deref(), Some("oops_c"));
+        assert_eq!(Frame::parse("do_one_initcall+0x57/0x310").unwrap().module, None);
+    }
+
+    #[test]
+    fn doubtful_frames_and_other_lines_are_none() {
+        assert_eq!(Frame::parse("? __pfx_init_module+0x10/0x10 [oops_c]"), None);
+        assert_eq!(Frame::parse("RSP: 0018:ffffc9000042b9e0 EFLAGS: 00010246"), None);
+    }
+
+    #[test]
+    fn a_rust_name_is_read_without_hashes() {
+        let text = "_RNvMNtCshpEh3euheCE_9oops_rust5innerINtB2_6BuffermE11read_beyondB4_+0x0/0x10 [oops_rust]";
+        assert_eq!(Frame::parse(text).unwrap().readable(), "<oops_rust::inner::Buffer<u32>>::read_beyond");
+    }
+
+    #[test]
+    fn paths_begin_where_they_mean_something_and_unknown_lines_are_left_out() {
+        assert_eq!(shorten("/src/kernel/drivers/vgem/file.rs:12 (discriminator 2)"), "kernel/drivers/vgem/file.rs:12");
+        let symbols = Symbols::new(HashMap::new(), &|_| Some("??:0".into()));
+        let frame = Frame::parse("enter+0x26/0xff0 [oops_c]").unwrap();
+        assert_eq!(symbols.describe(&frame, true), "enter+0x26 [oops_c]");
+    }
+}
