@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The command line.
+//!
+//! Source: none.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::driver::Driver;
+use crate::guest::Guest;
+use crate::modules::Modules;
+
+/// Tests a vgem DRM device by system calls.
+///
+/// Prints one line per case: `ok NAME`, `FAIL NAME: why` or `skip NAME: why`. The exit code is 1
+/// if a case failed and 2 if the tests could not be run.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "drydock-guest-tests", version)]
+pub(crate) struct Args {
+    /// Whose device to test
+    #[arg(long, value_enum, required_unless_present = "list")]
+    pub(crate) driver: Option<Driver>,
+
+    /// Run the cases whose names contain this
+    pub(crate) filter: Option<String>,
+
+    /// Print the names of the cases and do nothing else
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// Folder of module files; without `--load` its `modules.dep` gives the order
+    #[arg(long, value_name = "DIR")]
+    pub(crate) modules: Option<PathBuf>,
+
+    /// Module files in `--modules` in the order of loading
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',', requires = "modules")]
+    pub(crate) load: Vec<String>,
+
+    /// Start of the random choices; a failed race prints the one it used
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    /// Run this one case in this process (how the runner starts a case)
+    #[arg(long, hide = true)]
+    pub(crate) case: Option<String>,
+
+    /// Run this part of a case (how a case starts another process)
+    #[arg(long, hide = true, conflicts_with = "case")]
+    pub(crate) worker: Option<String>,
+}
+
+impl Args {
+    /// Whether the filter lets a case through.
+    pub(crate) fn selects(&self, case: &str) -> bool {
+        self.filter.as_deref().is_none_or(|part| case.contains(part))
+    }
+
+    /// The driver, which clap has made sure is there unless cases are only listed.
+    pub(crate) fn driver(&self) -> Driver {
+        self.driver.expect("clap requires `--driver` unless `--list` is given")
+    }
+
+    /// The guest that a case sees, or why the modules cannot be found.
+    pub(crate) fn guest(&self, case: &'static str, seed: u64) -> std::io::Result<Guest> {
+        let driver = self.driver();
+        let modules = match &self.modules {
+            None => None,
+            Some(folder) if self.load.is_empty() => Some(Modules::from_dependencies(folder, driver.module())?),
+            Some(folder) => Some(Modules::listed(folder, &self.load)),
+        };
+        Ok(Guest { driver, seed, modules, case })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("drydock-guest-tests").chain(line.split(' ')))
+    }
+
+    #[test]
+    fn the_driver_is_needed_unless_cases_are_listed() {
+        assert!(parse("fence").is_err());
+        assert!(parse("--list").unwrap().list);
+        assert_eq!(parse("--driver c-vgem").unwrap().driver(), Driver::C);
+    }
+
+    #[test]
+    fn a_filter_selects_by_a_part_of_the_name() {
+        let args = parse("--driver vgem fence::").unwrap();
+        assert!(args.selects("fence::signal_twice"));
+        assert!(!args.selects("gem::close_twice"));
+    }
+
+    #[test]
+    fn listed_modules_keep_their_order() {
+        let args = parse("--driver vgem --modules /m --load drm.ko.xz,vgem_rust.ko").unwrap();
+        let modules = args.guest("x::y", 0).unwrap().modules.unwrap();
+        assert_eq!(modules.names(), ["vgem_rust", "drm"]);
+    }
+
+    #[test]
+    fn a_list_of_modules_needs_their_folder() {
+        assert!(parse("--driver vgem --load drm.ko").is_err());
+    }
+}

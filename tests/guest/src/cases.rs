@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The cases by area: one file per area, one function per case.
+//!
+//! Source: each area names its own.
+
+mod auth;
+mod dmabuf;
+mod dumb;
+mod fdinfo;
+mod fence;
+mod file;
+mod foreign;
+mod gem;
+mod identity;
+mod ioctl;
+mod life;
+mod map;
+mod module;
+mod prime;
+mod race;
+mod unsupported;
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+
+/// A case: its name, what it does, and how long it may take.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// Area and what holds, `area::what`.
+    pub(crate) name: &'static str,
+    /// The case itself.
+    pub(crate) run: fn(&Guest) -> Outcome,
+    /// After this many seconds it is ended and has failed.
+    pub(crate) seconds: u64,
+}
+
+/// The table of an area: its functions, with a limit where the usual one is too short.
+macro_rules! cases {
+    ($area:literal: $($name:ident $(within $seconds:literal)?),* $(,)?) => {
+        /// The cases of this area.
+        pub(crate) const CASES: &[$crate::cases::Case] = &[$(
+            $crate::cases::Case {
+                name: concat!($area, "::", stringify!($name)),
+                run: $name,
+                seconds: $crate::cases::limit!($($seconds)?),
+            }
+        ),*];
+    };
+}
+pub(crate) use cases;
+
+macro_rules! limit {
+    () => {
+        15
+    };
+    ($seconds:literal) => {
+        $seconds
+    };
+}
+pub(crate) use limit;
+
+/// The areas in the order in which they are run: what can break the device comes last.
+const AREAS: &[&[Case]] = &[
+    identity::CASES,
+    fdinfo::CASES,
+    ioctl::CASES,
+    unsupported::CASES,
+    file::CASES,
+    auth::CASES,
+    dumb::CASES,
+    gem::CASES,
+    map::CASES,
+    prime::CASES,
+    dmabuf::CASES,
+    foreign::CASES,
+    fence::CASES,
+    life::CASES,
+    module::CASES,
+    race::CASES,
+];
+
+/// Parts of cases that run in processes of their own.
+pub(crate) const WORKERS: &[Worker] = race::WORKERS;
+
+/// A part of a case: its name, and what its process does.
+pub(crate) type Worker = (&'static str, fn(&Guest) -> Outcome);
+
+/// All cases.
+pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
+    AREAS.iter().copied().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_have_an_area() {
+        let mut names: Vec<_> = all().map(|case| case.name).collect();
+        assert!(names.iter().all(|name| name.split("::").count() == 2));
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The exported descriptor by itself: size, mapping, synchronisation, fdinfo.
+//!
+//! Source: `drivers/dma-buf/dma-buf.c`, `drm_gem_prime_mmap` in `drivers/gpu/drm/drm_prime.c`
+//! (Linux 7.3), `include/uapi/linux/dma-buf.h`.
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::PollFlags;
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags};
+
+use crate::check::Outcome;
+use crate::device::{self, DrmFile};
+use crate::guest::Guest;
+use crate::sys::{self, BadAddress, Mapping};
+use crate::uapi::{self, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
+use crate::{holds, refuses, same, works};
+
+super::cases! {
+    "dmabuf":
+    size, seeking, mapping_is_the_same_memory, mapping_beyond_the_end, mapping_with_an_offset_shows_the_first_pages, private_mapping,
+    sync, sync_wrong_flags, bad_addresses, unknown_ioctls, reading_and_writing, idle_is_ready,
+    fdinfo, sync_file_wrong_flags, sync_file_of_an_idle_buffer, import_of_no_sync_file,
+}
+
+fn exported(file: &DrmFile, pages: u32) -> Outcome<OwnedFd> {
+    Ok(works!(file.export(works!(file.pages(pages)), RDWR)))
+}
+
+/// The size is that of the buffer, by fstat(2) and by lseek(2).
+fn size(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    for pages in [1, 2, 300] {
+        let (buffer, bytes) = (exported(&file, pages)?, u64::from(pages) * PAGE as u64);
+        same!(works!(rustix::fs::fstat(&buffer)).st_size as u64, bytes);
+        same!(works!(rustix::fs::seek(&buffer, SeekFrom::End(0))), bytes);
+    }
+    Ok(())
+}
+
+/// EINVAL: seeking asks for the size and goes back, nothing else.
+fn seeking(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 2)?;
+    same!(works!(rustix::fs::seek(&buffer, SeekFrom::Start(0))), 0);
+    for position in [
+        SeekFrom::Start(1),
+        SeekFrom::Start(PAGE as u64),
+        SeekFrom::End(-1),
+        SeekFrom::End(1),
+        SeekFrom::Current(0),
+        SeekFrom::Current(1),
+    ] {
+        refuses!(rustix::fs::seek(&buffer, position), INVAL);
+    }
+    Ok(())
+}
+
+/// What is written through the node is read through the descriptor, and back.
+fn mapping_is_the_same_memory(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(4));
+    let buffer = works!(file.export(handle, RDWR));
+    let (node, shared) = (works!(file.map(handle, 4 * PAGE)), works!(Mapping::shared(&buffer, 0, 4 * PAGE)));
+    for page in 0..4 {
+        node.write(page * PAGE, page as u32 + 1);
+        same!(shared.read(page * PAGE), page as u32 + 1);
+        shared.write(page * PAGE + 4, page as u32 + 11);
+        same!(node.read(page * PAGE + 4), page as u32 + 11);
+    }
+    Ok(())
+}
+
+/// EINVAL: more pages than there are, or pages that are not there.
+fn mapping_beyond_the_end(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 2)?;
+    for (offset, len) in [(0, 3), (1, 2), (2, 1), (3, 1), (1 << 40, 1)] {
+        refuses!(Mapping::shared(&buffer, offset * PAGE as u64, len * PAGE), INVAL);
+    }
+    refuses!(Mapping::shared(&buffer, 0, 0), INVAL);
+    refuses!(Mapping::shared(&buffer, 1, PAGE), INVAL);
+    Ok(())
+}
+
+/// The shmem helper counts pages from the start of the mapping, so an offset changes nothing but the
+/// check of the length. Right would be (2, 3): a fault of the kernel that stays in the buffer.
+fn mapping_with_an_offset_shows_the_first_pages(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(3));
+    let buffer = works!(file.export(handle, RDWR));
+    let whole = works!(file.map(handle, 3 * PAGE));
+    (0..3).for_each(|page| whole.write(page * PAGE, page as u32 + 1));
+    let end = works!(Mapping::shared(&buffer, PAGE as u64, 2 * PAGE));
+    same!((end.read(0), end.read(PAGE)), (1, 2));
+    Ok(())
+}
+
+/// EINVAL: as through the node.
+fn private_mapping(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    for protection in [ProtFlags::READ, ProtFlags::READ | ProtFlags::WRITE] {
+        refuses!(Mapping::new(&buffer, 0, PAGE, protection, MapFlags::PRIVATE), INVAL);
+    }
+    Ok(())
+}
+
+/// Begin and end of CPU access, in each direction.
+fn sync(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    for direction in [SYNC_READ, SYNC_WRITE, SYNC_READ | SYNC_WRITE] {
+        works!(device::dma_buf_sync(&buffer, direction));
+        works!(device::dma_buf_sync(&buffer, direction | SYNC_END));
+    }
+    Ok(())
+}
+
+/// EINVAL: no direction, or bits that mean nothing.
+fn sync_wrong_flags(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    for flags in [0, SYNC_END, 8, SYNC_READ | 8, 1 << 31] {
+        refuses!(device::dma_buf_sync(&buffer, flags), INVAL);
+    }
+    let mut high = uapi::DmaBufSync { flags: 1 << 32 | u64::from(SYNC_READ) };
+    refuses!(sys::ioctl(&buffer, &uapi::DMA_BUF_SYNC, &mut high), INVAL);
+    Ok(())
+}
+
+/// EFAULT: arguments that cannot be read.
+fn bad_addresses(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    for address in BadAddress::ALL {
+        refuses!(sys::ioctl_bad(&buffer, uapi::DMA_BUF_SYNC.number, address), FAULT);
+        refuses!(sys::ioctl_bad(&buffer, uapi::DMA_BUF_EXPORT_SYNC_FILE.number, address), FAULT);
+        refuses!(sys::ioctl_bad(&buffer, uapi::DMA_BUF_IMPORT_SYNC_FILE.number, address), FAULT);
+    }
+    Ok(())
+}
+
+/// ENOTTY: a dma-buf is no DRM file.
+fn unknown_ioctls(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    refuses!(DrmFile::from(works!(rustix::io::dup(&buffer))).capability(5), NOTTY);
+    for nr in [4, 0x40, 0xff] {
+        let number = uapi::ioc(uapi::DIR_WRITE, b'b', nr, 8);
+        refuses!(sys::ioctl_bytes(&buffer, number, &mut [0; 8]), NOTTY);
+    }
+    Ok(())
+}
+
+/// EINVAL: the contents are mapped, not read.
+fn reading_and_writing(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    refuses!(rustix::io::read(&buffer, &mut [0_u8; 4]), INVAL);
+    refuses!(rustix::io::write(&buffer, &[0; 4]), INVAL);
+    Ok(())
+}
+
+/// Without fences a buffer may be read and written at once.
+fn idle_is_ready(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    let both = PollFlags::IN | PollFlags::OUT;
+    same!(works!(sys::poll(&buffer, both, 0)), both);
+    same!(works!(sys::poll(&buffer, PollFlags::PRI, 0)), PollFlags::empty());
+    Ok(())
+}
+
+/// fdinfo tells size and exporter.
+fn fdinfo(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 3)?;
+    let info = device::fdinfo(&buffer)?;
+    holds!(info.contains("size:\t12288\n"), "the size stands in {info:?}");
+    holds!(info.contains("exp_name:\tdrm\n"), "the exporter stands in {info:?}");
+    Ok(())
+}
+
+/// EINVAL: a sync file is for reading, writing or both.
+fn sync_file_wrong_flags(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    let stub = works!(device::export_sync_file(&buffer, SYNC_READ));
+    for flags in [0, SYNC_END, SYNC_READ | SYNC_END, 8, u32::MAX] {
+        refuses!(device::export_sync_file(&buffer, flags), INVAL);
+        refuses!(device::import_sync_file(&buffer, flags, &stub), INVAL);
+    }
+    Ok(())
+}
+
+/// A buffer without fences gives a sync file that is signalled.
+fn sync_file_of_an_idle_buffer(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    let stub = works!(device::export_sync_file(&buffer, SYNC_READ | SYNC_WRITE));
+    same!(works!(sys::poll(&stub, PollFlags::IN, 0)), PollFlags::IN);
+    same!(works!(device::fence_of(&stub)).status, 1);
+    Ok(())
+}
+
+/// EINVAL: only sync files can be imported.
+fn import_of_no_sync_file(guest: &Guest) -> Outcome {
+    let buffer = exported(&guest.open()?, 1)?;
+    let memory = works!(sys::memory_file(PAGE));
+    same!(device::import_sync_file(&buffer, SYNC_WRITE, &memory), Err(Errno::INVAL));
+    same!(device::import_sync_file(&buffer, SYNC_WRITE, &buffer), Err(Errno::INVAL));
+    Ok(())
+}

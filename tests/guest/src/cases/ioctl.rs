@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the ioctl entry does with numbers, sizes, directions and addresses (L10).
+//!
+//! Source: `drm_ioctl`, `drm_ioctl_kernel` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::fs::OFlags;
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::sys::{self, BadAddress};
+use crate::uapi::{self, COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE};
+use crate::{holds, refuses, same, works};
+
+super::cases! {
+    "ioctl":
+    bad_address_of_driver_ioctls, bad_address_of_core_ioctls, bad_address_to_write_the_answer_to,
+    read_only_argument, argument_across_an_unmapped_page, number_beyond_the_driver_table,
+    hole_in_the_driver_table, number_beyond_the_core_table, retired_core_numbers, foreign_type,
+    smaller_argument_is_extended_with_zeros, smaller_answer_is_cut, larger_argument_is_accepted,
+    largest_argument, no_direction_reads_zeros, read_only_direction_ignores_the_argument,
+    write_only_direction_gives_no_answer, closed_file, path_only_file, file_opened_read_only,
+}
+
+const RW: u32 = DIR_READ | DIR_WRITE;
+
+/// EFAULT: an argument that cannot be read.
+fn bad_address_of_driver_ioctls(guest: &Guest) -> Outcome {
+    for file in [guest.open()?, guest.open_render()?] {
+        for address in BadAddress::ALL {
+            refuses!(sys::ioctl_bad(&file, uapi::VGEM_FENCE_ATTACH.number, address), FAULT);
+            refuses!(sys::ioctl_bad(&file, uapi::VGEM_FENCE_SIGNAL.number, address), FAULT);
+        }
+    }
+    Ok(())
+}
+
+/// EFAULT: the same for every core ioctl that a buffer driver serves.
+fn bad_address_of_core_ioctls(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let numbers = [
+        uapi::VERSION.number,
+        uapi::GET_UNIQUE.number,
+        uapi::GET_CLIENT.number,
+        uapi::SET_VERSION.number,
+        uapi::GEM_CLOSE.number,
+        uapi::GEM_FLINK.number,
+        uapi::GEM_OPEN.number,
+        uapi::GET_CAP.number,
+        uapi::SET_CLIENT_CAP.number,
+        uapi::AUTH_MAGIC.number,
+        uapi::PRIME_HANDLE_TO_FD.number,
+        uapi::PRIME_FD_TO_HANDLE.number,
+        uapi::MODE_CREATE_DUMB.number,
+        uapi::MODE_MAP_DUMB.number,
+        uapi::MODE_DESTROY_DUMB.number,
+        uapi::SET_CLIENT_NAME.number,
+    ];
+    for number in numbers {
+        for address in BadAddress::ALL {
+            refuses!(sys::ioctl_bad(&file, number, address), FAULT);
+        }
+    }
+    Ok(())
+}
+
+/// EFAULT: ioctls that only write fail when they do.
+fn bad_address_to_write_the_answer_to(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    for address in BadAddress::ALL {
+        refuses!(sys::ioctl_bad(&file, uapi::GET_STATS.number, address), FAULT);
+        refuses!(sys::ioctl_bad(&file, uapi::GET_MAGIC.number, address), FAULT);
+    }
+    Ok(())
+}
+
+/// EFAULT: the argument is read, the call is made, and the answer cannot be written.
+fn read_only_argument(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let page = works!(sys::read_only_page(0));
+    let number = uapi::GET_CAP.number;
+    refuses!(ioctl_at(&file, number, page.address()), FAULT);
+    same!(page.read(8), 0);
+    Ok(())
+}
+
+/// EFAULT: the first half of the argument is there, the second is not.
+fn argument_across_an_unmapped_page(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let memory = works!(sys::memory_file(2 * PAGE));
+    let mut pages = works!(sys::Mapping::shared(&memory, 0, 2 * PAGE));
+    works!(pages.shrink(PAGE));
+    let last_words = pages.address() + PAGE - 8;
+    refuses!(ioctl_at(&file, uapi::VGEM_FENCE_ATTACH.number, last_words), FAULT);
+    refuses!(ioctl_at(&file, uapi::MODE_CREATE_DUMB.number, last_words), FAULT);
+    Ok(())
+}
+
+/// EINVAL: the driver has three slots, 0x40 to 0x42.
+fn number_beyond_the_driver_table(guest: &Guest) -> Outcome {
+    for file in [guest.open()?, guest.open_render()?] {
+        for nr in [COMMAND_BASE + 3, COMMAND_BASE + 4, 0x80, 0x9f] {
+            let number = uapi::ioc(RW, DRM, nr, 16);
+            refuses!(sys::ioctl_bytes(&file, number, &mut [0; 16]), INVAL);
+        }
+    }
+    Ok(())
+}
+
+/// EINVAL: 0x40 was an ioctl once; its slot is empty. A bad address is not looked at.
+fn hole_in_the_driver_table(guest: &Guest) -> Outcome {
+    let file = guest.open_render()?;
+    for size in [0, 8, 16, 200] {
+        let number = uapi::ioc(RW, DRM, COMMAND_BASE, size);
+        refuses!(sys::ioctl_bytes(&file, number, &mut [0; 200]), INVAL);
+        refuses!(sys::ioctl_bad(&file, number, BadAddress::Kernel), INVAL);
+    }
+    Ok(())
+}
+
+/// EINVAL: beyond the last core number.
+fn number_beyond_the_core_table(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    for nr in [0xe0, 0xf0, 0xff] {
+        refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL);
+    }
+    Ok(())
+}
+
+/// EINVAL: numbers whose functions went away with user mode setting.
+fn retired_core_numbers(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    for nr in [0x03, 0x04, 0x08, 0x14, 0x15, 0x1c, 0x20, 0x26, 0x29, 0x2a, 0x30, 0x38] {
+        refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL);
+    }
+    Ok(())
+}
+
+/// ENOTTY: ioctls of another kind, a terminal's for example.
+fn foreign_type(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    for kind in [b'T', b'b', b'D', 0] {
+        refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, kind, 0x41, 16), &mut [0; 16]), NOTTY);
+    }
+    Ok(())
+}
+
+/// An old client's shorter structure: what it does not have is zero.
+fn smaller_argument_is_extended_with_zeros(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    // Only the handle: flags and pad are zero, so a read fence is attached.
+    let number = uapi::ioc(RW, DRM, COMMAND_BASE + 1, 4);
+    works!(sys::ioctl_bytes(&file, number, &mut handle.to_ne_bytes()));
+    works!(file.signal(1));
+    // Without even a handle the lookup finds none.
+    refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 1, 0), &mut []), NOENT);
+    Ok(())
+}
+
+/// What lies behind the shorter structure is not written.
+fn smaller_answer_is_cut(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&6_u64.to_ne_bytes()); // TIMESTAMP_MONOTONIC, which is 1
+    bytes[8..].fill(0xee);
+    works!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, 0x0c, 8), &mut bytes));
+    same!(bytes[8..], [0xee; 8]);
+    works!(sys::ioctl_bytes(&file, uapi::GET_CAP.number, &mut bytes));
+    same!(bytes[8..], 1_u64.to_ne_bytes());
+    Ok(())
+}
+
+/// A newer client's longer structure: the kernel's part is answered, the rest comes back as it was.
+fn larger_argument_is_accepted(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    let mut bytes = [0xee; 200];
+    bytes[..16].fill(0);
+    bytes[..4].copy_from_slice(&handle.to_ne_bytes());
+    works!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 1, 200), &mut bytes));
+    same!(bytes[8..12], 1_u32.to_ne_bytes());
+    same!(bytes[16..], [0xee; 184]);
+    Ok(())
+}
+
+/// The size field's largest value is served from allocated memory.
+fn largest_argument(guest: &Guest) -> Outcome {
+    let file = guest.open_render()?;
+    let number = uapi::ioc(RW, DRM, 0x0c, 0x3fff);
+    let mut bytes = vec![0; 0x3fff];
+    bytes[0] = 6;
+    works!(sys::ioctl_bytes(&file, number, &mut bytes));
+    same!(bytes[8], 1);
+    holds!(bytes[9..].iter().all(|byte| *byte == 0), "nothing else was written");
+    Ok(())
+}
+
+/// Without a direction nothing is copied in: the handler sees zeros. Nor is an address needed.
+fn no_direction_reads_zeros(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    let number = uapi::ioc(DIR_NONE, DRM, COMMAND_BASE + 1, 16);
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&handle.to_ne_bytes());
+    refuses!(sys::ioctl_bytes(&file, number, &mut bytes), NOENT);
+    refuses!(sys::ioctl_bad(&file, number, BadAddress::Null), NOENT);
+    Ok(())
+}
+
+/// A number that says "the kernel writes" only: the argument is not read.
+fn read_only_direction_ignores_the_argument(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&handle.to_ne_bytes());
+    let number = uapi::ioc(DIR_READ, DRM, COMMAND_BASE + 1, 16);
+    refuses!(sys::ioctl_bytes(&file, number, &mut bytes), NOENT);
+    same!(bytes, [0; 16]); // the zeros that the handler saw come back
+    Ok(())
+}
+
+/// A number that says "the kernel reads" only: the fence is made, its number is not told.
+fn write_only_direction_gives_no_answer(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&handle.to_ne_bytes());
+    let number = uapi::ioc(DIR_WRITE, DRM, COMMAND_BASE + 1, 16);
+    works!(sys::ioctl_bytes(&file, number, &mut bytes));
+    same!(bytes[8..12], [0; 4]);
+    works!(file.signal(1));
+    Ok(())
+}
+
+/// EBADF: a number that is no longer open.
+fn closed_file(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let number = file.as_fd().as_raw_fd();
+    drop(file);
+    let mut cap = uapi::Cap { capability: 5, value: 0 };
+    refuses!(sys::ioctl_on_number(number, &uapi::GET_CAP, &mut cap), BADF);
+    refuses!(sys::ioctl_on_number(-1, &uapi::GET_CAP, &mut cap), BADF);
+    Ok(())
+}
+
+/// EBADF: `O_PATH` names the node without opening the device.
+fn path_only_file(guest: &Guest) -> Outcome {
+    let file = works!(sys::open(guest.nodes()?.primary, OFlags::PATH));
+    let mut cap = uapi::Cap { capability: 5, value: 0 };
+    refuses!(sys::ioctl(&file, &uapi::GET_CAP, &mut cap), BADF);
+    Ok(())
+}
+
+/// DRM does not look at the open mode: ioctls that change something work on a read-only file.
+fn file_opened_read_only(guest: &Guest) -> Outcome {
+    let file = works!(sys::open(guest.nodes()?.primary, OFlags::RDONLY));
+    let file = crate::device::DrmFile::from(file);
+    let handle = works!(file.pages(1));
+    works!(file.attach(handle, uapi::FENCE_WRITE));
+    Ok(())
+}
+
+/// ioctl(2) with the address of a mapping of this process.
+fn ioctl_at(fd: &impl AsFd, number: u32, address: usize) -> sys::Answer<i32> {
+    // SAFETY: the callers pass an address in a page of their own that holds zeros; the requests
+    // they use carry no addresses, and what lies beyond the page is unmapped.
+    unsafe { sys::ioctl_raw(fd.as_fd(), number, address) }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! How a case says what must hold, so that a failure quotes the call and the answer.
+//!
+//! Source: the names of error numbers are those of `include/uapi/asm-generic/errno*.h`.
+
+use rustix::io::Errno;
+
+/// Why a case ended early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Something did not hold.
+    Fail(String),
+    /// The case says nothing here, with the reason.
+    Skip(String),
+}
+
+/// What a case returns.
+pub(crate) type Outcome<T = ()> = Result<T, Stop>;
+
+/// The early end of a case whose claim is wrong.
+pub(crate) fn fail<T>(why: impl Into<String>) -> Outcome<T> {
+    Err(Stop::Fail(why.into()))
+}
+
+/// The early end of a case that cannot speak here.
+pub(crate) fn skip<T>(why: impl Into<String>) -> Outcome<T> {
+    Err(Stop::Skip(why.into()))
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Fail(error.to_string())
+    }
+}
+
+/// An error number as a reader of kernel code knows it.
+pub(crate) fn name(errno: Errno) -> String {
+    macro_rules! names {
+        ($($short:ident $long:ident,)*) => {
+            match errno { $(Errno::$short => stringify!($long).to_owned(),)* _ => errno.to_string() }
+        };
+    }
+    names! {
+        ACCESS EACCES, AGAIN EAGAIN, BADF EBADF, BUSY EBUSY, FAULT EFAULT, INTR EINTR, INVAL EINVAL,
+        MFILE EMFILE, NODEV ENODEV, NOENT ENOENT, NOMEM ENOMEM, NOSYS ENOSYS, NOTTY ENOTTY,
+        NXIO ENXIO, OPNOTSUPP EOPNOTSUPP, PERM EPERM, SPIPE ESPIPE, TIMEDOUT ETIMEDOUT,
+    }
+}
+
+/// The call is answered with this error number; a text may tell what was passed.
+#[macro_export]
+macro_rules! refuses {
+    ($call:expr, $errno:ident) => {
+        $crate::refuses!($call, $errno, "")
+    };
+    ($call:expr, $errno:ident, $($text:tt)+) => {
+        match $call {
+            Err(::rustix::io::Errno::$errno) => {}
+            answer => {
+                let wanted = $crate::check::name(::rustix::io::Errno::$errno);
+                let got = match answer {
+                    Ok(value) => format!("success ({value:?})"),
+                    Err(errno) => $crate::check::name(errno),
+                };
+                let (call, text) = (stringify!($call), format!($($text)+));
+                return $crate::check::fail(format!("`{call}`{text}: expected {wanted}, got {got}"));
+            }
+        }
+    };
+}
+
+/// The call succeeds; its value is the value of the macro.
+#[macro_export]
+macro_rules! works {
+    ($call:expr) => {
+        match $call {
+            Ok(value) => value,
+            Err(errno) => {
+                let got = $crate::check::name(errno);
+                let call = stringify!($call);
+                return $crate::check::fail(format!("`{call}`: expected success, got {got}"));
+            }
+        }
+    };
+}
+
+/// Both sides are equal.
+#[macro_export]
+macro_rules! same {
+    ($left:expr, $right:expr) => {
+        match (&$left, &$right) {
+            (left, right) if *left == *right => {}
+            (left, right) => {
+                let text = stringify!($left);
+                return $crate::check::fail(format!("`{text}`: expected {right:?}, got {left:?}"));
+            }
+        }
+    };
+}
+
+/// The condition is true; the text says what that means.
+#[macro_export]
+macro_rules! holds {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            let (claim, text) = (format!($($text)+), stringify!($condition));
+            return $crate::check::fail(format!("{claim}: `{text}` is false"));
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(outcome: Outcome) -> String {
+        match outcome {
+            Ok(()) => "passed".to_owned(),
+            Err(Stop::Fail(why) | Stop::Skip(why)) => why,
+        }
+    }
+
+    #[test]
+    fn a_failure_quotes_the_call_and_the_answer() {
+        fn case() -> Outcome {
+            refuses!(Err::<(), _>(Errno::NOENT), INVAL);
+            Ok(())
+        }
+        assert_eq!(text(case()), "`Err::<(), _>(Errno::NOENT)`: expected EINVAL, got ENOENT");
+    }
+
+    #[test]
+    fn success_where_an_error_was_due_shows_the_value() {
+        fn case() -> Outcome {
+            refuses!(Ok::<u32, Errno>(7), INVAL);
+            Ok(())
+        }
+        assert_eq!(text(case()), "`Ok::<u32, Errno>(7)`: expected EINVAL, got success (7)");
+    }
+
+    #[test]
+    fn equality_and_conditions_show_both_sides() {
+        fn unequal() -> Outcome {
+            same!(1 + 1, 3);
+            Ok(())
+        }
+        fn untrue() -> Outcome {
+            let pages = 2;
+            holds!(pages == 1, "one page was made");
+            Ok(())
+        }
+        assert_eq!(text(unequal()), "`1 + 1`: expected 3, got 2");
+        assert_eq!(text(untrue()), "one page was made: `pages == 1` is false");
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Where Drydock's `vgem` and the kernel's own are known to differ, and why that is right.
+//!
+//! Source: `drivers/gpu/drm/vgem/vgem_drv.c` (Linux 7.3) and `drivers/base/faux.c`.
+
+use crate::driver::Driver;
+
+/// One difference: a case that has nothing to say on one driver, or another answer there.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// The full name of the case, or its area and `::*`.
+    pub(crate) case: &'static str,
+    /// What is different there, and why.
+    pub(crate) why: &'static str,
+    /// What follows from it for each driver.
+    pub(crate) effect: Effect,
+}
+
+/// What a difference means for the case.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The case cannot be run on this driver.
+    Impossible(Driver),
+    /// The case compares with this word.
+    Answers {
+        /// On Drydock's driver.
+        rust: &'static str,
+        /// On the kernel's.
+        c: &'static str,
+    },
+}
+
+/// All of them: whatever else differs fails a case.
+pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
+    Difference {
+        case: "fdinfo::*",
+        why: "the kernel's vgem shows nothing in fdinfo: its file operations lack `show_fdinfo`",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "life::*",
+        why: "the kernel's vgem sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "race::unplug_and_rebind",
+        why: "the kernel's vgem sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "race::unplug_while_faulting",
+        why: "the kernel's vgem sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "race::first_open_after_bind",
+        why: "the kernel's vgem sits on a faux device, which sysfs cannot bind",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "module::signalled_fence_outlives_it",
+        why: "the kernel's fences call back into its module when they are released, which would crash",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "module::library_is_held_by_the_driver",
+        why: "the kernel's vgem needs no `drm_rust` module",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "identity::parent_bus",
+        why: "a platform device can be unbound and bound, and `drmdevice` lists it",
+        effect: Effect::Answers { rust: "platform", c: "faux" },
+    },
+];
+
+/// Why a case cannot be run on a driver, if it cannot.
+pub(crate) fn impossible(case: &str, driver: Driver) -> Option<&'static str> {
+    let row = about(case).find(|row| row.effect == Effect::Impossible(driver))?;
+    Some(row.why)
+}
+
+/// The word that a case must find on a driver.
+pub(crate) fn expected(case: &str, driver: Driver) -> Option<&'static str> {
+    about(case).find_map(|row| match (&row.effect, driver) {
+        (Effect::Answers { rust, .. }, Driver::Rust) => Some(*rust),
+        (Effect::Answers { c, .. }, Driver::C) => Some(*c),
+        (Effect::Impossible(_), _) => None,
+    })
+}
+
+fn about(case: &str) -> impl Iterator<Item = &'static Difference> + use<'_> {
+    EXPECTED_DIFFERENCES.iter().filter(move |row| match row.case.strip_suffix('*') {
+        Some(area) => case.starts_with(area),
+        None => row.case == case,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_found_by_name_and_by_area() {
+        assert!(impossible("life::unbind_while_open", Driver::C).is_some());
+        assert!(impossible("life::unbind_while_open", Driver::Rust).is_none());
+        assert_eq!(expected("identity::parent_bus", Driver::C), Some("faux"));
+        assert_eq!(expected("identity::version", Driver::C), None);
+    }
+
+    #[test]
+    fn every_row_speaks_of_a_case_that_exists() {
+        for row in EXPECTED_DIFFERENCES {
+            let area = row.case.strip_suffix('*');
+            let found = crate::cases::all().any(|case| match area {
+                Some(area) => case.name.starts_with(area),
+                None => case.name == row.case,
+            });
+            assert!(found, "no case is named `{}`", row.case);
+        }
+    }
+}

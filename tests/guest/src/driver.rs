@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The two drivers under test, their device nodes, and binding them.
+//!
+//! Source: `Documentation/driver-api/driver-model/`, the layout of `/sys/class/drm` and
+//! `/sys/bus/platform/drivers` of a running kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail};
+use crate::device::DrmFile;
+use crate::sys::Answer;
+
+/// The driver whose device the cases open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Driver {
+    /// Drydock's, on a platform device.
+    #[value(name = "vgem")]
+    Rust,
+    /// The one in the kernel's tree, on a faux device.
+    #[value(name = "c-vgem")]
+    C,
+}
+
+impl Driver {
+    /// What `--driver` calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "vgem",
+            Self::C => "c-vgem",
+        }
+    }
+
+    /// The file names of its module without `.ko` are also the names of the module.
+    pub(crate) const fn module(self) -> &'static str {
+        match self {
+            Self::Rust => "vgem_rust",
+            Self::C => "vgem",
+        }
+    }
+
+    /// The bus of its parent device, which tells the two apart: the DRM name is the same.
+    pub(crate) const fn bus(self) -> &'static str {
+        match self {
+            Self::Rust => "platform",
+            Self::C => "faux",
+        }
+    }
+
+    /// Its driver's folder in sysfs, where it can be bound and unbound.
+    const fn sysfs(self) -> Option<&'static str> {
+        match self {
+            Self::Rust => Some("/sys/bus/platform/drivers/vgem"),
+            Self::C => None,
+        }
+    }
+
+    /// Whether its device can be taken from it at run time.
+    pub(crate) const fn can_unbind(self) -> bool {
+        self.sysfs().is_some()
+    }
+
+    /// The nodes of its device, if there is one.
+    pub(crate) fn find(self) -> Option<Nodes> {
+        let mut cards: Vec<PathBuf> = entries(Path::new("/sys/class/drm"), "card").collect();
+        cards.sort();
+        cards.into_iter().find_map(|card| self.nodes_of(&card))
+    }
+
+    fn nodes_of(self, card: &Path) -> Option<Nodes> {
+        let parent = fs::canonicalize(card.join("device")).ok()?;
+        let bus = fs::canonicalize(parent.join("subsystem")).ok()?;
+        if bus.file_name()? != self.bus() {
+            return None;
+        }
+        let render = entries(&parent.join("drm"), "renderD").next()?;
+        let nodes = Nodes { primary: device_file(card)?, render: device_file(&render)?, parent };
+        (driver_name(&nodes.primary).ok()? == "vgem").then_some(nodes)
+    }
+
+    /// Takes the device from the driver: the unplug of the life cycle.
+    pub(crate) fn unbind(self) -> Answer {
+        self.write("unbind")
+    }
+
+    /// Gives the device back to the driver.
+    pub(crate) fn bind(self) -> Answer {
+        self.write("bind")
+    }
+
+    fn write(self, file: &str) -> Answer {
+        let folder = self.sysfs().ok_or(Errno::OPNOTSUPP)?;
+        let written = fs::write(format!("{folder}/{file}"), "vgem");
+        written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    }
+}
+
+/// Where one device is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Nodes {
+    /// `/dev/dri/cardN`
+    pub(crate) primary: PathBuf,
+    /// `/dev/dri/renderDN`
+    pub(crate) render: PathBuf,
+    /// The parent device in `/sys/devices`.
+    pub(crate) parent: PathBuf,
+}
+
+/// The driver name that `VERSION` gives for a node.
+pub(crate) fn driver_name(node: &Path) -> Answer<String> {
+    let mut name = [0; 32];
+    let version = DrmFile::open(node)?.version(&mut name)?;
+    let len = usize::try_from(version.name_len).unwrap_or(0).min(name.len());
+    Ok(String::from_utf8_lossy(&name[..len]).into_owned())
+}
+
+/// The numbers of a node: major and minor.
+pub(crate) fn device_number(node: &Path) -> Answer<u64> {
+    Ok(rustix::fs::stat(node)?.st_rdev)
+}
+
+/// Whether the module is loaded, and how many users it has.
+pub(crate) fn module_users(name: &str) -> Outcome<Option<u32>> {
+    match fs::read_to_string(format!("/sys/module/{name}/refcnt")) {
+        Ok(text) => match text.trim().parse() {
+            Ok(users) => Ok(Some(users)),
+            Err(_) => fail(format!("`{text}` is not the number of users of `{name}`")),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => fail(format!("the users of `{name}` cannot be read: {error}")),
+    }
+}
+
+/// The entries of a folder whose names are the prefix and a number (not a connector).
+fn entries(folder: &Path, prefix: &'static str) -> impl Iterator<Item = PathBuf> + use<> {
+    let listed = fs::read_dir(folder).into_iter().flatten().flatten();
+    listed.map(|entry| entry.path()).filter(move |path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        is_numbered(name, prefix)
+    })
+}
+
+fn is_numbered(name: &str, prefix: &str) -> bool {
+    let number = name.strip_prefix(prefix).unwrap_or("");
+    !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// The node in `/dev` of a device in sysfs.
+fn device_file(device: &Path) -> Option<PathBuf> {
+    let uevent = fs::read_to_string(device.join("uevent")).ok()?;
+    let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="))?;
+    Some(Path::new("/dev").join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connectors_are_not_taken_for_cards() {
+        assert!(is_numbered("card0", "card"));
+        assert!(is_numbered("renderD128", "renderD"));
+        assert!(!is_numbered("card0-HDMI-A-1", "card"));
+        assert!(!is_numbered("card", "card"));
+    }
+
+    #[test]
+    fn only_the_rust_driver_can_be_unbound() {
+        assert!(Driver::Rust.can_unbind());
+        assert_eq!(Driver::C.unbind(), Err(Errno::OPNOTSUPP));
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What every case is given: the driver under test and the ways to its device.
+//!
+//! Source: none beyond the files it ties together.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::check::{Outcome, fail, skip};
+use crate::device::DrmFile;
+use crate::differences;
+use crate::driver::{Driver, Nodes, module_users};
+use crate::modules::Modules;
+
+/// The guest as a case sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    /// The driver under test.
+    pub(crate) driver: Driver,
+    /// Where the random choices of a case start.
+    pub(crate) seed: u64,
+    /// The module's files, if the command line named them.
+    pub(crate) modules: Option<Modules>,
+    /// The full name of the case.
+    pub(crate) case: &'static str,
+}
+
+impl Guest {
+    /// The nodes of the device.
+    pub(crate) fn nodes(&self) -> Outcome<Nodes> {
+        match self.driver.find() {
+            Some(nodes) => Ok(nodes),
+            None => fail(format!("no DRM node belongs to driver `{}`", self.driver.name())),
+        }
+    }
+
+    /// A new file of the primary node.
+    pub(crate) fn open(&self) -> Outcome<DrmFile> {
+        self.open_node(self.nodes()?.primary)
+    }
+
+    /// A new file of the render node.
+    pub(crate) fn open_render(&self) -> Outcome<DrmFile> {
+        self.open_node(self.nodes()?.render)
+    }
+
+    fn open_node(&self, node: PathBuf) -> Outcome<DrmFile> {
+        match DrmFile::open(&node) {
+            Ok(file) => Ok(file),
+            Err(errno) => fail(format!("`{}` cannot be opened: {errno}", node.display())),
+        }
+    }
+
+    /// The module's files, for cases that load and unload it.
+    pub(crate) fn modules(&self) -> Outcome<&Modules> {
+        match &self.modules {
+            Some(modules) => Ok(modules),
+            None => skip("the module's files were not named (`--modules`)"),
+        }
+    }
+
+    /// The word that stands for this driver in the table of differences.
+    pub(crate) fn expected(&self) -> &'static str {
+        differences::expected(self.case, self.driver).expect("the case has a row in the table")
+    }
+
+    /// Brings the device back if an earlier case took it away.
+    pub(crate) fn restore(&self) -> Outcome {
+        if self.driver.find().is_some() {
+            return Ok(());
+        }
+        if let Some(modules) = &self.modules {
+            if let Err(errno) = modules.load() {
+                return fail(format!("the modules cannot be loaded: {errno}"));
+            }
+        }
+        if self.driver.find().is_none() && self.driver.can_unbind() {
+            // The error says less than the missing node that the next line reports.
+            let _ = self.driver.bind();
+        }
+        self.nodes().map(drop)
+    }
+
+    /// How many users the driver's module has; the case is skipped if it is built in.
+    pub(crate) fn users(&self) -> Outcome<u32> {
+        match module_users(self.driver.module())? {
+            Some(users) => Ok(users),
+            None => skip(format!("module `{}` is not loaded", self.driver.module())),
+        }
+    }
+
+    /// Another process of this program that runs a part of a case, its stdin a pipe.
+    pub(crate) fn worker(&self, part: &str, seed: u64) -> std::io::Result<std::process::Child> {
+        Command::new("/proc/self/exe")
+            .args(["--driver", self.driver.name(), "--seed", &seed.to_string()])
+            .args(["--worker", part])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The kernel's log during a case: a warning there fails the case.
+//!
+//! Source: `Documentation/ABI/testing/dev-kmsg`.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{OFlags, SeekFrom};
+use rustix::io::Errno;
+
+use crate::sys;
+
+/// What the kernel prints at the start of a report about itself.
+const REPORTS: &[&str] = &[
+    "WARNING:",
+    "BUG:",
+    "BUG at",
+    "Oops",
+    "general protection fault",
+    "refcount_t:",
+    "UBSAN:",
+    "KASAN:",
+    "INFO: task",
+    "rcu: INFO:",
+    "possible circular locking",
+    "list_add corruption",
+    "list_del corruption",
+    "sysfs: cannot create",
+    "unable to handle",
+    "scheduling while atomic",
+    "Leaked",
+    "panicked at",
+];
+
+/// A reader that starts at the log's end.
+#[derive(Debug)]
+pub(crate) struct KernelLog {
+    file: Option<OwnedFd>,
+}
+
+impl KernelLog {
+    /// Starts to listen; without `/dev/kmsg` nothing is ever heard.
+    pub(crate) fn from_now() -> Self {
+        let file = sys::open("/dev/kmsg", OFlags::RDONLY | OFlags::NONBLOCK).ok();
+        if let Some(file) = &file {
+            // A reader that cannot be moved shows old reports, which is no reason to stop.
+            let _ = rustix::fs::seek(file, SeekFrom::End(0));
+        }
+        Self { file }
+    }
+
+    /// The first report since the last call.
+    pub(crate) fn report(&mut self) -> Option<String> {
+        let mut first = None;
+        while let Some(line) = self.next() {
+            if first.is_none() && is_report(&line) {
+                first = Some(line);
+            }
+        }
+        first
+    }
+
+    fn next(&mut self) -> Option<String> {
+        let mut record = [0; 8192];
+        loop {
+            match rustix::io::read(self.file.as_ref()?, &mut record) {
+                Ok(len) => {
+                    return Some(message(&String::from_utf8_lossy(&record[..len])).to_owned());
+                }
+                // The record was overwritten before it was read: go on with the next.
+                Err(Errno::PIPE) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// The text of a record: after the first semicolon, before the continuation lines.
+fn message(record: &str) -> &str {
+    let text = record.split_once(';').map_or(record, |(_, text)| text);
+    text.lines().next().unwrap_or("")
+}
+
+fn is_report(line: &str) -> bool {
+    REPORTS.iter().any(|start| line.contains(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_stands_between_the_prefix_and_the_continuation() {
+        let record = "4,1021,8571201,-;WARNING: CPU: 1 PID: 7 at drm_gem.c:1\n SUBSYSTEM=drm\n";
+        assert_eq!(message(record), "WARNING: CPU: 1 PID: 7 at drm_gem.c:1");
+    }
+
+    #[test]
+    fn ordinary_warnings_are_no_reports() {
+        assert!(is_report("BUG: kernel NULL pointer dereference, address: 0000000000000010"));
+        assert!(!is_report("[drm] Initialized vgem 1.0.0 for vgem on minor 0"));
+        assert!(!is_report("vgem vgem: [drm] Unknown color mode 7; guessing buffer size."));
+    }
+}

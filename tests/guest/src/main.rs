@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Tests of a vgem DRM device by system calls, run as root inside a booted guest.
+//!
+//! Source: the obligations L1 to L19 of the life cycle, `Documentation/gpu/drm-uapi.rst`, and the
+//! DRM core of Linux 7.3, named at each case.
+
+mod args;
+mod cases;
+mod check;
+mod device;
+mod differences;
+mod driver;
+mod guest;
+mod klog;
+mod modules;
+mod runner;
+mod sys;
+mod uapi;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    if args.list {
+        cases::all().filter(|case| args.selects(case.name)).for_each(|case| println!("{}", case.name));
+        return ExitCode::SUCCESS;
+    }
+    match (&args.case, &args.worker) {
+        (Some(name), _) => runner::run_here(&args, name),
+        (None, Some(part)) => runner::run_worker(&args, part),
+        (None, None) => runner::run_all(&args),
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Loading a module with what it depends on, and unloading it.
+//!
+//! Source: finit_module(2), delete_module(2), modules.dep(5).
+
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::sys::{self, Answer};
+
+/// `MODULE_INIT_COMPRESSED_FILE`: the kernel unpacks the file itself.
+const COMPRESSED: libc::c_int = 4;
+
+/// Module files in the order in which they must be loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Modules {
+    files: Vec<PathBuf>,
+}
+
+impl Modules {
+    /// The files of a list, relative to `folder`, dependencies first.
+    pub(crate) fn listed(folder: &Path, list: &[String]) -> Self {
+        Self { files: list.iter().map(|file| folder.join(file)).collect() }
+    }
+
+    /// Everything that `module` needs according to `folder/modules.dep`, itself last.
+    pub(crate) fn from_dependencies(folder: &Path, module: &str) -> std::io::Result<Self> {
+        let text = std::fs::read_to_string(folder.join("modules.dep"))?;
+        let files = order(&text, module)
+            .ok_or_else(|| std::io::Error::other(format!("`modules.dep` does not list module `{module}`")))?;
+        Ok(Self { files: files.iter().map(|file| folder.join(file)).collect() })
+    }
+
+    /// Loads all files that are not loaded; those that are stay.
+    pub(crate) fn load(&self) -> Answer {
+        for file in &self.files {
+            match insert(file) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the last file alone, whether or not it is loaded.
+    pub(crate) fn load_last(&self) -> Answer {
+        self.files.last().map_or(Err(Errno::NOENT), |file| insert(file))
+    }
+
+    /// The names of the modules, the last loaded first.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.files.iter().rev().map(|file| module_name(&file.to_string_lossy())).collect()
+    }
+}
+
+/// finit_module(2)
+fn insert(file: &Path) -> Answer {
+    let fd = sys::open(file, OFlags::RDONLY)?;
+    let plain = file.extension().is_some_and(|end| end == "ko");
+    let flags = if plain { 0 } else { COMPRESSED };
+    rustix::system::finit_module(&fd, c"", flags)
+}
+
+/// delete_module(2) without waiting for users to go.
+pub(crate) fn remove(module: &str) -> Answer {
+    let name = CString::new(module).expect("a module's name has no zero byte");
+    rustix::system::delete_module(&name, OFlags::NONBLOCK.bits() as libc::c_int)
+}
+
+/// The files to load for `module`, in order, from the text of a `modules.dep`.
+fn order(dependencies: &str, module: &str) -> Option<Vec<String>> {
+    let (file, needs) =
+        dependencies.lines().filter_map(|line| line.split_once(':')).find(|(file, _)| module_name(file) == module)?;
+    let mut seen = HashSet::new();
+    // depmod lists what a module needs from the nearest to the farthest.
+    let farthest_first = needs.split_whitespace().rev().chain([file]);
+    Some(farthest_first.filter(|file| seen.insert(*file)).map(str::to_owned).collect())
+}
+
+/// The name under which the kernel knows the module of a file.
+fn module_name(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.split('.').next().unwrap_or(name).replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEP: &str = "\
+kernel/drm/drm.ko.xz:
+kernel/drm/drm_shmem_helper.ko.xz: kernel/drm/drm_kms_helper.ko.xz kernel/drm/drm.ko.xz
+kernel/drm/drm_kms_helper.ko.xz: kernel/drm/drm.ko.xz
+extra/vgem-rust.ko: kernel/drm/drm_shmem_helper.ko.xz kernel/drm/drm.ko.xz
+";
+
+    #[test]
+    fn what_is_needed_comes_first() {
+        let files = order(DEP, "drm_shmem_helper").unwrap();
+        assert_eq!(
+            files,
+            ["kernel/drm/drm.ko.xz", "kernel/drm/drm_kms_helper.ko.xz", "kernel/drm/drm_shmem_helper.ko.xz"]
+        );
+    }
+
+    #[test]
+    fn dashes_in_a_file_are_underscores_in_the_name() {
+        assert_eq!(order(DEP, "vgem_rust").unwrap().last().unwrap(), "extra/vgem-rust.ko");
+    }
+
+    #[test]
+    fn a_module_that_is_not_listed_is_not_found() {
+        assert_eq!(order(DEP, "nova"), None);
+    }
+
+    #[test]
+    fn names_come_in_the_order_of_unloading() {
+        let list = ["drm.ko.xz".to_owned(), "vgem-rust.ko".to_owned()];
+        assert_eq!(Modules::listed(Path::new("/m"), &list).names(), ["vgem_rust", "drm"]);
+    }
+}

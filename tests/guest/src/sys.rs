@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The raw system calls, wrapped once so that no case needs `unsafe`.
+//!
+//! Source: ioctl(2), mmap(2), fork(2).
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags};
+
+use crate::uapi::{PAGE, Plain, Request, ioc_size};
+
+/// What a call that can be refused returns.
+pub(crate) type Answer<T = ()> = Result<T, Errno>;
+
+/// An address that a system call must not be able to use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BadAddress {
+    /// The null pointer.
+    Null,
+    /// A page below `mmap_min_addr`, where nothing can be mapped.
+    Unmapped,
+    /// The kernel's half of the address space.
+    Kernel,
+    /// An address that no page table can translate.
+    NonCanonical,
+}
+
+impl BadAddress {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Null, Self::Unmapped, Self::Kernel, Self::NonCanonical];
+
+    /// The number that goes into the call.
+    pub(crate) const fn get(self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Unmapped => 0x1000,
+            Self::Kernel => 0xffff_ffff_8100_0000,
+            Self::NonCanonical => 0x1000_0000_0000_0000,
+        }
+    }
+}
+
+/// The last error of the C library as an answer.
+fn answer(code: i32) -> Answer<i32> {
+    match code {
+        -1 => {
+            let number = std::io::Error::last_os_error().raw_os_error();
+            Err(Errno::from_raw_os_error(number.expect("the last error comes from the system")))
+        }
+        code => Ok(code),
+    }
+}
+
+/// ioctl(2) with any argument.
+///
+/// # Safety
+///
+/// Whatever the kernel reads or writes through `argument` for this request must be memory that
+/// the caller may have read and written.
+pub(crate) unsafe fn ioctl_raw(fd: BorrowedFd<'_>, number: u32, argument: usize) -> Answer<i32> {
+    // SAFETY: by this function's contract; the descriptor is open while it is borrowed.
+    answer(unsafe { libc::ioctl(fd.as_raw_fd(), number as _, argument) })
+}
+
+/// ioctl(2) with the structure that the request carries.
+pub(crate) fn ioctl<T: Plain>(fd: impl AsFd, request: &Request<T>, argument: &mut T) -> Answer<i32> {
+    let address = std::ptr::from_mut(argument) as usize;
+    // SAFETY: the request's size is that of `T`, and a `Plain` argument holds no addresses.
+    unsafe { ioctl_raw(fd.as_fd(), request.number, address) }
+}
+
+/// ioctl(2) with a number that says another size or direction than the structure's own.
+///
+/// The bytes must not be read as addresses by the request: the callers pass zeros there.
+pub(crate) fn ioctl_bytes(fd: impl AsFd, number: u32, bytes: &mut [u8]) -> Answer<i32> {
+    assert!(ioc_size(number) <= bytes.len(), "the kernel copies as much as the number says");
+    let address = bytes.as_mut_ptr() as usize;
+    // SAFETY: the kernel copies no more than the number's size, which the slice holds.
+    unsafe { ioctl_raw(fd.as_fd(), number, address) }
+}
+
+/// ioctl(2) with an address that the kernel cannot use.
+pub(crate) fn ioctl_bad(fd: impl AsFd, number: u32, address: BadAddress) -> Answer<i32> {
+    // SAFETY: nothing of this process is mapped at any of these addresses.
+    unsafe { ioctl_raw(fd.as_fd(), number, address.get()) }
+}
+
+/// ioctl(2) on a descriptor number that may belong to nothing.
+pub(crate) fn ioctl_on_number<T: Plain>(fd: i32, request: &Request<T>, argument: &mut T) -> Answer<i32> {
+    let address = std::ptr::from_mut(argument) as usize;
+    // SAFETY: as in `ioctl`; a descriptor that is not open is an error of the call.
+    answer(unsafe { libc::ioctl(fd, request.number as _, address) })
+}
+
+/// A mapping made by mmap(2), read and written a word at a time.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a mapping belongs to the process; words are accessed by volatile operations only.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes shared, to read and write.
+    pub(crate) fn shared(fd: impl AsFd, offset: u64, len: usize) -> Answer<Self> {
+        Self::new(fd, offset, len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED)
+    }
+
+    /// mmap(2) at an address of the kernel's choice.
+    pub(crate) fn new(fd: impl AsFd, offset: u64, len: usize, protection: ProtFlags, flags: MapFlags) -> Answer<Self> {
+        let null = std::ptr::null_mut();
+        // SAFETY: without `MAP_FIXED` no existing mapping is touched.
+        let start = unsafe { rustix::mm::mmap(null, len, protection, flags, fd, offset) }?;
+        let start = NonNull::new(start.cast()).expect("mmap gives no null without MAP_FIXED");
+        Ok(Self { start, len })
+    }
+
+    /// Where the mapping begins.
+    pub(crate) fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+
+    /// The word at a byte offset.
+    pub(crate) fn read(&self, offset: usize) -> u32 {
+        // SAFETY: `word` checked the bounds; a fault ends the process, it is not undefined.
+        unsafe { self.word(offset).read_volatile() }
+    }
+
+    /// Changes the word at a byte offset.
+    pub(crate) fn write(&self, offset: usize, value: u32) {
+        // SAFETY: as in `read`; nobody holds a reference into the mapping.
+        unsafe { self.word(offset).write_volatile(value) }
+    }
+
+    /// Unmaps the last `len` bytes.
+    pub(crate) fn shrink(&mut self, len: usize) -> Answer {
+        assert!(len < self.len && len % PAGE == 0, "a part of whole pages is unmapped");
+        // SAFETY: the end of our own mapping, which is forgotten on the next line.
+        unsafe { rustix::mm::munmap(self.start.as_ptr().add(self.len - len).cast(), len) }?;
+        self.len -= len;
+        Ok(())
+    }
+
+    /// Unmaps the first `len` bytes; offsets count from what is left.
+    pub(crate) fn cut_front(&mut self, len: usize) -> Answer {
+        assert!(len < self.len && len % PAGE == 0, "a part of whole pages is unmapped");
+        // SAFETY: the beginning of our own mapping, which is forgotten on the next lines.
+        unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), len) }?;
+        // SAFETY: `len` is less than the mapping's length.
+        self.start = unsafe { self.start.add(len) };
+        self.len -= len;
+        Ok(())
+    }
+
+    /// mremap(2) to another length without moving.
+    pub(crate) fn grow(&mut self, len: usize) -> Answer {
+        use rustix::mm::{MremapFlags, mremap};
+        // SAFETY: our own mapping, and it does not move.
+        unsafe { mremap(self.start.as_ptr().cast(), self.len, len, MremapFlags::empty()) }?;
+        self.len = len;
+        Ok(())
+    }
+
+    /// read(2) straight into the mapping.
+    pub(crate) fn fill_from(&self, fd: impl AsFd, len: usize) -> Answer<usize> {
+        assert!(len <= self.len, "the mapping has room");
+        // SAFETY: `len` bytes of our own mapping, to which nobody holds a reference.
+        let room = unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), len) };
+        rustix::io::read(fd, room)
+    }
+
+    fn word(&self, offset: usize) -> *mut u32 {
+        assert!(offset % 4 == 0 && offset + 4 <= self.len, "the word lies in the mapping");
+        // SAFETY: within the mapping, by the assertion.
+        unsafe { self.start.as_ptr().add(offset).cast() }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which nobody can use any more.
+        let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+        unmapped.expect("a whole mapping can be unmapped");
+    }
+}
+
+/// A page that the process may read but not write, filled with `byte`.
+pub(crate) fn read_only_page(byte: u8) -> Answer<Mapping> {
+    let page = Mapping::shared(memory_file(PAGE)?, 0, PAGE)?;
+    (0..PAGE).step_by(4).for_each(|at| page.write(at, u32::from_ne_bytes([byte; 4])));
+    // SAFETY: the page stays mapped; only writes are taken away.
+    unsafe {
+        use rustix::mm::{MprotectFlags, mprotect};
+        mprotect(page.start.as_ptr().cast(), PAGE, MprotectFlags::READ)?;
+    }
+    Ok(page)
+}
+
+/// A memfd of a size that can no longer shrink, as udmabuf demands.
+pub(crate) fn memory_file(size: usize) -> Answer<OwnedFd> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let file = memfd_create("guest-tests", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&file, size as u64)?;
+    fcntl_add_seals(&file, SealFlags::SHRINK)?;
+    Ok(file)
+}
+
+/// Runs a piece in a forked copy of the process and returns the wait status.
+///
+/// Unlike a new program the copy inherits the mappings. It must not allocate or lock.
+pub(crate) fn in_forked_copy(piece: impl FnOnce() -> bool) -> Answer<libc::c_int> {
+    // SAFETY: the copy only touches memory and ends, so a lock held by another thread is no matter.
+    let child = answer(unsafe { libc::fork() })?;
+    if child == 0 {
+        let code = if piece() { 0 } else { 1 };
+        // SAFETY: ends the copy without running the destructors of the original.
+        unsafe { libc::_exit(code) }
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the result.
+    answer(unsafe { libc::waitpid(child, &mut status, 0) })?;
+    Ok(status)
+}
+
+/// The signal that ended a process, from its wait status.
+pub(crate) fn ended_by(status: libc::c_int) -> Option<i32> {
+    libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status))
+}
+
+/// Opens a path with flags, closed on exec.
+pub(crate) fn open(path: impl rustix::path::Arg, flags: OFlags) -> Answer<OwnedFd> {
+    rustix::fs::open(path, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty())
+}
+
+/// poll(2) on one descriptor; the events that came within `milliseconds`.
+pub(crate) fn poll(
+    fd: impl AsFd,
+    events: rustix::event::PollFlags,
+    milliseconds: i64,
+) -> Answer<rustix::event::PollFlags> {
+    let limit = rustix::event::Timespec { tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000 };
+    let mut fds = [rustix::event::PollFd::new(&fd, events)];
+    rustix::event::poll(&mut fds, Some(&limit))?;
+    Ok(fds[0].revents())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_written_are_read_back_through_another_mapping() {
+        let file = memory_file(2 * PAGE).unwrap();
+        let first = Mapping::shared(&file, 0, 2 * PAGE).unwrap();
+        first.write(PAGE + 8, 0xfeed);
+        let second = Mapping::shared(&file, PAGE as u64, PAGE).unwrap();
+        assert_eq!(second.read(8), 0xfeed);
+    }
+
+    #[test]
+    fn a_bad_address_is_refused_by_an_ioctl_that_reads() {
+        let file = memory_file(PAGE).unwrap();
+        for address in BadAddress::ALL {
+            // FIONBIO reads an integer from its argument before anything else.
+            assert_eq!(ioctl_bad(&file, 0x5421, address), Err(Errno::FAULT));
+        }
+    }
+
+    #[test]
+    fn a_forked_copy_tells_how_it_ended() {
+        assert_eq!(in_forked_copy(|| true).map(ended_by), Ok(None));
+        let page = read_only_page(1).unwrap();
+        let status = in_forked_copy(|| {
+            page.write(0, 2);
+            true
+        });
+        assert_eq!(status.map(ended_by), Ok(Some(libc::SIGSEGV)));
+        assert_eq!(page.read(0), 0x0101_0101);
+    }
+}
