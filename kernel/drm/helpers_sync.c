@@ -68,6 +68,13 @@ bool drm_rust_dma_resv_trylock(struct dma_resv *resv)
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_resv_trylock);
 
+/* Without the feature, the core has not initialised the file's table of handles. */
+bool drm_rust_file_has_syncobj(struct drm_file *file, bool timeline)
+{
+	return drm_core_check_feature(file->minor->dev, timeline ? DRIVER_SYNCOBJ_TIMELINE : DRIVER_SYNCOBJ);
+}
+EXPORT_SYMBOL_GPL(drm_rust_file_has_syncobj);
+
 void drm_rust_syncobj_get(struct drm_syncobj *syncobj)
 {
 	drm_syncobj_get(syncobj);

@@ -10,6 +10,7 @@
 #include <linux/dma-resv.h>
 #include <linux/timer.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
 
@@ -23,6 +24,7 @@ bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence);
 bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error);
 void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *));
 bool drm_rust_dma_resv_trylock(struct dma_resv *resv);
+bool drm_rust_file_has_syncobj(struct drm_file *file, bool timeline);
 void drm_rust_syncobj_get(struct drm_syncobj *syncobj);
 void drm_rust_syncobj_put(struct drm_syncobj *syncobj);
 struct dma_fence *drm_rust_syncobj_fence_get(struct drm_syncobj *syncobj);
