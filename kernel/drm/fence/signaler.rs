@@ -11,7 +11,10 @@ use super::{
     Fence,
     Timeout, //
 };
-use crate::raw;
+use crate::{
+    raw,
+    Driver, //
+};
 use core::{
     mem::{
         offset_of,
@@ -71,6 +74,11 @@ impl Class {
             module: this_module::<M>(),
             dropped: -(bindings::ECANCELED as c_int),
         }
+    }
+
+    /// A class of fences of the driver `T`, under that driver's name.
+    pub const fn of<T: Driver>(timeline_name: &'static CStr) -> Self {
+        Self::new::<T::OwnerModule>(T::INFO.name, timeline_name)
     }
 
     /// Makes dropping a [`Signaler`] mean success instead of `ECANCELED`.
