@@ -1,2 +1,240 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The private apt.
+//! A private apt: the machine's mirror and keys, its own lists and archives, an empty system.
+//!
+//! It needs no privileges and changes nothing outside the cache. Every archive is verified by apt against the signed lists,
+//! and a partial download is resumed by apt. Source: apt.conf(5), apt-get(8), sources.list(5), apt_preferences(5).
+
+mod machine;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub use machine::{keyring, mirror};
+
+use crate::cache::{CacheLayout, write_atomically};
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::{Step, Unit};
+use crate::process;
+
+/// The distribution that the toolchain root is made of.
+pub const SUITE: &str = "trixie";
+/// Its suite of newer kernels and QEMU.
+pub const BACKPORTS: &str = "trixie-backports";
+
+/// Packages of these sources come from backports.
+const FROM_BACKPORTS: &str = "src:qemu src:linux src:linux-signed-amd64 src:seabios";
+
+/// A package to be downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Its file name among the archives.
+    pub file: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The private apt.
+pub struct Apt {
+    dir: PathBuf,
+    mirror: String,
+}
+
+impl Apt {
+    /// Writes the configuration of a private apt into the cache.
+    pub fn new(cache: &CacheLayout) -> Result<Self> {
+        let apt = Self { dir: cache.apt(), mirror: mirror()? };
+        let keyring = keyring()?;
+        for dir in ["etc/preferences.d", "lists/partial", "archives/partial", "none/partial", "dpkg"] {
+            let path = apt.dir.join(dir);
+            fs::create_dir_all(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        }
+        write_atomically(&apt.dir.join("dpkg/status"), "")?;
+        write_atomically(&apt.dir.join("sources.list"), sources(&apt.mirror, &keyring))?;
+        let pin = format!("Package: {FROM_BACKPORTS}\nPin: release n={BACKPORTS}\nPin-Priority: 900\n");
+        write_atomically(&apt.dir.join("etc/preferences.d/drydock"), pin)?;
+        write_atomically(&apt.config(), configuration(&apt.dir, &machine::transport()?))?;
+        Ok(apt)
+    }
+
+    /// The mirror in use.
+    pub fn mirror(&self) -> &str {
+        &self.mirror
+    }
+
+    /// Where the archives lie.
+    pub fn archives(&self) -> PathBuf {
+        self.dir.join("archives")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.join("apt.conf")
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.env("APT_CONFIG", self.config()).env("LC_ALL", "C.UTF-8").env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    }
+
+    /// Fetches the signed lists of packages.
+    pub fn update(&self, step: &Step) -> Result<()> {
+        // Without `--error-on` apt calls a mirror that cannot be reached a warning and goes on with nothing.
+        let mut update = self.tool("apt-get");
+        update.args(["update", "-q", "-o", "APT::Update::Error-Mode=any"]);
+        process::run(&mut update, step).map_err(|error| {
+            let hint = format!("is `{}` reachable? another mirror: set `DRYDOCK_MIRROR`", self.mirror);
+            Error::new(error.kind(), "failed to fetch the package lists").caused_by(error).hint(hint)
+        })
+    }
+
+    /// The names of all packages that begin with `prefix`, one a line.
+    pub fn names(&self, prefix: &str) -> Result<String> {
+        process::output(self.tool("apt-cache").args(["pkgnames", prefix]))
+    }
+
+    /// The version of `package` that would be installed.
+    pub fn candidate(&self, package: &str) -> Result<String> {
+        let shown = process::output(self.tool("apt-cache").args(["policy", package]))?;
+        candidate(&shown).ok_or_else(|| {
+            Error::new(Kind::Machinery, format!("the mirror `{}` has no package `{package}`", self.mirror)).hint(
+                "a mirror that is being updated may be without it for an hour; another mirror: set `DRYDOCK_MIRROR`",
+            )
+        })
+    }
+
+    /// `packages` with all they depend on.
+    pub fn closure(&self, packages: &[&str]) -> Result<Vec<Archive>> {
+        let mut list = self.tool("apt-get");
+        // With the real directory apt would leave out what is already downloaded.
+        list.args(["install", "--print-uris", "-qq", "-y", "-o"]).arg(self.archives_option("none")).args(packages);
+        Ok(process::output(&mut list)?.lines().filter_map(archive).collect())
+    }
+
+    /// Downloads `packages` with all they depend on; what is there already stays, and a part of one is completed.
+    pub fn download(&self, packages: &[&str], total: u64, step: &Step) -> Result<()> {
+        let mut get = self.tool("apt-get");
+        get.args(["install", "--download-only", "-q", "-y", "-o", "APT::Status-Fd=1"]).args(packages);
+        self.watch(&mut get, total, step)
+    }
+
+    /// Downloads exactly `packages`, not what they depend on.
+    pub fn download_only(&self, packages: &[String], total: u64, step: &Step) -> Result<()> {
+        let mut get = self.tool("apt-get");
+        get.current_dir(self.archives()).args(["download", "-q", "-o", "APT::Status-Fd=1"]).args(packages);
+        self.watch(&mut get, total, step)
+    }
+
+    /// The archives of exactly `packages`.
+    pub fn archives_of(&self, packages: &[String]) -> Result<Vec<Archive>> {
+        let mut list = self.tool("apt-get");
+        list.current_dir(self.dir.join("none")).args(["download", "--print-uris", "-qq"]).args(packages);
+        Ok(process::output(&mut list)?.lines().filter_map(archive).collect())
+    }
+
+    fn watch(&self, command: &mut Command, total: u64, step: &Step) -> Result<()> {
+        step.progress(0, total, Unit::Bytes);
+        let watched = process::watch(command, step, |line| match download_percent(line) {
+            Some(percent) => {
+                step.progress((total as f64 * percent / 100.0) as u64, total, Unit::Bytes);
+                true
+            }
+            None => line.starts_with("dlstatus:") || line.starts_with("pmstatus:"),
+        });
+        watched.map(drop).map_err(|error| {
+            let hint = format!("run the command again: what is downloaded stays; the mirror is `{}`", self.mirror);
+            Error::new(error.kind(), "failed to download packages").caused_by(error).hint(hint)
+        })
+    }
+
+    fn archives_option(&self, name: &str) -> String {
+        format!("Dir::Cache::archives={}", self.dir.join(name).display())
+    }
+
+    /// Removes archives that are unpacked; apt's partial downloads stay.
+    pub fn forget(&self, archives: &[Archive]) {
+        for archive in archives {
+            // Only room is lost if one cannot be removed.
+            let _ = fs::remove_file(self.archives().join(&archive.file));
+        }
+    }
+}
+
+fn sources(mirror: &str, keyring: &Path) -> String {
+    let keyring = keyring.display();
+    format!(
+        "deb [signed-by={keyring}] {mirror} {SUITE} main\n\
+         deb [signed-by={keyring}] {mirror} {BACKPORTS} main\n"
+    )
+}
+
+fn configuration(dir: &Path, transport: &str) -> String {
+    let dir = dir.display();
+    format!(
+        "Dir \"{dir}\";\nDir::Etc \"{dir}/etc\";\nDir::Etc::sourcelist \"{dir}/sources.list\";\n\
+         Dir::State \"{dir}\";\nDir::State::status \"{dir}/dpkg/status\";\nDir::Cache \"{dir}\";\n\
+         APT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; }};\nAPT::Install-Recommends \"false\";\n\
+         APT::Sandbox::User \"\";\nAPT::Get::AllowUnauthenticated \"false\";\n\
+         Acquire::AllowInsecureRepositories \"false\";\nAcquire::Languages \"none\";\nAcquire::Retries \"3\";\n{transport}"
+    )
+}
+
+/// One line of `--print-uris`: `'URI' FILE SIZE HASH`.
+fn archive(line: &str) -> Option<Archive> {
+    let mut words = line.split_whitespace();
+    let uri = words.next()?;
+    let file = words.next()?.to_owned();
+    let size = words.next()?.parse().ok()?;
+    (uri.starts_with('\'') && file.ends_with(".deb")).then_some(Archive { file, size })
+}
+
+/// The `Candidate:` of `apt-cache policy`.
+fn candidate(policy: &str) -> Option<String> {
+    let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
+    (version != "(none)").then(|| version.to_owned())
+}
+
+/// The percentage in one of apt's status lines: `dlstatus:ITEM:PERCENT:TEXT`.
+fn download_percent(line: &str) -> Option<f64> {
+    line.strip_prefix("dlstatus:")?.split(':').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_uris_become_archives() {
+        let line = "'http://mirror/debian/pool/main/g/gcc/gcc_4%3a14.2.0-1_amd64.deb' gcc_4%3a14.2.0-1_amd64.deb 1436 MD5Sum:00";
+        assert_eq!(archive(line), Some(Archive { file: "gcc_4%3a14.2.0-1_amd64.deb".into(), size: 1436 }));
+        assert_eq!(archive("Reading package lists..."), None);
+    }
+
+    #[test]
+    fn the_candidate_may_be_none() {
+        assert_eq!(
+            candidate("a:\n  Installed: (none)\n  Candidate: 7.3.4-1~bpo13+1\n").as_deref(),
+            Some("7.3.4-1~bpo13+1")
+        );
+        assert_eq!(candidate("a:\n  Candidate: (none)\n"), None);
+    }
+
+    #[test]
+    fn status_lines_carry_a_percentage() {
+        assert_eq!(download_percent("dlstatus:12:45.5:Retrieving file 12 of 258"), Some(45.5));
+        assert_eq!(download_percent("Get:1 http://mirror/debian trixie/main"), None);
+    }
+
+    #[test]
+    fn signatures_are_never_optional() {
+        let text = configuration(Path::new("/cache/apt"), "");
+        assert!(
+            text.contains("AllowUnauthenticated \"false\"") && text.contains("AllowInsecureRepositories \"false\"")
+        );
+        let list = sources("http://mirror/debian", Path::new("/keys.gpg"));
+        assert!(
+            list.lines().all(|line| line.starts_with("deb [signed-by=/keys.gpg] http://mirror/debian trixie")),
+            "{list}"
+        );
+    }
+}

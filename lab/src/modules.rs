@@ -33,7 +33,13 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
     // The path inside stays the same whatever the host calls it, so that messages and debug information do too.
     let binds = Binds::none().read(source, SOURCE).write(&out, OUT);
     let mut make = toolchain.command("make", &binds);
-    make.args(metadata::make_variables(&toolchain.kernel.series)).args(["-C", "/kernel/tree", "M=/kernel-src", "MO=/out", "modules"]);
+    make.args(metadata::make_variables(&toolchain.kernel.release)).args([
+        "-C",
+        "/kernel/tree",
+        "M=/kernel-src",
+        "MO=/out",
+        "modules",
+    ]);
     process::run(&mut make, &step).map_err(|error| readable(error, source))?;
     let modules = find_modules(&out)?;
     step.done_with(format!("{} modules", modules.len()));

@@ -58,8 +58,13 @@ pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -
 
 /// Runs a tool that is done at once and gives its stdout.
 pub fn output(command: &mut Command) -> Result<String> {
+    fed(command, Stdio::null())
+}
+
+/// The same for a tool that reads from `stdin`.
+pub fn fed(command: &mut Command, stdin: impl Into<Stdio>) -> Result<String> {
     let name = name(command);
-    let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let mut child = spawn(command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let mut stderr = child.0.stderr.take().expect("stderr is piped");
     let said = std::thread::spawn(move || text(&mut stderr));
     let out = text(child.0.stdout.as_mut().expect("stdout is piped"));
@@ -188,6 +193,10 @@ mod tests {
     #[test]
     fn a_missing_tool_is_named() {
         let error = output(&mut Command::new("no-such-tool-of-drydock")).unwrap_err();
-        assert!(error.chain().starts_with("failed to start `no-such-tool-of-drydock`: No such file"), "{}", error.chain());
+        assert!(
+            error.chain().starts_with("failed to start `no-such-tool-of-drydock`: No such file"),
+            "{}",
+            error.chain()
+        );
     }
 }

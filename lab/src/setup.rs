@@ -7,6 +7,7 @@ use std::process::Command;
 use clap::Args;
 use serde::Serialize;
 
+use crate::apt::Apt;
 use crate::cache::{CacheLayout, Lock};
 use crate::error::Result;
 use crate::events::Events;
@@ -85,10 +86,26 @@ fn prepare(options: &Options, events: &Events) -> Result<Toolchain> {
     }
     drop(lock);
     let lock = Lock::exclusive(&cache, events)?;
-    root::ensure(&cache, options.update, events)?;
-    let kernel = metadata::ensure(&cache, wanted, options.update, events)?;
+    let kernel = make_missing(&cache, options, events)?;
     lock.downgrade()?;
     Ok(Toolchain { root: cache.root(), kernel, cache, repo, _lock: lock })
+}
+
+fn make_missing(cache: &CacheLayout, options: &Options, events: &Events) -> Result<Kernel> {
+    let wanted = options.kernel.as_deref();
+    root::check_namespaces()?;
+    // Another run may have done it while we waited for the lock.
+    if !options.update && root::is_made(cache) {
+        if let Some(kernel) = metadata::prepared(cache, wanted)? {
+            return Ok(kernel);
+        }
+    }
+    let apt = Apt::new(cache)?;
+    let step = events.step("asking the mirror for its packages");
+    apt.update(&step)?;
+    step.done_with(apt.mirror());
+    root::ensure(cache, &apt, options.update, events)?;
+    metadata::ensure(cache, &apt, wanted, events)
 }
 
 /// Carries out `drydock setup`.

@@ -76,7 +76,8 @@ impl Plan {
         for (pairs, writable) in [(&spec.read, false), (&spec.write, true)] {
             for pair in pairs {
                 // Our inside paths have no colon; a host path may.
-                let (host, inside) = pair.rsplit_once(':').ok_or_else(|| io::Error::other("a bind needs `HOST:INSIDE`"))?;
+                let (host, inside) =
+                    pair.rsplit_once(':').ok_or_else(|| io::Error::other("a bind needs `HOST:INSIDE`"))?;
                 binds.push((PathBuf::from(host), PathBuf::from(inside), writable));
             }
         }
@@ -98,7 +99,8 @@ impl Plan {
 
     fn mount_all(&self) -> io::Result<()> {
         for (_, inside, _) in &self.binds {
-            fs::create_dir_all(self.inside(inside)).map_err(|error| named(&format!("create `{}`", inside.display()), error))?;
+            fs::create_dir_all(self.inside(inside))
+                .map_err(|error| named(&format!("create `{}`", inside.display()), error))?;
         }
         bind(&self.root, &self.root)?;
         if !self.writable {
@@ -146,7 +148,14 @@ fn make_read_only(at: &Path) -> io::Result<()> {
     let directory = std::os::fd::AsRawFd::as_raw_fd(&CWD);
     // SAFETY: the path is a C string and the structure has the size that is passed; both live across the call.
     let result = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, directory, path.as_ptr(), flags, &raw const attributes, size_of_val(&attributes))
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            directory,
+            path.as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
     };
     match result {
         0 => Ok(()),

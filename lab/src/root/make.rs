@@ -1,16 +1,233 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Makes the toolchain root.
+//! Makes the toolchain root from Debian packages, without running any of their scripts.
+//!
+//! Unpacking is all that compilers and QEMU need, and it needs no privileges; what the scripts would have done that matters is
+//! a handful of links and two files (`finish`). Works alike for root and for an ordinary user, without any host package
+//! beyond apt, dpkg and tar.
 
-use crate::cache::CacheLayout;
-use crate::error::{Error, Kind, Result};
-use crate::events::Events;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Whether the root is there and is what this version of the lab wants.
-pub fn is_made(_cache: &CacheLayout) -> bool {
-    false
+use crate::apt::{Apt, Archive};
+use crate::cache::{self, CacheLayout, PartialDir};
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::{Events, Step, Unit};
+use crate::process;
+
+/// Changes when the way of making the root does.
+const RECIPE: &str = "1";
+
+/// What the root is made of; their dependencies come along.
+pub const PACKAGES: &[&str] = &[
+    // A system to stand in.
+    "base-files",
+    "base-passwd",
+    "bash",
+    "coreutils",
+    "dash",
+    "sed",
+    "grep",
+    "gawk",
+    "findutils",
+    "diffutils",
+    "tar",
+    "gzip",
+    "xz-utils",
+    "zstd",
+    "util-linux",
+    "libc-bin",
+    "perl-base",
+    "hostname",
+    "python3-minimal",
+    // The kernel's build.
+    "gcc-14",
+    "gcc",
+    "g++",
+    "make",
+    "binutils",
+    "bc",
+    "bison",
+    "flex",
+    "cpio",
+    "kmod",
+    "pahole",
+    "libelf-dev",
+    "libssl-dev",
+    "bindgen",
+    "libclang-19-dev",
+    // Rust, for modules and guest programs.
+    "rustc",
+    "rust-src",
+    "cargo",
+    "rustfmt",
+    "rust-clippy",
+    // Machine and clients.
+    "qemu-system-x86",
+    "busybox-static",
+    "libdrm-tests",
+    "intel-gpu-tools",
+];
+
+/// Nobody reads these inside the root, and they are a third of its files.
+const LEFT_OUT: &[&str] = &["doc", "man", "locale", "info", "lintian", "bash-completion", "gtk-doc", "help"];
+
+/// Links that packages' scripts make through `update-alternatives`.
+const ALTERNATIVES: &[(&str, &str)] = &[("awk", "gawk"), ("cc", "gcc"), ("c++", "g++")];
+
+const STAMP: &str = ".drydock";
+const VERSIONS: &str = ".drydock-packages";
+
+/// What the root is a function of, besides the mirror's versions.
+fn inputs() -> String {
+    cache::hash([RECIPE].iter().chain(PACKAGES).chain(LEFT_OUT))
 }
 
-/// Makes the root.
-pub fn ensure(_cache: &CacheLayout, _update: bool, _events: &Events) -> Result<()> {
-    Err(Error::new(Kind::Machinery, "not there yet"))
+/// Whether the root is there and is what this version of the lab wants.
+pub fn is_made(cache: &CacheLayout) -> bool {
+    cache::is_stamped(&cache.root().join(STAMP), &inputs())
+}
+
+/// A name for the root's exact content, for what is built with it.
+pub fn identity(cache: &CacheLayout) -> String {
+    let versions = fs::read_to_string(cache.root().join(VERSIONS)).unwrap_or_default();
+    cache::hash([inputs(), versions])
+}
+
+/// Makes the root if it is missing; with `update`, also if the mirror has newer packages.
+pub fn ensure(cache: &CacheLayout, apt: &Apt, update: bool, events: &Events) -> Result<()> {
+    if is_made(cache) && !update {
+        return Ok(());
+    }
+    let archives = apt.closure(PACKAGES)?;
+    let versions = names(&archives);
+    if is_made(cache) && fs::read_to_string(cache.root().join(VERSIONS)).is_ok_and(|found| found == versions) {
+        return Ok(());
+    }
+    download(apt, &archives, events)?;
+    let partial = PartialDir::begin(&cache.root())?;
+    unpack(&archives, &apt.archives(), partial.path(), events)?;
+    finish(partial.path())?;
+    fs::write(partial.path().join(VERSIONS), versions)?;
+    fs::write(partial.path().join(STAMP), inputs())?;
+    partial.complete()?;
+    apt.forget(&archives);
+    Ok(())
+}
+
+fn names(archives: &[Archive]) -> String {
+    let mut names: Vec<_> = archives.iter().map(|archive| archive.file.as_str()).collect();
+    names.sort_unstable();
+    names.join("\n")
+}
+
+fn download(apt: &Apt, archives: &[Archive], events: &Events) -> Result<()> {
+    let total = archives.iter().map(|archive| archive.size).sum();
+    let step = events.step("downloading the toolchain");
+    apt.download(PACKAGES, total, &step)?;
+    step.done_with(format!("{} packages, {} MB", archives.len(), total / 1_000_000));
+    Ok(())
+}
+
+/// Unpacks all archives, as many at a time as there are processors.
+fn unpack(archives: &[Archive], from: &Path, root: &Path, events: &Events) -> Result<()> {
+    let step = events.step("unpacking the toolchain");
+    // It holds the links /bin, /lib and so on, which must be there before anything goes through them.
+    let (first, rest): (Vec<_>, Vec<_>) = archives.iter().partition(|archive| archive.file.starts_with("base-files_"));
+    for archive in first {
+        unpack_one(&from.join(&archive.file), root)?;
+    }
+    let next = AtomicUsize::new(0);
+    let total = rest.len() as u64;
+    let worker = || -> Result<()> {
+        while let Some(archive) = rest.get(next.fetch_add(1, Ordering::Relaxed)) {
+            step.line(archive.file.as_str());
+            unpack_one(&from.join(&archive.file), root)?;
+            step.progress(next.load(Ordering::Relaxed).min(rest.len()) as u64, total, Unit::Items);
+        }
+        Ok(())
+    };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("unpacking does not panic"))
+    })?;
+    step.done();
+    Ok(())
+}
+
+fn unpack_one(archive: &Path, root: &Path) -> Result<()> {
+    let excluded = LEFT_OUT.iter().map(|name| format!("--exclude=./usr/share/{name}/*"));
+    unpack_with(archive, root, excluded)
+}
+
+/// Unpacks an archive into `into`, with further arguments for tar.
+pub fn unpack_with(archive: &Path, into: &Path, arguments: impl IntoIterator<Item = String>) -> Result<()> {
+    let what = || format!("failed to unpack `{}`", archive.display());
+    let mut deb = Command::new("dpkg-deb");
+    process::die_with_us(deb.arg("--fsys-tarfile").arg(archive).stdin(Stdio::null()).stdout(Stdio::piped()));
+    let mut deb = deb.spawn().with_context(what)?;
+    let mut tar = Command::new("tar");
+    tar.args(["--extract", "--keep-directory-symlink", "--warning=no-timestamp", "--directory"]).arg(into);
+    let tar = process::fed(tar.args(arguments), deb.stdout.take().expect("stdout is piped"));
+    let deb = deb.wait().with_context(what)?;
+    tar.with_context(what)?;
+    if !deb.success() {
+        return Err(Error::new(Kind::Machinery, what()).caused_by(format!("`dpkg-deb` ended with {deb}")));
+    }
+    Ok(())
+}
+
+/// Does what matters of what the packages' scripts would have done.
+fn finish(root: &Path) -> Result<()> {
+    for (link, target) in ALTERNATIVES {
+        let path = root.join("usr/bin").join(link);
+        if !path.is_symlink() {
+            symlink(target, &path).with_context(|| format!("failed to link `{}`", path.display()))?;
+        }
+    }
+    fs::write(
+        root.join("etc/passwd"),
+        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/nonexistent:/bin/false\n",
+    )?;
+    fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
+    process::output(&mut super::command_writable(root, "ldconfig", &super::Binds::none())).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_root_of_this_recipe_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CacheLayout::at(dir.path().to_owned());
+        assert!(!is_made(&cache));
+        fs::create_dir_all(cache.root()).unwrap();
+        fs::write(cache.root().join(STAMP), "of another version").unwrap();
+        assert!(!is_made(&cache));
+        fs::write(cache.root().join(STAMP), inputs()).unwrap();
+        assert!(is_made(&cache));
+    }
+
+    #[test]
+    fn a_newer_package_is_another_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = CacheLayout::at(dir.path().to_owned());
+        fs::create_dir_all(cache.root()).unwrap();
+        let before = identity(&cache);
+        fs::write(cache.root().join(VERSIONS), "rustc_1.85.1_amd64.deb").unwrap();
+        assert_ne!(identity(&cache), before);
+    }
+
+    #[test]
+    fn a_broken_archive_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let deb = dir.path().join("half.deb");
+        fs::write(&deb, "!<arch>\n").unwrap();
+        let error = unpack_one(&deb, dir.path()).unwrap_err();
+        assert!(error.to_string().contains("half.deb"), "{error}");
+    }
 }
