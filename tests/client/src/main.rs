@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A client of vgem on the `drm` crate: shares a buffer between two files and tells each step.
+//!
+//! Source: the documentation of the crate `drm`; `include/uapi/drm/vgem_drm.h` for what it lacks.
+
+mod card;
+mod hold;
+mod pattern;
+mod share;
+mod vgem;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::card::Card;
+
+/// Uses a vgem device as any program would, and tells each step in a sentence.
+///
+/// Creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and
+/// attaches and signals a fence.
+#[derive(Debug, Parser)]
+#[command(name = "drydock-client", version)]
+struct Args {
+    /// Keep a file and a mapping open, print `holding`, go on after a line on stdin
+    ///
+    /// Meant for unplugging the device in between: what then happens to the mapping, to ioctls and to
+    /// the close is told.
+    #[arg(long)]
+    hold: bool,
+
+    /// The device node; without it the first whose driver is called `vgem`
+    #[arg(long, value_name = "PATH")]
+    node: Option<PathBuf>,
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let path = match &args.node {
+        Some(path) => path.clone(),
+        None => card::find("vgem")?,
+    };
+    let card = Card::open(&path)?;
+    println!("The device at {} is driven by {}.", path.display(), card.describe()?);
+    if args.hold { hold::run(card) } else { share::run(&card, &Card::open(&path)?) }
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_arguments_the_device_is_looked_for_and_shared() {
+        let args = Args::try_parse_from(["drydock-client"]).unwrap();
+        assert!(!args.hold && args.node.is_none());
+    }
+
+    #[test]
+    fn a_node_can_be_named() {
+        let args = Args::try_parse_from(["drydock-client", "--hold", "--node", "/dev/dri/card1"]);
+        let args = args.unwrap();
+        assert!(args.hold);
+        assert_eq!(args.node.as_deref(), Some(std::path::Path::new("/dev/dri/card1")));
+    }
+
+    #[test]
+    fn a_node_that_is_not_there_is_an_error_with_its_path() {
+        let args = Args { hold: false, node: Some("/dev/dri/none".into()) };
+        let error = format!("{:#}", run(&args).unwrap_err());
+        assert!(error.starts_with("failed to open `/dev/dri/none`"), "{error}");
+    }
+}
