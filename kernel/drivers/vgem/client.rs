@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A client: its fences, by number.
+
+use crate::{
+    buffer::Object,
+    driver::Vgem,
+    uapi, //
+};
+use drm::{
+    fence::{
+        self,
+        Signaler, //
+    },
+    gem::Class,
+    resv::Usage,
+    Device,
+    File,
+    Registered, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
+
+/// A client that is gone, or forgot to signal, ends its fences all the same, without an error.
+static FENCES: fence::Class =
+    fence::Class::new::<crate::LocalModule>(c"vgem", c"unbound").success_when_dropped();
+
+/// So that a client cannot stop others for good.
+const TIMEOUT: fence::Timeout = fence::Timeout::from_secs(10);
+
+#[pin_data]
+pub(crate) struct Client {
+    /// The fence with number `n` is at `n - 1`, until it is signalled. Numbers are not used again.
+    #[pin]
+    fences: Mutex<KVec<Option<Signaler>>>,
+}
+
+#[vtable]
+impl drm::DriverFile for Client {
+    type Driver = Vgem;
+
+    fn open(_dev: &Device<Vgem, Registered>) -> Result<impl PinInit<Self, Error>> {
+        Ok(try_pin_init!(Self {
+            fences <- new_mutex!(KVec::new()),
+        }))
+    }
+}
+
+impl Client {
+    /// Attaches a new fence to a buffer, as a reader or the writer, and returns its number.
+    ///
+    /// `EBUSY` if an unsignalled fence is in the way: for a reader that of a writer, for a writer any.
+    pub(crate) fn fence_attach(
+        _dev: &Device<Vgem, Registered>,
+        arg: &mut uapi::drm_vgem_fence_attach,
+        file: &File<Self>,
+    ) -> Result {
+        if arg.flags & !uapi::VGEM_FENCE_WRITE != 0 || arg.pad != 0 {
+            return Err(EINVAL);
+        }
+        let write = arg.flags & uapi::VGEM_FENCE_WRITE != 0;
+        let usage = if write { Usage::Write } else { Usage::Read };
+        let buffer = Object::lookup(file, arg.handle)?;
+        let signaler = FENCES.issue(Some(TIMEOUT))?;
+
+        if !buffer.resv().is_signaled(Usage::for_access(write)) {
+            return Err(EBUSY);
+        }
+        buffer.resv().attach(&signaler, usage)?;
+
+        let mut fences = file.fences.lock();
+        fences.push(Some(signaler), GFP_KERNEL)?;
+        arg.out_fence = fences.len() as u32;
+        Ok(())
+    }
+
+    /// Signals the fence of a number, once. `ETIMEDOUT` if time ran out before.
+    pub(crate) fn fence_signal(
+        _dev: &Device<Vgem, Registered>,
+        arg: &uapi::drm_vgem_fence_signal,
+        file: &File<Self>,
+    ) -> Result {
+        if arg.flags != 0 {
+            return Err(EINVAL);
+        }
+        let index = (arg.fence as usize).checked_sub(1).ok_or(ENOENT)?;
+        let signaler = file
+            .fences
+            .lock()
+            .get_mut(index)
+            .and_then(Option::take)
+            .ok_or(ENOENT)?;
+
+        if signaler.signal() {
+            Ok(())
+        } else {
+            Err(ETIMEDOUT)
+        }
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The headers whose declarations the crate `drm` uses beyond those in `kernel::bindings`;
+ * bindgen reads this file with the kernel's own flags (kernel/Kbuild).
+ */
+#include <drm/drm_accel.h>
+#include <drm/drm_dumb_buffers.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_mode_config.h>
+
+#include "helpers.h"
+#include "helpers_sync.h"

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A DRM device: allocated by its driver's probe, shared as counted references, entered while plugged.
+//!
+//! C header: `include/drm/drm_device.h`
+
+use crate::{
+    bus::{
+        Bus,
+        Probe, //
+    },
+    context::{
+        DeviceContext,
+        Init,
+        Registered,
+        Uninit, //
+    },
+    driver::{
+        Driver,
+        DriverTable, //
+    },
+    gem::DmaMappings,
+    kms,
+    module::LiveDevice,
+};
+use core::{
+    ffi::c_void,
+    marker::PhantomData,
+    mem::offset_of,
+    ops::Deref,
+    pin::Pin,
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::allocator::Kmalloc,
+    bindings,
+    device,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+    },
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// A DRM device of driver `T`, of which the context `C` tells what is known.
+///
+/// Counted references are `ARef<Device<T>>` (context [`Uninit`]). `Device<T>` dereferences to
+/// `T::Data`.
+///
+/// # Invariants
+///
+/// - `dev` is a `struct drm_device` that [`UnregisteredDevice::new`] initialised, embedded in an
+///   allocation of at least `size_of::<Self>()` bytes; it and the rest live until its last reference
+///   goes.
+/// - `core` is initialised as long as a reference to `Self` exists.
+/// - The layout of `Self` does not depend on `C`.
+/// - What `C` says holds.
+#[repr(C)]
+pub struct Device<T: Driver, C: DeviceContext = Uninit> {
+    dev: Opaque<bindings::drm_device>,
+    core: DeviceCore<T>,
+    _ctx: PhantomData<C>,
+}
+
+/// What the crate keeps for a device beside the C structure. Dropped by the first managed action.
+///
+/// # Invariants
+///
+/// `registration` is null, or points to the `T::RegistrationData` of the device's only registration,
+/// which is valid for as long as `drm_dev_enter()` may succeed on the device.
+#[pin_data]
+pub(crate) struct DeviceCore<T: Driver> {
+    /// What stands between [`Device::enter`] and a device that is not registered, which for C is
+    /// never "unplugged" (L7).
+    registration: Atomic<*mut c_void>,
+    /// The DMA mappings of the device's objects, to be undone before its parent is unbound (L5).
+    #[pin]
+    pub(crate) mappings: DmaMappings,
+    #[pin]
+    data: T::Data,
+    /// Declared last: the device counts as alive until its data is gone.
+    _live: LiveDevice<T>,
+}
+
+// L2: all contexts of a device share one layout. The contexts have no values, so one check per
+// generic instance suffices; it is evaluated by `UnregisteredDevice::new`.
+impl<T: Driver> Device<T> {
+    const LAYOUT: core::alloc::Layout = {
+        let layout = core::alloc::Layout::new::<Device<T, Uninit>>();
+        assert!(size_of::<Device<T, Init>>() == layout.size());
+        assert!(size_of::<Device<T, Registered>>() == layout.size());
+        assert!(align_of::<Device<T, Registered>>() == layout.align());
+        assert!(offset_of!(Device<T, Registered>, dev) == offset_of!(Device<T, Uninit>, dev));
+        layout
+    };
+}
+
+impl<T: Driver, C: DeviceContext> Device<T, C> {
+    /// The C device. Valid as long as `self` is.
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_device {
+        self.dev.get()
+    }
+
+    /// What the crate keeps beside the C device.
+    pub(crate) fn core(&self) -> &DeviceCore<T> {
+        &self.core
+    }
+
+    /// The device around a C device.
+    ///
+    /// # Safety
+    ///
+    /// - `ptr` is a `struct drm_device` of driver `T`, initialised by [`UnregisteredDevice::new`],
+    ///   and a reference to it is held for `'a`.
+    /// - What the context `C` says holds for it.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *const bindings::drm_device) -> &'a Self {
+        // SAFETY: By the first requirement `ptr` is the field `dev` of a `Device<T, _>`, whose layout
+        // and field offsets do not depend on the context (type invariant).
+        unsafe { &*ptr.byte_sub(offset_of!(Self, dev)).cast() }
+    }
+
+    /// The same device in another context.
+    ///
+    /// # Safety
+    ///
+    /// What `New` says holds for the device from now on.
+    pub(crate) unsafe fn assume_ctx<New: DeviceContext>(&self) -> &Device<T, New> {
+        // CAST: The layout does not depend on the context (type invariant).
+        let ptr = core::ptr::from_ref(self).cast();
+
+        // SAFETY: `ptr` comes from a reference with the same lifetime, and the caller vouches for the
+        // context.
+        unsafe { &*ptr }
+    }
+
+    /// Runs `f` while the device is plugged: registered, its parent bound, its registration data
+    /// alive.
+    ///
+    /// Returns `None`, without running `f`, before registration, after a registration that failed,
+    /// and once the device was unplugged. While `f` runs, unplugging waits: the section is one of
+    /// SRCU, shared by all DRM devices. `f` may sleep, but what blocks for long (waiting for a fence,
+    /// say) belongs outside.
+    ///
+    /// The section is a closure and not a value, because a value could be forgotten, and then every
+    /// unplug of the machine would hang (L6).
+    ///
+    /// Context: any that may take an SRCU read lock (not NMI). Source: `drm_dev_enter()` in
+    /// drivers/gpu/drm/drm_drv.c.
+    #[inline]
+    pub fn enter<R>(&self, f: impl for<'g> FnOnce(Plugged<'g, T>) -> R) -> Option<R> {
+        let mut idx = 0;
+        // SAFETY: `self.as_raw()` is valid by the type invariants.
+        if !unsafe { bindings::drm_dev_enter(self.as_raw(), &mut idx) } {
+            return None;
+        }
+        let result = self.plugged().map(f);
+        // SAFETY: `idx` comes from the successful `drm_dev_enter()` above; what `f` was given cannot
+        // outlive it, because it is generic over the lifetime.
+        unsafe { bindings::drm_dev_exit(idx) };
+        result
+    }
+
+    /// The guard, if the device has registration data.
+    ///
+    /// The caller is inside a section of `drm_dev_enter()` for as long as it uses the result.
+    #[inline]
+    fn plugged(&self) -> Option<Plugged<'_, T>> {
+        // Pairs with the release store of `publish`.
+        let data = NonNull::new(self.core.registration.load(Acquire))?;
+
+        Some(Plugged {
+            // SAFETY: The pointer is set just before registration begins, so it has begun.
+            dev: unsafe { self.assume_ctx() },
+            data: data.cast(),
+            _not_send: PhantomData,
+        })
+    }
+
+    /// Makes `data` the device's registration data, or none with a null pointer.
+    ///
+    /// # Safety
+    ///
+    /// - A pointer that is not null stays valid until a call with null *and* a grace period of the
+    ///   unplug section after it.
+    /// - It points to a `T::RegistrationData` whose lifetime encloses the registration.
+    pub(crate) unsafe fn publish(&self, data: *mut c_void) {
+        // INVARIANT: By the safety requirements.
+        self.core.registration.store(data, Release);
+    }
+
+    /// Whether `self` and `other` are the same device, that is, the same instance.
+    pub fn is_same<D: DeviceContext>(&self, other: &Device<T, D>) -> bool {
+        core::ptr::eq(self.as_raw(), other.as_raw())
+    }
+
+    /// The device's unique name, as `drm_get_unique` and fdinfo call it: that of its parent.
+    pub fn name(&self) -> &CStr {
+        self.parent().name()
+    }
+
+    /// The parent: the device on its bus. Whether it is still bound is not known here; within
+    /// [`Device::enter`] it is, see [`Plugged::parent`].
+    pub fn parent(&self) -> &device::Device {
+        // SAFETY: C took a reference to the parent at allocation and keeps it until the device is
+        // released.
+        unsafe { device::Device::from_raw((*self.as_raw()).dev) }
+    }
+}
+
+impl<T: Driver, C: DeviceContext> AsRef<device::Device> for Device<T, C> {
+    /// For `dev_info!` and its like.
+    fn as_ref(&self) -> &device::Device {
+        self.parent()
+    }
+}
+
+impl<T: Driver> Deref for Device<T, Uninit> {
+    type Target = T::Data;
+
+    fn deref(&self) -> &T::Data {
+        &self.core.data
+    }
+}
+
+/// A stronger context dereferences to the next weaker one; there is no way back.
+macro_rules! impl_context_deref {
+    ($($strong:ty => $weak:ty),* $(,)?) => {$(
+        impl<T: Driver> Deref for Device<T, $strong> {
+            type Target = Device<T, $weak>;
+
+            #[inline]
+            fn deref(&self) -> &Self::Target {
+                // SAFETY: What the weaker context says is part of what the stronger one says.
+                unsafe { self.assume_ctx() }
+            }
+        }
+    )*};
+}
+
+impl_context_deref!(Registered => Init, Init => Uninit);
+
+impl<T: Driver> From<&Device<T, Registered>> for ARef<Device<T>> {
+    fn from(dev: &Device<T, Registered>) -> Self {
+        let dev: &Device<T> = dev;
+        dev.into()
+    }
+}
+
+// SAFETY: References are counted by `drm_dev_get()` and `drm_dev_put()`.
+unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
+    fn inc_ref(&self) {
+        // SAFETY: `self` proves that the count is not zero.
+        unsafe { bindings::drm_dev_get(self.as_raw()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid.
+        unsafe { bindings::drm_dev_put(obj.as_ref().as_raw()) };
+    }
+}
+
+// SAFETY: The C device may be used and released from any thread, `T::Data` is `Send + Sync` (L15).
+unsafe impl<T: Driver, C: DeviceContext> Send for Device<T, C> {}
+
+// SAFETY: As for `Send`: the C device locks for itself, `DeviceCore` has atomics, locks and `T::Data`.
+unsafe impl<T: Driver, C: DeviceContext> Sync for Device<T, C> {}
+
+/// Proof that a device is plugged: registered now, its parent bound now, its registration data alive.
+///
+/// Exists only within [`Device::enter`] and guarded ioctls, and cannot leave them. Dereferences to
+/// `Device<T, Registered>`.
+///
+/// # Invariants
+///
+/// A section of `drm_dev_enter()` on `dev` that succeeded is open for `'g`, and `data` was its
+/// registration data in it.
+pub struct Plugged<'g, T: Driver> {
+    dev: &'g Device<T, Registered>,
+    data: NonNull<c_void>,
+    _not_send: NotThreadSafe,
+}
+
+impl<'g, T: Driver> Plugged<'g, T> {
+    /// The device, for the length of the section.
+    #[inline]
+    pub fn device(&self) -> &'g Device<T, Registered> {
+        self.dev
+    }
+
+    /// Gives `f` the registration data.
+    ///
+    /// The data may borrow from the time for which the parent is bound; that lifetime is `'a`, of
+    /// which `f` may assume nothing but that it covers the section. So a reference to the data cannot
+    /// be stored in the data itself (L8), nor leave the section.
+    #[inline]
+    pub fn registration<R>(&self, f: impl for<'a> FnOnce(&'g T::RegistrationData<'a>) -> R) -> R {
+        // SAFETY: By the type invariants and those of `DeviceCore`, the pointer is to the registration
+        // data and valid for `'g`: teardown waits for open sections before it drops the data. Its true
+        // lifetime encloses the registration and so `'g`; `f` is generic over it, hence cannot tell it
+        // from any other.
+        f(unsafe { self.data.cast().as_ref() })
+    }
+
+    /// The parent, bound for the length of the section: unbinding waits in the bus's remove step.
+    #[inline]
+    pub fn parent(&self) -> &'g device::Device<device::Bound> {
+        // SAFETY: The parent is unbound only after its remove step, which unplugs the device, which
+        // waits for this section (type invariant).
+        unsafe { self.dev.parent().as_bound() }
+    }
+}
+
+impl<T: Driver> Deref for Plugged<'_, T> {
+    type Target = Device<T, Registered>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        self.dev
+    }
+}
+
+/// A device that was never registered, and the only way to register it.
+///
+/// It is created in a driver's probe, for that probe's device (`'bound` names the time for which
+/// that is bound), may already create GEM objects and load firmware, and is handed to the bus
+/// adapter, which registers it, by [`ready`](Self::ready). Single-threaded, as the C initialisation
+/// of a device is. Dereferences to `Device<T, C>`.
+///
+/// # Invariants
+///
+/// - The device was never registered, and no other `UnregisteredDevice` of it exists.
+/// - Its parent is the device of the probe that `'bound` belongs to.
+/// - What `C` says holds for it.
+#[must_use = "a device that is not made ready is dropped without ever being registered"]
+pub struct UnregisteredDevice<'bound, T: Driver, C: DeviceContext = Uninit> {
+    dev: ARef<Device<T>>,
+    /// Invariant in `'bound`: it is a name, not a length of time to shorten.
+    _probe: PhantomData<fn(&'bound ()) -> &'bound ()>,
+    _ctx: PhantomData<C>,
+    _not_thread_safe: NotThreadSafe,
+}
+
+impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
+    /// Allocates a device with the parent that is being probed, and initialises its data.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENODEV` if the DRM core is not there, `EINVAL` for features that exclude each other,
+    /// and what `data` fails with. After an error nothing is left (L3).
+    ///
+    /// Context: process context, may sleep. Source: `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c.
+    pub fn new<B: Bus>(
+        cx: &Probe<'bound, B>,
+        data: impl PinInit<T::Data, Error>,
+    ) -> Result<Self> {
+        let this = alloc::<T>(cx.parent(), &DriverTable::<T>::DRIVER)?;
+
+        // INVARIANT: The device is new; its parent is that of the probe named `'bound`.
+        let this = Self::from_new(init_core(this, data)?);
+        dev_dbg!(this.parent(), "drm: {}: allocated\n", T::INFO.name);
+        Ok(this)
+    }
+}
+
+/// Allocates and initialises the C device, and nothing else of a `Device<T>`.
+///
+/// Here, and nowhere else, size and offset are told to C; both come from the one type
+/// `Device<T, Uninit>` (L2).
+fn alloc<T: Driver>(
+    parent: &device::Device<device::Bound>,
+    table: &'static bindings::drm_driver,
+) -> Result<NonNull<Device<T>>> {
+    let layout = Kmalloc::aligned_layout(Device::<T>::LAYOUT);
+
+    // SAFETY:
+    // - `parent` is a valid device, `table` lives as long as the driver's module (L3: one table from
+    //   the first moment to the last).
+    // - The allocation is as large as `Device<T, Uninit>`, at whose field `dev` the C device lies.
+    let raw = unsafe {
+        bindings::__drm_dev_alloc(
+            core::ptr::from_ref(parent).cast_mut().cast(),
+            table,
+            layout.size(),
+            offset_of!(Device<T, Uninit>, dev),
+        )
+    };
+    NonNull::new(from_err_ptr(raw)?.cast()).ok_or(ENOMEM)
+}
+
+/// Initialises the rest of a device and arranges that the first managed action drops it again.
+///
+/// Owns the only reference of `this`; gives it back on error.
+fn init_core<T: Driver>(
+    this: NonNull<Device<T>>,
+    data: impl PinInit<T::Data, Error>,
+) -> Result<ARef<Device<T>>> {
+    // SAFETY: `alloc` returned memory of this layout.
+    let raw = unsafe { &raw mut (*this.as_ptr()).dev }.cast();
+    // SAFETY: As above.
+    let core = unsafe { &raw mut (*this.as_ptr()).core };
+
+    let init = try_pin_init!(DeviceCore {
+        registration: Atomic::new(core::ptr::null_mut()),
+        mappings <- DmaMappings::new(),
+        data <- data,
+        _live: LiveDevice::new(),
+    }? Error);
+
+    // SAFETY: `core` is uninitialised memory of the right layout that never moves. On error nothing
+    // in it is left initialised.
+    let result = unsafe { pin_init::raw_try_init(core, init) }.and_then(|()| {
+        // SAFETY: `raw` is valid; the action drops `core` exactly once, or at once if it cannot be
+        // added. Later actions run before it (last in, first out), so they may still use the data.
+        to_result(unsafe {
+            crate::raw::__drmm_add_action_or_reset(
+                raw,
+                Some(drop_core::<T>),
+                core.cast(),
+                c"drm_rust: device data".as_char_ptr(),
+            )
+        })
+    });
+    if let Err(e) = result {
+        // SAFETY: We own the only reference. No managed action of ours is left, so that C frees the
+        // memory without looking at `core`.
+        unsafe { bindings::drm_dev_put(raw) };
+        return Err(e);
+    }
+
+    // SAFETY: The device is completely initialised, and we own its first reference.
+    Ok(unsafe { ARef::from_raw(this) })
+}
+
+/// The managed action that drops what `init_core` initialised.
+unsafe extern "C" fn drop_core<T: Driver>(_dev: *mut bindings::drm_device, core: *mut c_void) {
+    // SAFETY: `core` is what `init_core` passed, initialised and pinned; C calls an action once, when
+    // the device has no reference left.
+    unsafe { core::ptr::drop_in_place(core.cast::<DeviceCore<T>>()) };
+}
+
+impl<'bound, T: Driver, C: DeviceContext> UnregisteredDevice<'bound, T, C> {
+    /// # Invariants
+    ///
+    /// The caller upholds the type invariants: `dev` is new or comes from another context of the
+    /// same `UnregisteredDevice`, which is consumed.
+    pub(crate) fn from_new(dev: ARef<Device<T>>) -> Self {
+        Self {
+            dev,
+            _probe: PhantomData,
+            _ctx: PhantomData,
+            _not_thread_safe: PhantomData,
+        }
+    }
+
+    pub(crate) fn into_device(self) -> ARef<Device<T>> {
+        self.dev
+    }
+
+    /// Says that the device is ready to be registered, with the data that lives while it is.
+    ///
+    /// What is returned goes back to the bus adapter that called probe, and it registers the device.
+    /// A driver that declares mode setting must have called
+    /// [`init_kms`](UnregisteredDevice::init_kms) before.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and what `data` fails with; the device is dropped then.
+    ///
+    /// Context: process context, may sleep.
+    pub fn ready<E>(
+        self,
+        data: impl PinInit<T::RegistrationData<'bound>, E>,
+    ) -> Result<crate::Ready<'bound, T>>
+    where
+        T::Kms: kms::ReadyIn<C>,
+        Error: From<E>,
+    {
+        let data: Pin<KBox<T::RegistrationData<'bound>>> = KBox::pin_init(data, GFP_KERNEL)?;
+        Ok(crate::Ready::new(self.dev, data))
+    }
+}
+
+impl<T: Driver, C: DeviceContext> Deref for UnregisteredDevice<'_, T, C> {
+    type Target = Device<T, C>;
+
+    fn deref(&self) -> &Self::Target {
+        // SAFETY: What `C` says holds by the type invariants.
+        unsafe { self.dev.assume_ctx() }
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What a DRM driver is: its types, tied together, and the C table made from them.
+//!
+//! C header: `include/drm/drm_drv.h`
+
+use crate::{
+    file,
+    gem,
+    ioctl,
+    kms,
+    module::ModuleRuntime,
+    Device,
+    DriverFile,
+    Plugged,
+    Registered, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    bindings,
+    module::this_module,
+    prelude::*,
+    str::as_char_ptr_in_const_context, //
+};
+
+/// Name and version of a driver, as `DRM_IOCTL_VERSION` reports them.
+pub struct DriverInfo {
+    /// Major version: raised for changes that break userspace (in practice: never).
+    pub major: i32,
+    /// Minor version: raised with each addition to the uapi.
+    pub minor: i32,
+    /// Patch level.
+    pub patchlevel: i32,
+    /// The short name by which clients find the driver, such as `vgem`.
+    pub name: &'static CStr,
+    /// A description for people.
+    pub desc: &'static CStr,
+}
+
+/// The feature flags that a driver declares (`enum drm_driver_feature`), GEM always included.
+///
+/// Mode setting is not among them: it follows from [`Driver::Kms`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Features(u32);
+
+impl Features {
+    /// Memory management with GEM, and a primary node.
+    pub const GEM: Self = Self(bindings::drm_driver_feature_DRIVER_GEM);
+
+    /// A render node (`/dev/dri/renderD*`) beside the primary node; ioctls that are marked
+    /// [`RENDER_ALLOW`](ioctl::Flags::RENDER_ALLOW) can be called through it.
+    pub const fn render(self) -> Self {
+        self.with(bindings::drm_driver_feature_DRIVER_RENDER)
+    }
+
+    /// An accel node (`/dev/accel/accel*`) *instead of* the DRM nodes, for compute accelerators.
+    /// Excludes [`render`](Self::render) and mode setting.
+    pub const fn accel(self) -> Self {
+        self.with(bindings::drm_driver_feature_DRIVER_COMPUTE_ACCEL)
+    }
+
+    /// Synchronisation objects ([`crate::syncobj`]).
+    pub const fn syncobj(self) -> Self {
+        self.with(bindings::drm_driver_feature_DRIVER_SYNCOBJ)
+    }
+
+    /// Synchronisation objects with timelines; includes [`syncobj`](Self::syncobj).
+    pub const fn syncobj_timeline(self) -> Self {
+        self.syncobj()
+            .with(bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE)
+    }
+
+    const fn with(self, flag: u32) -> Self {
+        Self(self.0 | flag)
+    }
+
+    const fn has(self, flag: u32) -> bool {
+        self.0 & flag == flag
+    }
+}
+
+/// A DRM driver.
+///
+/// All types that appear together at run time are tied to it here, so that those of another driver
+/// cannot slip in (L9). Implement it with `#[vtable]`, and a bus's driver trait beside it, such as
+/// [`platform::Driver`](crate::platform::Driver), which has the probe.
+#[vtable]
+pub trait Driver: Sized + 'static {
+    /// The module that the driver is part of; filled in by `#[vtable]`.
+    type OwnerModule: kernel::ModuleMetadata + ModuleRuntime;
+
+    /// Lives as long as the device: from [`UnregisteredDevice::new`](crate::UnregisteredDevice::new)
+    /// until the last file, buffer and reference is gone, maybe long after the hardware. `Device<T>`
+    /// dereferences to it.
+    type Data: Send + Sync + 'static;
+
+    /// Lives while the device is registered, and may borrow from the time for which the parent is
+    /// bound: the place for everything that touches hardware. Reached through
+    /// [`Plugged::registration`] and by guarded ioctls.
+    type RegistrationData<'bound>: Send + Sync + 'bound;
+
+    /// One open file, that is, one client.
+    type File: DriverFile<Driver = Self>;
+
+    /// The buffers: the one class of GEM objects of this driver.
+    type Object: gem::Class<Driver = Self>;
+
+    /// [`NoKms`](crate::NoKms), or [`kms::Kms`] for a driver with mode setting.
+    type Kms: kms::Kind;
+
+    /// Name and version.
+    const INFO: DriverInfo;
+
+    /// What the driver offers.
+    const FEATURES: Features;
+
+    /// The driver's ioctls, from [`ioctls!`](crate::ioctls!).
+    const IOCTLS: ioctl::Table<Self>;
+
+    /// Called once when the device was unplugged, before its interrupts are freed and its
+    /// registration data is dropped: brings the hardware to rest while everything is still there.
+    ///
+    /// No section of [`Device::enter`] is open any more and none will be. Context: process context,
+    /// may sleep.
+    fn unplugged(dev: &Device<Self, Registered>, data: &Self::RegistrationData<'_>) {
+        let _ = (dev, data);
+    }
+
+    /// Called before the system sleeps (suspend, hibernation). Userspace is frozen.
+    ///
+    /// # Errors
+    ///
+    /// An error keeps the system awake. Context: process context, may sleep.
+    fn suspend(dev: &Plugged<'_, Self>, data: &Self::RegistrationData<'_>) -> Result {
+        let _ = (dev, data);
+        Ok(())
+    }
+
+    /// Called when the system woke up again, before userspace runs.
+    ///
+    /// # Errors
+    ///
+    /// An error is logged by the core. Context: process context, may sleep.
+    fn resume(dev: &Plugged<'_, Self>, data: &Self::RegistrationData<'_>) -> Result {
+        let _ = (dev, data);
+        Ok(())
+    }
+}
+
+/// The C tables of driver `T`. There is one `drm_driver` for the whole life of a device (L3).
+pub(crate) struct DriverTable<T: Driver>(PhantomData<T>);
+
+impl<T: Driver> DriverTable<T> {
+    const FEATURES: u32 = {
+        let features = T::FEATURES.with(<T::Kms as kms::Kind>::FEATURES);
+        assert!(
+            features.has(bindings::drm_driver_feature_DRIVER_GEM),
+            "start from `Features::GEM`"
+        );
+        assert!(
+            !features.has(bindings::drm_driver_feature_DRIVER_COMPUTE_ACCEL)
+                || !(features.has(bindings::drm_driver_feature_DRIVER_RENDER)
+                    || features.has(bindings::drm_driver_feature_DRIVER_MODESET)),
+            "a compute accelerator (`accel`) has neither a render node nor mode setting"
+        );
+        features.0
+    };
+
+    const FOPS: bindings::file_operations =
+        file::operations(this_module::<T::OwnerModule>().as_ptr(), Self::is_accel());
+
+    const fn is_accel() -> bool {
+        T::FEATURES.has(bindings::drm_driver_feature_DRIVER_COMPUTE_ACCEL)
+    }
+
+    /// The table that C sees.
+    pub(crate) const DRIVER: bindings::drm_driver = bindings::drm_driver {
+        open: Some(file::open_callback::<T>),
+        postclose: Some(file::postclose_callback::<T>),
+        show_fdinfo: Some(file::show_fdinfo_callback::<T>),
+
+        gem_prime_import: <T::Object as gem::Class>::OPS.prime_import,
+        dumb_create: <T::Object as gem::Class>::OPS.dumb_create,
+
+        major: T::INFO.major,
+        minor: T::INFO.minor,
+        patchlevel: T::INFO.patchlevel,
+        name: as_char_ptr_in_const_context(T::INFO.name).cast_mut(),
+        desc: as_char_ptr_in_const_context(T::INFO.desc).cast_mut(),
+
+        driver_features: Self::FEATURES,
+        ioctls: T::IOCTLS.as_ptr(),
+        num_ioctls: T::IOCTLS.len(),
+        fops: &Self::FOPS,
+        ..pin_init::zeroed()
+    };
+}

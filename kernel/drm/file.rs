@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Open files: the clients of a device.
+//!
+//! C header: `include/drm/drm_file.h`
+
+use crate::{
+    Device,
+    Driver,
+    Registered, //
+};
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    pin::Pin, //
+};
+use kernel::{
+    bindings,
+    fmt,
+    prelude::*,
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    },
+};
+
+/// What a driver keeps for each open file.
+///
+/// The data lives from a successful open to the file's last close, whether the device is unplugged
+/// meanwhile or not (L14).
+#[vtable]
+pub trait DriverFile: Send + Sync + Sized + 'static {
+    /// The driver whose files these are.
+    type Driver: Driver<File = Self>;
+
+    /// Userspace opens a node of the device: makes the file's data.
+    ///
+    /// # Errors
+    ///
+    /// An error is what `open(2)` returns; nothing is left of the file then.
+    ///
+    /// Context: process context, may sleep. The device may be unplugged by now.
+    fn open(dev: &Device<Self::Driver, Registered>) -> Result<impl PinInit<Self, Error>>;
+
+    /// Userspace has closed the file: called before the data is dropped. The file's handles are gone
+    /// already.
+    ///
+    /// Context: process context, may sleep.
+    fn close(self: Pin<&Self>, dev: &Device<Self::Driver, Registered>) {
+        let _ = dev;
+    }
+
+    /// Adds the driver's own keys to the file's fdinfo, lines of `key: value`.
+    ///
+    /// The keys are documented in Documentation/gpu/drm-usage-stats.rst; driver, client and
+    /// memory statistics are written by the core before.
+    ///
+    /// Context: process context, may sleep.
+    fn fdinfo(&self, dev: &Device<Self::Driver, Registered>, out: &mut FdInfo<'_>) {
+        let _ = (dev, out);
+    }
+}
+
+/// An open file of a device of driver `F::Driver`. Dereferences to the driver's data for it.
+///
+/// # Invariants
+///
+/// The C file belongs to a device of `F::Driver` and has been opened: `driver_priv` is a
+/// `Pin<KBox<F>>` turned foreign.
+#[repr(transparent)]
+pub struct File<F: DriverFile>(Opaque<bindings::drm_file>, PhantomData<F>);
+
+impl<F: DriverFile> File<F> {
+    /// # Safety
+    ///
+    /// `ptr` is a file of a device of `F::Driver` that is open for `'a`.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::drm_file) -> &'a Self {
+        // CAST: `File` is a transparent wrapper.
+        // SAFETY: By the requirement, which implies the type invariants.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// The C file.
+    pub(crate) fn as_raw(&self) -> *mut bindings::drm_file {
+        self.0.get()
+    }
+
+    /// The device that the file was opened on.
+    pub fn device(&self) -> &Device<F::Driver, Registered> {
+        // SAFETY: A file has a minor, and through it a reference to its device, until it is closed. A
+        // file can be opened only after registration has begun; the driver is `F::Driver` by the type
+        // invariants.
+        unsafe { Device::from_raw((*(*self.as_raw()).minor).dev) }
+    }
+
+    /// The driver's data.
+    pub fn data(&self) -> Pin<&F> {
+        // SAFETY: By the type invariants.
+        unsafe { Pin::<KBox<F>>::borrow((*self.as_raw()).driver_priv) }
+    }
+
+    /// Whether the file was opened through the render node.
+    pub fn is_render_client(&self) -> bool {
+        // SAFETY: As in `device`.
+        unsafe { (*(*self.as_raw()).minor).type_ == bindings::drm_minor_type_DRM_MINOR_RENDER as i32 }
+    }
+}
+
+impl<F: DriverFile> Deref for File<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        Pin::get_ref(self.data())
+    }
+}
+
+/// Where a file's fdinfo is written to, with `write!`.
+pub struct FdInfo<'a>(*mut bindings::drm_printer, PhantomData<&'a mut ()>);
+
+impl fmt::Write for FdInfo<'_> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        // SAFETY: The printer is valid for the callback; the helper prints `len` bytes.
+        unsafe { crate::raw::drm_rust_print(self.0, s.as_ptr().cast(), s.len()) };
+        Ok(())
+    }
+}
+
+/// `drm_driver::open`.
+pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
+    dev: *mut bindings::drm_device,
+    file: *mut bindings::drm_file,
+) -> c_int {
+    // SAFETY: C calls this for a device of driver `T` whose minors are visible, so registration has
+    // begun.
+    let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
+
+    let data = T::File::open(dev).and_then(|init| KBox::pin_init(init, GFP_KERNEL));
+    match data {
+        Ok(data) => {
+            // SAFETY: `file` is being opened and ours to fill in.
+            unsafe { (*file).driver_priv = data.into_foreign() };
+            0
+        }
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// `drm_driver::postclose`. C does not call it after an open that failed.
+pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
+    dev: *mut bindings::drm_device,
+    file: *mut bindings::drm_file,
+) {
+    // SAFETY: As in `open_callback`.
+    let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
+    // SAFETY: `driver_priv` was set by `open_callback`; this is the last use of the file.
+    let data = unsafe { Pin::<KBox<T::File>>::from_foreign((*file).driver_priv) };
+
+    data.as_ref().close(dev);
+}
+
+/// `drm_driver::show_fdinfo`.
+pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
+    printer: *mut bindings::drm_printer,
+    file: *mut bindings::drm_file,
+) {
+    // SAFETY: C passes a printer and an open file of a device of driver `T`.
+    unsafe { bindings::drm_show_memory_stats(printer, file) };
+    // SAFETY: As above.
+    let file = unsafe { File::<T::File>::from_raw(file) };
+
+    file.fdinfo(file.device(), &mut FdInfo(printer, PhantomData));
+}
+
+/// The file operations of a node, which are the same for all drivers but for the owner.
+pub(crate) const fn operations(
+    owner: *mut bindings::module,
+    accel: bool,
+) -> bindings::file_operations {
+    bindings::file_operations {
+        owner,
+        open: Some(if accel {
+            crate::raw::accel_open
+        } else {
+            bindings::drm_open
+        }),
+        release: Some(bindings::drm_release),
+        unlocked_ioctl: Some(bindings::drm_ioctl),
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: Some(bindings::drm_compat_ioctl),
+        poll: Some(bindings::drm_poll),
+        read: Some(bindings::drm_read),
+        llseek: Some(bindings::noop_llseek),
+        mmap: Some(bindings::drm_gem_mmap),
+        get_unmapped_area: Some(bindings::drm_gem_get_unmapped_area),
+        show_fdinfo: Some(bindings::drm_show_fdinfo),
+        fop_flags: bindings::FOP_UNSIGNED_OFFSET,
+        ..pin_init::zeroed()
+    }
+}

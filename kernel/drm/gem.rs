@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Buffers: GEM objects, their handles and mappings.
+//!
+//! A driver has one class of objects, [`Driver::Object`]: either [`shmem::Object`], backed by pages, or
+//! [`Object`], backed by whatever the driver puts into it. All objects of its devices are of this class
+//! *by construction*, wherever they come from: made by the driver, as a dumb buffer, or imported (L12).
+//! So a handle can be looked up as that class without a check.
+//!
+//! An object keeps its device (L11). It may be created before the device is registered, and works on
+//! after the device is gone.
+//!
+//! C header: `include/drm/drm_gem.h`; kernel document: Documentation/gpu/drm-mm.rst.
+
+mod dma;
+mod dumb;
+mod object;
+mod prime;
+pub mod shmem;
+mod size;
+mod vmap;
+
+pub(crate) use dma::DmaMappings;
+pub use object::Object;
+pub use size::Size;
+pub use vmap::VMap;
+
+use crate::{
+    resv::Resv,
+    Device,
+    Driver,
+    File, //
+};
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+};
+
+/// The class of objects that payload `P` lives in.
+pub type ObjectOf<P> = <<P as DriverObject>::Driver as Driver>::Object;
+
+/// The files of the driver that payload `P` belongs to.
+pub type FileOf<P> = File<<<P as DriverObject>::Driver as Driver>::File>;
+
+/// What a driver keeps in each of its objects: the payload.
+///
+/// Implement it with `#[vtable]`; a method that is not there is not offered to userspace.
+#[vtable]
+pub trait DriverObject: Send + Sync + Sized + 'static {
+    /// The driver whose objects these are.
+    type Driver: Driver<Object: Class<Payload = Self>>;
+
+    /// What a payload is made from.
+    type Args;
+
+    /// Makes the payload of an object of `size`.
+    ///
+    /// # Errors
+    ///
+    /// An error is that of the object's creation. Context: process context, may sleep.
+    fn new(
+        dev: &Device<Self::Driver>,
+        size: Size,
+        args: Self::Args,
+    ) -> impl PinInit<Self, Error>;
+
+    /// Whether the CPU's mappings of this object's pages are write-combining instead of cached. Asked
+    /// once, when the object is created; imported objects are mapped as their exporter says.
+    fn write_combine(&self) -> bool {
+        false
+    }
+
+    /// A client asks for a dumb buffer of `size`: what to make its payload from.
+    ///
+    /// # Errors
+    ///
+    /// An error is that of the ioctl. Without this method dumb buffers are `ENOSYS`.
+    ///
+    /// Context: process context, may sleep; not in a section of [`Device::enter`].
+    fn dumb(dev: &Device<Self::Driver, crate::Registered>, size: Size) -> Result<Self::Args> {
+        let _ = (dev, size);
+        Err(ENOSYS)
+    }
+
+    /// A client imports a dma-buf of another device, of `size`: what to make the payload from.
+    ///
+    /// # Errors
+    ///
+    /// An error is that of the ioctl. Without this method the import is `EINVAL`. (Dma-bufs of the same
+    /// device always can be imported: that gives the object they were exported from.)
+    ///
+    /// Context: process context, may sleep; within a section of [`Device::enter`].
+    fn import(dev: &crate::Plugged<'_, Self::Driver>, size: Size) -> Result<Self::Args> {
+        let _ = (dev, size);
+        Err(EINVAL)
+    }
+
+    /// A client gets a handle for the object.
+    ///
+    /// # Errors
+    ///
+    /// An error is that of the ioctl, and there is no handle then. Context: may sleep.
+    fn open(obj: &ObjectOf<Self>, file: &FileOf<Self>) -> Result {
+        let _ = (obj, file);
+        Ok(())
+    }
+
+    /// A client's handle for the object is closed, or its file. Context: may sleep.
+    fn close(obj: &ObjectOf<Self>, file: &FileOf<Self>) {
+        let _ = (obj, file);
+    }
+
+    /// The object's state, for the memory statistics in fdinfo.
+    ///
+    /// Context: atomic, a spinlock of the file is held.
+    fn status(obj: &ObjectOf<Self>) -> Status {
+        let _ = obj;
+        Status::NONE
+    }
+}
+
+/// The state of an object in memory statistics (`enum drm_gem_object_status`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Status(bindings::drm_gem_object_status);
+
+impl Status {
+    /// Neither of the following.
+    pub const NONE: Self = Self(0);
+    /// The object has memory now.
+    pub const RESIDENT: Self = Self(bindings::drm_gem_object_status_DRM_GEM_OBJECT_RESIDENT);
+    /// Userspace has marked the object as one that may be discarded.
+    pub const PURGEABLE: Self = Self(bindings::drm_gem_object_status_DRM_GEM_OBJECT_PURGEABLE);
+    /// Hardware uses the object now.
+    pub const ACTIVE: Self = Self(bindings::drm_gem_object_status_DRM_GEM_OBJECT_ACTIVE);
+
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The driver-wide callbacks of a class.
+#[doc(hidden)]
+pub struct Ops {
+    pub(crate) prime_import: Option<
+        unsafe extern "C" fn(
+            *mut bindings::drm_device,
+            *mut bindings::dma_buf,
+        ) -> *mut bindings::drm_gem_object,
+    >,
+    pub(crate) dumb_create: Option<
+        unsafe extern "C" fn(
+            *mut bindings::drm_file,
+            *mut bindings::drm_device,
+            *mut bindings::drm_mode_create_dumb,
+        ) -> c_int,
+    >,
+}
+
+mod private {
+    pub trait Sealed {}
+}
+use private::Sealed;
+
+/// A class of GEM objects. Sealed: [`shmem::Object`] and [`Object`], which dereference to the
+/// driver's payload. The methods here are those of every object.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of GEM objects",
+    note = "use `drm::gem::shmem::Object<Payload>` or `drm::gem::Object<Payload>`"
+)]
+pub trait Class:
+    Sealed + AlwaysRefCounted + Send + Sync + Sized + Deref<Target = Self::Payload> + 'static
+{
+    /// The driver whose class this is.
+    type Driver: Driver;
+
+    /// The driver's part of each object.
+    type Payload: DriverObject<Driver = Self::Driver>;
+
+    /// The class's callbacks.
+    #[doc(hidden)]
+    const OPS: Ops;
+
+    /// The C object. Valid as long as `self` is.
+    #[doc(hidden)]
+    fn as_raw(&self) -> *mut bindings::drm_gem_object;
+
+    /// # Safety
+    ///
+    /// `ptr` is an object of this class, and a reference to it is held for `'a`.
+    #[doc(hidden)]
+    unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self;
+
+    /// The size in bytes.
+    fn size(&self) -> Size {
+        // SAFETY: The object is valid; its size does not change.
+        let bytes = unsafe { (*self.as_raw()).size };
+        // All objects were created with a `Size`.
+        Size::from_valid(bytes)
+    }
+
+    /// The device whose object this is.
+    ///
+    /// The context is [`Uninit`](crate::Uninit), even once the device is registered (L16): ask with
+    /// [`Device::enter`].
+    fn device(&self) -> &Device<Self::Driver> {
+        // SAFETY: The object holds a reference to its device, which is one of `Self::Driver`.
+        unsafe { Device::from_raw((*self.as_raw()).dev) }
+    }
+
+    /// The reservation object: the fences that tell who still reads and writes the object's memory.
+    fn resv(&self) -> &Resv {
+        // SAFETY: Every object has one, valid as long as the object, and it does not change after
+        // the object's creation.
+        unsafe { Resv::from_raw((*self.as_raw()).resv) }
+    }
+
+    /// Whether the memory is that of a dma-buf from elsewhere.
+    fn is_imported(&self) -> bool {
+        // SAFETY: The object is valid; the field is set before anyone else can see the object.
+        unsafe { !(*self.as_raw()).import_attach.is_null() }
+    }
+
+    /// Makes a handle of the object for `file`; the file holds a reference until it is closed.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `file` belongs to another device of the driver (L12), `ENOMEM`, `ENOSPC`, and what
+    /// [`DriverObject::open`] fails with.
+    ///
+    /// Context: process context, may sleep. Source: `drm_gem_handle_create()`.
+    fn create_handle(&self, file: &FileOf<Self::Payload>) -> Result<u32>
+    where
+        Self::Driver: Driver<Object = Self>,
+    {
+        if !self.device().is_same(file.device()) {
+            return Err(EINVAL);
+        }
+        let mut handle = 0;
+        // SAFETY: Object and file are valid and of the same device; the class is the driver's.
+        to_result(unsafe {
+            bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
+        })?;
+        Ok(handle)
+    }
+
+    /// The object that `handle` stands for in `file`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none.
+    ///
+    /// Context: any but interrupts (takes a spinlock). Source: `drm_gem_object_lookup()`.
+    #[inline]
+    fn lookup(file: &FileOf<Self::Payload>, handle: u32) -> Result<ARef<Self>>
+    where
+        Self::Driver: Driver<Object = Self>,
+    {
+        // SAFETY: `file` is an open file.
+        let obj = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
+        if obj.is_null() {
+            return Err(ENOENT);
+        }
+        // SAFETY: All objects with a handle in a file of this driver are of its class (L12): made by
+        // `create_handle`, as dumb buffers, or imported, each of which asks for `Driver::Object`.
+        let obj = unsafe { Self::from_raw(obj) };
+        // SAFETY: We take over the reference that the look-up took.
+        Ok(unsafe { ARef::from_raw(NonNull::from(obj)) })
+    }
+
+    /// The offset at which clients that have a handle can map the object through the node.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if no offset is free.
+    ///
+    /// Context: process context. Source: `drm_gem_create_mmap_offset()`.
+    fn mmap_offset(&self) -> Result<u64> {
+        // SAFETY: The object is valid; C returns the offset that there is, if there is one.
+        to_result(unsafe { bindings::drm_gem_create_mmap_offset(self.as_raw()) })?;
+        // SAFETY: As above.
+        Ok(unsafe { crate::raw::drm_rust_gem_mmap_offset(self.as_raw()) })
+    }
+
+    /// Maps the object into the kernel's address space.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if the class has no memory of its own ([`Object`]), `ENOMEM`, and the errors of a
+    /// foreign exporter.
+    ///
+    /// Context: process context, may sleep; takes the reservation lock.
+    fn vmap(&self) -> Result<VMap<Self>> {
+        VMap::new(self)
+    }
+}
+
+/// `drm_gem_object_funcs::open`.
+unsafe extern "C" fn open_callback<C: Class>(
+    obj: *mut bindings::drm_gem_object,
+    file: *mut bindings::drm_file,
+) -> c_int
+where
+    C::Driver: Driver<Object = C>,
+{
+    // SAFETY: C calls this for an object of class `C` and an open file of its device.
+    let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
+    C::Payload::open(obj, file).map_or_else(|e| e.to_errno(), |()| 0)
+}
+
+/// `drm_gem_object_funcs::close`.
+unsafe extern "C" fn close_callback<C: Class>(
+    obj: *mut bindings::drm_gem_object,
+    file: *mut bindings::drm_file,
+) where
+    C::Driver: Driver<Object = C>,
+{
+    // SAFETY: As in `open_callback`; the file's data goes only after its handles.
+    let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
+    C::Payload::close(obj, file);
+}
+
+/// `drm_gem_object_funcs::status`.
+unsafe extern "C" fn status_callback<C: Class>(
+    obj: *mut bindings::drm_gem_object,
+) -> bindings::drm_gem_object_status
+where
+    C::Driver: Driver<Object = C>,
+{
+    // SAFETY: As in `open_callback`.
+    C::Payload::status(unsafe { C::from_raw(obj) }).0
+}
+
+/// The callbacks that do not depend on where the memory of class `C` is.
+const fn common_funcs<C: Class>() -> bindings::drm_gem_object_funcs
+where
+    C::Driver: Driver<Object = C>,
+{
+    bindings::drm_gem_object_funcs {
+        open: if C::Payload::HAS_OPEN {
+            Some(open_callback::<C>)
+        } else {
+            None
+        },
+        close: if C::Payload::HAS_CLOSE {
+            Some(close_callback::<C>)
+        } else {
+            None
+        },
+        status: if C::Payload::HAS_STATUS {
+            Some(status_callback::<C>)
+        } else {
+            None
+        },
+        ..pin_init::zeroed()
+    }
+}
+
+/// Counts the references of a class with those of the C object.
+macro_rules! impl_always_ref_counted {
+    ($class:ident) => {
+        // SAFETY: References are counted by `drm_gem_object_get()` and `drm_gem_object_put()`.
+        unsafe impl<P: DriverObject> AlwaysRefCounted for $class<P>
+        where
+            P::Driver: Driver<Object = Self>,
+        {
+            fn inc_ref(&self) {
+                // SAFETY: `self` proves that the count is not zero.
+                unsafe { crate::raw::drm_rust_gem_object_get(Class::as_raw(self)) };
+            }
+
+            unsafe fn dec_ref(obj: NonNull<Self>) {
+                // SAFETY: The caller owns a reference and gives it up.
+                unsafe { crate::raw::drm_rust_gem_object_put(Class::as_raw(obj.as_ref())) };
+            }
+        }
+    };
+}
+use impl_always_ref_counted;

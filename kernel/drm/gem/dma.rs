@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! DMA mappings of objects, undone before their device's parent is unbound (L5).
+//!
+//! C would undo a mapping when the object is freed, which may be long after unbind. A device therefore
+//! knows the objects that are mapped, and its teardown undoes them all.
+//!
+//! Source: Documentation/core-api/dma-api.rst; drivers/gpu/drm/drm_gem_shmem_helper.c
+
+use core::{
+    cell::UnsafeCell,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
+use kernel::{
+    bindings,
+    error::from_err_ptr,
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
+
+/// The objects of a device that are mapped for DMA by its parent.
+///
+/// # Invariants
+///
+/// Each entry is a `DmaNode` of a live object, whose `index` is its place in the list. Nodes are read
+/// and written under the lock only.
+#[pin_data]
+pub(crate) struct DmaMappings {
+    #[pin]
+    mapped: Mutex<KVec<Entry>>,
+}
+
+struct Entry(NonNull<DmaNode>);
+
+// SAFETY: The nodes are protected by the list's lock.
+unsafe impl Send for Entry {}
+
+/// An object's part of the list.
+pub(super) struct DmaNode {
+    index: UnsafeCell<Option<usize>>,
+    shmem: *mut bindings::drm_gem_shmem_object,
+}
+
+impl DmaNode {
+    /// A node for the object `shmem`, in which it lies.
+    pub(super) fn new(shmem: *mut bindings::drm_gem_shmem_object) -> Self {
+        Self {
+            index: UnsafeCell::new(None),
+            shmem,
+        }
+    }
+}
+
+impl DmaMappings {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            mapped <- new_mutex!(KVec::new(), "drm_rust::DmaMappings"),
+        })
+    }
+
+    /// Maps the object of `node`, unless it is, and returns its table.
+    ///
+    /// # Safety
+    ///
+    /// The node is that of a live object of the device whose list this is, the device's parent is bound
+    /// and stays so during the call.
+    pub(super) unsafe fn map(&self, node: &DmaNode) -> Result<NonNull<bindings::sg_table>> {
+        let mut mapped = self.mapped.lock();
+        // Room first, so that nothing has to be undone.
+        mapped.reserve(1, GFP_KERNEL)?;
+
+        // SAFETY: The object is live by the requirement.
+        let sgt = unsafe { map_object(node.shmem) }?;
+
+        // SAFETY: We hold the lock.
+        let index = unsafe { &mut *node.index.get() };
+        if index.is_none() {
+            *index = Some(mapped.len());
+            // INVARIANT: The last place, as just noted.
+            mapped.push(Entry(node.into()), GFP_KERNEL)?;
+        }
+        Ok(sgt)
+    }
+
+    /// Forgets the object of `node`, which is about to be freed.
+    pub(super) fn remove(&self, node: &DmaNode) {
+        let mut mapped = self.mapped.lock();
+        // SAFETY: We hold the lock.
+        let Some(index) = (unsafe { (*node.index.get()).take() }) else {
+            return;
+        };
+        let Some(last) = mapped.pop() else {
+            return;
+        };
+        if let Some(slot) = mapped.get_mut(index) {
+            // INVARIANT: The last entry moves into the place that became free.
+            // SAFETY: By the type invariants the node is live; we hold the lock.
+            unsafe { *last.0.as_ref().index.get() = Some(index) };
+            *slot = last;
+        }
+    }
+
+    /// Undoes all mappings. The parent is still bound. Context: may sleep, takes reservation locks.
+    pub(crate) fn undo_all(&self) {
+        let mut mapped = self.mapped.lock();
+        while let Some(entry) = mapped.pop() {
+            // SAFETY: By the type invariants the node is live: an object that is being freed waits in
+            // `remove` for the lock.
+            unsafe {
+                let node = entry.0.as_ref();
+                *node.index.get() = None;
+                unmap_object(node.shmem);
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// `shmem` is a live object; the lock of its device's list is held.
+unsafe fn map_object(
+    shmem: *mut bindings::drm_gem_shmem_object,
+) -> Result<NonNull<bindings::sg_table>> {
+    // SAFETY: The object is live. For an imported one the attachment is valid, and the field `sgt` is
+    // used under the list's lock only.
+    let sgt = unsafe {
+        let attachment = (*shmem).base.import_attach;
+        if attachment.is_null() {
+            from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(shmem))?
+        } else if (*shmem).sgt.is_null() {
+            (*shmem).sgt = from_err_ptr(bindings::dma_buf_map_attachment_unlocked(
+                attachment,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            ))?;
+            (*shmem).sgt
+        } else {
+            (*shmem).sgt
+        }
+    };
+    NonNull::new(sgt).ok_or(ENOMEM)
+}
+
+/// # Safety
+///
+/// As `map_object`; the object is mapped.
+unsafe fn unmap_object(shmem: *mut bindings::drm_gem_shmem_object) {
+    // SAFETY: The object is live and mapped. An own object's pages were taken together with the
+    // mapping, under the reservation lock, and are given back with it.
+    unsafe {
+        let attachment = (*shmem).base.import_attach;
+        if attachment.is_null() {
+            let resv = (*shmem).base.resv;
+            bindings::dma_resv_lock(resv, null_mut());
+            bindings::__drm_gem_shmem_free_sgt_locked(shmem);
+            bindings::drm_gem_shmem_put_pages_locked(shmem);
+            bindings::dma_resv_unlock(resv);
+        } else {
+            bindings::dma_buf_unmap_attachment_unlocked(
+                attachment,
+                (*shmem).sgt,
+                bindings::dma_data_direction::DMA_BIDIRECTIONAL,
+            );
+            (*shmem).sgt = null_mut();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! GEM objects whose memory is the driver's own affair (memory on the device, say).
+//!
+//! C header: `include/drm/drm_gem.h`
+
+use super::{
+    common_funcs,
+    impl_always_ref_counted,
+    Class,
+    DriverObject,
+    Ops,
+    Sealed,
+    Size, //
+};
+use crate::{
+    Device,
+    Driver, //
+};
+use core::{
+    mem::offset_of,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::Opaque, //
+};
+
+/// A GEM object without memory behind it, with payload `P`. It has handles, a reservation object and a
+/// size; it cannot be mapped, and a dma-buf of it gives no access to memory.
+///
+/// # Invariants
+///
+/// `obj` is initialised and lies in a `KBox` of `Self` that C owns through `free`. A counted reference
+/// to its device is held.
+#[repr(C)]
+#[pin_data]
+pub struct Object<P: DriverObject> {
+    #[pin]
+    obj: Opaque<bindings::drm_gem_object>,
+    #[pin]
+    payload: P,
+}
+
+impl<P: DriverObject> Object<P>
+where
+    P::Driver: Driver<Object = Self>,
+{
+    const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
+        free: Some(Self::free),
+        ..common_funcs::<Self>()
+    };
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and what the payload fails with.
+    ///
+    /// Context: process context, may sleep.
+    pub fn new(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<ARef<Self>> {
+        let this = KBox::pin_init(
+            try_pin_init!(Self {
+                obj <- Opaque::zeroed(),
+                payload <- P::new(dev, size, args),
+            }? Error),
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: The object never moves: it is owned by C from here on.
+        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        // SAFETY: `this` is valid and ours; the device is valid, the size is whole pages (L13).
+        unsafe {
+            (*(*this).obj.get()).funcs = &Self::FUNCS;
+            bindings::drm_gem_private_object_init(dev.as_raw(), (*this).obj.get(), size.bytes());
+            bindings::drm_dev_get(dev.as_raw());
+        }
+
+        // SAFETY: `this` is not null; the first reference is ours.
+        Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(this)) })
+    }
+
+    unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
+        // SAFETY: C passes an object with these functions, so one of `Self`, without references.
+        let (this, dev) = unsafe { (obj.byte_sub(offset_of!(Self, obj)).cast::<Self>(), (*obj).dev) };
+
+        // SAFETY: Nobody else uses the object any more. The box is the one made in `new`.
+        unsafe {
+            core::ptr::drop_in_place(&raw mut (*this).payload);
+            bindings::drm_gem_object_release(obj);
+            drop(KBox::from_raw(this.cast::<core::mem::MaybeUninit<Self>>()));
+        }
+        // SAFETY: The object's own reference, taken in `new`; the last act (L11).
+        unsafe { bindings::drm_dev_put(dev) };
+    }
+}
+
+impl_always_ref_counted!(Object);
+
+impl<P: DriverObject> Deref for Object<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P: DriverObject> Sealed for Object<P> {}
+
+impl<P: DriverObject> Class for Object<P>
+where
+    P::Driver: Driver<Object = Self>,
+{
+    type Driver = P::Driver;
+    type Payload = P;
+
+    const OPS: Ops = {
+        assert!(
+            !P::HAS_DUMB && !P::HAS_IMPORT,
+            "dumb buffers and imports need memory: use `gem::shmem::Object`"
+        );
+        Ops {
+            prime_import: Some(super::prime::import_own::<Self>),
+            dumb_create: None,
+        }
+    };
+
+    fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        self.obj.get()
+    }
+
+    unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: By the requirement, `ptr` is the field `obj` of a valid object.
+        unsafe { &*ptr.byte_sub(offset_of!(Self, obj)).cast() }
+    }
+}
+
+// SAFETY: The C object locks for itself; `P` is `Send + Sync`.
+unsafe impl<P: DriverObject> Send for Object<P> {}
+
+// SAFETY: As for `Send`.
+unsafe impl<P: DriverObject> Sync for Object<P> {}

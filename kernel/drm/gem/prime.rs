@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! PRIME: buffers shared between devices as dma-bufs.
+//!
+//! Export is C's own ([`kernel::bindings::drm_gem_prime_export`]): a dma-buf holds its object, the device and
+//! the driver's module. Import is here, so that what comes out is of the driver's class (L12).
+//!
+//! Source: drivers/gpu/drm/drm_prime.c, Documentation/driver-api/dma-buf.rst.
+
+use super::{
+    shmem,
+    Class,
+    DriverObject,
+    Size, //
+};
+use crate::{
+    Device,
+    Driver,
+    Plugged,
+    Registered, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    error::from_err_ptr,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// The object that `buf` was exported from, if that was on `dev`.
+///
+/// # Safety
+///
+/// `dev` and `buf` are valid; `dev` is a device of `C::Driver`.
+unsafe fn own<C: Class>(
+    dev: *mut bindings::drm_device,
+    buf: *mut bindings::dma_buf,
+) -> Option<ARef<C>>
+where
+    C::Driver: Driver<Object = C>,
+{
+    // SAFETY: By the requirements.
+    if !unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, buf) } {
+        return None;
+    }
+    // SAFETY: Such a dma-buf belongs to an object of this device and so of its driver's class, and
+    // holds a reference to it.
+    Some(unsafe { C::from_raw((*buf).priv_.cast()) }.into())
+}
+
+/// Gives the reference of `obj` to C.
+fn into_raw<C: Class>(obj: ARef<C>) -> *mut bindings::drm_gem_object {
+    // SAFETY: The pointer comes from an `ARef`, so it is valid.
+    unsafe { ARef::into_raw(obj).as_ref().as_raw() }
+}
+
+/// `drm_driver::gem_prime_import` for classes that import nothing from other devices.
+pub(super) unsafe extern "C" fn import_own<C: Class>(
+    dev: *mut bindings::drm_device,
+    buf: *mut bindings::dma_buf,
+) -> *mut bindings::drm_gem_object
+where
+    C::Driver: Driver<Object = C>,
+{
+    // SAFETY: C passes valid pointers, for a device of the driver in whose table this stands.
+    unsafe { own::<C>(dev, buf) }.map_or(EINVAL.to_ptr(), into_raw)
+}
+
+/// `drm_driver::gem_prime_import` for the class [`shmem::Object`].
+///
+/// The foreign case attaches the parent to the dma-buf, so it runs while the device is plugged.
+pub(super) unsafe extern "C" fn import<P: DriverObject>(
+    dev: *mut bindings::drm_device,
+    buf: *mut bindings::dma_buf,
+) -> *mut bindings::drm_gem_object
+where
+    P::Driver: Driver<Object = shmem::Object<P>>,
+{
+    // SAFETY: As in `import_own`.
+    if let Some(obj) = unsafe { own::<shmem::Object<P>>(dev, buf) } {
+        return into_raw(obj);
+    }
+    // SAFETY: C calls this from an ioctl, so registration has begun.
+    let dev = unsafe { Device::<P::Driver, Registered>::from_raw(dev) };
+
+    dev.enter(|plugged| {
+        // SAFETY: `buf` is valid: the caller holds a reference.
+        unsafe { foreign::<P>(&plugged, buf) }
+    })
+    .unwrap_or(Err(ENODEV))
+    .map_or_else(|e| e.to_ptr(), into_raw)
+}
+
+/// # Safety
+///
+/// `buf` is valid.
+unsafe fn foreign<P: DriverObject>(
+    dev: &Plugged<'_, P::Driver>,
+    buf: *mut bindings::dma_buf,
+) -> Result<ARef<shmem::Object<P>>>
+where
+    P::Driver: Driver<Object = shmem::Object<P>>,
+{
+    // SAFETY: `buf` is valid.
+    let size = Size::round_up(unsafe { (*buf).size } as u64)?;
+    let args = P::import(dev, size)?;
+    // SAFETY: By the requirement.
+    let attachment = unsafe { Attachment::new(dev, buf) }?;
+
+    shmem::Object::import(dev, size, args, attachment)
+}
+
+/// The attachment of a device's parent to a foreign dma-buf, with a reference to the dma-buf.
+///
+/// # Invariants
+///
+/// `0` is valid, and owned together with a reference to its dma-buf.
+pub(super) struct Attachment(NonNull<bindings::dma_buf_attachment>);
+
+impl Attachment {
+    /// # Safety
+    ///
+    /// `buf` is valid.
+    unsafe fn new<T: Driver>(dev: &Plugged<'_, T>, buf: *mut bindings::dma_buf) -> Result<Self> {
+        // SAFETY: The parent is valid and bound, `buf` is valid.
+        unsafe { Self::attach((*dev.as_raw()).dev, buf) }
+    }
+
+    /// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
+    ///
+    /// # Safety
+    ///
+    /// `parent` and `buf` are valid; `parent` is bound.
+    #[inline(never)]
+    unsafe fn attach(parent: *mut bindings::device, buf: *mut bindings::dma_buf) -> Result<Self> {
+        // SAFETY: By the requirements.
+        let raw = from_err_ptr(unsafe { bindings::dma_buf_attach(buf, parent) })?;
+        // SAFETY: `buf` is valid.
+        unsafe { crate::raw::drm_rust_get_dma_buf(buf) };
+        // INVARIANT: Just attached, and a reference taken.
+        NonNull::new(raw).map(Self).ok_or(EINVAL)
+    }
+
+    /// Gives the attachment and its reference to an object, whose release detaches it.
+    pub(super) fn into_raw(self) -> *mut bindings::dma_buf_attachment {
+        core::mem::ManuallyDrop::new(self).0.as_ptr()
+    }
+}
+
+impl Drop for Attachment {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe {
+            let buf = (*self.0.as_ptr()).dmabuf;
+            bindings::dma_buf_detach(buf, self.0.as_ptr());
+            bindings::dma_buf_put(buf);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! GEM objects backed by shmem: anonymous pages that can be swapped until they are used.
+//!
+//! C header: `include/drm/drm_gem_shmem_helper.h`
+
+use super::{
+    common_funcs,
+    dma::DmaNode,
+    dumb,
+    impl_always_ref_counted,
+    prime::{
+        self,
+        Attachment, //
+    },
+    Class,
+    DriverObject,
+    Ops,
+    Sealed,
+    Size, //
+};
+use crate::{
+    Device,
+    Driver,
+    Plugged, //
+};
+use core::{
+    mem::{
+        offset_of,
+        MaybeUninit, //
+    },
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    scatterlist::SGTable,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::Opaque, //
+};
+
+/// A GEM object backed by shmem, or by an imported dma-buf, with payload `P`.
+///
+/// # Invariants
+///
+/// - `shmem` is initialised, lies in a `KBox` of `Self` that C owns through `free`, and its C object at offset 0.
+/// - `node` is that of `shmem`.
+/// - A counted reference to the device is held.
+#[repr(C)]
+#[pin_data]
+pub struct Object<P: DriverObject> {
+    #[pin]
+    shmem: Opaque<bindings::drm_gem_shmem_object>,
+    node: DmaNode,
+    #[pin]
+    payload: P,
+}
+
+impl<P: DriverObject> Object<P>
+where
+    P::Driver: Driver<Object = Self>,
+{
+    const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
+        free: Some(Self::free),
+        print_info: Some(print_info),
+        pin: Some(pin),
+        unpin: Some(unpin),
+        get_sg_table: Some(get_sg_table),
+        vmap: Some(vmap),
+        vunmap: Some(vunmap),
+        mmap: Some(mmap),
+        vm_ops: &raw const bindings::drm_gem_shmem_vm_ops,
+        ..common_funcs::<Self>()
+    };
+
+    /// Creates an object. Its pages come when they are first needed.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENOSPC`, `EINVAL` for a size beyond what a file can have, and what the payload fails
+    /// with.
+    ///
+    /// Context: process context, may sleep. Source: `drm_gem_shmem_init()`.
+    pub fn new(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<ARef<Self>> {
+        let this = Self::alloc(dev, size, args)?;
+        let shmem = this.shmem.get();
+
+        // SAFETY: The object is zeroed but for `funcs`, the device is valid, and the size is whole
+        // pages (L13). After an error C has cleaned up, and the box goes.
+        to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), shmem, size.bytes()) })?;
+
+        // SAFETY: The object is initialised and nobody else knows it.
+        unsafe { (*shmem).set_map_wc(this.payload.write_combine()) };
+        // SAFETY: As above.
+        Ok(unsafe { Self::publish(dev, this) })
+    }
+
+    /// Makes an object for a dma-buf from elsewhere.
+    pub(super) fn import(
+        dev: &Device<P::Driver>,
+        size: Size,
+        args: P::Args,
+        attachment: Attachment,
+    ) -> Result<ARef<Self>> {
+        let this = Self::alloc(dev, size, args)?;
+        let shmem = this.shmem.get();
+
+        // SAFETY: As in `new`. The helper does what `drm_gem_shmem_init()` does for an object without
+        // memory of its own, and cleans up after an error.
+        to_result(unsafe {
+            crate::raw::drm_rust_gem_shmem_init_private(dev.as_raw(), shmem, size.bytes())
+        })?;
+
+        // SAFETY: The object is initialised and nobody else knows it. It owns the attachment, and the
+        // dma-buf through it, until its release.
+        unsafe {
+            let attachment = attachment.into_raw();
+            (*shmem).base.import_attach = attachment;
+            (*shmem).base.resv = (*(*attachment).dmabuf).resv;
+        }
+        // SAFETY: As above.
+        Ok(unsafe { Self::publish(dev, this) })
+    }
+
+    /// The memory of an object, with its payload, the C object zeroed.
+    fn alloc(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<Pin<KBox<Self>>> {
+        let this = KBox::pin_init(
+            try_pin_init!(&this in Self {
+                shmem <- Opaque::zeroed(),
+                // INVARIANT: The object in which the node lies.
+                // SAFETY: Only an address is computed.
+                node: DmaNode::new(unsafe { (&raw mut (*this.as_ptr()).shmem).cast() }),
+                payload <- P::new(dev, size, args),
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: Nobody else knows the object.
+        unsafe { (*this.shmem.get()).base.funcs = &Self::FUNCS };
+        Ok(this)
+    }
+
+    /// Hands a finished object over to reference counting.
+    ///
+    /// # Safety
+    ///
+    /// The C object in `this` is initialised for `dev`.
+    unsafe fn publish(dev: &Device<P::Driver>, this: Pin<KBox<Self>>) -> ARef<Self> {
+        // INVARIANT: The reference that `free` gives back (L11).
+        // SAFETY: The device is valid.
+        unsafe { bindings::drm_dev_get(dev.as_raw()) };
+        // SAFETY: The object never moves: it is owned by C from here on.
+        let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
+        // SAFETY: Not null; the C object's first reference is ours.
+        unsafe { ARef::from_raw(NonNull::new_unchecked(this)) }
+    }
+
+    unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
+        let this: *mut Self = obj.cast();
+        // SAFETY: C passes an object with these functions, so one of `Self` (at offset 0), without
+        // references. Its device is kept until the end of this function.
+        let dev = unsafe { (*obj).dev };
+
+        // SAFETY: As above.
+        unsafe { Device::<P::Driver>::from_raw(dev).core().mappings.remove(&(*this).node) };
+        // SAFETY: Nobody else uses the object any more. The box is the one made in `alloc`.
+        unsafe {
+            core::ptr::drop_in_place(&raw mut (*this).payload);
+            bindings::drm_gem_shmem_release((*this).shmem.get());
+            drop(KBox::from_raw(this.cast::<MaybeUninit<Self>>()));
+        }
+        // SAFETY: The object's own reference, taken in `publish`; the last act (L11).
+        unsafe { bindings::drm_dev_put(dev) };
+    }
+
+    /// The object's pages as DMA addresses of the device's parent, mapped for both directions.
+    ///
+    /// The pages are pinned from the first call on, until the object is freed or the device is
+    /// unplugged; then the mapping is undone. So the table is good for the section of `plugged` only;
+    /// hardware that goes on using the addresses is stopped in
+    /// [`Driver::unplugged`](crate::Driver::unplugged).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `plugged` is another device than the object's; `ENOMEM`; `EINTR` if a signal
+    /// arrives; what the exporter of an imported object fails with.
+    ///
+    /// Context: process context, may sleep; takes the reservation lock.
+    pub fn sg_table<'g>(&'g self, plugged: &Plugged<'g, P::Driver>) -> Result<&'g SGTable> {
+        if !self.device().is_same(plugged.device()) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The object is live, and its device's parent is bound for `'g`.
+        let sgt = unsafe { plugged.core().mappings.map(&self.node) }?;
+        // SAFETY: The table lives until the object is freed or teardown undoes the mapping, which
+        // waits for the section: for `'g` at least.
+        Ok(unsafe { SGTable::from_raw(sgt.as_ptr()) })
+    }
+}
+
+impl_always_ref_counted!(Object);
+
+impl<P: DriverObject> Deref for Object<P> {
+    type Target = P;
+
+    #[inline]
+    fn deref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P: DriverObject> Sealed for Object<P> {}
+
+impl<P: DriverObject> Class for Object<P>
+where
+    P::Driver: Driver<Object = Self>,
+{
+    type Driver = P::Driver;
+    type Payload = P;
+
+    const OPS: Ops = {
+        assert!(offset_of!(Self, shmem) == 0);
+        assert!(offset_of!(bindings::drm_gem_shmem_object, base) == 0);
+        Ops {
+            prime_import: Some(if P::HAS_IMPORT {
+                prime::import::<P>
+            } else {
+                prime::import_own::<Self>
+            }),
+            dumb_create: if P::HAS_DUMB {
+                Some(dumb::create::<P>)
+            } else {
+                None
+            },
+        }
+    };
+
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::drm_gem_object {
+        self.shmem.get().cast()
+    }
+
+    #[inline]
+    unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
+        // SAFETY: By the requirement, `ptr` is the start of a valid object (type invariants).
+        unsafe { &*ptr.cast() }
+    }
+}
+
+// SAFETY: The C object locks for itself; `P` is `Send + Sync`.
+unsafe impl<P: DriverObject> Send for Object<P> {}
+
+// SAFETY: As for `Send`.
+unsafe impl<P: DriverObject> Sync for Object<P> {}
+
+// The C helpers that do the work take a `drm_gem_shmem_object`; those for the table are inline functions
+// of the header. These are their counterparts.
+
+unsafe extern "C" fn print_info(
+    p: *mut bindings::drm_printer,
+    indent: c_uint,
+    obj: *const bindings::drm_gem_object,
+) {
+    // SAFETY: C passes an object with these functions, so one at the start of a shmem object.
+    unsafe { bindings::drm_gem_shmem_print_info(obj.cast(), p, indent) }
+}
+
+unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
+    // SAFETY: As in `print_info`; C holds the reservation lock.
+    unsafe { bindings::drm_gem_shmem_pin_locked(obj.cast()) }
+}
+
+unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
+    // SAFETY: As in `pin`.
+    unsafe { bindings::drm_gem_shmem_unpin_locked(obj.cast()) }
+}
+
+unsafe extern "C" fn get_sg_table(obj: *mut bindings::drm_gem_object) -> *mut bindings::sg_table {
+    // SAFETY: As in `print_info`; C has pinned the pages.
+    unsafe { bindings::drm_gem_shmem_get_sg_table(obj.cast()) }
+}
+
+unsafe extern "C" fn vmap(
+    obj: *mut bindings::drm_gem_object,
+    map: *mut bindings::iosys_map,
+) -> c_int {
+    // SAFETY: As in `pin`.
+    unsafe { bindings::drm_gem_shmem_vmap_locked(obj.cast(), map) }
+}
+
+unsafe extern "C" fn vunmap(obj: *mut bindings::drm_gem_object, map: *mut bindings::iosys_map) {
+    // SAFETY: As in `pin`.
+    unsafe { bindings::drm_gem_shmem_vunmap_locked(obj.cast(), map) }
+}
+
+unsafe extern "C" fn mmap(
+    obj: *mut bindings::drm_gem_object,
+    vma: *mut bindings::vm_area_struct,
+) -> c_int {
+    // SAFETY: As in `print_info`; C passes the mapping that is being made.
+    unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! An object mapped into the kernel's address space.
+//!
+//! C headers: `include/linux/iosys-map.h`, `include/drm/drm_gem.h`
+
+use super::Class;
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// A kernel mapping of a whole object. Keeps the object; unmapped when dropped.
+///
+/// Clients may map and change the same memory at any time, and it may be memory of a device, so there
+/// are no references into it: bytes are copied in and out.
+///
+/// # Invariants
+///
+/// `map` is a mapping of `obj` that `drm_gem_vmap()` returned.
+pub struct VMap<C: Class> {
+    map: bindings::iosys_map,
+    obj: ARef<C>,
+}
+
+impl<C: Class> VMap<C> {
+    pub(super) fn new(obj: &C) -> Result<Self> {
+        let mut map = bindings::iosys_map::default();
+        // SAFETY: The object is valid; C fills in `map` on success.
+        to_result(unsafe { bindings::drm_gem_vmap(obj.as_raw(), &mut map) })?;
+        // INVARIANT: Just mapped.
+        Ok(Self {
+            map,
+            obj: obj.into(),
+        })
+    }
+
+    /// The object.
+    pub fn object(&self) -> &C {
+        &self.obj
+    }
+
+    /// Copies the bytes at `offset` into `to`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that goes beyond the object; nothing is copied then.
+    ///
+    /// Context: any.
+    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result {
+        self.check(offset, to.len())?;
+        // SAFETY: The range lies in the mapping, which is valid by the type invariants.
+        unsafe {
+            crate::raw::drm_rust_iosys_map_read(
+                to.as_mut_ptr().cast(),
+                &self.map,
+                offset,
+                to.len(),
+            )
+        };
+        Ok(())
+    }
+
+    /// Copies `from` to the bytes at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that goes beyond the object; nothing is copied then.
+    ///
+    /// Context: any.
+    pub fn write(&self, offset: usize, from: &[u8]) -> Result {
+        self.check(offset, from.len())?;
+        // SAFETY: The range lies in the mapping, which is valid by the type invariants.
+        unsafe {
+            crate::raw::drm_rust_iosys_map_write(
+                &self.map,
+                offset,
+                from.as_ptr().cast(),
+                from.len(),
+            )
+        };
+        Ok(())
+    }
+
+    fn check(&self, offset: usize, len: usize) -> Result {
+        match offset.checked_add(len) {
+            Some(end) if end <= self.obj.size().bytes() => Ok(()),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+impl<C: Class> Drop for VMap<C> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants; the mapping is not used any more.
+        unsafe { bindings::drm_gem_vunmap(self.obj.as_raw(), &mut self.map) };
+    }
+}
+
+// SAFETY: The mapping is the kernel's, valid in every thread; the object is `Send + Sync`.
+unsafe impl<C: Class> Send for VMap<C> {}
+
+// SAFETY: As for `Send`; concurrent copies race like clients' do, on plain memory, in C.
+unsafe impl<C: Class> Sync for VMap<C> {}

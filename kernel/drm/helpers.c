@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <linux/export.h>
+#include <linux/module.h>
+
+#include "helpers.h"
+
+void drm_rust_gem_object_get(struct drm_gem_object *obj)
+{
+	drm_gem_object_get(obj);
+}
+EXPORT_SYMBOL_GPL(drm_rust_gem_object_get);
+
+void drm_rust_gem_object_put(struct drm_gem_object *obj)
+{
+	drm_gem_object_put(obj);
+}
+EXPORT_SYMBOL_GPL(drm_rust_gem_object_put);
+
+u64 drm_rust_gem_mmap_offset(struct drm_gem_object *obj)
+{
+	return drm_vma_node_offset_addr(&obj->vma_node);
+}
+EXPORT_SYMBOL_GPL(drm_rust_gem_mmap_offset);
+
+/*
+ * Initialises a zeroed object without memory of its own, as drm_gem_shmem_init() does one with. The C
+ * function for it is not exported: C wants to allocate such objects by itself.
+ */
+int drm_rust_gem_shmem_init_private(struct drm_device *dev, struct drm_gem_shmem_object *shmem,
+				    size_t size)
+{
+	int ret;
+
+	drm_gem_private_object_init(dev, &shmem->base, size);
+	ret = drm_gem_create_mmap_offset(&shmem->base);
+	if (ret) {
+		drm_gem_object_release(&shmem->base);
+		return ret;
+	}
+	INIT_LIST_HEAD(&shmem->madv_list);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_rust_gem_shmem_init_private);
+
+void drm_rust_get_dma_buf(struct dma_buf *buf)
+{
+	get_dma_buf(buf);
+}
+EXPORT_SYMBOL_GPL(drm_rust_get_dma_buf);
+
+void drm_rust_iosys_map_read(void *to, const struct iosys_map *from, size_t offset, size_t len)
+{
+	iosys_map_memcpy_from(to, from, offset, len);
+}
+EXPORT_SYMBOL_GPL(drm_rust_iosys_map_read);
+
+void drm_rust_iosys_map_write(const struct iosys_map *to, size_t offset, const void *from, size_t len)
+{
+	struct iosys_map copy = *to;
+
+	iosys_map_memcpy_to(&copy, offset, from, len);
+}
+EXPORT_SYMBOL_GPL(drm_rust_iosys_map_write);
+
+void drm_rust_print(struct drm_printer *p, const char *text, size_t len)
+{
+	drm_printf(p, "%.*s", (int)len, text);
+}
+EXPORT_SYMBOL_GPL(drm_rust_print);
+
+struct workqueue_struct *drm_rust_alloc_workqueue(const char *name)
+{
+	return alloc_workqueue("%s", WQ_UNBOUND, 0, name);
+}
+EXPORT_SYMBOL_GPL(drm_rust_alloc_workqueue);
+
+void drm_rust_flush_workqueue(struct workqueue_struct *queue)
+{
+	flush_workqueue(queue);
+}
+EXPORT_SYMBOL_GPL(drm_rust_flush_workqueue);
+
+MODULE_DESCRIPTION("Typed Rust layer over the DRM core");
+MODULE_AUTHOR("The Drydock authors");
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_IMPORT_NS("DMA_BUF");

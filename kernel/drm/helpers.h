@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * C inline functions and macros that the crate `drm` calls, as functions with symbols.
+ * The kernel's own rust/helpers/drm.c is compiled only with DRM=y.
+ */
+#ifndef DRM_RUST_HELPERS_H
+#define DRM_RUST_HELPERS_H
+
+#include <linux/dma-buf.h>
+#include <linux/iosys-map.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_print.h>
+
+void drm_rust_gem_object_get(struct drm_gem_object *obj);
+void drm_rust_gem_object_put(struct drm_gem_object *obj);
+u64 drm_rust_gem_mmap_offset(struct drm_gem_object *obj);
+int drm_rust_gem_shmem_init_private(struct drm_device *dev, struct drm_gem_shmem_object *shmem,
+				    size_t size);
+void drm_rust_get_dma_buf(struct dma_buf *buf);
+
+void drm_rust_iosys_map_read(void *to, const struct iosys_map *from, size_t offset, size_t len);
+void drm_rust_iosys_map_write(const struct iosys_map *to, size_t offset, const void *from, size_t len);
+
+void drm_rust_print(struct drm_printer *p, const char *text, size_t len);
+
+struct workqueue_struct *drm_rust_alloc_workqueue(const char *name);
+void drm_rust_flush_workqueue(struct workqueue_struct *queue);
+
+#endif

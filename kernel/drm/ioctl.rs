@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver's ioctls: a table that is checked when it is compiled.
+//!
+//! An entry names the uapi's ioctl number, its argument type, who may call it, and the handler. The
+//! compiler checks that numbers are the uapi's, in order and without gaps, that the argument has the
+//! size and direction that the number encodes and consists of plain bytes, and that the handler takes
+//! the device, the data and the file of the driver whose table it is (L10).
+//!
+//! A handler is one of two kinds, told apart by its first parameter:
+//!
+//! - *Guarded*: `fn(&Plugged<'_, T>, &T::RegistrationData<'_>, argument, &File<T::File>) -> Result`.
+//!   It runs while the device is plugged; otherwise the ioctl answers `ENODEV`. The default choice.
+//! - *Unguarded*: `fn(&Device<T, Registered>, argument, &File<T::File>) -> Result`. For what needs only
+//!   memory, or blocks for long: it does not hold up an unplug, and costs no SRCU section. (C answers
+//!   `ENODEV` at the entry of an ioctl for it, too.) It may use [`Device::enter`].
+//!
+//! The argument is `&A` for an ioctl that userspace only writes to (`_IOW`), `&mut A` for one that
+//! returns something (`_IOR`, `_IOWR`). A handler may return `Result` or `Result<u32>`, the value of the
+//! system call.
+//!
+//! C header: `include/drm/drm_ioctl.h`
+
+use crate::{
+    Device,
+    Driver,
+    File,
+    Plugged,
+    Registered, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    ioctl::{
+        _IOC_DIR,
+        _IOC_NR,
+        _IOC_SIZE,
+        _IOC_TYPE, //
+    },
+    prelude::*,
+    uapi, //
+};
+
+/// Who may call an ioctl (`enum drm_ioctl_flags`).
+#[derive(Clone, Copy)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// Any client of the primary node.
+    pub const NONE: Self = Self(0);
+
+    /// Clients of the render node too. To be set for everything that rendering needs.
+    pub const RENDER_ALLOW: Self = Self(bindings::drm_ioctl_flags_DRM_RENDER_ALLOW);
+
+    /// On the primary node, only clients that are authenticated by the master.
+    pub const AUTH: Self = Self(bindings::drm_ioctl_flags_DRM_AUTH);
+
+    /// Only the current master, through the primary node: what changes the display.
+    pub const MASTER: Self = Self(bindings::drm_ioctl_flags_DRM_MASTER);
+
+    /// Only a process with `CAP_SYS_ADMIN`.
+    pub const ROOT_ONLY: Self = Self(bindings::drm_ioctl_flags_DRM_ROOT_ONLY);
+
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What an ioctl's argument is made of: plain bytes in both directions, so that no invalid value can
+/// come in and no padding leaks out.
+///
+/// Implemented for every type that derives zerocopy's `FromBytes` and `IntoBytes`; the bindings of a
+/// driver's uapi header are generated with these derives (kernel/Kbuild).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an ioctl's argument: it is not known to consist of plain bytes",
+    note = "derive `FromBytes` and `IntoBytes` (an explicit field for each byte of padding)"
+)]
+pub trait Argument: FromBytes + IntoBytes {}
+impl<A: FromBytes + IntoBytes> Argument for A {}
+
+/// What a handler may return for success: nothing (0), or the value of the system call.
+#[diagnostic::on_unimplemented(
+    message = "an ioctl handler returns `Result` or `Result<u32>`, not `Result<{Self}>`"
+)]
+pub trait Success {
+    /// The system call's value, or `ERANGE` if it has none.
+    #[doc(hidden)]
+    fn into_value(self) -> c_int;
+}
+
+impl Success for () {
+    #[inline]
+    fn into_value(self) -> c_int {
+        0
+    }
+}
+
+impl Success for u32 {
+    #[inline]
+    fn into_value(self) -> c_int {
+        self.try_into().unwrap_or(ERANGE.to_errno())
+    }
+}
+
+#[inline]
+fn outcome<S: Success>(result: Result<S>) -> c_int {
+    result.map_or_else(|e| e.to_errno(), S::into_value)
+}
+
+/// A function that can handle an ioctl of driver `T` with argument `A`; `Kind` tells which sort it is
+/// and is always inferred. See the [module](self).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot handle an ioctl of driver `{T}` with argument `{A}`",
+    label = "not a handler for this entry of this driver's table",
+    note = "guarded: `fn(&Plugged<'_, {T}>, &<{T} as Driver>::RegistrationData<'_>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
+    note = "unguarded: `fn(&Device<{T}, Registered>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
+    note = "an ioctl that userspace only writes to takes `&{A}`; no parameter may ask for a longer life than the call"
+)]
+pub trait Handler<T: Driver, A, Kind>: Copy + 'static {
+    /// Whether the handler can change the argument.
+    #[doc(hidden)]
+    const RETURNS: bool;
+
+    /// Calls the handler.
+    #[doc(hidden)]
+    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int;
+}
+
+/// The kinds of handlers; types without values.
+#[doc(hidden)]
+pub mod kind {
+    use core::marker::PhantomData;
+
+    pub struct Guarded<S>(PhantomData<S>);
+    pub struct GuardedWrite<S>(PhantomData<S>);
+    pub struct Unguarded<S>(PhantomData<S>);
+    pub struct UnguardedWrite<S>(PhantomData<S>);
+}
+
+impl<T, A, S, F> Handler<T, A, kind::Guarded<S>> for F
+where
+    T: Driver,
+    S: Success,
+    F: Copy + 'static,
+    F: for<'x, 'g, 'a> Fn(
+        &'x Plugged<'g, T>,
+        &'g T::RegistrationData<'a>,
+        &'x mut A,
+        &'x File<T::File>,
+    ) -> Result<S>,
+{
+    const RETURNS: bool = true;
+
+    #[inline]
+    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+        dev.enter(|plugged| plugged.registration(|data| outcome(self(&plugged, data, arg, file))))
+            .unwrap_or(ENODEV.to_errno())
+    }
+}
+
+impl<T, A, S, F> Handler<T, A, kind::GuardedWrite<S>> for F
+where
+    T: Driver,
+    S: Success,
+    F: Copy + 'static,
+    F: for<'x, 'g, 'a> Fn(
+        &'x Plugged<'g, T>,
+        &'g T::RegistrationData<'a>,
+        &'x A,
+        &'x File<T::File>,
+    ) -> Result<S>,
+{
+    const RETURNS: bool = false;
+
+    #[inline]
+    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+        dev.enter(|plugged| plugged.registration(|data| outcome(self(&plugged, data, arg, file))))
+            .unwrap_or(ENODEV.to_errno())
+    }
+}
+
+impl<T, A, S, F> Handler<T, A, kind::Unguarded<S>> for F
+where
+    T: Driver,
+    S: Success,
+    F: Copy + 'static,
+    F: for<'x> Fn(&'x Device<T, Registered>, &'x mut A, &'x File<T::File>) -> Result<S>,
+{
+    const RETURNS: bool = true;
+
+    #[inline]
+    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+        outcome(self(dev, arg, file))
+    }
+}
+
+impl<T, A, S, F> Handler<T, A, kind::UnguardedWrite<S>> for F
+where
+    T: Driver,
+    S: Success,
+    F: Copy + 'static,
+    F: for<'x> Fn(&'x Device<T, Registered>, &'x A, &'x File<T::File>) -> Result<S>,
+{
+    const RETURNS: bool = false;
+
+    #[inline]
+    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+        outcome(self(dev, arg, file))
+    }
+}
+
+/// One entry of the table of driver `T`; made by [`ioctls!`](crate::ioctls!).
+#[repr(transparent)]
+pub struct Entry<T: Driver> {
+    desc: bindings::drm_ioctl_desc,
+    _driver: PhantomData<fn(T)>,
+}
+
+impl<T: Driver> Entry<T> {
+    /// An entry for a number that the uapi does not use: it answers `EINVAL`.
+    #[doc(hidden)]
+    pub const RESERVED: Self = Self {
+        desc: pin_init::zeroed(),
+        _driver: PhantomData,
+    };
+
+    /// The entry for ioctl `cmd`.
+    ///
+    /// Checks what `cmd` encodes against the argument type and the handler. Evaluated when the table
+    /// is compiled.
+    #[doc(hidden)]
+    pub const fn new<A: Argument, Kind, H: Handler<T, A, Kind>>(
+        cmd: u32,
+        name: &'static CStr,
+        flags: Flags,
+        _handler: &H,
+    ) -> Self {
+        assert!(
+            _IOC_TYPE(cmd) == uapi::DRM_IOCTL_BASE as u32,
+            "not a DRM ioctl: its type is not 'd'"
+        );
+        assert!(
+            _IOC_SIZE(cmd) == size_of::<A>(),
+            "the argument type has another size than the ioctl number says"
+        );
+        assert!(
+            align_of::<A>() <= 8,
+            "the DRM core aligns an ioctl's argument to 8 bytes at least, no more"
+        );
+        assert!(
+            (_IOC_DIR(cmd) & uapi::_IOC_READ != 0) == H::RETURNS,
+            "the direction differs from the ioctl number: take `&mut` for `_IOR` and `_IOWR`, `&` for `_IOW`"
+        );
+        assert!(
+            size_of::<H>() == 0,
+            "a handler is a function or a closure that captures nothing"
+        );
+        Self {
+            desc: bindings::drm_ioctl_desc {
+                cmd,
+                flags: flags.0,
+                func: Some(call::<T, A, Kind, H>),
+                name: kernel::str::as_char_ptr_in_const_context(name),
+            },
+            _driver: PhantomData,
+        }
+    }
+}
+
+/// What C calls for an entry.
+unsafe extern "C" fn call<T: Driver, A: Argument, Kind, H: Handler<T, A, Kind>>(
+    dev: *mut bindings::drm_device,
+    arg: *mut c_void,
+    file: *mut bindings::drm_file,
+) -> c_int {
+    // SAFETY: `Entry::new` was given a value of this type, which has no size and is `Copy`: another one
+    // needs no memory to be read from.
+    let handler = unsafe { NonNull::<H>::dangling().read() };
+
+    // SAFETY: `Table<T>` is only used for devices of driver `T` (`DriverTable`), and an ioctl arrives
+    // through an open file, so registration has begun; the file keeps the device.
+    let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
+    // SAFETY: As above, the file was opened by `T::File::open`.
+    let file = unsafe { File::<T::File>::from_raw(file) };
+    // SAFETY: `drm_ioctl()` passes a buffer of at least `_IOC_SIZE(cmd)` bytes, all initialised (those
+    // that userspace did not pass are zero), aligned to 8 bytes (the stack's array and kmalloc), that is ours
+    // during the call; `Entry::new` compared the size, and `A` is plain bytes.
+    let arg = unsafe { &mut *arg.cast::<A>() };
+
+    handler.handle(dev, arg, file)
+}
+
+/// The ioctl table of driver `T`; made by [`ioctls!`](crate::ioctls!).
+pub struct Table<T: Driver>(&'static [Entry<T>]);
+
+impl<T: Driver> Table<T> {
+    /// A table. Evaluated when it is compiled.
+    #[doc(hidden)]
+    pub const fn new(entries: &'static [Entry<T>]) -> Self {
+        let end = (uapi::DRM_COMMAND_END - uapi::DRM_COMMAND_BASE) as usize;
+        assert!(entries.len() <= end, "more ioctls than a driver has numbers");
+
+        let mut i = 0;
+        while i < entries.len() {
+            let cmd = entries[i].desc.cmd;
+            assert!(
+                cmd == 0 || _IOC_NR(cmd) == uapi::DRM_COMMAND_BASE + i as u32,
+                "the table is not in the order of the ioctl numbers, or leaves one out (write `_` for a number that is not used)"
+            );
+            i += 1;
+        }
+        Self(entries)
+    }
+
+    /// A table without ioctls.
+    pub const fn empty() -> Self {
+        Self(&[])
+    }
+
+    pub(crate) const fn as_ptr(&self) -> *const bindings::drm_ioctl_desc {
+        // CAST: `Entry` is a transparent wrapper.
+        self.0.as_ptr().cast()
+    }
+
+    pub(crate) const fn len(&self) -> c_int {
+        self.0.len() as c_int
+    }
+}
+
+/// The ioctls of a driver, in the order of their numbers: the associated constant
+/// [`Driver::IOCTLS`].
+///
+/// Each entry is `NUMBER: argument type, flags => handler;`, where the number is the uapi's
+/// `DRM_IOCTL_…` constant, and flags are the names in [`Flags`], joined by `|`. A number that the uapi
+/// does not use is written `_;`.
+///
+/// # Examples
+///
+/// ```ignore
+/// drm::ioctls! {
+///     _;
+///     uapi::DRM_IOCTL_VGEM_FENCE_ATTACH: uapi::drm_vgem_fence_attach, RENDER_ALLOW => Client::attach;
+///     uapi::DRM_IOCTL_VGEM_FENCE_SIGNAL: uapi::drm_vgem_fence_signal, RENDER_ALLOW => Client::signal;
+/// }
+/// ```
+#[macro_export]
+macro_rules! ioctls {
+    ($($body:tt)*) => {
+        const IOCTLS: $crate::ioctl::Table<Self> =
+            $crate::ioctl::Table::new(const { &$crate::__ioctl_entries!([] $($body)*) });
+    };
+}
+
+/// Turns the entries of [`ioctls!`](crate::ioctls!) into an array.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ioctl_entries {
+    ([$($done:expr,)*]) => { [$($done,)*] };
+    ([$($done:expr,)*] _; $($rest:tt)*) => {
+        $crate::__ioctl_entries!([$($done,)* $crate::ioctl::Entry::RESERVED,] $($rest)*)
+    };
+    (
+        [$($done:expr,)*]
+        $cmd:path: $arg:ty, $($flag:ident)|+ => $handler:expr;
+        $($rest:tt)*
+    ) => {
+        $crate::__ioctl_entries!(
+            [
+                $($done,)*
+                $crate::ioctl::Entry::<Self>::new::<$arg, _, _>(
+                    $cmd,
+                    ::kernel::c_str!(::core::stringify!($cmd)),
+                    $crate::ioctl::Flags::NONE$(.and($crate::ioctl::Flags::$flag))+,
+                    &$handler,
+                ),
+            ]
+            $($rest)*
+        )
+    };
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Managed actions: closures that run when a device is released.
+//!
+//! C header: `include/drm/drm_managed.h`
+
+use crate::{
+    Device,
+    DeviceContext,
+    Driver, //
+};
+use core::ffi::c_void;
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    types::ForeignOwnable, //
+};
+
+impl<T: Driver, C: DeviceContext> Device<T, C> {
+    /// Arranges that `action` runs when the device is released, that is, when its last reference is
+    /// gone, possibly long after its hardware.
+    ///
+    /// Actions run in reverse order, all before `T::Data` is dropped. `action` cannot borrow; a counted
+    /// reference to the device itself in it would keep the device forever.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `action` has run already then.
+    ///
+    /// Context: process context, may sleep; so may `action`.
+    pub fn add_action(&self, action: impl FnOnce() + Send + 'static) -> Result {
+        match KBox::new_uninit(GFP_KERNEL) {
+            Ok(slot) => add_action(self.as_raw(), slot.write(action)),
+            Err(_) => {
+                action();
+                Err(ENOMEM)
+            }
+        }
+    }
+}
+
+fn add_action<F: FnOnce() + Send + 'static>(
+    dev: *mut bindings::drm_device,
+    action: KBox<F>,
+) -> Result {
+    // SAFETY: `dev` is a valid device; `run` gets the box back, once, now or at release.
+    to_result(unsafe {
+        crate::raw::__drmm_add_action_or_reset(
+            dev,
+            Some(run::<F>),
+            action.into_foreign(),
+            c"drm_rust: managed action".as_char_ptr(),
+        )
+    })
+}
+
+unsafe extern "C" fn run<F: FnOnce()>(_dev: *mut bindings::drm_device, action: *mut c_void)
+where
+    F: Send + 'static,
+{
+    // SAFETY: `action` comes from `into_foreign` in `add_action`; C passes it on once.
+    let action = unsafe { KBox::<F>::from_foreign(action) };
+    KBox::into_inner(action)();
+}

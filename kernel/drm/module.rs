@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What a driver module owns as a whole: its workqueue and the count of its devices.
+//!
+//! C headers: `include/linux/workqueue.h`, `include/linux/module.h`
+
+use crate::{
+    Device,
+    Driver, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::null_mut, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+    },
+    workqueue::{
+        self,
+        impl_has_work,
+        new_work,
+        Work,
+        WorkItem, //
+    },
+};
+
+/// The static part of a driver module.
+///
+/// A `static` of this type is what [`module_platform_driver!`](crate::module_platform_driver!) and its
+/// like declare; [`Running`] starts and stops it.
+pub struct Runtime {
+    /// The workqueue; null while the module is not running.
+    queue: Atomic<*mut bindings::workqueue_struct>,
+    /// Devices that are allocated and not yet released.
+    devices: Atomic<i32>,
+}
+
+impl Runtime {
+    /// A runtime that is not started. For the macros.
+    #[doc(hidden)]
+    pub const fn new() -> Self {
+        Self {
+            queue: Atomic::new(null_mut()),
+            devices: Atomic::new(0),
+        }
+    }
+
+    /// Waits for all work that is queued now. Context: may sleep.
+    pub(crate) fn flush(&self) {
+        let queue = self.queue.load(Acquire);
+        if !queue.is_null() {
+            // SAFETY: The queue lives until `Running` is dropped, which is after the last caller:
+            // drivers are unregistered before.
+            unsafe { crate::raw::drm_rust_flush_workqueue(queue) };
+        }
+    }
+}
+
+/// Implemented by the macros for a driver's module: gives the module's [`Runtime`].
+#[diagnostic::on_unimplemented(
+    message = "the module of this driver is not declared with one of this crate's macros",
+    note = "use `drm::module_platform_driver!` or its like instead of `kernel::module!`"
+)]
+pub trait ModuleRuntime {
+    /// The runtime.
+    fn runtime() -> &'static Runtime;
+}
+
+/// A runtime from the module's init to its exit. The last field of a module, so that it goes last.
+///
+/// # Invariants
+///
+/// The queue of `runtime` was created by [`Running::new`] and is not destroyed yet.
+#[doc(hidden)]
+pub struct Running {
+    runtime: &'static Runtime,
+    name: &'static CStr,
+}
+
+impl Running {
+    /// Starts `runtime`, with a workqueue named after the module.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EBUSY` if it runs already.
+    pub fn new(runtime: &'static Runtime, name: &'static CStr) -> Result<Self> {
+        if !runtime.queue.load(Relaxed).is_null() {
+            return Err(EBUSY);
+        }
+        // SAFETY: `name` is a C string for the format `%s` that the helper uses.
+        let queue = unsafe { crate::raw::drm_rust_alloc_workqueue(name.as_char_ptr()) };
+        if queue.is_null() {
+            return Err(ENOMEM);
+        }
+        runtime.queue.store(queue, Release);
+
+        // INVARIANT: The queue was just created.
+        Ok(Self { runtime, name })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. The module's drivers are gone, so nothing is queued any
+        // more; this waits for what was, so that no work runs in the module's text after it (L15).
+        unsafe { bindings::destroy_workqueue(self.runtime.queue.load(Relaxed)) };
+        self.runtime.queue.store(null_mut(), Relaxed);
+
+        // SAFETY: Process context. The callbacks of fences that are signalled by now may run until a grace
+        // period has passed (L19).
+        unsafe { bindings::synchronize_rcu() };
+
+        let devices = self.runtime.devices.load(Relaxed);
+        if devices != 0 {
+            pr_err!(
+                "{}: {} device(s) never released: a reference is leaked, or is kept in a cycle\n",
+                self.name,
+                devices
+            );
+        }
+    }
+}
+
+/// Counts a device of driver `T` in its module's runtime for as long as the value lives.
+pub(crate) struct LiveDevice<T: Driver>(PhantomData<fn(T)>);
+
+impl<T: Driver> LiveDevice<T> {
+    pub(crate) fn new() -> Self {
+        T::OwnerModule::runtime().devices.add(1, Relaxed);
+        Self(PhantomData)
+    }
+}
+
+impl<T: Driver> Drop for LiveDevice<T> {
+    fn drop(&mut self) {
+        T::OwnerModule::runtime().devices.add(-1, Relaxed);
+    }
+}
+
+/// A function that waits in the module's workqueue to be called with its device.
+#[pin_data]
+struct Job<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> {
+    #[pin]
+    work: Work<Job<T, F>>,
+    dev: ARef<Device<T>>,
+    f: Option<F>,
+}
+
+impl_has_work! {
+    impl{T: Driver, F: FnOnce(&Device<T>) + Send + 'static} HasWork<Self> for Job<T, F> { self.work }
+}
+
+impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> WorkItem for Job<T, F> {
+    type Pointer = Pin<KBox<Self>>;
+
+    fn run(mut this: Pin<KBox<Self>>) {
+        let job = this.as_mut().project();
+        if let Some(f) = job.f.take() {
+            f(job.dev);
+        }
+    }
+}
+
+impl<T: Driver> Device<T> {
+    /// Calls `f` with this device soon, in process context, where it may sleep.
+    ///
+    /// The work runs on the module's own workqueue, which is flushed after the device was unplugged, and
+    /// drained before the module's exit ends (L15): `f` runs exactly once. It may find the device
+    /// unplugged; what it does with hardware, it does in [`enter`](Device::enter).
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENODEV` if the module is not running (its exit has begun).
+    ///
+    /// Context: may sleep.
+    pub fn queue_work(&self, f: impl FnOnce(&Device<T>) + Send + 'static) -> Result {
+        let queue = T::OwnerModule::runtime().queue.load(Acquire);
+        if queue.is_null() {
+            return Err(ENODEV);
+        }
+        let job = KBox::pin_init(
+            pin_init!(Job {
+                work <- new_work!("drm_rust::Job"),
+                dev: self.into(),
+                f: Some(f),
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The queue lives until the module's exit; the caller runs in the module or holds its
+        // device, whose file or binding keeps the module.
+        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(job);
+        Ok(())
+    }
+}
+
+/// Declares a module with one DRM driver for the platform bus.
+///
+/// Takes what [`kernel::module!`] takes, with `type` the driver (a
+/// [`platform::Driver`](crate::platform::Driver)). With `virtual_device: c"name",` in front, the module
+/// also creates the platform device of that name, for hardware that does not exist.
+///
+/// # Examples
+///
+/// ```ignore
+/// drm::module_platform_driver! {
+///     type: Vgem,
+///     name: "vgem_rust",
+///     authors: ["Someone"],
+///     description: "Virtual GEM provider",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_platform_driver {
+    (virtual_device: $device:expr, type: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: $crate::platform::VirtualDevice = $crate::platform::VirtualDevice::new($device)?]
+            $crate::platform::Adapter<$type>, $($info)*
+        }
+    };
+    (type: $type:ty, $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] $crate::platform::Adapter<$type>, $($info)* }
+    };
+}
+
+/// The module of a bus adapter: its device if it makes one, the driver, the runtime, dropped in this
+/// order.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __module {
+    ([$field:ident: $device:ty = $create:expr] $adapter:ty, $($info:tt)*) => {
+        static __DRM_RUNTIME: $crate::module::Runtime = $crate::module::Runtime::new();
+
+        #[::kernel::prelude::pin_data]
+        struct DrmModule {
+            $field: $device,
+            #[pin]
+            _driver: ::kernel::driver::Registration<$adapter>,
+            _running: $crate::module::Running,
+        }
+
+        impl $crate::module::ModuleRuntime for DrmModule {
+            fn runtime() -> &'static $crate::module::Runtime {
+                &__DRM_RUNTIME
+            }
+        }
+
+        impl ::kernel::InPlaceModule for DrmModule {
+            fn init(
+                module: &'static ::kernel::ThisModule,
+            ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
+                ::kernel::prelude::try_pin_init!(Self {
+                    _running: $crate::module::Running::new(
+                        &__DRM_RUNTIME,
+                        <Self as ::kernel::ModuleMetadata>::NAME,
+                    )?,
+                    _driver <- ::kernel::driver::Registration::new(
+                        <Self as ::kernel::ModuleMetadata>::NAME,
+                        module,
+                    ),
+                    $field: $create,
+                })
+            }
+        }
+
+        ::kernel::prelude::module! {
+            type: DrmModule,
+            $($info)*
+        }
+    };
+}
