@@ -32,6 +32,8 @@ pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Resul
     let binds = Binds::none().read(cargo_home()?, "/cargo-home").write(&target, "/target");
     let mut cargo = toolchain.command("cargo", &binds);
     cargo.args(["build", "--offline", "--locked", "--release", "--manifest-path", "/src/Cargo.toml"]);
+    // With a target of their own, the flags are for the programs only: a procedural macro cannot be linked statically.
+    cargo.args(["--target", TARGET]);
     cargo.args(packages.iter().flat_map(|package| ["--package", package]));
     cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target");
     cargo.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
@@ -40,8 +42,11 @@ pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Resul
         _ => Error::new(Kind::Build, "the guest programs do not build").details(error.detail_lines()),
     })?;
     step.done();
-    Ok(packages.iter().map(|package| target.join("release").join(package)).collect())
+    Ok(packages.iter().map(|package| target.join(TARGET).join("release").join(package)).collect())
 }
+
+/// What the guest runs.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 fn cargo_home() -> Result<PathBuf> {
     let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
