@@ -1,28 +1,120 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock run`.
+//! `drydock run`: one driver, one client, and the client's answer as if it had run here.
+
+use std::io::{IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Args;
+use drydock_agent::protocol::{Status, Stream};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::events::Events;
+use crate::exit;
+use crate::scenario::{Boot, Plan, Program, Scene, Stage, driver_module};
+use crate::vm::error::Error as VmError;
+use crate::vm::guest::{Guest, Input};
+use crate::vm::terminal;
 
 /// Options of `drydock run`.
+///
+/// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output is
+/// on stdout, its exit code is ours, everything else is on stderr. Without a client you get a shell in the guest.
+///
+/// Examples:
+///     drydock run vgem -- drmdevice
+///     drydock run c-vgem -- lsgpu
+///     drydock run vgem
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Options {
-    /// The driver to load
+    /// The driver to load; `c-NAME` is the stock kernel's own
     driver: String,
     /// The kernel to boot, by its release or series
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// How many processors the guest has
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
+    /// How long the client may take before the guest is ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    limit: u64,
+    /// Show the kernel's log on stderr as it comes
+    #[arg(long)]
+    log: bool,
+    /// Print the command that boots this guest with a shell on its console, and do nothing
+    #[arg(long)]
+    dry_run: bool,
     /// The client and its arguments; without one, a shell
     #[arg(last = true)]
     client: Vec<String>,
 }
 
 /// Carries out `drydock run`.
-pub fn main(_options: Options, _events: &Events) -> Result<u8> {
-    Err(Error::new(Kind::Machinery, "`run` is not there yet"))
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let plan = Plan { kernel: options.kernel.clone(), programs: Program::ALL.to_vec() };
+    let stage = Stage::prepare(&plan, events)?;
+    let module = driver_module(&options.driver, stage.image())?;
+    let boot = Boot { cpus: options.cpus, show_log: options.log, ..Boot::default() };
+    if options.dry_run {
+        events.print(&stage.line_to_paste(&boot)?);
+        return Ok(exit::OK);
+    }
+    let (status, _) = stage.play(&boot, events, |scene| {
+        scene.insmod(&module)?;
+        match options.client.is_empty() {
+            true => shell(scene),
+            false => client(scene.guest(), &options.client, Duration::from_secs(options.limit)),
+        }
+    })?;
+    // A client cannot return more than this, and a signal's code is 128 and its number.
+    Ok(u8::try_from(status.shell_code()).unwrap_or(u8::MAX))
+}
+
+/// Runs the client with our standard streams.
+fn client(guest: &Guest, argv: &[String], limit: Duration) -> Result<Status, VmError> {
+    let process = guest.spawn(argv)?;
+    let input = process.stdin();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| feed(input, &ended));
+        let status = process.forward(Some(limit), |stream, bytes| match stream {
+            Stream::Out => std::io::stdout().write_all(bytes).and_then(|()| std::io::stdout().flush()),
+            Stream::Err => std::io::stderr().write_all(bytes),
+        });
+        ended.store(true, Ordering::Relaxed);
+        status
+    })
+}
+
+/// Hands our standard input to the client until either ends. A terminal is not handed on: whoever sits there did not
+/// mean to type into a program of another machine, and a client that waits for the end of its input would wait forever.
+fn feed(input: Input<'_>, ended: &AtomicBool) {
+    let stdin = std::io::stdin();
+    let mut buffer = vec![0; 64 << 10];
+    while !stdin.is_terminal() && !ended.load(Ordering::Relaxed) {
+        if !terminal::readable(&stdin) {
+            continue;
+        }
+        match stdin.lock().read(&mut buffer) {
+            Ok(count @ 1..) if input.write(&buffer[..count]).is_ok() => {}
+            _ => break,
+        }
+    }
+    // A client that has ended by itself needs no end of its input.
+    let _ = input.close();
+}
+
+/// An interactive shell of the guest on our terminal.
+fn shell(scene: &mut Scene<'_>) -> Result<Status, VmError> {
+    let machine_end = scene.terminal();
+    let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
+    eprintln!("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
+    let shell = scene.guest().shell(terminal::size(), &term)?;
+    let ended = AtomicBool::new(false);
+    terminal::connect(machine_end, &ended, || {
+        let status = shell.forward(None, |_, _| Ok(()));
+        ended.store(true, Ordering::Relaxed);
+        status
+    })
 }

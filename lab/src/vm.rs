@@ -7,13 +7,17 @@
 //! console→ the kernel's log                            incident→ what in that log fails a run
 //! ```
 
+pub(crate) mod accel;
 pub(crate) mod archive;
 pub(crate) mod console;
 pub(crate) mod error;
 pub(crate) mod guest;
+pub(crate) mod image;
 pub(crate) mod incident;
 pub(crate) mod kmod;
 pub(crate) mod libraries;
 pub(crate) mod machine;
+pub(crate) mod payload;
 pub(crate) mod qemu;
 pub(crate) mod symbols;
+pub(crate) mod terminal;

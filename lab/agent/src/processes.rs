@@ -12,7 +12,10 @@ use std::{
     io::{Read, Write},
     os::unix::process::CommandExt,
     process::{ChildStdin, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        mpsc::{Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -45,7 +48,8 @@ pub(crate) struct Processes {
 
 struct Process {
     number: u32,
-    stdin: Option<Arc<Mutex<ChildStdin>>>,
+    /// To the thread that writes to it; a process that does not read keeps only that thread waiting.
+    stdin: Option<Sender<Vec<u8>>>,
     pumps: Arc<Pumps>,
 }
 
@@ -87,28 +91,23 @@ impl Processes {
         if let Some(err) = child.stderr.take() {
             self.pump(number, Stream::Err, err, &pumps);
         }
-        let stdin = child.stdin.take().map(|stdin| Arc::new(Mutex::new(stdin)));
+        let stdin = child.stdin.take().map(writer);
         table.insert(Pid::from_child(&child), Process { number, stdin, pumps });
         self.grown.notify_all();
         Ok(Reply::Done)
     }
 
-    /// Writes to a process's standard input, or closes it if there are no bytes.
-    pub(crate) fn input(&self, number: u32, bytes: &[u8]) -> Result<Reply, Failure> {
+    /// Queues bytes for a process's standard input, or closes it behind what is queued if there are none.
+    pub(crate) fn input(&self, number: u32, bytes: Vec<u8>) -> Result<Reply, Failure> {
         let mut table = self.lock();
         let (_, process) = find(&mut table, number)?;
         if bytes.is_empty() {
             process.stdin = None;
             return Ok(Reply::Done);
         }
-        let stdin = process.stdin.clone();
-        // A full pipe blocks; the table must not be locked while it does.
-        drop(table);
-        let Some(stdin) = stdin else {
-            return Err(Failure { errno: 0, message: format!("the input of process {number} is closed") });
-        };
-        let written = stdin.lock().expect("no holder of the lock panics").write_all(bytes);
-        written.map(|()| Reply::Done).map_err(|error| failure("write to process", &number.to_string(), &error))
+        let taken = process.stdin.as_ref().is_some_and(|stdin| stdin.send(bytes).is_ok());
+        let closed = || Failure { errno: 0, message: format!("the input of process {number} is closed") };
+        taken.then_some(Reply::Done).ok_or_else(closed)
     }
 
     /// Sends `signal` to the process group of a process.
@@ -183,6 +182,19 @@ impl Processes {
     fn lock(&self) -> MutexGuard<'_, HashMap<Pid, Process>> {
         self.table.lock().expect("no holder of the lock panics")
     }
+}
+
+/// A thread that writes what it is sent to a process's standard input, until the sender or the reader is gone.
+fn writer(mut stdin: ChildStdin) -> Sender<Vec<u8>> {
+    let (sender, receiver) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        for bytes in receiver {
+            if stdin.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    });
+    sender
 }
 
 /// A command with the guest's environment.

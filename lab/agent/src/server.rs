@@ -66,7 +66,7 @@ fn perform(call: u32, what: Call, processes: &Processes) -> Result<Reply, Failur
         Call::Insmod { name, params } => modules::load(&name, &params),
         Call::Rmmod { name } => modules::unload(&name),
         Call::Spawn { argv } => processes.spawn(call, &argv),
-        Call::Input { process, bytes } => processes.input(process, &bytes),
+        Call::Input { process, bytes } => processes.input(process, bytes),
         Call::Signal { process, signal } => processes.signal(process, signal),
         Call::ReadFile { path } => files::read(&path),
         Call::WriteFile { path, bytes } => files::write(&path, &bytes),

@@ -79,6 +79,14 @@ pub(crate) enum Error {
         /// What the kernel logged meanwhile.
         console: Vec<String>,
     },
+    /// A module does not go although its story has ended.
+    #[error("{}{}", failure.message, report("", console))]
+    Leaked {
+        /// What the agent says.
+        failure: Failure,
+        /// What the kernel logged meanwhile.
+        console: Vec<String>,
+    },
     /// A program in the guest did not succeed where a scenario relies on it.
     #[error("`{program}` failed with {status}{}", report(said, &[]))]
     Program {

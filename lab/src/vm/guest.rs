@@ -244,6 +244,28 @@ pub(crate) struct Process<'g> {
     early: Vec<Message>,
 }
 
+/// A program's standard input.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'g> {
+    guest: &'g Guest,
+    number: u32,
+}
+
+impl Input<'_> {
+    /// Hands over bytes; waits while the program does not read.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.guest.ask(Call::Input { process: self.number, bytes: bytes.to_owned() }).map(drop)
+    }
+
+    /// Closes it; it does not matter if the program is gone already.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        match self.write(&[]) {
+            Err(Error::Refused { .. }) => Ok(()),
+            other => other,
+        }
+    }
+}
+
 /// What came of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {
@@ -255,19 +277,20 @@ pub(crate) struct Output {
     pub(crate) err: String,
 }
 
-impl Process<'_> {
+impl<'g> Process<'g> {
+    /// The program's standard input, for use by another thread.
+    pub(crate) fn stdin(&self) -> Input<'g> {
+        Input { guest: self.guest, number: self.number }
+    }
+
     /// Hands bytes to the program's standard input.
     pub(crate) fn input(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let call = Call::Input { process: self.number, bytes: bytes.to_owned() };
-        self.guest.ask(call).map(drop)
+        self.stdin().write(bytes)
     }
 
     /// Closes the program's standard input; it does not matter if the program is gone already.
     pub(crate) fn close_input(&mut self) -> Result<(), Error> {
-        match self.input(&[]) {
-            Err(Error::Refused { .. }) => Ok(()),
-            other => other,
-        }
+        self.stdin().close()
     }
 
     /// Sends a signal to the program's process group.

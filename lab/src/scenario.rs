@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! From a checkout to a story told in a guest: build, boot, act, and a verdict on the kernel's log.
+//!
+//! ```no_run
+//! let stage = Stage::prepare(&Plan::default(), events)?;
+//! let ended = stage.play(&Boot::default(), events, |scene| {
+//!     scene.insmod("vgem_rust")?;
+//!     scene.guest().check(&["drmdevice"], LIMIT)?;
+//!     scene.rmmod_all()
+//! })?;
+//! ```
+
+mod scene;
+mod stage;
+mod verdict;
+
+pub(crate) use scene::{Scene, driver_module};
+pub(crate) use stage::{Boot, Plan, Program, Stage};
+pub(crate) use verdict::Ending;
+
+use std::time::Duration;
+
+/// A program that is expected to end by itself in a moment may take this long, on a slow machine too.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);

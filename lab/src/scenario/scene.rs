@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A booted guest as a story sees it: which modules it brought in, and what must be gone when it leaves.
+
+use std::collections::BTreeSet;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use drydock_agent::protocol::Failure;
+
+use crate::error::{Error, Kind, Result};
+use crate::vm::error::Error as VmError;
+use crate::vm::guest::Guest;
+use crate::vm::image::Image;
+
+/// The guest of one boot.
+pub(crate) struct Scene<'s> {
+    guest: &'s Guest,
+    image: &'s Image,
+    started: Instant,
+    terminal: Option<UnixStream>,
+    /// What [`Self::insmod`] loaded, in order.
+    loaded: Vec<String>,
+}
+
+impl<'s> Scene<'s> {
+    pub(super) fn new(guest: &'s Guest, image: &'s Image, started: Instant, terminal: UnixStream) -> Self {
+        Self { guest, image, started, terminal: Some(terminal), loaded: Vec::new() }
+    }
+
+    /// The guest itself.
+    pub(crate) fn guest(&self) -> &'s Guest {
+        self.guest
+    }
+
+    /// When the machine was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The far end of the machine's terminal.
+    pub(crate) fn terminal(&mut self) -> UnixStream {
+        self.terminal.take().expect("a machine's terminal is taken once")
+    }
+
+    /// Loads a module and what it needs. Everything that comes in has to go out again by the end.
+    pub(crate) fn insmod(&mut self, module: &str) -> Result<(), VmError> {
+        let loaded = self.guest.insmod(module, "")?;
+        self.loaded.extend(loaded);
+        Ok(())
+    }
+
+    /// Unloads one module.
+    pub(crate) fn rmmod(&mut self, module: &str) -> Result<(), VmError> {
+        self.guest.rmmod(module)?;
+        self.loaded.retain(|loaded| loaded != module);
+        Ok(())
+    }
+
+    /// Unloads everything that was loaded, last first. A module that does not go is leaked: something still refers
+    /// to it.
+    pub(crate) fn leave(&mut self) -> Result<(), VmError> {
+        let present = self.present()?;
+        let left: Vec<String> = self.loaded.drain(..).filter(|module| present.contains(module)).collect();
+        for module in left.iter().rev() {
+            self.guest.rmmod(module).map_err(|error| leaked(module, error))?;
+        }
+        let present = self.present()?;
+        let ours = self.image.ours.keys().find(|module| present.contains(*module));
+        match ours {
+            None => Ok(()),
+            Some(module) => {
+                self.guest.rmmod(module).map_err(|error| leaked(module, error))?;
+                self.leave()
+            }
+        }
+    }
+
+    /// The names of the modules that are loaded.
+    fn present(&self) -> Result<BTreeSet<String>, VmError> {
+        let text = self.guest.read("/proc/modules")?;
+        Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+    }
+}
+
+/// The kernel's refusal, as what it means at the end of a story.
+fn leaked(module: &str, error: VmError) -> VmError {
+    match error {
+        VmError::Refused { failure, console } => {
+            let message = format!("module `{module}` is leaked: it is still in use at the end ({})", failure.message);
+            VmError::Leaked { failure: Failure { message, ..failure }, console }
+        }
+        other => other,
+    }
+}
+
+/// The module that `driver` means: ours called `DRIVER_rust` or `DRIVER`; `c-DRIVER` is the stock one.
+pub(crate) fn driver_module(driver: &str, image: &Image) -> Result<String> {
+    let name = driver.replace('-', "_");
+    let candidates = [format!("{name}_rust"), name.clone()];
+    if let Some(found) = candidates.iter().find(|candidate| image.ours.contains_key(*candidate)) {
+        return Ok(found.clone());
+    }
+    let stock = driver.strip_prefix("c-").map(|name| name.replace('-', "_"));
+    if let Some(stock) = stock.filter(|stock| image.modules.contains(stock)) {
+        return Ok(stock);
+    }
+    let mut known: Vec<String> =
+        image.ours.keys().filter(|name| *name != "drm_rust").map(|name| driver_name(name)).collect();
+    known.push("c-vgem".into());
+    Err(Error::new(Kind::Usage, format!("driver `{driver}` not found (known drivers: {})", known.join(", "))))
+}
+
+fn driver_name(module: &str) -> String {
+    module.strip_suffix("_rust").unwrap_or(module).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn image(ours: &[&str]) -> Image {
+        Image {
+            base: Vec::new(),
+            fresh: Vec::new(),
+            ours: ours.iter().map(|name| ((*name).into(), "x".into())).collect::<BTreeMap<_, _>>(),
+            modules: ours.iter().chain(&["vgem", "drm"]).map(|name| (*name).into()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_driver_is_the_module_of_its_name() {
+        let image = image(&["drm_rust", "vgem_rust", "my_gpu"]);
+        assert_eq!(driver_module("vgem", &image).unwrap(), "vgem_rust");
+        assert_eq!(driver_module("my-gpu", &image).unwrap(), "my_gpu");
+        assert_eq!(driver_module("c-vgem", &image).unwrap(), "vgem");
+    }
+
+    #[test]
+    fn an_unknown_driver_lists_the_known() {
+        let error = driver_module("nova", &image(&["drm_rust", "vgem_rust"])).unwrap_err();
+        assert_eq!(error.to_string(), "driver `nova` not found (known drivers: vgem, c-vgem)");
+        assert_eq!(error.kind(), Kind::Usage);
+    }
+}

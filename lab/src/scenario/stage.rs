@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Everything that a boot needs, prepared once: toolchain, modules, guest programs, image, accelerator.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::root::Binds;
+use crate::setup::{self, Toolchain};
+use crate::vm::console::Listener;
+use crate::vm::image::{Image, Sources};
+use crate::vm::machine::{self, Machine};
+use crate::vm::qemu::{self, Accel, Spec};
+use crate::vm::{accel, error as vm_error, payload};
+use crate::{guestbin, modules};
+
+use super::scene::Scene;
+use super::verdict::{self, Ending};
+
+/// How long a guest may take until its agent is ready, where every instruction is translated.
+const BOOT_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long a guest may take where the processor's virtualisation works; it takes under a second then.
+const KVM_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long powering off may take.
+const OFF_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the directory with the unpacked kernel is seen inside the root.
+const BOOT_DIR: &str = "/boot-image";
+
+/// A workspace member that runs in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Its directory in the checkout.
+    pub(crate) directory: &'static str,
+    /// Its package's, and its file's, name.
+    pub(crate) name: &'static str,
+}
+
+impl Program {
+    const AGENT: Program = Program { directory: "lab/agent", name: "drydock-agent" };
+    /// The tests that run in the guest.
+    pub(crate) const TESTS: Program = Program { directory: "tests/guest", name: "drydock-guest-tests" };
+    /// The client on the crate `drm`.
+    pub(crate) const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
+    /// The guest's side of the benchmark.
+    pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-guest-bench" };
+    /// All that a person may want in a guest.
+    pub(crate) const ALL: &'static [Program] = &[Self::TESTS, Self::CLIENT, Self::BENCH];
+
+    /// Whether the checkout has it.
+    fn exists(self, repo: &Path) -> bool {
+        repo.join(self.directory).join("Cargo.toml").is_file()
+    }
+}
+
+/// What a command needs in its guest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    /// The kernel, by its release or series; `None` is the one in use.
+    pub(crate) kernel: Option<String>,
+    /// The programs, besides the agent. Those the checkout does not have are left out.
+    pub(crate) programs: Vec<Program>,
+}
+
+/// How to boot.
+#[derive(Clone, Debug)]
+pub(crate) struct Boot {
+    /// Number of processors.
+    pub(crate) cpus: u32,
+    /// Memory in MiB.
+    pub(crate) memory: u32,
+    /// Count instructions instead of time.
+    pub(crate) counting: bool,
+    /// Show the kernel's log on stderr as it comes.
+    pub(crate) show_log: bool,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        Self { cpus: 2, memory: 1024, counting: false, show_log: false }
+    }
+}
+
+/// A checkout that is built and ready to boot.
+pub(crate) struct Stage {
+    toolchain: Toolchain,
+    image: Image,
+    accel: Accel,
+    boot_dir: PathBuf,
+    kernel: &'static str,
+}
+
+impl Stage {
+    /// Prepares whatever is missing and builds whatever changed.
+    pub(crate) fn prepare(plan: &Plan, events: &Events) -> Result<Self> {
+        let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
+        let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
+        Self::with_modules(toolchain, &modules.modules, plan, events)
+    }
+
+    /// The same with modules that were built elsewhere.
+    pub(crate) fn with_modules(
+        toolchain: Toolchain,
+        modules: &[PathBuf],
+        plan: &Plan,
+        events: &Events,
+    ) -> Result<Self> {
+        let programs = build_programs(&toolchain, &plan.programs, events)?;
+        let step = events.step("making the guest image");
+        let image = make_image(&toolchain, modules, &programs).map_err(machinery)?;
+        let boot_dir = toolchain.cache.base().join("boot").join(&toolchain.kernel.release);
+        let kernel = unpack_kernel(&toolchain, &boot_dir)?;
+        step.done_with(format!("{} MiB", image.size() >> 20));
+        let mut stage = Self { toolchain, image, accel: Accel::Tcg, boot_dir, kernel };
+        stage.accel = stage.choose_accel(events);
+        Ok(stage)
+    }
+
+    /// The toolchain it was built with.
+    pub(crate) fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
+    /// The image that boots.
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Whether guest instructions are translated.
+    pub(crate) fn accel(&self) -> Accel {
+        self.accel
+    }
+
+    /// Boots, lets `story` act, powers off and judges the log. A story that fails ends the machine; if the kernel
+    /// reported something, that is the error.
+    pub(crate) fn play<T>(
+        &self,
+        boot: &Boot,
+        events: &Events,
+        story: impl FnOnce(&mut Scene<'_>) -> Result<T, vm_error::Error>,
+    ) -> Result<(T, Ending)> {
+        let step = events.step(format!("booting {}", self.toolchain.kernel.release));
+        let mut machine = self.start(boot, events).map_err(machinery)?;
+        let guest = match machine.guest(BOOT_LIMIT) {
+            Ok(guest) => guest,
+            Err(error) => return Err(verdict::failed(self, machine, error)),
+        };
+        step.done();
+        let mut scene = Scene::new(&guest, &self.image, machine.started(), machine.terminal());
+        let told = story(&mut scene).and_then(|told| scene.leave().map(|()| told));
+        match told {
+            Ok(told) => {
+                guest.power_off().map_err(machinery)?;
+                let ended = machine.wait(OFF_LIMIT).map_err(machinery)?;
+                Ok((told, verdict::judge(self, ended)?))
+            }
+            Err(error) => Err(verdict::failed(self, machine, error)),
+        }
+    }
+
+    /// Like [`Self::play`] for a story that needs the machine's terminal.
+    pub(crate) fn start(&self, boot: &Boot, events: &Events) -> Result<Machine, vm_error::Error> {
+        let accel = if boot.counting { Accel::Counting } else { self.accel };
+        let listener = boot.show_log.then(|| log_listener(events));
+        self.start_with(boot, accel, listener)
+    }
+
+    fn start_with(&self, boot: &Boot, accel: Accel, listener: Option<Listener>) -> Result<Machine, vm_error::Error> {
+        let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
+        command.args(qemu::args(&self.spec(boot, accel)));
+        Machine::start(command, &[&self.image.base, &self.image.fresh], listener)
+    }
+
+    fn binds(&self) -> Binds {
+        Binds::none().read(&self.boot_dir, BOOT_DIR)
+    }
+
+    fn spec(&self, boot: &Boot, accel: Accel) -> Spec {
+        Spec {
+            kernel: self.kernel.into(),
+            initrd: machine::INITRD.into(),
+            accel,
+            cpus: boot.cpus,
+            memory: boot.memory,
+            agent: machine::AGENT,
+            shell: machine::SHELL,
+            words: Vec::new(),
+            devices: Vec::new(),
+            objects: Vec::new(),
+        }
+    }
+
+    /// The exact line that boots this image by hand, with a shell on the console, and the image as a file for it.
+    pub(crate) fn line_to_paste(&self, boot: &Boot) -> Result<String> {
+        let initrd = self.boot_dir.join("initrd");
+        let bytes = [self.image.base.as_slice(), &self.image.fresh].concat();
+        crate::cache::write_atomically(&initrd, bytes)?;
+        let spec = Spec {
+            initrd: format!("{BOOT_DIR}/initrd"),
+            agent: qemu::Channel::Absent,
+            shell: qemu::Channel::Absent,
+            words: vec![drydock_agent::protocol::SHELL_WORD.into()],
+            ..self.spec(boot, if boot.counting { Accel::Counting } else { self.accel })
+        };
+        let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
+        command.args(qemu::args(&spec));
+        let args: Vec<String> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let program = std::env::current_exe().context("cannot find this program")?;
+        Ok(qemu::paste(&program.to_string_lossy(), &args))
+    }
+
+    fn choose_accel(&self, events: &Events) -> Accel {
+        let version = &self.toolchain.kernel.release;
+        let probe = || {
+            let step = events.step("trying /dev/kvm");
+            let result = self.try_kvm();
+            match &result {
+                Ok(()) => step.done_with("it works"),
+                Err(_) => step.done_with("no guest boots with it, so instructions are translated"),
+            }
+            result
+        };
+        accel::judge(&self.toolchain.cache.base().join("kvm"), version, probe).accel()
+    }
+
+    fn try_kvm(&self) -> Result<(), String> {
+        let boot = Boot { cpus: 1, ..Boot::default() };
+        let mut machine = self.start_with(&boot, Accel::Kvm, None).map_err(|error| error.to_string())?;
+        let guest = machine.guest(KVM_LIMIT).map_err(|error| error.to_string())?;
+        drop(guest);
+        machine.kill().map(drop).map_err(|error| error.to_string())
+    }
+}
+
+fn log_listener(events: &Events) -> Listener {
+    let events = events.clone();
+    Box::new(move |line| events.suspend(|| eprintln!("{line}")))
+}
+
+fn build_programs(toolchain: &Toolchain, wanted: &[Program], events: &Events) -> Result<Vec<(String, PathBuf)>> {
+    let mut programs = vec![Program::AGENT];
+    programs.extend(wanted.iter().filter(|program| program.exists(&toolchain.repo)));
+    let names: Vec<&str> = programs.iter().map(|program| program.name).collect();
+    let files = guestbin::build(toolchain, &names, events)?;
+    let places = programs.iter().map(|program| match *program {
+        Program::AGENT => "/init".to_owned(),
+        other => format!("/usr/bin/{}", other.name),
+    });
+    Ok(places.zip(files).collect())
+}
+
+fn make_image(
+    toolchain: &Toolchain,
+    modules: &[PathBuf],
+    programs: &[(String, PathBuf)],
+) -> Result<Image, vm_error::Error> {
+    let root_stamp = fs::read_to_string(toolchain.root.with_extension("stamp")).unwrap_or_default();
+    let version = format!("{} {}", toolchain.kernel.release, root_stamp.trim());
+    let sources = Sources {
+        root: &toolchain.root,
+        stock_modules: &toolchain.kernel.modules_dir,
+        version: &version,
+        cache: &toolchain.cache.base().join("image"),
+    };
+    Image::make(&sources, modules, programs)
+}
+
+/// Unpacks the kernel once, and returns where QEMU finds it: the boot image itself if it is of an unknown kind.
+fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str> {
+    let unpacked = boot_dir.join("vmlinux");
+    if !unpacked.exists() {
+        let path = &toolchain.kernel.vmlinuz;
+        let image = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
+        fs::create_dir_all(boot_dir).with_context(|| format!("failed to create `{}`", boot_dir.display()))?;
+        let Some(kernel) = payload::extract(&image) else { return Ok("/kernel/vmlinuz") };
+        crate::cache::write_atomically(&unpacked, kernel)?;
+    }
+    Ok("/boot-image/vmlinux")
+}
+
+/// An error of the machine where no kernel can be to blame yet.
+pub(super) fn machinery(error: vm_error::Error) -> Error {
+    let kind = match &error {
+        vm_error::Error::Hung { .. } => Kind::Kernel,
+        vm_error::Error::Interrupted => Kind::Interrupted,
+        _ => Kind::Machinery,
+    };
+    verdict::convert(kind, error)
+}
