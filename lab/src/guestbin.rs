@@ -37,6 +37,8 @@ pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Resul
     cargo.args(packages.iter().flat_map(|package| ["--package", package]));
     cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target");
     cargo.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    // The root has no `cc`: that name is made by a package script, and none is run there.
+    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "gcc");
     process::run(&mut cargo, &step).map_err(|error| match error.kind() {
         Kind::Interrupted => error,
         _ => Error::new(Kind::Build, "the guest programs do not build").details(error.detail_lines()),

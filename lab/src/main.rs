@@ -23,8 +23,10 @@ mod process;
 mod repo;
 mod root;
 mod run;
+mod scenario;
 mod setup;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 

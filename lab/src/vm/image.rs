@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the guest's file system holds, in two archives: one that changes with the toolchain root and is kept, and
+//! one that changes with every edit and is made each time.
+//!
+//! The kernel unpacks them one after the other. Neither is compressed: the guest reads them from memory, and
+//! unpacking costs more there than copying.
+//!
+//! Source: Documentation/driver-api/early-userspace/buffer-format.rst.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use drydock_agent::protocol::{MODULE_DEPENDENCIES, MODULE_DIR};
+
+use super::archive::Archive;
+use super::error::{Error, IoContext};
+use super::kmod::{Module, Stock, dependency_list};
+use super::libraries::{closure, inside};
+
+/// Raise it when [`base`] puts something else into the archive from the same root.
+const BASE_VERSION: u32 = 1;
+
+/// Programs of the toolchain root that the guest has. `sh` and its like come from busybox.
+const PROGRAMS: &[&str] = &["/usr/bin/drmdevice", "/usr/bin/lsgpu"];
+
+/// Stock modules that the guest has even if nothing of ours needs them.
+const STOCK_MODULES: &[&str] = &["vgem", "drm_shmem_helper", "gpu_sched", "drm_gpuvm", "drm_exec"];
+
+/// Debian's directory links.
+const LINKS: &[(&str, &str)] =
+    &[("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")];
+
+/// Names under which busybox is called. Its own list is longer; these are what a person debugging a driver types.
+const APPLETS: &[&str] = &[
+    "awk", "basename", "cat", "chmod", "clear", "cmp", "cp", "cut", "date", "dd", "df", "dirname", "dmesg", "du",
+    "echo", "env", "false", "find", "free", "fuser", "grep", "head", "hexdump", "id", "insmod", "kill", "killall",
+    "less", "ln", "ls", "lsmod", "lsof", "lspci", "mkdir", "mknod", "mount", "mv", "nproc", "od", "pgrep", "pidof",
+    "poweroff", "ps", "pwd", "readlink", "reset", "rm", "rmdir", "rmmod", "sed", "seq", "setsid", "sh", "sleep",
+    "sort", "stat", "stty", "sync", "sysctl", "tail", "tee", "test", "time", "timeout", "top", "touch", "tr", "true",
+    "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
+];
+
+/// What the archives are made of.
+pub(crate) struct Sources<'a> {
+    /// The toolchain root.
+    pub(crate) root: &'a Path,
+    /// The stock kernel's modules; `kernel/` lies in it.
+    pub(crate) stock_modules: &'a Path,
+    /// Text that changes when the root or the kernel does.
+    pub(crate) version: &'a str,
+    /// Where the kept archive lies.
+    pub(crate) cache: &'a Path,
+}
+
+/// The parts of an initial file system, in the order the kernel unpacks them, and what they hold.
+pub(crate) struct Image {
+    /// The kept archive.
+    pub(crate) base: Vec<u8>,
+    /// The fresh one.
+    pub(crate) fresh: Vec<u8>,
+    /// Our modules' names, with their files on the host.
+    pub(crate) ours: BTreeMap<String, PathBuf>,
+    /// The names of all modules of the guest.
+    pub(crate) modules: BTreeSet<String>,
+}
+
+impl Image {
+    /// Makes the image with `modules` (files) and `programs` (name in the guest and file).
+    pub(crate) fn make(
+        sources: &Sources<'_>,
+        modules: &[PathBuf],
+        programs: &[(String, PathBuf)],
+    ) -> Result<Self, Error> {
+        let base = base(sources)?;
+        let mut ours = BTreeMap::new();
+        let mut all = BTreeMap::new();
+        for path in modules {
+            let module = Module::read(path)?;
+            ours.insert(module.name.clone(), path.clone());
+            all.insert(module.name.clone(), module);
+        }
+        let stock = Stock::index(sources.stock_modules)?;
+        stock.complete(&mut all, STOCK_MODULES)?;
+        let fresh = fresh(&all, programs)?;
+        Ok(Self { base, fresh, ours, modules: all.into_keys().collect() })
+    }
+
+    /// Size of both parts in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.base.len() + self.fresh.len()
+    }
+}
+
+/// The archive that is kept, made if it is not there for this version.
+fn base(sources: &Sources<'_>) -> Result<Vec<u8>, Error> {
+    let stamp = format!("{BASE_VERSION} {}", sources.version);
+    let (path, stamp_path) = (sources.cache.join("base.cpio"), sources.cache.join("base.stamp"));
+    if fs::read_to_string(&stamp_path).is_ok_and(|found| found == stamp) {
+        return fs::read(&path).context("cannot read", &path);
+    }
+    let bytes = make_base(sources.root)?;
+    fs::create_dir_all(sources.cache).context("cannot create", sources.cache)?;
+    // The old stamp goes first and the new one comes last, so that whoever is interrupted starts again. The name of
+    // the unfinished file is ours alone: another run may be making the same.
+    let partial = sources.cache.join(format!("base.cpio.partial-{}", std::process::id()));
+    drop(fs::remove_file(&stamp_path));
+    fs::write(&partial, &bytes).context("cannot write", &partial)?;
+    fs::rename(&partial, &path).context("cannot rename", &partial)?;
+    fs::write(&stamp_path, stamp).context("cannot write", &stamp_path)?;
+    Ok(bytes)
+}
+
+fn make_base(root: &Path) -> Result<Vec<u8>, Error> {
+    let mut archive = Archive::new(Vec::new());
+    let context = |result: std::io::Result<()>| result.context("cannot archive", "base.cpio");
+    for (path, target) in LINKS {
+        context(archive.link(path, target))?;
+    }
+    for directory in ["/proc", "/sys", "/tmp", "/run", "/root", "/etc", "/usr/sbin", MODULE_DIR] {
+        context(archive.directory(directory))?;
+    }
+    context(archive.character_device("/dev/console", 5, 1))?;
+    context(archive.file(
+        "/etc/passwd",
+        0o644,
+        b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n",
+    ))?;
+    context(archive.file("/etc/group", 0o644, b"root:x:0:\nvideo:x:44:\nrender:x:105:\nuser:x:1000:\n"))?;
+    let mut files = BTreeSet::from(["/usr/bin/busybox".to_owned()]);
+    for program in PROGRAMS {
+        files.insert((*program).to_owned());
+        files.extend(closure(root, program)?);
+    }
+    for path in files {
+        let host = inside(root, &path);
+        let bytes = fs::read(&host).context("cannot read", &host)?;
+        context(archive.file(&merged(&path), 0o755, &bytes))?;
+    }
+    for applet in APPLETS {
+        context(archive.link(&format!("/usr/bin/{applet}"), "busybox"))?;
+    }
+    archive.finish().context("cannot archive", "base.cpio")
+}
+
+fn fresh(modules: &BTreeMap<String, Module>, programs: &[(String, PathBuf)]) -> Result<Vec<u8>, Error> {
+    let mut archive = Archive::new(Vec::new());
+    let context = |result: std::io::Result<()>| result.context("cannot archive", "fresh.cpio");
+    for module in modules.values() {
+        context(archive.file(&format!("{MODULE_DIR}/{}.ko", module.name), 0o644, &module.bytes))?;
+    }
+    context(archive.file(MODULE_DEPENDENCIES, 0o644, dependency_list(modules.values()).as_bytes()))?;
+    for (name, path) in programs {
+        let bytes = fs::read(path).context("cannot read", path)?;
+        context(archive.file(name, 0o755, &bytes))?;
+    }
+    archive.finish().context("cannot archive", "fresh.cpio")
+}
+
+/// Where a file of a merged-/usr system really lies: a directory cannot be made where a link is.
+fn merged(path: &str) -> String {
+    let is_link = LINKS.iter().any(|(link, _)| path.strip_prefix(link).is_some_and(|rest| rest.starts_with('/')));
+    if is_link { format!("/usr{path}") } else { path.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_behind_directory_links_are_put_where_they_lie() {
+        assert_eq!(merged("/lib64/ld-linux-x86-64.so.2"), "/usr/lib64/ld-linux-x86-64.so.2");
+        assert_eq!(merged("/usr/bin/lsgpu"), "/usr/bin/lsgpu");
+        assert_eq!(merged("/library/x"), "/library/x");
+    }
+
+    #[test]
+    fn the_fresh_archive_says_who_needs_whom() {
+        let module = Module { name: "vgem_rust".into(), bytes: vec![1; 8], depends: vec!["drm_rust".into()] };
+        let bytes = fresh(&BTreeMap::from([("vgem_rust".into(), module)]), &[]).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains("modules/vgem_rust.ko") && text.contains("vgem_rust: drm_rust\n"));
+    }
+}
