@@ -482,13 +482,12 @@ impl<'bound, T: Driver, C: DeviceContext> UnregisteredDevice<'bound, T, C> {
     /// `ENOMEM`, and what `data` fails with; the device is dropped then.
     ///
     /// Context: process context, may sleep.
-    pub fn ready<E>(
+    pub fn ready(
         self,
-        data: impl PinInit<T::RegistrationData<'bound>, E>,
+        data: impl PinInit<T::RegistrationData<'bound>, Error>,
     ) -> Result<crate::Ready<'bound, T>>
     where
         T::Kms: kms::ReadyIn<C>,
-        Error: From<E>,
     {
         let data: Pin<KBox<T::RegistrationData<'bound>>> = KBox::pin_init(data, GFP_KERNEL)?;
         Ok(crate::Ready::new(self.dev, data))

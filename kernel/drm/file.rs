@@ -40,7 +40,7 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
     /// An error is what `open(2)` returns; nothing is left of the file then.
     ///
     /// Context: process context, may sleep. The device may be unplugged by now.
-    fn open(dev: &Device<Self::Driver, Registered>) -> Result<impl PinInit<Self, Error>>;
+    fn open(dev: &Device<Self::Driver, Registered>) -> impl PinInit<Self, Error>;
 
     /// Userspace has closed the file: called before the data is dropped. The file's handles are gone
     /// already.
@@ -134,8 +134,7 @@ pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
     // begun.
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
 
-    let data = T::File::open(dev).and_then(|init| KBox::pin_init(init, GFP_KERNEL));
-    match data {
+    match KBox::pin_init(T::File::open(dev), GFP_KERNEL) {
         Ok(data) => {
             // SAFETY: `file` is being opened and ours to fill in.
             unsafe { (*file).driver_priv = data.into_foreign() };

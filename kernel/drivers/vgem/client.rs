@@ -42,10 +42,10 @@ pub(crate) struct Client {
 impl drm::DriverFile for Client {
     type Driver = Vgem;
 
-    fn open(_dev: &Device<Vgem, Registered>) -> Result<impl PinInit<Self, Error>> {
-        Ok(try_pin_init!(Self {
+    fn open(_dev: &Device<Vgem, Registered>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             fences <- new_mutex!(KVec::new()),
-        }))
+        })
     }
 }
 

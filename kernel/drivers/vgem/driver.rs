@@ -66,6 +66,6 @@ impl drm::platform::Driver for Vgem {
             "a GEM object of {} bytes, before registration\n",
             scratch.size().bytes()
         );
-        dev.ready(Hardware { _scratch: scratch })
+        dev.ready(Ok(Hardware { _scratch: scratch }))
     }
 }
