@@ -37,13 +37,7 @@ impl Modules {
 
     /// Loads all files that are not loaded; those that are stay.
     pub(crate) fn load(&self) -> Answer {
-        for file in &self.files {
-            match insert(file) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(())
+        self.files.iter().filter(|file| !is_loaded(file)).try_for_each(|file| insert(file))
     }
 
     /// Loads the last file alone, whether or not it is loaded.
@@ -55,6 +49,12 @@ impl Modules {
     pub(crate) fn names(&self) -> Vec<String> {
         self.files.iter().rev().map(|file| module_name(&file.to_string_lossy())).collect()
     }
+}
+
+/// Whether the kernel has the module: reading a large file only to be told so takes long.
+fn is_loaded(file: &Path) -> bool {
+    let name = module_name(&file.to_string_lossy());
+    Path::new("/sys/module").join(name).join("initstate").exists()
 }
 
 /// finit_module(2)

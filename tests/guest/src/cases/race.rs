@@ -68,9 +68,19 @@ struct Crowd {
 }
 
 impl Crowd {
+    /// Starts `count` workers and waits until each of them is at work.
     fn start(guest: &Guest, part: &str, count: u64) -> Outcome<Self> {
-        let workers: Result<_, _> = (0..count).map(|at| guest.worker(part, guest.seed ^ at)).collect();
-        Ok(Self { workers: workers? })
+        let mut workers = Vec::new();
+        for at in 0..count {
+            workers.push(guest.worker(part, guest.seed ^ at)?);
+        }
+        for worker in &mut workers {
+            let stdout = worker.stdout.as_mut().expect("stdout is piped");
+            let mut word = [0; READY.len()];
+            // A worker that fails before this has its say at the end.
+            let _ = stdout.read_exact(&mut word);
+        }
+        Ok(Self { workers })
     }
 
     /// Ends the workers; whatever one of them found wrong is the failure of the case.
@@ -96,6 +106,14 @@ impl Crowd {
         }
         Ok(true)
     }
+}
+
+/// What a worker says when it is at work.
+const READY: &str = "ready\n";
+
+/// Tells the case that this worker is at work.
+fn announce() {
+    print!("{READY}");
 }
 
 /// Whether the case wants this worker to go on.
@@ -173,6 +191,7 @@ fn use_a_fence(file: &DrmFile, handle: u32, buffer: &OwnedFd, random: &mut Rng, 
 /// Worker: a client that takes the device as it comes.
 fn churn(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
+    announce();
     while works!(wanted()) {
         let card = open_if_there(guest, true)?;
         let other = open_if_there(guest, random.bool())?;
@@ -187,9 +206,10 @@ fn churn(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Worker: a client for which nothing may fail, two hundred times.
+/// Worker: a client for which nothing may fail, two hundred buffers long.
 fn strict(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
+    announce();
     for _ in 0..40 {
         let (card, render) = (guest.open()?, guest.open_render()?);
         for _ in 0..5 {
@@ -203,6 +223,7 @@ fn strict(guest: &Guest) -> Outcome {
 fn fault(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     let mut kept: Vec<(Mapping, u32)> = Vec::new();
+    announce();
     while works!(wanted()) {
         if let Some(file) = open_if_there(guest, true)? {
             if let Some(mapping) = map_and_fault(&file, &mut random)? {
@@ -243,6 +264,7 @@ fn map_and_fault(file: &DrmFile, random: &mut Rng) -> Outcome<Option<(Mapping, u
 /// Worker: tries to be the first client of each new instance (L7).
 fn first(guest: &Guest) -> Outcome {
     let mood = Mood::Unplugged;
+    announce();
     while works!(wanted()) {
         let Some(file) = open_if_there(guest, true)? else {
             std::thread::yield_now();
@@ -263,12 +285,19 @@ fn first(guest: &Guest) -> Outcome {
 }
 
 /// Worker: opens and closes nodes of a module that may be going.
+///
+/// The numbers come back with the module, because nothing of it is left when it goes.
 fn knock(guest: &Guest) -> Outcome {
+    let nodes = guest.nodes()?;
     let mut random = Rng::with_seed(guest.seed);
+    announce();
     while works!(wanted()) {
-        if let Some(file) = open_if_there(guest, random.bool())? {
-            // While the kernel's vgem is unloaded its device is not called unplugged.
-            Mood::Unplugged.allows("GET_CAP", file.capability(5))?;
+        let node = if random.bool() { &nodes.primary } else { &nodes.render };
+        match DrmFile::open(node) {
+            // The device may be on its way out already.
+            Ok(file) => drop(Mood::Unplugged.allows("GET_CAP", file.capability(5))?),
+            Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => std::thread::yield_now(),
+            Err(errno) => return fail(format!("open: {}", name(errno))),
         }
     }
     Ok(())
