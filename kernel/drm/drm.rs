@@ -25,7 +25,7 @@ pub mod bus;
 pub mod context;
 pub mod device;
 pub mod driver;
-// pub mod event;
+pub mod event;
 pub mod fence;
 pub mod file;
 pub mod gem;
@@ -35,7 +35,7 @@ pub mod managed;
 pub mod module;
 mod registration;
 pub mod resv;
-// pub mod syncobj;
+pub mod syncobj;
 
 pub use bus::{
     auxiliary,

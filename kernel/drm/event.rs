@@ -5,7 +5,7 @@
 //! A driver defines the payload, reserves an event in the ioctl that will cause it, and sends it later:
 //!
 //! ```ignore
-//! #[derive(IntoBytes, Immutable)]
+//! #[derive(IntoBytes)]
 //! #[repr(C)]
 //! struct Finished {
 //!     job: u64,
@@ -63,9 +63,9 @@ pub const FIRST_DRIVER_TYPE: u32 = 0x8000_0000;
 /// the compiler checks that, and the type number.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the payload of an event",
-    note = "derive `IntoBytes` and `Immutable` for it and implement `drm::event::Payload` with its type number"
+    note = "derive `IntoBytes` for it and implement `drm::event::Payload` with its type number"
 )]
-pub trait Payload: IntoBytes + Immutable + Send + Sync + 'static {
+pub trait Payload: IntoBytes + Send + Sync + 'static {
     /// The number by which clients tell the driver's events apart; at least [`FIRST_DRIVER_TYPE`].
     const TYPE: u32;
 }
