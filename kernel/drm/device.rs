@@ -29,7 +29,11 @@ use core::{
     mem::offset_of,
     ops::Deref,
     pin::Pin,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    }, //
 };
 use kernel::{
     alloc::allocator::Kmalloc,
@@ -40,16 +44,9 @@ use kernel::{
         to_result, //
     },
     prelude::*,
-    sync::{
-        aref::{
-            ARef,
-            AlwaysRefCounted, //
-        },
-        atomic::{
-            Acquire,
-            Atomic,
-            Release, //
-        },
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
     },
     types::{
         NotThreadSafe,
@@ -86,8 +83,9 @@ pub struct Device<T: Driver, C: DeviceContext = Uninit> {
 #[pin_data]
 pub(crate) struct DeviceCore<T: Driver> {
     /// What stands between [`Device::enter`] and a device that is not registered, which for C is
-    /// never "unplugged" (L7).
-    registration: Atomic<*mut c_void>,
+    /// never "unplugged" (L7). Of `core` and not of the kernel crate, whose atomic pointers call a C
+    /// function for each load (L17); only Rust code uses it, so the memory models do not meet.
+    registration: AtomicPtr<c_void>,
     /// The DMA mappings of the device's objects, to be undone before its parent is unbound (L5).
     #[pin]
     pub(crate) mappings: DmaMappings,
@@ -181,7 +179,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     #[inline]
     fn plugged(&self) -> Option<Plugged<'_, T>> {
         // Pairs with the release store of `publish`.
-        let data = NonNull::new(self.core.registration.load(Acquire))?;
+        let data = NonNull::new(self.core.registration.load(Ordering::Acquire))?;
 
         Some(Plugged {
             // SAFETY: The pointer is set just before registration begins, so it has begun.
@@ -200,7 +198,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     /// - It points to a `T::RegistrationData` whose lifetime encloses the registration.
     pub(crate) unsafe fn publish(&self, data: *mut c_void) {
         // INVARIANT: By the safety requirements.
-        self.core.registration.store(data, Release);
+        self.core.registration.store(data, Ordering::Release);
     }
 
     /// Whether `self` and `other` are the same device, that is, the same instance.
@@ -415,7 +413,7 @@ fn init_core<T: Driver>(
     let core = unsafe { &raw mut (*this.as_ptr()).core };
 
     let init = try_pin_init!(DeviceCore {
-        registration: Atomic::new(core::ptr::null_mut()),
+        registration: AtomicPtr::new(core::ptr::null_mut()),
         mappings <- DmaMappings::new(),
         data <- data,
         _live: LiveDevice::new(),

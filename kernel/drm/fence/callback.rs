@@ -27,7 +27,9 @@ use kernel::{
 /// Made by [`Fence::on_signal`]. The function runs at most once, in whatever context the fence is
 /// signalled, under the fence's lock and with interrupts off, and is dropped right after. So neither it
 /// nor what it owns may sleep, wait, take a lock that is ever held while signalling this fence, or drop
-/// its own `Callback`; what needs more belongs into a work item that the function queues.
+/// its own `Callback`; what needs more belongs into a work item that the function queues. Signalling or
+/// dropping the [`Signaler`](super::Signaler) of *another* fence works, but takes a lock of the same class
+/// as the one that is held, which lockdep takes for a recursion; better leave that to the work item too.
 ///
 /// Dropping waits for a call that is under way: afterwards the function is not running and will not run.
 /// Do not drop it under a lock that the function takes. Forgetting it (`mem::forget`) leaks its memory and

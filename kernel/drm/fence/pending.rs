@@ -35,8 +35,9 @@ use kernel::{
 /// A fence issued through it is in the set until it is signalled. When the thing is reset,
 /// [`fail_all`](Self::fail_all) ends what was under way; when it goes, [`close`](Self::close) ends it and
 /// lets no new fence in. Dropping the set closes it with `ENODEV`, so that a driver which keeps it in its
-/// registration data need not do anything: teardown drops that data after the unplug, and no waiter is
-/// left behind (L5).
+/// registration data leaves no waiter behind in any case: teardown drops that data after the unplug. A
+/// driver whose hardware reads buffers by DMA closes it in [`Driver::unplugged`](crate::Driver::unplugged),
+/// once the hardware is at rest and before the buffers' mappings are undone (L5).
 ///
 /// Fences that need no set should not be in one: it costs an allocation and a lock.
 pub struct Pending(Arc<Set>);
@@ -139,8 +140,8 @@ impl Set {
         let Some(node) = NonNull::new(list.first) else {
             return false;
         };
-        // SAFETY: A node in the list is valid, and so is its fence: whoever signals the fence first takes
-        // the node out, under this lock, and only then gives up the `Signaler`'s reference.
+        // SAFETY: A node in the list is valid, and its fence has references: whoever signals the fence
+        // takes the node out, under this lock, and only then puts the reference that it holds itself.
         let fence = unsafe {
             list.remove(node);
             let fence = node.as_ref().fence;

@@ -13,6 +13,10 @@ use core::{
         null_mut,
         NonNull, //
     },
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
 };
 use kernel::{
     bindings,
@@ -41,6 +45,8 @@ unsafe impl Send for Entry {}
 
 /// An object's part of the list.
 pub(super) struct DmaNode {
+    /// Whether the object was ever mapped, so that the list may know it.
+    mapped: AtomicBool,
     index: UnsafeCell<Option<usize>>,
     shmem: *mut bindings::drm_gem_shmem_object,
 }
@@ -49,6 +55,7 @@ impl DmaNode {
     /// A node for the object `shmem`, in which it lies.
     pub(super) fn new(shmem: *mut bindings::drm_gem_shmem_object) -> Self {
         Self {
+            mapped: AtomicBool::new(false),
             index: UnsafeCell::new(None),
             shmem,
         }
@@ -80,6 +87,7 @@ impl DmaMappings {
         let index = unsafe { &mut *node.index.get() };
         if index.is_none() {
             *index = Some(mapped.len());
+            node.mapped.store(true, Ordering::Relaxed);
             // INVARIANT: The last place, as just noted.
             mapped.push(Entry(node.into()), GFP_KERNEL)?;
         }
@@ -87,7 +95,16 @@ impl DmaMappings {
     }
 
     /// Forgets the object of `node`, which is about to be freed.
+    #[inline]
     pub(super) fn remove(&self, node: &DmaNode) {
+        // Whoever mapped the object had a reference, and gave it back before: no stronger order is
+        // needed. Most objects are never mapped and need not wait for the lock.
+        if node.mapped.load(Ordering::Relaxed) {
+            self.remove_mapped(node);
+        }
+    }
+
+    fn remove_mapped(&self, node: &DmaNode) {
         let mut mapped = self.mapped.lock();
         // SAFETY: We hold the lock.
         let Some(index) = (unsafe { (*node.index.get()).take() }) else {

@@ -67,10 +67,11 @@ where
     pub fn new(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<ARef<Self>> {
         let this = KBox::pin_init(
             try_pin_init!(Self {
-                obj <- Opaque::zeroed(),
+                // Zeroed by the allocator, see the flags.
+                obj <- Opaque::ffi_init(|_| ()),
                 payload <- P::new(dev, size, args),
             }? Error),
-            GFP_KERNEL,
+            GFP_KERNEL | __GFP_ZERO,
         )?;
 
         // SAFETY: The object never moves: it is owned by C from here on.

@@ -131,13 +131,14 @@ where
     fn alloc(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<Pin<KBox<Self>>> {
         let this = KBox::pin_init(
             try_pin_init!(&this in Self {
-                shmem <- Opaque::zeroed(),
+                // Zeroed by the allocator, see the flags.
+                shmem <- Opaque::ffi_init(|_| ()),
                 // INVARIANT: The object in which the node lies.
                 // SAFETY: Only an address is computed.
                 node: DmaNode::new(unsafe { (&raw mut (*this.as_ptr()).shmem).cast() }),
                 payload <- P::new(dev, size, args),
             }? Error),
-            GFP_KERNEL,
+            GFP_KERNEL | __GFP_ZERO,
         )?;
         // SAFETY: Nobody else knows the object.
         unsafe { (*this.shmem.get()).base.funcs = &Self::FUNCS };

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Measures what DRM system calls cost, in a guest whose clock counts instructions.
+//!
+//! `drydock-bench load FILE.ko` loads a module and measures that; `drydock-bench rows DRIVER` measures
+//! the rows that there are for the driver (`vgem`, `noop_rust`, `noop_c`), whose node must be there. Each
+//! result is one line of JSON on standard output.
+//!
+//! QEMU is started with `-icount shift=0`: one instruction is one nanosecond of the guest's clock.
+
+mod measure;
+mod node;
+mod rows;
+mod uapi;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn run(arguments: &[String]) -> std::io::Result<()> {
+    match arguments {
+        [command, file] if command == "load" => measure::load(Path::new(file)),
+        [command, driver] if command == "rows" => rows::all(driver),
+        _ => Err(std::io::Error::other("usage: drydock-bench load FILE.ko | rows DRIVER")),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("drydock-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! How a cost is measured: the median over many batches of calls.
+//!
+//! Timer ticks make single batches dearer; the median does not see them.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Error, Result};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+/// One result.
+#[derive(Serialize)]
+struct Line<'a> {
+    row: &'a str,
+    driver: &'a str,
+    /// Instructions per operation.
+    instructions: f64,
+}
+
+/// Prints a result.
+pub(crate) fn report(row: &str, driver: &str, instructions: f64) -> Result<()> {
+    let line = Line { row, driver, instructions };
+    println!("{}", serde_json::to_string(&line).map_err(Error::other)?);
+    Ok(())
+}
+
+/// The guest's clock: with `-icount shift=0`, one per instruction.
+#[inline]
+fn now() -> i64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// How often an operation is repeated.
+#[derive(Clone, Copy)]
+pub(crate) struct Repeat {
+    batches: usize,
+    calls: usize,
+}
+
+impl Repeat {
+    /// For operations of about a thousand instructions.
+    pub(crate) const LIGHT: Self = Self { batches: 200, calls: 200 };
+    /// For operations of tens of thousands.
+    pub(crate) const HEAVY: Self = Self { batches: 100, calls: 20 };
+}
+
+/// The median cost of `operation`, in instructions.
+pub(crate) fn median(repeat: Repeat, mut operation: impl FnMut() -> Result<()>) -> Result<f64> {
+    for _ in 0..repeat.calls {
+        operation()?;
+    }
+    median_of(repeat.batches, || {
+        let start = now();
+        for _ in 0..repeat.calls {
+            operation()?;
+        }
+        Ok((now() - start) as f64 / repeat.calls as f64)
+    })
+}
+
+/// The median of what `sample` returns.
+fn median_of(count: usize, mut sample: impl FnMut() -> Result<f64>) -> Result<f64> {
+    let mut samples = (0..count).map(|_| sample()).collect::<Result<Vec<_>>>()?;
+    samples.sort_by(f64::total_cmp);
+    Ok(samples[samples.len() / 2])
+}
+
+/// The median cost of one step of `operation`, which makes `steps` of them; `prepare` is not counted.
+pub(crate) fn median_prepared<T>(
+    steps: usize,
+    mut prepare: impl FnMut() -> Result<T>,
+    mut operation: impl FnMut(&mut T),
+) -> Result<f64> {
+    median_of(50, || {
+        let mut prepared = prepare()?;
+        let start = now();
+        operation(&mut prepared);
+        Ok((now() - start) as f64 / steps as f64)
+    })
+}
+
+/// Loads a module and reports what that cost, from the call to the return: its node is there then, since
+/// the driver probes inside.
+pub(crate) fn load(path: &Path) -> Result<()> {
+    let file = File::open(path)?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let parameters = CString::default();
+
+    let start = now();
+    // SAFETY: finit_module(2) with an open file and a C string.
+    let result = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), parameters.as_ptr(), 0) };
+    let cost = now() - start;
+
+    if result == -1 {
+        return Err(Error::last_os_error());
+    }
+    report("load the module", &name, cost as f64)
+}
