@@ -21,6 +21,7 @@ mod modules;
 mod new;
 mod process;
 mod repo;
+mod report;
 mod root;
 mod run;
 mod scenario;

@@ -11,7 +11,7 @@ use drydock_agent::protocol::{Status, Stream};
 use crate::error::Result;
 use crate::events::Events;
 use crate::exit;
-use crate::scenario::{Boot, Plan, Program, Scene, Stage, driver_module};
+use crate::scenario::{Boot, Plan, Scene, Stage, driver_module};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::{Guest, Input};
 use crate::vm::terminal;
@@ -52,7 +52,7 @@ pub struct Options {
 
 /// Carries out `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
-    let plan = Plan { kernel: options.kernel.clone(), programs: Program::ALL.to_vec() };
+    let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
     let module = driver_module(&options.driver, stage.image())?;
     let boot = Boot { cpus: options.cpus, show_log: options.log, ..Boot::default() };

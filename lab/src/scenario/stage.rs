@@ -62,8 +62,6 @@ impl Program {
 pub(crate) struct Plan {
     /// The kernel, by its release or series; `None` is the one in use.
     pub(crate) kernel: Option<String>,
-    /// The programs, besides the agent. Those the checkout does not have are left out.
-    pub(crate) programs: Vec<Program>,
 }
 
 /// How to boot.
@@ -99,17 +97,12 @@ impl Stage {
     pub(crate) fn prepare(plan: &Plan, events: &Events) -> Result<Self> {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
         let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
-        Self::with_modules(toolchain, &modules.modules, plan, events)
+        Self::with_modules(toolchain, &modules.modules, events)
     }
 
     /// The same with modules that were built elsewhere.
-    pub(crate) fn with_modules(
-        toolchain: Toolchain,
-        modules: &[PathBuf],
-        plan: &Plan,
-        events: &Events,
-    ) -> Result<Self> {
-        let programs = build_programs(&toolchain, &plan.programs, events)?;
+    pub(crate) fn with_modules(toolchain: Toolchain, modules: &[PathBuf], events: &Events) -> Result<Self> {
+        let programs = build_programs(&toolchain, events)?;
         let step = events.step("making the guest image");
         let image = make_image(&toolchain, modules, &programs).map_err(machinery)?;
         let boot_dir = toolchain.cache.base().join("boot").join(&toolchain.kernel.release);
@@ -241,9 +234,11 @@ fn log_listener(events: &Events) -> Listener {
     Box::new(move |line| events.suspend(|| eprintln!("{line}")))
 }
 
-fn build_programs(toolchain: &Toolchain, wanted: &[Program], events: &Events) -> Result<Vec<(String, PathBuf)>> {
+/// Builds all programs that the checkout has, whoever needs them now: another selection would have cargo build their
+/// dependencies again, with other features.
+fn build_programs(toolchain: &Toolchain, events: &Events) -> Result<Vec<(String, PathBuf)>> {
     let mut programs = vec![Program::AGENT];
-    programs.extend(wanted.iter().filter(|program| program.exists(&toolchain.repo)));
+    programs.extend(Program::ALL.iter().filter(|program| program.exists(&toolchain.repo)));
     let names: Vec<&str> = programs.iter().map(|program| program.name).collect();
     let files = guestbin::build(toolchain, &names, events)?;
     let places = programs.iter().map(|program| match *program {

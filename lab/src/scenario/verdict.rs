@@ -52,7 +52,7 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
         // What was asked for does not exist in the guest: a program, a file, a driver's sysfs entry.
         VmError::Refused { failure, .. } if failure.errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::Usage,
         VmError::Refused { .. } => Kind::Kernel,
-        VmError::Program { .. } => Kind::Check,
+        VmError::Program { .. } | VmError::Unexpected { .. } => Kind::Check,
         VmError::Interrupted => Kind::Interrupted,
         _ => Kind::Machinery,
     };

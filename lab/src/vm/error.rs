@@ -97,6 +97,14 @@ pub(crate) enum Error {
         /// What it wrote.
         said: String,
     },
+    /// A program or the kernel's log shows something else than it must.
+    #[error("{program} does not show what it must{}", report(said, &[]))]
+    Unexpected {
+        /// Who.
+        program: String,
+        /// What it showed, and what was looked for.
+        said: String,
+    },
     /// The answer to a request is of another kind than the request.
     #[error("the agent answered `{0}` with something else; the image and the lab do not fit together")]
     Confused(&'static str),

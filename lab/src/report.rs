@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The life of a device as it was seen: steps with the device's state and the guest's clock.
+//!
+//! One structure is filled while the demo runs; the table in the terminal, the JSON document and the page with the
+//! picture only read it.
+
+mod html;
+mod picture;
+mod table;
+
+use serde::Serialize;
+
+pub(crate) use html::page;
+pub(crate) use table::table;
+
+/// Where the device is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Its module is not loaded, or its memory is free again.
+    Absent,
+    /// Allocated, not registered: only its driver knows it.
+    Unregistered,
+    /// Registered with userspace: its nodes are there.
+    Registered,
+    /// Its hardware is gone, and somebody still holds it.
+    Unplugged,
+}
+
+impl State {
+    /// All of them, in the order of a life.
+    pub(crate) const ALL: [State; 4] = [State::Absent, State::Unregistered, State::Registered, State::Unplugged];
+
+    /// A word for a table.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            State::Absent => "absent",
+            State::Unregistered => "unregistered",
+            State::Registered => "registered",
+            State::Unplugged => "unplugged",
+        }
+    }
+
+    /// The type that proves it, as `kernel/drm` names it.
+    pub(crate) fn proof(self) -> &'static str {
+        match self {
+            State::Absent => "no value of its types exists",
+            State::Unregistered => "UnregisteredDevice<T>",
+            State::Registered => "Device<T, Registered>, Plugged<'_, T>",
+            State::Unplugged => "Device<T, Registered>, enter() says None",
+        }
+    }
+}
+
+/// Something that exists for a part of the time and is drawn as a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Thing {
+    /// The library's module.
+    Library,
+    /// The driver's module.
+    Module,
+    /// The bus device is bound to the driver.
+    Bound,
+    /// The nodes under /dev/dri.
+    Nodes,
+    /// A GEM object made by the driver.
+    DriverObject,
+    /// A file that a client holds.
+    File,
+    /// A mapping that a client holds.
+    Mapping,
+}
+
+impl Thing {
+    /// All of them, as they are drawn from top to bottom.
+    pub(crate) const ALL: [Thing; 7] =
+        [Thing::Library, Thing::Module, Thing::Bound, Thing::DriverObject, Thing::Nodes, Thing::File, Thing::Mapping];
+
+    /// What it is called in the picture.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Thing::Library => "module drm_rust",
+            Thing::Module => "module vgem_rust",
+            Thing::Bound => "device bound",
+            Thing::DriverObject => "driver's GEM object",
+            Thing::Nodes => "/dev/dri nodes",
+            Thing::File => "client's file",
+            Thing::Mapping => "client's mapping",
+        }
+    }
+}
+
+/// One step of the life.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Step {
+    /// What happened, as a short sentence without its full stop.
+    pub(crate) title: String,
+    /// The device's state when it had happened.
+    pub(crate) state: State,
+    /// The guest's clock then, in seconds since its boot.
+    pub(crate) time: f64,
+    /// What exists when it had happened.
+    pub(crate) things: Vec<Thing>,
+    /// What shows it: the output of a program, the answer of a file.
+    pub(crate) seen: Vec<String>,
+    /// What the kernel logged meanwhile.
+    pub(crate) log: Vec<String>,
+}
+
+/// The whole life.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Timeline {
+    /// The driver.
+    pub(crate) driver: String,
+    /// Release of the kernel.
+    pub(crate) kernel: String,
+    /// How the guest's instructions were executed.
+    pub(crate) execution: String,
+    /// The steps, in order.
+    pub(crate) steps: Vec<Step>,
+    /// From the start of QEMU to its end, in seconds.
+    pub(crate) seconds: f64,
+    /// How many lines the kernel logged, none of them a warning.
+    pub(crate) log_lines: usize,
+}
+
+#[cfg(test)]
+pub(crate) mod example {
+    //! A short life for the tests of its readers.
+
+    use super::*;
+
+    /// Three steps and a quotation that HTML would misread.
+    pub(crate) fn timeline() -> Timeline {
+        let step = |title: &str, state, time, things: &[Thing], seen: &[&str]| Step {
+            title: title.into(),
+            state,
+            time,
+            things: things.to_vec(),
+            seen: seen.iter().map(|line| (*line).into()).collect(),
+            log: vec![format!("[{time:>12.6}] vgem: <{title}>")],
+        };
+        Timeline {
+            driver: "vgem".into(),
+            kernel: "7.3.4+deb13-amd64".into(),
+            execution: "translated (TCG), 2 processors".into(),
+            steps: vec![
+                step(
+                    "the driver is loaded",
+                    State::Registered,
+                    3.25,
+                    &[Thing::Library, Thing::Module, Thing::Nodes],
+                    &[],
+                ),
+                step("a client holds", State::Registered, 3.5, &[Thing::Module, Thing::File], &["a < b & \"c\""]),
+                step("unplugged", State::Unplugged, 4.0, &[Thing::Module, Thing::File], &["No such device"]),
+            ],
+            seconds: 8.5,
+            log_lines: 42,
+        }
+    }
+}
