@@ -70,6 +70,7 @@ pub fn main() -> ExitCode {
     interrupt::install(&events);
     match dispatch(cli.command, &events) {
         Ok(code) => ExitCode::from(code),
+        Err(_) if interrupt::happened() => interrupt::wait_for_the_end(),
         Err(error) => {
             events.error(&error);
             ExitCode::from(exit::code(error.kind()))

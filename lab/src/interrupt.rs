@@ -49,6 +49,13 @@ pub fn happened() -> bool {
     HAPPENED.load(Ordering::SeqCst)
 }
 
+/// For the main thread, when its work has failed because the end has begun: the thread that waits for signals exits.
+pub fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// Starts the thread that waits for signals.
 pub fn install(events: &Events) {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).expect("these signals can be caught");

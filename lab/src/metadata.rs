@@ -8,6 +8,8 @@
 mod symbols;
 mod tree;
 
+pub use symbols::thousands;
+
 use std::fs;
 use std::path::Path;
 

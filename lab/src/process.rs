@@ -16,7 +16,9 @@ use crate::events::Step;
 use crate::interrupt;
 
 /// How many lines of a failed tool's output an error carries.
-const TAIL: usize = 30;
+const TAIL: usize = 15;
+/// How many lines of a running tool's output are remembered.
+const REMEMBERED: usize = 5_000;
 
 static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
@@ -52,8 +54,18 @@ pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -
     let status = child.wait()?;
     match status.success() {
         true => Ok(kept),
-        false => Err(failure(&name, status).details(tail.into_inner().expect("readers do not panic"))),
+        false => Err(failure(&name, status).details(worth_showing(tail.into_inner().expect("readers do not panic")))),
     }
+}
+
+/// Of a failed tool's output the lines that tell why, and the end. A parallel `make` says why long before it ends.
+fn worth_showing(lines: VecDeque<String>) -> Vec<String> {
+    const SIGNS: [&str; 8] =
+        ["error", "Error", "***", "No rule", "No such file", "not found", "cannot ", "undefined reference"];
+    let end = lines.len().saturating_sub(TAIL);
+    let tells = |line: &String| SIGNS.iter().any(|sign| line.contains(sign));
+    let early = lines.iter().take(end).filter(|line| tells(line)).take(TAIL);
+    early.chain(lines.iter().skip(end)).cloned().collect()
 }
 
 /// Runs a tool that is done at once and gives its stdout.
@@ -137,7 +149,7 @@ fn remember(tail: &Mutex<VecDeque<String>>, step: &Step, line: &str) {
     step.line(line);
     let mut tail = tail.lock().expect("readers do not panic");
     tail.push_back(line.to_owned());
-    if tail.len() > TAIL {
+    if tail.len() > REMEMBERED {
         tail.pop_front();
     }
 }

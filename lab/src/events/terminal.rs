@@ -79,7 +79,9 @@ impl Reporter for Terminal {
                 }
             }
             Event::Note { text } => self.print(text),
-            Event::Warning { text } => self.print(&format!("{} {text}", style("warning:").for_stderr().yellow().bold())),
+            Event::Warning { text } => {
+                self.print(&format!("{} {text}", style("warning:").for_stderr().yellow().bold()))
+            }
             Event::Error { text, details, hint } => {
                 let shown = plain::failure(text, details, hint.as_deref());
                 let rest = shown.strip_prefix("error:").unwrap_or(&shown);
@@ -109,7 +111,9 @@ fn spinner() -> ProgressStyle {
 
 fn counted(unit: Unit) -> ProgressStyle {
     let template_of = match unit {
-        Unit::Bytes => "{spinner:.cyan} {prefix} {bar:24.cyan/dim} {bytes}/{total_bytes} {elapsed:.dim} {wide_msg:.dim}",
+        Unit::Bytes => {
+            "{spinner:.cyan} {prefix} {bar:24.cyan/dim} {bytes}/{total_bytes} {elapsed:.dim} {wide_msg:.dim}"
+        }
         Unit::Items => "{spinner:.cyan} {prefix} {bar:24.cyan/dim} {pos}/{len} {elapsed:.dim} {wide_msg:.dim}",
     };
     template(template_of).progress_chars("━╸─")

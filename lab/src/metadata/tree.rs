@@ -78,7 +78,9 @@ fn unpack(root: &Path, dir: &Path, events: &Events) -> Result<()> {
         "--strip-components=1",
         "--directory=/kernel/tree",
     ]);
-    tar.args(LEFT_OUT.iter().map(|pattern| format!("--exclude=linux-source-*/{pattern}")));
+    // The exact name and no wildcard, which would reach into the tree: `tools/objtool/arch` is needed.
+    let top = name.trim_end_matches(".tar.xz");
+    tar.arg("--anchored").args(LEFT_OUT.iter().map(|pattern| format!("--exclude={top}/{pattern}")));
     tar.arg(format!("--file=/kernel/{name}"));
     process::run(&mut tar, &step).context("failed to unpack the kernel's source")?;
     fs::remove_file(&archive)?;
