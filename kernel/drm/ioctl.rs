@@ -44,6 +44,17 @@ use kernel::{
     uapi, //
 };
 
+/// The number of a driver's ioctl `nr` (from 0) that userspace only writes to; for a uapi without a C
+/// header.
+pub const fn iow<A>(nr: u32) -> u32 {
+    kernel::ioctl::_IOW::<A>(uapi::DRM_IOCTL_BASE as u32, uapi::DRM_COMMAND_BASE + nr)
+}
+
+/// As [`iow`], for an ioctl that userspace writes to and reads from.
+pub const fn iowr<A>(nr: u32) -> u32 {
+    kernel::ioctl::_IOWR::<A>(uapi::DRM_IOCTL_BASE as u32, uapi::DRM_COMMAND_BASE + nr)
+}
+
 /// Who may call an ioctl (`enum drm_ioctl_flags`).
 #[derive(Clone, Copy)]
 pub struct Flags(u32);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A whole DRM driver: buffers that clients can map and share, and an ioctl that counts its calls.
+
+#![forbid(unsafe_code)]
+
+use drm::{
+    gem,
+    ioctl, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
+/// What `DRM_IOCTL_COUNTER_NEXT` returns: plain bytes, or it does not compile.
+#[repr(C)]
+#[derive(FromBytes, IntoBytes)]
+struct Next {
+    value: u64,
+}
+
+const NEXT: u32 = ioctl::iowr::<Next>(0x00);
+
+struct Counter;
+
+#[vtable]
+impl drm::Driver for Counter {
+    type Data = ();
+    type RegistrationData<'bound> = Atomic<u64>;
+    type File = Client;
+    type Object = gem::shmem::Object<Buffer>;
+    type Kms = drm::NoKms;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 1,
+        minor: 0,
+        patchlevel: 0,
+        name: c"counter",
+        desc: c"Counts the calls of its ioctl",
+    };
+    const FEATURES: drm::Features = drm::Features::GEM.render();
+
+    drm::ioctls! { NEXT: Next, RENDER_ALLOW => Client::next; }
+}
+
+impl drm::platform::Driver for Counter {
+    type IdInfo = ();
+
+    fn probe<'bound>(
+        cx: &drm::platform::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<drm::Ready<'bound, Self>> {
+        let dev = drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?;
+        dev.ready(Ok(Atomic::new(0)))
+    }
+}
+
+struct Client;
+
+#[vtable]
+impl drm::DriverFile for Client {
+    type Driver = Counter;
+
+    fn open(_dev: &drm::Device<Counter, drm::Registered>) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl Client {
+    /// Runs only while the device is plugged; the count is gone with it.
+    fn next(
+        _dev: &drm::Plugged<'_, Counter>,
+        count: &Atomic<u64>,
+        next: &mut Next,
+        _file: &drm::File<Self>,
+    ) -> Result {
+        next.value = count.fetch_add(1, Relaxed) + 1;
+        Ok(())
+    }
+}
+
+struct Buffer;
+
+#[vtable]
+impl gem::DriverObject for Buffer {
+    type Driver = Counter;
+    type Args = ();
+
+    fn new(_: &drm::Device<Counter>, _: gem::Size, _: ()) -> impl PinInit<Self, Error> {
+        Ok(Self)
+    }
+
+    fn dumb(_: &drm::Device<Counter, drm::Registered>, _: gem::Size) -> Result {
+        Ok(())
+    }
+}
+
+drm::module_platform_driver! {
+    virtual_device: c"counter",
+    type: Counter,
+    name: "counter",
+    authors: ["The Drydock authors"],
+    description: "Counts the calls of its ioctl",
+    license: "Dual MIT/GPL",
+}
