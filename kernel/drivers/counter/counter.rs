@@ -4,17 +4,9 @@
 
 #![forbid(unsafe_code)]
 
-use drm::{
-    gem,
-    ioctl, //
-};
-use kernel::{
-    prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    }, //
-};
+use drm::{gem, ioctl};
+use kernel::prelude::*;
+use kernel::sync::atomic::{Atomic, Relaxed};
 
 /// What `DRM_IOCTL_COUNTER_NEXT` returns: plain bytes, or it does not compile.
 #[repr(C)]
