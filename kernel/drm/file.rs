@@ -67,8 +67,9 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
 ///
 /// The C file belongs to a device of `F::Driver` and has been opened: `driver_priv` is a
 /// `Pin<KBox<F>>` turned foreign.
+// Invariant in `F`: a subtype of `F` may well be another driver's file (L9).
 #[repr(transparent)]
-pub struct File<F: DriverFile>(Opaque<bindings::drm_file>, PhantomData<F>);
+pub struct File<F: DriverFile>(Opaque<bindings::drm_file>, PhantomData<fn(F) -> F>);
 
 impl<F: DriverFile> File<F> {
     /// # Safety

@@ -228,7 +228,8 @@ where
 #[repr(transparent)]
 pub struct Entry<T: Driver> {
     desc: bindings::drm_ioctl_desc,
-    _driver: PhantomData<fn(T)>,
+    /// Invariant in `T`: a subtype of `T` may well be another driver (L10).
+    _driver: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Driver> Entry<T> {

@@ -18,6 +18,7 @@ use crate::{
     Driver, //
 };
 use core::{
+    marker::PhantomData,
     mem::offset_of,
     ops::Deref,
     ptr::NonNull, //
@@ -46,6 +47,8 @@ pub struct Object<P: DriverObject> {
     obj: Opaque<bindings::drm_gem_object>,
     #[pin]
     payload: P,
+    /// Invariant in `P`: a subtype of `P` may well be another driver's payload (L12).
+    _class: PhantomData<fn(P) -> P>,
 }
 
 impl<P: DriverObject> Object<P>
@@ -70,6 +73,7 @@ where
                 // Zeroed by the allocator, see the flags.
                 obj <- Opaque::ffi_init(|_| ()),
                 payload <- P::new(dev, size, args),
+                _class: PhantomData,
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;

@@ -25,6 +25,7 @@ use crate::{
     Plugged, //
 };
 use core::{
+    marker::PhantomData,
     mem::{
         offset_of,
         MaybeUninit, //
@@ -59,6 +60,8 @@ pub struct Object<P: DriverObject> {
     node: DmaNode,
     #[pin]
     payload: P,
+    /// Invariant in `P`: a subtype of `P` may well be another driver's payload (L12).
+    _class: PhantomData<fn(P) -> P>,
 }
 
 impl<P: DriverObject> Object<P>
@@ -137,6 +140,7 @@ where
                 // SAFETY: Only an address is computed.
                 node: DmaNode::new(unsafe { (&raw mut (*this.as_ptr()).shmem).cast() }),
                 payload <- P::new(dev, size, args),
+                _class: PhantomData,
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
