@@ -31,6 +31,7 @@ use kernel::{
         Work,
         WorkItem, //
     },
+    ModuleMetadata, //
 };
 
 /// The static part of a driver module.
@@ -66,11 +67,16 @@ impl Runtime {
 }
 
 /// Implemented by the macros for a driver's module: gives the module's [`Runtime`].
+///
+/// # Safety
+///
+/// The implementor is a module's type as [`kernel::module!`] takes it, [`THIS_MODULE`](ModuleMetadata) is that
+/// module, and it owns a [`Running`] of the runtime, which it drops after its drivers.
 #[diagnostic::on_unimplemented(
     message = "the module of this driver is not declared with one of this crate's macros",
     note = "use `drm::module_platform_driver!` or its like instead of `kernel::module!`"
 )]
-pub trait ModuleRuntime {
+pub unsafe trait ModuleRuntime: ModuleMetadata {
     /// The runtime.
     fn runtime() -> &'static Runtime;
 }
@@ -92,7 +98,11 @@ impl Running {
     /// # Errors
     ///
     /// `ENOMEM`; `EBUSY` if it runs already.
-    pub fn new(runtime: &'static Runtime, name: &'static CStr) -> Result<Self> {
+    ///
+    /// # Safety
+    ///
+    /// The result is dropped at the module's exit, not before its drivers are gone, and not forgotten.
+    pub unsafe fn new(runtime: &'static Runtime, name: &'static CStr) -> Result<Self> {
         if !runtime.queue.load(Relaxed).is_null() {
             return Err(EBUSY);
         }
@@ -248,7 +258,8 @@ macro_rules! __module {
             _running: $crate::module::Running,
         }
 
-        impl $crate::module::ModuleRuntime for DrmModule {
+        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped after `_driver`.
+        unsafe impl $crate::module::ModuleRuntime for DrmModule {
             fn runtime() -> &'static $crate::module::Runtime {
                 &__DRM_RUNTIME
             }
@@ -259,10 +270,13 @@ macro_rules! __module {
                 module: &'static ::kernel::ThisModule,
             ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
                 ::kernel::prelude::try_pin_init!(Self {
-                    _running: $crate::module::Running::new(
-                        &__DRM_RUNTIME,
-                        <Self as ::kernel::ModuleMetadata>::NAME,
-                    )?,
+                    // SAFETY: The last field of the module, which is dropped at its exit.
+                    _running: unsafe {
+                        $crate::module::Running::new(
+                            &__DRM_RUNTIME,
+                            <Self as ::kernel::ModuleMetadata>::NAME,
+                        )
+                    }?,
                     _driver <- ::kernel::driver::Registration::new(
                         <Self as ::kernel::ModuleMetadata>::NAME,
                         module,
