@@ -51,16 +51,18 @@
 //! C header: `include/linux/dma-fence.h`
 
 mod callback;
+mod class;
+mod issued;
 mod pending;
 mod signaler;
 
 pub use callback::Callback;
-pub use pending::Pending;
-pub use signaler::{
+pub use class::{
     Class,
-    Signaler,
     Timeline, //
 };
+pub use pending::Pending;
+pub use signaler::Signaler;
 
 use crate::raw;
 use core::ptr::NonNull;

@@ -6,16 +6,14 @@
 //! the hardware does not)
 
 use super::{
-    signaler::Issued,
+    class::Place,
+    issued::Issued,
     Class,
     Signaler,
     Timeline,
     Timeout, //
 };
-use crate::{
-    fence::signaler::Place,
-    raw, //
-};
+use crate::raw;
 use core::ptr::{
     null_mut,
     NonNull, //
@@ -232,7 +230,7 @@ pub(super) struct Node {
     prev: *mut Node,
     next: *mut Node,
     linked: bool,
-    pub(super) fence: *mut Issued,
+    fence: *mut Issued,
     set: Arc<Set>,
 }
 
@@ -245,6 +243,12 @@ impl Node {
             fence: null_mut(),
             set,
         }
+    }
+
+    /// Gives `node` to `fence`, which will [`retire`](Self::retire) it when it is signalled.
+    pub(super) fn into_owned_by(mut node: KBox<Self>, fence: *mut Issued) -> *mut Self {
+        node.fence = fence;
+        KBox::into_raw(node)
     }
 
     /// Takes the node out of its set and frees it.
