@@ -39,7 +39,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `entry` was added to `fence`, unless its state is [`FIRED`]; nothing but this type frees it.
+/// `entry` was added to `fence`, unless its state is `FIRED`; nothing but this type frees it.
 pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
     fence: ARef<Fence>,
     entry: Pin<KBox<Entry<F>>>,

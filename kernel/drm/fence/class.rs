@@ -124,7 +124,7 @@ impl Timeline {
         }
     }
 
-    /// The number that [`Fence::context`] returns for fences of this timeline.
+    /// The number that [`Fence::context`](super::Fence::context) returns for fences of this timeline.
     pub fn context(&self) -> u64 {
         self.context
     }

@@ -45,7 +45,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// Points to an [`Issued`] fence and owns a reference on it.
+/// Points to an `Issued` fence and owns a reference on it.
 pub struct Signaler(NonNull<Issued>);
 
 // SAFETY: A fence may be signalled by any thread.
