@@ -11,12 +11,16 @@
 
 pub mod auxiliary;
 pub mod faux;
-pub mod irq;
 pub mod pci;
 pub mod platform;
 
 mod dma_mask;
+mod id_table;
+mod irq;
+mod owned;
 mod power;
+
+pub use id_table::IdTable;
 
 use crate::{
     registration::Registration,
@@ -31,7 +35,6 @@ use core::{
     marker::PhantomData,
     ops::Deref, //
 };
-use irq::Interrupts;
 use kernel::{
     device::{
         self,
@@ -41,6 +44,7 @@ use kernel::{
     prelude::*,
     types::NotThreadSafe, //
 };
+pub(crate) use owned::Owned;
 
 /// A bus whose devices can be the parent of a DRM device. Sealed: [`platform`], [`pci`],
 /// [`auxiliary`], [`faux`].
@@ -63,8 +67,9 @@ use private::Sealed;
 /// what belongs to one probe cannot be returned from another. Dereferences to the bus device, bound.
 pub struct Probe<'bound, B: Bus> {
     device: &'bound B::Device<Bound>,
-    interrupts: Interrupts<'bound>,
-    /// Whether code of the driver may run beside the probe by now (interrupt handlers).
+    owned: Owned<'bound>,
+    /// Whether other code may use the device beside the probe by now: interrupt handlers, or the driver
+    /// of a child.
     concurrent: Cell<bool>,
     _name: PhantomData<fn(&'bound ()) -> &'bound ()>,
     _not_thread_safe: NotThreadSafe,
@@ -116,15 +121,15 @@ impl<'bound, T: Driver> Binding<'bound, T> {
     ) -> Result {
         let cx = Probe {
             device: B::as_bound(dev),
-            interrupts: Interrupts::new(),
+            owned: Owned::new(),
             concurrent: Cell::new(false),
             _name: PhantomData,
             _not_thread_safe: PhantomData,
         };
-        // The closure gets a reference, so that interrupts that an unsuccessful probe has requested
-        // are freed when `cx` goes, after what the driver has created in it.
+        // The closure gets a reference, so that what an unsuccessful probe has asked for (interrupts,
+        // children) goes with `cx`, after what the driver has created in it.
         let ready = probe(&cx)?;
-        let registration = Registration::new(ready, cx.interrupts)?;
+        let registration = Registration::new(ready, cx.owned)?;
 
         dev.as_ref().set_drvdata(Ok::<_, Error>(Binding {
             registration: UnsafeCell::new(Some(registration)),
@@ -136,12 +141,30 @@ impl<'bound, T: Driver> Binding<'bound, T> {
     ///
     /// # Safety
     ///
-    /// `dev` was probed by [`Binding::probe`] for the same `T`, and this is its remove callback.
+    /// `dev` was probed by [`Binding::probe`] for the same `T`, is still bound, and the driver core calls
+    /// one of the adapter's callbacks for it, so that its lock is held.
     unsafe fn remove(dev: &device::Device<CoreInternal<'_>>) {
         // SAFETY: By the requirements, this type was stored in `dev`.
         let binding = unsafe { dev.drvdata_borrow::<Self>() };
         // SAFETY: By the type invariants nobody else has access now.
         drop(unsafe { (*binding.registration.get()).take() });
+    }
+
+    /// The shutdown step, before the machine goes off or another kernel starts in it.
+    ///
+    /// A driver that knows how its hardware is brought to rest ([`Driver::unplugged`]) must do so now:
+    /// under a new kernel (kexec) the device would go on writing to memory that is no longer its own. So
+    /// the registration ends as on removal. The remove step does not follow, but may, and finds nothing.
+    /// Other drivers have nothing to stop, and an unplug would only make the machine wait for their clients.
+    ///
+    /// # Safety
+    ///
+    /// As [`Binding::remove`], from the shutdown callback.
+    unsafe fn shutdown(dev: &device::Device<CoreInternal<'_>>) {
+        if T::HAS_UNPLUGGED {
+            // SAFETY: By the requirements.
+            unsafe { Self::remove(dev) };
+        }
     }
 
     /// Gives `f` the registration, if there is one; used by the power-management callbacks.

@@ -242,6 +242,39 @@ macro_rules! module_platform_driver {
     };
 }
 
+/// Declares a module with one DRM driver for the PCI bus.
+///
+/// Takes what [`kernel::module!`] takes, with `type` the driver (a [`pci::Driver`](crate::pci::Driver)).
+///
+/// # Examples
+///
+/// ```ignore
+/// drm::module_pci_driver! {
+///     type: Nova,
+///     name: "nova_rust",
+///     authors: ["Someone"],
+///     description: "NVIDIA GPUs",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_pci_driver {
+    (type: $type:ty, $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] $crate::pci::Adapter<$type>, $($info)* }
+    };
+}
+
+/// Declares a module with one DRM driver for the auxiliary bus.
+///
+/// Takes what [`kernel::module!`] takes, with `type` the driver (an
+/// [`auxiliary::Driver`](crate::auxiliary::Driver)).
+#[macro_export]
+macro_rules! module_auxiliary_driver {
+    (type: $type:ty, $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] $crate::auxiliary::Adapter<$type>, $($info)* }
+    };
+}
+
 /// The module of a bus adapter: its device if it makes one, the driver, the runtime, dropped in this
 /// order.
 #[doc(hidden)]

@@ -9,7 +9,7 @@
 //! Hot-Unplug".
 
 use crate::{
-    bus::irq::Interrupts,
+    bus::Owned,
     module::ModuleRuntime,
     Device,
     Driver,
@@ -57,7 +57,7 @@ impl<'bound, T: Driver> Ready<'bound, T> {
 pub(crate) struct Registration<'bound, T: Driver> {
     // The order of the fields is the order in which they go: the device reference last (L5).
     data: Pin<KBox<T::RegistrationData<'bound>>>,
-    interrupts: Interrupts<'bound>,
+    owned: Owned<'bound>,
     dev: ARef<Device<T>>,
     /// Whether `drm_dev_register()` succeeded.
     registered: bool,
@@ -68,12 +68,12 @@ impl<'bound, T: Driver> Registration<'bound, T> {
     ///
     /// Its data is visible before the first ioctl can arrive (L7). If registration fails, userspace may
     /// have opened a node already: that ends like an unplug.
-    pub(crate) fn new(ready: Ready<'bound, T>, interrupts: Interrupts<'bound>) -> Result<Self> {
+    pub(crate) fn new(ready: Ready<'bound, T>, owned: Owned<'bound>) -> Result<Self> {
         let Ready { data, dev, .. } = ready;
         // INVARIANT: `Drop` runs from here on, on failure too.
         let mut this = Self {
             data,
-            interrupts,
+            owned,
             dev,
             registered: false,
         };
@@ -109,6 +109,9 @@ impl<'bound, T: Driver> Registration<'bound, T> {
 
 impl<T: Driver> Drop for Registration<'_, T> {
     fn drop(&mut self) {
+        // Their drivers use this device: they go while it is whole.
+        self.owned.remove_children();
+
         if self.registered {
             // Unplug rather than unregister: it waits for the open sections, zaps the mappings, and
             // lets open files answer `ENODEV`. A registration that failed has done so by itself:
@@ -122,7 +125,7 @@ impl<T: Driver> Drop for Registration<'_, T> {
         unsafe { self.dev.publish(null_mut()) };
 
         T::unplugged(self.device(), &self.data);
-        self.interrupts.free();
+        self.owned.release_means();
         T::OwnerModule::runtime().flush();
         self.dev.core().mappings.undo_all();
         dev_dbg!(self.dev.parent(), "drm: {}: unplugged\n", T::INFO.name);

@@ -20,16 +20,19 @@ impl<B: Bus> Probe<'_, B> {
     ///
     /// # Errors
     ///
-    /// `EIO` if the platform cannot serve the mask. `EBUSY` once an interrupt was requested: handlers might map memory at the
-    /// same time, which the C API forbids (the reason why the kernel crate's method is `unsafe`).
+    /// `EIO` if the platform cannot serve the mask, or the device does no DMA (a child of another
+    /// device, say). `EBUSY` once an interrupt was requested or a child was made: a handler, or the child's driver, might
+    /// map memory at the same time, which the C API forbids (the reason why the kernel crate's method
+    /// is `unsafe`).
     ///
     /// Context: process context.
     pub fn set_dma_mask(&self, mask: DmaMask) -> Result {
         if self.concurrent.get() {
             return Err(EBUSY);
         }
-        // SAFETY: The device is valid. No other code of the driver runs: this is its probe, and no
-        // interrupt has been requested.
+        // SAFETY: The device is valid. No other code uses it: this is its probe, no interrupt has been
+        // requested, no child has been made, and work that the probe has queued cannot know that the
+        // device is bound.
         to_result(unsafe { bindings::dma_set_mask_and_coherent(self.raw_parent(), mask.value()) })
     }
 
@@ -37,12 +40,17 @@ impl<B: Bus> Probe<'_, B> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` once an interrupt was requested, as [`set_dma_mask`](Self::set_dma_mask).
+    /// `EBUSY` once an interrupt was requested, as [`set_dma_mask`](Self::set_dma_mask); `EIO` if the
+    /// device's bus knows no such limit (a child of another device, say).
     pub fn set_max_segment(&self, bytes: u32) -> Result {
         if self.concurrent.get() {
             return Err(EBUSY);
         }
-        // SAFETY: As above.
+        // SAFETY: The device is valid; its bus has set the field before probe.
+        if unsafe { (*self.raw_parent()).dma_parms.is_null() } {
+            return Err(EIO);
+        }
+        // SAFETY: As in `set_dma_mask`.
         unsafe { bindings::dma_set_max_seg_size(self.raw_parent(), bytes) };
         Ok(())
     }

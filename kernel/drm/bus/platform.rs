@@ -112,6 +112,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
             (*drv).driver.acpi_match_table = T::ACPI_ID_TABLE.map_or(null(), |t| t.as_ptr());
             (*drv).probe = Some(Self::probe_callback);
             (*drv).remove = Some(Self::remove_callback);
+            (*drv).shutdown = Some(Self::shutdown_callback);
         }
 
         // SAFETY: `drv` is complete and stays in place until it is unregistered.
@@ -156,6 +157,13 @@ impl<T: Driver> Adapter<T> {
         let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
         // SAFETY: The bus calls remove only after a probe that succeeded, once.
         unsafe { Binding::<T>::remove(pdev.as_ref()) };
+    }
+
+    unsafe extern "C" fn shutdown_callback(pdev: *mut bindings::platform_device) {
+        // SAFETY: As in `probe_callback`.
+        let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
+        // SAFETY: The bus calls shutdown only for a device that is bound, under its lock.
+        unsafe { Binding::<T>::shutdown(pdev.as_ref()) };
     }
 }
 

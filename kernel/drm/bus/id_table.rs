@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The table of the devices that a driver serves.
+//!
+//! C header: `include/linux/mod_devicetable.h`
+
+use core::marker::PhantomData;
+use kernel::device_id::{
+    IdArray,
+    RawDeviceId, //
+};
+
+/// A table of device ids `D`, to each of which the driver attaches an `Info`.
+///
+/// Made from the array that the kernel crate's macros declare. Its trait object for the same purpose is
+/// not used: that trait can be implemented by safe code, with any pointer.
+///
+/// # Invariants
+///
+/// The pointer is to an [`IdArray`] that lives as long as the driver's module and ends with an empty entry.
+pub struct IdTable<D: RawDeviceId, Info: 'static> {
+    ids: *const D::RawType,
+    _info: PhantomData<&'static Info>,
+}
+
+impl<D: RawDeviceId, Info: 'static> IdTable<D, Info> {
+    /// The table of `array`.
+    pub const fn new<const N: usize>(array: &'static IdArray<D, Info, N>) -> Self {
+        // INVARIANT: An `IdArray` starts with its ids and ends with an empty one.
+        Self {
+            ids: core::ptr::from_ref(array).cast(),
+            _info: PhantomData,
+        }
+    }
+
+    pub(super) const fn as_ptr(&self) -> *const D::RawType {
+        self.ids
+    }
+}
