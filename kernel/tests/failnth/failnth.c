@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Makes the n-th call of a named kernel function fail, on a kernel that has no fault injection.
+ *
+ * Each open file of /dev/failnth is one fault. A write arms it, with words separated by spaces:
+ *
+ *   func=NAME     the function; called through its entry, so it must not be inlined
+ *   nth=N         which call is meant, counted from 1; 0 (the default) only counts
+ *   ret=VALUE     what that call returns without being carried out (default -12, that is ENOMEM)
+ *   scope=NAME    count only calls from within NAME, made by the process that armed the fault; without
+ *                 it every call of any process counts
+ *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
+ *   watch         each counted call is noted in the kernel log: "failnth: NAME"
+ *
+ * A read gives "calls=N hits=N waiting=N"; poll(2) says POLLIN while a call waits. A close disarms.
+ *
+ * Source: Documentation/trace/kprobes.rst ("Changing Execution Path"), kernel/fail_function.c for the way,
+ * arch/x86/lib/error-inject.c for what is not exported.
+ */
+#include <linux/fs.h>
+#include <linux/kprobes.h>
+#include <linux/linkage.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/objtool.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+struct fault {
+	struct kprobe probe;
+	struct kretprobe scope_probe;
+	char func[64];
+	char scope[64];
+	unsigned int nth;
+	long ret;
+	bool block, watch, armed;
+	pid_t owner;
+	/* The task that is within the scope now, and how deep. */
+	struct task_struct *inside;
+	unsigned int depth;
+	atomic_t calls, hits, waiting;
+	bool released;
+	wait_queue_head_t queue;
+	struct mutex lock;
+};
+
+/* The fault whose call waits: one at a time, since the function that waits gets no argument of ours. */
+static struct fault *waiter;
+
+/* A function that does nothing but return, to whoever called the function it replaces. */
+asmlinkage void failnth_return(void);
+asm(
+	".text\n"
+	".type failnth_return, @function\n"
+	".globl failnth_return\n"
+	"failnth_return:\n"
+		ANNOTATE_NOENDBR "\n"
+		ASM_RET
+	".size failnth_return, .-failnth_return\n"
+);
+
+/* Stands in for the function whose call is to wait. */
+static noinline long failnth_wait(void)
+{
+	struct fault *fault = READ_ONCE(waiter);
+	long ret = fault->ret;
+
+	atomic_set(&fault->waiting, 1);
+	wake_up_all(&fault->queue);
+	/* The limit is for a test that died: its files are closed, and that waits for us. */
+	wait_event_timeout(fault->queue, READ_ONCE(fault->released), 20 * HZ);
+	WRITE_ONCE(waiter, NULL);
+	atomic_set(&fault->waiting, 0);
+	wake_up_all(&fault->queue);
+	return ret;
+}
+
+static bool fault_counts(const struct fault *fault)
+{
+	return !fault->scope[0] || (READ_ONCE(fault->depth) && fault->inside == current);
+}
+
+static int fault_pre(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct fault *fault = container_of(probe, struct fault, probe);
+	unsigned int call;
+
+	if (!fault_counts(fault))
+		return 0;
+	call = atomic_inc_return(&fault->calls);
+	if (fault->watch)
+		pr_info("failnth: %s\n", fault->func);
+	if (call != fault->nth)
+		return 0;
+
+	if (fault->block) {
+		if (cmpxchg(&waiter, NULL, fault))
+			return 0;
+		instruction_pointer_set(regs, (unsigned long)failnth_wait);
+	} else {
+		regs_set_return_value(regs, fault->ret);
+		instruction_pointer_set(regs, (unsigned long)failnth_return);
+	}
+	atomic_inc(&fault->hits);
+	return 1;
+}
+NOKPROBE_SYMBOL(fault_pre);
+
+/* Its presence keeps the probe from being optimised into a jump, which could not change the way. */
+static void fault_post(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+static int scope_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct fault *fault = container_of(get_kretprobe(instance), struct fault, scope_probe);
+
+	if (current->tgid != fault->owner || (fault->inside && fault->inside != current))
+		return 1;
+	fault->inside = current;
+	WRITE_ONCE(fault->depth, fault->depth + 1);
+	return 0;
+}
+NOKPROBE_SYMBOL(scope_enter);
+
+static int scope_leave(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct fault *fault = container_of(get_kretprobe(instance), struct fault, scope_probe);
+
+	WRITE_ONCE(fault->depth, fault->depth - 1);
+	if (!fault->depth)
+		fault->inside = NULL;
+	return 0;
+}
+NOKPROBE_SYMBOL(scope_leave);
+
+static int fault_word(struct fault *fault, const char *word)
+{
+	if (sscanf(word, "func=%63s", fault->func) == 1 || sscanf(word, "scope=%63s", fault->scope) == 1 ||
+	    sscanf(word, "nth=%u", &fault->nth) == 1 || sscanf(word, "ret=%ld", &fault->ret) == 1)
+		return 0;
+	if (!strcmp(word, "block"))
+		fault->block = true;
+	else if (!strcmp(word, "watch"))
+		fault->watch = true;
+	else if (*word)
+		return -EINVAL;
+	return 0;
+}
+
+static int fault_arm(struct fault *fault, char *text)
+{
+	char *word;
+	int ret;
+
+	if (fault->armed)
+		return -EBUSY;
+	fault->ret = -ENOMEM;
+	while ((word = strsep(&text, " \n"))) {
+		ret = fault_word(fault, word);
+		if (ret)
+			return ret;
+	}
+
+	fault->owner = current->tgid;
+	fault->probe.symbol_name = fault->func;
+	fault->probe.pre_handler = fault_pre;
+	fault->probe.post_handler = fault_post;
+	if (fault->scope[0]) {
+		fault->scope_probe.kp.symbol_name = fault->scope;
+		fault->scope_probe.entry_handler = scope_enter;
+		fault->scope_probe.handler = scope_leave;
+		fault->scope_probe.maxactive = 16;
+		ret = register_kretprobe(&fault->scope_probe);
+		if (ret)
+			return ret;
+	}
+	ret = register_kprobe(&fault->probe);
+	if (ret) {
+		if (fault->scope[0])
+			unregister_kretprobe(&fault->scope_probe);
+		return ret;
+	}
+	fault->armed = true;
+	return 0;
+}
+
+static int failnth_open(struct inode *inode, struct file *file)
+{
+	struct fault *fault = kzalloc(sizeof(*fault), GFP_KERNEL);
+
+	if (!fault)
+		return -ENOMEM;
+	init_waitqueue_head(&fault->queue);
+	mutex_init(&fault->lock);
+	file->private_data = fault;
+	return 0;
+}
+
+static void fault_release(struct fault *fault)
+{
+	WRITE_ONCE(fault->released, true);
+	wake_up_all(&fault->queue);
+}
+
+static ssize_t failnth_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
+{
+	struct fault *fault = file->private_data;
+	char *text;
+	int ret = 0;
+
+	if (len > 512)
+		return -EINVAL;
+	text = memdup_user_nul(from, len);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&fault->lock);
+	if (!strcmp(text, "release"))
+		fault_release(fault);
+	else
+		ret = fault_arm(fault, text);
+	mutex_unlock(&fault->lock);
+	kfree(text);
+	return ret ?: len;
+}
+
+static ssize_t failnth_read(struct file *file, char __user *to, size_t len, loff_t *pos)
+{
+	struct fault *fault = file->private_data;
+	char text[64];
+	int n = scnprintf(text, sizeof(text), "calls=%d hits=%d waiting=%d\n", atomic_read(&fault->calls),
+			  atomic_read(&fault->hits), atomic_read(&fault->waiting));
+
+	if (len < n)
+		return -EINVAL;
+	return copy_to_user(to, text, n) ? -EFAULT : n;
+}
+
+static __poll_t failnth_poll(struct file *file, poll_table *table)
+{
+	struct fault *fault = file->private_data;
+
+	poll_wait(file, &fault->queue, table);
+	return atomic_read(&fault->waiting) ? EPOLLIN : 0;
+}
+
+static int failnth_close(struct inode *inode, struct file *file)
+{
+	struct fault *fault = file->private_data;
+
+	fault_release(fault);
+	if (fault->armed) {
+		unregister_kprobe(&fault->probe);
+		if (fault->scope[0])
+			unregister_kretprobe(&fault->scope_probe);
+	}
+	wait_event(fault->queue, READ_ONCE(waiter) != fault && !atomic_read(&fault->waiting));
+	/* Who waited may be between its last look at the fault and its return. */
+	synchronize_rcu();
+	kfree(fault);
+	return 0;
+}
+
+static const struct file_operations failnth_fops = {
+	.owner = THIS_MODULE,
+	.open = failnth_open,
+	.release = failnth_close,
+	.write = failnth_write,
+	.read = failnth_read,
+	.poll = failnth_poll,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice failnth_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "failnth",
+	.fops = &failnth_fops,
+	.mode = 0600,
+};
+module_misc_device(failnth_device);
+
+MODULE_DESCRIPTION("Makes the n-th call of a kernel function fail, for tests");
+MODULE_AUTHOR("The Drydock authors");
+MODULE_LICENSE("Dual MIT/GPL");

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The objects: numbered memory.
+
+use crate::{
+    client::Client,
+    driver::Lifecycle,
+    shared::{
+        self,
+        Noisy, //
+    },
+    uapi, //
+};
+use drm::{
+    gem,
+    Device,
+    File,
+    Plugged,
+    Registered, //
+};
+use kernel::prelude::*;
+
+pub(crate) type Object = gem::shmem::Object<Buffer>;
+
+pub(crate) struct Buffer {
+    /// The number of the device that it was made on.
+    pub(crate) device: u32,
+    pub(crate) serial: u32,
+    _noisy: Noisy,
+}
+
+#[vtable]
+impl gem::DriverObject for Buffer {
+    type Driver = Lifecycle;
+    type Args = u32;
+
+    fn new(dev: &Device<Lifecycle>, _size: gem::Size, serial: u32) -> impl PinInit<Self, Error> {
+        // The device's data is there, whatever the device's state.
+        let device = dev.id;
+        shared::may_fail(uapi::LIFECYCLE_FAIL_OBJECT).map(|()| Self {
+            device,
+            serial,
+            _noisy: Noisy(device, c"object"),
+        })
+    }
+
+    fn dumb(_dev: &Device<Lifecycle, Registered>, _size: gem::Size) -> Result<u32> {
+        Ok(shared::serial())
+    }
+
+    fn import(_dev: &Plugged<'_, Lifecycle>, _size: gem::Size) -> Result<u32> {
+        Ok(shared::serial())
+    }
+
+    fn open(obj: &Object, _file: &File<Client>) -> Result {
+        shared::may_fail(uapi::LIFECYCLE_FAIL_HANDLE)?;
+        pr_info!("{}: handle opened\n", obj.device);
+        Ok(())
+    }
+
+    fn close(obj: &Object, file: &File<Client>) {
+        // The file's data is still there.
+        pr_info!("{}: handle closed by file of {}\n", obj.device, file.id);
+    }
+
+    fn status(_obj: &Object) -> gem::Status {
+        gem::Status::RESIDENT.and(gem::Status::ACTIVE)
+    }
+}

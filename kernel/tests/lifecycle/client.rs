@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A client, and the driver's ioctls.
+
+use crate::{
+    buffer::Object,
+    driver::{
+        Hardware,
+        Lifecycle, //
+    },
+    shared::{
+        self,
+        Noisy, //
+    },
+    uapi::{
+        self,
+        drm_lifecycle, //
+    },
+};
+use drm::{
+    file::FdInfo,
+    gem::{
+        self,
+        Class, //
+    },
+    Device,
+    File,
+    Plugged,
+    Registered, //
+};
+use kernel::{
+    fmt::Write,
+    prelude::*, //
+};
+
+#[pin_data]
+pub(crate) struct Client {
+    pub(crate) id: u32,
+    _first: Noisy,
+    _file: Noisy,
+}
+
+#[vtable]
+impl drm::DriverFile for Client {
+    type Driver = Lifecycle;
+
+    fn open(dev: &Device<Lifecycle, Registered>) -> impl PinInit<Self, Error> {
+        let id = dev.id;
+        pr_info!(
+            "{id}: file open, entered: {}\n",
+            dev.enter(|_| ()).is_some()
+        );
+        try_pin_init!(Self {
+            id,
+            _first: Noisy(*id, c"first part of the file"),
+            _file: {
+                shared::may_fail(uapi::LIFECYCLE_FAIL_OPEN)?;
+                Noisy(*id, c"file")
+            },
+        })
+    }
+
+    fn close(self: Pin<&Self>, dev: &Device<Lifecycle, Registered>) {
+        pr_info!(
+            "{}: file close, entered: {}\n",
+            self.id,
+            dev.enter(|_| ()).is_some()
+        );
+    }
+
+    fn fdinfo(&self, dev: &Device<Lifecycle, Registered>, out: &mut FdInfo<'_>) {
+        // Without effect when it fails: there is nothing that could be told to the reader.
+        let _ = writeln!(out, "lifecycle-device:\t{}", dev.id);
+    }
+}
+
+impl Client {
+    pub(crate) fn control(
+        _dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        _file: &File<Self>,
+    ) -> Result {
+        match arg.what {
+            uapi::LIFECYCLE_FAIL => shared::set_failure(arg.value as u32),
+            uapi::LIFECYCLE_KEEP_NEXT => shared::set_keep_next(),
+            uapi::LIFECYCLE_GATE => shared::shared()?.set_gate(arg.value != 0),
+            _ => return Err(EINVAL),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn enter(
+        dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        arg.what = file.id;
+        arg.value = dev.enter(|_| ()).is_some().into();
+        Ok(())
+    }
+
+    pub(crate) fn guarded(
+        _dev: &Plugged<'_, Lifecycle>,
+        data: &Hardware<'_>,
+        arg: &mut drm_lifecycle,
+        _file: &File<Self>,
+    ) -> Result {
+        arg.what = data.id;
+        arg.value = data.serial.into();
+        Ok(())
+    }
+
+    pub(crate) fn block(
+        dev: &Plugged<'_, Lifecycle>,
+        data: &Hardware<'_>,
+        arg: &mut drm_lifecycle,
+        _file: &File<Self>,
+    ) -> Result {
+        pr_info!("{}: guarded ioctl waits\n", data.id);
+        shared::shared()?.pass_gate()?;
+        // Whatever happened meanwhile, the data is there until this section ends.
+        pr_info!("{}: guarded ioctl goes on\n", data.id);
+        arg.value = dev.enter(|_| ()).is_some().into();
+        Ok(())
+    }
+
+    pub(crate) fn block_unguarded(
+        dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        _file: &File<Self>,
+    ) -> Result {
+        pr_info!("{}: unguarded ioctl waits\n", dev.id);
+        shared::shared()?.pass_gate()?;
+        pr_info!("{}: unguarded ioctl goes on\n", dev.id);
+        arg.value = dev.enter(|_| ()).is_some().into();
+        Ok(())
+    }
+
+    pub(crate) fn object(
+        dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        let object = Object::new(dev, gem::Size::round_up(arg.value)?, shared::serial())?;
+        arg.handle = object.create_handle(file)?;
+        Ok(())
+    }
+
+    pub(crate) fn info(
+        _dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        let object = Object::lookup(file, arg.handle)?;
+        arg.what = object.device;
+        arg.value = object.serial.into();
+        Ok(())
+    }
+
+    pub(crate) fn early(
+        _dev: &Plugged<'_, Lifecycle>,
+        data: &Hardware<'_>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        arg.handle = data.early.create_handle(file)?;
+        Ok(())
+    }
+
+    pub(crate) fn keep(
+        dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        let shared = shared::shared()?;
+        match arg.what {
+            uapi::LIFECYCLE_KEEP_NOTHING => {
+                shared.keep_object(None);
+                shared.keep_device(None);
+            }
+            uapi::LIFECYCLE_KEEP_OBJECT => {
+                shared.keep_object(Some(Object::lookup(file, arg.handle)?));
+            }
+            uapi::LIFECYCLE_KEEP_DEVICE => shared.keep_device(Some(dev.into())),
+            _ => return Err(EINVAL),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn kept(
+        dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        let shared = shared::shared()?;
+        match arg.what {
+            uapi::LIFECYCLE_KEPT_HANDLE => arg.handle = shared.object()?.create_handle(file)?,
+            uapi::LIFECYCLE_KEPT_DMA => {
+                let object = shared.object()?;
+                dev.enter(|plugged| object.sg_table(&plugged).map(|_| ()))
+                    .ok_or(ENODEV)??;
+            }
+            uapi::LIFECYCLE_KEPT_VMAP => exchange(&*shared.object()?, 0, &mut arg.value)?,
+            uapi::LIFECYCLE_KEPT_ENTER => {
+                arg.value = shared.device()?.enter(|_| ()).is_some().into();
+            }
+            uapi::LIFECYCLE_KEPT_WORK => {
+                let device = shared.device()?;
+                shared.keep_device(None);
+                queue_work(&device, true)?;
+            }
+            uapi::LIFECYCLE_KEPT_OBJECT => {
+                let device = shared.device()?;
+                let object = Object::new(&device, gem::Size::PAGE, shared::serial())?;
+                shared.keep_object(Some(object));
+            }
+            _ => return Err(EINVAL),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn vmap(
+        _dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        let object = Object::lookup(file, arg.handle)?;
+        exchange(&object, arg.what as usize, &mut arg.value)
+    }
+
+    pub(crate) fn dma(
+        dev: &Plugged<'_, Lifecycle>,
+        _data: &Hardware<'_>,
+        arg: &mut drm_lifecycle,
+        file: &File<Self>,
+    ) -> Result {
+        let object = Object::lookup(file, arg.handle)?;
+        let table = object.sg_table(dev)?;
+        arg.what = table.iter().count() as u32;
+        arg.value = table.iter().map(|entry| u64::from(entry.dma_len())).sum();
+        Ok(())
+    }
+
+    pub(crate) fn work(
+        dev: &Device<Lifecycle, Registered>,
+        arg: &mut drm_lifecycle,
+        _file: &File<Self>,
+    ) -> Result {
+        queue_work(dev, arg.what != 0)
+    }
+}
+
+/// Writes `value` at a byte of the object, and gives back what was there.
+fn exchange(object: &Object, at: usize, value: &mut u64) -> Result {
+    let map = object.vmap()?;
+    let mut old = [0; 8];
+    map.read(at, &mut old)?;
+    map.write(at, &value.to_ne_bytes())?;
+    *value = u64::from_ne_bytes(old);
+    Ok(())
+}
+
+/// Queues work that says whether it found the device plugged.
+fn queue_work(dev: &Device<Lifecycle>, waits: bool) -> Result {
+    let shared = shared::shared()?;
+    dev.queue_work(move |dev| {
+        pr_info!("{}: work begins\n", dev.id);
+        if waits {
+            // The limit is long enough for tests, which look at the log.
+            let _ = shared.pass_gate();
+        }
+        pr_info!(
+            "{}: work ends, entered: {}\n",
+            dev.id,
+            dev.enter(|_| ()).is_some()
+        );
+    })
+}

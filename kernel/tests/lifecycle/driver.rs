@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The driver's table, its probe and its teardown.
+
+use crate::{
+    buffer::{
+        Buffer,
+        Object, //
+    },
+    client::Client,
+    shared::{
+        self,
+        Noisy, //
+    },
+    uapi, //
+};
+use drm::gem::{
+    self,
+    Class, //
+};
+use kernel::{
+    device::{
+        self,
+        Bound, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+pub(crate) struct Lifecycle;
+
+/// What the device has from its allocation to its release. The fields go in their order.
+#[pin_data]
+pub(crate) struct Data {
+    pub(crate) id: u32,
+    _first: Noisy,
+    _data: Noisy,
+}
+
+impl Data {
+    fn new(id: u32) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            id,
+            _first: Noisy(*id, c"first part of the data"),
+            _data: {
+                shared::may_fail(uapi::LIFECYCLE_FAIL_DATA)?;
+                Noisy(*id, c"data")
+            },
+        })
+    }
+}
+
+/// What the device has while it is registered.
+pub(crate) struct Hardware<'bound> {
+    pub(crate) id: u32,
+    pub(crate) serial: u32,
+    pub(crate) early: ARef<Object>,
+    parent: &'bound device::Device<Bound>,
+}
+
+impl<'bound> Hardware<'bound> {
+    fn new(id: u32, early: ARef<Object>, parent: &'bound device::Device<Bound>) -> Result<Self> {
+        shared::may_fail(uapi::LIFECYCLE_FAIL_REGISTRATION)?;
+        Ok(Self {
+            id,
+            serial: shared::serial(),
+            early,
+            parent,
+        })
+    }
+}
+
+impl Drop for Hardware<'_> {
+    fn drop(&mut self) {
+        // The parent is still bound: its name can be asked for.
+        pr_info!(
+            "{}: registration data dropped, of {}\n",
+            self.id,
+            self.parent.name()
+        );
+    }
+}
+
+#[vtable]
+impl drm::Driver for Lifecycle {
+    type Data = Data;
+    type RegistrationData<'bound> = Hardware<'bound>;
+    type File = Client;
+    type Object = gem::shmem::Object<Buffer>;
+    type Kms = drm::NoKms;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 1,
+        minor: 2,
+        patchlevel: 3,
+        name: c"lifecycle",
+        desc: c"Life-cycle test driver",
+    };
+    const FEATURES: drm::Features = drm::Features::GEM.render();
+
+    drm::ioctls! {
+        uapi::DRM_IOCTL_LIFECYCLE_CONTROL: uapi::drm_lifecycle, RENDER_ALLOW => Client::control;
+        uapi::DRM_IOCTL_LIFECYCLE_ENTER: uapi::drm_lifecycle, RENDER_ALLOW => Client::enter;
+        uapi::DRM_IOCTL_LIFECYCLE_GUARDED: uapi::drm_lifecycle, RENDER_ALLOW => Client::guarded;
+        uapi::DRM_IOCTL_LIFECYCLE_BLOCK: uapi::drm_lifecycle, RENDER_ALLOW => Client::block;
+        uapi::DRM_IOCTL_LIFECYCLE_BLOCK_UNGUARDED: uapi::drm_lifecycle, RENDER_ALLOW => Client::block_unguarded;
+        uapi::DRM_IOCTL_LIFECYCLE_OBJECT: uapi::drm_lifecycle, RENDER_ALLOW => Client::object;
+        uapi::DRM_IOCTL_LIFECYCLE_INFO: uapi::drm_lifecycle, RENDER_ALLOW => Client::info;
+        uapi::DRM_IOCTL_LIFECYCLE_EARLY: uapi::drm_lifecycle, RENDER_ALLOW => Client::early;
+        uapi::DRM_IOCTL_LIFECYCLE_KEEP: uapi::drm_lifecycle, RENDER_ALLOW => Client::keep;
+        uapi::DRM_IOCTL_LIFECYCLE_KEPT: uapi::drm_lifecycle, RENDER_ALLOW => Client::kept;
+        uapi::DRM_IOCTL_LIFECYCLE_VMAP: uapi::drm_lifecycle, RENDER_ALLOW => Client::vmap;
+        uapi::DRM_IOCTL_LIFECYCLE_DMA: uapi::drm_lifecycle, RENDER_ALLOW => Client::dma;
+        uapi::DRM_IOCTL_LIFECYCLE_WORK: uapi::drm_lifecycle, RENDER_ALLOW => Client::work;
+    }
+
+    fn unplugged(dev: &drm::Device<Self, drm::Registered>, data: &Hardware<'_>) {
+        pr_info!(
+            "{}: unplugged, entered: {}\n",
+            data.id,
+            dev.enter(|_| ()).is_some()
+        );
+        let queued = dev.queue_work(|dev| {
+            pr_info!(
+                "{}: last work, entered: {}\n",
+                dev.id,
+                dev.enter(|_| ()).is_some()
+            );
+        });
+        if queued.is_err() {
+            pr_info!("{}: last work cannot be queued\n", data.id);
+        }
+    }
+}
+
+impl drm::platform::Driver for Lifecycle {
+    type IdInfo = ();
+
+    fn probe<'bound>(
+        cx: &drm::platform::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<drm::Ready<'bound, Self>> {
+        let id = number(cx.parent());
+        let shared = shared::shared()?;
+        pr_info!("{id}: probe\n");
+
+        let dev = drm::UnregisteredDevice::<Self>::new(cx, Data::new(id))?;
+        pr_info!(
+            "{id}: before registration, entered: {}\n",
+            dev.enter(|_| ()).is_some()
+        );
+        for n in 1..=3 {
+            dev.add_action(move || pr_info!("{id}: managed action {n}\n"))?;
+        }
+
+        let early = Object::new(&dev, gem::Size::PAGE, shared::serial())?;
+        early.vmap()?.write(0, &EARLY.to_ne_bytes())?;
+        if shared::take_keep_next() {
+            shared.keep_device(Some((&*dev).into()));
+            shared.keep_object(Some(early.clone()));
+        }
+
+        let ready = dev.ready(Hardware::new(id, early, cx.parent()))?;
+        shared::may_fail(uapi::LIFECYCLE_FAIL_PROBE)?;
+        Ok(ready)
+    }
+}
+
+/// What stands in the object that was made before registration.
+const EARLY: u64 = 0x0ea2_17b1_2d00;
+
+/// The number at the end of the platform device's name.
+fn number(parent: &device::Device<Bound>) -> u32 {
+    match parent.name().to_bytes().last() {
+        Some(digit) => u32::from(digit - b'0'),
+        None => 0,
+    }
+}

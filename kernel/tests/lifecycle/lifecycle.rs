@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The life-cycle test driver: does, on request, what tests of the obligations L3 to L16 need, and says in
+//! the kernel log when each of its parts comes and goes.
+//!
+//! Its lines are `lifecycle: N: what happened`, N being the number of the device. The tests are in
+//! tests/guest; the requests in lifecycle_drm.h.
+
+#![forbid(unsafe_code)]
+
+mod buffer;
+mod client;
+mod driver;
+mod shared;
+mod uapi;
+
+drm::module_platform_driver! {
+    type: driver::Lifecycle,
+    name: "lifecycle",
+    authors: ["The Drydock authors"],
+    description: "Test driver for the life cycle",
+    license: "Dual MIT/GPL",
+}
