@@ -8,7 +8,6 @@
 //! kernels/RELEASE/  one stock kernel: vmlinuz, modules/, config, Module.symvers, tree/ (source with the crates' metadata)
 //! kernel            the release in use
 //! work/CHECKOUT/    what is built from one checkout: modules, guest programs, images
-//! log/              the full output of the last run of each tool
 //! ```
 //!
 //! A directory is made under the name `NAME.partial` and renamed when it is complete, so one that exists is complete.
@@ -77,11 +76,6 @@ impl CacheLayout {
     /// The file that names the kernel in use.
     pub fn current_kernel(&self) -> PathBuf {
         self.base.join("kernel")
-    }
-
-    /// The full output of a tool's last run.
-    pub fn log(&self, name: &str) -> PathBuf {
-        self.base.join("log").join(name)
     }
 
     /// What is built from the checkout at `repo`, apart from other checkouts.

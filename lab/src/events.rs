@@ -10,7 +10,7 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -250,16 +250,6 @@ impl Step {
     /// Something a tool said while working for this step.
     pub fn line(&self, line: impl Into<String>) {
         self.events.report(&Event::StepLine { step: self.id, line: line.into() });
-    }
-
-    /// How long the step has been under way.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// The handle the step reports through.
-    pub fn events(&self) -> &Events {
-        &self.events
     }
 
     /// The step did what its title says.

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 pub struct Series {
     /// `MAJOR.MINOR`.
     pub name: &'static str,
-    /// The suite whose packages they are.
+    /// The package source: the suite that has them.
     pub suite: &'static str,
     /// The compiler they are built with, as a command in the root.
     pub cc: &'static str,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::apt::{Apt, Archive};
 use crate::cache::{self, CacheLayout, PartialDir};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::kernels::{self, Choice, Kernel, Release};
 use crate::root::{self, unpack_with};

@@ -6,6 +6,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
@@ -17,6 +18,11 @@ use rustix::thread::UnshareFlags;
 
 use super::EnterSpec;
 use crate::exit;
+
+/// What a program in the root finds in /dev, as far as the host has it.
+const DEVICES: [&str; 8] = ["null", "zero", "full", "random", "urandom", "tty", "kvm", "vhost-net"];
+const DEVICE_LINKS: [(&str, &str); 4] =
+    [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
 
 /// Enters the root and runs the program; returns only in the keeper, or on failure.
 pub fn enter(spec: EnterSpec) -> ExitCode {
@@ -106,7 +112,7 @@ impl Plan {
         if !self.writable {
             make_read_only(&self.root)?;
         }
-        bind(Path::new("/dev"), &self.root.join("dev"))?;
+        self.mount_dev()?;
         self.mount_proc()?;
         mount("tmpfs", self.root.join("tmp"), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)?;
         for (host, inside, writable) in &self.binds {
@@ -120,6 +126,24 @@ impl Plan {
 
     fn inside(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A /dev of its own with the host's harmless devices: in the host's, a compiler run as root with `-o /dev/null`
+    /// replaces the machine's null device by a file.
+    fn mount_dev(&self) -> io::Result<()> {
+        let dev = self.root.join("dev");
+        mount("tmpfs", &dev, "tmpfs", MountFlags::NOSUID, Some(c"mode=755"))?;
+        for name in DEVICES {
+            let host = Path::new("/dev").join(name);
+            if host.exists() {
+                fs::write(dev.join(name), "")?;
+                bind(&host, &dev.join(name))?;
+            }
+        }
+        for (link, target) in DEVICE_LINKS {
+            symlink(target, dev.join(link))?;
+        }
+        fs::create_dir(dev.join("shm"))
     }
 
     /// A container may forbid a fresh /proc (parts of its own are masked); the host's then has to do.

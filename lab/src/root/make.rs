@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::apt::{Apt, Archive};
 use crate::cache::{self, CacheLayout, PartialDir};
 use crate::error::{Context, Error, Kind, Result};
-use crate::events::{Events, Step, Unit};
+use crate::events::{Events, Unit};
 use crate::process;
 
 /// Changes when the way of making the root does.
