@@ -29,11 +29,11 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Folder of module files; without `--load` its `modules.dep` gives the order
+    /// Folder of module files; its `modules.dep` or `dependencies` gives the order
     #[arg(long, value_name = "DIR")]
     pub(crate) modules: Option<PathBuf>,
 
-    /// Module files in `--modules` in the order of loading
+    /// Module files in `--modules` in the order of loading, instead of the folder's list
     #[arg(long, value_name = "FILE,…", value_delimiter = ',', requires = "modules")]
     pub(crate) load: Vec<String>,
 

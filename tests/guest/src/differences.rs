@@ -58,6 +58,16 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         effect: Effect::Impossible(Driver::C),
     },
     Difference {
+        case: "race::unbound_by_several",
+        why: "the kernel's vgem sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "race::unload_while_unbinding",
+        why: "the kernel's vgem sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
         case: "module::signalled_fence_outlives_it",
         why: "the kernel's fences call back into its module when they are released, which would crash",
         effect: Effect::Impossible(Driver::C),

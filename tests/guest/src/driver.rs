@@ -5,6 +5,7 @@
 //! `/sys/bus/platform/drivers` of a running kernel.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -33,7 +34,15 @@ impl Driver {
         }
     }
 
-    /// The file names of its module without `.ko` are also the names of the module.
+    /// The one that is not under test.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Rust => Self::C,
+            Self::C => Self::Rust,
+        }
+    }
+
+    /// The name of its module, and of the module's file without its ending.
     pub(crate) const fn module(self) -> &'static str {
         match self {
             Self::Rust => "vgem_rust",
@@ -92,7 +101,9 @@ impl Driver {
 
     fn write(self, file: &str) -> Answer {
         let folder = self.sysfs().ok_or(Errno::OPNOTSUPP)?;
-        let written = fs::write(format!("{folder}/{file}"), "vgem");
+        // The folder goes with the module: a file that is not there must not be created.
+        let opened = fs::OpenOptions::new().write(true).open(format!("{folder}/{file}"));
+        let written = opened.and_then(|mut file| file.write_all(b"vgem"));
         written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Source: finit_module(2), delete_module(2), modules.dep(5).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
@@ -27,11 +27,18 @@ impl Modules {
         Self { files: list.iter().map(|file| folder.join(file)).collect() }
     }
 
-    /// Everything that `module` needs according to `folder/modules.dep`, itself last.
+    /// Everything that `module` needs according to the folder's own list, itself last.
+    ///
+    /// The list is what depmod makes (`modules.dep`, of files) or what the lab makes
+    /// (`dependencies`, of names of flat `NAME.ko` files).
     pub(crate) fn from_dependencies(folder: &Path, module: &str) -> std::io::Result<Self> {
-        let text = std::fs::read_to_string(folder.join("modules.dep"))?;
-        let files = order(&text, module)
-            .ok_or_else(|| std::io::Error::other(format!("`modules.dep` does not list module `{module}`")))?;
+        let list = ["modules.dep", "dependencies"].map(|name| folder.join(name));
+        let found = list.iter().find(|list| list.is_file()).unwrap_or(&list[0]);
+        let text = std::fs::read_to_string(found)
+            .map_err(|error| std::io::Error::other(format!("`{}`: {error}", found.display())))?;
+        let files = order(&text, module);
+        let missing = || format!("`{}` does not list module `{module}`", found.display());
+        let files = files.ok_or_else(|| std::io::Error::other(missing()))?;
         Ok(Self { files: files.iter().map(|file| folder.join(file)).collect() })
     }
 
@@ -71,14 +78,26 @@ pub(crate) fn remove(module: &str) -> Answer {
     rustix::system::delete_module(&name, OFlags::NONBLOCK.bits() as libc::c_int)
 }
 
-/// The files to load for `module`, in order, from the text of a `modules.dep`.
-fn order(dependencies: &str, module: &str) -> Option<Vec<String>> {
-    let (file, needs) =
-        dependencies.lines().filter_map(|line| line.split_once(':')).find(|(file, _)| module_name(file) == module)?;
-    let mut seen = HashSet::new();
-    // depmod lists what a module needs from the nearest to the farthest.
-    let farthest_first = needs.split_whitespace().rev().chain([file]);
-    Some(farthest_first.filter(|file| seen.insert(*file)).map(str::to_owned).collect())
+/// The files to load for `module`, in order, from a list of `FILE: FILE…` or `NAME: NAME…`.
+fn order(list: &str, module: &str) -> Option<Vec<String>> {
+    let rows = list.lines().filter_map(|line| line.split_once(':'));
+    let needs: HashMap<String, (&str, &str)> = rows.map(|(file, needs)| (module_name(file), (file, needs))).collect();
+    let mut files = Vec::new();
+    visit(module, &needs, &mut files)?;
+    Some(files)
+}
+
+/// Depth first, what is needed before what needs it, each once.
+fn visit(module: &str, needs: &HashMap<String, (&str, &str)>, files: &mut Vec<String>) -> Option<()> {
+    let (file, list) = needs.get(module)?;
+    for need in list.split_whitespace() {
+        visit(&module_name(need), needs, files)?;
+    }
+    let file = if file.contains('.') { (*file).to_owned() } else { format!("{file}.ko") };
+    if !files.contains(&file) {
+        files.push(file);
+    }
+    Some(())
 }
 
 /// The name under which the kernel knows the module of a file.
@@ -110,6 +129,13 @@ extra/vgem-rust.ko: kernel/drm/drm_shmem_helper.ko.xz kernel/drm/drm.ko.xz
     #[test]
     fn dashes_in_a_file_are_underscores_in_the_name() {
         assert_eq!(order(DEP, "vgem_rust").unwrap().last().unwrap(), "extra/vgem-rust.ko");
+    }
+
+    #[test]
+    fn the_list_of_the_lab_names_flat_files() {
+        let list = "drm:\ndrm_kms_helper: drm\nshmem: drm_kms_helper\nvgem: shmem drm\n";
+        let files = order(list, "vgem").unwrap();
+        assert_eq!(files, ["drm.ko", "drm_kms_helper.ko", "shmem.ko", "vgem.ko"]);
     }
 
     #[test]

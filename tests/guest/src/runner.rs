@@ -16,6 +16,7 @@ use crate::cases::{self, Case};
 use crate::check::Stop;
 use crate::differences;
 use crate::klog::KernelLog;
+use crate::modules;
 use crate::sys;
 
 /// How long a killed case may need to leave the kernel.
@@ -56,6 +57,11 @@ impl Verdict {
 /// Runs all selected cases.
 pub(crate) fn run_all(args: &Args) -> ExitCode {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+    if let Err(error) = args.guest("", seed) {
+        eprintln!("error: the modules cannot be found: {error}");
+        return ExitCode::from(CANNOT_RUN);
+    }
+    unload_other(args);
     let mut log = KernelLog::from_now();
     let mut counts = [0_usize; 3];
     for case in cases::all().filter(|case| args.selects(case.name)) {
@@ -75,6 +81,14 @@ pub(crate) fn run_all(args: &Args) -> ExitCode {
         return ExitCode::from(CANNOT_RUN);
     }
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// Makes room: devices of both drivers are called `vgem`, and debugfs complains about the second.
+fn unload_other(args: &Args) {
+    if args.modules.is_some() {
+        // It may not be loaded; if it is in use, the cases work all the same.
+        let _ = modules::remove(args.driver().other().module());
+    }
 }
 
 fn verdict_of(args: &Args, case: &'static Case, seed: u64, log: &mut KernelLog) -> Verdict {

@@ -7,11 +7,11 @@
 use rustix::fs::OFlags;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::check::Outcome;
+use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::sys::{self, Mapping};
 use crate::uapi::{self, PAGE};
-use crate::{refuses, same, works};
+use crate::{holds, refuses, same, works};
 
 super::cases! {
     "map":
@@ -19,7 +19,7 @@ super::cases! {
     unaligned_offset, zero_length, beyond_the_end, part_of_a_buffer, middle_of_a_buffer,
     other_files_buffer, render_file_with_a_handle, closed_handle, private_mapping,
     read_only_mapping, read_only_file, growing, unmapping_a_part, unmapping_the_front_moves_the_pages, keeps_the_buffer, keeps_the_file,
-    inherited_by_a_forked_copy, kernel_copies_into_it, mapped_twice,
+    inherited_by_a_forked_copy, kernel_copies_into_it, mapped_twice, memory_is_given_back within 60,
 }
 
 /// No data of anybody else shows through.
@@ -300,5 +300,32 @@ fn mapped_twice(guest: &Guest) -> Outcome {
     drop(first);
     same!(second.read(8), 0x1234);
     same!(works!(file.export(handle, uapi::RDWR).and_then(|buffer| Mapping::shared(buffer, 0, PAGE))).read(8), 0x1234);
+    Ok(())
+}
+
+/// The kernel's count of shared memory, in KiB; it may lag by some hundred pages per processor.
+fn shared_memory() -> Outcome<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let row = text.lines().find_map(|line| line.strip_prefix("Shmem:"));
+    match row.and_then(|row| row.trim().strip_suffix(" kB")?.parse().ok()) {
+        Some(count) => Ok(count),
+        None => fail(format!("no `Shmem` in {text:?}")),
+    }
+}
+
+/// 64 MiB are taken by the mapping, all at once, and given back when nothing holds them.
+fn memory_is_given_back(guest: &Guest) -> Outcome {
+    const LEN: usize = 64 << 20;
+    const MOST: u64 = (LEN as u64 >> 10) / 8 * 7;
+    let (file, other) = (guest.open()?, guest.open()?);
+    let before = shared_memory()?;
+    let handle = works!(file.pages((LEN / PAGE) as u32));
+    let theirs = works!(other.import(&works!(file.export(handle, 0))));
+    works!(file.map(handle, LEN)).write(LEN - 4, 1);
+    holds!(shared_memory()? >= before + MOST, "the pages of the buffer are counted");
+    works!(file.gem_close(handle));
+    holds!(shared_memory()? >= before + MOST, "the other file's handle keeps them");
+    works!(other.gem_close(theirs));
+    holds!(shared_memory()? < before + MOST / 7, "all pages are free again");
     Ok(())
 }

@@ -25,12 +25,22 @@ super::cases! {
     many_processes within 60, threads_of_one_file within 60, handle_closed_under_an_export within 60,
     fence_signalled_twice_at_once within 60, unplug_and_rebind within 120,
     unplug_while_faulting within 120, first_open_after_bind within 120,
+    unbound_by_several within 60,
+    unload_while_unbinding within 60,
+    killed_while_holding_a_fence,
     unload_while_opening within 120,
 }
 
 /// The parts that run in processes of their own.
-pub(crate) const WORKERS: &[super::Worker] =
-    &[("churn", churn), ("fault", fault), ("first", first), ("strict", strict), ("knock", knock)];
+pub(crate) const WORKERS: &[super::Worker] = &[
+    ("churn", churn),
+    ("fault", fault),
+    ("first", first),
+    ("strict", strict),
+    ("knock", knock),
+    ("toggle", toggle),
+    ("attach", attach),
+];
 
 /// Which answers a worker takes for right.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -303,6 +313,32 @@ fn knock(guest: &Guest) -> Outcome {
     Ok(())
 }
 
+/// Worker: unbinds and binds against others who do the same.
+fn toggle(guest: &Guest) -> Outcome {
+    announce();
+    while works!(wanted()) {
+        for (what, answer) in [("unbind", guest.driver.unbind()), ("bind", guest.driver.bind())] {
+            match answer {
+                // Somebody else was first, the module took driver and device with it, or the device
+                // has just come with the module and is "not ready to probe" (EAGAIN).
+                Ok(()) | Err(Errno::NODEV | Errno::BUSY | Errno::NOENT | Errno::AGAIN) => {}
+                Err(errno) => return fail(format!("{what}: {}", name(errno))),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Worker: attaches a write fence to the buffer whose global name is the seed, and waits.
+fn attach(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let buffer = works!(file.gem_open(guest.seed as u32));
+    works!(file.attach(buffer.handle, FENCE_WRITE));
+    announce();
+    works!(sys::poll(std::io::stdin().as_fd(), PollFlags::IN, 60_000));
+    Ok(())
+}
+
 /// Four processes, no unplug: whatever they do, nothing fails.
 fn many_processes(guest: &Guest) -> Outcome {
     let users = guest.users()?;
@@ -389,17 +425,69 @@ fn pull_the_plug(guest: &Guest, part: &str, count: u64, rounds: u32) -> Outcome 
 
 /// L6: no moment of any of a client's steps is a bad one to unplug.
 fn unplug_and_rebind(guest: &Guest) -> Outcome {
-    pull_the_plug(guest, "churn", 4, 60)
+    pull_the_plug(guest, "churn", 4, 30)
 }
 
 /// L6: no SIGBUS and no other contents, whenever the mappings are zapped.
 fn unplug_while_faulting(guest: &Guest) -> Outcome {
-    pull_the_plug(guest, "fault", 3, 40)
+    pull_the_plug(guest, "fault", 3, 20)
 }
 
 /// L7: whoever gets in first finds a device that is complete, or none.
 fn first_open_after_bind(guest: &Guest) -> Outcome {
-    pull_the_plug(guest, "first", 3, 60)
+    pull_the_plug(guest, "first", 3, 30)
+}
+
+/// L5: unbind and bind from several sides at once; at the end there is one device.
+fn unbound_by_several(guest: &Guest) -> Outcome {
+    let users = guest.users()?;
+    let crowd = Crowd::start(guest, "toggle", 2)?;
+    for _ in 0..40 {
+        // Nothing can be said about the answers here, only about the end.
+        let _ = guest.driver.unbind();
+        let _ = guest.driver.bind();
+    }
+    crowd.finish(guest.seed)?;
+    guest.restore()?;
+    same!(guest.users()?, users);
+    same!(works!(guest.open()?.capability(5)), 3);
+    works!(guest.driver.unbind());
+    works!(guest.driver.bind());
+    Ok(())
+}
+
+/// The module is unloaded while others unbind and bind its device.
+fn unload_while_unbinding(guest: &Guest) -> Outcome {
+    let files = guest.modules()?;
+    let crowd = Crowd::start(guest, "toggle", 2)?;
+    for _ in 0..20 {
+        match modules::remove(guest.driver.module()) {
+            Ok(()) => {}
+            Err(errno) => same!(errno, Errno::AGAIN),
+        }
+        works!(files.load());
+    }
+    crowd.finish(guest.seed)?;
+    guest.restore()?;
+    works!(modules::remove(guest.driver.module()));
+    works!(files.load());
+    same!(works!(guest.open()?.capability(5)), 3);
+    Ok(())
+}
+
+/// L14: a process that is killed leaves no fence behind: whoever waits goes on.
+fn killed_while_holding_a_fence(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    let buffer = works!(file.export(handle, CLOEXEC));
+    let named = Guest { seed: works!(file.flink(handle)).into(), ..guest.clone() };
+    let mut crowd = Crowd::start(&named, "attach", 1)?;
+    same!(works!(device::readable_now(&buffer)), false);
+    crowd.workers[0].kill()?;
+    same!(works!(sys::poll(&buffer, PollFlags::IN, 5000)), PollFlags::IN);
+    crowd.workers[0].wait()?;
+    works!(file.attach(handle, FENCE_WRITE));
+    Ok(())
 }
 
 /// The module goes or stays (`EAGAIN`), but never under an open file.
