@@ -3,11 +3,11 @@
 //! Fences: the promise that some work on a buffer will be finished, and the signal that it is.
 //!
 //! [`Fence`] is any fence of the system, whoever issued it. A driver issues its own with a [`Signaler`],
-//! which it gets from a [`Class`] (one fence on a timeline of its own) or from a [`Timeline`] (fences that
-//! are finished in order):
+//! which it gets from a [`Class`] (one fence on a timeline of its own), from a [`Timeline`] (fences that
+//! are finished in order), or from a [`Pending`] set (fences that end when their hardware does):
 //!
 //! ```ignore
-//! static FENCES: fence::Class = fence::Class::new::<LocalModule>(c"vgem", c"unbound");
+//! static FENCES: fence::Class = fence::Class::of::<Vgem>(c"unbound");
 //!
 //! let work = FENCES.issue(Some(Timeout::from_secs(10)))?;
 //! object.resv().attach(&work, Usage::Write)?; // a `Signaler` dereferences to its `Fence`
