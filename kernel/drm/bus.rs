@@ -76,7 +76,7 @@ pub struct Probe<'bound, B: Bus> {
 }
 
 impl<'bound, B: Bus> Probe<'bound, B> {
-    /// The bus device that is probed, bound.
+    /// The bus device that is probed, bound for all of `'bound` (which what one reaches through `Deref` is not).
     pub fn device(&self) -> &'bound B::Device<Bound> {
         self.device
     }

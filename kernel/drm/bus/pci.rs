@@ -63,6 +63,20 @@ pub type Probe<'bound> = super::Probe<'bound, Pci>;
 /// [`kernel::pci_device_table!`] declares.
 pub type IdTable<Info> = super::IdTable<DeviceId, Info>;
 
+/// The id of a device by its vendor's number and its own, for vendors that [`pci::Vendor`] does not name.
+pub const fn device_id(vendor: u16, device: u16) -> DeviceId {
+    let id = bindings::pci_device_id {
+        vendor: vendor as u32,
+        device: device as u32,
+        subvendor: bindings::PCI_ANY_ID as u32,
+        subdevice: bindings::PCI_ANY_ID as u32,
+        ..pin_init::zeroed()
+    };
+    // SAFETY: `DeviceId` is a transparent wrapper, and asks no more of its content than its own
+    // constructors do: that no driver data is set.
+    unsafe { core::mem::transmute(id) }
+}
+
 /// A DRM driver for devices of the PCI bus.
 ///
 /// A module with one such driver is declared with [`module_pci_driver!`](crate::module_pci_driver!).
