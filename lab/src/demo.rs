@@ -88,8 +88,8 @@ fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
 }
 
 fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
-    recorder.step("the library is loaded", State::Absent, |scene| scene.insmod("drm_rust").map(|()| Vec::new()))?;
     recorder.exists(Thing::Library);
+    recorder.step("the library is loaded", State::Absent, |scene| scene.insmod("drm_rust").map(|()| Vec::new()))?;
     recorder.exists(Thing::Module);
     recorder.exists(Thing::Bound);
     let from = recorder.act("loading the driver", |scene| scene.insmod("vgem_rust"))?;
@@ -134,6 +134,7 @@ fn held<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
 fn unplugged(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.vanishes(Thing::Bound);
     recorder.vanishes(Thing::Nodes);
+    recorder.vanishes(Thing::DriverObject);
     recorder.step("unplugged while it is held", State::Unplugged, |scene| {
         scene.guest().write(&format!("{DRIVER_DIR}/unbind"), "vgem")?;
         let nodes = scene.guest().list("/dev/dri").unwrap_or_default();
@@ -150,7 +151,6 @@ fn unplugged(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
 fn released(recorder: &mut Recorder<'_, '_>, mut client: Process<'_>) -> Result<(), VmError> {
     recorder.vanishes(Thing::File);
     recorder.vanishes(Thing::Mapping);
-    recorder.vanishes(Thing::DriverObject);
     recorder.step("the client goes on, gets ENODEV, and closes", State::Absent, |_| {
         let before = client.out().lines().count();
         client.input(b"go on\n")?;

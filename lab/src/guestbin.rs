@@ -50,7 +50,8 @@ pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Resul
 /// What the guest runs.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-fn cargo_home() -> Result<PathBuf> {
+/// Where the host's cargo keeps what it fetched.
+pub fn cargo_home() -> Result<PathBuf> {
     let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let usual = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     named.or_else(usual).ok_or_else(|| Error::new(Kind::Host, "neither `CARGO_HOME` nor `HOME` is set"))

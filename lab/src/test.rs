@@ -1,19 +1,164 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock test`.
+//! `drydock test`: all suites, each case by name, and a plain line of counts at the end.
+//!
+//! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
+
+mod compile_fail;
+mod guest;
+mod host;
+mod lints;
+mod suite;
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::events::Events;
+use crate::exit;
+use crate::scenario::{Plan, Stage};
+
+use suite::{Case, Context, Filter, Suite, Verdict};
 
 /// Options of `drydock test`.
+///
+/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, and the tests inside a guest for
+/// the Rust driver and for the stock one.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run only tests whose name contains this
+    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite
     filter: Option<String>,
+    /// The kernel to build for and to boot, by its release or series
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+    /// Print the names of the suites and do nothing
+    #[arg(long)]
+    suites: bool,
+}
+
+/// What came of all suites.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    cases: Vec<Case>,
+}
+
+/// All suites, quickest to tell first.
+fn suites() -> Vec<Box<dyn Suite>> {
+    vec![
+        Box::new(host::Host),
+        Box::new(lints::Lints),
+        Box::new(compile_fail::CompileFail),
+        Box::new(guest::Guest::rust()),
+        Box::new(guest::Guest::c()),
+    ]
 }
 
 /// Carries out `drydock test`.
-pub fn main(_options: Options, _events: &Events) -> Result<u8> {
-    Err(Error::new(Kind::Machinery, "`test` is not there yet"))
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let suites = suites();
+    let names: Vec<&str> = suites.iter().map(|suite| suite.name()).collect();
+    if options.suites {
+        events.print(&names.join("\n"));
+        return Ok(exit::OK);
+    }
+    let filter = Filter::new(options.filter.as_deref(), &names);
+    let stage = Stage::prepare(&Plan { kernel: options.kernel.clone() }, events)?;
+    let context = Context { stage: &stage, events, filter: &filter };
+    let mut summary = Summary::default();
+    for suite in suites.iter().filter(|suite| filter.selects_suite(suite.name())) {
+        summary.add(run(suite.as_ref(), &context)?);
+    }
+    summary.tell(events);
+    Ok(if summary.failed == 0 { exit::OK } else { exit::CHECK })
+}
+
+/// Runs one suite. What keeps it from running to its end is one more failed case of it.
+fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    let ran = suite.run(context, &mut |case| {
+        if context.filter.selects(&case.name) {
+            show(&case, context.events);
+            cases.push(case);
+        }
+    });
+    match ran {
+        Ok(()) => Ok(cases),
+        Err(error) if error.kind() == Kind::Interrupted => Err(error),
+        Err(error) => {
+            let details = error.all_details().into_iter().map(str::to_owned).collect();
+            let why = error.chain();
+            let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::Failed { why, details } };
+            show(&case, context.events);
+            cases.push(case);
+            Ok(cases)
+        }
+    }
+}
+
+/// A failed case is shown at once with all it says; a passed one only counts.
+fn show(case: &Case, events: &Events) {
+    if let Verdict::Failed { why, details } = &case.verdict {
+        let below: String = details.iter().map(|line| format!("\n    {line}")).collect();
+        events.note(format!("FAIL {}: {why}{below}", case.name));
+    }
+}
+
+impl Summary {
+    fn add(&mut self, cases: Vec<Case>) {
+        for case in cases {
+            match case.verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Failed { .. } => self.failed += 1,
+                Verdict::Skipped { .. } => self.skipped += 1,
+            }
+            self.cases.push(case);
+        }
+    }
+
+    fn tell(&self, events: &Events) {
+        events.result(self, Self::text);
+    }
+
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for case in &self.cases {
+            match &case.verdict {
+                Verdict::Passed => {}
+                Verdict::Failed { why, .. } => lines.push(format!("FAIL {}: {why}", case.name)),
+                Verdict::Skipped { why } => lines.push(format!("skip {}: {why}", case.name)),
+            }
+        }
+        let mut counts = format!("{} passed, {} failed", self.passed, self.failed);
+        if self.skipped > 0 {
+            counts.push_str(&format!(", {} skipped", self.skipped));
+        }
+        lines.push(counts);
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(name: &str, verdict: Verdict) -> Case {
+        Case { name: name.into(), verdict }
+    }
+
+    #[test]
+    fn the_last_line_counts_and_the_reasons_stand_above_it() {
+        let mut summary = Summary::default();
+        summary.add(vec![
+            case("host::a", Verdict::Passed),
+            case("guest-vgem::b", Verdict::Failed { why: "EBUSY".into(), details: Vec::new() }),
+        ]);
+        assert_eq!(summary.text(), "FAIL guest-vgem::b: EBUSY\n1 passed, 1 failed");
+        summary.add(vec![case("guest-c-vgem::b", Verdict::Skipped { why: "a faux device cannot be unbound".into() })]);
+        let text = summary.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1], "skip guest-c-vgem::b: a faux device cannot be unbound");
+        assert_eq!(lines[2], "1 passed, 1 failed, 1 skipped");
+    }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A booted guest as a story sees it: which modules it brought in, and what must be gone when it leaves.
 
-use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -56,30 +55,29 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// Unloads everything that was loaded, last first. A module that does not go is leaked: something still refers
-    /// to it.
+    /// Unloads everything that came in, by this scene or by a program in the guest, users first. A module that does not
+    /// go is leaked: something still refers to it.
     pub(crate) fn leave(&mut self) -> Result<(), VmError> {
-        let present = self.present()?;
-        let left: Vec<String> = self.loaded.drain(..).filter(|module| present.contains(module)).collect();
-        for module in left.iter().rev() {
-            self.guest.rmmod(module).map_err(|error| leaked(module, error))?;
-        }
-        let present = self.present()?;
-        let ours = self.image.ours.keys().find(|module| present.contains(*module));
-        match ours {
-            None => Ok(()),
-            Some(module) => {
-                self.guest.rmmod(module).map_err(|error| leaked(module, error))?;
-                self.leave()
-            }
+        loop {
+            let present = parse_modules(&self.guest.read("/proc/modules")?);
+            let mine =
+                |module: &&(String, u32)| self.loaded.contains(&module.0) || self.image.ours.contains_key(&module.0);
+            let left: Vec<_> = present.iter().filter(mine).collect();
+            let Some(next) = left.iter().find(|(_, users)| *users == 0).or(left.first()) else { return Ok(()) };
+            self.guest.rmmod(&next.0).map_err(|error| leaked(&next.0, error))?;
         }
     }
+}
 
-    /// The names of the modules that are loaded.
-    fn present(&self) -> Result<BTreeSet<String>, VmError> {
-        let text = self.guest.read("/proc/modules")?;
-        Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
-    }
+/// The modules of `/proc/modules` with the number of their users.
+fn parse_modules(text: &str) -> Vec<(String, u32)> {
+    let module = |line: &str| {
+        let mut words = line.split(' ');
+        let name = words.next()?.to_owned();
+        // Without module unloading the kernel prints `-`; such a module is never free.
+        Some((name, words.nth(1)?.parse().unwrap_or(u32::MAX)))
+    };
+    text.lines().filter_map(module).collect()
 }
 
 /// The kernel's refusal, as what it means at the end of a story.
@@ -134,6 +132,12 @@ mod tests {
         assert_eq!(driver_module("vgem", &image).unwrap(), "vgem_rust");
         assert_eq!(driver_module("my-gpu", &image).unwrap(), "my_gpu");
         assert_eq!(driver_module("c-vgem", &image).unwrap(), "vgem");
+    }
+
+    #[test]
+    fn users_of_a_module_are_counted() {
+        let text = "vgem_rust 20480 1 - Live 0x0 (OE)\ndrm 2270128 3 vgem_rust,drm_rust, Live 0x0\n";
+        assert_eq!(parse_modules(text), [("vgem_rust".into(), 1), ("drm".into(), 3)]);
     }
 
     #[test]

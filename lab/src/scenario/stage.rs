@@ -47,13 +47,14 @@ impl Program {
     /// The client on the crate `drm`.
     pub(crate) const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
     /// The guest's side of the benchmark.
-    pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-guest-bench" };
+    pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-bench" };
     /// All that a person may want in a guest.
     pub(crate) const ALL: &'static [Program] = &[Self::TESTS, Self::CLIENT, Self::BENCH];
 
-    /// Whether the checkout has it.
-    fn exists(self, repo: &Path) -> bool {
-        repo.join(self.directory).join("Cargo.toml").is_file()
+    /// Whether the checkout has it as a member of its workspace.
+    pub(crate) fn exists(self, repo: &Path) -> bool {
+        let quoted = format!("\"{}\"", self.directory);
+        fs::read_to_string(repo.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains(&quoted))
     }
 }
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The cases that must not compile, and their twins that must.
+//!
+//! A case is `tests/compile-fail/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file holds
+//! both the mistake and what is right, see [`case`]; both are compiled by the command that Kbuild recorded for the driver
+//! `vgem`, that is, as a module is. `drydock test compile-fail --bless` accepts the messages as they are now and writes
+//! the page that is made of them, see [`page`].
+
+mod case;
+mod compiler;
+mod message;
+mod page;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Context as _, Result};
+use crate::events::{Step, Unit};
+
+use super::suite::{Case as Told, Context, Suite, Verdict};
+use case::Case;
+use compiler::{Compiled, Compiler, Side};
+
+/// The cases of `tests/compile-fail`.
+pub(super) struct CompileFail;
+
+/// How many compilers run at the same time.
+const JOBS: usize = 2;
+
+impl Suite for CompileFail {
+    fn name(&self) -> &'static str {
+        "compile-fail"
+    }
+
+    fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Told)) -> Result<()> {
+        let repo = &context.stage.toolchain().repo;
+        let mut cases = case::all(repo)?;
+        cases.retain(|case| context.filter.selects(&told_name(case)));
+        if cases.is_empty() {
+            return Ok(());
+        }
+        let compiler = Compiler::prepare(context.stage, &cases)?;
+        let step = context.events.step("compiling what must not compile, and its twins");
+        for (case, verdict) in cases.iter().zip(judge_all(&compiler, &cases, context.bless, &step)?) {
+            tell(Told { name: told_name(case), verdict });
+        }
+        step.done_with(format!("{} cases, each twice", cases.len()));
+        if context.bless {
+            page::write(repo)?;
+        }
+        Ok(())
+    }
+}
+
+fn told_name(case: &Case) -> String {
+    format!("compile-fail::{}", case.name)
+}
+
+/// Judges the cases, several at a time, and gives the verdicts in the order of the cases.
+fn judge_all(compiler: &Compiler<'_>, cases: &[Case], bless: bool, step: &Step) -> Result<Vec<Verdict>> {
+    let next = AtomicUsize::new(0);
+    let verdicts = Mutex::new(vec![None; cases.len()]);
+    let work = || -> Result<()> {
+        while let Some((index, case)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, cases.get(n)?)))
+        {
+            let verdict = judge(compiler, case, bless)?;
+            let mut verdicts = verdicts.lock().expect("no panic under this lock");
+            verdicts[index] = Some(verdict);
+            let done = verdicts.iter().flatten().count();
+            step.progress(done as u64, cases.len() as u64, Unit::Items);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..JOBS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    })?;
+    let verdicts = verdicts.into_inner().expect("no panic under this lock");
+    Ok(verdicts.into_iter().map(|verdict| verdict.expect("every case was judged")).collect())
+}
+
+/// The mistake does not compile, for the reason that is written down, and its twin does.
+fn judge(compiler: &Compiler<'_>, case: &Case, bless: bool) -> Result<Verdict> {
+    if let Compiled::No(message) = compiler.compile(case, Side::Right)? {
+        return Ok(failed("its twin does not compile", message.lines()));
+    }
+    let Compiled::No(message) = compiler.compile(case, Side::Wrong)? else {
+        return Ok(failed("it compiles", []));
+    };
+    let kept = case.kept_message();
+    if bless {
+        std::fs::write(&case.message_path, &message)
+            .with_context(|| format!("failed to write `{}`", case.message_path.display()))?;
+    } else if kept.as_deref() != Some(&message) {
+        let hint = "if the new message is as good: `./drydock test compile-fail --bless`";
+        let kept = kept.unwrap_or_default();
+        return Ok(failed("the message is another one", difference(&kept, &message).chain([hint.to_owned()])));
+    }
+    Ok(Verdict::Passed)
+}
+
+fn failed(why: &str, details: impl IntoIterator<Item = impl Into<String>>) -> Verdict {
+    Verdict::Failed { why: why.to_owned(), details: details.into_iter().map(Into::into).collect() }
+}
+
+/// What is only in the kept message, then what is only in the new one.
+fn difference(kept: &str, new: &str) -> impl Iterator<Item = String> {
+    let only = |mark: &str, of: &str, not_in: &str| {
+        let other: Vec<_> = not_in.lines().collect();
+        of.lines().filter(|line| !other.contains(line)).map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
+    };
+    only("-", kept, new).into_iter().chain(only("+", new, kept))
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The compiler as modules see it: the command that Kbuild recorded when it built `vgem`, with another source file.
+//!
+//! Source: `scripts/Kbuild.include` (`savedcmd_…` in `.NAME.o.cmd`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::process;
+use crate::root::Binds;
+use crate::scenario::Stage;
+use crate::setup::Toolchain;
+
+use super::case::{Case, DIRECTORY};
+use super::message;
+
+/// One of the two sides of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// With the mistake.
+    Wrong,
+    /// The twin.
+    Right,
+}
+
+impl Side {
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Right => "right",
+        }
+    }
+}
+
+/// What came of compiling.
+pub(super) enum Compiled {
+    /// It compiles.
+    Yes,
+    /// It does not, with this message.
+    No(String),
+}
+
+/// The items that every case includes.
+const SHARED: &str = "driver.rs";
+
+/// Where the sources are, inside the root.
+pub(super) const INSIDE: &str = "/compile-fail";
+
+/// For messages that do not depend on where things are: fixed width, no line numbers in the margin, no files for long types.
+const MESSAGE_FLAGS: &str = "--diagnostic-width=120 -Zui-testing -Zwrite-long-types-to-disk=no";
+
+/// Cases are safe code, and are not about what is used or documented.
+const LINT_FLAGS: &str = "-Funsafe_code -Aunused -Amissing_docs -Aunreachable_pub -Acoherence_leak_check";
+
+/// The compiler, ready to be run.
+pub(super) struct Compiler<'s> {
+    toolchain: &'s Toolchain,
+    binds: Binds,
+    command: String,
+}
+
+impl<'s> Compiler<'s> {
+    /// Reads Kbuild's command and writes both sides of each case to where it can be compiled.
+    pub(super) fn prepare(stage: &'s Stage, cases: &[Case]) -> Result<Self> {
+        let toolchain = stage.toolchain();
+        let sources = toolchain.work().join("compile-fail");
+        crate::cache::remove_tree(&sources)?;
+        for side in [Side::Wrong, Side::Right] {
+            let directory = sources.join(side.directory());
+            let shared = toolchain.repo.join(DIRECTORY).join(SHARED);
+            let shared = fs::read(&shared).with_context(|| format!("failed to read `{}`", shared.display()))?;
+            write(&directory.join(SHARED), shared)?;
+            for case in cases {
+                write(&directory.join(&case.name).with_extension("rs"), case.source(side))?;
+            }
+        }
+        let out = &stage.modules().dir;
+        let binds =
+            Binds::none().read(toolchain.repo.join("kernel"), "/kernel-src").read(out, "/out").read(sources, INSIDE);
+        Ok(Self { toolchain, binds, command: recorded_command(out)? })
+    }
+
+    /// Compiles one side of a case.
+    pub(super) fn compile(&self, case: &Case, side: Side) -> Result<Compiled> {
+        let source = format!("{INSIDE}/{}/{}.rs", side.directory(), case.name);
+        // Whether it compiles is an answer; that there is no answer is a failure.
+        let script = format!("cd /out; {{ {} {source}; }} 2>&1; echo \"exit code $?\"", self.command);
+        let mut shell = self.toolchain.command("sh", &self.binds);
+        // As in the kernel's Makefile; the command has flags that the compiler otherwise keeps for nightly builds.
+        shell.args(["-c", &script]).env("RUSTC_BOOTSTRAP", "1");
+        let said = process::output(&mut shell)?;
+        match said.trim_end().rsplit_once("exit code ") {
+            Some((_, "0")) => Ok(Compiled::Yes),
+            Some((said, "1")) => Ok(Compiled::No(message::normalize(said))),
+            _ => Err(Error::new(Kind::Machinery, format!("rustc failed on `{}`", case.name)).details(said.lines())),
+        }
+    }
+}
+
+fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
+    let directory = path.parent().expect("a file is in a directory");
+    fs::create_dir_all(directory)?;
+    fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// The command that compiled `vgem`, up to what says which file it reads and what it writes.
+fn recorded_command(out: &Path) -> Result<String> {
+    let path: PathBuf = out.join("drivers/vgem/.vgem.o.cmd");
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    command_in(&text).ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", path.display())))
+}
+
+fn command_in(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with("savedcmd_"))?;
+    let (_, command) = line.split_once(" := ")?;
+    let (command, _) = command.split_once(" --out-dir ")?;
+    // Debug information takes time and says nothing here.
+    let command = command.replace(" -Cdebuginfo=2", "");
+    Some(format!("{command} --crate-name=case --emit=obj=/dev/null {LINT_FLAGS} {MESSAGE_FLAGS}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recorded_command_is_cut_before_its_files() {
+        let recorded = "savedcmd_drivers/vgem/vgem.o := OBJTREE=/t rustc -Copt-level=2 -Cdebuginfo=2 --extern kernel \
+                        --out-dir drivers/vgem/ --emit=obj=drivers/vgem/vgem.o /src/vgem.rs\n\nsource_drivers := x\n";
+        let command = command_in(recorded).unwrap();
+        assert!(command.starts_with("OBJTREE=/t rustc -Copt-level=2 --extern kernel --crate-name=case "), "{command}");
+        assert!(!command.contains("vgem"), "{command}");
+        assert_eq!(command_in("deps := x"), None);
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The tests inside a guest: one boot per driver, one process per case, one line per case.
+//!
+//! Source: `tests/guest/src/runner.rs` for the lines: `ok NAME`, `FAIL NAME: why`, `skip NAME: why`.
+
+use std::time::Duration;
+
+use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
+
+use crate::error::{Error, Kind, Result};
+use crate::scenario::{Boot, Program};
+
+use super::suite::{Case, Context, Suite, Verdict};
+
+/// All cases of one driver together may take this long; each has a limit of its own.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// The cases for one driver.
+pub(super) struct Guest {
+    name: &'static str,
+    driver: &'static str,
+}
+
+impl Guest {
+    /// Ours.
+    pub(super) fn rust() -> Self {
+        Self { name: "guest-vgem", driver: "vgem" }
+    }
+
+    /// The stock kernel's, which has to behave the same.
+    pub(super) fn c() -> Self {
+        Self { name: "guest-c-vgem", driver: "c-vgem" }
+    }
+}
+
+impl Suite for Guest {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
+        let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
+        // The program filters by its own names; what spans suite and name is left to our filter.
+        if !context.filter.part().contains(self.name) && !context.filter.part().is_empty() {
+            argv.push(context.filter.part());
+        }
+        let step = context.events.step(format!("{}: the tests in the guest", self.name));
+        let mut lines = Lines::default();
+        let mut count = 0_u64;
+        let mut take = |line: &str| match parse(self.name, line) {
+            Some(case) => {
+                count += 1;
+                step.line(format!("{count} cases, last {}", case.name));
+                tell(case);
+            }
+            None => step.line(line),
+        };
+        let (status, _) = context.stage.play(&Boot::default(), context.events, |scene| {
+            let mut process = scene.guest().spawn(&argv)?;
+            process.close_input()?;
+            process.forward(Some(LIMIT), |stream, bytes| {
+                if stream == Stream::Out {
+                    lines.take(bytes, &mut take);
+                }
+                Ok(())
+            })
+        })?;
+        step.done_with(format!("{count} cases"));
+        ended(status, count)
+    }
+}
+
+/// The program's own codes: 1 says that a case failed, which the case told.
+fn ended(status: Status, count: u64) -> Result<()> {
+    match status {
+        Status::Code(0 | 1) => Ok(()),
+        // No case is named like the filter.
+        Status::Code(2) if count == 0 => Ok(()),
+        other => Err(Error::new(Kind::Check, format!("the guest's test program ended with {other}"))),
+    }
+}
+
+fn parse(suite: &str, line: &str) -> Option<Case> {
+    let (word, rest) = line.split_once(' ')?;
+    let (name, why) = rest.split_once(": ").unwrap_or((rest, ""));
+    let verdict = match word {
+        "ok" => return Some(Case { name: format!("{suite}::{rest}"), verdict: Verdict::Passed }),
+        "FAIL" => Verdict::Failed { why: why.to_owned(), details: Vec::new() },
+        "skip" => Verdict::Skipped { why: why.to_owned() },
+        _ => return None,
+    };
+    Some(Case { name: format!("{suite}::{name}"), verdict })
+}
+
+/// Cuts a stream of bytes into lines.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn take(&mut self, bytes: &[u8], each: &mut impl FnMut(&str)) {
+        self.0.extend_from_slice(bytes);
+        while let Some(end) = self.0.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.0.drain(..=end).collect();
+            each(String::from_utf8_lossy(&line).trim_end());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_case() {
+        let case = |line| parse("guest-vgem", line).unwrap();
+        assert_eq!(case("ok mmap::beyond_the_end").name, "guest-vgem::mmap::beyond_the_end");
+        assert_eq!(case("ok mmap::beyond_the_end").verdict, Verdict::Passed);
+        let failed = case("FAIL ioctl::null: expected EFAULT: got EINVAL");
+        assert_eq!(failed.name, "guest-vgem::ioctl::null");
+        assert_eq!(failed.verdict, Verdict::Failed { why: "expected EFAULT: got EINVAL".into(), details: vec![] });
+        assert_eq!(parse("guest-vgem", "panicked"), None);
+    }
+
+    #[test]
+    fn lines_come_whole_however_they_are_cut() {
+        let (mut lines, mut seen) = (Lines::default(), Vec::new());
+        for piece in ["ok a", "\nok b\nFA", "IL c: x\n"] {
+            lines.take(piece.as_bytes(), &mut |line| seen.push(line.to_owned()));
+        }
+        assert_eq!(seen, ["ok a", "ok b", "FAIL c: x"]);
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Formatting and lints, with the toolchain root's tools so that every machine says the same: rustfmt and clippy for the
+//! workspace and for what is loaded into a kernel.
+//!
+//! Source: Documentation/rust/general-information.rst (`CLIPPY=1`).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Context as _, Kind, Result};
+use crate::root::Binds;
+use crate::{guestbin, metadata, process};
+
+use super::suite::{Case, Context, Suite, Verdict};
+
+/// The four checks.
+pub(super) struct Lints;
+
+/// A check: its name, and the command that fails if there is something to say.
+type Check = (&'static str, fn(&Context<'_>) -> Result<Command>);
+
+const CHECKS: &[Check] = &[
+    ("lints::rustfmt", rustfmt_workspace),
+    ("lints::rustfmt-kernel", rustfmt_kernel),
+    ("lints::clippy-kernel", clippy_kernel),
+    ("lints::clippy", clippy_workspace),
+];
+
+impl Suite for Lints {
+    fn name(&self) -> &'static str {
+        "lints"
+    }
+
+    fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
+        for (name, command) in CHECKS.iter().filter(|(name, _)| context.filter.selects(name)) {
+            let mut command = command(context)?;
+            let step = context.events.step((*name).to_owned());
+            let mut said = Vec::new();
+            let ended = process::watch(&mut command, &step, |line| {
+                said.push(line.to_owned());
+                true
+            });
+            let verdict = match ended {
+                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+                Err(error) => {
+                    let details = said.into_iter().chain(error.all_details().into_iter().map(str::to_owned));
+                    Verdict::Failed { why: error.to_string(), details: shorten(details.collect()) }
+                }
+                Ok(_) => Verdict::Passed,
+            };
+            step.done_with(if verdict == Verdict::Passed { "clean" } else { "not clean" });
+            tell(Case { name: (*name).to_owned(), verdict });
+        }
+        Ok(())
+    }
+}
+
+/// A formatter's difference may be long; its beginning tells where to look.
+fn shorten(mut lines: Vec<String>) -> Vec<String> {
+    const MOST: usize = 60;
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    if more > 0 {
+        lines.push(format!("… and {more} more lines"));
+    }
+    lines
+}
+
+fn rustfmt_workspace(context: &Context<'_>) -> Result<Command> {
+    let mut cargo = context.stage.toolchain().command("cargo", &Binds::none());
+    cargo.args(["fmt", "--manifest-path", "/src/Cargo.toml", "--all", "--check"]).env("CARGO_HOME", "/tmp/cargo");
+    Ok(cargo)
+}
+
+/// Each file by itself: the crates' `mod` lines lead to files that are generated.
+fn rustfmt_kernel(context: &Context<'_>) -> Result<Command> {
+    let repo = &context.stage.toolchain().repo;
+    let files = rust_files(&repo.join("kernel"))?;
+    let inside = files.iter().filter_map(|file| file.strip_prefix(repo).ok()).map(|file| Path::new("/src").join(file));
+    let mut rustfmt = context.stage.toolchain().command("rustfmt", &Binds::none());
+    rustfmt.args(["--check", "--config", "skip_children=true", "--unstable-features"]).args(inside);
+    // `skip_children` is for nightly compilers; the kernel's crates use the same door.
+    rustfmt.env("RUSTC_BOOTSTRAP", "1");
+    Ok(rustfmt)
+}
+
+fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
+    let toolchain = context.stage.toolchain();
+    guestbin::fetch(toolchain, context.events)?;
+    let target = directory(toolchain.work().join("clippy"))?;
+    let binds = Binds::none().read(guestbin::cargo_home()?, "/cargo-home").write(&target, "/target");
+    let mut cargo = toolchain.command("cargo", &binds);
+    cargo.args([
+        "clippy",
+        "--offline",
+        "--locked",
+        "--manifest-path",
+        "/src/Cargo.toml",
+        "--workspace",
+        "--all-targets",
+    ]);
+    cargo.args(["--", "-D", "warnings"]).env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target");
+    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "gcc");
+    Ok(cargo)
+}
+
+/// The kernel's own way: its build with clippy in place of rustc. It only warns, so the warnings are made errors; and it
+/// checks what it compiles, so nothing may be left from an earlier run.
+fn clippy_kernel(context: &Context<'_>) -> Result<Command> {
+    let toolchain = context.stage.toolchain();
+    let out = toolchain.work().join("clippy-kernel");
+    crate::cache::remove_tree(&out)?;
+    let binds = Binds::none().read(toolchain.repo.join("kernel"), "/kernel-src").write(directory(out)?, "/out");
+    let mut make = toolchain.command("make", &binds);
+    make.args(metadata::make_variables(&toolchain.kernel.release));
+    make.args(["CLIPPY=1", "KRUSTFLAGS=-Dwarnings", "-C", "/kernel/tree", "M=/kernel-src", "MO=/out", "modules"]);
+    Ok(make)
+}
+
+fn directory(path: PathBuf) -> Result<PathBuf> {
+    std::fs::create_dir_all(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+    Ok(path)
+}
+
+fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut todo = vec![directory.to_owned()];
+    while let Some(directory) = todo.pop() {
+        let entries = std::fs::read_dir(&directory);
+        for entry in entries.with_context(|| format!("failed to list `{}`", directory.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What a suite is, and which of its cases are wanted.
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::events::Events;
+use crate::scenario::Stage;
+
+/// One case and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Case {
+    /// `SUITE::NAME`.
+    pub(super) name: String,
+    /// How it ended.
+    pub(super) verdict: Verdict,
+}
+
+/// How a case ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Verdict {
+    /// As it should.
+    Passed,
+    /// Otherwise.
+    Failed {
+        /// In one line.
+        why: String,
+        /// What else it said.
+        details: Vec<String>,
+    },
+    /// It cannot be run here.
+    Skipped {
+        /// In one line.
+        why: String,
+    },
+}
+
+/// What a suite works with.
+pub(super) struct Context<'c> {
+    /// The checkout, built.
+    pub(super) stage: &'c Stage,
+    /// Where steps are shown.
+    pub(super) events: &'c Events,
+    /// Which cases are wanted.
+    pub(super) filter: &'c Filter,
+}
+
+/// A group of cases that are run by the same means.
+pub(super) trait Suite {
+    /// Its name, the first part of its cases' names.
+    fn name(&self) -> &'static str;
+
+    /// Runs the cases that the filter wants and tells each as it ends. An error means that the suite itself could not go
+    /// on; it may tell more cases than are wanted.
+    fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()>;
+}
+
+/// Which cases are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Filter {
+    /// Only this suite, if one is named.
+    suite: Option<String>,
+    /// Only cases whose name contains this.
+    part: String,
+}
+
+impl Filter {
+    /// Takes a filter's text apart: `SUITE`, `SUITE::PART` or any part of a name.
+    pub(super) fn new(text: Option<&str>, suites: &[&str]) -> Self {
+        let text = text.unwrap_or_default();
+        let (first, rest) = text.split_once("::").unwrap_or((text, ""));
+        match suites.contains(&first) {
+            true => Self { suite: Some(first.to_owned()), part: rest.to_owned() },
+            false => Self { suite: None, part: text.to_owned() },
+        }
+    }
+
+    /// Whether cases of this suite can be wanted.
+    pub(super) fn selects_suite(&self, suite: &str) -> bool {
+        self.suite.as_deref().is_none_or(|wanted| wanted == suite)
+    }
+
+    /// Whether the case `SUITE::NAME` is wanted.
+    pub(super) fn selects(&self, case: &str) -> bool {
+        let (suite, name) = case.split_once("::").unwrap_or(("", case));
+        match &self.suite {
+            Some(wanted) => wanted == suite && name.contains(&self.part),
+            None => case.contains(&self.part),
+        }
+    }
+
+    /// What a name within a suite has to contain, for a program that filters by itself; empty for all.
+    pub(super) fn part(&self) -> &str {
+        &self.part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUITES: &[&str] = &["host", "guest-vgem"];
+
+    #[test]
+    fn a_suites_name_selects_it_whole() {
+        let filter = Filter::new(Some("host"), SUITES);
+        assert!(filter.selects_suite("host") && !filter.selects_suite("guest-vgem"));
+        assert!(filter.selects("host::anything"));
+    }
+
+    #[test]
+    fn a_part_is_looked_for_in_all_suites_or_in_the_named_one() {
+        let everywhere = Filter::new(Some("fence"), SUITES);
+        assert!(everywhere.selects("guest-vgem::fence::attach") && everywhere.selects("host::fence"));
+        let one = Filter::new(Some("guest-vgem::fence"), SUITES);
+        assert!(one.selects("guest-vgem::fence::attach") && !one.selects("host::fence"));
+        assert_eq!(one.part(), "fence");
+    }
+
+    #[test]
+    fn no_filter_selects_everything() {
+        assert!(Filter::new(None, SUITES).selects("lints::rustfmt"));
+    }
+}
