@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
+use crate::guestbin;
+use crate::modules::{self, BuiltModules};
 use crate::root::Binds;
 use crate::setup::{self, Toolchain};
 use crate::vm::console::Listener;
@@ -14,7 +16,6 @@ use crate::vm::image::{Image, Sources};
 use crate::vm::machine::{self, Machine};
 use crate::vm::qemu::{self, Accel, Spec};
 use crate::vm::{accel, error as vm_error, payload};
-use crate::{guestbin, modules};
 
 use super::scene::Scene;
 use super::verdict::{self, Ending};
@@ -87,6 +88,7 @@ impl Default for Boot {
 /// A checkout that is built and ready to boot.
 pub(crate) struct Stage {
     toolchain: Toolchain,
+    modules: BuiltModules,
     image: Image,
     accel: Accel,
     boot_dir: PathBuf,
@@ -98,18 +100,18 @@ impl Stage {
     pub(crate) fn prepare(plan: &Plan, events: &Events) -> Result<Self> {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
         let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
-        Self::with_modules(toolchain, &modules.modules, events)
+        Self::with_modules(toolchain, modules, events)
     }
 
     /// The same with modules that were built elsewhere.
-    pub(crate) fn with_modules(toolchain: Toolchain, modules: &[PathBuf], events: &Events) -> Result<Self> {
+    pub(crate) fn with_modules(toolchain: Toolchain, modules: BuiltModules, events: &Events) -> Result<Self> {
         let programs = build_programs(&toolchain, events)?;
         let step = events.step("making the guest image");
-        let image = make_image(&toolchain, modules, &programs).map_err(machinery)?;
+        let image = make_image(&toolchain, &modules.modules, &programs).map_err(machinery)?;
         let boot_dir = toolchain.cache.base().join("boot").join(&toolchain.kernel.release);
         let kernel = unpack_kernel(&toolchain, &boot_dir)?;
         step.done_with(format!("{} MiB", image.size() >> 20));
-        let mut stage = Self { toolchain, image, accel: Accel::Tcg, boot_dir, kernel };
+        let mut stage = Self { toolchain, modules, image, accel: Accel::Tcg, boot_dir, kernel };
         stage.accel = stage.choose_accel(events);
         Ok(stage)
     }
@@ -117,6 +119,11 @@ impl Stage {
     /// The toolchain it was built with.
     pub(crate) fn toolchain(&self) -> &Toolchain {
         &self.toolchain
+    }
+
+    /// The modules it boots with.
+    pub(crate) fn modules(&self) -> &BuiltModules {
+        &self.modules
     }
 
     /// The image that boots.

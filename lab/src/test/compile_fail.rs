@@ -86,7 +86,7 @@ fn judge(compiler: &Compiler<'_>, case: &Case, bless: bool) -> Result<Verdict> {
         return Ok(failed("its twin does not compile", message.lines()));
     }
     let Compiled::No(message) = compiler.compile(case, Side::Wrong)? else {
-        return Ok(failed("it compiles", []));
+        return Ok(failed("it compiles", [""; 0]));
     };
     let kept = case.kept_message();
     if bless {

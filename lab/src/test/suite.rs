@@ -44,6 +44,8 @@ pub(super) struct Context<'c> {
     pub(super) events: &'c Events,
     /// Which cases are wanted.
     pub(super) filter: &'c Filter,
+    /// Keep what is said now as what is expected, where a suite compares messages.
+    pub(super) bless: bool,
 }
 
 /// A group of cases that are run by the same means.
