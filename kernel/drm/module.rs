@@ -43,6 +43,8 @@ pub struct Runtime {
     queue: Atomic<*mut bindings::workqueue_struct>,
     /// Devices that are allocated and not yet released.
     devices: Atomic<i32>,
+    /// How many drivers may still be registered: one from the start of the module, that of the macro.
+    drivers: Atomic<i32>,
 }
 
 impl Runtime {
@@ -52,7 +54,20 @@ impl Runtime {
         Self {
             queue: Atomic::new(null_mut()),
             devices: Atomic::new(0),
+            drivers: Atomic::new(0),
         }
+    }
+
+    /// Called by an adapter before it registers its driver.
+    ///
+    /// `kernel::driver::Registration` can be made by any safe code, and forgotten: then the driver would
+    /// stay after its module is gone. So the first registration in a module's life, which is the macro's and
+    /// comes before any code of the driver, is the only one: `EBUSY` for others.
+    pub(crate) fn admit_driver(&self) -> Result {
+        if self.drivers.xchg(0, Relaxed) == 0 {
+            return Err(EBUSY);
+        }
+        Ok(())
     }
 
     /// Waits for all work that is queued now. Context: may sleep.
@@ -112,6 +127,7 @@ impl Running {
             return Err(ENOMEM);
         }
         runtime.queue.store(queue, Release);
+        runtime.drivers.store(1, Relaxed);
 
         // INVARIANT: The queue was just created.
         Ok(Self { runtime, name })
@@ -234,11 +250,11 @@ macro_rules! module_platform_driver {
     (virtual_device: $device:expr, type: $type:ty, $($info:tt)*) => {
         $crate::__module! {
             [_device: $crate::platform::VirtualDevice = $crate::platform::VirtualDevice::new($device)?]
-            $crate::platform::Adapter<$type>, $($info)*
+            ::kernel::driver::Registration<$crate::platform::Adapter<$type>>, $($info)*
         }
     };
     (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] $crate::platform::Adapter<$type>, $($info)* }
+        $crate::__module! { [_device: () = ()] ::kernel::driver::Registration<$crate::platform::Adapter<$type>>, $($info)* }
     };
 }
 
@@ -260,7 +276,7 @@ macro_rules! module_platform_driver {
 #[macro_export]
 macro_rules! module_pci_driver {
     (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] $crate::pci::Adapter<$type>, $($info)* }
+        $crate::__module! { [_device: () = ()] ::kernel::driver::Registration<$crate::pci::Adapter<$type>>, $($info)* }
     };
 }
 
@@ -271,23 +287,34 @@ macro_rules! module_pci_driver {
 #[macro_export]
 macro_rules! module_auxiliary_driver {
     (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] $crate::auxiliary::Adapter<$type>, $($info)* }
+        $crate::__module! { [_device: () = ()] ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type>>, $($info)* }
     };
 }
 
-/// The module of a bus adapter: its device if it makes one, the driver, the runtime, dropped in this
-/// order.
+/// Declares a module with one DRM driver for a faux device, which the module creates under the driver's
+/// name and owns.
+///
+/// Takes what [`kernel::module!`] takes, with `type` the driver (a [`faux::Driver`](crate::faux::Driver)).
+#[macro_export]
+macro_rules! module_faux_driver {
+    (type: $type:ty, $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] $crate::faux::Registration<$type>, $($info)* }
+    };
+}
+
+/// The module of a bus adapter: its device if it makes one, the driver's registration, the runtime,
+/// dropped in this order.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module {
-    ([$field:ident: $device:ty = $create:expr] $adapter:ty, $($info:tt)*) => {
+    ([$field:ident: $device:ty = $create:expr] $driver:ty, $($info:tt)*) => {
         static __DRM_RUNTIME: $crate::module::Runtime = $crate::module::Runtime::new();
 
         #[::kernel::prelude::pin_data]
         struct DrmModule {
             $field: $device,
             #[pin]
-            _driver: ::kernel::driver::Registration<$adapter>,
+            _driver: $driver,
             _running: $crate::module::Running,
         }
 
@@ -310,7 +337,7 @@ macro_rules! __module {
                             <Self as ::kernel::ModuleMetadata>::NAME,
                         )
                     }?,
-                    _driver <- ::kernel::driver::Registration::new(
+                    _driver <- <$driver>::new(
                         <Self as ::kernel::ModuleMetadata>::NAME,
                         module,
                     ),

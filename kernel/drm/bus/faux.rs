@@ -1,1 +1,163 @@
-//! stub
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! DRM drivers without any device: of the faux bus, whose devices a module makes by itself.
+//!
+//! A faux device goes only with its module. It cannot be unbound through sysfs, and has no part in system
+//! sleep. A virtual driver that shall be unbound is one of the [platform bus](super::platform).
+//!
+//! C header: `include/linux/device/faux.h`; behaviour: drivers/base/faux.c
+
+use super::{
+    Binding,
+    Bus,
+    Sealed, //
+};
+use crate::{
+    module::ModuleRuntime,
+    Ready, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
+use kernel::{
+    bindings,
+    device::{
+        self,
+        Bound,
+        CoreInternal, //
+    },
+    error::{
+        from_result,
+        to_result, //
+    },
+    faux,
+    prelude::*,
+    types::ForeignOwnable, //
+};
+
+/// The faux bus.
+pub enum Faux {}
+
+impl Sealed for Faux {}
+impl Bus for Faux {
+    type Device<Ctx: device::DeviceContext> = faux::Device<Ctx>;
+
+    fn as_bound<'a>(dev: &'a faux::Device<CoreInternal<'_>>) -> &'a faux::Device<Bound> {
+        // SAFETY: The layout does not depend on the context; a device in a bus callback is bound.
+        unsafe { &*core::ptr::from_ref(dev).cast() }
+    }
+}
+
+/// The probe of a faux device.
+pub type Probe<'bound> = super::Probe<'bound, Faux>;
+
+/// A DRM driver for a faux device.
+///
+/// A module with one such driver is declared with [`module_faux_driver!`](crate::module_faux_driver!);
+/// it makes the device, under the driver's name.
+pub trait Driver: crate::Driver {
+    /// The module has made the device: prepares it and says with which data it is ready to be
+    /// registered.
+    ///
+    /// The adapter registers what is returned. After an error nothing is left of the device, and the module
+    /// cannot be loaded. The device's DMA mask is 64 bits wide until the driver says otherwise, so that it
+    /// can import and map any memory.
+    ///
+    /// Context: process context, may sleep; the device's lock is held.
+    fn probe<'bound>(cx: &Probe<'bound>) -> Result<Ready<'bound, Self>>;
+}
+
+/// The faux device of driver `T`, of which a module has one as long as it is loaded.
+///
+/// # Invariants
+///
+/// `device` is what `faux_device_create()` returned, with the callbacks of `T`.
+pub struct Registration<T: Driver> {
+    device: NonNull<bindings::faux_device>,
+    _driver: PhantomData<fn(T)>,
+}
+
+impl<T: Driver> Registration<T> {
+    const OPS: bindings::faux_device_ops = {
+        assert!(
+            !T::HAS_SUSPEND && !T::HAS_RESUME,
+            "a faux device has no part in system sleep: its driver has neither `suspend` nor `resume`"
+        );
+        bindings::faux_device_ops {
+            probe: Some(Self::probe_callback),
+            remove: Some(Self::remove_callback),
+        }
+    };
+
+    /// Creates the device; for the macro, with the arguments that registering a driver takes.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device cannot be created or its probe fails (the kernel's log says with what);
+    /// `EBUSY` if the module has it already.
+    ///
+    /// Context: process context, may sleep; the driver's probe runs inside.
+    #[doc(hidden)]
+    pub fn new(_name: &'static CStr, _module: &'static ThisModule) -> Result<Self> {
+        T::OwnerModule::runtime().admit_driver()?;
+
+        // SAFETY: C copies the name, and uses the callbacks until the device is destroyed.
+        let device = unsafe {
+            bindings::faux_device_create(T::INFO.name.as_char_ptr(), null_mut(), &Self::OPS)
+        };
+        // INVARIANT: Just created.
+        Ok(Self {
+            device: NonNull::new(device).ok_or(ENODEV)?,
+            _driver: PhantomData,
+        })
+    }
+
+    unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
+        // SAFETY: The bus passes a valid device that nobody else uses yet; the mask lies in it.
+        let dma = unsafe {
+            (*fdev).dev.dma_mask = &raw mut (*fdev).dev.coherent_dma_mask;
+            bindings::dma_set_mask_and_coherent(&raw mut (*fdev).dev, u64::MAX)
+        };
+        // SAFETY: As above; `CoreInternal` holds for the callback.
+        let fdev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
+
+        from_result(|| {
+            to_result(dma)?;
+            Binding::<T>::probe::<Faux>(fdev, |cx| T::probe(cx))?;
+            Ok(0)
+        })
+    }
+
+    unsafe extern "C" fn remove_callback(fdev: *mut bindings::faux_device) {
+        // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
+        let dev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
+        // SAFETY: The bus calls remove only after a probe that succeeded, once.
+        unsafe { Binding::<T>::remove(dev.as_ref()) };
+
+        // The bus is not one of the kernel crate's, whose glue would take the data back.
+        //
+        // SAFETY: `Binding::probe` has stored it with `Device::set_drvdata()`, and this is its last use.
+        unsafe {
+            let binding = bindings::dev_get_drvdata(&raw const (*fdev).dev);
+            bindings::dev_set_drvdata(&raw mut (*fdev).dev, null_mut());
+            drop(Pin::<KBox<Binding<'_, T>>>::from_foreign(binding.cast()));
+        }
+    }
+}
+
+impl<T: Driver> Drop for Registration<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, and this is the only owner.
+        unsafe { bindings::faux_device_destroy(self.device.as_ptr()) };
+    }
+}
+
+// SAFETY: A faux device may be destroyed from any thread.
+unsafe impl<T: Driver> Send for Registration<T> {}
+
+// SAFETY: There is nothing to do with a shared reference.
+unsafe impl<T: Driver> Sync for Registration<T> {}

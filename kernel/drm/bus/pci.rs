@@ -10,7 +10,10 @@ use super::{
     Bus,
     Sealed, //
 };
-use crate::Ready;
+use crate::{
+    module::ModuleRuntime,
+    Ready, //
+};
 use core::{
     marker::PhantomData,
     mem::offset_of, //
@@ -252,6 +255,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         name: &'static CStr,
         module: &'static ThisModule,
     ) -> Result {
+        T::OwnerModule::runtime().admit_driver()?;
         let drv = drv.get();
 
         // SAFETY: `drv` is initialised and not yet registered, so it is ours alone.

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What the parent lends its children: part of both modules, so that they agree on the type.
+
+use drm::gem;
+use kernel::{
+    device::Bound,
+    platform,
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    },
+    types::CovariantForLt, //
+};
+
+/// How often children called, and the parent itself, for as long as it is bound.
+pub(crate) type Lent = CovariantForLt!((Arc<Atomic<i32>>, &'_ platform::Device<Bound>));
+
+/// The name of the children.
+pub(crate) const NAME: &CStr = c"part";
+
+/// Both drivers have buffers of a sort, as every driver must, and no use for them.
+pub(crate) struct Buffer<T>(core::marker::PhantomData<fn(T)>);
+
+#[vtable]
+impl<T> gem::DriverObject for Buffer<T>
+where
+    T: drm::Driver<Object = gem::Object<Buffer<T>>>,
+{
+    type Driver = T;
+    type Args = ();
+
+    fn new(_dev: &drm::Device<T>, _size: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
+        Ok(Self(core::marker::PhantomData))
+    }
+}
