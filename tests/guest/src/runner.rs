@@ -97,7 +97,7 @@ fn verdict_of(args: &Args, case: &'static Case, seed: u64, log: &mut KernelLog) 
     }
     let verdict = match in_own_process(args, case, seed) {
         Ok(verdict) => verdict,
-        Err(error) => Verdict::Fail(format!("the case cannot be started: {error}")),
+        Err(error) => Verdict::Fail(format!("the case cannot be run or waited for: {error}")),
     };
     match (log.report(), verdict) {
         (None, verdict) => verdict,

@@ -358,14 +358,16 @@ fn cpu_access_waits(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L14: a file that is closed takes its fences with it, signalled.
+/// L14: a file that is closed takes its fences with it, signalled without an error.
 fn close_signals(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let (handle, buffer) = buffer(&other)?;
     let theirs = works!(file.import(&buffer));
     works!(file.attach(theirs, FENCE_WRITE));
+    let sync_file = works!(device::export_sync_file(&buffer, SYNC_WRITE));
     same!(works!(ready(&buffer)), PollFlags::empty());
     drop(file);
+    same!(works!(device::fence_of(&sync_file)).status, 1);
     same!(works!(ready(&buffer)), PollFlags::IN | PollFlags::OUT);
     works!(other.attach(handle, FENCE_WRITE));
     Ok(())
