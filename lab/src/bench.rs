@@ -1,16 +1,145 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock bench`.
+//! `drydock bench`: what the Rust driver costs beside the C one, in instructions.
+//!
+//! One boot with QEMU's counting clock measures both drivers in turn with the same program, so that whatever the kernel
+//! does around them is the same. Sizes are read from the module files.
+//!
+//! Source: qemu-system-x86_64(1), `-icount`; `benches/guest` for how a row is measured.
+
+mod sizes;
+mod table;
+
+use std::time::Duration;
 
 use clap::Args;
+use drydock_agent::protocol::MODULE_DIR;
+use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
+use crate::exit;
+use crate::scenario::{Boot, Plan, Program, Scene, Stage};
+use crate::vm::error::Error as VmError;
+
+use table::{Side, Table};
+
+/// One run of the measuring program may take this long; counting runs on one host thread.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Options of `drydock bench`.
+///
+/// Boots the stock kernel once on a machine whose clock counts instructions and measures the Rust vgem and the C one with the
+/// same program. The numbers do not depend on the host.
 #[derive(Debug, Args)]
-pub struct Options {}
+pub struct Options {
+    /// The kernel to boot, by its release or series
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+}
+
+/// A pair of modules that do the same.
+struct Pair {
+    /// Ours, what it needs, and the name under which the program finds its node.
+    rust: Module,
+    /// The C one.
+    c: Module,
+}
+
+struct Module {
+    name: &'static str,
+    /// Loaded before, so that loading the module itself is what is measured.
+    needs: &'static str,
+    node: &'static str,
+}
+
+const PAIRS: &[Pair] = &[
+    Pair {
+        rust: Module { name: "noop_rust", needs: "drm_rust", node: "noop_rust" },
+        c: Module { name: "noop_c", needs: "drm_shmem_helper", node: "noop_c" },
+    },
+    Pair {
+        rust: Module { name: "vgem_rust", needs: "drm_rust", node: "vgem" },
+        c: Module { name: "vgem", needs: "drm_shmem_helper", node: "vgem" },
+    },
+];
+
+/// One line of the program's output.
+#[derive(Debug, Deserialize, PartialEq)]
+struct Line {
+    row: String,
+    instructions: f64,
+}
 
 /// Carries out `drydock bench`.
-pub fn main(_options: Options, _events: &Events) -> Result<u8> {
-    Err(Error::new(Kind::Machinery, "`bench` is not there yet"))
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let stage = Stage::prepare(&Plan { kernel: options.kernel }, events)?;
+    if !Program::BENCH.exists(&stage.toolchain().repo) {
+        return Err(Error::new(Kind::Usage, "this checkout has no `benches/guest`"));
+    }
+    let boot = Boot { counting: true, ..Boot::default() };
+    let (mut table, _) = stage.play(&boot, events, |scene| {
+        let mut table = Table::default();
+        for pair in PAIRS {
+            measure(scene, &pair.rust, Side::Rust, &mut table, events)?;
+            measure(scene, &pair.c, Side::C, &mut table, events)?;
+        }
+        Ok(table)
+    })?;
+    for pair in PAIRS {
+        sizes::add(&stage, (pair.rust.name, pair.c.name), &mut table)?;
+    }
+    events.result(&table, Table::text);
+    Ok(exit::OK)
+}
+
+/// Loads one module, measures all its rows, and unloads it: the next driver's node is the only one there again.
+fn measure(
+    scene: &mut Scene<'_>,
+    module: &Module,
+    side: Side,
+    table: &mut Table,
+    events: &Events,
+) -> Result<(), VmError> {
+    let step = events.step(format!("measuring {}", module.name));
+    scene.require(module.needs)?;
+    let file = format!("{MODULE_DIR}/{}.ko", module.name);
+    let loaded = scene.guest().check(&[Program::BENCH.name, "load", &file], LIMIT)?;
+    let rows = scene.guest().check(&[Program::BENCH.name, "rows", module.node], LIMIT)?;
+    for line in parse(&loaded.out)?.into_iter().chain(parse(&rows.out)?) {
+        // Loading is a row of each pair.
+        let row = match line.row.starts_with("load") {
+            true => format!("{}, {}", line.row, pair_name(module)),
+            false => line.row,
+        };
+        table.put(&row, side, line.instructions);
+    }
+    scene.rmmod(module.name)?;
+    step.done();
+    Ok(())
+}
+
+fn pair_name(module: &Module) -> &'static str {
+    module.name.split('_').next().unwrap_or(module.name)
+}
+
+fn parse(out: &str) -> Result<Vec<Line>, VmError> {
+    let lines = out.lines().map(|line| {
+        serde_json::from_str(line).map_err(|error| VmError::Unexpected {
+            program: Program::BENCH.name.into(),
+            said: format!("{line}: {error}"),
+        })
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_program_is_a_row() {
+        let lines = parse("{\"row\":\"GET_CAP\",\"driver\":\"vgem\",\"instructions\":1207.5}\n").unwrap();
+        assert_eq!(lines, [Line { row: "GET_CAP".into(), instructions: 1207.5 }]);
+        assert!(parse("oops\n").is_err());
+    }
 }

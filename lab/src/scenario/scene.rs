@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use drydock_agent::protocol::Failure;
+use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::vm::error::Error as VmError;
@@ -46,6 +47,14 @@ impl<'s> Scene<'s> {
         let loaded = self.guest.insmod(module, "")?;
         self.loaded.extend(loaded);
         Ok(())
+    }
+
+    /// Like [`Self::insmod`], but it does not matter if the module is there already.
+    pub(crate) fn require(&mut self, module: &str) -> Result<(), VmError> {
+        match self.insmod(module) {
+            Err(VmError::Refused { failure, .. }) if failure.errno == Errno::EXIST.raw_os_error() => Ok(()),
+            other => other,
+        }
     }
 
     /// Unloads one module.

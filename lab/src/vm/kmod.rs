@@ -65,6 +65,12 @@ impl Stock {
         Ok(Self(found))
     }
 
+    /// Reads one module.
+    pub(crate) fn read(&self, name: &str) -> Result<Module, Error> {
+        let missing = || Error::NoModule { name: name.to_owned(), by: "the benchmark".to_owned() };
+        Module::read(self.0.get(name).ok_or_else(missing)?)
+    }
+
     /// Adds to `modules` whatever the modules in it, and `wanted`, need from the stock kernel.
     pub(crate) fn complete(&self, modules: &mut BTreeMap<String, Module>, wanted: &[&str]) -> Result<(), Error> {
         let mut todo: Vec<(String, String)> = wanted.iter().map(|name| ("the image".into(), (*name).into())).collect();
