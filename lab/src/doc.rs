@@ -1,16 +1,113 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock doc`.
+//! `drydock doc`: the documentation of the crate `drm`, made with the metadata it is compiled against.
+//!
+//! Kbuild has no rule for the documentation of external modules. What it recorded when it compiled the crate says everything
+//! rustdoc must know, so that command is run again with rustdoc in rustc's place.
+//! Source: scripts/Kbuild.include (`savedcmd_`), rust/Makefile (`cmd_rustdoc`).
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
+use crate::root::Binds;
+use crate::setup::{self, Toolchain};
+use crate::{exit, modules, process};
 
 /// Options of `drydock doc`.
+///
+/// Writes HTML pages to `target/doc` of the checkout. Private items of the crate are left out; types of the kernel's crates
+/// link to the kernel's own pages.
 #[derive(Debug, Args)]
-pub struct Options {}
+pub struct Options {
+    /// Fail if rustdoc has something to warn about
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+/// Where the kernel's crates are documented.
+const KERNEL_PAGES: &str = "https://rust.docs.kernel.org";
+const KERNEL_CRATES: [&str; 4] = ["kernel", "pin_init", "ffi", "core"];
+
+#[derive(Debug, Serialize)]
+struct Made {
+    index: PathBuf,
+    warnings: usize,
+}
 
 /// Carries out `drydock doc`.
-pub fn main(_options: Options, _events: &Events) -> Result<u8> {
-    Err(Error::new(Kind::Machinery, "`doc` is not there yet"))
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let toolchain = setup::ensure(events)?;
+    let source = toolchain.repo.join("kernel");
+    let built = modules::build(&toolchain, &source, events)?;
+    let pages = toolchain.repo.join("target/doc");
+    std::fs::create_dir_all(&pages).with_context(|| format!("failed to create `{}`", pages.display()))?;
+    let warnings = document(&toolchain, &source, &built.dir, &pages, options.deny_warnings, events)?;
+    let made = Made { index: pages.join("drm/index.html"), warnings };
+    events.result(&made, |made| made.index.display().to_string());
+    Ok(exit::OK)
+}
+
+fn document(
+    toolchain: &Toolchain,
+    source: &Path,
+    out: &Path,
+    pages: &Path,
+    deny: bool,
+    events: &Events,
+) -> Result<usize> {
+    let step = events.step("documenting the crate `drm`");
+    let recorded = out.join("drm/.drm.o.cmd");
+    let text =
+        std::fs::read_to_string(&recorded).with_context(|| format!("failed to read `{}`", recorded.display()))?;
+    let mut command = rustdoc(&text)
+        .ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", recorded.display())))?;
+    if deny {
+        command.push_str(" -Dwarnings");
+    }
+    let binds = Binds::none().read(source, "/kernel-src").read(out, "/out").write(pages, "/pages");
+    let mut shell = toolchain.command("sh", &binds);
+    // As in the kernel's Makefile: the command has flags that the compiler otherwise keeps for nightly builds.
+    shell.args(["-c", &format!("cd /out && {command} 2>&1")]).env("RUSTC_BOOTSTRAP", "1");
+    shell.env("DRM_BINDINGS", "/out/drm/bindings_generated.rs");
+    let said = process::watch(&mut shell, &step, |_| false).map_err(|error| match error.kind() {
+        Kind::Interrupted => error,
+        _ => Error::new(Kind::Build, "the documentation does not build").details(error.detail_lines()),
+    })?;
+    let warnings = said.iter().filter(|line| line.starts_with("warning:") && !line.ends_with(" emitted")).count();
+    step.done_with(if warnings == 0 { "no warnings".to_owned() } else { format!("{warnings} warnings") });
+    for line in said.iter().filter(|_| warnings > 0) {
+        events.note(line.replace("/kernel-src", &source.display().to_string()));
+    }
+    Ok(warnings)
+}
+
+/// The recorded command of rustc as one of rustdoc.
+fn rustdoc(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with("savedcmd_"))?;
+    let (variables, arguments) = line.split_once(" := ")?.1.split_once(" rustc ")?;
+    // All words of the command are without spaces, but for one in quotes that the shell takes as it stands.
+    let (arguments, source) = arguments.split_once(" --out-dir ")?;
+    let source = source.split(' ').find(|word| word.ends_with(".rs"))?;
+    let kept: Vec<_> = arguments.split(' ').filter(|word| !word.starts_with("--emit")).collect();
+    let links = KERNEL_CRATES.map(|name| format!("--extern-html-root-url {name}={KERNEL_PAGES}/"));
+    let links = links.join(" ");
+    Some(format!("{variables} rustdoc {} --crate-name=drm {links} --output /pages {source}", kept.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recorded_command_becomes_one_of_rustdoc() {
+        let recorded = "savedcmd_drm/drm.o := OBJTREE=/t rustc --edition=2021 --emit=metadata=x --extern kernel \
+                        -L /t/rust --out-dir drm/ --emit=obj=drm/drm.o /src/drm/drm.rs  \n\nsource_drm := x\n";
+        let command = rustdoc(recorded).unwrap();
+        assert!(command.starts_with("OBJTREE=/t rustdoc --edition=2021 --extern kernel -L /t/rust "), "{command}");
+        assert!(command.ends_with(" --output /pages /src/drm/drm.rs"), "{command}");
+        assert_eq!(rustdoc("deps := x"), None);
+    }
 }

@@ -1,16 +1,130 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock new`.
+//! `drydock new`: a driver of one's own, as a copy of `kernel/drivers/counter` under another name.
+//!
+//! The template is a driver that every build compiles, so it cannot rot. What comes out is built, booted and tested at once.
+
+mod names;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
+use crate::scenario::{Boot, Plan, Stage};
+use crate::{cache, exit, repo};
+use names::Name;
 
 /// Options of `drydock new`.
+///
+/// Writes `kernel/drivers/NAME/`, adds it to `kernel/Kbuild`, builds it, boots a guest, loads it and runs its check.
 #[derive(Debug, Args)]
-pub struct Options {}
+pub struct Options {
+    /// What the driver is called: lower-case letters, digits and `_`, as in `my_gpu`
+    name: String,
+    /// Only write the files
+    #[arg(long)]
+    no_check: bool,
+}
+
+const TEMPLATE: &str = "kernel/drivers/counter/counter.rs";
+const KBUILD: &str = "kernel/Kbuild";
+/// The driver's own check, a script that runs in the guest after the module was loaded.
+const CHECK: &str = include_str!("../templates/check.sh");
+const CHECK_LIMIT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Serialize)]
+struct Made {
+    files: Vec<PathBuf>,
+    checked: bool,
+}
 
 /// Carries out `drydock new`.
-pub fn main(_options: Options, _events: &Events) -> Result<u8> {
-    Err(Error::new(Kind::Machinery, "`new` is not there yet"))
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let repo = repo::root()?;
+    let name = Name::parse(&options.name)?;
+    let files = write(&repo, &name)?;
+    events.note(format!("wrote {}", files[0].display()));
+    if !options.no_check {
+        check(&repo, &name, events)?;
+    }
+    let made = Made { files, checked: !options.no_check };
+    events.result(&made, |_| next(&name));
+    Ok(exit::OK)
+}
+
+fn next(name: &Name) -> String {
+    let name = &name.module;
+    format!(
+        "kernel/drivers/{name}/{name}.rs is yours to change; then:\n    \
+         ./drydock run {name} -- drmdevice\n    ./drydock run {name} -- sh /drivers/{name}/check.sh"
+    )
+}
+
+/// Writes the driver's files and its line in Kbuild; nothing if one of them cannot be.
+fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
+    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()));
+    let dir = repo.join("kernel/drivers").join(&name.module);
+    let kbuild = repo.join(KBUILD);
+    let template = read(&repo.join(TEMPLATE))?;
+    let lines = read(&kbuild)?;
+    if dir.exists() || lines.contains(&format!("driver,{},", name.module)) {
+        return Err(Error::new(Kind::Usage, format!("a driver `{}` is there already", name.module)));
+    }
+    let lines = names::with_driver(&lines, &name.module).ok_or_else(|| {
+        Error::new(Kind::Machinery, format!("`{KBUILD}` has no line with a driver to put the new one behind"))
+    })?;
+    let files = [(format!("{}.rs", name.module), name.rename(&template)), ("check.sh".into(), name.rename(CHECK))];
+    let mut written = Vec::new();
+    for (file, text) in files {
+        cache::write_atomically(&dir.join(&file), text)?;
+        written.push(dir.join(file));
+    }
+    cache::write_atomically(&kbuild, lines)?;
+    written.push(kbuild);
+    Ok(written)
+}
+
+/// Builds, boots, loads and runs the driver's check.
+fn check(repo: &Path, name: &Name, events: &Events) -> Result<()> {
+    let script = repo.join("kernel/drivers").join(&name.module).join("check.sh");
+    let script = fs::read_to_string(&script).with_context(|| format!("failed to read `{}`", script.display()))?;
+    let stage = Stage::prepare(&Plan::default(), events)?;
+    let (output, _) = stage.play(&Boot::default(), events, |scene| {
+        scene.insmod(&name.module)?;
+        scene.guest().run(&["sh", "-c", &script], CHECK_LIMIT)
+    })?;
+    let said = || output.out.lines().chain(output.err.lines());
+    match output.status.shell_code() {
+        0 => {
+            said().for_each(|line| events.note(line));
+            Ok(())
+        }
+        _ => Err(Error::new(Kind::Check, format!("the check of driver `{}` failed", name.module)).details(said())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_is_two_files_and_a_line() {
+        let repo = repo::root().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        for file in [TEMPLATE, KBUILD] {
+            cache::write_atomically(&dir.path().join(file), fs::read(repo.join(file)).unwrap()).unwrap();
+        }
+        let name = Name::parse("my_gpu").unwrap();
+        let files = write(dir.path(), &name).unwrap();
+        let driver = fs::read_to_string(&files[0]).unwrap();
+        assert!(driver.contains("struct MyGpu;") && driver.contains("c\"my_gpu\""), "{driver}");
+        assert!(!driver.to_lowercase().contains("counter"), "{driver}");
+        let kbuild = fs::read_to_string(dir.path().join(KBUILD)).unwrap();
+        assert!(kbuild.contains("$(eval $(call driver,my_gpu,drivers/my_gpu/my_gpu))\n"));
+        assert_eq!(write(dir.path(), &name).unwrap_err().to_string(), "a driver `my_gpu` is there already");
+    }
 }

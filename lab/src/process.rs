@@ -17,6 +17,8 @@ use crate::interrupt;
 
 /// How many lines of a failed tool's output an error carries.
 const TAIL: usize = 15;
+/// How many lines of compiler messages an error carries.
+const MESSAGES: usize = 300;
 /// How many lines of a running tool's output are remembered.
 const REMEMBERED: usize = 5_000;
 
@@ -58,14 +60,31 @@ pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -
     }
 }
 
-/// Of a failed tool's output the lines that tell why, and the end. A parallel `make` says why long before it ends.
+/// Of a failed tool's output what tells why: a compiler's messages from the first error on, or else the lines that look like
+/// an error, and the end. A parallel `make` fails long before it ends.
 fn worth_showing(lines: VecDeque<String>) -> Vec<String> {
+    let lines: Vec<String> = lines.into_iter().filter(|line| !is_progress(line)).collect();
+    let first = lines.iter().position(|line| line.starts_with("error") || line.contains(" error: "));
+    match first {
+        Some(first) if lines.len() - first <= MESSAGES => lines[first..].to_vec(),
+        _ => {
+            let end = lines.len().saturating_sub(TAIL);
+            let early = lines[..end].iter().filter(|line| tells(line)).take(TAIL);
+            early.chain(&lines[end..]).cloned().collect()
+        }
+    }
+}
+
+fn tells(line: &str) -> bool {
     const SIGNS: [&str; 8] =
         ["error", "Error", "***", "No rule", "No such file", "not found", "cannot ", "undefined reference"];
-    let end = lines.len().saturating_sub(TAIL);
-    let tells = |line: &String| SIGNS.iter().any(|sign| line.contains(sign));
-    let early = lines.iter().take(end).filter(|line| tells(line)).take(TAIL);
-    early.chain(lines.iter().skip(end)).cloned().collect()
+    SIGNS.iter().any(|sign| line.contains(sign))
+}
+
+/// Kbuild's way of saying what it does: two spaces and a word in capitals.
+fn is_progress(line: &str) -> bool {
+    let word = line.strip_prefix("  ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase())
 }
 
 /// Runs a tool that is done at once and gives its stdout.
@@ -193,6 +212,20 @@ mod tests {
         assert_eq!(error.to_string(), "`sh` ended with exit code 3");
         assert_eq!(error.detail_lines().len(), TAIL);
         assert!(error.detail_lines().iter().any(|line| line == "why"));
+    }
+
+    #[test]
+    fn a_compilers_message_is_whole_and_without_makes_progress() {
+        let said = [
+            "  RUSTC [M] a.o",
+            "error[E0308]: mismatched types",
+            "  --> a.rs:1:1",
+            "   |",
+            "  CC [M]  b.o",
+            "make: ***",
+        ];
+        let shown = worth_showing(said.map(str::to_owned).into());
+        assert_eq!(shown, ["error[E0308]: mismatched types", "  --> a.rs:1:1", "   |", "make: ***"]);
     }
 
     #[test]
