@@ -4,6 +4,7 @@
 //! Source: each area names its own.
 
 mod auth;
+mod bus;
 mod dmabuf;
 mod dumb;
 mod fdinfo;
@@ -74,6 +75,9 @@ const AREAS: &[&[Case]] = &[
     dmabuf::CASES,
     foreign::CASES,
     fence::CASES,
+    bus::edu::CASES,
+    bus::auxiliary::CASES,
+    bus::faux::CASES,
     life::CASES,
     module::CASES,
     race::CASES,

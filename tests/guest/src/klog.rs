@@ -49,6 +49,11 @@ impl KernelLog {
         Self { file }
     }
 
+    /// What was logged since the last call.
+    pub(crate) fn lines(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
     /// The first report since the last call.
     pub(crate) fn report(&mut self) -> Option<String> {
         let mut first = None;

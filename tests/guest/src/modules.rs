@@ -18,13 +18,14 @@ const COMPRESSED: libc::c_int = 4;
 /// Module files in the order in which they must be loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Modules {
+    folder: PathBuf,
     files: Vec<PathBuf>,
 }
 
 impl Modules {
     /// The files of a list, relative to `folder`, dependencies first.
     pub(crate) fn listed(folder: &Path, list: &[String]) -> Self {
-        Self { files: list.iter().map(|file| folder.join(file)).collect() }
+        Self { folder: folder.to_owned(), files: list.iter().map(|file| folder.join(file)).collect() }
     }
 
     /// Everything that `module` needs according to the folder's own list, itself last.
@@ -39,7 +40,12 @@ impl Modules {
         let files = order(&text, module);
         let missing = || format!("`{}` does not list module `{module}`", found.display());
         let files = files.ok_or_else(|| std::io::Error::other(missing()))?;
-        Ok(Self { files: files.iter().map(|file| folder.join(file)).collect() })
+        Ok(Self { folder: folder.to_owned(), files: files.iter().map(|file| folder.join(file)).collect() })
+    }
+
+    /// What another module of the same folder needs.
+    pub(crate) fn of(&self, module: &str) -> std::io::Result<Self> {
+        Self::from_dependencies(&self.folder, module)
     }
 
     /// Loads all files that are not loaded; those that are stay.

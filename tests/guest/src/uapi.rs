@@ -103,6 +103,14 @@ plain! {
     UdmabufCreate { memfd: u32, flags: u32, offset: u64, size: u64 }
     /// `struct dma_heap_allocation_data`
     HeapAlloc { len: u64, fd: u32, fd_flags: u32, heap_flags: u64 }
+    /// `struct edu_drm_info` (`kernel/tests/bus/edu/edu_drm.h`)
+    EduInfo { identification: u32, message_irq: u32, interrupts: u32, resumed: u32 }
+    /// `struct edu_drm_factorial`
+    EduFactorial { n: u32, result: u32 }
+    /// `struct edu_drm_dma`
+    EduDma { handle: u32, to_device: u32, offset: u64, length: u32, no_wait: u32 }
+    /// `struct aux_drm_info` (`kernel/tests/bus/auxiliary/aux_drm.h`)
+    AuxInfo { id: u32, calls: u32, resumed: u32, pad: u32 }
 }
 
 /// `struct drm_version`: its three addresses are filled in by `DrmFile::version`.
@@ -195,6 +203,10 @@ requests! {
     SYNC_FILE_INFO: SyncFileInfo = RW, b'>', 4;
     UDMABUF_CREATE: UdmabufCreate = DIR_WRITE, b'u', 0x42;
     DMA_HEAP_ALLOC: HeapAlloc = RW, b'H', 0;
+    EDU_INFO: EduInfo = DIR_READ, DRM, COMMAND_BASE;
+    EDU_FACTORIAL: EduFactorial = RW, DRM, COMMAND_BASE + 1;
+    EDU_DMA: EduDma = DIR_WRITE, DRM, COMMAND_BASE + 2;
+    AUX_INFO: AuxInfo = DIR_READ, DRM, COMMAND_BASE;
 }
 
 /// The size of a page on x86-64, and of the buffer that 32 by 32 pixels of 32 bits make.

@@ -62,9 +62,11 @@ impl drm::pci::Driver for Edu {
         cx.enable_device_mem()?;
         // The device's default is 28 bits; the machine gives it more (its property `dma_mask`).
         cx.set_dma_mask(DmaMask::new::<32>())?;
-        cx.set_master()?;
         let bar: Arc<Bar<'bound>> = 
             Arc::new(cx.device().iomap_region_sized(0, c"edu_rust")?, GFP_KERNEL)?;
+
+        Hardware::wait_until_idle(&bar)?;
+        cx.set_master()?;
 
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Shared::new())?;
         let types = IrqTypes::default().with(IrqType::Msi).with(IrqType::Intx);

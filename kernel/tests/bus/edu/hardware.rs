@@ -7,7 +7,10 @@
 use crate::driver::Edu;
 use drm::Device;
 use kernel::{
-    io::Io,
+    io::{
+        poll::read_poll_timeout,
+        Io, //
+    },
     irq::{
         IrqReturn,
         ThreadedHandler,
@@ -19,6 +22,7 @@ use kernel::{
         aref::ARef,
         Arc, //
     },
+    time::Delta, //
 };
 
 pub(crate) type Bar<'bound> = pci::Bar<'bound, 0x100>;
@@ -62,6 +66,15 @@ impl Hardware<'_> {
     /// The low 16 bits are `00ed`, the high ones the version.
     pub(crate) fn identification(bar: &Bar<'_>) -> u32 {
         bar.read32(IDENTIFICATION)
+    }
+
+    /// Waits until the device has finished what it was told before this driver came: what it still does
+    /// then, it would do to memory that has found another use.
+    pub(crate) fn wait_until_idle(bar: &Bar<'_>) -> Result {
+        let busy = || {
+            Ok(bar.read32(DMA_COMMAND) & DMA_RUN != 0 || bar.read32(STATUS) & STATUS_COMPUTING != 0)
+        };
+        read_poll_timeout(busy, |busy| !busy, Delta::from_millis(1), Delta::from_secs(10)).map(drop)
     }
 
     pub(crate) fn set_interrupt(&self, on: bool) {

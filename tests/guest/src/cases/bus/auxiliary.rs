@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The auxiliary bus: a parent that makes two children, whose driver uses what the parent lends (L5, L18).
+//!
+//! Source: Documentation/driver-api/auxiliary_bus.rst; `kernel/tests/bus/auxiliary`.
+
+use crate::check::{Outcome, fail};
+use crate::device::DrmFile;
+use crate::guest::Guest;
+use crate::klog::KernelLog;
+use crate::modules;
+use crate::sys::Answer;
+use crate::uapi::{AUX_INFO, AuxInfo};
+use crate::{holds, refuses, same, works};
+
+use super::{load, nodes, open, unload, write};
+
+crate::cases::cases! {
+    "auxiliary":
+    children_use_the_parent, a_child_goes_alone, children_go_with_the_parent, children_go_first,
+    children_come_to_a_driver_that_is_late, parent_module_goes_before_the_childrens,
+    child_module_goes_before_the_parents, over_and_over within 60,
+}
+
+const PARENT: &str = "/sys/bus/platform/drivers/aux_parent";
+const CHILD: &str = "/sys/bus/auxiliary/drivers/aux_child_rust.aux_child";
+const FIRST: &str = "aux_parent_rust.part.0";
+
+/// Both drivers are loaded and bound.
+fn both(guest: &Guest) -> Outcome {
+    load(guest, "aux_child_rust")?;
+    load(guest, "aux_parent_rust")?;
+    if nodes("aux_parent").is_empty() {
+        works!(write(&format!("{PARENT}/bind"), "aux_parent"));
+    }
+    match (nodes("aux_parent").len(), nodes("aux_child").len()) {
+        (1, 2) => Ok(()),
+        (parents, children) => fail(format!("there are {parents} parents and {children} children")),
+    }
+}
+
+fn info(file: &DrmFile) -> Answer<AuxInfo> {
+    file.ioctl(&AUX_INFO, AuxInfo::default())
+}
+
+/// Files of the two children, by their ids.
+fn children() -> Outcome<[DrmFile; 2]> {
+    let mut files = [None, None];
+    for node in nodes("aux_child") {
+        let file = works!(DrmFile::open(node));
+        let id = works!(info(&file)).id as usize;
+        holds!(id < 2, "the child has one of two ids");
+        files[id] = Some(file);
+    }
+    match files {
+        [Some(first), Some(second)] => Ok([first, second]),
+        _ => fail("the children do not have the ids 0 and 1"),
+    }
+}
+
+/// What one child does, the other and the parent see.
+fn children_use_the_parent(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let ([first, second], parent) = (children()?, open("aux_parent")?);
+    let calls = works!(info(&parent)).calls;
+    same!(works!(info(&first)).calls, calls + 1);
+    same!(works!(info(&second)).calls, calls + 2);
+    same!(works!(info(&parent)).calls, calls + 2);
+    Ok(())
+}
+
+/// Parent and other child do not mind.
+fn a_child_goes_alone(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let ([first, second], parent) = (children()?, open("aux_parent")?);
+    works!(write(&format!("{CHILD}/unbind"), FIRST));
+    refuses!(info(&first), NODEV);
+    works!(info(&second));
+    works!(info(&parent));
+    works!(write(&format!("{CHILD}/bind"), FIRST));
+    works!(info(&children()?[0]));
+    Ok(())
+}
+
+/// Unbinding the parent removes its children, whose open files say ENODEV.
+fn children_go_with_the_parent(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let ([first, second], parent) = (children()?, open("aux_parent")?);
+    works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
+    for file in [&first, &second, &parent] {
+        refuses!(info(file), NODEV);
+    }
+    same!(nodes("aux_child").len(), 0);
+    both(guest)?;
+    refuses!(info(&first), NODEV);
+    same!(works!(info(&children()?[0])).id, 0);
+    Ok(())
+}
+
+/// L5: a child's driver is done while its parent is whole.
+fn children_go_first(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let mut log = KernelLog::from_now();
+    works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
+    let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains("at rest")).collect();
+    let told = |part: &str| lines.iter().position(|line| line.contains(part));
+    let order = [told("child 1 at rest"), told("child 0 at rest"), told("parent at rest")];
+    holds!(order == [Some(0), Some(1), Some(2)], "the log tells the order: {lines:?}");
+    both(guest)
+}
+
+/// The parent is there before the children's driver.
+fn children_come_to_a_driver_that_is_late(guest: &Guest) -> Outcome {
+    both(guest)?;
+    works!(unload("aux_child_rust"));
+    same!(nodes("aux_child").len(), 0);
+    works!(info(&open("aux_parent")?));
+    both(guest)?;
+    children().map(drop)
+}
+
+/// A child's open file holds its driver's module, not the parent's.
+fn parent_module_goes_before_the_childrens(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let [first, _] = children()?;
+    works!(unload("aux_parent_rust"));
+    refuses!(info(&first), NODEV);
+    refuses!(modules::remove("aux_child_rust"), AGAIN);
+    drop(first);
+    works!(unload("aux_child_rust"));
+    both(guest)
+}
+
+/// EAGAIN while a child's file is open; then the parent stays alone.
+fn child_module_goes_before_the_parents(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let files = children()?;
+    refuses!(modules::remove("aux_child_rust"), AGAIN);
+    drop(files);
+    works!(unload("aux_child_rust"));
+    works!(unload("aux_parent_rust"));
+    both(guest)
+}
+
+/// Bound and unbound many times, with files open.
+fn over_and_over(guest: &Guest) -> Outcome {
+    for _ in 0..20 {
+        both(guest)?;
+        let files = children()?;
+        works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
+        refuses!(info(&files[1]), NODEV);
+    }
+    both(guest)
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! PCI: registers, a message interrupt, DMA, unplug, removal, and system sleep, on QEMU's `edu` device
+//! (L5, L6, L18).
+//!
+//! Source: docs/specs/edu.rst of QEMU; Documentation/PCI/pci.rst; Documentation/power/basic-pm-debugging.rst;
+//! `kernel/tests/bus/edu`.
+
+use std::fs;
+use std::sync::mpsc;
+use std::thread;
+
+use crate::check::{Outcome, fail, skip};
+use crate::device::DrmFile;
+use crate::guest::Guest;
+use crate::modules;
+use crate::sys::Answer;
+use crate::uapi::{EDU_DMA, EDU_FACTORIAL, EDU_INFO, EduDma, EduFactorial, EduInfo, PAGE};
+use crate::{holds, refuses, same, works};
+
+use super::{load, nodes, open, unload, write};
+
+crate::cases::cases! {
+    "edu":
+    registers_are_read, factorial_comes_by_interrupt, several_clients_take_turns, dma_goes_round, dma_is_checked,
+    unbind_and_bind, waiting_client_is_told, dma_ends_with_the_binding, removed_from_the_bus,
+    device_is_off_when_unbound, module_is_held_by_a_file, sleeps_and_wakes within 60, every_device_sleeps within 60,
+}
+
+const DRIVER: &str = "edu_rust";
+const BUS: &str = "/sys/bus/pci";
+
+/// So long that much happens meanwhile: a few hundred milliseconds of multiplications.
+const LONG: u32 = 0x1000_0000;
+
+/// Where the device is on the bus, with its driver bound to it.
+fn device(guest: &Guest) -> Outcome<String> {
+    load(guest, DRIVER)?;
+    let Some(address) = address() else {
+        return skip("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)");
+    };
+    if nodes(DRIVER).is_empty() {
+        works!(bind(&address));
+    }
+    Ok(address)
+}
+
+fn address() -> Option<String> {
+    let listed = fs::read_dir(format!("{BUS}/devices")).ok()?.flatten();
+    let is = |path: &std::path::Path, file: &str, id: &str| {
+        fs::read_to_string(path.join(file)).is_ok_and(|text| text.trim() == id)
+    };
+    let mut found = listed.filter(|entry| is(&entry.path(), "vendor", "0x1234") && is(&entry.path(), "device", "0x11e8"));
+    Some(found.next()?.file_name().to_string_lossy().into_owned())
+}
+
+fn bind(address: &str) -> Answer {
+    write(&format!("{BUS}/drivers/{DRIVER}/bind"), address)
+}
+
+fn unbind(address: &str) -> Answer {
+    write(&format!("{BUS}/drivers/{DRIVER}/unbind"), address)
+}
+
+fn info(file: &DrmFile) -> Answer<EduInfo> {
+    file.ioctl(&EDU_INFO, EduInfo::default())
+}
+
+fn factorial(file: &DrmFile, n: u32) -> Answer<u32> {
+    Ok(file.ioctl(&EDU_FACTORIAL, EduFactorial { n, result: 0 })?.result)
+}
+
+fn transfer(file: &DrmFile, handle: u32, to_device: bool, offset: usize, length: usize) -> Answer {
+    let (offset, length) = (offset as u64, length as u32);
+    file.ioctl(&EDU_DMA, EduDma { handle, to_device: to_device.into(), offset, length, no_wait: 0 }).map(drop)
+}
+
+/// The identification register: `0xRRrr00ed`.
+fn registers_are_read(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let info = works!(info(&open(DRIVER)?));
+    same!(info.identification & 0xffff, 0xed);
+    same!(info.message_irq, 1);
+    Ok(())
+}
+
+/// Each answer comes with one interrupt.
+fn factorial_comes_by_interrupt(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let file = open(DRIVER)?;
+    let before = works!(info(&file)).interrupts;
+    let mut product = 1_u32;
+    for n in 1..=12 {
+        product *= n;
+        same!(works!(factorial(&file, n)), product);
+    }
+    same!(works!(info(&file)).interrupts, before + 12);
+    Ok(())
+}
+
+/// Nobody gets another's answer.
+fn several_clients_take_turns(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let client = |n: u32, product: u32| -> Outcome {
+        let file = open(DRIVER)?;
+        for _ in 0..20 {
+            same!(works!(factorial(&file, n)), product);
+        }
+        Ok(())
+    };
+    let wanted = [(3, 6), (4, 24), (5, 120), (6, 720)];
+    thread::scope(|scope| {
+        let clients: Vec<_> = wanted.iter().map(|&(n, product)| scope.spawn(move || client(n, product))).collect();
+        clients.into_iter().try_for_each(|client| client.join().expect("a client does not panic"))
+    })
+}
+
+/// From a buffer into the device and from there into another page of it.
+fn dma_goes_round(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let file = open(DRIVER)?;
+    let handle = works!(file.pages(2));
+    let map = works!(file.map(handle, 2 * PAGE));
+    (0..PAGE).step_by(4).for_each(|at| map.write(at, 0xed00_0000 + at as u32));
+    works!(transfer(&file, handle, true, 0, PAGE));
+    works!(transfer(&file, handle, false, PAGE, PAGE));
+    for at in (0..PAGE).step_by(4) {
+        same!(map.read(PAGE + at), 0xed00_0000 + at as u32);
+    }
+    Ok(())
+}
+
+/// EINVAL: nothing, too much, beyond the end; ENOENT: no such buffer.
+fn dma_is_checked(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let file = open(DRIVER)?;
+    let handle = works!(file.pages(1));
+    refuses!(transfer(&file, handle, true, 0, 0), INVAL);
+    refuses!(transfer(&file, handle, true, 0, PAGE + 1), INVAL);
+    refuses!(transfer(&file, handle, true, 4, PAGE), INVAL);
+    refuses!(transfer(&file, handle, true, PAGE, 4), INVAL);
+    refuses!(transfer(&file, handle + 1, true, 0, 4), NOENT);
+    works!(transfer(&file, handle, true, PAGE - 4, 4));
+    Ok(())
+}
+
+/// L6: an open file says ENODEV for good; the new device works.
+fn unbind_and_bind(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    let old = open(DRIVER)?;
+    works!(unbind(&address));
+    same!(nodes(DRIVER).len(), 0);
+    works!(bind(&address));
+    refuses!(info(&old), NODEV);
+    refuses!(factorial(&old, 3), NODEV);
+    same!(works!(factorial(&open(DRIVER)?, 3)), 6);
+    Ok(())
+}
+
+/// L6: who waits for the hardware does not hold up the unplug, and learns of it.
+fn waiting_client_is_told(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    let file = open(DRIVER)?;
+    let (begins, begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            begins.send(()).expect("somebody waits");
+            factorial(&file, LONG)
+        });
+        begun.recv().expect("the client begins");
+        works!(unbind(&address));
+        refuses!(client.join().expect("the client does not panic"), NODEV);
+        works!(bind(&address));
+        Ok(())
+    })
+}
+
+/// L5: once unbound, the device does not change a buffer any more, though it was told to.
+fn dma_ends_with_the_binding(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    for round in 0..3_u32 {
+        let file = open(DRIVER)?;
+        let handle = works!(file.pages(1));
+        let map = works!(file.map(handle, PAGE));
+        map.write(0, round);
+        let order = EduDma { handle, to_device: 0, offset: 0, length: PAGE as u32, no_wait: 1 };
+        works!(file.ioctl(&EDU_DMA, order));
+        works!(unbind(&address));
+        let words = |map: &crate::sys::Mapping| (0..PAGE).step_by(4).map(|at| map.read(at)).collect::<Vec<_>>();
+        let then = words(&map);
+        // The driver's probe waits until the device is idle: by then it has tried.
+        works!(bind(&address));
+        holds!(words(&map) == then, "round {round}: the buffer is as it was when the driver was unbound");
+    }
+    Ok(())
+}
+
+/// Surprise removal through sysfs, while open; a rescan brings the device back.
+fn removed_from_the_bus(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    let old = open(DRIVER)?;
+    works!(write(&format!("{BUS}/devices/{address}/remove"), "1"));
+    same!(nodes(DRIVER).len(), 0);
+    refuses!(info(&old), NODEV);
+    works!(write(&format!("{BUS}/rescan"), "1"));
+    same!(works!(factorial(&open(DRIVER)?, 5)), 120);
+    Ok(())
+}
+
+/// What the probe switched on is off again: interrupt, device, bus mastering.
+fn device_is_off_when_unbound(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    let here = format!("{BUS}/devices/{address}");
+    let seen = || -> std::io::Result<(bool, String, bool)> {
+        let enabled = fs::read_to_string(format!("{here}/enable"))?;
+        let command = fs::read(format!("{here}/config"))?[4];
+        let irq = fs::read_to_string("/proc/interrupts")?.contains(DRIVER);
+        Ok((irq, enabled.trim().to_owned(), command & 4 != 0))
+    };
+    same!(seen()?, (true, "1".to_owned(), true));
+    works!(unbind(&address));
+    same!(seen()?, (false, "0".to_owned(), false));
+    holds!(!fs::exists(format!("{here}/msi_irqs"))? || fs::read_dir(format!("{here}/msi_irqs"))?.next().is_none(), "no vector is left");
+    works!(bind(&address));
+    same!(seen()?, (true, "1".to_owned(), true));
+    Ok(())
+}
+
+/// EAGAIN while a file is open, though the device is gone; the module goes after the close.
+fn module_is_held_by_a_file(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    let file = open(DRIVER)?;
+    works!(unbind(&address));
+    refuses!(modules::remove(DRIVER), AGAIN);
+    drop(file);
+    works!(unload(DRIVER));
+    device(guest)?;
+    same!(works!(factorial(&open(DRIVER)?, 4)), 24);
+    Ok(())
+}
+
+/// Suspend to idle until the clock rings: the driver's `suspend` and `resume` are called, and the device works.
+fn sleeps_and_wakes(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let file = open(DRIVER)?;
+    let before = works!(info(&file)).resumed;
+    let alarm = "/sys/class/rtc/rtc0/wakealarm";
+    if !fs::exists(alarm)? {
+        return skip("the machine has no clock that could wake it");
+    }
+    works!(write(alarm, "0"));
+    works!(write(alarm, "+2"));
+    works!(write("/sys/power/state", "freeze"));
+    same!(works!(info(&file)).resumed, before + 1);
+    same!(works!(factorial(&file, 6)), 720);
+    Ok(())
+}
+
+/// The kernel's own test of device suspension, which goes no further than the devices.
+fn every_device_sleeps(guest: &Guest) -> Outcome {
+    device(guest)?;
+    let file = open(DRIVER)?;
+    let before = works!(info(&file)).resumed;
+    if !fs::read_to_string("/sys/power/pm_test").is_ok_and(|levels| levels.contains("devices")) {
+        return skip("the kernel has no `/sys/power/pm_test`");
+    }
+    works!(write("/sys/module/suspend/parameters/pm_test_delay", "1"));
+    works!(write("/sys/power/pm_test", "devices"));
+    let slept = write("/sys/power/state", "freeze");
+    works!(write("/sys/power/pm_test", "none"));
+    works!(slept);
+    match works!(info(&file)).resumed {
+        after if after == before + 1 => {}
+        after => return fail(format!("resumed {} times instead of once", after - before)),
+    }
+    same!(works!(factorial(&file, 7)), 5040);
+    Ok(())
+}
