@@ -33,6 +33,26 @@ pub(crate) const TAIL: usize = 20;
 /// driver, so it is generous.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 
+/// For what a person ends.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How long something may take, and since when.
+#[derive(Clone, Copy)]
+struct Limit {
+    whole: Duration,
+    deadline: Instant,
+}
+
+impl Limit {
+    fn from_now(whole: Duration) -> Self {
+        Self { whole, deadline: Instant::now() + whole }
+    }
+
+    fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
 /// What the reader hands to one waiter.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -171,7 +191,7 @@ impl Guest {
         let answers = self.await_number(number)?;
         let waiting = format!("{what:?}");
         self.post(number, what)?;
-        let answer = self.receive(&answers, &waiting, REQUEST_LIMIT);
+        let answer = self.receive(&answers, &waiting, Limit::from_now(REQUEST_LIMIT));
         self.forget(number);
         match answer? {
             Message::Answer(Ok(reply)) => Ok(reply),
@@ -216,9 +236,9 @@ impl Guest {
         frame::write(&mut *requests, &Request { call, what }).map_err(|_| gone(&self.console))
     }
 
-    fn receive(&self, from: &Receiver<Message>, waiting: &str, limit: Duration) -> Result<Message, Error> {
-        from.recv_timeout(limit).map_err(|error| match error {
-            RecvTimeoutError::Timeout => hung(waiting, limit, &self.console),
+    fn receive(&self, from: &Receiver<Message>, waiting: &str, limit: Limit) -> Result<Message, Error> {
+        from.recv_timeout(limit.left()).map_err(|error| match error {
+            RecvTimeoutError::Timeout => hung(waiting, limit.whole, &self.console),
             RecvTimeoutError::Disconnected => gone(&self.console),
         })
     }
@@ -300,11 +320,10 @@ impl<'g> Process<'g> {
 
     /// Waits until the program has written a line that contains `needle` to its standard output.
     pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + limit;
+        let limit = Limit::from_now(limit);
         while !self.out().contains(needle) {
-            let left = deadline.saturating_duration_since(Instant::now());
             let waiting = format!("`{}` to say `{needle}`", self.program);
-            match self.next(&waiting, left)? {
+            match self.next(&waiting, limit)? {
                 Message::Exited(status) => {
                     let Output { out, err, .. } = self.output(status);
                     let (program, said) = (self.program.clone(), format!("{out}{err}"));
@@ -323,11 +342,10 @@ impl<'g> Process<'g> {
 
     /// Waits for the program's end and returns all that it wrote.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
-        let deadline = Instant::now() + limit;
+        let limit = Limit::from_now(limit);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
             let waiting = format!("`{}`", self.program);
-            match self.next(&waiting, left)? {
+            match self.next(&waiting, limit)? {
                 Message::Exited(status) => return Ok(self.output(status)),
                 message => self.keep(message),
             }
@@ -340,12 +358,10 @@ impl<'g> Process<'g> {
         limit: Option<Duration>,
         mut sink: impl FnMut(Stream, &[u8]) -> io::Result<()>,
     ) -> Result<Status, Error> {
-        let deadline = limit.map(|limit| Instant::now() + limit);
+        let limit = Limit::from_now(limit.unwrap_or(FOREVER));
         loop {
-            let far = Duration::from_secs(365 * 24 * 3600);
-            let left = deadline.map_or(far, |at| at.saturating_duration_since(Instant::now()));
             let waiting = format!("`{}`", self.program);
-            match self.next(&waiting, left)? {
+            match self.next(&waiting, limit)? {
                 Message::Exited(status) => return Ok(status),
                 // A reader that went away is no reason to leave the guest behind.
                 Message::Output(stream, bytes) => drop(sink(stream, &bytes)),
@@ -354,7 +370,7 @@ impl<'g> Process<'g> {
         }
     }
 
-    fn next(&mut self, waiting: &str, limit: Duration) -> Result<Message, Error> {
+    fn next(&mut self, waiting: &str, limit: Limit) -> Result<Message, Error> {
         if !self.early.is_empty() {
             return Ok(self.early.remove(0));
         }
@@ -378,7 +394,7 @@ impl<'g> Process<'g> {
     fn answer(&mut self, before: usize) -> Result<(), Error> {
         loop {
             let waiting = format!("`{}` to start", self.program);
-            match self.guest.receive(&self.events, &waiting, REQUEST_LIMIT)? {
+            match self.guest.receive(&self.events, &waiting, Limit::from_now(REQUEST_LIMIT))? {
                 Message::Answer(Ok(_)) => return Ok(()),
                 Message::Answer(Err(failure)) => return Err(self.guest.refused(failure, before)),
                 other => self.early.push(other),
