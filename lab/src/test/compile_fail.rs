@@ -19,7 +19,7 @@ use crate::events::{Step, Unit};
 
 use super::suite::{Case as Told, Context, Suite, Verdict};
 use case::Case;
-use compiler::{Compiled, Compiler, Side};
+use compiler::{Compiled, Compiler, Depth, Side};
 
 /// The cases of `tests/compile-fail`.
 pub(super) struct CompileFail;
@@ -80,14 +80,18 @@ fn judge_all(compiler: &Compiler<'_>, cases: &[Case], bless: bool, step: &Step) 
     Ok(verdicts.into_iter().map(|verdict| verdict.expect("every case was judged")).collect())
 }
 
-/// The mistake does not compile, for the reason that is written down, and its twin does.
+/// The mistake does not compile, for the reason that is written down, and its twin gets at least as far.
 fn judge(compiler: &Compiler<'_>, case: &Case, bless: bool) -> Result<Verdict> {
-    if let Compiled::No(message) = compiler.compile(case, Side::Right)? {
+    let (message, depth) = match compiler.compile(case, Side::Wrong, Depth::Check)? {
+        Compiled::No(message) => (message, Depth::Check),
+        Compiled::Yes => match compiler.compile(case, Side::Wrong, Depth::Build)? {
+            Compiled::No(message) => (message, Depth::Build),
+            Compiled::Yes => return Ok(failed("it compiles", [""; 0])),
+        },
+    };
+    if let Compiled::No(message) = compiler.compile(case, Side::Right, depth)? {
         return Ok(failed("its twin does not compile", message.lines()));
     }
-    let Compiled::No(message) = compiler.compile(case, Side::Wrong)? else {
-        return Ok(failed("it compiles", [""; 0]));
-    };
     let kept = case.kept_message();
     if bless {
         std::fs::write(&case.message_path, &message)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A compiler's message, without what depends on the machine or changes with every edit elsewhere.
 //!
-//! Paths begin at the checkout (`kernel/drm/…`), the case (`ioctl/wrong_size.rs`) or with a name in capitals; places that
-//! are not in the case lose their line, so that moving code about in `kernel/drm` changes no message.
+//! Paths begin at the checkout (`kernel/drm/…`), at the cases (`ioctl/gap.rs`) or with a name in capitals; places that are
+//! not in a case lose their line, so that moving code about in `kernel/drm` changes no message.
 
 use super::compiler::INSIDE;
 
@@ -26,23 +26,35 @@ pub(super) fn normalize(message: &str) -> String {
 }
 
 fn line(line: &str) -> String {
-    let mut line = line.trim_end().replace(&format!("{INSIDE}/wrong/"), "");
-    for (prefix, name) in PLACES {
-        if line.contains(prefix) {
-            line = line.replace(prefix, name);
-            line = without_place(&line);
+    let line = line.trim_end().replace(&format!("{INSIDE}/wrong/"), "");
+    // The items that cases share are reached from the directory of each.
+    let line = match line.split_once("/../driver.rs") {
+        Some((before, after)) => {
+            let start = before.rfind(' ').map_or(0, |at| at + 1);
+            format!("{}driver.rs{}", &before[..start], without_place(after))
         }
-    }
-    line
+        None => line,
+    };
+    PLACES.iter().fold(line, |line, (prefix, name)| shorten(&line, prefix, name))
 }
 
-/// Cuts `:LINE:COLUMN` off a line that says where something is.
-fn without_place(line: &str) -> String {
-    if !line.trim_start().starts_with("-->") && !line.trim_start().starts_with(":::") {
-        return line.to_owned();
+/// Replaces `prefix` by `name` wherever a path begins with it, and cuts the path's `:LINE:COLUMN` off.
+fn shorten(line: &str, prefix: &str, name: &str) -> String {
+    let mut parts = line.split(prefix);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(".rs").map_or(0, |at| at + ".rs".len());
+        short.push_str(&format!("{name}{}{}", &part[..end], without_place(&part[end..])));
     }
-    let is_place = |c: char| c.is_ascii_digit() || c == ':';
-    line.trim_end_matches(is_place).to_owned()
+    short
+}
+
+/// Cuts `:LINE:COLUMN` off the beginning.
+fn without_place(text: &str) -> &str {
+    match text.strip_prefix(':') {
+        Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -52,13 +64,16 @@ mod tests {
     #[test]
     fn only_the_case_keeps_its_lines() {
         let said = "error[E0277]: no\n  --> /compile-fail/wrong/ioctl/x.rs:12:5\n   |\nnote: required by\n  --> \
-                    /kernel-src/drm/ioctl.rs:30:7\n\nerror: aborting due to 1 previous error\n";
+                    /kernel-src/drm/ioctl.rs:30:7\n  ::: /compile-fail/wrong/ioctl/../driver.rs:9:1\n\
+                    the program panicked at 'no', /kernel-src/drm/ioctl.rs:1:2\n\nerror: aborting due to 1 previous error\n";
         insta::assert_snapshot!(normalize(said), @r"
         error[E0277]: no
           --> ioctl/x.rs:12:5
            |
         note: required by
           --> kernel/drm/ioctl.rs
+          ::: driver.rs
+        the program panicked at 'no', kernel/drm/ioctl.rs
         ");
     }
 }

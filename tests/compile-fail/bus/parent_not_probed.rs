@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A device is allocated under a parent that is not being probed.
+//!
+//! The proof that a parent is bound, and by this driver, is the probe (L4).
+
+include!("../driver.rs");
+
+fn allocate<'bound>(cx: &platform::Probe<'bound>) -> Result {
+    UnregisteredDevice::<Mini>::new(cx.parent(), Ok(()))?; //~ WRONG
+    //= UnregisteredDevice::<Mini>::new(cx, Ok(()))?;
+    Ok(())
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The lock of a reservation object leaves its scope.
+//!
+//! Forgotten, it would stay locked for ever.
+
+include!("../driver.rs");
+
+fn keep(resv: &Resv) {
+    let locked = resv.lock(|locked| locked); //~ WRONG
+    //= let locked = resv.lock(|locked| locked.is_signaled(Usage::Read));
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! An argument is of a type that is not known to be plain bytes.
+
+include!("../driver.rs");
+
+#[derive(FromBytes)] //~ WRONG
+//= #[derive(FromBytes, IntoBytes)]
+#[repr(C)]
+struct Bare {
+    handle: u32,
+    value: u32,
+}
+
+fn handler(_: &Device<Mini, Registered>, _: &Bare, _: &File<Client>) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Bare, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! An ioctl's handler takes another driver's device.
+
+include!("../driver.rs");
+
+fn handler(_: &Device<Other, Registered>, _: &Args, _: &File<Client>) -> Result { //~ WRONG
+//= fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

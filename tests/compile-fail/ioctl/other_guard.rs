@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A guarded handler takes another driver's guard.
+
+include!("../driver.rs");
+
+fn handler(_: &Plugged<'_, Other>, _: &Hardware<'_>, _: &Args, _: &File<Client>) -> Result { //~ WRONG
+//= fn handler(_: &Plugged<'_, Mini>, _: &Hardware<'_>, _: &Args, _: &File<Client>) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

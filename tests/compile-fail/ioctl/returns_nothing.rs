@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A handler changes the argument of an ioctl that returns nothing.
+//!
+//! What it writes would never reach userspace.
+
+include!("../driver.rs");
+
+fn handler(_: &Device<Mini, Registered>, _: &mut Args, _: &File<Client>) -> Result { //~ WRONG
+//= fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

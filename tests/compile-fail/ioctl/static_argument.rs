@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A handler asks for an argument that lives for ever.
+
+include!("../driver.rs");
+
+fn handler(_: &Device<Mini, Registered>, _: &'static Args, _: &File<Client>) -> Result { //~ WRONG
+//= fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

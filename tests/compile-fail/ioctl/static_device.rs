@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A handler asks for a device that lives for ever.
+//!
+//! It gets one for the call; to keep it, take a counted reference.
+
+include!("../driver.rs");
+
+fn handler(_: &'static Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result { //~ WRONG
+//= fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Mode-setting objects are set up on a device that is registered.
+//!
+//! What creates them asks for a `Setup`, which exists only within `init_kms`.
+
+include!("../driver.rs");
+
+fn later(dev: &Device<Mini, Registered>) {
+    let setup = kms::Setup { dev: &**dev }; //~ WRONG
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! `init_kms` is called twice.
+//!
+//! It takes the device in `Uninit` and gives it back in `Init`, in which the objects are frozen.
+
+include!("../driver.rs");
+
+driver!(Display, (), DisplayClient, DisplayBuffer, kms::Kms, ioctl::Table::empty());
+
+fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Display>> {
+    let dev = UnregisteredDevice::<Display>::new(cx, Ok(()))?.init_kms(|_| Ok(()))?;
+    dev.init_kms(|_| Ok(()))?.ready(Ok::<_, Error>(())) //~ WRONG
+    //= dev.ready(Ok::<_, Error>(()))
+}

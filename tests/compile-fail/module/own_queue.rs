@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The module's workqueue is started by hand.
+//!
+//! Forgotten, or dropped too early, it would run work after the module's text is gone (L15).
+
+include!("../driver.rs");
+
+static RUNTIME: drm::module::Runtime = drm::module::Runtime::new();
+
+fn start() -> Result {
+    core::mem::forget(drm::module::Running::new(&RUNTIME, c"mini")?); //~ WRONG
+    Ok(())
+}

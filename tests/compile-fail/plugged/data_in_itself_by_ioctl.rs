@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! An ioctl's handler asks for registration data that may refer to itself.
+//!
+//! The same as storing it by a closure: the two lifetimes are one here (L8).
+
+include!("../driver.rs");
+
+fn handler<'g>(
+    _dev: &Plugged<'g, Mini>,
+    hw: &'g Hardware<'g>, //~ WRONG
+    //= hw: &'g Hardware<'_>,
+    _arg: &Args,
+    _file: &File<Client>,
+) -> Result {
+    Ok(())
+}
+
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

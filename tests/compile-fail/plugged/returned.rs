@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The guard is returned from its scope.
+//!
+//! It is generic over the scope's lifetime, so it cannot leave, nor be forgotten in a way that matters (L6).
+
+include!("../driver.rs");
+
+fn keep(dev: &Device<Mini>) {
+    let plugged = dev.enter(|plugged| plugged); //~ WRONG
+    //= let plugged = dev.enter(|plugged| plugged.is_same(dev));
+}

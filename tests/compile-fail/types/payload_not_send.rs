@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A buffer's payload has what belongs to one thread.
+//!
+//! A buffer is freed by whoever drops its last reference (L9).
+
+include!("../driver.rs");
+
+struct Third;
+
+#[derive(Default)]
+struct ThirdClient;
+
+struct ThirdBuffer {
+    mapping: kernel::types::NotThreadSafe, //~ WRONG
+    //= mapping: usize,
+}
+impl Default for ThirdBuffer {
+    fn default() -> Self {
+        unimplemented!()
+    }
+}
+implement!(Third, (), ThirdClient, ThirdBuffer, drm::NoKms, ioctl::Table::empty());
