@@ -125,8 +125,9 @@ fn outcome<S: Success>(result: Result<S>) -> c_int {
 /// A function that can handle an ioctl of driver `T` with argument `A`; `Kind` tells which sort it is
 /// and is always inferred. See the [module](self).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot handle an ioctl of driver `{T}` with argument `{A}`",
+    message = "this function cannot handle an ioctl of driver `{T}` with argument `{A}`",
     label = "not a handler for this entry of this driver's table",
+    note = "it is `{Self}`",
     note = "guarded: `fn(&Plugged<'_, {T}>, &<{T} as Driver>::RegistrationData<'_>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
     note = "unguarded: `fn(&Device<{T}, Registered>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
     note = "an ioctl that userspace only writes to takes `&{A}`; no parameter may ask for a longer life than the call"
