@@ -33,7 +33,8 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
     // The path inside stays the same whatever the host calls it, so that messages and debug information do too.
     let binds = Binds::none().read(source, SOURCE).write(&out, OUT);
     let mut make = toolchain.command("make", &binds);
-    make.args(metadata::make_variables(&toolchain.kernel.release)).args([
+    let jobs = std::thread::available_parallelism().map_or(2, usize::from);
+    make.arg(format!("-j{jobs}")).args(metadata::make_variables(&toolchain.kernel.release)).args([
         "-C",
         "/kernel/tree",
         "M=/kernel-src",

@@ -60,7 +60,7 @@ fn next(name: &Name) -> String {
     let name = &name.module;
     format!(
         "kernel/drivers/{name}/{name}.rs is yours to change; then:\n    \
-         ./drydock run {name} -- drmdevice\n    ./drydock run {name} -- sh /drivers/{name}/check.sh"
+         ./drydock run {name} -- drmdevice\n    ./drydock run {name} -- sh -s <kernel/drivers/{name}/check.sh"
     )
 }
 

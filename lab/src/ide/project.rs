@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The content of `rust-project.json`.
+//!
+//! Source: rust-analyzer's manual, "Non-Cargo Based Projects"; rust/Makefile for who depends on whom.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Where things are, as the editor sees them.
+pub(super) struct Places {
+    /// The standard library's sources.
+    pub(super) sysroot: PathBuf,
+    /// The prepared kernel tree.
+    pub(super) tree: PathBuf,
+    /// `kernel/` of the checkout.
+    pub(super) kernel: PathBuf,
+    /// What was built from it.
+    pub(super) out: PathBuf,
+}
+
+/// The whole file.
+#[derive(Debug, Serialize)]
+pub(super) struct Project {
+    sysroot_src: PathBuf,
+    pub(super) crates: Vec<Crate>,
+}
+
+/// One crate.
+#[derive(Debug, Serialize)]
+pub(super) struct Crate {
+    display_name: String,
+    root_module: PathBuf,
+    edition: &'static str,
+    deps: Vec<Dependency>,
+    cfg: Vec<String>,
+    env: BTreeMap<&'static str, PathBuf>,
+    is_workspace_member: bool,
+    is_proc_macro: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proc_macro_dylib_path: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Dependency {
+    #[serde(rename = "crate")]
+    index: usize,
+    name: String,
+}
+
+/// The kernel's crates in an order in which each follows what it uses: name, root module, dependencies.
+const KERNEL_CRATES: &[(&str, &str, &[&str])] = &[
+    ("pin_init_internal", "rust/pin-init/internal/src/lib.rs", &[]),
+    ("macros", "rust/macros/lib.rs", &[]),
+    ("zerocopy_derive", "rust/zerocopy-derive/lib.rs", &[]),
+    ("build_error", "rust/build_error.rs", &[]),
+    ("ffi", "rust/ffi.rs", &[]),
+    ("zerocopy", "rust/zerocopy/src/lib.rs", &["zerocopy_derive"]),
+    ("pin_init", "rust/pin-init/src/lib.rs", &["pin_init_internal", "macros"]),
+    ("bindings", "rust/bindings/lib.rs", &["ffi", "pin_init", "zerocopy"]),
+    ("uapi", "rust/uapi/lib.rs", &["ffi", "pin_init", "zerocopy"]),
+    (
+        "kernel",
+        "rust/kernel/lib.rs",
+        &["macros", "build_error", "pin_init", "ffi", "bindings", "uapi", "zerocopy", "zerocopy_derive"],
+    ),
+];
+
+/// Those that are loaded into the compiler.
+const PROC_MACROS: [&str; 3] = ["pin_init_internal", "macros", "zerocopy_derive"];
+
+/// What every module may use.
+const PRELUDE: &[&str] = &["kernel", "pin_init", "ffi", "zerocopy", "zerocopy_derive"];
+
+impl Project {
+    /// Describes the kernel's crates, `drm` and the drivers that `kbuild` names.
+    pub(super) fn new(places: &Places, configuration: &str, kbuild: &str) -> Self {
+        let mut project = Self { sysroot_src: places.sysroot.clone(), crates: Vec::new() };
+        let cfg = options(configuration);
+        for (name, root, uses) in KERNEL_CRATES {
+            let mut next = project.add(name, places.tree.join(root), uses, &cfg, &places.tree);
+            if PROC_MACROS.contains(name) {
+                next.is_proc_macro = true;
+                next.proc_macro_dylib_path = Some(places.tree.join(format!("rust/lib{name}.so")));
+            }
+            project.crates.push(next);
+        }
+        let mut cfg = cfg;
+        cfg.push("MODULE".to_owned());
+        let mut drm = project.add("drm", places.kernel.join("drm/drm.rs"), PRELUDE, &cfg, &places.tree);
+        drm.is_workspace_member = true;
+        drm.env.insert("DRM_BINDINGS", places.out.join("drm/bindings_generated.rs"));
+        project.crates.push(drm);
+        for (name, root) in drivers(kbuild) {
+            let uses: Vec<_> = PRELUDE.iter().copied().chain(["drm"]).collect();
+            let root = places.kernel.join(root).with_extension("rs");
+            let mut driver = project.add(&name, root, &uses, &cfg, &places.tree);
+            driver.is_workspace_member = true;
+            driver.env.insert("DRIVER_UAPI", generated_uapi(places, &driver.root_module));
+            project.crates.push(driver);
+        }
+        project
+    }
+
+    fn add(&self, name: &str, root_module: PathBuf, uses: &[&str], cfg: &[String], tree: &Path) -> Crate {
+        let dependency = |name: &&str| {
+            let index = self.crates.iter().position(|known| known.display_name == *name);
+            index.map(|index| Dependency { index, name: (*name).to_owned() })
+        };
+        Crate {
+            display_name: name.to_owned(),
+            root_module,
+            edition: "2021",
+            deps: uses.iter().filter_map(dependency).collect(),
+            cfg: cfg.to_vec(),
+            env: BTreeMap::from([("OBJTREE", tree.to_owned())]),
+            is_workspace_member: false,
+            is_proc_macro: false,
+            proc_macro_dylib_path: None,
+        }
+    }
+}
+
+/// Where Kbuild puts a driver's generated uapi: beside its crate root, in the output.
+fn generated_uapi(places: &Places, root_module: &Path) -> PathBuf {
+    let inside = root_module.strip_prefix(&places.kernel).unwrap_or(root_module);
+    places.out.join(inside).with_file_name("uapi_generated.rs")
+}
+
+/// The kernel's configuration as rustc is told it: `--cfg=CONFIG_X` and `--cfg=CONFIG_X="y"`.
+fn options(configuration: &str) -> Vec<String> {
+    configuration.lines().filter_map(|line| line.strip_prefix("--cfg=")).map(str::to_owned).collect()
+}
+
+/// The drivers: module name and crate root without its extension.
+fn drivers(kbuild: &str) -> Vec<(String, String)> {
+    let calls = kbuild.lines().filter_map(|line| line.strip_prefix("$(eval $(call driver,"));
+    let named = calls.filter_map(|call| {
+        let mut words = call.trim_end().trim_end_matches(')').split(',');
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    });
+    named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KBUILD: &str = "$(eval $(call driver,counter,drivers/counter/counter))\n\
+                          $(eval $(call driver,vgem_rust,drivers/vgem/vgem,drivers/vgem/uapi.h))\n";
+
+    fn project() -> Project {
+        let place = |name: &str| PathBuf::from("/").join(name);
+        let places = Places { sysroot: place("lib"), tree: place("tree"), kernel: place("kernel"), out: place("out") };
+        Project::new(&places, "--cfg=CONFIG_DRM\n--cfg=CONFIG_DRM=\"m\"\n", KBUILD)
+    }
+
+    #[test]
+    fn drivers_are_found_with_and_without_a_uapi() {
+        let found = drivers(KBUILD);
+        assert_eq!(found[0], ("counter".into(), "drivers/counter/counter".into()));
+        assert_eq!(found[1], ("vgem_rust".into(), "drivers/vgem/vgem".into()));
+    }
+
+    #[test]
+    fn each_crate_follows_what_it_uses() {
+        for (index, each) in project().crates.iter().enumerate() {
+            assert!(each.deps.iter().all(|dependency| dependency.index < index), "{}", each.display_name);
+        }
+    }
+
+    #[test]
+    fn every_name_in_the_table_is_a_crate() {
+        let names: Vec<_> = KERNEL_CRATES.iter().map(|(name, ..)| *name).collect();
+        let used = KERNEL_CRATES.iter().flat_map(|(.., uses)| *uses).chain(PRELUDE);
+        assert!(used.into_iter().all(|name| names.contains(name)));
+    }
+
+    #[test]
+    fn a_driver_in_json() {
+        let project = project();
+        insta::assert_json_snapshot!(project.crates.last().unwrap());
+    }
+}
