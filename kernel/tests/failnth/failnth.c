@@ -9,6 +9,7 @@
  *   ret=VALUE     what that call returns without being carried out (default -12, that is ENOMEM)
  *   scope=NAME    count only calls from within NAME, made by the process that armed the fault; without
  *                 it every call of any process counts
+ *   outside=NAME  within the scope, but not from within NAME
  *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
  *   watch         each counted call is noted in the kernel log: "failnth: NAME"
  *
@@ -31,8 +32,10 @@
 struct fault {
 	struct kprobe probe;
 	struct kretprobe scope_probe;
+	struct kretprobe outside_probe;
 	char func[64];
 	char scope[64];
+	char outside[64];
 	unsigned int nth;
 	long ret;
 	bool block, watch, armed;
@@ -40,6 +43,8 @@ struct fault {
 	/* The task that is within the scope now, and how deep. */
 	struct task_struct *inside;
 	unsigned int depth;
+	/* How deep that task is within what does not count. */
+	unsigned int outside_depth;
 	atomic_t calls, hits, waiting;
 	bool released;
 	wait_queue_head_t queue;
@@ -79,7 +84,9 @@ static noinline long failnth_wait(void)
 
 static bool fault_counts(const struct fault *fault)
 {
-	return !fault->scope[0] || (READ_ONCE(fault->depth) && fault->inside == current);
+	if (!fault->scope[0])
+		return true;
+	return READ_ONCE(fault->depth) && fault->inside == current && !fault->outside_depth;
 }
 
 static int fault_pre(struct kprobe *probe, struct pt_regs *regs)
@@ -136,9 +143,30 @@ static int scope_leave(struct kretprobe_instance *instance, struct pt_regs *regs
 }
 NOKPROBE_SYMBOL(scope_leave);
 
+static int outside_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct fault *fault = container_of(get_kretprobe(instance), struct fault, outside_probe);
+
+	if (!READ_ONCE(fault->depth) || fault->inside != current)
+		return 1;
+	fault->outside_depth++;
+	return 0;
+}
+NOKPROBE_SYMBOL(outside_enter);
+
+static int outside_leave(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct fault *fault = container_of(get_kretprobe(instance), struct fault, outside_probe);
+
+	fault->outside_depth--;
+	return 0;
+}
+NOKPROBE_SYMBOL(outside_leave);
+
 static int fault_word(struct fault *fault, const char *word)
 {
 	if (sscanf(word, "func=%63s", fault->func) == 1 || sscanf(word, "scope=%63s", fault->scope) == 1 ||
+	    sscanf(word, "outside=%63s", fault->outside) == 1 ||
 	    sscanf(word, "nth=%u", &fault->nth) == 1 || sscanf(word, "ret=%ld", &fault->ret) == 1)
 		return 0;
 	if (!strcmp(word, "block"))
@@ -148,6 +176,18 @@ static int fault_word(struct fault *fault, const char *word)
 	else if (*word)
 		return -EINVAL;
 	return 0;
+}
+
+static int fault_arm_scope(struct kretprobe *probe, const char *name, kretprobe_handler_t enter,
+			   kretprobe_handler_t leave)
+{
+	if (!name[0])
+		return 0;
+	probe->kp.symbol_name = name;
+	probe->entry_handler = enter;
+	probe->handler = leave;
+	probe->maxactive = 16;
+	return register_kretprobe(probe);
 }
 
 static int fault_arm(struct fault *fault, char *text)
@@ -168,23 +208,25 @@ static int fault_arm(struct fault *fault, char *text)
 	fault->probe.symbol_name = fault->func;
 	fault->probe.pre_handler = fault_pre;
 	fault->probe.post_handler = fault_post;
-	if (fault->scope[0]) {
-		fault->scope_probe.kp.symbol_name = fault->scope;
-		fault->scope_probe.entry_handler = scope_enter;
-		fault->scope_probe.handler = scope_leave;
-		fault->scope_probe.maxactive = 16;
-		ret = register_kretprobe(&fault->scope_probe);
-		if (ret)
-			return ret;
-	}
-	ret = register_kprobe(&fault->probe);
-	if (ret) {
-		if (fault->scope[0])
-			unregister_kretprobe(&fault->scope_probe);
+	ret = fault_arm_scope(&fault->scope_probe, fault->scope, scope_enter, scope_leave);
+	if (ret)
 		return ret;
-	}
+	ret = fault_arm_scope(&fault->outside_probe, fault->outside, outside_enter, outside_leave);
+	if (ret)
+		goto err_scope;
+	ret = register_kprobe(&fault->probe);
+	if (ret)
+		goto err_outside;
 	fault->armed = true;
 	return 0;
+
+err_outside:
+	if (fault->outside[0])
+		unregister_kretprobe(&fault->outside_probe);
+err_scope:
+	if (fault->scope[0])
+		unregister_kretprobe(&fault->scope_probe);
+	return ret;
 }
 
 static int failnth_open(struct inode *inode, struct file *file)
@@ -255,6 +297,8 @@ static int failnth_close(struct inode *inode, struct file *file)
 		unregister_kprobe(&fault->probe);
 		if (fault->scope[0])
 			unregister_kretprobe(&fault->scope_probe);
+		if (fault->outside[0])
+			unregister_kretprobe(&fault->outside_probe);
 	}
 	wait_event(fault->queue, READ_ONCE(waiter) != fault && !atomic_read(&fault->waiting));
 	/* Who waited may be between its last look at the fault and its return. */

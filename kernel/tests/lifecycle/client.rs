@@ -82,7 +82,8 @@ impl Client {
     ) -> Result {
         match arg.what {
             uapi::LIFECYCLE_FAIL => shared::set_failure(arg.value as u32),
-            uapi::LIFECYCLE_KEEP_NEXT => shared::set_keep_next(),
+            uapi::LIFECYCLE_KEEP_NEXT => shared::KEEP_NEXT.set(),
+            uapi::LIFECYCLE_LATE_WORK => shared::LATE_WORK.set(),
             uapi::LIFECYCLE_GATE => shared::shared()?.set_gate(arg.value != 0),
             _ => return Err(EINVAL),
         }

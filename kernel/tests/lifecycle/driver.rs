@@ -24,7 +24,11 @@ use kernel::{
         Bound, //
     },
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
 };
 
 pub(crate) struct Lifecycle;
@@ -78,6 +82,24 @@ impl Drop for Hardware<'_> {
             self.id,
             self.parent.name()
         );
+        if shared::LATE_WORK.take() {
+            queue_late_work(self.early.device());
+        }
+    }
+}
+
+/// Queues work that teardown does not flush any more, slow enough to be overtaken by what does not wait.
+fn queue_late_work(dev: &drm::Device<Lifecycle>) {
+    let queued = dev.queue_work(|dev| {
+        fsleep(Delta::from_millis(300));
+        pr_info!(
+            "{}: late work ends, entered: {}\n",
+            dev.id,
+            dev.enter(|_| ()).is_some()
+        );
+    });
+    if queued.is_err() {
+        pr_info!("late work cannot be queued\n");
     }
 }
 
@@ -155,7 +177,7 @@ impl drm::platform::Driver for Lifecycle {
 
         let early = Object::new(&dev, gem::Size::PAGE, shared::serial())?;
         early.vmap()?.write(0, &EARLY.to_ne_bytes())?;
-        if shared::take_keep_next() {
+        if shared::KEEP_NEXT.take() {
             shared.keep_device(Some((&*dev).into()));
             shared.keep_object(Some(early.clone()));
         }

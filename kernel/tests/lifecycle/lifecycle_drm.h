@@ -18,6 +18,7 @@ struct drm_lifecycle {
 #define LIFECYCLE_FAIL		1	/* the next time, this step fails with EIO: LIFECYCLE_FAIL_* */
 #define LIFECYCLE_KEEP_NEXT	2	/* the next probe puts its device away, as DRM_LIFECYCLE_KEEP does */
 #define LIFECYCLE_GATE		3	/* 0 closes the gate at which DRM_LIFECYCLE_BLOCK waits, 1 opens it */
+#define LIFECYCLE_LATE_WORK	4	/* the next registration data to be dropped queues slow work */
 
 #define LIFECYCLE_FAIL_DATA		1	/* the device's data */
 #define LIFECYCLE_FAIL_OBJECT		2	/* an object's payload */

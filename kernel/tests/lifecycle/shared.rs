@@ -50,16 +50,28 @@ pub(crate) fn may_fail(step: u32) -> Result {
     }
 }
 
-/// Whether the next probe puts its device away.
-static KEEP_NEXT: Atomic<u32> = Atomic::new(0);
+/// A request that is carried out once.
+pub(crate) struct Once(Atomic<u32>);
 
-pub(crate) fn set_keep_next() {
-    KEEP_NEXT.store(1, Relaxed);
+impl Once {
+    const fn new() -> Self {
+        Self(Atomic::new(0))
+    }
+
+    pub(crate) fn set(&self) {
+        self.0.store(1, Relaxed);
+    }
+
+    pub(crate) fn take(&self) -> bool {
+        self.0.cmpxchg(1, 0, Full).is_ok()
+    }
 }
 
-pub(crate) fn take_keep_next() -> bool {
-    KEEP_NEXT.cmpxchg(1, 0, Full).is_ok()
-}
+/// The next probe puts its device away.
+pub(crate) static KEEP_NEXT: Once = Once::new();
+
+/// The next registration data that is dropped queues work.
+pub(crate) static LATE_WORK: Once = Once::new();
 
 /// Counts objects and probes.
 static SERIAL: Atomic<i32> = Atomic::new(0);
