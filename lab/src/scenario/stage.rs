@@ -77,11 +77,13 @@ pub(crate) struct Boot {
     pub(crate) counting: bool,
     /// Show the kernel's log on stderr as it comes.
     pub(crate) show_log: bool,
+    /// Further devices, each the value of one `-device`.
+    pub(crate) devices: Vec<String>,
 }
 
 impl Default for Boot {
     fn default() -> Self {
-        Self { cpus: 2, memory: 1024, counting: false, show_log: false }
+        Self { cpus: 2, memory: 1024, counting: false, show_log: false, devices: Vec::new() }
     }
 }
 
@@ -190,7 +192,7 @@ impl Stage {
             agent: machine::AGENT,
             shell: machine::SHELL,
             words: Vec::new(),
-            devices: Vec::new(),
+            devices: boot.devices.clone(),
             objects: Vec::new(),
         }
     }

@@ -9,12 +9,12 @@ use crate::vm::console::Line;
 use crate::vm::error::Error as VmError;
 use crate::vm::incident::{self, Incident};
 use crate::vm::machine::{Ended, Machine};
-use crate::vm::symbols::{Address, Symbols};
+use crate::vm::symbols::{Address, Symbols, shorten};
 
 use super::stage::Stage;
 
 /// Where the directory of a module is seen by `addr2line`.
-const MODULE_DIR: &str = "/tmp/module";
+const MODULE_DIR: &str = "/out";
 
 /// How deep a call trace is shown: beyond it are the system call and the program.
 const DEEPEST: usize = 12;
@@ -73,8 +73,8 @@ pub(super) fn convert(kind: Kind, error: VmError) -> Error {
 
 fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
     let message = match incidents {
-        [only] => format!("the kernel reported: {}", only.title),
-        [first, ..] => format!("the kernel reported {} incidents, first: {}", incidents.len(), first.title),
+        [only] => format!("the kernel reported: {}", shorten(&only.title)),
+        [first, ..] => format!("the kernel reported {} incidents, first: {}", incidents.len(), shorten(&first.title)),
         [] => unreachable!("called with what was found"),
     };
     let addr2line = |address: &Address| addr2line(stage, address);
@@ -86,7 +86,7 @@ fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
 /// The lines of an incident that matter.
 pub(super) fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
     let digest = incident.digest();
-    let mut lines = digest.says;
+    let mut lines: Vec<String> = digest.says.iter().map(|line| shorten(line)).collect();
     if lines.is_empty() {
         lines.push(incident.title.clone());
     }
