@@ -15,6 +15,10 @@ use super::suite::{Case, Context, Suite, Verdict};
 /// All cases of one driver together may take this long; each has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 
+/// QEMU's device for learning, which the test driver of the PCI bus serves. It may reach more memory than the
+/// 28 bits of its default.
+const EDU: &str = "edu,dma_mask=0xffffffff";
+
 /// The cases for one driver.
 pub(super) struct Guest {
     name: &'static str,
@@ -55,7 +59,8 @@ impl Suite for Guest {
             }
             None => step.line(line),
         };
-        let (status, _) = context.stage.play(&Boot::default(), context.events, |scene| {
+        let boot = Boot { devices: vec![EDU.to_owned()], ..Boot::default() };
+        let (status, _) = context.stage.play(&boot, context.events, |scene| {
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;
             process.forward(Some(LIMIT), |stream, bytes| {
