@@ -164,6 +164,9 @@ where
         unsafe { ARef::from_raw(NonNull::new_unchecked(this)) }
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         let this: *mut Self = obj.cast();
         // SAFETY: C passes an object with these functions, so one of `Self` (at offset 0), without
@@ -192,12 +195,17 @@ where
     /// # Errors
     ///
     /// `EINVAL` if `plugged` is another device than the object's; `ENOMEM`; `EINTR` if a signal
-    /// arrives; what the exporter of an imported object fails with.
+    /// arrives; what the exporter of an imported object fails with; `EIO` if the device's parent does no
+    /// DMA (a child on the auxiliary bus, say).
     ///
     /// Context: process context, may sleep; takes the reservation lock.
     pub fn sg_table<'g>(&'g self, plugged: &Plugged<'g, P::Driver>) -> Result<&'g SGTable> {
         if !self.device().is_same(plugged.device()) {
             return Err(EINVAL);
+        }
+        // SAFETY: The parent is valid and bound; its bus set the field before. C would warn.
+        if unsafe { (*(*plugged.as_raw()).dev).dma_mask.is_null() } {
+            return Err(EIO);
         }
         // SAFETY: The object is live, and its device's parent is bound for `'g`.
         let sgt = unsafe { plugged.core().mappings.map(&self.node) }?;
@@ -265,6 +273,9 @@ unsafe impl<P: DriverObject> Sync for Object<P> {}
 // The C helpers that do the work take a `drm_gem_shmem_object`; those for the table are inline functions
 // of the header. These are their counterparts.
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn print_info(
     p: *mut bindings::drm_printer,
     indent: c_uint,
@@ -274,21 +285,33 @@ unsafe extern "C" fn print_info(
     unsafe { bindings::drm_gem_shmem_print_info(obj.cast(), p, indent) }
 }
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
     // SAFETY: As in `print_info`; C holds the reservation lock.
     unsafe { bindings::drm_gem_shmem_pin_locked(obj.cast()) }
 }
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
     // SAFETY: As in `pin`.
     unsafe { bindings::drm_gem_shmem_unpin_locked(obj.cast()) }
 }
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn get_sg_table(obj: *mut bindings::drm_gem_object) -> *mut bindings::sg_table {
     // SAFETY: As in `print_info`; C has pinned the pages.
     unsafe { bindings::drm_gem_shmem_get_sg_table(obj.cast()) }
 }
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn vmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
@@ -297,11 +320,17 @@ unsafe extern "C" fn vmap(
     unsafe { bindings::drm_gem_shmem_vmap_locked(obj.cast(), map) }
 }
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn vunmap(obj: *mut bindings::drm_gem_object, map: *mut bindings::iosys_map) {
     // SAFETY: As in `pin`.
     unsafe { bindings::drm_gem_shmem_vunmap_locked(obj.cast(), map) }
 }
 
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn mmap(
     obj: *mut bindings::drm_gem_object,
     vma: *mut bindings::vm_area_struct,

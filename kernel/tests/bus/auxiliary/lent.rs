@@ -26,7 +26,7 @@ pub(crate) struct Buffer<T>(core::marker::PhantomData<fn(T)>);
 #[vtable]
 impl<T> gem::DriverObject for Buffer<T>
 where
-    T: drm::Driver<Object = gem::Object<Buffer<T>>>,
+    T: drm::Driver<Object = gem::shmem::Object<Buffer<T>>>,
 {
     type Driver = T;
     type Args = ();

@@ -96,7 +96,7 @@ impl drm::Driver for Child {
     type Data = Atomic<i32>;
     type RegistrationData<'bound> = Part<'bound>;
     type File = Client;
-    type Object = gem::Object<Buffer<Self>>;
+    type Object = gem::shmem::Object<Buffer<Self>>;
     type Kms = drm::NoKms;
 
     const INFO: drm::DriverInfo = drm::DriverInfo {
@@ -141,6 +141,12 @@ impl Client {
         info: &mut uapi::aux_drm_info,
         _file: &File<Self>,
     ) -> Result {
+        // The parent does the DMA: the child cannot.
+        let buffer = gem::shmem::Object::<Buffer<Child>>::new(dev, gem::Size::PAGE, ())?;
+        if buffer.sg_table(dev).err() != Some(EIO) {
+            return Err(EINVAL);
+        }
+
         info.id = part.id;
         info.calls = part.calls.fetch_add(1, Relaxed) as u32 + 1;
         info.resumed = dev.load(Relaxed) as u32;

@@ -71,7 +71,7 @@ impl drm::Driver for Parent {
     type Data = Atomic<i32>;
     type RegistrationData<'bound> = Arc<Atomic<i32>>;
     type File = Client;
-    type Object = gem::Object<Buffer<Self>>;
+    type Object = gem::shmem::Object<Buffer<Self>>;
     type Kms = drm::NoKms;
 
     const INFO: drm::DriverInfo = drm::DriverInfo {
