@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! House rules as tests: what the compiler does not check and a reader should not have to.
+//!
+//! The rules are those of docs/architecture.md; that the words of an `unsafe` block answer the callee is for reviewers, that
+//! there are any is checked here and, statement by statement, by clippy.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Directories that hold nothing of ours, or what is made.
+const SKIPPED: &[&str] = &[".git", "target"];
+
+/// How far above an `unsafe` block its comment may begin: the longest statement and the longest comment.
+const SAFETY_WITHIN: usize = 20;
+
+fn repo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the lab is in the checkout").to_owned()
+}
+
+/// All files below `directory` whose name ends in one of `ends`, with their text, by path from the checkout's root.
+fn files(directory: &str, ends: &[&str]) -> Vec<(String, String)> {
+    let repo = repo();
+    let mut found = Vec::new();
+    let mut todo = vec![repo.join(directory)];
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(&directory).expect("the checkout can be read") {
+            let path = entry.expect("the checkout can be read").path();
+            let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+            if path.is_dir() && !path.is_symlink() {
+                if !SKIPPED.contains(&name.as_str()) {
+                    todo.push(path);
+                }
+            } else if ends.iter().any(|end| name.ends_with(end)) {
+                let Ok(text) = fs::read_to_string(&path) else { continue };
+                found.push((path.strip_prefix(&repo).expect("it was found there").display().to_string(), text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no file in `{directory}` ends in one of {ends:?}");
+    found.sort();
+    found
+}
+
+/// The lines of a file that are code, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(index, line)| (index + 1, line.split("//").next().unwrap_or_default()))
+}
+
+/// Whether `word` stands in `line` and is not part of a longer word.
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+fn none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn drivers_have_no_unsafe_and_forbid_it() {
+    let mut complaints = Vec::new();
+    for (path, text) in files("kernel/drivers", &[".rs"]) {
+        let stem = Path::new(&path).file_stem().unwrap().to_owned();
+        let is_root = Path::new(&path).parent().and_then(Path::file_name) == Some(&stem);
+        if is_root && !text.contains("#![forbid(unsafe_code)]") {
+            complaints.push(format!("{path}: a driver begins with `#![forbid(unsafe_code)]`"));
+        }
+        let unsafe_lines = code(&text).filter(|(_, line)| has_word(line, "unsafe"));
+        complaints.extend(unsafe_lines.map(|(number, _)| format!("{path}:{number}: `unsafe` in a driver")));
+    }
+    none(complaints);
+}
+
+#[test]
+fn every_unsafe_block_of_the_kernel_part_has_its_comment() {
+    let mut complaints = Vec::new();
+    for (path, text) in files("kernel", &[".rs"]) {
+        let lines: Vec<_> = text.lines().collect();
+        for (number, line) in code(&text) {
+            if !["unsafe {", "unsafe impl"].iter().any(|word| line.contains(word)) {
+                continue;
+            }
+            let above = &lines[number.saturating_sub(SAFETY_WITHIN)..number];
+            if !above.iter().any(|line| line.contains("SAFETY")) {
+                complaints.push(format!("{path}:{number}: no `// SAFETY:` comment"));
+            }
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn a_device_is_allocated_in_one_place() {
+    let places: Vec<_> = files("kernel", &[".rs", ".c", ".h"])
+        .into_iter()
+        .flat_map(|(path, text)| {
+            let calls = code(&text).filter(|(_, line)| has_word(line, "__drm_dev_alloc")).count();
+            vec![path; calls]
+        })
+        .collect();
+    // One size for C, from one type (L2).
+    assert_eq!(places, ["kernel/drm/device.rs"]);
+}
+
+#[test]
+fn imports_point_one_way() {
+    let mut complaints = Vec::new();
+    for (path, text) in files("kernel/drm", &[".rs"]) {
+        let names_drivers = |line: &str| line.contains("drivers::") || line.contains("drivers/gpu/drm/drydock");
+        let lines = code(&text).filter(|(_, line)| names_drivers(line));
+        complaints.extend(lines.map(|(number, _)| format!("{path}:{number}: the library knows no driver")));
+    }
+    for (path, text) in files("kernel/drivers", &[".rs"]) {
+        let reaches_out = |line: &str| line.contains("#[path") || (line.contains("include!(") && line.contains("../"));
+        let lines = code(&text).filter(|(_, line)| reaches_out(line));
+        complaints
+            .extend(lines.map(|(number, _)| format!("{path}:{number}: a driver is built from its own directory")));
+    }
+    for (path, text) in files(".", &["Cargo.toml"]) {
+        if text.lines().any(|line| line.contains("path = ") && line.contains("kernel/")) {
+            complaints.push(format!("{path}: what runs on the host does not depend on what is loaded into a kernel"));
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn no_module_is_called_mod() {
+    let sources = files(".", &[".rs"]);
+    let wrong = sources.iter().filter(|(path, _)| path.ends_with("/mod.rs"));
+    none(wrong.map(|(path, _)| format!("{path}: name it after what it is, beside its directory")).collect());
+}
+
+#[test]
+fn every_source_file_begins_with_its_licence() {
+    let licence = "SPDX-License-Identifier: GPL-2.0-only OR MIT";
+    let sources = files(".", &[".rs", ".c", ".h", ".toml", "Kbuild"]);
+    let without = sources.iter().filter(|(_, text)| !text.lines().take(2).any(|line| line.contains(licence)));
+    none(without.map(|(path, _)| format!("{path}: the first line is `{licence}`")).collect());
+}
+
+#[test]
+fn nothing_names_the_machine_it_was_written_on() {
+    // What a checkout and a home are called on machines of ours; no path of the lab's own begins so.
+    let homes = ["work/main", "root/", "home/"].map(|home| format!("/{home}"));
+    let sources = files(".", &[".rs", ".c", ".h", ".toml", ".md", ".sh", ".stderr", "Kbuild", "drydock"]);
+    let mut complaints = Vec::new();
+    for (path, text) in &sources {
+        let named = |line: &str| homes.iter().any(|home| line.contains(home.as_str()));
+        let lines = text.lines().enumerate().filter(|(_, line)| named(line));
+        complaints.extend(lines.map(|(index, _)| format!("{path}:{}: a path of one machine", index + 1)));
+    }
+    none(complaints);
+}
