@@ -73,10 +73,12 @@ fn finish(events: &Events) -> ! {
     while let Some(action) = newest() {
         action();
     }
-    events.suspend(|| {});
     events.note("interrupted");
-    // The bars hide the cursor; whoever has the terminal next wants it back.
-    let _ = console::Term::stderr().show_cursor();
+    let terminal = console::Term::stderr();
+    if terminal.is_term() {
+        // The bars hide the cursor; whoever has the terminal next wants it back.
+        let _ = terminal.show_cursor();
+    }
     std::process::exit(exit::INTERRUPTED.into())
 }
 
