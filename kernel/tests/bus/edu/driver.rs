@@ -62,7 +62,7 @@ impl drm::pci::Driver for Edu {
         cx.enable_device_mem()?;
         // The device's default is 28 bits; the machine gives it more (its property `dma_mask`).
         cx.set_dma_mask(DmaMask::new::<32>())?;
-        let bar: Arc<Bar<'bound>> = 
+        let bar: Arc<Bar<'bound>> =
             Arc::new(cx.device().iomap_region_sized(0, c"edu_rust")?, GFP_KERNEL)?;
 
         Hardware::wait_until_idle(&bar)?;
@@ -92,7 +92,9 @@ impl drm::pci::Driver for Edu {
 fn rules(cx: &drm::pci::Probe<'_>) -> Result {
     let refused = cx.set_dma_mask(DmaMask::new::<64>()) == Err(EBUSY)
         && cx.set_max_segment(4096) == Err(EBUSY)
-        && cx.irq_vectors(1, 1, IrqTypes::all()).is_err_and(|e| e == EBUSY);
+        && cx
+            .irq_vectors(1, 1, IrqTypes::all())
+            .is_err_and(|e| e == EBUSY);
     if refused {
         Ok(())
     } else {
@@ -127,7 +129,11 @@ impl drm::Driver for Edu {
     fn unplugged(dev: &Device<Self, Registered>, hardware: &Hardware<'_>) {
         hardware.set_interrupt(false);
         dev.leave();
-        dev_info!(dev, "at rest after {} interrupts\n", dev.interrupts.load(Relaxed));
+        dev_info!(
+            dev,
+            "at rest after {} interrupts\n",
+            dev.interrupts.load(Relaxed)
+        );
     }
 
     fn suspend(_dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
@@ -220,7 +226,11 @@ fn bus_address(
         let length: u64 = piece.dma_len();
         if offset < length {
             let fits = length - offset >= arg.length.into();
-            return if fits { Ok(piece.dma_address() + offset) } else { Err(EINVAL) };
+            return if fits {
+                Ok(piece.dma_address() + offset)
+            } else {
+                Err(EINVAL)
+            };
         }
         offset -= length;
     }

@@ -71,10 +71,18 @@ impl Hardware<'_> {
     /// Waits until the device has finished what it was told before this driver came: what it still does
     /// then, it would do to memory that has found another use.
     pub(crate) fn wait_until_idle(bar: &Bar<'_>) -> Result {
-        let busy = || {
-            Ok(bar.read32(DMA_COMMAND) & DMA_RUN != 0 || bar.read32(STATUS) & STATUS_COMPUTING != 0)
-        };
-        read_poll_timeout(busy, |busy| !busy, Delta::from_millis(1), Delta::from_secs(10)).map(drop)
+        let busy =
+            || {
+                Ok(bar.read32(DMA_COMMAND) & DMA_RUN != 0
+                    || bar.read32(STATUS) & STATUS_COMPUTING != 0)
+            };
+        read_poll_timeout(
+            busy,
+            |busy| !busy,
+            Delta::from_millis(1),
+            Delta::from_secs(10),
+        )
+        .map(drop)
     }
 
     pub(crate) fn set_interrupt(&self, on: bool) {

@@ -57,7 +57,10 @@ struct Part<'bound> {
 kernel::auxiliary_device_table!(
     DEVICES,
     <Child as drm::auxiliary::Driver>::IdInfo,
-    [(auxiliary::DeviceId::new(c"aux_parent_rust", NAME), c"a part")]
+    [(
+        auxiliary::DeviceId::new(c"aux_parent_rust", NAME),
+        c"a part"
+    )]
 );
 
 impl drm::auxiliary::Driver for Child {
@@ -74,12 +77,19 @@ impl drm::auxiliary::Driver for Child {
             return Err(EINVAL);
         }
         // The parent does the DMA.
-        if cx.set_dma_mask(DmaMask::new::<32>()) != Err(EIO) || cx.set_max_segment(1 << 20) != Err(EIO) {
+        if cx.set_dma_mask(DmaMask::new::<32>()) != Err(EIO)
+            || cx.set_max_segment(1 << 20) != Err(EIO)
+        {
             return Err(EINVAL);
         }
         let lent = cx.device().registration_data::<Lent>()?;
         let (calls, parent) = Pin::get_ref(lent);
-        dev_info!(cx, "{} of {}\n", id.copied().unwrap_or(c"?"), cx.device().parent().name());
+        dev_info!(
+            cx,
+            "{} of {}\n",
+            id.copied().unwrap_or(c"?"),
+            cx.device().parent().name()
+        );
 
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Ok(Atomic::new(0)))?;
         dev.ready(Ok(Part {
@@ -114,7 +124,12 @@ impl drm::Driver for Child {
 
     fn unplugged(dev: &Device<Self, Registered>, part: &Part<'_>) {
         let parent: &kernel::device::Device<Bound> = part.parent.as_ref();
-        dev_info!(dev, "child {} at rest, its parent {} is there\n", part.id, parent.name());
+        dev_info!(
+            dev,
+            "child {} at rest, its parent {} is there\n",
+            part.id,
+            parent.name()
+        );
     }
 
     fn resume(dev: &Plugged<'_, Self>, _part: &Part<'_>) -> Result {

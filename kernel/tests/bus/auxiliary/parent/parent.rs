@@ -55,7 +55,11 @@ impl drm::platform::Driver for Parent {
 
         cx.set_dma_mask(DmaMask::new::<48>())?;
         for id in 0..2 {
-            cx.add_auxiliary::<crate::LocalModule, Lent>(NAME, id, Ok((calls.clone(), cx.device())))?;
+            cx.add_auxiliary::<crate::LocalModule, Lent>(
+                NAME,
+                id,
+                Ok((calls.clone(), cx.device())),
+            )?;
         }
         // A child's driver may map memory by now.
         if cx.set_dma_mask(DmaMask::new::<64>()) != Err(EBUSY) {
