@@ -445,6 +445,10 @@ fn init_core<T: Driver>(
 }
 
 /// The managed action that drops what `init_core` initialised.
+///
+/// # Safety
+///
+/// Called by C only, with what `init_core` passed, once.
 unsafe extern "C" fn drop_core<T: Driver>(_dev: *mut bindings::drm_device, core: *mut c_void) {
     // SAFETY: `core` is what `init_core` passed, initialised and pinned; C calls an action once, when
     // the device has no reference left.

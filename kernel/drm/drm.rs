@@ -72,10 +72,14 @@ mod raw {
         non_camel_case_types,
         improper_ctypes,
         unreachable_pub,
-        clippy::all,
         reason = "generated; the types are those of `kernel::bindings`"
     )]
-    #![allow(unused_imports, dead_code, reason = "generated")]
+    #![allow(
+        unused_imports,
+        dead_code,
+        clippy::undocumented_unsafe_blocks,
+        reason = "generated"
+    )]
     use kernel::{
         bindings::*,
         ffi, //

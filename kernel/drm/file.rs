@@ -127,6 +127,10 @@ impl fmt::Write for FdInfo<'_> {
 }
 
 /// `drm_driver::open`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
@@ -146,6 +150,10 @@ pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
 }
 
 /// `drm_driver::postclose`. C does not call it after an open that failed.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
@@ -159,6 +167,10 @@ pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
 }
 
 /// `drm_driver::show_fdinfo`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
     printer: *mut bindings::drm_printer,
     file: *mut bindings::drm_file,

@@ -305,6 +305,10 @@ pub trait Class:
 }
 
 /// `drm_gem_object_funcs::open`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn open_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
     file: *mut bindings::drm_file,
@@ -318,6 +322,10 @@ where
 }
 
 /// `drm_gem_object_funcs::close`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn close_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
     file: *mut bindings::drm_file,
@@ -330,6 +338,10 @@ unsafe extern "C" fn close_callback<C: Class>(
 }
 
 /// `drm_gem_object_funcs::status`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn status_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
 ) -> bindings::drm_gem_object_status

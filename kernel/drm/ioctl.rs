@@ -285,6 +285,10 @@ impl<T: Driver> Entry<T> {
 }
 
 /// What C calls for an entry.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn call<T: Driver, A: Argument, Kind, H: Handler<T, A, Kind>>(
     dev: *mut bindings::drm_device,
     arg: *mut c_void,

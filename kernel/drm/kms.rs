@@ -88,8 +88,8 @@ impl<T: Driver<Kms = Kms>> Setup<'_, T> {
         }
         // SAFETY: The device is valid and unregistered, we are its only user now.
         let config = unsafe { &mut (*self.dev.as_raw()).mode_config };
-        (config.min_width, config.min_height) = (min.0 as _, min.1 as _);
-        (config.max_width, config.max_height) = (max.0 as _, max.1 as _);
+        (config.min_width, config.min_height) = min;
+        (config.max_width, config.max_height) = max;
         Ok(())
     }
 }
@@ -101,6 +101,10 @@ const CONFIG_FUNCS: bindings::drm_mode_config_funcs = bindings::drm_mode_config_
 };
 
 /// Framebuffers come with the objects that show them; until then userspace gets `EOPNOTSUPP`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 unsafe extern "C" fn no_framebuffer(
     _dev: *mut bindings::drm_device,
     _file: *mut bindings::drm_file,

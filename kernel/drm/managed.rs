@@ -55,10 +55,13 @@ fn add_action<F: FnOnce() + Send + 'static>(
     })
 }
 
-unsafe extern "C" fn run<F: FnOnce()>(_dev: *mut bindings::drm_device, action: *mut c_void)
-where
-    F: Send + 'static,
-{
+/// # Safety
+///
+/// Called by C only, with what `add_action` passed, once.
+unsafe extern "C" fn run<F: FnOnce() + Send + 'static>(
+    _dev: *mut bindings::drm_device,
+    action: *mut c_void,
+) {
     // SAFETY: `action` comes from `into_foreign` in `add_action`; C passes it on once.
     let action = unsafe { KBox::<F>::from_foreign(action) };
     KBox::into_inner(action)();

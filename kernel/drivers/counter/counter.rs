@@ -82,7 +82,7 @@ impl gem::DriverObject for Buffer {
     type Driver = Counter;
     type Args = ();
 
-    fn new(_: &drm::Device<Counter>, _: gem::Size, _: ()) -> impl PinInit<Self, Error> {
+    fn new(_: &drm::Device<Counter>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
     }
 

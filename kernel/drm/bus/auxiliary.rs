@@ -123,7 +123,13 @@ impl<'bound, B: Bus> super::Probe<'bound, B> {
         // SAFETY: The list owns the registration and drops it while this device is bound: in the
         // remove step or when the probe fails. It cannot be forgotten, the driver never gets it.
         let child = unsafe {
-            auxiliary::Registration::<'bound, F>::new_with_lt(self.parent(), name, id, M::NAME, data)
+            auxiliary::Registration::<'bound, F>::new_with_lt(
+                self.parent(),
+                name,
+                id,
+                M::NAME,
+                data,
+            )
         };
 
         self.owned.children.add(child).map(drop)
@@ -175,6 +181,9 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
 }
 
 impl<T: Driver> Adapter<T> {
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn probe_callback(
         adev: *mut bindings::auxiliary_device,
         id: *const bindings::auxiliary_device_id,
@@ -190,6 +199,9 @@ impl<T: Driver> Adapter<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn remove_callback(adev: *mut bindings::auxiliary_device) {
         // SAFETY: As in `probe_callback`.
         let adev = unsafe { &*adev.cast::<auxiliary::Device<CoreInternal<'_>>>() };
@@ -197,6 +209,9 @@ impl<T: Driver> Adapter<T> {
         unsafe { Binding::<T>::remove(adev.as_ref()) };
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn shutdown_callback(adev: *mut bindings::auxiliary_device) {
         // SAFETY: As in `probe_callback`.
         let adev = unsafe { &*adev.cast::<auxiliary::Device<CoreInternal<'_>>>() };

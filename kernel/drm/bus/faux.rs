@@ -116,6 +116,9 @@ impl<T: Driver> Registration<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
         // SAFETY: The bus passes a valid device that nobody else uses yet; the mask lies in it.
         let dma = unsafe {
@@ -132,6 +135,9 @@ impl<T: Driver> Registration<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn remove_callback(fdev: *mut bindings::faux_device) {
         // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
         let dev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };

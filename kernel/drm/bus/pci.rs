@@ -281,6 +281,9 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
 }
 
 impl<T: Driver> Adapter<T> {
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn probe_callback(
         pdev: *mut bindings::pci_dev,
         id: *const bindings::pci_device_id,
@@ -297,6 +300,9 @@ impl<T: Driver> Adapter<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn remove_callback(pdev: *mut bindings::pci_dev) {
         // SAFETY: As in `probe_callback`.
         let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };
@@ -304,6 +310,9 @@ impl<T: Driver> Adapter<T> {
         unsafe { Binding::<T>::remove(pdev.as_ref()) };
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn shutdown_callback(pdev: *mut bindings::pci_dev) {
         // SAFETY: As in `probe_callback`.
         let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };

@@ -144,6 +144,9 @@ impl<T: Driver> driver::Adapter for Adapter<T> {
 }
 
 impl<T: Driver> Adapter<T> {
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn probe_callback(pdev: *mut bindings::platform_device) -> c_int {
         // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
         let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
@@ -156,6 +159,9 @@ impl<T: Driver> Adapter<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn remove_callback(pdev: *mut bindings::platform_device) {
         // SAFETY: As in `probe_callback`.
         let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
@@ -163,6 +169,9 @@ impl<T: Driver> Adapter<T> {
         unsafe { Binding::<T>::remove(pdev.as_ref()) };
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn shutdown_callback(pdev: *mut bindings::platform_device) {
         // SAFETY: As in `probe_callback`.
         let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };

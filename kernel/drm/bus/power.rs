@@ -41,14 +41,28 @@ impl<T: Driver> PowerTable<T> {
         core::ptr::null()
     };
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn suspend(dev: *mut bindings::device) -> c_int {
         // SAFETY: The driver core calls this for a device that is bound to the adapter of `T`.
-        unsafe { Self::call(dev, |plugged| plugged.registration(|data| T::suspend(&plugged, data))) }
+        unsafe {
+            Self::call(dev, |plugged| {
+                plugged.registration(|data| T::suspend(&plugged, data))
+            })
+        }
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: As above.
-        unsafe { Self::call(dev, |plugged| plugged.registration(|data| T::resume(&plugged, data))) }
+        unsafe {
+            Self::call(dev, |plugged| {
+                plugged.registration(|data| T::resume(&plugged, data))
+            })
+        }
     }
 
     /// # Safety

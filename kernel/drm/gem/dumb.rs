@@ -28,6 +28,10 @@ use kernel::{
 /// `drm_driver::dumb_create`, for the class [`shmem::Object`].
 ///
 /// It is ours and not C's, so that the object is of the driver's class (L12).
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 pub(super) unsafe extern "C" fn create<P: DriverObject>(
     file: *mut bindings::drm_file,
     dev: *mut bindings::drm_device,

@@ -91,6 +91,9 @@ where
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(this)) })
     }
 
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         // SAFETY: C passes an object with these functions, so one of `Self`, without references.
         let (this, dev) = unsafe { (obj.byte_sub(offset_of!(Self, obj)).cast::<Self>(), (*obj).dev) };

@@ -55,6 +55,10 @@ fn into_raw<C: Class>(obj: ARef<C>) -> *mut bindings::drm_gem_object {
 }
 
 /// `drm_driver::gem_prime_import` for classes that import nothing from other devices.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 pub(super) unsafe extern "C" fn import_own<C: Class>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -69,6 +73,10 @@ where
 /// `drm_driver::gem_prime_import` for the class [`shmem::Object`].
 ///
 /// The foreign case attaches the parent to the dma-buf, so it runs while the device is plugged.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
 pub(super) unsafe extern "C" fn import<P: DriverObject>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,

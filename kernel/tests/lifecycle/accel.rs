@@ -57,7 +57,7 @@ impl gem::DriverObject for Buffer {
     type Driver = Accelerator;
     type Args = ();
 
-    fn new(_: &drm::Device<Accelerator>, _: gem::Size, _: ()) -> impl PinInit<Self, Error> {
+    fn new(_: &drm::Device<Accelerator>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
     }
 

@@ -238,7 +238,7 @@ impl Client {
         let object = Object::lookup(file, arg.handle)?;
         let table = object.sg_table(dev)?;
         arg.what = table.iter().count() as u32;
-        arg.value = table.iter().map(|entry| u64::from(entry.dma_len())).sum();
+        arg.value = table.iter().map(|entry| entry.dma_len()).sum();
         Ok(())
     }
 

@@ -66,7 +66,7 @@ impl gem::DriverObject for Buffer {
     type Driver = Gate;
     type Args = ();
 
-    fn new(_: &drm::Device<Gate>, _: gem::Size, _: ()) -> impl PinInit<Self, Error> {
+    fn new(_: &drm::Device<Gate>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
     }
 

@@ -94,7 +94,7 @@ impl gem::DriverObject for Buffer {
     type Driver = Noop;
     type Args = ();
 
-    fn new(_: &drm::Device<Noop>, _: gem::Size, _: ()) -> impl PinInit<Self, Error> {
+    fn new(_: &drm::Device<Noop>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self)
     }
 }
