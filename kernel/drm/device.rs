@@ -37,8 +37,7 @@ use core::{
 };
 use kernel::{
     alloc::allocator::Kmalloc,
-    bindings,
-    device,
+    bindings, device,
     error::{
         from_err_ptr,
         to_result, //
@@ -362,10 +361,7 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     /// and what `data` fails with. After an error nothing is left (L3).
     ///
     /// Context: process context, may sleep. Source: `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c.
-    pub fn new<B: Bus>(
-        cx: &Probe<'bound, B>,
-        data: impl PinInit<T::Data, Error>,
-    ) -> Result<Self> {
+    pub fn new<B: Bus>(cx: &Probe<'bound, B>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         let this = alloc::<T>(cx.parent(), &DriverTable::<T>::DRIVER)?;
 
         // INVARIANT: The device is new; its parent is that of the probe named `'bound`.

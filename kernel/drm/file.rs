@@ -15,8 +15,7 @@ use core::{
     pin::Pin, //
 };
 use kernel::{
-    bindings,
-    fmt,
+    bindings, fmt,
     prelude::*,
     types::{
         ForeignOwnable,
@@ -103,7 +102,9 @@ impl<F: DriverFile> File<F> {
     /// Whether the file was opened through the render node.
     pub fn is_render_client(&self) -> bool {
         // SAFETY: As in `device`.
-        unsafe { (*(*self.as_raw()).minor).type_ == bindings::drm_minor_type_DRM_MINOR_RENDER as i32 }
+        unsafe {
+            (*(*self.as_raw()).minor).type_ == bindings::drm_minor_type_DRM_MINOR_RENDER as i32
+        }
     }
 }
 

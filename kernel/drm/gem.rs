@@ -67,11 +67,7 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// An error is that of the object's creation. Context: process context, may sleep.
-    fn new(
-        dev: &Device<Self::Driver>,
-        size: Size,
-        args: Self::Args,
-    ) -> impl PinInit<Self, Error>;
+    fn new(dev: &Device<Self::Driver>, size: Size, args: Self::Args) -> impl PinInit<Self, Error>;
 
     /// Whether the CPU's mappings of this object's pages are write-combining instead of cached. Asked
     /// once, when the object is created; imported objects are mapped as their exporter says.

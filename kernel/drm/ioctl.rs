@@ -319,7 +319,10 @@ impl<T: Driver> Table<T> {
     #[doc(hidden)]
     pub const fn new(entries: &'static [Entry<T>]) -> Self {
         let end = (uapi::DRM_COMMAND_END - uapi::DRM_COMMAND_BASE) as usize;
-        assert!(entries.len() <= end, "more ioctls than a driver has numbers");
+        assert!(
+            entries.len() <= end,
+            "more ioctls than a driver has numbers"
+        );
 
         let mut i = 0;
         while i < entries.len() {

@@ -86,15 +86,16 @@ impl<'bound, T: Driver> Registration<'bound, T> {
 
         // SAFETY: The device is initialised and not yet registered: `Ready` was made from the only
         // `UnregisteredDevice`.
-        to_result(unsafe { bindings::drm_dev_register(this.dev.as_raw(), 0) })
-            .inspect_err(|e| {
+        to_result(unsafe { bindings::drm_dev_register(this.dev.as_raw(), 0) }).inspect_err(
+            |e| {
                 dev_err!(
                     this.dev.parent(),
                     "drm: {}: registration failed: {:?}\n",
                     T::INFO.name,
                     e
                 )
-            })?;
+            },
+        )?;
         this.registered = true;
         dev_dbg!(this.dev.parent(), "drm: {}: registered\n", T::INFO.name);
         Ok(this)

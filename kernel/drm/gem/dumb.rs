@@ -44,8 +44,12 @@ where
         // SAFETY: C passes valid pointers; it fills in pitch and size.
         to_result(unsafe { crate::raw::drm_mode_size_dumb(dev, args, 0, 0) })?;
         // SAFETY: C calls this from an ioctl on `file`, for a device of driver `P::Driver`.
-        let (dev, file) =
-            unsafe { (Device::<P::Driver, Registered>::from_raw(dev), File::from_raw(file)) };
+        let (dev, file) = unsafe {
+            (
+                Device::<P::Driver, Registered>::from_raw(dev),
+                File::from_raw(file),
+            )
+        };
         // SAFETY: As above, nobody else uses `args`.
         let args = unsafe { &mut *args };
 

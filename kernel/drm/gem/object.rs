@@ -96,7 +96,12 @@ where
     /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         // SAFETY: C passes an object with these functions, so one of `Self`, without references.
-        let (this, dev) = unsafe { (obj.byte_sub(offset_of!(Self, obj)).cast::<Self>(), (*obj).dev) };
+        let (this, dev) = unsafe {
+            (
+                obj.byte_sub(offset_of!(Self, obj)).cast::<Self>(),
+                (*obj).dev,
+            )
+        };
 
         // SAFETY: Nobody else uses the object any more. The box is the one made in `new`.
         unsafe {

@@ -174,7 +174,12 @@ where
         let dev = unsafe { (*obj).dev };
 
         // SAFETY: As above.
-        unsafe { Device::<P::Driver>::from_raw(dev).core().mappings.remove(&(*this).node) };
+        unsafe {
+            Device::<P::Driver>::from_raw(dev)
+                .core()
+                .mappings
+                .remove(&(*this).node)
+        };
         // SAFETY: Nobody else uses the object any more. The box is the one made in `alloc`.
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);

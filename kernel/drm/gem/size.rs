@@ -36,7 +36,10 @@ impl Size {
                 BYTES % PAGE_SIZE == 0,
                 "the size of a buffer is a multiple of the page size"
             );
-            assert!(BYTES <= isize::MAX as usize, "the size of a buffer overflows");
+            assert!(
+                BYTES <= isize::MAX as usize,
+                "the size of a buffer overflows"
+            );
         }
         Self(BYTES)
     }

@@ -53,12 +53,7 @@ impl<C: Class> VMap<C> {
         self.check(offset, to.len())?;
         // SAFETY: The range lies in the mapping, which is valid by the type invariants.
         unsafe {
-            crate::raw::drm_rust_iosys_map_read(
-                to.as_mut_ptr().cast(),
-                &self.map,
-                offset,
-                to.len(),
-            )
+            crate::raw::drm_rust_iosys_map_read(to.as_mut_ptr().cast(), &self.map, offset, to.len())
         };
         Ok(())
     }
