@@ -72,15 +72,13 @@ fn rustfmt_workspace(context: &Context<'_>) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Each file by itself: the crates' `mod` lines lead to files that are generated.
+/// The roots lead to the other files; what is generated is included, not a module.
 fn rustfmt_kernel(context: &Context<'_>) -> Result<Command> {
     let repo = &context.stage.toolchain().repo;
     let files = rust_files(&repo.join("kernel"))?;
     let inside = files.iter().filter_map(|file| file.strip_prefix(repo).ok()).map(|file| Path::new("/src").join(file));
     let mut rustfmt = context.stage.toolchain().command("rustfmt", &Binds::none());
-    rustfmt.args(["--check", "--config", "skip_children=true", "--unstable-features"]).args(inside);
-    // `skip_children` is for nightly compilers; the kernel's crates use the same door.
-    rustfmt.env("RUSTC_BOOTSTRAP", "1");
+    rustfmt.arg("--check").args(inside);
     Ok(rustfmt)
 }
 
