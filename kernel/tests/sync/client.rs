@@ -54,13 +54,16 @@ impl event::Payload for Finished {
     const TYPE: u32 = uapi::SYNC_TEST_EVENT_FINISHED;
 }
 
+/// Events that are reserved and not sent.
+pub(crate) type Kept = KVec<Event<SyncTest, Finished>>;
+
 #[pin_data]
 pub(crate) struct Client {
     timeline: Timeline,
     #[pin]
     fences: Mutex<KVec<Option<Signaler>>>,
     #[pin]
-    events: Mutex<KVec<Event<SyncTest, Finished>>>,
+    events: Mutex<Kept>,
 }
 
 #[vtable]
@@ -187,24 +190,31 @@ impl Client {
         Ok(())
     }
 
-    /// `DRM_IOCTL_SYNC_TEST_NOTIFY`; not guarded: events need no hardware.
+    /// `DRM_IOCTL_SYNC_TEST_NOTIFY`
     pub(crate) fn notify(
-        _dev: &Device<SyncTest, Registered>,
+        _dev: &Plugged<'_, SyncTest>,
+        data: &Hardware,
         arg: &uapi::drm_sync_test_notify,
         file: &File<Self>,
     ) -> Result {
-        if arg.action == uapi::SYNC_TEST_KEEP {
-            return Self::keep_event(arg, file);
-        }
-        let kept = core::mem::replace(&mut *file.events.lock(), KVec::new());
-        for mut event in kept {
-            event.changed = 1;
-            match arg.action {
-                uapi::SYNC_TEST_SEND_ALL => event.send(),
-                uapi::SYNC_TEST_DROP_ALL => drop(event),
-                uapi::SYNC_TEST_FORGET_ALL => core::mem::forget(event),
-                _ => return Err(EINVAL),
+        let take = |kept: &Mutex<Kept>| core::mem::replace(&mut *kept.lock(), KVec::new());
+        match arg.action {
+            uapi::SYNC_TEST_KEEP => Self::keep_event(arg, file)?,
+            uapi::SYNC_TEST_SEND_ALL => {
+                for kept in [&file.events, &data.events] {
+                    for mut event in take(kept) {
+                        event.changed = 1;
+                        event.send();
+                    }
+                }
             }
+            uapi::SYNC_TEST_DROP_ALL => drop((take(&file.events), take(&data.events))),
+            uapi::SYNC_TEST_HAND_OVER => {
+                for event in take(&file.events) {
+                    data.events.lock().push(event, GFP_KERNEL)?;
+                }
+            }
+            _ => return Err(EINVAL),
         }
         Ok(())
     }

@@ -4,7 +4,10 @@
 
 use crate::{
     callbacks,
-    client::Client,
+    client::{
+        Client,
+        Kept, //
+    },
     uapi, //
 };
 use drm::{
@@ -15,16 +18,25 @@ use drm::{
     gem,
     Device, //
 };
-use kernel::prelude::*;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
 
 pub(crate) struct SyncTest;
 
 /// The fences that the driver issues.
 pub(crate) static FENCES: Class = Class::of::<SyncTest>(c"test");
 
-/// What the device has while it is plugged. Its fences end with `ENODEV` when this goes.
+/// What the device has while it is plugged. When this goes, its fences end with `ENODEV` and its events are
+/// cancelled.
+#[pin_data]
 pub(crate) struct Hardware {
     pub(crate) pending: Pending,
+    /// Events of files, open or closed.
+    #[pin]
+    pub(crate) events: Mutex<Kept>,
 }
 
 /// The payload of the driver's buffers: nothing.
@@ -75,7 +87,9 @@ impl drm::platform::Driver for SyncTest {
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?;
-        let pending = Pending::new()?;
-        dev.ready(Ok(Hardware { pending }))
+        dev.ready(try_pin_init!(Hardware {
+            pending: Pending::new()?,
+            events <- new_mutex!(KVec::new()),
+        }))
     }
 }

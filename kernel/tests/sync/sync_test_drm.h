@@ -53,9 +53,13 @@ struct drm_sync_test_event {
 #define SYNC_TEST_KEEP		0
 #define SYNC_TEST_SEND_ALL	1
 #define SYNC_TEST_DROP_ALL	2
-#define SYNC_TEST_FORGET_ALL	3
+#define SYNC_TEST_HAND_OVER	3
 
-/* Reserves an event and keeps it, or decides what becomes of all that the file keeps. */
+/*
+ * Reserves an event and keeps it, or decides what becomes of all that the file keeps. Those that are handed over
+ * to the device survive the file's close: they are sent or dropped by whoever asks that next, or dropped with the
+ * device.
+ */
 struct drm_sync_test_notify {
 	__u64 cookie;
 	__u32 action;
