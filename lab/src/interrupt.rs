@@ -61,15 +61,22 @@ pub fn install(events: &Events) {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).expect("these signals can be caught");
     let events = events.clone();
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
             HAPPENED.store(true, Ordering::SeqCst);
-            finish(&events);
+            std::thread::spawn(move || finish(&events));
+            // Who asks twice does not want to wait; what is half made then is removed by the next run.
+            signals.next();
+            std::process::exit(exit::INTERRUPTED.into());
         }
     });
 }
 
 fn finish(events: &Events) -> ! {
     crate::process::kill_all();
+    if !REGISTRY.lock().expect("no action runs under this lock").actions.is_empty() {
+        events.note("interrupted: tidying up (again to leave at once)");
+    }
     while let Some(action) = newest() {
         action();
     }
