@@ -13,5 +13,5 @@ fn handler<A>(_: &Device<Mini, Registered>, _: &A, _: &File<Client>) -> Result {
 driver!(Third, (), ThirdClient, ThirdBuffer, drm::NoKms, ioctl::Table::empty());
 
 const ENTRY: ioctl::Entry<Mini> =
-    ioctl::Entry::new::<[u64; 2], _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler::<[u64; 2]>); //~ WRONG
-    //= ioctl::Entry::new::<u64, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler::<u64>);
+    ioctl::Entry::<Mini>::new::<[u64; 2], _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler::<[u64; 2]>); //~ WRONG
+    //= ioctl::Entry::<Mini>::new::<u64, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler::<u64>);

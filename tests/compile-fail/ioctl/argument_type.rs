@@ -9,4 +9,4 @@ fn handler(_: &Device<Mini, Registered>, _: &u64, _: &File<Client>) -> Result { 
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

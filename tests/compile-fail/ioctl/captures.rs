@@ -15,5 +15,5 @@ const ENTRY: ioctl::Entry<Mini> = {
         }
         Ok(())
     };
-    ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler)
+    ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler)
 };

@@ -9,4 +9,4 @@ fn handler(_: &Plugged<'_, Mini>, _: &mut Hardware<'_>, _: &Args, _: &File<Clien
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

@@ -16,4 +16,4 @@ fn handler(_: &Device<Mini, Registered>, _: &Bare, _: &File<Client>) -> Result {
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Bare, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Bare, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

@@ -10,4 +10,4 @@ fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
 
 const FOREIGN: u32 = _IOW::<Args>(b'f' as u32, 0x40); //~ WRONG
 //= const FOREIGN: u32 = _IOW::<Args>(b'd' as u32, 0x40);
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(FOREIGN, c"FOREIGN", ioctl::Flags::NONE, &handler);
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(FOREIGN, c"FOREIGN", ioctl::Flags::NONE, &handler);

@@ -11,4 +11,4 @@ fn handler(_: &Device<Mini, Registered>, _: &Hardware<'_>, _: &Args, _: &File<Cl
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

@@ -16,4 +16,4 @@ fn handler<'g>(
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);

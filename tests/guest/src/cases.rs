@@ -19,6 +19,7 @@ mod map;
 mod module;
 mod prime;
 mod race;
+mod sync;
 mod unsupported;
 
 use crate::check::Outcome;
@@ -78,6 +79,10 @@ const AREAS: &[&[Case]] = &[
     bus::edu::CASES,
     bus::auxiliary::CASES,
     bus::faux::CASES,
+    sync::fence::CASES,
+    sync::syncobj::CASES,
+    sync::event::CASES,
+    sync::stress::CASES,
     life::CASES,
     module::CASES,
     race::CASES,

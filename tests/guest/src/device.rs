@@ -3,6 +3,8 @@
 //!
 //! Source: `include/uapi/drm/drm.h`, `vgem_drm.h`, `linux/dma-buf.h`.
 
+mod syncobj;
+
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::event::PollFlags;

@@ -38,6 +38,10 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
     Difference { case: "edu::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference { case: "auxiliary::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference { case: "faux::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
+    Difference { case: "sync_fence::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
+    Difference { case: "syncobj::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
+    Difference { case: "event::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
+    Difference { case: "sync_stress::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference {
         case: "fdinfo::*",
         why: "the kernel's vgem shows nothing in fdinfo: its file operations lack `show_fdinfo`",

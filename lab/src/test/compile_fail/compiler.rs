@@ -69,8 +69,8 @@ pub(super) const INSIDE: &str = "/compile-fail";
 /// For messages that do not depend on where things are: fixed width, no line numbers in the margin, no files for long types.
 const MESSAGE_FLAGS: &str = "--diagnostic-width=120 -Zui-testing -Zwrite-long-types-to-disk=no";
 
-/// Cases are safe code, and are not about what is used or documented.
-const LINT_FLAGS: &str = "-Funsafe_code -Aunused -Amissing_docs -Aunreachable_pub -Acoherence_leak_check";
+/// Cases are safe code, and are not about what is worth a warning.
+const LINT_FLAGS: &str = "-Funsafe_code -Awarnings";
 
 /// The compiler, ready to be run.
 pub(super) struct Compiler<'s> {
@@ -124,7 +124,7 @@ fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
 }
 
 /// The command that compiled `vgem`, up to what says which file it reads and what it writes.
-fn recorded_command(out: &Path) -> Result<String> {
+pub(in crate::test) fn recorded_command(out: &Path) -> Result<String> {
     let path: PathBuf = out.join("drivers/vgem/.vgem.o.cmd");
     let text = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
     command_in(&text).ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", path.display())))
@@ -136,7 +136,7 @@ fn command_in(text: &str) -> Option<String> {
     let (command, _) = command.split_once(" --out-dir ")?;
     // Debug information takes time and says nothing here.
     let command = command.replace(" -Cdebuginfo=2", "");
-    Some(format!("{command} --crate-name=case {LINT_FLAGS} {MESSAGE_FLAGS}"))
+    Some(format!("{command} --crate-name=case --out-dir=/tmp {LINT_FLAGS} {MESSAGE_FLAGS}"))
 }
 
 #[cfg(test)]

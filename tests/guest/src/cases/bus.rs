@@ -21,7 +21,7 @@ use crate::sys::Answer;
 use crate::works;
 
 /// Loads a test module, unless it is.
-fn load(guest: &Guest, module: &str) -> Outcome {
+pub(crate) fn load(guest: &Guest, module: &str) -> Outcome {
     works!(guest.modules()?.of(module)?.load());
     Ok(())
 }
@@ -35,7 +35,7 @@ fn unload(module: &str) -> Answer {
 }
 
 /// The primary nodes of the devices of a driver, by number.
-fn nodes(driver: &str) -> Vec<PathBuf> {
+pub(crate) fn nodes(driver: &str) -> Vec<PathBuf> {
     let listed = fs::read_dir("/dev/dri").into_iter().flatten().flatten();
     let cards = listed.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("/card"));
     let mut nodes: Vec<_> = cards.filter(|card| driver_name(card).is_ok_and(|name| name == driver)).collect();
@@ -52,6 +52,6 @@ fn open(driver: &str) -> Outcome<DrmFile> {
 }
 
 /// Writes to a file of sysfs.
-fn write(path: &str, text: &str) -> Answer {
+pub(crate) fn write(path: &str, text: &str) -> Answer {
     fs::write(path, text).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }

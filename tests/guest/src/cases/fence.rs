@@ -55,7 +55,10 @@ fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
 }
 
 /// Runs `wait` in a second thread, and `wake` once that thread is asleep.
-fn woken<T: Send>(wait: impl FnOnce() -> T + Send, wake: impl FnOnce() -> Outcome) -> Outcome<(T, Duration)> {
+pub(crate) fn woken<T: Send>(
+    wait: impl FnOnce() -> T + Send,
+    wake: impl FnOnce() -> Outcome,
+) -> Outcome<(T, Duration)> {
     std::thread::scope(|scope| {
         let (sender, receiver) = std::sync::mpsc::channel();
         let waiter = scope.spawn(move || {
@@ -400,7 +403,8 @@ fn handle_closed_while_pending(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn text(bytes: &[u8]) -> &str {
+/// The text of a field that ends with a zero byte.
+pub(crate) fn text(bytes: &[u8]) -> &str {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     std::str::from_utf8(&bytes[..end]).unwrap_or("?")
 }

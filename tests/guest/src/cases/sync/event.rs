@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Events: reserved early, sent later, read by the client (L14).
+//!
+//! Source: `drm_read`, `drm_poll`, `drm_event_reserve_init`, `drm_events_release` in
+//! `drivers/gpu/drm/drm_file.c` (Linux 7.3).
+
+use rustix::io::Errno;
+
+use super::super::fence::woken;
+use super::*;
+use crate::{refuses, same, works};
+
+crate::cases::cases! {
+    "event":
+    nothing_before_it_is_sent, told_as_it_was_changed, read_in_order, not_read_in_parts, wakes_a_reader,
+    space_is_used_up, cancelled_gives_space_back, only_reading_gives_space_back, signals_its_fence,
+    cancelled_cancels_its_fence, l14_reserved_at_close, l14_unread_at_close, l14_survives_the_close,
+    l14_cancelled_after_the_close, l6_read_after_unbind, l3_dropped_with_the_device,
+}
+
+const ECANCELED: u32 = 125;
+/// Header and payload.
+const SIZE: usize = 24;
+/// What a file has room for.
+const ROOM: usize = 4096 / SIZE;
+
+/// An event as read(2) gives it.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    kind: u32,
+    length: u32,
+    cookie: u64,
+    changed: u32,
+}
+
+/// Whether there is something to read.
+fn readable(file: &DrmFile) -> Answer<bool> {
+    Ok(sys::poll(file, PollFlags::IN, 0)?.contains(PollFlags::IN))
+}
+
+/// What there is to read now, as far as `room` goes.
+fn read(file: &DrmFile, room: usize) -> Answer<Vec<Told>> {
+    if !readable(file)? {
+        return Ok(Vec::new());
+    }
+    read_or_sleep(file, room)
+}
+
+fn read_or_sleep(file: &DrmFile, room: usize) -> Answer<Vec<Told>> {
+    let mut bytes = vec![0; room];
+    let len = rustix::io::read(file, &mut bytes)?;
+    if len % SIZE != 0 {
+        return Err(Errno::BADMSG);
+    }
+    let word = |event: &[u8], at: usize| u32::from_ne_bytes(event[at..at + 4].try_into().expect("four bytes"));
+    let told = |event: &[u8]| Told {
+        kind: word(event, 0),
+        length: word(event, 4),
+        cookie: u64::from_ne_bytes(event[8..16].try_into().expect("eight bytes")),
+        changed: word(event, 16),
+    };
+    Ok(bytes[..len].chunks_exact(SIZE).map(told).collect())
+}
+
+fn sent(cookie: u64) -> Told {
+    Told { kind: EVENT_FINISHED, length: SIZE as u32, cookie, changed: 1 }
+}
+
+/// Reserves events until there is no room, and says how many.
+fn fill(file: &DrmFile) -> Answer<usize> {
+    for count in 0..2 * ROOM {
+        match file.reserve(count as u64, 0) {
+            Ok(()) => {}
+            Err(Errno::NOMEM) => return Ok(count),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(usize::MAX)
+}
+
+/// A reserved event is not there for the client.
+fn nothing_before_it_is_sent(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    works!(file.reserve(1, 0));
+    same!(works!(readable(&file)), false);
+    works!(file.notify(EVENTS_SEND));
+    same!(works!(readable(&file)), true);
+    same!(works!(readable(&open(guest)?)), false);
+    Ok(())
+}
+
+/// Type, length and payload, with what the driver wrote after it had reserved it.
+fn told_as_it_was_changed(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    works!(file.reserve(0x1234_5678_9abc_def0, 0));
+    works!(file.notify(EVENTS_SEND));
+    same!(works!(read(&file, 4096)), [sent(0x1234_5678_9abc_def0)]);
+    same!(works!(readable(&file)), false);
+    Ok(())
+}
+
+/// One after the other, as many as fit.
+fn read_in_order(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    for cookie in 0..5 {
+        works!(file.reserve(cookie, 0));
+    }
+    works!(file.notify(EVENTS_SEND));
+    same!(works!(read(&file, 2 * SIZE + 5)), [sent(0), sent(1)]);
+    same!(works!(read(&file, 4096)), [sent(2), sent(3), sent(4)]);
+    Ok(())
+}
+
+/// A read that has no room for the next event gives nothing and leaves it.
+fn not_read_in_parts(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    works!(file.reserve(3, 0));
+    works!(file.notify(EVENTS_SEND));
+    for room in [0, 8, SIZE - 1] {
+        same!(works!(read(&file, room)), []);
+    }
+    same!(works!(read(&file, SIZE)), [sent(3)]);
+    Ok(())
+}
+
+/// Somebody asleep in read(2), and somebody asleep in poll(2).
+fn wakes_a_reader(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let send = |cookie| {
+        works!(file.reserve(cookie, 0));
+        works!(file.notify(EVENTS_SEND));
+        Ok(())
+    };
+    let (got, _) = woken(|| read_or_sleep(&file, 4096), || send(1))?;
+    same!(works!(got), [sent(1)]);
+    let (got, _) = woken(|| sys::poll(&file, PollFlags::IN, 9000), || send(2))?;
+    same!(works!(got), PollFlags::IN);
+    Ok(())
+}
+
+/// ENOMEM: 4096 bytes of a file's events can be reserved or unread; another file has its own.
+fn space_is_used_up(guest: &Guest) -> Outcome {
+    let (file, other) = (open(guest)?, open(guest)?);
+    same!(works!(fill(&file)), ROOM);
+    refuses!(file.reserve(0, 0), NOMEM);
+    works!(other.reserve(0, 0));
+    Ok(())
+}
+
+/// All of it.
+fn cancelled_gives_space_back(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    for _ in 0..3 {
+        same!(works!(fill(&file)), ROOM);
+        works!(file.notify(EVENTS_DROP));
+    }
+    same!(works!(readable(&file)), false);
+    Ok(())
+}
+
+/// Sending does not: the client has not read.
+fn only_reading_gives_space_back(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    same!(works!(fill(&file)), ROOM);
+    works!(file.notify(EVENTS_SEND));
+    refuses!(file.reserve(0, 0), NOMEM);
+    same!(works!(read(&file, 3 * SIZE)).len(), 3);
+    same!(works!(fill(&file)), 3);
+    same!(works!(read(&file, 8192)).len(), ROOM - 3);
+    Ok(())
+}
+
+/// The fence that goes with an event is signalled by it.
+fn signals_its_fence(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let fence = works!(file.issue_new(0, 0));
+    works!(file.reserve(8, fence.id));
+    refuses!(file.status(fence.syncobj), TIME);
+    refuses!(file.end(fence.id, END_SIGNAL, 0), INVAL);
+    works!(file.notify(EVENTS_SEND));
+    same!(works!(file.status(fence.syncobj)), 0);
+    same!(works!(read(&file, 4096)), [sent(8)]);
+    Ok(())
+}
+
+/// ECANCELED: the event will not come, so the work was not done.
+fn cancelled_cancels_its_fence(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let fence = works!(file.issue_new(0, 0));
+    works!(file.reserve(8, fence.id));
+    works!(file.notify(EVENTS_DROP));
+    same!(works!(file.status(fence.syncobj)), ECANCELED);
+    Ok(())
+}
+
+/// Events that the file keeps go with it, and their fences end.
+fn l14_reserved_at_close(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let before = users()?;
+    let fence = works!(file.issue_new(0, 0));
+    let sync_file = works!(file.sync_file(fence.syncobj));
+    works!(file.reserve(8, fence.id));
+    works!(fill(&file));
+    drop(file);
+    same!(works!(status_of(&sync_file)), -(ECANCELED as i32));
+    same!(users()?, before - 1);
+    Ok(())
+}
+
+/// Events that nobody has read go with the file.
+fn l14_unread_at_close(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let before = users()?;
+    works!(fill(&file));
+    works!(file.notify(EVENTS_SEND));
+    drop(file);
+    same!(users()?, before - 1);
+    Ok(())
+}
+
+/// Sent when its file is gone: nobody reads it, its fence is signalled.
+fn l14_survives_the_close(guest: &Guest) -> Outcome {
+    let (file, other) = (open(guest)?, open(guest)?);
+    let fence = works!(file.issue_new(0, 0));
+    let sync_file = works!(file.sync_file(fence.syncobj));
+    works!(file.reserve(1, fence.id));
+    works!(file.reserve(2, 0));
+    works!(file.notify(EVENTS_HAND_OVER));
+    drop(file);
+    same!(works!(status_of(&sync_file)), 0);
+    works!(other.notify(EVENTS_SEND));
+    same!(works!(status_of(&sync_file)), 1);
+    same!(works!(readable(&other)), false);
+    drop(other);
+    unload_soon()?;
+    open(guest).map(drop)
+}
+
+/// Cancelled when its file is gone.
+fn l14_cancelled_after_the_close(guest: &Guest) -> Outcome {
+    let (file, other) = (open(guest)?, open(guest)?);
+    works!(fill(&file));
+    works!(file.notify(EVENTS_HAND_OVER));
+    drop(file);
+    works!(other.notify(EVENTS_DROP));
+    same!(works!(fill(&other)), ROOM);
+    Ok(())
+}
+
+/// What was sent before the unbind can be read after it.
+fn l6_read_after_unbind(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    works!(file.reserve(7, 0));
+    works!(file.notify(EVENTS_SEND));
+    works!(unbind());
+    same!(works!(read(&file, 4096)), [sent(7)]);
+    refuses!(file.reserve(8, 0), NODEV);
+    drop(file);
+    works!(bind());
+    Ok(())
+}
+
+/// Events that the device keeps are cancelled with it, although their file is open.
+fn l3_dropped_with_the_device(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let fence = works!(file.issue_new(0, 0));
+    let sync_file = works!(file.sync_file(fence.syncobj));
+    works!(file.reserve(1, fence.id));
+    works!(file.notify(EVENTS_HAND_OVER));
+    works!(unbind());
+    same!(works!(status_of(&sync_file)), -(ECANCELED as i32));
+    drop(file);
+    unload_soon()?;
+    open(guest).map(drop)
+}
