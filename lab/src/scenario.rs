@@ -16,7 +16,6 @@ mod verdict;
 
 pub(crate) use scene::{Scene, driver_module};
 pub(crate) use stage::{Boot, Plan, Program, Stage};
-pub(crate) use verdict::Ending;
 
 use std::time::Duration;
 

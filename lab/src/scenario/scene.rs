@@ -2,7 +2,6 @@
 //! A booted guest as a story sees it: which modules it brought in, and what must be gone when it leaves.
 
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
 
 use drydock_agent::protocol::Failure;
 use rustix::io::Errno;
@@ -16,25 +15,19 @@ use crate::vm::image::Image;
 pub(crate) struct Scene<'s> {
     guest: &'s Guest,
     image: &'s Image,
-    started: Instant,
     terminal: Option<UnixStream>,
     /// What [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
 }
 
 impl<'s> Scene<'s> {
-    pub(super) fn new(guest: &'s Guest, image: &'s Image, started: Instant, terminal: UnixStream) -> Self {
-        Self { guest, image, started, terminal: Some(terminal), loaded: Vec::new() }
+    pub(super) fn new(guest: &'s Guest, image: &'s Image, terminal: UnixStream) -> Self {
+        Self { guest, image, terminal: Some(terminal), loaded: Vec::new() }
     }
 
     /// The guest itself.
     pub(crate) fn guest(&self) -> &'s Guest {
         self.guest
-    }
-
-    /// When the machine was started.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
     }
 
     /// The far end of the machine's terminal.

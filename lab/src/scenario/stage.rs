@@ -153,7 +153,7 @@ impl Stage {
             Err(error) => return Err(verdict::failed(self, machine, error)),
         };
         step.done();
-        let mut scene = Scene::new(&guest, &self.image, machine.started(), machine.terminal());
+        let mut scene = Scene::new(&guest, &self.image, machine.terminal());
         let told = story(&mut scene).and_then(|told| scene.leave().map(|()| told));
         match told {
             Ok(told) => {
@@ -291,7 +291,6 @@ fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str>
 pub(super) fn machinery(error: vm_error::Error) -> Error {
     let kind = match &error {
         vm_error::Error::Hung { .. } => Kind::Kernel,
-        vm_error::Error::Interrupted => Kind::Interrupted,
         _ => Kind::Machinery,
     };
     verdict::convert(kind, error)

@@ -53,7 +53,6 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
         VmError::Refused { failure, .. } if failure.errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::Usage,
         VmError::Refused { .. } => Kind::Kernel,
         VmError::Program { .. } | VmError::Unexpected { .. } => Kind::Check,
-        VmError::Interrupted => Kind::Interrupted,
         _ => Kind::Machinery,
     };
     convert(kind, error)

@@ -108,9 +108,6 @@ pub(crate) enum Error {
     /// The answer to a request is of another kind than the request.
     #[error("the agent answered `{0}` with something else; the image and the lab do not fit together")]
     Confused(&'static str),
-    /// The user pressed Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
 }
 
 /// Text and console lines below an error's first line, indented.

@@ -70,7 +70,6 @@ pub(crate) struct Guest {
     waiters: Arc<Mutex<Waiters>>,
     next: AtomicU32,
     console: Console,
-    release: String,
 }
 
 /// Who waits for what; no more waiters once the machine is gone.
@@ -88,16 +87,11 @@ impl Guest {
         let events = port.try_clone().map_err(Error::Start)?;
         let reader_waiters = Arc::clone(&waiters);
         thread::spawn(move || read_events(events, &reader_waiters, &ready));
-        let release = is_ready.recv_timeout(limit).map_err(|error| match error {
+        is_ready.recv_timeout(limit).map_err(|error| match error {
             RecvTimeoutError::Timeout => hung("booting", limit, &console),
             RecvTimeoutError::Disconnected => gone(&console),
         })?;
-        Ok(Self { requests: Mutex::new(port), waiters, next: AtomicU32::new(1), console, release })
-    }
-
-    /// Release of the running kernel.
-    pub(crate) fn release(&self) -> &str {
-        &self.release
+        Ok(Self { requests: Mutex::new(port), waiters, next: AtomicU32::new(1), console })
     }
 
     /// The kernel's log.
@@ -313,11 +307,6 @@ impl<'g> Process<'g> {
         self.stdin().close()
     }
 
-    /// Sends a signal to the program's process group.
-    pub(crate) fn signal(&mut self, signal: i32) -> Result<(), Error> {
-        self.guest.ask(Call::Signal { process: self.number, signal }).map(drop)
-    }
-
     /// Waits until the program has written a line that contains `needle` to its standard output.
     pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
         let limit = Limit::from_now(limit);
@@ -409,12 +398,12 @@ impl Drop for Process<'_> {
     }
 }
 
-fn read_events(mut events: UnixStream, waiters: &Mutex<Waiters>, ready: &Sender<String>) {
+fn read_events(mut events: UnixStream, waiters: &Mutex<Waiters>, ready: &Sender<()>) {
     while let Ok(Some(event)) = frame::read::<Event>(&mut events) {
         let (number, message) = match event {
-            Event::Ready { release } => {
+            Event::Ready { .. } => {
                 // The receiver is gone only if the boot was given up.
-                let _ = ready.send(release);
+                let _ = ready.send(());
                 continue;
             }
             Event::Answer { call, result } => (call, Message::Answer(result)),
@@ -477,7 +466,6 @@ mod tests {
         assert_eq!(output.out, "hello\n");
         assert_eq!(output.err, "oh\n");
         assert_eq!(output.status, Status::Code(3));
-        assert_eq!(guest.release(), "7.3.4");
     }
 
     #[test]

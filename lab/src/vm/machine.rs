@@ -45,16 +45,11 @@ pub(crate) struct Machine {
     stderr_thread: Option<JoinHandle<String>>,
     agent: Option<UnixStream>,
     shell: Option<UnixStream>,
-    started: Instant,
 }
 
 /// What a machine leaves behind.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// How QEMU ended.
-    pub(crate) status: ExitStatus,
-    /// What QEMU wrote on its standard error.
-    pub(crate) said: String,
     /// The whole kernel log.
     pub(crate) log: Vec<Line>,
 }
@@ -73,7 +68,6 @@ impl Machine {
         let mappings = inherited.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
         command.fd_mappings(mappings.into()).expect("the three numbers differ");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = Instant::now();
         let mut child = command.spawn().map_err(Error::Start)?;
         // The command still owns our copies of QEMU's ends; without this we would never see them close.
         drop(command);
@@ -87,7 +81,6 @@ impl Machine {
             stderr_thread: Some(thread::spawn(move || read_text(stderr))),
             agent: Some(agent),
             shell: Some(shell),
-            started,
         })
     }
 
@@ -102,11 +95,6 @@ impl Machine {
         self.shell.take().expect("a machine's terminal is taken once")
     }
 
-    /// When QEMU was started.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
-    }
-
     /// Waits for the machine to end by itself, then for the last line of its log.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Ended, Error> {
         let deadline = Instant::now() + limit;
@@ -115,13 +103,18 @@ impl Machine {
         if console.wait_for_end(deadline).is_none() {
             return Err(Error::Hung { waiting: "powering off".into(), limit, console: self.console.tail(TAIL) });
         }
-        self.collect().map_err(Error::Start)
+        let (status, said, ended) = self.collect().map_err(Error::Start)?;
+        match status.success() {
+            true => Ok(ended),
+            false => Err(Error::Ended { status: status.to_string(), said, console: console.tail(TAIL) }),
+        }
     }
 
     /// Ends the machine at once.
     pub(crate) fn kill(mut self) -> Result<Ended, Error> {
         self.child.kill().map_err(Error::Start)?;
-        self.collect().map_err(Error::Start)
+        let (_, _, ended) = self.collect().map_err(Error::Start)?;
+        Ok(ended)
     }
 
     /// Adds to an error what only QEMU knows: how it ended and what it said.
@@ -134,13 +127,13 @@ impl Machine {
         Error::Ended { status, said, console }
     }
 
-    fn collect(&mut self) -> io::Result<Ended> {
+    fn collect(&mut self) -> io::Result<(ExitStatus, String, Ended)> {
         let status = self.child.wait()?;
         let said = self.stderr_thread.take().map(join).unwrap_or_default();
         if let Some(thread) = self.console_thread.take() {
             join(thread);
         }
-        Ok(Ended { status, said, log: self.console.lines() })
+        Ok((status, said, Ended { log: self.console.lines() }))
     }
 }
 
