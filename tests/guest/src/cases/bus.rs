@@ -51,6 +51,18 @@ fn open(driver: &str) -> Outcome<DrmFile> {
     }
 }
 
+/// Lets the `nth` call of a kernel function fail while `action` runs; also says whether there was one.
+fn failing<T>(guest: &Guest, func: &str, nth: u32, ret: i32, action: impl FnOnce() -> T) -> Outcome<(T, bool)> {
+    use std::io::{Read, Write};
+    load(guest, "failnth")?;
+    let mut fault = fs::File::options().read(true).write(true).open("/dev/failnth")?;
+    fault.write_all(format!("func={func} nth={nth} ret={ret}").as_bytes())?;
+    let done = action();
+    let mut text = [0; 100];
+    let len = fault.read(&mut text)?;
+    Ok((done, String::from_utf8_lossy(&text[..len]).contains("hits=1")))
+}
+
 /// Writes to a file of sysfs.
 pub(crate) fn write(path: &str, text: &str) -> Answer {
     fs::write(path, text).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))

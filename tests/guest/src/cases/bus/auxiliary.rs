@@ -18,7 +18,7 @@ crate::cases::cases! {
     "auxiliary":
     children_use_the_parent, a_child_goes_alone, children_go_with_the_parent, children_go_first,
     children_come_to_a_driver_that_is_late, parent_module_goes_before_the_childrens,
-    child_module_goes_before_the_parents, over_and_over within 60,
+    child_module_goes_before_the_parents, failed_parent_takes_its_children, over_and_over within 60,
 }
 
 const PARENT: &str = "/sys/bus/platform/drivers/aux_parent";
@@ -138,6 +138,18 @@ fn child_module_goes_before_the_parents(guest: &Guest) -> Outcome {
     drop(files);
     works!(unload("aux_child_rust"));
     works!(unload("aux_parent_rust"));
+    both(guest)
+}
+
+/// The children have been there, with their drivers, when the parent's own registration fails.
+fn failed_parent_takes_its_children(guest: &Guest) -> Outcome {
+    both(guest)?;
+    works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
+    let bind = || write(&format!("{PARENT}/bind"), "aux_parent");
+    let (bound, hit) = super::failing(guest, "drm_dev_register", 3, -12, bind)?;
+    holds!(hit && bound.is_err(), "the third registration is the parent's, and fails");
+    same!(nodes("aux_child").len(), 0);
+    holds!(!std::fs::exists(format!("/sys/bus/auxiliary/devices/{FIRST}"))?, "the child is gone");
     both(guest)
 }
 

@@ -23,7 +23,7 @@ crate::cases::cases! {
     "edu":
     registers_are_read, factorial_comes_by_interrupt, several_clients_take_turns, dma_goes_round, dma_is_checked,
     unbind_and_bind, waiting_client_is_told, dma_ends_with_the_binding, removed_from_the_bus,
-    device_is_off_when_unbound, module_is_held_by_a_file, devices_sleep within 60,
+    device_is_off_when_unbound, failed_probe_leaves_nothing within 120, module_is_held_by_a_file, devices_sleep within 60,
     all_but_the_machine_sleeps within 60, sleeps_unbound within 60, sleeps_and_wakes within 60,
 }
 
@@ -50,7 +50,8 @@ fn address() -> Option<String> {
     let is = |path: &std::path::Path, file: &str, id: &str| {
         fs::read_to_string(path.join(file)).is_ok_and(|text| text.trim() == id)
     };
-    let mut found = listed.filter(|entry| is(&entry.path(), "vendor", "0x1234") && is(&entry.path(), "device", "0x11e8"));
+    let mut found =
+        listed.filter(|entry| is(&entry.path(), "vendor", "0x1234") && is(&entry.path(), "device", "0x11e8"));
     Some(found.next()?.file_name().to_string_lossy().into_owned())
 }
 
@@ -210,19 +211,47 @@ fn removed_from_the_bus(guest: &Guest) -> Outcome {
 /// What the probe switched on is off again: interrupt, device, bus mastering.
 fn device_is_off_when_unbound(guest: &Guest) -> Outcome {
     let address = device(guest)?;
-    let here = format!("{BUS}/devices/{address}");
-    let seen = || -> std::io::Result<(bool, String, bool)> {
-        let enabled = fs::read_to_string(format!("{here}/enable"))?;
-        let command = fs::read(format!("{here}/config"))?[4];
-        let irq = fs::read_to_string("/proc/interrupts")?.contains(DRIVER);
-        Ok((irq, enabled.trim().to_owned(), command & 4 != 0))
-    };
-    same!(seen()?, (true, "1".to_owned(), true));
+    same!(switched(&address)?, [true; 4]);
     works!(unbind(&address));
-    same!(seen()?, (false, "0".to_owned(), false));
-    holds!(!fs::exists(format!("{here}/msi_irqs"))? || fs::read_dir(format!("{here}/msi_irqs"))?.next().is_none(), "no vector is left");
+    same!(switched(&address)?, [false; 4]);
     works!(bind(&address));
-    same!(seen()?, (true, "1".to_owned(), true));
+    same!(switched(&address)?, [true; 4]);
+    Ok(())
+}
+
+/// Whether the driver has an interrupt, the device has vectors, is enabled, and may access memory.
+fn switched(address: &str) -> std::io::Result<[bool; 4]> {
+    let here = format!("{BUS}/devices/{address}");
+    let irq = fs::read_to_string("/proc/interrupts")?.contains(DRIVER);
+    let vectors = fs::read_dir(format!("{here}/msi_irqs")).is_ok_and(|mut vectors| vectors.next().is_some());
+    let enabled = fs::read_to_string(format!("{here}/enable"))?.trim() != "0";
+    let command = fs::read(format!("{here}/config"))?[4];
+    Ok([irq, vectors, enabled, command & 4 != 0])
+}
+
+/// Whatever step of the probe fails: the error arrives, all is off, and the next probe works.
+fn failed_probe_leaves_nothing(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    let steps = [
+        ("pci_enable_device_mem", -12),
+        ("dma_set_mask", -5),
+        ("pci_iomap", 0),
+        ("__drm_dev_alloc", -12),
+        ("pci_alloc_irq_vectors", -28),
+        ("request_threaded_irq", -16),
+        ("drm_dev_register", -12),
+        ("drm_minor_register", -12),
+    ];
+    for (step, error) in steps {
+        works!(unbind(&address));
+        let (bound, hit) = super::failing(guest, step, 1, error, || bind(&address))?;
+        holds!(hit, "the probe calls {step}");
+        holds!(bound.is_err(), "{step} fails, and the probe with it");
+        same!(nodes(DRIVER).len(), 0);
+        same!(switched(&address)?, [false; 4]);
+        works!(bind(&address));
+        same!(works!(factorial(&open(DRIVER)?, 3)), 6);
+    }
     Ok(())
 }
 
