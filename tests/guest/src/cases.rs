@@ -11,13 +11,16 @@ mod fdinfo;
 mod fence;
 mod file;
 mod foreign;
+mod gate;
 mod gem;
 mod identity;
 mod ioctl;
 mod life;
+mod lifecycle;
 mod map;
 mod module;
 mod prime;
+mod probe;
 mod race;
 mod sync;
 mod unsupported;
@@ -85,6 +88,9 @@ const AREAS: &[&[Case]] = &[
     sync::stress::CASES,
     life::CASES,
     module::CASES,
+    lifecycle::CASES,
+    gate::CASES,
+    probe::CASES,
     race::CASES,
 ];
 

@@ -10,11 +10,14 @@ mod check;
 mod device;
 mod differences;
 mod driver;
+mod failnth;
 mod guest;
 mod klog;
+mod lifecycle;
 mod modules;
 mod runner;
 mod sys;
+mod trace;
 mod uapi;
 
 use std::process::ExitCode;

@@ -32,7 +32,7 @@ pub(crate) struct Request<T> {
 }
 
 impl<T> Request<T> {
-    const fn new(dir: u32, kind: u8, nr: u8) -> Self {
+    pub(crate) const fn new(dir: u32, kind: u8, nr: u8) -> Self {
         let number = ioc(dir, kind, nr, size_of::<T>());
         Self { number, argument: PhantomData }
     }
@@ -111,6 +111,13 @@ plain! {
     EduDma { handle: u32, to_device: u32, offset: u64, length: u32, no_wait: u32 }
     /// `struct aux_drm_info` (`kernel/tests/bus/auxiliary/aux_drm.h`)
     AuxInfo { id: u32, calls: u32, resumed: u32, pad: u32 }
+    /// `struct drm_mode_card_res`; its addresses stay null, so that only numbers come back
+    CardRes {
+        addresses: [u64; 4], fbs: u32, crtcs: u32, connectors: u32, encoders: u32,
+        min_width: u32, max_width: u32, min_height: u32, max_height: u32,
+    }
+    /// `struct drm_lifecycle` of the life-cycle test driver
+    Lifecycle { what: u32, handle: u32, value: u64 }
 }
 
 /// `struct drm_version`: its three addresses are filled in by `DrmFile::version`.
@@ -190,6 +197,7 @@ requests! {
     DROP_MASTER: () = DIR_NONE, DRM, 0x1f;
     PRIME_HANDLE_TO_FD: Prime = RW, DRM, 0x2d;
     PRIME_FD_TO_HANDLE: Prime = RW, DRM, 0x2e;
+    MODE_GETRESOURCES: CardRes = RW, DRM, 0xa0;
     MODE_CREATE_DUMB: CreateDumb = RW, DRM, 0xb2;
     MODE_MAP_DUMB: MapDumb = RW, DRM, 0xb3;
     MODE_DESTROY_DUMB: DestroyDumb = RW, DRM, 0xb4;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Kinds of drivers: one that declares mode setting and passes its gate (L1), and one with an accel node.
+//!
+//! Source: `kernel/tests/lifecycle/{kms,accel}.rs`, drivers/gpu/drm/drm_mode_config.c, drivers/accel/drm_accel.c.
+
+use crate::check::Outcome;
+use crate::device::DrmFile;
+use crate::driver::driver_name;
+use crate::guest::Guest;
+use crate::lifecycle::{Test, left_of, node, write};
+use crate::modules;
+use crate::uapi::{CardRes, MODE_GETRESOURCES};
+use crate::{holds, refuses, same, works};
+
+super::cases! {
+    "gate":
+    l1_mode_setting_without_objects, l1_no_mode_setting_without_the_gate, accel_node,
+}
+
+/// The node has mode setting, with the limits set inside the gate, and nothing to set a mode on.
+fn l1_mode_setting_without_objects(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    test.load("lifecycle_kms")?;
+    let card = node("lifecycle_kms", "card").expect("the device has a primary node");
+    holds!(node("lifecycle_kms", "renderD").is_none(), "it declares no render node");
+    let file = works!(DrmFile::open(&card));
+    let found = works!(file.ioctl(&MODE_GETRESOURCES, CardRes::default()));
+    let limits = CardRes { min_width: 16, max_width: 4096, min_height: 16, max_height: 2048, ..Default::default() };
+    same!(found, limits);
+    works!(file.pages(1));
+    refuses!(modules::remove("lifecycle_kms"), AGAIN);
+    works!(write("/sys/bus/platform/drivers/lifecycle_kms/unbind", "lifecycle_kms"));
+    refuses!(file.ioctl(&MODE_GETRESOURCES, CardRes::default()), NODEV);
+    drop(file);
+    same!(left_of("lifecycle_kms"), None);
+    works!(modules::remove("lifecycle_kms"));
+    same!(test.trace.count("never released"), 0);
+    test.unload()
+}
+
+/// EOPNOTSUPP: a driver that says `NoKms` has none of it.
+fn l1_no_mode_setting_without_the_gate(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    refuses!(client.0.ioctl(&MODE_GETRESOURCES, CardRes::default()), OPNOTSUPP);
+    drop(client);
+    test.unload()
+}
+
+/// An accel node and no other; it has the life cycle of all.
+fn accel_node(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    test.load("lifecycle_accel")?;
+    let accel = node("lifecycle_accel", "accel").expect("the device has an accel node");
+    holds!(accel.starts_with("/dev/accel"), "the node is {}", accel.display());
+    holds!(node("lifecycle_accel", "card").is_none(), "there is no DRM node");
+    same!(works!(driver_name(&accel)), "lifecycle_accel");
+    let file = works!(DrmFile::open(&accel));
+    refuses!(modules::remove("lifecycle_accel"), AGAIN);
+    works!(write("/sys/bus/platform/drivers/lifecycle_accel/unbind", "lifecycle_accel"));
+    refuses!(file.version(&mut [0; 8]), NODEV);
+    drop(file);
+    works!(modules::remove("lifecycle_accel"));
+    same!(test.trace.count("never released"), 0);
+    test.unload()
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The life-cycle test driver with its two devices, as a case uses it.
+//!
+//! Source: `kernel/tests/lifecycle/lifecycle_drm.h`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail};
+use crate::device::DrmFile;
+use crate::driver::module_users;
+use crate::guest::Guest;
+use crate::modules;
+use crate::sys::Answer;
+use crate::trace::Trace;
+use crate::uapi::{COMMAND_BASE, DIR_READ, DIR_WRITE, DRM, Lifecycle, Request};
+
+const FOLDER: &str = "/sys/bus/platform/drivers/lifecycle";
+
+macro_rules! requests {
+    ($($name:ident = $nr:expr),* $(,)?) => { $(
+        pub(crate) const $name: Request<Lifecycle> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE + $nr);
+    )* };
+}
+
+requests! {
+    CONTROL = 0, ENTER = 1, GUARDED = 2, BLOCK = 3, BLOCK_UNGUARDED = 4, OBJECT = 5, INFO = 6, EARLY = 7,
+    KEEP = 8, KEPT = 9, VMAP = 10, DMA = 11, WORK = 12,
+}
+
+/// A step that the driver fails on request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Data = 1,
+    Object = 2,
+    Registration = 3,
+    Probe = 4,
+    Open = 5,
+    Handle = 6,
+}
+
+/// What is done with what was put away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept {
+    Handle = 0,
+    Dma = 1,
+    Vmap = 2,
+    Enter = 3,
+    Object = 5,
+}
+
+/// The driver, freshly loaded, and what its modules say from then on.
+#[derive(Debug)]
+pub(crate) struct Test<'a> {
+    guest: &'a Guest,
+    pub(crate) trace: Trace,
+}
+
+impl<'a> Test<'a> {
+    /// Loads the test modules anew; a case skips if their files were not named.
+    pub(crate) fn new(guest: &'a Guest) -> Outcome<Self> {
+        for module in ["lifecycle", "lifecycle_devices"] {
+            match modules::remove(module) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return fail(format!("`{module}` of an earlier case stays: {errno}")),
+            }
+        }
+        let test = Self { guest, trace: Trace::from_now()? };
+        for module in ["failnth", "lifecycle_devices", "lifecycle"] {
+            test.load(module)?;
+        }
+        Ok(test)
+    }
+
+    /// Loads a module of the folder with what it needs.
+    pub(crate) fn load(&self, module: &str) -> Outcome {
+        match self.guest.modules()?.of(module)?.load() {
+            Ok(()) => Ok(()),
+            Err(errno) => fail(format!("`{module}` cannot be loaded: {errno}")),
+        }
+    }
+
+    /// A new file of the primary node of a device.
+    pub(crate) fn open(&self, device: u32) -> Outcome<Client> {
+        let Some(node) = node(&format!("lifecycle.{device}"), "card") else {
+            return fail(format!("`lifecycle.{device}` has no node"));
+        };
+        match DrmFile::open(&node) {
+            Ok(file) => Ok(Client(file)),
+            Err(errno) => fail(format!("`{}` cannot be opened: {errno}", node.display())),
+        }
+    }
+
+    /// How many users the driver's module has.
+    pub(crate) fn users(&self) -> Outcome<u32> {
+        match module_users("lifecycle")? {
+            Some(users) => Ok(users),
+            None => fail("the module is not loaded"),
+        }
+    }
+
+    /// Unloads the driver; nothing of it is left, and the library did not miss a device.
+    pub(crate) fn unload(&mut self) -> Outcome {
+        if let Err(errno) = modules::remove("lifecycle") {
+            return fail(format!("`lifecycle` cannot be unloaded: {errno}; {}", self.trace.told()));
+        }
+        match self.trace.count("never released") {
+            0 => Ok(()),
+            _ => fail(format!("a device is left: {}", self.trace.told())),
+        }
+    }
+}
+
+/// Binds a device to the driver.
+pub(crate) fn bind(device: u32) -> Answer {
+    write(&format!("{FOLDER}/bind"), &format!("lifecycle.{device}"))
+}
+
+/// Takes a device from the driver.
+pub(crate) fn unbind(device: u32) -> Answer {
+    write(&format!("{FOLDER}/unbind"), &format!("lifecycle.{device}"))
+}
+
+/// Writes to a file of sysfs that is there.
+pub(crate) fn write(path: &str, text: &str) -> Answer {
+    let opened = fs::OpenOptions::new().write(true).open(path);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+}
+
+/// The node of a platform device, by the beginning of its name (`card`, `renderD`, `accel`).
+pub(crate) fn node(device: &str, kind: &str) -> Option<PathBuf> {
+    let folder = format!("/sys/devices/platform/{device}/{}", if kind == "accel" { "accel" } else { "drm" });
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let entry = entries
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(kind)))?;
+    let uevent = fs::read_to_string(entry.join("uevent")).ok()?;
+    let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="))?;
+    Some(Path::new("/dev").join(name))
+}
+
+/// Why a platform device is not as if it had never been bound, if so.
+pub(crate) fn left_of(device: &str) -> Option<String> {
+    let left = ["driver", "drm", "accel"].map(|name| format!("/sys/devices/platform/{device}/{name}"));
+    left.into_iter().find(|path| Path::new(path).exists())
+}
+
+/// An open file of the driver.
+#[derive(Debug)]
+pub(crate) struct Client(pub(crate) DrmFile);
+
+impl Client {
+    /// One of the driver's ioctls.
+    pub(crate) fn call(&self, request: &Request<Lifecycle>, what: u32, handle: u32, value: u64) -> Answer<Lifecycle> {
+        self.0.ioctl(request, Lifecycle { what, handle, value })
+    }
+
+    /// The next time that a step is taken, it fails with EIO.
+    pub(crate) fn fail_next(&self, step: Step) -> Answer {
+        self.call(&CONTROL, 1, 0, step as u64).map(drop)
+    }
+
+    /// The next probe puts its device and its first object away.
+    pub(crate) fn keep_next(&self) -> Answer {
+        self.call(&CONTROL, 2, 0, 0).map(drop)
+    }
+
+    /// Opens or closes the gate at which `BLOCK` waits.
+    pub(crate) fn gate(&self, open: bool) -> Answer {
+        self.call(&CONTROL, 3, 0, open.into()).map(drop)
+    }
+
+    /// The next registration data queues work when it is dropped.
+    pub(crate) fn late_work(&self) -> Answer {
+        self.call(&CONTROL, 4, 0, 0).map(drop)
+    }
+
+    /// A handle of a new object.
+    pub(crate) fn object(&self, bytes: u64) -> Answer<u32> {
+        Ok(self.call(&OBJECT, 0, 0, bytes)?.handle)
+    }
+
+    /// The number of the device that an object was made on.
+    pub(crate) fn device_of(&self, handle: u32) -> Answer<u32> {
+        Ok(self.call(&INFO, 0, handle, 0)?.what)
+    }
+
+    /// Puts an object away.
+    pub(crate) fn keep_object(&self, handle: u32) -> Answer {
+        self.call(&KEEP, 1, handle, 0).map(drop)
+    }
+
+    /// Puts the device of this file away.
+    pub(crate) fn keep_device(&self) -> Answer {
+        self.call(&KEEP, 2, 0, 0).map(drop)
+    }
+
+    /// Lets go of what was put away.
+    pub(crate) fn let_go(&self) -> Answer {
+        self.call(&KEEP, 0, 0, 0).map(drop)
+    }
+
+    /// Does something with what was put away.
+    pub(crate) fn kept(&self, kept: Kept, value: u64) -> Answer<Lifecycle> {
+        self.call(&KEPT, kept as u32, 0, value)
+    }
+}
