@@ -65,6 +65,16 @@ use private::Sealed;
 ///
 /// `'bound` names this probe: the time from now until the device is unbound. It is invariant, so that
 /// what belongs to one probe cannot be returned from another. Dereferences to the bus device, bound.
+///
+/// # Examples
+///
+/// ```
+/// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Mini>> {
+///     dev_info!(cx, "here I am\n"); // what the bus offers is there, too
+///     let parent: &'bound Parent = cx.parent();
+///     UnregisteredDevice::<Mini>::new(cx, Ok(()))?.ready(Hardware::new(cx))
+/// }
+/// ```
 pub struct Probe<'bound, B: Bus> {
     device: &'bound B::Device<Bound>,
     owned: Owned<'bound>,

@@ -158,6 +158,17 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// Context: any that may take an SRCU read lock (not NMI). Source: `drm_dev_enter()` in
     /// drivers/gpu/drm/drm_drv.c.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &Device<Mini, Registered>) -> Result {
+    /// let revision = dev
+    ///     .enter(|plugged| plugged.registration(|data| data.revision))
+    ///     .ok_or(ENODEV)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn enter<R>(&self, f: impl for<'g> FnOnce(Plugged<'g, T>) -> R) -> Option<R> {
         let mut idx = 0;
@@ -343,6 +354,17 @@ impl<T: Driver> Deref for Plugged<'_, T> {
 /// - The device was never registered, and no other `UnregisteredDevice` of it exists.
 /// - Its parent is the device of the probe that `'bound` belongs to.
 /// - What `C` says holds for it.
+///
+/// # Examples
+///
+/// ```
+/// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Mini>> {
+///     let dev = UnregisteredDevice::<Mini>::new(cx, Ok(()))?;
+///     // Objects may be made already; userspace sees none of it before the device is registered.
+///     let ring = Object::new(&dev, gem::Size::constant::<4096>(), ())?;
+///     dev.ready(Hardware::new(cx))
+/// }
+/// ```
 #[must_use = "a device that is not made ready is dropped without ever being registered"]
 pub struct UnregisteredDevice<'bound, T: Driver, C: DeviceContext = Uninit> {
     dev: ARef<Device<T>>,

@@ -84,6 +84,51 @@ impl Features {
 /// All types that appear together at run time are tied to it here, so that those of another driver
 /// cannot slip in (L9). Implement it with `#[vtable]`, and a bus's driver trait beside it, such as
 /// [`platform::Driver`](crate::platform::Driver), which has the probe.
+///
+/// # Examples
+///
+/// ```
+/// struct Blit;
+///
+/// #[vtable]
+/// impl drm::Driver for Blit {
+///     type Data = ();
+///     type RegistrationData<'bound> = &'bound Parent;
+///     type File = BlitClient;
+///     type Object = gem::shmem::Object<BlitBuffer>;
+///     type Kms = drm::NoKms;
+///
+///     const INFO: drm::DriverInfo = drm::DriverInfo {
+///         major: 1,
+///         minor: 0,
+///         patchlevel: 0,
+///         name: c"blit",
+///         desc: c"Copies rectangles",
+///     };
+///     const FEATURES: drm::Features = drm::Features::GEM.render();
+///
+///     drm::ioctls! {}
+///
+///     fn unplugged(dev: &Device<Self, Registered>, parent: &&Parent) {
+///         // … puts the hardware to rest.
+///     }
+/// }
+/// # #[derive(Default)]
+/// # struct BlitClient;
+/// # client!(BlitClient, Blit);
+/// # #[derive(Default)]
+/// # struct BlitBuffer;
+/// # payload!(BlitBuffer, Blit);
+/// # impl platform::Driver for Blit {
+/// #     type IdInfo = ();
+/// #     fn probe<'bound>(
+/// #         cx: &platform::Probe<'bound>,
+/// #         _: Option<&'bound ()>,
+/// #     ) -> Result<Ready<'bound, Self>> {
+/// #         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(cx.parent()))
+/// #     }
+/// # }
+/// ```
 #[vtable]
 pub trait Driver: Sized + 'static {
     /// The module that the driver is part of; filled in by `#[vtable]`.

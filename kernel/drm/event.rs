@@ -4,7 +4,7 @@
 //!
 //! A driver defines the payload, reserves an event in the ioctl that will cause it, and sends it later:
 //!
-//! ```ignore
+//! ```
 //! #[derive(IntoBytes)]
 //! #[repr(C)]
 //! struct Finished {
@@ -17,9 +17,12 @@
 //!     const TYPE: u32 = 0x8000_0000;
 //! }
 //!
+//! # fn example(file: &File<Client>, job: u64) -> Result {
 //! let event = Event::reserve(file, Finished { job, result: 0, pad: 0 })?; // `ENOMEM`: too many unread
 //! // … later, in any context:
 //! event.send();
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! The client sees `struct drm_event { type, length }` followed by the payload. A file has room for 4096

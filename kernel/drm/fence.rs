@@ -6,15 +6,19 @@
 //! which it gets from a [`Class`] (one fence on a timeline of its own), from a [`Timeline`] (fences that
 //! are finished in order), or from a [`Pending`] set (fences that end when their hardware does):
 //!
-//! ```ignore
-//! static FENCES: fence::Class = fence::Class::of::<Vgem>(c"unbound");
+//! ```
+//! # use drm::{fence::Timeout, gem::Class as _};
+//! static FENCES: fence::Class = fence::Class::of::<Mini>(c"unbound");
 //!
+//! # fn example(object: &Object) -> Result {
 //! let work = FENCES.issue(Some(Timeout::from_secs(10)))?;
 //! object.resv().attach(&work, Usage::Write)?; // a `Signaler` dereferences to its `Fence`
 //! // … later, in any context:
 //! if !work.signal() {
 //!     return Err(ETIMEDOUT); // the timer was first
 //! }
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # How a fence ends (L19)
@@ -138,6 +142,19 @@ impl Timeout {
 ///
 /// Reference counted by C; [`ARef<Fence>`] is the owned form, made from a reference with
 /// `ARef::from(fence)`. Taking and dropping references needs no particular context.
+///
+/// # Examples
+///
+/// ```
+/// # use drm::fence::Timeout;
+/// fn finished(fence: &Fence) -> Result<bool> {
+///     match fence.wait_timeout(Timeout::from_secs(1)) {
+///         Ok(_) => fence.status().unwrap_or(Ok(())).map(|()| true),
+///         Err(e) if e == ETIME => Ok(false),
+///         Err(e) => Err(e),
+///     }
+/// }
+/// ```
 ///
 /// # Invariants
 ///

@@ -27,6 +27,42 @@ use kernel::{
 ///
 /// The data lives from a successful open to the file's last close, whether the device is unplugged
 /// meanwhile or not (L14).
+///
+/// # Examples
+///
+/// ```
+/// # struct Draw;
+/// # #[derive(Default)]
+/// # struct DrawBuffer;
+/// # #[vtable]
+/// # impl drm::Driver for Draw {
+/// #     type Data = ();
+/// #     type RegistrationData<'bound> = ();
+/// #     type File = DrawClient;
+/// #     type Object = gem::shmem::Object<DrawBuffer>;
+/// #     type Kms = drm::NoKms;
+/// #     const INFO: drm::DriverInfo = INFO;
+/// #     const FEATURES: drm::Features = drm::Features::GEM;
+/// #     drm::ioctls! {}
+/// # }
+/// # payload!(DrawBuffer, Draw);
+/// struct DrawClient {
+///     name: KVec<u8>,
+/// }
+///
+/// #[vtable]
+/// impl DriverFile for DrawClient {
+///     type Driver = Draw;
+///
+///     fn open(_dev: &Device<Draw, Registered>) -> impl PinInit<Self, Error> {
+///         Ok::<_, Error>(Self { name: KVec::new() })
+///     }
+///
+///     fn close(self: Pin<&Self>, dev: &Device<Draw, Registered>) {
+///         dev_dbg!(dev, "{} bytes of name\n", self.name.len());
+///     }
+/// }
+/// ```
 #[vtable]
 pub trait DriverFile: Send + Sync + Sized + 'static {
     /// The driver whose files these are.

@@ -54,6 +54,43 @@ pub type FileOf<P> = File<<<P as DriverObject>::Driver as Driver>::File>;
 /// What a driver keeps in each of its objects: the payload.
 ///
 /// Implement it with `#[vtable]`; a method that is not there is not offered to userspace.
+///
+/// # Examples
+///
+/// ```
+/// # struct Draw;
+/// # #[derive(Default)]
+/// # struct DrawClient;
+/// # #[vtable]
+/// # impl drm::Driver for Draw {
+/// #     type Data = ();
+/// #     type RegistrationData<'bound> = ();
+/// #     type File = DrawClient;
+/// #     type Object = gem::shmem::Object<DrawBuffer>;
+/// #     type Kms = drm::NoKms;
+/// #     const INFO: drm::DriverInfo = INFO;
+/// #     const FEATURES: drm::Features = drm::Features::GEM;
+/// #     drm::ioctls! {}
+/// # }
+/// # client!(DrawClient, Draw);
+/// struct DrawBuffer {
+///     tiled: bool,
+/// }
+///
+/// #[vtable]
+/// impl DriverObject for DrawBuffer {
+///     type Driver = Draw;
+///     type Args = bool;
+///
+///     fn new(_: &Device<Draw>, _: gem::Size, tiled: bool) -> impl PinInit<Self, Error> {
+///         Ok::<_, Error>(Self { tiled })
+///     }
+///
+///     fn dumb(_: &Device<Draw, Registered>, _: gem::Size) -> Result<bool> {
+///         Ok(false) // dumb buffers are not tiled
+///     }
+/// }
+/// ```
 #[vtable]
 pub trait DriverObject: Send + Sync + Sized + 'static {
     /// The driver whose objects these are.

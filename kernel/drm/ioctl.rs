@@ -360,12 +360,39 @@ impl<T: Driver> Table<T> {
 ///
 /// # Examples
 ///
-/// ```ignore
-/// drm::ioctls! {
-///     _;
-///     uapi::DRM_IOCTL_VGEM_FENCE_ATTACH: uapi::drm_vgem_fence_attach, RENDER_ALLOW => Client::attach;
-///     uapi::DRM_IOCTL_VGEM_FENCE_SIGNAL: uapi::drm_vgem_fence_signal, RENDER_ALLOW => Client::signal;
+/// ```
+/// # #[derive(FromBytes, IntoBytes)]
+/// # #[repr(C)]
+/// # struct Attach { handle: u32, flags: u32, fence: u32, pad: u32 }
+/// # #[derive(FromBytes, IntoBytes)]
+/// # #[repr(C)]
+/// # struct Signal { fence: u32, flags: u32 }
+/// # const ATTACH: u32 = ioctl::iowr::<Attach>(1);
+/// # const SIGNAL: u32 = ioctl::iow::<Signal>(2);
+/// impl Client {
+///     fn attach(
+///         dev: &Plugged<'_, Mini>,
+///         data: &Hardware<'_>,
+///         args: &mut Attach,
+///         file: &File<Self>,
+///     ) -> Result {
+///         // … the device is plugged, and `data` can be used.
+///         Ok(())
+///     }
+///
+///     fn signal(dev: &Device<Mini, Registered>, args: &Signal, file: &File<Self>) -> Result {
+///         // … the device may be gone.
+///         Ok(())
+///     }
 /// }
+///
+/// # impl Mini { // in `impl drm::Driver for …`
+/// drm::ioctls! {
+///     _; // number 0 is not used
+///     ATTACH: Attach, RENDER_ALLOW => Client::attach;
+///     SIGNAL: Signal, AUTH | RENDER_ALLOW => Client::signal;
+/// }
+/// # }
 /// ```
 #[macro_export]
 macro_rules! ioctls {

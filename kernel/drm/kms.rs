@@ -125,6 +125,17 @@ impl<'bound, T: Driver<Kms = Kms>> UnregisteredDevice<'bound, T> {
     /// `ENOMEM`, and what `setup` fails with; the device is dropped then, with all that was created.
     ///
     /// Context: process context, may sleep. Source: `drmm_mode_config_init()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # driver!(Show, (), ShowClient, ShowBuffer, kms::Kms, ioctl::Table::empty());
+    /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Show>> {
+    ///     UnregisteredDevice::<Show>::new(cx, Ok(()))?
+    ///         .init_kms(|setup| setup.framebuffer_limits((1, 1), (4096, 4096)))?
+    ///         .ready(Ok(()))
+    /// }
+    /// ```
     pub fn init_kms(
         self,
         setup: impl FnOnce(&Setup<'_, T>) -> Result,

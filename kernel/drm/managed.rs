@@ -29,6 +29,16 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     /// `ENOMEM`; `action` has run already then.
     ///
     /// Context: process context, may sleep; so may `action`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &Device<Mini>, firmware: KVec<u8>) -> Result {
+    /// dev.add_action(move || {
+    ///     pr_info!("{} bytes of firmware are freed\n", firmware.len());
+    /// })
+    /// # }
+    /// ```
     pub fn add_action(&self, action: impl FnOnce() + Send + 'static) -> Result {
         match KBox::new_uninit(GFP_KERNEL) {
             Ok(slot) => add_action(self.as_raw(), slot.write(action)),

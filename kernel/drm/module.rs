@@ -85,7 +85,7 @@ impl Runtime {
 ///
 /// # Safety
 ///
-/// The implementor is a module's type as [`kernel::module!`] takes it, [`THIS_MODULE`](ModuleMetadata) is that
+/// The implementor is a module's type as [`module!`](kernel::prelude::module!) takes it, [`THIS_MODULE`](ModuleMetadata) is that
 /// module, and it owns a [`Running`] of the runtime, which it drops after its drivers.
 #[diagnostic::on_unimplemented(
     message = "the module of this driver is not declared with one of this crate's macros",
@@ -208,6 +208,17 @@ impl<T: Driver> Device<T> {
     /// `ENOMEM`; `ENODEV` if the module is not running (its exit has begun).
     ///
     /// Context: may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &Device<Mini>) -> Result {
+    /// dev.queue_work(|dev| {
+    ///     let plugged = dev.enter(|plugged| plugged.registration(|data| data.revision));
+    ///     dev_info!(dev, "revision {:?}, if it is still there\n", plugged);
+    /// })
+    /// # }
+    /// ```
     pub fn queue_work(&self, f: impl FnOnce(&Device<T>) + Send + 'static) -> Result {
         let queue = T::OwnerModule::runtime().queue.load(Acquire);
         if queue.is_null() {
@@ -230,18 +241,18 @@ impl<T: Driver> Device<T> {
 
 /// Declares a module with one DRM driver for the platform bus.
 ///
-/// Takes what [`kernel::module!`] takes, with `type` the driver (a
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (a
 /// [`platform::Driver`](crate::platform::Driver)). With `virtual_device: c"name",` in front, the module
 /// also creates the platform device of that name, for hardware that does not exist.
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
 /// drm::module_platform_driver! {
-///     type: Vgem,
-///     name: "vgem_rust",
+///     type: Mini,
+///     name: "mini",
 ///     authors: ["Someone"],
-///     description: "Virtual GEM provider",
+///     description: "A driver that does nothing",
 ///     license: "Dual MIT/GPL",
 /// }
 /// ```
@@ -260,16 +271,37 @@ macro_rules! module_platform_driver {
 
 /// Declares a module with one DRM driver for the PCI bus.
 ///
-/// Takes what [`kernel::module!`] takes, with `type` the driver (a [`pci::Driver`](crate::pci::Driver)).
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (a [`pci::Driver`](crate::pci::Driver)).
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # driver!(Card, (), CardClient, CardBuffer, drm::NoKms, ioctl::Table::empty());
+/// kernel::pci_device_table!(
+///     DEVICES,
+///     <Card as drm::pci::Driver>::IdInfo,
+///     [(drm::pci::device_id(0x1234, 0x5678), "the first of its kind")]
+/// );
+///
+/// impl drm::pci::Driver for Card {
+///     type IdInfo = &'static str;
+///
+///     const ID_TABLE: drm::pci::IdTable<&'static str> = drm::pci::IdTable::new(&DEVICES);
+///
+///     fn probe<'bound>(
+///         cx: &drm::pci::Probe<'bound>,
+///         id: Option<&'bound &'static str>,
+///     ) -> Result<Ready<'bound, Self>> {
+///         cx.enable_device_mem()?;
+///         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+///     }
+/// }
+///
 /// drm::module_pci_driver! {
-///     type: Nova,
-///     name: "nova_rust",
+///     type: Card,
+///     name: "card",
 ///     authors: ["Someone"],
-///     description: "NVIDIA GPUs",
+///     description: "A driver that does nothing, for a PCI card",
 ///     license: "Dual MIT/GPL",
 /// }
 /// ```
@@ -282,8 +314,40 @@ macro_rules! module_pci_driver {
 
 /// Declares a module with one DRM driver for the auxiliary bus.
 ///
-/// Takes what [`kernel::module!`] takes, with `type` the driver (an
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (an
 /// [`auxiliary::Driver`](crate::auxiliary::Driver)).
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Child, (), ChildClient, ChildBuffer, drm::NoKms, ioctl::Table::empty());
+/// kernel::auxiliary_device_table!(
+///     DEVICES,
+///     <Child as drm::auxiliary::Driver>::IdInfo,
+///     [(kernel::auxiliary::DeviceId::new(c"parent_module", c"child"), ())]
+/// );
+///
+/// impl drm::auxiliary::Driver for Child {
+///     type IdInfo = ();
+///
+///     const ID_TABLE: drm::auxiliary::IdTable<()> = drm::auxiliary::IdTable::new(&DEVICES);
+///
+///     fn probe<'bound>(
+///         cx: &drm::auxiliary::Probe<'bound>,
+///         _id: Option<&'bound ()>,
+///     ) -> Result<Ready<'bound, Self>> {
+///         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+///     }
+/// }
+///
+/// drm::module_auxiliary_driver! {
+///     type: Child,
+///     name: "child",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, for a part of another device",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
 #[macro_export]
 macro_rules! module_auxiliary_driver {
     (type: $type:ty, $($info:tt)*) => {
@@ -294,7 +358,26 @@ macro_rules! module_auxiliary_driver {
 /// Declares a module with one DRM driver for a faux device, which the module creates under the driver's
 /// name and owns.
 ///
-/// Takes what [`kernel::module!`] takes, with `type` the driver (a [`faux::Driver`](crate::faux::Driver)).
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (a [`faux::Driver`](crate::faux::Driver)).
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Fake, (), FakeClient, FakeBuffer, drm::NoKms, ioctl::Table::empty());
+/// impl drm::faux::Driver for Fake {
+///     fn probe<'bound>(cx: &drm::faux::Probe<'bound>) -> Result<Ready<'bound, Self>> {
+///         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+///     }
+/// }
+///
+/// drm::module_faux_driver! {
+///     type: Fake,
+///     name: "fake",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, without hardware",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
 #[macro_export]
 macro_rules! module_faux_driver {
     (type: $type:ty, $($info:tt)*) => {

@@ -6,12 +6,16 @@
 //! one. A driver asks whether conflicting work is under way, waits for it, and adds the fences of its own
 //! work, each with a [`Usage`]:
 //!
-//! ```ignore
+//! ```
+//! # use drm::gem::Class as _;
+//! # fn example(object: &Object, fence: &Fence, write: bool) -> Result {
 //! let resv = object.resv();
 //! if !resv.is_signaled(Usage::for_access(write)) {
 //!     return Err(EBUSY);
 //! }
-//! resv.attach(&fence, if write { Usage::Write } else { Usage::Read })?;
+//! resv.attach(fence, if write { Usage::Write } else { Usage::Read })?;
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! C header: `include/linux/dma-resv.h`

@@ -6,21 +6,26 @@
 //! [`Features::syncobj`](crate::Features::syncobj) looks up the handles that a submission names, takes the
 //! fences to wait for, and puts in the fence of the work:
 //!
-//! ```ignore
-//! fn submit(dev: &Device<Registered>, file: &File<Client>, args: &mut drm_my_submit) -> Result<u32> {
+//! ```
+//! # use core::num::NonZeroU64;
+//! # use drm::{fence::{Timeline, Timeout}, syncobj::{self, PreparedPoint, Syncobj, WaitForSubmit}};
+//! # #[derive(FromBytes, IntoBytes)]
+//! # #[repr(C)]
+//! # struct Submit { in_point: u64, out_point: u64, in_handle: u32, out_handle: u32 }
+//! fn submit(file: &File<Client>, queue: &Timeline, args: &Submit) -> Result<Signaler> {
 //!     // What to wait for: point 0 is the object's one fence, others are points on its timeline.
 //!     let before = syncobj::find_fence(file, args.in_handle, args.in_point, WaitForSubmit::No)?;
 //!     // What to signal: look up and allocate before the work starts, for then nothing may fail.
 //!     let done = Syncobj::find(file, args.out_handle)?;
 //!     let point = PreparedPoint::new()?;
 //!
-//!     let work = file.queue.issue(Some(Timeout::from_secs(10)))?;
+//!     let work = queue.issue(Some(Timeout::from_secs(10)))?;
 //!     match NonZeroU64::new(args.out_point) {
 //!         Some(at) => done.add_point(point, &work, at)?,
 //!         None => done.replace_fence(Some(&work)),
 //!     }
 //!     // … start the work after `before`, and signal it at its end.
-//!     Ok(0)
+//!     Ok(work)
 //! }
 //! ```
 //!

@@ -26,6 +26,14 @@ impl<B: Bus> Probe<'_, B> {
     /// is `unsafe`).
     ///
     /// Context: process context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(cx: &platform::Probe<'_>) -> Result {
+    /// cx.set_dma_mask(kernel::dma::DmaMask::new::<40>())
+    /// # }
+    /// ```
     pub fn set_dma_mask(&self, mask: DmaMask) -> Result {
         if self.concurrent.get() {
             return Err(EBUSY);

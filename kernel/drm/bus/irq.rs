@@ -39,6 +39,33 @@ impl<'bound, B: Bus> Probe<'bound, B> {
     /// `ENOMEM`, what `handler` fails with, and those of `request_irq()`: `EBUSY`, `EINVAL`.
     ///
     /// Context: process context, may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use kernel::irq::{self, IrqReturn};
+    ///
+    /// struct Interrupt {
+    ///     dev: ARef<Device<Mini>>,
+    /// }
+    ///
+    /// impl irq::Handler for Interrupt {
+    ///     fn handle(&self) -> IrqReturn {
+    ///         match self.dev.enter(|plugged| plugged.registration(|data| data.revision)) {
+    ///             Some(_) => IrqReturn::Handled,
+    ///             None => IrqReturn::None,
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Mini>> {
+    ///     let dev = UnregisteredDevice::<Mini>::new(cx, Ok(()))?;
+    ///     let interrupt = Interrupt { dev: ARef::from(&*dev) };
+    ///     let request = cx.device().irq_by_index(0)?;
+    ///     cx.request_irq(request, irq::Flags::TRIGGER_NONE, c"mini", Ok::<_, Error>(interrupt))?;
+    ///     dev.ready(Hardware::new(cx))
+    /// }
+    /// ```
     pub fn request_irq<H: Handler + Send + 'bound>(
         &self,
         request: IrqRequest<'bound>,

@@ -52,6 +52,17 @@ use kernel::{
 /// - `shmem` is initialised, lies in a `KBox` of `Self` that C owns through `free`, and its C object at offset 0.
 /// - `node` is that of `shmem`.
 /// - A counted reference to the device is held.
+///
+/// # Examples
+///
+/// ```
+/// # fn example(dev: &Device<Mini>, file: &File<Client>) -> Result<u32> {
+/// let object = gem::shmem::Object::<Buffer>::new(dev, gem::Size::constant::<4096>(), ())?;
+/// let handle = object.create_handle(file)?;
+/// let again = gem::shmem::Object::<Buffer>::lookup(file, handle)?;
+/// # Ok(handle)
+/// # }
+/// ```
 #[repr(C)]
 #[pin_data]
 pub struct Object<P: DriverObject> {
@@ -195,7 +206,7 @@ where
     /// The pages are pinned from the first call on, until the object is freed or the device is
     /// unplugged; then the mapping is undone. So the table is good for the section of `plugged` only;
     /// hardware that goes on using the addresses is stopped in
-    /// [`Driver::unplugged`](crate::Driver::unplugged).
+    /// [`Driver::unplugged`].
     ///
     /// # Errors
     ///

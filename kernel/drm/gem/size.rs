@@ -26,7 +26,7 @@ impl Size {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
     /// const FRAME: gem::Size = gem::Size::constant::<{ 64 * 1024 }>();
     /// ```
     pub const fn constant<const BYTES: usize>() -> Self {

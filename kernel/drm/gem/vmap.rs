@@ -20,6 +20,18 @@ use kernel::{
 /// # Invariants
 ///
 /// `map` is a mapping of `obj` that `drm_gem_vmap()` returned.
+///
+/// # Examples
+///
+/// ```
+/// # fn example(object: &Object) -> Result {
+/// let map = object.vmap()?;
+/// map.write(0, b"head")?;
+/// let mut word = [0; 4];
+/// map.read(4, &mut word)?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct VMap<C: Class> {
     map: bindings::iosys_map,
     obj: ARef<C>,
