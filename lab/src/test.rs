@@ -4,6 +4,7 @@
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
 mod compile_fail;
+mod examples;
 mod guest;
 mod host;
 mod lints;
@@ -21,8 +22,8 @@ use suite::{Case, Context, Filter, Suite, Verdict};
 
 /// Options of `drydock test`.
 ///
-/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, and the tests inside a guest for
-/// the Rust driver and for the stock one.
+/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, and
+/// the tests inside a guest for the Rust driver and for the stock one.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite
@@ -53,6 +54,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(host::Host),
         Box::new(lints::Lints),
         Box::new(compile_fail::CompileFail),
+        Box::new(examples::Examples),
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
     ]

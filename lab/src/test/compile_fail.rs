@@ -7,7 +7,7 @@
 //! the page that is made of them, see [`page`].
 
 mod case;
-mod compiler;
+pub(super) mod compiler;
 mod message;
 mod page;
 
