@@ -45,7 +45,8 @@ impl Apt {
     pub fn new(cache: &CacheLayout) -> Result<Self> {
         let apt = Self { dir: cache.apt(), mirror: mirror()? };
         let keyring = keyring()?;
-        for dir in ["etc/preferences.d", "etc/apt.conf.d", "lists/partial", "archives/partial", "none/partial", "dpkg"] {
+        for dir in ["etc/preferences.d", "etc/apt.conf.d", "lists/partial", "archives/partial", "none/partial", "dpkg"]
+        {
             let path = apt.dir.join(dir);
             fs::create_dir_all(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
         }

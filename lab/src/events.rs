@@ -197,11 +197,6 @@ impl Events {
         });
     }
 
-    /// Whether results are wanted as JSON.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// The command's result on stdout: `value` as one JSON document with `--json`, else the text.
     pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) {
         let shown = match self.json {

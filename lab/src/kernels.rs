@@ -32,8 +32,6 @@ pub const SUPPORTED: &[Series] = &[Series {
 /// A prepared kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
-    /// `MAJOR.MINOR`.
-    pub series: String,
     /// As `uname -r` says it, without the flavour: `7.3.4+deb13-amd64`.
     pub release: String,
     /// The source tree with the kernel crates' metadata, on the host; `/kernel/tree` inside the root.

@@ -68,7 +68,6 @@ fn is_prepared(cache: &CacheLayout, release: &str) -> bool {
 fn kernel(cache: &CacheLayout, release: &str) -> Kernel {
     let dir = cache.kernel(release);
     Kernel {
-        series: Release::parse(release).series(),
         release: release.to_owned(),
         tree: dir.join("tree"),
         vmlinuz: dir.join("vmlinuz"),

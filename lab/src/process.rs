@@ -137,7 +137,7 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-        CHILDREN.lock().expect("no panic under this lock").remove(&self.0.id().cast_signed());
+        CHILDREN.lock().expect("no panic under this lock").remove(&(self.0.id() as i32));
     }
 }
 
@@ -145,7 +145,7 @@ fn spawn(command: &mut Command) -> Result<Tracked> {
     let name = name(command);
     let mut children = CHILDREN.lock().expect("no panic under this lock");
     let child = die_with_us(command).spawn().with_context(|| format!("failed to start `{name}`"))?;
-    children.insert(child.id().cast_signed());
+    children.insert(child.id() as i32);
     Ok(Tracked(child))
 }
 

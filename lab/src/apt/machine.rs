@@ -85,7 +85,7 @@ pub fn keyring() -> Result<PathBuf> {
 /// How the machine's apt reaches mirrors, as lines of configuration: proxies, time limits, addresses, credentials.
 pub fn transport() -> Result<String> {
     let dump = process::output(Command::new("apt-config").arg("dump"))?;
-    let mut lines: String = dump.lines().filter(|line| is_transport(line)).map(|line| format!("{line}\n")).collect();
+    let mut lines: String = dump.lines().filter(|line| is_transport(line)).flat_map(|line| [line, "\n"]).collect();
     for (key, path) in [("netrc", "/etc/apt/auth.conf"), ("netrcparts", "/etc/apt/auth.conf.d")] {
         if std::fs::metadata(path).is_ok() {
             lines.push_str(&format!("Dir::Etc::{key} \"{path}\";\n"));

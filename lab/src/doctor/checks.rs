@@ -136,8 +136,10 @@ fn toolchain(cache: &CacheLayout) -> Item {
 fn kernel(cache: &CacheLayout) -> Item {
     let name = "stock kernel";
     let Ok(Some(kernel)) = metadata::prepared(cache, None) else {
-        let known: Vec<_> =
-            kernels::SUPPORTED.iter().map(|series| format!("{} of {} ({})", series.name, series.suite, series.known)).collect();
+        let known: Vec<_> = kernels::SUPPORTED
+            .iter()
+            .map(|series| format!("{} of {} ({})", series.name, series.suite, series.known))
+            .collect();
         return Item::new(name, State::WillBeMade, "none prepared yet", format!("supported: {}", known.join("; ")));
     };
     let symbols = metadata::facts(cache, &kernel.release).map_or(0, |facts| facts.symbols);

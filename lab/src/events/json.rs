@@ -41,6 +41,6 @@ mod tests {
 
     #[test]
     fn json_events_want_json_results() {
-        assert!(Events::new(Form::Json).is_json());
+        assert!(Events::new(Form::Json).json);
     }
 }

@@ -45,8 +45,7 @@ fn capitalized(word: &str) -> String {
 
 /// Kbuild's text with a line for the driver `name` behind that of the last driver.
 pub(super) fn with_driver(kbuild: &str, name: &str) -> Option<String> {
-    let last =
-        kbuild.lines().filter(|line| line.starts_with("$(eval $(call driver,") && line.contains(",drivers/")).last()?;
+    let last = kbuild.lines().rfind(|line| line.starts_with("$(eval $(call driver,") && line.contains(",drivers/"))?;
     let line = format!("$(eval $(call driver,{name},drivers/{name}/{name}))");
     Some(kbuild.replacen(last, &format!("{last}\n{line}"), 1))
 }
