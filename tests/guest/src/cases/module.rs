@@ -176,6 +176,17 @@ fn library_is_held_by_the_driver(guest: &Guest) -> Outcome {
     holds!(names.iter().any(|name| name == "drm_rust"), "`drm_rust` is among the modules");
     refuses!(modules::remove("drm_rust"), AGAIN);
     works!(unload(guest));
+    remove_holders("drm_rust")?;
     works!(modules::remove("drm_rust"));
     load(files)
+}
+
+/// Unloads what other cases have left that uses `module`; a child's driver goes with or before its parent's.
+fn remove_holders(module: &str) -> Outcome {
+    for holder in std::fs::read_dir(format!("/sys/module/{module}/holders"))? {
+        let holder = holder?.file_name().to_string_lossy().into_owned();
+        remove_holders(&holder)?;
+        works!(modules::remove(&holder));
+    }
+    Ok(())
 }
