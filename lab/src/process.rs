@@ -42,21 +42,23 @@ pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -
     let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let stderr = child.0.stderr.take().expect("stderr is piped");
     let stdout = child.0.stdout.take().expect("stdout is piped");
-    let tail = Mutex::new(VecDeque::new());
+    // Remembered apart: in which order lines of two pipes were written, nobody knows. What went wrong is told on stderr.
+    let (said, complaints) = (Mutex::new(VecDeque::new()), Mutex::new(VecDeque::new()));
     let mut kept = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| each_line(stderr, |line| remember(&tail, step, line)));
+        scope.spawn(|| each_line(stderr, |line| remember(&complaints, step, line)));
         each_line(stdout, |line| {
             if !consume(line) {
-                remember(&tail, step, line);
+                remember(&said, step, line);
                 kept.push(line.to_owned());
             }
         });
     });
+    let lines = [said, complaints].into_iter().flat_map(|lines| lines.into_inner().expect("readers do not panic"));
     let status = child.wait()?;
     match status.success() {
         true => Ok(kept),
-        false => Err(failure(&name, status).details(worth_showing(tail.into_inner().expect("readers do not panic")))),
+        false => Err(failure(&name, status).details(worth_showing(lines.collect()))),
     }
 }
 
