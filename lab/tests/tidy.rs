@@ -156,3 +156,13 @@ fn nothing_names_the_machine_it_was_written_on() {
     }
     none(complaints);
 }
+
+#[test]
+fn the_readmes_driver_is_the_one_that_is_built() {
+    let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
+    let driver = read("kernel/drivers/counter/counter.rs");
+    assert!(
+        read("README.md").contains(&format!("```rust\n{}\n```", driver.trim())),
+        "copy `counter.rs` into README.md"
+    );
+}
