@@ -31,7 +31,7 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
     std::fs::create_dir_all(&out).with_context(|| format!("failed to create `{}`", out.display()))?;
     let step = events.step("building the modules");
     // The path inside stays the same whatever the host calls it, so that messages and debug information do too.
-    let binds = Binds::none().read(source, SOURCE).write(&out, OUT);
+    let binds = sources(source).write(&out, OUT);
     let mut make = toolchain.command("make", &binds);
     let jobs = std::thread::available_parallelism().map_or(2, usize::from);
     make.arg(format!("-j{jobs}")).args(metadata::make_variables(&toolchain.kernel.release)).args([
@@ -47,7 +47,16 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
     Ok(BuiltModules { dir: out, modules })
 }
 
+/// The modules' sources as Kbuild finds them inside the root: `source`, and the crates that lie beside it.
+pub fn sources(source: &Path) -> Binds {
+    let binds = Binds::none().read(source, SOURCE);
+    let crates = source.with_file_name("crates");
+    if crates.is_dir() { binds.read(crates, CRATES) } else { binds }
+}
+
 const SOURCE: &str = "/kernel-src";
+/// `../crates` of [`SOURCE`].
+const CRATES: &str = "/crates";
 const OUT: &str = "/out";
 
 fn readable(error: Error, source: &Path) -> Error {

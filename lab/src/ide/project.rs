@@ -92,8 +92,21 @@ impl Project {
         drm.is_workspace_member = true;
         drm.env.insert("DRM_BINDINGS", places.out.join("drm/bindings_generated.rs"));
         project.crates.push(drm);
-        for (name, root) in drivers(kbuild) {
-            let uses: Vec<_> = PRELUDE.iter().copied().chain(["drm"]).collect();
+        let drivers = drivers(kbuild);
+        let mut crates: Vec<_> = drivers.iter().flat_map(|driver| &driver.crates).collect();
+        crates.sort_unstable();
+        crates.dedup();
+        for name in crates {
+            let root = places.kernel.with_file_name("crates").join(name).join("src/lib.rs");
+            let mut shared = project.add(&name.replace('-', "_"), root, &[], &[], &places.tree);
+            shared.edition = "2024";
+            shared.is_workspace_member = true;
+            project.crates.push(shared);
+        }
+        for Driver { name, root, crates } in drivers {
+            let crates: Vec<_> = crates.iter().map(|name| name.replace('-', "_")).collect();
+            let uses: Vec<_> =
+                PRELUDE.iter().copied().chain(["drm"]).chain(crates.iter().map(String::as_str)).collect();
             let root = places.kernel.join(root).with_extension("rs");
             let mut driver = project.add(&name, root, &uses, &cfg, &places.tree);
             driver.is_workspace_member = true;
@@ -133,12 +146,25 @@ fn options(configuration: &str) -> Vec<String> {
     configuration.lines().filter_map(|line| line.strip_prefix("--cfg=")).map(str::to_owned).collect()
 }
 
-/// The drivers: module name and crate root without its extension.
-fn drivers(kbuild: &str) -> Vec<(String, String)> {
+/// A driver as Kbuild is told it.
+#[derive(Debug, PartialEq, Eq)]
+struct Driver {
+    /// The module.
+    name: String,
+    /// The crate root, without its extension.
+    root: String,
+    /// The crates that it uses.
+    crates: Vec<String>,
+}
+
+/// The drivers that `kbuild` names.
+fn drivers(kbuild: &str) -> Vec<Driver> {
     let calls = kbuild.lines().filter_map(|line| line.strip_prefix("$(eval $(call driver,"));
     let named = calls.filter_map(|call| {
         let mut words = call.trim_end().trim_end_matches(')').split(',');
-        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+        let (name, root) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let crates = words.nth(1).unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        Some(Driver { name, root, crates })
     });
     named.collect()
 }
@@ -148,7 +174,8 @@ mod tests {
     use super::*;
 
     const KBUILD: &str = "$(eval $(call driver,counter,drivers/counter/counter))\n\
-                          $(eval $(call driver,vgem_rust,drivers/vgem/vgem,drivers/vgem/uapi.h))\n";
+                          $(eval $(call driver,vgem_rust,drivers/vgem/vgem,drivers/vgem/uapi.h))\n\
+                          $(eval $(call driver,nova_core,drivers/nova/core/nova_core,,nova-regs))\n";
 
     fn project() -> Project {
         let place = |name: &str| PathBuf::from("/").join(name);
@@ -158,9 +185,28 @@ mod tests {
 
     #[test]
     fn drivers_are_found_with_and_without_a_uapi() {
-        let found = drivers(KBUILD);
-        assert_eq!(found[0], ("counter".into(), "drivers/counter/counter".into()));
-        assert_eq!(found[1], ("vgem_rust".into(), "drivers/vgem/vgem".into()));
+        let driver = |name: &str, root: &str, crates: &[&str]| Driver {
+            name: name.into(),
+            root: root.into(),
+            crates: crates.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let expected = [
+            driver("counter", "drivers/counter/counter", &[]),
+            driver("vgem_rust", "drivers/vgem/vgem", &[]),
+            driver("nova_core", "drivers/nova/core/nova_core", &["nova-regs"]),
+        ];
+        assert_eq!(drivers(KBUILD), expected);
+    }
+
+    #[test]
+    fn a_driver_knows_the_crates_that_it_uses() {
+        let project = project();
+        let names = |each: &Crate| each.deps.iter().map(|used| used.name.clone()).collect::<Vec<_>>();
+        let users: Vec<_> =
+            project.crates.iter().filter(|each| names(each).contains(&"nova_regs".to_owned())).collect();
+        assert_eq!(users.iter().map(|each| &each.display_name).collect::<Vec<_>>(), ["nova_core"]);
+        let shared = project.crates.iter().find(|each| each.display_name == "nova_regs").unwrap();
+        assert_eq!(shared.root_module, Path::new("/crates/nova-regs/src/lib.rs"));
     }
 
     #[test]
@@ -180,6 +226,6 @@ mod tests {
     #[test]
     fn a_driver_in_json() {
         let project = project();
-        insta::assert_json_snapshot!(project.crates.last().unwrap());
+        insta::assert_json_snapshot!(project.crates.iter().find(|each| each.display_name == "vgem_rust").unwrap());
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::error::{Context as _, Kind, Result};
 use crate::root::Binds;
-use crate::{guestbin, metadata, process};
+use crate::{guestbin, metadata, modules, process};
 
 use super::suite::{Case, Context, Suite, Verdict};
 
@@ -110,7 +110,7 @@ fn clippy_kernel(context: &Context<'_>) -> Result<Command> {
     let toolchain = context.stage.toolchain();
     let out = toolchain.work().join("clippy-kernel");
     crate::cache::remove_tree(&out)?;
-    let binds = Binds::none().read(toolchain.repo.join("kernel"), "/kernel-src").write(directory(out)?, "/out");
+    let binds = modules::sources(&toolchain.repo.join("kernel")).write(directory(out)?, "/out");
     let mut make = toolchain.command("make", &binds);
     make.args(metadata::make_variables(&toolchain.kernel.release));
     make.args(["CLIPPY=1", "KRUSTFLAGS=-Dwarnings", "-C", "/kernel/tree", "M=/kernel-src", "MO=/out", "modules"]);
