@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The chips that can be identified, and how each says that it is ready.
+//!
+//! Source: Linux 7.3, `drivers/gpu/nova-core/gpu.rs` (names and numbers), `gpu/hal/{tu102,gh100}.rs` (readiness, DMA).
+
+use crate::regs::{PmcBoot0, PmcBoot42, Revision};
+
+/// A generation of GPUs. The numbers are those of [`PmcBoot42::architecture`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Architecture {
+    /// 2018.
+    Turing = 0x16,
+    /// 2020.
+    Ampere = 0x17,
+    /// 2022, for computing.
+    Hopper = 0x18,
+    /// 2022.
+    Ada = 0x19,
+    /// 2024, for computing.
+    BlackwellGB10x = 0x1a,
+    /// 2025.
+    BlackwellGB20x = 0x1b,
+}
+
+/// What a driver waits for before it may use the GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// For the scratch register [`GfwBoot`](crate::regs::GfwBoot).
+    Gfw,
+    /// For a processor of the GPU that the driver must talk to (FSP).
+    Fsp,
+}
+
+impl Architecture {
+    /// How GPUs of this generation say that they are ready.
+    #[must_use]
+    pub const fn readiness(self) -> Readiness {
+        match self {
+            Self::Turing | Self::Ampere | Self::Ada => Readiness::Gfw,
+            Self::Hopper | Self::BlackwellGB10x | Self::BlackwellGB20x => Readiness::Fsp,
+        }
+    }
+
+    /// How many bits the addresses have with which such a GPU reaches the machine's memory.
+    #[must_use]
+    pub const fn dma_bits(self) -> u32 {
+        match self.readiness() {
+            Readiness::Gfw => 47,
+            Readiness::Fsp => 52,
+        }
+    }
+}
+
+/// A chip, by its [`id`](Chip::id).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Chip {
+    name: &'static str,
+    architecture: Architecture,
+    implementation: u8,
+}
+
+macro_rules! chips {
+    ($($architecture:ident: $($name:ident = $implementation:literal),*;)*) => {
+        impl Chip {
+            $($(
+                #[doc = concat!("Of the generation ", stringify!($architecture), ".")]
+                pub const $name: Self = Self {
+                    name: stringify!($name),
+                    architecture: Architecture::$architecture,
+                    implementation: $implementation,
+                };
+            )*)*
+
+            /// All of them.
+            pub const ALL: &[Self] = &[$($(Self::$name),*),*];
+        }
+    };
+}
+
+chips! {
+    Turing: TU102 = 0x2, TU104 = 0x4, TU106 = 0x6, TU117 = 0x7, TU116 = 0x8;
+    Ampere: GA100 = 0x0, GA102 = 0x2, GA103 = 0x3, GA104 = 0x4, GA106 = 0x6, GA107 = 0x7;
+    Hopper: GH100 = 0x0;
+    Ada: AD102 = 0x2, AD103 = 0x3, AD104 = 0x4, AD106 = 0x6, AD107 = 0x7;
+    BlackwellGB10x: GB100 = 0x0, GB102 = 0x2;
+    BlackwellGB20x: GB202 = 0x2, GB203 = 0x3, GB205 = 0x5, GB206 = 0x6, GB207 = 0x7;
+}
+
+impl Chip {
+    /// The chip that a register names, if it is known.
+    #[must_use]
+    pub fn identify(boot42: PmcBoot42) -> Option<Self> {
+        Self::ALL.iter().copied().find(|chip| chip.id() == boot42.chip_id())
+    }
+
+    /// What it is called: `GA102`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Its generation.
+    #[must_use]
+    pub const fn architecture(self) -> Architecture {
+        self.architecture
+    }
+
+    /// Which chip of its generation.
+    #[must_use]
+    pub const fn implementation(self) -> u8 {
+        self.implementation
+    }
+
+    /// A number that is unique to the chip: `0x172`.
+    #[must_use]
+    pub const fn id(self) -> u16 {
+        (self.architecture as u16) << 4 | self.implementation as u16
+    }
+
+    /// What the chip reports in [`PmcBoot0`].
+    #[must_use]
+    pub const fn boot0(self, revision: Revision) -> PmcBoot0 {
+        PmcBoot0::new(self.architecture as u8, self.implementation, revision)
+    }
+
+    /// What the chip reports in [`PmcBoot42`].
+    #[must_use]
+    pub const fn boot42(self, revision: Revision) -> PmcBoot42 {
+        PmcBoot42::new(self.architecture as u8, self.implementation, revision)
+    }
+}
+
+impl core::fmt::Debug for Chip {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_chip_is_what_its_registers_say() {
+        for chip in Chip::ALL {
+            let revision = Revision::new(0xa, 1);
+            assert_eq!(Chip::identify(chip.boot42(revision)), Some(*chip));
+            assert_eq!(chip.boot0(revision).architecture(), chip.architecture() as u8);
+            assert_eq!(chip.boot0(revision).implementation(), chip.implementation());
+        }
+    }
+
+    #[test]
+    fn no_two_chips_are_one() {
+        assert_eq!(Chip::ALL.iter().map(|chip| chip.id()).collect::<BTreeSet<_>>().len(), Chip::ALL.len());
+        assert_eq!(Chip::ALL.iter().map(|chip| chip.name()).collect::<BTreeSet<_>>().len(), Chip::ALL.len());
+    }
+
+    #[test]
+    fn others_are_nobody() {
+        let revision = Revision::new(0xa, 1);
+        let volta = PmcBoot42::new(0x14, 0, revision);
+        let gap = PmcBoot42::new(0x17, 1, revision);
+        assert_eq!((Chip::identify(volta), Chip::identify(gap)), (None, None));
+        // As of a device that is gone.
+        assert_eq!(Chip::identify(PmcBoot42::from(crate::regs::ABSENT)), None);
+    }
+
+    #[test]
+    fn numbers_from_the_kernels_table() {
+        assert_eq!(
+            (Chip::TU102.id(), Chip::GA102.id(), Chip::AD102.id(), Chip::GB202.id()),
+            (0x162, 0x172, 0x192, 0x1b2)
+        );
+    }
+}
