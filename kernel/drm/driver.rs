@@ -37,6 +37,19 @@ pub struct DriverInfo {
     pub desc: &'static CStr,
 }
 
+impl DriverInfo {
+    /// Version 1.0.0 of the driver `name`; other versions with the syntax `Self { minor: 2, ..Self::new(…) }`.
+    pub const fn new(name: &'static CStr, desc: &'static CStr) -> Self {
+        Self {
+            major: 1,
+            minor: 0,
+            patchlevel: 0,
+            name,
+            desc,
+        }
+    }
+}
+
 /// The feature flags that a driver declares (`enum drm_driver_feature`), GEM always included.
 ///
 /// Mode setting is not among them: it follows from [`Driver::Kms`].

@@ -23,20 +23,15 @@ struct Counter;
 impl drm::Driver for Counter {
     type Data = ();
     type RegistrationData<'bound> = Atomic<u64>;
-    type File = Client;
-    type Object = gem::shmem::Object<Buffer>;
+    type File = drm::Plain<Self>;
+    type Object = gem::shmem::Object<drm::Plain<Self>>;
     type Kms = drm::NoKms;
 
-    const INFO: drm::DriverInfo = drm::DriverInfo {
-        major: 1,
-        minor: 0,
-        patchlevel: 0,
-        name: c"counter",
-        desc: c"Counts the calls of its ioctl",
-    };
+    const INFO: drm::DriverInfo =
+        drm::DriverInfo::new(c"counter", c"Counts the calls of its ioctl");
     const FEATURES: drm::Features = drm::Features::GEM.render();
 
-    drm::ioctls! { NEXT: Next, RENDER_ALLOW => Client::next; }
+    drm::ioctls! { NEXT: Next, RENDER_ALLOW => Counter::next; }
 }
 
 impl drm::platform::Driver for Counter {
@@ -51,42 +46,15 @@ impl drm::platform::Driver for Counter {
     }
 }
 
-struct Client;
-
-#[vtable]
-impl drm::DriverFile for Client {
-    type Driver = Counter;
-
-    fn open(_dev: &drm::Device<Counter, drm::Registered>) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl Client {
+impl Counter {
     /// Runs only while the device is plugged; the count is gone with it.
     fn next(
         _dev: &drm::Plugged<'_, Counter>,
         count: &Atomic<u64>,
         next: &mut Next,
-        _file: &drm::File<Self>,
+        _file: &drm::File<drm::Plain<Counter>>,
     ) -> Result {
         next.value = count.fetch_add(1, Relaxed) + 1;
-        Ok(())
-    }
-}
-
-struct Buffer;
-
-#[vtable]
-impl gem::DriverObject for Buffer {
-    type Driver = Counter;
-    type Args = ();
-
-    fn new(_: &drm::Device<Counter>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-
-    fn dumb(_: &drm::Device<Counter, drm::Registered>, _: gem::Size) -> Result {
         Ok(())
     }
 }
