@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Page tables as a Mali GPU's MMU reads them: the AARCH64 stage 1 format with granules of 4 KiB.
+//!
+//! Source: Arm Architecture Reference Manual, "VMSAv8-64 translation table format descriptors";
+//! `drivers/iommu/io-pgtable-arm.c` (format `ARM_64_LPAE_S1`) and `drivers/gpu/drm/panthor/panthor_mmu.c` of Linux 7.3 for
+//! which of its attributes the GPU's driver uses.
+//!
+//! [`PageTable`] is the driver's side: it maps and unmaps, in tables whose pages a [`TablePool`] gives and takes.
+//! [`walk`] is the hardware's side: it reads entries by physical address, whoever made them, and says what an access would meet.
+//!
+//! | level | an entry stands for | can be a block |
+//! |---|---|---|
+//! | 0 | 512 GiB | no |
+//! | 1 | 1 GiB | yes |
+//! | 2 | 2 MiB | yes |
+//! | 3 | 4 KiB | is a page |
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+mod entry;
+mod geometry;
+mod split;
+mod table;
+mod walk;
+
+#[cfg(test)]
+mod testing;
+
+pub use entry::{Attributes, memory};
+pub use geometry::{Geometry, PAGE_SIZE};
+pub use table::{Error, PageTable, TablePage, TablePool};
+pub use walk::{Access, Fault, FaultKind, Translation, WalkError, walk};

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Tables that a driver makes: map, unmap, and what of it can fail.
+
+use core::fmt;
+
+use crate::entry::{ADDRESS, Attributes, Entry, Leaf};
+use crate::geometry::{ENTRIES, Geometry, LAST_LEVEL, PAGE_SIZE, index, span};
+use crate::split::{End, tables_for};
+use crate::walk::{Access, Translation, walk};
+
+/// A table: a page that the GPU can read, of 512 entries of eight bytes, little endian.
+pub trait TablePage {
+    /// Entry `index`, less than 512.
+    fn get(&self, index: usize) -> u64;
+
+    /// Sets entry `index`, less than 512. The GPU may be reading: it must see the whole entry or none of it, and not before
+    /// all that was set earlier.
+    fn set(&self, index: usize, entry: u64);
+}
+
+/// Where tables come from. A table is named by its physical address, as the GPU sees it.
+pub trait TablePool {
+    /// What a table is.
+    type Page: TablePage + ?Sized;
+
+    /// A table whose entries are all zero, or nothing if there is no memory.
+    fn allocate(&mut self) -> Option<u64>;
+
+    /// A table that was allocated and not yet freed.
+    fn page(&self, table: u64) -> &Self::Page;
+
+    /// Takes back a table. The GPU may still be reading it until its translations of the range have been flushed: it must not
+    /// be used for anything else before.
+    fn free(&mut self, table: u64);
+}
+
+/// Why a range was not mapped or unmapped. Nothing has changed then, to the bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// An address or the size is not of whole pages.
+    Unaligned,
+    /// The range is empty, or has addresses beyond the last, virtual or physical.
+    Range,
+    /// Something is mapped in the range: the page or block at this address.
+    Mapped(u64),
+    /// There is no memory for a table.
+    NoMemory,
+    /// The pool gave a table at this address, where the GPU cannot read one.
+    TableAddress(u64),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned => f.write_str("the range is not of whole pages"),
+            Self::Range => f.write_str("the range is empty or ends beyond the last address"),
+            Self::Mapped(va) => write!(f, "`{va:#x}` is mapped already"),
+            Self::NoMemory => f.write_str("no memory for a table"),
+            Self::TableAddress(pa) => write!(f, "the GPU cannot read a table at `{pa:#x}`"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// A range to be mapped.
+#[derive(Clone, Copy)]
+struct Mapping {
+    va: u64,
+    end: u64,
+    pa: u64,
+    attributes: Attributes,
+}
+
+impl Mapping {
+    /// The entry of `level` for the slot at `slot`, if one entry can map all of it.
+    fn leaf(&self, level: u32, slot: u64) -> Option<Entry> {
+        let covered = self.va <= slot && slot + span(level) <= self.end;
+        if level == 0 || !covered {
+            return None;
+        }
+        let pa = self.pa + (slot - self.va);
+        (pa % span(level) == 0).then_some(Entry::Leaf(Leaf::new(pa, self.attributes)))
+    }
+}
+
+/// The page tables of an address space.
+///
+/// # Invariants
+///
+/// - Each table but the root has an entry that is not zero.
+/// - Each table is referred to by one entry, and came from the pool.
+pub struct PageTable<P: TablePool> {
+    pool: P,
+    geometry: Geometry,
+    root: u64,
+}
+
+impl<P: TablePool> PageTable<P> {
+    /// An address space in which nothing is mapped.
+    pub fn new(mut pool: P, geometry: Geometry) -> Result<Self, Error> {
+        let root = allocate(&mut pool, geometry)?;
+        Ok(Self { pool, geometry, root })
+    }
+
+    /// The physical address of the root table, for `AS_TRANSTAB`.
+    pub fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// The widths of its addresses.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Where its tables come from: to set some aside, or to release those that the GPU no longer reads.
+    pub fn pool_mut(&mut self) -> &mut P {
+        &mut self.pool
+    }
+
+    /// Maps `size` bytes from virtual address `va` to physical address `pa`, in blocks as large as both are aligned.
+    ///
+    /// Nothing may be mapped there. An error has changed nothing. At most [`Geometry::tables_for_map`] tables are taken.
+    pub fn map(&mut self, va: u64, pa: u64, size: u64, attributes: Attributes) -> Result<(), Error> {
+        let end = self.check(va, size)?;
+        if pa % PAGE_SIZE != 0 {
+            return Err(Error::Unaligned);
+        }
+        if pa.checked_add(size).is_none_or(|end| end > self.geometry.pa_end()) {
+            return Err(Error::Range);
+        }
+        let mapping = Mapping { va, end, pa, attributes };
+        // All that can fail comes first, and maps nothing; what it leaves behind when it fails are empty tables.
+        let (root, level) = (self.root, self.geometry.root_level());
+        let reserved = self.reserve(root, level, &mapping);
+        match reserved {
+            Ok(()) => self.fill(root, level, &mapping),
+            Err(_) => {
+                self.prune(root, level, va, end);
+            }
+        }
+        reserved
+    }
+
+    /// Unmaps `size` bytes from `va`, and says how many of them were mapped. Blocks at the ends are split.
+    ///
+    /// An error has changed nothing. At most [`Geometry::tables_for_unmap`] tables are taken. The caller holds a lock on the
+    /// region, so that the GPU sees no block and its parts at once, and flushes its translations afterwards.
+    pub fn unmap(&mut self, va: u64, size: u64) -> Result<u64, Error> {
+        let end = self.check(va, size)?;
+        let ends = [va, end].map(|va| End { va, level: self.translate(va).map(|to| to.level) });
+        let mut spare = self.set_aside(tables_for(ends[0], ends[1]))?;
+        for end in ends {
+            self.split(end.va, &mut spare);
+        }
+        let (root, level) = (self.root, self.geometry.root_level());
+        Ok(self.clear(root, level, va, end))
+    }
+
+    /// Where an address leads, if something is mapped there.
+    pub fn translate(&self, va: u64) -> Option<Translation> {
+        let read = |at: u64| {
+            let table = at & !(PAGE_SIZE - 1);
+            Ok::<_, core::convert::Infallible>(self.pool.page(table).get((at - table) as usize / 8))
+        };
+        walk(self.geometry, self.root, va, Access::Read, read).ok()
+    }
+
+    /// The end of a range of virtual addresses, if it is one.
+    fn check(&self, va: u64, size: u64) -> Result<u64, Error> {
+        if va % PAGE_SIZE != 0 || size % PAGE_SIZE != 0 {
+            return Err(Error::Unaligned);
+        }
+        let end = va.checked_add(size).filter(|end| size > 0 && *end <= self.geometry.va_end());
+        end.ok_or(Error::Range)
+    }
+
+    fn entry(&self, table: u64, level: u32, at: usize) -> Entry {
+        Entry::decode(level, self.pool.page(table).get(at))
+    }
+
+    fn set(&self, table: u64, level: u32, at: usize, entry: Entry) {
+        self.pool.page(table).set(at, entry.encode(level));
+    }
+
+    /// Makes the tables that a mapping needs, and checks that nothing is in its way.
+    fn reserve(&mut self, table: u64, level: u32, mapping: &Mapping) -> Result<(), Error> {
+        if level == LAST_LEVEL {
+            let page = self.pool.page(table);
+            let taken = slots(level, mapping.va, mapping.end).find(|(at, _)| page.get(*at) != 0);
+            return taken.map_or(Ok(()), |(_, slot)| Err(Error::Mapped(slot)));
+        }
+        for (at, slot) in slots(level, mapping.va, mapping.end) {
+            let next = match self.entry(table, level, at) {
+                Entry::Leaf(_) => return Err(Error::Mapped(slot)),
+                Entry::Table(_) if mapping.leaf(level, slot).is_some() => return Err(Error::Mapped(slot)),
+                Entry::Table(next) => next,
+                Entry::Invalid if mapping.leaf(level, slot).is_some() => continue,
+                Entry::Invalid => {
+                    let next = allocate(&mut self.pool, self.geometry)?;
+                    self.set(table, level, at, Entry::Table(next));
+                    next
+                }
+            };
+            self.reserve(next, level + 1, &mapping.within(slot, level))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the entries of a mapping whose tables are there.
+    fn fill(&self, table: u64, level: u32, mapping: &Mapping) {
+        let page = self.pool.page(table);
+        for (at, slot) in slots(level, mapping.va, mapping.end) {
+            if let Some(leaf) = mapping.leaf(level, slot) {
+                page.set(at, leaf.encode(level));
+            } else if let Entry::Table(next) = Entry::decode(level, page.get(at)) {
+                self.fill(next, level + 1, &mapping.within(slot, level));
+            }
+        }
+    }
+
+    /// Frees the empty tables below `table` that a range touches, and says whether `table` is now empty.
+    fn prune(&mut self, table: u64, level: u32, va: u64, end: u64) -> bool {
+        if level < LAST_LEVEL {
+            for (at, slot) in slots(level, va, end) {
+                let Entry::Table(next) = self.entry(table, level, at) else { continue };
+                if self.prune(next, level + 1, va.max(slot), end.min(slot + span(level))) {
+                    self.set(table, level, at, Entry::Invalid);
+                    self.pool.free(next);
+                }
+            }
+        }
+        self.is_empty(table)
+    }
+
+    /// Takes tables from the pool: all of them or, with an error, none.
+    fn set_aside(&mut self, count: usize) -> Result<Spare, Error> {
+        let mut spare = Spare::default();
+        while spare.count < count {
+            match allocate(&mut self.pool, self.geometry) {
+                Ok(table) => spare.put(table),
+                Err(error) => {
+                    while let Some(table) = spare.take() {
+                        self.pool.free(table);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(spare)
+    }
+
+    /// Splits blocks until one begins at `va`, or nothing is mapped there.
+    fn split(&mut self, va: u64, spare: &mut Spare) {
+        let (mut table, mut level) = (self.root, self.geometry.root_level());
+        while va % span(level) != 0 {
+            let at = index(level, va);
+            table = match self.entry(table, level, at) {
+                Entry::Invalid => return,
+                Entry::Table(next) => next,
+                Entry::Leaf(block) => {
+                    let next = spare.take().expect("a table was set aside for each split");
+                    let page = self.pool.page(next);
+                    for part in 0..ENTRIES {
+                        let address = block.address + part as u64 * span(level + 1);
+                        page.set(part, Entry::Leaf(Leaf { address, ..block }).encode(level + 1));
+                    }
+                    self.set(table, level, at, Entry::Table(next));
+                    next
+                }
+            };
+            level += 1;
+        }
+    }
+
+    /// Unmaps a range through whose ends no block reaches, and says how many bytes were mapped.
+    fn clear(&mut self, table: u64, level: u32, va: u64, end: u64) -> u64 {
+        if level == LAST_LEVEL {
+            let page = self.pool.page(table);
+            let mapped = slots(level, va, end).filter(|(at, _)| page.get(*at) != 0);
+            return mapped.map(|(at, _)| page.set(at, 0)).count() as u64 * PAGE_SIZE;
+        }
+        let mut cleared = 0;
+        for (at, slot) in slots(level, va, end) {
+            match self.entry(table, level, at) {
+                Entry::Invalid => {}
+                Entry::Leaf(_) => {
+                    self.set(table, level, at, Entry::Invalid);
+                    cleared += span(level);
+                }
+                Entry::Table(next) => {
+                    let (from, to) = (va.max(slot), end.min(slot + span(level)));
+                    cleared += self.clear(next, level + 1, from, to);
+                    let whole = to - from == span(level);
+                    if whole || self.is_empty(next) {
+                        self.set(table, level, at, Entry::Invalid);
+                        self.pool.free(next);
+                    }
+                }
+            }
+        }
+        cleared
+    }
+
+    fn is_empty(&self, table: u64) -> bool {
+        let page = self.pool.page(table);
+        (0..ENTRIES).all(|at| page.get(at) == 0)
+    }
+}
+
+impl<P: TablePool> Drop for PageTable<P> {
+    fn drop(&mut self) {
+        let (root, level, end) = (self.root, self.geometry.root_level(), self.geometry.va_end());
+        self.clear(root, level, 0, end);
+        self.pool.free(root);
+    }
+}
+
+impl Mapping {
+    /// The part of it in the slot of `level` at `slot`.
+    fn within(&self, slot: u64, level: u32) -> Self {
+        let va = self.va.max(slot);
+        Self { va, end: self.end.min(slot + span(level)), pa: self.pa + (va - self.va), ..*self }
+    }
+}
+
+/// Tables that were set aside for splits.
+#[derive(Default)]
+struct Spare {
+    tables: [u64; 4],
+    count: usize,
+}
+
+impl Spare {
+    fn put(&mut self, table: u64) {
+        self.tables[self.count] = table;
+        self.count += 1;
+    }
+
+    fn take(&mut self) -> Option<u64> {
+        self.count = self.count.checked_sub(1)?;
+        Some(self.tables[self.count])
+    }
+}
+
+/// The entries of a table of `level` that a range touches: each with the address where what it stands for begins. The range
+/// lies within one table.
+fn slots(level: u32, va: u64, end: u64) -> impl Iterator<Item = (usize, u64)> {
+    let first = va & !(span(level) - 1);
+    let count = (end - first).div_ceil(span(level));
+    (0..count).map(move |n| first + n * span(level)).map(move |slot| (index(level, slot), slot))
+}
+
+/// A table at an address that an entry can hold.
+fn allocate<P: TablePool>(pool: &mut P, geometry: Geometry) -> Result<u64, Error> {
+    let table = pool.allocate().ok_or(Error::NoMemory)?;
+    if table & !ADDRESS != 0 || table >= geometry.pa_end() {
+        pool.free(table);
+        return Err(Error::TableAddress(table));
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests;

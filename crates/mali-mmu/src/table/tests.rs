@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Tables against two models that know nothing of tables: one of pages, one of intervals.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::entry::memory;
+use crate::testing::{HostPool, Ledger};
+
+const BLOCK: u64 = 2 << 20;
+const LARGE: u64 = 1 << 30;
+
+const RW: Attributes = Attributes { read_only: false, no_execute: true, memory: memory::CACHED };
+
+fn tables(va_bits: u32, left: usize) -> (PageTable<HostPool>, Rc<Ledger>) {
+    let (pool, ledger) = HostPool::new(left);
+    let geometry = Geometry::new(va_bits, 40).unwrap();
+    (PageTable::new(pool, geometry).unwrap(), ledger)
+}
+
+fn any_attributes() -> impl Strategy<Value = Attributes> {
+    let memory = prop_oneof![Just(memory::CACHED), Just(memory::UNCACHED)];
+    (any::<bool>(), any::<bool>(), memory).prop_map(|(read_only, no_execute, memory)| Attributes {
+        read_only,
+        no_execute,
+        memory,
+    })
+}
+
+/// Something a driver does.
+#[derive(Clone, Debug)]
+enum Step {
+    Map { va: u64, pa: u64, size: u64, attributes: Attributes },
+    Unmap { va: u64, size: u64 },
+}
+
+/// A place that is often aligned to something large.
+fn place(window: u64) -> impl Strategy<Value = u64> {
+    let pages = (0..window / PAGE_SIZE).prop_map(|page| page * PAGE_SIZE);
+    prop_oneof![
+        2 => pages.clone(),
+        2 => pages.clone().prop_map(|at| at & !(BLOCK - 1)),
+        1 => pages.clone().prop_map(|at| at & !(LARGE - 1)),
+        1 => pages.prop_map(|at| (at & !(BLOCK - 1)) + PAGE_SIZE),
+    ]
+}
+
+fn extent() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        3 => (1u64..4).prop_map(|n| n * PAGE_SIZE),
+        2 => (500u64..1100).prop_map(|n| n * PAGE_SIZE),
+        2 => (1u64..5).prop_map(|n| n * BLOCK),
+        1 => (1u64..3).prop_map(|n| n * LARGE),
+        1 => (1u64..3).prop_map(|n| n * LARGE + BLOCK + PAGE_SIZE),
+    ]
+}
+
+fn step(window: u64) -> impl Strategy<Value = Step> {
+    let map = (place(window), place(window), extent(), any_attributes(), any::<bool>());
+    let map = map.prop_map(|(va, pa, size, attributes, in_step)| {
+        // Half of them with the offset between the two a multiple of the largest block, so that blocks are used.
+        let pa = if in_step { va % LARGE + (pa & !(LARGE - 1)) } else { pa };
+        // Out of step, all are pages: fewer do.
+        let size = if in_step { size } else { size.min(3 * BLOCK + PAGE_SIZE) };
+        Step::Map { va, pa, size, attributes }
+    });
+    let unmap = (place(window), extent()).prop_map(|(va, size)| Step::Unmap { va, size });
+    prop_oneof![3 => map, 2 => unmap]
+}
+
+/// What is mapped, as intervals that do not overlap: by their first address the end, the physical address and the attributes.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Intervals(BTreeMap<u64, (u64, u64, Attributes)>);
+
+impl Intervals {
+    fn touching(&self, va: u64, end: u64) -> Vec<(u64, (u64, u64, Attributes))> {
+        let all = self.0.iter().filter(|(start, (to, ..))| **start < end && va < *to);
+        all.map(|(start, rest)| (*start, *rest)).collect()
+    }
+
+    fn map(&mut self, va: u64, pa: u64, size: u64, attributes: Attributes) -> bool {
+        let free = self.touching(va, va + size).is_empty();
+        if free {
+            self.0.insert(va, (va + size, pa, attributes));
+        }
+        free
+    }
+
+    fn unmap(&mut self, va: u64, size: u64) -> u64 {
+        let end = va + size;
+        let mut unmapped = 0;
+        for (start, (to, pa, attributes)) in self.touching(va, end) {
+            self.0.remove(&start);
+            unmapped += to.min(end) - start.max(va);
+            if start < va {
+                self.0.insert(start, (va, pa, attributes));
+            }
+            if end < to {
+                self.0.insert(end, (to, pa + (end - start), attributes));
+            }
+        }
+        unmapped
+    }
+
+    fn translate(&self, va: u64) -> Option<(u64, Attributes)> {
+        let (start, (to, pa, attributes)) = self.0.range(..=va).next_back()?;
+        (va < *to).then_some((pa + (va - start), *attributes))
+    }
+}
+
+fn seen(tables: &PageTable<HostPool>, va: u64) -> Option<(u64, Attributes)> {
+    tables.translate(va).map(|to| (to.address, to.attributes))
+}
+
+/// Each table but the root has an entry, and each is referred to once.
+fn check_invariants(tables: &PageTable<HostPool>) {
+    let contents = tables.pool.contents();
+    for (at, entries) in &contents {
+        let used = entries.iter().any(|entry| *entry != 0);
+        assert!(used || *at == tables.root, "table {at:#x} is empty and not freed");
+    }
+    let pointers = contents.values().flatten().filter(|entry| {
+        // A table or a page: those that point to one of our tables are no pages, for pages lie below the pool's addresses.
+        **entry & 3 == 3 && contents.contains_key(&(**entry & ADDRESS))
+    });
+    assert_eq!(pointers.count(), contents.len() - 1);
+}
+
+/// Does a step with tables and model, and compares what both say.
+fn take(tables: &mut PageTable<HostPool>, model: &mut Intervals, step: &Step) {
+    match *step {
+        Step::Map { va, pa, size, attributes } => {
+            let done = tables.map(va, pa, size, attributes);
+            match model.map(va, pa, size, attributes) {
+                true => assert_eq!(done, Ok(())),
+                false => {
+                    let Err(Error::Mapped(at)) = done else { panic!("{done:?}, and something was mapped") };
+                    let slot = model.0.iter().any(|(start, (end, ..))| *start < at + LARGE && at < *end);
+                    assert!(slot, "nothing is mapped at {at:#x}");
+                }
+            }
+        }
+        Step::Unmap { va, size } => assert_eq!(tables.unmap(va, size), Ok(model.unmap(va, size))),
+    }
+}
+
+/// The addresses where something may change: both ends of what steps named, and what is beside them.
+fn probes(steps: &[Step]) -> Vec<u64> {
+    let ends = steps.iter().flat_map(|step| match *step {
+        Step::Map { va, size, .. } | Step::Unmap { va, size } => [va, va + size, va + size / 2],
+    });
+    ends.flat_map(|at| [at.saturating_sub(1), at, at + PAGE_SIZE, (at & !(BLOCK - 1)) + 0x123]).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Blocks of all sizes, made and cut.
+    #[test]
+    fn tables_are_what_the_intervals_are(steps in vec(step(8 * LARGE), 1..14)) {
+        let (mut tables, ledger) = tables(40, usize::MAX);
+        let mut model = Intervals::default();
+        let probes = probes(&steps);
+        for step in &steps {
+            take(&mut tables, &mut model, step);
+            check_invariants(&tables);
+            for at in &probes {
+                prop_assert_eq!(seen(&tables, *at), model.translate(*at), "at {:#x}", at);
+            }
+        }
+        prop_assert!(tables.unmap(0, 1 << 40).is_ok());
+        prop_assert_eq!(ledger.used.get(), 1, "only the root is left");
+        drop(tables);
+        prop_assert_eq!(ledger.used.get(), 0);
+    }
+
+    /// When memory runs out, nothing has changed, to the bit.
+    #[test]
+    fn a_step_that_fails_changes_nothing(steps in vec(step(8 * LARGE), 1..10), left in 0usize..9) {
+        let (mut tables, ledger) = tables(40, usize::MAX);
+        let mut model = Intervals::default();
+        for step in &steps {
+            let before = tables.pool.contents();
+            ledger.left.set(left);
+            let failed = match *step {
+                Step::Map { va, pa, size, attributes } => tables.map(va, pa, size, attributes).err(),
+                Step::Unmap { va, size } => tables.unmap(va, size).err(),
+            };
+            match failed {
+                Some(_) => prop_assert_eq!(&tables.pool.contents(), &before),
+                None => match *step {
+                    Step::Map { va, pa, size, attributes } => prop_assert!(model.map(va, pa, size, attributes)),
+                    Step::Unmap { va, size } => { model.unmap(va, size); }
+                },
+            }
+            ledger.left.set(usize::MAX / 2);
+            if failed == Some(Error::NoMemory) {
+                // With memory, it works.
+                take(&mut tables, &mut model, step);
+            }
+        }
+    }
+
+    /// What is set aside by the counts is enough.
+    #[test]
+    fn no_step_takes_more_than_was_said(steps in vec(step(8 * LARGE), 1..10)) {
+        let (mut tables, ledger) = tables(48, usize::MAX);
+        let mut model = Intervals::default();
+        for step in &steps {
+            let before = ledger.taken.get();
+            take(&mut tables, &mut model, step);
+            let most = match *step {
+                Step::Map { va, size, .. } => tables.geometry().tables_for_map(va, size),
+                Step::Unmap { .. } => tables.geometry().tables_for_unmap(),
+            };
+            prop_assert!(ledger.taken.get() - before <= most);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Page by page, in a window around a boundary of blocks.
+    #[test]
+    fn tables_are_what_the_pages_are(
+        steps in vec((any::<bool>(), 0u64..1600, 1u64..1200, 0u64..3, any_attributes()), 1..12),
+    ) {
+        const WINDOW: u64 = LARGE - 2 * BLOCK;
+        let (mut tables, _) = tables(48, usize::MAX);
+        let mut pages = BTreeMap::new();
+        for (is_map, first, count, shift, attributes) in steps {
+            let va = WINDOW + first * PAGE_SIZE;
+            let numbers = first..first + count;
+            if is_map {
+                let pa = 4 * LARGE + va + shift * PAGE_SIZE;
+                let free = !numbers.clone().any(|page| pages.contains_key(&page));
+                prop_assert_eq!(tables.map(va, pa, count * PAGE_SIZE, attributes).is_ok(), free);
+                if free {
+                    pages.extend(numbers.map(|page| (page, (pa + (page - first) * PAGE_SIZE, attributes))));
+                }
+            } else {
+                let mapped = numbers.filter(|page| pages.remove(page).is_some()).count() as u64;
+                prop_assert_eq!(tables.unmap(va, count * PAGE_SIZE), Ok(mapped * PAGE_SIZE));
+            }
+        }
+        for page in 0..2900 {
+            prop_assert_eq!(seen(&tables, WINDOW + page * PAGE_SIZE), pages.get(&page).copied(), "page {}", page);
+        }
+    }
+
+    /// Whatever is asked for is done or refused.
+    #[test]
+    fn any_range_is_mapped_or_refused(va: u64, pa: u64, size: u64, shift in 0u32..52) {
+        let (mut tables, _) = tables(48, 40);
+        let (va, pa, size) = (va >> shift, pa >> shift, size >> shift);
+        let page = |at: u64| at & !(PAGE_SIZE - 1);
+        let _ = tables.map(va, pa, size, RW);
+        if tables.map(page(va), page(pa), page(size), RW).is_ok() {
+            prop_assert_eq!(tables.unmap(page(va), page(size)), Ok(page(size)));
+        }
+        let _ = tables.unmap(va, size);
+    }
+}
+
+#[test]
+fn blocks_are_as_large_as_both_addresses_are_aligned() {
+    let (mut tables, ledger) = tables(48, usize::MAX);
+    tables.map(LARGE, 2 * LARGE, LARGE, RW).unwrap();
+    assert_eq!(tables.translate(LARGE + 5).unwrap().level, 1);
+    assert_eq!(ledger.used.get(), 2, "the root and a table of level 1");
+    tables.map(4 * LARGE, BLOCK, 2 * BLOCK, RW).unwrap();
+    assert_eq!(tables.translate(4 * LARGE).unwrap().level, 2);
+    tables.map(8 * LARGE, PAGE_SIZE, BLOCK, RW).unwrap();
+    assert_eq!(tables.translate(8 * LARGE).unwrap().level, 3);
+}
+
+#[test]
+fn a_hole_in_a_block_leaves_the_rest_as_it_was() {
+    let (mut tables, ledger) = tables(48, usize::MAX);
+    tables.map(LARGE, 2 * LARGE, LARGE, RW).unwrap();
+    assert_eq!(tables.unmap(LARGE + BLOCK, PAGE_SIZE), Ok(PAGE_SIZE));
+    assert_eq!(tables.translate(LARGE + BLOCK), None);
+    let level = |va| tables.translate(va).map(|to| (to.address, to.level));
+    assert_eq!(level(LARGE + BLOCK + PAGE_SIZE), Some((2 * LARGE + BLOCK + PAGE_SIZE, 3)));
+    assert_eq!(level(LARGE), Some((2 * LARGE, 2)));
+    assert_eq!(ledger.used.get(), 4);
+}
+
+#[test]
+fn a_range_must_be_one() {
+    let (mut tables, _) = tables(39, usize::MAX);
+    let mut map = |va, pa, size| tables.map(va, pa, size, RW);
+    assert_eq!(map(1, 0, PAGE_SIZE), Err(Error::Unaligned));
+    assert_eq!(map(0, 1, PAGE_SIZE), Err(Error::Unaligned));
+    assert_eq!(map(0, 0, 1), Err(Error::Unaligned));
+    assert_eq!(map(0, 0, 0), Err(Error::Range));
+    assert_eq!(map(0, (1 << 40) - PAGE_SIZE, 2 * PAGE_SIZE), Err(Error::Range));
+    assert_eq!(map((1 << 39) - PAGE_SIZE, 0, 2 * PAGE_SIZE), Err(Error::Range));
+    assert_eq!(map(!0xfff, 0, PAGE_SIZE), Err(Error::Range));
+    assert_eq!(map((1 << 39) - PAGE_SIZE, (1 << 40) - PAGE_SIZE, PAGE_SIZE), Ok(()));
+    assert_eq!(map((1 << 39) - PAGE_SIZE, 0, PAGE_SIZE), Err(Error::Mapped((1 << 39) - PAGE_SIZE)));
+}
+
+/// A pool whose tables lie where no entry can say.
+struct HighPool(HostPool);
+
+impl TablePool for HighPool {
+    type Page = crate::testing::HostPage;
+
+    fn allocate(&mut self) -> Option<u64> {
+        self.0.allocate().map(|at| at | 1 << 40)
+    }
+
+    fn page(&self, table: u64) -> &Self::Page {
+        self.0.page(table & !(1 << 40))
+    }
+
+    fn free(&mut self, table: u64) {
+        self.0.free(table & !(1 << 40));
+    }
+}
+
+#[test]
+fn a_table_that_the_gpu_cannot_reach_goes_back() {
+    let (pool, ledger) = HostPool::new(4);
+    let made = PageTable::new(HighPool(pool), Geometry::new(48, 40).unwrap());
+    assert!(matches!(made, Err(Error::TableAddress(at)) if at >> 40 == 1));
+    assert_eq!(ledger.freed.borrow().len(), 1);
+}
