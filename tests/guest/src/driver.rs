@@ -5,14 +5,13 @@
 //! `/sys/bus/platform/drivers` of a running kernel.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
-use crate::sys::Answer;
+use crate::sys::{self, Answer};
 
 /// The driver whose device the cases open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -101,10 +100,7 @@ impl Driver {
 
     fn write(self, file: &str) -> Answer {
         let folder = self.sysfs().ok_or(Errno::OPNOTSUPP)?;
-        // The folder goes with the module: a file that is not there must not be created.
-        let opened = fs::OpenOptions::new().write(true).open(format!("{folder}/{file}"));
-        let written = opened.and_then(|mut file| file.write_all(b"vgem"));
-        written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        sys::write(&format!("{folder}/{file}"), "vgem")
     }
 }
 

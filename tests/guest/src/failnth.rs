@@ -53,6 +53,11 @@ impl Fault {
         Self::arm(&format!("func={} ret={} nth={nth} scope={scope} {BROKEN}", call.function, call.returns))
     }
 
+    /// The `nth` call of the function by any process fails, wherever it comes from.
+    pub(crate) fn nth_of_any(call: Call, nth: u32) -> Outcome<Self> {
+        Self::arm(&format!("func={} ret={} nth={nth}", call.function, call.returns))
+    }
+
     /// As `nth`, but the call waits for `release` before it fails.
     pub(crate) fn nth_waits(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
         Self::arm(&format!("func={} ret={} nth={nth} scope={scope} block", call.function, call.returns))

@@ -4,7 +4,6 @@
 //! Source: `kernel/tests/lifecycle/lifecycle_drm.h`.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -14,7 +13,7 @@ use crate::device::DrmFile;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::Answer;
+use crate::sys::{self, Answer};
 use crate::trace::Trace;
 use crate::uapi::{COMMAND_BASE, DIR_READ, DIR_WRITE, DRM, Lifecycle, Request};
 
@@ -116,19 +115,12 @@ impl<'a> Test<'a> {
 
 /// Binds a device to the driver.
 pub(crate) fn bind(device: u32) -> Answer {
-    write(&format!("{FOLDER}/bind"), &format!("lifecycle.{device}"))
+    sys::write(&format!("{FOLDER}/bind"), &format!("lifecycle.{device}"))
 }
 
 /// Takes a device from the driver.
 pub(crate) fn unbind(device: u32) -> Answer {
-    write(&format!("{FOLDER}/unbind"), &format!("lifecycle.{device}"))
-}
-
-/// Writes to a file of sysfs that is there.
-pub(crate) fn write(path: &str, text: &str) -> Answer {
-    let opened = fs::OpenOptions::new().write(true).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    sys::write(&format!("{FOLDER}/unbind"), &format!("lifecycle.{device}"))
 }
 
 /// The node of a platform device, by the beginning of its name (`card`, `renderD`, `accel`).

@@ -16,6 +16,7 @@ mod klog;
 mod lifecycle;
 mod modules;
 mod runner;
+mod sweep;
 mod sys;
 mod trace;
 mod uapi;

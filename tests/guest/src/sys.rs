@@ -3,6 +3,7 @@
 //!
 //! Source: ioctl(2), mmap(2), fork(2).
 
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
@@ -235,6 +236,13 @@ pub(crate) fn ended_by(status: libc::c_int) -> Option<i32> {
 /// Opens a path with flags, closed on exec.
 pub(crate) fn open(path: impl rustix::path::Arg, flags: OFlags) -> Answer<OwnedFd> {
     rustix::fs::open(path, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty())
+}
+
+/// Writes to a file of sysfs, which is not created if it is not there.
+pub(crate) fn write(path: &str, text: &str) -> Answer {
+    let opened = std::fs::OpenOptions::new().write(true).open(path);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
 /// poll(2) on one descriptor; the events that came within `milliseconds`.

@@ -15,9 +15,10 @@ use rustix::io::Errno;
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
 use crate::driver::driver_name;
+use crate::failnth::{Call, Fault};
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::Answer;
+use crate::sys::{Answer, write};
 use crate::works;
 
 /// Loads a test module, unless it is.
@@ -51,19 +52,10 @@ fn open(driver: &str) -> Outcome<DrmFile> {
     }
 }
 
-/// Lets the `nth` call of a kernel function fail while `action` runs; also says whether there was one.
-fn failing<T>(guest: &Guest, func: &str, nth: u32, ret: i32, action: impl FnOnce() -> T) -> Outcome<(T, bool)> {
-    use std::io::{Read, Write};
+/// Lets the `nth` call of a kernel function, by any process, fail while `action` runs; also says whether there was one.
+fn failing<T>(guest: &Guest, call: Call, nth: u32, action: impl FnOnce() -> T) -> Outcome<(T, bool)> {
     load(guest, "failnth")?;
-    let mut fault = fs::File::options().read(true).write(true).open("/dev/failnth")?;
-    fault.write_all(format!("func={func} nth={nth} ret={ret}").as_bytes())?;
+    let fault = Fault::nth_of_any(call, nth)?;
     let done = action();
-    let mut text = [0; 100];
-    let len = fault.read(&mut text)?;
-    Ok((done, String::from_utf8_lossy(&text[..len]).contains("hits=1")))
-}
-
-/// Writes to a file of sysfs.
-pub(crate) fn write(path: &str, text: &str) -> Answer {
-    fs::write(path, text).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    Ok((done, fault.count()?.hits == 1))
 }

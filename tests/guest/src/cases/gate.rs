@@ -7,8 +7,9 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::driver::driver_name;
 use crate::guest::Guest;
-use crate::lifecycle::{Test, left_of, node, write};
+use crate::lifecycle::{Test, left_of, node};
 use crate::modules;
+use crate::sys::write;
 use crate::uapi::{CardRes, MODE_GETRESOURCES};
 use crate::{holds, refuses, same, works};
 

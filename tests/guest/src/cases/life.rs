@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Unplugging while in use, and what is left to the client (L5, L6, L11, L14).
+//! Unplugging while in use, and what is left to the client (L5, L6, L14).
 //!
 //! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in
 //! `drivers/gpu/drm/drm_drv.c`; `drivers/base/bus.c` for the errors of `bind` and `unbind`.
+
+pub(crate) mod again;
+pub(crate) mod memory;
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -15,20 +18,15 @@ use crate::device::{self, DrmFile};
 use crate::driver::device_number;
 use crate::guest::Guest;
 use crate::sys::{self, BadAddress, Mapping};
-use crate::uapi::{self, CLOEXEC, DRM, FENCE_WRITE, PAGE, RDWR, SYNC_END, SYNC_READ};
+use crate::uapi::{self, CLOEXEC, DRM, FENCE_WRITE, PAGE};
 use crate::{holds, refuses, same, works};
 
-super::cases! {
+crate::cases::cases! {
     "life":
-    bind_and_unbind, wrong_binding, nodes_go_away, old_number_opens_nothing,
-    every_ioctl_is_refused, every_ioctl_of_the_render_node_is_refused,
-    wrong_ioctls_are_refused_alike, no_new_mapping_through_the_node, file_shows_no_driver,
-    file_has_no_events, mapping_survives, untouched_pages_survive, mapping_survives_the_file,
-    mapping_is_inherited, read_only_mapping_survives, foreign_mapping_survives,
-    dma_buf_survives, dma_buf_can_be_mapped_anew, dma_buf_survives_the_file, close_with_everything,
-    pending_fence_ends_with_the_file, waiter_is_not_forgotten, sleeping_reader_does_not_delay,
-    new_device_is_another, old_buffer_is_foreign_to_the_new_device, old_fence_does_not_block_the_new_device,
-    module_is_held_until_the_last_close, over_and_over within 60, over_and_over_with_files within 60,
+    bind_and_unbind, wrong_binding, nodes_go_away, old_number_opens_nothing, every_ioctl_is_refused,
+    every_ioctl_of_the_render_node_is_refused, wrong_ioctls_are_refused_alike, no_new_mapping_through_the_node,
+    file_shows_no_driver, file_has_no_events, close_with_everything, pending_fence_ends_with_the_file,
+    waiter_is_not_forgotten, sleeping_reader_does_not_delay,
 }
 
 /// The way every case here begins: use, then pull the plug.
@@ -165,130 +163,6 @@ fn file_has_no_events(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Memory is refaulted: the contents stay, there is no SIGBUS (the contract of drm-uapi.rst).
-fn mapping_survives(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let mapping = works!(file.map(works!(file.pages(16)), 16 * PAGE));
-    (0..16).for_each(|page| mapping.write(page * PAGE, page as u32 + 1));
-    unplug(guest)?;
-    for page in 0..16 {
-        same!(mapping.read(page * PAGE), page as u32 + 1);
-        mapping.write(page * PAGE + 4, 7);
-        same!(mapping.read(page * PAGE + 4), 7);
-    }
-    Ok(())
-}
-
-/// Pages first touched after the unplug are zero and can be written.
-fn untouched_pages_survive(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let mapping = works!(file.map(works!(file.pages(4)), 4 * PAGE));
-    unplug(guest)?;
-    for page in 0..4 {
-        same!(mapping.read(page * PAGE), 0);
-        mapping.write(page * PAGE, 3);
-    }
-    Ok(())
-}
-
-/// L11: nothing but the mapping is left, and it still holds the object and the device.
-fn mapping_survives_the_file(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let mapping = works!(file.map(works!(file.pages(2)), 2 * PAGE));
-    mapping.write(0, 0x900d);
-    unplug(guest)?;
-    drop(file);
-    mapping.write(PAGE, 1);
-    same!((mapping.read(0), mapping.read(PAGE)), (0x900d, 1));
-    Ok(())
-}
-
-/// fork(2) after the unplug: the copy's mapping is one more.
-fn mapping_is_inherited(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let mapping = works!(file.map(works!(file.pages(1)), PAGE));
-    mapping.write(0, 1);
-    unplug(guest)?;
-    let status = works!(sys::in_forked_copy(|| {
-        mapping.write(4, mapping.read(0) + 1);
-        true
-    }));
-    same!(status, 0);
-    same!(mapping.read(4), 2);
-    Ok(())
-}
-
-/// A mapping for reading is refaulted for reading.
-fn read_only_mapping_survives(guest: &Guest) -> Outcome {
-    use rustix::mm::{MapFlags, ProtFlags};
-    let file = guest.open()?;
-    let handle = works!(file.pages(1));
-    works!(file.map(handle, PAGE)).write(0, 5);
-    let offset = works!(file.map_offset(handle));
-    let mapping = works!(Mapping::new(&file, offset, PAGE, ProtFlags::READ, MapFlags::SHARED));
-    same!(mapping.read(0), 5);
-    unplug(guest)?;
-    same!(mapping.read(0), 5);
-    Ok(())
-}
-
-/// An import that was mapped through the node belongs to its exporter: nothing happens to it.
-fn foreign_mapping_survives(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let memory = works!(sys::memory_file(PAGE));
-    let buffer = works!(device::udmabuf(&memory, PAGE));
-    let handles = [works!(file.pages(1)), works!(file.pages(1)), works!(file.pages(1))];
-    let offset = works!(file.map_offset(handles[1]));
-    works!(file.gem_close(handles[1]));
-    works!(file.import(&buffer)); // takes the offset that became free
-    let mapping = works!(Mapping::shared(&file, offset, PAGE));
-    mapping.write(0, 0xf0e);
-    unplug(guest)?;
-    same!(mapping.read(0), 0xf0e);
-    same!(works!(Mapping::shared(&memory, 0, PAGE)).read(0), 0xf0e);
-    Ok(())
-}
-
-/// Mappings through the dma-buf stay, and its other calls work.
-fn dma_buf_survives(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let buffer = works!(file.export(works!(file.pages(2)), RDWR));
-    let mapping = works!(Mapping::shared(&buffer, 0, 2 * PAGE));
-    mapping.write(0, 0xd0);
-    unplug(guest)?;
-    mapping.write(PAGE, 0xd1);
-    same!((mapping.read(0), mapping.read(PAGE)), (0xd0, 0xd1));
-    works!(device::dma_buf_sync(&buffer, SYNC_READ));
-    works!(device::dma_buf_sync(&buffer, SYNC_READ | SYNC_END));
-    same!(works!(device::readable_now(&buffer)), true);
-    Ok(())
-}
-
-/// A dma-buf lives on: it can be mapped for the first time after the unplug.
-fn dma_buf_can_be_mapped_anew(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let handle = works!(file.pages(1));
-    works!(file.map(handle, PAGE)).write(0, 0x11);
-    let buffer = works!(file.export(handle, RDWR));
-    unplug(guest)?;
-    drop(file);
-    same!(works!(Mapping::shared(&buffer, 0, PAGE)).read(0), 0x11);
-    Ok(())
-}
-
-/// L11: the dma-buf alone holds the object and the device; its close is the last act.
-fn dma_buf_survives_the_file(guest: &Guest) -> Outcome {
-    let file = guest.open()?;
-    let buffer = works!(file.export(works!(file.pages(1)), RDWR));
-    let mapping = works!(Mapping::shared(&buffer, 0, PAGE));
-    drop(file);
-    unplug(guest)?;
-    drop(buffer);
-    mapping.write(0, 1);
-    same!(mapping.read(0), 1);
-    Ok(())
-}
-
 /// A file with buffers, mappings, exports, imports, names and fences closes cleanly.
 fn close_with_everything(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open_render()?);
@@ -353,103 +227,5 @@ fn sleeping_reader_does_not_delay(guest: &Guest) -> Outcome {
     unplug(guest)?;
     holds!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
     refuses!(file.capability(5), NODEV);
-    Ok(())
-}
-
-/// What was opened before stays dead after the next bind.
-fn new_device_is_another(guest: &Guest) -> Outcome {
-    let old = guest.open()?;
-    let handle = works!(old.pages(1));
-    unplug(guest)?;
-    works!(guest.driver.bind());
-    let new = guest.open()?;
-    refuses!(old.capability(5), NODEV);
-    refuses!(new.map_offset(handle), NOENT);
-    same!(works!(new.pages(1)), 1);
-    drop(old);
-    works!(new.map_offset(1));
-    Ok(())
-}
-
-/// L12: a buffer of the old instance is a foreign one for the new, contents and all.
-fn old_buffer_is_foreign_to_the_new_device(guest: &Guest) -> Outcome {
-    let old = guest.open()?;
-    let handle = works!(old.pages(1));
-    works!(old.map(handle, PAGE)).write(0, 0x01d);
-    let buffer = works!(old.export(handle, RDWR));
-    unplug(guest)?;
-    works!(guest.driver.bind());
-    let new = guest.open()?;
-    let imported = works!(new.import(&buffer));
-    refuses!(new.map_offset(imported), INVAL);
-    drop((old, buffer));
-    let again = works!(new.export(imported, RDWR));
-    same!(works!(Mapping::shared(&again, 0, PAGE)).read(0), 0x01d);
-    Ok(())
-}
-
-/// A fence of the old instance that ended with its file does not block the new one.
-fn old_fence_does_not_block_the_new_device(guest: &Guest) -> Outcome {
-    let old = guest.open()?;
-    let memory = works!(sys::memory_file(PAGE));
-    let buffer = works!(device::udmabuf(&memory, PAGE));
-    works!(old.attach(works!(old.import(&buffer)), FENCE_WRITE));
-    unplug(guest)?;
-    works!(guest.driver.bind());
-    let new = guest.open_render()?;
-    let imported = works!(new.import(&buffer));
-    drop(old);
-    works!(new.signal(works!(new.attach(imported, FENCE_WRITE))));
-    Ok(())
-}
-
-/// Files, mappings and dma-bufs of a device that is gone keep the module, each until its end.
-fn module_is_held_until_the_last_close(guest: &Guest) -> Outcome {
-    let before = guest.users()?;
-    let file = guest.open()?;
-    let handle = works!(file.pages(1));
-    let buffer = works!(file.export(handle, RDWR));
-    let mapping = works!(file.map(handle, PAGE));
-    unplug(guest)?;
-    drop(file);
-    holds!(guest.users()? > before, "mapping and dma-buf hold the module");
-    drop(mapping);
-    holds!(guest.users()? > before, "the dma-buf holds the module");
-    drop(buffer);
-    same!(guest.users()?, before);
-    Ok(())
-}
-
-/// Fifty times, nothing open: numbers and users do not creep up.
-fn over_and_over(guest: &Guest) -> Outcome {
-    let (nodes, users) = (guest.nodes()?, guest.users()?);
-    for _ in 0..50 {
-        unplug(guest)?;
-        works!(guest.driver.bind());
-    }
-    same!(guest.nodes()?, nodes);
-    same!(guest.users()?, users);
-    Ok(())
-}
-
-/// Twenty times with a file, a mapping and a dma-buf of each instance kept open to the end.
-fn over_and_over_with_files(guest: &Guest) -> Outcome {
-    let users = guest.users()?;
-    let mut kept = Vec::new();
-    for round in 0..20 {
-        let file = guest.open()?;
-        let handle = works!(file.pages(1));
-        let mapping = works!(file.map(handle, PAGE));
-        mapping.write(0, round);
-        kept.push((works!(file.export(handle, CLOEXEC)), mapping, file));
-        unplug(guest)?;
-        works!(guest.driver.bind());
-    }
-    for (round, (_, mapping, file)) in kept.iter().enumerate() {
-        same!(mapping.read(0), round as u32);
-        refuses!(file.capability(5), NODEV);
-    }
-    drop(kept);
-    same!(guest.users()?, users);
     Ok(())
 }

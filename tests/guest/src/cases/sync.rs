@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use super::bus::{load, nodes, write};
+use super::bus::{load, nodes};
 use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::driver::module_users;
 use crate::guest::Guest;
+use crate::sys::write;
 use crate::sys::{self, Answer};
 use crate::uapi::sync::*;
 use crate::{modules, same, works};

@@ -5,6 +5,7 @@
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
+use crate::failnth::enomem;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::modules;
@@ -146,7 +147,7 @@ fn failed_parent_takes_its_children(guest: &Guest) -> Outcome {
     both(guest)?;
     works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
     let bind = || write(&format!("{PARENT}/bind"), "aux_parent");
-    let (bound, hit) = super::failing(guest, "drm_dev_register", 3, -12, bind)?;
+    let (bound, hit) = super::failing(guest, enomem("drm_dev_register"), 3, bind)?;
     holds!(hit && bound.is_err(), "the third registration is the parent's, and fails");
     same!(nodes("aux_child").len(), 0);
     holds!(!std::fs::exists(format!("/sys/bus/auxiliary/devices/{FIRST}"))?, "the child is gone");

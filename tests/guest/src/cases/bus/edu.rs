@@ -11,6 +11,7 @@ use std::thread;
 
 use crate::check::{Outcome, skip};
 use crate::device::DrmFile;
+use crate::failnth::{Call, enomem, null};
 use crate::guest::Guest;
 use crate::modules;
 use crate::sys::Answer;
@@ -233,20 +234,20 @@ fn switched(address: &str) -> std::io::Result<[bool; 4]> {
 fn failed_probe_leaves_nothing(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let steps = [
-        ("pci_enable_device_mem", -12),
-        ("dma_set_mask", -5),
-        ("pci_iomap", 0),
-        ("__drm_dev_alloc", -12),
-        ("pci_alloc_irq_vectors", -28),
-        ("request_threaded_irq", -16),
-        ("drm_dev_register", -12),
-        ("drm_minor_register", -12),
+        enomem("pci_enable_device_mem"),
+        Call { function: "dma_set_mask", returns: -5 },
+        null("pci_iomap"),
+        enomem("__drm_dev_alloc"),
+        Call { function: "pci_alloc_irq_vectors", returns: -28 },
+        Call { function: "request_threaded_irq", returns: -16 },
+        enomem("drm_dev_register"),
+        enomem("drm_minor_register"),
     ];
-    for (step, error) in steps {
+    for step in steps {
         works!(unbind(&address));
-        let (bound, hit) = super::failing(guest, step, 1, error, || bind(&address))?;
-        holds!(hit, "the probe calls {step}");
-        holds!(bound.is_err(), "{step} fails, and the probe with it");
+        let (bound, hit) = super::failing(guest, step, 1, || bind(&address))?;
+        holds!(hit, "the probe calls {}", step.function);
+        holds!(bound.is_err(), "{} fails, and the probe with it", step.function);
         same!(nodes(DRIVER).len(), 0);
         same!(switched(&address)?, [false; 4]);
         works!(bind(&address));

@@ -6,7 +6,7 @@
 
 use rustix::io::Errno;
 
-use super::super::fence::woken;
+use super::super::fence::waiting::woken;
 use super::*;
 use crate::{refuses, same, works};
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use super::super::fence::{text, woken};
+use super::super::fence::sync_file::text;
+use super::super::fence::waiting::woken;
 use super::*;
 use crate::{holds, refuses, same, works};
 

@@ -5,7 +5,7 @@
 
 use rustix::event::EventfdFlags;
 
-use super::super::fence::woken;
+use super::super::fence::waiting::woken;
 use super::*;
 use crate::uapi::sync::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 use crate::{refuses, same, works};

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the fence ioctls refuse, and the numbers they give.
+//!
+//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`,
+//! `drivers/dma-buf/sync_file.c` (Linux 7.3).
+
+use rustix::event::PollFlags;
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::uapi::{self, FENCE_WRITE, FenceAttach, FenceSignal};
+use crate::{refuses, same, works};
+
+use super::{buffer, ready};
+
+crate::cases::cases! {
+    "fence":
+    attach_wrong_flags, attach_padding, attach_unknown_handle, attach_other_files_handle, attach_closed_handle,
+    signal_wrong_flags, signal_unknown, signal_other_files_fence, signal_twice, numbers_are_not_used_again,
+    incoming_number_is_ignored,
+}
+
+/// EINVAL: everything but `VGEM_FENCE_WRITE`, before the handle is looked at.
+fn attach_wrong_flags(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    for flags in [2, 3, 4, 0x8000_0000, u32::MAX] {
+        refuses!(file.attach(handle, flags), INVAL);
+        refuses!(file.attach(0, flags), INVAL);
+    }
+    Ok(())
+}
+
+/// EINVAL: `pad` is zero.
+fn attach_padding(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    for pad in [1, u32::MAX] {
+        let wanted = FenceAttach { handle, pad, ..Default::default() };
+        refuses!(file.ioctl(&uapi::VGEM_FENCE_ATTACH, wanted), INVAL);
+    }
+    works!(file.attach(handle, FENCE_WRITE));
+    Ok(())
+}
+
+/// ENOENT: zero and numbers never given, on both nodes.
+fn attach_unknown_handle(guest: &Guest) -> Outcome {
+    for file in [guest.open()?, guest.open_render()?] {
+        for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
+            refuses!(file.attach(unknown, 0), NOENT);
+            refuses!(file.attach(unknown, FENCE_WRITE), NOENT);
+        }
+    }
+    Ok(())
+}
+
+/// ENOENT: a handle of another file of the same process.
+fn attach_other_files_handle(guest: &Guest) -> Outcome {
+    let (file, other) = (guest.open()?, guest.open()?);
+    let handle = works!(file.pages(1));
+    refuses!(other.attach(handle, FENCE_WRITE), NOENT);
+    works!(file.attach(handle, FENCE_WRITE));
+    Ok(())
+}
+
+/// ENOENT: a handle that was closed, though its buffer lives on as a dma-buf.
+fn attach_closed_handle(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    works!(file.gem_close(handle));
+    refuses!(file.attach(handle, 0), NOENT);
+    same!(works!(ready(&buffer)), PollFlags::IN | PollFlags::OUT);
+    Ok(())
+}
+
+/// EINVAL: there are no flags, and the fence is not consumed.
+fn signal_wrong_flags(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let fence = works!(file.attach(works!(file.pages(1)), 0));
+    for flags in [1, 2, u32::MAX] {
+        refuses!(file.ioctl(&uapi::VGEM_FENCE_SIGNAL, FenceSignal { fence, flags }), INVAL);
+    }
+    works!(file.signal(fence));
+    Ok(())
+}
+
+/// ENOENT: zero and numbers never given.
+fn signal_unknown(guest: &Guest) -> Outcome {
+    for file in [guest.open()?, guest.open_render()?] {
+        for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
+            refuses!(file.signal(unknown), NOENT);
+        }
+    }
+    Ok(())
+}
+
+/// ENOENT: fences belong to the file that attached them.
+fn signal_other_files_fence(guest: &Guest) -> Outcome {
+    let (file, other) = (guest.open()?, guest.open()?);
+    let fence = works!(file.attach(works!(file.pages(1)), 0));
+    refuses!(other.signal(fence), NOENT);
+    works!(file.signal(fence));
+    Ok(())
+}
+
+/// ENOENT: signalling consumes the fence.
+fn signal_twice(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let fence = works!(file.attach(works!(file.pages(1)), FENCE_WRITE));
+    works!(file.signal(fence));
+    refuses!(file.signal(fence), NOENT);
+    refuses!(file.signal(fence), NOENT);
+    Ok(())
+}
+
+/// Numbers count from 1 in each file; a consumed one does not come back.
+fn numbers_are_not_used_again(guest: &Guest) -> Outcome {
+    let (file, other) = (guest.open()?, guest.open()?);
+    let handle = works!(file.pages(1));
+    for expected in 1..=5 {
+        let fence = works!(file.attach(handle, FENCE_WRITE));
+        same!(fence, expected);
+        works!(file.signal(fence));
+    }
+    same!(works!(other.attach(works!(other.pages(1)), 0)), 1);
+    Ok(())
+}
+
+/// `out_fence` is an answer: what stands there before does not matter.
+fn incoming_number_is_ignored(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    let wanted = FenceAttach { handle, flags: 0, out_fence: u32::MAX, pad: 0 };
+    same!(works!(file.ioctl(&uapi::VGEM_FENCE_ATTACH, wanted)).out_fence, 1);
+    Ok(())
+}

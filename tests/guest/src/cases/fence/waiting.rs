@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Who waits for a fence, and what wakes him: its signal, the close of its file, its time limit (L19).
+//!
+//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`,
+//! `drivers/dma-buf/sync_file.c` (Linux 7.3).
+
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+
+use crate::check::Outcome;
+use crate::device;
+use crate::guest::Guest;
+use crate::sys;
+use crate::uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
+use crate::{holds, refuses, same, works};
+
+use super::{buffer, ready};
+
+crate::cases::cases! {
+    "fence":
+    signal_wakes_a_waiter, write_waiter_waits_for_all_readers, cpu_access_waits, close_signals,
+    close_wakes_a_waiter, handle_closed_while_pending, times_out_after_ten_seconds within 40,
+}
+
+/// Whether a thread of this process is asleep, waited for until it is.
+fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
+    let path = format!("/proc/self/task/{}/stat", thread.as_raw_nonzero());
+    loop {
+        let stat = std::fs::read_to_string(&path)?;
+        // The state follows the name, which stands in parentheses.
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        if matches!(state, Some('S' | 'D')) {
+            return Ok(());
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Runs `wait` in a second thread, and `wake` once that thread is asleep.
+pub(crate) fn woken<T: Send>(
+    wait: impl FnOnce() -> T + Send,
+    wake: impl FnOnce() -> Outcome,
+) -> Outcome<(T, Duration)> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let waiter = scope.spawn(move || {
+            sender.send(rustix::thread::gettid()).expect("the receiver outlives the thread");
+            wait()
+        });
+        let thread = receiver.recv().expect("the thread sends before it waits");
+        until_asleep(thread)?;
+        let start = Instant::now();
+        wake()?;
+        let got = waiter.join().expect("the waiter does not panic");
+        Ok((got, start.elapsed()))
+    })
+}
+
+/// Somebody asleep in poll(2) on the dma-buf is woken.
+fn signal_wakes_a_waiter(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    for events in [PollFlags::IN, PollFlags::OUT] {
+        let fence = works!(file.attach(handle, FENCE_WRITE));
+        let wait = || sys::poll(&buffer, events, 9000);
+        let wake = || {
+            works!(file.signal(fence));
+            Ok(())
+        };
+        let (got, took) = woken(wait, wake)?;
+        same!(works!(got), events);
+        holds!(took < Duration::from_secs(5), "woken by the signal, not by the limit: {took:?}");
+    }
+    Ok(())
+}
+
+/// Somebody who wants to write sleeps until the last reader is done.
+fn write_waiter_waits_for_all_readers(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    let fences: Vec<u32> = works!((0..3).map(|_| file.attach(handle, 0)).collect());
+    let wake = || {
+        works!(file.signal(fences[1]));
+        works!(file.signal(fences[0]));
+        same!(works!(device::writable_now(&buffer)), false);
+        works!(file.signal(fences[2]));
+        Ok(())
+    };
+    let (got, took) = woken(|| sys::poll(&buffer, PollFlags::OUT, 9000), wake)?;
+    same!(works!(got), PollFlags::OUT);
+    holds!(took < Duration::from_secs(5), "woken by the signal, not by the limit: {took:?}");
+    Ok(())
+}
+
+/// `DMA_BUF_IOCTL_SYNC` before CPU access sleeps until the fence is signalled.
+fn cpu_access_waits(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    let fence = works!(file.attach(handle, FENCE_WRITE));
+    let wake = || {
+        works!(file.signal(fence));
+        Ok(())
+    };
+    let (got, took) = woken(|| device::dma_buf_sync(&buffer, SYNC_READ), wake)?;
+    works!(got);
+    holds!(took < Duration::from_secs(5), "woken by the signal, not by the limit: {took:?}");
+    Ok(())
+}
+
+/// L14: a file that is closed takes its fences with it, signalled without an error.
+fn close_signals(guest: &Guest) -> Outcome {
+    let (file, other) = (guest.open()?, guest.open()?);
+    let (handle, buffer) = buffer(&other)?;
+    let theirs = works!(file.import(&buffer));
+    works!(file.attach(theirs, FENCE_WRITE));
+    let sync_file = works!(device::export_sync_file(&buffer, SYNC_WRITE));
+    same!(works!(ready(&buffer)), PollFlags::empty());
+    drop(file);
+    same!(works!(device::fence_of(&sync_file)).status, 1);
+    same!(works!(ready(&buffer)), PollFlags::IN | PollFlags::OUT);
+    works!(other.attach(handle, FENCE_WRITE));
+    Ok(())
+}
+
+/// Somebody asleep on the dma-buf is woken when the file that attached is closed.
+fn close_wakes_a_waiter(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    works!(file.attach(handle, FENCE_WRITE));
+    let wake = move || {
+        drop(file);
+        Ok(())
+    };
+    let (got, took) = woken(|| sys::poll(&buffer, PollFlags::IN, 9000), wake)?;
+    same!(works!(got), PollFlags::IN);
+    holds!(took < Duration::from_secs(5), "woken by the close, not by the limit: {took:?}");
+    Ok(())
+}
+
+/// The fence is the file's, not the handle's.
+fn handle_closed_while_pending(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    let fence = works!(file.attach(handle, FENCE_WRITE));
+    works!(file.gem_close(handle));
+    same!(works!(ready(&buffer)), PollFlags::empty());
+    works!(file.signal(fence));
+    same!(works!(ready(&buffer)), PollFlags::IN | PollFlags::OUT);
+    Ok(())
+}
+
+/// ETIMEDOUT: after ten seconds a fence is signalled without the client, who learns it once.
+fn times_out_after_ten_seconds(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let (handle, buffer) = buffer(&file)?;
+    let sync_file = {
+        let fence = works!(file.attach(handle, FENCE_WRITE));
+        same!(fence, 1);
+        works!(device::export_sync_file(&buffer, SYNC_WRITE))
+    };
+    let start = Instant::now();
+    same!(works!(sys::poll(&buffer, PollFlags::OUT, 20_000)), PollFlags::OUT);
+    let took = start.elapsed().as_millis();
+    holds!((9_500..13_000).contains(&took), "the limit is ten seconds, not {took} ms");
+    same!(works!(device::fence_of(&sync_file)).status, 1);
+    refuses!(file.signal(1), TIMEDOUT);
+    refuses!(file.signal(1), NOENT);
+    works!(file.attach(handle, FENCE_WRITE));
+    Ok(())
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The kernel's and the client's view of one object, made before registration or after (L16).
+//!
+//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::lifecycle::{DMA, EARLY, Test, VMAP, unbind};
+use crate::sys::Mapping;
+use crate::uapi::{CLOEXEC, PAGE, RDWR};
+use crate::{refuses, same, works};
+
+crate::cases::cases! {
+    "lifecycle":
+    l16_object_from_before_registration, vmap_reads_and_writes,
+}
+
+/// What the driver wrote before registration is there after it, by kernel mapping, by mmap and by DMA.
+fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
+    const WRITTEN: u64 = 0x0ea2_17b1_2d00;
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    let handle = works!(client.call(&EARLY, 0, 0, 0)).handle;
+    same!(works!(client.device_of(handle)), 0);
+    same!(works!(client.call(&VMAP, 0, handle, WRITTEN)).value, WRITTEN);
+    let mapping = works!(client.0.map(handle, PAGE));
+    same!(u64::from(mapping.read(0)) | u64::from(mapping.read(4)) << 32, WRITTEN);
+    same!(works!(client.call(&DMA, 0, handle, 0)).value, PAGE as u64);
+    let buffer = works!(client.0.export(handle, RDWR | CLOEXEC));
+    works!(unbind(0));
+    mapping.write(0, 1);
+    same!(works!(Mapping::shared(&buffer, 0, PAGE)).read(0), 1);
+    drop((client, mapping, buffer));
+    test.trace.wait_for("0: data dropped")?;
+    test.unload()
+}
+
+/// At any byte, not beyond the end; the client sees what the kernel wrote and the other way round.
+fn vmap_reads_and_writes(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    let handle = works!(client.object(2 * PAGE as u64));
+    let mapping = works!(client.0.map(handle, 2 * PAGE));
+    let end = 2 * PAGE as u32;
+    for at in [0, 8, PAGE as u32 - 4, end - 8] {
+        mapping.write(at as usize, at + 1);
+        same!(works!(client.call(&VMAP, at, handle, 0x55)).value as u32, at + 1);
+        same!(mapping.read(at as usize), 0x55);
+    }
+    for at in [end - 7, end, u32::MAX] {
+        refuses!(client.call(&VMAP, at, handle, 0), INVAL, " at byte {at}");
+    }
+    drop((client, mapping));
+    test.unload()
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Work that the driver queues ends in time (L15).
+//!
+//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::lifecycle::{Test, WORK, unbind};
+use crate::sys::Answer;
+use crate::{same, works};
+
+crate::cases::cases! {
+    "lifecycle":
+    l15_work_runs, l15_work_ends_before_the_data_goes, l15_late_work_ends_before_the_module,
+}
+
+/// Work finds the device plugged while it is.
+fn l15_work_runs(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    test.trace.clear();
+    works!(client.call(&WORK, 0, 0, 0));
+    test.trace.wait_for("0: work ends")?;
+    test.trace.in_order(&["0: work begins", "0: work ends, entered: true"])?;
+    drop(client);
+    test.unload()
+}
+
+/// Work that was queued before the unplug ends before the registration data goes.
+fn l15_work_ends_before_the_data_goes(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let (client, observer) = (test.open(0)?, test.open(1)?);
+    works!(observer.gate(false));
+    works!(client.call(&WORK, 1, 0, 0));
+    test.trace.wait_for("0: work begins")?;
+    let unbound: Answer = std::thread::scope(|scope| -> Outcome<_> {
+        let unbound = scope.spawn(|| unbind(0));
+        // Said when the teardown has come as far as to the flush.
+        test.trace.wait_for("0: unplugged")?;
+        test.trace.wait_for("0: last work")?;
+        same!(test.trace.count("registration data dropped"), 0);
+        works!(observer.gate(true));
+        Ok(unbound.join().expect("no panic"))
+    })?;
+    works!(unbound);
+    test.trace.in_order(&["0: unplugged", "0: work ends, entered: false", "0: registration data dropped"])?;
+    drop((client, observer));
+    test.unload()
+}
+
+/// Work that is queued after the flush, by the drop of the registration data, ends before the module's exit.
+fn l15_late_work_ends_before_the_module(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    works!(unbind(1));
+    works!(test.open(0)?.late_work());
+    test.trace.clear();
+    test.unload()?;
+    // The work held the last reference to the device.
+    test.trace.in_order(&["0: registration data dropped", "0: late work ends, entered: false", "0: data dropped"])
+}
