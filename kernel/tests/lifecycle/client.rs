@@ -33,6 +33,9 @@ use kernel::{
     prelude::*, //
 };
 
+/// The device, as all callbacks of its files get it.
+type Dev = Device<Lifecycle, Registered>;
+
 #[pin_data]
 pub(crate) struct Client {
     pub(crate) id: u32,
@@ -44,7 +47,7 @@ pub(crate) struct Client {
 impl drm::DriverFile for Client {
     type Driver = Lifecycle;
 
-    fn open(dev: &Device<Lifecycle, Registered>) -> impl PinInit<Self, Error> {
+    fn open(dev: &Dev) -> impl PinInit<Self, Error> {
         let id = dev.id;
         pr_info!(
             "{id}: file open, entered: {}\n",
@@ -60,7 +63,7 @@ impl drm::DriverFile for Client {
         })
     }
 
-    fn close(self: Pin<&Self>, dev: &Device<Lifecycle, Registered>) {
+    fn close(self: Pin<&Self>, dev: &Dev) {
         pr_info!(
             "{}: file close, entered: {}\n",
             self.id,
@@ -68,18 +71,14 @@ impl drm::DriverFile for Client {
         );
     }
 
-    fn fdinfo(&self, dev: &Device<Lifecycle, Registered>, out: &mut FdInfo<'_>) {
+    fn fdinfo(&self, dev: &Dev, out: &mut FdInfo<'_>) {
         // Without effect when it fails: there is nothing that could be told to the reader.
         let _ = writeln!(out, "lifecycle-device:\t{}", dev.id);
     }
 }
 
 impl Client {
-    pub(crate) fn control(
-        _dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        _file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn control(_dev: &Dev, arg: &mut drm_lifecycle, _file: &File<Self>) -> Result {
         match arg.what {
             uapi::LIFECYCLE_FAIL => shared::set_failure(arg.value as u32),
             uapi::LIFECYCLE_KEEP_NEXT => shared::KEEP_NEXT.set(),
@@ -90,11 +89,7 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn enter(
-        dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn enter(dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
         arg.what = file.id;
         arg.value = dev.enter(|_| ()).is_some().into();
         Ok(())
@@ -126,7 +121,7 @@ impl Client {
     }
 
     pub(crate) fn block_unguarded(
-        dev: &Device<Lifecycle, Registered>,
+        dev: &Dev,
         arg: &mut drm_lifecycle,
         _file: &File<Self>,
     ) -> Result {
@@ -137,21 +132,13 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn object(
-        dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn object(dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
         let object = Object::new(dev, gem::Size::round_up(arg.value)?, shared::serial())?;
         arg.handle = object.create_handle(file)?;
         Ok(())
     }
 
-    pub(crate) fn info(
-        _dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn info(_dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
         let object = Object::lookup(file, arg.handle)?;
         arg.what = object.device;
         arg.value = object.serial.into();
@@ -168,11 +155,7 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn keep(
-        dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn keep(dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
         let shared = shared::shared()?;
         match arg.what {
             uapi::LIFECYCLE_KEEP_NOTHING => {
@@ -188,11 +171,7 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn kept(
-        dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn kept(dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
         let shared = shared::shared()?;
         match arg.what {
             uapi::LIFECYCLE_KEPT_HANDLE => arg.handle = shared.object()?.create_handle(file)?,
@@ -220,11 +199,7 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn vmap(
-        _dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn vmap(_dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
         let object = Object::lookup(file, arg.handle)?;
         exchange(&object, arg.what as usize, &mut arg.value)
     }
@@ -242,11 +217,7 @@ impl Client {
         Ok(())
     }
 
-    pub(crate) fn work(
-        dev: &Device<Lifecycle, Registered>,
-        arg: &mut drm_lifecycle,
-        _file: &File<Self>,
-    ) -> Result {
+    pub(crate) fn work(dev: &Dev, arg: &mut drm_lifecycle, _file: &File<Self>) -> Result {
         queue_work(dev, arg.what != 0)
     }
 }

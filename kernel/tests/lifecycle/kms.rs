@@ -13,17 +13,12 @@ struct Gate;
 impl drm::Driver for Gate {
     type Data = ();
     type RegistrationData<'bound> = ();
-    type File = Client;
-    type Object = gem::shmem::Object<Buffer>;
+    type File = drm::Plain<Self>;
+    type Object = gem::shmem::Object<drm::Plain<Self>>;
     type Kms = drm::kms::Kms;
 
-    const INFO: drm::DriverInfo = drm::DriverInfo {
-        major: 1,
-        minor: 0,
-        patchlevel: 0,
-        name: c"lifecycle_kms",
-        desc: c"Test driver of the gate of mode setting",
-    };
+    const INFO: drm::DriverInfo =
+        drm::DriverInfo::new(c"lifecycle_kms", c"Test driver of the gate of mode setting");
     const FEATURES: drm::Features = drm::Features::GEM;
     const IOCTLS: drm::ioctl::Table<Self> = drm::ioctl::Table::empty();
 }
@@ -38,40 +33,13 @@ impl drm::platform::Driver for Gate {
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?;
 
         // An object and a reference from before the gate stay good beyond it.
-        let scratch = gem::shmem::Object::<Buffer>::new(&dev, gem::Size::PAGE, ())?;
+        let scratch = gem::shmem::Object::<drm::Plain<Self>>::new(&dev, gem::Size::PAGE, ())?;
         let dev = dev.init_kms(|setup| {
             dev_info!(cx, "inside the gate of mode setting\n");
             setup.framebuffer_limits((16, 16), (4096, 2048))
         })?;
         drop(scratch);
         dev.ready(Ok(()))
-    }
-}
-
-struct Client;
-
-#[vtable]
-impl drm::DriverFile for Client {
-    type Driver = Gate;
-
-    fn open(_dev: &drm::Device<Gate, drm::Registered>) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-}
-
-struct Buffer;
-
-#[vtable]
-impl gem::DriverObject for Buffer {
-    type Driver = Gate;
-    type Args = ();
-
-    fn new(_: &drm::Device<Gate>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-
-    fn dumb(_: &drm::Device<Gate, drm::Registered>, _: gem::Size) -> Result {
-        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod buffer;
 mod client;
 mod driver;
 mod shared;
+#[path = "../uapi.rs"]
 mod uapi;
 
 drm::module_platform_driver! {

@@ -7,19 +7,8 @@
 use drm::gem;
 use kernel::prelude::*;
 
-#[allow(
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    non_camel_case_types,
-    clippy::all,
-    reason = "generated"
-)]
-mod uapi {
-    use kernel::prelude::*;
-
-    include!(env!("DRIVER_UAPI"));
-}
+#[path = "../uapi.rs"]
+mod uapi;
 
 struct Noop;
 
@@ -27,22 +16,16 @@ struct Noop;
 impl drm::Driver for Noop {
     type Data = ();
     type RegistrationData<'bound> = ();
-    type File = Client;
-    type Object = gem::shmem::Object<Buffer>;
+    type File = drm::Plain<Self>;
+    type Object = gem::shmem::Object<drm::Plain<Self>>;
     type Kms = drm::NoKms;
 
-    const INFO: drm::DriverInfo = drm::DriverInfo {
-        major: 1,
-        minor: 0,
-        patchlevel: 0,
-        name: c"noop_rust",
-        desc: c"Does nothing, in Rust",
-    };
+    const INFO: drm::DriverInfo = drm::DriverInfo::new(c"noop_rust", c"Does nothing, in Rust");
     const FEATURES: drm::Features = drm::Features::GEM.render();
 
     drm::ioctls! {
-        uapi::DRM_IOCTL_NOOP_UNGUARDED: uapi::drm_noop, RENDER_ALLOW => Client::unguarded;
-        uapi::DRM_IOCTL_NOOP_GUARDED: uapi::drm_noop, RENDER_ALLOW => Client::guarded;
+        uapi::DRM_IOCTL_NOOP_UNGUARDED: uapi::drm_noop, RENDER_ALLOW => Noop::unguarded;
+        uapi::DRM_IOCTL_NOOP_GUARDED: uapi::drm_noop, RENDER_ALLOW => Noop::guarded;
     }
 }
 
@@ -57,22 +40,11 @@ impl drm::platform::Driver for Noop {
     }
 }
 
-struct Client;
-
-#[vtable]
-impl drm::DriverFile for Client {
-    type Driver = Noop;
-
-    fn open(_dev: &drm::Device<Noop, drm::Registered>) -> impl PinInit<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl Client {
+impl Noop {
     fn unguarded(
         _dev: &drm::Device<Noop, drm::Registered>,
         _arg: &uapi::drm_noop,
-        _file: &drm::File<Self>,
+        _file: &drm::File<drm::Plain<Noop>>,
     ) -> Result {
         Ok(())
     }
@@ -81,21 +53,9 @@ impl Client {
         _dev: &drm::Plugged<'_, Noop>,
         _data: &(),
         _arg: &uapi::drm_noop,
-        _file: &drm::File<Self>,
+        _file: &drm::File<drm::Plain<Noop>>,
     ) -> Result {
         Ok(())
-    }
-}
-
-struct Buffer;
-
-#[vtable]
-impl gem::DriverObject for Buffer {
-    type Driver = Noop;
-    type Args = ();
-
-    fn new(_: &drm::Device<Noop>, _: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
-        Ok(Self)
     }
 }
 

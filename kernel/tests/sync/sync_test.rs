@@ -9,6 +9,7 @@
 mod callbacks;
 mod client;
 mod driver;
+#[path = "../uapi.rs"]
 mod uapi;
 
 drm::module_platform_driver! {
