@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What can be asked of a model while it runs: by a line of JSON on the control socket, or from within the guest.
+//!
+//! | line | does |
+//! |---|---|
+//! | `{"fault": {"kind": "removal", "after": {"accesses": 3}}}` | plans a fault, as a table of a fault plan does |
+//! | `"repair"` | ends all faults and forgets those that are planned: the GPU is as if just plugged in |
+//! | `"status"` | gives the number of accesses and of violations, and whether the device is removed |
+//! | `{"query": …}` | asks the GPU's model something of its own |
+//!
+//! Each is answered by a line `{"ok": …}` or `{"error": "…"}`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config;
+
+/// Something that is asked of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// Plans a fault.
+    Fault(Map<String, Value>),
+    /// Ends all faults.
+    Repair,
+    /// How things are.
+    Status,
+    /// A question that the GPU's own model answers.
+    Query(Value),
+}
+
+/// What a model answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It was done.
+    Ok(Value),
+    /// It was not, for this reason.
+    Error(String),
+}
+
+/// The longest command or answer of a mailbox.
+const LONGEST: usize = 64 << 10;
+
+/// A command from within the guest, through a vendor's capability of the configuration space at [`config::MAILBOX`], whatever
+/// the driver does: so a test can ask for a fault where it stands.
+///
+/// | at | write | read |
+/// |---|---|---|
+/// | +4 | four bytes of the command; zeros are left out | four bytes of the answer; zeros behind its end |
+/// | +8 | carries the command out | the number of bytes of the answer that are left to read |
+///
+/// Only whole, aligned words count.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    command: Vec<u8>,
+    answer: Vec<u8>,
+    read: usize,
+}
+
+/// Where four bytes go in or out, from the capability's start.
+pub const MAILBOX_DATA: usize = 4;
+/// Where the command is carried out.
+pub const MAILBOX_DOORBELL: usize = 8;
+
+impl Mailbox {
+    /// Whether an access is the mailbox's: the offset in it.
+    #[must_use]
+    pub fn at(offset: u64, length: usize) -> Option<usize> {
+        let at = usize::try_from(offset).ok()?.checked_sub(config::MAILBOX)?;
+        (length == 4 && (at == MAILBOX_DATA || at == MAILBOX_DOORBELL)).then_some(at)
+    }
+
+    /// Reads a word.
+    pub fn read(&mut self, at: usize) -> [u8; 4] {
+        let left = &self.answer[self.read..];
+        if at == MAILBOX_DOORBELL {
+            return (left.len() as u32).to_le_bytes();
+        }
+        let mut word = [0; 4];
+        let count = left.len().min(4);
+        word[..count].copy_from_slice(&left[..count]);
+        self.read += count;
+        word
+    }
+
+    /// Writes a word. Gives the command if it is to be carried out; [`Mailbox::answer`] takes what comes of it.
+    pub fn write(&mut self, at: usize, word: [u8; 4]) -> Option<Vec<u8>> {
+        if at == MAILBOX_DOORBELL {
+            return Some(std::mem::take(&mut self.command));
+        }
+        let room = LONGEST.saturating_sub(self.command.len());
+        self.command.extend(word.into_iter().filter(|byte| *byte != 0).take(room));
+        None
+    }
+
+    /// Leaves an answer to be read.
+    pub fn answer(&mut self, answer: Vec<u8>) {
+        self.answer = answer;
+        self.answer.truncate(LONGEST);
+        self.read = 0;
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The base around a model that keeps what is written to it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+use crate::command::{MAILBOX_DATA, MAILBOX_DOORBELL};
+use crate::config::MAILBOX;
+use crate::gpu::Bar;
+
+/// A model of one BAR of memory, and one of MSI-X.
+#[derive(Default)]
+struct Memory {
+    words: BTreeMap<u64, u64>,
+    resets: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Flood {
+    Flood {},
+}
+
+impl Gpu for Memory {
+    type Fault = Flood;
+    const FAULTS: &'static [&'static str] = &["flood"];
+
+    fn function(&self) -> Function {
+        let bar = |index| Bar { index, size: 1 << 16, wide: false, prefetchable: false };
+        Function {
+            vendor: 0x13b5,
+            device: 1,
+            revision: 0,
+            class: 0x03_80_00,
+            subsystem: (0, 0),
+            bars: vec![bar(0), bar(2)],
+            interrupts: Interrupts::MsiX { vectors: 3, bar: 2 },
+        }
+    }
+
+    fn register(&self, _bar: u8, offset: u64) -> Option<Cow<'static, str>> {
+        (offset < 8).then_some("FIRST".into())
+    }
+
+    fn read(&mut self, _: &mut Bus, access: Access) -> u64 {
+        self.words.get(&access.offset).copied().unwrap_or_default()
+    }
+
+    fn write(&mut self, bus: &mut Bus, access: Access, value: u64) {
+        self.words.insert(access.offset, value);
+        if access.offset == 0x100 {
+            // A copy engine of sorts, for the tests of memory.
+            let _ = bus.write_memory(value, b"hello");
+        }
+    }
+
+    fn reset(&mut self, _: &mut Bus) {
+        self.words.clear();
+        self.resets += 1;
+    }
+
+    fn fault(&mut self, _: &mut Bus, Flood::Flood {}: &Flood) {
+        self.words.insert(0, u64::MAX);
+    }
+
+    fn repair(&mut self, bus: &mut Bus) {
+        self.reset(bus);
+    }
+}
+
+struct Bench {
+    device: Device<Memory>,
+    start: Instant,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let start = Instant::now();
+        let mut device = Device::new(Memory::default(), Plan::default(), start);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&told);
+        device.bus().listen(Box::new(move |event| {
+            ear.lock().unwrap().push(event.what.to_string());
+            Ok(())
+        }));
+        Self { device, start, told }
+    }
+
+    fn read(&mut self, region: u32, offset: u64) -> u32 {
+        let mut bytes = [0; 4];
+        self.device.read(region, offset, &mut bytes, self.start);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn write(&mut self, region: u32, offset: u64, value: u32) {
+        self.device.write(region, offset, &value.to_le_bytes(), self.start);
+    }
+
+    fn command(&mut self, line: &str) -> String {
+        String::from_utf8(self.device.command(line.as_bytes(), self.start)).unwrap()
+    }
+
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+}
+
+#[test]
+fn writes_are_told_and_equal_reads_only_once() {
+    let mut bench = Bench::new();
+    bench.write(0, 0, 7);
+    for _ in 0..3 {
+        assert_eq!(bench.read(0, 0), 7);
+    }
+    bench.read(0, 16);
+    bench.read(0, 0);
+    let told = ["write FIRST: 0x00000007", "read FIRST: 0x00000007", "read BAR0 0x10: 0x00000000"];
+    assert_eq!(bench.told(), [told.as_slice(), &told[1..2]].concat());
+}
+
+#[test]
+fn a_removed_device_answers_with_ones_and_does_nothing() {
+    let mut bench = Bench::new();
+    bench.write(0, 0, 7);
+    assert_eq!(bench.command(r#"{"fault": {"kind": "removal"}}"#), r#"{"ok":null}"#);
+    assert_eq!((bench.read(0, 0), bench.read(CONFIG_REGION, 0)), (u32::MAX, u32::MAX));
+    bench.write(0, 0, 8);
+    bench.device.bus().interrupt(0);
+    assert_eq!(bench.told().last().unwrap(), "interrupt 0, which does not arrive");
+    assert_eq!(bench.device.gpu().words[&0], 7);
+    assert_eq!(bench.command(r#""repair""#), r#"{"ok":null}"#);
+    assert_eq!(bench.read(CONFIG_REGION, 0), 0x0001_13b5);
+    assert_eq!(bench.read(0, 0), 0, "it was plugged in anew");
+}
+
+#[test]
+fn a_fault_begins_after_as_many_accesses_as_it_says() {
+    let mut bench = Bench::new();
+    bench.command(r#"{"fault": {"kind": "removal", "after": {"accesses": 2}}}"#);
+    assert_eq!([bench.read(0, 0), bench.read(0, 16), bench.read(0, 0)], [0, 0, u32::MAX]);
+    bench.command(r#""repair""#);
+    bench.command(r#"{"fault": {"kind": "flood", "after": {"register": "FIRST", "accesses": 2}}}"#);
+    assert_eq!([bench.read(0, 0), bench.read(0, 16), bench.read(0, 0), bench.read(0, 0)], [0, 0, 0, u32::MAX]);
+}
+
+#[test]
+fn a_fault_with_a_time_waits_for_the_first_access() {
+    let mut bench = Bench::new();
+    bench.command(r#"{"fault": {"kind": "removal", "after": {"seconds": 1}}}"#);
+    assert_eq!(bench.device.due(), None);
+    bench.read(0, 0);
+    let due = bench.start + Duration::from_secs(1);
+    assert_eq!(bench.device.due(), Some(due));
+    bench.device.tick(due);
+    assert_eq!(bench.read(0, 0), u32::MAX);
+}
+
+#[test]
+fn lost_and_spurious_interrupts() {
+    let mut bench = Bench::new();
+    let event = rustix::event::eventfd(0, rustix::event::EventfdFlags::NONBLOCK).unwrap();
+    bench.device.bus().vectors.set(1, 1, vec![event.try_clone().unwrap().into()]).unwrap();
+    bench.command(r#"{"fault": {"kind": "lost-interrupt"}}"#);
+    bench.device.bus().interrupt(1);
+    assert!(rustix::io::read(&event, &mut [0; 8]).is_err(), "nothing has arrived");
+    bench.command(r#"{"fault": {"kind": "spurious-interrupt", "vector": 1}}"#);
+    assert!(rustix::io::read(&event, &mut [0; 8]).is_ok());
+    let told = bench.told();
+    assert!(
+        told.contains(&"interrupt 1, which does not arrive".into()) && told.contains(&"interrupt 1".into()),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn memory_needs_a_bus_master() {
+    let mut bench = Bench::new();
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(4096).unwrap();
+    let rights = crate::memory::Rights { read: true, write: true };
+    bench.device.bus().memory.map(file.try_clone().unwrap(), 0, 0x1000, 4096, rights).unwrap();
+    bench.write(0, 0x100, 0x1000);
+    assert_eq!(bench.device.bus().violations(), 1);
+    bench.write(CONFIG_REGION, 4, 6);
+    bench.write(0, 0x100, 0x1000);
+    assert_eq!(bench.device.bus().violations(), 1);
+    let mut bytes = [0; 5];
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut bytes, 0).unwrap();
+    assert_eq!(&bytes, b"hello");
+}
+
+#[test]
+fn what_cannot_be_understood_is_answered() {
+    let mut bench = Bench::new();
+    assert!(bench.command("{").starts_with(r#"{"error":"the command cannot be read: "#));
+    assert!(bench.command(r#"{"fault": {"kind": "x"}}"#).contains("known kinds: removal, lost-interrupt"));
+    assert_eq!(bench.command(r#"{"query": 1}"#), r#"{"error":"this model answers no questions"}"#);
+    assert_eq!(bench.command(r#""status""#), r#"{"ok":{"accesses":0,"removed":false,"violations":0}}"#);
+}
+
+/// Gives a command as a test in the guest does.
+fn mail(bench: &mut Bench, line: &str) -> String {
+    let (data, doorbell) = ((MAILBOX + MAILBOX_DATA) as u64, (MAILBOX + MAILBOX_DOORBELL) as u64);
+    for chunk in line.as_bytes().chunks(4) {
+        let mut word = [0; 4];
+        word[..chunk.len()].copy_from_slice(chunk);
+        bench.write(CONFIG_REGION, data, u32::from_le_bytes(word));
+    }
+    bench.write(CONFIG_REGION, doorbell, 1);
+    let mut answer = Vec::new();
+    while let left @ 1.. = bench.read(CONFIG_REGION, doorbell) {
+        let word = bench.read(CONFIG_REGION, data).to_le_bytes();
+        answer.extend_from_slice(&word[..(left as usize).min(4)]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn the_mailbox_works_while_the_device_is_removed() {
+    let mut bench = Bench::new();
+    assert_eq!(mail(&mut bench, r#"{"fault": {"kind": "removal"}}"#), r#"{"ok":null}"#);
+    assert_eq!(mail(&mut bench, r#""status""#), r#"{"ok":{"accesses":0,"removed":true,"violations":0}}"#);
+    assert_eq!(mail(&mut bench, r#""repair""#), r#"{"ok":null}"#);
+    assert_eq!(bench.read(0, 0), 0);
+}
+
+#[test]
+fn faults_that_never_begin_are_told_in_the_end() {
+    let mut bench = Bench::new();
+    bench.command(r#"{"fault": {"kind": "removal", "after": {"register": "LAST"}}}"#);
+    bench.read(0, 0);
+    bench.device.finish();
+    assert_eq!(bench.told().last().unwrap(), "fault that never began: removal (after = {\"register\":\"LAST\"})");
+}
+
+proptest! {
+    #[test]
+    fn no_access_panics(region in 0u32..12, offset: u64, near in 0u64..0x1_0010, length in 0usize..20, write: bool) {
+        let mut bench = Bench::new();
+        let now = bench.start;
+        for offset in [offset, near] {
+            let mut data = vec![0xa5; length];
+            match write {
+                true => bench.device.write(region, offset, &data, now),
+                false => bench.device.read(region, offset, &mut data, now),
+            }
+        }
+    }
+
+    #[test]
+    fn no_command_panics(line in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut bench = Bench::new();
+        bench.device.command(&line, bench.start);
+        mail(&mut bench, &String::from_utf8_lossy(&line));
+    }
+}

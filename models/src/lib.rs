@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Emulated GPUs: PCI devices that a virtual machine monitor shows to its guest, served over vfio-user.
+//!
+//! A GPU is a [`Gpu`]: what its PCI function says of itself, and what its registers do. Everything else is this crate's base:
+//!
+//! ```text
+//! gpu        what a model is: the trait, its PCI function, one access
+//! bus        what a model may do: interrupts, memory of the guest, time, violations
+//! device     a model with its configuration space and faults, behind one lock; no sockets
+//! config     PCI configuration space            memory     the guest's memory, by address
+//! interrupts MSI and MSI-X vectors              fault      faults on request, and when
+//! event      what happened, with its time       command    what can be asked while it runs
+//! server     vfio-user, the clock and the control socket around a device
+//! nova       an NVIDIA GPU
+//! ```
+//!
+//! A model checks what a driver does, as hardware would, and reports what hardware would only hang on as a *violation*.
+//! Nothing that a guest or a client sends makes it panic; when nobody does anything it uses no processor time.
+//!
+//! Source: the vfio-user specification (QEMU, `docs/interop/vfio-user.rst`), PCI Local Bus Specification 3.0.
+
+#![deny(unsafe_code)]
+
+pub mod bus;
+pub mod command;
+pub mod config;
+pub mod device;
+pub mod event;
+pub mod fault;
+pub mod gpu;
+pub mod interrupts;
+pub mod memory;
+pub mod nova;
+pub mod server;
+
+pub use bus::Bus;
+pub use device::Device;
+pub use event::{Event, What};
+pub use gpu::{Access, Bar, Function, Gpu, Interrupts, Width};

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The NVIDIA GPU as its driver meets it, without sockets: time is whatever the test says.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::*;
+use crate::device::Device;
+use crate::event::What;
+use crate::fault::Plan;
+
+const BOOTED: Duration = Duration::from_millis(100);
+
+/// A device, its start, and what it tells.
+struct Bench {
+    device: Device<Nova>,
+    start: Instant,
+    told: Arc<Mutex<Vec<What>>>,
+}
+
+impl Bench {
+    fn new(plan: &str) -> Self {
+        let start = Instant::now();
+        let mut device = Device::new(Nova::new(256, start).unwrap(), Plan::parse::<Nova>(plan).unwrap(), start);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&told);
+        device.bus().listen(Box::new(move |event| {
+            ear.lock().unwrap().push(event.what.clone());
+            Ok(())
+        }));
+        Self { device, start, told }
+    }
+
+    /// What `Offset` holds so long after the start.
+    fn read(&mut self, offset: usize, at: Duration) -> u32 {
+        let now = self.start + at;
+        while self.device.due().is_some_and(|due| due <= now) {
+            self.device.tick(now);
+        }
+        let mut bytes = [0; 4];
+        self.device.read(0, offset as u64, &mut bytes, now);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn violations(&mut self) -> u64 {
+        self.device.bus().violations()
+    }
+}
+
+#[test]
+fn the_chip_is_a_ga102() {
+    let mut bench = Bench::new("");
+    assert_eq!(bench.read(PmcBoot0::OFFSET, BOOTED), 0x1720_00a1);
+    let boot42 = PmcBoot42::from(bench.read(PmcBoot42::OFFSET, BOOTED));
+    assert_eq!(Chip::identify(boot42), Some(Chip::GA102));
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn the_firmware_is_protected_then_readable_then_finished() {
+    let mut bench = Bench::new("");
+    let at = |percent| USUAL_MS * percent / 100;
+    let mask =
+        |bench: &mut Bench, at| GfwBootPrivLevelMask::from(bench.read(GfwBootPrivLevelMask::OFFSET, at)).is_readable();
+    assert!(!mask(&mut bench, at(24)));
+    assert!(mask(&mut bench, at(26)));
+    assert!(!GfwBoot::from(bench.read(GfwBoot::OFFSET, at(99))).is_completed());
+    assert!(GfwBoot::from(bench.read(GfwBoot::OFFSET, at(100))).is_completed());
+    assert_eq!(bench.device.due(), None, "who has finished has nothing to wait for");
+    assert_eq!(bench.violations(), 0);
+}
+
+const USUAL_MS: Duration = Duration::from_millis(60);
+
+#[test]
+fn a_driver_that_does_not_look_first_is_told() {
+    let mut bench = Bench::new("");
+    bench.read(GfwBoot::OFFSET, Duration::ZERO);
+    let told = bench.told.lock().unwrap().clone();
+    let Some(What::Violation { text, access: Some(access), write: false }) = told.first() else { panic!("{told:?}") };
+    assert!(text.contains("before its protection is lowered"));
+    assert_eq!(access.to_string(), "NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT");
+}
+
+#[test]
+fn what_is_not_modelled_is_a_violation_each() {
+    let mut bench = Bench::new("");
+    let now = bench.start;
+    assert_eq!(bench.read(0x4, BOOTED), 0xbadf_5040);
+    bench.device.write(0, 0, &[0; 4], now);
+    bench.device.read(0, 0, &mut [0; 1], now);
+    bench.device.read(1, 0, &mut [0; 4], now);
+    bench.device.write(1, 0, &[0; 8], now);
+    bench.device.read(0, 0xa02, &mut [0; 4], now);
+    bench.device.read(0, 16 << 20, &mut [0; 4], now);
+    bench.device.read(2, 0, &mut [0; 4], now);
+    bench.device.read(0, 0, &mut [0; 3], now);
+    assert_eq!(bench.violations(), 9);
+}
+
+#[test]
+fn a_reset_starts_the_firmware_again() {
+    let mut bench = Bench::new("");
+    bench.read(GfwBoot::OFFSET, BOOTED);
+    bench.device.reset(bench.start + BOOTED);
+    assert_eq!(bench.read(GfwBootPrivLevelMask::OFFSET, BOOTED), 0);
+    assert!(GfwBoot::from(bench.read(GfwBoot::OFFSET, 2 * BOOTED)).is_completed());
+}
+
+#[test]
+fn a_stuck_firmware_never_finishes_but_says_where_it_is() {
+    let mut bench = Bench::new("[[fault]]\nkind = 'stuck-boot'\nprogress = 0x42");
+    let late = Duration::from_secs(1000);
+    assert_eq!(bench.read(GfwBootPrivLevelMask::OFFSET, late), 1);
+    assert_eq!(GfwBoot::from(bench.read(GfwBoot::OFFSET, late)).progress(), 0x42);
+    assert_eq!(bench.device.due(), None, "and takes no time");
+    let mut bench = Bench::new("[[fault]]\nkind = 'stuck-boot'\nprogress = 255");
+    assert!(!GfwBoot::from(bench.read(GfwBoot::OFFSET, late)).is_completed());
+}
+
+#[test]
+fn a_slow_firmware_begins_when_the_fault_does() {
+    let mut bench = Bench::new("[[fault]]\nkind = 'slow-boot'\nseconds = 2\nafter = { register = 'NV_PMC_BOOT_0' }");
+    assert_eq!(bench.read(GfwBootPrivLevelMask::OFFSET, BOOTED), 1);
+    bench.read(PmcBoot0::OFFSET, BOOTED);
+    assert_eq!(bench.read(GfwBootPrivLevelMask::OFFSET, 2 * BOOTED), 0);
+    let done = BOOTED + Duration::from_secs(2);
+    assert!(!GfwBoot::from(bench.read(GfwBoot::OFFSET, done - BOOTED / 2)).is_completed());
+    assert!(GfwBoot::from(bench.read(GfwBoot::OFFSET, done)).is_completed());
+    let mut bench = Bench::new("[[fault]]\nkind = 'slow-boot'\nseconds = 1e300");
+    assert_eq!(bench.read(GfwBootPrivLevelMask::OFFSET, done), 0);
+}
+
+#[test]
+fn other_chips_are_what_the_plan_says_until_repaired() {
+    let mut bench = Bench::new("[[fault]]\nkind = 'unknown-chip'");
+    let chip = |bench: &mut Bench| Chip::identify(PmcBoot42::from(bench.read(PmcBoot42::OFFSET, BOOTED)));
+    assert_eq!(chip(&mut bench), None);
+    let now = bench.start;
+    let answer = bench.device.command(br#"{"fault": {"kind": "other-chip", "name": "TU104"}}"#, now);
+    assert_eq!(answer, br#"{"ok":null}"#);
+    assert_eq!(chip(&mut bench), Some(Chip::TU104));
+    bench.device.command(br#""repair""#, now);
+    assert_eq!(chip(&mut bench), Some(Chip::GA102));
+}
+
+#[test]
+fn vram_has_the_size_that_was_asked_for() {
+    let size = |vram| Nova::new(vram, Instant::now()).map(|nova| nova.function().bars[1].size);
+    assert_eq!(size(8192), Ok(8 << 30));
+    assert!(size(0).is_err() && size(100).is_err() && size(128 << 10).is_err());
+}

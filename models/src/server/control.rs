@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The control socket: commands come in, answers and events go out, a line of JSON each.
+//!
+//! All lines are written under the device's lock, so none is torn. A reader that does not read loses the connection, not
+//! the device its time.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::{Control, Shared};
+use crate::event;
+use crate::gpu::Gpu;
+
+/// How long a reader may keep the device waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Starts to listen. A connection that exists already hears everything from the first event on.
+pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>, control: Control) -> io::Result<()> {
+    match control {
+        Control::Connected(stream) => connect(shared, stream),
+        Control::Listener(listener) => {
+            let shared = Arc::clone(shared);
+            thread::spawn(move || {
+                for stream in listener.incoming().flatten() {
+                    // One that breaks at once has gone; the next may stay.
+                    let _ = connect(&shared, stream);
+                }
+            });
+            Ok(())
+        }
+    }
+}
+
+fn connect<G: Gpu>(shared: &Arc<Shared<G>>, stream: UnixStream) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let events = stream.try_clone()?;
+    shared.with(|device, _| device.bus().listen(event::json_lines(events)));
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        // The connection's end, however it comes, is the end of its commands.
+        let _ = answer(&shared, &stream);
+    });
+    Ok(())
+}
+
+fn answer<G: Gpu>(shared: &Shared<G>, mut stream: &UnixStream) -> io::Result<()> {
+    let mut lines = BufReader::new(stream);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        shared.with(|device, now| {
+            let mut answer = device.command(&line, now);
+            answer.push(b'\n');
+            stream.write_all(&answer)
+        })?;
+        line.clear();
+    }
+    Ok(())
+}
