@@ -2,7 +2,7 @@
 //! The first process of a guest: mounts what a program expects, then does what the lab asks.
 //!
 //! It is linked statically and started by the kernel as `/init` from the initial RAM file system. It
-//! never returns; whatever fails is said on the console, and the machine is powered off.
+//! never returns; whatever fails is said on the console, and the machine ends.
 //!
 //! Source: Documentation/admin-guide/initrd.rst and Documentation/filesystems/ramfs-rootfs-initramfs.rst.
 
@@ -13,6 +13,7 @@ mod modules;
 mod mounts;
 mod ports;
 mod processes;
+mod serial;
 mod server;
 mod shell;
 
@@ -29,26 +30,30 @@ fn main() -> ExitCode {
     if let Err(error) = boot() {
         eprintln!("drydock-agent: {error}");
     }
-    power_off()
+    end()
 }
 
 fn boot() -> Result<(), String> {
     mounts::prepare()?;
     let words = fs::read_to_string("/proc/cmdline").map_err(|e| format!("/proc/cmdline: {e}"))?;
-    if words.split_whitespace().any(|word| word == protocol::SHELL_WORD) {
+    let asked = |wanted| words.split_whitespace().any(|word| word == wanted);
+    if asked(protocol::SHELL_WORD) {
         return shell::on_console();
     }
-    let port = ports::open(protocol::AGENT_PORT)?;
-    server::serve(port)
+    server::serve(match asked(protocol::SERIAL_WORD) {
+        true => serial::open(protocol::SERIAL_LINE)?,
+        false => ports::open(protocol::AGENT_PORT)?,
+    })
 }
 
-/// Ends the machine; returns only if the kernel refuses.
-fn power_off() -> ExitCode {
+/// Ends the machine; returns only if the kernel refuses. It is a restart, which the lab has QEMU take for the end
+/// (`-no-reboot`): after system sleep the firmware leaves q35 without the registers that would switch it off.
+fn end() -> ExitCode {
     rustix::fs::sync();
-    match reboot(RebootCommand::PowerOff) {
+    match reboot(RebootCommand::Restart) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("drydock-agent: cannot power off: {error}");
+            eprintln!("drydock-agent: cannot end the machine: {error}");
             ExitCode::FAILURE
         }
     }

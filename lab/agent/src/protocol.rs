@@ -12,6 +12,12 @@ use serde::{Deserialize, Serialize};
 /// Name of the virtio-serial port on which the protocol is spoken.
 pub const AGENT_PORT: &str = "drydock.agent";
 
+/// Word on the kernel's command line that has the protocol spoken on [`SERIAL_LINE`] instead.
+pub const SERIAL_WORD: &str = "drydock.serial";
+
+/// The machine's second serial line; the first is the kernel's console.
+pub const SERIAL_LINE: &str = "/dev/ttyS1";
+
 /// Word on the kernel's command line that asks for a shell on the console instead of the protocol.
 pub const SHELL_WORD: &str = "drydock.shell";
 
@@ -88,7 +94,7 @@ pub enum Call {
         /// Value of `TERM`.
         term: String,
     },
-    /// Flush the log and power the machine off. There is no answer.
+    /// Flush the log and end the machine. There is no answer.
     PowerOff,
 }
 

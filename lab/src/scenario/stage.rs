@@ -26,11 +26,14 @@ const BOOT_LIMIT: Duration = Duration::from_secs(90);
 /// How long a guest may take where the processor's virtualisation works; it takes under a second then.
 const KVM_LIMIT: Duration = Duration::from_secs(8);
 
-/// How long powering off may take.
+/// How long ending a machine may take.
 const OFF_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the directory with the unpacked kernel is seen inside the root.
 const BOOT_DIR: &str = "/boot-image";
+
+/// The kernel's image as its package has it, inside the root.
+const PACKED_KERNEL: &str = "/kernel/vmlinuz";
 
 /// A workspace member that runs in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,9 @@ pub(crate) struct Boot {
     pub(crate) memory: u32,
     /// Count instructions instead of time.
     pub(crate) counting: bool,
+    /// The system will sleep. That takes what is slower: a kernel that was started packed and in real mode, as firmware
+    /// does, or it does not find back; and an agent on a serial line.
+    pub(crate) sleeps: bool,
     /// Show the kernel's log on stderr as it comes.
     pub(crate) show_log: bool,
     /// Further devices, each the value of one `-device`.
@@ -83,7 +89,7 @@ pub(crate) struct Boot {
 
 impl Default for Boot {
     fn default() -> Self {
-        Self { cpus: 2, memory: 1024, counting: false, show_log: false, devices: Vec::new() }
+        Self { cpus: 2, memory: 1024, counting: false, sleeps: false, show_log: false, devices: Vec::new() }
     }
 }
 
@@ -138,7 +144,7 @@ impl Stage {
         self.accel
     }
 
-    /// Boots, lets `story` act, powers off and judges the log. A story that fails ends the machine; if the kernel
+    /// Boots, lets `story` act, ends the machine and judges the log. A story that fails ends the machine; if the kernel
     /// reported something, that is the error.
     pub(crate) fn play<T>(
         &self,
@@ -184,12 +190,13 @@ impl Stage {
 
     fn spec(&self, boot: &Boot, accel: Accel) -> Spec {
         Spec {
-            kernel: self.kernel.into(),
+            kernel: if boot.sleeps { PACKED_KERNEL } else { self.kernel }.into(),
             initrd: machine::INITRD.into(),
             accel,
             cpus: boot.cpus,
             memory: boot.memory,
             agent: machine::AGENT,
+            serial: boot.sleeps,
             shell: machine::SHELL,
             words: Vec::new(),
             devices: boot.devices.clone(),
@@ -281,7 +288,7 @@ fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str>
         let path = &toolchain.kernel.vmlinuz;
         let image = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
         fs::create_dir_all(boot_dir).with_context(|| format!("failed to create `{}`", boot_dir.display()))?;
-        let Some(kernel) = payload::extract(&image) else { return Ok("/kernel/vmlinuz") };
+        let Some(kernel) = payload::extract(&image) else { return Ok(PACKED_KERNEL) };
         crate::cache::write_atomically(&unpacked, kernel)?;
     }
     Ok("/boot-image/vmlinux")

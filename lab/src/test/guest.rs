@@ -59,7 +59,7 @@ impl Suite for Guest {
             }
             None => step.line(line),
         };
-        let boot = Boot { devices: vec![EDU.to_owned()], ..Boot::default() };
+        let boot = Boot { devices: vec![EDU.to_owned()], sleeps: true, ..Boot::default() };
         let (status, _) = context.stage.play(&boot, context.events, |scene| {
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;

@@ -174,7 +174,7 @@ impl Guest {
         found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", REQUEST_LIMIT, &self.console))
     }
 
-    /// Asks the machine to power off; there is no answer but its end.
+    /// Asks the machine to end; there is no answer but its end.
     pub(crate) fn power_off(&self) -> Result<(), Error> {
         self.post(0, Call::PowerOff)
     }

@@ -37,6 +37,9 @@ const AGENT_FD: i32 = 3;
 const SHELL_FD: i32 = 4;
 const INITRD_FD: i32 = 5;
 
+/// How long QEMU may take to end once its guest has.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
 /// A machine that is running or has just ended.
 pub(crate) struct Machine {
     child: Child,
@@ -101,7 +104,7 @@ impl Machine {
         // The console ends with QEMU, so this is the event to wait for.
         let console = self.console.clone();
         if console.wait_for_end(deadline).is_none() {
-            return Err(Error::Hung { waiting: "powering off".into(), limit, console: self.console.tail(TAIL) });
+            return Err(Error::Hung { waiting: "ending the machine".into(), limit, console: self.console.tail(TAIL) });
         }
         let (status, said, ended) = self.collect().map_err(Error::Start)?;
         match status.success() {
@@ -120,7 +123,12 @@ impl Machine {
     /// Adds to an error what only QEMU knows: how it ended and what it said.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
         let Error::Ended { console, .. } = error else { return error };
-        // The agent's channel is closed, so QEMU is ending; its own words are worth the short wait.
+        // The agent's channel is closed, so QEMU is ending and its own words are worth the wait; unless what came out of
+        // the channel was no message.
+        if self.console.wait_for_end(Instant::now() + END_LIMIT).is_none() {
+            // It fails only if QEMU has ended just now.
+            let _ = self.child.kill();
+        }
         let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
         let said = self.stderr_thread.take().map(join).unwrap_or_default();
         let console = if console.is_empty() { self.console.tail(TAIL) } else { console };

@@ -4,6 +4,8 @@
 //! Source: qemu-system-x86_64(1) of QEMU 11.1; the flags and why they are there were tried on Debian's
 //! stock kernel.
 
+use drydock_agent::protocol;
+
 /// The program, as named inside the toolchain root.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -43,6 +45,8 @@ pub(crate) struct Spec {
     pub(crate) memory: u32,
     /// The protocol's channel.
     pub(crate) agent: Channel,
+    /// Whether that is a serial line, which outlives system sleep, and not a virtio port, which is quick.
+    pub(crate) serial: bool,
     /// The interactive shell's channel.
     pub(crate) shell: Channel,
     /// Words for the kernel's command line, after ours.
@@ -97,6 +101,7 @@ fn accel_args(spec: &Spec) -> Vec<String> {
 /// level 5 reach the console while booting; the agent opens the rest when it starts.
 fn kernel_args(spec: &Spec) -> Vec<String> {
     let mut words = strings(&["console=ttyS0", "panic=-1", "oops=panic", "softlockup_panic=1", "loglevel=5"]);
+    words.extend(spec.serial.then(|| protocol::SERIAL_WORD.to_owned()));
     words.extend(spec.words.iter().cloned());
     strings(&["-kernel", &spec.kernel, "-initrd", &spec.initrd, "-append", &words.join(" ")])
 }
@@ -114,8 +119,8 @@ fn channel_args(spec: &Spec) -> Vec<String> {
     }
     if let Channel::Fd(fd) = spec.agent {
         args.extend(strings(&["-chardev", &format!("socket,id=agent,fd={fd}")]));
-        let port = format!("virtserialport,chardev=agent,name={}", drydock_agent::protocol::AGENT_PORT);
-        args.extend(strings(&["-device", &port]));
+        let port = format!("virtserialport,chardev=agent,name={}", protocol::AGENT_PORT);
+        args.extend(strings(&if spec.serial { ["-serial", "chardev:agent"] } else { ["-device", &port] }));
     }
     args
 }
@@ -150,6 +155,7 @@ mod tests {
             cpus: 2,
             memory: 1024,
             agent: Channel::Fd(3),
+            serial: false,
             shell: Channel::Absent,
             words: vec!["drydock.shell".into()],
             devices: Vec::new(),
@@ -186,6 +192,15 @@ mod tests {
         assert!(!args(&spec).iter().any(|arg| arg.starts_with("virtconsole")));
         spec.shell = Channel::Fd(4);
         assert!(args(&spec).iter().any(|arg| arg == "virtconsole,chardev=shell"));
+    }
+
+    #[test]
+    fn the_agents_serial_line_is_the_second_and_the_agent_is_told() {
+        let args = args(&Spec { serial: true, ..spec(Accel::Tcg) });
+        let lines: Vec<_> = args.iter().filter(|arg| arg.starts_with("chardev:")).collect();
+        assert_eq!(lines, ["chardev:console", "chardev:agent"]);
+        assert!(value(&args, "-append").contains(" drydock.serial "));
+        assert!(!args.iter().any(|arg| arg.starts_with("virtserialport")));
     }
 
     #[test]

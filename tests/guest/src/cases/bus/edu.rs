@@ -269,15 +269,6 @@ fn module_is_held_by_a_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Skips a case that puts the system to sleep when somebody listens at a virtio port, as the lab does: its queues do not
-/// outlive the sleep, and the machine could not be asked for anything any more.
-fn may_sleep() -> Outcome {
-    if fs::read_dir("/sys/class/virtio-ports").is_ok_and(|mut ports| ports.next().is_some()) {
-        return skip("the lab's channel to the guest, a virtio port, does not outlive system sleep");
-    }
-    Ok(())
-}
-
 /// The device works after the system slept, and the driver was asked to prepare it once.
 fn asleep_and_awake(sleep: impl FnOnce() -> Answer) -> Outcome {
     let file = open(DRIVER)?;
@@ -292,13 +283,8 @@ fn asleep_and_awake(sleep: impl FnOnce() -> Answer) -> Outcome {
 
 /// Suspend to memory until the clock rings: all devices lose their state.
 fn sleeps_and_wakes(guest: &Guest) -> Outcome {
-    may_sleep()?;
     device(guest)?;
-    let machine = fs::read_to_string("/sys/class/dmi/id/product_name").unwrap_or_default();
     let alarm = "/sys/class/rtc/rtc0/wakealarm";
-    if !machine.contains("i440FX") || !fs::exists(alarm)? {
-        return skip("the machine cannot be woken and then switched off (QEMU's `-machine pc` can)");
-    }
     asleep_and_awake(|| {
         write(alarm, "0")?;
         write(alarm, "+2")?;
@@ -318,21 +304,18 @@ fn tested(level: &str, state: &str) -> Answer {
 
 /// As far as the devices' first phase.
 fn devices_sleep(guest: &Guest) -> Outcome {
-    may_sleep()?;
     device(guest)?;
     asleep_and_awake(|| tested("devices", "freeze"))
 }
 
 /// As far as everything but the machine itself: interrupts are off, PCI has saved the device's state.
 fn all_but_the_machine_sleeps(guest: &Guest) -> Outcome {
-    may_sleep()?;
     device(guest)?;
     asleep_and_awake(|| tested("core", "mem"))
 }
 
 /// A device that is not bound, and one that was unbound, have no driver to ask.
 fn sleeps_unbound(guest: &Guest) -> Outcome {
-    may_sleep()?;
     let address = device(guest)?;
     works!(unbind(&address));
     works!(tested("devices", "freeze"));
