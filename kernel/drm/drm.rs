@@ -10,7 +10,7 @@
 //! | [`context`] | what the compiler knows of a device: [`Uninit`], [`Init`], [`Registered`] |
 //! | [`device`] | [`Device`], the sole owner of a new one [`UnregisteredDevice`], the guard [`Plugged`] |
 //! | [`driver`] | the trait [`Driver`] that ties a driver's types together |
-//! | [`bus`] | probing and teardown: [`platform`], [`pci`], [`auxiliary`], [`faux`] |
+//! | [`bus`] | probing and teardown: [`platform`], [`pci`], [`auxiliary`], [`faux`]; and drivers that are a [`parent`] only |
 //! | [`file`](mod@file), [`ioctl`] | a client of the device and its system calls |
 //! | [`gem`] | buffers: handles, mapping, dumb buffers, PRIME |
 //! | [`fence`], [`resv`], [`syncobj`], [`event`] | telling clients that work is done |
@@ -41,6 +41,7 @@ pub mod syncobj;
 pub use bus::{
     auxiliary,
     faux,
+    parent,
     pci,
     platform, //
 };

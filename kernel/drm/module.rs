@@ -239,10 +239,11 @@ impl<T: Driver> Device<T> {
     }
 }
 
-/// Declares a module with one DRM driver for the platform bus.
+/// Declares a module with one driver for the platform bus.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (a
-/// [`platform::Driver`](crate::platform::Driver)). With `virtual_device: c"name",` in front, the module
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a
+/// [`platform::Driver`](crate::platform::Driver)); or instead of it `parent`, a driver that is the
+/// [parent](crate::parent) of such, as the macros for the other buses do. With `virtual_device: c"name",` in front, the module
 /// also creates the platform device of that name, for hardware that does not exist.
 ///
 /// # Examples
@@ -258,20 +259,25 @@ impl<T: Driver> Device<T> {
 /// ```
 #[macro_export]
 macro_rules! module_platform_driver {
-    (virtual_device: $device:expr, type: $type:ty, $($info:tt)*) => {
+    (virtual_device: $device:expr, $role:ident: $type:ty, $($info:tt)*) => {
         $crate::__module! {
-            [_device: $crate::platform::VirtualDevice = $crate::platform::VirtualDevice::new($device)?]
-            ::kernel::driver::Registration<$crate::platform::Adapter<$type>>, $($info)*
+            [_device: $crate::platform::VirtualDevice =
+                $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>($device)?]
+            ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>, $($info)*
         }
     };
-    (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] ::kernel::driver::Registration<$crate::platform::Adapter<$type>>, $($info)* }
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>, $($info)*
+        }
     };
 }
 
-/// Declares a module with one DRM driver for the PCI bus.
+/// Declares a module with one driver for the PCI bus.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (a [`pci::Driver`](crate::pci::Driver)).
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a [`pci::Driver`](crate::pci::Driver)),
+/// or `parent` a driver that makes no DRM device ([`parent::Driver`](crate::parent::Driver)).
 ///
 /// # Examples
 ///
@@ -307,15 +313,18 @@ macro_rules! module_platform_driver {
 /// ```
 #[macro_export]
 macro_rules! module_pci_driver {
-    (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] ::kernel::driver::Registration<$crate::pci::Adapter<$type>>, $($info)* }
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            ::kernel::driver::Registration<$crate::pci::Adapter<$type, $crate::__role!($role)>>, $($info)*
+        }
     };
 }
 
-/// Declares a module with one DRM driver for the auxiliary bus.
+/// Declares a module with one driver for the auxiliary bus.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (an
-/// [`auxiliary::Driver`](crate::auxiliary::Driver)).
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (an
+/// [`auxiliary::Driver`](crate::auxiliary::Driver)), or `parent`.
 ///
 /// # Examples
 ///
@@ -350,15 +359,19 @@ macro_rules! module_pci_driver {
 /// ```
 #[macro_export]
 macro_rules! module_auxiliary_driver {
-    (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type>>, $($info)* }
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type, $crate::__role!($role)>>, $($info)*
+        }
     };
 }
 
-/// Declares a module with one DRM driver for a faux device, which the module creates under the driver's
+/// Declares a module with one driver for a faux device, which the module creates under the driver's
 /// name and owns.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the driver (a [`faux::Driver`](crate::faux::Driver)).
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a [`faux::Driver`](crate::faux::Driver)),
+/// or `parent`.
 ///
 /// # Examples
 ///
@@ -380,8 +393,20 @@ macro_rules! module_auxiliary_driver {
 /// ```
 #[macro_export]
 macro_rules! module_faux_driver {
-    (type: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] $crate::faux::Registration<$type>, $($info)* }
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] $crate::faux::Registration<$type, $crate::__role!($role)>, $($info)* }
+    };
+}
+
+/// The role that a word in a module's declaration means.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __role {
+    (type) => {
+        $crate::bus::Drm
+    };
+    (parent) => {
+        $crate::bus::Parent
     };
 }
 

@@ -54,7 +54,7 @@ impl<'bound, T: Driver> Ready<'bound, T> {
 /// # Invariants
 ///
 /// The device was registered once, by [`Registration::new`], and `data` is published in it.
-pub(crate) struct Registration<'bound, T: Driver> {
+pub struct Registration<'bound, T: Driver> {
     // The order of the fields is the order in which they go: the device reference last (L5).
     data: Pin<KBox<T::RegistrationData<'bound>>>,
     owned: Owned<'bound>,

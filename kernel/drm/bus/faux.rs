@@ -10,12 +10,11 @@
 use super::{
     Binding,
     Bus,
+    Drm,
+    Role,
     Sealed, //
 };
-use crate::{
-    module::ModuleRuntime,
-    Ready, //
-};
+use crate::module::ModuleRuntime;
 use core::{
     marker::PhantomData,
     ptr::{
@@ -55,20 +54,20 @@ impl Bus for Faux {
 /// The probe of a faux device.
 pub type Probe<'bound> = super::Probe<'bound, Faux>;
 
-/// A DRM driver for a faux device.
+/// A driver for a faux device: a DRM driver, or in the role [`Parent`](super::Parent) the parent of some.
 ///
 /// A module with one such driver is declared with [`module_faux_driver!`](crate::module_faux_driver!);
 /// it makes the device, under the driver's name.
-pub trait Driver: crate::Driver {
-    /// The module has made the device: prepares it and says with which data it is ready to be
-    /// registered.
+pub trait Driver<R: 'static = Drm>: Role<R> {
+    /// The module has made the device: prepares it and says with which data it is ready, with a
+    /// [`Ready`](crate::Ready) to be registered, or a parent's [`Data`](super::parent::Driver::Data).
     ///
-    /// The adapter registers what is returned. After an error nothing is left of the device, and the module
+    /// The adapter owns what is returned. After an error nothing is left of the device, and the module
     /// cannot be loaded. The device's DMA mask is 64 bits wide until the driver says otherwise, so that it
     /// can import and map any memory.
     ///
     /// Context: process context, may sleep; the device's lock is held.
-    fn probe<'bound>(cx: &Probe<'bound>) -> Result<Ready<'bound, Self>>;
+    fn probe<'bound>(cx: &Probe<'bound>) -> Result<Self::Ready<'bound>>;
 }
 
 /// The faux device of driver `T`, of which a module has one as long as it is loaded.
@@ -76,15 +75,15 @@ pub trait Driver: crate::Driver {
 /// # Invariants
 ///
 /// `device` is what `faux_device_create()` returned, with the callbacks of `T`.
-pub struct Registration<T: Driver> {
+pub struct Registration<T: Driver<R>, R: 'static = Drm> {
     device: NonNull<bindings::faux_device>,
-    _driver: PhantomData<fn(T)>,
+    _driver: PhantomData<fn(T, R)>,
 }
 
-impl<T: Driver> Registration<T> {
+impl<T: Driver<R>, R: 'static> Registration<T, R> {
     const OPS: bindings::faux_device_ops = {
         assert!(
-            !T::HAS_SUSPEND && !T::HAS_RESUME,
+            !T::SLEEPS,
             "a faux device has no part in system sleep: its driver has neither `suspend` nor `resume`"
         );
         bindings::faux_device_ops {
@@ -106,9 +105,8 @@ impl<T: Driver> Registration<T> {
         T::OwnerModule::runtime().admit_driver()?;
 
         // SAFETY: C copies the name, and uses the callbacks until the device is destroyed.
-        let device = unsafe {
-            bindings::faux_device_create(T::INFO.name.as_char_ptr(), null_mut(), &Self::OPS)
-        };
+        let device =
+            unsafe { bindings::faux_device_create(T::NAME.as_char_ptr(), null_mut(), &Self::OPS) };
         // INVARIANT: Just created.
         Ok(Self {
             device: NonNull::new(device).ok_or(ENODEV)?,
@@ -130,7 +128,7 @@ impl<T: Driver> Registration<T> {
 
         from_result(|| {
             to_result(dma)?;
-            Binding::<T>::probe::<Faux>(fdev, |cx| T::probe(cx))?;
+            Binding::<T, R>::probe::<Faux>(fdev, |cx| T::probe(cx))?;
             Ok(0)
         })
     }
@@ -142,7 +140,7 @@ impl<T: Driver> Registration<T> {
         // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
         let dev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
         // SAFETY: The bus calls remove only after a probe that succeeded, once.
-        unsafe { Binding::<T>::remove(dev.as_ref()) };
+        unsafe { Binding::<T, R>::remove(dev.as_ref()) };
 
         // The bus is not one of the kernel crate's, whose glue would take the data back.
         //
@@ -150,12 +148,12 @@ impl<T: Driver> Registration<T> {
         unsafe {
             let binding = bindings::dev_get_drvdata(&raw const (*fdev).dev);
             bindings::dev_set_drvdata(&raw mut (*fdev).dev, null_mut());
-            drop(Pin::<KBox<Binding<'_, T>>>::from_foreign(binding.cast()));
+            drop(Pin::<KBox<Binding<'_, T, R>>>::from_foreign(binding.cast()));
         }
     }
 }
 
-impl<T: Driver> Drop for Registration<T> {
+impl<T: Driver<R>, R: 'static> Drop for Registration<T, R> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants, and this is the only owner.
         unsafe { bindings::faux_device_destroy(self.device.as_ptr()) };
@@ -163,7 +161,7 @@ impl<T: Driver> Drop for Registration<T> {
 }
 
 // SAFETY: A faux device may be destroyed from any thread.
-unsafe impl<T: Driver> Send for Registration<T> {}
+unsafe impl<T: Driver<R>, R: 'static> Send for Registration<T, R> {}
 
 // SAFETY: There is nothing to do with a shared reference.
-unsafe impl<T: Driver> Sync for Registration<T> {}
+unsafe impl<T: Driver<R>, R: 'static> Sync for Registration<T, R> {}

@@ -12,7 +12,8 @@ use kernel::device_id::{
 
 /// A table of device ids `D`, to each of which the driver attaches an `Info`.
 ///
-/// Made from the array that the kernel crate's macros declare. Its trait object for the same purpose is
+/// Made from the array that the kernel crate's macros declare, for the [`platform`](super::platform),
+/// [`pci`](super::pci) and [`auxiliary`](super::auxiliary) buses. Its trait object for the same purpose is
 /// not used: that trait can be implemented by safe code, with any pointer.
 ///
 /// # Invariants

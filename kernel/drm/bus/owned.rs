@@ -57,7 +57,7 @@ impl<'bound> List<'bound> {
 }
 
 /// What the adapter owns for one bound device: children, which use it, and means, which they use.
-pub(crate) struct Owned<'bound> {
+pub struct Owned<'bound> {
     /// Devices that were made of this one.
     pub(super) children: List<'bound>,
     /// Interrupts, their vectors, the enabled device.

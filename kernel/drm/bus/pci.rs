@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM drivers of the PCI bus.
+//! Drivers of the PCI bus.
 //!
 //! C header: `include/linux/pci.h`; kernel document: Documentation/PCI/pci.rst
 
 use super::{
-    power::PowerTable,
-    Binding,
     Bus,
+    Drm,
+    Role,
     Sealed, //
-};
-use crate::{
-    module::ModuleRuntime,
-    Ready, //
-};
-use core::{
-    marker::PhantomData,
-    mem::offset_of, //
 };
 use kernel::{
     bindings,
@@ -26,14 +18,7 @@ use kernel::{
         CoreInternal, //
     },
     device_id::RawDeviceIdIndex,
-    driver::{
-        DriverLayout,
-        RegistrationOps, //
-    },
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::to_result,
     irq::IrqRequest,
     pci::{
         self,
@@ -42,8 +27,7 @@ use kernel::{
         IrqTypes,
         IrqVectorRegistration, //
     },
-    prelude::*,
-    types::Opaque, //
+    prelude::*, //
 };
 
 /// The PCI bus.
@@ -80,29 +64,30 @@ pub const fn device_id(vendor: u16, device: u16) -> DeviceId {
     unsafe { core::mem::transmute(id) }
 }
 
-/// A DRM driver for devices of the PCI bus.
+/// A driver for devices of the PCI bus: a DRM driver, or in the role [`Parent`](super::Parent) the parent of some.
 ///
 /// A module with one such driver is declared with [`module_pci_driver!`](crate::module_pci_driver!).
 ///
 /// There is no remove method: a device may go at any moment (surprise removal), which looks to the driver
 /// like any other unplug. Reads from it give all ones then.
-pub trait Driver: crate::Driver {
+pub trait Driver<R: 'static = Drm>: Role<R> {
     /// What the driver attaches to each device id of its table.
     type IdInfo: 'static;
 
     /// The match table.
     const ID_TABLE: IdTable<Self::IdInfo>;
 
-    /// A device is there: prepares it and says with which data it is ready to be registered.
+    /// A device is there: prepares it and says with which data it is ready, with a [`Ready`](crate::Ready) to be
+    /// registered, or a parent's [`Data`](super::parent::Driver::Data).
     ///
-    /// The adapter registers what is returned. After an error nothing is left of the device. `id` is
+    /// The adapter owns what is returned. After an error nothing is left of the device. `id` is
     /// `None` if the id came from userspace, through `new_id` or `driver_override`.
     ///
     /// Context: process context, may sleep; the device's lock is held.
     fn probe<'bound>(
         cx: &Probe<'bound>,
         id: Option<&'bound Self::IdInfo>,
-    ) -> Result<Ready<'bound, Self>>;
+    ) -> Result<Self::Ready<'bound>>;
 }
 
 /// An enabled device; dropping it disables the device again.
@@ -236,87 +221,16 @@ impl<'bound> Vectors<'_, 'bound> {
     }
 }
 
-/// Connects a [`Driver`] with the PCI bus. Owns the registrations of its devices.
-pub struct Adapter<T: Driver>(PhantomData<T>);
-
-// SAFETY:
-// - `struct pci_driver` is a C structure that embeds a `struct device_driver` at this offset.
-// - `Binding` is what `probe` stores as driver data.
-unsafe impl<T: Driver> DriverLayout for Adapter<T> {
-    type DriverType = bindings::pci_driver;
-    type DriverData<'bound> = Binding<'bound, T>;
-    const DEVICE_DRIVER_OFFSET: usize = offset_of!(bindings::pci_driver, driver);
-}
-
-// SAFETY: `unregister` undoes what `register` did; the C functions ask for no more.
-unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
-    unsafe fn register(
-        drv: &Opaque<bindings::pci_driver>,
-        name: &'static CStr,
-        module: &'static ThisModule,
-    ) -> Result {
-        T::OwnerModule::runtime().admit_driver()?;
-        let drv = drv.get();
-
-        // SAFETY: `drv` is initialised and not yet registered, so it is ours alone.
-        unsafe {
-            (*drv).name = T::INFO.name.as_char_ptr();
-            (*drv).id_table = T::ID_TABLE.as_ptr();
-            (*drv).driver.pm = PowerTable::<T>::TABLE;
-            (*drv).probe = Some(Self::probe_callback);
-            (*drv).remove = Some(Self::remove_callback);
-            (*drv).shutdown = Some(Self::shutdown_callback);
-        }
-
-        // SAFETY: `drv` is complete and stays in place until it is unregistered.
-        to_result(unsafe {
-            bindings::__pci_register_driver(drv, module.as_ptr(), name.as_char_ptr())
-        })
+adapter! {
+    Pci, "PCI": pci_driver of pci_dev,
+    __pci_register_driver, pci_unregister_driver,
+    fill(drv): {
+        (*drv).name = T::NAME.as_char_ptr();
+        (*drv).id_table = T::ID_TABLE.as_ptr();
     }
-
-    unsafe fn unregister(drv: &Opaque<bindings::pci_driver>) {
-        // SAFETY: The caller has registered `drv`.
-        unsafe { bindings::pci_unregister_driver(drv.get()) };
-    }
-}
-
-impl<T: Driver> Adapter<T> {
-    /// # Safety
-    ///
-    /// Called by C only, as the table says in which it stands.
-    unsafe extern "C" fn probe_callback(
-        pdev: *mut bindings::pci_dev,
-        id: *const bindings::pci_device_id,
-    ) -> c_int {
-        // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
-        let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };
-        // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info;
-        // or one made by userspace, which has none or that of an entry of the table.
-        let id = unsafe { (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>() };
-
-        from_result(|| {
-            Binding::<T>::probe::<Pci>(pdev, |cx| T::probe(cx, id))?;
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// Called by C only, as the table says in which it stands.
-    unsafe extern "C" fn remove_callback(pdev: *mut bindings::pci_dev) {
-        // SAFETY: As in `probe_callback`.
-        let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus calls remove only after a probe that succeeded, once.
-        unsafe { Binding::<T>::remove(pdev.as_ref()) };
-    }
-
-    /// # Safety
-    ///
-    /// Called by C only, as the table says in which it stands.
-    unsafe extern "C" fn shutdown_callback(pdev: *mut bindings::pci_dev) {
-        // SAFETY: As in `probe_callback`.
-        let pdev = unsafe { &*pdev.cast::<pci::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus calls shutdown only for a device that is bound, under its lock.
-        unsafe { Binding::<T>::shutdown(pdev.as_ref()) };
-    }
+    // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info;
+    // or one made by userspace, which has none or that of an entry of the table.
+    probe(pdev, id: pci_device_id): unsafe {
+        (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>()
+    },
 }

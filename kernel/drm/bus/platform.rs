@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM drivers of the platform bus.
+//! Drivers of the platform bus.
 //!
 //! C header: `include/linux/platform_device.h`
 
 use super::{
-    power::PowerTable,
-    Binding,
     Bus,
+    Drm,
+    IdTable,
+    Role,
     Sealed, //
 };
-use crate::{
-    module::ModuleRuntime,
-    Ready, //
-};
-use core::{
-    marker::PhantomData,
-    mem::offset_of,
-    ptr::{
-        null,
-        NonNull, //
-    },
+use core::ptr::{
+    null,
+    NonNull, //
 };
 use kernel::{
     acpi,
@@ -30,20 +23,10 @@ use kernel::{
         Bound,
         CoreInternal, //
     },
-    driver::{
-        self,
-        DriverLayout,
-        RegistrationOps, //
-    },
-    error::{
-        from_err_ptr,
-        from_result,
-        to_result, //
-    },
+    error::to_result,
     of,
     platform,
-    prelude::*,
-    types::Opaque, //
+    prelude::*, //
 };
 
 /// The platform bus.
@@ -61,123 +44,55 @@ impl Bus for Platform {
 /// The probe of a platform device.
 pub type Probe<'bound> = super::Probe<'bound, Platform>;
 
-/// A DRM driver for devices of the platform bus.
+/// The devices of the device tree that a driver serves, each with an `Info`; made from the array that
+/// [`kernel::of_device_table!`] declares.
+pub type OfIdTable<Info> = IdTable<of::DeviceId, Info>;
+
+/// The devices of ACPI's tables that a driver serves, each with an `Info`; made from the array that
+/// [`kernel::acpi_device_table!`] declares.
+pub type AcpiIdTable<Info> = IdTable<acpi::DeviceId, Info>;
+
+/// A driver for devices of the platform bus: a DRM driver, or in the role [`Parent`](super::Parent) the parent of some.
 ///
 /// A module with one such driver is declared with
 /// [`module_platform_driver!`](crate::module_platform_driver!).
-pub trait Driver: crate::Driver {
+pub trait Driver<R: 'static = Drm>: Role<R> {
     /// What the driver attaches to each device id of its tables.
     type IdInfo: 'static;
 
     /// The device-tree match table.
-    const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = None;
+    const OF_ID_TABLE: Option<OfIdTable<Self::IdInfo>> = None;
 
     /// The ACPI match table.
-    const ACPI_ID_TABLE: Option<acpi::IdTable<Self::IdInfo>> = None;
+    const ACPI_ID_TABLE: Option<AcpiIdTable<Self::IdInfo>> = None;
 
-    /// A device is there: prepares it and says with which data it is ready to be registered.
+    /// A device is there: prepares it and says with which data it is ready, with a [`Ready`](crate::Ready) to be
+    /// registered, or a parent's [`Data`](super::parent::Driver::Data).
     ///
-    /// The adapter registers what is returned. After an error nothing is left of the device.
+    /// `id` is what the driver's table attaches to the device's entry, if the device was found by one.
+    /// The adapter owns what is returned. After an error nothing is left of the device.
     ///
     /// Context: process context, may sleep; the device's lock is held.
     fn probe<'bound>(
         cx: &Probe<'bound>,
         id: Option<&'bound Self::IdInfo>,
-    ) -> Result<Ready<'bound, Self>>;
+    ) -> Result<Self::Ready<'bound>>;
 }
 
-/// Connects a [`Driver`] with the platform bus. Owns the registrations of its devices.
-pub struct Adapter<T: Driver>(PhantomData<T>);
-
-// SAFETY:
-// - `struct platform_driver` is a C structure that embeds a `struct device_driver` at this offset.
-// - `Binding` is what `probe` stores as driver data.
-unsafe impl<T: Driver> DriverLayout for Adapter<T> {
-    type DriverType = bindings::platform_driver;
-    type DriverData<'bound> = Binding<'bound, T>;
-    const DEVICE_DRIVER_OFFSET: usize = offset_of!(bindings::platform_driver, driver);
-}
-
-// SAFETY: `unregister` undoes what `register` did; the C functions ask for no more.
-unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
-    unsafe fn register(
-        drv: &Opaque<bindings::platform_driver>,
-        name: &'static CStr,
-        module: &'static ThisModule,
-    ) -> Result {
-        T::OwnerModule::runtime().admit_driver()?;
-        let drv = drv.get();
-
-        // SAFETY: `drv` is initialised and not yet registered, so it is ours alone.
-        unsafe {
-            (*drv).driver.name = T::INFO.name.as_char_ptr();
-            (*drv).driver.pm = PowerTable::<T>::TABLE;
-            (*drv).driver.of_match_table = T::OF_ID_TABLE.map_or(null(), |t| t.as_ptr());
-            (*drv).driver.acpi_match_table = T::ACPI_ID_TABLE.map_or(null(), |t| t.as_ptr());
-            (*drv).probe = Some(Self::probe_callback);
-            (*drv).remove = Some(Self::remove_callback);
-            (*drv).shutdown = Some(Self::shutdown_callback);
-        }
-
-        // SAFETY: `drv` is complete and stays in place until it is unregistered.
-        to_result(unsafe {
-            bindings::__platform_driver_register(drv, module.as_ptr(), name.as_char_ptr())
-        })
+adapter! {
+    Platform, "platform": platform_driver of platform_device,
+    __platform_driver_register, platform_driver_unregister,
+    fill(drv): {
+        (*drv).driver.name = T::NAME.as_char_ptr();
+        (*drv).driver.of_match_table = T::OF_ID_TABLE.map_or(null(), |table| table.as_ptr());
+        (*drv).driver.acpi_match_table = T::ACPI_ID_TABLE.map_or(null(), |table| table.as_ptr());
     }
-
-    unsafe fn unregister(drv: &Opaque<bindings::platform_driver>) {
-        // SAFETY: The caller has registered `drv`.
-        unsafe { bindings::platform_driver_unregister(drv.get()) };
-    }
-}
-
-impl<T: Driver> driver::Adapter for Adapter<T> {
-    type IdInfo = T::IdInfo;
-
-    fn acpi_id_table() -> Option<acpi::IdTable<Self::IdInfo>> {
-        T::ACPI_ID_TABLE
-    }
-
-    fn of_id_table() -> Option<of::IdTable<Self::IdInfo>> {
-        T::OF_ID_TABLE
-    }
-}
-
-impl<T: Driver> Adapter<T> {
-    /// # Safety
-    ///
-    /// Called by C only, as the table says in which it stands.
-    unsafe extern "C" fn probe_callback(pdev: *mut bindings::platform_device) -> c_int {
-        // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
-        let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus matched `pdev` through the tables of `T`, whose entries are `T::IdInfo`.
-        let id = unsafe { <Self as driver::Adapter>::id_info(pdev.as_ref()) };
-
-        from_result(|| {
-            Binding::<T>::probe::<Platform>(pdev, |cx| T::probe(cx, id))?;
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// Called by C only, as the table says in which it stands.
-    unsafe extern "C" fn remove_callback(pdev: *mut bindings::platform_device) {
-        // SAFETY: As in `probe_callback`.
-        let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus calls remove only after a probe that succeeded, once.
-        unsafe { Binding::<T>::remove(pdev.as_ref()) };
-    }
-
-    /// # Safety
-    ///
-    /// Called by C only, as the table says in which it stands.
-    unsafe extern "C" fn shutdown_callback(pdev: *mut bindings::platform_device) {
-        // SAFETY: As in `probe_callback`.
-        let pdev = unsafe { &*pdev.cast::<platform::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus calls shutdown only for a device that is bound, under its lock.
-        unsafe { Binding::<T>::shutdown(pdev.as_ref()) };
-    }
+    probe(pdev): {
+        let dev = core::ptr::from_ref(pdev.as_ref()).cast();
+        // SAFETY: The device is valid. What C finds in the entry of a table is what the table of `T` has there, a
+        // reference to a static `T::IdInfo`, or null.
+        unsafe { bindings::device_get_match_data(dev).cast::<T::IdInfo>().as_ref() }
+    },
 }
 
 /// A platform device that a module creates by itself, for hardware that does not exist.
@@ -187,29 +102,46 @@ impl<T: Driver> Adapter<T> {
 ///
 /// # Invariants
 ///
-/// `0` is a device that `platform_device_register_full()` returned.
+/// `0` is a device that was added with `platform_device_add()`.
 pub struct VirtualDevice(NonNull<bindings::platform_device>);
 
 impl VirtualDevice {
-    /// Creates the platform device `name`, to be matched by the driver of the same name.
+    /// Creates the platform device `name`, for the driver `T` and no other.
+    ///
+    /// For the macro, which registers the driver first: no other driver of the bus can have its name then, and
+    /// whatever `name` is, a C driver of that name does not get a device that it knows nothing of.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, `EEXIST` if there is a device of this name already (another driver's).
     ///
     /// Context: process context, may sleep; the driver's probe runs inside.
-    pub fn new(name: &CStr) -> Result<Self> {
-        let info = bindings::platform_device_info {
-            name: name.as_char_ptr(),
-            id: bindings::PLATFORM_DEVID_NONE,
-            dma_mask: u64::MAX,
-            ..pin_init::zeroed()
+    #[doc(hidden)]
+    pub fn new<T: Driver<R>, R: 'static>(name: &CStr) -> Result<Self> {
+        // SAFETY: C copies the name.
+        let pdev = unsafe {
+            bindings::platform_device_alloc(name.as_char_ptr(), bindings::PLATFORM_DEVID_NONE)
         };
-        // SAFETY: `info` is complete; C copies what it keeps.
-        let pdev = from_err_ptr(unsafe { bindings::platform_device_register_full(&info) })?;
+        let pdev = NonNull::new(pdev).ok_or(ENOMEM)?;
 
-        // INVARIANT: Just registered.
-        Ok(Self(NonNull::new(pdev).ok_or(ENODEV)?))
+        // SAFETY: The device was just made, so it is ours alone until it is added; its mask lies in it.
+        let added = unsafe {
+            (*pdev.as_ptr()).platform_dma_mask = u64::MAX;
+            (*pdev.as_ptr()).dev.coherent_dma_mask = u64::MAX;
+            to_result(bindings::__device_set_driver_override(
+                &raw mut (*pdev.as_ptr()).dev,
+                T::NAME.as_char_ptr(),
+                T::NAME.count_bytes(),
+            ))
+            .and_then(|()| to_result(bindings::platform_device_add(pdev.as_ptr())))
+        };
+        if let Err(error) = added {
+            // SAFETY: The device is not added; this is its only reference.
+            unsafe { bindings::platform_device_put(pdev.as_ptr()) };
+            return Err(error);
+        }
+        // INVARIANT: Just added.
+        Ok(Self(pdev))
     }
 }
 

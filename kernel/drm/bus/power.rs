@@ -4,10 +4,9 @@
 //!
 //! Source: Documentation/driver-api/pm/devices.rst, `include/linux/pm.h`.
 
-use super::Binding;
-use crate::{
-    Driver,
-    Plugged, //
+use super::{
+    Binding,
+    Role, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -20,10 +19,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// The power-management table of driver `T`, used by every bus.
-pub(super) struct PowerTable<T: Driver>(PhantomData<T>);
+/// The power-management table of driver `T` in the role `R`, used by every bus.
+pub(super) struct PowerTable<T: Role<R>, R: 'static>(PhantomData<(T, R)>);
 
-impl<T: Driver> PowerTable<T> {
+impl<T: Role<R>, R: 'static> PowerTable<T, R> {
     const OPS: bindings::dev_pm_ops = bindings::dev_pm_ops {
         suspend: Some(Self::suspend),
         resume: Some(Self::resume),
@@ -35,7 +34,7 @@ impl<T: Driver> PowerTable<T> {
     };
 
     /// The table, if the driver has a part in system sleep at all.
-    pub(super) const TABLE: *const bindings::dev_pm_ops = if T::HAS_SUSPEND || T::HAS_RESUME {
+    pub(super) const TABLE: *const bindings::dev_pm_ops = if T::SLEEPS {
         &Self::OPS
     } else {
         core::ptr::null()
@@ -46,11 +45,7 @@ impl<T: Driver> PowerTable<T> {
     /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn suspend(dev: *mut bindings::device) -> c_int {
         // SAFETY: The driver core calls this for a device that is bound to the adapter of `T`.
-        unsafe {
-            Self::call(dev, |plugged| {
-                plugged.registration(|data| T::suspend(&plugged, data))
-            })
-        }
+        unsafe { Self::call(dev, T::fall_asleep) }
     }
 
     /// # Safety
@@ -58,28 +53,19 @@ impl<T: Driver> PowerTable<T> {
     /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: As above.
-        unsafe {
-            Self::call(dev, |plugged| {
-                plugged.registration(|data| T::resume(&plugged, data))
-            })
-        }
+        unsafe { Self::call(dev, T::wake_up) }
     }
 
     /// # Safety
     ///
     /// `dev` is bound to the adapter of `T`, and the driver core called one of the callbacks above.
-    unsafe fn call(
-        dev: *mut bindings::device,
-        f: impl for<'g> FnOnce(Plugged<'g, T>) -> Result,
-    ) -> c_int {
+    unsafe fn call(dev: *mut bindings::device, f: impl FnOnce(&T::Live<'_>) -> Result) -> c_int {
         // SAFETY: `dev` is valid for the callback.
         let dev = unsafe { Device::<CoreInternal<'_>>::from_raw(dev) };
 
         from_result(|| {
             // SAFETY: By the requirements, the adapter has stored its binding.
-            unsafe { Binding::<T>::with(dev, |registration| registration.device().enter(f)) }
-                .flatten()
-                .unwrap_or(Ok(()))?;
+            unsafe { Binding::<T, R>::with(dev, f) }.unwrap_or(Ok(()))?;
             Ok(0)
         })
     }

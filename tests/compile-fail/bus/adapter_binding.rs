@@ -6,6 +6,5 @@
 
 include!("../driver.rs");
 
-fn take(binding: drm::bus::Binding<'_, Mini>) {
-    let registration = binding.registration; //~ WRONG
-}
+fn take(_binding: drm::bus::binding::Binding<'_, Mini, drm::bus::Drm>) {} //~ WRONG
+//= fn take(_data: &Hardware<'_>) {}

@@ -73,8 +73,9 @@ impl drm::auxiliary::Driver for Child {
         id: Option<&'bound &'static CStr>,
     ) -> Result<drm::Ready<'bound, Self>> {
         // It is checked that the type is the one that the parent gave.
-        if cx.registration_data::<CovariantForLt!(u32)>().is_ok() || id != Some(&c"a part") {
-            return Err(EINVAL);
+        if cx.parent_data::<CovariantForLt!(u32)>().err() != Some(EINVAL) || id != Some(&c"a part")
+        {
+            return Err(ENXIO);
         }
         // The parent does the DMA.
         if cx.set_dma_mask(DmaMask::new::<32>()) != Err(EIO)
@@ -82,8 +83,7 @@ impl drm::auxiliary::Driver for Child {
         {
             return Err(EINVAL);
         }
-        let lent = cx.device().registration_data::<Lent>()?;
-        let (calls, parent) = Pin::get_ref(lent);
+        let (calls, parent) = cx.parent_data::<Lent>()?;
         dev_info!(
             cx,
             "{} of {}\n",

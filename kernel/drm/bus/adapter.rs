@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The adapters of the buses that keep their drivers in a C structure: what is the same for all of them.
+//!
+//! C headers: `include/linux/{auxiliary_bus,pci,platform_device}.h`, which declare three structures of one shape.
+
+/// Declares `Adapter`, which connects the trait `Driver` of the module where it stands with the bus of that module.
+///
+/// Its C callbacks are private, and it is the owner of the bindings of its driver's devices. `fill` writes into the
+/// still zeroed C structure what depends on the driver, `probe` says which `IdInfo` the driver gets for the id that C
+/// passes, if C does.
+macro_rules! adapter {
+    (
+        $bus:ty, $what:literal: $c_driver:ident of $c_device:ident,
+        $register:ident, $unregister:ident,
+        fill($fill:ident): { $($write:tt)* }
+        probe($device:ident $(, $id:ident: $c_id:ident)?): $info:expr,
+    ) => {
+        #[doc = concat!("Connects a [`Driver`] with the ", $what, " bus. Owns what it makes of its devices.")]
+        pub struct Adapter<T: Driver<R>, R: 'static = $crate::bus::Drm>(
+            core::marker::PhantomData<(T, R)>,
+        );
+
+        // SAFETY:
+        // - The C structure embeds a `struct device_driver` at this offset.
+        // - `Binding` is what `probe` stores as driver data.
+        unsafe impl<T: Driver<R>, R: 'static> kernel::driver::DriverLayout for Adapter<T, R> {
+            type DriverType = kernel::bindings::$c_driver;
+            type DriverData<'bound> = $crate::bus::Binding<'bound, T, R>;
+            const DEVICE_DRIVER_OFFSET: usize =
+                core::mem::offset_of!(kernel::bindings::$c_driver, driver);
+        }
+
+        // SAFETY: `unregister` undoes what `register` did; the C functions ask for no more.
+        unsafe impl<T: Driver<R>, R: 'static> kernel::driver::RegistrationOps for Adapter<T, R> {
+            unsafe fn register(
+                drv: &kernel::types::Opaque<kernel::bindings::$c_driver>,
+                name: &'static CStr,
+                module: &'static ThisModule,
+            ) -> Result {
+                <T::OwnerModule as $crate::module::ModuleRuntime>::runtime().admit_driver()?;
+                let $fill = drv.get();
+
+                // SAFETY: The structure is initialised and not yet registered, so it is ours alone.
+                unsafe {
+                    $($write)*
+                    (*$fill).driver.pm = $crate::bus::power::PowerTable::<T, R>::TABLE;
+                    (*$fill).probe = Some(Self::probe_callback);
+                    (*$fill).remove = Some(Self::remove_callback);
+                    (*$fill).shutdown = Some(Self::shutdown_callback);
+                }
+
+                // SAFETY: The structure is complete and stays in place until it is unregistered.
+                kernel::error::to_result(unsafe {
+                    kernel::bindings::$register($fill, module.as_ptr(), name.as_char_ptr())
+                })
+            }
+
+            unsafe fn unregister(drv: &kernel::types::Opaque<kernel::bindings::$c_driver>) {
+                // SAFETY: The caller has registered it.
+                unsafe { kernel::bindings::$unregister(drv.get()) };
+            }
+        }
+
+        impl<T: Driver<R>, R: 'static> Adapter<T, R> {
+            /// The device of a callback.
+            ///
+            /// # Safety
+            ///
+            /// The bus has passed `dev` to a callback, whose time is `'a`.
+            unsafe fn device<'a>(
+                dev: *mut kernel::bindings::$c_device,
+            ) -> &'a <$bus as $crate::bus::Bus>::Device<kernel::device::CoreInternal<'a>> {
+                // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
+                unsafe { &*dev.cast() }
+            }
+
+            /// # Safety
+            ///
+            /// Called by C only, as the table says in which it stands.
+            unsafe extern "C" fn probe_callback(
+                dev: *mut kernel::bindings::$c_device,
+                $($id: *const kernel::bindings::$c_id,)?
+            ) -> c_int {
+                // SAFETY: By the requirement.
+                let $device = unsafe { Self::device(dev) };
+                let info: Option<&'static T::IdInfo> = $info;
+
+                kernel::error::from_result(|| {
+                    $crate::bus::Binding::<T, R>::probe::<$bus>($device, |cx| T::probe(cx, info))?;
+                    Ok(0)
+                })
+            }
+
+            /// # Safety
+            ///
+            /// Called by C only, as the table says in which it stands.
+            unsafe extern "C" fn remove_callback(dev: *mut kernel::bindings::$c_device) {
+                // SAFETY: By the requirement.
+                let dev = unsafe { Self::device(dev) };
+                // SAFETY: The bus calls remove only after a probe that succeeded, once.
+                unsafe { $crate::bus::Binding::<T, R>::remove(dev.as_ref()) };
+            }
+
+            /// # Safety
+            ///
+            /// Called by C only, as the table says in which it stands.
+            unsafe extern "C" fn shutdown_callback(dev: *mut kernel::bindings::$c_device) {
+                // SAFETY: By the requirement.
+                let dev = unsafe { Self::device(dev) };
+                // SAFETY: The bus calls shutdown only for a device that is bound, under its lock.
+                unsafe { $crate::bus::Binding::<T, R>::shutdown(dev.as_ref()) };
+            }
+        }
+    };
+}

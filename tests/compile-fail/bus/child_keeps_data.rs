@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A child's driver keeps its parent's data for ever.
+//!
+//! The data is the parent's, and goes after the child; what is kept could be used after it.
+
+include!("../driver.rs");
+
+static KEPT: SetOnce<&'static u64> = SetOnce::new();
+
+fn probe(cx: &drm::auxiliary::Probe<'_>) -> Result {
+    let memory = cx.parent_data::<kernel::types::CovariantForLt!(u64)>()?;
+    KEPT.populate(memory); //~ WRONG
+    //= drop(memory);
+    Ok(())
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver that makes no DRM device is given to a bus as one that does.
+//!
+//! What its probe returns is not a device to be registered.
+
+include!("../driver.rs");
+
+struct Card;
+
+#[vtable]
+impl drm::parent::Driver for Card {
+    type Data<'bound> = u32;
+    const NAME: &'static CStr = c"card";
+}
+
+impl platform::Driver for Card { //~ WRONG
+    //= impl platform::Driver<drm::bus::Parent> for Card {
+    type IdInfo = ();
+
+    fn probe<'bound>(
+        cx: &platform::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<Pin<KBox<u32>>> {
+        let _ = cx;
+        Ok(KBox::pin(1, GFP_KERNEL)?)
+    }
+}

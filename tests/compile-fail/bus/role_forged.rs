@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A driver says for itself what an adapter does with its devices.
+//!
+//! That is what keeps a registration from being forgotten (L4).
+
+include!("../driver.rs");
+
+struct Card;
+impl drm::bus::role::Role<drm::bus::Drm> for Card {} //~ WRONG
+//= impl Card {}
