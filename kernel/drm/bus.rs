@@ -60,6 +60,12 @@ pub trait Bus: private::Sealed + Sized + 'static {
 
     /// A device in a bus callback is bound.
     fn as_bound<'a>(dev: &'a Self::Device<CoreInternal<'_>>) -> &'a Self::Device<Bound>;
+
+    /// The device that does the DMA for one that does none itself; bound for as long as that.
+    fn dma_device(dev: &Self::Device<Bound>) -> Option<&device::Device<Bound>> {
+        let _ = dev;
+        None
+    }
 }
 
 mod private {

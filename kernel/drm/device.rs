@@ -388,6 +388,15 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
 
         // INVARIANT: The device is new; its parent is that of the probe named `'bound`.
         let this = Self::from_new(init_core(this, data)?);
+        if let Some(dma) = B::dma_device(cx.device()) {
+            // SAFETY: Both devices are valid; C takes a reference. Nobody else knows the new one.
+            unsafe {
+                bindings::drm_dev_set_dma_dev(
+                    this.as_raw(),
+                    core::ptr::from_ref(dma).cast_mut().cast(),
+                );
+            }
+        }
         dev_dbg!(this.parent(), "drm: {}: allocated\n", T::INFO.name);
         Ok(this)
     }

@@ -44,6 +44,11 @@ impl Bus for Auxiliary {
     fn as_bound<'a>(dev: &'a auxiliary::Device<CoreInternal<'_>>) -> &'a auxiliary::Device<Bound> {
         dev
     }
+
+    /// A part of a device: its parent, which outlives it.
+    fn dma_device(dev: &auxiliary::Device<Bound>) -> Option<&device::Device<Bound>> {
+        Some(dev.parent())
+    }
 }
 
 /// The probe of an auxiliary device. Dereferences to

@@ -72,7 +72,8 @@ where
 
 /// `drm_driver::gem_prime_import` for the class [`shmem::Object`].
 ///
-/// The foreign case attaches the parent to the dma-buf, so it runs while the device is plugged.
+/// The foreign case attaches the parent, or who does the DMA for it, to the dma-buf, so it runs while the device is
+/// plugged.
 ///
 /// # Safety
 ///
@@ -118,7 +119,7 @@ where
     shmem::Object::import(dev, size, args, attachment)
 }
 
-/// The attachment of a device's parent to a foreign dma-buf, with a reference to the dma-buf.
+/// The attachment of the bus device that does the DMA to a foreign dma-buf, with a reference to the dma-buf.
 ///
 /// # Invariants
 ///
@@ -130,19 +131,22 @@ impl Attachment {
     ///
     /// `buf` is valid.
     unsafe fn new<T: Driver>(dev: &Plugged<'_, T>, buf: *mut bindings::dma_buf) -> Result<Self> {
-        // SAFETY: The parent is valid and bound, `buf` is valid.
-        unsafe { Self::attach((*dev.as_raw()).dev, buf) }
+        // SAFETY: The device is valid, and its fields do not change after its creation.
+        let (parent, dma) = unsafe { ((*dev.as_raw()).dev, (*dev.as_raw()).dma_dev) };
+        // SAFETY: `buf` is valid. The parent is bound, as the device is plugged; so is the device that does the DMA for
+        // it, if that is another one ([`Bus::dma_device`](crate::bus::Bus::dma_device)).
+        unsafe { Self::attach(if dma.is_null() { parent } else { dma }, buf) }
     }
 
     /// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
     ///
     /// # Safety
     ///
-    /// `parent` and `buf` are valid; `parent` is bound.
+    /// `device` and `buf` are valid; `device` is bound.
     #[inline(never)]
-    unsafe fn attach(parent: *mut bindings::device, buf: *mut bindings::dma_buf) -> Result<Self> {
+    unsafe fn attach(device: *mut bindings::device, buf: *mut bindings::dma_buf) -> Result<Self> {
         // SAFETY: By the requirements.
-        let raw = from_err_ptr(unsafe { bindings::dma_buf_attach(buf, parent) })?;
+        let raw = from_err_ptr(unsafe { bindings::dma_buf_attach(buf, device) })?;
         // SAFETY: `buf` is valid.
         unsafe { crate::raw::drm_rust_get_dma_buf(buf) };
         // INVARIANT: Just attached, and a reference taken.
