@@ -2,7 +2,7 @@
 
 //! The chips that can be identified, and how each says that it is ready.
 //!
-//! Source: Linux 7.3, `drivers/gpu/nova-core/gpu.rs` (names and numbers), `gpu/hal/{tu102,gh100}.rs` (readiness, DMA).
+//! Source: Linux 7.3, `drivers/gpu/nova-core/gpu.rs` (names and numbers), `gpu/hal/{tu102,gh100}.rs` (readiness).
 
 use crate::regs::{PmcBoot0, PmcBoot42, Revision};
 
@@ -40,15 +40,6 @@ impl Architecture {
         match self {
             Self::Turing | Self::Ampere | Self::Ada => Readiness::Gfw,
             Self::Hopper | Self::BlackwellGB10x | Self::BlackwellGB20x => Readiness::Fsp,
-        }
-    }
-
-    /// How many bits the addresses have with which such a GPU reaches the machine's memory.
-    #[must_use]
-    pub const fn dma_bits(self) -> u32 {
-        match self.readiness() {
-            Readiness::Gfw => 47,
-            Readiness::Fsp => 52,
         }
     }
 }

@@ -15,9 +15,11 @@
 #![forbid(unsafe_code)]
 
 pub mod chip;
+pub mod gpu;
 pub mod regs;
 
 pub use chip::{Architecture, Chip, Readiness};
+pub use gpu::Gpu;
 
 /// What the PCI function says of itself. Source: pci.ids, PCI Code and ID Assignment Specification 1.11.
 pub mod pci {

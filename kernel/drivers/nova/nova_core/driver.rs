@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The match table, the probe, and what lives while the function is bound.
+
+use crate::hardware::{
+    self,
+    Bar, //
+};
+use drm::bus::Parent;
+use kernel::{
+    pci::{
+        Class,
+        ClassMask,
+        DeviceId,
+        Vendor, //
+    },
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    types::CovariantForLt,
+};
+use nova_regs::Gpu;
+
+pub(crate) struct NovaCore;
+
+/// What the driver has of a function: its registers, which nobody else may map.
+pub(crate) struct Function<'bound> {
+    cx: &'bound kernel::device::Device<kernel::device::Bound>,
+    bar: Bar<'bound>,
+}
+
+/// The number of the next child. None comes back, so that no two devices ever have the same name.
+static NEXT_ID: Atomic<u32> = Atomic::new(0);
+
+// GPUs of all generations; the registers tell which.
+kernel::pci_device_table!(
+    DEVICES,
+    <NovaCore as drm::pci::Driver<Parent>>::IdInfo,
+    [
+        (
+            DeviceId::from_class_and_vendor(
+                Class::DISPLAY_VGA,
+                ClassMask::ClassSubclass,
+                Vendor::NVIDIA
+            ),
+            ()
+        ),
+        (
+            DeviceId::from_class_and_vendor(
+                Class::DISPLAY_3D,
+                ClassMask::ClassSubclass,
+                Vendor::NVIDIA
+            ),
+            ()
+        ),
+    ]
+);
+
+impl drm::pci::Driver<Parent> for NovaCore {
+    type IdInfo = ();
+
+    const ID_TABLE: drm::pci::IdTable<()> = drm::pci::IdTable::new(&DEVICES);
+
+    fn probe<'bound>(
+        cx: &drm::pci::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<Pin<KBox<Function<'bound>>>> {
+        cx.enable_device_mem()?;
+        let bar: Bar<'bound> = cx
+            .device()
+            .iomap_region_sized(nova_regs::pci::REGISTERS, c"nova-core/bar0")
+            .inspect_err(|e| dev_err!(cx, "BAR0 cannot be mapped: {:?}\n", e))?;
+        let (chip, revision) = hardware::identify(cx.parent(), &bar)?;
+        hardware::wait_until_ready(cx.parent(), &bar)?;
+
+        let gpu = Gpu {
+            chip,
+            revision,
+            vram_bar_size: cx.resource_len(nova_regs::pci::VRAM)?,
+        };
+        cx.add_auxiliary::<crate::LocalModule, CovariantForLt!(Gpu)>(
+            c"nova-drm",
+            NEXT_ID.fetch_add(1, Relaxed),
+            Ok(gpu),
+        )?;
+        Ok(KBox::pin(
+            Function {
+                cx: cx.parent(),
+                bar,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+#[vtable]
+impl drm::parent::Driver for NovaCore {
+    type Data<'bound> = Function<'bound>;
+
+    const NAME: &'static CStr = c"nova-core";
+
+    /// The GPU has lost its state and boots anew, as after power-on.
+    fn resume(function: &Function<'_>) -> Result {
+        hardware::wait_until_ready(function.cx, &function.bar)
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What the registers say: which GPU this is, and whether it is ready.
+//!
+//! Source: Documentation/gpu/nova/core/devinit.rst; `crates/nova-regs` for the registers.
+
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    io::{
+        poll::read_poll_timeout,
+        Io, //
+    },
+    pci,
+    prelude::*,
+    time::Delta, //
+};
+use nova_regs::{
+    regs::{
+        GfwBoot,
+        GfwBootPrivLevelMask,
+        PmcBoot0,
+        PmcBoot42,
+        Register,
+        Revision, //
+    },
+    Chip,
+    Readiness, //
+};
+
+/// The registers.
+pub(crate) type Bar<'bound> = pci::Bar<'bound, { nova_regs::pci::REGISTERS_SIZE }>;
+
+/// How long a GPU may boot; it starts to when it comes out of reset, long before a driver is there.
+const PATIENCE: Delta = Delta::from_secs(4);
+
+/// Inlined, so that the offset is known when it is compared with the size of the BAR.
+#[inline(always)]
+fn read<R: Register>(bar: &Bar<'_>) -> R {
+    bar.read32(R::OFFSET).into()
+}
+
+/// Which GPU it is, if it is one that this driver supports. Says so in the log, or why not.
+///
+/// `ENODEV` if it is not there or not known, `EOPNOTSUPP` if it is known but boots in another way.
+pub(crate) fn identify(dev: &Device<Bound>, bar: &Bar<'_>) -> Result<(Chip, Revision)> {
+    let boot0: PmcBoot0 = read(bar);
+    if boot0.is_absent() {
+        dev_err!(dev, "the GPU does not answer: its registers read as ones\n");
+        return Err(ENODEV);
+    }
+    if boot0.is_older_than_fermi() {
+        dev_err!(
+            dev,
+            "Unsupported chipset: boot0 = {:#010x} (older than Fermi)\n",
+            u32::from(boot0)
+        );
+        return Err(ENODEV);
+    }
+    let boot42: PmcBoot42 = read(bar);
+    let Some(chip) = Chip::identify(boot42) else {
+        dev_err!(
+            dev,
+            "Unsupported chipset: boot42 = {:#010x} (architecture {:#x}, implementation {:#x})\n",
+            u32::from(boot42),
+            boot42.architecture(),
+            boot42.implementation()
+        );
+        return Err(ENODEV);
+    };
+    let (architecture, revision) = (chip.architecture(), boot42.revision());
+    dev_info!(
+        dev,
+        "NVIDIA (Chipset: {}, Architecture: {:?}, Revision: {:x}.{:x})\n",
+        chip.name(),
+        core::format_args!("{architecture:?}"),
+        revision.major(),
+        revision.minor()
+    );
+    match architecture.readiness() {
+        Readiness::Gfw => Ok((chip, revision)),
+        Readiness::Fsp => {
+            dev_err!(
+                dev,
+                "Unsupported chipset: {} boots by its FSP, which this driver does not know\n",
+                chip.name()
+            );
+            Err(EOPNOTSUPP)
+        }
+    }
+}
+
+/// Waits until the GPU's own firmware has set it up. `ETIMEDOUT` if that takes too long, `ENODEV` if the GPU goes.
+///
+/// Context: process context, sleeps.
+pub(crate) fn wait_until_ready(dev: &Device<Bound>, bar: &Bar<'_>) -> Result {
+    let progress = || {
+        // How far it has come may be read only when the firmware has allowed it.
+        let mask: GfwBootPrivLevelMask = read(bar);
+        let progress = mask.is_readable().then(|| read::<GfwBoot>(bar));
+        Ok((mask, progress))
+    };
+    let done = |(_, progress): &(_, Option<GfwBoot>)| progress.is_some_and(GfwBoot::is_completed);
+    let waited = read_poll_timeout(progress, done, Delta::from_millis(1), PATIENCE);
+
+    // Ones, too, look like a progress that is complete.
+    if read::<PmcBoot0>(bar).is_absent() {
+        dev_err!(dev, "the GPU is gone while it boots\n");
+        return Err(ENODEV);
+    }
+    waited.map(drop).inspect_err(|_| {
+        let mask: GfwBootPrivLevelMask = read(bar);
+        dev_err!(
+            dev,
+            "GFW boot did not complete (its progress {} be read)\n",
+            if mask.is_readable() { "can" } else { "cannot" }
+        );
+    })
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The driver's table and its probe.
+
+use crate::{
+    buffer::Object,
+    client::Client,
+    uapi, //
+};
+use kernel::{
+    auxiliary::DeviceId,
+    prelude::*,
+    types::CovariantForLt, //
+};
+use nova_regs::Gpu;
+
+pub(crate) struct Nova;
+
+kernel::auxiliary_device_table!(
+    DEVICES,
+    <Nova as drm::auxiliary::Driver>::IdInfo,
+    [(DeviceId::new(c"nova-core", c"nova-drm"), ())]
+);
+
+impl drm::auxiliary::Driver for Nova {
+    type IdInfo = ();
+
+    const ID_TABLE: drm::auxiliary::IdTable<()> = drm::auxiliary::IdTable::new(&DEVICES);
+
+    fn probe<'bound>(
+        cx: &drm::auxiliary::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<drm::Ready<'bound, Self>> {
+        let gpu = cx.parent_data::<CovariantForLt!(Gpu)>()?;
+        drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(gpu))
+    }
+}
+
+#[vtable]
+impl drm::Driver for Nova {
+    type Data = ();
+    /// The parent's, for as long as it is bound.
+    type RegistrationData<'bound> = &'bound Gpu;
+    type File = Client;
+    type Object = Object;
+    type Kms = drm::NoKms;
+
+    const INFO: drm::DriverInfo = drm::DriverInfo {
+        major: 0,
+        ..drm::DriverInfo::new(c"nova-drm", c"NVIDIA Graphics and Compute")
+    };
+    /// Without a render node, as upstream.
+    const FEATURES: drm::Features = drm::Features::GEM;
+
+    drm::ioctls! {
+        uapi::DRM_IOCTL_NOVA_GETPARAM: uapi::drm_nova_getparam, RENDER_ALLOW => Nova::get_param;
+        uapi::DRM_IOCTL_NOVA_GEM_CREATE: uapi::drm_nova_gem_create, AUTH | RENDER_ALLOW => Nova::gem_create;
+        uapi::DRM_IOCTL_NOVA_GEM_INFO: uapi::drm_nova_gem_info, AUTH | RENDER_ALLOW => Nova::gem_info;
+    }
+}
