@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! How a request is made and acknowledged.
+//!
+//! Source: `panthor_fw.h` (`panthor_fw_toggle_reqs`, `panthor_fw_update_reqs`), `panthor_fw.c` (`panthor_fw_wait_acks`).
+
+/// A request word of the one side and the acknowledge word of the other. A bit that differs is a request that is pending; the
+/// other side acknowledges it by making the bit equal. So neither ever writes the other's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The word of the side that asks.
+    pub request: u32,
+    /// The word of the side that is asked.
+    pub acknowledge: u32,
+}
+
+impl Handshake {
+    /// The request word that makes the bits of `mask` pending, and leaves the others as they are.
+    #[must_use]
+    pub const fn ask(self, mask: u32) -> u32 {
+        (self.request & !mask) | (!self.acknowledge & mask)
+    }
+
+    /// The request word with the bits of `mask` taken from `value`: for what is a state and not an event.
+    #[must_use]
+    pub const fn set(self, value: u32, mask: u32) -> u32 {
+        (self.request & !mask) | (value & mask)
+    }
+
+    /// The bits of `mask` that are pending.
+    #[must_use]
+    pub const fn pending(self, mask: u32) -> u32 {
+        (self.request ^ self.acknowledge) & mask
+    }
+
+    /// The acknowledge word that makes the bits of `mask` no longer pending, and leaves the others as they are.
+    #[must_use]
+    pub const fn answer(self, mask: u32) -> u32 {
+        (self.acknowledge & !mask) | (self.request & mask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_asked_is_pending_until_it_is_answered(request: u32, acknowledge: u32, mask: u32, other: u32) {
+            let before = Handshake { request, acknowledge };
+            let asked = Handshake { request: before.ask(mask), ..before };
+            prop_assert_eq!(asked.pending(mask), mask);
+            prop_assert_eq!(asked.pending(!mask), before.pending(!mask));
+            let answered = Handshake { acknowledge: asked.answer(mask), ..asked };
+            prop_assert_eq!(answered.pending(mask), 0);
+            prop_assert_eq!(answered.pending(!mask), before.pending(!mask));
+            prop_assert_eq!(before.set(other, mask) & mask, other & mask);
+            prop_assert_eq!(before.set(other, mask) & !mask, request & !mask);
+        }
+    }
+}
