@@ -8,6 +8,10 @@ use crate::hardware::{
 };
 use drm::bus::Parent;
 use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
     pci::{
         Class,
         ClassMask,
@@ -27,7 +31,7 @@ pub(crate) struct NovaCore;
 
 /// What the driver has of a function: its registers, which nobody else may map.
 pub(crate) struct Function<'bound> {
-    cx: &'bound kernel::device::Device<kernel::device::Bound>,
+    device: &'bound Device<Bound>,
     bar: Bar<'bound>,
 }
 
@@ -85,13 +89,8 @@ impl drm::pci::Driver<Parent> for NovaCore {
             NEXT_ID.fetch_add(1, Relaxed),
             Ok(gpu),
         )?;
-        Ok(KBox::pin(
-            Function {
-                cx: cx.parent(),
-                bar,
-            },
-            GFP_KERNEL,
-        )?)
+        let device = cx.parent();
+        Ok(KBox::pin(Function { device, bar }, GFP_KERNEL)?)
     }
 }
 
@@ -103,6 +102,6 @@ impl drm::parent::Driver for NovaCore {
 
     /// The GPU has lost its state and boots anew, as after power-on.
     fn resume(function: &Function<'_>) -> Result {
-        hardware::wait_until_ready(function.cx, &function.bar)
+        hardware::wait_until_ready(function.device, &function.bar)
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn identify(dev: &Device<Bound>, bar: &Bar<'_>) -> Result<(Chip, Revi
         dev,
         "NVIDIA (Chipset: {}, Architecture: {:?}, Revision: {:x}.{:x})\n",
         chip.name(),
-        core::format_args!("{architecture:?}"),
+        architecture,
         revision.major(),
         revision.minor()
     );
@@ -92,30 +92,33 @@ pub(crate) fn identify(dev: &Device<Bound>, bar: &Bar<'_>) -> Result<(Chip, Revi
     }
 }
 
+/// How far the GPU's own firmware has come, if the firmware lets that be read yet.
+fn progress(bar: &Bar<'_>) -> Option<GfwBoot> {
+    let mask: GfwBootPrivLevelMask = read(bar);
+    mask.is_readable().then(|| read(bar))
+}
+
 /// Waits until the GPU's own firmware has set it up. `ETIMEDOUT` if that takes too long, `ENODEV` if the GPU goes.
 ///
 /// Context: process context, sleeps.
 pub(crate) fn wait_until_ready(dev: &Device<Bound>, bar: &Bar<'_>) -> Result {
-    let progress = || {
-        // How far it has come may be read only when the firmware has allowed it.
-        let mask: GfwBootPrivLevelMask = read(bar);
-        let progress = mask.is_readable().then(|| read::<GfwBoot>(bar));
-        Ok((mask, progress))
-    };
-    let done = |(_, progress): &(_, Option<GfwBoot>)| progress.is_some_and(GfwBoot::is_completed);
-    let waited = read_poll_timeout(progress, done, Delta::from_millis(1), PATIENCE);
-
+    let waited = read_poll_timeout(
+        || Ok(progress(bar)),
+        |progress| progress.is_some_and(GfwBoot::is_completed),
+        Delta::from_millis(1),
+        PATIENCE,
+    );
     // Ones, too, look like a progress that is complete.
     if read::<PmcBoot0>(bar).is_absent() {
         dev_err!(dev, "the GPU is gone while it boots\n");
         return Err(ENODEV);
     }
-    waited.map(drop).inspect_err(|_| {
-        let mask: GfwBootPrivLevelMask = read(bar);
-        dev_err!(
+    waited.map(drop).inspect_err(|_| match progress(bar) {
+        Some(at) => dev_err!(
             dev,
-            "GFW boot did not complete (its progress {} be read)\n",
-            if mask.is_readable() { "can" } else { "cannot" }
-        );
+            "GFW boot did not complete: it is at {:#x}\n",
+            at.progress()
+        ),
+        None => dev_err!(dev, "GFW boot did not complete: it cannot be read yet\n"),
     })
 }
