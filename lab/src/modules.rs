@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Builds kernel modules against the prepared kernel, sources read-only, results in the cache.
 //!
-//! Source: Documentation/kbuild/modules.rst (`M=`, `MO=`).
+//! Source: Documentation/kbuild/modules.rst (`M=`, `MO=`); `modules.order` in Documentation/kbuild/kbuild.rst.
 
 use std::path::{Path, PathBuf};
 
@@ -66,19 +66,26 @@ fn readable(error: Error, source: &Path) -> Error {
     Error::new(kind, format!("the modules in `{host}` do not build")).details(lines)
 }
 
+/// The modules that Kbuild says it has built; a file that it built once, for what is no longer there, may lie beside them.
 fn find_modules(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut todo = vec![dir.to_owned()];
-    while let Some(dir) = todo.pop() {
-        for entry in std::fs::read_dir(&dir).with_context(|| format!("failed to read `{}`", dir.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                todo.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "ko") {
-                found.push(path);
-            }
-        }
-    }
+    let order = dir.join("modules.order");
+    let text = std::fs::read_to_string(&order).with_context(|| format!("failed to read `{}`", order.display()))?;
+    let mut found: Vec<_> = text.lines().map(|line| dir.join(line).with_extension("ko")).collect();
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_build_left_is_no_module() {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [("modules.order", "drm_rust.o\nsub/a.o\n"), ("drm_rust.ko", ""), ("removed.ko", "")] {
+            crate::cache::write_atomically(&dir.path().join(file), text).unwrap();
+        }
+        let expected = [dir.path().join("drm_rust.ko"), dir.path().join("sub/a.ko")];
+        assert_eq!(find_modules(dir.path()).unwrap(), expected);
+    }
 }
