@@ -5,7 +5,7 @@
 //! ordinary user also a user namespace) and stays as its keeper; its child mounts, changes the root and becomes the program.
 //! When the lab, the keeper or the terminal goes away, the kernel kills the rest, and the mounts go with their namespace.
 //!
-//! Inside: `/src` is the checkout, `/kernel` the kernel in use, `/tmp` a private empty memory file system, all else read-only.
+//! Inside: `/src` is the checkout, `/kernel` the kernel in use, `/tmp` private ([`PRIVATE_TMP`]), all else read-only.
 
 mod enter;
 mod make;
@@ -24,6 +24,9 @@ use crate::{process, setup};
 
 /// The word by which the lab calls itself to enter a root.
 pub const ENTER_WORD: &str = "enter-root";
+
+/// Inside the root: a memory file system of each program's own, empty when it starts and gone when it ends.
+pub const PRIVATE_TMP: &str = "/tmp";
 
 /// A directory of the host that is visible inside the root.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -114,7 +114,13 @@ impl Plan {
         }
         self.mount_dev()?;
         self.mount_proc()?;
-        mount("tmpfs", self.root.join("tmp"), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)?;
+        mount(
+            "tmpfs",
+            self.inside(Path::new(super::PRIVATE_TMP)),
+            "tmpfs",
+            MountFlags::NOSUID | MountFlags::NODEV,
+            None,
+        )?;
         for (host, inside, writable) in &self.binds {
             bind(host, &self.inside(inside))?;
             if !writable {
