@@ -9,6 +9,7 @@ mod cli;
 mod demo;
 mod doc;
 mod doctor;
+mod drivers;
 mod error;
 mod events;
 mod exit;

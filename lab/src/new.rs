@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock new`: a driver of one's own, as a copy of `kernel/drivers/counter` under another name.
+//! `drydock new`: a driver of one's own, as a copy of `kernel/drivers/counter` and its check under another name.
 //!
 //! The template is a driver that every build compiles, so it cannot rot. What comes out is built, booted and tested at once.
 
@@ -7,11 +7,11 @@ mod names;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
+use crate::drivers::{self, Checked};
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::scenario::{Boot, Plan, Stage};
@@ -32,9 +32,7 @@ pub struct Options {
 
 const TEMPLATE: &str = "kernel/drivers/counter/counter.rs";
 const KBUILD: &str = "kernel/Kbuild";
-/// The driver's own check, a script that runs in the guest after the module was loaded.
-const CHECK: &str = include_str!("../templates/check.sh");
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
+const CHECK: &str = "kernel/drivers/counter/check.sh";
 
 #[derive(Debug, Serialize)]
 struct Made {
@@ -59,17 +57,17 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 fn next(name: &Name) -> String {
     let name = &name.module;
     format!(
-        "kernel/drivers/{name}/{name}.rs is yours to change; then:\n    \
-         ./drydock run {name} -- drmdevice\n    ./drydock run {name} -- sh -s <kernel/drivers/{name}/check.sh"
+        "kernel/drivers/{name}/{name}.rs is yours to change, and {name}/check.sh says what it must do; then:\n    \
+         ./drydock test {name}\n    ./drydock run {name} -- drmdevice"
     )
 }
 
 /// Writes the driver's files and its line in Kbuild; nothing if one of them cannot be.
 fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()));
-    let dir = repo.join("kernel/drivers").join(&name.module);
+    let dir = repo.join(drivers::DIRECTORY).join(&name.module);
     let kbuild = repo.join(KBUILD);
-    let template = read(&repo.join(TEMPLATE))?;
+    let (template, script) = (read(&repo.join(TEMPLATE))?, read(&repo.join(CHECK))?);
     let lines = read(&kbuild)?;
     if dir.exists() || lines.contains(&format!("driver,{},", name.module)) {
         return Err(Error::new(Kind::Usage, format!("a driver `{}` is there already", name.module)));
@@ -77,10 +75,10 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     let lines = names::with_driver(&lines, &name.module).ok_or_else(|| {
         Error::new(Kind::Machinery, format!("`{KBUILD}` has no line with a driver to put the new one behind"))
     })?;
-    let files = [(format!("{}.rs", name.module), name.rename(&template)), ("check.sh".into(), name.rename(CHECK))];
+    let files = [(format!("{}.rs", name.module), template), (drivers::SCRIPT.into(), script)];
     let mut written = Vec::new();
     for (file, text) in files {
-        cache::write_atomically(&dir.join(&file), text)?;
+        cache::write_atomically(&dir.join(&file), name.rename(&text))?;
         written.push(dir.join(file));
     }
     cache::write_atomically(&kbuild, lines)?;
@@ -90,13 +88,9 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
 
 /// Builds, boots, loads and runs the driver's check.
 fn check(repo: &Path, name: &Name, events: &Events) -> Result<()> {
-    let script = repo.join("kernel/drivers").join(&name.module).join("check.sh");
-    let script = fs::read_to_string(&script).with_context(|| format!("failed to read `{}`", script.display()))?;
+    let driver = Checked::read(repo, &name.module)?;
     let stage = Stage::prepare(&Plan::default(), events)?;
-    let (output, _) = stage.play(&Boot::default(), events, |scene| {
-        scene.insmod(&name.module)?;
-        scene.guest().run(&["sh", "-c", &script], CHECK_LIMIT)
-    })?;
+    let (output, _) = stage.play(&Boot::default(), events, |scene| driver.check(scene, &name.module))?;
     let said = || output.out.lines().chain(output.err.lines());
     match output.status.shell_code() {
         0 => {
@@ -115,7 +109,7 @@ mod tests {
     fn a_driver_is_two_files_and_a_line() {
         let repo = repo::root().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        for file in [TEMPLATE, KBUILD] {
+        for file in [TEMPLATE, CHECK, KBUILD] {
             cache::write_atomically(&dir.path().join(file), fs::read(repo.join(file)).unwrap()).unwrap();
         }
         let name = Name::parse("my_gpu").unwrap();

@@ -4,6 +4,7 @@
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
 mod compile_fail;
+mod drivers;
 mod examples;
 mod guest;
 mod host;
@@ -16,17 +17,19 @@ use serde::Serialize;
 use crate::error::{Kind, Result};
 use crate::events::Events;
 use crate::exit;
-use crate::scenario::{Plan, Stage};
+use crate::repo;
+use crate::scenario::Plan;
 
-use suite::{Case, Context, Filter, Suite, Verdict};
+use suite::{Case, Context, Filter, Need, Ready, Suite, Verdict};
 
 /// Options of `drydock test`.
 ///
-/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, and
-/// the tests inside a guest for the Rust driver and for the stock one.
+/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
+/// drivers' own checks, and the tests inside a guest for the Rust driver and for the stock one.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite
+    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
+    /// a `check.sh` its check
     filter: Option<String>,
     /// The kernel to build for and to boot, by its release or series
     #[arg(long, value_name = "NAME")]
@@ -55,6 +58,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(lints::Lints),
         Box::new(compile_fail::CompileFail),
         Box::new(examples::Examples),
+        Box::new(drivers::Drivers),
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
     ]
@@ -68,11 +72,14 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         events.print(&names.join("\n"));
         return Ok(exit::OK);
     }
-    let filter = Filter::new(options.filter.as_deref(), &names);
-    let stage = Stage::prepare(&Plan { kernel: options.kernel.clone() }, events)?;
-    let context = Context { stage: &stage, events, filter: &filter, bless: options.bless };
+    let repo = repo::root()?;
+    let filter = Filter::new(options.filter.as_deref(), &names, &crate::drivers::checked(&repo));
+    let selected: Vec<_> = suites.iter().filter(|suite| filter.selects_suite(suite.name())).collect();
+    let need = selected.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
+    let ready = Ready::prepare(need, &Plan { kernel: options.kernel.clone() }, events)?;
+    let context = Context { repo: &repo, ready: &ready, events, filter: &filter, bless: options.bless };
     let mut summary = Summary::default();
-    for suite in suites.iter().filter(|suite| filter.selects_suite(suite.name())) {
+    for suite in selected {
         summary.add(run(suite.as_ref(), &context)?);
     }
     summary.tell(events);

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Context as _, Result};
 use crate::events::{Step, Unit};
 
-use super::suite::{Case as Told, Context, Suite, Verdict};
+use super::suite::{Case as Told, Context, Need, Suite, Verdict};
 use case::Case;
 use compiler::{Compiled, Compiler, Depth, Side};
 
@@ -32,14 +32,18 @@ impl Suite for CompileFail {
         "compile-fail"
     }
 
+    fn need(&self) -> Need {
+        Need::Modules
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Told)) -> Result<()> {
-        let repo = &context.stage.toolchain().repo;
+        let repo = context.repo;
         let mut cases = case::all(repo)?;
         cases.retain(|case| context.filter.selects(&told_name(case)));
         if cases.is_empty() {
             return Ok(());
         }
-        let compiler = Compiler::prepare(context.stage, &cases)?;
+        let compiler = Compiler::prepare(context.toolchain(), context.modules(), &cases)?;
         let step = context.events.step("compiling what must not compile, and its twins");
         for (case, verdict) in cases.iter().zip(judge_all(&compiler, &cases, context.bless, &step)?) {
             tell(Told { name: told_name(case), verdict });

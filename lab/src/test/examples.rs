@@ -13,10 +13,10 @@ use std::path::Path;
 
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::process;
-use crate::root::Binds;
+use crate::root::{self, Binds};
 
 use super::compile_fail::compiler::recorded_command;
-use super::suite::{Case, Context, Suite, Verdict};
+use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// The examples of `kernel/drm`.
 pub(super) struct Examples;
@@ -34,15 +34,19 @@ impl Suite for Examples {
         "doc-examples"
     }
 
+    fn need(&self) -> Need {
+        Need::Modules
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-        let repo = &context.stage.toolchain().repo;
+        let repo = context.repo;
         let mut examples = Vec::new();
         in_directory(&repo.join(CRATE), CRATE, &mut examples)?;
         examples.retain(|example| context.filter.selects(&example.told_name()));
         if examples.is_empty() {
             return Ok(());
         }
-        let sources = context.stage.toolchain().work().join("doc-examples");
+        let sources = context.toolchain().work().join("doc-examples");
         write_all(repo, &sources, &examples)?;
         let step = context.events.step("compiling the documentation's examples");
         for example in &examples {
@@ -154,14 +158,14 @@ fn write_all(repo: &Path, sources: &Path, examples: &[Example]) -> Result<()> {
 }
 
 fn compile(context: &Context<'_>, sources: &Path, example: &Example) -> Result<Verdict> {
-    let toolchain = context.stage.toolchain();
-    let out = &context.stage.modules().dir;
+    let toolchain = context.toolchain();
+    let out = &context.modules().dir;
     let kernel = toolchain.repo.join("kernel");
     let binds = Binds::none().read(kernel, "/kernel-src").read(out, "/out").read(sources, INSIDE);
     let path = format!("{INSIDE}/{}", example.path());
     let command = recorded_command(out)?;
-    let script =
-        format!("cd /out; {{ {command} --emit=metadata=/tmp/example.rmeta {path}; }} 2>&1; echo \"exit code $?\"");
+    let emit = format!("--emit=metadata={}/example.rmeta", root::PRIVATE_TMP);
+    let script = format!("cd /out; {{ {command} {emit} {path}; }} 2>&1; echo \"exit code $?\"");
     let mut shell = toolchain.command("sh", &binds);
     shell.args(["-c", &script]).env("RUSTC_BOOTSTRAP", "1");
     let said = process::output(&mut shell)?;

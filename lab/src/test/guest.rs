@@ -10,7 +10,7 @@ use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
 use crate::error::{Error, Kind, Result};
 use crate::scenario::{Boot, Program};
 
-use super::suite::{Case, Context, Suite, Verdict};
+use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// All cases of one driver together may take this long; each has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -42,6 +42,10 @@ impl Suite for Guest {
         self.name
     }
 
+    fn need(&self) -> Need {
+        Need::Guest
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
         // The program filters by its own names; what spans suite and name is left to our filter.
@@ -60,7 +64,7 @@ impl Suite for Guest {
             None => step.line(line),
         };
         let boot = Boot { devices: vec![EDU.to_owned()], sleeps: true, ..Boot::default() };
-        let (status, _) = context.stage.play(&boot, context.events, |scene| {
+        let (status, _) = context.stage().play(&boot, context.events, |scene| {
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;
             process.forward(Some(LIMIT), |stream, bytes| {

@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::error::{Error, Kind, Result};
 use crate::process;
 
-use super::suite::{Case, Context, Suite, Verdict};
+use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// The workspace's own tests.
 pub(super) struct Host;
@@ -19,13 +19,17 @@ impl Suite for Host {
         "host"
     }
 
+    fn need(&self) -> Need {
+        Need::Checkout
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let step = context.events.step("cargo test");
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         // Both streams in one, so that it is known which program's tests a line belongs to.
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" test --workspace --no-fail-fast --color never 2>&1", &cargo]);
-        command.current_dir(&context.stage.toolchain().repo);
+        command.current_dir(context.repo);
         let mut lines = Vec::new();
         let ended = process::watch(&mut command, &step, |line| {
             step.line(line);

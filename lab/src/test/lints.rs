@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Context as _, Kind, Result};
-use crate::root::Binds;
+use crate::root::{self, Binds};
 use crate::{guestbin, metadata, modules, process};
 
-use super::suite::{Case, Context, Suite, Verdict};
+use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// The four checks.
 pub(super) struct Lints;
@@ -29,6 +29,10 @@ const CHECKS: &[Check] = &[
 impl Suite for Lints {
     fn name(&self) -> &'static str {
         "lints"
+    }
+
+    fn need(&self) -> Need {
+        Need::Toolchain
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
@@ -67,23 +71,24 @@ fn shorten(mut lines: Vec<String>) -> Vec<String> {
 }
 
 fn rustfmt_workspace(context: &Context<'_>) -> Result<Command> {
-    let mut cargo = context.stage.toolchain().command("cargo", &Binds::none());
-    cargo.args(["fmt", "--manifest-path", "/src/Cargo.toml", "--all", "--check"]).env("CARGO_HOME", "/tmp/cargo");
+    let mut cargo = context.toolchain().command("cargo", &Binds::none());
+    cargo.args(["fmt", "--manifest-path", "/src/Cargo.toml", "--all", "--check"]);
+    cargo.env("CARGO_HOME", format!("{}/cargo", root::PRIVATE_TMP));
     Ok(cargo)
 }
 
 /// The roots lead to the other files; what is generated is included, not a module.
 fn rustfmt_kernel(context: &Context<'_>) -> Result<Command> {
-    let repo = &context.stage.toolchain().repo;
+    let repo = context.repo;
     let files = rust_files(&repo.join("kernel"))?;
     let inside = files.iter().filter_map(|file| file.strip_prefix(repo).ok()).map(|file| Path::new("/src").join(file));
-    let mut rustfmt = context.stage.toolchain().command("rustfmt", &Binds::none());
+    let mut rustfmt = context.toolchain().command("rustfmt", &Binds::none());
     rustfmt.arg("--check").args(inside);
     Ok(rustfmt)
 }
 
 fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
-    let toolchain = context.stage.toolchain();
+    let toolchain = context.toolchain();
     guestbin::fetch(toolchain, context.events)?;
     let target = directory(toolchain.work().join("clippy"))?;
     let binds = Binds::none().read(guestbin::cargo_home()?, "/cargo-home").write(&target, "/target");
@@ -107,7 +112,7 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
 /// The kernel's own way: its build with clippy in place of rustc. It only warns, so the warnings are made errors; and it
 /// checks what it compiles, so nothing may be left from an earlier run.
 fn clippy_kernel(context: &Context<'_>) -> Result<Command> {
-    let toolchain = context.stage.toolchain();
+    let toolchain = context.toolchain();
     let out = toolchain.work().join("clippy-kernel");
     crate::cache::remove_tree(&out)?;
     let binds = modules::sources(&toolchain.repo.join("kernel")).write(directory(out)?, "/out");

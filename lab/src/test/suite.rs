@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What a suite is, and which of its cases are wanted.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::events::Events;
-use crate::scenario::Stage;
+use crate::modules::{self, BuiltModules};
+use crate::scenario::{Plan, Stage};
+use crate::setup::{self, Toolchain};
+
+use super::drivers;
 
 /// One case and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,10 +42,55 @@ pub(super) enum Verdict {
     },
 }
 
+/// What has to be there before a suite can run; each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// The checkout as it is.
+    Checkout,
+    /// The toolchain root and a kernel's metadata.
+    Toolchain,
+    /// The modules, built.
+    Modules,
+    /// A guest to boot.
+    Guest,
+}
+
+/// As much as the suites of a run need.
+pub(super) enum Ready {
+    /// For [`Need::Checkout`].
+    Checkout,
+    /// For [`Need::Toolchain`].
+    Toolchain(Toolchain),
+    /// For [`Need::Modules`].
+    Modules(Toolchain, BuiltModules),
+    /// For [`Need::Guest`].
+    Guest(Box<Stage>),
+}
+
+impl Ready {
+    /// Prepares what is missing.
+    pub(super) fn prepare(need: Need, plan: &Plan, events: &Events) -> Result<Self> {
+        if need == Need::Checkout {
+            return Ok(Self::Checkout);
+        }
+        let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
+        if need == Need::Toolchain {
+            return Ok(Self::Toolchain(toolchain));
+        }
+        let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
+        match need {
+            Need::Guest => Ok(Self::Guest(Box::new(Stage::with_modules(toolchain, modules, events)?))),
+            _ => Ok(Self::Modules(toolchain, modules)),
+        }
+    }
+}
+
 /// What a suite works with.
 pub(super) struct Context<'c> {
-    /// The checkout, built.
-    pub(super) stage: &'c Stage,
+    /// The checkout.
+    pub(super) repo: &'c Path,
+    /// What is prepared: at least what each suite of the run needs.
+    pub(super) ready: &'c Ready,
     /// Where steps are shown.
     pub(super) events: &'c Events,
     /// Which cases are wanted.
@@ -48,10 +99,41 @@ pub(super) struct Context<'c> {
     pub(super) bless: bool,
 }
 
+impl Context<'_> {
+    /// For suites that need it.
+    pub(super) fn toolchain(&self) -> &Toolchain {
+        match self.ready {
+            Ready::Toolchain(toolchain) | Ready::Modules(toolchain, _) => toolchain,
+            Ready::Guest(stage) => stage.toolchain(),
+            Ready::Checkout => unreachable!("the suite said that it needs no toolchain"),
+        }
+    }
+
+    /// For suites that need them.
+    pub(super) fn modules(&self) -> &BuiltModules {
+        match self.ready {
+            Ready::Modules(_, modules) => modules,
+            Ready::Guest(stage) => stage.modules(),
+            _ => unreachable!("the suite said that it needs no modules"),
+        }
+    }
+
+    /// For suites that need a guest.
+    pub(super) fn stage(&self) -> &Stage {
+        match self.ready {
+            Ready::Guest(stage) => stage,
+            _ => unreachable!("the suite said that it needs no guest"),
+        }
+    }
+}
+
 /// A group of cases that are run by the same means.
 pub(super) trait Suite {
     /// Its name, the first part of its cases' names.
     fn name(&self) -> &'static str;
+
+    /// What has to be there before it runs.
+    fn need(&self) -> Need;
 
     /// Runs the cases that the filter wants and tells each as it ends. An error means that the suite itself could not go
     /// on; it may tell more cases than are wanted.
@@ -68,9 +150,13 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Takes a filter's text apart: `SUITE`, `SUITE::PART` or any part of a name.
-    pub(super) fn new(text: Option<&str>, suites: &[&str]) -> Self {
+    /// Takes a filter's text apart: `SUITE`, `SUITE::PART`, one of `drivers` (which stands for its own check) or any part
+    /// of a name.
+    pub(super) fn new(text: Option<&str>, suites: &[&str], drivers: &[String]) -> Self {
         let text = text.unwrap_or_default();
+        if drivers.iter().any(|driver| *driver == text.replace('-', "_")) {
+            return Self { suite: Some(drivers::NAME.to_owned()), part: text.replace('-', "_") };
+        }
         let (first, rest) = text.split_once("::").unwrap_or((text, ""));
         match suites.contains(&first) {
             true => Self { suite: Some(first.to_owned()), part: rest.to_owned() },
@@ -106,22 +192,33 @@ mod tests {
 
     #[test]
     fn a_suites_name_selects_it_whole() {
-        let filter = Filter::new(Some("host"), SUITES);
+        let filter = Filter::new(Some("host"), SUITES, &[]);
         assert!(filter.selects_suite("host") && !filter.selects_suite("guest-vgem"));
         assert!(filter.selects("host::anything"));
     }
 
     #[test]
     fn a_part_is_looked_for_in_all_suites_or_in_the_named_one() {
-        let everywhere = Filter::new(Some("fence"), SUITES);
+        let everywhere = Filter::new(Some("fence"), SUITES, &[]);
         assert!(everywhere.selects("guest-vgem::fence::attach") && everywhere.selects("host::fence"));
-        let one = Filter::new(Some("guest-vgem::fence"), SUITES);
+        let one = Filter::new(Some("guest-vgem::fence"), SUITES, &[]);
         assert!(one.selects("guest-vgem::fence::attach") && !one.selects("host::fence"));
         assert_eq!(one.part(), "fence");
     }
 
     #[test]
+    fn a_drivers_name_is_its_check() {
+        let filter = Filter::new(Some("my-gpu"), SUITES, &["my_gpu".to_owned()]);
+        assert!(filter.selects("drivers::my_gpu") && !filter.selects_suite("host"));
+    }
+
+    #[test]
+    fn needs_include_those_before_them() {
+        assert!(Need::Checkout < Need::Toolchain && Need::Toolchain < Need::Modules && Need::Modules < Need::Guest);
+    }
+
+    #[test]
     fn no_filter_selects_everything() {
-        assert!(Filter::new(None, SUITES).selects("lints::rustfmt"));
+        assert!(Filter::new(None, SUITES, &[]).selects("lints::rustfmt"));
     }
 }

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::modules::BuiltModules;
 use crate::process;
-use crate::root::Binds;
-use crate::scenario::Stage;
+use crate::root::{self, Binds};
 use crate::setup::Toolchain;
 
 use super::case::{Case, DIRECTORY};
@@ -44,10 +44,10 @@ pub(super) enum Depth {
 }
 
 impl Depth {
-    fn flag(self) -> &'static str {
+    fn flag(self) -> String {
         match self {
-            Self::Check => "--emit=metadata=/tmp/case.rmeta",
-            Self::Build => "--emit=obj=/tmp/case.o",
+            Self::Check => format!("--emit=metadata={}/case.rmeta", root::PRIVATE_TMP),
+            Self::Build => format!("--emit=obj={}/case.o", root::PRIVATE_TMP),
         }
     }
 }
@@ -81,8 +81,7 @@ pub(super) struct Compiler<'s> {
 
 impl<'s> Compiler<'s> {
     /// Reads Kbuild's command and writes both sides of each case to where it can be compiled.
-    pub(super) fn prepare(stage: &'s Stage, cases: &[Case]) -> Result<Self> {
-        let toolchain = stage.toolchain();
+    pub(super) fn prepare(toolchain: &'s Toolchain, modules: &BuiltModules, cases: &[Case]) -> Result<Self> {
         let sources = toolchain.work().join("compile-fail");
         crate::cache::remove_tree(&sources)?;
         for side in [Side::Wrong, Side::Right] {
@@ -94,7 +93,7 @@ impl<'s> Compiler<'s> {
                 write(&directory.join(&case.name).with_extension("rs"), case.source(side))?;
             }
         }
-        let out = &stage.modules().dir;
+        let out = &modules.dir;
         let binds =
             Binds::none().read(toolchain.repo.join("kernel"), "/kernel-src").read(out, "/out").read(sources, INSIDE);
         Ok(Self { toolchain, binds, command: recorded_command(out)? })
@@ -136,7 +135,8 @@ fn command_in(text: &str) -> Option<String> {
     let (command, _) = command.split_once(" --out-dir ")?;
     // Debug information takes time and says nothing here.
     let command = command.replace(" -Cdebuginfo=2", "");
-    Some(format!("{command} --crate-name=case --out-dir=/tmp {LINT_FLAGS} {MESSAGE_FLAGS}"))
+    let out = root::PRIVATE_TMP;
+    Some(format!("{command} --crate-name=case --out-dir={out} {LINT_FLAGS} {MESSAGE_FLAGS}"))
 }
 
 #[cfg(test)]
