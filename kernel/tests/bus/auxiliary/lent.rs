@@ -34,4 +34,8 @@ where
     fn new(_dev: &drm::Device<T>, _size: gem::Size, _args: ()) -> impl PinInit<Self, Error> {
         Ok(Self(core::marker::PhantomData))
     }
+
+    fn import(_dev: &drm::Plugged<'_, T>, _size: gem::Size) -> Result {
+        Ok(())
+    }
 }

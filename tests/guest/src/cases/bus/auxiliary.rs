@@ -4,26 +4,28 @@
 //! Source: Documentation/driver-api/auxiliary_bus.rst; `kernel/tests/bus/auxiliary`.
 
 use crate::check::{Outcome, fail};
-use crate::device::DrmFile;
+use crate::device::{self, DrmFile};
 use crate::failnth::enomem;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::modules;
 use crate::sys::Answer;
-use crate::uapi::{AUX_INFO, AuxInfo};
+use crate::uapi::{AUX_INFO, AuxInfo, PAGE};
 use crate::{holds, refuses, same, works};
 
 use super::{load, nodes, open, unload, write};
 
 crate::cases::cases! {
     "auxiliary":
-    children_use_the_parent, a_child_goes_alone, children_go_with_the_parent, children_go_first,
+    children_use_the_parent, imports_attach_the_parent, a_child_goes_alone, children_go_with_the_parent, children_go_first,
     children_come_to_a_driver_that_is_late, parent_module_goes_before_the_childrens,
     child_module_goes_before_the_parents, failed_parent_takes_its_children, over_and_over within 60,
 }
 
 const PARENT: &str = "/sys/bus/platform/drivers/aux_parent";
 const CHILD: &str = "/sys/bus/auxiliary/drivers/aux_child_rust.aux_child";
+/// All dma-bufs, with the devices that are attached.
+const DMA_BUFS: &str = "/sys/kernel/debug/dma_buf/bufinfo";
 const FIRST: &str = "aux_parent_rust.part.0";
 
 /// Both drivers are loaded and bound.
@@ -66,6 +68,21 @@ fn children_use_the_parent(guest: &Guest) -> Outcome {
     same!(works!(info(&first)).calls, calls + 1);
     same!(works!(info(&second)).calls, calls + 2);
     same!(works!(info(&parent)).calls, calls + 2);
+    Ok(())
+}
+
+/// A child does no DMA, so what it imports is attached to who does it for it; until the buffer is gone.
+fn imports_attach_the_parent(guest: &Guest) -> Outcome {
+    both(guest)?;
+    let [first, _] = children()?;
+    let foreign = works!(device::heap_buffer(PAGE));
+    let attached =
+        || std::fs::read_to_string(DMA_BUFS).map(|text| text.lines().any(|line| line.trim() == "aux_parent"));
+    holds!(!attached()?, "nobody has imported anything yet");
+    let handle = works!(first.import(&foreign));
+    holds!(attached()?, "the parent is attached");
+    works!(first.gem_close(handle));
+    holds!(!attached()?, "the attachment is gone with the buffer");
     Ok(())
 }
 
