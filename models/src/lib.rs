@@ -11,6 +11,7 @@
 //! interrupts MSI and MSI-X vectors              fault      faults on request, and when
 //! event      what happened, with its time       command    what can be asked while it runs
 //! server     vfio-user, the clock and the control socket around a device
+//! mali       an Arm Mali GPU
 //! nova       an NVIDIA GPU
 //! ```
 //!
@@ -29,6 +30,7 @@ pub mod event;
 pub mod fault;
 pub mod gpu;
 pub mod interrupts;
+pub mod mali;
 pub mod memory;
 pub mod nova;
 pub mod server;

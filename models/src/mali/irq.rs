@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! One of the three interrupts: events, which of them interrupt, and a vector that tells when the first of those comes.
+//!
+//! Source: `drivers/gpu/drm/panthor/panthor_device.h` of Linux 7.3.
+
+use mali_regs::irq::Block;
+
+use crate::bus::Bus;
+
+/// An interrupt.
+#[derive(Debug)]
+pub(super) struct Irq {
+    block: Block,
+    vector: u32,
+    raw: u32,
+    mask: u32,
+}
+
+impl Irq {
+    pub(super) fn new(block: Block, vector: u32) -> Self {
+        Self { block, vector, raw: 0, mask: 0 }
+    }
+
+    /// Forgets all events.
+    pub(super) fn clear(&mut self) {
+        self.raw = 0;
+    }
+
+    /// Forgets all events, and lets none interrupt.
+    pub(super) fn reset(&mut self) {
+        (self.raw, self.mask) = (0, 0);
+    }
+
+    /// Events happen.
+    pub(super) fn raise(&mut self, bus: &mut Bus, events: u32) {
+        self.change(bus, self.raw | events, self.mask);
+    }
+
+    /// What a register of this interrupt holds; nothing if `offset` is none, or one that has no value.
+    pub(super) fn read(&self, offset: usize) -> Option<u32> {
+        match offset {
+            at if at == self.block.rawstat.offset => Some(self.raw),
+            at if at == self.block.mask.offset => Some(self.mask),
+            at if at == self.block.status.offset => Some(self.raw & self.mask),
+            _ => None,
+        }
+    }
+
+    /// Writes a register of this interrupt, if `offset` is one that can be written.
+    pub(super) fn write(&mut self, bus: &mut Bus, offset: usize, value: u32) -> bool {
+        let (raw, mask) = match offset {
+            at if at == self.block.rawstat.offset => (self.raw | value, self.mask),
+            at if at == self.block.clear.offset => (self.raw & !value, self.mask),
+            at if at == self.block.mask.offset => (self.raw, value),
+            _ => return false,
+        };
+        self.change(bus, raw, mask);
+        true
+    }
+
+    /// The vector tells of the change from nothing to something: it is a level for the hardware, a message for the bus.
+    fn change(&mut self, bus: &mut Bus, raw: u32, mask: u32) {
+        let before = self.raw & self.mask;
+        (self.raw, self.mask) = (raw, mask);
+        if before == 0 && raw & mask != 0 {
+            bus.interrupt(self.vector);
+        }
+    }
+}

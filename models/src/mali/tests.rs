@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The Mali as its driver meets it, without sockets: time is whatever the test says.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use mali_regs::{Register, irq, mmu as regs, power};
+use proptest::prelude::*;
+
+use super::*;
+use crate::device::{CONFIG_REGION, Device};
+use crate::fault::Plan;
+use crate::memory::Rights;
+
+/// A device and the time.
+struct Bench {
+    device: Device<Mali>,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(plan: &str) -> Self {
+        let now = Instant::now();
+        let mut device = Device::new(Mali::new(now), Plan::parse::<Mali>(plan).unwrap(), now);
+        // Memory and bus mastering.
+        device.write(CONFIG_REGION, 4, &6u16.to_le_bytes(), now);
+        Self { device, now }
+    }
+
+    /// A device whose L2 is on.
+    fn powered() -> Self {
+        let mut bench = Self::new("");
+        bench.write(power::L2_PWRON, 1);
+        bench.wait();
+        bench
+    }
+
+    fn read_at(&mut self, offset: usize) -> u32 {
+        let mut bytes = [0; 4];
+        self.device.read(0, offset as u64, &mut bytes, self.now);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn write_at(&mut self, offset: usize, value: u32) {
+        self.device.write(0, offset as u64, &value.to_le_bytes(), self.now);
+    }
+
+    fn read(&mut self, register: Register) -> u32 {
+        self.read_at(register.offset)
+    }
+
+    fn write(&mut self, register: Register, value: u32) {
+        self.write_at(register.offset, value);
+    }
+
+    fn write_wide(&mut self, register: Register, value: u64) {
+        self.write_at(register.offset, value as u32);
+        self.write_at(register.offset + 4, (value >> 32) as u32);
+    }
+
+    /// Until nothing is left to happen.
+    fn wait(&mut self) {
+        while let Some(due) = self.device.due() {
+            self.now = self.now.max(due);
+            self.device.tick(self.now);
+        }
+    }
+
+    fn violations(&mut self) -> u64 {
+        self.device.bus().violations()
+    }
+
+    /// What the address space 0 has, as a test in the guest would ask.
+    fn load(&mut self, va: u64, length: usize) -> Value {
+        let question = json!({ "query": { "load": { "space": 0, "va": va, "length": length } } });
+        let answer = self.device.command(question.to_string().as_bytes(), self.now);
+        serde_json::from_slice::<Value>(&answer).unwrap()["ok"].clone()
+    }
+}
+
+#[test]
+fn it_says_what_the_boards_log_says() {
+    let mut bench = Bench::new("");
+    let log = [
+        (gpu::GPU_ID, 0xa867_0005),
+        (gpu::L2_FEATURES, 0x0712_0306),
+        (gpu::TILER_FEATURES, 0x809),
+        (gpu::MEM_FEATURES, 0x301),
+        (gpu::MMU_FEATURES, 0x2830),
+        (gpu::AS_PRESENT, 0xff),
+        (power::SHADER_PRESENT, 0x50005),
+        (power::L2_PRESENT, 1),
+        (power::TILER_PRESENT, 1),
+    ];
+    for (register, value) in log {
+        assert_eq!(bench.read(register), value, "{}", register.name);
+    }
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn a_reset_takes_time_and_switches_all_off() {
+    let mut bench = Bench::powered();
+    bench.write(irq::GPU_IRQ_CLEAR, u32::MAX);
+    bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    assert_eq!(bench.read(irq::GPU_IRQ_RAWSTAT), 0);
+    assert_ne!(bench.read(gpu::GPU_STATUS) & gpu::status::ACTIVE, 0);
+    bench.wait();
+    assert_eq!(bench.read(irq::GPU_IRQ_RAWSTAT), irq::gpu::RESET_COMPLETED);
+    assert_eq!(bench.read(power::L2_READY), 0);
+    assert_eq!(bench.violations(), 0);
+}
+
+#[test]
+fn a_mask_hides_and_a_clear_forgets() {
+    let mut bench = Bench::new("");
+    bench.write(power::L2_PWRON, 1);
+    assert_eq!((bench.read(power::L2_READY), bench.read(power::L2_PWRTRANS)), (0, 1));
+    bench.wait();
+    assert_eq!((bench.read(power::L2_READY), bench.read(power::L2_PWRTRANS)), (1, 0));
+    let events = irq::gpu::POWER_CHANGED | irq::gpu::POWER_CHANGED_ALL;
+    assert_eq!((bench.read(irq::GPU_IRQ_RAWSTAT), bench.read(irq::GPU_IRQ_STATUS)), (events, 0));
+    bench.write(irq::GPU_IRQ_MASK, irq::gpu::POWER_CHANGED);
+    assert_eq!(bench.read(irq::GPU_IRQ_STATUS), irq::gpu::POWER_CHANGED);
+    bench.write(irq::GPU_IRQ_CLEAR, irq::gpu::POWER_CHANGED);
+    assert_eq!(bench.read(irq::GPU_IRQ_RAWSTAT), irq::gpu::POWER_CHANGED_ALL);
+}
+
+#[test]
+fn a_flush_is_counted_and_told() {
+    let mut bench = Bench::powered();
+    let before = bench.read(doorbell::LATEST_FLUSH_ID);
+    let flush = Command::FlushCaches { l2: gpu::Flush::Clean, load_store: gpu::Flush::Clean, other: gpu::Flush::None };
+    bench.write(gpu::GPU_COMMAND, flush.bits());
+    bench.wait();
+    assert_eq!(bench.read(doorbell::LATEST_FLUSH_ID), before + 1);
+    assert_ne!(bench.read(irq::GPU_IRQ_RAWSTAT) & irq::gpu::CLEAN_CACHES_COMPLETED, 0);
+}
+
+#[test]
+fn what_hardware_would_hang_on_is_told() {
+    type Mistake = (&'static str, fn(&mut Bench));
+    let wrong: &[Mistake] = &[
+        ("no register", |bench| bench.write_at(0x4, 1)),
+        ("nowhere", |bench| _ = bench.read_at(0x1f_fff0)),
+        ("write-only", |bench| _ = bench.read(gpu::GPU_COMMAND)),
+        ("no command", |bench| bench.write(gpu::GPU_COMMAND, 0x99)),
+        ("no core", |bench| bench.write(power::L2_PWRON, 2)),
+        ("shader without L2", |bench| bench.write(power::SHADER_PWRON, 1)),
+        ("MMU without L2", |bench| bench.write(regs::AS_COMMAND, 1)),
+        ("no address space", |bench| bench.write_at(regs::AS_TRANSTAB.at(8), 0)),
+        ("during a reset", |bench| {
+            bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+            bench.write(power::L2_PWRON, 1);
+        }),
+    ];
+    for (what, wrong) in wrong {
+        let mut bench = Bench::new("");
+        wrong(&mut bench);
+        assert_eq!(bench.violations(), 1, "{what}");
+    }
+    let mut bench = Bench::powered();
+    bench.write(regs::AS_COMMAND, regs::Command::Unlock.bits());
+    bench.write(regs::AS_COMMAND, regs::Command::Unlock.bits());
+    bench.wait();
+    assert_eq!(bench.violations(), 2, "one while another is at work, and nothing is locked");
+}
+
+#[test]
+fn faults_stick_until_the_repair() {
+    let mut bench = Bench::new("[[fault]]\nkind = \"stuck-reset\"\n[[fault]]\nkind = \"stuck-power\"");
+    bench.write(power::L2_PWRON, 1);
+    bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    bench.wait();
+    assert_eq!((bench.read(irq::GPU_IRQ_RAWSTAT), bench.read(power::L2_READY)), (0, 0));
+    bench.device.command(br#""repair""#, bench.now);
+    bench.write(power::L2_PWRON, 1);
+    bench.wait();
+    assert_eq!(bench.read(power::L2_READY), 1);
+}
+
+const BASE: u64 = 0x1_0000_0000;
+
+/// Gives the device 1 MiB of memory at [`BASE`].
+fn memory(bench: &mut Bench) -> File {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(1 << 20).unwrap();
+    let rights = Rights { read: true, write: true };
+    bench.device.bus().memory.map(file.try_clone().unwrap(), 0, BASE, 1 << 20, rights).unwrap();
+    file
+}
+
+#[test]
+fn the_mmu_walks_tables_in_the_guests_memory() {
+    let mut bench = Bench::powered();
+    let _file = memory(&mut bench);
+    // Four tables in a row, then a page: the address has index 0 on all levels but the last.
+    let entries: BTreeMap<u64, u64> = [
+        (BASE, (BASE + 0x1000) | 3),
+        (BASE + 0x1000, (BASE + 0x2000) | 3),
+        (BASE + 0x2000, (BASE + 0x3000) | 3),
+        (BASE + 0x3000 + 5 * 8, (BASE + 0x8000) | 0x443),
+    ]
+    .into();
+    for (at, entry) in entries {
+        bench.device.bus().write_memory(at, &entry.to_le_bytes()).unwrap();
+    }
+    bench.device.bus().write_memory(BASE + 0x8ffc, b"mali").unwrap();
+    bench.write_wide(regs::AS_TRANSTAB, BASE);
+    bench.write_wide(regs::AS_TRANSCFG, regs::TransCfg::aarch64_4k(48, true).0);
+    assert_eq!(bench.load(0x5ffc, 4)["fault"], "TRANSLATION_FAULT_4", "not in force before an update");
+    bench.write(regs::AS_COMMAND, regs::Command::Update.bits());
+    assert_eq!(bench.read(regs::AS_STATUS), regs::status::ACTIVE);
+    bench.wait();
+    assert_eq!(bench.read(regs::AS_STATUS), 0);
+    assert_eq!(bench.load(0x5ffc, 4)["bytes"], json!(b"mali"));
+    let answer = bench.load(0x5ffc, 5);
+    assert_eq!((&answer["fault"], &answer["va"]), (&json!("TRANSLATION_FAULT_3"), &json!(0x6000)));
+    assert_eq!(bench.load(1 << 48, 1)["fault"], "ADDR_SIZE_FAULT_IN");
+    assert_eq!(bench.violations(), 0);
+}
+
+proptest! {
+    #[test]
+    fn no_access_and_no_question_makes_it_panic(
+        accesses in prop::collection::vec((0usize..0x3000, any::<bool>(), any::<u32>()), 1..60),
+        va: u64,
+        length: usize,
+    ) {
+        let mut bench = Bench::powered();
+        for (offset, is_write, value) in accesses {
+            match is_write {
+                true => bench.write_at(offset & !3, value),
+                false => _ = bench.read_at(offset & !3),
+            }
+            if value % 4 == 0 {
+                bench.wait();
+            }
+        }
+        bench.load(va, length);
+    }
+}
