@@ -48,9 +48,9 @@ impl Suite for Guest {
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
-        // The program filters by its own names; what spans suite and name is left to our filter.
-        if !context.filter.part().contains(self.name) && !context.filter.part().is_empty() {
-            argv.push(context.filter.part());
+        let part = context.filter.within(self.name);
+        if !part.is_empty() {
+            argv.push(part);
         }
         let step = context.events.step(format!("{}: the tests in the guest", self.name));
         let mut lines = Lines::default();

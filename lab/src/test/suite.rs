@@ -178,9 +178,10 @@ impl Filter {
         }
     }
 
-    /// What a name within a suite has to contain, for a program that filters by itself; empty for all.
-    pub(super) fn part(&self) -> &str {
-        &self.part
+    /// What a name within this suite has to contain, for a program that filters by itself; empty for all.
+    pub(super) fn within(&self, suite: &str) -> &str {
+        let whole = self.suite.is_none() && suite.contains(&self.part);
+        if whole { "" } else { &self.part }
     }
 }
 
@@ -203,7 +204,14 @@ mod tests {
         assert!(everywhere.selects("guest-vgem::fence::attach") && everywhere.selects("host::fence"));
         let one = Filter::new(Some("guest-vgem::fence"), SUITES, &[]);
         assert!(one.selects("guest-vgem::fence::attach") && !one.selects("host::fence"));
-        assert_eq!(one.part(), "fence");
+        assert_eq!(one.within("guest-vgem"), "fence");
+    }
+
+    #[test]
+    fn a_part_of_a_suites_name_means_all_of_it() {
+        let filter = Filter::new(Some("vgem"), SUITES, &[]);
+        assert_eq!((filter.within("guest-vgem"), filter.within("guest-nova")), ("", "vgem"));
+        assert_eq!(Filter::new(Some("guest-vgem::vgem"), SUITES, &[]).within("guest-vgem"), "vgem");
     }
 
     #[test]
