@@ -11,7 +11,7 @@ use crate::driver::Driver;
 use crate::guest::Guest;
 use crate::modules::Modules;
 
-/// Tests a vgem DRM device by system calls.
+/// Tests a DRM device by system calls.
 ///
 /// Prints one line per case: `ok NAME`, `FAIL NAME: why` or `skip NAME: why`. The exit code is 1
 /// if a case failed and 2 if the tests could not be run.

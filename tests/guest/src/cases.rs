@@ -19,6 +19,7 @@ mod life;
 mod lifecycle;
 mod map;
 mod module;
+mod nova;
 mod prime;
 mod probe;
 mod race;
@@ -26,6 +27,7 @@ mod sync;
 mod unsupported;
 
 use crate::check::Outcome;
+use crate::driver::Driver;
 use crate::guest::Guest;
 
 /// A case: its name, what it does, and how long it may take.
@@ -37,6 +39,13 @@ pub(crate) struct Case {
     pub(crate) run: fn(&Guest) -> Outcome,
     /// After this many seconds it is ended and has failed.
     pub(crate) seconds: u64,
+}
+
+impl Case {
+    /// Whether it is about this driver: nova's are about nova alone, all others about vgem.
+    pub(crate) fn is_for(&self, driver: Driver) -> bool {
+        (driver == Driver::Nova) == self.name.starts_with("nova_")
+    }
 }
 
 /// The table of an area: its functions, with a limit where the usual one is too short.
@@ -106,10 +115,22 @@ const AREAS: &[&[Case]] = &[
     probe::client::CASES,
     probe::registration::CASES,
     race::CASES,
+    nova::identity::CASES,
+    nova::param::CASES,
+    nova::object::CASES,
+    nova::client::CASES,
+    nova::life::CASES,
+    nova::order::CASES,
+    nova::flight::CASES,
+    nova::faults::CASES,
+    nova::probe::CASES,
+    nova::race::CASES,
 ];
 
 /// Parts of cases that run in processes of their own.
-pub(crate) const WORKERS: &[Worker] = race::WORKERS;
+pub(crate) fn workers() -> impl Iterator<Item = &'static Worker> {
+    race::WORKERS.iter().chain(nova::race::WORKERS)
+}
 
 /// A part of a case: its name, and what its process does.
 pub(crate) type Worker = (&'static str, fn(&Guest) -> Outcome);

@@ -52,6 +52,24 @@ impl DrmFile {
         Ok(version)
     }
 
+    /// The driver's name and description, as `VERSION` gives them.
+    pub(crate) fn names(&self) -> Answer<(String, String)> {
+        let [mut name, mut desc] = [[0_u8; 64]; 2];
+        let mut version = uapi::Version {
+            name_len: name.len() as u64,
+            name: name.as_mut_ptr() as u64,
+            desc_len: desc.len() as u64,
+            desc: desc.as_mut_ptr() as u64,
+            ..Default::default()
+        };
+        let address = std::ptr::from_mut(&mut version) as usize;
+        // SAFETY: the structure is complete, and the two buffers in it have the lengths it says.
+        unsafe { sys::ioctl_raw(self.as_fd(), uapi::VERSION.number, address) }?;
+        let text =
+            |bytes: &[u8], len: u64| String::from_utf8_lossy(&bytes[..bytes.len().min(len as usize)]).into_owned();
+        Ok((text(&name, version.name_len), text(&desc, version.desc_len)))
+    }
+
     /// `GET_UNIQUE` or `SET_CLIENT_NAME`: a length and a buffer; the length comes back.
     pub(crate) fn text(&self, request: &Request<uapi::Text>, buffer: &mut [u8]) -> Answer<u64> {
         let mut text = uapi::Text { len: buffer.len() as u64, address: buffer.as_mut_ptr() as u64 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The two drivers under test, their device nodes, and binding them.
+//! The drivers under test, their device nodes, and binding them.
 //!
 //! Source: `Documentation/driver-api/driver-model/`, the layout of `/sys/class/drm` and
 //! `/sys/bus/platform/drivers` of a running kernel.
@@ -22,6 +22,9 @@ pub(crate) enum Driver {
     /// The one in the kernel's tree, on a faux device.
     #[value(name = "c-vgem")]
     C,
+    /// Drydock's two for an NVIDIA GPU; their cases find the device by themselves (`crate::nova`).
+    #[value(name = "nova")]
+    Nova,
 }
 
 impl Driver {
@@ -30,14 +33,16 @@ impl Driver {
         match self {
             Self::Rust => "vgem",
             Self::C => "c-vgem",
+            Self::Nova => "nova",
         }
     }
 
-    /// The one that is not under test.
-    pub(crate) const fn other(self) -> Self {
+    /// One that cannot be loaded beside it.
+    pub(crate) const fn other(self) -> Option<Self> {
         match self {
-            Self::Rust => Self::C,
-            Self::C => Self::Rust,
+            Self::Rust => Some(Self::C),
+            Self::C => Some(Self::Rust),
+            Self::Nova => None,
         }
     }
 
@@ -46,6 +51,7 @@ impl Driver {
         match self {
             Self::Rust => "vgem_rust",
             Self::C => "vgem",
+            Self::Nova => "nova_drm",
         }
     }
 
@@ -54,6 +60,7 @@ impl Driver {
         match self {
             Self::Rust => "platform",
             Self::C => "faux",
+            Self::Nova => "auxiliary",
         }
     }
 
@@ -61,7 +68,7 @@ impl Driver {
     const fn sysfs(self) -> Option<&'static str> {
         match self {
             Self::Rust => Some("/sys/bus/platform/drivers/vgem"),
-            Self::C => None,
+            Self::C | Self::Nova => None,
         }
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Tests of a vgem DRM device by system calls, run as root inside a booted guest.
+//! Tests of DRM devices by system calls, run as root inside a booted guest.
 //!
 //! Source: the obligations L1 to L19 of the life cycle, `Documentation/gpu/drm-uapi.rst`, and the
 //! DRM core of Linux 7.3, named at each case.
@@ -15,6 +15,7 @@ mod guest;
 mod klog;
 mod lifecycle;
 mod modules;
+mod nova;
 mod runner;
 mod sweep;
 mod sys;
@@ -28,7 +29,8 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     if args.list {
-        cases::all().filter(|case| args.selects(case.name)).for_each(|case| println!("{}", case.name));
+        let wanted = cases::all().filter(|case| args.driver.is_none_or(|driver| case.is_for(driver)));
+        wanted.filter(|case| args.selects(case.name)).for_each(|case| println!("{}", case.name));
         return ExitCode::SUCCESS;
     }
     match (&args.case, &args.worker) {

@@ -64,7 +64,7 @@ pub(crate) fn run_all(args: &Args) -> ExitCode {
     unload_other(args);
     let mut log = KernelLog::from_now();
     let mut counts = [0_usize; 3];
-    for case in cases::all().filter(|case| args.selects(case.name)) {
+    for case in cases::all().filter(|case| case.is_for(args.driver()) && args.selects(case.name)) {
         let verdict = verdict_of(args, case, seed, &mut log);
         println!("{}", verdict.line(case.name));
         counts[match verdict {
@@ -83,11 +83,11 @@ pub(crate) fn run_all(args: &Args) -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// Makes room: devices of both drivers are called `vgem`, and debugfs complains about the second.
+/// Makes room: devices of both drivers of the kind are called `vgem`, and debugfs complains about the second.
 fn unload_other(args: &Args) {
-    if args.modules.is_some() {
+    if let (Some(_), Some(other)) = (&args.modules, args.driver().other()) {
         // It may not be loaded; if it is in use, the cases work all the same.
-        let _ = modules::remove(args.driver().other().module());
+        let _ = modules::remove(other.module());
     }
 }
 
@@ -183,7 +183,7 @@ pub(crate) fn run_here(args: &Args, name: &str) -> ExitCode {
 
 /// Runs a part of a case in this process; an unexpected answer goes to stdout.
 pub(crate) fn run_worker(args: &Args, part: &str) -> ExitCode {
-    let Some((name, run)) = cases::WORKERS.iter().find(|(name, _)| *name == part) else {
+    let Some((name, run)) = cases::workers().find(|(name, _)| *name == part) else {
         eprintln!("error: no worker is named `{part}`");
         return ExitCode::from(CANNOT_RUN);
     };

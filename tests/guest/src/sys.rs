@@ -83,6 +83,15 @@ pub(crate) fn ioctl_bytes(fd: impl AsFd, number: u32, bytes: &mut [u8]) -> Answe
     unsafe { ioctl_raw(fd.as_fd(), number, address) }
 }
 
+/// ioctl(2) with the structure at the beginning of a mapping.
+///
+/// The bytes must not be read as addresses by the request.
+pub(crate) fn ioctl_in(fd: impl AsFd, number: u32, argument: &Mapping) -> Answer<i32> {
+    assert!(ioc_size(number) <= argument.len, "the kernel copies as much as the number says");
+    // SAFETY: the kernel copies no more than the number's size, which the mapping holds.
+    unsafe { ioctl_raw(fd.as_fd(), number, argument.address()) }
+}
+
 /// ioctl(2) with an address that the kernel cannot use.
 pub(crate) fn ioctl_bad(fd: impl AsFd, number: u32, address: BadAddress) -> Answer<i32> {
     // SAFETY: nothing of this process is mapped at any of these addresses.
@@ -136,6 +145,13 @@ impl Mapping {
     pub(crate) fn write(&self, offset: usize, value: u32) {
         // SAFETY: as in `read`; nobody holds a reference into the mapping.
         unsafe { self.word(offset).write_volatile(value) }
+    }
+
+    /// Takes the right to write away.
+    pub(crate) fn protect(&self) -> Answer {
+        use rustix::mm::{MprotectFlags, mprotect};
+        // SAFETY: our own mapping stays mapped; a write ends the process, it is not undefined.
+        unsafe { mprotect(self.start.as_ptr().cast(), self.len, MprotectFlags::READ) }
     }
 
     /// Unmaps the last `len` bytes.
@@ -194,11 +210,7 @@ impl Drop for Mapping {
 pub(crate) fn read_only_page(byte: u8) -> Answer<Mapping> {
     let page = Mapping::shared(memory_file(PAGE)?, 0, PAGE)?;
     (0..PAGE).step_by(4).for_each(|at| page.write(at, u32::from_ne_bytes([byte; 4])));
-    // SAFETY: the page stays mapped; only writes are taken away.
-    unsafe {
-        use rustix::mm::{MprotectFlags, mprotect};
-        mprotect(page.start.as_ptr().cast(), PAGE, MprotectFlags::READ)?;
-    }
+    page.protect()?;
     Ok(page)
 }
 

@@ -217,6 +217,7 @@ requests! {
     AUX_INFO: AuxInfo = DIR_READ, DRM, COMMAND_BASE;
 }
 
+pub(crate) mod nova;
 pub(crate) mod sync;
 
 /// The size of a page on x86-64, and of the buffer that 32 by 32 pixels of 32 bits make.

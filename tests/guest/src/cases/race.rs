@@ -4,8 +4,8 @@
 //! Source: `drm_dev_enter`, `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`,
 //! `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug" (Linux 7.3).
 
-mod client;
-mod crowd;
+pub(crate) mod client;
+pub(crate) mod crowd;
 mod workers;
 
 use fastrand::Rng;
@@ -36,7 +36,7 @@ super::cases! {
 }
 
 /// A short while of a random length, without sleeping.
-fn linger(random: &mut Rng) {
+pub(crate) fn linger(random: &mut Rng) {
     (0..random.u32(..200)).for_each(|_| std::thread::yield_now());
 }
 

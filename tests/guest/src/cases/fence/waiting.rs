@@ -24,7 +24,7 @@ crate::cases::cases! {
 }
 
 /// Whether a thread of this process is asleep, waited for until it is.
-fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
+pub(crate) fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
     let path = format!("/proc/self/task/{}/stat", thread.as_raw_nonzero());
     loop {
         let stat = std::fs::read_to_string(&path)?;

@@ -17,7 +17,7 @@ use crate::{same, works};
 
 /// Which answers a worker takes for right.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     /// The device may go at any moment: `ENODEV` is right.
     Unplugged,
     /// The device stays: nothing may fail.
@@ -26,7 +26,7 @@ pub(super) enum Mood {
 
 impl Mood {
     /// The value, `None` if the device went away, or what was wrong with the answer.
-    pub(super) fn allows<T>(self, what: &str, answer: Answer<T>) -> Outcome<Option<T>> {
+    pub(crate) fn allows<T>(self, what: &str, answer: Answer<T>) -> Outcome<Option<T>> {
         match answer {
             Ok(value) => Ok(Some(value)),
             Err(Errno::NODEV) if self == Self::Unplugged => Ok(None),
@@ -46,7 +46,7 @@ macro_rules! present {
 }
 
 /// What a client does with a buffer: create, map, fault, export, import, fence, wait, close.
-pub(super) fn use_a_buffer(file: &DrmFile, other: &DrmFile, random: &mut Rng, mood: Mood) -> Outcome {
+pub(crate) fn use_a_buffer(file: &DrmFile, other: &DrmFile, random: &mut Rng, mood: Mood) -> Outcome {
     let pages = random.u32(1..8);
     let len = pages as usize * PAGE;
     let handle = present!(mood, file.pages(pages));
@@ -73,7 +73,7 @@ pub(super) fn use_a_buffer(file: &DrmFile, other: &DrmFile, random: &mut Rng, mo
 }
 
 /// Writes the value to each page, in whatever state the device is, and reads it back.
-pub(super) fn touch(mapping: &Mapping, len: usize, value: u32) -> Outcome {
+pub(crate) fn touch(mapping: &Mapping, len: usize, value: u32) -> Outcome {
     for at in (0..len).step_by(PAGE) {
         mapping.write(at, value);
         same!(mapping.read(at), value);

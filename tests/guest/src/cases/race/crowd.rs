@@ -14,13 +14,13 @@ use crate::guest::Guest;
 use crate::sys::{self, Answer};
 
 /// Workers of one part, ended by closing their stdin.
-pub(super) struct Crowd {
-    pub(super) workers: Vec<Child>,
+pub(crate) struct Crowd {
+    pub(crate) workers: Vec<Child>,
 }
 
 impl Crowd {
     /// Starts `count` workers and waits until each of them is at work.
-    pub(super) fn start(guest: &Guest, part: &str, count: u64) -> Outcome<Self> {
+    pub(crate) fn start(guest: &Guest, part: &str, count: u64) -> Outcome<Self> {
         let mut workers = Vec::new();
         for at in 0..count {
             workers.push(guest.worker(part, guest.seed ^ at)?);
@@ -35,7 +35,7 @@ impl Crowd {
     }
 
     /// Ends the workers; whatever one of them found wrong is the failure of the case.
-    pub(super) fn finish(mut self, seed: u64) -> Outcome {
+    pub(crate) fn finish(mut self, seed: u64) -> Outcome {
         self.workers.iter_mut().for_each(|worker| drop(worker.stdin.take()));
         let mut wrong = None;
         for worker in &mut self.workers {
@@ -49,7 +49,7 @@ impl Crowd {
         wrong.map_or(Ok(()), fail)
     }
 
-    pub(super) fn all_live(&mut self) -> std::io::Result<bool> {
+    pub(crate) fn all_live(&mut self) -> std::io::Result<bool> {
         for worker in &mut self.workers {
             if worker.try_wait()?.is_some() {
                 return Ok(false);
@@ -63,12 +63,12 @@ impl Crowd {
 const READY: &str = "ready\n";
 
 /// Tells the case that this worker is at work.
-pub(super) fn announce() {
+pub(crate) fn announce() {
     print!("{READY}");
 }
 
 /// Whether the case wants this worker to go on.
-pub(super) fn wanted() -> Answer<bool> {
+pub(crate) fn wanted() -> Answer<bool> {
     let stdin = std::io::stdin();
     let events = sys::poll(stdin.as_fd(), PollFlags::IN, 0)?;
     Ok(!events.intersects(PollFlags::HUP | PollFlags::IN))

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Who may call what, and files that are shared, closed, and opened otherwise (L14).
+//!
+//! Source: `drm_ioctl_permit` in `drivers/gpu/drm/drm_ioctl.c`, `drivers/gpu/drm/drm_auth.c` (Linux 7.3).
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::fs::OFlags;
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+use crate::check::{Outcome, skip};
+use crate::device::DrmFile;
+use crate::guest::Guest;
+use crate::nova::{Gpu, NovaFile};
+use crate::sys;
+use crate::uapi::nova::{NOVA_GETPARAM, NovaGetparam, VRAM_BAR_SIZE};
+use crate::uapi::{self, PAGE};
+use crate::{refuses, same, works};
+
+crate::cases::cases! {
+    "nova_client":
+    stranger_on_the_primary_node_may_only_ask, stranger_is_let_in_by_the_master, master_needs_no_letting_in,
+    render_node_serves_everybody, closed_file, path_only_file, file_opened_read_only, duplicates_share_handles,
+    handles_belong_to_the_file, files_open_in_any_number,
+}
+
+/// Takes `CAP_SYS_ADMIN` from this process: what it opens then is an ordinary client.
+fn become_ordinary() -> sys::Answer {
+    let mut sets = capabilities(None)?;
+    sets.effective.remove(CapabilitySet::SYS_ADMIN);
+    set_capabilities(None, sets)
+}
+
+/// EACCES: objects are for authenticated clients of the primary node, GETPARAM for all.
+fn stranger_on_the_primary_node_may_only_ask(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(become_ordinary());
+    let (_master, stranger) = (gpu.open()?, gpu.open()?);
+    same!(works!(stranger.0.ioctl(&uapi::GET_CLIENT, uapi::Client::default())).auth, 0);
+    same!(works!(stranger.vram()), gpu.bar_length(1)?);
+    refuses!(stranger.create(PAGE as u64), ACCESS);
+    refuses!(stranger.create(0), ACCESS);
+    refuses!(stranger.size(1), ACCESS);
+    refuses!(stranger.param(99), INVAL);
+    Ok(())
+}
+
+/// The magic number makes a client of a stranger.
+fn stranger_is_let_in_by_the_master(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(become_ordinary());
+    let (master, stranger) = (gpu.open()?, gpu.open()?);
+    refuses!(stranger.create(1), ACCESS);
+    let magic = works!(stranger.0.magic());
+    works!(master.0.ioctl(&uapi::AUTH_MAGIC, uapi::Auth { magic }));
+    same!(works!(stranger.size(works!(stranger.create(1)))), PAGE as u64);
+    Ok(())
+}
+
+/// The first file of a primary node is master, whoever opens it.
+fn master_needs_no_letting_in(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(become_ordinary());
+    let master = gpu.open()?;
+    same!(works!(master.size(works!(master.create(1)))), PAGE as u64);
+    Ok(())
+}
+
+/// On a render node nobody is a stranger; what is not for rendering is refused.
+fn render_node_serves_everybody(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let Some(node) = gpu.child().and_then(|child| child.node("renderD")) else {
+        return skip("the driver has no render node");
+    };
+    works!(become_ordinary());
+    let file = NovaFile(works!(DrmFile::open(&node)));
+    same!(works!(file.vram()), gpu.bar_length(1)?);
+    let handle = works!(file.create(1));
+    same!(works!(file.size(handle)), PAGE as u64);
+    refuses!(file.0.flink(handle), ACCESS);
+    refuses!(file.0.magic(), ACCESS);
+    refuses!(file.0.create_dumb(32, 32, 32), ACCESS);
+    Ok(())
+}
+
+/// EBADF: a number that is no longer open.
+fn closed_file(guest: &Guest) -> Outcome {
+    let file = Gpu::ready(guest)?.open()?;
+    let number = file.0.as_fd().as_raw_fd();
+    drop(file);
+    let mut argument = NovaGetparam { param: VRAM_BAR_SIZE, value: 0 };
+    refuses!(sys::ioctl_on_number(number, &NOVA_GETPARAM, &mut argument), BADF);
+    refuses!(sys::ioctl_on_number(-1, &NOVA_GETPARAM, &mut argument), BADF);
+    Ok(())
+}
+
+/// EBADF: `O_PATH` names the node without opening the device.
+fn path_only_file(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = works!(sys::open(gpu.node()?, OFlags::PATH));
+    let mut argument = NovaGetparam { param: VRAM_BAR_SIZE, value: 0 };
+    refuses!(sys::ioctl(&file, &NOVA_GETPARAM, &mut argument), BADF);
+    Ok(())
+}
+
+/// DRM does not look at the open mode.
+fn file_opened_read_only(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = NovaFile(DrmFile::from(works!(sys::open(gpu.node()?, OFlags::RDONLY))));
+    same!(works!(file.size(works!(file.create(1)))), PAGE as u64);
+    Ok(())
+}
+
+/// dup(2) makes another number for the same file: its handles outlive the first number.
+fn duplicates_share_handles(guest: &Guest) -> Outcome {
+    let file = Gpu::ready(guest)?.open()?;
+    let copy = NovaFile(DrmFile::from(works!(rustix::io::dup(&file.0))));
+    let handle = works!(file.create(1));
+    drop(file);
+    same!(works!(copy.size(handle)), PAGE as u64);
+    works!(copy.0.gem_close(handle));
+    Ok(())
+}
+
+/// What one file closes, the other keeps, in whichever order they go.
+fn handles_belong_to_the_file(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let files = [gpu.open()?, gpu.open()?, gpu.open()?];
+    for (file, pages) in files.iter().zip(1..) {
+        same!(works!(file.create(pages * PAGE as u64)), 1);
+    }
+    let [one, two, three] = files;
+    drop(two);
+    same!((works!(one.size(1)), works!(three.size(1))), (PAGE as u64, 3 * PAGE as u64));
+    drop(one);
+    same!(works!(three.size(1)), 3 * PAGE as u64);
+    Ok(())
+}
+
+/// Many at once, each a client of its own; the module is as free afterwards as before.
+fn files_open_in_any_number(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let users = crate::driver::module_users(crate::nova::DRM)?;
+    let files = (0..200).map(|_| gpu.open()).collect::<Outcome<Vec<_>>>()?;
+    for file in &files {
+        same!(works!(file.create(1)), 1);
+    }
+    drop(files);
+    same!(crate::driver::module_users(crate::nova::DRM)?, users);
+    Ok(())
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The GPU is another one, does not boot, or is gone: what the parent's driver makes of it, and what a client sees.
+//!
+//! Source: the faults of `models/src/fault.rs` and `models/src/nova.rs`; Documentation/gpu/nova/core/devinit.rst.
+
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail, name};
+use crate::driver::module_users;
+use crate::guest::Guest;
+use crate::klog::KernelLog;
+use crate::nova::{CORE, DRM, Gpu, unload};
+use crate::sys::Answer;
+use crate::uapi::PAGE;
+use crate::{holds, refuses, same, works};
+
+use super::life::{client, is_dead};
+
+crate::cases::cases! {
+    "nova_fault":
+    unknown_chip_is_refused, chips_that_boot_otherwise_are_refused, other_chips_of_the_family_are_taken,
+    boot_that_never_completes within 30, boot_that_never_begins within 30, slow_boot_is_waited_for within 30,
+    gone_before_the_probe, gone_while_it_boots, gone_at_each_access_of_a_probe within 120, gone_while_open,
+    gone_while_open_and_unloaded, modules_load_while_it_is_broken, no_interrupt_is_needed,
+}
+
+/// The parent unbound, and a fault that begins now or when it says.
+fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
+    let gpu = Gpu::ready(guest)?;
+    works!(gpu.unbind());
+    gpu.fault(fault)?;
+    Ok(gpu)
+}
+
+/// The probe fails with this error and a line that says why, and leaves nothing.
+fn is_refused(gpu: &Gpu, wanted: Errno, line: &str) -> Outcome {
+    let users = [module_users(CORE)?, module_users(DRM)?];
+    let mut log = KernelLog::from_now();
+    let got = gpu.bind();
+    if got != Err(wanted) {
+        return fail(format!("the probe answers {got:?} instead of {}", name(wanted)));
+    }
+    let lines = log.lines();
+    let told = lines.iter().filter(|text| text.contains("nova-core") && text.contains(line)).count();
+    holds!(told == 1, "the log says `{line}` once: {lines:?}");
+    same!(gpu.child(), None);
+    same!([module_users(CORE)?, module_users(DRM)?], users);
+    Ok(())
+}
+
+/// What failed has left nothing switched on, and the next probe is as if nothing had ever been wrong.
+fn works_again(gpu: &Gpu) -> Outcome {
+    gpu.ask(r#""repair""#)?;
+    same!(gpu.switched()?, [false; 3]);
+    works!(gpu.bind());
+    gpu.settle()?;
+    client(gpu).map(drop)
+}
+
+/// ENODEV: a chip that nobody knows, with its number in the log.
+fn unknown_chip_is_refused(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "unknown-chip"}"#)?;
+    is_refused(&gpu, Errno::NODEV, "Unsupported chipset: boot42 = 0x17fa1000")?;
+    works_again(&gpu)
+}
+
+/// EOPNOTSUPP: chips that are known, and whose boot is another.
+fn chips_that_boot_otherwise_are_refused(guest: &Guest) -> Outcome {
+    for chip in ["GH100", "GB100", "GB202"] {
+        let gpu = broken(guest, &format!(r#"{{"kind": "other-chip", "name": "{chip}"}}"#))?;
+        is_refused(&gpu, Errno::OPNOTSUPP, &format!("Unsupported chipset: {chip}"))?;
+        works_again(&gpu)?;
+    }
+    Ok(())
+}
+
+/// What boots alike is served alike.
+fn other_chips_of_the_family_are_taken(guest: &Guest) -> Outcome {
+    for (chip, architecture) in [("TU102", "Turing"), ("GA107", "Ampere"), ("AD102", "Ada")] {
+        let gpu = broken(guest, &format!(r#"{{"kind": "other-chip", "name": "{chip}"}}"#))?;
+        let mut log = KernelLog::from_now();
+        works!(gpu.bind());
+        let lines = log.lines();
+        let told = |line: &&String| line.contains(chip) && line.contains(architecture);
+        holds!(lines.iter().any(|line| told(&line)), "{chip} of {architecture} is in {lines:?}");
+        works!(gpu.open()?.vram());
+        works!(gpu.unbind());
+        works_again(&gpu)?;
+    }
+    Ok(())
+}
+
+/// ETIMEDOUT, not before the GPU has had its time and not long after.
+fn boot_that_never_completes(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "stuck-boot", "progress": 128}"#)?;
+    let start = Instant::now();
+    is_refused(&gpu, Errno::TIMEDOUT, "GFW boot did not complete")?;
+    let took = start.elapsed();
+    holds!((4..10).contains(&took.as_secs()), "the probe took {took:?}");
+    works_again(&gpu)
+}
+
+/// ETIMEDOUT: the firmware shows no progress at all.
+fn boot_that_never_begins(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 600}"#)?;
+    is_refused(&gpu, Errno::TIMEDOUT, "GFW boot did not complete")?;
+    works_again(&gpu)
+}
+
+/// Two seconds are slow, and no reason to give up.
+fn slow_boot_is_waited_for(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 2}"#)?;
+    let start = Instant::now();
+    works!(gpu.bind());
+    let took = start.elapsed();
+    holds!(took > Duration::from_secs(1), "the probe took {took:?}");
+    client(&gpu)?;
+    works!(gpu.unbind());
+    works_again(&gpu)
+}
+
+/// ENODEV: whoever reads ones is told so, instead of a chip of that number.
+fn gone_before_the_probe(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "removal"}"#)?;
+    is_refused(&gpu, Errno::NODEV, "does not answer")?;
+    works_again(&gpu)
+}
+
+/// ENODEV, at once: ones look like a boot that is complete.
+fn gone_while_it_boots(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 3}"#)?;
+    gpu.fault(r#"{"kind": "removal", "after": {"accesses": 20}}"#)?;
+    let start = Instant::now();
+    is_refused(&gpu, Errno::NODEV, "is gone while it boots")?;
+    holds!(start.elapsed() < Duration::from_secs(3), "the probe took {:?}", start.elapsed());
+    works_again(&gpu)
+}
+
+/// However far it came, a probe says ENODEV or was through with the registers, and nothing is left of it.
+fn gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(gpu.unbind());
+    for accesses in 1..1000 {
+        gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"accesses": {accesses}}}}}"#))?;
+        let bound = gpu.bind();
+        gpu.ask(r#""repair""#)?;
+        match bound {
+            Ok(()) => return through(&gpu, accesses),
+            Err(Errno::NODEV) => {}
+            Err(errno) => return fail(format!("removed after {accesses} accesses: {}", name(errno))),
+        }
+        same!(gpu.child(), None);
+    }
+    fail("a probe reads registers without end")
+}
+
+/// The probe made more accesses than none, and the device is good.
+fn through(gpu: &Gpu, accesses: u32) -> Outcome {
+    holds!(accesses > 4, "a probe of {} accesses identifies nothing", accesses - 1);
+    client(gpu).map(drop)
+}
+
+/// What needs no register goes on until the driver is told, by the unbinding; then ENODEV, and nothing hangs.
+fn gone_while_open(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = client(&gpu)?;
+    gpu.fault(r#"{"kind": "removal"}"#)?;
+    works!(file.vram());
+    works!(file.create(PAGE as u64));
+    works!(gpu.unbind());
+    is_dead(&file)?;
+    works_again(&gpu)?;
+    is_dead(&file)?;
+    drop(file);
+    client(&gpu).map(drop)
+}
+
+/// Both modules go from a GPU that is gone, and come back to it in vain.
+fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = client(&gpu)?;
+    gpu.fault(r#"{"kind": "removal"}"#)?;
+    refuses!(unload(), AGAIN);
+    drop(file);
+    works!(unload());
+    gpu.load(guest)?;
+    same!(gpu.child(), None);
+    works_again(&gpu)
+}
+
+/// A GPU that cannot be served is no reason for a module not to load: another may come.
+fn modules_load_while_it_is_broken(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(unload());
+    gpu.fault(r#"{"kind": "unknown-chip"}"#)?;
+    gpu.load(guest)?;
+    same!(gpu.child(), None);
+    same!([module_users(CORE)?, module_users(DRM)?], [Some(0); 2]);
+    works_again(&gpu)
+}
+
+/// An interrupt that nobody asked for, and one that is lost, change nothing.
+fn no_interrupt_is_needed(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = client(&gpu)?;
+    for fault in [r#"{"kind": "spurious-interrupt"}"#, r#"{"kind": "lost-interrupt"}"#] {
+        gpu.fault(fault)?;
+        works!(file.vram());
+    }
+    let unbound: Answer = gpu.unbind();
+    works!(unbound);
+    works_again(&gpu)
+}
