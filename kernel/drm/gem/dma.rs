@@ -3,7 +3,10 @@
 //! DMA mappings of objects, undone before their device's parent is unbound (L5).
 //!
 //! C would undo a mapping when the object is freed, which may be long after unbind. A device therefore
-//! knows the objects that are mapped, and its teardown undoes them all.
+//! knows the objects that are mapped, and its teardown undoes them all; an object that is freed before
+//! undoes its own under the same lock, so that teardown waits for it.
+//!
+//! Lock order: the list's lock is taken before the reservation lock of the object that is mapped or unmapped.
 //!
 //! Source: Documentation/core-api/dma-api.rst; drivers/gpu/drm/drm_gem_shmem_helper.c
 
@@ -34,8 +37,9 @@ use kernel::{
 /// and written under the lock only.
 #[pin_data]
 pub(crate) struct DmaMappings {
+    // Of pages that need not lie together: a client decides how many objects there are.
     #[pin]
-    mapped: Mutex<KVec<Entry>>,
+    mapped: Mutex<KVVec<Entry>>,
 }
 
 struct Entry(NonNull<DmaNode>);
@@ -65,7 +69,7 @@ impl DmaNode {
 impl DmaMappings {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            mapped <- new_mutex!(KVec::new(), "drm_rust::DmaMappings"),
+            mapped <- new_mutex!(KVVec::new(), "drm_rust::DmaMappings"),
         })
     }
 
@@ -77,8 +81,9 @@ impl DmaMappings {
     /// and stays so during the call.
     pub(super) unsafe fn map(&self, node: &DmaNode) -> Result<NonNull<bindings::sg_table>> {
         let mut mapped = self.mapped.lock();
-        // Room first, so that nothing has to be undone.
-        mapped.reserve(1, GFP_KERNEL)?;
+        // Room first, so that nothing has to be undone. A client that asks for too much is no reason for the
+        // allocator to warn.
+        mapped.reserve(1, GFP_KERNEL | __GFP_NOWARN)?;
 
         // SAFETY: The object is live by the requirement.
         let sgt = unsafe { map_object(node.shmem) }?;
@@ -89,22 +94,32 @@ impl DmaMappings {
             *index = Some(mapped.len());
             node.mapped.store(true, Ordering::Relaxed);
             // INVARIANT: The last place, as just noted.
-            mapped.push(Entry(node.into()), GFP_KERNEL)?;
+            mapped.push(Entry(node.into()), GFP_KERNEL | __GFP_NOWARN)?;
         }
         Ok(sgt)
     }
 
-    /// Forgets the object of `node`, which is about to be freed.
+    /// Undoes the mapping of the object of `node`, which is about to be freed, unless teardown has done so.
+    ///
+    /// Context: may sleep, takes the object's reservation lock.
+    ///
+    /// # Safety
+    ///
+    /// The node is that of an object of the device whose list this is, without references but not yet released.
     #[inline]
-    pub(super) fn remove(&self, node: &DmaNode) {
+    pub(super) unsafe fn remove(&self, node: &DmaNode) {
         // Whoever mapped the object had a reference, and gave it back before: no stronger order is
         // needed. Most objects are never mapped and need not wait for the lock.
         if node.mapped.load(Ordering::Relaxed) {
-            self.remove_mapped(node);
+            // SAFETY: By the requirement.
+            unsafe { self.remove_mapped(node) };
         }
     }
 
-    fn remove_mapped(&self, node: &DmaNode) {
+    /// # Safety
+    ///
+    /// As for `remove`.
+    unsafe fn remove_mapped(&self, node: &DmaNode) {
         let mut mapped = self.mapped.lock();
         // SAFETY: We hold the lock.
         let Some(index) = (unsafe { (*node.index.get()).take() }) else {
@@ -119,6 +134,10 @@ impl DmaMappings {
             unsafe { *last.0.as_ref().index.get() = Some(index) };
             *slot = last;
         }
+        // Before the lock is released: teardown, which finds no entry for it, ends only after this, and until
+        // then the parent is bound.
+        // SAFETY: The object is not yet released; its entry said that it is mapped.
+        unsafe { unmap_object(node.shmem) };
     }
 
     /// Undoes all mappings. The parent is still bound. Context: may sleep, takes reservation locks.
@@ -163,9 +182,9 @@ unsafe fn map_object(
 
 /// # Safety
 ///
-/// As `map_object`; the object is mapped.
+/// `shmem` is not yet released, and mapped; the lock of its device's list is held and the parent is bound.
 unsafe fn unmap_object(shmem: *mut bindings::drm_gem_shmem_object) {
-    // SAFETY: The object is live and mapped. An own object's pages were taken together with the
+    // SAFETY: The object is there and mapped. An own object's pages were taken together with the
     // mapping, under the reservation lock, and are given back with it.
     unsafe {
         let attachment = (*shmem).base.import_attach;

@@ -184,7 +184,7 @@ where
         // references. Its device is kept until the end of this function.
         let dev = unsafe { (*obj).dev };
 
-        // SAFETY: As above.
+        // SAFETY: As above. The object is released only below.
         unsafe {
             Device::<P::Driver>::from_raw(dev)
                 .core()
