@@ -31,7 +31,7 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// `dev` and `buf` are valid; `dev` is a device of `C::Driver`.
+/// `dev` and `buf` are valid; `dev` is a device of `C::Driver`, whose `object_name_lock` is held.
 unsafe fn own<C: Class>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -45,7 +45,34 @@ where
     }
     // SAFETY: Such a dma-buf belongs to an object of this device and so of its driver's class, and
     // holds a reference to it.
-    Some(unsafe { C::from_raw((*buf).priv_.cast()) }.into())
+    unsafe {
+        let obj = (*buf).priv_.cast();
+        make_current(obj, buf);
+        Some(C::from_raw(obj).into())
+    }
+}
+
+/// Makes `buf` the dma-buf that `obj` is exported as from now on, if another is.
+///
+/// When an object's last handle is closed, C forgets its dma-buf, and exports it anew if a driver makes another
+/// handle of it; then there are two. On import, C warns unless it is the newer one.
+///
+/// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
+///
+/// # Safety
+///
+/// `obj` and `buf` are valid, `buf` was exported from `obj`, and the device's `object_name_lock` is held.
+#[inline(never)]
+unsafe fn make_current(obj: *mut bindings::drm_gem_object, buf: *mut bindings::dma_buf) {
+    // SAFETY: By the requirements; the lock protects the field, which owns a reference.
+    unsafe {
+        let old = (*obj).dma_buf;
+        if !old.is_null() && old != buf {
+            crate::raw::drm_rust_get_dma_buf(buf);
+            (*obj).dma_buf = buf;
+            bindings::dma_buf_put(old);
+        }
+    }
 }
 
 /// Gives the reference of `obj` to C.
@@ -66,7 +93,8 @@ pub(super) unsafe extern "C" fn import_own<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C passes valid pointers, for a device of the driver in whose table this stands.
+    // SAFETY: C passes valid pointers, for a device of the driver in whose table this stands, and holds the
+    // lock (`drm_gem_prime_fd_to_handle()`).
     unsafe { own::<C>(dev, buf) }.map_or(EINVAL.to_ptr(), into_raw)
 }
 
