@@ -136,10 +136,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. The module's drivers are gone, so nothing is queued any
-        // more; this waits for what was, so that no work runs in the module's text after it (L15).
-        unsafe { bindings::destroy_workqueue(self.runtime.queue.load(Relaxed)) };
-        self.runtime.queue.store(null_mut(), Relaxed);
+        let queue = self.runtime.queue.load(Relaxed);
+        // First, for work that queues itself again would be waited for without end.
+        self.runtime.queue.store(null_mut(), Release);
+        // SAFETY: By the type invariants. The module's drivers are gone, so nothing but work itself could
+        // still use the queue; this waits for it, so that none runs in the module's text after it (L15).
+        unsafe { bindings::destroy_workqueue(queue) };
 
         // SAFETY: Process context. The callbacks of fences that are signalled by now may run until a grace
         // period has passed (L19).
@@ -232,8 +234,8 @@ impl<T: Driver> Device<T> {
             }),
             GFP_KERNEL,
         )?;
-        // SAFETY: The queue lives until the module's exit; the caller runs in the module or holds its
-        // device, whose file or binding keeps the module.
+        // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller is such
+        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence.
         unsafe { workqueue::Queue::from_raw(queue) }.enqueue(job);
         Ok(())
     }
