@@ -33,9 +33,10 @@ const TIMEOUT: fence::Timeout = fence::Timeout::from_secs(10);
 
 #[pin_data]
 pub(crate) struct Client {
-    /// The fence with number `n` is at `n - 1`, until it is signalled. Numbers are not used again.
+    /// The fence with number `n` is at `n - 1`, until it is signalled. Numbers are not used again, so a client
+    /// decides how many there are: the memory need not lie together.
     #[pin]
-    fences: Mutex<KVec<Option<Signaler>>>,
+    fences: Mutex<KVVec<Option<Signaler>>>,
 }
 
 #[vtable]
@@ -44,7 +45,7 @@ impl drm::DriverFile for Client {
 
     fn open(_dev: &Device<Vgem, Registered>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            fences <- new_mutex!(KVec::new()),
+            fences <- new_mutex!(KVVec::new()),
         })
     }
 }
@@ -72,7 +73,7 @@ impl Client {
         buffer.resv().attach(&signaler, usage)?;
 
         let mut fences = file.fences.lock();
-        fences.push(Some(signaler), GFP_KERNEL)?;
+        fences.push(Some(signaler), GFP_KERNEL | __GFP_NOWARN)?;
         arg.out_fence = fences.len() as u32;
         Ok(())
     }
