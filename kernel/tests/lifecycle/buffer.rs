@@ -29,6 +29,16 @@ pub(crate) struct Buffer {
     _noisy: Noisy,
 }
 
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if shared::SLOW_DROP.take() {
+            pr_info!("{}: object's drop waits\n", self.device);
+            // The limit is long enough for tests, which look at the log.
+            let _ = shared::shared().and_then(shared::Shared::pass_gate);
+        }
+    }
+}
+
 #[vtable]
 impl gem::DriverObject for Buffer {
     type Driver = Lifecycle;

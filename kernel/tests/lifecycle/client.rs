@@ -30,7 +30,11 @@ use drm::{
 };
 use kernel::{
     fmt::Write,
-    prelude::*, //
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 /// The device, as all callbacks of its files get it.
@@ -83,6 +87,7 @@ impl Client {
             uapi::LIFECYCLE_FAIL => shared::set_failure(arg.value as u32),
             uapi::LIFECYCLE_KEEP_NEXT => shared::KEEP_NEXT.set(),
             uapi::LIFECYCLE_LATE_WORK => shared::LATE_WORK.set(),
+            uapi::LIFECYCLE_SLOW_DROP => shared::SLOW_DROP.set(),
             uapi::LIFECYCLE_GATE => shared::shared()?.set_gate(arg.value != 0),
             _ => return Err(EINVAL),
         }
@@ -218,7 +223,10 @@ impl Client {
     }
 
     pub(crate) fn work(dev: &Dev, arg: &mut drm_lifecycle, _file: &File<Self>) -> Result {
-        queue_work(dev, arg.what != 0)
+        match arg.what {
+            2 => queue_again(dev),
+            what => queue_work(dev, what != 0),
+        }
     }
 }
 
@@ -246,5 +254,15 @@ fn queue_work(dev: &Device<Lifecycle>, waits: bool) -> Result {
             dev.id,
             dev.enter(|_| ()).is_some()
         );
+    })
+}
+
+/// Queues work that queues itself again, until it cannot.
+fn queue_again(dev: &Device<Lifecycle>) -> Result {
+    dev.queue_work(|dev| {
+        fsleep(Delta::from_millis(1));
+        if queue_again(dev).is_err() {
+            pr_info!("{}: work cannot be queued again\n", dev.id);
+        }
     })
 }

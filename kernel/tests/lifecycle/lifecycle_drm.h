@@ -19,6 +19,7 @@ struct drm_lifecycle {
 #define LIFECYCLE_KEEP_NEXT	2	/* the next probe puts its device away, as DRM_LIFECYCLE_KEEP does */
 #define LIFECYCLE_GATE		3	/* 0 closes the gate at which DRM_LIFECYCLE_BLOCK waits, 1 opens it */
 #define LIFECYCLE_LATE_WORK	4	/* the next registration data to be dropped queues slow work */
+#define LIFECYCLE_SLOW_DROP	5	/* the next object's payload to be dropped waits at the gate */
 
 #define LIFECYCLE_FAIL_DATA		1	/* the device's data */
 #define LIFECYCLE_FAIL_OBJECT		2	/* an object's payload */
@@ -66,7 +67,7 @@ struct drm_lifecycle {
 #define DRM_IOCTL_LIFECYCLE_VMAP	LIFECYCLE_NR(10)
 /* Guarded. Maps the object of `handle` for the hardware; `value`: its bytes, `what`: its segments. */
 #define DRM_IOCTL_LIFECYCLE_DMA		LIFECYCLE_NR(11)
-/* Queues work; if `what` is not 0 it waits at the gate. */
+/* Queues work; if `what` is 1 it waits at the gate, if 2 it queues itself again for as long as it can. */
 #define DRM_IOCTL_LIFECYCLE_WORK	LIFECYCLE_NR(12)
 
 #endif

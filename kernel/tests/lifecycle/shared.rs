@@ -73,6 +73,9 @@ pub(crate) static KEEP_NEXT: Once = Once::new();
 /// The next registration data that is dropped queues work.
 pub(crate) static LATE_WORK: Once = Once::new();
 
+/// The next payload that is dropped waits at the gate.
+pub(crate) static SLOW_DROP: Once = Once::new();
+
 /// Counts objects and probes.
 static SERIAL: Atomic<i32> = Atomic::new(0);
 

@@ -171,6 +171,11 @@ impl Client {
         self.call(&CONTROL, 4, 0, 0).map(drop)
     }
 
+    /// The next payload to be dropped waits at the gate.
+    pub(crate) fn slow_drop(&self) -> Answer {
+        self.call(&CONTROL, 5, 0, 0).map(drop)
+    }
+
     /// A handle of a new object.
     pub(crate) fn object(&self, bytes: u64) -> Answer<u32> {
         Ok(self.call(&OBJECT, 0, 0, bytes)?.handle)

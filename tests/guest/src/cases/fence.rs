@@ -23,7 +23,7 @@ crate::cases::cases! {
     "fence":
     write_blocks_everybody, read_blocks_writers, write_after_write, read_after_write, write_after_read,
     read_after_read, other_buffers_are_not_blocked, conflict_through_another_file, conflict_keeps_no_number,
-    out_of_order, many_fences,
+    out_of_order, many_fences, numbers_without_end within 120,
 }
 
 /// A buffer of one page with its handle and its dma-buf.
@@ -169,5 +169,18 @@ fn many_fences(guest: &Guest) -> Outcome {
     same!(works!(ready(&shared)), PollFlags::IN);
     drop(file);
     same!(works!(ready(&shared)), PollFlags::IN | PollFlags::OUT);
+    Ok(())
+}
+
+/// A client can use up so many numbers that no allocation of one piece could hold them all.
+fn numbers_without_end(guest: &Guest) -> Outcome {
+    let file = guest.open()?;
+    let handle = works!(file.pages(1));
+    // With eight bytes for each, more than the 4 MiB that are the kernel's largest piece of memory.
+    for number in 1..530_000 {
+        same!(works!(file.attach(handle, FENCE_WRITE)), number);
+        works!(file.signal(number));
+    }
+    refuses!(file.signal(1), NOENT);
     Ok(())
 }

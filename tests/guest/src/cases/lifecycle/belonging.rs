@@ -7,14 +7,15 @@ use std::os::fd::OwnedFd;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::lifecycle::{DMA, Kept, Test, VMAP, bind, unbind};
+use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
 use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "lifecycle":
     l12_object_of_another_device_gets_no_handle, l12_object_of_another_device_is_not_mapped,
-    l12_handles_belong_to_their_file, l12_dma_buf_of_another_device_is_foreign, l13_sizes,
+    l12_handles_belong_to_their_file, l12_dma_buf_of_another_device_is_foreign,
+    l12_older_dma_buf_of_the_same_object, l13_sizes,
 }
 
 /// EINVAL: the class is the same, the device is another.
@@ -99,5 +100,28 @@ fn l13_sizes(guest: &Guest) -> Outcome {
         refuses!(client.object(bytes), INVAL, " of {bytes} bytes");
     }
     drop(client);
+    test.unload()
+}
+
+/// An object whose handles were all closed is exported anew; both dma-bufs are that object.
+fn l12_older_dma_buf_of_the_same_object(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    let export = || -> Outcome<(u32, OwnedFd)> {
+        let handle = works!(client.call(&EARLY, 0, 0, 0)).handle;
+        Ok((handle, works!(client.0.export(handle, RDWR | CLOEXEC))))
+    };
+    let (handle, older) = export()?;
+    works!(client.0.gem_close(handle));
+    let (handle, newer) = export()?;
+    works!(client.call(&VMAP, 0, handle, 0x01de));
+    let file = test.open(0)?;
+    for buffer in [&older, &newer, &older] {
+        let imported = works!(file.0.import(buffer));
+        same!(works!(file.call(&VMAP, 0, imported, 0x01de)).value, 0x01de);
+        let exported = works!(file.0.export(imported, RDWR | CLOEXEC));
+        same!(works!(file.0.import(&exported)), imported);
+    }
+    drop((client, file, older, newer));
     test.unload()
 }

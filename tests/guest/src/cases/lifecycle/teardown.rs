@@ -16,6 +16,7 @@ crate::cases::cases! {
     "lifecycle":
     l3_data_goes_last_and_once, l5_order_of_teardown, l5_mapping_is_undone_at_unbind,
     l5_mapping_of_a_freed_object_is_undone_once, l5_mapping_of_an_import_is_undone_at_unbind,
+    l5_mapping_of_an_object_that_is_being_freed,
     l5_new_mapping_after_a_new_bind,
 }
 
@@ -144,5 +145,30 @@ fn l5_new_mapping_after_a_new_bind(guest: &Guest) -> Outcome {
     works!(new.call(&DMA, 0, works!(new.object(PAGE as u64)), 0));
     refuses!(old.call(&DMA, 0, handle, 0), NODEV);
     drop((old, new));
+    test.unload()
+}
+
+/// An object whose last reference is going is unmapped although its device is unbound meanwhile.
+fn l5_mapping_of_an_object_that_is_being_freed(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let (client, observer) = (test.open(0)?, test.open(1)?);
+    let handle = works!(client.object(PAGE as u64));
+    works!(client.call(&DMA, 0, handle, 0));
+    works!(observer.gate(false));
+    works!(observer.slow_drop());
+    let fault = Fault::watch("dma_unmap_sg_attrs")?;
+    std::thread::scope(|scope| -> Outcome {
+        let closed = scope.spawn(|| client.0.gem_close(handle));
+        test.trace.wait_for("0: object's drop waits")?;
+        let unbound = unbind(0);
+        let unmapped = fault.count()?.calls;
+        works!(observer.gate(true));
+        works!(closed.join().expect("no panic"));
+        works!(unbound);
+        same!(unmapped, 1);
+        Ok(())
+    })?;
+    same!(fault.count()?.calls, 1);
+    drop((client, observer, fault));
     test.unload()
 }

@@ -12,6 +12,7 @@ use crate::{same, works};
 crate::cases::cases! {
     "lifecycle":
     l15_work_runs, l15_work_ends_before_the_data_goes, l15_late_work_ends_before_the_module,
+    l15_work_that_queues_itself_ends_with_the_module,
 }
 
 /// Work finds the device plugged while it is.
@@ -57,4 +58,14 @@ fn l15_late_work_ends_before_the_module(guest: &Guest) -> Outcome {
     test.unload()?;
     // The work held the last reference to the device.
     test.trace.in_order(&["0: registration data dropped", "0: late work ends, entered: false", "0: data dropped"])
+}
+
+/// Work that queues itself again and again is no reason for the module to stay.
+fn l15_work_that_queues_itself_ends_with_the_module(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    works!(test.open(0)?.call(&WORK, 2, 0, 0));
+    works!(unbind(0));
+    test.trace.clear();
+    test.unload()?;
+    test.trace.in_order(&["0: work cannot be queued again", "0: data dropped"])
 }
