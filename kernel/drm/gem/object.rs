@@ -57,6 +57,7 @@ where
 {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free),
+        mmap: Some(no_mmap),
         ..common_funcs::<Self>()
     };
 
@@ -159,3 +160,18 @@ unsafe impl<P: DriverObject> Send for Object<P> {}
 
 // SAFETY: As for `Send`.
 unsafe impl<P: DriverObject> Sync for Object<P> {}
+
+/// `EINVAL`: there is nothing to map.
+///
+/// It must be said here: without the callback, C's mmap of a dma-buf pretends that it was called on the primary
+/// node (`drm_gem_prime_mmap()`), which a device with an accel node does not have.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
+unsafe extern "C" fn no_mmap(
+    _obj: *mut bindings::drm_gem_object,
+    _vma: *mut bindings::vm_area_struct,
+) -> c_int {
+    EINVAL.to_errno()
+}
