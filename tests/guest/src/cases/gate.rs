@@ -7,15 +7,15 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::driver::driver_name;
 use crate::guest::Guest;
-use crate::lifecycle::{Test, left_of, node};
+use crate::lifecycle::{CONTROL, Test, left_of, node};
 use crate::modules;
-use crate::sys::write;
-use crate::uapi::{CardRes, MODE_GETRESOURCES};
+use crate::sys::{Mapping, write};
+use crate::uapi::{CLOEXEC, CardRes, Lifecycle, MODE_GETRESOURCES, PAGE, RDWR};
 use crate::{holds, refuses, same, works};
 
 super::cases! {
     "gate":
-    l1_mode_setting_without_objects, l1_no_mode_setting_without_the_gate, accel_node,
+    l1_mode_setting_without_objects, l1_no_mode_setting_without_the_gate, accel_node, objects_without_memory,
 }
 
 /// The node has mode setting, with the limits set inside the gate, and nothing to set a mode on.
@@ -61,6 +61,33 @@ fn accel_node(guest: &Guest) -> Outcome {
     works!(write("/sys/bus/platform/drivers/lifecycle_accel/unbind", "lifecycle_accel"));
     refuses!(file.version(&mut [0; 8]), NODEV);
     drop(file);
+    works!(modules::remove("lifecycle_accel"));
+    same!(test.trace.count("never released"), 0);
+    test.unload()
+}
+
+/// They have handles and dma-bufs, which nobody can map: neither clients nor importers.
+fn objects_without_memory(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    test.load("lifecycle_accel")?;
+    let other = test.open(0)?;
+    let file = works!(DrmFile::open(node("lifecycle_accel", "accel").expect("the device has an accel node")));
+    // So large that every offset of a mapping through the node lies within it.
+    for bytes in [PAGE as u64, 1 << 46] {
+        let handle = works!(file.ioctl(&CONTROL, Lifecycle { value: bytes, ..Default::default() })).handle;
+        let buffer = works!(file.export(handle, RDWR | CLOEXEC));
+        for offset in [0, bytes - PAGE as u64] {
+            refuses!(Mapping::shared(&buffer, offset, PAGE), INVAL);
+        }
+        refuses!(Mapping::shared(&buffer, bytes, PAGE), INVAL);
+        same!(works!(file.import(&buffer)), handle);
+        refuses!(other.0.import(&buffer), NOSYS);
+        refuses!(file.map_offset(handle), NOSYS);
+        works!(file.gem_close(handle));
+        works!(works!(DrmFile::open(node("lifecycle_accel", "accel").expect("it is still there"))).import(&buffer));
+    }
+    refuses!(file.ioctl(&CONTROL, Lifecycle { value: 1, ..Default::default() }), INVAL);
+    drop((file, other));
     works!(modules::remove("lifecycle_accel"));
     same!(test.trace.count("never released"), 0);
     test.unload()
