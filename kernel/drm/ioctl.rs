@@ -122,21 +122,48 @@ fn outcome<S: Success>(result: Result<S>) -> c_int {
     result.map_or_else(|e| e.to_errno(), S::into_value)
 }
 
-/// A function that can handle an ioctl of driver `T` with argument `A`; `Kind` tells which sort it is
-/// and is always inferred. See the [module](self).
+/// Whether an ioctl returns something in its argument, as its number says; a type without values.
+#[doc(hidden)]
+pub enum Direction<const RETURNS: bool> {}
+
+/// How a handler takes its argument.
+#[doc(hidden)]
+pub trait Passing {
+    /// `&A` or `&mut A`.
+    type Ref<'x, A: 'x>;
+
+    /// The argument as the handler takes it.
+    fn pass<A>(arg: &mut A) -> Self::Ref<'_, A>;
+}
+
+impl Passing for Direction<false> {
+    type Ref<'x, A: 'x> = &'x A;
+
+    #[inline]
+    fn pass<A>(arg: &mut A) -> &A {
+        arg
+    }
+}
+
+impl Passing for Direction<true> {
+    type Ref<'x, A: 'x> = &'x mut A;
+
+    #[inline]
+    fn pass<A>(arg: &mut A) -> &mut A {
+        arg
+    }
+}
+
+/// A function that can handle an ioctl of driver `T` with argument `A`, in the [`Direction`] `D`; `Kind` tells
+/// which sort it is and is always inferred. See the [module](self).
 #[diagnostic::on_unimplemented(
     message = "this function cannot handle an ioctl of driver `{T}` with argument `{A}`",
     label = "not a handler for this entry of this driver's table",
-    note = "it is `{Self}`",
     note = "guarded: `fn(&Plugged<'_, {T}>, &<{T} as Driver>::RegistrationData<'_>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
     note = "unguarded: `fn(&Device<{T}, Registered>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
-    note = "an ioctl that userspace only writes to takes `&{A}`; no parameter may ask for a longer life than the call"
+    note = "an ioctl that userspace only writes to takes `&{A}` instead (here: `{D}`, whether it returns something); no parameter may ask for a longer life than the call"
 )]
-pub trait Handler<T: Driver, A, Kind>: Copy + 'static {
-    /// Whether the handler can change the argument.
-    #[doc(hidden)]
-    const RETURNS: bool;
-
+pub trait Handler<T: Driver, A, D, Kind>: Copy + 'static {
     /// Calls the handler.
     #[doc(hidden)]
     fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int;
@@ -148,81 +175,104 @@ pub mod kind {
     use core::marker::PhantomData;
 
     pub struct Guarded<S>(PhantomData<S>);
-    pub struct GuardedWrite<S>(PhantomData<S>);
     pub struct Unguarded<S>(PhantomData<S>);
-    pub struct UnguardedWrite<S>(PhantomData<S>);
 }
 
-impl<T, A, S, F> Handler<T, A, kind::Guarded<S>> for F
+impl<T, A, D, S, F> Handler<T, A, D, kind::Guarded<S>> for F
 where
     T: Driver,
+    A: 'static,
+    D: Passing,
     S: Success,
     F: Copy + 'static,
     F: for<'x, 'g, 'a> Fn(
         &'x Plugged<'g, T>,
         &'g T::RegistrationData<'a>,
-        &'x mut A,
+        D::Ref<'x, A>,
         &'x File<T::File>,
     ) -> Result<S>,
 {
-    const RETURNS: bool = true;
-
     #[inline]
     fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        dev.enter(|plugged| plugged.registration(|data| outcome(self(&plugged, data, arg, file))))
-            .unwrap_or(ENODEV.to_errno())
+        dev.enter(|plugged| {
+            plugged.registration(|data| outcome(self(&plugged, data, D::pass(arg), file)))
+        })
+        .unwrap_or(ENODEV.to_errno())
     }
 }
 
-impl<T, A, S, F> Handler<T, A, kind::GuardedWrite<S>> for F
+impl<T, A, D, S, F> Handler<T, A, D, kind::Unguarded<S>> for F
 where
     T: Driver,
+    A: 'static,
+    D: Passing,
     S: Success,
     F: Copy + 'static,
-    F: for<'x, 'g, 'a> Fn(
-        &'x Plugged<'g, T>,
-        &'g T::RegistrationData<'a>,
-        &'x A,
-        &'x File<T::File>,
-    ) -> Result<S>,
+    F: for<'x> Fn(&'x Device<T, Registered>, D::Ref<'x, A>, &'x File<T::File>) -> Result<S>,
 {
-    const RETURNS: bool = false;
-
     #[inline]
     fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        dev.enter(|plugged| plugged.registration(|data| outcome(self(&plugged, data, arg, file))))
-            .unwrap_or(ENODEV.to_errno())
+        outcome(self(dev, D::pass(arg), file))
     }
 }
 
-impl<T, A, S, F> Handler<T, A, kind::Unguarded<S>> for F
-where
-    T: Driver,
-    S: Success,
-    F: Copy + 'static,
-    F: for<'x> Fn(&'x Device<T, Registered>, &'x mut A, &'x File<T::File>) -> Result<S>,
-{
-    const RETURNS: bool = true;
+/// An argument whose handler is `H`: what an entry asks for, rather than for the [`Handler`].
+///
+/// What is asked of the argument's type, here and in the traits below, makes the compiler's message point at that
+/// type, and so at the entry; otherwise it would show the whole table.
+#[doc(hidden)]
+pub trait HandledBy<H, T: Driver, D, Kind>: Sized {
+    /// Calls `handler`.
+    fn handle(
+        handler: H,
+        dev: &Device<T, Registered>,
+        arg: &mut Self,
+        file: &File<T::File>,
+    ) -> c_int;
+}
 
+impl<A, T: Driver, D, Kind, H: Handler<T, A, D, Kind>> HandledBy<H, T, D, Kind> for A {
     #[inline]
-    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        outcome(self(dev, arg, file))
+    fn handle(handler: H, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+        handler.handle(dev, arg, file)
     }
 }
 
-impl<T, A, S, F> Handler<T, A, kind::UnguardedWrite<S>> for F
-where
-    T: Driver,
-    S: Success,
-    F: Copy + 'static,
-    F: for<'x> Fn(&'x Device<T, Registered>, &'x A, &'x File<T::File>) -> Result<S>,
-{
-    const RETURNS: bool = false;
+/// An entry whose ioctl has the number `NR` may stand in place `PLACE` of a table: if they are the same.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the ioctl with number {NR} stands in place {PLACE} of the table (from 0)",
+    label = "the entry with this argument is not in its place",
+    note = "the entries are in the order of the ioctl numbers; for a number that is not used, write `_;`"
+)]
+pub trait InPlace<const NR: u32, const PLACE: u32> {}
+impl<A, const NR: u32> InPlace<NR, NR> for A {}
 
-    #[inline]
-    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        outcome(self(dev, arg, file))
-    }
+/// An ioctl whose number says `SIZE` bytes may have an argument of `BYTES`: if they are the same.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the ioctl's number says that its argument has {SIZE} bytes; `{Self}` has {BYTES}",
+    label = "not the type of this ioctl's argument"
+)]
+pub trait OfSize<const SIZE: usize, const BYTES: usize> {}
+impl<A, const SIZE: usize> OfSize<SIZE, SIZE> for A {}
+
+/// Whether ioctl `cmd` returns something in its argument.
+#[doc(hidden)]
+pub const fn returns(cmd: u32) -> bool {
+    _IOC_DIR(cmd) & uapi::_IOC_READ != 0
+}
+
+/// The place of ioctl `cmd` in its driver's table; a number of the core's has none.
+#[doc(hidden)]
+pub const fn number(cmd: u32) -> u32 {
+    _IOC_NR(cmd).wrapping_sub(uapi::DRM_COMMAND_BASE)
+}
+
+/// The size of the argument of ioctl `cmd`, in bytes.
+#[doc(hidden)]
+pub const fn size(cmd: u32) -> usize {
+    _IOC_SIZE(cmd)
 }
 
 /// One entry of the table of driver `T`; made by [`ioctls!`](crate::ioctls!).
@@ -243,30 +293,45 @@ impl<T: Driver> Entry<T> {
 
     /// The entry for ioctl `cmd`.
     ///
-    /// Checks what `cmd` encodes against the argument type and the handler. Evaluated when the table
-    /// is compiled.
+    /// The macro passes what `cmd` encodes as parameters too, so that what does not fit is a trait that is not
+    /// implemented, which the compiler explains better than a constant that fails.
     #[doc(hidden)]
-    pub const fn new<A: Argument, Kind, H: Handler<T, A, Kind>>(
+    pub const fn new<
+        A,
+        const RETURNS: bool,
+        const NR: u32,
+        const PLACE: u32,
+        const SIZE: usize,
+        const BYTES: usize,
+        Kind,
+        H,
+    >(
         cmd: u32,
         name: &'static CStr,
         flags: Flags,
-        _handler: &H,
-    ) -> Self {
+        _handler: H,
+    ) -> Self
+    where
+        A: Argument + InPlace<NR, PLACE> + OfSize<SIZE, BYTES>,
+        A: HandledBy<H, T, Direction<RETURNS>, Kind>,
+        H: Copy + 'static,
+    {
         assert!(
             _IOC_TYPE(cmd) == uapi::DRM_IOCTL_BASE as u32,
             "not a DRM ioctl: its type is not 'd'"
         );
+        // What the traits say in better words; anyone may implement those, so they do not count.
         assert!(
-            _IOC_SIZE(cmd) == size_of::<A>(),
+            size(cmd) == size_of::<A>(),
             "the argument type has another size than the ioctl number says"
+        );
+        assert!(
+            returns(cmd) == RETURNS,
+            "the direction differs from the ioctl number"
         );
         assert!(
             align_of::<A>() <= 8,
             "the DRM core aligns an ioctl's argument to 8 bytes at least, no more"
-        );
-        assert!(
-            (_IOC_DIR(cmd) & uapi::_IOC_READ != 0) == H::RETURNS,
-            "the direction differs from the ioctl number: take `&mut` for `_IOR` and `_IOWR`, `&` for `_IOW`"
         );
         assert!(
             size_of::<H>() == 0,
@@ -276,7 +341,7 @@ impl<T: Driver> Entry<T> {
             desc: bindings::drm_ioctl_desc {
                 cmd,
                 flags: flags.0,
-                func: Some(call::<T, A, Kind, H>),
+                func: Some(call::<T, A, Direction<RETURNS>, Kind, H>),
                 name: kernel::str::as_char_ptr_in_const_context(name),
             },
             _driver: PhantomData,
@@ -289,7 +354,7 @@ impl<T: Driver> Entry<T> {
 /// # Safety
 ///
 /// Called by C only, as the table says in which it stands.
-unsafe extern "C" fn call<T: Driver, A: Argument, Kind, H: Handler<T, A, Kind>>(
+unsafe extern "C" fn call<T: Driver, A: Argument + HandledBy<H, T, D, Kind>, D, Kind, H>(
     dev: *mut bindings::drm_device,
     arg: *mut c_void,
     file: *mut bindings::drm_file,
@@ -308,7 +373,7 @@ unsafe extern "C" fn call<T: Driver, A: Argument, Kind, H: Handler<T, A, Kind>>(
     // during the call; `Entry::new` compared the size, and `A` is plain bytes.
     let arg = unsafe { &mut *arg.cast::<A>() };
 
-    handler.handle(dev, arg, file)
+    A::handle(handler, dev, arg, file)
 }
 
 /// The ioctl table of driver `T`; made by [`ioctls!`](crate::ioctls!).
@@ -329,7 +394,7 @@ impl<T: Driver> Table<T> {
             let cmd = entries[i].desc.cmd;
             assert!(
                 cmd == 0 || _IOC_NR(cmd) == uapi::DRM_COMMAND_BASE + i as u32,
-                "the table is not in the order of the ioctl numbers, or leaves one out (write `_` for a number that is not used)"
+                "the entries are in the order of the ioctl numbers"
             );
             i += 1;
         }
@@ -398,33 +463,47 @@ impl<T: Driver> Table<T> {
 macro_rules! ioctls {
     ($($body:tt)*) => {
         const IOCTLS: $crate::ioctl::Table<Self> =
-            $crate::ioctl::Table::new(const { &$crate::__ioctl_entries!([] $($body)*) });
+            $crate::ioctl::Table::new(const { &$crate::__ioctl_entries!([] [0] $($body)*) });
     };
 }
 
-/// Turns the entries of [`ioctls!`](crate::ioctls!) into an array.
+/// Turns the entries of [`ioctls!`](crate::ioctls!) into an array; counts them as it goes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __ioctl_entries {
-    ([$($done:expr,)*]) => { [$($done,)*] };
-    ([$($done:expr,)*] _; $($rest:tt)*) => {
-        $crate::__ioctl_entries!([$($done,)* $crate::ioctl::Entry::RESERVED,] $($rest)*)
+    ([$($done:expr,)*] [$($place:tt)*]) => { [$($done,)*] };
+    ([$($done:expr,)*] [$($place:tt)*] _; $($rest:tt)*) => {
+        $crate::__ioctl_entries!(
+            [$($done,)* $crate::ioctl::Entry::RESERVED,]
+            [$($place)* + 1]
+            $($rest)*
+        )
     };
     (
-        [$($done:expr,)*]
+        [$($done:expr,)*] [$($place:tt)*]
         $cmd:path: $arg:ty, $($flag:ident)|+ => $handler:expr;
         $($rest:tt)*
     ) => {
         $crate::__ioctl_entries!(
             [
                 $($done,)*
-                $crate::ioctl::Entry::<Self>::new::<$arg, _, _>(
+                $crate::ioctl::Entry::<Self>::new::<
+                    $arg,
+                    { $crate::ioctl::returns($cmd) },
+                    { $crate::ioctl::number($cmd) },
+                    { $($place)* },
+                    { $crate::ioctl::size($cmd) },
+                    { ::core::mem::size_of::<$arg>() },
+                    _,
+                    _,
+                >(
                     $cmd,
                     ::kernel::c_str!(::core::stringify!($cmd)),
                     $crate::ioctl::Flags::NONE$(.and($crate::ioctl::Flags::$flag))+,
-                    &$handler,
+                    $handler,
                 ),
             ]
+            [$($place)* + 1]
             $($rest)*
         )
     };

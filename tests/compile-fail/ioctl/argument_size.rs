@@ -10,8 +10,9 @@ fn handler<A>(_: &Device<Mini, Registered>, _: &A, _: &File<Client>) -> Result {
     Ok(())
 }
 
-driver!(Third, (), ThirdClient, ThirdBuffer, drm::NoKms, ioctl::Table::empty());
-
-const ENTRY: ioctl::Entry<Mini> =
-    ioctl::Entry::<Mini>::new::<[u64; 2], _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler::<[u64; 2]>); //~ WRONG
-    //= ioctl::Entry::<Mini>::new::<u64, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler::<u64>);
+impl Mini {
+    drm::ioctls! {
+        WRITE: [u64; 2], NONE => handler::<[u64; 2]>; //~ WRONG
+        //= WRITE: u64, NONE => handler::<u64>;
+    }
+}

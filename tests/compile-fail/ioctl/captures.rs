@@ -6,14 +6,21 @@
 
 include!("../driver.rs");
 
-const ENTRY: ioctl::Entry<Mini> = {
-    let limit = 16_u32;
-    let handler = move |_: &Device<Mini, Registered>, arg: &Args, _: &File<Client>| -> Result {
-        if arg.value > limit { //~ WRONG
-        //= if arg.value > 16 {
-            return Err(EINVAL);
-        }
-        Ok(())
-    };
-    ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler)
-};
+const LIMIT: u32 = 16;
+
+impl Mini {
+    drm::ioctls! {
+        WRITE: Args, NONE => {
+            let limit = LIMIT;
+            move |_: &Device<Mini, Registered>, arg: &Args, _: &File<Client>| -> Result {
+                if arg.value > limit { //~ WRONG
+                //= if arg.value > LIMIT {
+                    return Err(EINVAL);
+                }
+                Ok(())
+            }
+        };
+    }
+}
+
+const TABLE: ioctl::Table<Mini> = Mini::IOCTLS;

@@ -16,4 +16,6 @@ fn handler(_: &Device<Mini, Registered>, _: &Bare, _: &File<Client>) -> Result {
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Bare, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { WRITE: Bare, NONE => handler; }
+}

@@ -10,4 +10,8 @@ fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
 
 const FOREIGN: u32 = _IOW::<Args>(b'f' as u32, 0x40); //~ WRONG
 //= const FOREIGN: u32 = _IOW::<Args>(b'd' as u32, 0x40);
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(FOREIGN, c"FOREIGN", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { FOREIGN: Args, NONE => handler; }
+}
+
+const TABLE: ioctl::Table<Mini> = Mini::IOCTLS;

@@ -9,4 +9,6 @@ fn handler(_: &Plugged<'_, Mini>, _: &u32, _: &Args, _: &File<Client>) -> Result
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { WRITE: Args, NONE => handler; }
+}

@@ -9,4 +9,6 @@ fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result<u
     Ok(0)
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { WRITE: Args, NONE => handler; }
+}

@@ -9,4 +9,6 @@ fn handler(_: &Device<Mini, Registered>, _: &Args, _: &File<Client>) -> Result {
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(BOTH, c"BOTH", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { _; BOTH: Args, NONE => handler; }
+}

@@ -11,4 +11,6 @@ fn handler(_: &'static Device<Mini, Registered>, _: &Args, _: &File<Client>) -> 
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { WRITE: Args, NONE => handler; }
+}

@@ -11,4 +11,6 @@ fn handler(_: &Device<Mini, Registered>, _: &Hardware<'_>, _: &Args, _: &File<Cl
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { WRITE: Args, NONE => handler; }
+}

@@ -16,4 +16,6 @@ fn handler<'g>(
     Ok(())
 }
 
-const ENTRY: ioctl::Entry<Mini> = ioctl::Entry::<Mini>::new::<Args, _, _>(WRITE, c"WRITE", ioctl::Flags::NONE, &handler);
+impl Mini {
+    drm::ioctls! { WRITE: Args, NONE => handler; }
+}
