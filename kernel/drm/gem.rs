@@ -131,7 +131,8 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
     /// An error is that of the ioctl. Without this method the import is `EINVAL`. (Dma-bufs of the same
     /// device always can be imported: that gives the object they were exported from.)
     ///
-    /// Context: process context, may sleep; within a section of [`Device::enter`].
+    /// Context: process context, may sleep; within a section of [`Device::enter`]. C holds the device's lock of
+    /// names (`object_name_lock`), also while the payload is made: no handle may be made here.
     fn import(dev: &crate::Plugged<'_, Self::Driver>, size: Size) -> Result<Self::Args> {
         let _ = (dev, size);
         Err(EINVAL)
@@ -147,7 +148,8 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// A client's handle for the object is closed, or its file. Context: may sleep.
+    /// A client's handle for the object is closed, or its file. Context: may sleep; no handle may be made for the
+    /// same file, since C is going through them all when the file is closed.
     fn close(obj: &ObjectOf<Self>, file: &FileOf<Self>) {
         let _ = (obj, file);
     }

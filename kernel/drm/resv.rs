@@ -135,7 +135,8 @@ impl Resv {
     ///
     /// Context: process context; sleeps. No other reservation object may be locked by the caller (that
     /// takes a context against deadlocks, which this function does not use), nor a lock that is taken
-    /// while one is locked: page faults, `mmap_lock`, and the issuing of fences are *outside* of it.
+    /// while one is locked: page faults, `mmap_lock`, and the issuing of fences are *outside* of it. Nor may the
+    /// last reference to a buffer go within: freeing it locks its own, after a lock that mapping a buffer takes first.
     #[inline]
     pub fn lock<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> R {
         // SAFETY: By the type invariants. Without a context the call cannot fail.
