@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use rustix::fs::OFlags;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
-use crate::check::{Outcome, skip};
+use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::nova::{Gpu, NovaFile};
@@ -20,7 +20,7 @@ use crate::{refuses, same, works};
 crate::cases::cases! {
     "nova_client":
     stranger_on_the_primary_node_may_only_ask, stranger_is_let_in_by_the_master, master_needs_no_letting_in,
-    render_node_serves_everybody, closed_file, path_only_file, file_opened_read_only, duplicates_share_handles,
+    closed_file, path_only_file, file_opened_read_only, duplicates_share_handles,
     handles_belong_to_the_file, files_open_in_any_number,
 }
 
@@ -63,23 +63,6 @@ fn master_needs_no_letting_in(guest: &Guest) -> Outcome {
     works!(become_ordinary());
     let master = gpu.open()?;
     same!(works!(master.size(works!(master.create(1)))), PAGE as u64);
-    Ok(())
-}
-
-/// On a render node nobody is a stranger; what is not for rendering is refused.
-fn render_node_serves_everybody(guest: &Guest) -> Outcome {
-    let gpu = Gpu::ready(guest)?;
-    let Some(node) = gpu.child().and_then(|child| child.node("renderD")) else {
-        return skip("the driver has no render node");
-    };
-    works!(become_ordinary());
-    let file = NovaFile(works!(DrmFile::open(&node)));
-    same!(works!(file.vram()), gpu.bar_length(1)?);
-    let handle = works!(file.create(1));
-    same!(works!(file.size(handle)), PAGE as u64);
-    refuses!(file.0.flink(handle), ACCESS);
-    refuses!(file.0.magic(), ACCESS);
-    refuses!(file.0.create_dumb(32, 32, 32), ACCESS);
     Ok(())
 }
 
