@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::events::{Events, Form};
-use crate::{bench, clean, demo, doc, doctor, exit, ide, interrupt, new, root, run, setup, test};
+use crate::{bench, clean, demo, doc, doctor, exit, ide, interrupt, model, new, root, run, setup, test};
 
 /// Rust DRM drivers on a stock kernel, from an edited line to a real client's answer in seconds.
 ///
@@ -43,6 +43,8 @@ enum Command {
     Ide(ide::Options),
     /// Build the documentation of the `drm` crate
     Doc(doc::Options),
+    /// Be an emulated GPU, for a virtual machine of your own
+    Model(model::Options),
     /// Remove what the other commands have made outside this directory
     Clean(clean::Options),
     /// Run a program inside the toolchain root (a shell if none is named)
@@ -89,6 +91,7 @@ fn dispatch(command: Command, events: &Events) -> Result<u8> {
         Command::New(options) => new::main(options, events),
         Command::Ide(options) => ide::main(options, events),
         Command::Doc(options) => doc::main(options, events),
+        Command::Model(options) => model::main(options, events),
         Command::Clean(options) => clean::main(options, events),
         Command::Enter(options) => root::main(options.program, events),
         Command::EnterRoot(_) => unreachable!("handled before anything is set up"),

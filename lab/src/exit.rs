@@ -16,7 +16,7 @@ pub const USAGE: u8 = 2;
 pub const BUILD: u8 = 65;
 /// Our machinery failed; says nothing about driver or client (EX_UNAVAILABLE).
 pub const MACHINERY: u8 = 69;
-/// The kernel in the guest warned, oopsed, hung or leaked a module (EX_SOFTWARE).
+/// The kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware (EX_SOFTWARE).
 pub const KERNEL: u8 = 70;
 /// The machine lacks something that the user has to supply (EX_CONFIG).
 pub const HOST: u8 = 78;
@@ -31,7 +31,7 @@ Exit codes:
     2  the command line cannot be understood
    65  the code under test does not compile
    69  our machinery failed; says nothing about the driver or the client
-   70  the kernel in the guest warned, oopsed, hung or leaked a module
+   70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
    78  the machine lacks something that you have to supply
   130  ended by Ctrl-C";
 

@@ -18,6 +18,7 @@ mod ide;
 mod interrupt;
 mod kernels;
 mod metadata;
+mod model;
 mod modules;
 mod new;
 mod process;

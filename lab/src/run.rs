@@ -8,11 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use drydock_agent::protocol::{Status, Stream};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::exit;
-use crate::scenario::{Boot, Plan, Scene, Stage, driver_module};
+use crate::model::Choices;
+use crate::scenario::{Boot, Plan, Scene, Stage, driver_modules, gpu_of};
 use crate::vm::error::Error as VmError;
+use crate::vm::gpu::Wanted;
 use crate::vm::guest::{Guest, Input};
 use crate::vm::terminal;
 
@@ -42,6 +44,8 @@ pub struct Options {
     /// Show the kernel's log on stderr as it comes
     #[arg(long)]
     log: bool,
+    #[command(flatten)]
+    gpu: Choices,
     /// Print the command that boots this guest with a shell on its console, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -52,16 +56,17 @@ pub struct Options {
 
 /// Carries out `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let gpu = gpu(&options)?;
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
-    let module = driver_module(&options.driver, stage.image())?;
-    let boot = Boot { cpus: options.cpus, show_log: options.log, ..Boot::default() };
+    let modules = driver_modules(&options.driver, stage.image())?;
+    let boot = Boot { cpus: options.cpus, show_log: options.log, gpu, ..Boot::default() };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);
     }
     let (status, _) = stage.play(&boot, events, |scene| {
-        scene.insmod(&module)?;
+        modules.iter().try_for_each(|module| scene.insmod(module))?;
         match options.client.is_empty() {
             true => shell(scene),
             false => client(scene.guest(), &options.client, Duration::from_secs(options.limit)),
@@ -69,6 +74,22 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     })?;
     // A client cannot return more than this, and a signal's code is 128 and its number.
     Ok(u8::try_from(status.shell_code()).unwrap_or(u8::MAX))
+}
+
+/// The GPU that the driver needs; what is chosen about it is checked before a machine is made for it.
+fn gpu(options: &Options) -> Result<Option<Wanted>> {
+    let choices = &options.gpu;
+    let gpu = gpu_of(&options.driver, choices);
+    match &gpu {
+        Some(wanted) => wanted.name.check(choices)?,
+        None if choices.fault.is_some() || choices.trace.is_some() || choices.vram.is_some() => {
+            let message =
+                format!("driver `{}` has no emulated GPU, so nothing can be chosen about one", options.driver);
+            return Err(Error::new(Kind::Usage, message));
+        }
+        None => {}
+    }
+    Ok(gpu)
 }
 
 /// Runs the client with our standard streams.

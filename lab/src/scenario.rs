@@ -10,11 +10,13 @@
 //! })?;
 //! ```
 
+mod hardware;
 mod scene;
 mod stage;
 mod verdict;
 
-pub(crate) use scene::{Scene, driver_module};
+pub(crate) use hardware::gpu_of;
+pub(crate) use scene::{Scene, driver_module, driver_modules};
 pub(crate) use stage::{Boot, Plan, Program, Stage};
 
 use std::time::Duration;

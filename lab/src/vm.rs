@@ -4,6 +4,7 @@
 //! ```text
 //! image  → what the guest's file system holds          qemu    → the command line
 //! machine→ one running QEMU and its end                guest   → ask the agent, wait for the answer
+//! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log as one
 //! console→ the kernel's log                            incident→ what in that log fails a run
 //! ```
 
@@ -11,6 +12,8 @@ pub(crate) mod accel;
 pub(crate) mod archive;
 pub(crate) mod console;
 pub(crate) mod error;
+#[allow(dead_code, reason = "the demo of a GPU is its first user")]
+pub(crate) mod gpu;
 pub(crate) mod guest;
 pub(crate) mod image;
 pub(crate) mod incident;
@@ -21,3 +24,5 @@ pub(crate) mod payload;
 pub(crate) mod qemu;
 pub(crate) mod symbols;
 pub(crate) mod terminal;
+#[allow(dead_code, reason = "the demo of a GPU is its first user")]
+pub(crate) mod timeline;

@@ -8,26 +8,36 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::vm::error::Error as VmError;
+use crate::vm::gpu;
 use crate::vm::guest::Guest;
 use crate::vm::image::Image;
+
+use super::hardware;
 
 /// The guest of one boot.
 pub(crate) struct Scene<'s> {
     guest: &'s Guest,
     image: &'s Image,
     terminal: Option<UnixStream>,
+    gpu: Option<gpu::Handle>,
     /// What [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
 }
 
 impl<'s> Scene<'s> {
-    pub(super) fn new(guest: &'s Guest, image: &'s Image, terminal: UnixStream) -> Self {
-        Self { guest, image, terminal: Some(terminal), loaded: Vec::new() }
+    pub(super) fn new(guest: &'s Guest, image: &'s Image, terminal: UnixStream, gpu: Option<gpu::Handle>) -> Self {
+        Self { guest, image, terminal: Some(terminal), gpu, loaded: Vec::new() }
     }
 
     /// The guest itself.
     pub(crate) fn guest(&self) -> &'s Guest {
         self.guest
+    }
+
+    /// The emulated GPU, if the machine has one.
+    #[allow(dead_code, reason = "the demo of a GPU is its first user")]
+    pub(crate) fn gpu(&self) -> Option<&gpu::Handle> {
+        self.gpu.as_ref()
     }
 
     /// The far end of the machine's terminal.
@@ -93,7 +103,18 @@ fn leaked(module: &str, error: VmError) -> VmError {
     }
 }
 
-/// The module that `driver` means: ours called `DRIVER_rust` or `DRIVER`; `c-DRIVER` is the stock one.
+/// The modules that `driver` means, in the order in which they are loaded: those of the table in `hardware.rs`, or ours
+/// called `DRIVER_rust` or `DRIVER`; `c-DRIVER` is the stock one.
+pub(crate) fn driver_modules(driver: &str, image: &Image) -> Result<Vec<String>> {
+    if let Some(modules) =
+        hardware::modules_of(driver).filter(|modules| modules.iter().all(|name| image.ours.contains_key(*name)))
+    {
+        return Ok(modules.iter().map(|&name| name.to_owned()).collect());
+    }
+    driver_module(driver, image).map(|module| vec![module])
+}
+
+/// The module that `driver` means if it is one: ours called `DRIVER_rust` or `DRIVER`; `c-DRIVER` is the stock one.
 pub(crate) fn driver_module(driver: &str, image: &Image) -> Result<String> {
     let name = driver.replace('-', "_");
     let candidates = [format!("{name}_rust"), name.clone()];
@@ -134,6 +155,13 @@ mod tests {
         assert_eq!(driver_module("vgem", &image).unwrap(), "vgem_rust");
         assert_eq!(driver_module("my-gpu", &image).unwrap(), "my_gpu");
         assert_eq!(driver_module("c-vgem", &image).unwrap(), "vgem");
+    }
+
+    #[test]
+    fn a_driver_may_be_several_modules_in_order() {
+        let image = image(&["drm_rust", "nova_drm", "nova_core", "vgem_rust"]);
+        assert_eq!(driver_modules("nova", &image).unwrap(), ["nova_core", "nova_drm"]);
+        assert_eq!(driver_modules("vgem", &image).unwrap(), ["vgem_rust"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::modules::{self, BuiltModules};
 use crate::root::Binds;
 use crate::setup::{self, Toolchain};
 use crate::vm::console::Listener;
+use crate::vm::gpu::{self, Wanted};
 use crate::vm::image::{Image, Sources};
 use crate::vm::machine::{self, Machine};
 use crate::vm::qemu::{self, Accel, Spec};
@@ -28,6 +29,9 @@ const KVM_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long ending a machine may take.
 const OFF_LIMIT: Duration = Duration::from_secs(30);
+
+/// The emulated GPU's socket in the directory with the unpacked kernel, for a machine that is started by hand.
+const GPU_SOCKET: &str = "gpu.socket";
 
 /// Where the directory with the unpacked kernel is seen inside the root.
 const BOOT_DIR: &str = "/boot-image";
@@ -85,11 +89,13 @@ pub(crate) struct Boot {
     pub(crate) show_log: bool,
     /// Further devices, each the value of one `-device`.
     pub(crate) devices: Vec<String>,
+    /// An emulated GPU.
+    pub(crate) gpu: Option<Wanted>,
 }
 
 impl Default for Boot {
     fn default() -> Self {
-        Self { cpus: 2, memory: 1024, counting: false, sleeps: false, show_log: false, devices: Vec::new() }
+        Self { cpus: 2, memory: 1024, counting: false, sleeps: false, show_log: false, devices: Vec::new(), gpu: None }
     }
 }
 
@@ -159,7 +165,8 @@ impl Stage {
             Err(error) => return Err(verdict::failed(self, machine, error)),
         };
         step.done();
-        let mut scene = Scene::new(&guest, &self.image, machine.terminal());
+        let terminal = machine.terminal();
+        let mut scene = Scene::new(&guest, &self.image, terminal, machine.gpu());
         let told = story(&mut scene).and_then(|told| scene.leave().map(|()| told));
         match told {
             Ok(told) => {
@@ -181,7 +188,7 @@ impl Stage {
     fn start_with(&self, boot: &Boot, accel: Accel, listener: Option<Listener>) -> Result<Machine, vm_error::Error> {
         let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
         command.args(qemu::args(&self.spec(boot, accel)));
-        Machine::start(command, &[&self.image.base, &self.image.fresh], listener)
+        Machine::start(command, &[&self.image.base, &self.image.fresh], boot.gpu.as_ref(), listener)
     }
 
     fn binds(&self) -> Binds {
@@ -200,7 +207,7 @@ impl Stage {
             shell: machine::SHELL,
             words: Vec::new(),
             devices: boot.devices.clone(),
-            objects: Vec::new(),
+            gpu: boot.gpu.as_ref().map(|_| machine::GPU.into()),
         }
     }
 
@@ -214,13 +221,28 @@ impl Stage {
             agent: qemu::Channel::Absent,
             shell: qemu::Channel::Absent,
             words: vec![drydock_agent::protocol::SHELL_WORD.into()],
+            gpu: boot.gpu.as_ref().map(|_| format!("{BOOT_DIR}/{GPU_SOCKET}")),
             ..self.spec(boot, if boot.counting { Accel::Counting } else { self.accel })
         };
         let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
         command.args(qemu::args(&spec));
         let args: Vec<String> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let program = std::env::current_exe().context("cannot find this program")?;
-        Ok(qemu::paste(&program.to_string_lossy(), &args))
+        let program = program.to_string_lossy();
+        let machine = qemu::paste(&program, &args);
+        Ok(match &boot.gpu {
+            Some(wanted) => format!("{}\n{machine}", self.gpu_to_paste(&program, wanted)),
+            None => machine,
+        })
+    }
+
+    /// The line that starts the emulated GPU, and waits until QEMU can connect to it.
+    fn gpu_to_paste(&self, program: &str, wanted: &Wanted) -> String {
+        let socket = self.boot_dir.join(GPU_SOCKET).to_string_lossy().into_owned();
+        let mut args = gpu::arguments(wanted);
+        args.extend(["--socket".into(), socket.clone()]);
+        let wait = qemu::paste("test", &["-S".into(), socket]);
+        format!("{} & until {wait}; do sleep 0.1; done", qemu::paste(program, &args))
     }
 
     fn choose_accel(&self, events: &Events) -> Accel {

@@ -3,10 +3,13 @@
 
 use std::process::Command;
 
+use drydock_models::Event;
+
 use crate::error::{Error, Kind, Result};
 use crate::root::Binds;
 use crate::vm::console::Line;
 use crate::vm::error::Error as VmError;
+use crate::vm::gpu;
 use crate::vm::incident::{self, Incident};
 use crate::vm::machine::{Ended, Machine};
 use crate::vm::symbols::{Address, Symbols, shorten};
@@ -19,33 +22,67 @@ const MODULE_DIR: &str = "/out";
 /// How deep a call trace is shown: beyond it are the system call and the program.
 const DEEPEST: usize = 12;
 
+/// How many violations are shown: a driver that polls a wrong register has thousands.
+const MOST_VIOLATIONS: usize = 20;
+
 /// A boot that ended as it should.
 #[derive(Debug)]
 pub(crate) struct Ending {
     /// The whole kernel log.
     pub(crate) log: Vec<Line>,
+    /// All that the emulated GPU told.
+    #[allow(dead_code, reason = "the demo of a GPU is its first user")]
+    pub(crate) gpu: Vec<Event>,
 }
 
 /// A story went well; the log decides.
 pub(super) fn judge(stage: &Stage, ended: Ended) -> Result<Ending> {
+    let gpu = ended.gpu.map_err(|error| convert(Kind::Machinery, error))?;
     let incidents = incident::find(&ended.log);
-    if incidents.is_empty() {
-        return Ok(Ending { log: ended.log });
+    if !incidents.is_empty() {
+        return Err(kernel_error(stage, &incidents).details(gpu::violations(&gpu)));
     }
-    Err(kernel_error(stage, &incidents))
+    match misuse(&gpu) {
+        Some(error) => Err(error),
+        None => Ok(Ending { log: ended.log, gpu }),
+    }
+}
+
+/// What the driver did that hardware does not allow, if it did.
+fn misuse(told: &[Event]) -> Option<Error> {
+    let violations = gpu::violations(told);
+    let message = match violations.len() {
+        0 => return None,
+        1 => "the driver misuses its hardware".to_owned(),
+        count => format!("the driver misuses its hardware, {count} times"),
+    };
+    let more = violations.len().saturating_sub(MOST_VIOLATIONS);
+    let mut lines: Vec<String> = violations.into_iter().take(MOST_VIOLATIONS).collect();
+    if more > 0 {
+        lines.push(format!("… and {more} more"));
+    }
+    Some(Error::new(Kind::Kernel, message).details(lines))
 }
 
 /// A story went wrong. What the kernel reported, if anything, is the reason; else what the story met.
 pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Error {
     let error = machine.explain(error);
-    let log = match machine.kill() {
-        Ok(ended) => ended.log,
+    let Ended { log, gpu } = match machine.kill() {
+        Ok(ended) => ended,
         Err(kill) => return convert(Kind::Machinery, kill),
+    };
+    let gpu = match gpu {
+        Ok(gpu) => gpu,
+        Err(error) => return convert(Kind::Machinery, error),
     };
     let incidents = incident::find(&log);
     if !incidents.is_empty() {
         let met = first_line(&error.to_string());
-        return kernel_error(stage, &incidents).details([format!("this was met meanwhile: {met}")]);
+        let error = kernel_error(stage, &incidents).details(gpu::violations(&gpu));
+        return error.details([format!("this was met meanwhile: {met}")]);
+    }
+    if let Some(misuse) = misuse(&gpu) {
+        return misuse.details([format!("this was met meanwhile: {}", first_line(&error.to_string()))]);
     }
     let kind = match &error {
         VmError::Hung { .. } | VmError::Leaked { .. } => Kind::Kernel,

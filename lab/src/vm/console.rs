@@ -18,15 +18,18 @@ pub(crate) struct Line {
     pub(crate) time: Option<f64>,
     /// The text behind the time.
     pub(crate) text: String,
+    /// When it arrived, by the host's monotonic clock in seconds.
+    pub(crate) heard: f64,
 }
 
 impl Line {
     /// Takes a raw line apart.
     pub(crate) fn parse(raw: &str) -> Self {
         let clean = without_escapes(raw.trim_end_matches(['\r', '\n']));
+        let heard = super::gpu::now();
         match split_time(&clean) {
-            Some((time, text)) => Self { time: Some(time), text: text.to_owned() },
-            None => Self { time: None, text: clean },
+            Some((time, text)) => Self { time: Some(time), text: text.to_owned(), heard },
+            None => Self { time: None, text: clean, heard },
         }
     }
 }
@@ -169,7 +172,7 @@ mod tests {
     #[test]
     fn a_line_gives_its_time_and_its_text() {
         let line = Line::parse("[    2.345678] vgem: loaded\r\n");
-        assert_eq!(line, Line { time: Some(2.345678), text: "vgem: loaded".into() });
+        assert_eq!((line.time, line.text.as_str()), (Some(2.345678), "vgem: loaded"));
         assert_eq!(line.to_string(), "[    2.345678] vgem: loaded");
     }
 

@@ -12,6 +12,7 @@ use std::{
 use drydock_agent::protocol::{Failure, Status};
 
 /// An error of the machine, of its image or of what was asked of it.
+#[allow(dead_code, reason = "the demo of a GPU is its first user")]
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A file or stream of the host failed.
@@ -51,6 +52,31 @@ pub(crate) enum Error {
     /// QEMU could not be started at all.
     #[error("cannot start QEMU")]
     Start(#[source] io::Error),
+    /// The emulated GPU could not be started at all.
+    #[error("cannot start the emulated GPU")]
+    StartGpu(#[source] io::Error),
+    /// The emulated GPU ended by itself.
+    #[error("the emulated GPU ended unexpectedly ({status}){}", report(said, &[]))]
+    GpuEnded {
+        /// How.
+        status: String,
+        /// What it wrote on its standard error.
+        said: String,
+    },
+    /// The emulated GPU does not answer.
+    #[error("the emulated GPU does not answer `{order}`")]
+    GpuSilent {
+        /// What it was told to do.
+        order: String,
+    },
+    /// The emulated GPU does not do what it is told.
+    #[error("the emulated GPU refuses `{order}`: {why}")]
+    GpuRefused {
+        /// What it was told to do.
+        order: String,
+        /// Why not.
+        why: String,
+    },
     /// QEMU ended when it should not.
     #[error("the machine ended unexpectedly ({status}){}", report(said, console))]
     Ended {

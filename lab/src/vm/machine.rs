@@ -22,6 +22,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::{
     console::{Console, Line, Listener},
     error::Error,
+    gpu::{self, Gpu, Wanted},
     guest::{Guest, TAIL},
     qemu::Channel,
 };
@@ -33,9 +34,13 @@ pub(crate) const SHELL: Channel = Channel::Fd(SHELL_FD);
 /// Where QEMU finds the initial file system.
 pub(crate) const INITRD: &str = "/proc/self/fd/5";
 
+/// The emulated GPU's socket, as QEMU names it.
+pub(crate) const GPU: &str = "/proc/self/fd/6";
+
 const AGENT_FD: i32 = 3;
 const SHELL_FD: i32 = 4;
 const INITRD_FD: i32 = 5;
+const GPU_FD: i32 = 6;
 
 /// How long QEMU may take to end once its guest has.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -48,6 +53,7 @@ pub(crate) struct Machine {
     stderr_thread: Option<JoinHandle<String>>,
     agent: Option<UnixStream>,
     shell: Option<UnixStream>,
+    gpu: Option<Gpu>,
 }
 
 /// What a machine leaves behind.
@@ -55,21 +61,31 @@ pub(crate) struct Machine {
 pub(crate) struct Ended {
     /// The whole kernel log.
     pub(crate) log: Vec<Line>,
+    /// All that the emulated GPU told, or how it failed.
+    pub(crate) gpu: Result<Vec<drydock_models::Event>, Error>,
 }
 
 impl Machine {
-    /// Starts QEMU as prepared in `command`, whose arguments name [`AGENT`], [`SHELL`] and [`INITRD`].
-    pub(crate) fn start(mut command: Command, initrd: &[&[u8]], listener: Option<Listener>) -> Result<Self, Error> {
+    /// Starts QEMU as prepared in `command`, whose arguments name [`AGENT`], [`SHELL`] and [`INITRD`], and [`GPU`] if one
+    /// is `wanted`.
+    pub(crate) fn start(
+        mut command: Command,
+        initrd: &[&[u8]],
+        wanted: Option<&Wanted>,
+        listener: Option<Listener>,
+    ) -> Result<Self, Error> {
         let (agent, agent_end) = UnixStream::pair().map_err(Error::Start)?;
         let (shell, shell_end) = UnixStream::pair().map_err(Error::Start)?;
         let initrd = anonymous_file(initrd).map_err(Error::Start)?;
-        let inherited = [
+        let mut inherited = vec![
             (OwnedFd::from(agent_end), AGENT_FD),
             (OwnedFd::from(shell_end), SHELL_FD),
             (OwnedFd::from(initrd), INITRD_FD),
         ];
-        let mappings = inherited.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
-        command.fd_mappings(mappings.into()).expect("the three numbers differ");
+        let (gpu, gpu_end) = wanted.map(Gpu::start).transpose()?.unzip();
+        inherited.extend(gpu_end.map(|end| (end, GPU_FD)));
+        let mappings = inherited.into_iter().map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
+        command.fd_mappings(mappings.collect()).expect("the numbers differ");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(Error::Start)?;
         // The command still owns our copies of QEMU's ends; without this we would never see them close.
@@ -84,6 +100,7 @@ impl Machine {
             stderr_thread: Some(thread::spawn(move || read_text(stderr))),
             agent: Some(agent),
             shell: Some(shell),
+            gpu,
         })
     }
 
@@ -96,6 +113,11 @@ impl Machine {
     /// The far end of the interactive shell's terminal.
     pub(crate) fn terminal(&mut self) -> UnixStream {
         self.shell.take().expect("a machine's terminal is taken once")
+    }
+
+    /// What commands the emulated GPU.
+    pub(crate) fn gpu(&self) -> Option<gpu::Handle> {
+        self.gpu.as_ref().map(Gpu::handle)
     }
 
     /// Waits for the machine to end by itself, then for the last line of its log.
@@ -141,7 +163,8 @@ impl Machine {
         if let Some(thread) = self.console_thread.take() {
             join(thread);
         }
-        Ok((status, said, Ended { log: self.console.lines() }))
+        let gpu = self.gpu.take().map_or(Ok(Vec::new()), Gpu::wait);
+        Ok((status, said, Ended { log: self.console.lines(), gpu }))
     }
 }
 

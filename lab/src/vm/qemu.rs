@@ -53,8 +53,8 @@ pub(crate) struct Spec {
     pub(crate) words: Vec<String>,
     /// Further devices, each the value of one `-device`.
     pub(crate) devices: Vec<String>,
-    /// Further objects, each the value of one `-object`; `-object` must stand before a device that names it.
-    pub(crate) objects: Vec<String>,
+    /// The socket of an emulated GPU that speaks vfio-user, as a path inside the toolchain root.
+    pub(crate) gpu: Option<String>,
 }
 
 /// All arguments of QEMU for `spec`.
@@ -72,7 +72,7 @@ pub(crate) fn paste(program: &str, args: &[String]) -> String {
 
 fn machine_args(spec: &Spec) -> Vec<String> {
     let memory = format!("{}M", spec.memory);
-    strings(&[
+    let mut args = strings(&[
         "-nodefaults",
         "-no-user-config",
         "-no-reboot",
@@ -82,7 +82,13 @@ fn machine_args(spec: &Spec) -> Vec<String> {
         "q35,graphics=off,smbus=off,sata=off,usb=off",
         "-m",
         &memory,
-    ])
+    ]);
+    if spec.gpu.is_some() {
+        // What another process is to reach must be shared with it.
+        args.extend(["-object".into(), format!("memory-backend-memfd,id=memory,size={memory},share=on")]);
+        args.extend(strings(&["-machine", "memory-backend=memory"]));
+    }
+    args
 }
 
 fn accel_args(spec: &Spec) -> Vec<String> {
@@ -126,9 +132,18 @@ fn channel_args(spec: &Spec) -> Vec<String> {
 }
 
 fn device_args(spec: &Spec) -> Vec<String> {
-    let objects = spec.objects.iter().flat_map(|value| ["-object".to_owned(), value.clone()]);
-    let devices = spec.devices.iter().flat_map(|value| ["-device".to_owned(), value.clone()]);
-    objects.chain(devices).collect()
+    spec.devices
+        .iter()
+        .cloned()
+        .chain(spec.gpu.iter().map(gpu_device))
+        .flat_map(|value| ["-device".into(), value])
+        .collect()
+}
+
+/// An address of a socket has parts, so the device is given as JSON.
+fn gpu_device(socket: &String) -> String {
+    let socket = serde_json::json!({ "type": "unix", "path": socket });
+    serde_json::json!({ "driver": "vfio-user-pci", "socket": socket }).to_string()
 }
 
 fn strings(words: &[&str]) -> Vec<String> {
@@ -159,7 +174,7 @@ mod tests {
             shell: Channel::Absent,
             words: vec!["drydock.shell".into()],
             devices: Vec::new(),
-            objects: Vec::new(),
+            gpu: None,
         }
     }
 
@@ -167,6 +182,16 @@ mod tests {
     fn value<'a>(args: &'a [String], flag: &str) -> &'a str {
         let at = args.iter().position(|arg| arg == flag).unwrap();
         &args[at + 1]
+    }
+
+    #[test]
+    fn a_gpu_shares_the_memory_and_has_a_socket() {
+        let mut spec = spec(Accel::Tcg);
+        assert!(!args(&spec).iter().any(|arg| arg.contains("memory-backend")));
+        spec.gpu = Some("/gpu".into());
+        let args = args(&spec);
+        assert_eq!(value(&args, "-object"), "memory-backend-memfd,id=memory,size=1024M,share=on");
+        assert_eq!(args.last().unwrap(), r#"{"driver":"vfio-user-pci","socket":{"path":"/gpu","type":"unix"}}"#);
     }
 
     #[test]
@@ -201,17 +226,6 @@ mod tests {
         assert_eq!(lines, ["chardev:console", "chardev:agent"]);
         assert!(value(&args, "-append").contains(" drydock.serial "));
         assert!(!args.iter().any(|arg| arg.starts_with("virtserialport")));
-    }
-
-    #[test]
-    fn objects_stand_before_the_devices_that_name_them() {
-        let mut spec = spec(Accel::Tcg);
-        spec.objects.push("memory-backend-memfd,id=mem,size=1024M,share=on".into());
-        spec.devices.push(r#"{"driver":"vfio-user-pci"}"#.into());
-        let args = args(&spec);
-        let object = args.iter().position(|arg| arg == "-object").unwrap();
-        let device = args.iter().position(|arg| arg.contains("vfio-user-pci")).unwrap();
-        assert!(object < device);
     }
 
     #[test]

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `drydock model`: one emulated GPU as a process of its own. The lab starts itself so for its machines; whoever has a QEMU
+//! of their own starts it by hand.
+//!
+//! Source: the crate `drydock-models`.
+
+use std::fs::{self, File};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use drydock_models::fault::Plan;
+use drydock_models::mali::Mali;
+use drydock_models::nova::{self, Nova};
+use drydock_models::server::{Control, Socket, serve};
+use drydock_models::{Device, Gpu, What, event};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::{exit, interrupt};
+
+/// Options of `drydock model`.
+///
+/// Waits for one QEMU (11 or later) to connect, and is a PCI device to its guest until QEMU ends. What the guest does that
+/// hardware does not allow is told on stderr and makes the exit code 1.
+///
+/// Examples:
+///     drydock model nova --socket /tmp/gpu --trace trace.jsonl
+///     qemu-system-x86_64 … -object memory-backend-memfd,id=mem,size=1G,share=on -machine q35,memory-backend=mem \
+///         -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"/tmp/gpu"}}'
+///     echo '{"fault": {"kind": "removal"}}' | socat - /tmp/control        with --control /tmp/control
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// Which GPU
+    #[arg(value_enum)]
+    gpu: Name,
+    /// Where QEMU connects
+    #[arg(long, value_name = "PATH", required_unless_present = "socket_fd")]
+    socket: Option<PathBuf>,
+    /// The same as an inherited socket that listens
+    #[arg(long, hide = true, conflicts_with = "socket")]
+    socket_fd: Option<RawFd>,
+    /// Where commands come in and events go out, a line of JSON each
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
+    /// The same as an inherited connection
+    #[arg(long, hide = true, conflicts_with = "control")]
+    control_fd: Option<RawFd>,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// What can be chosen about an emulated GPU wherever there is one.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Choices {
+    /// Faults of the emulated GPU, a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub fault: Option<PathBuf>,
+    /// Write what the emulated GPU does to FILE, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// The size of the emulated GPU's BAR for VRAM
+    #[arg(long, value_name = "MIB")]
+    pub vram: Option<u32>,
+}
+
+/// A GPU that can be emulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// An NVIDIA GA102
+    Nova,
+    /// An Arm Mali-G610
+    Mali,
+}
+
+impl Name {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nova => "nova",
+            Self::Mali => "mali",
+        }
+    }
+
+    /// Refuses what the model would refuse, before anything else is done.
+    pub fn check(self, choices: &Choices) -> Result<()> {
+        match self {
+            Self::Nova => nova(choices).map(drop),
+            Self::Mali => mali(choices).map(drop),
+        }
+    }
+}
+
+/// Carries out `drydock model`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let violations = match options.gpu {
+        Name::Nova => run(nova(&options.choices)?, &options, events)?,
+        Name::Mali => run(mali(&options.choices)?, &options, events)?,
+    };
+    Ok(if violations == 0 { exit::OK } else { exit::CHECK })
+}
+
+fn nova(choices: &Choices) -> Result<Device<Nova>> {
+    let now = Instant::now();
+    let gpu = Nova::new(choices.vram.unwrap_or(nova::DEFAULT_VRAM), now);
+    let gpu = gpu.map_err(|why| Error::new(Kind::Usage, why).hint("choose another `--vram`"))?;
+    Ok(Device::new(gpu, plan::<Nova>(choices.fault.as_deref())?, now))
+}
+
+fn mali(choices: &Choices) -> Result<Device<Mali>> {
+    if choices.vram.is_some() {
+        return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` says nothing"));
+    }
+    let now = Instant::now();
+    Ok(Device::new(Mali::new(now), plan::<Mali>(choices.fault.as_deref())?, now))
+}
+
+fn plan<G: Gpu>(path: Option<&Path>) -> Result<Plan<G::Fault>> {
+    let Some(path) = path else { return Ok(Plan::default()) };
+    let refused = |why: String| Error::new(Kind::Usage, format!("`{}`: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    Plan::parse::<G>(&text).map_err(|error| refused(error.to_string().trim_end().to_owned()))
+}
+
+fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Result<u64> {
+    if let Some(path) = &options.choices.trace {
+        let file = File::create(path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        device.bus().listen(event::json_lines(file));
+    }
+    if options.control_fd.is_none() {
+        let events = events.clone();
+        device.bus().listen(Box::new(move |event| {
+            tell(&event.what, &events);
+            Ok(())
+        }));
+    }
+    let _tidy: Vec<_> =
+        [&options.socket, &options.control].into_iter().flatten().map(|path| remove_later(path)).collect();
+    let socket = match (&options.socket, options.socket_fd) {
+        (Some(path), _) => Socket::Path(path.clone()),
+        (None, Some(fd)) => Socket::Listening(inherited(fd)),
+        (None, None) => unreachable!("the command line asks for one"),
+    };
+    let violations = serve(device, socket, control(options)?).context("the emulated GPU stops")?;
+    if let Some(path) = &options.control {
+        // Whoever removed it already has done our work.
+        let _ = fs::remove_file(path);
+    }
+    Ok(violations)
+}
+
+fn control(options: &Options) -> Result<Option<Control>> {
+    if let Some(path) = &options.control {
+        let listener = UnixListener::bind(path).with_context(|| format!("failed to make `{}`", path.display()))?;
+        return Ok(Some(Control::Listener(listener)));
+    }
+    Ok(options.control_fd.map(|fd| Control::Connected(UnixStream::from(inherited(fd)))))
+}
+
+/// What matters to somebody who watches.
+fn tell(what: &What, events: &Events) {
+    match what {
+        What::Violation { .. } | What::FaultUnused { .. } => events.warn(what.to_string()),
+        What::Read(_) | What::Write(_) | What::Interrupt { .. } => {}
+        _ => events.note(what.to_string()),
+    }
+}
+
+/// A socket's name is ours to remove, however we end.
+fn remove_later(path: &Path) -> interrupt::OnInterrupt {
+    let path = path.to_owned();
+    interrupt::on_interrupt(move || drop(fs::remove_file(path)))
+}
+
+fn inherited(fd: RawFd) -> OwnedFd {
+    // SAFETY: The two hidden options are given by `vm::gpu` only, which hands over open descriptors of these numbers, each
+    // named once; nothing in this process has opened or closed them before.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! One emulated GPU beside a machine: a child process that dies with us, its sockets, and what it tells.
+//!
+//! Nothing of it has a name in the file system: the model inherits a socket that listens, QEMU a descriptor of its file.
+//!
+//! Source: proc(5), `/proc/PID/fd`; open(2), `O_PATH`; `models/src/command.rs` for what goes over the control socket.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use command_fds::{CommandFdExt, FdMapping};
+use drydock_models::command::{Answer, Command as Order};
+use drydock_models::{Event, What, event};
+use rustix::fs::{Mode, OFlags};
+use serde_json::Value;
+
+use super::error::Error;
+use crate::model::{Choices, Name};
+use crate::process::die_with_us;
+
+/// A GPU to emulate.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Which.
+    pub(crate) name: Name,
+    /// How.
+    pub(crate) choices: Choices,
+}
+
+impl Wanted {
+    /// A GPU as it is if nobody chooses.
+    pub(crate) fn new(name: Name) -> Self {
+        Self { name, choices: Choices::default() }
+    }
+}
+
+/// How long an answer may take; a model answers at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A GPU that is being emulated.
+pub(crate) struct Gpu {
+    child: Child,
+    control: Handle,
+    reader: Option<JoinHandle<()>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// What commands a GPU and knows what it has told; a clone is the same GPU.
+#[derive(Clone)]
+pub(crate) struct Handle(Arc<Shared>);
+
+struct Shared {
+    control: UnixStream,
+    answers: Mutex<mpsc::Receiver<Answer>>,
+    told: Mutex<Vec<Event>>,
+}
+
+impl Gpu {
+    /// Starts the model; gives the file of its socket, for QEMU to inherit.
+    pub(crate) fn start(wanted: &Wanted) -> Result<(Self, OwnedFd), Error> {
+        let (listener, place) = socket().map_err(Error::StartGpu)?;
+        let (ours, theirs) = UnixStream::pair().map_err(Error::StartGpu)?;
+        let mut command = command(wanted);
+        let fds = [(listener, SOCKET_FD), (OwnedFd::from(theirs), CONTROL_FD)];
+        let mappings = fds.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
+        command.fd_mappings(mappings.into()).expect("the two numbers differ");
+        let mut child = command.spawn().map_err(Error::StartGpu)?;
+        drop(command);
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (control, reader) = Handle::connect(ours).map_err(Error::StartGpu)?;
+        Ok((Self { child, control, reader: Some(reader), stderr: Some(thread::spawn(move || text(stderr))) }, place))
+    }
+
+    /// What commands it.
+    pub(crate) fn handle(&self) -> Handle {
+        self.control.clone()
+    }
+
+    /// Waits for its end, which follows that of QEMU. Gives all that it told.
+    pub(crate) fn wait(mut self) -> Result<Vec<Event>, Error> {
+        // The control socket ends with the process, and after its last word.
+        if let Some(reader) = self.reader.take() {
+            join(reader);
+        }
+        let status = self.child.wait().map_err(Error::StartGpu)?;
+        let said = self.stderr.take().map(join).unwrap_or_default();
+        match ended_well(status) {
+            true => Ok(self.control.told()),
+            false => Err(Error::GpuEnded { status: status.to_string(), said }),
+        }
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        // Both fail only if it has ended and was collected, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether the model ended as it should: with or without violations, which it has told.
+fn ended_well(status: ExitStatus) -> bool {
+    status.code().is_some_and(|code| [crate::exit::OK, crate::exit::CHECK].map(i32::from).contains(&code))
+}
+
+impl Handle {
+    fn connect(control: UnixStream) -> io::Result<(Self, JoinHandle<()>)> {
+        let (send, answers) = mpsc::channel();
+        let lines = BufReader::new(control.try_clone()?);
+        let handle = Self(Arc::new(Shared { control, answers: Mutex::new(answers), told: Mutex::default() }));
+        let filled = handle.clone();
+        let reader = thread::spawn(move || filled.hear(lines, &send));
+        Ok((handle, reader))
+    }
+
+    /// Sorts what the model says into events and answers.
+    fn hear(&self, lines: impl BufRead, answers: &mpsc::Sender<Answer>) {
+        for line in lines.lines().map_while(Result::ok) {
+            if let Ok(event) = serde_json::from_str(&line) {
+                self.0.told.lock().expect("no holder of the lock panics").push(event);
+            } else if let Ok(answer) = serde_json::from_str(&line) {
+                // Whoever asked may have given up.
+                let _ = answers.send(answer);
+            }
+        }
+    }
+
+    /// Has the model do something, and waits until it did.
+    pub(crate) fn order(&self, order: &Order) -> Result<Value, Error> {
+        let mut line = serde_json::to_vec(order).expect("an order has string keys");
+        line.push(b'\n');
+        let gone = |_| Error::GpuSilent { order: format!("{order:?}") };
+        let answers = self.0.answers.lock().expect("no holder of the lock panics");
+        (&self.0.control).write_all(&line).map_err(|_| gone(mpsc::RecvTimeoutError::Disconnected))?;
+        match answers.recv_timeout(PATIENCE).map_err(gone)? {
+            Answer::Ok(value) => Ok(value),
+            Answer::Error(why) => Err(Error::GpuRefused { order: format!("{order:?}"), why }),
+        }
+    }
+
+    /// Everything it has told so far.
+    pub(crate) fn told(&self) -> Vec<Event> {
+        self.0.told.lock().expect("no holder of the lock panics").clone()
+    }
+}
+
+/// What hardware does not allow, of all that was told, as lines.
+pub(crate) fn violations(told: &[Event]) -> Vec<String> {
+    let violations = told.iter().filter(|event| matches!(event.what, What::Violation { .. }));
+    violations.map(|event| event.what.to_string()).collect()
+}
+
+/// The host's clock, as events have it.
+pub(crate) fn now() -> f64 {
+    event::monotonic()
+}
+
+const SOCKET_FD: i32 = 3;
+const CONTROL_FD: i32 = 4;
+
+fn command(wanted: &Wanted) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(arguments(wanted));
+    command.args(["--socket-fd", &SOCKET_FD.to_string(), "--control-fd", &CONTROL_FD.to_string()]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    die_with_us(&mut command);
+    command
+}
+
+/// What `drydock` is told to be that GPU, without its sockets.
+pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
+    let Choices { fault, trace, vram } = &wanted.choices;
+    let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
+    let options = [
+        ("--fault", fault.as_ref().map(path)),
+        ("--trace", trace.as_ref().map(path)),
+        ("--vram", vram.map(|vram| vram.to_string())),
+    ];
+    let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten();
+    ["model".to_owned(), wanted.name.word().to_owned()].into_iter().chain(given).collect()
+}
+
+/// A socket that listens, and what a path can lead to it by: its name is gone before anybody else can have seen it.
+///
+/// QEMU connects to paths only; `/proc/self/fd/N` is one for a file that has no other name.
+fn socket() -> io::Result<(OwnedFd, OwnedFd)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let directory = std::env::temp_dir().join(format!("drydock-{}-{number}", std::process::id()));
+    DirBuilder::new().mode(0o700).create(&directory)?;
+    let path = directory.join("gpu");
+    let made = UnixListener::bind(&path).and_then(|listener| {
+        let place = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        Ok((OwnedFd::from(listener), place))
+    });
+    // What was not made cannot be removed.
+    let _ = fs::remove_file(&path);
+    let _ = fs::remove_dir(&directory);
+    made
+}
+
+fn text(mut from: ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    // What was read before an error is still what it said.
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("a reader thread does not panic")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_without_a_name_is_reached_through_its_descriptor() {
+        let (listener, place) = socket().unwrap();
+        let path = format!("/proc/self/fd/{}", place.as_raw_fd());
+        let target = fs::read_link(&path).unwrap();
+        assert!(!target.parent().unwrap().exists(), "{target:?}");
+        let mut ours = UnixStream::connect(path).unwrap();
+        ours.write_all(b"hello").unwrap();
+        let mut theirs = UnixListener::from(listener).accept().unwrap().0;
+        let mut bytes = [0; 5];
+        theirs.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"hello");
+    }
+
+    #[test]
+    fn events_and_answers_are_told_apart() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (handle, reader) = Handle::connect(ours).unwrap();
+        theirs.write_all(b"{\"time\":1.0,\"event\":\"reset\"}\n{\"ok\":{\"removed\":true}}\n").unwrap();
+        assert_eq!(handle.order(&Order::Status).unwrap()["removed"], true);
+        assert_eq!(handle.told(), [Event { time: 1.0, what: What::Reset }]);
+        theirs.write_all(b"{\"error\":\"no\"}\n").unwrap();
+        assert!(handle.order(&Order::Repair).unwrap_err().to_string().ends_with("no"));
+        drop(theirs);
+        reader.join().unwrap();
+        assert!(matches!(handle.order(&Order::Status), Err(Error::GpuSilent { .. })));
+    }
+
+    #[test]
+    fn only_what_was_chosen_is_handed_on() {
+        let mut wanted = Wanted::new(Name::Nova);
+        assert_eq!(arguments(&wanted), ["model", "nova"]);
+        wanted.choices.vram = Some(64);
+        assert_eq!(arguments(&wanted), ["model", "nova", "--vram", "64"]);
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The kernel's log and a GPU's trace as one timeline, on the guest's clock.
+//!
+//! The kernel stamps a line with the time since its boot, the model an event with the host's clock. A line arrives here a
+//! moment after it was stamped, never before; of many lines some arrive almost at once. So around a moment the smallest
+//! difference between a line's arrival and its stamp is what the clocks differ by. Around a moment, since the two do not run
+//! at quite the same speed: the guest has measured its clock at boot.
+//!
+//! Source: none but our own; Documentation/core-api/timekeeping.rst for what the kernel's clock is.
+
+use drydock_models::{Event, What};
+
+use super::console::Line;
+
+/// How far from an event a line may have arrived to tell the clocks' difference, in seconds.
+const NEAR: f64 = 2.0;
+
+/// What a line of the timeline tells of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    /// The guest's clock, in seconds.
+    pub(crate) time: f64,
+    /// The text; a GPU's begins with `gpu: `.
+    pub(crate) text: String,
+}
+
+impl std::fmt::Display for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{:>12.6}] {}", self.time, self.text)
+    }
+}
+
+/// Merges lines and events. `clock` has all lines that may tell the clocks' difference.
+pub(crate) fn merge(lines: &[Line], events: &[Event], clock: &[Line]) -> Vec<Entry> {
+    let kernel = lines.iter().filter_map(|line| Some(Entry { time: line.time?, text: line.text.clone() }));
+    let gpu = events.iter().filter_map(|event| {
+        let time = event.time - difference(clock, event.time)?;
+        Some(Entry { time, text: format!("gpu: {}", event.what) })
+    });
+    let mut all: Vec<Entry> = kernel.chain(gpu).collect();
+    all.sort_by(|one, other| one.time.total_cmp(&other.time));
+    all
+}
+
+/// The events from host time `from` on that are worth a line beside the kernel's.
+pub(crate) fn since(events: &[Event], from: f64) -> Vec<Event> {
+    let worth = |event: &&Event| event.time >= from && !matches!(event.what, What::FaultUnused { .. });
+    events.iter().filter(worth).cloned().collect()
+}
+
+/// What the host's clock is ahead of the guest's at the host's `time`; from the nearest line if none is near.
+fn difference(clock: &[Line], time: f64) -> Option<f64> {
+    let stamped = || clock.iter().filter_map(|line| Some((line.heard, line.heard - line.time?)));
+    let near = stamped().filter(|(heard, _)| (heard - time).abs() <= NEAR).map(|(_, ahead)| ahead);
+    let nearest = || stamped().min_by(|one, other| (one.0 - time).abs().total_cmp(&(other.0 - time).abs()));
+    near.min_by(f64::total_cmp).or_else(|| nearest().map(|(_, ahead)| ahead))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(heard: f64, time: f64, text: &str) -> Line {
+        Line { time: Some(time), text: text.into(), heard }
+    }
+
+    fn reset(time: f64) -> Event {
+        Event { time, what: What::Reset }
+    }
+
+    #[test]
+    fn an_event_stands_between_the_lines_that_were_stamped_around_it() {
+        // The guest's clock is 100 s behind. The first line was delayed by 30 ms, more than what lies between.
+        let lines = [line(101.030, 1.0, "before"), line(101.0201, 1.02, "after"), line(101.021, 1.0209, "later")];
+        let merged = merge(&lines, &[reset(101.010)], &lines);
+        let texts: Vec<&str> = merged.iter().map(|entry| entry.text.as_str()).collect();
+        assert_eq!(texts, ["before", "gpu: reset", "after", "later"]);
+        assert!((merged[1].time - 1.01).abs() < 0.001);
+    }
+
+    #[test]
+    fn clocks_that_drift_are_compared_where_the_event_is() {
+        // 1 % too slow: after 100 s the difference is a second more.
+        let lines = [line(100.0, 0.0, "boot"), line(200.0, 99.0, "late")];
+        let merged = merge(&lines, &[reset(100.5), reset(199.5), reset(150.0)], &lines);
+        let times: Vec<f64> =
+            merged.iter().filter(|entry| entry.text == "gpu: reset").map(|entry| entry.time).collect();
+        assert_eq!(times, [0.5, 50.0, 98.5]);
+    }
+
+    #[test]
+    fn without_a_stamp_nothing_can_be_said() {
+        assert_eq!(merge(&[], &[reset(1.0)], &[]), []);
+    }
+}
