@@ -60,6 +60,14 @@ pub(crate) enum Thing {
     Library,
     /// The driver's module.
     Module,
+    /// The parent driver's module.
+    ParentModule,
+    /// The module of a driver that binds to a parent's child.
+    ChildModule,
+    /// The PCI function is bound to the parent driver.
+    ParentBound,
+    /// The parent's child device.
+    Child,
     /// The bus device is bound to the driver.
     Bound,
     /// The nodes under /dev/dri.
@@ -70,18 +78,37 @@ pub(crate) enum Thing {
     File,
     /// A mapping that a client holds.
     Mapping,
+    /// The GPU is plugged in.
+    Gpu,
 }
 
 impl Thing {
     /// All of them, as they are drawn from top to bottom.
-    pub(crate) const ALL: [Thing; 7] =
-        [Thing::Library, Thing::Module, Thing::Bound, Thing::DriverObject, Thing::Nodes, Thing::File, Thing::Mapping];
+    pub(crate) const ALL: [Thing; 12] = [
+        Thing::Gpu,
+        Thing::Library,
+        Thing::ParentModule,
+        Thing::ParentBound,
+        Thing::Child,
+        Thing::ChildModule,
+        Thing::Module,
+        Thing::Bound,
+        Thing::DriverObject,
+        Thing::Nodes,
+        Thing::File,
+        Thing::Mapping,
+    ];
 
     /// What it is called in the picture.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Thing::Library => "module drm_rust",
             Thing::Module => "module vgem_rust",
+            Thing::ParentModule => "module nova_core",
+            Thing::ChildModule => "module nova_drm",
+            Thing::ParentBound => "PCI function bound",
+            Thing::Child => "auxiliary device",
+            Thing::Gpu => "GPU plugged in",
             Thing::Bound => "device bound",
             Thing::DriverObject => "driver's GEM object",
             Thing::Nodes => "/dev/dri nodes",
@@ -108,6 +135,13 @@ pub(crate) struct Step {
     pub(crate) log: Vec<String>,
 }
 
+impl Timeline {
+    /// The things that exist at any time, as they are drawn.
+    fn things(&self) -> Vec<Thing> {
+        Thing::ALL.into_iter().filter(|thing| self.steps.iter().any(|step| step.things.contains(thing))).collect()
+    }
+}
+
 /// The whole life.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Timeline {
@@ -121,6 +155,8 @@ pub(crate) struct Timeline {
     pub(crate) steps: Vec<Step>,
     /// From the start of QEMU to its end, in seconds.
     pub(crate) seconds: f64,
+    /// Whether the steps' logs hold what an emulated GPU saw as well.
+    pub(crate) merged: bool,
     /// How many lines the kernel logged, none of them a warning.
     pub(crate) log_lines: usize,
 }
@@ -156,6 +192,7 @@ pub(crate) mod example {
                 step("a client holds", State::Registered, 3.5, &[Thing::Module, Thing::File], &["a < b & \"c\""]),
                 step("unplugged", State::Unplugged, 4.0, &[Thing::Module, Thing::File], &["No such device"]),
             ],
+            merged: false,
             seconds: 8.5,
             log_lines: 42,
         }

@@ -12,7 +12,6 @@ pub(crate) mod accel;
 pub(crate) mod archive;
 pub(crate) mod console;
 pub(crate) mod error;
-#[allow(dead_code, reason = "the demo of a GPU is its first user")]
 pub(crate) mod gpu;
 pub(crate) mod guest;
 pub(crate) mod image;
@@ -24,5 +23,4 @@ pub(crate) mod payload;
 pub(crate) mod qemu;
 pub(crate) mod symbols;
 pub(crate) mod terminal;
-#[allow(dead_code, reason = "the demo of a GPU is its first user")]
 pub(crate) mod timeline;

@@ -3,6 +3,7 @@
 //!
 //! Source: none but our own; the conditions are those of [`crate::fault::Common`].
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Register, Sink, What, monotonic};
@@ -32,8 +33,8 @@ pub struct Bus {
     pub(crate) now: Instant,
     /// The access that is being carried out, and whether it is a write.
     pub(crate) access: Option<(Register, bool)>,
-    /// The last event, if it was a read.
-    last_read: Option<Register>,
+    /// What was read since the last event of another kind: value by BAR, offset and width.
+    read: BTreeMap<(u8, u64, u8), u64>,
     sinks: Vec<Sink>,
     violations: u64,
 }
@@ -47,7 +48,7 @@ impl Bus {
             master: false,
             now,
             access: None,
-            last_read: None,
+            read: BTreeMap::new(),
             sinks: Vec::new(),
             violations: 0,
         }
@@ -120,15 +121,18 @@ impl Bus {
 
     pub(crate) fn emit(&mut self, what: What) {
         let event = Event { time: monotonic(), what };
-        self.last_read = None;
+        if !matches!(event.what, What::Read(_)) {
+            self.read.clear();
+        }
         self.sinks.retain_mut(|sink| sink(&event).is_ok());
     }
 
-    /// Tells of a read, unless it is the same as just before: a driver that polls would fill every screen.
+    /// Tells of a read, unless it gave the same when it was told last and nothing else has happened since: a driver that
+    /// polls would fill every screen.
     pub(crate) fn emit_read(&mut self, register: Register) {
-        if self.last_read.as_ref() != Some(&register) {
-            self.emit(What::Read(register.clone()));
-            self.last_read = Some(register);
+        let key = (register.bar, register.offset, register.width);
+        if self.read.insert(key, register.value) != Some(register.value) {
+            self.emit(What::Read(register));
         }
     }
 

@@ -22,7 +22,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
-    /// A register was read. Of equal reads in a row only the first is an event.
+    /// A register was read. One that gives the same again, with only reads since, is no event.
     Read(Register),
     /// A register was written.
     Write(Register),
@@ -109,8 +109,8 @@ impl fmt::Display for What {
             What::Repaired => f.write_str("repaired"),
             What::Violation { text, access: None, .. } => write!(f, "violation: {text}"),
             What::Violation { text, access: Some(register), write } => {
-                let how = if *write { "write" } else { "read" };
-                write!(f, "violation: {text} ({how} of {register}, {} bytes, value {})", register.width, register.hex())
+                let how = if *write { format!("write of {} to", register.hex()) } else { "read of".to_owned() };
+                write!(f, "violation: {text} ({how} {register}, {} bytes)", register.width)
             }
         }
     }
@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(What::Read(register()).to_string(), "read NV_PMC_BOOT_42: 0x172a1000");
         let access = Some(Register { name: None, value: 1, ..register() });
         let violation = What::Violation { text: "read-only".into(), access, write: true };
-        assert_eq!(violation.to_string(), "violation: read-only (write of BAR0 0xa00, 4 bytes, value 0x00000001)");
+        assert_eq!(violation.to_string(), "violation: read-only (write of 0x00000001 to BAR0 0xa00, 4 bytes)");
     }
 }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Keeps what a story shows: each step with the guest's clock, what exists, and what the kernel logged meanwhile.
 
+use drydock_models::Event;
+use drydock_models::command::Command as Order;
+
 use crate::events::Events;
 use crate::report::{State, Step, Thing};
 use crate::scenario::Scene;
 use crate::vm::console::Line;
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Guest;
+use crate::vm::{gpu, timeline};
 
 /// A story that is being told.
 pub(super) struct Recorder<'r, 's> {
@@ -58,15 +62,18 @@ impl<'r, 's> Recorder<'r, 's> {
         act: impl FnOnce(&mut Scene<'s>) -> Result<Vec<String>, VmError>,
     ) -> Result<(), VmError> {
         let shown = self.events.step(title);
-        let from = self.guest().console().position();
+        let (from, began) = (self.guest().console().position(), gpu::now());
         let seen = act(self.scene)?;
         let until = self.guest().settle_log()?;
         shown.done();
         let log = self.guest().console().lines_from(from);
         let log = &log[..until - from];
+        let saw = self.gpu_saw(began)?;
         // The last line is the mark that settled the log: the kernel's clock when the step had happened.
         let time = log.last().and_then(|mark| mark.time).unwrap_or_default();
-        let log = log.iter().filter(|line| !is_mark(line)).map(Line::to_string).collect();
+        let mut log = timeline::merge(log, &saw, &self.guest().console().lines());
+        log.retain(|entry| !is_mark(&entry.text));
+        let log = log.iter().map(ToString::to_string).collect();
         self.record(title, state, time, seen, log);
         Ok(())
     }
@@ -83,6 +90,14 @@ impl<'r, 's> Recorder<'r, 's> {
         Ok(())
     }
 
+    /// What the emulated GPU told since the host's time `began`, up to now.
+    fn gpu_saw(&self, began: f64) -> Result<Vec<Event>, VmError> {
+        let Some(gpu) = self.scene.gpu() else { return Ok(Vec::new()) };
+        // An answer comes after all that happened before it was asked for.
+        gpu.order(&Order::Status)?;
+        Ok(timeline::since(&gpu.told(), began))
+    }
+
     fn record(&mut self, title: &str, state: State, time: f64, seen: Vec<String>, log: Vec<String>) {
         self.steps.push(Step { title: title.into(), state, time, things: self.things.clone(), seen, log });
     }
@@ -93,6 +108,6 @@ impl<'r, 's> Recorder<'r, 's> {
     }
 }
 
-fn is_mark(line: &Line) -> bool {
-    line.text.starts_with("drydock: mark")
+fn is_mark(text: &str) -> bool {
+    text.starts_with("drydock: mark")
 }

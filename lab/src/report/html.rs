@@ -49,7 +49,7 @@ pub(crate) fn page(timeline: &Timeline) -> String {
     .expect("a string takes everything");
     out.push_str(&figure(timeline));
     out.push_str("<h2>Step by step</h2>\n<ol>\n");
-    timeline.steps.iter().for_each(|step| out.push_str(&item(step)));
+    timeline.steps.iter().for_each(|step| out.push_str(&item(step, timeline.merged)));
     out.push_str("</ol>\n</main>\n</body>\n</html>\n");
     out
 }
@@ -67,7 +67,7 @@ fn figure(timeline: &Timeline) -> String {
     )
 }
 
-fn item(step: &Step) -> String {
+fn item(step: &Step, merged: bool) -> String {
     let word = step.state.word();
     let mut out = format!(
         "<li><time>{:.3} s</time><span class=\"state {word}\">{word}</span><b>{}</b>",
@@ -79,7 +79,8 @@ fn item(step: &Step) -> String {
     }
     if !step.log.is_empty() {
         let log = escape(&step.log.join("\n"));
-        out.push_str(&format!("<details><summary>kernel log</summary><pre>{log}</pre></details>"));
+        let (open, what) = if merged { (" open", "kernel log and GPU") } else { ("", "kernel log") };
+        out.push_str(&format!("<details{open}><summary>{what}</summary><pre>{log}</pre></details>"));
     }
     out.push_str("</li>\n");
     out

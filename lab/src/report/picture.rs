@@ -20,14 +20,15 @@ const BAR: usize = 14;
 pub(super) fn draw(timeline: &Timeline) -> String {
     let count = timeline.steps.len();
     let width = LEFT + count * STEP + 60;
-    let height = TOP + RIBBON + 24 + Thing::ALL.len() * LANE + 16;
+    let things = timeline.things();
+    let height = TOP + RIBBON + 24 + things.len() * LANE + 16;
     let mut out = format!(
         "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"the device's states and what exists, step by \
          step\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n"
     );
     out.push_str(&titles(timeline, height));
     out.push_str(&ribbon(timeline));
-    for (lane, thing) in Thing::ALL.iter().enumerate() {
+    for (lane, thing) in things.iter().enumerate() {
         out.push_str(&bars(timeline, *thing, TOP + RIBBON + 24 + lane * LANE));
     }
     out.push_str("</svg>\n");

@@ -21,6 +21,8 @@ pub(crate) fn table(timeline: &Timeline) -> String {
         lines.push(format!("{:>9.3}  {state}  {title}  {since}", step.time).trim_end().to_owned());
         let faint = Style::new().dim();
         lines.extend(step.seen.iter().map(|line| format!("{:>25}{}", "", faint.apply_to(line))));
+        let log = step.log.iter().filter(|_| timeline.merged);
+        lines.extend(log.map(|line| format!("{:>25}{}", "", faint.apply_to(line))));
         before = Some(step.time);
     }
     lines.push(String::new());

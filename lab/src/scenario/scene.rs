@@ -35,7 +35,6 @@ impl<'s> Scene<'s> {
     }
 
     /// The emulated GPU, if the machine has one.
-    #[allow(dead_code, reason = "the demo of a GPU is its first user")]
     pub(crate) fn gpu(&self) -> Option<&gpu::Handle> {
         self.gpu.as_ref()
     }

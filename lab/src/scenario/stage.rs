@@ -172,7 +172,9 @@ impl Stage {
             Ok(told) => {
                 guest.power_off().map_err(machinery)?;
                 let ended = machine.wait(OFF_LIMIT).map_err(machinery)?;
-                Ok((told, verdict::judge(self, ended)?))
+                let ending = verdict::judge(self, ended)?;
+                ending.unused_faults().for_each(|fault| events.warn(fault));
+                Ok((told, ending))
             }
             Err(error) => Err(verdict::failed(self, machine, error)),
         }

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use drydock_models::Event;
+use drydock_models::{Event, What};
 
 use crate::error::{Error, Kind, Result};
 use crate::root::Binds;
@@ -31,8 +31,15 @@ pub(crate) struct Ending {
     /// The whole kernel log.
     pub(crate) log: Vec<Line>,
     /// All that the emulated GPU told.
-    #[allow(dead_code, reason = "the demo of a GPU is its first user")]
     pub(crate) gpu: Vec<Event>,
+}
+
+impl Ending {
+    /// Faults that were asked for and did not begin: a test with such a plan has tested nothing.
+    pub(super) fn unused_faults(&self) -> impl Iterator<Item = String> + '_ {
+        let unused = |event: &&Event| matches!(event.what, What::FaultUnused { .. });
+        self.gpu.iter().filter(unused).map(|event| event.what.to_string())
+    }
 }
 
 /// A story went well; the log decides.

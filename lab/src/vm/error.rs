@@ -12,7 +12,6 @@ use std::{
 use drydock_agent::protocol::{Failure, Status};
 
 /// An error of the machine, of its image or of what was asked of it.
-#[allow(dead_code, reason = "the demo of a GPU is its first user")]
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A file or stream of the host failed.

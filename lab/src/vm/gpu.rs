@@ -35,13 +35,6 @@ pub(crate) struct Wanted {
     pub(crate) choices: Choices,
 }
 
-impl Wanted {
-    /// A GPU as it is if nobody chooses.
-    pub(crate) fn new(name: Name) -> Self {
-        Self { name, choices: Choices::default() }
-    }
-}
-
 /// How long an answer may take; a model answers at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -255,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_what_was_chosen_is_handed_on() {
-        let mut wanted = Wanted::new(Name::Nova);
+        let mut wanted = Wanted { name: Name::Nova, choices: Choices::default() };
         assert_eq!(arguments(&wanted), ["model", "nova"]);
         wanted.choices.vram = Some(64);
         assert_eq!(arguments(&wanted), ["model", "nova", "--vram", "64"]);

@@ -30,6 +30,11 @@ impl Card {
         Ok(Self(file.with_context(|| format!("failed to open `{}`", path.display()))?))
     }
 
+    /// Whether the driver has this name.
+    pub(crate) fn is_driven_by(&self, driver: &str) -> bool {
+        self.get_driver().is_ok_and(|found| found.name() == driver)
+    }
+
     /// Name, version and description of the driver, as it tells them.
     pub(crate) fn describe(&self) -> anyhow::Result<String> {
         let driver = self.get_driver().context("failed to ask for the driver")?;
@@ -39,8 +44,8 @@ impl Card {
     }
 }
 
-/// The first card whose driver has this name.
-pub(crate) fn find(driver: &str) -> anyhow::Result<PathBuf> {
+/// The first card whose driver has one of these names.
+pub(crate) fn find(drivers: &[&str]) -> anyhow::Result<PathBuf> {
     let mut nodes: Vec<PathBuf> = match std::fs::read_dir("/dev/dri") {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(|path| is_card(path)).collect(),
         Err(_) => Vec::new(),
@@ -48,11 +53,11 @@ pub(crate) fn find(driver: &str) -> anyhow::Result<PathBuf> {
     nodes.sort();
     for node in &nodes {
         let card = Card::open(node)?;
-        if card.get_driver().is_ok_and(|found| found.name() == driver) {
+        if drivers.iter().any(|driver| card.is_driven_by(driver)) {
             return Ok(node.clone());
         }
     }
-    bail!("no device of driver `{driver}` among the {} in `/dev/dri`", nodes.len())
+    bail!("no device of driver `{}` among the {} in `/dev/dri`", drivers.join("` or `"), nodes.len())
 }
 
 fn is_card(path: &Path) -> bool {
@@ -73,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_driver_that_nobody_has_is_not_found() {
-        let error = find("no-such-driver").unwrap_err().to_string();
+        let error = find(&["no-such-driver"]).unwrap_err().to_string();
         assert!(error.starts_with("no device of driver `no-such-driver`"), "{error}");
     }
 }

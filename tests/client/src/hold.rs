@@ -19,10 +19,7 @@ pub(crate) fn run(card: Card) -> anyhow::Result<()> {
     let mut mapping = card.map_dumb_buffer(&mut buffer).context("failed to map the buffer")?;
     pattern::fill(&mut mapping);
     println!("Mapped it and wrote a pattern into its {} bytes.", mapping.len());
-    println!("holding");
-    std::io::stdout().flush().context("failed to write to stdout")?;
-    std::io::stdin().lock().read_line(&mut String::new()).context("failed to read from stdin")?;
-
+    wait()?;
     if let Some(at) = pattern::first_difference(&mapping) {
         bail!("byte {at} of the mapping is not what was written");
     }
@@ -36,8 +33,16 @@ pub(crate) fn run(card: Card) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints `holding` and waits for a line (or the end) of stdin.
+pub(crate) fn wait() -> anyhow::Result<()> {
+    println!("holding");
+    std::io::stdout().flush().context("failed to write to stdout")?;
+    std::io::stdin().lock().read_line(&mut String::new()).context("failed to read from stdin")?;
+    Ok(())
+}
+
 /// What the answer to an ioctl says about the device.
-fn sentence(answer: &std::io::Result<()>) -> anyhow::Result<&'static str> {
+pub(crate) fn sentence(answer: &std::io::Result<()>) -> anyhow::Result<&'static str> {
     match answer {
         Ok(()) => Ok("An ioctl is answered: the device is still there."),
         Err(error) if Errno::from_io_error(error) == Some(Errno::NODEV) => {

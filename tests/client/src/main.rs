@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A client of vgem on the `drm` crate: shares a buffer between two files and tells each step.
+//! A client on the `drm` crate: uses a device as its driver allows, and tells each step.
 //!
 //! Source: the documentation of the crate `drm`; `include/uapi/drm/vgem_drm.h` for what it lacks.
 
 mod card;
 mod hold;
+mod nova;
 mod pattern;
 mod share;
 mod vgem;
@@ -16,21 +17,21 @@ use clap::Parser;
 
 use crate::card::Card;
 
-/// Uses a vgem device as any program would, and tells each step in a sentence.
+/// Uses a device of vgem or nova as any program would, and tells each step in a sentence.
 ///
-/// Creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and
-/// attaches and signals a fence.
+/// With vgem: creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and
+/// attaches and signals a fence. With nova: asks for the size of VRAM's BAR, creates a buffer, and asks for its size.
 #[derive(Debug, Parser)]
 #[command(name = "drydock-client", version)]
 struct Args {
-    /// Keep a file and a mapping open, print `holding`, go on after a line on stdin
+    /// Keep a file and a mapping (nova: a buffer) open, print `holding`, go on after a line on stdin
     ///
     /// Meant for unplugging the device in between: what then happens to the mapping, to ioctls and to
     /// the close is told.
     #[arg(long)]
     hold: bool,
 
-    /// The device node; without it the first whose driver is called `vgem`
+    /// The device node; without it the first whose driver is known
     #[arg(long, value_name = "PATH")]
     node: Option<PathBuf>,
 }
@@ -38,10 +39,13 @@ struct Args {
 fn run(args: &Args) -> anyhow::Result<()> {
     let path = match &args.node {
         Some(path) => path.clone(),
-        None => card::find("vgem")?,
+        None => card::find(&["vgem", nova::DRIVER])?,
     };
     let card = Card::open(&path)?;
     println!("The device at {} is driven by {}.", path.display(), card.describe()?);
+    if card.is_driven_by(nova::DRIVER) {
+        return if args.hold { nova::hold(card) } else { nova::run(&card) };
+    }
     if args.hold { hold::run(card) } else { share::run(&card, &Card::open(&path)?) }
 }
 
