@@ -61,6 +61,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(drivers::Drivers),
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
+        Box::new(guest::Guest::nova()),
     ]
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
 
 use crate::error::{Error, Kind, Result};
-use crate::scenario::{Boot, Program};
+use crate::model::Choices;
+use crate::scenario::{Boot, Program, gpu_of};
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
@@ -34,6 +35,11 @@ impl Guest {
     /// The stock kernel's, which has to behave the same.
     pub(super) fn c() -> Self {
         Self { name: "guest-c-vgem", driver: "c-vgem" }
+    }
+
+    /// Our two for an NVIDIA GPU, on an emulated one.
+    pub(super) fn nova() -> Self {
+        Self { name: "guest-nova", driver: "nova" }
     }
 }
 
@@ -63,7 +69,8 @@ impl Suite for Guest {
             }
             None => step.line(line),
         };
-        let boot = Boot { devices: vec![EDU.to_owned()], sleeps: true, ..Boot::default() };
+        let gpu = gpu_of(self.driver, &Choices::default());
+        let boot = Boot { devices: vec![EDU.to_owned()], sleeps: true, gpu, ..Boot::default() };
         let (status, _) = context.stage().play(&boot, context.events, |scene| {
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;
