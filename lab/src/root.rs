@@ -120,17 +120,26 @@ fn build(root: &Path, program: &str, binds: &Binds, writable: bool) -> Command {
     command
 }
 
-/// Says whether this machine lets us enter a root, and if not, the two ways out.
+/// Says whether this machine lets us enter a root, and if not, what stands against it and the ways out.
 pub fn check_namespaces() -> Result<()> {
     let mut probe = command(Path::new("/"), "/bin/true", &Binds::none());
     process::output(&mut probe).map(drop).map_err(|error| {
-        Error::new(Kind::Host, "this machine does not let an ordinary user make namespaces").caused_by(error).hint(
-            "either let users make them: `sysctl kernel.unprivileged_userns_clone=1` (Debian), \
-             `sysctl kernel.apparmor_restrict_unprivileged_userns=0` (Ubuntu), as root;\n\
-             or run drydock as root",
-        )
+        let (who, ways_out) =
+            if rustix::process::geteuid().is_root() { ("root", OF_ROOT) } else { ("an ordinary user", OF_USERS) };
+        let seen = error.all_details().first().map(|line| line.trim_start_matches("drydock: ").to_owned());
+        let seen = seen.unwrap_or_else(|| error.chain());
+        Error::new(Kind::Host, format!("this machine does not let {who} make namespaces: {seen}")).hint(ways_out)
     })
 }
+
+/// What keeps root from making namespaces is that it is no real root.
+const OF_ROOT: &str = "in a container: let it mount (`--privileged`, or `--cap-add=SYS_ADMIN` without the seccomp and AppArmor \
+                       profiles);\n\
+                       in a chroot: make its directory a mount point before entering it (`mount --bind DIR DIR`)";
+
+const OF_USERS: &str = "either let users make them: `sysctl kernel.unprivileged_userns_clone=1` (Debian), \
+                        `sysctl kernel.apparmor_restrict_unprivileged_userns=0` (Ubuntu), as root;\n\
+                        or run drydock as root";
 
 /// Carries out `drydock enter`.
 pub fn main(program: Vec<String>, events: &Events) -> Result<u8> {

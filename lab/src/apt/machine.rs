@@ -59,7 +59,16 @@ fn choose(listed: &str) -> Option<String> {
     };
     // The first of equals: the order is the user's.
     let best = debian.rev_max_by_key(score)?;
-    (score(&best) > 0).then(|| best.0.to_owned())
+    (score(&best) > 0 || is_the_only_one(listed)).then(|| best.0.to_owned())
+}
+
+/// Whether apt, before its first update, has one repository and no other: what a machine of Debian's was made from,
+/// whatever the mirror is called. If it is not Debian's, its signature does not fit the keys.
+fn is_the_only_one(listed: &str) -> bool {
+    let mut lines = listed.lines().filter(|line| !line.trim().is_empty());
+    let uri = |line: &str| line.split('|').next().map(str::to_owned);
+    let Some(first) = lines.clone().next().and_then(uri) else { return false };
+    lines.all(|line| line.trim_end().ends_with('|') && uri(line).as_ref() == Some(&first))
 }
 
 trait FirstMax: Iterator {
@@ -118,6 +127,13 @@ mod tests {
     fn a_fresh_machine_does_not_know_origins_yet() {
         let listed = "https://vendor.example/apt/|main|\nhttp://mirror.example/debian/|main|\n";
         assert_eq!(choose(listed).as_deref(), Some("http://mirror.example/debian/"));
+    }
+
+    #[test]
+    fn the_only_repository_of_a_fresh_machine_counts_whatever_its_name() {
+        let listed = "http://cache.example/trixie/|main|\nhttp://cache.example/trixie/|contrib|\n";
+        assert_eq!(choose(listed).as_deref(), Some("http://cache.example/trixie/"));
+        assert_eq!(choose(&format!("{listed}https://vendor.example/apt/|main|\n")), None);
     }
 
     #[test]

@@ -94,7 +94,8 @@ impl Plan {
     fn carry_out(&self) -> io::Result<()> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // Nothing mounted here may travel to the host.
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+            .map_err(|error| named("keep mounts from travelling to the host", error.into()))?;
         if self.root != Path::new("/") {
             self.mount_all()?;
             chroot(&self.root)?;

@@ -121,7 +121,8 @@ fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
     const INIT: &[Call] = &[
         null("alloc_workqueue_noprof"),
         enomem("__platform_driver_register"),
-        enomem("platform_device_register_full"),
+        null("platform_device_alloc"),
+        enomem("__device_set_driver_override"),
         enomem("platform_device_add"),
     ];
     let mut test = Test::new(guest)?;
