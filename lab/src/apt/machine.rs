@@ -23,10 +23,7 @@ pub fn mirror() -> Result<String> {
     if let Some(named) = std::env::var(MIRROR_VARIABLE).ok().filter(|name| !name.is_empty()) {
         return Ok(named);
     }
-    let format = "$(REPO_URI)|$(COMPONENT)|$(ORIGIN)";
-    let listed =
-        process::output(Command::new("apt-get").args(["indextargets", "--format", format, "Created-By: Packages"]));
-    let listed = listed.map_err(|error| {
+    let listed = targets().map_err(|error| {
         Error::new(Kind::Host, "this machine has no working apt")
             .caused_by(error)
             .hint("drydock needs Debian's apt and dpkg")
@@ -35,6 +32,29 @@ pub fn mirror() -> Result<String> {
         Error::new(Kind::Host, "no mirror with Debian's `main` in this machine's apt configuration")
             .hint(format!("name one: {MIRROR_VARIABLE}=http://YOUR.MIRROR/debian"))
     })
+}
+
+/// The machine's package lists, each `URI|COMPONENT|ORIGIN`. Before the first `apt-get update` apt names none, or not their
+/// origin, but would say what it is going to fetch.
+fn targets() -> Result<String> {
+    let apt = |args: &[&str]| process::output(Command::new("apt-get").args(args));
+    let format = "$(REPO_URI)|$(COMPONENT)|$(ORIGIN)";
+    let known = apt(&["indextargets", "--format", format, "Created-By: Packages"])?;
+    if !known.trim().is_empty() {
+        return Ok(known);
+    }
+    Ok(to_be_fetched(&apt(&["update", "--print-uris"])?))
+}
+
+/// What `apt-get update --print-uris` says, as index targets of unknown origin.
+fn to_be_fetched(printed: &str) -> String {
+    let target = |line: &str| {
+        let (repository, list) = line.strip_prefix('\'')?.split_once('\'')?.0.split_once("/dists/")?;
+        let (component, _) = list.split_once("/binary-")?;
+        let component = component.rsplit('/').next()?;
+        Some(format!("{repository}/|{component}|\n"))
+    };
+    printed.lines().filter_map(target).collect()
 }
 
 /// The best of apt's index targets, each `URI|COMPONENT|ORIGIN`: Debian's main archive, not the security one.
@@ -127,6 +147,15 @@ mod tests {
     fn a_fresh_machine_does_not_know_origins_yet() {
         let listed = "https://vendor.example/apt/|main|\nhttp://mirror.example/debian/|main|\n";
         assert_eq!(choose(listed).as_deref(), Some("http://mirror.example/debian/"));
+    }
+
+    #[test]
+    fn before_the_first_update_what_will_be_fetched_counts() {
+        let printed = "'http://mirror.example/debian/dists/trixie/InRelease' mirror.example_InRelease 0 \n\
+                       'http://mirror.example/debian/dists/trixie/main/binary-amd64/Packages.xz' mirror.example_Packages 0 \n\
+                       'http://mirror.example/debian/dists/trixie/main/i18n/Translation-en.xz' mirror.example_en 0 \n";
+        assert_eq!(to_be_fetched(printed), "http://mirror.example/debian/|main|\n");
+        assert_eq!(choose(&to_be_fetched(printed)).as_deref(), Some("http://mirror.example/debian/"));
     }
 
     #[test]
