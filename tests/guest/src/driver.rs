@@ -11,6 +11,8 @@ use rustix::io::Errno;
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
+use crate::nova;
+use crate::pci;
 use crate::sys::{self, Answer};
 
 /// The driver whose device the cases open.
@@ -43,6 +45,14 @@ impl Driver {
             Self::Rust => Some(Self::C),
             Self::C => Some(Self::Rust),
             Self::Nova => None,
+        }
+    }
+
+    /// The emulated GPU that it drives, if it needs one.
+    pub(crate) const fn gpu(self) -> Option<pci::Kind> {
+        match self {
+            Self::Rust | Self::C => None,
+            Self::Nova => Some(nova::KIND),
         }
     }
 

@@ -16,6 +16,7 @@ mod klog;
 mod lifecycle;
 mod modules;
 mod nova;
+mod pci;
 mod runner;
 mod sweep;
 mod sys;

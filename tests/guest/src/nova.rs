@@ -4,9 +4,8 @@
 //!
 //! Source: Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/auxiliary_bus.rst (Linux 7.3).
 
-mod mailbox;
-
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -15,6 +14,7 @@ use crate::check::{Outcome, fail, skip};
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
+use crate::pci::{Function, Kind, driver_file, rescan};
 use crate::sys::{self, Answer};
 use crate::uapi::nova::{
     NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGemCreate, NovaGemInfo, NovaGetparam, VRAM_BAR_SIZE,
@@ -25,13 +25,21 @@ pub(crate) const CORE: &str = "nova_core";
 /// The module of the DRM driver.
 pub(crate) const DRM: &str = "nova_drm";
 
-const PCI: &str = "/sys/bus/pci";
+/// The parent's function.
+pub(crate) const KIND: Kind = Kind { vendor: "0x10de", module: CORE, claim: "nova" };
+
 const AUXILIARY: &str = "/sys/bus/auxiliary";
 
 /// The PCI function, whatever is bound to it.
 #[derive(Clone, Debug)]
-pub(crate) struct Gpu {
-    address: String,
+pub(crate) struct Gpu(Function);
+
+impl Deref for Gpu {
+    type Target = Function;
+
+    fn deref(&self) -> &Function {
+        &self.0
+    }
 }
 
 impl Gpu {
@@ -57,13 +65,7 @@ impl Gpu {
 
     /// The function, if it is on the bus.
     pub(crate) fn find() -> Option<Self> {
-        let listed = fs::read_dir(format!("{PCI}/devices")).ok()?.flatten();
-        let is_nvidia = |folder: PathBuf| {
-            let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-            read("vendor").trim() == "0x10de" && read("class").starts_with("0x03")
-        };
-        let mut found = listed.filter(|entry| is_nvidia(entry.path()));
-        Some(Self { address: found.next()?.file_name().to_string_lossy().into_owned() })
+        Function::find(KIND).map(Self)
     }
 
     /// Loads both modules; those that are loaded stay.
@@ -78,7 +80,7 @@ impl Gpu {
 
     /// Binds whatever is not bound.
     pub(crate) fn settle(&self) -> Outcome {
-        if !self.path("driver").exists() {
+        if !self.is_bound() {
             crate::works!(self.bind());
         }
         let Some(child) = self.child() else {
@@ -88,44 +90,6 @@ impl Gpu {
             crate::works!(child.bind());
         }
         self.node().map(drop)
-    }
-
-    /// A file of the function's folder in sysfs.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        Path::new(PCI).join("devices").join(&self.address).join(name)
-    }
-
-    /// Gives the function to `nova_core`.
-    pub(crate) fn bind(&self) -> Answer {
-        sys::write(&driver_file(PCI, CORE, "bind")?, &self.address)
-    }
-
-    /// Takes the function from `nova_core`, and with it the auxiliary device from `nova_drm`.
-    pub(crate) fn unbind(&self) -> Answer {
-        sys::write(&driver_file(PCI, CORE, "unbind")?, &self.address)
-    }
-
-    /// Takes the function off its bus, as if it had been pulled out.
-    pub(crate) fn remove(&self) -> Answer {
-        sys::write(&self.path("remove").to_string_lossy(), "1")
-    }
-
-    /// The length of a base address, by sysfs.
-    pub(crate) fn bar_length(&self, bar: usize) -> Outcome<u64> {
-        let text = fs::read_to_string(self.path("resource"))?;
-        let range = text.lines().nth(bar).and_then(range_of);
-        match range {
-            Some((start, end)) => Ok(end - start + 1),
-            None => fail(format!("BAR {bar} has no range in {text:?}")),
-        }
-    }
-
-    /// Whether the driver has enabled the function, lets it access memory, and holds its registers.
-    pub(crate) fn switched(&self) -> Outcome<[bool; 3]> {
-        let enabled = fs::read_to_string(self.path("enable"))?.trim() != "0";
-        let command = fs::read(self.path("config"))?[4];
-        let claimed = fs::read_to_string("/proc/iomem")?.contains("nova");
-        Ok([enabled, command & 4 != 0, claimed])
     }
 
     /// The auxiliary device that `nova_core` made, if it is bound.
@@ -188,29 +152,6 @@ impl Child {
     }
 }
 
-/// Looks for functions that are not on the bus.
-pub(crate) fn rescan() -> Outcome {
-    crate::works!(sys::write(&format!("{PCI}/rescan"), "1"));
-    Ok(())
-}
-
-/// A file of the folder of a module's driver on a bus.
-fn driver_file(bus: &str, module: &str, file: &str) -> Answer<String> {
-    let listed = fs::read_dir(format!("{bus}/drivers")).map_err(|_| Errno::NOENT)?.flatten();
-    let of_module = |folder: &PathBuf| {
-        let link = fs::read_link(folder.join("module")).unwrap_or_default();
-        link.file_name().is_some_and(|name| name == module)
-    };
-    let folder = listed.map(|entry| entry.path()).find(of_module).ok_or(Errno::NOENT)?;
-    Ok(folder.join(file).to_string_lossy().into_owned())
-}
-
-/// First and last address of a line of `resource`.
-fn range_of(line: &str) -> Option<(u64, u64)> {
-    let mut numbers = line.split(' ').map(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16));
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
 /// Unloads both modules, the child's driver first.
 pub(crate) fn unload() -> Answer {
     for module in [DRM, CORE] {
@@ -245,17 +186,5 @@ impl NovaFile {
     /// `NOVA_GEM_INFO`: the size of an object.
     pub(crate) fn size(&self, handle: u32) -> Answer<u64> {
         Ok(self.0.ioctl(&NOVA_GEM_INFO, NovaGemInfo { handle, ..Default::default() })?.size)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_the_first_two_numbers_of_its_line() {
-        let line = "0x000000fd00000000 0x000000fd0fffffff 0x000000000014220c";
-        assert_eq!(range_of(line), Some((0xfd_0000_0000, 0xfd_0fff_ffff)));
-        assert_eq!(range_of(""), None);
     }
 }

@@ -17,6 +17,7 @@ use crate::check::Stop;
 use crate::differences;
 use crate::klog::KernelLog;
 use crate::modules;
+use crate::pci;
 use crate::sys;
 
 /// How long a killed case may need to leave the kernel.
@@ -95,14 +96,23 @@ fn verdict_of(args: &Args, case: &'static Case, seed: u64, log: &mut KernelLog) 
     if let Some(why) = differences::impossible(case.name, args.driver()) {
         return Verdict::Skip(why.to_owned());
     }
+    let misuse = || args.driver().gpu().and_then(pci::violations).unwrap_or_default();
+    let before = misuse();
     let verdict = match in_own_process(args, case, seed) {
         Ok(verdict) => verdict,
         Err(error) => Verdict::Fail(format!("the case cannot be run or waited for: {error}")),
     };
-    match (log.report(), verdict) {
-        (None, verdict) => verdict,
-        (Some(report), Verdict::Fail(why)) => Verdict::Fail(format!("{why}; kernel log: {report}")),
-        (Some(report), _) => Verdict::Fail(format!("kernel log: {report}")),
+    let report = log.report().map(|report| format!("kernel log: {report}"));
+    let misused = misuse().saturating_sub(before);
+    let misused = (misused > 0).then(|| format!("{misused} violations, which the model tells on its own output"));
+    report.into_iter().chain(misused).fold(verdict, also)
+}
+
+/// Something else that is wrong, whatever the case itself says.
+fn also(verdict: Verdict, wrong: String) -> Verdict {
+    match verdict {
+        Verdict::Fail(why) => Verdict::Fail(format!("{why}; {wrong}")),
+        Verdict::Ok | Verdict::Skip(_) => Verdict::Fail(wrong),
     }
 }
 
@@ -234,6 +244,13 @@ mod tests {
         let verdict = watch(shell("exec sleep 60"), 0).unwrap();
         let Verdict::Fail(why) = verdict else { panic!("{verdict:?}") };
         assert!(why.starts_with("took longer than 0 s"), "{why}");
+    }
+
+    #[test]
+    fn what_else_is_wrong_is_told_too() {
+        let wrong = || "kernel log: BUG".to_owned();
+        assert_eq!(also(Verdict::Ok, wrong()), Verdict::Fail("kernel log: BUG".to_owned()));
+        assert_eq!(also(Verdict::Fail("EIO".to_owned()), wrong()), Verdict::Fail("EIO; kernel log: BUG".to_owned()));
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn while_an_object_is_made(guest: &Guest, goes: impl FnOnce(&Gpu) -> Answer) -> 
 }
 
 fn object_is_being_made_when_the_parent_goes(guest: &Guest) -> Outcome {
-    while_an_object_is_made(guest, Gpu::unbind)
+    while_an_object_is_made(guest, |gpu| gpu.unbind())
 }
 
 fn object_is_being_made_when_the_child_goes(guest: &Guest) -> Outcome {
@@ -65,7 +65,7 @@ fn object_is_being_made_when_the_child_goes(guest: &Guest) -> Outcome {
 }
 
 fn object_is_being_made_when_the_function_is_removed(guest: &Guest) -> Outcome {
-    while_an_object_is_made(guest, Gpu::remove)
+    while_an_object_is_made(guest, |gpu| gpu.remove())
 }
 
 /// Holds up `first` at a call that then fails; `second` begins meanwhile and has to wait for it.
@@ -104,11 +104,11 @@ fn while_the_child_is_probed(guest: &Guest, goes: impl FnOnce(&Gpu) -> Answer + 
 }
 
 fn child_is_being_probed_when_the_parent_goes(guest: &Guest) -> Outcome {
-    while_the_child_is_probed(guest, Gpu::unbind)
+    while_the_child_is_probed(guest, |gpu| gpu.unbind())
 }
 
 fn child_is_being_probed_when_the_function_is_removed(guest: &Guest) -> Outcome {
-    while_the_child_is_probed(guest, Gpu::remove)
+    while_the_child_is_probed(guest, |gpu| gpu.remove())
 }
 
 /// ENODEV: by the time that the unbind gets its turn the probe has failed, and there is nothing to unbind.

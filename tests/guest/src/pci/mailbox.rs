@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::check::{Outcome, fail, skip};
 
-use super::Gpu;
+use super::{Function, Kind};
 
 /// The capability: a vendor's own, 12 bytes long.
 const MAILBOX: u64 = 0xe0;
@@ -20,7 +20,7 @@ const DATA: u64 = MAILBOX + 4;
 /// Carries the command out, and says how many bytes of the answer are left.
 const DOORBELL: u64 = MAILBOX + 8;
 
-impl Gpu {
+impl Function {
     /// Plans a fault, a JSON object as in a fault plan; without `after` it begins at once.
     pub(crate) fn fault(&self, fault: &str) -> Outcome {
         self.ask(&format!(r#"{{"fault": {fault}}}"#)).map(drop)
@@ -47,6 +47,19 @@ impl Gpu {
     }
 }
 
+/// How often an emulated GPU has been misused so far; nothing if there is none.
+pub(crate) fn violations(kind: Kind) -> Option<u64> {
+    let function = Function::find(kind)?;
+    number_after(&function.ask(r#""status""#).ok()?, r#""violations":"#)
+}
+
+/// The number behind a key of an answer.
+fn number_after(answer: &str, key: &str) -> Option<u64> {
+    let (_, rest) = answer.split_once(key)?;
+    let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
 fn word(config: &File, at: u64) -> std::io::Result<[u8; 4]> {
     let mut word = [0; 4];
     config.read_exact_at(&mut word, at)?;
@@ -67,4 +80,17 @@ fn read(config: &File) -> std::io::Result<String> {
         left = left.saturating_sub(4);
     }
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_by_its_key() {
+        let answer = r#"{"ok":{"accesses":120,"removed":false,"violations":7}}"#;
+        assert_eq!(number_after(answer, r#""violations":"#), Some(7));
+        assert_eq!(number_after(answer, r#""accesses":"#), Some(120));
+        assert_eq!(number_after(answer, r#""removed":"#), None);
+    }
 }
