@@ -62,6 +62,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
         Box::new(guest::Guest::nova()),
+        Box::new(guest::Guest::tyr()),
     ]
 }
 

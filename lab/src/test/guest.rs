@@ -41,6 +41,11 @@ impl Guest {
     pub(super) fn nova() -> Self {
         Self { name: "guest-nova", driver: "nova" }
     }
+
+    /// Ours for a Mali GPU, on an emulated one.
+    pub(super) fn tyr() -> Self {
+        Self { name: "guest-tyr", driver: "tyr" }
+    }
 }
 
 impl Suite for Guest {

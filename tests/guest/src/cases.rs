@@ -24,6 +24,7 @@ mod prime;
 mod probe;
 mod race;
 mod sync;
+mod tyr;
 mod unsupported;
 
 use crate::check::Outcome;
@@ -42,9 +43,13 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Whether it is about this driver: nova's are about nova alone, all others about vgem.
+    /// Whether it is about this driver: nova's and tyr's are about these alone, all others about vgem.
     pub(crate) fn is_for(&self, driver: Driver) -> bool {
-        (driver == Driver::Nova) == self.name.starts_with("nova_")
+        let of_a_gpu = [("nova_", Driver::Nova), ("tyr_", Driver::Tyr)];
+        match of_a_gpu.iter().find(|(area, _)| self.name.starts_with(area)) {
+            Some((_, only)) => driver == *only,
+            None => driver.gpu().is_none(),
+        }
     }
 }
 
@@ -125,11 +130,28 @@ const AREAS: &[&[Case]] = &[
     nova::faults::CASES,
     nova::probe::CASES,
     nova::race::CASES,
+    tyr::identity::CASES,
+    tyr::query::CASES,
+    tyr::ioctl::CASES,
+    tyr::client::CASES,
+    tyr::vm::CASES,
+    tyr::bo::CASES,
+    tyr::bind::CASES,
+    tyr::queue::CASES,
+    tyr::prime::CASES,
+    tyr::flush::CASES,
+    tyr::view::CASES,
+    tyr::sequence::CASES,
+    tyr::life::CASES,
+    tyr::sleep::CASES,
+    tyr::faults::CASES,
+    tyr::probe::CASES,
+    tyr::race::CASES,
 ];
 
 /// Parts of cases that run in processes of their own.
 pub(crate) fn workers() -> impl Iterator<Item = &'static Worker> {
-    race::WORKERS.iter().chain(nova::race::WORKERS)
+    race::WORKERS.iter().chain(nova::race::WORKERS).chain(tyr::race::WORKERS)
 }
 
 /// A part of a case: its name, and what its process does.

@@ -120,7 +120,7 @@ pub(crate) fn expected(case: &str, driver: Driver) -> Option<&'static str> {
     about(case).find_map(|row| match (&row.effect, driver) {
         (Effect::Answers { rust, .. }, Driver::Rust) => Some(*rust),
         (Effect::Answers { c, .. }, Driver::C) => Some(*c),
-        (Effect::Answers { .. }, Driver::Nova) | (Effect::Impossible(_), _) => None,
+        (Effect::Answers { .. }, Driver::Nova | Driver::Tyr) | (Effect::Impossible(_), _) => None,
     })
 }
 

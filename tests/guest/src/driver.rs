@@ -11,9 +11,9 @@ use rustix::io::Errno;
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
-use crate::nova;
 use crate::pci;
 use crate::sys::{self, Answer};
+use crate::{nova, tyr};
 
 /// The driver whose device the cases open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -27,6 +27,9 @@ pub(crate) enum Driver {
     /// Drydock's two for an NVIDIA GPU; their cases find the device by themselves (`crate::nova`).
     #[value(name = "nova")]
     Nova,
+    /// Drydock's for a Mali GPU; its cases find the device by themselves (`crate::tyr`).
+    #[value(name = "tyr")]
+    Tyr,
 }
 
 impl Driver {
@@ -36,6 +39,7 @@ impl Driver {
             Self::Rust => "vgem",
             Self::C => "c-vgem",
             Self::Nova => "nova",
+            Self::Tyr => "tyr",
         }
     }
 
@@ -44,7 +48,7 @@ impl Driver {
         match self {
             Self::Rust => Some(Self::C),
             Self::C => Some(Self::Rust),
-            Self::Nova => None,
+            Self::Nova | Self::Tyr => None,
         }
     }
 
@@ -53,6 +57,7 @@ impl Driver {
         match self {
             Self::Rust | Self::C => None,
             Self::Nova => Some(nova::KIND),
+            Self::Tyr => Some(tyr::KIND),
         }
     }
 
@@ -62,6 +67,7 @@ impl Driver {
             Self::Rust => "vgem_rust",
             Self::C => "vgem",
             Self::Nova => "nova_drm",
+            Self::Tyr => "tyr",
         }
     }
 
@@ -71,6 +77,7 @@ impl Driver {
             Self::Rust => "platform",
             Self::C => "faux",
             Self::Nova => "auxiliary",
+            Self::Tyr => "pci",
         }
     }
 
@@ -78,7 +85,7 @@ impl Driver {
     const fn sysfs(self) -> Option<&'static str> {
         match self {
             Self::Rust => Some("/sys/bus/platform/drivers/vgem"),
-            Self::C | Self::Nova => None,
+            Self::C | Self::Nova | Self::Tyr => None,
         }
     }
 

@@ -21,6 +21,7 @@ mod runner;
 mod sweep;
 mod sys;
 mod trace;
+mod tyr;
 mod uapi;
 
 use std::process::ExitCode;

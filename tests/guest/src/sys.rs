@@ -149,9 +149,13 @@ impl Mapping {
 
     /// Takes the right to write away.
     pub(crate) fn protect(&self) -> Answer {
-        use rustix::mm::{MprotectFlags, mprotect};
-        // SAFETY: our own mapping stays mapped; a write ends the process, it is not undefined.
-        unsafe { mprotect(self.start.as_ptr().cast(), self.len, MprotectFlags::READ) }
+        self.protect_as(rustix::mm::MprotectFlags::READ)
+    }
+
+    /// mprotect(2)
+    pub(crate) fn protect_as(&self, rights: rustix::mm::MprotectFlags) -> Answer {
+        // SAFETY: our own mapping stays mapped; an access without the right ends the process, it is not undefined.
+        unsafe { rustix::mm::mprotect(self.start.as_ptr().cast(), self.len, rights) }
     }
 
     /// Unmaps the last `len` bytes.
@@ -189,6 +193,14 @@ impl Mapping {
         // SAFETY: `len` bytes of our own mapping, to which nobody holds a reference.
         let room = unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), len) };
         rustix::io::read(fd, room)
+    }
+
+    /// write(2) of the first word straight from the mapping: EFAULT where an access by the process would end it.
+    pub(crate) fn probe(&self) -> Answer {
+        let memory = memory_file(PAGE)?;
+        // SAFETY: four bytes of our own mapping, which the kernel alone reads.
+        let word = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), 4) };
+        rustix::io::write(&memory, word).map(drop)
     }
 
     fn word(&self, offset: usize) -> *mut u32 {
@@ -280,6 +292,15 @@ mod tests {
         first.write(PAGE + 8, 0xfeed);
         let second = Mapping::shared(&file, PAGE as u64, PAGE).unwrap();
         assert_eq!(second.read(8), 0xfeed);
+    }
+
+    #[test]
+    fn a_probe_tells_what_cannot_be_read() {
+        let file = memory_file(PAGE).unwrap();
+        let mapping = Mapping::shared(&file, 0, PAGE).unwrap();
+        assert_eq!(mapping.probe(), Ok(()));
+        mapping.protect_as(rustix::mm::MprotectFlags::empty()).unwrap();
+        assert_eq!(mapping.probe(), Err(Errno::FAULT));
     }
 
     #[test]

@@ -219,6 +219,7 @@ requests! {
 
 pub(crate) mod nova;
 pub(crate) mod sync;
+pub(crate) mod tyr;
 
 /// The size of a page on x86-64, and of the buffer that 32 by 32 pixels of 32 bits make.
 pub(crate) const PAGE: usize = 4096;

@@ -42,7 +42,7 @@ fn bind() -> Answer {
 }
 
 /// A new file of the device, brought back if an earlier case took it away.
-fn open(guest: &Guest) -> Outcome<DrmFile> {
+pub(super) fn open(guest: &Guest) -> Outcome<DrmFile> {
     load(guest, NAME)?;
     if nodes(NAME).is_empty() {
         works!(bind());
@@ -81,9 +81,9 @@ fn unload_soon() -> Outcome {
 
 /// A fence in a sync object.
 #[derive(Clone, Copy, Debug)]
-struct Issued {
-    id: u32,
-    syncobj: u32,
+pub(super) struct Issued {
+    pub(super) id: u32,
+    pub(super) syncobj: u32,
 }
 
 impl DrmFile {
@@ -94,7 +94,7 @@ impl DrmFile {
     }
 
     /// A fence in a new sync object.
-    fn issue_new(&self, flags: u32, timeout_ms: u32) -> Answer<Issued> {
+    pub(super) fn issue_new(&self, flags: u32, timeout_ms: u32) -> Answer<Issued> {
         self.issue(SyncIssue { flags, timeout_ms, ..Default::default() })
     }
 
@@ -104,7 +104,7 @@ impl DrmFile {
     }
 
     /// Ends a fence with `error` (0: success), or drops or forgets it.
-    fn end(&self, id: u32, action: u32, error: u32) -> Answer {
+    pub(super) fn end(&self, id: u32, action: u32, error: u32) -> Answer {
         self.ioctl(&SYNC_END, SyncEnd { id, error, action, pad: 0 }).map(drop)
     }
 
@@ -142,11 +142,11 @@ impl DrmFile {
 }
 
 /// Whether the fence of a sync file is signalled.
-fn is_signalled(sync_file: &OwnedFd) -> Answer<bool> {
+pub(super) fn is_signalled(sync_file: &OwnedFd) -> Answer<bool> {
     Ok(sys::poll(sync_file, PollFlags::IN, 0)?.contains(PollFlags::IN))
 }
 
 /// How a fence ended: 0 while it has not, 1, or the negative error.
-fn status_of(sync_file: &OwnedFd) -> Answer<i32> {
+pub(super) fn status_of(sync_file: &OwnedFd) -> Answer<i32> {
     Ok(device::fence_of(sync_file)?.status)
 }

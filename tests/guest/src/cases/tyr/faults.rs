@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The GPU does not answer as it should, its firmware is damaged, or it is gone: what the driver makes of it.
+//!
+//! Source: the faults of `models/src/fault.rs` and `models/src/mali.rs`; `drivers/gpu/drm/panthor/panthor_fw.c` (Linux 7.3).
+
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail, name};
+use crate::driver::module_users;
+use crate::guest::Guest;
+use crate::klog::KernelLog;
+use crate::modules;
+use crate::tyr::firmware::Firmware;
+use crate::tyr::view::Vm;
+use crate::tyr::{Gpu, MODULE, Op};
+use crate::uapi::PAGE;
+use crate::{holds, refuses, same, works};
+
+use super::client::a_round;
+use super::life::{client, is_dead};
+
+crate::cases::cases! {
+    "tyr_fault":
+    reset_that_never_ends within 60, power_that_never_comes within 60, slow_hardware_is_waited_for within 60,
+    silent_firmware within 60, memory_is_refused within 60, gone_before_the_probe within 60,
+    l3_gone_at_each_access_of_a_probe within 600, each_interrupt_of_a_probe_is_lost within 300,
+    interrupts_that_nobody_caused within 60, interrupts_that_nobody_caused_in_a_probe within 120,
+    firmware_is_missing within 60, firmware_is_no_firmware within 60, firmware_is_cut_off within 120,
+    damaged_byte_of_each_section within 300, damaged_byte_of_each_entry within 300, gone_while_open within 60,
+    gone_while_open_and_unloaded within 60, gone_at_each_access_of_a_binding within 300, gone_while_a_vm_is_destroyed within 120,
+    binding_is_slow within 60, module_loads_while_it_is_broken within 60,
+}
+
+const P: u64 = PAGE as u64;
+const VA: u64 = 0x4000_0000;
+
+/// How a probe may fail that does not reach its hardware.
+const NO_HARDWARE: [Errno; 3] = [Errno::NODEV, Errno::IO, Errno::TIMEDOUT];
+
+/// The GPU unbound, and a fault that begins now or when it says.
+fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
+    let gpu = Gpu::ready(guest)?;
+    works!(gpu.unbind());
+    gpu.fault(fault)?;
+    Ok(gpu)
+}
+
+/// The probe fails in one of these ways and leaves nothing; what it logged.
+fn is_refused(gpu: &Gpu, wanted: &[Errno]) -> Outcome<Vec<String>> {
+    let users = module_users(MODULE)?;
+    let mut log = KernelLog::from_now();
+    match gpu.bind() {
+        Err(errno) if wanted.contains(&errno) => {}
+        got => {
+            return fail(format!(
+                "the probe answers {got:?}, not one of {:?}",
+                wanted.iter().map(|one| name(*one)).collect::<Vec<_>>()
+            ));
+        }
+    }
+    same!((gpu.is_bound(), gpu.has_device()), (false, false));
+    same!(module_users(MODULE)?, users);
+    Ok(log.lines())
+}
+
+/// Something of the driver's tells what was wrong.
+fn is_told(lines: &[String]) -> Outcome {
+    holds!(lines.iter().any(|line| line.contains("tyr")), "the log says why: {lines:?}");
+    Ok(())
+}
+
+/// What failed has left nothing switched on, and the next probe is as if nothing had ever been wrong.
+fn works_again(gpu: &Gpu) -> Outcome {
+    gpu.mend()?;
+    same!(gpu.switched()?, [false; 3]);
+    works!(gpu.bind());
+    client(gpu).map(drop)
+}
+
+/// ETIMEDOUT, in time and with a word about it.
+fn reset_that_never_ends(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "stuck-reset"}"#)?;
+    let start = Instant::now();
+    is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
+    holds!(start.elapsed() < Duration::from_secs(10), "the probe took {:?}", start.elapsed());
+    works_again(&gpu)
+}
+
+fn power_that_never_comes(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "stuck-power"}"#)?;
+    let start = Instant::now();
+    is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
+    holds!(start.elapsed() < Duration::from_secs(10), "the probe took {:?}", start.elapsed());
+    works_again(&gpu)
+}
+
+/// Thirty times as slow is slow, and no reason to give up.
+fn slow_hardware_is_waited_for(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "slow", "factor": 30}"#)?;
+    works!(gpu.bind());
+    a_round(&gpu.open()?)?;
+    works_again(&gpu)
+}
+
+/// ETIMEDOUT: the microcontroller runs and says nothing.
+fn silent_firmware(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "silent-mcu"}"#)?;
+    let start = Instant::now();
+    is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
+    holds!(start.elapsed() < Duration::from_secs(20), "the probe took {:?}", start.elapsed());
+    works_again(&gpu)
+}
+
+/// The GPU's own accesses to memory fail, so that no firmware runs.
+fn memory_is_refused(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "dma-refusal"}"#)?;
+    is_told(&is_refused(&gpu, &NO_HARDWARE)?)?;
+    works_again(&gpu)
+}
+
+/// ENODEV: whoever reads ones is told so, instead of a chip of that number.
+fn gone_before_the_probe(guest: &Guest) -> Outcome {
+    let gpu = broken(guest, r#"{"kind": "removal"}"#)?;
+    is_told(&is_refused(&gpu, &[Errno::NODEV])?)?;
+    works_again(&gpu)
+}
+
+/// However far it came, a probe fails as one without hardware and leaves nothing, or was through with the registers.
+fn l3_gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(gpu.unbind());
+    let users = module_users(MODULE)?;
+    let mut accesses = 1;
+    while accesses < 100_000 {
+        gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"accesses": {accesses}}}}}"#))?;
+        let bound = gpu.bind();
+        let told = |why: String| fail(format!("removed after {accesses} accesses: {why}"));
+        match bound {
+            // What a probe does last needs no register; then the removal comes later or never.
+            Ok(()) => return through(&gpu, accesses),
+            Err(errno) if NO_HARDWARE.contains(&errno) => {}
+            Err(errno) => return told(name(errno)),
+        }
+        if gpu.has_device() || gpu.is_bound() || module_users(MODULE)? != users {
+            return told("something is left".to_owned());
+        }
+        gpu.mend()?;
+        same!(gpu.switched()?, [false; 3]);
+        // Each of the first, where steps are different, and then one in ever more: they are polls of one register.
+        accesses += 1 + accesses / 24;
+    }
+    fail("a probe accesses registers without end")
+}
+
+/// The probe made more accesses than a few, and the device is good when its hardware is.
+fn through(gpu: &Gpu, accesses: u32) -> Outcome {
+    holds!(accesses > 50, "a probe of {accesses} accesses boots nothing");
+    works_again(gpu)
+}
+
+/// Each one in turn: the driver notices by itself, or gives up in time and leaves nothing.
+fn each_interrupt_of_a_probe_is_lost(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    for after in [0, 1, 5, 10, 20, 40, 80, 120, 160, 200, 300, 400, 600, 800] {
+        works!(gpu.unbind());
+        gpu.fault(&format!(r#"{{"kind": "lost-interrupt", "count": 1, "after": {{"accesses": {after}}}}}"#))?;
+        match gpu.bind() {
+            Ok(()) => a_round(&gpu.open()?)?,
+            Err(Errno::TIMEDOUT) => same!((gpu.is_bound(), gpu.has_device()), (false, false)),
+            Err(errno) => return fail(format!("lost after {after} accesses: {}", name(errno))),
+        }
+        works_again(&gpu)?;
+    }
+    Ok(())
+}
+
+/// Of each vector, at rest and at work.
+fn interrupts_that_nobody_caused(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    for _ in 0..20 {
+        for vector in 0..3 {
+            gpu.fault(&format!(r#"{{"kind": "spurious-interrupt", "vector": {vector}}}"#))?;
+            a_round(&file)?;
+        }
+    }
+    works_again(&gpu)
+}
+
+/// Whatever the probe waits for at that moment.
+fn interrupts_that_nobody_caused_in_a_probe(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    for after in [1, 10, 30, 60, 100, 150, 200, 300, 500] {
+        works!(gpu.unbind());
+        for vector in 0..3 {
+            let fault = r#"{"kind": "spurious-interrupt", "vector": "#;
+            gpu.fault(&format!(r#"{fault}{vector}, "after": {{"accesses": {}}}}}"#, after + vector))?;
+        }
+        works!(gpu.bind());
+        a_round(&gpu.open()?)?;
+    }
+    works_again(&gpu)
+}
+
+/// A probe with another firmware fails in one of these ways, and works with the old one again.
+fn with_firmware(guest: &Guest, wanted: &[Errno], change: impl FnOnce(&Firmware) -> Outcome) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let firmware = Firmware::found()?;
+    works!(gpu.unbind());
+    change(&firmware)?;
+    let refused = is_refused(&gpu, wanted);
+    drop(firmware);
+    is_told(&refused?)?;
+    works_again(&gpu)
+}
+
+/// ENOENT.
+fn firmware_is_missing(guest: &Guest) -> Outcome {
+    with_firmware(guest, &[Errno::NOENT], Firmware::remove)
+}
+
+/// EINVAL: nothing, something else, another format, a newer one.
+fn firmware_is_no_firmware(guest: &Guest) -> Outcome {
+    let wanted = [Errno::INVAL, Errno::NOENT];
+    with_firmware(guest, &wanted, |firmware| firmware.replace(&[]))?;
+    let wanted = [Errno::INVAL];
+    with_firmware(guest, &wanted, |firmware| firmware.replace(&[0]))?;
+    with_firmware(guest, &wanted, |firmware| firmware.replace(&[0x55; 64 << 10]))?;
+    with_firmware(guest, &wanted, |firmware| firmware.replace(b"\x7fELF a program and no firmware"))?;
+    // The magic number, and the major version of the format.
+    for at in [0, 3, 5] {
+        with_firmware(guest, &wanted, |firmware| firmware.damage(at))?;
+    }
+    Ok(())
+}
+
+/// EINVAL, wherever it ends.
+fn firmware_is_cut_off(guest: &Guest) -> Outcome {
+    for keep in [4, 19, 20, 24, 100] {
+        with_firmware(guest, &[Errno::INVAL], |firmware| firmware.cut(keep))?;
+    }
+    with_firmware(guest, &[Errno::INVAL], |firmware| firmware.cut(firmware.len() - 1))?;
+    with_firmware(guest, &[Errno::INVAL], |firmware| firmware.cut(firmware.len() / 2))
+}
+
+/// The firmware does not come up, or is refused before.
+fn damaged_byte_of_each_section(guest: &Guest) -> Outcome {
+    let sections = Firmware::found()?.sections()?;
+    holds!(sections.len() > 1, "the firmware has sections: {sections:?}");
+    for (start, length) in sections {
+        for at in [start, start + length / 2, start + length - 1] {
+            let wanted = [Errno::INVAL, Errno::IO, Errno::TIMEDOUT, Errno::NODEV];
+            let answer = with_firmware(guest, &wanted, |firmware| firmware.damage(at));
+            if let Err(crate::check::Stop::Fail(why)) = answer {
+                return fail(format!("with byte {at:#x} of the section at {start:#x} damaged: {why}"));
+            }
+            answer?;
+        }
+    }
+    Ok(())
+}
+
+/// Whatever a damaged list of sections says, a probe works or is refused, and the GPU is told nothing that is wrong.
+fn damaged_byte_of_each_entry(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let firmware = Firmware::found()?;
+    let header = firmware.header()?;
+    for at in (8..header).step_by(1 + header / 60) {
+        if gpu.is_bound() {
+            works!(gpu.unbind());
+        }
+        firmware.damage(at)?;
+        let bound = gpu.bind();
+        firmware.restore()?;
+        match bound {
+            Ok(()) => {}
+            Err(
+                Errno::INVAL
+                | Errno::IO
+                | Errno::TIMEDOUT
+                | Errno::NODEV
+                | Errno::OPNOTSUPP
+                | Errno::NOMEM
+                | Errno::EXIST,
+            ) => {
+                same!((gpu.is_bound(), gpu.has_device()), (false, false));
+            }
+            Err(errno) => return fail(format!("with byte {at:#x} damaged: {}", name(errno))),
+        }
+    }
+    works_again(&gpu)
+}
+
+/// What needs no register goes on until the driver is told, by the unbinding; then ENODEV, and nothing hangs.
+fn gone_while_open(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let held = client(&gpu)?;
+    gpu.fault(r#"{"kind": "removal"}"#)?;
+    works!(held.file.bo(P));
+    works!(held.file.0.capability(5));
+    let bound = held.file.bind(1, &[Op::unmap(VA, P)]);
+    holds!(bound.is_ok() || bound.is_err_and(|errno| NO_HARDWARE.contains(&errno)), "an unmap is answered {bound:?}");
+    works!(gpu.unbind());
+    is_dead(&held)?;
+    works_again(&gpu)?;
+    is_dead(&held)?;
+    drop(held);
+    client(&gpu).map(drop)
+}
+
+/// The module goes from a GPU that is gone, and comes back to it in vain.
+fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let held = client(&gpu)?;
+    gpu.fault(r#"{"kind": "removal"}"#)?;
+    refuses!(modules::remove(MODULE), AGAIN);
+    drop(held);
+    works!(modules::remove(MODULE));
+    gpu.load(guest)?;
+    same!((gpu.is_bound(), gpu.has_device()), (false, false));
+    works_again(&gpu)
+}
+
+/// A call fails as one without hardware, or works; the driver lets go of everything.
+fn gone_at_each_access_of_a_binding(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    for accesses in (0..40).chain([60, 90, 150]) {
+        let file = gpu.open()?;
+        let vm = Vm::new(&gpu, &file)?;
+        let bo = file.numbered_bo(64, 0x100)?;
+        gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"accesses": {accesses}}}}}"#))?;
+        for _ in 0..3 {
+            let ops = [Op::map(bo, 0, VA, 64 * P), Op::unmap(VA + P, P), Op::map(bo, 0, VA + P, P)];
+            match vm.bind(&ops) {
+                Ok(()) | Err(Errno::INVAL) => {}
+                Err(errno) if NO_HARDWARE.contains(&errno) => {}
+                Err(errno) => return fail(format!("removed after {accesses} accesses: {}", name(errno))),
+            }
+        }
+        works!(gpu.unbind());
+        drop(vm);
+        drop(file);
+        same!(module_users(MODULE)?, Some(0));
+        gpu.mend()?;
+        works!(gpu.bind());
+    }
+    client(&gpu).map(drop)
+}
+
+/// By the client, and by the end of its file.
+fn gone_while_a_vm_is_destroyed(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    for accesses in (0..16).chain([20, 30, 50]) {
+        for by_the_file in [false, true] {
+            let file = gpu.open()?;
+            let vm = works!(file.vm_create());
+            let bo = works!(file.bo(8 * P));
+            works!(file.bind(vm, &[Op::map(bo, 0, VA, 8 * P)]));
+            gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"accesses": {accesses}}}}}"#))?;
+            if !by_the_file {
+                works!(file.vm_destroy(vm));
+            }
+            drop(file);
+            works!(gpu.unbind());
+            same!(module_users(MODULE)?, Some(0));
+            gpu.mend()?;
+            works!(gpu.bind());
+        }
+    }
+    client(&gpu).map(drop)
+}
+
+/// The MMU's commands take their time; what is told done is done.
+fn binding_is_slow(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let bo = file.numbered_bo(8, 0x100)?;
+    gpu.fault(r#"{"kind": "slow", "factor": 100}"#)?;
+    for _ in 0..5 {
+        works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P), Op::unmap(VA + P, P)]));
+        vm.shows(VA, 16 * P, &[(VA, 0x100, 1), (VA + 2 * P, 0x102, 6)])?;
+    }
+    works_again(&gpu)
+}
+
+/// A GPU that cannot be served is no reason for a module not to load: another may come.
+fn module_loads_while_it_is_broken(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(modules::remove(MODULE));
+    gpu.fault(r#"{"kind": "stuck-reset"}"#)?;
+    gpu.load(guest)?;
+    same!((gpu.is_bound(), gpu.has_device(), module_users(MODULE)?), (false, false, Some(0)));
+    works_again(&gpu)
+}

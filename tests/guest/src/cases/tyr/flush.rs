@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The page of `LATEST_FLUSH_ID`, the one register that a client may read by itself.
+//!
+//! Source: "MMIO regions exposed to userspace" in `include/uapi/drm/panthor_drm.h`; `panthor_device_mmap_io` in
+//! `drivers/gpu/drm/panthor/panthor_device.c` (Linux 7.3).
+
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::sys::{self, Answer, Mapping};
+use crate::tyr::{Gpu, TyrFile};
+use crate::uapi::PAGE;
+use crate::uapi::tyr::*;
+use crate::{holds, refuses, same, works};
+
+crate::cases::cases! {
+    "tyr_flush_id":
+    is_read, is_not_written, is_one_page, is_shared, nothing_beside_it, at_the_offset_of_small_clients,
+    offsets_that_do_not_exist, offset_is_the_files, not_inherited, gone_with_the_device, survives_its_file,
+}
+
+const P: u64 = PAGE as u64;
+
+fn file(guest: &Guest) -> Outcome<TyrFile> {
+    Gpu::ready(guest)?.open()
+}
+
+fn map(file: &TyrFile, offset: u64, pages: usize, protection: ProtFlags) -> Answer<Mapping> {
+    Mapping::new(&file.0, offset, pages * PAGE, protection, MapFlags::SHARED)
+}
+
+/// Not zero, which stands for "flush always".
+fn is_read(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let page = works!(file.flush_id());
+    let id = page.read(0);
+    holds!(id != 0 && id != u32::MAX, "{id:#x} is a flush's number");
+    Ok(())
+}
+
+/// EINVAL, and EACCES later.
+fn is_not_written(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for protection in [ProtFlags::READ | ProtFlags::WRITE, ProtFlags::WRITE, ProtFlags::READ | ProtFlags::EXEC] {
+        refuses!(map(&file, MMIO_OFFSET_64, 1, protection), INVAL, " for {protection:?}");
+    }
+    let page = works!(file.flush_id());
+    refuses!(page.protect_as(MprotectFlags::READ | MprotectFlags::WRITE), ACCESS);
+    holds!(page.read(0) != 0, "it can still be read");
+    Ok(())
+}
+
+/// EINVAL.
+fn is_one_page(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for pages in [2, 3, 512] {
+        refuses!(map(&file, MMIO_OFFSET_64, pages, ProtFlags::READ), INVAL, " for {pages} pages");
+    }
+    Ok(())
+}
+
+/// EINVAL: a private copy would not change.
+fn is_shared(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    refuses!(Mapping::new(&file.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ, MapFlags::PRIVATE), INVAL);
+    Ok(())
+}
+
+/// EINVAL: no other register is for clients.
+fn nothing_beside_it(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for offset in [P, 2 * P, 0x1_0000, 1 << 21, 1 << 40] {
+        refuses!(map(&file, MMIO_OFFSET_64 + offset, 1, ProtFlags::READ), INVAL, " at {offset:#x}");
+    }
+    Ok(())
+}
+
+/// A client of 32 bits, or an emulator of one, says so; then the page is there, and not where it was.
+fn at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    holds!(map(&file, MMIO_OFFSET_32, 1, ProtFlags::READ).is_err(), "nothing is there before");
+    works!(file.set_mmio_offset(MMIO_OFFSET_32));
+    let page = works!(map(&file, MMIO_OFFSET_32, 1, ProtFlags::READ));
+    holds!(page.read(0) != 0, "the number is read");
+    refuses!(map(&file, MMIO_OFFSET_64, 1, ProtFlags::READ), INVAL);
+    refuses!(map(&file, MMIO_OFFSET_32 + P, 1, ProtFlags::READ), INVAL);
+    works!(file.set_mmio_offset(MMIO_OFFSET_64));
+    works!(file.flush_id());
+    Ok(())
+}
+
+/// EINVAL: one of the two.
+fn offsets_that_do_not_exist(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for offset in [0, 1, P, 1 << 42, 1 << 44, 1 << 55, 1 << 57, MMIO_OFFSET_64 + P, MMIO_OFFSET_32 | 1, u64::MAX] {
+        refuses!(file.set_mmio_offset(offset), INVAL, " of {offset:#x}");
+    }
+    works!(file.flush_id());
+    Ok(())
+}
+
+/// What one file says is nothing to another, and objects are mapped as before.
+fn offset_is_the_files(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let (one, two) = (gpu.open()?, gpu.open()?);
+    works!(one.set_mmio_offset(MMIO_OFFSET_32));
+    works!(two.flush_id());
+    let handle = one.numbered_bo(2, 0x90)?;
+    same!(works!(one.bo_map(handle, 2 * PAGE)).read(PAGE), 0x91);
+    Ok(())
+}
+
+/// A copy of the process does not have it.
+fn not_inherited(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let page = works!(file.flush_id());
+    page.read(0);
+    let status = works!(sys::in_forked_copy(|| page.read(0) != 0));
+    same!(sys::ended_by(status), Some(libc::SIGSEGV));
+    Ok(())
+}
+
+/// Nothing can be read: there is no register any more, and nothing else stands in for it.
+fn gone_with_the_device(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let page = works!(file.flush_id());
+    page.read(0);
+    works!(gpu.unbind());
+    refuses!(page.probe(), FAULT);
+    refuses!(file.flush_id(), NODEV);
+    works!(gpu.bind());
+    refuses!(page.probe(), FAULT);
+    holds!(works!(gpu.open()?.flush_id()).read(0) != 0, "a new file has the page again");
+    Ok(())
+}
+
+/// The mapping holds the file open.
+fn survives_its_file(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let page = works!(file.flush_id());
+    drop(file);
+    holds!(page.read(0) != 0, "the number is read");
+    Ok(())
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the ioctl entry makes of numbers, sizes, directions and addresses of the driver's ioctls (L10), and the part of the
+//! interface that the driver does not have.
+//!
+//! Source: `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c`, "Introduction" of `include/uapi/drm/panthor_drm.h` (Linux 7.3).
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, name};
+use crate::guest::Guest;
+use crate::sys::{self, Answer, BadAddress, Mapping};
+use crate::tyr::{Gpu, TyrFile};
+use crate::uapi::tyr::*;
+use crate::uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE, ioc};
+use crate::{holds, refuses, same, works};
+
+crate::cases::cases! {
+    "tyr_ioctl":
+    l10_bad_addresses, l10_answer_that_cannot_be_written, l10_shorter_argument, l10_longer_argument,
+    l10_other_directions, l10_numbers_beyond_the_table, l10_other_types, groups_and_heaps_are_refused_alike,
+    groups_and_heaps_are_refused_whatever_is_said,
+}
+
+const RW: u32 = DIR_READ | DIR_WRITE;
+
+fn file(guest: &Guest) -> Outcome<TyrFile> {
+    Gpu::ready(guest)?.open()
+}
+
+/// EFAULT: an argument that cannot be read, of each ioctl.
+fn l10_bad_addresses(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for number in NUMBERS {
+        for address in BadAddress::ALL {
+            refuses!(sys::ioctl_bad(&file.0, number, address), FAULT, " of {number:#x}");
+        }
+    }
+    Ok(())
+}
+
+/// EFAULT: the ioctl is carried out and its answer cannot be told.
+fn l10_answer_that_cannot_be_written(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let zeros = || sys::memory_file(PAGE).and_then(|memory| Mapping::shared(memory, 0, PAGE));
+    works!(sys::ioctl_in(&file.0, VM_CREATE.number, &works!(zeros())));
+    let page = works!(zeros());
+    works!(page.protect());
+    refuses!(sys::ioctl_in(&file.0, VM_CREATE.number, &page), FAULT);
+    Ok(())
+}
+
+/// An older client's structure: what it does not have is zero.
+fn l10_shorter_argument(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    // Flags and number alone: the range is of the kernel's choice.
+    let mut bytes = [0; 16];
+    works!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 1, 8), &mut bytes));
+    same!(bytes[4..8], 1_u32.to_ne_bytes());
+    same!(bytes[8..], [0; 8]);
+    // An object without a size is none.
+    refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 5, 0), &mut []), INVAL);
+    Ok(())
+}
+
+/// A newer client's structure: what the kernel does not know comes back as it was.
+fn l10_longer_argument(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let mut bytes = [0xee; 64];
+    bytes[..16].fill(0);
+    works!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 1, 64), &mut bytes));
+    same!(bytes[4..8], 1_u32.to_ne_bytes());
+    same!(bytes[16..], [0xee; 48]);
+    Ok(())
+}
+
+/// The number says what is copied: without "write" the handler sees zeros, without "read" nothing comes back.
+fn l10_other_directions(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let mut bytes = [0; 24];
+    bytes[..8].copy_from_slice(&(PAGE as u64).to_ne_bytes());
+    for direction in [DIR_NONE, DIR_READ] {
+        refuses!(sys::ioctl_bytes(&file.0, ioc(direction, DRM, COMMAND_BASE + 5, 24), &mut bytes.clone()), INVAL);
+    }
+    works!(sys::ioctl_bytes(&file.0, ioc(DIR_WRITE, DRM, COMMAND_BASE + 5, 24), &mut bytes));
+    same!(bytes[16..20], [0; 4]);
+    works!(file.bo_offset(1));
+    Ok(())
+}
+
+/// EINVAL: there are seventeen.
+fn l10_numbers_beyond_the_table(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for nr in [COMMAND_BASE + 17, COMMAND_BASE + 18, 0x80, 0x9f] {
+        refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL, " of {nr:#x}");
+    }
+    Ok(())
+}
+
+/// ENOTTY: the numbers are right, the type is not DRM's.
+fn l10_other_types(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for kind in [b'p', b'D', 0] {
+        refuses!(sys::ioctl_bytes(&file.0, ioc(RW, kind, COMMAND_BASE + 1, 16), &mut [0; 16]), NOTTY);
+    }
+    Ok(())
+}
+
+/// The ioctls of groups, queues and heaps.
+const ABSENT: [u32; 6] = [
+    GROUP_CREATE.number,
+    GROUP_DESTROY.number,
+    GROUP_SUBMIT.number,
+    GROUP_GET_STATE.number,
+    TILER_HEAP_CREATE.number,
+    TILER_HEAP_DESTROY.number,
+];
+
+/// The six are not there, and all say it by the same error, which is one of something unsupported.
+fn groups_and_heaps_are_refused_alike(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let answers = ABSENT.map(|number| sys::ioctl_bytes(&file.0, number, &mut [0; 64]));
+    let unsupported: [Answer<i32>; 3] = [Err(Errno::OPNOTSUPP), Err(Errno::NOSYS), Err(Errno::INVAL)];
+    let told = answers.map(|answer| answer.err().map_or("success".to_owned(), name));
+    holds!(answers.iter().all(|answer| *answer == answers[0]), "all six answer alike: {told:?}");
+    holds!(unsupported.contains(&answers[0]), "it is unsupported: {told:?}");
+    Ok(())
+}
+
+/// The answer does not depend on the argument, and nothing is written to it.
+fn groups_and_heaps_are_refused_whatever_is_said(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    works!(file.vm_create());
+    for number in ABSENT {
+        let first = sys::ioctl_bytes(&file.0, number, &mut [0; 64]);
+        // One: the VM's number, and whatever else it is in another place. It is no address.
+        for fill in [1, 0xff] {
+            let mut bytes = [fill; 64];
+            same!(sys::ioctl_bytes(&file.0, number, &mut bytes), first);
+            same!(bytes, [fill; 64]);
+        }
+    }
+    Ok(())
+}

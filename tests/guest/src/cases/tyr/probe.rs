@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Each call that can fail while the driver is loaded and probed and a client makes and binds, made to fail one by one (L3).
+//!
+//! After every failure the error arrives, nothing is left, and the next attempt works. Source: drivers/pci/pci-driver.c,
+//! drivers/base/firmware_loader, drivers/gpu/drm/drm_drv.c, drm_gpuvm.c (Linux 7.3).
+
+use rustix::io::Errno;
+
+use crate::check::Outcome;
+use crate::driver::module_users;
+use crate::failnth::{Call, Fault, enomem};
+use crate::guest::Guest;
+use crate::modules;
+use crate::sweep::{MEMORY, called, each_call};
+use crate::sys::Answer;
+use crate::tyr::view::Vm;
+use crate::tyr::{Gpu, MODULE, Op, signal};
+use crate::uapi::PAGE;
+use crate::{same, works};
+
+use super::life::client;
+use super::queue::ended;
+
+crate::cases::cases! {
+    "tyr_probe":
+    l3_each_step_of_a_probe within 300, l3_each_allocation_of_a_probe within 900, l3_each_call_of_loading within 240,
+    l3_registers_of_somebody_else, l14_each_call_of_opening_a_file within 120, l3_each_call_of_making_a_vm within 120,
+    l11_each_call_of_making_an_object within 120, each_call_of_a_map within 300, each_call_of_an_unmap within 300,
+    each_call_of_a_queued_binding within 300,
+}
+
+const PROBE: &str = "really_probe";
+const P: u64 = PAGE as u64;
+const VA: u64 = 0x4000_0000;
+
+/// The steps of a probe, beyond memory, by the functions that carry them out.
+const STEPS: &[Call] = &[
+    enomem("pci_enable_device_mem"),
+    enomem("__drm_dev_alloc"),
+    enomem("__drmm_add_action"),
+    enomem("drm_minor_alloc"),
+    enomem("drm_gem_init"),
+    enomem("alloc_anon_inode"),
+    enomem("request_threaded_irq"),
+    enomem("request_firmware"),
+    enomem("drm_dev_register"),
+    enomem("drm_minor_register"),
+    enomem("device_add"),
+    enomem("devtmpfs_create_node"),
+    enomem("sysfs_create_link"),
+];
+
+/// The function, with what makes calls fail.
+fn gpu(guest: &Guest) -> Outcome<Gpu> {
+    let gpu = Gpu::ready(guest)?;
+    works!(guest.modules()?.of("failnth")?.load());
+    Ok(gpu)
+}
+
+/// Fails each call of the functions in turn; those of `steps` must have been called at all.
+fn sweep(steps: &[Call], scope: &str, attempt: impl Fn() -> Answer, after: impl Fn(Answer) -> Outcome) -> Outcome {
+    for call in MEMORY {
+        each_call(*call, scope, &attempt, &after)?;
+    }
+    for call in steps {
+        called(*call, each_call(*call, scope, &attempt, &after)?)?;
+    }
+    Ok(())
+}
+
+/// A probe that failed has left nothing; one that did not is undone.
+fn nothing_is_left(gpu: &Gpu, answer: Answer) -> Outcome {
+    if answer.is_ok() {
+        works!(gpu.unbind());
+    }
+    same!((gpu.is_bound(), gpu.has_device()), (false, false));
+    same!(gpu.switched()?, [false; 3]);
+    same!(module_users(MODULE)?, Some(0));
+    Ok(())
+}
+
+fn l3_each_step_of_a_probe(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    works!(gpu.unbind());
+    for call in STEPS {
+        called(*call, each_call(*call, PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?)?;
+    }
+    works!(gpu.bind());
+    client(&gpu).map(drop)
+}
+
+fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    works!(gpu.unbind());
+    sweep(&[], PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
+    works!(gpu.bind());
+    client(&gpu).map(drop)
+}
+
+/// A probe that fails leaves the module loaded, since another function could come; a failed init does not.
+fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let files = guest.modules()?;
+    works!(modules::remove(MODULE));
+    let after = |answer: Answer| {
+        if answer.is_ok() {
+            works!(modules::remove(MODULE));
+        }
+        same!(std::path::Path::new("/sys/module/tyr").exists(), false);
+        Ok(())
+    };
+    sweep(&[enomem("__pci_register_driver")], "do_one_initcall", || files.load_last(), after)?;
+    gpu.load(guest)?;
+    gpu.settle()?;
+    client(&gpu).map(drop)
+}
+
+/// EBUSY: the registers are claimed by another.
+fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    works!(gpu.unbind());
+    let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE)?;
+    same!(gpu.bind(), Err(Errno::BUSY));
+    same!(fault.count()?.hits, 1);
+    drop(fault);
+    same!(gpu.switched()?, [false; 3]);
+    gpu.settle()
+}
+
+fn l14_each_call_of_opening_a_file(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let node = gpu.node("renderD")?;
+    sweep(&[enomem("drm_file_alloc")], "drm_open", || crate::device::DrmFile::open(&node).map(drop), |_| Ok(()))?;
+    same!(module_users(MODULE)?, Some(0));
+    Ok(())
+}
+
+/// The number is not taken, the address space is free.
+fn l3_each_call_of_making_a_vm(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let file = gpu.open()?;
+    let spaces = gpu.spaces()?;
+    sweep(&[], "drm_ioctl", || file.vm_create().and_then(|vm| file.vm_destroy(vm)), |_| Ok(()))?;
+    same!(works!(file.vm_create()), 1);
+    works!(file.vm_destroy(1));
+    same!(gpu.spaces()?, spaces);
+    Ok(())
+}
+
+/// The object, its file, its handle: no number is taken, no module held.
+fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let file = gpu.open()?;
+    let attempt = || file.bo(P).and_then(|handle| file.0.gem_close(handle));
+    sweep(&[enomem("drm_gem_handle_create")], "drm_ioctl", attempt, |_| Ok(()))?;
+    same!(works!(file.bo(P)), 1);
+    drop(file);
+    same!(module_users(MODULE)?, Some(0));
+    Ok(())
+}
+
+/// All of the map or nothing of it is there, and the VM is good.
+fn each_call_of_a_map(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let attempt = || {
+        // An object of its own each time: what it needs once is needed again.
+        let bo = file.numbered_bo(8, 0x100).map_err(|_| Errno::NOMEM)?;
+        let bound = vm.bind(&[Op::map(bo, 0, VA, 8 * P)]);
+        file.0.gem_close(bo)?;
+        bound
+    };
+    let after = |answer: Answer| {
+        let whole = [(VA, 0x100, 8)];
+        vm.shows(VA - 16 * P, 64 * P, if answer.is_ok() { &whole } else { &[] })?;
+        works!(vm.bind(&[Op::unmap(VA, 8 * P)]));
+        Ok(())
+    };
+    sweep(&[], "drm_ioctl", attempt, after)?;
+    vm.shows(VA - 16 * P, 64 * P, &[])
+}
+
+/// A hole in a mapping: it is there, or the mapping is whole.
+fn each_call_of_an_unmap(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let bo = file.numbered_bo(8, 0x100)?;
+    works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P)]));
+    let after = |answer: Answer| {
+        let (whole, hole) = ([(VA, 0x100, 8)], [(VA, 0x100, 3), (VA + 4 * P, 0x104, 4)]);
+        vm.shows(VA - 16 * P, 64 * P, if answer.is_ok() { &hole } else { &whole })?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P)]));
+        Ok(())
+    };
+    sweep(&[], "drm_ioctl", || vm.bind(&[Op::unmap(VA + 3 * P, P)]), after)
+}
+
+/// What is refused signals nothing; what is accepted is carried out and signalled.
+fn each_call_of_a_queued_binding(guest: &Guest) -> Outcome {
+    let gpu = gpu(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let (bo, out) = (file.numbered_bo(8, 0x100)?, works!(file.0.syncobj_create(0)));
+    let attempt = || vm.bind_async(&[Op::map(bo, 0, VA, 8 * P), Op::unmap(VA + 3 * P, P).after(&[signal(out)])]);
+    let after = |answer: Answer| {
+        let made = [(VA, 0x100, 3), (VA + 4 * P, 0x104, 4)];
+        if answer.is_ok() {
+            works!(ended(&file, out));
+        }
+        vm.shows(VA - 16 * P, 64 * P, if answer.is_ok() { &made } else { &[] })?;
+        works!(vm.bind(&[Op::unmap(VA, 8 * P)]));
+        same!(works!(file.vm_state(vm.id)), crate::uapi::tyr::USABLE);
+        Ok(())
+    };
+    sweep(&[], "drm_ioctl", attempt, after)
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The system sleeps and wakes: clients keep what they have, and the GPU sees it again.
+//!
+//! Source: Documentation/power/basic-pm-debugging.rst; `panthor_device_suspend` in `drivers/gpu/drm/panthor/panthor_device.c`
+//! (Linux 7.3).
+
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::sys::{Answer, write};
+use crate::tyr::view::Vm;
+use crate::tyr::{Gpu, Op, signal, wait};
+use crate::uapi::PAGE;
+use crate::uapi::tyr::*;
+use crate::{holds, same, works};
+
+use super::client::a_round;
+use super::queue::{Gate, ended, pending};
+
+crate::cases::cases! {
+    "tyr_sleep":
+    devices_sleep within 60, all_but_the_machine_sleeps within 60, machine_sleeps within 60, sleeps_unbound within 60,
+    sleeps_while_a_queue_waits within 60, sleeps_with_a_vm_in_fault within 60, over_and_over within 120,
+}
+
+const P: u64 = PAGE as u64;
+const VA: u64 = 0x4000_0000;
+
+/// The kernel's own test of suspension to a level; a second later it wakes.
+fn tested(level: &str, state: &str) -> Answer {
+    write("/sys/module/suspend/parameters/pm_test_delay", "1")?;
+    write("/sys/power/pm_test", level)?;
+    let slept = write("/sys/power/state", state);
+    write("/sys/power/pm_test", "none")?;
+    slept
+}
+
+/// As far as the devices' first phase.
+fn nap() -> Answer {
+    tested("devices", "freeze")
+}
+
+/// Suspend to memory until the clock rings: all devices lose their state.
+fn sleep() -> Answer {
+    let alarm = "/sys/class/rtc/rtc0/wakealarm";
+    write(alarm, "0")?;
+    write(alarm, "+2")?;
+    write("/sys/power/mem_sleep", "deep")?;
+    write("/sys/power/state", "mem")
+}
+
+/// What was bound before is seen afterwards, and everything can be done as before.
+fn asleep_and_awake(guest: &Guest, sleep: impl Fn() -> Answer) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let (file, other) = (gpu.open()?, gpu.open()?);
+    let vms = [Vm::new(&gpu, &file)?, Vm::new(&gpu, &other)?];
+    for (vm, first) in vms.iter().zip([0x100, 0x200]) {
+        let bo = vm.file.numbered_bo(8, first)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P), Op::unmap(VA + 2 * P, P)]));
+    }
+    let (flush_id, info): (_, GpuInfo) = (works!(file.flush_id()), works!(file.info(QUERY_GPU, GpuInfo::default())));
+    holds!(flush_id.read(0) != 0, "the flush's number is read");
+    works!(sleep());
+    for (vm, first) in vms.iter().zip([0x100, 0x200]) {
+        same!(works!(vm.file.vm_state(vm.id)), USABLE);
+        vm.shows(VA, 16 * P, &[(VA, first, 2), (VA + 3 * P, first + 3, 5)])?;
+        works!(vm.bind(&[Op::unmap(VA, 4 * P)]));
+        vm.shows(VA, 16 * P, &[(VA + 4 * P, first + 4, 4)])?;
+    }
+    holds!(flush_id.read(0) != 0, "the flush's number is read again");
+    same!(works!(file.info(QUERY_GPU, GpuInfo::default())), info);
+    a_round(&file)?;
+    a_round(&gpu.open()?)
+}
+
+fn devices_sleep(guest: &Guest) -> Outcome {
+    asleep_and_awake(guest, nap)
+}
+
+/// Interrupts are off, PCI has saved the device's state.
+fn all_but_the_machine_sleeps(guest: &Guest) -> Outcome {
+    asleep_and_awake(guest, || tested("core", "mem"))
+}
+
+fn machine_sleeps(guest: &Guest) -> Outcome {
+    asleep_and_awake(guest, sleep)
+}
+
+/// A device that is not bound has no driver to ask.
+fn sleeps_unbound(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(gpu.unbind());
+    works!(nap());
+    works!(gpu.bind());
+    asleep_and_awake(guest, nap)
+}
+
+/// What waited still waits, and comes to its end.
+fn sleeps_while_a_queue_waits(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let bo = file.numbered_bo(4, 0x100)?;
+    let (gate, out) = (Gate::new(guest, &file)?, works!(file.0.syncobj_create(0)));
+    works!(vm.bind_async(&[Op::map(bo, 0, VA, 4 * P).after(&[wait(gate.handle), signal(out)])]));
+    works!(nap());
+    holds!(pending(&file, out), "the binding still waits");
+    works!(gate.open());
+    works!(ended(&file, out));
+    vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])
+}
+
+/// It stays in fault; others do not mind.
+fn sleeps_with_a_vm_in_fault(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    super::view::broken(&vm)?;
+    works!(nap());
+    same!(works!(file.vm_state(vm.id)), UNUSABLE);
+    a_round(&file)?;
+    works!(file.vm_destroy(vm.id));
+    Ok(())
+}
+
+fn over_and_over(guest: &Guest) -> Outcome {
+    for _ in 0..5 {
+        asleep_and_awake(guest, nap)?;
+    }
+    Ok(())
+}

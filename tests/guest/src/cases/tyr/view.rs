@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the GPU sees of its address spaces, as its model tells, and what becomes of a VM in which it meets nothing.
+//!
+//! Source: `enum drm_panthor_vm_bind_op_flags` and `enum drm_panthor_vm_state` in `include/uapi/drm/panthor_drm.h`;
+//! `panthor_gpuva_sm_step_remap` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
+
+use std::fs;
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail};
+use crate::guest::Guest;
+use crate::klog::KernelLog;
+use crate::tyr::reference::rights;
+use crate::tyr::view::{Met, Run, Vm};
+use crate::tyr::{Gpu, Op, TyrFile, signal, wait};
+use crate::uapi::PAGE;
+use crate::uapi::tyr::*;
+use crate::{holds, refuses, same, works};
+
+use super::queue::{Gate, ended};
+
+crate::cases::cases! {
+    "tyr_view":
+    new_vm_is_empty, pages_are_where_they_were_put, offsets_count_from_the_object, flags_are_rights, last_flags_count,
+    hole_in_the_middle, ends_cut_off, mapped_over, mapped_over_several, same_again, unmapped_around,
+    sparse_is_readable_everywhere, sparse_is_replaced_and_replaces, sparse_over_blocks, first_and_last_address,
+    around_a_gigabyte, blocks_are_used, hole_in_a_block, page_of_a_block_replaced, block_replaced_by_pages,
+    destroyed_vm_is_not_seen, vms_do_not_see_each_other, more_vms_than_the_gpu_has_spaces within 60,
+    gpu_reads_and_writes, fault_marks_the_vm, each_kind_of_fault_marks, fault_is_told_in_the_log,
+    fault_is_the_vms_alone, vm_in_fault_unmaps, vm_in_fault_maps_nothing, vm_in_fault_is_destroyed,
+    queue_of_a_vm_in_fault, faults_over_and_over within 60,
+}
+
+const P: u64 = PAGE as u64;
+const VA: u64 = 0x4000_0000;
+/// Pages of a block.
+const BLOCK: u64 = 512;
+
+/// A story: a file and a VM of the GPU.
+fn with_vm(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>) -> Outcome) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    story(&file, &vm)
+}
+
+fn new_vm_is_empty(guest: &Guest) -> Outcome {
+    with_vm(guest, |_, vm| {
+        vm.shows(0, 1 << 38, &[])?;
+        vm.shows(VA, P, &[])
+    })
+}
+
+fn pages_are_where_they_were_put(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(8, 0x100)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P)]));
+        vm.shows(VA - 16 * P, 64 * P, &[(VA, 0x100, 8)])?;
+        works!(vm.bind(&[Op::unmap(VA, 8 * P)]));
+        vm.shows(VA - 16 * P, 64 * P, &[])
+    })
+}
+
+fn offsets_count_from_the_object(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(8, 0x100)?;
+        let map = |page: u64, at: u64, pages: u64| Op::map(bo, page * P, VA + at * P, pages * P);
+        works!(vm.bind(&[map(5, 0, 3), map(0, 10, 1), map(7, 11, 1), map(2, 20, 4)]));
+        let wanted = [(VA, 0x105, 3), (VA + 10 * P, 0x100, 1), (VA + 11 * P, 0x107, 1), (VA + 20 * P, 0x102, 4)];
+        vm.shows(VA, 64 * P, &wanted)
+    })
+}
+
+/// The one run that an address has.
+fn only(runs: &[Run]) -> Outcome<Run> {
+    match runs {
+        [run] => Ok(*run),
+        runs => fail(format!("one run of pages, not {runs:x?}")),
+    }
+}
+
+/// All eight combinations, of pages of their own.
+fn flags_are_rights(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(2, 0x100)?;
+        for flags in 0..8 {
+            let va = VA + u64::from(flags) * 16 * P;
+            works!(vm.bind(&[Op::map(bo, 0, va, 2 * P).with(flags)]));
+            same!(only(&vm.runs(va, 2 * P)?)?.rights, rights(flags));
+        }
+        Ok(())
+    })
+}
+
+/// The same pages, with other flags each time.
+fn last_flags_count(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(2, 0x100)?;
+        for flags in [7, 0, 1, 2, 4, 6, 0] {
+            works!(vm.bind(&[Op::map(bo, 0, VA, 2 * P).with(flags)]));
+            same!(only(&vm.runs(VA, 2 * P)?)?.rights, rights(flags));
+        }
+        Ok(())
+    })
+}
+
+fn hole_in_the_middle(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(16, 0x100)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 16 * P).with(MAP_READONLY), Op::unmap(VA + 5 * P, 2 * P)]));
+        vm.shows(VA, 32 * P, &[(VA, 0x100, 5), (VA + 7 * P, 0x107, 9)])?;
+        let runs = vm.runs(VA, 32 * P)?;
+        holds!(runs.iter().all(|run| run.rights == rights(MAP_READONLY)), "what is left is as it was: {runs:x?}");
+        Ok(())
+    })
+}
+
+fn ends_cut_off(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(16, 0x100)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 16 * P)]));
+        works!(vm.bind(&[Op::unmap(VA - 4 * P, 6 * P)]));
+        vm.shows(VA - 8 * P, 64 * P, &[(VA + 2 * P, 0x102, 14)])?;
+        works!(vm.bind(&[Op::unmap(VA + 12 * P, 40 * P)]));
+        vm.shows(VA - 8 * P, 64 * P, &[(VA + 2 * P, 0x102, 10)])
+    })
+}
+
+/// What lies within is replaced, what is left on both sides stays.
+fn mapped_over(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let (one, two) = (file.numbered_bo(16, 0x100)?, file.numbered_bo(4, 0x200)?);
+        works!(vm.bind(&[Op::map(one, 0, VA, 16 * P)]));
+        works!(vm.bind(&[Op::map(two, 0, VA + 6 * P, 4 * P)]));
+        vm.shows(VA, 32 * P, &[(VA, 0x100, 6), (VA + 6 * P, 0x200, 4), (VA + 10 * P, 0x10a, 6)])
+    })
+}
+
+fn mapped_over_several(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let (one, two) = (file.numbered_bo(16, 0x100)?, file.numbered_bo(20, 0x200)?);
+        let small = (0..8).map(|at| Op::map(one, at * 2 * P, VA + at * 4 * P, 2 * P));
+        works!(vm.bind(&small.collect::<Vec<_>>()));
+        works!(vm.bind(&[Op::map(two, 0, VA + 5 * P, 20 * P)]));
+        let wanted = [
+            (VA, 0x100, 2),
+            (VA + 4 * P, 0x102, 1),
+            (VA + 5 * P, 0x200, 20),
+            (VA + 25 * P, 0x10d, 1),
+            (VA + 28 * P, 0x10e, 2),
+        ];
+        vm.shows(VA, 64 * P, &wanted)
+    })
+}
+
+/// Mapping what is mapped there changes nothing.
+fn same_again(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(16, 0x100)?;
+        for _ in 0..5 {
+            works!(vm.bind(&[Op::map(bo, 0, VA, 16 * P), Op::map(bo, 3 * P, VA + 3 * P, 4 * P)]));
+            vm.shows(VA, 32 * P, &[(VA, 0x100, 16)])?;
+        }
+        Ok(())
+    })
+}
+
+/// A range with several mappings and holes.
+fn unmapped_around(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(16, 0x100)?;
+        let far = VA + (3 << 30);
+        works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P), Op::map(bo, 0, VA + 600 * P, 4 * P), Op::map(bo, 0, far, 4 * P)]));
+        works!(vm.bind(&[Op::unmap(VA + P, far - VA)]));
+        vm.shows(VA, 8 << 30, &[(VA, 0x100, 1), (far + P, 0x101, 3)])
+    })
+}
+
+/// Every page of the range, and none beside it.
+fn sparse_covers(vm: &Vm<'_>, va: u64, pages: u64, wanted: u32) -> Outcome {
+    let runs = vm.runs(va - 16 * P, (pages + 32) * P)?;
+    let mut next = va;
+    for run in &runs {
+        holds!(run.va == next && run.rights == wanted, "sparse pages follow each other: {runs:x?}");
+        next += run.pages * P;
+    }
+    same!(next, va + pages * P);
+    Ok(())
+}
+
+/// How many of `count` pages the GPU can read.
+fn pages(vm: &Vm<'_>, va: u64, count: u64) -> Outcome<u64> {
+    Ok(vm.runs(va, count * P)?.iter().map(|run| run.pages).sum())
+}
+
+fn sparse_is_readable_everywhere(guest: &Guest) -> Outcome {
+    with_vm(guest, |_, vm| {
+        for flags in [0, MAP_READONLY, MAP_UNCACHED] {
+            works!(vm.bind(&[Op::sparse(VA, 100 * P).with(flags)]));
+            sparse_covers(vm, VA, 100, rights(MAP_NOEXEC | flags))?;
+        }
+        for page in [0, 50, 99] {
+            same!(vm.access(VA + page * P, "read")?, Met::Memory);
+        }
+        works!(vm.bind(&[Op::unmap(VA, 100 * P)]));
+        vm.shows(VA, 100 * P, &[])
+    })
+}
+
+/// A part gets an object, and loses it to sparseness again.
+fn sparse_is_replaced_and_replaces(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(8, 0x100)?;
+        works!(vm.bind(&[Op::sparse(VA, 64 * P), Op::map(bo, 0, VA + 16 * P, 8 * P)]));
+        vm.shows(VA + 16 * P, 8 * P, &[(VA + 16 * P, 0x100, 8)])?;
+        same!(pages(vm, VA, 16)?, 16);
+        same!(pages(vm, VA + 24 * P, 40)?, 40);
+        works!(vm.bind(&[Op::sparse(VA + 18 * P, 2 * P)]));
+        vm.shows(VA + 16 * P, 2 * P, &[(VA + 16 * P, 0x100, 2)])?;
+        vm.shows(VA + 20 * P, 4 * P, &[(VA + 20 * P, 0x104, 4)])?;
+        holds!(vm.runs(VA + 18 * P, 2 * P)?.iter().all(|run| run.word == 0), "two pages are sparse again");
+        Ok(())
+    })
+}
+
+/// Longer than the memory behind it, from the middle of a block to the middle of another; then a hole in it.
+fn sparse_over_blocks(guest: &Guest) -> Outcome {
+    with_vm(guest, |_, vm| {
+        let va = VA + 100 * P;
+        works!(vm.bind(&[Op::sparse(va, 2000 * P)]));
+        sparse_covers(vm, va, 2000, rights(MAP_NOEXEC))?;
+        works!(vm.bind(&[Op::unmap(va + 700 * P, 600 * P)]));
+        vm.shows(va + 700 * P, 600 * P, &[])?;
+        same!([pages(vm, va, 700)?, pages(vm, va + 1300 * P, 700)?], [700; 2]);
+        Ok(())
+    })
+}
+
+/// Zero is an address like any other; so is the last page of the client's range.
+fn first_and_last_address(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let end = works!(file.vm_create_of(0)).user_va_range;
+    let bo = file.numbered_bo(2, 0x100)?;
+    works!(vm.bind(&[Op::map(bo, 0, 0, 2 * P), Op::map(bo, 0, end - 2 * P, 2 * P)]));
+    vm.shows(0, 16 * P, &[(0, 0x100, 2)])?;
+    vm.shows(end - 16 * P, 32 * P, &[(end - 2 * P, 0x100, 2)])?;
+    works!(vm.bind(&[Op::unmap(0, P), Op::unmap(end - P, P)]));
+    vm.shows(0, 16 * P, &[(P, 0x101, 1)])?;
+    vm.shows(end - 16 * P, 32 * P, &[(end - 2 * P, 0x100, 1)])
+}
+
+/// One mapping in tables of different parents, on each level.
+fn around_a_gigabyte(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(16, 0x100)?;
+        for border in [2 << 20, 1 << 30, 512 << 30] {
+            let va = border - 8 * P;
+            works!(vm.bind(&[Op::map(bo, 0, va, 16 * P)]));
+            vm.shows(va - 8 * P, 64 * P, &[(va, 0x100, 16)])?;
+            works!(vm.bind(&[Op::unmap(border - P, 2 * P)]));
+            vm.shows(va - 8 * P, 64 * P, &[(va, 0x100, 7), (border + P, 0x109, 7)])?;
+        }
+        Ok(())
+    })
+}
+
+/// Makes the kernel give objects memory in pieces of 2 MiB while it lives.
+pub(super) struct HugePages {
+    before: String,
+}
+
+const SHMEM_ENABLED: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+
+impl HugePages {
+    pub(super) fn forced() -> Outcome<Self> {
+        let text = fs::read_to_string(SHMEM_ENABLED)?;
+        let before = text.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap_or("never").to_owned();
+        fs::write(SHMEM_ENABLED, "force")?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for HugePages {
+    fn drop(&mut self) {
+        // The next case says by itself what it needs.
+        let _ = fs::write(SHMEM_ENABLED, &self.before);
+    }
+}
+
+/// A story with an object of three blocks, mapped as such.
+fn with_blocks(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) -> Outcome {
+    let _huge = HugePages::forced()?;
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(3 * BLOCK, 0x1000)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 3 * BLOCK * P)]));
+        vm.shows(VA - 16 * P, 4 * BLOCK * P, &[(VA, 0x1000, 3 * BLOCK)])?;
+        let runs = vm.runs(VA, 3 * BLOCK * P)?;
+        holds!(runs.iter().any(|run| run.level == 2), "memory in one piece is mapped as blocks: {runs:x?}");
+        story(file, vm, bo)
+    })
+}
+
+/// All three; at an address that fits no block, none.
+fn blocks_are_used(guest: &Guest) -> Outcome {
+    with_blocks(guest, |_, vm, bo| {
+        works!(vm.bind(&[Op::map(bo, 0, VA + (1 << 30) + P, 3 * BLOCK * P)]));
+        let runs = vm.runs(VA + (1 << 30), 4 * BLOCK * P)?;
+        holds!(runs.iter().all(|run| run.level == 3), "what does not fit a block is pages: {runs:x?}");
+        vm.shows(VA + (1 << 30), 4 * BLOCK * P, &[(VA + (1 << 30) + P, 0x1000, 3 * BLOCK)])
+    })
+}
+
+/// One page, several, the first, the last, and across two blocks.
+fn hole_in_a_block(guest: &Guest) -> Outcome {
+    with_blocks(guest, |_, vm, bo| {
+        for (from, pages) in
+            [(BLOCK + 17, 1), (0, 1), (BLOCK - 1, 1), (BLOCK, 8), (3 * BLOCK - 1, 1), (500, 600), (1, 510)]
+        {
+            works!(vm.bind(&[Op::unmap(VA + from * P, pages * P)]));
+            let mut wanted = vec![
+                (VA, 0x1000, from),
+                (VA + (from + pages) * P, 0x1000 + (from + pages) as u32, 3 * BLOCK - from - pages),
+            ];
+            wanted.retain(|(_, _, pages)| *pages > 0);
+            vm.shows(VA - 16 * P, 4 * BLOCK * P, &wanted)?;
+            works!(vm.bind(&[Op::map(bo, 0, VA, 3 * BLOCK * P)]));
+        }
+        Ok(())
+    })
+}
+
+/// Another object's page in the middle, with other rights.
+fn page_of_a_block_replaced(guest: &Guest) -> Outcome {
+    with_blocks(guest, |file, vm, _| {
+        let other = file.numbered_bo(1, 0x77)?;
+        let at = VA + (BLOCK + 100) * P;
+        works!(vm.bind(&[Op::map(other, 0, at, P).with(MAP_READONLY)]));
+        let wanted = [(VA, 0x1000, BLOCK + 100), (at, 0x77, 1), (at + P, 0x1000 + BLOCK as u32 + 101, 2 * BLOCK - 101)];
+        vm.shows(VA, 4 * BLOCK * P, &wanted)?;
+        same!(only(&vm.runs(at, P)?)?.rights, rights(MAP_READONLY));
+        same!(only(&vm.runs(at - P, P)?)?.rights, rights(0));
+        Ok(())
+    })
+}
+
+/// The whole block by pages in another order, and back.
+fn block_replaced_by_pages(guest: &Guest) -> Outcome {
+    with_blocks(guest, |file, vm, bo| {
+        let other = file.numbered_bo(BLOCK, 0x5000)?;
+        let halves = [
+            Op::map(other, BLOCK / 2 * P, VA + BLOCK * P, BLOCK / 2 * P),
+            Op::map(other, 0, VA + BLOCK * P * 3 / 2, BLOCK / 2 * P),
+        ];
+        works!(vm.bind(&halves));
+        let half = BLOCK / 2;
+        let wanted = [
+            (VA, 0x1000, BLOCK),
+            (VA + BLOCK * P, 0x5000 + half as u32, half),
+            (VA + (BLOCK + half) * P, 0x5000, half),
+            (VA + 2 * BLOCK * P, 0x1000 + 2 * BLOCK as u32, BLOCK),
+        ];
+        vm.shows(VA, 4 * BLOCK * P, &wanted)?;
+        works!(vm.bind(&[Op::map(bo, BLOCK * P, VA + BLOCK * P, BLOCK * P)]));
+        vm.shows(VA, 4 * BLOCK * P, &[(VA, 0x1000, 3 * BLOCK)])
+    })
+}
+
+/// Its address space is free, or somebody else's.
+fn destroyed_vm_is_not_seen(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vm = Vm::new(&gpu, &file)?;
+    let space = vm.space()?;
+    works!(file.vm_destroy(vm.id));
+    same!(vm.find()?, None);
+    holds!(!gpu.spaces()?.contains(&space), "space {space} leads nowhere");
+    Ok(())
+}
+
+fn vms_do_not_see_each_other(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let (file, other) = (gpu.open()?, gpu.open()?);
+    let vms = [Vm::new(&gpu, &file)?, Vm::new(&gpu, &file)?, Vm::new(&gpu, &other)?];
+    for (vm, first) in vms.iter().zip([0x100, 0x200, 0x300]) {
+        let bo = vm.file.numbered_bo(4, first)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
+    }
+    works!(vms[1].bind(&[Op::unmap(VA, 2 * P)]));
+    vms[0].shows(VA, 16 * P, &[(VA, 0x100, 4)])?;
+    vms[1].shows(VA, 16 * P, &[(VA + 2 * P, 0x202, 2)])?;
+    vms[2].shows(VA, 16 * P, &[(VA, 0x300, 4)])
+}
+
+/// Each is right when it has one, however they take turns.
+fn more_vms_than_the_gpu_has_spaces(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let vms = (0..12).map(|_| Vm::new(&gpu, &file)).collect::<Outcome<Vec<_>>>()?;
+    let bo = file.numbered_bo(64, 0x100)?;
+    for (at, vm) in (0..).zip(&vms) {
+        works!(vm.bind(&[Op::map(bo, at * 4 * P, VA, 4 * P)]));
+    }
+    let mut random = fastrand::Rng::with_seed(guest.seed);
+    for _ in 0..40 {
+        let at = random.usize(..vms.len());
+        vms[at].shows(VA, 16 * P, &[(VA, 0x100 + 4 * at as u32, 4)])?;
+    }
+    holds!(gpu.spaces()?.len() <= 8, "the GPU has eight address spaces");
+    Ok(())
+}
+
+/// Within what the flags allow, without a fault.
+fn gpu_reads_and_writes(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(2, 0x100)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 2 * P)]));
+        for kind in ["read", "execute", "write"] {
+            same!(vm.access(VA + P, kind)?, Met::Memory);
+        }
+        same!(works!(file.vm_state(vm.id)), USABLE);
+        Ok(())
+    })
+}
+
+/// Waits until the driver has taken note of a fault: an interrupt comes when it comes.
+fn until_unusable(file: &TyrFile, vm: u32) -> Outcome {
+    let start = std::time::Instant::now();
+    while works!(file.vm_state(vm)) == USABLE {
+        holds!(start.elapsed().as_secs() < 5, "VM {vm} becomes unusable");
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// The GPU meets nothing, and the driver has noticed.
+pub(super) fn broken(vm: &Vm<'_>) -> Outcome {
+    holds!(vm.access(VA + (7 << 30), "read")? != Met::Memory, "the GPU meets a fault");
+    until_unusable(vm.file, vm.id)
+}
+
+fn fault_marks_the_vm(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        same!(works!(file.vm_state(vm.id)), USABLE);
+        broken(vm)?;
+        same!(works!(file.vm_state(vm.id)), UNUSABLE);
+        Ok(())
+    })
+}
+
+/// Nothing mapped, not to be written, not to be executed, cut off again, on each level of the tables.
+fn each_kind_of_fault_marks(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let bo = file.numbered_bo(4, 0x100)?;
+    let (nothing, read_only, no_execute) = (VA + 16 * P, VA + P, VA + 2 * P);
+    for (va, kind, fault) in [
+        (nothing, "read", "TRANSLATION_FAULT"),
+        (nothing, "write", "TRANSLATION_FAULT"),
+        (nothing, "execute", "TRANSLATION_FAULT"),
+        (VA + (4 << 20), "read", "TRANSLATION_FAULT"),
+        (VA + (2 << 30), "read", "TRANSLATION_FAULT"),
+        (600 << 30, "read", "TRANSLATION_FAULT"),
+        (read_only, "write", "PERM_FAULT"),
+        (no_execute, "execute", "PERM_FAULT"),
+    ] {
+        let vm = Vm::new(&gpu, &file)?;
+        let map = |at: u64, flags| Op::map(bo, at * P, VA + at * P, P).with(flags);
+        works!(vm.bind(&[map(0, 0), map(1, MAP_READONLY), map(2, MAP_NOEXEC)]));
+        match vm.access(va, kind)? {
+            Met::Fault(name) if name.starts_with(fault) => {}
+            met => return fail(format!("to {kind} at {va:#x} meets {met:?} and not {fault}")),
+        }
+        until_unusable(&file, vm.id)?;
+        works!(file.vm_destroy(vm.id));
+    }
+    Ok(())
+}
+
+/// Address space, address and kind.
+fn fault_is_told_in_the_log(guest: &Guest) -> Outcome {
+    with_vm(guest, |_, vm| {
+        let space = vm.space()?;
+        let mut log = KernelLog::from_now();
+        broken(vm)?;
+        let lines = log.lines();
+        let wanted = [format!("AS{space}"), format!("{:X}", VA + (7 << 30))];
+        let told = |line: &&String| wanted.iter().all(|word| line.to_uppercase().contains(word.as_str()));
+        holds!(lines.iter().any(|line| told(&line)), "the log tells {wanted:?}: {lines:?}");
+        Ok(())
+    })
+}
+
+/// Others, of the same file too, see and do what they did.
+fn fault_is_the_vms_alone(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let (file, other) = (gpu.open()?, gpu.open()?);
+    let vms = [Vm::new(&gpu, &file)?, Vm::new(&gpu, &file)?, Vm::new(&gpu, &other)?];
+    for vm in &vms {
+        let bo = vm.file.numbered_bo(4, 0x100)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
+    }
+    broken(&vms[0])?;
+    for vm in &vms[1..] {
+        same!(works!(vm.file.vm_state(vm.id)), USABLE);
+        works!(vm.bind(&[Op::unmap(VA, P)]));
+        vm.shows(VA, 16 * P, &[(VA + P, 0x101, 3)])?;
+    }
+    Vm::new(&gpu, &file).map(drop)
+}
+
+/// "UNMAP operations are still accepted."
+fn vm_in_fault_unmaps(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(8, 0x100)?;
+        works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P)]));
+        broken(vm)?;
+        works!(vm.bind(&[Op::unmap(VA, P), Op::unmap(VA + 4 * P, P)]));
+        works!(vm.bind(&[Op::unmap(0, 1 << 40)]));
+        works!(file.0.gem_close(bo));
+        Ok(())
+    })
+}
+
+/// EINVAL: "all new MAP operations will be rejected", at once and by the queue; what a call did before stays counted.
+fn vm_in_fault_maps_nothing(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(8, 0x100)?;
+        broken(vm)?;
+        refuses!(vm.bind(&[Op::map(bo, 0, VA, P)]), INVAL);
+        refuses!(vm.bind(&[Op::sparse(VA, P)]), INVAL);
+        refuses!(vm.bind_async(&[Op::map(bo, 0, VA, P)]), INVAL);
+        let (answer, count) = file.bind_counted(vm.id, 0, &[Op::unmap(VA, P), Op::map(bo, 0, VA, P)]);
+        same!((answer, count), (Err(Errno::INVAL), 1));
+        same!(works!(file.vm_state(vm.id)), UNUSABLE);
+        Ok(())
+    })
+}
+
+/// And its number is that of a good one then.
+fn vm_in_fault_is_destroyed(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        broken(vm)?;
+        works!(file.vm_destroy(vm.id));
+        same!(works!(file.vm_create()), vm.id);
+        same!(works!(file.vm_state(vm.id)), USABLE);
+        let bo = works!(file.bo(P));
+        works!(file.bind(vm.id, &[Op::map(bo, 0, VA, P)]));
+        Ok(())
+    })
+}
+
+/// What is queued already comes to an end, and its fences are signalled.
+fn queue_of_a_vm_in_fault(guest: &Guest) -> Outcome {
+    with_vm(guest, |file, vm| {
+        let bo = file.numbered_bo(8, 0x100)?;
+        let (gate, map, unmap) =
+            (Gate::new(guest, file)?, works!(file.0.syncobj_create(0)), works!(file.0.syncobj_create(0)));
+        works!(vm.bind_async(&[Op::map(bo, 0, VA, P).after(&[wait(gate.handle), signal(map)])]));
+        works!(vm.bind_async(&[Op::unmap(VA, P).after(&[signal(unmap)])]));
+        broken(vm)?;
+        works!(gate.open());
+        works!(ended(file, map));
+        works!(ended(file, unmap));
+        same!(works!(file.vm_state(vm.id)), UNUSABLE);
+        Ok(())
+    })
+}
+
+/// Thirty VMs, each with a fault, some destroyed and some left to the file.
+fn faults_over_and_over(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    for _ in 0..3 {
+        let file = gpu.open()?;
+        for round in 0..10 {
+            let vm = Vm::new(&gpu, &file)?;
+            broken(&vm)?;
+            if round % 2 == 0 {
+                works!(file.vm_destroy(vm.id));
+            }
+        }
+    }
+    let file = gpu.open()?;
+    super::client::a_round(&file)
+}

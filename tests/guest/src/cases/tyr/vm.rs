@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! VM_CREATE, VM_DESTROY and VM_GET_STATE.
+//!
+//! Source: `struct drm_panthor_vm_create` in `include/uapi/drm/panthor_drm.h`; `panthor_vm_create_check_args` in
+//! `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
+
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail};
+use crate::driver::module_users;
+use crate::guest::Guest;
+use crate::tyr::{Gpu, MODULE, Op, TyrFile};
+use crate::uapi::PAGE;
+use crate::uapi::tyr::*;
+use crate::{holds, refuses, same, works};
+
+crate::cases::cases! {
+    "tyr_vm":
+    numbers_count_from_one, numbers_come_back, many_and_no_more, flags_are_refused, range_of_the_kernels_choice,
+    range_of_the_clients_choice, range_beyond_the_gpus, unknown_numbers, padding_of_destroy, belongs_to_its_file,
+    is_usable, gone_with_its_file, destroyed_with_mappings, destroyed_while_an_object_is_its_own, over_and_over within 60,
+}
+
+/// All addresses of the GPU: 48 bits.
+const ALL: u64 = 1 << 48;
+/// What the kernel keeps for itself at least.
+const LEAST_OF_THE_KERNEL: u64 = 256 << 20;
+
+fn file(guest: &Guest) -> Outcome<TyrFile> {
+    Gpu::ready(guest)?.open()
+}
+
+/// Zero is no VM: an object's `exclusive_vm_id` says "none" by it.
+fn numbers_count_from_one(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for wanted in 1..=4 {
+        same!(works!(file.vm_create()), wanted);
+    }
+    Ok(())
+}
+
+/// The lowest that is free.
+fn numbers_come_back(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for _ in 0..3 {
+        works!(file.vm_create());
+    }
+    works!(file.vm_destroy(2));
+    same!(works!(file.vm_create()), 2);
+    Ok(())
+}
+
+/// 32 for a file, whatever other files have.
+fn many_and_no_more(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let (file, other) = (gpu.open()?, gpu.open()?);
+    for wanted in 1..=32 {
+        same!(works!(file.vm_create()), wanted);
+    }
+    refuses!(file.vm_create(), BUSY);
+    works!(other.vm_create());
+    works!(file.vm_destroy(17));
+    same!(works!(file.vm_create()), 17);
+    refuses!(file.vm_create(), BUSY);
+    Ok(())
+}
+
+/// EINVAL: there are none yet.
+fn flags_are_refused(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for flags in [1, 2, 1 << 31, u32::MAX] {
+        refuses!(file.0.ioctl(&VM_CREATE, VmCreate { flags, ..Default::default() }), INVAL, " of {flags:#x}");
+    }
+    same!(works!(file.vm_create()), 1);
+    Ok(())
+}
+
+/// Zero asks for a sensible one: a client can use its own addresses, and the kernel has some.
+fn range_of_the_kernels_choice(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let range = works!(file.vm_create_of(0)).user_va_range;
+    holds!(range >= (1 << 47) - PAGE as u64, "{range:#x} has all addresses of a process");
+    holds!(range <= ALL - LEAST_OF_THE_KERNEL, "{range:#x} leaves some to the kernel");
+    Ok(())
+}
+
+/// At least what was asked for comes back, and it can be used to its end and not beyond.
+fn range_of_the_clients_choice(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let bo = works!(file.bo(PAGE as u64));
+    for wanted in [PAGE as u64, 1 << 20, 1 << 32, 1 << 40, ALL - LEAST_OF_THE_KERNEL] {
+        let made = works!(file.vm_create_of(wanted));
+        holds!(made.user_va_range >= wanted, "{:#x} is at least {wanted:#x}", made.user_va_range);
+        holds!(made.user_va_range <= ALL - LEAST_OF_THE_KERNEL, "{:#x} leaves some", made.user_va_range);
+        let last = made.user_va_range - PAGE as u64;
+        works!(file.bind(made.id, &[Op::map(bo, 0, last, PAGE as u64)]));
+        refuses!(file.bind(made.id, &[Op::map(bo, 0, last + PAGE as u64, PAGE as u64)]), INVAL);
+    }
+    Ok(())
+}
+
+/// EINVAL: nothing would be left for the kernel.
+fn range_beyond_the_gpus(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    for range in [ALL - LEAST_OF_THE_KERNEL + 1, ALL - 1, ALL, ALL + 1, 1 << 63, u64::MAX] {
+        refuses!(file.vm_create_of(range), INVAL, " of {range:#x}");
+    }
+    Ok(())
+}
+
+/// EINVAL, of each call.
+fn unknown_numbers(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    works!(file.vm_create());
+    for id in [0, 2, 33, 1 << 16, u32::MAX] {
+        refuses!(file.vm_destroy(id), INVAL, " of {id}");
+        refuses!(file.vm_state(id), INVAL, " of {id}");
+        refuses!(file.bind(id, &[Op::unmap(0, PAGE as u64)]), INVAL, " of {id}");
+        refuses!(file.bind_async(id, &[Op::unmap(0, PAGE as u64)]), INVAL, " of {id}");
+    }
+    works!(file.vm_destroy(1));
+    refuses!(file.vm_destroy(1), INVAL);
+    refuses!(file.vm_state(1), INVAL);
+    Ok(())
+}
+
+/// EINVAL, and the VM stays.
+fn padding_of_destroy(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let id = works!(file.vm_create());
+    refuses!(file.0.ioctl(&VM_DESTROY, VmDestroy { id, pad: 1 }), INVAL);
+    same!(works!(file.vm_state(id)), USABLE);
+    Ok(())
+}
+
+/// EINVAL: a number of one file is none of another.
+fn belongs_to_its_file(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let (file, other) = (gpu.open()?, gpu.open()?);
+    let id = works!(file.vm_create());
+    refuses!(other.vm_state(id), INVAL);
+    refuses!(other.vm_destroy(id), INVAL);
+    refuses!(other.bo_of(PAGE as u64, 0, id), INVAL);
+    works!(file.vm_destroy(id));
+    Ok(())
+}
+
+/// New, and after bindings that were refused at once.
+fn is_usable(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let id = works!(file.vm_create());
+    same!(works!(file.vm_state(id)), USABLE);
+    refuses!(file.bind(id, &[Op::map(99, 0, 0, PAGE as u64)]), INVAL);
+    refuses!(file.bind_async(id, &[Op::map(99, 0, 0, PAGE as u64)]), INVAL);
+    same!(works!(file.vm_state(id)), USABLE);
+    Ok(())
+}
+
+/// VMs and their mappings do not keep a file's module.
+fn gone_with_its_file(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let users = module_users(MODULE)?;
+    let file = gpu.open()?;
+    let bo = works!(file.bo(16 * PAGE as u64));
+    for _ in 0..4 {
+        let id = works!(file.vm_create());
+        works!(file.bind(id, &[Op::map(bo, 0, 0x10_0000, 16 * PAGE as u64)]));
+    }
+    drop(file);
+    same!(module_users(MODULE)?, users);
+    Ok(())
+}
+
+/// The object lives on and can be mapped elsewhere.
+fn destroyed_with_mappings(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let (one, two) = (works!(file.vm_create()), works!(file.vm_create()));
+    let bo = file.numbered_bo(4, 0x100)?;
+    works!(file.bind(one, &[Op::map(bo, 0, 0, 4 * PAGE as u64), Op::map(bo, 0, 0x4000_0000, 4 * PAGE as u64)]));
+    works!(file.bind(two, &[Op::map(bo, 0, 0, 4 * PAGE as u64)]));
+    works!(file.vm_destroy(one));
+    works!(file.bind(two, &[Op::map(bo, 0, 0x8000_0000, 4 * PAGE as u64)]));
+    same!(works!(file.bo_map(bo, 4 * PAGE)).read(3 * PAGE), 0x103);
+    works!(file.vm_destroy(two));
+    works!(file.0.gem_close(bo));
+    Ok(())
+}
+
+/// The object can be used by the CPU as before, and by no other VM, though one gets the number.
+fn destroyed_while_an_object_is_its_own(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let id = works!(file.vm_create());
+    let bo = works!(file.bo_of(PAGE as u64, 0, id));
+    works!(file.bind(id, &[Op::map(bo, 0, 0, PAGE as u64)]));
+    works!(file.vm_destroy(id));
+    works!(file.bo_map(bo, PAGE)).write(0, 7);
+    same!(works!(file.vm_create()), id);
+    refuses!(file.bind(id, &[Op::map(bo, 0, 0, PAGE as u64)]), INVAL);
+    same!(works!(file.bo_map(bo, PAGE)).read(0), 7);
+    Ok(())
+}
+
+/// More VMs than the GPU has address spaces, made and destroyed in any order.
+fn over_and_over(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let mut random = fastrand::Rng::with_seed(guest.seed);
+    let bo = works!(file.bo(8 * PAGE as u64));
+    let mut live: Vec<u32> = Vec::new();
+    for _ in 0..200 {
+        if live.len() < 12 && (live.is_empty() || random.bool()) {
+            let id = works!(file.vm_create());
+            works!(file.bind(id, &[Op::map(bo, 0, 0x20_0000, 8 * PAGE as u64)]));
+            live.push(id);
+        } else {
+            let id = live.swap_remove(random.usize(..live.len()));
+            match file.vm_destroy(id) {
+                Ok(()) => {}
+                Err(errno) => return fail(format!("VM {id} of {live:?} is not destroyed: {errno}")),
+            }
+            same!(file.vm_state(id), Err(Errno::INVAL));
+        }
+    }
+    Ok(())
+}
