@@ -2,14 +2,15 @@
 //! Measures what DRM system calls cost, in a guest whose clock counts instructions.
 //!
 //! `drydock-bench load FILE.ko` loads a module and measures that; `drydock-bench rows DRIVER` measures
-//! the rows that there are for the driver (`vgem`, `noop_rust`, `noop_c`), whose node must be there. Each
-//! result is one line of JSON on standard output.
+//! the rows that there are for the driver (`vgem`, `noop_rust`, `noop_c`, `tyr`), whose node must be there. Each
+//! result is one line of JSON on standard output. `drydock-bench hold pages` (or `blocks`) maps a GiB with tyr and waits.
 //!
 //! QEMU is started with `-icount shift=0`: one instruction is one nanosecond of the guest's clock.
 
 mod measure;
 mod node;
 mod rows;
+mod tyr;
 mod uapi;
 
 use std::path::Path;
@@ -18,8 +19,10 @@ use std::process::ExitCode;
 fn run(arguments: &[String]) -> std::io::Result<()> {
     match arguments {
         [command, file] if command == "load" => measure::load(Path::new(file)),
+        [command, driver] if command == "rows" && driver == "tyr" => tyr::all(),
         [command, driver] if command == "rows" => rows::all(driver),
-        _ => Err(std::io::Error::other("usage: drydock-bench load FILE.ko | rows DRIVER")),
+        [command, how] if command == "hold" => tyr::hold(how),
+        _ => Err(std::io::Error::other("usage: drydock-bench load FILE.ko | rows DRIVER | hold pages|blocks")),
     }
 }
 

@@ -70,6 +70,31 @@ fn median_of(count: usize, mut sample: impl FnMut() -> Result<f64>) -> Result<f6
     Ok(samples[samples.len() / 2])
 }
 
+/// The median costs of two operations, the second of which undoes the first.
+pub(crate) fn median_split(
+    mut first: impl FnMut() -> Result<()>,
+    mut second: impl FnMut() -> Result<()>,
+) -> Result<(f64, f64)> {
+    const ROUNDS: usize = 101;
+    let mut both = [const { Vec::new() }; 2];
+    // Of the first round both are dearer: what they allocate is not there yet.
+    for round in 0..=ROUNDS {
+        let start = now();
+        first()?;
+        let middle = now();
+        second()?;
+        let costs = [middle - start, now() - middle];
+        if round > 0 {
+            both.iter_mut().zip(costs).for_each(|(all, cost)| all.push(cost as f64));
+        }
+    }
+    let [first, second] = both.map(|mut all: Vec<f64>| {
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    });
+    Ok((first, second))
+}
+
 /// The median cost of one step of `operation`, which makes `steps` of them; `prepare` is not counted.
 pub(crate) fn median_prepared<T>(
     steps: usize,

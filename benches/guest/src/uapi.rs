@@ -8,7 +8,7 @@
 /// # Safety
 ///
 /// `repr(C)`, as large as `NUMBER` says, without padding and without addresses that the kernel would
-/// use, except where the type's constructor vouches for them.
+/// use, except where the type's constructors vouch for them and its fields are private.
 pub(crate) unsafe trait Ioctl {
     /// The ioctl's number.
     const NUMBER: u32;
@@ -41,6 +41,9 @@ macro_rules! ioctls {
         }
     )* };
 }
+
+// Behind the macro, which it uses.
+pub(crate) mod panthor;
 
 ioctls! {
     /// `DRM_IOCTL_GET_CAP`
