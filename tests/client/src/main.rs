@@ -4,10 +4,12 @@
 //! Source: the documentation of the crate `drm`; `include/uapi/drm/vgem_drm.h` for what it lacks.
 
 mod card;
+mod first;
 mod hold;
 mod nova;
 mod pattern;
 mod share;
+mod tyr;
 mod vgem;
 
 use std::path::PathBuf;
@@ -17,19 +19,24 @@ use clap::Parser;
 
 use crate::card::Card;
 
-/// Uses a device of vgem or nova as any program would, and tells each step in a sentence.
+/// Uses a device of vgem, nova or tyr as any program would, and tells each step in a sentence.
 ///
 /// With vgem: creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and
 /// attaches and signals a fence. With nova: asks for the size of VRAM's BAR, creates a buffer, and asks for its size.
+/// With tyr: asks what the GPU is, creates a buffer, maps it, and maps it for the GPU.
 #[derive(Debug, Parser)]
 #[command(name = "drydock-client", version)]
 struct Args {
-    /// Keep a file and a mapping (nova: a buffer) open, print `holding`, go on after a line on stdin
+    /// Keep a file and a mapping (nova: a buffer; tyr: a mapping for the GPU as well) open, print `holding`, go on after a line on stdin
     ///
     /// Meant for unplugging the device in between: what then happens to the mapping, to ioctls and to
     /// the close is told.
     #[arg(long)]
     hold: bool,
+
+    /// Print `waiting`, wait until the kernel announces a new node, and be the first to open it
+    #[arg(long, conflicts_with_all = ["hold", "node"])]
+    first: bool,
 
     /// The device node; without it the first whose driver is known
     #[arg(long, value_name = "PATH")]
@@ -37,14 +44,20 @@ struct Args {
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {
+    if args.first {
+        return first::run();
+    }
     let path = match &args.node {
         Some(path) => path.clone(),
-        None => card::find(&["vgem", nova::DRIVER])?,
+        None => card::find(&["vgem", nova::DRIVER, tyr::DRIVER])?,
     };
     let card = Card::open(&path)?;
     println!("The device at {} is driven by {}.", path.display(), card.describe()?);
     if card.is_driven_by(nova::DRIVER) {
         return if args.hold { nova::hold(card) } else { nova::run(&card) };
+    }
+    if card.is_driven_by(tyr::DRIVER) {
+        return if args.hold { tyr::hold(card) } else { tyr::run(&card) };
     }
     if args.hold { hold::run(card) } else { share::run(&card, &Card::open(&path)?) }
 }
@@ -79,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_not_there_is_an_error_with_its_path() {
-        let args = Args { hold: false, node: Some("/dev/dri/none".into()) };
+        let args = Args { hold: false, first: false, node: Some("/dev/dri/none".into()) };
         let error = format!("{:#}", run(&args).unwrap_err());
         assert!(error.starts_with("failed to open `/dev/dri/none`"), "{error}");
     }
