@@ -34,16 +34,25 @@ pub struct Archive {
     pub size: u64,
 }
 
-/// The private apt.
+/// The part of the archive that everything is made of.
+const MAIN: &str = "main";
+
+/// A private apt.
 pub struct Apt {
     dir: PathBuf,
     mirror: String,
 }
 
 impl Apt {
-    /// Writes the configuration of a private apt into the cache.
+    /// The private apt of the cache, which knows Debian's `main`.
     pub fn new(cache: &CacheLayout) -> Result<Self> {
-        let apt = Self { dir: cache.apt(), mirror: mirror()? };
+        Self::of(cache.apt(), MAIN)
+    }
+
+    /// A private apt of its own in `dir`, which knows one component of the archive. A mirror that is without that component
+    /// harms nobody else then.
+    pub fn of(dir: PathBuf, component: &str) -> Result<Self> {
+        let apt = Self { dir, mirror: mirror()? };
         let keyring = keyring()?;
         for dir in ["etc/preferences.d", "etc/apt.conf.d", "lists/partial", "archives/partial", "none/partial", "dpkg"]
         {
@@ -51,7 +60,7 @@ impl Apt {
             fs::create_dir_all(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
         }
         write_atomically(&apt.dir.join("dpkg/status"), "")?;
-        write_atomically(&apt.dir.join("sources.list"), sources(&apt.mirror, &keyring))?;
+        write_atomically(&apt.dir.join("sources.list"), sources(&apt.mirror, &keyring, component))?;
         let pin = format!("Package: {FROM_BACKPORTS}\nPin: release n={BACKPORTS}\nPin-Priority: 900\n");
         write_atomically(&apt.dir.join("etc/preferences.d/drydock"), pin)?;
         write_atomically(&apt.config(), configuration(&apt.dir, &machine::transport()?))?;
@@ -161,12 +170,9 @@ impl Apt {
     }
 }
 
-fn sources(mirror: &str, keyring: &Path) -> String {
+fn sources(mirror: &str, keyring: &Path, component: &str) -> String {
     let keyring = keyring.display();
-    format!(
-        "deb [signed-by={keyring}] {mirror} {SUITE} main\n\
-         deb [signed-by={keyring}] {mirror} {BACKPORTS} main\n"
-    )
+    [SUITE, BACKPORTS].map(|suite| format!("deb [signed-by={keyring}] {mirror} {suite} {component}\n")).concat()
 }
 
 fn configuration(dir: &Path, transport: &str) -> String {
@@ -232,10 +238,11 @@ mod tests {
         assert!(
             text.contains("AllowUnauthenticated \"false\"") && text.contains("AllowInsecureRepositories \"false\"")
         );
-        let list = sources("http://mirror/debian", Path::new("/keys.gpg"));
+        let list = sources("http://mirror/debian", Path::new("/keys.gpg"), "non-free-firmware");
         assert!(
             list.lines().all(|line| line.starts_with("deb [signed-by=/keys.gpg] http://mirror/debian trixie")),
             "{list}"
         );
+        assert!(list.lines().all(|line| line.ends_with(" non-free-firmware")), "{list}");
     }
 }

@@ -7,6 +7,7 @@
 //! root/             the toolchain root; `root.stamp` says of what it was made
 //! kernels/RELEASE/  one stock kernel: vmlinuz, modules/, config, Module.symvers, tree/ (source with the crates' metadata)
 //! kernel            the release in use
+//! firmware/         what drivers load: published files and built ones, and an apt of its own for the first
 //! work/CHECKOUT/    what is built from one checkout: modules, guest programs, images
 //! ```
 //!
@@ -71,6 +72,11 @@ impl CacheLayout {
     /// All kernels.
     pub fn kernels(&self) -> PathBuf {
         self.base.join("kernels")
+    }
+
+    /// What drivers load into their hardware.
+    pub fn firmware(&self) -> PathBuf {
+        self.base.join("firmware")
     }
 
     /// The file that names the kernel in use.

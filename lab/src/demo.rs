@@ -15,6 +15,7 @@ use crate::cache::write_atomically;
 use crate::error::Result;
 use crate::events::Events;
 use crate::exit;
+use crate::firmware::Choice;
 use crate::model::Choices;
 use crate::report::{State, Timeline, page, table};
 use crate::scenario::{Boot, LIMIT, Plan, Program, Stage, gpu_of};
@@ -42,6 +43,10 @@ pub struct Options {
     /// Where the page with the picture is written [default: target/demo.html in the checkout, for nova demo-nova.html]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
+    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
+    /// can be had]
+    #[arg(long, value_name = "real|built|PATH")]
+    firmware: Option<Choice>,
     /// Show the kernel's log on stderr as it comes
     #[arg(long)]
     log: bool,
@@ -84,7 +89,7 @@ impl Story {
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
-    let gpu = gpu_of(options.driver.name(), &Choices::default());
+    let gpu = gpu_of(options.driver.name(), &Choices::default(), options.firmware.as_ref(), events)?;
     let boot = Boot { show_log: options.log, gpu, ..Boot::default() };
     let started = std::time::Instant::now();
     let (mut timeline, ending) = stage.play(&boot, events, |scene| {

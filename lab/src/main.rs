@@ -13,6 +13,7 @@ mod drivers;
 mod error;
 mod events;
 mod exit;
+mod firmware;
 mod guestbin;
 mod ide;
 mod interrupt;

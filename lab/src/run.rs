@@ -11,8 +11,9 @@ use drydock_agent::protocol::{Status, Stream};
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::exit;
+use crate::firmware::Choice;
 use crate::model::Choices;
-use crate::scenario::{Boot, Plan, Scene, Stage, driver_modules, gpu_of};
+use crate::scenario::{Boot, Plan, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu};
 use crate::vm::error::Error as VmError;
 use crate::vm::gpu::Wanted;
 use crate::vm::guest::{Guest, Input};
@@ -46,6 +47,10 @@ pub struct Options {
     log: bool,
     #[command(flatten)]
     gpu: Choices,
+    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
+    /// can be had]
+    #[arg(long, value_name = "real|built|PATH")]
+    firmware: Option<Choice>,
     /// Print the command that boots this guest with a shell on its console, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,7 +61,7 @@ pub struct Options {
 
 /// Carries out `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
-    let gpu = gpu(&options)?;
+    let gpu = gpu(&options, events)?;
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
     let modules = driver_modules(&options.driver, stage.image())?;
@@ -77,19 +82,21 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 }
 
 /// The GPU that the driver needs; what is chosen about it is checked before a machine is made for it.
-fn gpu(options: &Options) -> Result<Option<Wanted>> {
-    let choices = &options.gpu;
-    let gpu = gpu_of(&options.driver, choices);
-    match &gpu {
-        Some(wanted) => wanted.name.check(choices)?,
+fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
+    let (choices, driver) = (&options.gpu, &options.driver);
+    match kind_of_gpu(driver) {
+        Some(name) => name.check(choices)?,
         None if choices.fault.is_some() || choices.trace.is_some() || choices.vram.is_some() => {
-            let message =
-                format!("driver `{}` has no emulated GPU, so nothing can be chosen about one", options.driver);
+            let message = format!("driver `{driver}` has no emulated GPU, so nothing can be chosen about one");
             return Err(Error::new(Kind::Usage, message));
         }
         None => {}
     }
-    Ok(gpu)
+    if options.firmware.is_some() && !has_firmware(driver) {
+        let message = format!("driver `{driver}` loads no firmware, so `--firmware` says nothing");
+        return Err(Error::new(Kind::Usage, message));
+    }
+    gpu_of(driver, choices, options.firmware.as_ref(), events)
 }
 
 /// Runs the client with our standard streams.

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::error::{Kind, Result};
 use crate::events::Events;
 use crate::exit;
+use crate::firmware::Choice;
 use crate::repo;
 use crate::scenario::Plan;
 
@@ -34,6 +35,9 @@ pub struct Options {
     /// The kernel to build for and to boot, by its release or series
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
+    /// What stands in for the published firmware where a driver loads one
+    #[arg(long, value_name = "real|built|PATH")]
+    firmware: Option<Choice>,
     /// Accept the compiler's messages as they are now, for the cases that must not compile
     #[arg(long)]
     bless: bool,
@@ -63,6 +67,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(guest::Guest::c()),
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
+        Box::new(guest::Guest::tyr_built()),
     ]
 }
 
@@ -79,7 +84,14 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let selected: Vec<_> = suites.iter().filter(|suite| filter.selects_suite(suite.name())).collect();
     let need = selected.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
     let ready = Ready::prepare(need, &Plan { kernel: options.kernel.clone() }, events)?;
-    let context = Context { repo: &repo, ready: &ready, events, filter: &filter, bless: options.bless };
+    let context = Context {
+        repo: &repo,
+        ready: &ready,
+        events,
+        filter: &filter,
+        firmware: options.firmware.as_ref(),
+        bless: options.bless,
+    };
     let mut summary = Summary::default();
     for suite in selected {
         summary.add(run(suite.as_ref(), &context)?);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Which drivers need hardware that a plain machine does not have, and what they consist of.
 
+use crate::error::Result;
+use crate::events::Events;
+use crate::firmware::{self, Firmware};
 use crate::model::{Choices, Name};
 use crate::vm::gpu::Wanted;
 
@@ -12,14 +15,36 @@ struct Driver {
     modules: &'static [&'static str],
     /// Its hardware.
     gpu: Name,
+    /// What it loads into that.
+    firmware: Option<&'static Firmware>,
 }
 
 /// All of them.
-const DRIVERS: &[Driver] = &[Driver { name: "nova", modules: &["nova_core", "nova_drm"], gpu: Name::Nova }];
+const DRIVERS: &[Driver] = &[
+    Driver { name: "nova", modules: &["nova_core", "nova_drm"], gpu: Name::Nova, firmware: None },
+    Driver { name: "tyr", modules: &["tyr"], gpu: Name::Mali, firmware: Some(&firmware::MALI_CSF) },
+];
 
-/// The GPU that `driver` needs, as chosen.
-pub(crate) fn gpu_of(driver: &str, choices: &Choices) -> Option<Wanted> {
-    find(driver).map(|driver| Wanted { name: driver.gpu, choices: choices.clone() })
+/// The GPU that `driver` needs, as chosen. Its firmware is fetched if that is still to be done.
+pub(crate) fn gpu_of(
+    driver: &str,
+    choices: &Choices,
+    firmware: Option<&firmware::Choice>,
+    events: &Events,
+) -> Result<Option<Wanted>> {
+    let Some(driver) = find(driver) else { return Ok(None) };
+    let firmware = driver.firmware.map(|wanted| firmware::obtain(wanted, firmware, events)).transpose()?;
+    Ok(Some(Wanted { name: driver.gpu, choices: choices.clone(), firmware }))
+}
+
+/// Which GPU `driver` needs.
+pub(crate) fn kind_of_gpu(driver: &str) -> Option<Name> {
+    find(driver).map(|driver| driver.gpu)
+}
+
+/// Whether `driver` loads a firmware.
+pub(crate) fn has_firmware(driver: &str) -> bool {
+    find(driver).is_some_and(|driver| driver.firmware.is_some())
 }
 
 /// The modules that `driver` consists of, if that is not one of its name.
@@ -29,4 +54,23 @@ pub(super) fn modules_of(driver: &str) -> Option<&'static [&'static str]> {
 
 fn find(name: &str) -> Option<&'static Driver> {
     DRIVERS.iter().find(|driver| driver.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_without_hardware_of_its_own_gets_none() {
+        assert!(gpu_of("vgem", &Choices::default(), None, &Events::silent()).unwrap().is_none());
+        assert!(!has_firmware("vgem") && !has_firmware("nova") && has_firmware("tyr"));
+    }
+
+    #[test]
+    fn a_firmware_that_is_not_there_keeps_the_machine_from_being_made() {
+        let nowhere = firmware::Choice::File("/nowhere/fw.bin".into());
+        let wanted = gpu_of("tyr", &Choices::default(), Some(&nowhere), &Events::silent());
+        assert_eq!(wanted.unwrap_err().kind(), crate::error::Kind::Usage);
+        assert!(gpu_of("nova", &Choices::default(), Some(&nowhere), &Events::silent()).unwrap().is_some());
+    }
 }

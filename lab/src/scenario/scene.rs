@@ -7,6 +7,7 @@ use drydock_agent::protocol::Failure;
 use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
+use crate::firmware::Supply;
 use crate::vm::error::Error as VmError;
 use crate::vm::gpu;
 use crate::vm::guest::Guest;
@@ -20,13 +21,19 @@ pub(crate) struct Scene<'s> {
     image: &'s Image,
     terminal: Option<UnixStream>,
     gpu: Option<gpu::Handle>,
+    firmware: Option<&'s Supply>,
     /// What [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
 }
 
 impl<'s> Scene<'s> {
-    pub(super) fn new(guest: &'s Guest, image: &'s Image, terminal: UnixStream, gpu: Option<gpu::Handle>) -> Self {
-        Self { guest, image, terminal: Some(terminal), gpu, loaded: Vec::new() }
+    pub(super) fn new(guest: &'s Guest, image: &'s Image, terminal: UnixStream) -> Self {
+        Self { guest, image, terminal: Some(terminal), gpu: None, firmware: None, loaded: Vec::new() }
+    }
+
+    /// Adds the emulated GPU and what its driver loads.
+    pub(super) fn with_gpu(self, gpu: Option<gpu::Handle>, firmware: Option<&'s Supply>) -> Self {
+        Self { gpu, firmware, ..self }
     }
 
     /// The guest itself.
@@ -37,6 +44,11 @@ impl<'s> Scene<'s> {
     /// The emulated GPU, if the machine has one.
     pub(crate) fn gpu(&self) -> Option<&gpu::Handle> {
         self.gpu.as_ref()
+    }
+
+    /// What the driver of the emulated GPU loads, if it loads something.
+    pub(crate) fn firmware(&self) -> Option<&'s Supply> {
+        self.firmware
     }
 
     /// The far end of the machine's terminal.

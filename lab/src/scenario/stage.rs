@@ -13,7 +13,7 @@ use crate::root::Binds;
 use crate::setup::{self, Toolchain};
 use crate::vm::console::Listener;
 use crate::vm::gpu::{self, Wanted};
-use crate::vm::image::{Image, Sources};
+use crate::vm::image::{self, Image, Sources};
 use crate::vm::machine::{self, Machine};
 use crate::vm::qemu::{self, Accel, Spec};
 use crate::vm::{accel, error as vm_error, payload};
@@ -166,7 +166,8 @@ impl Stage {
         };
         step.done();
         let terminal = machine.terminal();
-        let mut scene = Scene::new(&guest, &self.image, terminal, machine.gpu());
+        let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
+        let mut scene = Scene::new(&guest, &self.image, terminal).with_gpu(machine.gpu(), firmware);
         let told = story(&mut scene).and_then(|told| scene.leave().map(|()| told));
         match told {
             Ok(told) => {
@@ -190,7 +191,8 @@ impl Stage {
     fn start_with(&self, boot: &Boot, accel: Accel, listener: Option<Listener>) -> Result<Machine, vm_error::Error> {
         let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
         command.args(qemu::args(&self.spec(boot, accel)));
-        Machine::start(command, &[&self.image.base, &self.image.fresh], boot.gpu.as_ref(), listener)
+        let more = further(boot)?;
+        Machine::start(command, &[&self.image.base, &self.image.fresh, &more], boot.gpu.as_ref(), listener)
     }
 
     fn binds(&self) -> Binds {
@@ -216,7 +218,8 @@ impl Stage {
     /// The exact line that boots this image by hand, with a shell on the console, and the image as a file for it.
     pub(crate) fn line_to_paste(&self, boot: &Boot) -> Result<String> {
         let initrd = self.boot_dir.join("initrd");
-        let bytes = [self.image.base.as_slice(), &self.image.fresh].concat();
+        let more = further(boot).map_err(machinery)?;
+        let bytes = [self.image.base.as_slice(), &self.image.fresh, &more].concat();
         crate::cache::write_atomically(&initrd, bytes)?;
         let spec = Spec {
             initrd: format!("{BOOT_DIR}/initrd"),
@@ -268,6 +271,12 @@ impl Stage {
         drop(guest);
         machine.kill().map(drop).map_err(|error| error.to_string())
     }
+}
+
+/// What this boot alone has in its file system.
+fn further(boot: &Boot) -> Result<Vec<u8>, vm_error::Error> {
+    let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
+    firmware.map(image::firmware).transpose().map(Option::unwrap_or_default)
 }
 
 fn log_listener(events: &Events) -> Listener {

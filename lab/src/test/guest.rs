@@ -8,8 +8,10 @@ use std::time::Duration;
 use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
 
 use crate::error::{Error, Kind, Result};
+use crate::firmware::Choice;
 use crate::model::Choices;
 use crate::scenario::{Boot, Program, gpu_of};
+use crate::vm::gpu::Wanted;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
@@ -24,22 +26,44 @@ const EDU: &str = "edu,dma_mask=0xffffffff";
 pub(super) struct Guest {
     name: &'static str,
     driver: &'static str,
+    /// What the driver loads, if it loads something.
+    firmware: Option<Choice>,
 }
 
 impl Guest {
     /// Ours.
     pub(super) fn rust() -> Self {
-        Self { name: "guest-vgem", driver: "vgem" }
+        Self { name: "guest-vgem", driver: "vgem", firmware: None }
     }
 
     /// The stock kernel's, which has to behave the same.
     pub(super) fn c() -> Self {
-        Self { name: "guest-c-vgem", driver: "c-vgem" }
+        Self { name: "guest-c-vgem", driver: "c-vgem", firmware: None }
     }
 
     /// Our two for an NVIDIA GPU, on an emulated one.
     pub(super) fn nova() -> Self {
-        Self { name: "guest-nova", driver: "nova" }
+        Self { name: "guest-nova", driver: "nova", firmware: None }
+    }
+
+    /// Ours for an Arm Mali, on an emulated one with the published firmware.
+    pub(super) fn tyr() -> Self {
+        Self { name: "guest-tyr", driver: "tyr", firmware: Some(Choice::Real) }
+    }
+
+    /// The same with a firmware that is built here.
+    pub(super) fn tyr_built() -> Self {
+        Self { name: "guest-tyr-built", driver: "tyr", firmware: Some(Choice::Built) }
+    }
+
+    /// The emulated GPU, or why this suite has to be skipped.
+    fn gpu(&self, context: &Context<'_>) -> Result<Result<Option<Wanted>, String>> {
+        let named = context.firmware.filter(|_| self.firmware == Some(Choice::Real));
+        let choice = named.or(self.firmware.as_ref());
+        match gpu_of(self.driver, &Choices::default(), choice, context.events) {
+            Err(error) if named.is_none() && error.kind() != Kind::Interrupted => Ok(Err(error.chain())),
+            other => other.map(Ok),
+        }
     }
 
     /// Ours for a Mali GPU, on an emulated one.
@@ -58,8 +82,16 @@ impl Suite for Guest {
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-        let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
         let part = context.filter.within(self.name);
+        let gpu = match self.gpu(context)? {
+            Ok(gpu) => gpu,
+            Err(why) => {
+                let all = if part.is_empty() { "all" } else { part };
+                tell(Case { name: format!("{}::{all}", self.name), verdict: Verdict::Skipped { why } });
+                return Ok(());
+            }
+        };
+        let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
         if !part.is_empty() {
             argv.push(part);
         }
@@ -74,7 +106,6 @@ impl Suite for Guest {
             }
             None => step.line(line),
         };
-        let gpu = gpu_of(self.driver, &Choices::default());
         let boot = Boot { devices: vec![EDU.to_owned()], sleeps: true, gpu, ..Boot::default() };
         let (status, _) = context.stage().play(&boot, context.events, |scene| {
             let mut process = scene.guest().spawn(&argv)?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::events::Events;
+use crate::firmware::Choice;
 use crate::modules::{self, BuiltModules};
 use crate::scenario::{Plan, Stage};
 use crate::setup::{self, Toolchain};
@@ -95,6 +96,8 @@ pub(super) struct Context<'c> {
     pub(super) events: &'c Events,
     /// Which cases are wanted.
     pub(super) filter: &'c Filter,
+    /// What stands in for the published firmware of a GPU.
+    pub(super) firmware: Option<&'c Choice>,
     /// Keep what is said now as what is expected, where a suite compares messages.
     pub(super) bless: bool,
 }

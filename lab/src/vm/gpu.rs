@@ -23,6 +23,7 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 
 use super::error::Error;
+use crate::firmware::Supply;
 use crate::model::{Choices, Name};
 use crate::process::die_with_us;
 
@@ -33,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) name: Name,
     /// How.
     pub(crate) choices: Choices,
+    /// What its driver loads, and the model expects.
+    pub(crate) firmware: Option<Supply>,
 }
 
 /// How long an answer may take; a model answers at once.
@@ -173,10 +176,12 @@ fn command(wanted: &Wanted) -> Command {
 pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
     let Choices { fault, trace, vram } = &wanted.choices;
     let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
+    let firmware = wanted.firmware.as_ref().map(|supply| path(&supply.path));
     let options = [
         ("--fault", fault.as_ref().map(path)),
         ("--trace", trace.as_ref().map(path)),
         ("--vram", vram.map(|vram| vram.to_string())),
+        ("--firmware", firmware),
     ];
     let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten();
     ["model".to_owned(), wanted.name.word().to_owned()].into_iter().chain(given).collect()
@@ -248,9 +253,12 @@ mod tests {
 
     #[test]
     fn only_what_was_chosen_is_handed_on() {
-        let mut wanted = Wanted { name: Name::Nova, choices: Choices::default() };
+        let mut wanted = Wanted { name: Name::Nova, choices: Choices::default(), firmware: None };
         assert_eq!(arguments(&wanted), ["model", "nova"]);
         wanted.choices.vram = Some(64);
         assert_eq!(arguments(&wanted), ["model", "nova", "--vram", "64"]);
+        let supply = Supply { name: "arm/fw.bin", path: "/cache/fw.bin".into(), origin: String::new() };
+        let wanted = Wanted { name: Name::Mali, choices: Choices::default(), firmware: Some(supply) };
+        assert_eq!(arguments(&wanted), ["model", "mali", "--firmware", "/cache/fw.bin"]);
     }
 }

@@ -17,6 +17,7 @@ use super::archive::Archive;
 use super::error::{Error, IoContext};
 use super::kmod::{Module, Stock, dependency_list};
 use super::libraries::{closure, inside};
+use crate::firmware::Supply;
 
 /// Raise it when [`base`] puts something else into the archive from the same root.
 const BASE_VERSION: u32 = 1;
@@ -26,6 +27,9 @@ const PROGRAMS: &[&str] = &["/usr/bin/drmdevice", "/usr/bin/lsgpu"];
 
 /// Stock modules that the guest has even if nothing of ours needs them.
 const STOCK_MODULES: &[&str] = &["vgem", "drm_shmem_helper", "gpu_sched", "drm_gpuvm", "drm_exec"];
+
+/// Where the kernel looks for firmware, as it really lies.
+const FIRMWARE_DIR: &str = "/usr/lib/firmware";
 
 /// Debian's directory links.
 const LINKS: &[(&str, &str)] =
@@ -157,6 +161,14 @@ fn fresh(modules: &BTreeMap<String, Module>, programs: &[(String, PathBuf)]) -> 
     archive.finish().context("cannot archive", "fresh.cpio")
 }
 
+/// A further archive for one boot: the firmware that a driver loads.
+pub(crate) fn firmware(supply: &Supply) -> Result<Vec<u8>, Error> {
+    let bytes = fs::read(&supply.path).context("cannot read", &supply.path)?;
+    let mut archive = Archive::new(Vec::new());
+    let put = archive.file(&format!("{FIRMWARE_DIR}/{}", supply.name), 0o644, &bytes);
+    put.and_then(|()| archive.finish()).context("cannot archive", &supply.path)
+}
+
 /// Where a file of a merged-/usr system really lies: a directory cannot be made where a link is.
 fn merged(path: &str) -> String {
     let is_link = LINKS.iter().any(|(link, _)| path.strip_prefix(link).is_some_and(|rest| rest.starts_with('/')));
@@ -172,6 +184,16 @@ mod tests {
         assert_eq!(merged("/lib64/ld-linux-x86-64.so.2"), "/usr/lib64/ld-linux-x86-64.so.2");
         assert_eq!(merged("/usr/bin/lsgpu"), "/usr/bin/lsgpu");
         assert_eq!(merged("/library/x"), "/library/x");
+    }
+
+    #[test]
+    fn firmware_lies_where_the_kernel_looks() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "bytes of it").unwrap();
+        let supply = Supply { name: "arm/fw.bin", path: file.path().to_owned(), origin: String::new() };
+        let text = String::from_utf8_lossy(&firmware(&supply).unwrap()).into_owned();
+        assert!(text.contains("usr/lib/firmware/arm/fw.bin") && text.contains("bytes of it"));
+        assert_eq!(merged("/lib/firmware"), FIRMWARE_DIR);
     }
 
     #[test]

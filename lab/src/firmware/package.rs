@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Takes a firmware out of the Debian package that publishes it, by an apt of its own: signed lists, verified archive.
+//!
+//! Source: the package firmware-misc-nonfree; apt.conf(5).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::apt::{Apt, Archive};
+use crate::cache::{PartialDir, write_atomically};
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::root::unpack_with;
+
+use super::Firmware;
+
+/// Where packages put firmware; older ones in the second.
+const DIRECTORIES: [&str; 2] = ["usr/lib/firmware", "lib/firmware"];
+
+/// A Debian package with firmware.
+#[derive(Debug)]
+pub(super) struct Package {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// The part of the archive that it is in.
+    pub(super) component: &'static str,
+}
+
+impl Package {
+    /// The version that the file at `path` came out of; `None` if there is none yet.
+    pub(super) fn fetched(&self, path: &Path) -> Option<String> {
+        let stamp = fs::read_to_string(stamp(path)).ok()?;
+        let version = stamp.strip_prefix(self.name)?.strip_prefix(' ')?.trim_end();
+        path.is_file().then(|| version.to_owned())
+    }
+
+    /// Fetches it and puts `firmware` to `path`; gives the package's version.
+    pub(super) fn fetch(&self, apt: &Path, firmware: &Firmware, path: &Path, events: &Events) -> Result<String> {
+        let apt = Apt::of(apt.to_owned(), self.component)?;
+        let step = events.step(format!("asking the mirror for the package {}", self.name));
+        apt.update(&step)?;
+        let version = apt.candidate(self.name)?;
+        step.done_with(&version);
+        let archive = self.download(&apt, &version, events)?;
+        let bytes = take(&apt.archives().join(&archive.file), firmware, path)?;
+        (firmware.check)(&bytes).map_err(|why| {
+            Error::new(Kind::Machinery, format!("`{}` of the package is not what it should be: {why}", firmware.name))
+        })?;
+        write_atomically(path, bytes)?;
+        // The stamp comes last: whoever is interrupted fetches again.
+        write_atomically(&stamp(path), format!("{} {version}\n", self.name))?;
+        apt.forget(&[archive]);
+        Ok(version)
+    }
+
+    fn download(&self, apt: &Apt, version: &str, events: &Events) -> Result<Archive> {
+        let wanted = [format!("{}={version}", self.name)];
+        let archive = apt.archives_of(&wanted)?.pop();
+        let archive =
+            archive.ok_or_else(|| Error::new(Kind::Machinery, format!("apt does not say where `{}` is", self.name)))?;
+        let step = events.step("downloading the firmware");
+        apt.download_only(&wanted, archive.size, &step)?;
+        step.done_with(format!("{:.1} MB", archive.size as f64 / 1e6));
+        Ok(archive)
+    }
+}
+
+/// The bytes of `firmware` in `archive`, which is unpacked beside `path` for it: the file may be a link to another one.
+fn take(archive: &Path, firmware: &Firmware, path: &Path) -> Result<Vec<u8>> {
+    let partial = PartialDir::begin(&path.with_extension("unpacked"))?;
+    unpack_with(archive, partial.path(), [])?;
+    let places = DIRECTORIES.map(|directory| partial.path().join(directory).join(firmware.name));
+    let place = places
+        .iter()
+        .find(|place| place.is_file())
+        .ok_or_else(|| Error::new(Kind::Machinery, format!("the package has no file `{}`", firmware.name)))?;
+    fs::read(place).with_context(|| format!("failed to read `{}`", place.display()))
+}
+
+fn stamp(path: &Path) -> PathBuf {
+    path.with_extension("package")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: Package = Package { name: "firmware-x", component: "non-free-firmware" };
+
+    #[test]
+    fn a_file_counts_with_its_stamp_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("arm/x.bin");
+        assert_eq!(PACKAGE.fetched(&path), None);
+        write_atomically(&path, "bytes").unwrap();
+        assert_eq!(PACKAGE.fetched(&path), None);
+        write_atomically(&stamp(&path), "firmware-x 20250410-2\n").unwrap();
+        assert_eq!(PACKAGE.fetched(&path).as_deref(), Some("20250410-2"));
+        write_atomically(&stamp(&path), "firmware-xy 1\n").unwrap();
+        assert_eq!(PACKAGE.fetched(&path), None);
+    }
+}
