@@ -4,7 +4,9 @@
 //! Each story is a file with one function per part; `demo/recorder.rs` keeps what was seen.
 
 mod nova;
+mod plug;
 mod recorder;
+mod summary;
 mod vgem;
 
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use crate::scenario::{Boot, LIMIT, Plan, Program, Stage, gpu_of};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Process;
 use crate::vm::qemu::Accel;
+use crate::vm::timeline::Entry;
 
 use recorder::Recorder;
 
@@ -40,7 +43,8 @@ pub struct Options {
     /// The kernel to boot, by its release or series
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Where the page with the picture is written [default: target/demo.html in the checkout, for nova demo-nova.html]
+    /// Where the page with the picture is written [default: target/demo.html in the checkout, for another driver
+    /// demo-DRIVER.html]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
@@ -148,6 +152,11 @@ fn contains(out: &str, program: &str, wanted: &str) -> Result<(), VmError> {
 
 fn unexpected(program: &str, said: &str) -> VmError {
     VmError::Unexpected { program: program.into(), said: said.into() }
+}
+
+/// The line that ends a part of a timeline.
+fn last_line(part: &[Entry]) -> Vec<String> {
+    part.last().map(|entry| entry.told.to_string()).into_iter().collect()
 }
 
 /// The first `count` lines that contain one of `needles`.

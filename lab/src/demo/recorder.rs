@@ -7,10 +7,15 @@ use drydock_models::command::Command as Order;
 use crate::events::Events;
 use crate::report::{State, Step, Thing};
 use crate::scenario::Scene;
-use crate::vm::console::Line;
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Guest;
+use crate::vm::timeline::Entry;
 use crate::vm::{gpu, timeline};
+
+use super::summary;
+
+/// How the line begins that settles the log.
+const MARK: &str = "drydock: mark";
 
 /// A story that is being told.
 pub(super) struct Recorder<'r, 's> {
@@ -18,6 +23,26 @@ pub(super) struct Recorder<'r, 's> {
     events: &'r Events,
     steps: Vec<Step>,
     things: Vec<Thing>,
+}
+
+/// What was told while something was done, of which several steps take their parts.
+pub(super) struct Tale {
+    entries: Vec<Entry>,
+    /// The guest's clock when it was done.
+    ended: f64,
+}
+
+impl Tale {
+    /// All that no step has taken yet.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The part up to the first entry that `ends` it.
+    fn take(&mut self, ends: impl Fn(&Entry) -> bool) -> Option<Vec<Entry>> {
+        let at = self.entries.iter().position(ends)?;
+        Some(self.entries.drain(..=at).collect())
+    }
 }
 
 impl<'r, 's> Recorder<'r, 's> {
@@ -30,6 +55,11 @@ impl<'r, 's> Recorder<'r, 's> {
         self.scene.guest()
     }
 
+    /// The scene, for what is no step.
+    pub(super) fn scene(&self) -> &Scene<'s> {
+        self.scene
+    }
+
     /// From the next step on, `thing` exists.
     pub(super) fn exists(&mut self, thing: Thing) {
         self.things.push(thing);
@@ -40,18 +70,37 @@ impl<'r, 's> Recorder<'r, 's> {
         self.things.retain(|there| *there != thing);
     }
 
-    /// Does something that several recorded steps come out of; gives the number of its first line in the log.
-    pub(super) fn act(
+    /// Does something that several recorded steps come out of; gives what was told of it.
+    pub(super) fn tale(
         &mut self,
         title: &str,
         act: impl FnOnce(&mut Scene<'s>) -> Result<(), VmError>,
-    ) -> Result<usize, VmError> {
-        let shown = self.events.step(title);
-        let from = self.guest().settle_log()?;
-        act(self.scene)?;
-        self.guest().settle_log()?;
-        shown.done();
-        Ok(from)
+    ) -> Result<Tale, VmError> {
+        self.watch(title, act).map(|((), tale)| tale)
+    }
+
+    /// Records as a step the part of a tale that ends with the first entry that `ends` it, with what `seen` makes of that part.
+    pub(super) fn chapter(
+        &mut self,
+        tale: &mut Tale,
+        title: &str,
+        state: State,
+        ends: impl Fn(&Entry) -> bool,
+        seen: impl FnOnce(&[Entry]) -> Vec<String>,
+    ) -> Result<(), VmError> {
+        let Some(part) = tale.take(ends) else {
+            let said = format!("no end of `{title}` in:\n{}", summary::lines(&tale.entries).join("\n"));
+            return Err(VmError::Unexpected { program: "the timeline".into(), said });
+        };
+        let time = part.last().map_or(tale.ended, |entry| entry.time);
+        self.record(title, state, time, seen(&part), summary::lines(&part));
+        Ok(())
+    }
+
+    /// Records as a step what no other has taken of a tale.
+    pub(super) fn rest(&mut self, tale: Tale, title: &str, state: State, seen: Vec<String>) {
+        let time = tale.entries.last().map_or(tale.ended, |entry| entry.time);
+        self.record(title, state, time, seen, summary::lines(&tale.entries));
     }
 
     /// Does something and records it with what it shows.
@@ -61,6 +110,17 @@ impl<'r, 's> Recorder<'r, 's> {
         state: State,
         act: impl FnOnce(&mut Scene<'s>) -> Result<Vec<String>, VmError>,
     ) -> Result<(), VmError> {
+        let (seen, tale) = self.watch(title, act)?;
+        self.record(title, state, tale.ended, seen, summary::lines(&tale.entries));
+        Ok(())
+    }
+
+    /// Does something and gives what it shows, and what kernel and GPU told meanwhile.
+    fn watch<T>(
+        &mut self,
+        title: &str,
+        act: impl FnOnce(&mut Scene<'s>) -> Result<T, VmError>,
+    ) -> Result<(T, Tale), VmError> {
         let shown = self.events.step(title);
         let (from, began) = (self.guest().console().position(), gpu::now());
         let seen = act(self.scene)?;
@@ -70,24 +130,10 @@ impl<'r, 's> Recorder<'r, 's> {
         let log = &log[..until - from];
         let saw = self.gpu_saw(began)?;
         // The last line is the mark that settled the log: the kernel's clock when the step had happened.
-        let time = log.last().and_then(|mark| mark.time).unwrap_or_default();
-        let mut log = timeline::merge(log, &saw, &self.guest().console().lines());
-        log.retain(|entry| !is_mark(&entry.text));
-        let log = log.iter().map(ToString::to_string).collect();
-        self.record(title, state, time, seen, log);
-        Ok(())
-    }
-
-    /// Records a step that the kernel itself tells, in the first line from number `from` on that contains `needle`.
-    pub(super) fn logged(&mut self, from: usize, needle: &str, title: &str, state: State) -> Result<(), VmError> {
-        let lines = self.guest().console().lines_from(from);
-        let Some(line) = lines.iter().find(|line| line.text.contains(needle)) else {
-            let said = lines.iter().map(Line::to_string).collect::<Vec<_>>().join("\n");
-            let said = format!("no line with `{needle}` in:\n{said}");
-            return Err(VmError::Unexpected { program: "the kernel's log".into(), said });
-        };
-        self.record(title, state, line.time.unwrap_or_default(), vec![line.text.clone()], vec![line.to_string()]);
-        Ok(())
+        let ended = log.last().and_then(|mark| mark.time).unwrap_or_default();
+        let mut entries = timeline::merge(log, &saw, &self.guest().console().lines());
+        entries.retain(|entry| !entry.is_line_with(MARK));
+        Ok((seen, Tale { entries, ended }))
     }
 
     /// What the emulated GPU told since the host's time `began`, up to now.
@@ -108,6 +154,17 @@ impl<'r, 's> Recorder<'r, 's> {
     }
 }
 
-fn is_mark(text: &str) -> bool {
-    text.starts_with("drydock: mark")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::timeline::Told;
+
+    #[test]
+    fn a_tale_is_taken_part_by_part() {
+        let entry = |time, text: &str| Entry { time, told: Told::Kernel(text.into()) };
+        let mut tale = Tale { entries: vec![entry(1.0, "a"), entry(2.0, "b"), entry(3.0, "c")], ended: 4.0 };
+        assert_eq!(tale.take(|entry| entry.is_line_with("b")).map(|part| part.len()), Some(2));
+        assert_eq!(tale.take(|entry| entry.is_line_with("b")), None);
+        assert_eq!(tale.entries().len(), 1);
+    }
 }

@@ -6,9 +6,10 @@ use crate::report::{State, Thing};
 use crate::scenario::{LIMIT, Program};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Process;
+use crate::vm::timeline::Entry;
 
 use super::recorder::Recorder;
-use super::{contains, goes_on, lines_with, unexpected};
+use super::{contains, goes_on, last_line, lines_with, unexpected};
 
 /// Where the driver's bus device is bound and unbound.
 const DRIVER_DIR: &str = "/sys/bus/platform/drivers/vgem";
@@ -29,11 +30,14 @@ fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.step("the library is loaded", State::Absent, |scene| scene.insmod("drm_rust").map(|()| Vec::new()))?;
     recorder.exists(Thing::Module);
     recorder.exists(Thing::Bound);
-    let from = recorder.act("loading the driver", |scene| scene.insmod("vgem_rust"))?;
+    let mut tale = recorder.tale("loading the driver", |scene| scene.insmod("vgem_rust"))?;
     recorder.exists(Thing::DriverObject);
-    recorder.logged(from, "before registration", "probed: a GEM object before registration", State::Unregistered)?;
+    let probed = |entry: &Entry| entry.is_line_with("before registration");
+    let title = "probed: a GEM object before registration";
+    recorder.chapter(&mut tale, title, State::Unregistered, probed, last_line)?;
     recorder.exists(Thing::Nodes);
-    recorder.logged(from, "Initialized vgem", "registered with userspace", State::Registered)
+    let registered = |entry: &Entry| entry.is_line_with("Initialized vgem");
+    recorder.chapter(&mut tale, "registered with userspace", State::Registered, registered, last_line)
 }
 
 fn listed(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {

@@ -15,27 +15,61 @@ use super::console::Line;
 /// How far from an event a line may have arrived to tell the clocks' difference, in seconds.
 const NEAR: f64 = 2.0;
 
-/// What a line of the timeline tells of.
+/// Something that was told, and when.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     /// The guest's clock, in seconds.
     pub(crate) time: f64,
-    /// The text; a GPU's begins with `gpu: `.
-    pub(crate) text: String,
+    /// What.
+    pub(crate) told: Told,
+}
+
+/// What the timeline is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Told {
+    /// A line of the kernel's log.
+    Kernel(String),
+    /// Something that a GPU saw.
+    Gpu(What),
+}
+
+impl Entry {
+    /// The text, if it is a line of the kernel's log.
+    pub(crate) fn line(&self) -> Option<&str> {
+        match &self.told {
+            Told::Kernel(text) => Some(text),
+            Told::Gpu(_) => None,
+        }
+    }
+
+    /// Whether it is a line of the kernel's log that contains `needle`.
+    pub(crate) fn is_line_with(&self, needle: &str) -> bool {
+        self.line().is_some_and(|text| text.contains(needle))
+    }
 }
 
 impl std::fmt::Display for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{:>12.6}] {}", self.time, self.text)
+        write!(f, "[{:>12.6}] {}", self.time, self.told)
+    }
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Told::Kernel(text) => f.write_str(text),
+            Told::Gpu(what) => write!(f, "gpu: {what}"),
+        }
     }
 }
 
 /// Merges lines and events. `clock` has all lines that may tell the clocks' difference.
 pub(crate) fn merge(lines: &[Line], events: &[Event], clock: &[Line]) -> Vec<Entry> {
-    let kernel = lines.iter().filter_map(|line| Some(Entry { time: line.time?, text: line.text.clone() }));
+    let kernel =
+        lines.iter().filter_map(|line| Some(Entry { time: line.time?, told: Told::Kernel(line.text.clone()) }));
     let gpu = events.iter().filter_map(|event| {
         let time = event.time - difference(clock, event.time)?;
-        Some(Entry { time, text: format!("gpu: {}", event.what) })
+        Some(Entry { time, told: Told::Gpu(event.what.clone()) })
     });
     let mut all: Vec<Entry> = kernel.chain(gpu).collect();
     all.sort_by(|one, other| one.time.total_cmp(&other.time));
@@ -73,7 +107,7 @@ mod tests {
         // The guest's clock is 100 s behind. The first line was delayed by 30 ms, more than what lies between.
         let lines = [line(101.030, 1.0, "before"), line(101.0201, 1.02, "after"), line(101.021, 1.0209, "later")];
         let merged = merge(&lines, &[reset(101.010)], &lines);
-        let texts: Vec<&str> = merged.iter().map(|entry| entry.text.as_str()).collect();
+        let texts: Vec<String> = merged.iter().map(|entry| entry.told.to_string()).collect();
         assert_eq!(texts, ["before", "gpu: reset", "after", "later"]);
         assert!((merged[1].time - 1.01).abs() < 0.001);
     }
@@ -83,8 +117,8 @@ mod tests {
         // 1 % too slow: after 100 s the difference is a second more.
         let lines = [line(100.0, 0.0, "boot"), line(200.0, 99.0, "late")];
         let merged = merge(&lines, &[reset(100.5), reset(199.5), reset(150.0)], &lines);
-        let times: Vec<f64> =
-            merged.iter().filter(|entry| entry.text == "gpu: reset").map(|entry| entry.time).collect();
+        let resets = merged.iter().filter(|entry| entry.told == Told::Gpu(What::Reset));
+        let times: Vec<f64> = resets.map(|entry| entry.time).collect();
         assert_eq!(times, [0.5, 50.0, 98.5]);
     }
 
