@@ -7,6 +7,7 @@ mod nova;
 mod plug;
 mod recorder;
 mod summary;
+mod tyr;
 mod vgem;
 
 use std::path::PathBuf;
@@ -34,7 +35,9 @@ use recorder::Recorder;
 ///
 /// - `vgem`: probed, with a GEM object before registration, registered, listed, used, unplugged while a client holds it, unloaded;
 /// - `nova`: the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again, with what the GPU
-///   saw between the lines of the kernel's log.
+///   saw between the lines of the kernel's log;
+/// - `tyr`: a firmware is loaded and booted before registration, on an emulated Mali-G610; memory is mapped for the GPU, which
+///   tells what it sees there; then the driver is unbound and the GPU pulled out while a client holds it.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Whose life
@@ -63,6 +66,8 @@ enum Story {
     Vgem,
     /// An NVIDIA GPU
     Nova,
+    /// An Arm Mali GPU
+    Tyr,
 }
 
 impl Story {
@@ -70,6 +75,7 @@ impl Story {
         match self {
             Self::Vgem => "vgem",
             Self::Nova => "nova",
+            Self::Tyr => "tyr",
         }
     }
 
@@ -77,6 +83,7 @@ impl Story {
         match self {
             Self::Vgem => vgem::story(recorder),
             Self::Nova => nova::story(recorder),
+            Self::Tyr => tyr::story(recorder),
         }
     }
 

@@ -80,11 +80,15 @@ pub(crate) enum Thing {
     Mapping,
     /// The GPU is plugged in.
     Gpu,
+    /// The GPU's own processor runs its firmware.
+    Firmware,
+    /// What a client has mapped for the GPU.
+    GpuMapping,
 }
 
 impl Thing {
     /// All of them, as they are drawn from top to bottom.
-    pub(crate) const ALL: [Thing; 12] = [
+    pub(crate) const ALL: [Thing; 14] = [
         Thing::Gpu,
         Thing::Library,
         Thing::ParentModule,
@@ -94,23 +98,27 @@ impl Thing {
         Thing::Module,
         Thing::Bound,
         Thing::DriverObject,
+        Thing::Firmware,
         Thing::Nodes,
         Thing::File,
         Thing::Mapping,
+        Thing::GpuMapping,
     ];
 
     /// What it is called in the picture.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Thing::Library => "module drm_rust",
-            Thing::Module => "module vgem_rust",
+            Thing::Module => "driver's module",
             Thing::ParentModule => "module nova_core",
             Thing::ChildModule => "module nova_drm",
             Thing::ParentBound => "PCI function bound",
             Thing::Child => "auxiliary device",
             Thing::Gpu => "GPU plugged in",
             Thing::Bound => "device bound",
-            Thing::DriverObject => "driver's GEM object",
+            Thing::DriverObject => "driver's GEM objects",
+            Thing::Firmware => "firmware runs",
+            Thing::GpuMapping => "mapped for the GPU",
             Thing::Nodes => "/dev/dri nodes",
             Thing::File => "client's file",
             Thing::Mapping => "client's mapping",

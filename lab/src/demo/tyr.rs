@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The life of a tyr device: its firmware is loaded through a device that is not registered yet, and boots; only then userspace
+//! sees it. A client maps memory for the GPU, which tells what it sees there. The driver is unbound while the client holds its
+//! file, and the GPU pulled out while another does.
+//!
+//! Source: `crates/csf-fw` for what is to be loaded where.
+
+use csf_fw::{CacheMode, Firmware, Flags, Section};
+use drydock_models::What;
+use drydock_models::command::Command as Order;
+use drydock_models::event::Register;
+use serde_json::json;
+
+use crate::report::{State, Thing};
+use crate::scenario::{LIMIT, Program, Scene};
+use crate::vm::error::Error as VmError;
+use crate::vm::guest::Process;
+use crate::vm::timeline::{Entry, Told};
+
+use super::plug::{Function, held, let_go, nodes, order};
+use super::recorder::{Recorder, Tale};
+use super::{contains, lines_with, summary, unexpected};
+
+/// The GPU's PCI function.
+const FUNCTION: Function = Function {
+    driver: "/sys/bus/pci/drivers/tyr",
+    subject: "the driver",
+    things: &[Thing::Bound, Thing::DriverObject, Thing::Firmware, Thing::Nodes],
+    look,
+};
+
+/// What a client holds.
+const HELD: &str = "a client maps a buffer for the GPU, and holds it";
+
+/// The firmware's address space.
+const FIRMWARE_SPACE: usize = 0;
+
+/// The life of the device, from the first module to the last.
+pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
+    recorder.exists(Thing::Gpu);
+    birth(recorder)?;
+    used(recorder)?;
+    let client = mapped(recorder)?;
+    let address = FUNCTION.unbound(recorder)?;
+    release(recorder, client)?;
+    FUNCTION.bound(recorder, &address, ", and the firmware boots again")?;
+    let client = mapped(recorder)?;
+    FUNCTION.pulled_out(recorder, &address)?;
+    release(recorder, client)?;
+    FUNCTION.plugged_in(recorder)?;
+    gone(recorder)
+}
+
+fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
+    recorder.exists(Thing::Library);
+    recorder.step("the library is loaded", State::Absent, |scene| scene.insmod("drm_rust").map(|()| Vec::new()))?;
+    let mut watcher = recorder.guest().spawn(&[Program::CLIENT.name, "--first"])?;
+    watcher.wait_for_line("waiting", LIMIT)?;
+    let mut tale = recorder.tale("loading the driver", |scene| scene.insmod("tyr"))?;
+    let registers = summary::registers(tale.entries(), block);
+    recorder.exists(Thing::Module);
+    recorder.exists(Thing::Bound);
+    let features = |entry: &Entry| entry.is_line_with("shader_present=");
+    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, features, |part| {
+        part.iter().filter_map(|entry| entry.line()).map(str::to_owned).collect()
+    })?;
+    firmware(recorder, &mut tale)?;
+    recorder.exists(Thing::Nodes);
+    let registered = |entry: &Entry| entry.is_line_with("Initialized panthor");
+    recorder.chapter(&mut tale, "registered with userspace", State::Registered, registered, |part| {
+        part.last().and_then(Entry::line).map(str::to_owned).into_iter().chain(registers).collect()
+    })?;
+    let first = watcher.wait(LIMIT)?;
+    if !first.status.success() {
+        let said = format!("{}{}", first.out, first.err);
+        return Err(VmError::Program { program: "the first client".into(), status: first.status, said });
+    }
+    let seen = first.out.lines().filter(|line| *line != "waiting").map(str::to_owned).collect();
+    recorder.rest(tale, "userspace sees it: the first client", State::Registered, seen);
+    Ok(())
+}
+
+/// From the device's allocation to a firmware that runs.
+fn firmware(recorder: &mut Recorder<'_, '_>, tale: &mut Tale) -> Result<(), VmError> {
+    recorder.exists(Thing::DriverObject);
+    let sections = sections(recorder.scene())?;
+    let started = |entry: &Entry| is_start(entry);
+    let title = "a device nobody sees yet, and the firmware mapped through it";
+    recorder.chapter(tale, title, State::Unregistered, started, |_| sections)?;
+    recorder.exists(Thing::Firmware);
+    let told = |entry: &Entry| entry.line().is_some_and(|line| line.contains("interface"));
+    let title = "the firmware boots, and tells its interface's version";
+    recorder.chapter(tale, title, State::Unregistered, told, super::last_line)
+}
+
+/// Whether the microcontroller is switched on.
+fn is_start(entry: &Entry) -> bool {
+    let name = |register: &Register| register.to_string();
+    matches!(&entry.told, Told::Gpu(What::Write(register)) if name(register) == "MCU_CONTROL" && register.value != 0)
+}
+
+/// The firmware's sections: where the GPU has them, what it may do there, and that it sees the bytes of the file, as far as
+/// the firmware cannot have changed them.
+fn sections(scene: &Scene<'_>) -> Result<Vec<String>, VmError> {
+    let Some(supply) = scene.firmware() else { return Err(unexpected("the lab", "it has no firmware for tyr")) };
+    let unreadable = |why: String| unexpected(&supply.path.display().to_string(), &why);
+    let file = std::fs::read(&supply.path).map_err(|error| unreadable(error.to_string()))?;
+    let firmware = Firmware::parse(&file).map_err(|error| unreadable(error.to_string()))?;
+    let mut lines = vec![format!("{}, {} bytes, {}", supply.name, file.len(), supply.origin)];
+    for section in firmware.sections() {
+        let checked = match section.flags().has(Flags::WRITE) {
+            true => "the firmware's to write",
+            false => same(scene, &section)?,
+        };
+        lines.push(format!("{}  {checked}", line(&section)));
+    }
+    Ok(lines)
+}
+
+fn line(section: &Section<'_>) -> String {
+    let flag = |bit: u32, letter: char| if section.flags().has(bit) { letter } else { '-' };
+    let rights: String =
+        [(Flags::READ, 'r'), (Flags::WRITE, 'w'), (Flags::EXECUTE, 'x')].map(|(bit, c)| flag(bit, c)).iter().collect();
+    let cache = match section.flags().cache_mode() {
+        CacheMode::None => "uncached",
+        CacheMode::Cached => "cached",
+        CacheMode::UncachedCoherent => "uncached, coherent",
+        CacheMode::CachedCoherent => "cached, coherent",
+    };
+    let shared = if section.flags().has(Flags::SHARED) { ", shared with the driver" } else { "" };
+    let at = section.addresses();
+    format!("{:#010x}..{:#010x} {rights} {:>6} bytes  {cache}{shared}", at.start, at.end, section.data().len())
+}
+
+/// That the GPU sees a section's bytes at its address.
+fn same(scene: &Scene<'_>, section: &Section<'_>) -> Result<&'static str, VmError> {
+    let va = u64::from(section.addresses().start);
+    match load(scene, FIRMWARE_SPACE, va, section.data().len())? == section.data() {
+        true => Ok("the GPU sees the file's bytes"),
+        false => Err(unexpected("the GPU", &format!("it does not see the file's bytes at {va:#x}"))),
+    }
+}
+
+/// What the GPU sees at an address of one of its address spaces.
+fn load(scene: &Scene<'_>, space: usize, va: u64, length: usize) -> Result<Vec<u8>, VmError> {
+    let answer = order(scene, &Order::Query(json!({ "load": { "space": space, "va": va, "length": length } })))?;
+    let bytes = answer.get("bytes").and_then(|bytes| serde_json::from_value(bytes.clone()).ok());
+    bytes.ok_or_else(|| unexpected("the GPU", &format!("it sees nothing at {va:#x}: {answer}")))
+}
+
+fn used(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
+    recorder.step("drmdevice lists it", State::Registered, |scene| {
+        let out = scene.guest().check(&["drmdevice"], LIMIT)?.out;
+        contains(&out, "drmdevice", "/dev/dri/card0")?;
+        Ok(lines_with(&out, &["Devices reported", "/dev/dri/", "vendor_id", "device_id"], 6))
+    })?;
+    recorder.step("lsgpu lists it", State::Registered, |scene| {
+        let out = scene.guest().check(&["lsgpu"], LIMIT)?.out;
+        contains(&out, "lsgpu", "card0")?;
+        Ok(out.lines().map(str::to_owned).collect())
+    })?;
+    recorder.step("a client on the crate `drm` uses it", State::Registered, |scene| {
+        let out = scene.guest().check(&[Program::CLIENT.name], LIMIT)?.out;
+        Ok(out.lines().map(str::to_owned).collect())
+    })
+}
+
+/// A client that holds a file with memory mapped for the GPU, which sees what the client wrote.
+fn mapped<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
+    recorder.exists(Thing::Mapping);
+    recorder.exists(Thing::GpuMapping);
+    let client = held(recorder, HELD)?;
+    Ok(client)
+}
+
+fn release(recorder: &mut Recorder<'_, '_>, client: Process<'_>) -> Result<(), VmError> {
+    recorder.vanishes(Thing::Mapping);
+    recorder.vanishes(Thing::GpuMapping);
+    let_go(recorder, client)
+}
+
+fn gone(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
+    FUNCTION.detach(recorder);
+    recorder.vanishes(Thing::Module);
+    recorder.step("the driver is unloaded", State::Absent, |scene| {
+        scene.rmmod("tyr")?;
+        nodes(scene, 0)
+    })?;
+    recorder.vanishes(Thing::Library);
+    recorder.step("the library is unloaded", State::Absent, |scene| scene.rmmod("drm_rust").map(|()| Vec::new()))
+}
+
+/// The nodes: a primary and a render one.
+fn look(scene: &Scene<'_>, bound: bool) -> Result<Vec<String>, VmError> {
+    nodes(scene, if bound { 2 } else { 0 })
+}
+
+/// Which part of the register block a register is in.
+fn block(register: &Register) -> &'static str {
+    match register.offset {
+        0..0x700 | 0x800..0x1000 => "GPU control",
+        0x700..0x800 => "microcontroller",
+        0x1000..0x2000 => "job interrupts",
+        0x2000..0x3000 => "MMU",
+        _ => "doorbells",
+    }
+}
