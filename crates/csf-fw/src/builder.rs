@@ -113,15 +113,18 @@ impl Builder {
 }
 
 /// A container laid out as the published firmware is: vectors, code, data and the shared section, whose data is `shared`.
-/// Nothing in it can run; its bytes differ from page to page, so that a section in the wrong place shows.
+/// Its vectors lead into its code, but nothing in it can run; its bytes differ from page to page, so that a section in the
+/// wrong place shows.
 pub fn sample(shared: &[u8]) -> Vec<u8> {
     const RO: u32 = Flags::READ | 1 << 3;
     let bytes = |seed: u32, count: u32| -> Vec<u8> {
         (0..count).map(|at| (seed.wrapping_add(at / 4).wrapping_mul(0x9e37_79b1) >> (at % 4 * 8)) as u8).collect()
     };
+    // The stack, and where it begins.
+    let vectors = [0x200_8000u32.to_le_bytes().to_vec(), 0x80_0041u32.to_le_bytes().to_vec(), bytes(1, 116)].concat();
     Builder::new()
-        .version_hash(0x0d0c_0001)
-        .section(RO, 0, PAGE_SIZE, &bytes(1, 124))
+        .version_hash(0x0105_0000)
+        .section(RO, 0, PAGE_SIZE, &vectors)
         .section(RO | Flags::EXECUTE, 0x80_0000, 16 * PAGE_SIZE, &bytes(2, 15 * PAGE_SIZE + 36))
         .section(RO | Flags::WRITE | Flags::ZERO, 0x200_0000, 8 * PAGE_SIZE, &bytes(3, 2 * PAGE_SIZE + 8))
         .section(RO | Flags::WRITE | Flags::PROTECTED, 0x300_0000, 8 * PAGE_SIZE, &[])

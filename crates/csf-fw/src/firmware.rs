@@ -47,7 +47,8 @@ impl<'a> Firmware<'a> {
         self.file.get(4).copied().unwrap_or_default()
     }
 
-    /// A number that names the firmware's version.
+    /// A number that names the firmware's version. In the published files it is the version of the interface: 1.5.0 for
+    /// architecture 10, 2.8.0 for 11, 3.13.0 for 12 and 13.
     pub fn version_hash(&self) -> u32 {
         read::word(self.file, 8).unwrap_or_default()
     }

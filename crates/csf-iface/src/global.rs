@@ -148,6 +148,29 @@ pub mod req {
     pub const REQUESTS: u32 = (1 << 11) - 1;
     /// What the firmware tells: here it asks, and the driver acknowledges in [`super::Input::req`].
     pub const EVENTS: u32 = 0x7f << 20;
+
+    /// Each bit with its name, for messages.
+    pub const NAMES: &[(u32, &str)] = &[
+        (HALT, "HALT"),
+        (CFG_PROGRESS_TIMER, "CFG_PROGRESS_TIMER"),
+        (CFG_ALLOC_EN, "CFG_ALLOC_EN"),
+        (CFG_POWEROFF_TIMER, "CFG_POWEROFF_TIMER"),
+        (PROTM_ENTER, "PROTM_ENTER"),
+        (PERFCNT_EN, "PERFCNT_EN"),
+        (PERFCNT_SAMPLE, "PERFCNT_SAMPLE"),
+        (COUNTER_EN, "COUNTER_EN"),
+        (PING, "PING"),
+        (FWCFG_UPDATE, "FWCFG_UPDATE"),
+        (IDLE_EN, "IDLE_EN"),
+        (STATE, "STATE"),
+        (INACTIVE_COMPUTE, "INACTIVE_COMPUTE"),
+        (INACTIVE_FRAGMENT, "INACTIVE_FRAGMENT"),
+        (INACTIVE_TILER, "INACTIVE_TILER"),
+        (PROTM_EXIT, "PROTM_EXIT"),
+        (PERFCNT_THRESHOLD, "PERFCNT_THRESHOLD"),
+        (PERFCNT_OVERFLOW, "PERFCNT_OVERFLOW"),
+        (IDLE, "IDLE"),
+    ];
 }
 
 /// Values of [`req::STATE`].

@@ -109,6 +109,17 @@ pub mod req {
     pub const REQUESTS: u32 = STATE | ENDPOINT_CONFIG | STATUS_UPDATE;
     /// What the firmware tells.
     pub const EVENTS: u32 = SYNC_UPDATE | IDLE | PROGRESS_TIMER_EVENT;
+
+    /// Each bit with its name, for messages.
+    pub const NAMES: &[(u32, &str)] = &[
+        (STATE, "STATE"),
+        (ENDPOINT_CONFIG, "ENDPOINT_CONFIG"),
+        (STATUS_UPDATE, "STATUS_UPDATE"),
+        (SYNC_UPDATE, "SYNC_UPDATE"),
+        (IDLE, "IDLE"),
+        (DOORBELL, "DOORBELL"),
+        (PROGRESS_TIMER_EVENT, "PROGRESS_TIMER_EVENT"),
+    ];
 }
 
 /// Values of [`req::STATE`].

@@ -151,6 +151,20 @@ pub mod req {
         STATE | EXTRACT_EVENT | IDLE_SYNC_WAIT | IDLE_PROTM_PENDING | IDLE_EMPTY | IDLE_RESOURCE_REQ;
     /// What the firmware tells.
     pub const EVENTS: u32 = TILER_OOM | PROTM_PENDING | FATAL | FAULT;
+
+    /// Each bit with its name, for messages.
+    pub const NAMES: &[(u32, &str)] = &[
+        (STATE, "STATE"),
+        (EXTRACT_EVENT, "EXTRACT_EVENT"),
+        (IDLE_SYNC_WAIT, "IDLE_SYNC_WAIT"),
+        (IDLE_PROTM_PENDING, "IDLE_PROTM_PENDING"),
+        (IDLE_EMPTY, "IDLE_EMPTY"),
+        (IDLE_RESOURCE_REQ, "IDLE_RESOURCE_REQ"),
+        (TILER_OOM, "TILER_OOM"),
+        (PROTM_PENDING, "PROTM_PENDING"),
+        (FATAL, "FATAL"),
+        (FAULT, "FAULT"),
+    ];
 }
 
 /// Values of [`Output::status_blocked_reason`].
