@@ -7,6 +7,7 @@
 //!
 //! [`PageTable`] is the driver's side: it maps and unmaps, in tables whose pages a [`TablePool`] gives and takes.
 //! [`walk`] is the hardware's side: it reads entries by physical address, whoever made them, and says what an access would meet.
+//! [`survey`] goes through all of them.
 //!
 //! | level | an entry stands for | can be a block |
 //! |---|---|---|
@@ -21,6 +22,7 @@
 mod entry;
 mod geometry;
 mod split;
+mod survey;
 mod table;
 mod walk;
 
@@ -29,5 +31,6 @@ mod testing;
 
 pub use entry::{Attributes, memory};
 pub use geometry::{Geometry, PAGE_SIZE};
+pub use survey::{SurveyError, survey};
 pub use table::{Error, PageTable, TablePage, TablePool};
 pub use walk::{Access, Fault, FaultKind, Translation, WalkError, walk};

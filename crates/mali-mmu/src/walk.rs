@@ -29,6 +29,11 @@ pub struct Translation {
 }
 
 impl Translation {
+    /// Bytes that the entry maps, those before the address among them.
+    pub const fn span(&self) -> u64 {
+        span(self.level)
+    }
+
     /// Whether the mapping permits the access.
     pub const fn allows(&self, access: Access) -> bool {
         match access {
