@@ -1,32 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A Mali-G610 behind PCI: BAR0 is the register block of the SoC, and MSI-X has a vector each for GPU, JOB and MMU.
 //!
-//! Modelled: identity, interrupts, resets, power, cache flushes, and the MMU with walks of the driver's tables. Not modelled
-//! yet: the microcontroller; switching it on is told as a violation.
+//! ```text
+//! identity   what the GPU says of itself           power      domains that go on and off
+//! irq        the three interrupts                  query      what a test may ask
+//! mmu        accesses, by address space            mcu        the microcontroller and its firmware
+//! space      one address space, with its walks     chip       what that one reaches
+//! tlb        translations that are remembered
+//! ```
+//!
+//! Not modelled: command streams, performance counters, protected mode, caches of data. A driver that asks for one of the
+//! first three gets a violation.
 //!
 //! Source: Linux 7.3, `drivers/gpu/drm/panthor`; registers are those of the crate `mali-regs`, tables those of `mali-mmu`.
 
+mod chip;
 mod identity;
 mod irq;
+mod mcu;
 mod mmu;
 mod power;
+mod query;
+mod space;
+mod tlb;
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use mali_mmu::Access as Use;
 use mali_regs::gpu::{self, Command};
-use mali_regs::mmu::{AS_COMMAND, MAX_ADDRESS_SPACES};
-use mali_regs::power::Domain;
-use mali_regs::{Found, doorbell, exception, find, irq as events, mcu};
+use mali_regs::mmu::AS_COMMAND;
+use mali_regs::power::{Domain, L2_PWROFF};
+use mali_regs::{Found, doorbell, find, irq as events, mcu as registers};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::bus::Bus;
 use crate::gpu::{Access, Bar, Function, Gpu, Interrupts, Width};
+use chip::Chip;
 use irq::Irq;
-use mmu::AddressSpace;
+use mcu::Mcu;
+use mmu::Mmu;
 use power::Power;
+use query::Question;
 
 /// The BAR of the registers.
 const REGISTERS: u8 = 0;
@@ -36,17 +51,17 @@ const VECTORS: u8 = 2;
 const RESET_TAKES: Duration = Duration::from_micros(500);
 const FLUSH_TAKES: Duration = Duration::from_micros(50);
 
-/// The most that a question may ask for at once.
-const MOST_BYTES: usize = 1 << 20;
+/// The longest that a fault can make something take.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A Mali-G610.
 #[derive(Debug)]
 pub struct Mali {
     gpu: Irq,
     job: Irq,
-    mmu: Irq,
+    mmu: Mmu,
     power: Power,
-    spaces: [AddressSpace; MAX_ADDRESS_SPACES],
+    mcu: Mcu,
     coherency: u32,
     l2_config: u32,
     timestamp_offset: u64,
@@ -56,6 +71,8 @@ pub struct Mali {
     flushes: u32,
     /// A fault: resets never end.
     reset_stuck: bool,
+    /// A fault: resets take so long.
+    reset_takes: Option<Duration>,
 }
 
 /// Faults of this GPU.
@@ -64,16 +81,35 @@ pub struct Mali {
 pub enum Fault {
     /// A reset that begins does not end.
     StuckReset {},
+    /// A reset takes so long.
+    SlowReset {
+        /// How long.
+        seconds: f64,
+    },
     /// Cores that shall change their power do not.
     StuckPower {},
+    /// The microcontroller never says that it is up.
+    SilentBoot {},
+    /// The microcontroller answers nothing any more.
+    SilentMcu {},
+    /// The microcontroller takes so long to boot.
+    SlowBoot {
+        /// How long.
+        seconds: f64,
+    },
+    /// The microcontroller reads a byte of the firmware that is not what was loaded, and does not come up.
+    CorruptFirmware {
+        /// Which of the sections that are loaded, from 0.
+        section: usize,
+        /// Which of its bytes.
+        #[serde(default)]
+        offset: u32,
+    },
 }
 
-/// A question of a test.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Question {
-    /// What an address space has at an address.
-    Load { space: usize, va: u64, length: usize },
+/// A time of a fault plan.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
 }
 
 impl Mali {
@@ -83,9 +119,9 @@ impl Mali {
         Self {
             gpu: Irq::new(events::GPU, 0),
             job: Irq::new(events::JOB, 1),
-            mmu: Irq::new(events::MMU, 2),
+            mmu: Mmu::new(),
             power: Power::default(),
-            spaces: Default::default(),
+            mcu: Mcu::new(),
             coherency: gpu::coherency::NONE,
             l2_config: 0,
             timestamp_offset: 0,
@@ -94,7 +130,23 @@ impl Mali {
             flushing: None,
             flushes: 1,
             reset_stuck: false,
+            reset_takes: None,
         }
+    }
+
+    /// The same, and what its driver loads is to be the firmware of a container: `file` is its bytes.
+    ///
+    /// # Errors
+    /// What is wrong with the container.
+    pub fn expect_firmware(mut self, file: Vec<u8>) -> Result<Self, csf_fw::Error> {
+        self.mcu.expect(file)?;
+        Ok(self)
+    }
+
+    /// The microcontroller, and what it reaches of the rest.
+    fn mcu<'a>(&'a mut self, bus: &'a mut Bus) -> (&'a mut Mcu, Chip<'a>) {
+        let chip = Chip { bus, mmu: &mut self.mmu, job: &mut self.job, gpu: &mut self.gpu, power: &mut self.power };
+        (&mut self.mcu, chip)
     }
 
     fn status(&self) -> u32 {
@@ -109,7 +161,8 @@ impl Mali {
             Some(Command::Nop | Command::ClearFault) => {}
             Some(Command::SoftReset | Command::HardReset) => {
                 bus.state("the GPU is being reset");
-                self.resetting = (!self.reset_stuck).then(|| bus.after(RESET_TAKES));
+                let done = self.reset_takes.map_or_else(|| bus.after(RESET_TAKES), |takes| bus.now() + takes);
+                self.resetting = (!self.reset_stuck).then_some(done);
             }
             Some(Command::FlushCaches { .. }) if self.flushing.is_some() => {
                 bus.violation("caches are flushed while a flush is at work");
@@ -121,7 +174,7 @@ impl Mali {
     /// The state after a reset; what it interrupts with stays as it is.
     fn restart(&mut self) {
         self.power.reset();
-        self.spaces = Default::default();
+        self.mcu.reset();
         self.coherency = gpu::coherency::NONE;
         self.l2_config = 0;
         self.flushing = None;
@@ -145,7 +198,8 @@ impl Mali {
             register if *register == gpu::GPU_FAULTSTATUS || *register == gpu::GPU_FAULTADDRESS => 0,
             register if *register == gpu::GPU_FEATURES => 0,
             register if *register == doorbell::LATEST_FLUSH_ID => self.flushes.into(),
-            register if *register == mcu::MCU_STATUS || *register == mcu::MCU_CONTROL => 0,
+            register if *register == registers::MCU_STATUS => self.mcu.status().into(),
+            register if *register == registers::MCU_CONTROL => self.mcu.control().into(),
             _ => return None,
         };
         Some(if found.upper { (whole >> 32) as u32 } else { whole as u32 })
@@ -154,8 +208,8 @@ impl Mali {
     fn value(&self, bus: &Bus, found: Found, offset: usize) -> Option<u32> {
         let base = found.register.at(found.index);
         let power = self.power.read(base).map(|all| if found.upper { (all >> 32) as u32 } else { all as u32 });
-        let irqs = [&self.gpu, &self.job, &self.mmu].into_iter().find_map(|irq| irq.read(offset));
-        let space = self.spaces.get(found.index).and_then(|space| space.read(found));
+        let irqs = [&self.gpu, &self.job, &self.mmu.irq].into_iter().find_map(|irq| irq.read(offset));
+        let space = self.mmu.space(found.index).and_then(|space| space.read(found));
         identity::fixed(offset).or(irqs).or(power).or_else(|| self.control(bus, found)).or(space)
     }
 
@@ -175,17 +229,26 @@ impl Mali {
                 let keep = if found.upper { 0xffff_ffff } else { 0xffff_ffff << 32 };
                 self.timestamp_offset = self.timestamp_offset & keep | half;
             }
-            register if *register == mcu::MCU_CONTROL => {
-                if value != mcu::Control::Disable.bits() {
-                    bus.violation("the microcontroller is not modelled yet");
-                }
+            register if *register == registers::MCU_CONTROL => {
+                let (mcu, mut chip) = self.mcu(bus);
+                mcu.set_control(&mut chip, value);
             }
-            register if *register == doorbell::DOORBELL => bus.violation("the microcontroller does not run"),
+            register if *register == doorbell::DOORBELL => {
+                if value != doorbell::RING {
+                    bus.violation("a doorbell is rung with another value than 1");
+                }
+                let (mcu, mut chip) = self.mcu(bus);
+                mcu.ring(&mut chip, found.index);
+            }
             register if *register == AS_COMMAND => self.space_command(bus, found.index, value),
+            register if *register == L2_PWROFF && half & identity::L2_PRESENT != 0 && self.mcu.is_on() => {
+                bus.violation("the L2 is switched off while the MCU is on");
+                self.power.write(bus, base, half);
+            }
             _ if self.power.write(bus, base, half) => {}
             _ => {
                 let there = identity::AS_PRESENT >> found.index & 1 != 0;
-                let space = self.spaces.get_mut(found.index).filter(|_| there);
+                let space = self.mmu.space_mut(found.index).filter(|_| there);
                 if !space.is_some_and(|space| space.write(found, value)) {
                     bus.violation("the register cannot be written");
                 }
@@ -198,8 +261,8 @@ impl Mali {
             bus.violation("there is no such address space");
         } else if self.power.ready(Domain::L2) == 0 {
             bus.violation("the MMU gets a command while the L2 is off");
-        } else {
-            self.spaces[index].command(bus, value);
+        } else if let Some(space) = self.mmu.space_mut(index) {
+            space.command(bus, value);
         }
     }
 
@@ -218,22 +281,12 @@ impl Mali {
             self.gpu.raise(bus, events::gpu::CLEAN_CACHES_COMPLETED);
         }
     }
-
-    fn load(&self, bus: &mut Bus, space: usize, va: u64, length: usize) -> Result<Value, String> {
-        let length = Some(length).filter(|length| *length <= MOST_BYTES).ok_or("too many bytes are asked for")?;
-        let space = self.spaces.get(space).ok_or("there is no such address space")?;
-        va.checked_add(length as u64).ok_or("the range wraps around")?;
-        let mut data = vec![0; length];
-        match space.load(bus, va, &mut data, Use::Read) {
-            Ok(()) => Ok(json!({ "bytes": data })),
-            Err(fault) => Ok(json!({ "fault": exception::name(fault.exception), "va": fault.address })),
-        }
-    }
 }
 
 impl Gpu for Mali {
     type Fault = Fault;
-    const FAULTS: &'static [&'static str] = &["stuck-reset", "stuck-power"];
+    const FAULTS: &'static [&'static str] =
+        &["stuck-reset", "slow-reset", "stuck-power", "silent-boot", "silent-mcu", "slow-boot", "corrupt-firmware"];
 
     fn function(&self) -> Function {
         let bar = |index, size| Bar { index, size, wide: false, prefetchable: false };
@@ -271,7 +324,7 @@ impl Gpu for Mali {
         let (offset, value) = (access.offset as usize, value as u32);
         let found = find(offset).filter(|_| access.bar == REGISTERS && access.width == Width::Four);
         let Some(found) = found else { return bus.violation("there is no register of 32 bits") };
-        if [&mut self.gpu, &mut self.job, &mut self.mmu].into_iter().any(|irq| irq.write(bus, offset, value)) {
+        if [&mut self.gpu, &mut self.job, &mut self.mmu.irq].into_iter().any(|irq| irq.write(bus, offset, value)) {
             return;
         }
         if self.resetting.is_some() {
@@ -288,17 +341,24 @@ impl Gpu for Mali {
     fn fault(&mut self, _: &mut Bus, fault: &Fault) {
         match fault {
             Fault::StuckReset {} => self.reset_stuck = true,
+            Fault::SlowReset { seconds: takes } => self.reset_takes = Some(seconds(*takes)),
             Fault::StuckPower {} => self.power.stuck = true,
+            Fault::SilentBoot {} => self.mcu.faults.silent_boot = true,
+            Fault::SilentMcu {} => self.mcu.faults.silent = true,
+            Fault::SlowBoot { seconds: takes } => self.mcu.faults.boot = Some(seconds(*takes)),
+            Fault::CorruptFirmware { section, offset } => self.mcu.faults.flip(*section, *offset),
         }
     }
 
     fn repair(&mut self, bus: &mut Bus) {
-        *self = Self::new(bus.now());
+        let mut mcu = std::mem::replace(&mut self.mcu, Mcu::new());
+        mcu.repair();
+        *self = Self { mcu, ..Self::new(bus.now()) };
     }
 
     fn due(&self) -> Option<Instant> {
-        let spaces = self.spaces.iter().filter_map(AddressSpace::due);
-        [self.resetting, self.flushing, self.power.due()].into_iter().flatten().chain(spaces).min()
+        let due = [self.resetting, self.flushing, self.power.due(), self.mmu.due(), self.mcu.due()];
+        due.into_iter().flatten().min()
     }
 
     fn tick(&mut self, bus: &mut Bus) {
@@ -309,16 +369,24 @@ impl Gpu for Mali {
             let all = if settled { events::gpu::POWER_CHANGED_ALL } else { 0 };
             self.gpu.raise(bus, events::gpu::POWER_CHANGED | all);
         }
-        for index in 0..self.spaces.len() {
-            if self.spaces[index].tick(bus) {
-                self.mmu.raise(bus, events::mmu::completed(index as u32));
-            }
+        if self.mmu.tick(bus) {
+            self.mcu.wake();
         }
+        let (mcu, mut chip) = self.mcu(bus);
+        mcu.tick(&mut chip);
     }
 
     fn query(&mut self, bus: &mut Bus, question: &Value) -> Result<Value, String> {
         match Question::deserialize(question).map_err(|error| error.to_string())? {
-            Question::Load { space, va, length } => self.load(bus, space, va, length),
+            Question::Load { space, va, length } => query::load(&mut self.mmu, bus, space, va, length),
+            Question::Walk { space, va } => query::tables_at(&self.mmu, bus, space, va),
+            Question::Mappings { space, from, to } => query::mappings(&self.mmu, bus, space, from, to),
+            Question::Tables { space } => query::tables(&self.mmu, bus, space),
+            Question::Spaces => Ok(query::spaces(&self.mmu)),
+            Question::Access { space, va, access, length, bytes } => {
+                query::access(&mut self.mmu, bus, space, va, access, length, bytes)
+            }
+            Question::Mcu => Ok(self.mcu.describe()),
         }
     }
 }

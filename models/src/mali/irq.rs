@@ -36,6 +36,11 @@ impl Irq {
         self.change(bus, self.raw | events, self.mask);
     }
 
+    /// The events that have not been cleared.
+    pub(super) fn raised(&self) -> u32 {
+        self.raw
+    }
+
     /// What a register of this interrupt holds; nothing if `offset` is none, or one that has no value.
     pub(super) fn read(&self, offset: usize) -> Option<u32> {
         match offset {

@@ -56,6 +56,17 @@ impl Power {
         self.changes.clear();
     }
 
+    /// What the firmware powers goes off at once.
+    pub(super) fn cut(&mut self, bus: &mut Bus) {
+        for domain in [Domain::Shader, Domain::Tiler] {
+            let at = number(domain);
+            self.changes.retain(|change| change.domain != at);
+            if std::mem::take(&mut self.ready[at]) != 0 {
+                bus.state(format!("{} cores are off", domain.name()));
+            }
+        }
+    }
+
     /// What a register of a domain holds; nothing if the offset is none that can be read.
     pub(super) fn read(&self, offset: usize) -> Option<u64> {
         let domain = |at: fn(Block) -> usize| Domain::ALL.into_iter().find(|domain| at(domain.block()) == offset);

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The Mali as its driver meets it, without sockets: time is whatever the test says.
 
+mod boot;
+mod driver;
+mod faults;
+mod interface;
+mod memory;
+
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::sync::{Arc, Mutex};
 
 use mali_regs::{Register, irq, mmu as regs, power};
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::device::{CONFIG_REGION, Device};
@@ -16,15 +24,26 @@ use crate::memory::Rights;
 struct Bench {
     device: Device<Mali>,
     now: Instant,
+    told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bench {
     fn new(plan: &str) -> Self {
-        let now = Instant::now();
-        let mut device = Device::new(Mali::new(now), Plan::parse::<Mali>(plan).unwrap(), now);
+        Self::of(Mali::new(Instant::now()), plan)
+    }
+
+    fn of(mali: Mali, plan: &str) -> Self {
+        let now = mali.started;
+        let mut device = Device::new(mali, Plan::parse::<Mali>(plan).unwrap(), now);
         // Memory and bus mastering.
         device.write(CONFIG_REGION, 4, &6u16.to_le_bytes(), now);
-        Self { device, now }
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&told);
+        device.bus().listen(Box::new(move |event| {
+            ear.lock().unwrap().push(event.what.to_string());
+            Ok(())
+        }));
+        Self { device, now, told }
     }
 
     /// A device whose L2 is on.
@@ -70,11 +89,27 @@ impl Bench {
         self.device.bus().violations()
     }
 
-    /// What the address space 0 has, as a test in the guest would ask.
+    /// Asks as a test in the guest would.
+    fn ask(&mut self, question: Value) -> Value {
+        let line = json!({ "query": question }).to_string();
+        let answer = self.device.command(line.as_bytes(), self.now);
+        serde_json::from_slice(&answer).unwrap()
+    }
+
+    /// What the address space 0 has.
     fn load(&mut self, va: u64, length: usize) -> Value {
-        let question = json!({ "query": { "load": { "space": 0, "va": va, "length": length } } });
-        let answer = self.device.command(question.to_string().as_bytes(), self.now);
-        serde_json::from_slice::<Value>(&answer).unwrap()["ok"].clone()
+        self.ask(json!({ "load": { "space": 0, "va": va, "length": length } }))["ok"].clone()
+    }
+
+    /// Whether something was told that contains `text`.
+    fn was_told(&self, text: &str) -> bool {
+        self.told.lock().unwrap().iter().any(|line| line.contains(text))
+    }
+
+    /// The violations that were told.
+    fn complaints(&self) -> Vec<String> {
+        let told = self.told.lock().unwrap();
+        told.iter().filter_map(|line| line.strip_prefix("violation: ")).map(str::to_owned).collect()
     }
 }
 
@@ -179,6 +214,7 @@ fn faults_stick_until_the_repair() {
     assert_eq!(bench.read(power::L2_READY), 1);
 }
 
+/// Where the guest's memory begins.
 const BASE: u64 = 0x1_0000_0000;
 
 /// Gives the device 1 MiB of memory at [`BASE`].

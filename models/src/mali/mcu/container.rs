@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Whether what the driver has loaded is the firmware: each section at its addresses, with its rights and its bytes.
+//!
+//! Source: `drivers/gpu/drm/panthor/panthor_fw.c` of Linux 7.3 (how flags become mappings).
+
+use std::collections::BTreeSet;
+
+use csf_fw::{Entry, Error, Firmware, PAGE_SIZE, Section};
+use csf_iface::Version;
+use mali_mmu::Access;
+
+use crate::mali::chip::{Chip, SPACE};
+use crate::mali::mmu::Stop;
+
+/// The file that the driver should have loaded.
+#[derive(Clone, Debug)]
+pub(super) struct Container {
+    file: Vec<u8>,
+    /// Words that the driver may write before the firmware starts: settings and the places of trace buffers.
+    open: BTreeSet<u32>,
+}
+
+/// Why what was loaded does not run.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// An access faults, or waits.
+    Stop(Stop),
+    /// It is not the firmware.
+    Bytes,
+}
+
+impl From<Stop> for Wrong {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// A byte that the microcontroller reads wrongly: a fault that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flipped {
+    /// Which of the sections that are loaded, from 0.
+    pub(super) section: usize,
+    /// Which of its bytes.
+    pub(super) offset: u32,
+}
+
+impl Container {
+    pub(super) fn new(file: Vec<u8>) -> Result<Self, Error> {
+        let firmware = Firmware::parse(&file)?;
+        let open = firmware.entries().flat_map(|entry| match entry {
+            Entry::Config(config) => vec![config.address],
+            Entry::TraceBuffer(buffer) => {
+                let enable = (0..buffer.enable_count.div_ceil(32)).map(|word| buffer.enable_address + word * 4);
+                [buffer.size_address, buffer.insert_address, buffer.extract_address, buffer.data_address]
+                    .into_iter()
+                    .chain(enable)
+                    .collect()
+            }
+            _ => Vec::new(),
+        });
+        let open = open.collect();
+        Ok(Self { file, open })
+    }
+
+    fn firmware(&self) -> Firmware<'_> {
+        Firmware::parse(&self.file).expect("it was parsed before")
+    }
+
+    /// The version of its interface.
+    pub(super) fn version(&self) -> Version {
+        Version(self.firmware().version_hash())
+    }
+
+    /// Bytes of the section that driver and firmware share.
+    pub(super) fn shared_size(&self) -> u32 {
+        self.firmware().sections().find(Section::is_shared_interface).map_or(0, |section| section.size())
+    }
+
+    /// Looks at all that is loaded, as the microcontroller meets it. After a halt (`warm`), what the firmware may write is
+    /// the firmware's.
+    pub(super) fn check(&self, chip: &mut Chip<'_>, warm: bool, flipped: Option<Flipped>) -> Result<(), Wrong> {
+        let mut same = true;
+        for (number, section) in self.firmware().sections().enumerate() {
+            rights(chip, &section)?;
+            let addresses = section.addresses();
+            let what = if warm && section.flags().has(csf_fw::Flags::WRITE) {
+                "kept from before".to_owned()
+            } else {
+                let flipped = flipped.filter(|flipped| flipped.section == number).map(|flipped| flipped.offset);
+                let found = self.compare(chip, &section, flipped)?;
+                same &= found;
+                let is = if found { "as in" } else { "not as in" };
+                format!("{} bytes {is} the file", section.data().len())
+            };
+            let text = format!("section {number} {:#x}..{:#x} {}", addresses.start, addresses.end, letters(&section));
+            chip.bus.state(format!("{text}: {what}"));
+        }
+        if same { Ok(()) } else { Err(Wrong::Bytes) }
+    }
+
+    /// Whether the section's bytes are those of the file. The first that is not is told.
+    fn compare(&self, chip: &mut Chip<'_>, section: &Section<'_>, flipped: Option<u32>) -> Result<bool, Wrong> {
+        let mut page = [0; PAGE_SIZE as usize];
+        let zero = section.flags().has(csf_fw::Flags::ZERO);
+        for start in section.addresses().step_by(PAGE_SIZE as usize) {
+            chip.read(start.into(), &mut page)?;
+            let from = start - section.addresses().start;
+            if let Some(offset) = flipped.filter(|offset| (from..from + PAGE_SIZE).contains(offset)) {
+                chip.bus.state(format!("the byte at {:#x} is corrupted", section.addresses().start + offset));
+                return Ok(false);
+            }
+            let data = section.data().get(from as usize..).unwrap_or_default();
+            let wanted = |at: usize| data.get(at).copied().or(zero.then_some(0));
+            let wrong = (0..page.len()).find(|at| {
+                let differs = wanted(*at).is_some_and(|wanted| wanted != page[*at]);
+                differs && !self.open.contains(&(start + *at as u32 & !3))
+            });
+            if let Some(at) = wrong {
+                let (is, be) = (page[at], wanted(at).unwrap_or_default());
+                let (va, section) = (start + at as u32, section.addresses().start);
+                chip.bus.violation(format!(
+                    "firmware section at {section:#x}: {va:#x} has {is:#04x}, and the file has {be:#04x}"
+                ));
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether the section is mapped with the rights that it needs: accesses fault that do not get through. With more than
+/// these, the firmware would run all the same, and nothing would stop it from overwriting itself.
+fn rights(chip: &mut Chip<'_>, section: &Section<'_>) -> Result<(), Stop> {
+    let flags = section.flags();
+    let needs = |flag| flags.has(flag);
+    let accesses = [
+        (csf_fw::Flags::READ, Access::Read),
+        (csf_fw::Flags::WRITE, Access::Write),
+        (csf_fw::Flags::EXECUTE, Access::Execute),
+    ];
+    let (mut writable, mut executable) = (false, false);
+    for va in section.addresses().step_by(PAGE_SIZE as usize) {
+        for (_, access) in accesses.into_iter().filter(|(flag, _)| needs(*flag)) {
+            let attributes = chip.mmu.translate(chip.bus, SPACE, va.into(), access)?.attributes;
+            writable |= !attributes.read_only && !needs(csf_fw::Flags::WRITE);
+            executable |= !attributes.no_execute && !needs(csf_fw::Flags::EXECUTE);
+        }
+    }
+    let start = section.addresses().start;
+    for (more, what) in [(writable, "writable"), (executable, "executable")] {
+        if more {
+            chip.bus.violation(format!("firmware section at {start:#x} is mapped {what}, which its flags do not say"));
+        }
+    }
+    Ok(())
+}
+
+/// A section's rights, as `ls` would show them.
+fn letters(section: &Section<'_>) -> String {
+    let letters = [(csf_fw::Flags::READ, 'r'), (csf_fw::Flags::WRITE, 'w'), (csf_fw::Flags::EXECUTE, 'x')];
+    let letter = |(flag, letter)| if section.flags().has(flag) { letter } else { '-' };
+    letters.map(letter).into_iter().collect()
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The firmware as a whole: it looks at requests when its doorbell is rung, acknowledges them, and tells of what happens.
+//!
+//! Source: `drivers/gpu/drm/panthor/panthor_fw.c` and `panthor_fw.h` of Linux 7.3; the times are our own.
+
+use std::mem::offset_of;
+use std::time::{Duration, Instant};
+
+use csf_iface::global::{Input, Output, Timer, req, state};
+use csf_iface::{Handshake, Version};
+use mali_regs::power::Domain;
+use serde_json::{Value, json};
+
+use super::group::Group;
+use super::layout::Layout;
+use crate::mali::chip::{Chip, names};
+use crate::mali::mmu::Stop;
+use crate::mali::power::present;
+
+/// How long the firmware takes to look.
+const LOOK_TAKES: Duration = Duration::from_micros(30);
+
+/// Cycles of the system's counter in a second, as on the board.
+const COUNTER_HERTZ: u32 = 24_000_000;
+/// Cycles of the GPU in a second.
+const GPU_HERTZ: u32 = 1_000_000_000;
+
+/// Requests for which there is nothing to do but to acknowledge them.
+const PLAIN: u32 = req::PING | req::FWCFG_UPDATE | req::COUNTER_EN;
+/// Requests that are not modelled, and not acknowledged.
+const MISSING: u32 = req::PROTM_ENTER | req::PERFCNT_EN | req::PERFCNT_SAMPLE;
+
+/// A firmware that runs.
+#[derive(Debug)]
+pub(super) struct Firmware {
+    layout: Layout,
+    version: Version,
+    groups: Vec<Group>,
+    /// When it looks at requests.
+    look: Option<Instant>,
+    /// The request word when it was looked at last.
+    seen: u32,
+    /// Events that the driver has not acknowledged.
+    events: u32,
+    /// Bits that make no sense and were told.
+    told: u32,
+    cores: u64,
+    /// After how long without work the driver is told.
+    idle_after: Option<Duration>,
+    idle: Option<Instant>,
+    power_off_after: Duration,
+    power_off: Option<Instant>,
+}
+
+impl Firmware {
+    /// A firmware that has just filled in its blocks.
+    pub(super) fn start(chip: &mut Chip<'_>, layout: Layout, version: Version, warm: bool) -> Result<Self, Stop> {
+        let seen = chip.word(layout.input)?;
+        if warm && halts(version, seen) {
+            chip.bus.violation("the MCU boots with the request to halt still there: it will not see another");
+        }
+        chip.bus.state(format!(
+            "the firmware runs: interface {version}, {} groups of {} streams, shared section {:#x}..{:#x}, input at \
+             {:#x}, output at {:#x}",
+            layout.groups.len(),
+            layout.groups.first().map_or(0, |group| group.streams.len()),
+            layout.shared.start,
+            layout.shared.start.saturating_add(layout.shared.size),
+            layout.input,
+            layout.output,
+        ));
+        let groups = (0..).zip(&layout.groups).map(|(slot, place)| Group::new(slot, place)).collect();
+        let mut firmware = Self {
+            layout,
+            version,
+            groups,
+            look: None,
+            seen,
+            events: 0,
+            told: 0,
+            cores: present(Domain::Shader),
+            idle_after: None,
+            idle: None,
+            power_off_after: Duration::ZERO,
+            power_off: None,
+        };
+        if seen & req::IDLE_EN != 0 {
+            firmware.watch_idle(chip)?;
+        }
+        Ok(firmware)
+    }
+
+    /// The global doorbell is rung.
+    pub(super) fn ring(&mut self, chip: &mut Chip<'_>) {
+        self.look.get_or_insert(chip.bus.after(LOOK_TAKES));
+    }
+
+    /// A doorbell that streams may have is rung.
+    pub(super) fn ring_stream(&mut self, chip: &mut Chip<'_>, number: usize) -> Result<(), Stop> {
+        for (group, place) in self.groups.iter_mut().zip(&self.layout.groups) {
+            if group.ring(chip, place, number)? {
+                return Ok(());
+            }
+        }
+        chip.bus.state(format!("doorbell {number}: no stream that runs has it"));
+        Ok(())
+    }
+
+    /// When something is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        [self.look, self.idle, self.power_off].into_iter().flatten().min()
+    }
+
+    /// Does what is due. Whether it was asked to halt.
+    pub(super) fn tick(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
+        let now = chip.bus.now();
+        if self.look.is_some_and(|at| at <= now) {
+            let halt = self.serve(chip)?;
+            self.look = None;
+            if halt {
+                return Ok(true);
+            }
+        }
+        if self.idle.is_some_and(|at| at <= now) {
+            self.tell(chip, req::IDLE)?;
+            self.idle = None;
+        }
+        if self.power_off.take_if(|at| *at <= now).is_some() {
+            for domain in [Domain::Shader, Domain::Tiler] {
+                chip.power.ask(chip.bus, domain, present(domain), false);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at all requests.
+    fn serve(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
+        let input: Input = chip.block(self.layout.input)?;
+        let output: Output = chip.block(self.layout.output)?;
+        let asked = Handshake { request: input.req, acknowledge: output.ack };
+        self.check(chip, asked);
+        self.events &= asked.pending(req::EVENTS);
+        let mut done = 0;
+        for (bit, _) in req::NAMES.iter().filter(|(bit, _)| asked.pending(*bit & req::REQUESTS) != 0) {
+            if self.carry_out(chip, *bit, &input)? {
+                done |= bit;
+            }
+        }
+        self.doorbells(chip, &input, &output)?;
+        let halt = halts(self.version, input.req) && !halts(self.version, self.seen);
+        if halt {
+            self.halt(chip, asked, done)?;
+        } else {
+            self.acknowledge(chip, asked, done, input.ack_irq_mask)?;
+        }
+        self.seen = input.req;
+        Ok(halt)
+    }
+
+    /// Tells of what no firmware would understand.
+    fn check(&mut self, chip: &mut Chip<'_>, asked: Handshake) {
+        let state = if self.version >= Version::GLOBAL_STATE { req::STATE } else { 0 };
+        let unknown = asked.pending(!(req::REQUESTS | req::EVENTS | state));
+        let early = asked.pending(req::EVENTS) & !self.events;
+        let missing = asked.pending(MISSING);
+        let fresh = (unknown | early | missing) & !self.told;
+        self.told = unknown | early | missing;
+        if fresh & unknown != 0 {
+            let text = names(fresh & unknown, req::NAMES);
+            chip.bus.violation(format!("global request {text}: there is no such request"));
+        }
+        if fresh & early != 0 {
+            let text = names(fresh & early, req::NAMES);
+            chip.bus.violation(format!("global event {text} is acknowledged and did not happen"));
+        }
+        if fresh & missing != 0 {
+            chip.bus.violation(format!("global request {}: not modelled", names(fresh & missing, req::NAMES)));
+        }
+    }
+
+    /// Carries out a request. Whether it is to be acknowledged.
+    fn carry_out(&mut self, chip: &mut Chip<'_>, bit: u32, input: &Input) -> Result<bool, Stop> {
+        match bit {
+            bit if bit & PLAIN != 0 => {}
+            req::CFG_ALLOC_EN => self.take_cores(chip, input.core_en_mask),
+            req::CFG_PROGRESS_TIMER => {
+                chip.bus.state(format!("no progress is told after {} cycles", u64::from(input.progress_timer) << 10));
+            }
+            req::CFG_POWEROFF_TIMER => {
+                self.power_off_after = time(input.poweroff_timer);
+                chip.bus.state(format!("idle cores go off after {:?}", self.power_off_after));
+            }
+            req::IDLE_EN if input.req & req::IDLE_EN != 0 => self.watch_idle(chip)?,
+            req::IDLE_EN => (self.idle_after, self.idle) = (None, None),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn take_cores(&mut self, chip: &mut Chip<'_>, cores: u64) {
+        let beyond = cores & !present(Domain::Shader);
+        if beyond != 0 {
+            chip.bus.violation(format!("core_en_mask {cores:#x}: cores {beyond:#x} are not there"));
+        }
+        self.cores = cores & present(Domain::Shader);
+    }
+
+    fn watch_idle(&mut self, chip: &mut Chip<'_>) -> Result<(), Stop> {
+        let input: Input = chip.block(self.layout.input)?;
+        self.idle_after = Some(time(input.idle_timer));
+        self.settle(chip);
+        Ok(())
+    }
+
+    /// Nothing to do, or something again: begins to count, or ceases to.
+    fn settle(&mut self, chip: &mut Chip<'_>) {
+        let busy = self.groups.iter().any(Group::is_busy);
+        let in_time = |takes: Duration| chip.bus.after(takes);
+        self.idle = self.idle_after.filter(|_| !busy).map(in_time);
+    }
+
+    /// Looks at the groups whose bit the driver has turned.
+    fn doorbells(&mut self, chip: &mut Chip<'_>, input: &Input, output: &Output) -> Result<(), Stop> {
+        let rung = Handshake { request: input.doorbell_req, acknowledge: output.doorbell_ack };
+        let there = u32::MAX.checked_shr(32 - self.groups.len() as u32).unwrap_or_default();
+        if rung.pending(!there) != 0 && self.told & !there == 0 {
+            chip.bus.violation(format!("doorbell_req {:#x}: there are no such groups", input.doorbell_req));
+        }
+        if rung.pending(there) == 0 {
+            return Ok(());
+        }
+        let was_busy = self.groups.iter().any(Group::is_busy);
+        let cores = self.cores;
+        for (slot, (group, place)) in self.groups.iter_mut().zip(&self.layout.groups).enumerate() {
+            if rung.pending(1 << slot) != 0 {
+                group.serve(chip, place, cores)?;
+            }
+        }
+        chip.set_word(self.layout.output, offset_of!(Output, doorbell_ack), rung.answer(there))?;
+        self.power(chip);
+        if was_busy != self.groups.iter().any(Group::is_busy) {
+            self.settle(chip);
+        }
+        Ok(())
+    }
+
+    /// Cores are on while a group is there.
+    fn power(&mut self, chip: &mut Chip<'_>) {
+        let used = self.groups.iter().any(Group::is_running);
+        let on = chip.power.ready(Domain::Shader) != 0;
+        match (used, on) {
+            (true, false) => {
+                chip.power.ask(chip.bus, Domain::Shader, self.cores, true);
+                chip.power.ask(chip.bus, Domain::Tiler, present(Domain::Tiler), true);
+            }
+            (false, true) if self.power_off.is_none() => {
+                self.power_off = Some(chip.bus.after(self.power_off_after));
+            }
+            _ => {}
+        }
+        if used {
+            self.power_off = None;
+        }
+    }
+
+    fn halt(&mut self, chip: &mut Chip<'_>, asked: Handshake, done: u32) -> Result<(), Stop> {
+        for slot in (0..self.groups.len()).filter(|slot| self.groups[*slot].is_running()) {
+            chip.bus.violation(format!("the MCU is halted while group {slot} runs"));
+        }
+        chip.set_word(self.layout.output, offset_of!(Output, halt_status), csf_iface::global::halt_status::OK)?;
+        let state = if self.version >= Version::GLOBAL_STATE { req::STATE } else { 0 };
+        chip.set_word(self.layout.output, offset_of!(Output, ack), asked.answer(done | state))
+    }
+
+    /// Acknowledges requests, and interrupts if the driver wants to know.
+    fn acknowledge(&mut self, chip: &mut Chip<'_>, asked: Handshake, done: u32, mask: u32) -> Result<(), Stop> {
+        if done == 0 {
+            return Ok(());
+        }
+        chip.set_word(self.layout.output, offset_of!(Output, ack), asked.answer(done))?;
+        chip.bus.state(format!("the firmware acknowledges {}", names(done, req::NAMES)));
+        if done & mask != 0 {
+            chip.tell_global();
+        }
+        Ok(())
+    }
+
+    /// Tells the driver of an event, unless it has not acknowledged the last of its kind.
+    fn tell(&mut self, chip: &mut Chip<'_>, event: u32) -> Result<(), Stop> {
+        let words = chip.handshake(self.layout.input, self.layout.output)?;
+        self.events &= words.pending(req::EVENTS);
+        if self.events & event != 0 {
+            return Ok(());
+        }
+        let turned = (words.acknowledge & !event) | (!words.request & event);
+        chip.set_word(self.layout.output, offset_of!(Output, ack), turned)?;
+        self.events |= event;
+        chip.bus.state(format!("the firmware tells {}", names(event, req::NAMES)));
+        let mask = chip.word(self.layout.input + offset_of!(Input, ack_irq_mask) as u32)?;
+        if mask & event != 0 {
+            chip.tell_global();
+        }
+        Ok(())
+    }
+
+    /// What a test may know.
+    pub(super) fn describe(&self) -> Value {
+        let groups: Vec<Value> = self.groups.iter().map(Group::describe).collect();
+        json!({
+            "version": self.version.to_string(),
+            "shared": { "va": self.layout.shared.start, "size": self.layout.shared.size },
+            "cores": self.cores,
+            "idle_nanos": self.idle_after.map(|after| after.as_nanos() as u64),
+            "groups": groups,
+        })
+    }
+}
+
+/// Whether the request word asks for a halt.
+fn halts(version: Version, request: u32) -> bool {
+    let by_state = version >= Version::GLOBAL_STATE && request & req::STATE == state::HALT;
+    by_state || version < Version::GLOBAL_STATE && request & req::HALT != 0
+}
+
+/// How long a timer is.
+fn time(timer: u32) -> Duration {
+    let hertz = if timer & Timer::GPU_CYCLES != 0 { GPU_HERTZ } else { COUNTER_HERTZ };
+    let nanos = u128::from(Timer(timer).cycles()) * 1_000_000_000 / u128::from(hertz);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A stream slot: a ring buffer, its doorbell, and how far it was read.
+//!
+//! Command streams are not executed yet: rings, their offsets and doorbells are checked, and a ring with something in it is
+//! told as a violation, so that nobody takes silence for work that was done. Whoever executes streams begins at
+//! [`Stream::look`], which is called whenever there may be something new.
+//!
+//! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3 (`cs_slot_prog_locked`, `prepare_job_instrs`).
+
+use std::mem::offset_of;
+
+use csf_iface::Handshake;
+use csf_iface::stream::{Input, Output, RingInput, RingOutput, blocked, req};
+use mali_mmu::{Access, PAGE_SIZE};
+use mali_regs::doorbell;
+use serde_json::{Value, json};
+use zerocopy::FromZeros;
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::layout;
+use crate::mali::chip::{Chip, names};
+use crate::mali::mmu::Stop;
+
+/// Bytes of an instruction.
+const INSTRUCTION: u64 = 8;
+
+/// A stream slot.
+#[derive(Debug)]
+pub(super) struct Stream {
+    group: u32,
+    index: u32,
+    ring: Option<Ring>,
+    /// Where the stream was when its group was suspended.
+    saved: Option<u64>,
+}
+
+/// The ring buffer of a stream that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ring {
+    base: u64,
+    size: u64,
+    input: u64,
+    output: u64,
+    doorbell: usize,
+    /// How many bytes were ever taken out.
+    extract: u64,
+    /// How many bytes were ever put in, when it was looked at last.
+    insert: u64,
+}
+
+/// What a suspended group keeps of a stream.
+#[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes, KnownLayout)]
+#[repr(C)]
+pub(super) struct Saved {
+    /// Whether it ran.
+    runs: u64,
+    extract: u64,
+}
+
+impl Stream {
+    pub(super) fn new(group: u32, index: u32) -> Self {
+        Self { group, index, ring: None, saved: None }
+    }
+
+    /// Whether there is something in its ring.
+    pub(super) fn is_busy(&self) -> bool {
+        self.ring.is_some_and(|ring| ring.insert != ring.extract)
+    }
+
+    /// Whether a doorbell is this stream's.
+    pub(super) fn has_doorbell(&self, number: usize) -> bool {
+        self.ring.is_some_and(|ring| ring.doorbell == number)
+    }
+
+    /// The slot is empty again.
+    pub(super) fn end(&mut self) {
+        (self.ring, self.saved) = (None, None);
+    }
+
+    /// Looks at the stream's requests. Whether the driver is to be told. `space` is the group's, if the group runs.
+    pub(super) fn serve(
+        &mut self,
+        chip: &mut Chip<'_>,
+        place: &layout::Stream,
+        space: Option<usize>,
+    ) -> Result<bool, Stop> {
+        let input: Input = chip.block(place.input)?;
+        let output: Output = chip.block(place.output)?;
+        let asked = Handshake { request: input.req, acknowledge: output.ack };
+        let unknown = asked.pending(!(req::REQUESTS | req::EVENTS));
+        if unknown != 0 {
+            self.violation(chip, &format!("request {}: there is no such request", names(unknown, req::NAMES)));
+        }
+        if asked.pending(req::EVENTS) != 0 {
+            let text = names(asked.pending(req::EVENTS), req::NAMES);
+            self.violation(chip, &format!("event {text} is acknowledged and did not happen"));
+        }
+        let mut done = asked.pending(req::REQUESTS & !req::STATE);
+        if asked.pending(req::STATE) != 0 && self.change(chip, &input, space)? {
+            done |= req::STATE;
+        }
+        if done != 0 {
+            chip.set_word(place.output, offset_of!(Output, ack), asked.answer(done))?;
+        }
+        if let Some(space) = space {
+            self.look(chip, place, space)?;
+        }
+        Ok(done & input.ack_irq_mask != 0)
+    }
+
+    /// Starts or stops. Whether it could.
+    fn change(&mut self, chip: &mut Chip<'_>, input: &Input, space: Option<usize>) -> Result<bool, Stop> {
+        if input.req & req::STATE != req::START {
+            let text = if self.ring.take().is_some() { "stopped" } else { "asked to stop, and does not run" };
+            chip.bus.state(format!("stream {}.{} is {text}", self.group, self.index));
+            return Ok(true);
+        }
+        let Some(space) = space else {
+            self.violation(chip, "it is started while its group does not run");
+            return Ok(false);
+        };
+        let Some(ring) = self.ring_of(chip, input, space)? else { return Ok(false) };
+        let text =
+            format!("ring {:#x}..{:#x}, doorbell {}", ring.base, ring.base.wrapping_add(ring.size), ring.doorbell);
+        chip.bus.state(format!("stream {}.{} runs: {text}", self.group, self.index));
+        self.ring = Some(ring);
+        Ok(true)
+    }
+
+    /// The ring that the driver describes, if it makes sense.
+    fn ring_of(&mut self, chip: &mut Chip<'_>, input: &Input, space: usize) -> Result<Option<Ring>, Stop> {
+        let size = u64::from(input.ringbuf_size);
+        let number = (input.config >> 8 & 0xff) as usize;
+        let parts = [
+            ("ringbuf_base", input.ringbuf_base, size, PAGE_SIZE, Access::Read),
+            ("ringbuf_input", input.ringbuf_input, size_of::<RingInput>() as u64, 8, Access::Read),
+            ("ringbuf_output", input.ringbuf_output, size_of::<RingOutput>() as u64, 8, Access::Write),
+        ];
+        let mut wrong = Vec::new();
+        if !size.is_power_of_two() || size < PAGE_SIZE {
+            wrong.push(format!("ringbuf_size {size:#x} is no power of two, or less than a page"));
+        }
+        if number >= doorbell::COUNT || number == doorbell::GLOBAL {
+            wrong.push(format!("config {:#x}: there is no doorbell {number} for a stream", input.config));
+        }
+        for (name, va, size, align, access) in parts {
+            if va % align != 0 {
+                wrong.push(format!("{name} {va:#x} is not aligned to {align:#x}"));
+            } else if let Err(fault) = chip.mmu.check(chip.bus, space, va, size as usize, access) {
+                wrong.push(format!("{name} {va:#x} of {size:#x} bytes: {fault}"));
+            }
+        }
+        for text in &wrong {
+            self.violation(chip, text);
+        }
+        if !wrong.is_empty() {
+            return Ok(None);
+        }
+        let offsets: RingInput = read(chip, space, input.ringbuf_input)?;
+        let extract = self.saved.take().unwrap_or(offsets.extract);
+        Ok(Some(Ring {
+            base: input.ringbuf_base,
+            size,
+            input: input.ringbuf_input,
+            output: input.ringbuf_output,
+            doorbell: number,
+            extract,
+            insert: extract,
+        }))
+    }
+
+    /// There may be something new in the ring: here streams will be executed.
+    pub(super) fn look(&mut self, chip: &mut Chip<'_>, _place: &layout::Stream, space: usize) -> Result<(), Stop> {
+        let Some(mut ring) = self.ring else { return Ok(()) };
+        let offsets: RingInput = read(chip, space, ring.input)?;
+        let fresh = offsets.insert != ring.insert;
+        ring.insert = offsets.insert;
+        let waiting = ring.insert.wrapping_sub(ring.extract);
+        let output = [ring.extract.to_le_bytes(), u64::from(waiting != 0).to_le_bytes()].concat();
+        chip.mmu.write(chip.bus, space, ring.output, &output)?;
+        self.ring = Some(ring);
+        if fresh && (waiting > ring.size || waiting % INSTRUCTION != 0) {
+            let text = format!("insert {:#x} and extract {:#x} do not fit the ring", ring.insert, ring.extract);
+            self.violation(chip, &text);
+        } else if fresh && waiting != 0 {
+            self.violation(chip, &format!("{waiting} bytes are to be executed, and that is not modelled"));
+        }
+        Ok(())
+    }
+
+    /// What is kept while the group is suspended.
+    pub(super) fn save(&self, chip: &mut Chip<'_>, place: &layout::Stream, _space: usize) -> Result<Saved, Stop> {
+        self.update_status(chip, place)?;
+        Ok(self.ring.map_or_else(Saved::default, |ring| Saved { runs: 1, extract: ring.extract }))
+    }
+
+    /// Takes up what was kept; the driver starts the stream again.
+    pub(super) fn restore(&mut self, saved: Saved) {
+        self.saved = (saved.runs != 0).then_some(saved.extract);
+    }
+
+    /// Writes the status words.
+    pub(super) fn update_status(&self, chip: &mut Chip<'_>, place: &layout::Stream) -> Result<(), Stop> {
+        let at = self.ring.map_or(0, |ring| ring.base.wrapping_add(ring.extract % ring.size));
+        chip.set_word(place.output, offset_of!(Output, status_cmd_ptr), at as u32)?;
+        chip.set_word(place.output, offset_of!(Output, status_cmd_ptr) + 4, (at >> 32) as u32)?;
+        chip.set_word(place.output, offset_of!(Output, status_blocked_reason), blocked::UNBLOCKED)
+    }
+
+    fn violation(&self, chip: &mut Chip<'_>, text: &str) {
+        chip.bus.violation(format!("stream {}.{}: {text}", self.group, self.index));
+    }
+
+    /// What a test may know.
+    pub(super) fn describe(&self) -> Value {
+        let Some(ring) = self.ring else { return Value::Null };
+        json!({ "ring": ring.base, "size": ring.size, "doorbell": ring.doorbell, "insert": ring.insert, "extract": ring.extract })
+    }
+}
+
+/// Reads the driver's offsets.
+fn read(chip: &mut Chip<'_>, space: usize, va: u64) -> Result<RingInput, Stop> {
+    let mut offsets = RingInput::new_zeroed();
+    chip.mmu.read(chip.bus, space, va, zerocopy::IntoBytes::as_mut_bytes(&mut offsets))?;
+    Ok(offsets)
+}
