@@ -65,6 +65,17 @@ pub struct Choices {
     /// The size of the emulated GPU's BAR for VRAM
     #[arg(long, value_name = "MIB")]
     pub vram: Option<u32>,
+    /// The container of firmware that the driver of the emulated GPU is to load: what it loads is compared with it
+    #[arg(long, value_name = "FILE")]
+    pub firmware: Option<PathBuf>,
+}
+
+impl Choices {
+    /// Whether anything is chosen.
+    pub fn any(&self) -> bool {
+        let Self { fault, trace, vram, firmware } = self;
+        fault.is_some() || trace.is_some() || vram.is_some() || firmware.is_some()
+    }
 }
 
 /// A GPU that can be emulated.
@@ -104,6 +115,9 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 }
 
 fn nova(choices: &Choices) -> Result<Device<Nova>> {
+    if choices.firmware.is_some() {
+        return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` says nothing"));
+    }
     let now = Instant::now();
     let gpu = Nova::new(choices.vram.unwrap_or(nova::DEFAULT_VRAM), now);
     let gpu = gpu.map_err(|why| Error::new(Kind::Usage, why).hint("choose another `--vram`"))?;
@@ -115,7 +129,13 @@ fn mali(choices: &Choices) -> Result<Device<Mali>> {
         return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` says nothing"));
     }
     let now = Instant::now();
-    Ok(Device::new(Mali::new(now), plan::<Mali>(choices.fault.as_deref())?, now))
+    let mut gpu = Mali::new(now);
+    if let Some(path) = &choices.firmware {
+        let refused = |why: String| Error::new(Kind::Usage, format!("`{}`: {why}", path.display()));
+        let file = fs::read(path).map_err(|error| refused(error.to_string()))?;
+        gpu = gpu.expect_firmware(file).map_err(|error| refused(error.to_string()))?;
+    }
+    Ok(Device::new(gpu, plan::<Mali>(choices.fault.as_deref())?, now))
 }
 
 fn plan<G: Gpu>(path: Option<&Path>) -> Result<Plan<G::Fault>> {
