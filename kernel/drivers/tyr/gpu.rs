@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The GPU as a whole: what it is, its reset, its power, and its caches.
+//!
+//! Source: `crates/mali-regs` (`gpu.rs`, `id.rs`, `power.rs`); drivers/gpu/drm/panthor/panthor_gpu.c for what
+//! comes in which order.
+
+use crate::{
+    event::Events,
+    irq::{
+        Line,
+        Serve, //
+    },
+    regs::Registers, //
+};
+use kernel::{
+    device::{
+        Bound,
+        Device, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    time::Delta, //
+};
+use mali_regs::{
+    exception,
+    gpu::{
+        self,
+        coherency,
+        Command,
+        FaultStatus,
+        Flush, //
+    },
+    id::MmuFeatures,
+    irq,
+    power::Domain,
+    GpuId, //
+};
+
+/// How long a reset, a change of power, or a flush may take.
+const PATIENCE: Delta = Delta::from_millis(100);
+const FLUSH_PATIENCE: u32 = 100;
+
+/// What the GPU says of itself: values that never change.
+#[derive(Clone, Copy)]
+pub(crate) struct Info {
+    pub(crate) id: GpuId,
+    pub(crate) revision: u32,
+    pub(crate) csf_id: u32,
+    pub(crate) core_features: u32,
+    pub(crate) l2_features: u32,
+    pub(crate) tiler_features: u32,
+    pub(crate) mem_features: u32,
+    pub(crate) mmu_features: MmuFeatures,
+    pub(crate) as_present: u32,
+    pub(crate) thread_features: u32,
+    pub(crate) max_threads: u32,
+    pub(crate) max_workgroup_size: u32,
+    pub(crate) max_barrier_size: u32,
+    pub(crate) texture_features: [u32; 4],
+    pub(crate) coherency_features: u32,
+    pub(crate) shader_present: u64,
+    pub(crate) l2_present: u64,
+    pub(crate) tiler_present: u64,
+}
+
+impl Info {
+    fn read(regs: &Registers<'_>) -> Self {
+        let texture = |index| regs.read_at(gpu::TEXTURE_FEATURES, index);
+        let present = |domain: Domain| regs.read_wide(domain.block().present);
+        Self {
+            id: GpuId(regs.read(gpu::GPU_ID)),
+            revision: regs.read(gpu::REVIDR),
+            csf_id: regs.read(gpu::CSF_ID),
+            core_features: regs.read(gpu::CORE_FEATURES),
+            l2_features: regs.read(gpu::L2_FEATURES),
+            tiler_features: regs.read(gpu::TILER_FEATURES),
+            mem_features: regs.read(gpu::MEM_FEATURES),
+            mmu_features: MmuFeatures(regs.read(gpu::MMU_FEATURES)),
+            as_present: regs.read(gpu::AS_PRESENT),
+            thread_features: regs.read(gpu::THREAD_FEATURES),
+            max_threads: regs.read(gpu::THREAD_MAX_THREADS),
+            max_workgroup_size: regs.read(gpu::THREAD_MAX_WORKGROUP_SIZE),
+            max_barrier_size: regs.read(gpu::THREAD_MAX_BARRIER_SIZE),
+            texture_features: [texture(0), texture(1), texture(2), texture(3)],
+            coherency_features: regs.read(gpu::COHERENCY_FEATURES),
+            shader_present: present(Domain::Shader),
+            l2_present: present(Domain::L2),
+            tiler_present: present(Domain::Tiler),
+        }
+    }
+
+    /// The lines of a Mali's boot log, word by word those that people know; the first splits the id as the
+    /// drivers did that wrote it.
+    fn log(&self, dev: &Device<Bound>) {
+        let id = self.id.0;
+        dev_info!(
+            dev,
+            "mali-unknown id {:#x} major {:#x} minor {:#x} status {:#x}\n",
+            id >> 16,
+            id >> 16 & 0xff,
+            id >> 8 & 0xff,
+            id & 0xff
+        );
+        dev_info!(
+            dev,
+            "Features: L2:{:#x} Tiler:{:#x} Mem:{:#x} MMU:{:#x} AS:{:#x}\n",
+            self.l2_features,
+            self.tiler_features,
+            self.mem_features,
+            self.mmu_features.0,
+            self.as_present
+        );
+        dev_info!(
+            dev,
+            "shader_present={:#018x} l2_present={:#018x} tiler_present={:#018x}\n",
+            self.shader_present,
+            self.l2_present,
+            self.tiler_present
+        );
+        dev_info!(
+            dev,
+            "{} r{}p{}, architecture {}.{}.{}\n",
+            self.id.product().unwrap_or("a Mali without a name"),
+            self.id.version_major(),
+            self.id.version_minor(),
+            self.id.arch_major(),
+            self.id.arch_minor(),
+            self.id.arch_revision()
+        );
+    }
+}
+
+/// Resets the GPU, with whatever it was doing.
+///
+/// # Errors
+///
+/// `ENODEV` if it is gone, `ETIMEDOUT` if the reset does not end; a line in the log says so.
+///
+/// Context: process context, sleeps.
+fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>) -> Result {
+    regs.write(irq::GPU_IRQ_CLEAR, irq::gpu::RESET_COMPLETED);
+    regs.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    regs.poll(
+        |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
+        |happened| happened as u32 & irq::gpu::RESET_COMPLETED != 0,
+        Delta::from_micros(100),
+        PATIENCE,
+    )
+    .inspect_err(|timeout| {
+        dev_err!(
+            dev,
+            "the soft reset does not end: GPU_IRQ_RAWSTAT = {:#x} ({:?})\n",
+            timeout.last,
+            timeout.error
+        )
+    })?;
+    regs.write(irq::GPU_IRQ_CLEAR, u32::MAX);
+    Ok(())
+}
+
+/// A GPU whose registers are mapped: what interrupts, address spaces and firmware share.
+#[pin_data]
+pub(crate) struct Gpu<'bound> {
+    pub(crate) regs: Registers<'bound>,
+    pub(crate) dev: &'bound Device<Bound>,
+    pub(crate) info: Info,
+    /// Whether the GPU snoops the processors' caches.
+    pub(crate) coherent: bool,
+    #[pin]
+    pub(crate) gpu_line: Line,
+    #[pin]
+    pub(crate) job_line: Line,
+    #[pin]
+    pub(crate) mmu_line: Line,
+    #[pin]
+    events: Events,
+    /// Held during a flush: there is one at a time.
+    #[pin]
+    flushing: Mutex<()>,
+}
+
+impl<'bound> Gpu<'bound> {
+    /// Resets the GPU and asks it what it is. `coherent` says whether the device's DMA is.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if nothing answers, or it is no GPU with a command stream frontend; those of the reset;
+    /// `EOPNOTSUPP` if it cannot be as coherent as the machine is.
+    ///
+    /// Context: process context, sleeps.
+    pub(crate) fn new(
+        dev: &'bound Device<Bound>,
+        regs: Registers<'bound>,
+        coherent: bool,
+    ) -> Result<Arc<Self>> {
+        let info = identify(dev, &regs, coherent)?;
+        Arc::pin_init(
+            try_pin_init!(Self {
+                regs,
+                dev,
+                info,
+                coherent,
+                gpu_line <- Line::new(irq::GPU),
+                job_line <- Line::new(irq::JOB),
+                mmu_line <- Line::new(irq::MMU),
+                events <- Events::new(),
+                flushing <- new_mutex!((), "tyr::Gpu::flushing"),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The coherency protocol that it speaks with the processors.
+    pub(crate) fn coherency(&self) -> u32 {
+        if self.coherent {
+            coherency::ACE_LITE
+        } else {
+            coherency::NONE
+        }
+    }
+
+    /// Resets it again: it has lost all its state afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reset when it was found.
+    pub(crate) fn reset(&self) -> Result {
+        soft_reset(self.dev, &self.regs)
+    }
+
+    /// Powers the level 2 cache on, which everything else needs.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the GPU is gone, `ETIMEDOUT`; a line in the log says so.
+    pub(crate) fn power_on(&self) -> Result {
+        self.regs.write(gpu::COHERENCY_ENABLE, self.coherency());
+        let l2 = Domain::L2.block();
+        // One group of cores is all that is supported: that of the first cache.
+        self.regs.write_wide(l2.power_on, FIRST_L2);
+        self.power_settles("on", |regs| regs.read_wide(l2.ready) & FIRST_L2 != 0)
+    }
+
+    /// Powers everything off, what needs the level 2 cache before that. Errors are told in the log and no more:
+    /// there is nothing that one could do about them.
+    pub(crate) fn power_off(&self) {
+        for domain in [Domain::Shader, Domain::Tiler, Domain::L2] {
+            let block = domain.block();
+            let on = self.regs.read_wide(block.ready);
+            if on == u64::MAX {
+                return;
+            }
+            if on != 0 {
+                self.regs.write_wide(block.power_off, on);
+                let _ = self.power_settles("off", |regs| regs.read_wide(block.ready) & on == 0);
+            }
+        }
+    }
+
+    fn power_settles(&self, way: &str, settled: impl Fn(&Registers<'_>) -> bool) -> Result {
+        let polled = self.regs.poll(
+            |regs| {
+                if regs.is_gone() {
+                    u64::MAX
+                } else {
+                    settled(regs).into()
+                }
+            },
+            |settled| settled == 1,
+            Delta::from_micros(100),
+            PATIENCE,
+        );
+        polled.map(drop).map_err(|timeout| {
+            let l2 = Domain::L2.block();
+            dev_err!(
+                self.dev,
+                "power does not go {}: {:?}; L2_READY = {:#x}, L2_PWRTRANS = {:#x}\n",
+                way,
+                timeout.error,
+                self.regs.read_wide(l2.ready),
+                self.regs.read_wide(l2.changing)
+            );
+            timeout.error
+        })
+    }
+
+    /// Writes back and forgets what the GPU's caches hold, and waits until that is done.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the GPU is gone, `ETIMEDOUT`; a line in the log says so.
+    ///
+    /// Context: process context, sleeps; not in the thread of the GPU's own interrupt.
+    pub(crate) fn flush_caches(&self) -> Result {
+        const DONE: u32 = irq::gpu::CLEAN_CACHES_COMPLETED;
+        let command = Command::FlushCaches {
+            l2: Flush::CleanInvalidate,
+            load_store: Flush::CleanInvalidate,
+            other: Flush::Invalidate,
+        };
+        let _turn = self.flushing.lock();
+        self.events.forget(DONE);
+        self.regs.write(gpu::GPU_COMMAND, command.bits());
+        if self.events.wait(DONE, FLUSH_PATIENCE) {
+            return Ok(());
+        }
+        // A signal ended the wait, or an interrupt was lost: the register knows.
+        let done = self.regs.poll(
+            |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
+            |happened| happened as u32 & DONE != 0 || self.events.wait(DONE, 0),
+            Delta::from_micros(100),
+            PATIENCE,
+        );
+        done.inspect_err(|timeout| {
+            dev_err!(
+                self.dev,
+                "the flush of the caches does not end: GPU_IRQ_RAWSTAT = {:#x} ({:?})\n",
+                timeout.last,
+                timeout.error
+            )
+        })?;
+        self.clear(&self.gpu_line, DONE);
+        Ok(())
+    }
+}
+
+/// The level 2 cache of the first group of cores.
+const FIRST_L2: u64 = 1;
+
+/// Resets a GPU and asks it what it is.
+fn identify(dev: &Device<Bound>, regs: &Registers<'_>, coherent: bool) -> Result<Info> {
+    if regs.is_gone() {
+        dev_err!(dev, "the GPU does not answer: its registers read as ones\n");
+        return Err(ENODEV);
+    }
+    soft_reset(dev, regs)?;
+    let info = Info::read(regs);
+    info.log(dev);
+    if info.id.arch_major() != ARCHITECTURE {
+        dev_err!(
+            dev,
+            "GPU_ID = {:#x}: architecture {} is not supported (known: {})\n",
+            info.id.0,
+            info.id.arch_major(),
+            ARCHITECTURE
+        );
+        return Err(ENODEV);
+    }
+    if coherent && info.coherency_features & 1 << coherency::ACE_LITE == 0 {
+        dev_err!(
+            dev,
+            "COHERENCY_FEATURES = {:#x}: the GPU cannot snoop, as this machine's devices do\n",
+            info.coherency_features
+        );
+        return Err(EOPNOTSUPP);
+    }
+    Ok(info)
+}
+
+/// The architecture that this driver knows: the first with a command stream frontend.
+const ARCHITECTURE: u32 = 10;
+
+/// Events of the GPU's line that interrupt.
+pub(crate) const EVENTS: u32 = irq::gpu::FAULT
+    | irq::gpu::PROTECTED_FAULT
+    | irq::gpu::RESET_COMPLETED
+    | irq::gpu::CLEAN_CACHES_COMPLETED;
+
+/// Serves the GPU's line.
+pub(crate) struct Server;
+
+impl Serve for Server {
+    fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line {
+        &gpu.gpu_line
+    }
+
+    fn serve(&self, gpu: &Gpu<'_>, events: u32) {
+        gpu.clear(&gpu.gpu_line, events);
+        if events & irq::gpu::FAULT != 0 {
+            let status = FaultStatus(gpu.regs.read(gpu::GPU_FAULTSTATUS));
+            dev_warn!(
+                gpu.dev,
+                "GPU fault: GPU_FAULTSTATUS = {:#x} ({}) at {:#x}\n",
+                status.0,
+                exception::name(status.exception()).unwrap_or("unknown"),
+                gpu.regs.read_wide(gpu::GPU_FAULTADDRESS)
+            );
+            gpu.regs.write(gpu::GPU_COMMAND, Command::ClearFault.bits());
+        }
+        if events & irq::gpu::PROTECTED_FAULT != 0 {
+            dev_warn!(gpu.dev, "GPU fault in protected mode\n");
+        }
+        gpu.events.tell(events);
+    }
+}

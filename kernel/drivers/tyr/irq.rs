@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The three interrupts: GPU, JOB and MMU.
+//!
+//! The hard part masks its line, and the thread serves what happened, clears it and takes the mask off
+//! again; so the vector, which tells only of a change from nothing to something, tells of what comes next.
+//!
+//! Source: `crates/mali-regs` (`irq.rs`); drivers/gpu/drm/panthor/panthor_device.h for the order of accesses.
+
+use crate::gpu::Gpu;
+use kernel::{
+    irq::{
+        IrqReturn,
+        ThreadedHandler,
+        ThreadedIrqReturn, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+use mali_regs::irq::Block;
+
+/// One of the GPU's interrupt lines: its registers, and which of its events interrupt.
+#[pin_data]
+pub(crate) struct Line {
+    pub(crate) block: Block,
+    #[pin]
+    mask: Mutex<u32>,
+}
+
+impl Line {
+    pub(crate) fn new(block: Block) -> impl PinInit<Self> {
+        pin_init!(Self {
+            block,
+            mask <- new_mutex!(0, "tyr::Line"),
+        })
+    }
+}
+
+impl Gpu<'_> {
+    /// Lets `events` of a line interrupt, and no others.
+    pub(crate) fn set_mask(&self, line: &Line, events: u32) {
+        let mut mask = line.mask.lock();
+        *mask = events;
+        self.regs.write(line.block.mask, events);
+    }
+
+    /// Lets `with` of a line interrupt as well, and `without` no longer.
+    pub(crate) fn change_mask(&self, line: &Line, with: u32, without: u32) {
+        let mut mask = line.mask.lock();
+        *mask = (*mask | with) & !without;
+        self.regs.write(line.block.mask, *mask);
+    }
+
+    /// Forgets events of a line that happened.
+    pub(crate) fn clear(&self, line: &Line, events: u32) {
+        self.regs.write(line.block.clear, events);
+    }
+}
+
+/// Who does something about the events of a line.
+pub(crate) trait Serve: Send + Sync {
+    /// The line.
+    fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line;
+
+    /// Serves `events`, and clears them before it looks at what they tell of.
+    ///
+    /// Context: the interrupt's thread, may sleep.
+    fn serve(&self, gpu: &Gpu<'_>, events: u32);
+}
+
+/// The handler of a line.
+pub(crate) struct Interrupt<'bound, S> {
+    pub(crate) gpu: Arc<Gpu<'bound>>,
+    pub(crate) server: S,
+}
+
+/// How often the thread looks for more before it lets the line interrupt again.
+const ROUNDS: usize = 8;
+
+impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
+    fn handle(&self) -> ThreadedIrqReturn {
+        let block = self.server.line(&self.gpu).block;
+        let status = self.gpu.regs.read(block.status);
+        // Ones: the GPU is gone.
+        if status == 0 || status == u32::MAX {
+            return ThreadedIrqReturn::None;
+        }
+        self.gpu.regs.write(block.mask, 0);
+        ThreadedIrqReturn::WakeThread
+    }
+
+    fn handle_threaded(&self) -> IrqReturn {
+        let gpu = &*self.gpu;
+        let line = self.server.line(gpu);
+        for _ in 0..ROUNDS {
+            let happened = gpu.regs.read(line.block.rawstat);
+            let events = happened & *line.mask.lock();
+            if events == 0 || happened == u32::MAX {
+                break;
+            }
+            self.server.serve(gpu, events);
+        }
+        gpu.change_mask(line, 0, 0);
+        IrqReturn::Handled
+    }
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Address spaces: page tables, the slots of the MMU in which some of them are resident, and faults.
+//!
+//! Everything is owned by [`AddressSpaces`], which lives as long as the registration: what a client holds is an
+//! [`Arc<Table>`] that is emptied before the GPU's parent is unbound. So no table's memory is mapped for DMA
+//! after that (L5), and a client that comes later is told `ENODEV`.
+//!
+//! A table is changed by [`AddressSpaces::change`]: it locks the region that changes, if the table is resident, has
+//! the change made, flushes, and unlocks. Memory for tables is set aside before ([`AddressSpaces::reserve`]), so
+//! that a change in the path of a fence allocates nothing.
+//!
+//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush.
+//!
+//! Source: `crates/mali-mmu`, `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c for the order of
+//! commands.
+
+mod command;
+mod fault;
+mod table;
+
+pub(crate) use fault::{
+    Fault,
+    Server, //
+};
+pub(crate) use table::{
+    Change,
+    Reserve,
+    Table, //
+};
+
+use crate::gpu::Gpu;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+use mali_mmu::Geometry;
+use mali_regs::mmu::{
+    memattr,
+    TransCfg,
+    MAX_ADDRESS_SPACES, //
+};
+
+/// The slot of the microcontroller's table, which nobody else gets.
+const MCU: usize = 0;
+
+/// All address spaces of a GPU.
+#[pin_data]
+pub(crate) struct AddressSpaces<'bound> {
+    gpu: Arc<Gpu<'bound>>,
+    geometry: Geometry,
+    #[pin]
+    slots: Mutex<Slots>,
+}
+
+/// Which tables there are, and which of them the MMU knows.
+struct Slots {
+    tables: KVVec<Arc<Table>>,
+    slots: [Slot; MAX_ADDRESS_SPACES],
+    /// How often a table was used; the slot with the least is the one that is taken.
+    uses: u64,
+    /// The GPU has lost its state, or does not answer: nothing is told to it.
+    asleep: bool,
+}
+
+#[derive(Default)]
+struct Slot {
+    table: Option<Arc<Table>>,
+    used: u64,
+}
+
+impl<'bound> AddressSpaces<'bound> {
+    /// No address spaces yet. The level 2 cache is on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the widths of the GPU's addresses are none that tables can have; `ENOMEM`.
+    pub(crate) fn new(gpu: Arc<Gpu<'bound>>) -> Result<Arc<Self>> {
+        let features = gpu.info.mmu_features;
+        let geometry = Geometry::new(features.va_bits(), features.pa_bits())
+            .ok_or(EINVAL)
+            .inspect_err(|_| {
+                dev_err!(
+                    gpu.dev,
+                    "MMU_FEATURES = {:#x}: no such tables\n",
+                    features.0
+                )
+            })?;
+        Arc::pin_init(
+            try_pin_init!(Self {
+                gpu,
+                geometry,
+                slots <- new_mutex!(Slots {
+                    tables: KVVec::new(),
+                    slots: Default::default(),
+                    uses: 0,
+                    asleep: false,
+                }, "tyr::AddressSpaces::slots"),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The widths of addresses.
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// A table in which nothing is mapped. It takes a slot when it is first changed.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn create(&self) -> Result<Arc<Table>> {
+        let table = Table::new(self.gpu.dev, self.geometry)?;
+        let mut slots = self.slots.lock();
+        slots
+            .tables
+            .push(table.clone(), GFP_KERNEL | __GFP_NOWARN)?;
+        Ok(table)
+    }
+
+    /// Ends a table: the GPU forgets it, and its memory goes. Whoever still holds it is told `ENODEV`. Does
+    /// nothing the second time.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn destroy(&self, table: &Arc<Table>) {
+        let mut pages = table.lock();
+        let mut slots = self.slots.lock();
+        if self.evict(&mut slots, table).is_err() {
+            // The GPU may still read it: it stays until nothing can, which is when all tables go.
+            table.fail(Fault::LOST);
+            return;
+        }
+        slots.tables.retain(|other| !Arc::ptr_eq(other, table));
+        drop(slots);
+        drop(pages.take());
+    }
+
+    /// Sets tables aside for one later [`change`](Self::change) of `table`, `count` of them at most being needed.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ENODEV` if the table was ended. Context: process context, may sleep, allocates.
+    pub(crate) fn reserve(&self, table: &Arc<Table>, count: usize) -> Result<Reserve> {
+        Table::reserve(table, self.gpu.dev, count)
+    }
+
+    /// How many tables [`reserve`](Self::reserve) must set aside for a change that maps `size` bytes at `va`, after
+    /// unmapping whatever is there.
+    pub(crate) fn tables_for_map(&self, va: u64, size: u64) -> usize {
+        self.geometry.tables_for_map(va, size) + self.geometry.tables_for_unmap()
+    }
+
+    /// How many it must set aside for a change that unmaps one range.
+    pub(crate) fn tables_for_unmap(&self) -> usize {
+        self.geometry.tables_for_unmap()
+    }
+
+    /// Changes what is mapped in `size` bytes from `va`, by the calls that `f` makes, and has the GPU see it: the table is
+    /// resident afterwards, if the GPU is awake. Nothing else accesses the region meanwhile.
+    ///
+    /// `reserve` is used up. If `f` fails, what it did before stays done, and the GPU sees that.
+    ///
+    /// # Errors
+    ///
+    /// What `f` fails with; `ENODEV` if the table was ended or the GPU is gone; `ETIMEDOUT` if the MMU does not answer: the
+    /// table is marked as faulted then, and no longer resident. Nothing is allocated.
+    ///
+    /// Context: process context, may sleep.
+    pub(crate) fn change<R>(
+        &self,
+        table: &Arc<Table>,
+        reserve: Reserve,
+        va: u64,
+        size: u64,
+        f: impl FnOnce(&mut Change<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let mut pages = table.lock();
+        let pages = (*pages).as_mut().ok_or(ENODEV)?;
+        let mut slots = self.slots.lock();
+        let region = table::blocks_around(pages, va, size);
+        let slot = self.make_resident(&mut slots, table, pages.root())?;
+        if let Some(slot) = slot {
+            command::lock(&self.gpu, slot, region)
+                .map_err(|error| self.lose(&mut slots, table, error))?;
+        }
+        let result = f(&mut Change::new(pages));
+        if let Some(slot) = slot {
+            // Without an answer, the GPU may still read tables that are no longer used: they are kept.
+            command::flush_and_unlock(&self.gpu, slot)
+                .map_err(|error| self.lose(&mut slots, table, error))?;
+        }
+        reserve.used(pages);
+        result
+    }
+
+    /// Makes the microcontroller's table resident in the slot that is its own.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ETIMEDOUT` if the MMU does not answer.
+    pub(crate) fn give_to_mcu(&self, table: &Arc<Table>) -> Result {
+        let pages = table.lock();
+        let root = (*pages).as_ref().ok_or(ENODEV)?.root();
+        let mut slots = self.slots.lock();
+        slots.slots[MCU].table = Some(table.clone());
+        command::enable(&self.gpu, MCU, self.setup(root))
+    }
+
+    /// The GPU is about to lose its state: it is told nothing more until [`wake_up`](Self::wake_up).
+    pub(crate) fn fall_asleep(&self) {
+        self.slots.lock().asleep = true;
+    }
+
+    /// The GPU has lost its state, and is there again: tells it the tables that were resident.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`, `ETIMEDOUT` if the MMU does not answer.
+    pub(crate) fn wake_up(&self) -> Result {
+        // The order of locks forbids to ask each table for its root here, so roots are asked for before.
+        let mut roots = [None; MAX_ADDRESS_SPACES];
+        for (slot, root) in roots.iter_mut().enumerate() {
+            let table = self.slots.lock().slots[slot].table.clone();
+            *root = table.and_then(|table| (*table.lock()).as_ref().map(|pages| pages.root()));
+        }
+        let mut slots = self.slots.lock();
+        slots.asleep = false;
+        for (slot, root) in roots.iter().enumerate() {
+            match root {
+                Some(root) => command::enable(&self.gpu, slot, self.setup(*root))?,
+                None => slots.slots[slot].table = None,
+            }
+        }
+        Ok(())
+    }
+
+    /// The slot of `table`; takes one for it if it has none. None if it shall not be seen by the GPU.
+    fn make_resident(
+        &self,
+        slots: &mut Slots,
+        table: &Arc<Table>,
+        root: u64,
+    ) -> Result<Option<usize>> {
+        if slots.asleep || table.fault().is_some() {
+            return Ok(None);
+        }
+        slots.uses += 1;
+        let uses = slots.uses;
+        if let Some(slot) = slots.slot_of(table) {
+            slots.slots[slot].used = uses;
+            return Ok(Some(slot));
+        }
+        let Some(slot) = slots.choose(self.gpu.info.as_present) else {
+            return Ok(None);
+        };
+        if let Some(other) = slots.slots[slot].table.clone() {
+            self.evict(slots, &other)
+                .map_err(|error| self.lose(slots, &other, error))?;
+        }
+        slots.slots[slot] = Slot {
+            table: Some(table.clone()),
+            used: uses,
+        };
+        command::enable(&self.gpu, slot, self.setup(root))
+            .map_err(|error| self.lose(slots, table, error))?;
+        Ok(Some(slot))
+    }
+
+    /// What the MMU is told of a table.
+    fn setup(&self, root: u64) -> command::Setup {
+        let cached = if self.gpu.coherent {
+            memattr::WRITE_BACK_COHERENT
+        } else {
+            memattr::WRITE_BACK
+        };
+        let mut kinds = [memattr::FAULT; 8];
+        kinds[usize::from(mali_mmu::memory::UNCACHED)] = memattr::UNCACHED;
+        kinds[usize::from(mali_mmu::memory::CACHED)] = cached;
+        command::Setup {
+            root,
+            attributes: memattr::pack(kinds),
+            config: TransCfg::aarch64_4k(self.gpu.info.mmu_features.va_bits(), self.gpu.coherent),
+        }
+    }
+
+    /// Takes a table's slot away, if it has one.
+    fn evict(&self, slots: &mut Slots, table: &Arc<Table>) -> Result {
+        let Some(slot) = slots.slot_of(table) else {
+            return Ok(());
+        };
+        if !slots.asleep {
+            command::disable(&self.gpu, slot)?;
+        }
+        slots.slots[slot].table = None;
+        Ok(())
+    }
+
+    /// The MMU did not answer for a table: nothing is known of what it sees. Gives back the error.
+    fn lose(&self, slots: &mut Slots, table: &Arc<Table>, error: Error) -> Error {
+        table.fail(Fault::LOST);
+        if let Some(slot) = slots.slot_of(table) {
+            slots.slots[slot].table = None;
+        }
+        error
+    }
+}
+
+impl Slots {
+    fn slot_of(&self, table: &Arc<Table>) -> Option<usize> {
+        let is_it = |slot: &Slot| {
+            let other = slot.table.as_ref();
+            other.is_some_and(|other| Arc::ptr_eq(other, table))
+        };
+        self.slots.iter().position(is_it)
+    }
+
+    /// A free slot, or the one that was used least recently; never the microcontroller's.
+    fn choose(&self, present: u32) -> Option<usize> {
+        let theirs =
+            (0..MAX_ADDRESS_SPACES).filter(|slot| *slot != MCU && present >> slot & 1 != 0);
+        theirs.min_by_key(|slot| match &self.slots[*slot] {
+            slot if slot.table.is_none() => 0,
+            slot => slot.used,
+        })
+    }
+}
+
+impl Drop for Slots {
+    /// The GPU is at rest, or cannot access memory any more, and its parent is still bound: all tables go.
+    fn drop(&mut self) {
+        for table in &self.tables {
+            drop(table.lock().take());
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The MMU's commands: how a slot is told of a table, and how a change is made seen.
+//!
+//! Source: `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c, which flushes with a command of the GPU and
+//! not one of the MMU, as do we.
+
+use crate::gpu::Gpu;
+use core::ops::Range;
+use kernel::{
+    prelude::*,
+    time::Delta, //
+};
+use mali_regs::{
+    irq,
+    mmu::{
+        self,
+        status,
+        Command,
+        LockRegion,
+        TransCfg, //
+    },
+};
+
+const PAUSE: Delta = Delta::from_micros(10);
+const PATIENCE: Delta = Delta::from_millis(100);
+
+/// What a slot is told of a table.
+#[derive(Clone, Copy)]
+pub(super) struct Setup {
+    /// The physical address of the root table.
+    pub(super) root: u64,
+    /// The kinds of memory.
+    pub(super) attributes: u64,
+    /// How tables are read.
+    pub(super) config: TransCfg,
+}
+
+/// Waits until the slot takes a command.
+fn wait_until_ready(gpu: &Gpu<'_>, slot: usize) -> Result {
+    gpu.regs
+        .poll(
+            |regs| regs.read_at(mmu::AS_STATUS, slot).into(),
+            |value| value as u32 & (status::ACTIVE | status::ACTIVE_INTERNAL) == 0,
+            PAUSE,
+            PATIENCE,
+        )
+        .inspect_err(|timeout| {
+            dev_err!(
+                gpu.dev,
+                "address space {}: the MMU does not answer: AS_STATUS = {:#x} ({:?})\n",
+                slot,
+                timeout.last,
+                timeout.error
+            )
+        })?;
+    Ok(())
+}
+
+/// Gives a command and waits until it is done.
+fn run(gpu: &Gpu<'_>, slot: usize, command: Command) -> Result {
+    wait_until_ready(gpu, slot)?;
+    gpu.regs.write_at(mmu::AS_COMMAND, slot, command.bits());
+    wait_until_ready(gpu, slot)
+}
+
+/// Has the slot use a table. What it did before is over.
+pub(super) fn enable(gpu: &Gpu<'_>, slot: usize, setup: Setup) -> Result {
+    // A fault that is still pending is that of the slot's last table.
+    gpu.clear(&gpu.mmu_line, irq::mmu::fault(slot as u32));
+    write_setup(gpu, slot, setup);
+    run(gpu, slot, Command::Update)?;
+    gpu.change_mask(&gpu.mmu_line, irq::mmu::fault(slot as u32), 0);
+    Ok(())
+}
+
+/// Has every access through the slot fault. The caches are flushed before, so that nothing comes late.
+pub(super) fn disable(gpu: &Gpu<'_>, slot: usize) -> Result {
+    gpu.change_mask(&gpu.mmu_line, 0, irq::mmu::fault(slot as u32));
+    gpu.flush_caches()?;
+    let nothing = Setup {
+        root: 0,
+        attributes: 0,
+        config: TransCfg::UNMAPPED,
+    };
+    write_setup(gpu, slot, nothing);
+    run(gpu, slot, Command::Update)
+}
+
+fn write_setup(gpu: &Gpu<'_>, slot: usize, setup: Setup) {
+    gpu.regs.write_wide_at(mmu::AS_TRANSTAB, slot, setup.root);
+    gpu.regs
+        .write_wide_at(mmu::AS_MEMATTR, slot, setup.attributes);
+    gpu.regs
+        .write_wide_at(mmu::AS_TRANSCFG, slot, setup.config.0);
+}
+
+/// Keeps accesses out of a region, until [`flush_and_unlock`].
+pub(super) fn lock(gpu: &Gpu<'_>, slot: usize, region: Range<u64>) -> Result {
+    let region = LockRegion::covering(region.start, region.end.saturating_sub(region.start))
+        .ok_or(EINVAL)?;
+    wait_until_ready(gpu, slot)?;
+    gpu.regs
+        .write_wide_at(mmu::AS_LOCKADDR, slot, region.bits());
+    run(gpu, slot, Command::Lock)
+}
+
+/// Has the GPU forget what it knew of the region, and lets accesses go on.
+pub(super) fn flush_and_unlock(gpu: &Gpu<'_>, slot: usize) -> Result {
+    gpu.flush_caches()?;
+    run(gpu, slot, Command::Unlock)
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Faults: what the GPU met in an address space, and the interrupt that tells of it.
+//!
+//! Source: `crates/mali-regs` (`exception.rs`, `mmu.rs`).
+
+use super::{
+    command,
+    AddressSpaces, //
+};
+use crate::{
+    gpu::Gpu,
+    irq::{
+        Line,
+        Serve, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use mali_regs::{
+    exception, irq,
+    mmu::{
+        self,
+        AccessType,
+        FaultStatus,
+        MAX_ADDRESS_SPACES, //
+    },
+};
+
+/// Why a table is not used any more: the first thing that went wrong.
+#[derive(Clone, Copy)]
+pub(crate) struct Fault {
+    /// `AS_FAULTSTATUS`, or all ones if the MMU did not answer.
+    pub(crate) status: u32,
+    /// The virtual address.
+    pub(crate) address: u64,
+}
+
+impl Fault {
+    /// The MMU did not answer for the table.
+    pub(crate) const LOST: Self = Self {
+        status: u32::MAX,
+        address: 0,
+    };
+}
+
+/// Serves the MMU's line.
+pub(crate) struct Server<'bound>(pub(crate) Arc<AddressSpaces<'bound>>);
+
+impl Serve for Server<'_> {
+    fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line {
+        &gpu.mmu_line
+    }
+
+    fn serve(&self, gpu: &Gpu<'_>, events: u32) {
+        for slot in 0..MAX_ADDRESS_SPACES {
+            let fault = irq::mmu::fault(slot as u32);
+            if events & fault != 0 {
+                self.0.faulted(slot);
+                gpu.clear(&gpu.mmu_line, fault);
+            }
+        }
+    }
+}
+
+impl AddressSpaces<'_> {
+    /// An access through a slot faulted: nobody handles that, so its table is not used any more.
+    fn faulted(&self, slot: usize) {
+        let regs = &self.gpu.regs;
+        let mut slots = self.slots.lock();
+        let status = FaultStatus(regs.read_at(mmu::AS_FAULTSTATUS, slot));
+        let address = regs.read_wide_at(mmu::AS_FAULTADDRESS, slot);
+        dev_err!(
+            self.gpu.dev,
+            "unhandled page fault in address space {} at {:#x}: {} by {}, source {:#x} (AS_FAULTSTATUS = {:#x})\n",
+            slot,
+            address,
+            exception::name(status.exception()).unwrap_or("unknown"),
+            AccessType::from_bits(status.access()).name(),
+            status.source(),
+            status.0
+        );
+        if let Some(table) = slots.slots[slot].table.take() {
+            table.fail(Fault {
+                status: status.0,
+                address,
+            });
+        }
+        if !slots.asleep {
+            // Said in the log if it fails; the table is marked in any case.
+            let _ = command::disable(&self.gpu, slot);
+        }
+    }
+}
