@@ -89,7 +89,7 @@ use private::Sealed;
 /// ```
 pub struct Probe<'bound, B: Bus> {
     device: &'bound B::Device<Bound>,
-    owned: Owned<'bound>,
+    pub(crate) owned: Owned<'bound>,
     /// Whether other code may use the device beside the probe by now: interrupt handlers, or the driver
     /// of a child.
     concurrent: Cell<bool>,

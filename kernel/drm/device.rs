@@ -388,6 +388,11 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
 
         // INVARIANT: The device is new; its parent is that of the probe named `'bound`.
         let this = Self::from_new(init_core(this, data)?);
+        // Kept by the adapter, and not by this value, which could be forgotten (L4).
+        cx.owned
+            .mappings
+            .add(Ok(Mapped(this.dev.clone())))
+            .map(drop)?;
         if let Some(dma) = B::dma_device(cx.device()) {
             // SAFETY: Both devices are valid; C takes a reference. Nobody else knows the new one.
             unsafe {
@@ -425,6 +430,16 @@ fn alloc<T: Driver>(
         )
     };
     NonNull::new(from_err_ptr(raw)?.cast()).ok_or(ENOMEM)
+}
+
+/// A device that may have objects mapped for DMA by its parent, since its probe or later. Dropping it undoes the mappings:
+/// in the remove step, where that was done already, or when the probe fails (L5).
+struct Mapped<T: Driver>(ARef<Device<T>>);
+
+impl<T: Driver> Drop for Mapped<T> {
+    fn drop(&mut self) {
+        self.0.core().mappings.undo_all();
+    }
 }
 
 /// Initialises the rest of a device and arranges that the first managed action drops it again.

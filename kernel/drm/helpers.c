@@ -62,6 +62,26 @@ void drm_rust_iosys_map_write(const struct iosys_map *to, size_t offset, const v
 }
 EXPORT_SYMBOL_GPL(drm_rust_iosys_map_write);
 
+u32 drm_rust_iosys_map_read_word(const struct iosys_map *from, size_t offset)
+{
+	return iosys_map_rd(from, offset, u32);
+}
+EXPORT_SYMBOL_GPL(drm_rust_iosys_map_read_word);
+
+void drm_rust_iosys_map_write_word(const struct iosys_map *to, size_t offset, u32 word)
+{
+	struct iosys_map copy = *to;
+
+	iosys_map_wr(&copy, offset, u32, word);
+}
+EXPORT_SYMBOL_GPL(drm_rust_iosys_map_write_word);
+
+bool drm_rust_dma_is_coherent(struct device *dev)
+{
+	return dev_is_dma_coherent(dev);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_is_coherent);
+
 void drm_rust_print(struct drm_printer *p, const char *text, size_t len)
 {
 	drm_printf(p, "%.*s", (int)len, text);

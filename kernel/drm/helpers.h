@@ -7,6 +7,7 @@
 #define DRM_RUST_HELPERS_H
 
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
 #include <linux/iosys-map.h>
 #include <linux/workqueue.h>
 
@@ -24,6 +25,9 @@ void drm_rust_get_dma_buf(struct dma_buf *buf);
 
 void drm_rust_iosys_map_read(void *to, const struct iosys_map *from, size_t offset, size_t len);
 void drm_rust_iosys_map_write(const struct iosys_map *to, size_t offset, const void *from, size_t len);
+u32 drm_rust_iosys_map_read_word(const struct iosys_map *from, size_t offset);
+void drm_rust_iosys_map_write_word(const struct iosys_map *to, size_t offset, u32 word);
+bool drm_rust_dma_is_coherent(struct device *dev);
 
 void drm_rust_print(struct drm_printer *p, const char *text, size_t len);
 

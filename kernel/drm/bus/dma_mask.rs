@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The DMA mask of a device, set while it probes.
+//! What a device's DMA can reach, said while it probes, and whether it is coherent.
 //!
 //! Source: Documentation/core-api/dma-api-howto.rst, `include/linux/dma-mapping.h`.
 
@@ -61,6 +61,15 @@ impl<B: Bus> Probe<'_, B> {
         // SAFETY: As in `set_dma_mask`.
         unsafe { bindings::dma_set_max_seg_size(self.raw_parent(), bytes) };
         Ok(())
+    }
+
+    /// Whether the device sees what the processors have in their caches, and they what it writes: on some machines it
+    /// does, on others caches must be written back and forgotten.
+    ///
+    /// Context: any.
+    pub fn is_dma_coherent(&self) -> bool {
+        // SAFETY: The device is valid.
+        unsafe { crate::raw::drm_rust_dma_is_coherent(self.raw_parent()) }
     }
 
     fn raw_parent(&self) -> *mut bindings::device {

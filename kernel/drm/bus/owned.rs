@@ -19,7 +19,7 @@ impl<R> Held for R {}
 ///
 /// The vector is taken out for the moment of a change, and is in its place whenever code of the driver runs,
 /// which may make another change.
-pub(super) struct List<'bound>(Cell<KVec<KBox<dyn Held + 'bound>>>);
+pub(crate) struct List<'bound>(Cell<KVec<KBox<dyn Held + 'bound>>>);
 
 impl<'bound> List<'bound> {
     const fn new() -> Self {
@@ -31,7 +31,7 @@ impl<'bound> List<'bound> {
     /// # Errors
     ///
     /// `ENOMEM`, and what `init` fails with; nothing is left then.
-    pub(super) fn add<R: 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
+    pub(crate) fn add<R: 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
         let held = KBox::pin_init(init, GFP_KERNEL)?;
         // SAFETY: The box is only dropped from here on, its content never moves.
         let held = unsafe { Pin::into_inner_unchecked(held) };
@@ -56,12 +56,15 @@ impl<'bound> List<'bound> {
     }
 }
 
-/// What the adapter owns for one bound device: children, which use it, and means, which they use.
+/// What the adapter owns for one bound device: children, which use it, means, which they use, and what is undone when
+/// nothing uses the device any more.
 pub struct Owned<'bound> {
     /// Devices that were made of this one.
     pub(super) children: List<'bound>,
     /// Interrupts, their vectors, the enabled device.
     pub(super) means: List<'bound>,
+    /// DMA mappings.
+    pub(crate) mappings: List<'bound>,
 }
 
 impl Owned<'_> {
@@ -69,6 +72,7 @@ impl Owned<'_> {
         Self {
             children: List::new(),
             means: List::new(),
+            mappings: List::new(),
         }
     }
 
@@ -89,5 +93,6 @@ impl Drop for Owned<'_> {
     fn drop(&mut self) {
         self.remove_children();
         self.release_means();
+        self.mappings.clear();
     }
 }

@@ -22,7 +22,8 @@ use super::{
 use crate::{
     Device,
     Driver,
-    Plugged, //
+    Plugged,
+    UnregisteredDevice, //
 };
 use core::{
     marker::PhantomData,
@@ -216,17 +217,56 @@ where
     ///
     /// Context: process context, may sleep; takes the reservation lock.
     pub fn sg_table<'g>(&'g self, plugged: &Plugged<'g, P::Driver>) -> Result<&'g SGTable> {
-        if !self.device().is_same(plugged.device()) {
+        // SAFETY: The device's parent is bound for `'g`, and teardown waits for the section before it undoes mappings.
+        unsafe { self.map_for(plugged.device()) }
+    }
+
+    /// As [`sg_table`](Self::sg_table), in the probe: for a device that was never registered.
+    ///
+    /// The mapping is good for as long as the device is not, and then as one that was made while it is plugged. If the
+    /// probe fails, it is undone after everything that the probe has asked the bus for: interrupts, and the device's own
+    /// access to memory.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `dev` is another device than the object's; `ENOMEM`; `EIO` if the device's parent does no DMA.
+    ///
+    /// Context: process context, may sleep; takes the reservation lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &UnregisteredDevice<'_, Mini>, firmware: &[u8]) -> Result<u64> {
+    /// let object = Object::new(dev, gem::Size::round_up(firmware.len() as u64)?, ())?;
+    /// object.vmap()?.write(0, firmware)?;
+    /// let piece = object.sg_table_in_probe(dev)?.iter().next().ok_or(EINVAL)?;
+    /// Ok(piece.dma_address())
+    /// # }
+    /// ```
+    pub fn sg_table_in_probe<'p>(
+        &'p self,
+        dev: &'p UnregisteredDevice<'_, P::Driver>,
+    ) -> Result<&'p SGTable> {
+        // SAFETY: The device's parent is being probed by the probe whose name `dev` bears, which is not over while `dev` is
+        // there: so it is bound for `'p`. Mappings are undone after the probe has failed, or in the remove step: not
+        // while `dev` is borrowed.
+        unsafe { self.map_for(dev) }
+    }
+
+    /// # Safety
+    ///
+    /// The parent of `dev` is bound for `'g`, and the device's mappings are not undone in it.
+    unsafe fn map_for<'g>(&'g self, dev: &Device<P::Driver>) -> Result<&'g SGTable> {
+        if !self.device().is_same(dev) {
             return Err(EINVAL);
         }
         // SAFETY: The parent is valid and bound; its bus set the field before. C would warn.
-        if unsafe { (*(*plugged.as_raw()).dev).dma_mask.is_null() } {
+        if unsafe { (*(*dev.as_raw()).dev).dma_mask.is_null() } {
             return Err(EIO);
         }
-        // SAFETY: The object is live, and its device's parent is bound for `'g`.
-        let sgt = unsafe { plugged.core().mappings.map(&self.node) }?;
-        // SAFETY: The table lives until the object is freed or teardown undoes the mapping, which
-        // waits for the section: for `'g` at least.
+        // SAFETY: The object is live, and its device's parent is bound.
+        let sgt = unsafe { dev.core().mappings.map(&self.node) }?;
+        // SAFETY: The table lives until the object is freed or mappings are undone: for `'g` at least.
         Ok(unsafe { SGTable::from_raw(sgt.as_ptr()) })
     }
 }

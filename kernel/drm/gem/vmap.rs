@@ -91,6 +91,41 @@ impl<C: Class> VMap<C> {
         Ok(())
     }
 
+    /// The word at `offset`, read at once: a word that hardware writes meanwhile is the old one or the new one.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not aligned, or beyond the object.
+    ///
+    /// Context: any.
+    pub fn read_word(&self, offset: usize) -> Result<u32> {
+        self.check_word(offset)?;
+        // SAFETY: The word lies in the mapping, which is valid by the type invariants, and is aligned, as mappings begin
+        // with a page.
+        Ok(unsafe { crate::raw::drm_rust_iosys_map_read_word(&self.map, offset) })
+    }
+
+    /// Writes the word at `offset` at once: hardware that reads meanwhile sees the old one or the new one.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is not aligned, or beyond the object.
+    ///
+    /// Context: any.
+    pub fn write_word(&self, offset: usize, word: u32) -> Result {
+        self.check_word(offset)?;
+        // SAFETY: As in `read_word`.
+        unsafe { crate::raw::drm_rust_iosys_map_write_word(&self.map, offset, word) };
+        Ok(())
+    }
+
+    fn check_word(&self, offset: usize) -> Result {
+        if offset % size_of::<u32>() != 0 {
+            return Err(EINVAL);
+        }
+        self.check(offset, size_of::<u32>())
+    }
+
     fn check(&self, offset: usize, len: usize) -> Result {
         match offset.checked_add(len) {
             Some(end) if end <= self.obj.size().bytes() => Ok(()),
