@@ -21,6 +21,7 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::Atomic,
         Arc,
         Mutex, //
     },
@@ -177,8 +178,13 @@ pub(crate) struct Gpu<'bound> {
     pub(crate) job_line: Line,
     #[pin]
     pub(crate) mmu_line: Line,
+    /// Whether the microcontroller was switched on, and not off again.
+    pub(crate) mcu_runs: Atomic<bool>,
     #[pin]
     events: Events,
+    /// What the firmware has told.
+    #[pin]
+    pub(crate) job_events: Events,
     /// Held during a flush: there is one at a time.
     #[pin]
     flushing: Mutex<()>,
@@ -208,7 +214,9 @@ impl<'bound> Gpu<'bound> {
                 gpu_line <- Line::new(irq::GPU),
                 job_line <- Line::new(irq::JOB),
                 mmu_line <- Line::new(irq::MMU),
+                mcu_runs: Atomic::new(false),
                 events <- Events::new(),
+                job_events <- Events::new(),
                 flushing <- new_mutex!((), "tyr::Gpu::flushing"),
             }? Error),
             GFP_KERNEL,

@@ -201,6 +201,20 @@ impl<'bound> AddressSpaces<'bound> {
         result
     }
 
+    /// As [`change`](Self::change), of a table that the GPU shall not see yet.
+    pub(crate) fn change_hidden<R>(
+        &self,
+        table: &Arc<Table>,
+        reserve: Reserve,
+        f: impl FnOnce(&mut Change<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let mut pages = table.lock();
+        let pages = (*pages).as_mut().ok_or(ENODEV)?;
+        let result = f(&mut Change::new(pages));
+        reserve.used(pages);
+        result
+    }
+
     /// Makes the microcontroller's table resident in the slot that is its own.
     ///
     /// # Errors

@@ -11,12 +11,18 @@
 
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod driver;
 mod event;
+mod fw;
 mod gpu;
+mod hardware;
 mod irq;
 mod mmu;
+mod pci;
+mod power;
 mod regs;
+mod soc;
 mod uapi;
 
 drm::module_pci_driver! {
@@ -25,4 +31,5 @@ drm::module_pci_driver! {
     authors: ["The Drydock authors"],
     description: "Arm Mali GPUs with a command stream frontend",
     license: "Dual MIT/GPL",
+    firmware: ["arm/mali/arch10.8/mali_csffw.bin"],
 }

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The firmware: loaded into buffers, booted, and spoken to.
+//!
+//! All of it happens in the probe, with a device that was never registered: its sections are buffers like those of clients,
+//! mapped into the microcontroller's address space.
+//!
+//! Source: `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor/panthor_fw.c for what is said to the firmware, and
+//! when.
+
+mod interface;
+mod mcu;
+mod section;
+
+pub(crate) use interface::Interface;
+pub(crate) use mcu::Server;
+
+use crate::{
+    driver::Tyr,
+    gpu::Gpu,
+    mmu::{
+        AddressSpaces,
+        Table, //
+    },
+};
+use csf_iface::Shared;
+use kernel::{
+    firmware,
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+use section::Section;
+
+/// The firmware of a GPU, with everything that it consists of.
+pub(crate) struct Firmware<'bound> {
+    gpu: Arc<Gpu<'bound>>,
+    mmu: Arc<AddressSpaces<'bound>>,
+    /// The file, from which sections are loaded again when the GPU has slept.
+    file: firmware::Firmware,
+    sections: KVec<Section>,
+    table: Arc<Table>,
+    _running: mcu::Stop<'bound>,
+    /// What the firmware has said of itself since it booted first.
+    interface: Interface,
+    /// Cycles of the GPU's clock in a second.
+    hertz: u32,
+}
+
+impl<'bound> Firmware<'bound> {
+    /// Loads the firmware, boots it, and asks it what it can do. The level 2 cache is on, and interrupts work.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no file for this GPU; `EINVAL` if it is not one, or tells what cannot be; `ENOMEM`; `ETIMEDOUT` if
+    /// the firmware does not boot or answer; `ENODEV` if the GPU is gone. A line in the log says what failed.
+    ///
+    /// Context: process context, sleeps.
+    pub(crate) fn boot(
+        dev: &drm::UnregisteredDevice<'_, Tyr>,
+        gpu: Arc<Gpu<'bound>>,
+        mmu: Arc<AddressSpaces<'bound>>,
+        hertz: u32,
+    ) -> Result<Self> {
+        let file = request(&gpu)?;
+        let parsed = parse(&gpu, &file)?;
+        let table = mmu.create()?;
+        let mut sections = KVec::new();
+        for section in parsed.sections() {
+            let section = Section::load(dev, &gpu, &mmu, &table, &section)?;
+            sections.push(section, GFP_KERNEL)?;
+        }
+        mmu.give_to_mcu(&table)?;
+        // Declared after the sections: if something fails from here on, it goes before them.
+        let running = mcu::Stop(gpu.clone());
+        mcu::start(&gpu)?;
+
+        let shared = shared(&sections)?;
+        let interface = Interface::read(&gpu, shared)?;
+        dev_info!(
+            gpu.dev,
+            "CSF FW using interface v{}.{}.{}, Features {:#x} Instrumentation features {:#x}, git {}\n",
+            interface.version.major(),
+            interface.version.minor(),
+            interface.version.patch(),
+            interface.features,
+            interface.instr_features,
+            parsed.git_sha().unwrap_or("unknown")
+        );
+        let firmware = Self {
+            gpu,
+            mmu,
+            file,
+            sections,
+            table,
+            _running: running,
+            interface,
+            hertz,
+        };
+        firmware.configure()?;
+        Ok(firmware)
+    }
+
+    /// What the firmware has said of itself.
+    pub(crate) fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// Tells the firmware how it shall work, and that it lives.
+    fn configure(&self) -> Result {
+        let shared = shared(&self.sections)?;
+        self.interface.configure(&self.gpu, shared, self.hertz)?;
+        self.interface.ping(&self.gpu, shared)
+    }
+
+    /// Halts the firmware and stops the microcontroller. What fails is told in the log.
+    ///
+    /// Context: process context, sleeps.
+    pub(crate) fn stop(&self) {
+        if let Ok(shared) = shared(&self.sections) {
+            self.interface.halt(&self.gpu, shared);
+        }
+        mcu::stop(&self.gpu);
+    }
+
+    /// Boots the firmware again, after the GPU has lost its state: what it has written to its own memory is as it was in
+    /// the file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`boot`](Self::boot); `EIO` if the firmware says something else of itself than before.
+    pub(crate) fn boot_again(&self) -> Result {
+        let parsed = parse(&self.gpu, &self.file)?;
+        for (section, source) in self.sections.iter().zip(parsed.sections()) {
+            section.reload(&source)?;
+        }
+        mcu::start(&self.gpu)?;
+        let now = Interface::read(&self.gpu, shared(&self.sections)?)?;
+        if !now.is_same(&self.interface) {
+            dev_err!(self.gpu.dev, "the firmware's interface is not what it was\n");
+            return Err(EIO);
+        }
+        self.configure()
+    }
+}
+
+impl Drop for Firmware<'_> {
+    fn drop(&mut self) {
+        mcu::stop(&self.gpu);
+        self.mmu.destroy(&self.table);
+    }
+}
+
+fn request(gpu: &Gpu<'_>) -> Result<firmware::Firmware> {
+    let path = gpu.info.id.firmware_path();
+    let name = CString::try_from_fmt(fmt!("{}", format_args!("{path}")))?;
+    firmware::Firmware::request(&name, gpu.dev).inspect_err(|error| {
+        dev_err!(
+            gpu.dev,
+            "the firmware `{}` cannot be loaded: {:?}\n",
+            &*name,
+            error
+        );
+    })
+}
+
+fn parse<'a>(gpu: &Gpu<'_>, file: &'a firmware::Firmware) -> Result<csf_fw::Firmware<'a>> {
+    csf_fw::Firmware::parse(file.data()).map_err(|error| {
+        dev_err!(
+            gpu.dev,
+            "the firmware's file is not one: {}\n",
+            format_args!("{error}")
+        );
+        EINVAL
+    })
+}
+
+/// The section through which driver and firmware speak.
+fn shared(sections: &[Section]) -> Result<interface::Memory<'_>> {
+    let section = sections.iter().find(|section| section.is_shared());
+    let section = section.ok_or(EINVAL)?;
+    Ok(interface::Memory {
+        map: section.map(),
+        place: Shared {
+            start: csf_fw::SHARED_START,
+            size: section.size(),
+        },
+    })
+}

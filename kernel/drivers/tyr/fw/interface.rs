@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What the firmware says of itself, and what it is asked to do.
+//!
+//! Both sides read and write the same memory. Nothing that the firmware tells is trusted: each place is checked to lie in the
+//! shared section, each count to be one that can be.
+//!
+//! Source: `crates/csf-iface`.
+
+use super::mcu;
+use crate::{
+    buffer::Object,
+    gpu::Gpu, //
+};
+use core::mem::offset_of;
+use csf_iface::{
+    global::{
+        self,
+        req,
+        Timer, //
+    },
+    group,
+    group_control,
+    stream,
+    stream_control,
+    Handshake,
+    Shared,
+    Version, //
+};
+use drm::gem::VMap;
+use kernel::prelude::*;
+use mali_regs::{
+    doorbell,
+    irq::job, //
+};
+
+/// How long the firmware may take to acknowledge, in milliseconds.
+const PATIENCE: u32 = 100;
+
+/// Microseconds after which idle cores are powered off, and after which the firmware tells that it is idle.
+const POWER_OFF_AFTER: u32 = 10_000;
+const IDLE_AFTER: u32 = 800;
+/// Cycles after which a stream without progress is told, in units of 1024.
+const PROGRESS_AFTER: u32 = 5 * 500 * 1024;
+
+/// Registers of a stream that the driver keeps for itself when it calls a client's stream.
+const KEPT_REGISTERS: u32 = 4;
+
+/// Groups are told apart by their priority, of which there are so many.
+const MAX_PRIORITIES: u32 = 16;
+
+/// The shared section as both sides see it.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<'a> {
+    pub(super) map: &'a VMap<Object>,
+    pub(super) place: Shared,
+}
+
+impl Memory<'_> {
+    /// The word at `field` of the block at `block`.
+    fn word(&self, block: usize, field: usize) -> Result<u32> {
+        self.map.read_word(block + field)
+    }
+
+    fn set(&self, block: usize, field: usize, word: u32) -> Result {
+        self.map.write_word(block + field, word)
+    }
+
+    /// The place of a control block of `T`, if all of it is in the section.
+    fn control<T>(&self, offset: u64) -> Result<usize> {
+        self.place.check(offset, size_of::<T>()).ok_or(EINVAL)
+    }
+
+    /// The place of a block of `T` that the firmware tells by its address.
+    fn block<T>(&self, va: u32) -> Result<usize> {
+        self.place.offset_of(va, size_of::<T>()).ok_or(EINVAL)
+    }
+}
+
+/// What the firmware says of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub(crate) version: Version,
+    pub(crate) features: u32,
+    pub(crate) instr_features: u32,
+    groups: u32,
+    /// Streams of each group.
+    streams: u32,
+    stream_features: u32,
+    input: usize,
+    output: usize,
+}
+
+/// What a client is told of the interface.
+pub(crate) struct Slots {
+    pub(crate) groups: u32,
+    pub(crate) streams: u32,
+    pub(crate) registers: u32,
+    pub(crate) scoreboards: u32,
+    pub(crate) kept_registers: u32,
+}
+
+impl Interface {
+    /// Reads it, after the firmware has booted.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if the firmware did not start after all; `EINVAL` if it tells what cannot be. A line in the log says so.
+    pub(super) fn read(gpu: &Gpu<'_>, memory: Memory<'_>) -> Result<Self> {
+        let version = Version(memory.word(0, offset_of!(global::Control, version))?);
+        if version.0 == 0 {
+            dev_err!(
+                gpu.dev,
+                "the firmware has booted and says no version: MCU_STATUS = {:#x}\n",
+                gpu.regs.read(mali_regs::mcu::MCU_STATUS)
+            );
+            return Err(EIO);
+        }
+        Self::try_read(memory, version).map_err(|(what, value)| {
+            dev_err!(
+                gpu.dev,
+                "the firmware's interface is not one: {} = {:#x}\n",
+                what,
+                value
+            );
+            EINVAL
+        })
+    }
+
+    /// What is wrong, and its value, if something is.
+    fn try_read(memory: Memory<'_>, version: Version) -> Result<Self, (&'static str, u32)> {
+        let word = |field| memory.word(0, field).map_err(|_| ("GLB_CONTROL", 0));
+        let input = word(offset_of!(global::Control, input_va))?;
+        let output = word(offset_of!(global::Control, output_va))?;
+        let groups = word(offset_of!(global::Control, group_num))?;
+        let stride = word(offset_of!(global::Control, group_stride))?;
+        let instr_features = if version >= Version::INSTRUMENTATION {
+            word(offset_of!(global::Control, instr_features))?
+        } else {
+            0
+        };
+        if !(global::MIN_GROUPS..=global::MAX_GROUPS).contains(&groups) {
+            return Err(("GLB_GROUP_NUM", groups));
+        }
+        let first = Group::read(memory, group_control(0, stride))?;
+        for index in 1..groups {
+            let group = Group::read(memory, group_control(index, stride))?;
+            if group != first {
+                return Err(("a group that differs from the first", index));
+            }
+        }
+        Ok(Self {
+            version,
+            features: word(offset_of!(global::Control, features))?,
+            instr_features,
+            groups,
+            streams: first.streams,
+            stream_features: first.stream_features,
+            input: memory
+                .block::<global::Input>(input)
+                .map_err(|_| ("GLB_INPUT_VA", input))?,
+            output: memory
+                .block::<global::Output>(output)
+                .map_err(|_| ("GLB_OUTPUT_VA", output))?,
+        })
+    }
+
+    /// Whether the firmware said the same another time.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    /// What there is for clients.
+    pub(crate) fn slots(&self) -> Slots {
+        let features = stream::Features::from_bits(self.stream_features);
+        Slots {
+            groups: self.groups.min(MAX_PRIORITIES),
+            streams: self.streams,
+            registers: features.registers.into(),
+            scoreboards: features.scoreboards.into(),
+            kept_registers: KEPT_REGISTERS,
+        }
+    }
+
+    fn handshake(&self, memory: Memory<'_>) -> Result<Handshake> {
+        Ok(Handshake {
+            request: memory.word(self.input, offset_of!(global::Input, req))?,
+            acknowledge: memory.word(self.output, offset_of!(global::Output, ack))?,
+        })
+    }
+
+    /// Tells the firmware which cores it may use and after which times it shall do what.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` if it does not acknowledge, `ENODEV` if the GPU is gone; a line in the log says so.
+    pub(super) fn configure(&self, gpu: &Gpu<'_>, memory: Memory<'_>, hertz: u32) -> Result {
+        const ASKED: u32 = req::CFG_ALLOC_EN | req::CFG_POWEROFF_TIMER | req::CFG_PROGRESS_TIMER;
+        const STATES: u32 = req::IDLE_EN | req::COUNTER_EN;
+        let timer = |micros| Timer::new(micros, hertz, Timer::GPU_CYCLES).0;
+        let cores = gpu.info.shader_present;
+        let core_mask = offset_of!(global::Input, core_en_mask);
+        let settings = [
+            (core_mask, cores as u32),
+            (core_mask + 4, (cores >> 32) as u32),
+            (
+                offset_of!(global::Input, poweroff_timer),
+                timer(POWER_OFF_AFTER),
+            ),
+            (offset_of!(global::Input, progress_timer), PROGRESS_AFTER),
+            (offset_of!(global::Input, idle_timer), timer(IDLE_AFTER)),
+            (
+                offset_of!(global::Input, ack_irq_mask),
+                ASKED | req::PING | req::IDLE_EN | req::IDLE | self.state_mask(),
+            ),
+        ];
+        for (field, word) in settings {
+            memory.set(self.input, field, word)?;
+        }
+        let now = self.handshake(memory)?;
+        let request = Handshake {
+            request: now.ask(ASKED),
+            ..now
+        };
+        let request = request.set(STATES, STATES);
+        memory.set(self.input, offset_of!(global::Input, req), request)?;
+        self.ring_and_wait(gpu, memory, ASKED, "its configuration")
+    }
+
+    /// Asks whether the firmware lives.
+    ///
+    /// # Errors
+    ///
+    /// As for [`configure`](Self::configure).
+    pub(super) fn ping(&self, gpu: &Gpu<'_>, memory: Memory<'_>) -> Result {
+        let request = self.handshake(memory)?.ask(req::PING);
+        memory.set(self.input, offset_of!(global::Input, req), request)?;
+        self.ring_and_wait(gpu, memory, req::PING, "a ping")
+    }
+
+    /// Asks the firmware to halt, and waits until it has. What fails is told in the log: the microcontroller is stopped
+    /// in any case.
+    pub(super) fn halt(&self, gpu: &Gpu<'_>, memory: Memory<'_>) {
+        let asked = self.handshake(memory).and_then(|now| {
+            let request = if self.has_state() {
+                now.set(global::state::HALT, req::STATE)
+            } else {
+                now.set(req::HALT, req::HALT)
+            };
+            memory.set(self.input, offset_of!(global::Input, req), request)
+        });
+        if asked.is_ok() {
+            gpu.regs
+                .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);
+            let _ = mcu::wait_until_halted(gpu);
+        }
+    }
+
+    fn has_state(&self) -> bool {
+        self.version >= Version::GLOBAL_STATE
+    }
+
+    fn state_mask(&self) -> u32 {
+        if self.has_state() {
+            req::STATE
+        } else {
+            0
+        }
+    }
+
+    /// Tells the firmware to look, and waits until `asked` is no longer pending.
+    fn ring_and_wait(
+        &self,
+        gpu: &Gpu<'_>,
+        memory: Memory<'_>,
+        asked: u32,
+        what: &str,
+    ) -> Result {
+        gpu.job_events.forget(job::GLOBAL);
+        gpu.regs
+            .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);
+        // Each of the requests may be acknowledged with an interrupt of its own.
+        for _ in 0..=asked.count_ones() {
+            if self.handshake(memory)?.pending(asked) == 0 {
+                return Ok(());
+            }
+            let told = gpu.job_events.wait(job::GLOBAL, PATIENCE);
+            gpu.job_events.forget(job::GLOBAL);
+            if !told {
+                break;
+            }
+        }
+        let now = self.handshake(memory)?;
+        if now.pending(asked) == 0 {
+            return Ok(());
+        }
+        if gpu.regs.is_gone() {
+            dev_err!(gpu.dev, "the GPU is gone\n");
+            return Err(ENODEV);
+        }
+        dev_err!(
+            gpu.dev,
+            "the firmware does not acknowledge {}: GLB_REQ = {:#x}, GLB_ACK = {:#x}, MCU_STATUS = {:#x}\n",
+            what,
+            now.request,
+            now.acknowledge,
+            gpu.regs.read(mali_regs::mcu::MCU_STATUS)
+        );
+        Err(ETIMEDOUT)
+    }
+}
+
+/// What a group slot says of itself; all of them must say the same.
+#[derive(PartialEq, Eq)]
+struct Group {
+    features: u32,
+    suspend_size: u32,
+    protm_suspend_size: u32,
+    streams: u32,
+    stream_features: u32,
+}
+
+impl Group {
+    fn read(memory: Memory<'_>, at: u64) -> Result<Self, (&'static str, u32)> {
+        let control = memory
+            .control::<group::Control>(at)
+            .map_err(|_| ("the place of a group", at as u32))?;
+        let word = |field| {
+            memory
+                .word(control, field)
+                .map_err(|_| ("the place of a group", at as u32))
+        };
+        let input = word(offset_of!(group::Control, input_va))?;
+        let output = word(offset_of!(group::Control, output_va))?;
+        let streams = word(offset_of!(group::Control, stream_num))?;
+        let stride = word(offset_of!(group::Control, stream_stride))?;
+        memory
+            .block::<group::Input>(input)
+            .map_err(|_| ("GROUP_INPUT_VA", input))?;
+        memory
+            .block::<group::Output>(output)
+            .map_err(|_| ("GROUP_OUTPUT_VA", output))?;
+        if !(group::MIN_STREAMS..=group::MAX_STREAMS).contains(&streams) {
+            return Err(("GROUP_STREAM_NUM", streams));
+        }
+        let first = stream_features(memory, stream_control(at, 0, stride))?;
+        for index in 1..streams {
+            if stream_features(memory, stream_control(at, index, stride))? != first {
+                return Err(("a stream that differs from the first", index));
+            }
+        }
+        Ok(Self {
+            features: word(offset_of!(group::Control, features))?,
+            suspend_size: word(offset_of!(group::Control, suspend_size))?,
+            protm_suspend_size: word(offset_of!(group::Control, protm_suspend_size))?,
+            streams,
+            stream_features: first,
+        })
+    }
+}
+
+/// The features of the stream slot at `at`, whose blocks lie where they can.
+fn stream_features(memory: Memory<'_>, at: u64) -> Result<u32, (&'static str, u32)> {
+    let control = memory
+        .control::<stream::Control>(at)
+        .map_err(|_| ("the place of a stream", at as u32))?;
+    let word = |field| {
+        memory
+            .word(control, field)
+            .map_err(|_| ("the place of a stream", at as u32))
+    };
+    let input = word(offset_of!(stream::Control, input_va))?;
+    let output = word(offset_of!(stream::Control, output_va))?;
+    memory
+        .block::<stream::Input>(input)
+        .map_err(|_| ("STREAM_INPUT_VA", input))?;
+    memory
+        .block::<stream::Output>(output)
+        .map_err(|_| ("STREAM_OUTPUT_VA", output))?;
+    word(offset_of!(stream::Control, features))
+}

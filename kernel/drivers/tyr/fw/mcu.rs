@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The microcontroller: on, off, and the interrupt by which its firmware tells that it has something to say.
+//!
+//! Source: `crates/mali-regs` (`mcu.rs`, `irq.rs`).
+
+use crate::{
+    gpu::Gpu,
+    irq::{
+        Line,
+        Serve, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
+    time::Delta, //
+};
+use mali_regs::{
+    irq::job,
+    mcu::{
+        Control,
+        Status,
+        MCU_CONTROL,
+        MCU_STATUS, //
+    },
+};
+
+/// How long the firmware may take to boot, in milliseconds.
+const BOOT_PATIENCE: u32 = 1000;
+const STOP_PATIENCE: Delta = Delta::from_millis(100);
+
+/// What the microcontroller's status is called.
+fn name(status: u32) -> &'static str {
+    match Status::from_bits(status) {
+        Status::Disabled => "disabled",
+        Status::Enabled => "enabled",
+        Status::Halted => "halted",
+        Status::Fatal => "fatal",
+    }
+}
+
+/// Switches the microcontroller on, and waits until its firmware tells that it has booted.
+pub(super) fn start(gpu: &Gpu<'_>) -> Result {
+    gpu.clear(&gpu.job_line, u32::MAX);
+    gpu.job_events.forget(job::GLOBAL);
+    gpu.set_mask(&gpu.job_line, u32::MAX);
+    gpu.mcu_runs.store(true, Relaxed);
+    gpu.regs.write(MCU_CONTROL, Control::Auto.bits());
+
+    let booted = || {
+        let happened = gpu.regs.read(gpu.job_line.block.rawstat);
+        happened & job::GLOBAL != 0 && happened != u32::MAX
+    };
+    if gpu.job_events.wait(job::GLOBAL, BOOT_PATIENCE) || booted() {
+        return Ok(());
+    }
+    let status = gpu.regs.read(MCU_STATUS);
+    if status == u32::MAX {
+        dev_err!(gpu.dev, "the GPU is gone while its firmware boots\n");
+        return Err(ENODEV);
+    }
+    dev_err!(
+        gpu.dev,
+        "the firmware does not boot: MCU_STATUS = {:#x} ({}), JOB_IRQ_RAWSTAT = {:#x}\n",
+        status,
+        name(status),
+        gpu.regs.read(gpu.job_line.block.rawstat)
+    );
+    Err(ETIMEDOUT)
+}
+
+/// Waits until the firmware has halted, after it was asked to.
+pub(super) fn wait_until_halted(gpu: &Gpu<'_>) -> Result {
+    wait(gpu, Status::Halted, Delta::from_secs(1))
+}
+
+/// Switches the microcontroller off, and its interrupt, unless it is. What fails is told in the log.
+pub(super) fn stop(gpu: &Gpu<'_>) {
+    if !gpu.mcu_runs.xchg(false, Relaxed) {
+        return;
+    }
+    gpu.set_mask(&gpu.job_line, 0);
+    gpu.regs.write(MCU_CONTROL, Control::Disable.bits());
+    let _ = wait(gpu, Status::Disabled, STOP_PATIENCE);
+}
+
+/// Stops the microcontroller when it is dropped: before the memory of its firmware goes.
+pub(super) struct Stop<'bound>(pub(super) Arc<Gpu<'bound>>);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        stop(&self.0);
+    }
+}
+
+fn wait(gpu: &Gpu<'_>, wanted: Status, patience: Delta) -> Result {
+    let polled = gpu.regs.poll(
+        |regs| regs.read(MCU_STATUS).into(),
+        |status| status == wanted.bits().into(),
+        Delta::from_micros(100),
+        patience,
+    );
+    polled.map(drop).map_err(|timeout| {
+        // A GPU that was pulled out is no reason to complain.
+        if timeout.error != ENODEV {
+            dev_warn!(
+                gpu.dev,
+                "the microcontroller is not {}: MCU_STATUS = {:#x} ({})\n",
+                name(wanted.bits()),
+                timeout.last,
+                name(timeout.last as u32)
+            );
+        }
+        timeout.error
+    })
+}
+
+/// Serves the firmware's line.
+pub(crate) struct Server;
+
+impl Serve for Server {
+    fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line {
+        &gpu.job_line
+    }
+
+    fn serve(&self, gpu: &Gpu<'_>, events: u32) {
+        gpu.clear(&gpu.job_line, events);
+        gpu.job_events.tell(events);
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A GPU that works: how it is brought up, and to rest.
+
+use crate::{
+    driver::Tyr,
+    fw::{
+        self,
+        Firmware, //
+    },
+    gpu::{
+        self,
+        Gpu, //
+    },
+    irq::Interrupt,
+    mmu::{
+        self,
+        AddressSpaces, //
+    },
+    power::Power,
+    regs::Registers, //
+};
+use drm::bus::{
+    Bus,
+    Probe, //
+};
+use kernel::{
+    dma::DmaMask,
+    irq::{
+        Flags,
+        IrqRequest, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+/// The GPU's interrupts, as the bus has them.
+pub(crate) struct Interrupts<'bound> {
+    pub(crate) gpu: IrqRequest<'bound>,
+    pub(crate) job: IrqRequest<'bound>,
+    pub(crate) mmu: IrqRequest<'bound>,
+    pub(crate) flags: Flags,
+}
+
+/// What the device has while it is registered.
+pub(crate) struct Hardware<'bound> {
+    // The order of the fields is the order in which they go: what feeds the GPU last.
+    firmware: Firmware<'bound>,
+    awake: Awake<'bound>,
+    pub(crate) mmu: Arc<AddressSpaces<'bound>>,
+    pub(crate) gpu: Arc<Gpu<'bound>>,
+    power: Power,
+}
+
+/// A GPU whose level 2 cache is on, and which may interrupt; brought to rest when that is dropped, if not before.
+struct Awake<'bound> {
+    gpu: Arc<Gpu<'bound>>,
+    on: Atomic<bool>,
+}
+
+impl<'bound> Awake<'bound> {
+    fn new(gpu: Arc<Gpu<'bound>>) -> Result<Self> {
+        let awake = Self {
+            gpu,
+            on: Atomic::new(false),
+        };
+        awake.wake_up()?;
+        Ok(awake)
+    }
+
+    fn wake_up(&self) -> Result {
+        self.on.store(true, Relaxed);
+        self.gpu.power_on()?;
+        self.gpu.set_mask(&self.gpu.gpu_line, gpu::EVENTS);
+        Ok(())
+    }
+
+    fn rest(&self) {
+        if self.on.xchg(false, Relaxed) {
+            for line in [&self.gpu.gpu_line, &self.gpu.job_line, &self.gpu.mmu_line] {
+                self.gpu.set_mask(line, 0);
+            }
+            self.gpu.power_off();
+        }
+    }
+}
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        self.rest();
+    }
+}
+
+/// Brings up a GPU whose registers are mapped and that is fed, and says that its device is ready.
+///
+/// # Errors
+///
+/// `ENODEV` if there is no GPU, or it goes; `ETIMEDOUT` if it does not do what it is told; those of the firmware
+/// ([`Firmware::boot`]). A line in the log says what failed, with register and value.
+pub(crate) fn probe<'bound, B: Bus>(
+    cx: &Probe<'bound, B>,
+    regs: Registers<'bound>,
+    power: Power,
+    interrupts: impl FnOnce() -> Result<Interrupts<'bound>>,
+) -> Result<drm::Ready<'bound, Tyr>> {
+    let gpu = Gpu::new(cx.parent(), regs, cx.is_dma_coherent())?;
+    cx.set_dma_mask(DmaMask::try_new(gpu.info.mmu_features.pa_bits())?)
+        .inspect_err(|e| dev_err!(cx, "the machine cannot serve the GPU's addresses: {:?}\n", e))?;
+    cx.set_max_segment(u32::MAX)?;
+
+    let dev = drm::UnregisteredDevice::<Tyr>::new(cx, Ok(()))?;
+    let mmu = AddressSpaces::new(gpu.clone())?;
+    request(cx, interrupts()?, &gpu, &mmu)?;
+
+    let awake = Awake::new(gpu.clone())?;
+    let firmware = Firmware::boot(&dev, gpu.clone(), mmu.clone(), power.hertz())?;
+    dev.ready(Ok(Hardware {
+        firmware,
+        awake,
+        mmu,
+        gpu,
+        power,
+    }))
+}
+
+fn request<'bound, B: Bus>(
+    cx: &Probe<'bound, B>,
+    interrupts: Interrupts<'bound>,
+    gpu: &Arc<Gpu<'bound>>,
+    mmu: &Arc<AddressSpaces<'bound>>,
+) -> Result {
+    let Interrupts {
+        gpu: gpu_irq,
+        job: job_irq,
+        mmu: mmu_irq,
+        flags,
+    } = interrupts;
+    let handler = Interrupt {
+        gpu: gpu.clone(),
+        server: gpu::Server,
+    };
+    cx.request_threaded_irq(gpu_irq, flags, c"tyr-gpu", Ok::<_, Error>(handler))?;
+    let handler = Interrupt {
+        gpu: gpu.clone(),
+        server: fw::Server,
+    };
+    cx.request_threaded_irq(job_irq, flags, c"tyr-job", Ok::<_, Error>(handler))?;
+    let handler = Interrupt {
+        gpu: gpu.clone(),
+        server: mmu::Server(mmu.clone()),
+    };
+    cx.request_threaded_irq(mmu_irq, flags, c"tyr-mmu", Ok::<_, Error>(handler))
+}
+
+impl Hardware<'_> {
+    /// What the firmware has said of itself.
+    pub(crate) fn interface(&self) -> &fw::Interface {
+        self.firmware.interface()
+    }
+
+    /// Cycles of the GPU's clock in a second.
+    pub(crate) fn hertz(&self) -> u32 {
+        self.power.hertz()
+    }
+
+    /// Brings the GPU to rest: no interrupt comes any more, and nothing accesses memory.
+    ///
+    /// Context: process context, sleeps.
+    pub(crate) fn rest(&self) {
+        self.firmware.stop();
+        self.mmu.fall_asleep();
+        self.awake.rest();
+        self.power.off();
+    }
+
+    /// Brings the GPU up again, which has lost all its state.
+    ///
+    /// # Errors
+    ///
+    /// As for [`probe`].
+    ///
+    /// Context: process context, sleeps.
+    pub(crate) fn wake_up(&self) -> Result {
+        self.power.on()?;
+        self.gpu.reset()?;
+        self.awake.wake_up()?;
+        self.mmu.wake_up()?;
+        self.firmware.boot_again()
+    }
+}
