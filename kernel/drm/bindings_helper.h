@@ -9,4 +9,5 @@
 #include <drm/drm_mode_config.h>
 
 #include "helpers.h"
+#include "helpers_gpuvm.h"
 #include "helpers_sync.h"

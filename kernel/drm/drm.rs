@@ -13,6 +13,7 @@
 //! | [`bus`] | probing and teardown: [`platform`], [`pci`], [`auxiliary`], [`faux`]; and drivers that are a [`parent`] only |
 //! | [`file`](mod@file), [`ioctl`] | a client of the device and its system calls |
 //! | [`gem`] | buffers: handles, mapping, dumb buffers, PRIME |
+//! | [`gpuvm`] | address spaces of a GPU: which buffer is mapped where |
 //! | [`fence`], [`resv`], [`syncobj`], [`event`] | telling clients that work is done |
 //! | [`kms`] | the gate of mode setting |
 //! | [`module`] | what a driver module owns as a whole |
@@ -29,6 +30,7 @@ pub mod event;
 pub mod fence;
 pub mod file;
 pub mod gem;
+pub mod gpuvm;
 pub mod ioctl;
 pub mod kms;
 pub mod managed;

@@ -20,6 +20,12 @@ use super::{
     Size, //
 };
 use crate::{
+    gpuvm::{
+        has_own_resv,
+        DriverVm,
+        SharedResv,
+        Vm, //
+    },
     Device,
     Driver,
     Plugged,
@@ -53,6 +59,7 @@ use kernel::{
 /// - `shmem` is initialised, lies in a `KBox` of `Self` that C owns through `free`, and its C object at offset 0.
 /// - `node` is that of `shmem`.
 /// - A counted reference to the device is held.
+/// - If the object has the reservation object of an address space, `shared` keeps that.
 ///
 /// # Examples
 ///
@@ -70,6 +77,7 @@ pub struct Object<P: DriverObject> {
     #[pin]
     shmem: Opaque<bindings::drm_gem_shmem_object>,
     node: DmaNode,
+    shared: Option<SharedResv>,
     #[pin]
     payload: P,
     /// Invariant in `P`: a subtype of `P` may well be another driver's payload (L12).
@@ -82,6 +90,7 @@ where
 {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free),
+        export: Some(export),
         print_info: Some(print_info),
         pin: Some(pin),
         unpin: Some(unpin),
@@ -102,7 +111,38 @@ where
     ///
     /// Context: process context, may sleep. Source: `drm_gem_shmem_init()`.
     pub fn new(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<ARef<Self>> {
-        let this = Self::alloc(dev, size, args)?;
+        Self::create(dev, size, args, None)
+    }
+
+    /// Creates an object that is mapped in the address space `vm` or in none: it shares the reservation object of `vm`, and
+    /// cannot be exported.
+    ///
+    /// What works with all of the address space then needs one fence for all such objects. It does not keep `vm`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `vm` belongs to another device (L12), and those of [`new`](Self::new).
+    ///
+    /// Context: process context, may sleep.
+    pub fn new_exclusive<T: DriverVm<Driver = P::Driver>>(
+        dev: &Device<P::Driver>,
+        size: Size,
+        args: P::Args,
+        vm: &Vm<T>,
+    ) -> Result<ARef<Self>> {
+        if !dev.is_same(vm.device()) {
+            return Err(EINVAL);
+        }
+        Self::create(dev, size, args, Some(SharedResv::of(vm)))
+    }
+
+    fn create(
+        dev: &Device<P::Driver>,
+        size: Size,
+        args: P::Args,
+        shared: Option<SharedResv>,
+    ) -> Result<ARef<Self>> {
+        let this = Self::alloc(dev, size, args, shared)?;
         let shmem = this.shmem.get();
 
         // SAFETY: The object is zeroed but for `funcs`, the device is valid, and the size is whole
@@ -111,6 +151,10 @@ where
 
         // SAFETY: The object is initialised and nobody else knows it.
         unsafe { (*shmem).set_map_wc(this.payload.write_combine()) };
+        if let Some(shared) = &this.shared {
+            // INVARIANT: `shared` keeps it. SAFETY: As above.
+            unsafe { (*shmem).base.resv = shared.as_raw() };
+        }
         // SAFETY: As above.
         Ok(unsafe { Self::publish(dev, this) })
     }
@@ -122,10 +166,10 @@ where
         args: P::Args,
         attachment: Attachment,
     ) -> Result<ARef<Self>> {
-        let this = Self::alloc(dev, size, args)?;
+        let this = Self::alloc(dev, size, args, None)?;
         let shmem = this.shmem.get();
 
-        // SAFETY: As in `new`. The helper does what `drm_gem_shmem_init()` does for an object without
+        // SAFETY: As in `create`. The helper does what `drm_gem_shmem_init()` does for an object without
         // memory of its own, and cleans up after an error.
         to_result(unsafe {
             crate::raw::drm_rust_gem_shmem_init_private(dev.as_raw(), shmem, size.bytes())
@@ -143,7 +187,12 @@ where
     }
 
     /// The memory of an object, with its payload, the C object zeroed.
-    fn alloc(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<Pin<KBox<Self>>> {
+    fn alloc(
+        dev: &Device<P::Driver>,
+        size: Size,
+        args: P::Args,
+        shared: Option<SharedResv>,
+    ) -> Result<Pin<KBox<Self>>> {
         let this = KBox::pin_init(
             try_pin_init!(&this in Self {
                 // Zeroed by the allocator, see the flags.
@@ -151,6 +200,7 @@ where
                 // INVARIANT: The object in which the node lies.
                 // SAFETY: Only an address is computed.
                 node: DmaNode::new(unsafe { (&raw mut (*this.as_ptr()).shmem).cast() }),
+                shared,
                 payload <- P::new(dev, size, args),
                 _class: PhantomData,
             }? Error),
@@ -196,10 +246,17 @@ where
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_shmem_release((*this).shmem.get());
+            // The release has locked it.
+            core::ptr::drop_in_place(&raw mut (*this).shared);
             drop(KBox::from_raw(this.cast::<MaybeUninit<Self>>()));
         }
         // SAFETY: The object's own reference, taken in `publish`; the last act (L11).
         unsafe { bindings::drm_dev_put(dev) };
+    }
+
+    /// Whether the object was made by [`new_exclusive`](Self::new_exclusive).
+    pub fn is_exclusive(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// The object's pages as DMA addresses of the device's parent, mapped for both directions.
@@ -328,6 +385,24 @@ unsafe impl<P: DriverObject> Sync for Object<P> {}
 
 // The C helpers that do the work take a `drm_gem_shmem_object`; those for the table are inline functions
 // of the header. These are their counterparts.
+
+/// Exports an object, unless it shares the reservation object of an address space: others would wait for all that is
+/// done there.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
+unsafe extern "C" fn export(
+    obj: *mut bindings::drm_gem_object,
+    flags: c_int,
+) -> *mut bindings::dma_buf {
+    // SAFETY: C passes a valid object. An imported one is exported by its exporter.
+    if unsafe { !has_own_resv(obj) && (*obj).import_attach.is_null() } {
+        return EINVAL.to_ptr();
+    }
+    // SAFETY: As above; this is what C calls when there is no callback.
+    unsafe { bindings::drm_gem_prime_export(obj, flags) }
+}
 
 /// # Safety
 ///

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Carrying out requests: what holds while an address space is locked, and what C calls for each step.
+//!
+//! C header: `include/drm/drm_gpuvm.h` (`drm_gpuvm_sm_map`, `drm_gpuvm_sm_unmap`)
+
+use super::{
+    mapping::{
+        Node,
+        Spare, //
+    },
+    request::Rest,
+    vm::State,
+    Done,
+    DriverVm,
+    Map,
+    Mapping,
+    Remap,
+    Unmap,
+    VaRange,
+    Vm, //
+};
+use core::ffi::c_void;
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    types::NotThreadSafe, //
+};
+
+/// A [`Vm`] that the calling task has locked; only within [`Vm::lock`].
+///
+/// # Invariants
+///
+/// The calling task holds the lock while this lives; `state` is what it protects.
+pub struct Locked<'a, T: DriverVm> {
+    vm: &'a Vm<T>,
+    state: &'a mut State<T>,
+    _task: NotThreadSafe,
+}
+
+impl<'a, T: DriverVm> Locked<'a, T> {
+    /// For [`Vm::lock`], which has locked `vm` and so reached `state`.
+    pub(super) fn new(vm: &'a Vm<T>, state: &'a mut State<T>) -> Self {
+        // INVARIANT: By the above.
+        Self {
+            vm,
+            state,
+            _task: NotThreadSafe,
+        }
+    }
+
+    /// The driver's tables.
+    pub fn tables(&mut self) -> &mut T::Tables {
+        &mut self.state.tables
+    }
+
+    /// The lowest mapping that touches `range`.
+    pub fn find(&self, range: VaRange) -> Option<Mapping<'_, T>> {
+        // SAFETY: The address space is locked by the type invariants, and nothing is removed while `self` is borrowed. What is
+        // found is not the reserved range.
+        unsafe {
+            let va = self.vm.first_in(range)?;
+            Some(Mapping::from_node(Node::from_raw(va.as_ptr())))
+        }
+    }
+
+    /// Calls `function` for each mapping that touches `range`, in the order of their addresses.
+    pub fn for_each(&self, range: VaRange, mut function: impl FnMut(Mapping<'_, T>)) {
+        let mut rest = Some(range);
+        while let Some(mapping) = rest.and_then(|range| self.find(range)) {
+            rest = VaRange::between(mapping.range().end(), range.end());
+            function(mapping);
+        }
+    }
+
+    /// Carries out `request`: what is in its range is unmapped, then the range is mapped.
+    ///
+    /// The driver follows with its tables, step by step, given `cx` for each.
+    ///
+    /// # Errors
+    ///
+    /// In the [result](Done::result), and then nothing has changed: `EINVAL` if the request was made for another address space,
+    /// `ECANCELED` if the address space has ended.
+    pub fn map(&mut self, request: Map<T>, cx: &mut T::Context<'_>) -> Done<T> {
+        let Map {
+            range,
+            offset,
+            flags,
+            mut rest,
+        } = request;
+        let result = self.admit(&rest).and_then(|()| {
+            let (object, bo) = (rest.object(), rest.bo());
+            let new = bindings::drm_gpuvm_map_req {
+                map: map_op(range, object, offset),
+            };
+            let mut steps = Steps {
+                vm: self.vm,
+                tables: &mut self.state.tables,
+                spare: &mut rest.spare,
+                new: Some((flags, bo)),
+                cx,
+            };
+            // SAFETY: The address space is locked. The steps get `steps` as the table's functions expect it: this is an address space
+            // of `T`. The object in the request is kept by `bo`, a `drm_gpuvm_bo` of it in this address space, or both are null.
+            to_result(unsafe { bindings::drm_gpuvm_sm_map(self.vm.as_raw(), steps.as_ptr(), &new) })
+        });
+        Done {
+            result,
+            _rest: rest,
+        }
+    }
+
+    /// Carries out `request`: whatever is in its range is unmapped; mappings that reach out of it are cut.
+    ///
+    /// # Errors
+    ///
+    /// As for [`map`](Self::map).
+    pub fn unmap(&mut self, request: Unmap<T>, cx: &mut T::Context<'_>) -> Done<T> {
+        let Unmap { range, mut rest } = request;
+        let result = self.admit(&rest).and_then(|()| {
+            let mut steps = Steps {
+                vm: self.vm,
+                tables: &mut self.state.tables,
+                spare: &mut rest.spare,
+                new: None,
+                cx,
+            };
+            // SAFETY: As in `map`.
+            to_result(unsafe {
+                bindings::drm_gpuvm_sm_unmap(
+                    self.vm.as_raw(),
+                    steps.as_ptr(),
+                    range.start(),
+                    range.len(),
+                )
+            })
+        });
+        Done {
+            result,
+            _rest: rest,
+        }
+    }
+
+    /// Whether a request may be carried out here.
+    fn admit(&self, rest: &Rest<T>) -> Result {
+        if !rest.vm.is_same(self.vm) {
+            return Err(EINVAL);
+        }
+        if self.state.closed {
+            return Err(ECANCELED);
+        }
+        Ok(())
+    }
+}
+
+/// A mapping as C's operations describe it.
+fn map_op(
+    range: VaRange,
+    obj: *mut bindings::drm_gem_object,
+    offset: u64,
+) -> bindings::drm_gpuva_op_map {
+    bindings::drm_gpuva_op_map {
+        va: bindings::drm_gpuva_op_map__bindgen_ty_1 {
+            addr: range.start(),
+            range: range.len(),
+        },
+        gem: bindings::drm_gpuva_op_map__bindgen_ty_2 { offset, obj },
+    }
+}
+
+/// What the steps of one request share.
+///
+/// # Invariants
+///
+/// `vm` is locked. `spare` has memory for what is left of the mappings that the request cuts, and for the new one if there is one; the
+/// `drm_gpuvm_bo` in `new` is one of `vm`, or null.
+struct Steps<'a, 'c, T: DriverVm> {
+    vm: &'a Vm<T>,
+    tables: &'a mut T::Tables,
+    spare: &'a mut Spare<T>,
+    /// What is noted with the mapping that is added, and what ties its object to the address space.
+    new: Option<(T::Flags, *mut bindings::drm_gpuvm_bo)>,
+    cx: &'a mut T::Context<'c>,
+}
+
+impl<T: DriverVm> Steps<'_, '_, T> {
+    fn as_ptr(&mut self) -> *mut c_void {
+        core::ptr::from_mut(self).cast()
+    }
+
+    /// # Safety
+    ///
+    /// `op` is the map step of the request.
+    unsafe fn map(&mut self, op: &bindings::drm_gpuva_op_map) -> Result {
+        let (flags, bo) = self.new.take().ok_or(EINVAL)?;
+        // SAFETY: The object is the request's, and that of `bo`. The address space is locked.
+        unsafe { self.spare.put(self.vm.as_raw(), op, flags, bo) }?;
+        // SAFETY: As above: it is kept by `bo` at least until the request is dropped.
+        let new = unsafe { Mapping::from_op(op, flags) };
+        T::map(self.vm, self.tables, &new, self.cx);
+        Ok(())
+    }
+
+    /// # Safety
+    ///
+    /// `op` is a remap step of the request.
+    unsafe fn remap(&mut self, op: &bindings::drm_gpuva_op_remap) -> Result {
+        // SAFETY: C passes the mapping that is cut, which is in the address space, and not the reserved range: requests that touch that are
+        // refused. What is left is described by valid operations with the same object, or by null.
+        let (va, node, before, after) = unsafe {
+            let va = (*op.unmap).va;
+            (
+                va,
+                Node::<T>::from_raw(va),
+                op.prev.as_ref(),
+                op.next.as_ref(),
+            )
+        };
+        let flags = node.flags;
+        // SAFETY: The object is kept by the mapping, which is removed below.
+        let (remap, bo) = unsafe {
+            let remap = Remap {
+                old: Mapping::from_node(node),
+                before: before.map(|op| Mapping::from_op(op, flags)),
+                after: after.map(|op| Mapping::from_op(op, flags)),
+            };
+            (remap, (*va).vm_bo)
+        };
+        T::remap(self.vm, self.tables, &remap, self.cx);
+
+        // SAFETY: The address space is locked and referred to by `self.vm`. The mapping goes out of the tree before its parts come in,
+        // but keeps its tie to the object until they have theirs.
+        unsafe {
+            bindings::drm_gpuva_remove(va);
+            for op in [before, after].into_iter().flatten() {
+                self.spare.put(self.vm.as_raw(), op, flags, bo)?;
+            }
+            Node::<T>::unlink_and_free(va);
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    ///
+    /// `op` is an unmap step of the request.
+    unsafe fn unmap(&mut self, op: &bindings::drm_gpuva_op_unmap) {
+        // SAFETY: As in `remap`: a mapping of the address space, which is not used after its removal.
+        unsafe {
+            let old = Mapping::from_node(Node::<T>::from_raw(op.va)).range();
+            T::unmap(self.vm, self.tables, old, self.cx);
+            Node::<T>::remove(op.va);
+        }
+    }
+}
+
+/// `drm_gpuvm_ops::sm_step_map`.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands, with what [`Locked`] passed.
+pub(super) unsafe extern "C" fn step_map<T: DriverVm>(
+    op: *mut bindings::drm_gpuva_op,
+    steps: *mut c_void,
+) -> c_int {
+    // SAFETY: `steps` is that of an address space with this table, so of `T`; `op` is a map step.
+    let result = unsafe { (*steps.cast::<Steps<'_, '_, T>>()).map(&(*op).__bindgen_anon_1.map) };
+    result.map_or_else(|e| e.to_errno(), |()| 0)
+}
+
+/// `drm_gpuvm_ops::sm_step_remap`.
+///
+/// # Safety
+///
+/// As for [`step_map`].
+pub(super) unsafe extern "C" fn step_remap<T: DriverVm>(
+    op: *mut bindings::drm_gpuva_op,
+    steps: *mut c_void,
+) -> c_int {
+    // SAFETY: As in `step_map`; `op` is a remap step.
+    let result =
+        unsafe { (*steps.cast::<Steps<'_, '_, T>>()).remap(&(*op).__bindgen_anon_1.remap) };
+    result.map_or_else(|e| e.to_errno(), |()| 0)
+}
+
+/// `drm_gpuvm_ops::sm_step_unmap`.
+///
+/// # Safety
+///
+/// As for [`step_map`].
+pub(super) unsafe extern "C" fn step_unmap<T: DriverVm>(
+    op: *mut bindings::drm_gpuva_op,
+    steps: *mut c_void,
+) -> c_int {
+    // SAFETY: As in `step_map`; `op` is an unmap step.
+    unsafe { (*steps.cast::<Steps<'_, '_, T>>()).unmap(&(*op).__bindgen_anon_1.unmap) };
+    0
+}
