@@ -165,7 +165,7 @@ impl Mcu {
     /// A doorbell is rung.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, number: usize) {
         match &mut self.state {
-            _ if self.faults.silent || self.faults.silent_boot => {}
+            _ if self.faults.silent => {}
             State::Runs(firmware) if number == doorbell::GLOBAL => firmware.ring(chip),
             State::Runs(firmware) => {
                 let done = firmware.ring_stream(chip, number);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
-use mali_regs::{Register, irq, mmu as regs, power};
+use mali_regs::{Register, exception, irq, mmu as regs, power};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -99,6 +99,11 @@ impl Bench {
     /// What the address space 0 has.
     fn load(&mut self, va: u64, length: usize) -> Value {
         self.ask(json!({ "load": { "space": 0, "va": va, "length": length } }))["ok"].clone()
+    }
+
+    /// When the device was plugged in.
+    fn device_start(&mut self) -> Instant {
+        self.device.gpu().started
     }
 
     /// Whether something was told that contains `text`.

@@ -79,8 +79,14 @@ impl Container {
     /// Looks at all that is loaded, as the microcontroller meets it. After a halt (`warm`), what the firmware may write is
     /// the firmware's.
     pub(super) fn check(&self, chip: &mut Chip<'_>, warm: bool, flipped: Option<Flipped>) -> Result<(), Wrong> {
+        let firmware = self.firmware();
+        let has =
+            |flipped: &Flipped| firmware.sections().nth(flipped.section).is_some_and(|s| flipped.offset < s.size());
+        if flipped.is_some_and(|flipped| !has(&flipped)) {
+            chip.bus.state("the firmware has no such byte that could be corrupted");
+        }
         let mut same = true;
-        for (number, section) in self.firmware().sections().enumerate() {
+        for (number, section) in firmware.sections().enumerate() {
             rights(chip, &section)?;
             let addresses = section.addresses();
             let what = if warm && section.flags().has(csf_fw::Flags::WRITE) {

@@ -243,3 +243,20 @@ fn it_waits_for_a_lock_to_end() {
     assert_eq!(driver.handshake().pending(global::req::PING), 0);
     driver.is_right();
 }
+
+/// The published firmware, by the path in `DRYDOCK_MALI_FIRMWARE`.
+#[test]
+#[ignore = "needs the published firmware (DRYDOCK_MALI_FIRMWARE)"]
+fn the_published_firmware_comes_up() {
+    let path = std::env::var_os("DRYDOCK_MALI_FIRMWARE").expect("DRYDOCK_MALI_FIRMWARE names the file");
+    let file = std::fs::read(path).unwrap();
+    let mut driver = Driver::new(Some(file.clone()), "");
+    driver.enable(0);
+    driver.load_firmware(&file);
+    driver.boot();
+    assert_eq!(driver.interrupts(), irq::job::GLOBAL);
+    assert_eq!((driver.word(0x400_0000), driver.word(0x400_001c)), (0x0105_0000, 0x71));
+    driver.request(global::req::PING);
+    assert_eq!(driver.handshake().pending(!0), 0);
+    driver.is_right();
+}

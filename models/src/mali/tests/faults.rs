@@ -1,1 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Each fault that can be asked for, and that it counts as nobody's mistake.
 
+use csf_iface::global::req::PING;
+use mali_regs::mcu::Status;
+
+use super::driver::Driver;
+use super::*;
+
+/// Boots with a fault from the start.
+fn booted_with(fault: &str) -> Driver {
+    Driver::booted_with(&format!("[[fault]]\n{fault}"))
+}
+
+#[test]
+fn a_silent_boot_is_no_boot() {
+    let mut driver = booted_with("kind = \"silent-boot\"");
+    assert_eq!((driver.status(), driver.interrupts(), driver.word(0x400_0000)), (Status::Enabled, 0, 0));
+    assert_eq!(driver.bench.device.due(), None);
+    driver.is_right();
+}
+
+#[test]
+fn a_silent_mcu_answers_no_more() {
+    let mut driver = Driver::booted();
+    driver.bench.device.command(br#"{"fault": {"kind": "silent-mcu"}}"#, driver.bench.now);
+    driver.request(PING);
+    assert_eq!((driver.status(), driver.handshake().pending(PING)), (Status::Enabled, PING));
+    // A reset does not help, a repair does.
+    driver.bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    driver.bench.wait();
+    driver.power_on();
+    driver.enable(0);
+    driver.interrupts();
+    driver.boot();
+    assert_eq!(driver.interrupts(), 0);
+    driver.bench.device.command(br#""repair""#, driver.bench.now);
+    driver.power_on();
+    driver.enable(0);
+    driver.reload_firmware(&csf_fw::builder::sample(&[]));
+    driver.boot();
+    assert_eq!(driver.interrupts(), irq::job::GLOBAL);
+    driver.is_right();
+}
+
+#[test]
+fn a_slow_boot_takes_as_long_as_it_says() {
+    let mut driver = booted_with("kind = \"slow-boot\"\nseconds = 1.5");
+    assert!(driver.bench.now - driver.bench.device_start() >= Duration::from_millis(1500));
+    driver.is_right();
+}
+
+#[test]
+fn a_slow_reset_takes_as_long_as_it_says() {
+    let mut bench = Bench::new("[[fault]]\nkind = \"slow-reset\"\nseconds = 0.25");
+    let start = bench.now;
+    bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    bench.wait();
+    assert_eq!(bench.now - start, Duration::from_millis(250));
+    assert_eq!(bench.read(irq::GPU_IRQ_RAWSTAT), irq::gpu::RESET_COMPLETED);
+}
+
+#[test]
+fn a_corrupted_byte_keeps_it_down_in_each_section() {
+    for (section, va) in [(0, 0x4), (1, 0x80_f000), (2, 0x200_2000), (3, 0x400_b000)] {
+        let offset = va & 0xffff;
+        let mut driver = booted_with(&format!("kind = \"corrupt-firmware\"\nsection = {section}\noffset = {offset}"));
+        assert_eq!((driver.status(), driver.interrupts()), (Status::Fatal, 0));
+        assert!(driver.bench.was_told(&format!("the byte at {va:#x} is corrupted")));
+        driver.is_right();
+    }
+    // There is no such byte.
+    let mut driver = booted_with("kind = \"corrupt-firmware\"\nsection = 4");
+    assert_eq!(driver.interrupts(), irq::job::GLOBAL);
+    assert!(driver.bench.was_told("the firmware has no such byte"));
+}
+
+#[test]
+fn memory_that_refuses_ends_the_firmware() {
+    let mut driver = Driver::booted();
+    driver.bench.device.command(br#"{"fault": {"kind": "dma-refusal"}}"#, driver.bench.now);
+    driver.bench.write_at(doorbell::DOORBELL.at(doorbell::GLOBAL), doorbell::RING);
+    driver.bench.wait();
+    assert_eq!(driver.status(), Status::Fatal);
+    let status = regs::FaultStatus(driver.bench.read(regs::AS_FAULTSTATUS));
+    assert_eq!(status.exception(), exception::GPU_BUS_FAULT);
+    driver.is_right();
+}
+
+#[test]
+fn a_lost_interrupt_is_an_event_all_the_same() {
+    let mut driver = booted_with("kind = \"lost-interrupt\"");
+    assert!(driver.bench.was_told("interrupt 1, which does not arrive"));
+    assert_eq!(driver.interrupts(), irq::job::GLOBAL);
+    driver.is_right();
+}
+
+#[test]
+fn a_removed_device_does_nothing_more() {
+    let mut driver = Driver::booted();
+    driver.bench.write_at(doorbell::DOORBELL.at(doorbell::GLOBAL), doorbell::RING);
+    driver.bench.device.command(br#"{"fault": {"kind": "removal"}}"#, driver.bench.now);
+    assert_eq!(driver.bench.device.due(), None);
+    assert_eq!(driver.bench.read(registers::MCU_STATUS), u32::MAX);
+    driver.is_right();
+}

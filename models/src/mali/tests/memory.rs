@@ -1,1 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Accesses of the GPU: what it sees, what it remembers, and faults.
 
+use mali_regs::mmu::{AccessType, FaultStatus};
+
+use super::driver::{Driver, NO_EXECUTE, READ_ONLY};
+use super::*;
+
+const SPACE: usize = 2;
+const VA: u64 = 0x12_3456_7000;
+
+/// A driver with an address space in which a page is mapped.
+fn with_page(bits: u64) -> (Driver, u64) {
+    let mut driver = Driver::new(None, "");
+    driver.enable(SPACE);
+    let pa = driver.map(SPACE, VA, 0x1000, bits);
+    (driver, pa)
+}
+
+fn access(driver: &mut Driver, va: u64, kind: &str, more: Value) -> Value {
+    let mut question = json!({ "space": SPACE, "va": va, "access": kind });
+    question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    driver.bench.ask(json!({ "access": question }))["ok"].clone()
+}
+
+fn read(driver: &mut Driver, va: u64) -> Value {
+    access(driver, va, "read", json!({ "length": 4 }))
+}
+
+fn fault_status(driver: &mut Driver) -> (FaultStatus, u64) {
+    let status = driver.bench.read_at(regs::AS_FAULTSTATUS.at(SPACE));
+    let low = driver.bench.read_at(regs::AS_FAULTADDRESS.at(SPACE));
+    let high = driver.bench.read_at(regs::AS_FAULTADDRESS.at(SPACE) + 4);
+    (FaultStatus(status), u64::from(high) << 32 | u64::from(low))
+}
+
+#[test]
+fn what_is_written_is_in_memory() {
+    let (mut driver, pa) = with_page(NO_EXECUTE);
+    assert_eq!(access(&mut driver, VA + 0xffc, "write", json!({ "bytes": b"mali" })), json!({}));
+    assert_eq!(driver.peek(pa + 0xff8) >> 32, u64::from(u32::from_le_bytes(*b"mali")));
+    assert_eq!(read(&mut driver, VA + 0xffc)["bytes"], json!(b"mali"));
+    driver.is_right();
+}
+
+#[test]
+fn a_fault_is_told_with_all_that_it_needs() {
+    let wrong = [
+        ("read", VA + 0x1000, exception::TRANSLATION_FAULT_0 + 3, AccessType::Read),
+        ("read", 0x1000, exception::TRANSLATION_FAULT_0 + 1, AccessType::Read),
+        ("write", VA + 8, exception::PERM_FAULT_0 + 3, AccessType::Write),
+        ("execute", VA + 16, exception::PERM_FAULT_0 + 3, AccessType::Execute),
+        ("read", 1 << 48, exception::ADDR_SIZE_FAULT_IN, AccessType::Read),
+    ];
+    for (kind, va, code, tried) in wrong {
+        let (mut driver, _) = with_page(NO_EXECUTE | READ_ONLY);
+        driver.bench.write(irq::MMU_IRQ_CLEAR, u32::MAX);
+        let more = if kind == "write" { json!({ "bytes": [1] }) } else { json!({}) };
+        let answer = access(&mut driver, va, kind, more);
+        assert_eq!((&answer["fault"], &answer["va"]), (&json!(exception::name(code)), &json!(va)));
+        let (status, address) = fault_status(&mut driver);
+        assert_eq!((status.exception(), status.access(), address), (code, tried.bits(), va));
+        assert_eq!(driver.bench.read(irq::MMU_IRQ_RAWSTAT), 1 << SPACE);
+        driver.is_right();
+    }
+}
+
+#[test]
+fn after_a_fault_accesses_wait_for_the_driver() {
+    let (mut driver, _) = with_page(NO_EXECUTE);
+    read(&mut driver, 0);
+    let waits = json!({ "stalled": "an earlier fault of the address space has not been handled" });
+    assert_eq!(read(&mut driver, VA), waits);
+    // To flush is not enough while the event is there.
+    driver.flush(SPACE, 0, 0x1000);
+    assert_eq!(read(&mut driver, VA), waits);
+    driver.bench.write(irq::MMU_IRQ_CLEAR, 1 << SPACE);
+    driver.flush(SPACE, 0, 0x1000);
+    assert!(read(&mut driver, VA)["bytes"].is_array());
+    // Or the driver takes the tables away: then what waits faults for good.
+    read(&mut driver, 0);
+    driver.disable(SPACE);
+    assert_eq!(read(&mut driver, VA)["fault"], "TRANSLATION_FAULT_4");
+    driver.is_right();
+}
+
+#[test]
+fn a_locked_region_waits_and_others_do_not() {
+    let (mut driver, _) = with_page(NO_EXECUTE);
+    driver.map(SPACE, VA + (1 << 30), 0x1000, NO_EXECUTE);
+    driver.lock(SPACE, VA, 0x1000);
+    assert_eq!(read(&mut driver, VA), json!({ "stalled": "the region is locked" }));
+    assert!(read(&mut driver, VA + (1 << 30))["bytes"].is_array());
+    driver.command(SPACE, regs::Command::FlushMemory);
+    assert!(read(&mut driver, VA)["bytes"].is_array());
+    driver.is_right();
+}
+
+#[test]
+fn a_driver_that_does_not_flush_is_told() {
+    let (mut driver, pa) = with_page(NO_EXECUTE);
+    driver.poke(pa, b"old!");
+    assert_eq!(read(&mut driver, VA)["bytes"], json!(b"old!"));
+    driver.unmap(SPACE, VA);
+    let other = driver.map(SPACE, VA, 0x1000, NO_EXECUTE);
+    driver.poke(other, b"new!");
+    assert_eq!(read(&mut driver, VA)["bytes"], json!(b"old!"), "the GPU does not know better");
+    driver.is_wrong("0x1234567000 still leads to");
+    driver.flush(SPACE, VA, 0x1000);
+    assert_eq!(read(&mut driver, VA)["bytes"], json!(b"new!"));
+    // What was never used was not remembered, and a flush elsewhere does not help.
+    driver.map(SPACE, VA + 0x1000, 0x1000, NO_EXECUTE);
+    assert!(read(&mut driver, VA + 0x1000)["bytes"].is_array());
+    driver.unmap(SPACE, VA + 0x1000);
+    driver.flush(SPACE, VA + (1 << 20), 0x1000);
+    assert!(read(&mut driver, VA + 0x1000)["bytes"].is_array());
+    assert_eq!(driver.bench.violations(), 2);
+}
+
+#[test]
+fn a_flush_of_nothing_is_told() {
+    let (mut driver, _) = with_page(NO_EXECUTE);
+    driver.command(SPACE, regs::Command::FlushTables);
+    driver.is_wrong("FlushTables: nothing is locked");
+}
+
+#[test]
+fn questions_show_what_the_tables_say() {
+    let (mut driver, pa) = with_page(NO_EXECUTE);
+    driver.map_to(SPACE, VA + 0x1000, pa + 0x1000, NO_EXECUTE);
+    driver.map_to(SPACE, VA + 0x3000, pa, READ_ONLY);
+    let range = |va: u64, size: u64, pa: u64, read_only: bool| json!({ "va": va, "size": size, "pa": pa, "read_only": read_only, "no_execute": !read_only, "memory": 0 });
+    let all = [range(VA, 0x2000, pa, false), range(VA + 0x3000, 0x1000, pa, true)];
+    assert_eq!(driver.bench.ask(json!({ "mappings": { "space": SPACE } }))["ok"], json!(all));
+    let part = json!({ "mappings": { "space": SPACE, "from": VA + 0x1000, "to": VA + 0x3000 } });
+    assert_eq!(driver.bench.ask(part)["ok"], json!([range(VA + 0x1000, 0x1000, pa + 0x1000, false)]));
+    let counts = driver.bench.ask(json!({ "tables": { "space": SPACE } }));
+    assert_eq!(counts["ok"], json!({ "tables": [1, 1, 1, 1], "pages": 3, "blocks": 0 }));
+    let walked = driver.bench.ask(json!({ "walk": { "space": SPACE, "va": VA + 0x3010 } }))["ok"].clone();
+    assert_eq!((&walked["pa"], &walked["level"], &walked["length"]), (&json!(pa + 0x10), &json!(3), &json!(0xff0)));
+    let walked = driver.bench.ask(json!({ "walk": { "space": SPACE, "va": 0 } }))["ok"].clone();
+    assert_eq!(walked["fault"], "TRANSLATION_FAULT_1");
+    let spaces = driver.bench.ask(json!("spaces"))["ok"].clone();
+    assert_eq!((&spaces[0]["space"], spaces.as_array().unwrap().len()), (&json!(SPACE), 1));
+    for wrong in [json!({ "walk": { "space": 5, "va": 0 } }), json!({ "tables": { "space": 99 } }), json!("space")] {
+        assert!(driver.bench.ask(wrong)["error"].is_string());
+    }
+    driver.is_right();
+}
+
+/// What a mapper that knows nothing of tables has.
+type Pages = BTreeMap<u64, (u64, bool, bool)>;
+
+proptest! {
+    /// Whatever is mapped and taken away, the GPU sees what is there, to the byte and with its rights.
+    #[test]
+    fn the_gpu_sees_what_the_driver_maps(
+        steps in prop::collection::vec((0u64..24, any::<bool>(), any::<bool>(), any::<bool>()), 1..40),
+    ) {
+        // Pages on both sides of where tables of all levels meet.
+        let place = |page: u64| (1 << 39) - (12 << 12) + (page << 12);
+        let mut driver = Driver::new(None, "");
+        driver.enable(SPACE);
+        let mut pages = Pages::new();
+        for (page, there, read_only, no_execute) in steps {
+            let bits = if read_only { READ_ONLY } else { 0 } | if no_execute { NO_EXECUTE } else { 0 };
+            if there {
+                let pa = driver.map(SPACE, place(page), 0x1000, bits);
+                driver.poke(pa, &pa.to_le_bytes());
+                pages.insert(page, (pa, read_only, no_execute));
+            } else {
+                driver.unmap(SPACE, place(page));
+                pages.remove(&page);
+            }
+            driver.flush(SPACE, place(page), 0x1000);
+            for page in 0..24 {
+                let load = json!({ "load": { "space": SPACE, "va": place(page), "length": 8 } });
+                let seen = driver.bench.ask(load)["ok"]["bytes"].clone();
+                let wanted = pages.get(&page).map(|(pa, ..)| pa.to_le_bytes());
+                prop_assert_eq!(seen, json!(wanted));
+            }
+        }
+        let listed = driver.bench.ask(json!({ "mappings": { "space": SPACE } }))["ok"].clone();
+        let mut seen = Pages::new();
+        for range in listed.as_array().unwrap() {
+            let number = |key: &str| range[key].as_u64().unwrap();
+            let flag = |key: &str| range[key].as_bool().unwrap();
+            for offset in (0..number("size")).step_by(0x1000) {
+                let page = (number("va") + offset - place(0)) >> 12;
+                seen.insert(page, (number("pa") + offset, flag("read_only"), flag("no_execute")));
+            }
+        }
+        prop_assert_eq!(seen, pages);
+        prop_assert_eq!(driver.bench.violations(), 0);
+    }
+}
