@@ -381,6 +381,7 @@ impl Gpu for Mali {
             Question::Load { space, va, length } => query::load(&mut self.mmu, bus, space, va, length),
             Question::Walk { space, va } => query::tables_at(&self.mmu, bus, space, va),
             Question::Mappings { space, from, to } => query::mappings(&self.mmu, bus, space, from, to),
+            Question::Runs { space, va, length } => query::runs(&mut self.mmu, bus, space, va, length),
             Question::Tables { space } => query::tables(&self.mmu, bus, space),
             Question::Spaces => Ok(query::spaces(&self.mmu)),
             Question::Access { space, va, access, length, bytes } => {

@@ -6,10 +6,13 @@
 //! | `{"load": {"space", "va", "length"}}` | `bytes`, or `fault` and `va`; the driver hears nothing of it |
 //! | `{"walk": {"space", "va"}}` | `pa`, `length`, `level`, `read_only`, `no_execute`, `memory`, or `fault`; as the tables are now |
 //! | `{"mappings": {"space", "from", "to"}}` | what the tables map there: a list of ranges, each `va`, `size`, `pa`, and as for `walk` |
+//! | `{"runs": {"space", "va", "length"}}` | the pages that the GPU can read there, as lists of six numbers: address, how many, the first one's first word, rights (1 write, 2 execute, 4 cached), level, and how much more each further page's word is, 1 or 0 |
 //! | `{"tables": {"space"}}` | `tables`: how many there are on each level; `pages`, `blocks` |
 //! | `"spaces"` | those that are set up: `table`, `config`, `attributes`, `locked`, `stuck`, `remembered` |
 //! | `{"access": {"space", "va", "access", "length", "bytes"}}` | an access as of a shader core: `bytes` for a read; `fault` and `va`, and then the driver hears of it; `stalled` while the driver has something to do first |
 //! | `"mcu"` | its status, and what the firmware knows of its groups and streams |
+
+mod runs;
 
 use mali_mmu::{Access, Attributes, SurveyError, survey, walk};
 use mali_regs::exception;
@@ -27,6 +30,8 @@ const MOST_TABLES: usize = 1 << 18;
 /// The most ranges in an answer.
 const MOST_RANGES: usize = 4096;
 
+pub(super) use runs::runs;
+
 /// A question of a test.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -43,6 +48,8 @@ pub(super) enum Question {
         #[serde(default = "everywhere")]
         to: u64,
     },
+    /// What it sees in a range, page by page.
+    Runs { space: usize, va: u64, length: u64 },
     /// How many tables it has.
     Tables { space: usize },
     /// Which address spaces are set up.

@@ -250,6 +250,21 @@ impl AddressSpace {
         }
     }
 
+    /// The first address behind `va`, where nothing is mapped, that may be mapped.
+    pub(super) fn next_after(&self, bus: &mut Bus, va: u64) -> u64 {
+        let page = (va | (PAGE_SIZE - 1)).saturating_add(1);
+        let Some(InForce { table, geometry: Some(geometry), .. }) = self.in_force() else { return page };
+        let next = match walk(geometry, table, va, Access::Read, |at| entry(bus, at)) {
+            // The entry that says so stands for as much.
+            Err(WalkError::Fault(mali_mmu::Fault { kind: FaultKind::Translation, level })) => {
+                (va | ((1 << (12 + 9 * (3 - level))) - 1)).saturating_add(1)
+            }
+            Err(WalkError::Fault(mali_mmu::Fault { kind: FaultKind::InputSize, .. })) => u64::MAX,
+            _ => page,
+        };
+        self.tlb.next_after(va).map_or(next, |remembered| next.min(remembered))
+    }
+
     /// As much of an access of `length` bytes as one table entry maps: how many bytes.
     pub(super) fn part(
         &mut self,

@@ -25,6 +25,11 @@ impl Tlb {
         Some(Translation { address: first.address + within, length, ..*first })
     }
 
+    /// The first address behind `va` at which something that is remembered begins.
+    pub(super) fn next_after(&self, va: u64) -> Option<u64> {
+        self.0.range(va.checked_add(1)?..).next().map(|(start, _)| *start)
+    }
+
     /// Remembers where `va` leads.
     pub(super) fn insert(&mut self, va: u64, to: Translation) {
         if self.0.len() >= MOST {

@@ -38,6 +38,8 @@ pub(crate) enum Met {
     Memory,
     /// A fault of this name.
     Fault(String),
+    /// Nothing yet: the driver has something to do first.
+    Stalled,
 }
 
 impl Gpu {
@@ -59,10 +61,12 @@ impl Gpu {
 
     /// The GPU itself accesses memory: `read`, `write` or `execute`. A fault is told to the driver.
     pub(crate) fn access(&self, space: u32, va: u64, kind: &str) -> Outcome<Met> {
-        let question = format!(r#"{{"query":{{"access":{{"space":{space},"va":{va},"kind":"{kind}"}}}}}}"#);
+        let data = if kind == "write" { r#","bytes":[1]"# } else { "" };
+        let question = format!(r#"{{"query":{{"access":{{"space":{space},"va":{va},"access":"{kind}"{data}}}}}}}"#);
         let answer = self.ask(&question)?;
         Ok(match answer.split_once(r#""fault":""#) {
             Some((_, rest)) => Met::Fault(rest.split('"').next().unwrap_or_default().to_owned()),
+            None if answer.contains("stalled") => Met::Stalled,
             None => Met::Memory,
         })
     }

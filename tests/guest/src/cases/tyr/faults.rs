@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::check::{Outcome, fail, name};
+use crate::check::{Outcome, Stop, fail, name};
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
@@ -24,11 +24,11 @@ use super::life::{client, is_dead};
 crate::cases::cases! {
     "tyr_fault":
     reset_that_never_ends within 60, power_that_never_comes within 60, slow_hardware_is_waited_for within 60,
-    silent_firmware within 60, memory_is_refused within 60, gone_before_the_probe within 60,
+    silent_firmware within 60, slow_reset_and_slow_boot within 60, memory_is_refused within 60, gone_before_the_probe within 60,
     l3_gone_at_each_access_of_a_probe within 600, each_interrupt_of_a_probe_is_lost within 300,
     interrupts_that_nobody_caused within 60, interrupts_that_nobody_caused_in_a_probe within 120,
     firmware_is_missing within 60, firmware_is_no_firmware within 60, firmware_is_cut_off within 120,
-    damaged_byte_of_each_section within 300, damaged_byte_of_each_entry within 300, gone_while_open within 60,
+    damaged_byte_of_each_section within 300, damaged_byte_of_the_file within 120, damaged_byte_of_each_entry within 300, gone_while_open within 60,
     gone_while_open_and_unloaded within 60, gone_at_each_access_of_a_binding within 300, gone_while_a_vm_is_destroyed within 120,
     binding_is_slow within 60, module_loads_while_it_is_broken within 60,
 }
@@ -104,13 +104,27 @@ fn slow_hardware_is_waited_for(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// ETIMEDOUT: the microcontroller runs and says nothing.
+/// ETIMEDOUT: the microcontroller does not come up, or comes up and answers nothing.
 fn silent_firmware(guest: &Guest) -> Outcome {
-    let gpu = broken(guest, r#"{"kind": "silent-mcu"}"#)?;
-    let start = Instant::now();
-    is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
-    holds!(start.elapsed() < Duration::from_secs(20), "the probe took {:?}", start.elapsed());
-    works_again(&gpu)
+    for kind in ["silent-boot", "silent-mcu"] {
+        let gpu = broken(guest, &format!(r#"{{"kind": "{kind}"}}"#))?;
+        let start = Instant::now();
+        is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
+        holds!(start.elapsed() < Duration::from_secs(20), "the probe took {:?} with `{kind}`", start.elapsed());
+        works_again(&gpu)?;
+    }
+    Ok(())
+}
+
+/// Slow is no reason to give up.
+fn slow_reset_and_slow_boot(guest: &Guest) -> Outcome {
+    for fault in [r#"{"kind": "slow-reset", "seconds": 0.05}"#, r#"{"kind": "slow-boot", "seconds": 0.3}"#] {
+        let gpu = broken(guest, fault)?;
+        works!(gpu.bind());
+        a_round(&gpu.open()?)?;
+        works_again(&gpu)?;
+    }
+    Ok(())
 }
 
 /// The GPU's own accesses to memory fail, so that no firmware runs.
@@ -245,19 +259,42 @@ fn firmware_is_cut_off(guest: &Guest) -> Outcome {
     with_firmware(guest, &[Errno::INVAL], |firmware| firmware.cut(firmware.len() / 2))
 }
 
-/// The firmware does not come up, or is refused before.
+/// The microcontroller reads something else than was loaded, at the beginning, the middle and the end: it does not come up.
 fn damaged_byte_of_each_section(guest: &Guest) -> Outcome {
     let sections = Firmware::found()?.sections()?;
     holds!(sections.len() > 1, "the firmware has sections: {sections:?}");
-    for (start, length) in sections {
-        for at in [start, start + length / 2, start + length - 1] {
-            let wanted = [Errno::INVAL, Errno::IO, Errno::TIMEDOUT, Errno::NODEV];
-            let answer = with_firmware(guest, &wanted, |firmware| firmware.damage(at));
-            if let Err(crate::check::Stop::Fail(why)) = answer {
-                return fail(format!("with byte {at:#x} of the section at {start:#x} damaged: {why}"));
+    for (section, (_, length)) in sections.into_iter().enumerate() {
+        for offset in [0, length / 2, length - 1] {
+            let fault = format!(r#"{{"kind": "corrupt-firmware", "section": {section}, "offset": {offset}}}"#);
+            let gpu = broken(guest, &fault)?;
+            match is_refused(&gpu, &[Errno::INVAL, Errno::IO, Errno::TIMEDOUT, Errno::NODEV]) {
+                Ok(lines) => is_told(&lines)?,
+                Err(Stop::Fail(why)) => return fail(format!("byte {offset} of section {section} damaged: {why}")),
+                Err(stop) => return Err(stop),
             }
-            answer?;
+            works_again(&gpu)?;
         }
+    }
+    Ok(())
+}
+
+/// The file is whole and a byte of it is another one: whatever is loaded, the driver and the GPU stand it.
+fn damaged_byte_of_the_file(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let firmware = Firmware::found()?;
+    for (start, length) in firmware.sections()? {
+        works!(gpu.unbind());
+        firmware.damage(start + length / 2)?;
+        let bound = gpu.bind();
+        firmware.restore()?;
+        match bound {
+            Ok(()) => {}
+            Err(Errno::INVAL | Errno::IO | Errno::TIMEDOUT | Errno::NODEV) => {
+                same!((gpu.is_bound(), gpu.has_device()), (false, false));
+            }
+            Err(errno) => return fail(format!("with the section at {start:#x} damaged: {}", name(errno))),
+        }
+        works_again(&gpu)?;
     }
     Ok(())
 }
@@ -340,7 +377,6 @@ fn gone_at_each_access_of_a_binding(guest: &Guest) -> Outcome {
             }
         }
         works!(gpu.unbind());
-        drop(vm);
         drop(file);
         same!(module_users(MODULE)?, Some(0));
         gpu.mend()?;

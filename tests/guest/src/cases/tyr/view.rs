@@ -417,9 +417,14 @@ fn gpu_reads_and_writes(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(2, 0x100)?;
         works!(vm.bind(&[Op::map(bo, 0, VA, 2 * P)]));
+        let mapping = works!(file.bo_map(bo, 2 * PAGE));
         for kind in ["read", "execute", "write"] {
+            same!(mapping.read(PAGE), 0x101);
+            // What the GPU writes is a byte of one.
+            mapping.write(PAGE, if kind == "write" { 0x1ff } else { 0x101 });
             same!(vm.access(VA + P, kind)?, Met::Memory);
         }
+        same!(mapping.read(PAGE), 0x101);
         same!(works!(file.vm_state(vm.id)), USABLE);
         Ok(())
     })

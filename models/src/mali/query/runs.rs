@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the GPU sees in a range, in few words: pages one behind the other whose contents count up, or are all alike.
+//!
+//! A test numbers its pages by their first words, and sees by one question which of them are where. It is the GPU's view and
+//! not that of the tables: what the MMU remembers is what it sees, and what it remembers wrongly is a violation.
+
+use mali_mmu::{Access, PAGE_SIZE, Translation, memory};
+use serde_json::{Value, json};
+
+use super::NO_SPACE;
+use crate::bus::Bus;
+use crate::mali::mmu::Mmu;
+
+/// The most runs in an answer, which is read four bytes at a time.
+const MOST: usize = 1024;
+
+/// What a page lets the GPU do besides reading.
+const WRITABLE: u32 = 1;
+const EXECUTABLE: u32 = 2;
+const CACHED: u32 = 4;
+
+/// Pages one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    va: u64,
+    pages: u64,
+    /// The first word of the first page.
+    word: u32,
+    rights: u32,
+    level: u32,
+    /// How much more the first word of each further page is: 1 or 0.
+    step: u32,
+}
+
+impl Run {
+    /// Takes a page in, if it goes on what is there.
+    fn join(&mut self, page: Run) -> bool {
+        let alike =
+            self.va + self.pages * PAGE_SIZE == page.va && (self.rights, self.level) == (page.rights, page.level);
+        let more = page.word.wrapping_sub(self.word);
+        let fits = match self.pages {
+            1 => more <= 1,
+            pages => more == (pages as u32).wrapping_mul(self.step),
+        };
+        if alike && fits {
+            self.step = if self.pages == 1 { more } else { self.step };
+            self.pages += 1;
+        }
+        alike && fits
+    }
+}
+
+/// The runs of the pages that can be read between `va` and `va + length`.
+pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, length: u64) -> Result<Value, String> {
+    let end = va.checked_add(length).ok_or("the range wraps around")?;
+    let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
+    let mut runs: Vec<Run> = Vec::new();
+    let mut at = va - va % PAGE_SIZE;
+    while at < end {
+        let Ok(to) = space.translate(bus, at, Access::Read) else {
+            at = space.next_after(bus, at);
+            continue;
+        };
+        let mut word = [0; 4];
+        bus.read_memory(to.address, &mut word).map_err(|error| format!("{at:#x} leads to nowhere: {error}"))?;
+        let page =
+            Run { va: at, pages: 1, word: u32::from_le_bytes(word), rights: rights(to), level: to.level, step: 1 };
+        if !runs.last_mut().is_some_and(|run| run.join(page)) {
+            runs.push(page);
+        }
+        if runs.len() > MOST {
+            return Err(format!("there are more than {MOST} runs"));
+        }
+        at += PAGE_SIZE;
+    }
+    let told = runs.iter().map(|run| json!([run.va, run.pages, run.word, run.rights, run.level, run.step]));
+    Ok(told.collect())
+}
+
+fn rights(to: Translation) -> u32 {
+    let only = |condition, right| if condition { right } else { 0 };
+    only(to.allows(Access::Write), WRITABLE)
+        | only(to.allows(Access::Execute), EXECUTABLE)
+        | only(to.attributes.memory == memory::CACHED, CACHED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(number: u64, word: u32) -> Run {
+        Run { va: number * PAGE_SIZE, pages: 1, word, rights: 7, level: 3, step: 1 }
+    }
+
+    fn joined(pages: &[Run]) -> Vec<(u64, u64, u32, u32)> {
+        let mut runs: Vec<Run> = Vec::new();
+        for page in pages {
+            if !runs.last_mut().is_some_and(|run| run.join(*page)) {
+                runs.push(*page);
+            }
+        }
+        runs.iter().map(|run| (run.va / PAGE_SIZE, run.pages, run.word, run.step)).collect()
+    }
+
+    #[test]
+    fn pages_that_count_up_are_one_run_and_so_are_pages_alike() {
+        assert_eq!(joined(&[page(1, 5), page(2, 6), page(3, 7)]), [(1, 3, 5, 1)]);
+        assert_eq!(joined(&[page(1, 0), page(2, 0), page(3, 0)]), [(1, 3, 0, 0)]);
+        assert_eq!(joined(&[page(1, 0), page(2, 0), page(3, 1)]), [(1, 2, 0, 0), (3, 1, 1, 1)]);
+        assert_eq!(joined(&[page(1, 5), page(3, 6)]), [(1, 1, 5, 1), (3, 1, 6, 1)]);
+        assert_eq!(joined(&[page(1, 5), page(2, 4)]), [(1, 1, 5, 1), (2, 1, 4, 1)]);
+        assert_eq!(joined(&[page(1, 5), Run { rights: 6, ..page(2, 6) }]), [(1, 1, 5, 1), (2, 1, 6, 1)]);
+        assert_eq!(joined(&[page(1, u32::MAX), page(2, 0)]), [(1, 2, u32::MAX, 1)]);
+    }
+}
