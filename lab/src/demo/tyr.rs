@@ -9,7 +9,7 @@ use csf_fw::{CacheMode, Firmware, Flags, Section};
 use drydock_models::What;
 use drydock_models::command::Command as Order;
 use drydock_models::event::Register;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::report::{State, Thing};
 use crate::scenario::{LIMIT, Program, Scene};
@@ -34,6 +34,9 @@ const HELD: &str = "a client maps a buffer for the GPU, and holds it";
 
 /// The firmware's address space.
 const FIRMWARE_SPACE: usize = 0;
+
+/// As many bytes of a client's buffer are compared with what it says to have written.
+const BEGINNING: usize = 16;
 
 /// The life of the device, from the first module to the last.
 pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
@@ -143,9 +146,14 @@ fn same(scene: &Scene<'_>, section: &Section<'_>) -> Result<&'static str, VmErro
 
 /// What the GPU sees at an address of one of its address spaces.
 fn load(scene: &Scene<'_>, space: usize, va: u64, length: usize) -> Result<Vec<u8>, VmError> {
-    let answer = order(scene, &Order::Query(json!({ "load": { "space": space, "va": va, "length": length } })))?;
+    let answer = ask(scene, json!({ "load": { "space": space, "va": va, "length": length } }))?;
     let bytes = answer.get("bytes").and_then(|bytes| serde_json::from_value(bytes.clone()).ok());
     bytes.ok_or_else(|| unexpected("the GPU", &format!("it sees nothing at {va:#x}: {answer}")))
+}
+
+/// Asks the model what the GPU sees.
+fn ask(scene: &Scene<'_>, question: Value) -> Result<Value, VmError> {
+    order(scene, &Order::Query(question))
 }
 
 fn used(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
@@ -170,7 +178,32 @@ fn mapped<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::Mapping);
     recorder.exists(Thing::GpuMapping);
     let client = held(recorder, HELD)?;
+    let said = client.out();
+    recorder.step("the GPU sees what the client wrote", State::Registered, |scene| seen_by_gpu(scene, &said))?;
     Ok(client)
+}
+
+/// What the GPU's address spaces map beside the firmware's, and the first bytes there, which the client must have `said`.
+fn seen_by_gpu(scene: &Scene<'_>, said: &str) -> Result<Vec<String>, VmError> {
+    let mut lines = Vec::new();
+    let spaces = ask(scene, json!("spaces"))?;
+    let numbers = spaces.as_array().into_iter().flatten().filter_map(|space| space.get("space")?.as_u64());
+    for space in numbers.filter(|space| *space != FIRMWARE_SPACE as u64) {
+        let ranges = ask(scene, json!({ "mappings": { "space": space } }))?;
+        for range in ranges.as_array().into_iter().flatten() {
+            let number = |key: &str| range.get(key).and_then(Value::as_u64).unwrap_or_default();
+            let (va, size, pa) = (number("va"), number("size"), number("pa"));
+            lines.push(format!("address space {space}: {va:#x}..{:#x} leads to {pa:#x}", va + size));
+            let bytes = load(scene, space as usize, va, BEGINNING)?;
+            let bytes = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+            contains(said, "the client", &bytes)?;
+            lines.push(format!("the GPU reads {bytes} there, as the client wrote"));
+        }
+    }
+    match lines.is_empty() {
+        true => Err(unexpected("the GPU", &format!("nothing is mapped for a client: {spaces}"))),
+        false => Ok(lines),
+    }
 }
 
 fn release(recorder: &mut Recorder<'_, '_>, client: Process<'_>) -> Result<(), VmError> {

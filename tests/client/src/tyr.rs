@@ -23,6 +23,9 @@ const VA: u64 = 0x1000_0000;
 /// Its size in bytes.
 const SIZE: u64 = 3 * 4096;
 
+/// As many of its first bytes are shown.
+const BEGINNING: usize = 16;
+
 /// `struct drm_panthor_gpu_info`
 #[repr(C)]
 #[derive(Default)]
@@ -201,7 +204,9 @@ impl Shared {
         let mut memory = map(card, create.handle, create.size)?;
         ensure!(memory.iter().all(|byte| *byte == 0), "a fresh buffer is not all zero");
         pattern::fill(&mut memory);
-        println!("Created a buffer, mapped it and wrote a pattern into its {} bytes.", memory.len());
+        println!("Created a buffer, mapped it and wrote a pattern into its {} bytes:", memory.len());
+        let beginning: Vec<String> = memory.iter().take(BEGINNING).map(|byte| format!("{byte:02x}")).collect();
+        println!("  {} …", beginning.join(" "));
         let mut vm = VmCreate::default();
         call::<VM_CREATE, _>(card, &mut vm).context("failed to create a VM")?;
         let op = BindOp { bo_handle: create.handle, va: VA, size: SIZE, ..BindOp::default() };
