@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock bench`: what the Rust driver costs beside the C one, in instructions.
+//! `drydock bench`: what the Rust driver costs beside the C one, in instructions; and what one costs to which there is no
+//! C one for the same bus.
 //!
 //! One boot with QEMU's counting clock measures both drivers in turn with the same program, so that whatever the kernel
 //! does around them is the same. Sizes are read from the module files.
@@ -8,16 +9,18 @@
 
 mod sizes;
 mod table;
+mod tyr;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use drydock_agent::protocol::MODULE_DIR;
 use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::exit;
+use crate::firmware::Choice;
 use crate::scenario::{Boot, Plan, Program, Scene, Stage};
 use crate::vm::error::Error as VmError;
 
@@ -29,12 +32,29 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Options of `drydock bench`.
 ///
 /// Boots the stock kernel once on a machine whose clock counts instructions and measures the Rust vgem and the C one with the
-/// same program. The numbers do not depend on the host.
+/// same program; or tyr, on an emulated GPU: mapping memory, and how much page tables take. The numbers do not depend on the
+/// host.
 #[derive(Debug, Args)]
 pub struct Options {
+    /// Which driver
+    #[arg(value_enum, default_value_t = Subject::Vgem)]
+    driver: Subject,
     /// The kernel to boot, by its release or series
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
+    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
+    /// can be had]
+    #[arg(long, value_name = "real|built|PATH")]
+    firmware: Option<Choice>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Buffers, beside the stock kernel's own
+    Vgem,
+    /// An Arm Mali GPU
+    Tyr,
 }
 
 /// A pair of modules that do the same.
@@ -72,10 +92,27 @@ struct Line {
 
 /// Carries out `drydock bench`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
-    let stage = Stage::prepare(&Plan { kernel: options.kernel }, events)?;
-    if !Program::BENCH.exists(&stage.toolchain().repo) {
-        return Err(Error::new(Kind::Usage, "this checkout has no `benches/guest`"));
+    let plan = Plan { kernel: options.kernel };
+    match options.driver {
+        Subject::Tyr => tyr::main(&plan, options.firmware.as_ref(), events),
+        Subject::Vgem if options.firmware.is_some() => {
+            Err(Error::new(Kind::Usage, "driver `vgem` loads no firmware, so `--firmware` says nothing"))
+        }
+        Subject::Vgem => vgem(&plan, events),
     }
+}
+
+/// Fails early if there is nothing that measures.
+fn has_program(stage: &Stage) -> Result<()> {
+    match Program::BENCH.exists(&stage.toolchain().repo) {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Usage, "this checkout has no `benches/guest`")),
+    }
+}
+
+fn vgem(plan: &Plan, events: &Events) -> Result<u8> {
+    let stage = Stage::prepare(plan, events)?;
+    has_program(&stage)?;
     let boot = Boot { counting: true, ..Boot::default() };
     let (mut table, _) = stage.play(&boot, events, |scene| {
         let mut table = Table::default();

@@ -87,7 +87,7 @@ fn reason(name: &str) -> Option<&'static str> {
 }
 
 /// Thousands stand apart.
-fn number(number: Option<f64>) -> String {
+pub(super) fn number(number: Option<f64>) -> String {
     let Some(number) = number else { return "-".to_owned() };
     let digits = format!("{number:.0}");
     let mut out = String::new();

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What mapping memory for a GPU costs with tyr, in instructions of the guest, and what the page tables take.
+//!
+//! The emulated GPU is another process. An access to one of its registers is one instruction of the guest, however long the
+//! model takes to answer, since the guest's clock counts instructions and stands still meanwhile. But a guest that polls a
+//! register until the GPU is done executes as many instructions as the model takes time, and one that sleeps until an
+//! interrupt comes waits for a model that lives by the host's clock; so no row may do either. That is seen from the trace: the
+//! accesses to registers in each row's calls are told beside the row.
+//!
+//! Source: `benches/guest/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for who counts the tables.
+
+use drydock_models::command::Command as Order;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::events::Events;
+use crate::exit;
+use crate::firmware::Choice;
+use crate::model::Choices;
+use crate::scenario::{Boot, LIMIT as MOMENT, Plan, Program, Scene, Stage, gpu_of};
+use crate::vm::error::Error as VmError;
+
+use super::table::number;
+use super::{LIMIT, parse};
+
+/// Bytes of a page table.
+const TABLE: f64 = 4096.0;
+
+/// One number.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Row {
+    name: String,
+    value: f64,
+    unit: Unit,
+    /// What it says beside another row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<String>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Unit {
+    Instructions,
+    Bytes,
+}
+
+/// All rows.
+#[derive(Debug, Default, PartialEq, Serialize)]
+struct Figures {
+    rows: Vec<Row>,
+}
+
+/// Carries out `drydock bench tyr`.
+pub(super) fn main(plan: &Plan, firmware: Option<&Choice>, events: &Events) -> Result<u8> {
+    let gpu = gpu_of("tyr", &Choices::default(), firmware, events)?;
+    let stage = Stage::prepare(plan, events)?;
+    super::has_program(&stage)?;
+    let boot = Boot { counting: true, gpu, ..Boot::default() };
+    let (figures, _) = stage.play(&boot, events, |scene| measure(scene, events))?;
+    events.result(&figures, Figures::text);
+    Ok(exit::OK)
+}
+
+fn measure(scene: &mut Scene<'_>, events: &Events) -> Result<Figures, VmError> {
+    let step = events.step("measuring tyr");
+    scene.insmod("tyr")?;
+    let mut figures = Figures::default();
+    let out = scene.guest().check(&[Program::BENCH.name, "rows", "tyr"], LIMIT)?.out;
+    for line in parse(&out)? {
+        figures.put(line.row, line.instructions, Unit::Instructions);
+    }
+    figures.derive();
+    for (how, name) in
+        [("pages", "page tables for a GiB in pages of 4 KiB"), ("blocks", "page tables for a GiB in blocks of 2 MiB")]
+    {
+        figures.put(name, tables(scene, how)? * TABLE, Unit::Bytes);
+    }
+    step.done();
+    Ok(figures)
+}
+
+/// How many tables a GiB takes that is mapped in `pages` or in `blocks`: the GPU counts them while the program holds it.
+fn tables(scene: &Scene<'_>, how: &str) -> Result<f64, VmError> {
+    let mut holder = scene.guest().spawn(&[Program::BENCH.name, "hold", how])?;
+    holder.wait_for_line("holding", MOMENT)?;
+    let gpu = scene.gpu().expect("it was booted with one");
+    let counted = spaces(&gpu.order(&Order::Query(json!("spaces")))?)
+        .into_iter()
+        .map(|space| gpu.order(&Order::Query(json!({ "tables": { "space": space } }))))
+        .collect::<Result<Vec<_>, _>>()?;
+    holder.input(b"go on\n")?;
+    holder.wait(MOMENT)?;
+    counted.iter().find_map(|counted| tables_of_a_gib(counted, how)).ok_or_else(|| VmError::Unexpected {
+        program: "the GPU".into(),
+        said: format!("no address space maps a GiB in {how}: {counted:?}"),
+    })
+}
+
+/// The numbers of the address spaces that are set up, but for the firmware's.
+fn spaces(answer: &Value) -> Vec<u64> {
+    let all = answer.as_array().into_iter().flatten();
+    all.filter_map(|space| space.get("space")?.as_u64()).filter(|space| *space != 0).collect()
+}
+
+/// The number of tables of an address space, if it is one that maps a GiB so and nothing else.
+fn tables_of_a_gib(counted: &Value, how: &str) -> Option<f64> {
+    let count = |key: &str| counted.get(key)?.as_u64();
+    let expected = if how == "pages" { (1 << 18, 0) } else { (0, 512) };
+    let levels = counted.get("tables")?.as_array()?;
+    let tables: u64 = levels.iter().filter_map(Value::as_u64).sum();
+    // There are at most a few thousand.
+    ((count("pages")?, count("blocks")?) == expected).then_some(tables as f64)
+}
+
+impl Figures {
+    fn put(&mut self, name: impl Into<String>, value: f64, unit: Unit) {
+        self.rows.push(Row { name: name.into(), value, unit, remark: None });
+    }
+
+    fn value(&self, name: &str) -> Option<f64> {
+        self.rows.iter().find(|row| row.name == name).map(|row| row.value)
+    }
+
+    /// What each further page and block costs in a call, out of the rows that were measured.
+    fn derive(&mut self) {
+        for what in ["map", "unmap"] {
+            let value = |how: &str| self.value(&format!("VM_BIND {what}, {how}"));
+            let (Some(one), Some(many)) = (value("a page"), value("512 pages")) else { continue };
+            let (Some(block), Some(blocks)) = (value("a block"), value("16 blocks")) else { continue };
+            let (page, block) = ((many - one) / 511.0, (blocks - block) / 15.0);
+            self.put(format!("{what}, each further page of 4 KiB"), page, Unit::Instructions);
+            self.put(format!("{what}, each further block of 2 MiB"), block, Unit::Instructions);
+            let last = self.rows.last_mut().expect("it was put there just now");
+            last.remark = Some(format!("so much as {:.2} pages, for the memory of 512", block / page));
+        }
+    }
+
+    fn text(&self) -> String {
+        let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
+        let mut lines = vec![format!("{:<width$} {:>14}", "per call", "tyr")];
+        for row in &self.rows {
+            let unit = if row.unit == Unit::Bytes { " bytes" } else { "" };
+            let remark = row.remark.as_ref().map(|remark| format!("  {remark}")).unwrap_or_default();
+            lines.push(format!("{:<width$} {:>14}{unit}{remark}", row.name, number(Some(row.value))));
+        }
+        lines.push("instructions of a translated processor, the median of many calls".to_owned());
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_further_page_costs_is_what_more_pages_cost() {
+        let mut figures = Figures::default();
+        for (name, value) in
+            [("a page", 5_000.0), ("512 pages", 56_100.0), ("a block", 5_100.0), ("16 blocks", 6_600.0)]
+        {
+            figures.put(format!("VM_BIND map, {name}"), value, Unit::Instructions);
+        }
+        figures.derive();
+        figures.put("page tables", 4096.0, Unit::Bytes);
+        insta::assert_snapshot!(figures.text(), @"");
+    }
+
+    #[test]
+    fn only_the_space_that_maps_a_gib_counts() {
+        let tables = |pages: u64, blocks: u64| json!({ "tables": [1, 1, 1, 512], "pages": pages, "blocks": blocks });
+        assert_eq!(tables_of_a_gib(&tables(1 << 18, 0), "pages"), Some(515.0));
+        assert_eq!(tables_of_a_gib(&tables(1 << 18, 0), "blocks"), None);
+        assert_eq!(tables_of_a_gib(&tables(3, 512), "blocks"), None);
+        assert_eq!(spaces(&json!([{ "space": 0 }, { "space": 1 }])), [1]);
+    }
+}
