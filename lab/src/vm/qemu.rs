@@ -97,7 +97,10 @@ fn accel_args(spec: &Spec) -> Vec<String> {
         Accel::Kvm => strings(&["-accel", "kvm", "-cpu", "host", "-smp", &cpus]),
         Accel::Tcg => strings(&["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", &cpus]),
         Accel::Counting => {
-            strings(&["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max", "-smp", "1"])
+            // A guest that waits for an emulated GPU waits by the host's clock. With `sleep=off` its own would leap to the
+            // driver's next time limit whenever it is idle.
+            let count = if spec.gpu.is_some() { "shift=0,sleep=on" } else { "shift=0,sleep=off" };
+            strings(&["-accel", "tcg,thread=single", "-icount", count, "-cpu", "max", "-smp", "1"])
         }
     }
 }
@@ -200,6 +203,12 @@ mod tests {
         assert_eq!(value(&args, "-smp"), "1");
         assert_eq!(value(&args, "-icount"), "shift=0,sleep=off");
         assert_eq!(value(&args, "-accel"), "tcg,thread=single");
+    }
+
+    #[test]
+    fn a_counting_guest_with_a_gpu_waits_for_it() {
+        let args = args(&Spec { gpu: Some("/gpu".into()), ..spec(Accel::Counting) });
+        assert_eq!(value(&args, "-icount"), "shift=0,sleep=on");
     }
 
     #[test]
