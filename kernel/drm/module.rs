@@ -222,8 +222,31 @@ impl<T: Driver> Device<T> {
     /// # }
     /// ```
     pub fn queue_work(&self, f: impl FnOnce(&Device<T>) + Send + 'static) -> Result {
-        let queue = T::OwnerModule::runtime().queue.load(Acquire);
-        if queue.is_null() {
+        self.prepare_work(f)?.queue();
+        Ok(())
+    }
+
+    /// The same in two steps: what is returned can be queued from anywhere, a fence's callback included, and cannot
+    /// fail any more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`queue_work`](Self::queue_work). Context: may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &Device<Mini>, fence: &Fence) -> Result {
+    /// let work = dev.prepare_work(|dev| dev_info!(dev, "the fence is signalled\n"))?;
+    /// let callback = fence.on_signal::<LocalModule, _>(move |_| work.queue())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prepare_work<F>(&self, f: F) -> Result<PreparedWork<T, F>>
+    where
+        F: FnOnce(&Device<T>) + Send + 'static,
+    {
+        if T::OwnerModule::runtime().queue.load(Acquire).is_null() {
             return Err(ENODEV);
         }
         let job = KBox::pin_init(
@@ -234,10 +257,28 @@ impl<T: Driver> Device<T> {
             }),
             GFP_KERNEL,
         )?;
+        Ok(PreparedWork(job))
+    }
+}
+
+/// A function that is ready to be queued; made by [`Device::prepare_work`].
+///
+/// Dropped instead, the function does not run. Context of dropping: process context, may sleep.
+#[must_use = "it does not run by itself"]
+pub struct PreparedWork<T: Driver, F: FnOnce(&Device<T>) + Send + 'static>(Pin<KBox<Job<T, F>>>);
+
+impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
+    /// Queues it; see [`Device::queue_work`]. Context: any.
+    pub fn queue(self) {
+        let queue = T::OwnerModule::runtime().queue.load(Acquire);
+        if queue.is_null() {
+            // The module's exit has begun, which whoever calls this should prevent. A leak is the lesser evil: dropping may sleep.
+            core::mem::forget(self);
+            return;
+        }
         // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller is such
-        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence.
-        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(job);
-        Ok(())
+        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence, a fence's callback.
+        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(self.0);
     }
 }
 

@@ -4,7 +4,10 @@
 
 use crate::{
     buffer::Object,
-    hardware::Hardware, //
+    client::Client,
+    hardware::Hardware,
+    uapi,
+    vm, //
 };
 use drm::{
     Device,
@@ -19,7 +22,7 @@ pub(crate) struct Tyr;
 impl drm::Driver for Tyr {
     type Data = ();
     type RegistrationData<'bound> = Hardware<'bound>;
-    type File = drm::Plain<Self>;
+    type File = Client;
     type Object = Object;
     type Kms = drm::NoKms;
 
@@ -30,9 +33,16 @@ impl drm::Driver for Tyr {
     };
     const FEATURES: drm::Features = drm::Features::GEM.render().syncobj_timeline();
 
-    drm::ioctls! {}
+    drm::ioctls! {
+        _;
+        uapi::DRM_IOCTL_PANTHOR_VM_CREATE: uapi::drm_panthor_vm_create, RENDER_ALLOW => vm::ioctl::create;
+        uapi::DRM_IOCTL_PANTHOR_VM_DESTROY: uapi::drm_panthor_vm_destroy, RENDER_ALLOW => vm::ioctl::destroy;
+        uapi::DRM_IOCTL_PANTHOR_VM_BIND: uapi::drm_panthor_vm_bind, RENDER_ALLOW => vm::ioctl::bind;
+        uapi::DRM_IOCTL_PANTHOR_VM_GET_STATE: uapi::drm_panthor_vm_get_state, RENDER_ALLOW => vm::ioctl::get_state;
+    }
 
     fn unplugged(_dev: &Device<Self, Registered>, hardware: &Hardware<'_>) {
+        hardware.binds.close(ENODEV);
         hardware.rest();
     }
 

@@ -137,7 +137,10 @@ impl<'bound> Firmware<'bound> {
         mcu::start(&self.gpu)?;
         let now = Interface::read(&self.gpu, shared(&self.sections)?)?;
         if !now.is_same(&self.interface) {
-            dev_err!(self.gpu.dev, "the firmware's interface is not what it was\n");
+            dev_err!(
+                self.gpu.dev,
+                "the firmware's interface is not what it was\n"
+            );
             return Err(EIO);
         }
         self.configure()

@@ -20,9 +20,12 @@ use crate::{
     power::Power,
     regs::Registers, //
 };
-use drm::bus::{
-    Bus,
-    Probe, //
+use drm::{
+    bus::{
+        Bus,
+        Probe, //
+    },
+    fence, //
 };
 use kernel::{
     dma::DmaMask,
@@ -52,6 +55,8 @@ pub(crate) struct Interrupts<'bound> {
 pub(crate) struct Hardware<'bound> {
     // The order of the fields is the order in which they go: what feeds the GPU last.
     firmware: Firmware<'bound>,
+    /// The fences of operations that wait in the queues of address spaces.
+    pub(crate) binds: fence::Pending,
     awake: Awake<'bound>,
     pub(crate) mmu: Arc<AddressSpaces<'bound>>,
     pub(crate) gpu: Arc<Gpu<'bound>>,
@@ -111,7 +116,13 @@ pub(crate) fn probe<'bound, B: Bus>(
 ) -> Result<drm::Ready<'bound, Tyr>> {
     let gpu = Gpu::new(cx.parent(), regs, cx.is_dma_coherent())?;
     cx.set_dma_mask(DmaMask::try_new(gpu.info.mmu_features.pa_bits())?)
-        .inspect_err(|e| dev_err!(cx, "the machine cannot serve the GPU's addresses: {:?}\n", e))?;
+        .inspect_err(|e| {
+            dev_err!(
+                cx,
+                "the machine cannot serve the GPU's addresses: {:?}\n",
+                e
+            )
+        })?;
     cx.set_max_segment(u32::MAX)?;
 
     let dev = drm::UnregisteredDevice::<Tyr>::new(cx, Ok(()))?;
@@ -122,6 +133,7 @@ pub(crate) fn probe<'bound, B: Bus>(
     let firmware = Firmware::boot(&dev, gpu.clone(), mmu.clone(), power.hertz())?;
     dev.ready(Ok(Hardware {
         firmware,
+        binds: fence::Pending::new()?,
         awake,
         mmu,
         gpu,

@@ -63,8 +63,10 @@ impl Power {
             dev_err!(dev, "the {} is not to be had: {:?}\n", what, error);
         };
         let soc = Soc {
-            _mali: Regulator::<Enabled>::get(dev, c"mali").inspect_err(|e| told("regulator `mali`", e))?,
-            _sram: Regulator::<Enabled>::get(dev, c"sram").inspect_err(|e| told("regulator `sram`", e))?,
+            _mali: Regulator::<Enabled>::get(dev, c"mali")
+                .inspect_err(|e| told("regulator `mali`", e))?,
+            _sram: Regulator::<Enabled>::get(dev, c"sram")
+                .inspect_err(|e| told("regulator `sram`", e))?,
             core: Clk::get(dev, Some(c"core")).inspect_err(|e| told("clock `core`", e))?,
             stacks: OptionalClk::get(dev, Some(c"stacks"))
                 .inspect_err(|e| told("clock `stacks`", e))?,

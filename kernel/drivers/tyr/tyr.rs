@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod buffer;
+mod client;
 mod driver;
 mod event;
 mod fw;
@@ -24,6 +25,7 @@ mod power;
 mod regs;
 mod soc;
 mod uapi;
+mod vm;
 
 drm::module_pci_driver! {
     type: driver::Tyr,

@@ -184,6 +184,11 @@ impl<T: DriverVm> Node<T> {
 /// Memory for the mappings that a request may add: at most one that is new, and two that are left of others.
 pub(super) struct Spare<T: DriverVm>([Option<KBox<MaybeUninit<Node<T>>>>; 3]);
 
+// SAFETY: It is memory that nobody else uses.
+unsafe impl<T: DriverVm> Send for Spare<T> {}
+// SAFETY: A shared reference gives nothing.
+unsafe impl<T: DriverVm> Sync for Spare<T> {}
+
 impl<T: DriverVm> Spare<T> {
     /// Memory for `count` mappings, three at most.
     pub(super) fn new(count: usize) -> Result<Self> {

@@ -269,13 +269,7 @@ impl Interface {
     }
 
     /// Tells the firmware to look, and waits until `asked` is no longer pending.
-    fn ring_and_wait(
-        &self,
-        gpu: &Gpu<'_>,
-        memory: Memory<'_>,
-        asked: u32,
-        what: &str,
-    ) -> Result {
+    fn ring_and_wait(&self, gpu: &Gpu<'_>, memory: Memory<'_>, asked: u32, what: &str) -> Result {
         gpu.job_events.forget(job::GLOBAL);
         gpu.regs
             .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);

@@ -266,6 +266,11 @@ impl<'a> Change<'a> {
         Self(pages)
     }
 
+    /// The same change, for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Change<'_> {
+        Change(self.0)
+    }
+
     /// Maps `size` bytes from `va` to memory that lies together, at the address `pa` for the GPU.
     ///
     /// # Errors

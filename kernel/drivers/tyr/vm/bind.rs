@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! One operation of a `VM_BIND`: checked and given its memory, then carried out.
+//!
+//! uapi: `struct drm_panthor_vm_bind_op`; which errno: drivers/gpu/drm/panthor/panthor_mmu.c
+
+use super::{
+    Access,
+    Space,
+    Step, //
+};
+use crate::{
+    buffer::Object,
+    client::Client,
+    driver::Tyr,
+    hardware::Hardware,
+    mmu::{
+        Change,
+        Reserve, //
+    },
+    uapi, //
+};
+use drm::{
+    gem::Class,
+    gpuvm::{
+        Done,
+        Map,
+        Unmap,
+        VaRange,
+        Vm, //
+    },
+    resv::Resv,
+    File,
+    Plugged, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+use mali_mmu::PAGE_SIZE;
+
+const TYPE: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_MASK as u32;
+const MAP: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_MAP as u32;
+const UNMAP: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP as u32;
+const SYNC_ONLY: u32 =
+    uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY as u32;
+
+/// The most tables that an operation may take, 256 MiB of them. Only sparse mappings get there, beyond 128 GiB: they need no
+/// memory of the client's, so that there must be another bound.
+const MAX_TABLES: usize = 1 << 16;
+
+/// An operation that is ready to be carried out; nothing has to be allocated for it any more.
+pub(super) enum Operation {
+    Map {
+        request: Map<Space>,
+        memory: ARef<Object>,
+        reserve: Reserve,
+    },
+    Unmap {
+        request: Unmap<Space>,
+        reserve: Reserve,
+    },
+    /// Waiting and signalling is all it does.
+    Nothing,
+}
+
+/// How an operation ended, and what is left of it; to be dropped where reservation locks may be taken.
+pub(super) struct Ended {
+    pub(super) result: Result,
+    _map: Option<Map<Space>>,
+    _unmap: Option<Unmap<Space>>,
+    _done: Option<Done<Space>>,
+    _memory: Option<ARef<Object>>,
+}
+
+/// Who asks for what, in which address space.
+#[derive(Clone, Copy)]
+pub(super) struct Binding<'a, 'g, 'h> {
+    pub(super) plugged: &'a Plugged<'g, Tyr>,
+    pub(super) hw: &'a Hardware<'h>,
+    pub(super) vm: &'a Vm<Space>,
+}
+
+impl Binding<'_, '_, '_> {
+    /// Checks an operation and gives it its memory.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for what the uapi does not allow, a handle that names nothing, or one that is exclusive to another address
+    /// space; `ENOMEM`, `ENODEV`, and those of an imported buffer's exporter.
+    ///
+    /// Context: process context, may sleep; takes reservation locks.
+    pub(super) fn prepare(
+        self,
+        file: &File<Client>,
+        op: &uapi::drm_panthor_vm_bind_op,
+    ) -> Result<Operation> {
+        if (op.va | op.size | op.bo_offset) % PAGE_SIZE != 0 {
+            return Err(EINVAL);
+        }
+        let end = op.va.checked_add(op.size).ok_or(EINVAL)?;
+        if end > self.vm.user_end {
+            return Err(EINVAL);
+        }
+        match op.flags & TYPE {
+            MAP => self.prepare_map(file, op),
+            UNMAP => self.prepare_unmap(op),
+            SYNC_ONLY => prepare_nothing(op),
+            _ => Err(EINVAL),
+        }
+    }
+
+    fn prepare_map(
+        self,
+        file: &File<Client>,
+        op: &uapi::drm_panthor_vm_bind_op,
+    ) -> Result<Operation> {
+        let access = Access::from_uapi(op.flags & !TYPE)?;
+        let sparse = access.has(Access::SPARSE);
+        if sparse && (op.bo_handle != 0 || op.bo_offset != 0 || !access.has(Access::NOEXEC)) {
+            return Err(EINVAL);
+        }
+        let memory = if sparse {
+            self.vm.filler.clone()
+        } else {
+            Object::lookup(file, op.bo_handle).map_err(|_| EINVAL)?
+        };
+        let Ok(range) = VaRange::new(op.va, op.size) else {
+            return Ok(Operation::Nothing);
+        };
+        let request = if sparse {
+            Map::sparse(self.vm, range, access)?
+        } else {
+            Map::new(self.vm, range, &memory, op.bo_offset, access)?
+        };
+        // Has the pages pinned and mapped, so that doing it again later allocates nothing.
+        memory.sg_table(self.plugged)?;
+        let tables = self.hw.mmu.tables_for_map(range.start(), range.len());
+        if tables > MAX_TABLES {
+            return Err(ENOMEM);
+        }
+        Ok(Operation::Map {
+            request,
+            memory,
+            reserve: self.hw.mmu.reserve(&self.vm.table, tables)?,
+        })
+    }
+
+    fn prepare_unmap(self, op: &uapi::drm_panthor_vm_bind_op) -> Result<Operation> {
+        if op.flags & !TYPE != 0 || op.bo_handle != 0 || op.bo_offset != 0 {
+            return Err(EINVAL);
+        }
+        let Ok(range) = VaRange::new(op.va, op.size) else {
+            return Ok(Operation::Nothing);
+        };
+        Ok(Operation::Unmap {
+            request: Unmap::new(self.vm, range)?,
+            reserve: self
+                .hw
+                .mmu
+                .reserve(&self.vm.table, self.hw.mmu.tables_for_unmap())?,
+        })
+    }
+
+    /// Carries out an operation. Allocates nothing.
+    ///
+    /// The errors in what is returned: `EINVAL` for a mapping in an address space that is unusable, `ECANCELED` in one that has ended,
+    /// `ENODEV`, `ETIMEDOUT` if the MMU does not answer. Nothing is mapped or unmapped then, but in the last case, which makes
+    /// the address space unusable.
+    ///
+    /// Context: process context, may sleep.
+    pub(super) fn carry_out(self, operation: Operation) -> Ended {
+        match operation {
+            Operation::Map {
+                request,
+                memory,
+                reserve,
+            } => self.map(request, memory, reserve),
+            Operation::Unmap { request, reserve } => self.unmap(request, reserve),
+            Operation::Nothing => Ended::new(Ok(()), None),
+        }
+    }
+
+    fn map(self, request: Map<Space>, memory: ARef<Object>, reserve: Reserve) -> Ended {
+        let range = request.range();
+        // What is not used is dropped with what is returned: not while the address space is locked.
+        let (mut request, mut done) = (Some(request), None);
+        let result = memory.sg_table(self.plugged).and_then(|sgt| {
+            self.vm.lock(|vm| {
+                if self.vm.is_unusable() {
+                    return Err(EINVAL);
+                }
+                self.change(reserve, range, |change| {
+                    let mut step = Step::new(change, Some(sgt));
+                    done = request.take().map(|request| vm.map(request, &mut step));
+                    step.failed
+                })
+            })
+        });
+        Ended {
+            _map: request,
+            _memory: Some(memory),
+            ..Ended::new(result, done)
+        }
+    }
+
+    fn unmap(self, request: Unmap<Space>, reserve: Reserve) -> Ended {
+        let range = request.range();
+        let (mut request, mut done) = (Some(request), None);
+        let result = self.vm.lock(|vm| {
+            self.change(reserve, range, |change| {
+                let mut step = Step::new(change, None);
+                done = request.take().map(|request| vm.unmap(request, &mut step));
+                step.failed
+            })
+        });
+        Ended {
+            _unmap: request,
+            ..Ended::new(result, done)
+        }
+    }
+
+    /// Has the table changed in `range`, and the GPU see it.
+    fn change(
+        self,
+        reserve: Reserve,
+        range: VaRange,
+        steps: impl FnOnce(Change<'_>) -> Result,
+    ) -> Result {
+        let (table, mmu) = (&self.vm.table, &self.hw.mmu);
+        mmu.change(table, reserve, range.start(), range.len(), |change| {
+            steps(change.reborrow())
+        })
+    }
+}
+
+fn prepare_nothing(op: &uapi::drm_panthor_vm_bind_op) -> Result<Operation> {
+    let only_syncs = op.flags & !TYPE == 0
+        && op.bo_handle == 0
+        && op.bo_offset == 0
+        && op.va == 0
+        && op.size == 0
+        && op.syncs.count != 0;
+    if only_syncs {
+        Ok(Operation::Nothing)
+    } else {
+        Err(EINVAL)
+    }
+}
+
+impl Operation {
+    /// The reservation object of what is mapped, if it is another than the address space's.
+    pub(super) fn resv(&self, vm: &Vm<Space>) -> Option<&Resv> {
+        match self {
+            Self::Map { memory, .. } if !core::ptr::eq(memory.resv(), vm.resv()) => {
+                Some(memory.resv())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Ended {
+    /// There is no hardware to do it with.
+    pub(super) fn unplugged() -> Self {
+        Self::new(Err(ENODEV), None)
+    }
+
+    fn new(result: Result, done: Option<Done<Space>>) -> Self {
+        Self {
+            result: result.and_then(|()| done.as_ref().map_or(Ok(()), Done::result)),
+            _map: None,
+            _unmap: None,
+            _done: done,
+            _memory: None,
+        }
+    }
+}

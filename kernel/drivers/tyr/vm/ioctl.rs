@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The ioctls on address spaces.
+//!
+//! uapi: `include/uapi/drm/panthor_drm.h`; which errno: drivers/gpu/drm/panthor/panthor_drv.c
+
+use super::{
+    array,
+    bind::Binding,
+    pool,
+    submit, //
+};
+use crate::{
+    client::Client,
+    driver::Tyr,
+    hardware::Hardware,
+    uapi, //
+};
+use drm::{
+    Device,
+    File,
+    Plugged,
+    Registered, //
+};
+use kernel::prelude::*;
+
+const ASYNC: u32 = uapi::drm_panthor_vm_bind_flags_DRM_PANTHOR_VM_BIND_ASYNC as u32;
+
+/// `DRM_IOCTL_PANTHOR_VM_CREATE`
+pub(crate) fn create(
+    plugged: &Plugged<'_, Tyr>,
+    hw: &Hardware<'_>,
+    args: &mut uapi::drm_panthor_vm_create,
+    file: &File<Client>,
+) -> Result {
+    if args.flags != 0 {
+        return Err(EINVAL);
+    }
+    let user_end = pool::user_end(args.user_va_range, hw.mmu.geometry().va_end())?;
+    args.id = file.vms.create(plugged, hw, user_end)?;
+    args.user_va_range = user_end;
+    Ok(())
+}
+
+/// `DRM_IOCTL_PANTHOR_VM_DESTROY`
+pub(crate) fn destroy(
+    _dev: &Device<Tyr, Registered>,
+    args: &mut uapi::drm_panthor_vm_destroy,
+    file: &File<Client>,
+) -> Result {
+    if args.pad != 0 {
+        return Err(EINVAL);
+    }
+    file.vms.destroy(args.id)
+}
+
+/// `DRM_IOCTL_PANTHOR_VM_BIND`
+pub(crate) fn bind(
+    plugged: &Plugged<'_, Tyr>,
+    hw: &Hardware<'_>,
+    args: &mut uapi::drm_panthor_vm_bind,
+    file: &File<Client>,
+) -> Result {
+    let vm = file.vms.get(args.vm_id)?;
+    let binding = Binding {
+        plugged,
+        hw,
+        vm: &vm,
+    };
+    let ops = array::read(&args.ops)?;
+    if args.flags & ASYNC != 0 {
+        return submit::submit(binding, file, &ops);
+    }
+    for (done, op) in ops.iter().enumerate() {
+        // What was done stays: the client is told how many of its operations that is.
+        at_once(binding, file, op).inspect_err(|_| args.ops.count = done as u32)?;
+    }
+    Ok(())
+}
+
+/// Carries out an operation that waits for nothing, while the client waits for it.
+fn at_once(
+    binding: Binding<'_, '_, '_>,
+    file: &File<Client>,
+    op: &uapi::drm_panthor_vm_bind_op,
+) -> Result {
+    if op.syncs.count != 0 {
+        return Err(EINVAL);
+    }
+    // As with the C driver, whatever else it says.
+    if op.size == 0 {
+        return Ok(());
+    }
+    let operation = binding.prepare(file, op)?;
+    match binding.carry_out(operation).result {
+        // Another thread of the client has ended the address space meanwhile.
+        Err(error) if error == ECANCELED => Err(EINVAL),
+        result => result,
+    }
+}
+
+/// `DRM_IOCTL_PANTHOR_VM_GET_STATE`
+pub(crate) fn get_state(
+    _dev: &Device<Tyr, Registered>,
+    args: &mut uapi::drm_panthor_vm_get_state,
+    file: &File<Client>,
+) -> Result {
+    args.state = if file.vms.get(args.vm_id)?.is_unusable() {
+        uapi::drm_panthor_vm_state_DRM_PANTHOR_VM_STATE_UNUSABLE
+    } else {
+        uapi::drm_panthor_vm_state_DRM_PANTHOR_VM_STATE_USABLE
+    };
+    Ok(())
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The queue of an address space: operations that are carried out in the order in which they were submitted, each when the
+//! fences are signalled that it waits for.
+//!
+//! A job has a fence of its own, which is signalled at its end. It ends by being carried out, by the end of the address space or of
+//! its file (`ECANCELED`), or by the device being unplugged (`ENODEV`). The first that fails makes the address space unusable.
+//!
+//! Each fence that a job waits for has a piece of work ready which is queued when that is signalled, and looks whether the job at
+//! the head of the queue can go.
+
+use super::{
+    bind::{
+        Binding,
+        Ended,
+        Operation, //
+    },
+    Space, //
+};
+use crate::{
+    driver::Tyr,
+    hardware::Hardware, //
+};
+use drm::{
+    fence::{
+        Class,
+        Fence,
+        Signaler,
+        Timeline, //
+    },
+    gpuvm::Vm,
+    Device, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
+    sync::{
+        aref::ARef,
+        Mutex, //
+    },
+};
+
+/// What is kept until a fence is signalled: the callback that was added to it. Only its being dropped matters.
+trait Callback: Send {}
+impl<F: FnOnce(&Fence) + Send + 'static> Callback for drm::fence::Callback<F> {}
+
+/// A fence that a job waits for.
+pub(super) struct Wait {
+    // Declared first: taken back before the fence may go.
+    _callback: KBox<dyn Callback>,
+    fence: ARef<Fence>,
+}
+
+impl Wait {
+    /// Has the queue of `vm` looked at when `fence` is signalled.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. Context: may sleep.
+    pub(super) fn new(vm: &Vm<Space>, fence: ARef<Fence>) -> Result<Self> {
+        let owned: ARef<Vm<Space>> = vm.into();
+        let work = vm.device().prepare_work(move |dev| run(dev, &owned))?;
+        let callback = fence.on_signal::<crate::LocalModule, _>(move |_: &Fence| work.queue())?;
+        Ok(Self {
+            _callback: KBox::new(callback, GFP_KERNEL)?,
+            fence,
+        })
+    }
+}
+
+/// An operation in the queue.
+pub(super) struct Job {
+    pub(super) operation: Operation,
+    pub(super) waits: KVec<Wait>,
+    pub(super) done: Signaler,
+}
+
+impl Job {
+    fn can_go(&self) -> bool {
+        self.waits.iter().all(|wait| wait.fence.is_signaled())
+    }
+}
+
+/// Where a job is in the queue: by its fence's place on the queue's timeline.
+pub(super) type Place = RBTreeNode<u64, Job>;
+
+/// The jobs of an address space.
+#[pin_data]
+pub(super) struct Queue {
+    /// Where the fences of the jobs stand.
+    pub(super) timeline: Timeline,
+    /// Held from issuing a job's fence to having it in the queue: none comes in before one that is already running.
+    #[pin]
+    pub(super) submitting: Mutex<()>,
+    /// Held by whoever carries out jobs.
+    #[pin]
+    running: Mutex<()>,
+    /// Held for moments only, in which nothing is allocated: fences wait for it.
+    #[pin]
+    jobs: Mutex<Jobs>,
+}
+
+struct Jobs {
+    waiting: RBTree<u64, Job>,
+    /// Nothing comes in any more.
+    closed: bool,
+}
+
+impl Queue {
+    /// A queue without jobs.
+    pub(super) fn new(class: &'static Class) -> impl PinInit<Self> {
+        pin_init!(Self {
+            timeline: Timeline::new(class),
+            submitting <- new_mutex!((), "tyr::Queue::submitting"),
+            running <- new_mutex!((), "tyr::Queue::running"),
+            jobs <- new_mutex!(Jobs {
+                waiting: RBTree::new(),
+                closed: false,
+            }, "tyr::Queue::jobs"),
+        })
+    }
+
+    /// Puts jobs in. Afterwards somebody must call [`run`].
+    ///
+    /// # Errors
+    ///
+    /// Gives the jobs back if the address space has ended.
+    pub(super) fn push(&self, new: KVec<Place>) -> Result<(), KVec<Place>> {
+        let mut jobs = self.jobs.lock();
+        if jobs.closed {
+            return Err(new);
+        }
+        for place in new {
+            jobs.waiting.insert(place);
+        }
+        Ok(())
+    }
+
+    /// Takes out the first job, if `which` says so.
+    fn take(&self, which: impl FnOnce(&Job) -> bool) -> Option<Job> {
+        let mut jobs = self.jobs.lock();
+        let (place, job) = jobs.waiting.iter().next()?;
+        let place = *place;
+        if which(job) {
+            jobs.waiting.remove(&place)
+        } else {
+            None
+        }
+    }
+
+    /// Ends all jobs in the order of the queue, and lets no other in. Context: process context, may sleep.
+    pub(super) fn close(&self) {
+        self.jobs.lock().closed = true;
+        // After the one that is under way.
+        let _turn = self.running.lock();
+        while let Some(job) = self.take(|_| true) {
+            // Its fence fails with `ECANCELED`.
+            drop(job);
+        }
+    }
+}
+
+/// Carries out the jobs of `vm` that can go.
+///
+/// Context: process context, may sleep.
+pub(super) fn run(dev: &Device<Tyr>, vm: &Vm<Space>) {
+    let _turn = vm.queue.running.lock();
+    while let Some(job) = vm.queue.take(Job::can_go) {
+        let Job {
+            operation,
+            waits,
+            done,
+        } = job;
+        let ended = dev
+            .enter(|plugged| {
+                plugged.registration(|hw: &Hardware<'_>| {
+                    let binding = Binding {
+                        plugged: &plugged,
+                        hw,
+                        vm,
+                    };
+                    binding.carry_out(operation)
+                })
+            })
+            .unwrap_or_else(Ended::unplugged);
+        match ended.result {
+            Ok(()) => done.signal(),
+            Err(error) => {
+                vm.fail();
+                done.fail(error)
+            }
+        };
+        // Only now: reservation locks are taken, and nothing may wait for this any more.
+        drop((ended, waits));
+    }
+}
