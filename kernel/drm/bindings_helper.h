@@ -4,6 +4,7 @@
  * bindgen reads this file with the kernel's own flags (kernel/Kbuild).
  */
 #include <drm/drm_accel.h>
+#include <drm/drm_auth.h>
 #include <drm/drm_dumb_buffers.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_mode_config.h>

@@ -22,6 +22,7 @@ use crate::{
     gem::DmaMappings,
     kms,
     module::LiveDevice,
+    registers, //
 };
 use core::{
     ffi::c_void,
@@ -88,6 +89,9 @@ pub(crate) struct DeviceCore<T: Driver> {
     /// The DMA mappings of the device's objects, to be undone before its parent is unbound (L5).
     #[pin]
     pub(crate) mappings: DmaMappings,
+    /// For clients that map registers.
+    #[pin]
+    pub(crate) registers: registers::Mapped,
     #[pin]
     data: T::Data,
     /// Declared last: the device counts as alive until its data is gone.
@@ -457,6 +461,7 @@ fn init_core<T: Driver>(
     let init = try_pin_init!(DeviceCore {
         registration: AtomicPtr::new(core::ptr::null_mut()),
         mappings <- DmaMappings::new(),
+        registers <- registers::Mapped::new(),
         data <- data,
         _live: LiveDevice::new(),
     }? Error);

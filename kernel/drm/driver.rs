@@ -10,6 +10,10 @@ use crate::{
     ioctl,
     kms,
     module::ModuleRuntime,
+    registers::{
+        self,
+        RegisterPage, //
+    },
     Device,
     DriverFile,
     Plugged,
@@ -169,11 +173,27 @@ pub trait Driver: Sized + 'static {
     /// Name and version.
     const INFO: DriverInfo;
 
+    /// What the driver is called on its bus, in `/sys/bus/BUS/drivers` and in front of what it logs, if that is another name
+    /// than the one in [`INFO`](Self::INFO): one by which clients know the uapi of another driver, say.
+    const BUS_NAME: &'static CStr = Self::INFO.name;
+
     /// What the driver offers.
     const FEATURES: Features;
 
     /// The driver's ioctls, from [`ioctls!`](crate::ioctls!).
     const IOCTLS: ioctl::Table<Self>;
+
+    /// The page of registers that clients map at place `index`, which is what
+    /// [`DriverFile::register_page`] makes of an offset. Without this method, or if it says `None`, there is none.
+    ///
+    /// Context: process context; locks of an address space are held. It must not sleep for long.
+    fn register_page<'a, 'bound>(
+        data: &'a Self::RegistrationData<'bound>,
+        index: u32,
+    ) -> Option<&'a RegisterPage<'bound>> {
+        let _ = (data, index);
+        None
+    }
 
     /// Called once when the device was unplugged, before its interrupts are freed and its
     /// registration data is dropped: brings the hardware to rest while everything is still there.
@@ -224,8 +244,11 @@ impl<T: Driver> DriverTable<T> {
         features.0
     };
 
-    const FOPS: bindings::file_operations =
-        file::operations(this_module::<T::OwnerModule>().as_ptr(), Self::is_accel());
+    const FOPS: bindings::file_operations = file::operations(
+        this_module::<T::OwnerModule>().as_ptr(),
+        Self::is_accel(),
+        registers::mmap::<T>(),
+    );
 
     const fn is_accel() -> bool {
         T::FEATURES.has(bindings::drm_driver_feature_DRIVER_COMPUTE_ACCEL)

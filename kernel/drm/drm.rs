@@ -15,6 +15,7 @@
 //! | [`gem`] | buffers: handles, mapping, dumb buffers, PRIME |
 //! | [`gpuvm`] | address spaces of a GPU: which buffer is mapped where |
 //! | [`fence`], [`resv`], [`syncobj`], [`event`] | telling clients that work is done |
+//! | [`registers`] | registers that clients map |
 //! | [`kms`] | the gate of mode setting |
 //! | [`module`] | what a driver module owns as a whole |
 //!
@@ -36,9 +37,11 @@ pub mod kms;
 pub mod managed;
 pub mod module;
 mod plain;
+pub mod registers;
 mod registration;
 pub mod resv;
 pub mod syncobj;
+pub mod time;
 
 pub use bus::{
     auxiliary,

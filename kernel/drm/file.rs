@@ -85,6 +85,15 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
         let _ = dev;
     }
 
+    /// Which page of the device's registers ([`Driver::register_page`]) a client means that maps `offset` of the node. `None` if
+    /// it means a buffer: all offsets of those are below 2^44.
+    ///
+    /// Context: process context; the lock of an address space is held.
+    fn register_page(&self, offset: u64) -> Option<u32> {
+        let _ = offset;
+        None
+    }
+
     /// Adds the driver's own keys to the file's fdinfo, lines of `key: value`.
     ///
     /// The keys are documented in Documentation/gpu/drm-usage-stats.rst; driver, client and
@@ -135,6 +144,14 @@ impl<F: DriverFile> File<F> {
         unsafe { Pin::<KBox<F>>::borrow((*self.as_raw()).driver_priv) }
     }
 
+    /// Whether this client is the master: the one that may change the display.
+    ///
+    /// Context: may sleep (takes a lock of the device).
+    pub fn is_current_master(&self) -> bool {
+        // SAFETY: The file is open.
+        unsafe { crate::raw::drm_is_current_master(self.as_raw()) }
+    }
+
     /// Whether the file was opened through the render node.
     pub fn is_render_client(&self) -> bool {
         // SAFETY: As in `device`.
@@ -150,6 +167,24 @@ impl<F: DriverFile> Deref for File<F> {
     fn deref(&self) -> &F {
         Pin::get_ref(self.data())
     }
+}
+
+/// What a process may be allowed beyond others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Capability {
+    /// To administer the system: `CAP_SYS_ADMIN`.
+    SysAdmin = bindings::CAP_SYS_ADMIN,
+    /// To give itself and others a higher priority: `CAP_SYS_NICE`.
+    SysNice = bindings::CAP_SYS_NICE,
+}
+
+/// Whether the calling process has `capability`. Marks it as one that has used that, if so.
+///
+/// Context: process context: an ioctl, say.
+pub fn caller_has(capability: Capability) -> bool {
+    // SAFETY: A capability that there is.
+    unsafe { bindings::capable(capability as c_int) }
 }
 
 /// Where a file's fdinfo is written to, with `write!`.
@@ -224,6 +259,7 @@ pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
 pub(crate) const fn operations(
     owner: *mut bindings::module,
     accel: bool,
+    mmap: unsafe extern "C" fn(*mut bindings::file, *mut bindings::vm_area_struct) -> c_int,
 ) -> bindings::file_operations {
     bindings::file_operations {
         owner,
@@ -239,7 +275,7 @@ pub(crate) const fn operations(
         poll: Some(bindings::drm_poll),
         read: Some(bindings::drm_read),
         llseek: Some(bindings::noop_llseek),
-        mmap: Some(bindings::drm_gem_mmap),
+        mmap: Some(mmap),
         get_unmapped_area: Some(bindings::drm_gem_get_unmapped_area),
         show_fdinfo: Some(bindings::drm_show_fdinfo),
         fop_flags: bindings::FOP_UNSIGNED_OFFSET,

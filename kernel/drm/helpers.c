@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include <linux/export.h>
 #include <linux/module.h>
+#include <linux/time_namespace.h>
 
 #include "helpers.h"
 
@@ -81,6 +82,70 @@ bool drm_rust_dma_is_coherent(struct device *dev)
 	return dev_is_dma_coherent(dev);
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_is_coherent);
+
+/* What the device has written is not lost: the CPU's caches are written back before they are forgotten. */
+void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool both)
+{
+	dma_sync_single_for_device(dev, address, size, DMA_TO_DEVICE);
+	if (both)
+		dma_sync_single_for_cpu(dev, address, size, DMA_FROM_DEVICE);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_sync);
+
+bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar)
+{
+	return pci_resource_flags(dev, bar) & IORESOURCE_MEM;
+}
+EXPORT_SYMBOL_GPL(drm_rust_pci_bar_is_memory);
+
+/* Makes a mapping that is being made one of a page of registers, at `place`: shared, to be read, and no more. */
+int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long place)
+{
+	if (!(vma->vm_flags & VM_SHARED) || vma_pages(vma) != 1 || (vma->vm_flags & (VM_WRITE | VM_EXEC)))
+		return -EINVAL;
+
+	vma->vm_pgoff = place;
+	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP | VM_NORESERVE,
+		     VM_MAYWRITE | VM_MAYEXEC);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_rust_vma_of_registers);
+
+struct file *drm_rust_vmf_file(struct vm_fault *vmf)
+{
+	return vmf->vma->vm_file;
+}
+EXPORT_SYMBOL_GPL(drm_rust_vmf_file);
+
+unsigned long drm_rust_vmf_place(struct vm_fault *vmf)
+{
+	return vmf->vma->vm_pgoff;
+}
+EXPORT_SYMBOL_GPL(drm_rust_vmf_place);
+
+vm_fault_t drm_rust_insert_registers(struct vm_fault *vmf, unsigned long pfn)
+{
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, pfn,
+				   pgprot_noncached(vmf->vma->vm_page_prot));
+}
+EXPORT_SYMBOL_GPL(drm_rust_insert_registers);
+
+/* Without a page, one of zeroes. */
+vm_fault_t drm_rust_insert_idle(struct vm_fault *vmf, struct page *page)
+{
+	page = page ?: ZERO_PAGE(vmf->address);
+	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+}
+EXPORT_SYMBOL_GPL(drm_rust_insert_idle);
+
+s64 drm_rust_in_time_namespace(s64 monotonic)
+{
+	struct timespec64 ts = ns_to_timespec64(monotonic);
+
+	timens_add_monotonic(&ts);
+	return timespec64_to_ns(&ts);
+}
+EXPORT_SYMBOL_GPL(drm_rust_in_time_namespace);
 
 void drm_rust_print(struct drm_printer *p, const char *text, size_t len)
 {

@@ -9,6 +9,8 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_device.h>
@@ -28,6 +30,16 @@ void drm_rust_iosys_map_write(const struct iosys_map *to, size_t offset, const v
 u32 drm_rust_iosys_map_read_word(const struct iosys_map *from, size_t offset);
 void drm_rust_iosys_map_write_word(const struct iosys_map *to, size_t offset, u32 word);
 bool drm_rust_dma_is_coherent(struct device *dev);
+void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool both);
+
+bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar);
+int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long place);
+struct file *drm_rust_vmf_file(struct vm_fault *vmf);
+unsigned long drm_rust_vmf_place(struct vm_fault *vmf);
+vm_fault_t drm_rust_insert_registers(struct vm_fault *vmf, unsigned long pfn);
+vm_fault_t drm_rust_insert_idle(struct vm_fault *vmf, struct page *page);
+
+s64 drm_rust_in_time_namespace(s64 monotonic);
 
 void drm_rust_print(struct drm_printer *p, const char *text, size_t len);
 

@@ -65,7 +65,7 @@ pub trait Role<R: 'static>: Sized + 'static {
 
 impl<T: Driver> Role<Drm> for T {
     type OwnerModule = T::OwnerModule;
-    const NAME: &'static CStr = T::INFO.name;
+    const NAME: &'static CStr = T::BUS_NAME;
     const RESTS_AT_SHUTDOWN: bool = T::HAS_UNPLUGGED;
     const SLEEPS: bool = T::HAS_SUSPEND || T::HAS_RESUME;
     type Ready<'bound> = Ready<'bound, T>;

@@ -12,6 +12,7 @@
 
 use core::{
     cell::UnsafeCell,
+    ops::Range,
     ptr::{
         null_mut,
         NonNull, //
@@ -26,6 +27,7 @@ use kernel::{
     error::from_err_ptr,
     new_mutex,
     prelude::*,
+    scatterlist::SGTable,
     sync::Mutex, //
 };
 
@@ -103,6 +105,37 @@ impl DmaMappings {
             mapped.push(Entry(node.into()), GFP_KERNEL | __GFP_NOWARN)?;
         }
         Ok(sgt)
+    }
+
+    /// Makes bytes of the object of `node` visible to the device, and to the CPU too with `both`, if the object is mapped.
+    ///
+    /// # Safety
+    ///
+    /// The node is that of a live object of the device whose list this is, and not an imported one; the device's parent is
+    /// bound and stays so during the call.
+    pub(super) unsafe fn sync(&self, node: &DmaNode, range: Range<u64>, both: bool) {
+        // Held, so that the mapping is not undone meanwhile.
+        let _mapped = self.mapped.lock();
+        // SAFETY: We hold the lock.
+        if unsafe { (*node.index.get()).is_none() } {
+            return;
+        }
+        // SAFETY: The object is mapped, so that its table is there.
+        let table = unsafe { SGTable::from_raw((*node.shmem).sgt) };
+        // SAFETY: The object is live.
+        let parent = unsafe { (*(*node.shmem).base.dev).dev };
+        let mut start = 0;
+        for piece in table.iter() {
+            let end = start + u64::from(piece.dma_len());
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                let address = piece.dma_address() + (from - start);
+                let bytes = (to - from) as usize;
+                // SAFETY: The piece is mapped for the parent, in both directions, and the bytes lie in it.
+                unsafe { crate::raw::drm_rust_dma_sync(parent, address, bytes, both) };
+            }
+            start = end;
+        }
     }
 
     /// Undoes the mapping of the object of `node`, which is about to be freed, unless teardown has done so.

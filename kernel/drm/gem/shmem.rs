@@ -37,12 +37,18 @@ use core::{
         offset_of,
         MaybeUninit, //
     },
-    ops::Deref,
+    ops::{
+        Deref,
+        Range, //
+    },
     ptr::NonNull, //
 };
 use kernel::{
     bindings,
-    error::to_result,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     prelude::*,
     scatterlist::SGTable,
     sync::aref::{
@@ -310,6 +316,26 @@ where
         unsafe { self.map_for(dev) }
     }
 
+    /// Makes what the CPU has written to `range` (bytes) visible to the device, and with `both` what the device has written to
+    /// the CPU: for mappings that are cached where DMA is not coherent. Does nothing for an object that the device cannot see:
+    /// one that [`sg_table`](Self::sg_table) was never asked for.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the range is not within the object, if the object is imported (its exporter's business), or if `plugged` is
+    /// another device than the object's.
+    ///
+    /// Context: process context, may sleep. Source: Documentation/core-api/dma-api.rst.
+    pub fn sync(&self, plugged: &Plugged<'_, P::Driver>, range: Range<u64>, both: bool) -> Result {
+        let fits = range.start <= range.end && range.end <= self.size().bytes() as u64;
+        if !fits || self.is_imported() || !self.device().is_same(plugged.device()) {
+            return Err(EINVAL);
+        }
+        // SAFETY: The object is live and not imported, and its device's parent is bound: it is plugged.
+        unsafe { plugged.core().mappings.sync(&self.node, range, both) };
+        Ok(())
+    }
+
     /// # Safety
     ///
     /// The parent of `dev` is bound for `'g`, and the device's mappings are not undone in it.
@@ -325,6 +351,35 @@ where
         let sgt = unsafe { dev.core().mappings.map(&self.node) }?;
         // SAFETY: The table lives until the object is freed or mappings are undone: for `'g` at least.
         Ok(unsafe { SGTable::from_raw(sgt.as_ptr()) })
+    }
+}
+
+impl<T: Driver> UnregisteredDevice<'_, T> {
+    /// Has the pages of objects that are made from now on lie together where they can: in huge pages, for objects that are
+    /// at least as large, if the system has such to give (`huge=within_size` of tmpfs).
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if the system has no huge pages, `ENOMEM`. Objects can be made all the same.
+    ///
+    /// Context: process context, may sleep. Source: `drm_gem_huge_mnt_create()`.
+    pub fn use_huge_pages(&self) -> Result {
+        // SAFETY: The device is valid; nobody else uses it, so none of its objects is being made.
+        let made = unsafe {
+            bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
+        };
+        // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with.
+        unsafe {
+            let mount = &raw mut (*self.as_raw()).huge_mnt;
+            if let Err(error) = from_err_ptr(*mount) {
+                *mount = core::ptr::null_mut();
+                return Err(error);
+            }
+            if (*mount).is_null() && made == 0 {
+                return Err(EOPNOTSUPP);
+            }
+        }
+        to_result(made)
     }
 }
 

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Registers that clients map into their address space, a page at a time, to read.
+//!
+//! A driver takes a [`RegisterPage`] in its probe, keeps it in its registration data, and says with
+//! [`DriverFile::register_page`](crate::DriverFile::register_page) at which offsets of the node a client finds it. The
+//! mapping is filled in when it is touched: with the registers while the device is plugged and they are shown
+//! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise with a page of memory, as drm-uapi.rst asks for
+//! after an unplug: never `SIGBUS`.
+//!
+//! Locks: a fault takes the device's `registers` inside the locks of the address space, and enters the device inside it.
+//!
+//! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; `include/linux/mm.h`
+
+use crate::{
+    bus::{
+        pci,
+        platform, //
+    },
+    Device,
+    Driver,
+    DriverFile,
+    File,
+    Plugged,
+    Registered,
+    UnregisteredDevice, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::null_mut, //
+};
+use kernel::{
+    bindings,
+    io::resource::Flags,
+    new_mutex,
+    page::{
+        Page,
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::{
+        Mutex,
+        SetOnce, //
+    },
+};
+
+/// A page of a device's registers. Taken in the probe of the device, and gone before it is unbound.
+///
+/// # Invariants
+///
+/// `pfn` is that of a page of memory-mapped registers of a device that is bound for `'bound`.
+pub struct RegisterPage<'bound> {
+    pfn: c_ulong,
+    _bound: PhantomData<&'bound ()>,
+}
+
+impl RegisterPage<'_> {
+    /// The page at `offset` of the `length` bytes of registers at the physical address `start`.
+    ///
+    /// The caller vouches for the type invariant with these.
+    fn within(start: u64, length: u64, offset: u64) -> Result<Self> {
+        let whole = offset
+            .checked_add(PAGE_SIZE as u64)
+            .is_some_and(|end| end <= length);
+        let address = start.checked_add(offset).ok_or(EINVAL)?;
+        if !whole || address % PAGE_SIZE as u64 != 0 {
+            return Err(EINVAL);
+        }
+        // INVARIANT: By the caller's word, and the page lies inside.
+        Ok(Self {
+            pfn: (address >> PAGE_SHIFT) as c_ulong,
+            _bound: PhantomData,
+        })
+    }
+}
+
+impl<'bound> pci::Probe<'bound> {
+    /// The page of registers at `offset` of BAR `bar`, for clients to map.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such page: `offset` is not aligned, beyond the BAR, or that is one of I/O ports.
+    ///
+    /// Context: process context.
+    pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
+        let dev = self.device();
+        let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
+        // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
+        let raw = core::ptr::from_ref(dev).cast_mut().cast();
+        // SAFETY: The device is valid; the BAR is one that it has, or the calls above had failed.
+        if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(raw, bar as c_int) } {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Memory of the device, which is bound for `'bound`.
+        RegisterPage::within(start, length, offset)
+    }
+}
+
+impl<'bound> platform::Probe<'bound> {
+    /// The page of registers at `offset` of the device's memory `index`, for clients to map.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such page: `offset` is not aligned, or beyond it; `ENODEV` if there is no such memory.
+    ///
+    /// Context: process context.
+    pub fn register_page(&self, index: u32, offset: u64) -> Result<RegisterPage<'bound>> {
+        let resource = self.device().resource_by_index(index).ok_or(ENODEV)?;
+        if !resource.flags().contains(Flags::IORESOURCE_MEM) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Memory of the device, which is bound for `'bound`.
+        RegisterPage::within(resource.start(), resource.size(), offset)
+    }
+}
+
+/// What a device keeps for clients that map registers.
+#[pin_data]
+pub(crate) struct Mapped {
+    /// Whether the registers are shown. Held while a mapping is filled in.
+    #[pin]
+    shown: Mutex<bool>,
+    /// What is shown when they are not, if the driver has said so. Goes with the device, which a mapping keeps.
+    idle: SetOnce<Page>,
+}
+
+impl Mapped {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            shown <- new_mutex!(true, "drm_rust::registers::Mapped"),
+            idle: SetOnce::new(),
+        })
+    }
+}
+
+/// Where mappings of registers lie among those of a node, in pages: above all buffers. The same for all drivers, whatever
+/// offsets their clients use.
+const PLACE: c_ulong = 1 << (56 - PAGE_SHIFT);
+
+impl<T: Driver> UnregisteredDevice<'_, T> {
+    /// Says what clients find in mapped registers while these are not shown, or the device is gone: `word`, and zeroes behind
+    /// it. Zeroes only, if it is never said.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EBUSY` if it was said before.
+    ///
+    /// Context: process context, may sleep.
+    pub fn set_idle_registers(&self, word: u32) -> Result {
+        let page = Page::alloc_page(GFP_KERNEL | __GFP_ZERO)?;
+        let bytes = word.to_ne_bytes();
+        // SAFETY: The bytes are valid, and nobody else knows the page.
+        unsafe { page.write_raw(bytes.as_ptr(), 0, bytes.len()) }?;
+        if self.core().registers.idle.populate(page) {
+            Ok(())
+        } else {
+            Err(EBUSY)
+        }
+    }
+}
+
+impl<T: Driver> Plugged<'_, T> {
+    /// Shows the registers to clients that have mapped them, or hides them: before they lose their power, say. They are shown
+    /// from the start.
+    ///
+    /// After it no client accesses what it does not see any more.
+    ///
+    /// Context: process context, may sleep; not inside the locks of an address space.
+    pub fn show_registers(&self, shown: bool) {
+        let mut now = self.core().registers.shown.lock();
+        *now = shown;
+        // SAFETY: The device is valid; its inode's mapping is that of all its nodes' files.
+        unsafe {
+            bindings::unmap_mapping_range(
+                (*(*self.as_raw()).anon_inode).i_mapping,
+                (PLACE << PAGE_SHIFT) as bindings::loff_t,
+                // To the end.
+                0,
+                1,
+            );
+        }
+    }
+}
+
+/// `file_operations::mmap` of a driver whose files have registers to map.
+///
+/// # Safety
+///
+/// Called by C only, as the table says in which it stands.
+pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
+    filp: *mut bindings::file,
+    vma: *mut bindings::vm_area_struct,
+) -> c_int {
+    // SAFETY: C passes an open file of a node of driver `T`.
+    let file = unsafe { File::<T::File>::from_raw((*filp).private_data.cast()) };
+    // SAFETY: C passes the mapping that is being made; it is ours alone.
+    let offset = (unsafe { (*vma).vm_pgoff } as u64) << PAGE_SHIFT;
+    let Some(index) = file.data().register_page(offset) else {
+        // SAFETY: As this function.
+        return unsafe { bindings::drm_gem_mmap(filp, vma) };
+    };
+    let there = file
+        .device()
+        .enter(|plugged| plugged.registration(|data| T::register_page(data, index).is_some()));
+    match there {
+        None => return ENODEV.to_errno(),
+        Some(false) => return EINVAL.to_errno(),
+        Some(true) => {}
+    }
+    // SAFETY: The mapping is ours alone. It lies at `PLACE` and beyond; faults find the place there.
+    unsafe {
+        let error = crate::raw::drm_rust_vma_of_registers(vma, PLACE + index as c_ulong);
+        if error == 0 {
+            (*vma).vm_ops = &VmOps::<T>::TABLE;
+        }
+        error
+    }
+}
+
+struct VmOps<T: Driver>(PhantomData<fn(T)>);
+
+impl<T: Driver> VmOps<T> {
+    const TABLE: bindings::vm_operations_struct = bindings::vm_operations_struct {
+        fault: Some(Self::fault),
+        ..pin_init::zeroed()
+    };
+
+    /// # Safety
+    ///
+    /// Called by C only, as the table says in which it stands.
+    unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
+        // SAFETY: C passes a fault of a mapping with this table: one that `mmap_callback` of `T` has made. It keeps its
+        // file.
+        let (dev, index) = unsafe {
+            let filp = crate::raw::drm_rust_vmf_file(vmf);
+            let file = File::<T::File>::from_raw((*filp).private_data.cast());
+            let place = crate::raw::drm_rust_vmf_place(vmf);
+            (file.device(), place.wrapping_sub(PLACE) as u32)
+        };
+        let registers = &dev.core().registers;
+        let shown = registers.shown.lock();
+        let found = if *shown {
+            // SAFETY: As above; the registers are there while the device is plugged.
+            dev.enter(|plugged| unsafe { Self::insert(vmf, &plugged, index) })
+        } else {
+            None
+        };
+        found.flatten().unwrap_or_else(|| {
+            let idle = registers.idle.as_ref().map_or(null_mut(), Page::as_ptr);
+            // SAFETY: As above. The page goes with the device, which the mapping's file keeps.
+            unsafe { crate::raw::drm_rust_insert_idle(vmf, idle) }
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As [`fault`](Self::fault).
+    unsafe fn insert(
+        vmf: *mut bindings::vm_fault,
+        plugged: &Plugged<'_, T>,
+        index: u32,
+    ) -> Option<bindings::vm_fault_t> {
+        plugged.registration(|data| {
+            let page = T::register_page(data, index)?;
+            // SAFETY: By the requirement. The page is one of registers by its type invariant; mappings of it are zapped when
+            // the device is unplugged, which waits for this section.
+            Some(unsafe { crate::raw::drm_rust_insert_registers(vmf, page.pfn) })
+        })
+    }
+}
+
+/// The callback for the table of driver `T`.
+pub(crate) const fn mmap<T: Driver>(
+) -> unsafe extern "C" fn(*mut bindings::file, *mut bindings::vm_area_struct) -> c_int {
+    if <T::File as DriverFile>::HAS_REGISTER_PAGE {
+        mmap_callback::<T>
+    } else {
+        bindings::drm_gem_mmap
+    }
+}
