@@ -187,7 +187,7 @@ pub trait Driver: Sized + 'static {
     /// [`DriverFile::register_page`] makes of an offset. Without this method, or if it says `None`, there is none.
     ///
     /// Context: process context; locks of an address space are held. It must not sleep for long.
-    fn register_page<'a, 'bound>(
+    fn register_page<'a, 'bound: 'a>(
         data: &'a Self::RegistrationData<'bound>,
         index: u32,
     ) -> Option<&'a RegisterPage<'bound>> {

@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client: what an open file has.
+//! A client: its address spaces, and what else is kept for it.
+//!
+//! Source: `panthor_drm.h`; behaviour: drivers/gpu/drm/panthor/panthor_drv.c
 
 use crate::{
     driver::Tyr,
-    vm, //
+    hardware::Hardware,
+    uapi::{
+        drm_panthor_set_user_mmio_offset,
+        DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
+        DRM_PANTHOR_USER_MMIO_OFFSET_64BIT, //
+    },
+    vm::Vms, //
 };
+use core::fmt::Write;
 use drm::{
+    file::FdInfo,
     Device,
+    File,
     Registered, //
 };
-use kernel::prelude::*;
+use kernel::{
+    page::PAGE_SHIFT,
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
 
-/// What the driver keeps for an open file.
 #[pin_data]
 pub(crate) struct Client {
-    /// The client's address spaces.
+    /// Where the client maps registers.
+    mmio_offset: Atomic<u64>,
     #[pin]
-    pub(crate) vms: vm::Pool,
+    pub(crate) vms: Vms,
 }
 
 #[vtable]
@@ -26,7 +44,41 @@ impl drm::DriverFile for Client {
 
     fn open(_dev: &Device<Tyr, Registered>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            vms <- vm::Pool::new(),
-        })
+            // A process of 32 bits says so by itself, with the ioctl.
+            mmio_offset: Atomic::new(DRM_PANTHOR_USER_MMIO_OFFSET_64BIT),
+            vms <- Vms::new(),
+        }? Error)
+    }
+
+    fn register_page(&self, offset: u64) -> Option<u32> {
+        let offset = offset.checked_sub(self.mmio_offset.load(Relaxed))?;
+        Some(u32::try_from(offset >> PAGE_SHIFT).unwrap_or(u32::MAX))
+    }
+
+    fn fdinfo(&self, dev: &Device<Tyr, Registered>, out: &mut FdInfo<'_>) {
+        let hertz = |hardware: &Hardware<'_>| hardware.hertz();
+        let hertz = dev.enter(|plugged| plugged.registration(|hardware| hertz(hardware)));
+        if let Some(hertz) = hertz {
+            // The printer takes what it gets.
+            let _ = writeln!(out, "drm-maxfreq-panthor:\t{hertz} Hz");
+            let _ = writeln!(out, "drm-curfreq-panthor:\t{hertz} Hz");
+        }
+    }
+}
+
+impl Client {
+    /// `EINVAL` for another offset than the two that there are.
+    pub(crate) fn set_user_mmio_offset(
+        _dev: &Device<Tyr, Registered>,
+        arg: &mut drm_panthor_set_user_mmio_offset,
+        file: &File<Self>,
+    ) -> Result {
+        match arg.offset {
+            DRM_PANTHOR_USER_MMIO_OFFSET_32BIT | DRM_PANTHOR_USER_MMIO_OFFSET_64BIT => {
+                file.mmio_offset.store(arg.offset, Relaxed);
+                Ok(())
+            }
+            _ => Err(EINVAL),
+        }
     }
 }

@@ -6,10 +6,10 @@ use crate::{
     buffer::Object,
     client::Client,
     hardware::Hardware,
-    uapi,
-    vm, //
+    uapi::*, //
 };
 use drm::{
+    registers::RegisterPage,
     Device,
     Plugged,
     Registered, //
@@ -33,12 +33,35 @@ impl drm::Driver for Tyr {
     };
     const FEATURES: drm::Features = drm::Features::GEM.render().syncobj_timeline();
 
+    const BUS_NAME: &'static CStr = c"tyr";
+
     drm::ioctls! {
-        _;
-        uapi::DRM_IOCTL_PANTHOR_VM_CREATE: uapi::drm_panthor_vm_create, RENDER_ALLOW => vm::ioctl::create;
-        uapi::DRM_IOCTL_PANTHOR_VM_DESTROY: uapi::drm_panthor_vm_destroy, RENDER_ALLOW => vm::ioctl::destroy;
-        uapi::DRM_IOCTL_PANTHOR_VM_BIND: uapi::drm_panthor_vm_bind, RENDER_ALLOW => vm::ioctl::bind;
-        uapi::DRM_IOCTL_PANTHOR_VM_GET_STATE: uapi::drm_panthor_vm_get_state, RENDER_ALLOW => vm::ioctl::get_state;
+        DRM_IOCTL_PANTHOR_DEV_QUERY: drm_panthor_dev_query, RENDER_ALLOW => Client::dev_query;
+        DRM_IOCTL_PANTHOR_VM_CREATE: drm_panthor_vm_create, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_VM_DESTROY: drm_panthor_vm_destroy, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_VM_BIND: drm_panthor_vm_bind, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_VM_GET_STATE: drm_panthor_vm_get_state, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_BO_CREATE: drm_panthor_bo_create, RENDER_ALLOW => Client::bo_create;
+        DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET: drm_panthor_bo_mmap_offset, RENDER_ALLOW => Client::bo_mmap_offset;
+        DRM_IOCTL_PANTHOR_GROUP_CREATE: drm_panthor_group_create, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_GROUP_DESTROY: drm_panthor_group_destroy, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_GROUP_SUBMIT: drm_panthor_group_submit, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_GROUP_GET_STATE: drm_panthor_group_get_state, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE: drm_panthor_tiler_heap_create, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_TILER_HEAP_DESTROY: drm_panthor_tiler_heap_destroy, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_BO_SET_LABEL: drm_panthor_bo_set_label, RENDER_ALLOW => Client::bo_set_label;
+        DRM_IOCTL_PANTHOR_SET_USER_MMIO_OFFSET: drm_panthor_set_user_mmio_offset, RENDER_ALLOW
+            => Client::set_user_mmio_offset;
+        DRM_IOCTL_PANTHOR_BO_SYNC: drm_panthor_bo_sync, RENDER_ALLOW => Client::bo_sync;
+        DRM_IOCTL_PANTHOR_BO_QUERY_INFO: drm_panthor_bo_query_info, RENDER_ALLOW => Client::bo_query_info;
+    }
+
+    /// The only page that clients map is the one with the count of cache flushes.
+    fn register_page<'a, 'bound: 'a>(
+        hardware: &'a Hardware<'bound>,
+        index: u32,
+    ) -> Option<&'a RegisterPage<'bound>> {
+        (index == 0).then_some(&hardware.flush_id)
     }
 
     fn unplugged(_dev: &Device<Self, Registered>, hardware: &Hardware<'_>) {
@@ -46,12 +69,16 @@ impl drm::Driver for Tyr {
         hardware.rest();
     }
 
-    fn suspend(_dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
+    fn suspend(dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
+        // Before the registers lose their power.
+        dev.show_registers(false);
         hardware.rest();
         Ok(())
     }
 
-    fn resume(_dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
-        hardware.wake_up()
+    fn resume(dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
+        hardware.wake_up()?;
+        dev.show_registers(true);
+        Ok(())
     }
 }

@@ -25,7 +25,7 @@ use drm::{
         Bus,
         Probe, //
     },
-    fence, //
+    registers::RegisterPage, //
 };
 use kernel::{
     dma::DmaMask,
@@ -51,6 +51,10 @@ pub(crate) struct Interrupts<'bound> {
     pub(crate) flags: Flags,
 }
 
+/// What a client reads as the count of cache flushes while the GPU sleeps, or when it is gone. Zero would mean that a flush is
+/// always needed, and none is when nothing has run.
+const IDLE_FLUSH_ID: u32 = 1;
+
 /// What the device has while it is registered.
 pub(crate) struct Hardware<'bound> {
     // The order of the fields is the order in which they go: what feeds the GPU last.
@@ -60,6 +64,8 @@ pub(crate) struct Hardware<'bound> {
     awake: Awake<'bound>,
     pub(crate) mmu: Arc<AddressSpaces<'bound>>,
     pub(crate) gpu: Arc<Gpu<'bound>>,
+    /// The page with the count of cache flushes, which clients read.
+    pub(crate) flush_id: RegisterPage<'bound>,
     power: Power,
 }
 
@@ -111,6 +117,7 @@ impl Drop for Awake<'_> {
 pub(crate) fn probe<'bound, B: Bus>(
     cx: &Probe<'bound, B>,
     regs: Registers<'bound>,
+    flush_id: RegisterPage<'bound>,
     power: Power,
     interrupts: impl FnOnce() -> Result<Interrupts<'bound>>,
 ) -> Result<drm::Ready<'bound, Tyr>> {
@@ -126,6 +133,11 @@ pub(crate) fn probe<'bound, B: Bus>(
     cx.set_max_segment(u32::MAX)?;
 
     let dev = drm::UnregisteredDevice::<Tyr>::new(cx, Ok(()))?;
+    dev.set_idle_registers(IDLE_FLUSH_ID)?;
+    match dev.use_huge_pages() {
+        Ok(()) => dev_info!(cx, "Using Transparent Hugepage\n"),
+        Err(error) => dev_dbg!(cx, "no huge pages: {:?}\n", error),
+    }
     let mmu = AddressSpaces::new(gpu.clone())?;
     request(cx, interrupts()?, &gpu, &mmu)?;
 
@@ -137,6 +149,7 @@ pub(crate) fn probe<'bound, B: Bus>(
         awake,
         mmu,
         gpu,
+        flush_id,
         power,
     }))
 }

@@ -21,6 +21,7 @@ use kernel::{
     },
     prelude::*, //
 };
+use mali_regs::doorbell::LATEST_FLUSH_ID;
 
 kernel::pci_device_table!(
     DEVICES,
@@ -32,7 +33,7 @@ const ARM: u16 = 0x13b5;
 const EMULATED_G610: u16 = 0xe610;
 
 /// The BAR of the registers.
-pub(crate) const REGISTERS: u32 = 0;
+const REGISTERS: u32 = 0;
 
 /// The emulated GPU's clock: 1 GHz.
 const HERTZ: u32 = 1_000_000_000;
@@ -65,6 +66,8 @@ impl drm::pci::Driver for Tyr {
                 flags: Flags::TRIGGER_NONE,
             })
         };
-        hardware::probe(cx, Registers::Pci(bar), Power::of_bus(HERTZ), interrupts)
+        let flush_id = cx.register_page(REGISTERS, LATEST_FLUSH_ID.offset as u64)?;
+        let power = Power::of_bus(HERTZ);
+        hardware::probe(cx, Registers::Pci(bar), flush_id, power, interrupts)
     }
 }

@@ -18,6 +18,7 @@ use kernel::{
     of,
     prelude::*, //
 };
+use mali_regs::doorbell::LATEST_FLUSH_ID;
 
 kernel::of_device_table!(
     DEVICES,
@@ -53,6 +54,7 @@ impl drm::platform::Driver for Tyr {
                 flags: Flags::SHARED,
             })
         };
-        hardware::probe(cx, Registers::Soc(memory), power, interrupts)
+        let flush_id = cx.register_page(0, LATEST_FLUSH_ID.offset as u64)?;
+        hardware::probe(cx, Registers::Soc(memory), flush_id, power, interrupts)
     }
 }

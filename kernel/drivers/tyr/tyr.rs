@@ -17,14 +17,17 @@ mod driver;
 mod event;
 mod fw;
 mod gpu;
+mod group;
 mod hardware;
 mod irq;
 mod mmu;
 mod pci;
 mod power;
+mod query;
 mod regs;
 mod soc;
 mod uapi;
+mod uobject;
 mod vm;
 
 drm::module_pci_driver! {

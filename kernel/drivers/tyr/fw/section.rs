@@ -70,7 +70,7 @@ impl Section {
         source: &csf_fw::Section<'_>,
     ) -> Result<Self> {
         let size = gem::Size::exact(source.size().into())?;
-        let object = Object::new(dev, size, Args::firmware(!gpu.coherent))?;
+        let object = Object::new(dev, size, Args::own(gpu.coherent))?;
         let section = Self {
             map: object.vmap()?,
             start: source.addresses().start,

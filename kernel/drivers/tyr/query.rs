@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! `DEV_QUERY`: what a client may know of the device.
+//!
+//! Source: `panthor_drm.h`; behaviour: drivers/gpu/drm/panthor/panthor_drv.c (`panthor_ioctl_dev_query`).
+
+use crate::{
+    client::Client,
+    driver::Tyr,
+    gpu::Gpu,
+    hardware::Hardware,
+    uapi::{
+        self,
+        drm_panthor_csif_info,
+        drm_panthor_dev_query,
+        drm_panthor_gpu_info,
+        drm_panthor_group_priorities_info,
+        drm_panthor_mmu_info,
+        drm_panthor_timestamp_info, //
+    },
+    uobject::{
+        give,
+        take, //
+    },
+};
+use core::mem::offset_of;
+use drm::{
+    file::{
+        caller_has,
+        Capability, //
+    },
+    time::{
+        MonotonicRaw,
+        Shifted, //
+    },
+    File,
+    Plugged, //
+};
+use kernel::{
+    interrupt::local_interrupt_disable,
+    prelude::*,
+    time::{
+        ClockSource,
+        Monotonic, //
+    },
+};
+use mali_regs::gpu as registers;
+
+mod kind {
+    use crate::uapi::*;
+
+    pub(super) const GPU: u32 = drm_panthor_dev_query_type_DRM_PANTHOR_DEV_QUERY_GPU_INFO;
+    pub(super) const CSIF: u32 = drm_panthor_dev_query_type_DRM_PANTHOR_DEV_QUERY_CSIF_INFO;
+    pub(super) const TIMESTAMP: u32 =
+        drm_panthor_dev_query_type_DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO;
+    pub(super) const PRIORITIES: u32 =
+        drm_panthor_dev_query_type_DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO;
+    pub(super) const MMU: u32 = drm_panthor_dev_query_type_DRM_PANTHOR_DEV_QUERY_MMU_INFO;
+}
+
+impl Client {
+    /// `EINVAL` for an unknown type, or less room than the first version of the structure had. Without an address, it says how
+    /// large the structure is; with one, `size` stays what it was, as in C.
+    pub(crate) fn dev_query(
+        _dev: &Plugged<'_, Tyr>,
+        hardware: &Hardware<'_>,
+        arg: &mut drm_panthor_dev_query,
+        file: &File<Self>,
+    ) -> Result {
+        let (to, room) = (arg.pointer, arg.size);
+        if to == 0 {
+            arg.size = match arg.type_ {
+                kind::GPU => size_of::<drm_panthor_gpu_info>(),
+                kind::CSIF => size_of::<drm_panthor_csif_info>(),
+                kind::TIMESTAMP => size_of::<drm_panthor_timestamp_info>(),
+                kind::PRIORITIES => size_of::<drm_panthor_group_priorities_info>(),
+                kind::MMU => size_of::<drm_panthor_mmu_info>(),
+                _ => return Err(EINVAL),
+            } as u32;
+            return Ok(());
+        }
+        match arg.type_ {
+            kind::GPU => {
+                let least = offset_of!(drm_panthor_gpu_info, tiler_present) + size_of::<u64>();
+                give(to, room, least, gpu_info(&hardware.gpu))
+            }
+            kind::CSIF => {
+                let least = size_of::<drm_panthor_csif_info>();
+                give(to, room, least, csif_info(hardware))
+            }
+            kind::TIMESTAMP => {
+                let least =
+                    offset_of!(drm_panthor_timestamp_info, current_timestamp) + size_of::<u64>();
+                let asked: drm_panthor_timestamp_info = take(to, room)?;
+                give(to, room, least, timestamps(&hardware.gpu, asked.flags)?)
+            }
+            kind::PRIORITIES => {
+                let least = size_of::<drm_panthor_group_priorities_info>();
+                give(to, room, least, priorities(file))
+            }
+            kind::MMU => {
+                let info = drm_panthor_mmu_info {
+                    page_size_bitmap: 4 << 10 | 2 << 20,
+                };
+                give(to, room, size_of::<drm_panthor_mmu_info>(), info)
+            }
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+fn gpu_info(gpu: &Gpu<'_>) -> drm_panthor_gpu_info {
+    let info = &gpu.info;
+    drm_panthor_gpu_info {
+        gpu_id: info.id.0,
+        gpu_rev: info.revision,
+        csf_id: info.csf_id,
+        l2_features: info.l2_features,
+        tiler_features: info.tiler_features,
+        mem_features: info.mem_features,
+        mmu_features: info.mmu_features.0,
+        thread_features: info.thread_features,
+        max_threads: info.max_threads,
+        thread_max_workgroup_size: info.max_workgroup_size,
+        thread_max_barrier_size: info.max_barrier_size,
+        coherency_features: info.coherency_features,
+        texture_features: info.texture_features,
+        as_present: info.as_present,
+        selected_coherency: gpu.coherency(),
+        shader_present: info.shader_present,
+        l2_present: info.l2_present,
+        tiler_present: info.tiler_present,
+        core_features: info.core_features,
+        pad: 0,
+        // Came with architecture 11.
+        gpu_features: 0,
+    }
+}
+
+fn csif_info(hardware: &Hardware<'_>) -> drm_panthor_csif_info {
+    let slots = hardware.interface().slots();
+    drm_panthor_csif_info {
+        csg_slot_count: slots.groups,
+        cs_slot_count: slots.streams,
+        cs_reg_count: slots.registers,
+        scoreboard_slot_count: slots.scoreboards,
+        unpreserved_cs_reg_count: slots.kept_registers,
+        pad: 0,
+    }
+}
+
+/// The priorities that a group of this client may have.
+fn priorities(file: &File<Client>) -> drm_panthor_group_priorities_info {
+    use uapi::*;
+    let everybody = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_LOW
+        | 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_MEDIUM;
+    let some = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_HIGH
+        | 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_REALTIME;
+    let high = caller_has(Capability::SysNice) || file.is_current_master();
+    drm_panthor_group_priorities_info {
+        allowed_mask: if high { everybody | some } else { everybody },
+        pad: [0; 3],
+    }
+}
+
+mod flag {
+    use crate::uapi::*;
+
+    pub(super) const GPU: u32 = drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_GPU;
+    pub(super) const CPU: u32 =
+        drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_CPU_TYPE_MASK;
+    pub(super) const NO_CPU: u32 = drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_CPU_NONE;
+    pub(super) const MONOTONIC: u32 =
+        drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_CPU_MONOTONIC;
+    pub(super) const RAW: u32 =
+        drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_CPU_MONOTONIC_RAW;
+    pub(super) const OFFSET: u32 =
+        drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_GPU_OFFSET;
+    pub(super) const CYCLES: u32 =
+        drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_GPU_CYCLE_COUNT;
+    pub(super) const FREQUENCY: u32 = drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_FREQ;
+    pub(super) const DURATION: u32 =
+        drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_DURATION;
+
+    pub(super) const ALL: u32 = GPU | CPU | OFFSET | CYCLES | FREQUENCY | DURATION;
+    /// What was asked for before there were flags.
+    pub(super) const OLD: u32 = GPU | OFFSET | FREQUENCY;
+}
+
+/// The times that `flags` asks for. `EINVAL` for unknown flags.
+fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
+    let asked = if flags == 0 { flag::OLD } else { flags };
+    let has = |flag: u32| asked & flag != 0;
+    let cpu_clock: Option<fn() -> i64> = match asked & flag::CPU {
+        flag::NO_CPU => None,
+        flag::MONOTONIC => Some(Monotonic::ktime_get),
+        flag::RAW => Some(MonotonicRaw::ktime_get),
+        _ => return Err(EINVAL),
+    };
+    if asked & !flag::ALL != 0 {
+        return Err(EINVAL);
+    }
+    let regs = &gpu.regs;
+    let mut info = drm_panthor_timestamp_info {
+        // The frequency of the machine's counter is not known but on Arm, which is as C has it.
+        timestamp_frequency: 0,
+        current_timestamp: 0,
+        timestamp_offset: 0,
+        flags,
+        duration_nsec: 0,
+        cycle_count: 0,
+        cpu_timestamp_sec: 0,
+        cpu_timestamp_nsec: 0,
+    };
+    if has(flag::OFFSET) {
+        info.timestamp_offset = regs.read_wide(registers::TIMESTAMP_OFFSET);
+    }
+    let sources =
+        u32::from(cpu_clock.is_some()) + u32::from(has(flag::GPU)) + u32::from(has(flag::CYCLES));
+    // Who asks for several times, or for how long that takes, wants them close together.
+    let undisturbed = (has(flag::DURATION) || sources > 1).then(local_interrupt_disable);
+    let begin = Monotonic::ktime_get();
+    if has(flag::GPU) {
+        info.current_timestamp = regs.read_counter(registers::TIMESTAMP);
+    }
+    let cpu = cpu_clock.map(|clock| clock());
+    if has(flag::CYCLES) {
+        info.cycle_count = regs.read_counter(registers::CYCLE_COUNT);
+    }
+    let end = Monotonic::ktime_get();
+    drop(undisturbed);
+
+    if has(flag::DURATION) {
+        info.duration_nsec = (end - begin) as u32;
+    }
+    if let Some(cpu) = cpu {
+        let cpu = Monotonic::for_caller(cpu) as u64;
+        info.cpu_timestamp_sec = cpu / 1_000_000_000;
+        info.cpu_timestamp_nsec = cpu % 1_000_000_000;
+    }
+    Ok(info)
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Structures that a client passes by address and size, so that either side may know a longer one than the other.
+//!
+//! Source: `panthor_drm.h`, "generic rules about the data passed to the Panthor IOCTLs"; behaviour:
+//! drivers/gpu/drm/panthor/panthor_drv.c (`panthor_set_uobj`, `panthor_get_uobj_array`).
+
+use crate::uapi::drm_panthor_obj_array;
+use kernel::{
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice,
+        UserSliceReader, //
+    },
+};
+
+fn user(address: u64, length: usize) -> Result<UserSlice> {
+    let address = usize::try_from(address).map_err(|_| EFAULT)?;
+    Ok(UserSlice::new(UserPtr::from_addr(address), length))
+}
+
+/// Gives a client as much of `object` as it has room for, and zeroes behind it if it has more.
+///
+/// # Errors
+///
+/// `EINVAL` if the client has less room than `least`, that of the first version of the structure; `EFAULT`.
+pub(crate) fn give<T: FromBytes + IntoBytes>(
+    address: u64,
+    size: u32,
+    least: usize,
+    mut object: T,
+) -> Result {
+    const ZEROES: [u8; 64] = [0; 64];
+    let mut room = size as usize;
+    if room < least {
+        return Err(EINVAL);
+    }
+    let bytes = object.as_mut_bytes();
+    let known = bytes.len().min(room);
+    let mut writer = user(address, room)?.writer();
+    writer.write_slice(&bytes[..known])?;
+    room -= known;
+    while room != 0 {
+        let count = room.min(ZEROES.len());
+        writer.write_slice(&ZEROES[..count])?;
+        room -= count;
+    }
+    Ok(())
+}
+
+/// Takes a structure of `size` bytes from a client: zeroes for what it does not know.
+///
+/// # Errors
+///
+/// `E2BIG` if it knows more, and that is not zero; `EFAULT`.
+pub(crate) fn take<T: FromBytes + IntoBytes>(address: u64, size: u32) -> Result<T> {
+    read(&mut user(address, size as usize)?.reader(), size as usize)
+}
+
+/// Takes an array of structures from a client, in its stride.
+///
+/// # Errors
+///
+/// `EINVAL` if the stride is less than `least`, that of the first version of the structure; `E2BIG` as for [`take`]; `ENOMEM`,
+/// `EFAULT`.
+pub(crate) fn take_array<T: FromBytes + IntoBytes>(
+    array: &drm_panthor_obj_array,
+    least: usize,
+) -> Result<KVVec<T>> {
+    let mut taken = KVVec::new();
+    if array.count == 0 {
+        return Ok(taken);
+    }
+    let (stride, count) = (array.stride as usize, array.count as usize);
+    if stride < least {
+        return Err(EINVAL);
+    }
+    let length = stride.checked_mul(count).ok_or(EFAULT)?;
+    let mut reader = user(array.array, length)?.reader();
+    // A client that asks for too much is no reason for the allocator to warn.
+    taken.reserve(count, GFP_KERNEL | __GFP_NOWARN)?;
+    for _ in 0..count {
+        taken.push(read(&mut reader, stride)?, GFP_KERNEL | __GFP_NOWARN)?;
+    }
+    Ok(taken)
+}
+
+fn read<T: FromBytes + IntoBytes>(reader: &mut UserSliceReader, size: usize) -> Result<T> {
+    let mut object = T::new_zeroed();
+    let known = size.min(size_of::<T>());
+    reader.read_slice(&mut object.as_mut_bytes()[..known])?;
+    let mut left = size - known;
+    while left != 0 {
+        let mut unknown = [0; 64];
+        let count = left.min(unknown.len());
+        reader.read_slice(&mut unknown[..count])?;
+        if unknown[..count].iter().any(|byte| *byte != 0) {
+            return Err(E2BIG);
+        }
+        left -= count;
+    }
+    Ok(object)
+}
