@@ -94,10 +94,27 @@ impl Mailbox {
         None
     }
 
-    /// Leaves an answer to be read.
+    /// Leaves an answer to be read; one that is too long is replaced by that it is.
     pub fn answer(&mut self, answer: Vec<u8>) {
-        self.answer = answer;
-        self.answer.truncate(LONGEST);
+        self.answer = match answer.len() {
+            ..=LONGEST => answer,
+            _ => br#"{"error":"the answer is too long for the mailbox"}"#.to_vec(),
+        };
         self.read = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_or_none() {
+        let mut mailbox = Mailbox::default();
+        for (length, whole) in [(LONGEST, true), (LONGEST + 1, false)] {
+            mailbox.answer(vec![b' '; length]);
+            assert_eq!(u32::from_le_bytes(mailbox.read(MAILBOX_DOORBELL)) as usize == length, whole);
+            assert_eq!(mailbox.read(MAILBOX_DATA) == *b"    ", whole);
+        }
     }
 }

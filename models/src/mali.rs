@@ -6,7 +6,7 @@
 //! irq        the three interrupts                  query      what a test may ask
 //! mmu        accesses, by address space            mcu        the microcontroller and its firmware
 //! space      one address space, with its walks     chip       what that one reaches
-//! tlb        translations that are remembered
+//! tlb        translations that are remembered      sync       sync objects
 //! ```
 //!
 //! Not modelled: command streams, performance counters, protected mode, caches of data. A driver that asks for one of the
@@ -22,6 +22,7 @@ mod mmu;
 mod power;
 mod query;
 mod space;
+mod sync;
 mod tlb;
 
 use std::borrow::Cow;
@@ -369,16 +370,19 @@ impl Gpu for Mali {
             let all = if settled { events::gpu::POWER_CHANGED_ALL } else { 0 };
             self.gpu.raise(bus, events::gpu::POWER_CHANGED | all);
         }
-        if self.mmu.tick(bus) {
-            self.mcu.wake();
-        }
+        let changed = self.mmu.tick(bus);
         let (mcu, mut chip) = self.mcu(bus);
+        if changed {
+            mcu.wake(&mut chip);
+        }
         mcu.tick(&mut chip);
     }
 
     fn query(&mut self, bus: &mut Bus, question: &Value) -> Result<Value, String> {
         match Question::deserialize(question).map_err(|error| error.to_string())? {
             Question::Load { space, va, length } => query::load(&mut self.mmu, bus, space, va, length),
+            Question::Words { space, va } => query::words(&mut self.mmu, bus, space, &va),
+            Question::Sync { space, va, wide } => query::sync(&mut self.mmu, bus, space, va, wide),
             Question::Walk { space, va } => query::tables_at(&self.mmu, bus, space, va),
             Question::Mappings { space, from, to } => query::mappings(&self.mmu, bus, space, from, to),
             Question::Runs { space, va, length } => query::runs(&mut self.mmu, bus, space, va, length),

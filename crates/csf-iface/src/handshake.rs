@@ -20,6 +20,13 @@ impl Handshake {
         (self.request & !mask) | (!self.acknowledge & mask)
     }
 
+    /// The acknowledge word with which the side that is asked tells of events, the bits of `mask`: they are pending until the
+    /// other side's request word has them equal.
+    #[must_use]
+    pub const fn tell(self, mask: u32) -> u32 {
+        (self.acknowledge & !mask) | (!self.request & mask)
+    }
+
     /// The request word with the bits of `mask` taken from `value`: for what is a state and not an event.
     #[must_use]
     pub const fn set(self, value: u32, mask: u32) -> u32 {
@@ -55,6 +62,8 @@ mod tests {
             let answered = Handshake { acknowledge: asked.answer(mask), ..asked };
             prop_assert_eq!(answered.pending(mask), 0);
             prop_assert_eq!(answered.pending(!mask), before.pending(!mask));
+            let told = Handshake { acknowledge: before.tell(mask), ..before };
+            prop_assert_eq!((told.pending(mask), told.pending(!mask)), (mask, before.pending(!mask)));
             prop_assert_eq!(before.set(other, mask) & mask, other & mask);
             prop_assert_eq!(before.set(other, mask) & !mask, request & !mask);
         }

@@ -18,6 +18,7 @@ pub mod group;
 mod handshake;
 mod place;
 pub mod stream;
+pub mod sync;
 
 pub use handshake::Handshake;
 pub use place::{Shared, group_control, stream_control};

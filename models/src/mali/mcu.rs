@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 use csf_fw::SHARED_START;
 use csf_iface::{Shared, Version};
 use mali_mmu::{Access, PAGE_SIZE};
-use mali_regs::doorbell;
 use mali_regs::mcu::{Control, Status};
 use mali_regs::power::Domain;
 use serde_json::{Value, json};
@@ -166,11 +165,7 @@ impl Mcu {
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, number: usize) {
         match &mut self.state {
             _ if self.faults.silent => {}
-            State::Runs(firmware) if number == doorbell::GLOBAL => firmware.ring(chip),
-            State::Runs(firmware) => {
-                let done = firmware.ring_stream(chip, number);
-                self.settle(chip, done.map(|()| false));
-            }
+            State::Runs(firmware) => firmware.ring(chip, number),
             State::Boots(_) => chip.bus.violation("a doorbell is rung while the MCU boots"),
             State::Dead if self.status == Status::Halted => {
                 chip.bus.violation("a doorbell is rung while the MCU is halted");
@@ -182,8 +177,11 @@ impl Mcu {
     }
 
     /// The driver has done something about an address space: what waited may go on.
-    pub(super) fn wake(&mut self) {
+    pub(super) fn wake(&mut self, chip: &mut Chip<'_>) {
         self.waits = false;
+        if let State::Runs(firmware) = &mut self.state {
+            firmware.wake(chip);
+        }
     }
 
     /// When something is due.

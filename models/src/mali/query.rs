@@ -4,6 +4,8 @@
 //! | question | answer |
 //! |---|---|
 //! | `{"load": {"space", "va", "length"}}` | `bytes`, or `fault` and `va`; the driver hears nothing of it |
+//! | `{"words": {"space", "va": [...]}}` | the 64 bits at each address, or `null` where an access would fault |
+//! | `{"sync": {"space", "va", "wide"}}` | `value` and `status` of a sync object, or `fault` and `va` |
 //! | `{"walk": {"space", "va"}}` | `pa`, `length`, `level`, `read_only`, `no_execute`, `memory`, or `fault`; as the tables are now |
 //! | `{"mappings": {"space", "from", "to"}}` | what the tables map there: a list of ranges, each `va`, `size`, `pa`, and as for `walk` |
 //! | `{"runs": {"space", "va", "length"}}` | the pages that the GPU can read there, as lists of six numbers: address, how many, the first one's first word, rights (1 write, 2 execute, 4 cached), level, and how much more each further page's word is, 1 or 0 |
@@ -21,6 +23,7 @@ use serde_json::{Value, json};
 
 use super::mmu::{Mmu, Stop};
 use super::space::{self, Fault, InForce};
+use super::sync;
 use crate::bus::Bus;
 
 /// The most that a question may ask for at once.
@@ -38,6 +41,10 @@ pub(super) use runs::runs;
 pub(super) enum Question {
     /// What an address space has at an address.
     Load { space: usize, va: u64, length: usize },
+    /// What it has at each of many addresses.
+    Words { space: usize, va: Vec<u64> },
+    /// A sync object.
+    Sync { space: usize, va: u64, wide: bool },
     /// Where its tables lead from an address.
     Walk { space: usize, va: u64 },
     /// What its tables map in a range.
@@ -90,6 +97,26 @@ pub(super) fn load(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, length: 
         Ok(()) => json!({ "bytes": data }),
         Err(fault) => faulted(fault),
     })
+}
+
+/// The eight bytes at each address, where there are any.
+pub(super) fn words(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: &[u64]) -> Result<Value, String> {
+    let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
+    let words = va.iter().map(|va| {
+        let mut bytes = [0; 8];
+        space.load(bus, *va, &mut bytes).ok().map(|()| u64::from_le_bytes(bytes))
+    });
+    Ok(json!(words.collect::<Vec<_>>()))
+}
+
+/// A sync object.
+pub(super) fn sync(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bool) -> Result<Value, String> {
+    mmu.space(space).ok_or(NO_SPACE)?;
+    match sync::look(mmu, bus, space, va, wide) {
+        Ok((value, status)) => Ok(json!({ "value": value, "status": status })),
+        Err(sync::Wrong::Fault(fault)) => Ok(faulted(fault)),
+        Err(sync::Wrong::Unaligned) => Err("a sync object is aligned to its size".into()),
+    }
 }
 
 /// Where the tables lead, whatever is remembered.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use csf_iface::global::{Input, Output, Timer, req, state};
 use csf_iface::{Handshake, Version};
+use mali_regs::doorbell;
 use mali_regs::power::Domain;
 use serde_json::{Value, json};
 
@@ -36,8 +37,10 @@ pub(super) struct Firmware {
     layout: Layout,
     version: Version,
     groups: Vec<Group>,
-    /// When it looks at requests.
+    /// When it looks at what was rung for.
     look: Option<Instant>,
+    /// Doorbells that were rung since, a bit for each.
+    rung: u32,
     /// The request word when it was looked at last.
     seen: u32,
     /// Events that the driver has not acknowledged.
@@ -75,6 +78,7 @@ impl Firmware {
             version,
             groups,
             look: None,
+            rung: 0,
             seen,
             events: 0,
             told: 0,
@@ -90,20 +94,17 @@ impl Firmware {
         Ok(firmware)
     }
 
-    /// The global doorbell is rung.
-    pub(super) fn ring(&mut self, chip: &mut Chip<'_>) {
+    /// A doorbell is rung: the firmware will look.
+    pub(super) fn ring(&mut self, chip: &mut Chip<'_>, number: usize) {
+        self.rung |= 1 << number;
         self.look.get_or_insert(chip.bus.after(LOOK_TAKES));
     }
 
-    /// A doorbell that streams may have is rung.
-    pub(super) fn ring_stream(&mut self, chip: &mut Chip<'_>, number: usize) -> Result<(), Stop> {
-        for (group, place) in self.groups.iter_mut().zip(&self.layout.groups) {
-            if group.ring(chip, place, number)? {
-                return Ok(());
-            }
+    /// What streams wait for may be there.
+    pub(super) fn wake(&mut self, chip: &mut Chip<'_>) {
+        if self.groups.iter().any(Group::waits) {
+            self.look.get_or_insert(chip.bus.now());
         }
-        chip.bus.state(format!("doorbell {number}: no stream that runs has it"));
-        Ok(())
     }
 
     /// When something is due.
@@ -115,10 +116,16 @@ impl Firmware {
     pub(super) fn tick(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
         let now = chip.bus.now();
         if self.look.is_some_and(|at| at <= now) {
-            let halt = self.serve(chip)?;
-            self.look = None;
+            let was_busy = self.is_busy();
+            let halt = self.rung & 1 << doorbell::GLOBAL != 0 && self.serve(chip)?;
+            self.rung &= !(1 << doorbell::GLOBAL);
             if halt {
                 return Ok(true);
+            }
+            self.serve_streams(chip)?;
+            self.look = None;
+            if was_busy != self.is_busy() {
+                self.settle(chip);
             }
         }
         if self.idle.is_some_and(|at| at <= now) {
@@ -131,6 +138,24 @@ impl Firmware {
             }
         }
         Ok(false)
+    }
+
+    /// Looks at streams whose doorbells were rung, and at those that wait.
+    fn serve_streams(&mut self, chip: &mut Chip<'_>) -> Result<(), Stop> {
+        for number in (0..doorbell::COUNT).filter(|number| self.rung & 1 << number != 0) {
+            let mut found = false;
+            for (group, place) in self.groups.iter_mut().zip(&self.layout.groups) {
+                found |= group.ring(chip, place, number)?;
+            }
+            if !found {
+                chip.bus.state(format!("doorbell {number}: no stream that runs has it"));
+            }
+        }
+        self.rung = 0;
+        for (group, place) in self.groups.iter_mut().zip(&self.layout.groups) {
+            group.wake(chip, place)?;
+        }
+        Ok(())
     }
 
     /// Looks at all requests.
@@ -212,9 +237,14 @@ impl Firmware {
         Ok(())
     }
 
+    /// Whether any group has something to do.
+    fn is_busy(&self) -> bool {
+        self.groups.iter().any(Group::is_busy)
+    }
+
     /// Nothing to do, or something again: begins to count, or ceases to.
     fn settle(&mut self, chip: &mut Chip<'_>) {
-        let busy = self.groups.iter().any(Group::is_busy);
+        let busy = self.is_busy();
         let in_time = |takes: Duration| chip.bus.after(takes);
         self.idle = self.idle_after.filter(|_| !busy).map(in_time);
     }
@@ -229,7 +259,6 @@ impl Firmware {
         if rung.pending(there) == 0 {
             return Ok(());
         }
-        let was_busy = self.groups.iter().any(Group::is_busy);
         let cores = self.cores;
         for (slot, (group, place)) in self.groups.iter_mut().zip(&self.layout.groups).enumerate() {
             if rung.pending(1 << slot) != 0 {
@@ -238,9 +267,6 @@ impl Firmware {
         }
         chip.set_word(self.layout.output, offset_of!(Output, doorbell_ack), rung.answer(there))?;
         self.power(chip);
-        if was_busy != self.groups.iter().any(Group::is_busy) {
-            self.settle(chip);
-        }
         Ok(())
     }
 
@@ -292,8 +318,7 @@ impl Firmware {
         if self.events & event != 0 {
             return Ok(());
         }
-        let turned = (words.acknowledge & !event) | (!words.request & event);
-        chip.set_word(self.layout.output, offset_of!(Output, ack), turned)?;
+        chip.set_word(self.layout.output, offset_of!(Output, ack), words.tell(event))?;
         self.events |= event;
         chip.bus.state(format!("the firmware tells {}", names(event, req::NAMES)));
         let mask = chip.word(self.layout.input + offset_of!(Input, ack_irq_mask) as u32)?;

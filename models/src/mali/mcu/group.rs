@@ -82,14 +82,36 @@ impl Group {
 
     /// A doorbell is rung. Whether it is one of this group's streams.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, place: &layout::Group, number: usize) -> Result<bool, Stop> {
+        self.look(chip, place, |stream| stream.has_doorbell(number))
+    }
+
+    /// What streams wait for may be there.
+    pub(super) fn wake(&mut self, chip: &mut Chip<'_>, place: &layout::Group) -> Result<(), Stop> {
+        self.look(chip, place, Stream::waits).map(drop)
+    }
+
+    /// Whether streams of this group wait for the driver.
+    pub(super) fn waits(&self) -> bool {
+        self.streams.iter().any(Stream::waits)
+    }
+
+    /// Looks at the streams that `which` chooses. Whether there are any.
+    fn look(
+        &mut self,
+        chip: &mut Chip<'_>,
+        place: &layout::Group,
+        which: impl Fn(&Stream) -> bool,
+    ) -> Result<bool, Stop> {
         let Phase::Running(space) = self.phase else { return Ok(false) };
-        for (stream, place) in self.streams.iter_mut().zip(&place.streams) {
-            if stream.has_doorbell(number) {
-                stream.look(chip, place, space)?;
-                return Ok(true);
+        let (mut tell, mut any) = (0, false);
+        for (index, (stream, place)) in self.streams.iter_mut().zip(&place.streams).enumerate() {
+            if which(stream) {
+                any = true;
+                tell |= u32::from(stream.look(chip, place, space)?) << index;
             }
         }
-        Ok(false)
+        self.tell_streams(chip, place, tell)?;
+        Ok(any)
     }
 
     /// Looks at all requests of the group and of its streams.
@@ -287,8 +309,7 @@ impl Group {
         }
         let words = chip.handshake(place.input, place.output)?;
         chip.set_word(place.output, offset_of!(Output, status_state), STATUS_IDLE)?;
-        let turned = (words.acknowledge & !req::IDLE) | (!words.request & req::IDLE);
-        chip.set_word(place.output, offset_of!(Output, ack), turned)?;
+        chip.set_word(place.output, offset_of!(Output, ack), words.tell(req::IDLE))?;
         self.events |= req::IDLE;
         chip.bus.state(format!("group {}: the firmware tells IDLE", self.slot));
         if mask & req::IDLE != 0 {

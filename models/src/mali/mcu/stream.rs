@@ -3,7 +3,8 @@
 //!
 //! Command streams are not executed yet: rings, their offsets and doorbells are checked, and a ring with something in it is
 //! told as a violation, so that nobody takes silence for work that was done. Whoever executes streams begins at
-//! [`Stream::look`], which is called whenever there may be something new.
+//! [`Stream::run`], which is called whenever there may be something new or what it waited for may be there; an access that
+//! does not get through ends the stream or makes it wait, as [`Stream::look`] has it.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3 (`cs_slot_prog_locked`, `prepare_job_instrs`).
 
@@ -12,7 +13,7 @@ use std::mem::offset_of;
 use csf_iface::Handshake;
 use csf_iface::stream::{Input, Output, RingInput, RingOutput, blocked, req};
 use mali_mmu::{Access, PAGE_SIZE};
-use mali_regs::doorbell;
+use mali_regs::{doorbell, exception};
 use serde_json::{Value, json};
 use zerocopy::FromZeros;
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -20,6 +21,7 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::layout;
 use crate::mali::chip::{Chip, names};
 use crate::mali::mmu::Stop;
+use crate::mali::space::Fault;
 
 /// Bytes of an instruction.
 const INSTRUCTION: u64 = 8;
@@ -32,6 +34,10 @@ pub(super) struct Stream {
     ring: Option<Ring>,
     /// Where the stream was when its group was suspended.
     saved: Option<u64>,
+    /// An access to the group's memory waits for the driver.
+    waits: bool,
+    /// Events that the driver has not acknowledged.
+    events: u32,
 }
 
 /// The ring buffer of a stream that runs.
@@ -59,7 +65,7 @@ pub(super) struct Saved {
 
 impl Stream {
     pub(super) fn new(group: u32, index: u32) -> Self {
-        Self { group, index, ring: None, saved: None }
+        Self { group, index, ring: None, saved: None, waits: false, events: 0 }
     }
 
     /// Whether there is something in its ring.
@@ -72,9 +78,14 @@ impl Stream {
         self.ring.is_some_and(|ring| ring.doorbell == number)
     }
 
+    /// Whether it waits for the driver to do something about the group's address space.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// The slot is empty again.
     pub(super) fn end(&mut self) {
-        (self.ring, self.saved) = (None, None);
+        (self.ring, self.saved, self.waits) = (None, None, false);
     }
 
     /// Looks at the stream's requests. Whether the driver is to be told. `space` is the group's, if the group runs.
@@ -91,10 +102,11 @@ impl Stream {
         if unknown != 0 {
             self.violation(chip, &format!("request {}: there is no such request", names(unknown, req::NAMES)));
         }
-        if asked.pending(req::EVENTS) != 0 {
-            let text = names(asked.pending(req::EVENTS), req::NAMES);
-            self.violation(chip, &format!("event {text} is acknowledged and did not happen"));
+        let early = asked.pending(req::EVENTS) & !self.events;
+        if early != 0 {
+            self.violation(chip, &format!("event {} is acknowledged and did not happen", names(early, req::NAMES)));
         }
+        self.events &= asked.pending(req::EVENTS);
         let mut done = asked.pending(req::REQUESTS & !req::STATE);
         if asked.pending(req::STATE) != 0 && self.change(chip, &input, space)? {
             done |= req::STATE;
@@ -102,10 +114,11 @@ impl Stream {
         if done != 0 {
             chip.set_word(place.output, offset_of!(Output, ack), asked.answer(done))?;
         }
-        if let Some(space) = space {
-            self.look(chip, place, space)?;
-        }
-        Ok(done & input.ack_irq_mask != 0)
+        let told = match space {
+            Some(space) => self.look(chip, place, space)?,
+            None => false,
+        };
+        Ok(told || done & input.ack_irq_mask != 0)
     }
 
     /// Starts or stops. Whether it could.
@@ -169,16 +182,30 @@ impl Stream {
         }))
     }
 
-    /// There may be something new in the ring: here streams will be executed.
-    pub(super) fn look(&mut self, chip: &mut Chip<'_>, _place: &layout::Stream, space: usize) -> Result<(), Stop> {
-        let Some(mut ring) = self.ring else { return Ok(()) };
+    /// There may be something to do. Whether the driver is to be told: accesses to the group's memory that fault end the
+    /// stream, and not the firmware.
+    pub(super) fn look(&mut self, chip: &mut Chip<'_>, place: &layout::Stream, space: usize) -> Result<bool, Stop> {
+        let Some(mut ring) = self.ring else { return Ok(false) };
+        let done = self.run(chip, &mut ring, space);
+        self.ring = Some(ring);
+        self.waits = matches!(done, Err(Stop::Stalled(_)));
+        match done {
+            Ok(()) => Ok(false),
+            Err(Stop::Stalled(stall)) => {
+                chip.bus.state(format!("stream {}.{} waits: {}", self.group, self.index, stall.text()));
+                Ok(false)
+            }
+            Err(Stop::Fault(fault)) => self.die(chip, place, fault),
+        }
+    }
+
+    /// Does what is in the ring: here streams will be executed. An error leaves the ring so that it can be tried again.
+    fn run(&self, chip: &mut Chip<'_>, ring: &mut Ring, space: usize) -> Result<(), Stop> {
         let offsets: RingInput = read(chip, space, ring.input)?;
-        let fresh = offsets.insert != ring.insert;
-        ring.insert = offsets.insert;
-        let waiting = ring.insert.wrapping_sub(ring.extract);
+        let waiting = offsets.insert.wrapping_sub(ring.extract);
         let output = [ring.extract.to_le_bytes(), u64::from(waiting != 0).to_le_bytes()].concat();
         chip.mmu.write(chip.bus, space, ring.output, &output)?;
-        self.ring = Some(ring);
+        let fresh = std::mem::replace(&mut ring.insert, offsets.insert) != offsets.insert;
         if fresh && (waiting > ring.size || waiting % INSTRUCTION != 0) {
             let text = format!("insert {:#x} and extract {:#x} do not fit the ring", ring.insert, ring.extract);
             self.violation(chip, &text);
@@ -186,6 +213,19 @@ impl Stream {
             self.violation(chip, &format!("{waiting} bytes are to be executed, and that is not modelled"));
         }
         Ok(())
+    }
+
+    /// A fault that the stream does not survive. Whether the driver wants to know.
+    fn die(&mut self, chip: &mut Chip<'_>, place: &layout::Stream, fault: Fault) -> Result<bool, Stop> {
+        chip.bus.state(format!("stream {}.{} has ended: {fault}", self.group, self.index));
+        self.ring = None;
+        chip.set_word(place.output, offset_of!(Output, fatal), exception::CS_BUS_FAULT)?;
+        chip.write(u64::from(place.output) + offset_of!(Output, fatal_info) as u64, &fault.address.to_le_bytes())?;
+        let words = chip.handshake(place.input, place.output)?;
+        chip.set_word(place.output, offset_of!(Output, ack), words.tell(req::FATAL))?;
+        self.events |= req::FATAL;
+        let mask = chip.word(place.input + offset_of!(Input, ack_irq_mask) as u32)?;
+        Ok(mask & req::FATAL != 0)
     }
 
     /// What is kept while the group is suspended.

@@ -105,6 +105,11 @@ fn insert(driver: &mut Driver, bytes: u64) {
     driver.poke(pa, &bytes.to_le_bytes());
 }
 
+fn ring_stream(driver: &mut Driver) {
+    driver.bench.write_at(doorbell::DOORBELL.at(DOORBELL), doorbell::RING);
+    driver.bench.wait();
+}
+
 #[test]
 fn a_ping_is_answered_and_interrupts_only_who_wants_it() {
     let mut driver = Driver::booted();
@@ -307,16 +312,50 @@ fn a_stream_needs_what_it_names() {
 #[test]
 fn what_is_in_a_ring_is_not_executed_and_that_is_told() {
     let mut driver = running();
-    driver.bench.write_at(doorbell::DOORBELL.at(DOORBELL), doorbell::RING);
+    ring_stream(&mut driver);
     driver.is_right();
     insert(&mut driver, 64);
-    driver.bench.write_at(doorbell::DOORBELL.at(DOORBELL), doorbell::RING);
-    driver.bench.write_at(doorbell::DOORBELL.at(DOORBELL), doorbell::RING);
+    ring_stream(&mut driver);
+    ring_stream(&mut driver);
     driver.is_wrong("stream 1.2: 64 bytes are to be executed, and that is not modelled");
     let mut driver = running();
     insert(&mut driver, RING_SIZE + 8);
-    driver.bench.write_at(doorbell::DOORBELL.at(DOORBELL), doorbell::RING);
+    ring_stream(&mut driver);
     driver.is_wrong("do not fit the ring");
+}
+
+#[test]
+fn a_fault_ends_a_stream_and_not_the_firmware() {
+    let mut driver = running();
+    driver.interrupts();
+    driver.unmap(SPACE, OFFSETS);
+    driver.flush(SPACE, OFFSETS, 0x1000);
+    ring_stream(&mut driver);
+    assert_eq!(driver.interrupts(), irq::job::group(GROUP));
+    assert_eq!(driver.bench.read(irq::MMU_IRQ_RAWSTAT) & 0xffff, 1 << SPACE);
+    let output = |field| STREAM_OUTPUT + field as u32;
+    assert_eq!(driver.word(output(offset_of!(stream::Output, fatal))), exception::CS_BUS_FAULT);
+    assert_eq!(driver.word(output(offset_of!(stream::Output, fatal_info)) + 4), (OFFSETS >> 32) as u32);
+    assert_eq!((driver.word(STREAM_INPUT) ^ driver.word(STREAM_OUTPUT)) & stream::req::EVENTS, stream::req::FATAL);
+    assert_eq!(driver.status(), Status::Enabled);
+    driver.request(global::req::PING);
+    assert_eq!(driver.handshake().pending(global::req::PING), 0);
+    driver.is_right();
+}
+
+#[test]
+fn a_stream_waits_for_its_address_space() {
+    let mut driver = running();
+    driver.lock(SPACE, OFFSETS, 0x1000);
+    insert(&mut driver, 8);
+    ring_stream(&mut driver);
+    assert!(driver.bench.was_told("stream 1.2 waits: the region is locked"));
+    driver.is_right();
+    driver.request(global::req::PING);
+    assert_eq!(driver.handshake().pending(global::req::PING), 0, "the firmware does not wait with it");
+    driver.command(SPACE, regs::Command::Unlock);
+    driver.bench.wait();
+    driver.is_wrong("8 bytes are to be executed");
 }
 
 #[test]

@@ -148,6 +148,21 @@ fn questions_show_what_the_tables_say() {
     driver.is_right();
 }
 
+#[test]
+fn many_words_and_sync_objects_are_answered_at_once() {
+    let (mut driver, pa) = with_page(NO_EXECUTE);
+    driver.poke(pa + 0x10, &[7, 0, 0, 0, 0, 0, 0, 1, 0x48, 0, 0, 0]);
+    let words = json!({ "words": { "space": SPACE, "va": [VA + 0x10, VA - 8, VA + 0x1000] } });
+    assert_eq!(driver.bench.ask(words)["ok"], json!([0x0100_0000_0000_0007_u64, null, null]));
+    let mut sync =
+        |va: u64, wide: bool| driver.bench.ask(json!({ "sync": { "space": SPACE, "va": va, "wide": wide } }));
+    assert_eq!(sync(VA + 0x10, true)["ok"], json!({ "value": 0x0100_0000_0000_0007_u64, "status": 0x48 }));
+    assert_eq!(sync(VA + 0x10, false)["ok"], json!({ "value": 7, "status": 0x0100_0000 }));
+    assert_eq!(sync(VA + 0x18, true)["error"], "a sync object is aligned to its size");
+    assert_eq!(sync(VA + 0x1000, true)["ok"]["fault"], "TRANSLATION_FAULT_3");
+    driver.is_right();
+}
+
 /// What a mapper that knows nothing of tables has.
 type Pages = BTreeMap<u64, (u64, bool, bool)>;
 
