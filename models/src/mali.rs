@@ -153,7 +153,8 @@ impl Mali {
     fn status(&self) -> u32 {
         let active = self.flushing.is_some() || self.resetting.is_some();
         let power = if self.power.due().is_some() { gpu::status::POWER_ACTIVE } else { 0 };
-        power | if active { gpu::status::ACTIVE } else { 0 }
+        let fault = if self.mmu.is_stuck() { gpu::status::PAGE_FAULT } else { 0 };
+        power | fault | if active { gpu::status::ACTIVE } else { 0 }
     }
 
     fn command(&mut self, bus: &mut Bus, value: u32) {

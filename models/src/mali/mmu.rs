@@ -66,6 +66,11 @@ impl Mmu {
         self.spaces.get_mut(index)
     }
 
+    /// Whether the driver has a fault to handle.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.spaces.iter().any(AddressSpace::is_stuck)
+    }
+
     /// When a command ends.
     pub(super) fn due(&self) -> Option<Instant> {
         self.spaces.iter().filter_map(AddressSpace::due).min()

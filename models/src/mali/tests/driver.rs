@@ -87,8 +87,20 @@ impl Driver {
 
     /// The place of the entry of the last level for `va`; tables above it are made.
     pub(super) fn entry(&mut self, space: usize, va: u64) -> u64 {
+        self.table(space, va, &[39, 30, 21]) + (va >> 12 & 0x1ff) * 8
+    }
+
+    /// Maps a block of 2 MiB; without bits and address, takes it away.
+    pub(super) fn block(&mut self, space: usize, va: u64, pa: u64, bits: u64) {
+        let at = self.table(space, va, &[39, 30]) + (va >> 21 & 0x1ff) * 8;
+        let entry = if bits == 0 { 0 } else { pa | bits | 0x441 };
+        self.poke(at, &entry.to_le_bytes());
+    }
+
+    /// The table below entries at these places of the address.
+    fn table(&mut self, space: usize, va: u64, shifts: &[u32]) -> u64 {
         let mut table = self.roots[space];
-        for shift in [39, 30, 21] {
+        for shift in shifts {
             let at = table + (va >> shift & 0x1ff) * 8;
             if self.peek(at) == 0 {
                 let next = self.page();
@@ -96,7 +108,7 @@ impl Driver {
             }
             table = self.peek(at) & 0xffff_ffff_f000;
         }
-        table + (va >> 12 & 0x1ff) * 8
+        table
     }
 
     /// Maps a page.

@@ -13,6 +13,15 @@ fn booted_with(fault: &str) -> Driver {
 }
 
 #[test]
+fn every_fault_is_documented() {
+    let page = include_str!("../../../../docs/emulated-gpus.md");
+    let (_, table) = page.split_once("| kind | keys | of |").unwrap();
+    for kind in Mali::FAULTS {
+        assert!(table.lines().any(|line| line.contains(&format!("`{kind}`")) && line.contains("`mali`")), "{kind}");
+    }
+}
+
+#[test]
 fn a_silent_boot_is_no_boot() {
     let mut driver = booted_with("kind = \"silent-boot\"");
     assert_eq!((driver.status(), driver.interrupts(), driver.word(0x400_0000)), (Status::Enabled, 0, 0));

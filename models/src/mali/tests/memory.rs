@@ -69,6 +69,7 @@ fn a_fault_is_told_with_all_that_it_needs() {
 fn after_a_fault_accesses_wait_for_the_driver() {
     let (mut driver, _) = with_page(NO_EXECUTE);
     read(&mut driver, 0);
+    assert_ne!(driver.bench.read(gpu::GPU_STATUS) & gpu::status::PAGE_FAULT, 0);
     let waits = json!({ "stalled": "an earlier fault of the address space has not been handled" });
     assert_eq!(read(&mut driver, VA), waits);
     // To flush is not enough while the event is there.
@@ -115,6 +116,31 @@ fn a_driver_that_does_not_flush_is_told() {
     driver.flush(SPACE, VA + (1 << 20), 0x1000);
     assert!(read(&mut driver, VA + 0x1000)["bytes"].is_array());
     assert_eq!(driver.bench.violations(), 2);
+}
+
+#[test]
+fn a_block_is_remembered_as_a_whole() {
+    const BLOCK: u64 = 2 << 20;
+    let (mut driver, pa) = with_page(NO_EXECUTE);
+    let va = (VA & !(BLOCK - 1)) + 4 * BLOCK;
+    // The memory begins at a multiple of 2 MiB; what is there are tables, which does not matter.
+    driver.block(SPACE, va, BASE, NO_EXECUTE);
+    assert_eq!(driver.bench.ask(json!({ "tables": { "space": SPACE } }))["ok"]["blocks"], 1);
+    let first = driver.peek(BASE) as u32;
+    assert_eq!(read(&mut driver, va)["bytes"], json!(first.to_le_bytes()));
+    // Replaced by pages, and only one of them flushed: the block is gone with it.
+    driver.block(SPACE, va, 0, 0);
+    driver.map_to(SPACE, va, pa, NO_EXECUTE);
+    driver.poke(pa, b"page");
+    driver.flush(SPACE, va + 0x10_0000, 0x1000);
+    assert_eq!(read(&mut driver, va)["bytes"], json!(b"page"));
+    driver.is_right();
+    // And without a flush.
+    driver.block(SPACE, va + BLOCK, BASE, NO_EXECUTE);
+    read(&mut driver, va + BLOCK + 0x5000);
+    driver.block(SPACE, va + BLOCK, 0, 0);
+    assert_eq!(read(&mut driver, va + BLOCK)["bytes"], json!(first.to_le_bytes()));
+    driver.is_wrong("the tables map nothing there");
 }
 
 #[test]
