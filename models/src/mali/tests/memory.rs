@@ -235,3 +235,36 @@ proptest! {
         prop_assert_eq!(driver.bench.violations(), 0);
     }
 }
+
+fn runs(driver: &mut Driver, va: u64, length: u64) -> Value {
+    driver.bench.ask(json!({ "runs": { "space": SPACE, "va": va, "length": length } }))["ok"].clone()
+}
+
+#[test]
+fn pages_that_count_up_are_told_as_one_run() {
+    let mut driver = Driver::new(None, "");
+    driver.enable(SPACE);
+    for (number, bits) in [(0_u64, NO_EXECUTE), (1, NO_EXECUTE), (2, NO_EXECUTE | READ_ONLY), (600, NO_EXECUTE)] {
+        let pa = driver.map(SPACE, VA + number * 0x1000, 0x1000, bits);
+        driver.poke(pa, &(70 + number as u32).to_le_bytes());
+    }
+    driver.flush(SPACE, VA, 1 << 30);
+    let seen = runs(&mut driver, 0, 1 << 48);
+    let rights: Vec<_> = seen.as_array().unwrap().iter().map(|run| run[3].as_u64().unwrap() & 3).collect();
+    let places: Vec<_> = seen.as_array().unwrap().iter().map(|run| json!([run[0], run[1], run[2]])).collect();
+    assert_eq!(rights, [1, 0, 1]);
+    assert_eq!(places, [json!([VA, 2, 70]), json!([VA + 0x2000, 1, 72]), json!([VA + 600 * 0x1000, 1, 670])]);
+    driver.is_right();
+}
+
+#[test]
+fn runs_are_what_the_gpu_sees_and_not_what_the_tables_say() {
+    let (mut driver, pa) = with_page(NO_EXECUTE);
+    driver.poke(pa, &7_u32.to_le_bytes());
+    assert_eq!(runs(&mut driver, VA, 0x1000)[0][2], 7);
+    driver.unmap(SPACE, VA);
+    assert_eq!(runs(&mut driver, VA - (1 << 30), 2 << 30)[0][2], 7, "nobody has told the GPU");
+    driver.is_wrong("0x1234567000 still leads to");
+    driver.flush(SPACE, VA, 0x1000);
+    assert_eq!(runs(&mut driver, VA - (1 << 30), 2 << 30), json!([]));
+}
