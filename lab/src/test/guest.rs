@@ -16,7 +16,7 @@ use crate::vm::gpu::Wanted;
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// All cases of one driver together may take this long; each has a limit of its own.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// QEMU's device for learning, which the test driver of the PCI bus serves. It may reach more memory than the
 /// 28 bits of its default.

@@ -195,14 +195,6 @@ impl Mapping {
         rustix::io::read(fd, room)
     }
 
-    /// write(2) of the first word straight from the mapping: EFAULT where an access by the process would end it.
-    pub(crate) fn probe(&self) -> Answer {
-        let memory = memory_file(PAGE)?;
-        // SAFETY: four bytes of our own mapping, which the kernel alone reads.
-        let word = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), 4) };
-        rustix::io::write(&memory, word).map(drop)
-    }
-
     fn word(&self, offset: usize) -> *mut u32 {
         assert!(offset % 4 == 0 && offset + 4 <= self.len, "the word lies in the mapping");
         // SAFETY: within the mapping, by the assertion.
@@ -292,15 +284,6 @@ mod tests {
         first.write(PAGE + 8, 0xfeed);
         let second = Mapping::shared(&file, PAGE as u64, PAGE).unwrap();
         assert_eq!(second.read(8), 0xfeed);
-    }
-
-    #[test]
-    fn a_probe_tells_what_cannot_be_read() {
-        let file = memory_file(PAGE).unwrap();
-        let mapping = Mapping::shared(&file, 0, PAGE).unwrap();
-        assert_eq!(mapping.probe(), Ok(()));
-        mapping.protect_as(rustix::mm::MprotectFlags::empty()).unwrap();
-        assert_eq!(mapping.probe(), Err(Errno::FAULT));
     }
 
     #[test]

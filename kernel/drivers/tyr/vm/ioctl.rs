@@ -61,6 +61,9 @@ pub(crate) fn bind(
     args: &mut uapi::drm_panthor_vm_bind,
     file: &File<Client>,
 ) -> Result {
+    if args.flags & !ASYNC != 0 {
+        return Err(EINVAL);
+    }
     let vm = file.vms.get(args.vm_id)?;
     let binding = Binding {
         plugged,

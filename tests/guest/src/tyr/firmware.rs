@@ -33,11 +33,6 @@ impl Firmware {
         }
     }
 
-    /// Its length.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Takes the file away.
     pub(crate) fn remove(&self) -> Outcome {
         Ok(fs::remove_file(&self.path)?)
@@ -60,9 +55,18 @@ impl Firmware {
 
     /// The file with one byte turned around.
     pub(crate) fn damage(&self, at: usize) -> Outcome {
+        self.replace(&self.damaged(at))
+    }
+
+    /// Whether a container with this byte turned around is one still.
+    pub(crate) fn is_one_with(&self, at: usize) -> bool {
+        Container::parse(&self.damaged(at)).is_ok()
+    }
+
+    fn damaged(&self, at: usize) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         bytes[at] ^= 0xff;
-        self.replace(&bytes)
+        bytes
     }
 
     /// Where the list of entries ends.
@@ -73,17 +77,20 @@ impl Firmware {
         }
     }
 
-    /// The bytes of each section: where they begin in the file, and how many.
+    /// The sections that have contents: the number of each among all that are loaded, and how many bytes it has.
     pub(crate) fn sections(&self) -> Outcome<Vec<(usize, usize)>> {
         let container = match Container::parse(&self.bytes) {
             Ok(container) => container,
             Err(error) => return fail(format!("the firmware cannot be read: {error:?}")),
         };
-        let places = container.sections().map(|section| {
-            let data = section.data();
-            (data.as_ptr() as usize - self.bytes.as_ptr() as usize, data.len())
-        });
-        Ok(places.filter(|(_, length)| *length > 0).collect())
+        let lengths = container.sections().map(|section| section.data().len()).enumerate();
+        Ok(lengths.filter(|(_, length)| *length > 0).collect())
+    }
+
+    /// How many of its bytes it takes to be one.
+    pub(crate) fn needed(&self) -> usize {
+        let is_one = |length: usize| Container::parse(&self.bytes[..length]).is_ok();
+        (1..self.bytes.len()).rev().find(|length| !is_one(*length)).map_or(1, |length| length + 1)
     }
 }
 

@@ -43,8 +43,10 @@ fn version_has_all_of_the_header(guest: &Guest) -> Outcome {
 fn unique_name_is_the_pci_address(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let address = gpu.path("").file_name().expect("a function has an address").to_string_lossy().into_owned();
-    let mut buffer = [0; 64];
-    let length = works!(gpu.open_node("card")?.0.text(&uapi::GET_UNIQUE, &mut buffer)) as usize;
+    let (file, mut buffer) = (gpu.open_node("card")?, [0; 64]);
+    // The master gets a name when it says which version of the interface it speaks.
+    works!(file.0.ioctl(&uapi::SET_VERSION, uapi::SetVersion { di_major: 1, di_minor: 4, dd_major: -1, dd_minor: -1 }));
+    let length = works!(file.0.text(&uapi::GET_UNIQUE, &mut buffer)) as usize;
     let unique = String::from_utf8_lossy(&buffer[..length.min(64)]).into_owned();
     holds!(unique.contains(&address), "`{unique}` names `{address}`");
     Ok(())

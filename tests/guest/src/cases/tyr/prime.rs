@@ -121,7 +121,6 @@ fn number(mapping: &Mapping, pages: usize) {
 
 fn gpu_sees_memory_of_a_memfd(guest: &Guest) -> Outcome {
     Gpu::ready(guest)?;
-    works!(guest.modules()?.of("udmabuf").map_err(|_| rustix::io::Errno::NOENT).and_then(|module| module.load()));
     let memory = works!(sys::memory_file(8 * PAGE));
     number(&works!(Mapping::shared(&memory, 0, 8 * PAGE)), 8);
     gpu_sees(guest, &works!(udmabuf(&memory, 8 * PAGE)), 8)
@@ -138,7 +137,7 @@ fn gpu_sees_memory_of_a_heap(guest: &Guest) -> Outcome {
 fn vgem(guest: &Guest) -> Outcome<DrmFile> {
     works!(guest.modules()?.of(Driver::Rust.module()).map_err(|_| rustix::io::Errno::NOENT).and_then(|one| one.load()));
     match Driver::Rust.find() {
-        Some(nodes) => Ok(works!(DrmFile::open(nodes.render))),
+        Some(nodes) => Ok(works!(DrmFile::open(nodes.primary))),
         None => crate::check::fail("vgem has no node"),
     }
 }
