@@ -72,7 +72,7 @@ impl Firmware {
             layout.input,
             layout.output,
         ));
-        let groups = (0..).zip(&layout.groups).map(|(slot, place)| Group::new(slot, place)).collect();
+        let groups = (0..).zip(&layout.groups).map(|(slot, place)| Group::new(slot, version, place)).collect();
         let mut firmware = Self {
             layout,
             version,

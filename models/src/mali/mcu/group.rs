@@ -5,8 +5,8 @@
 
 use std::mem::offset_of;
 
-use csf_iface::Handshake;
 use csf_iface::group::{EndpointRequest, Input, Output, STATUS_IDLE, req, state};
+use csf_iface::{Handshake, Version};
 use mali_mmu::Access;
 use mali_regs::power::Domain;
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ const MOST_STREAMS: usize = csf_iface::group::MAX_STREAMS as usize;
 #[derive(Debug)]
 pub(super) struct Group {
     slot: u32,
+    version: Version,
     phase: Phase,
     /// What the group may run on.
     endpoints: Option<EndpointRequest>,
@@ -65,9 +66,9 @@ struct Buffer {
 }
 
 impl Group {
-    pub(super) fn new(slot: u32, place: &layout::Group) -> Self {
+    pub(super) fn new(slot: u32, version: Version, place: &layout::Group) -> Self {
         let streams = (0..).zip(&place.streams).map(|(index, _)| Stream::new(slot, index)).collect();
-        Self { slot, phase: Phase::Empty, endpoints: None, streams, events: 0, told: 0, idle: false }
+        Self { slot, version, phase: Phase::Empty, endpoints: None, streams, events: 0, told: 0, idle: false }
     }
 
     /// Whether a group is there and runs.
@@ -123,7 +124,9 @@ impl Group {
         self.events &= asked.pending(req::EVENTS);
         let mut done = 0;
         if asked.pending(req::ENDPOINT_CONFIG) != 0 {
-            self.endpoints = Some(EndpointRequest::from_bits(input.endpoint_req));
+            let wide = self.version >= Version::WIDE_ENDPOINT_REQUEST;
+            let word = if wide { input.endpoint_req2 as u32 } else { input.endpoint_req };
+            self.endpoints = Some(EndpointRequest::from_bits(word));
             done |= req::ENDPOINT_CONFIG;
         }
         if asked.pending(req::STATE) != 0 && self.change(chip, place, &input, cores)? {

@@ -54,7 +54,17 @@ impl Driver {
     }
 
     pub(super) fn booted_with(plan: &str) -> Self {
-        let file = csf_fw::builder::sample(&[]);
+        Self::boots(csf_fw::builder::sample(&[]), plan)
+    }
+
+    /// The same, with another version of the interface.
+    pub(super) fn booted_of(version: csf_iface::Version) -> Self {
+        let mut file = csf_fw::builder::sample(&[]);
+        file[8..12].copy_from_slice(&version.0.to_le_bytes());
+        Self::boots(file, "")
+    }
+
+    fn boots(file: Vec<u8>, plan: &str) -> Self {
         let mut driver = Self::new(Some(file.clone()), plan);
         driver.enable(0);
         driver.load_firmware(&file);

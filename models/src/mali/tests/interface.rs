@@ -30,19 +30,27 @@ const DOORBELL: usize = 5;
 
 /// A driver with a group that could run.
 fn with_group() -> Driver {
-    let mut driver = Driver::booted();
+    with_group_of(csf_iface::Version::new(1, 5, 0))
+}
+
+/// The same, for another version of the interface.
+fn with_group_of(version: csf_iface::Version) -> Driver {
+    let mut driver = Driver::booted_of(version);
     driver.enable(SPACE);
     driver.map(SPACE, RING, RING_SIZE, NO_EXECUTE);
     driver.map(SPACE, OFFSETS, 0x2000, NO_EXECUTE);
     driver.map(0, SUSPEND, 0x2000, NO_EXECUTE);
     driver.map(0, PROTM_SUSPEND, 0x1000, NO_EXECUTE);
     let endpoints = EndpointRequest { compute: 4, fragment: 4, tiler: 1, priority: 3, ..EndpointRequest::default() };
+    let wide = version >= csf_iface::Version::WIDE_ENDPOINT_REQUEST;
+    let endpoint_req =
+        if wide { offset_of!(group::Input, endpoint_req2) } else { offset_of!(group::Input, endpoint_req) };
     let fields: [(usize, u64, usize); 7] = [
         (offset_of!(group::Input, ack_irq_mask), u32::MAX.into(), 4),
         (offset_of!(group::Input, allow_compute), 0x50005, 8),
         (offset_of!(group::Input, allow_fragment), 0x50005, 8),
         (offset_of!(group::Input, allow_other), 1, 4),
-        (offset_of!(group::Input, endpoint_req), endpoints.bits().into(), 4),
+        (endpoint_req, endpoints.bits().into(), 4),
         (offset_of!(group::Input, suspend_buf), SUSPEND, 8),
         (offset_of!(group::Input, protm_suspend_buf), PROTM_SUSPEND, 8),
     ];
@@ -195,6 +203,24 @@ fn a_halt_ends_it() {
     driver.is_right();
     driver.ring();
     driver.is_wrong("a doorbell is rung while the MCU is halted");
+}
+
+#[test]
+fn later_versions_have_a_state_and_wide_endpoint_requests() {
+    let mut driver = with_group_of(csf_iface::Version::GLOBAL_STATE);
+    ask(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
+    assert_eq!(words(&mut driver).acknowledge & group::req::STATE, state::START);
+    ask(&mut driver, state::TERMINATE, 0);
+    let request = driver.handshake().set(global::state::HALT, global::req::STATE);
+    driver.set_word(INPUT, request);
+    driver.ring();
+    assert_eq!(driver.status(), Status::Halted);
+    assert_eq!(driver.word(OUTPUT) & global::req::STATE, global::state::HALT);
+    driver.is_right();
+    // Before, there is no such request.
+    let mut driver = Driver::booted();
+    driver.request(global::state::HALT);
+    driver.is_wrong("global request STATE: there is no such request");
 }
 
 #[test]
