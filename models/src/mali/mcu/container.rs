@@ -12,6 +12,9 @@ use mali_mmu::Access;
 use crate::mali::chip::{Chip, SPACE};
 use crate::mali::mmu::Stop;
 
+/// The most words with which a trace buffer's events are switched on: far more than any has.
+const MOST_WORDS: u32 = 256;
+
 /// The file that the driver should have loaded.
 #[derive(Clone, Debug)]
 pub(super) struct Container {
@@ -50,7 +53,8 @@ impl Container {
         let open = firmware.entries().flat_map(|entry| match entry {
             Entry::Config(config) => vec![config.address],
             Entry::TraceBuffer(buffer) => {
-                let enable = (0..buffer.enable_count.div_ceil(32)).map(|word| buffer.enable_address + word * 4);
+                let words = buffer.enable_count.div_ceil(32).min(MOST_WORDS);
+                let enable = (0..words).map(|word| buffer.enable_address.wrapping_add(word * 4));
                 [buffer.size_address, buffer.insert_address, buffer.extract_address, buffer.data_address]
                     .into_iter()
                     .chain(enable)

@@ -394,6 +394,8 @@ fn a_stream_tells_of_its_start_through_its_group() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever stands in the shared section, and whatever is rung, nothing panics and everything ends.
     #[test]
     fn no_request_makes_it_panic(

@@ -193,6 +193,8 @@ fn many_words_and_sync_objects_are_answered_at_once() {
 type Pages = BTreeMap<u64, (u64, bool, bool)>;
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever is mapped and taken away, the GPU sees what is there, to the byte and with its rights.
     #[test]
     fn the_gpu_sees_what_the_driver_maps(
@@ -233,6 +235,50 @@ proptest! {
         }
         prop_assert_eq!(seen, pages);
         prop_assert_eq!(driver.bench.violations(), 0);
+    }
+
+    /// Whatever stands in the tables, every question has an answer.
+    #[test]
+    fn no_tables_make_it_panic(
+        entries in prop::collection::vec((0u64..4, 0u64..512, 0u64..8, any::<u64>()), 1..40),
+        space in 0usize..17,
+        va: u64,
+        bits in 0u32..64,
+        kind in prop::sample::select(vec!["read", "write", "execute"]),
+        mode in prop::sample::select(vec![1u64, 2, 6]),
+        root: u64,
+    ) {
+        let (mut driver, pa) = with_page(0);
+        for (table, index, low, entry) in entries {
+            // Mostly entries that lead somewhere.
+            let to = if entry % 4 == 0 { entry } else { BASE + (entry % 64) * 0x1000 | low | 0x440 };
+            driver.poke(pa + table * 0x1000 + index * 8, &to.to_le_bytes());
+            driver.poke(BASE + table * 0x1000 + index * 8, &to.to_le_bytes());
+        }
+        let va = va >> bits;
+        let questions = [
+            json!({ "load": { "space": space, "va": va, "length": 0x3000 } }),
+            json!({ "words": { "space": space, "va": [va, u64::MAX] } }),
+            json!({ "walk": { "space": space, "va": va } }),
+            json!({ "mappings": { "space": space, "from": va } }),
+            json!({ "tables": { "space": space } }),
+            json!({ "sync": { "space": space, "va": va, "wide": true } }),
+            json!({ "access": { "space": space, "va": va, "access": kind, "length": 0x2000 } }),
+            json!({ "access": { "space": space, "va": va, "access": kind, "bytes": [1, 2, 3] } }),
+            json!("spaces"),
+            json!("mcu"),
+        ];
+        for question in &questions {
+            prop_assert!(driver.bench.ask(question.clone()).is_object());
+        }
+        // The same with another setup, which may make no sense.
+        driver.bench.write_at(regs::AS_TRANSTAB.at(SPACE), root as u32);
+        driver.bench.write_at(regs::AS_TRANSTAB.at(SPACE) + 4, (root >> 32) as u32);
+        driver.bench.write_at(regs::AS_TRANSCFG.at(SPACE), (mode | u64::from(bits) << 6) as u32);
+        driver.command(SPACE, regs::Command::Update);
+        for question in questions {
+            prop_assert!(driver.bench.ask(question).is_object());
+        }
     }
 }
 
