@@ -37,9 +37,8 @@ use mali_regs::{
 /// How long the firmware may take to acknowledge, in milliseconds.
 const PATIENCE: u32 = 100;
 
-/// Microseconds after which idle cores are powered off, and after which the firmware tells that it is idle.
+/// Microseconds after which idle cores are powered off.
 const POWER_OFF_AFTER: u32 = 10_000;
-const IDLE_AFTER: u32 = 800;
 /// Cycles after which a stream without progress is told, in units of 1024.
 const PROGRESS_AFTER: u32 = 5 * 500 * 1024;
 
@@ -196,7 +195,8 @@ impl Interface {
     /// `ETIMEDOUT` if it does not acknowledge, `ENODEV` if the GPU is gone; a line in the log says so.
     pub(super) fn configure(&self, gpu: &Gpu<'_>, memory: Memory<'_>, hertz: u32) -> Result {
         const ASKED: u32 = req::CFG_ALLOC_EN | req::CFG_POWEROFF_TIMER | req::CFG_PROGRESS_TIMER;
-        const STATES: u32 = req::IDLE_EN | req::COUNTER_EN;
+        // Cycles are counted for clients' queries. That it is idle need not be told: nothing ever runs.
+        const STATES: u32 = req::COUNTER_EN;
         let timer = |micros| Timer::new(micros, hertz, Timer::GPU_CYCLES).0;
         let cores = gpu.info.shader_present;
         let core_mask = offset_of!(global::Input, core_en_mask);
@@ -208,10 +208,9 @@ impl Interface {
                 timer(POWER_OFF_AFTER),
             ),
             (offset_of!(global::Input, progress_timer), PROGRESS_AFTER),
-            (offset_of!(global::Input, idle_timer), timer(IDLE_AFTER)),
             (
                 offset_of!(global::Input, ack_irq_mask),
-                ASKED | req::PING | req::IDLE_EN | req::IDLE | self.state_mask(),
+                ASKED | req::PING | self.state_mask(),
             ),
         ];
         for (field, word) in settings {
