@@ -9,6 +9,7 @@ use crate::{
     Driver, //
 };
 use core::{
+    ffi::c_void,
     marker::PhantomData,
     ptr::null_mut, //
 };
@@ -43,8 +44,12 @@ pub struct Runtime {
     queue: Atomic<*mut bindings::workqueue_struct>,
     /// Devices that are allocated and not yet released.
     devices: Atomic<i32>,
-    /// How many drivers may still be registered: one from the start of the module, that of the macro.
-    drivers: Atomic<i32>,
+    /// Where the module's own value lies, in which the macro puts the registrations of its drivers: first address and the one
+    /// behind the last.
+    place: Atomic<usize>,
+    end: Atomic<usize>,
+    /// How many faux devices may still be made: one from the start of the module, if its macro makes one.
+    faux: Atomic<i32>,
 }
 
 impl Runtime {
@@ -54,17 +59,32 @@ impl Runtime {
         Self {
             queue: Atomic::new(null_mut()),
             devices: Atomic::new(0),
-            drivers: Atomic::new(0),
+            place: Atomic::new(0),
+            end: Atomic::new(0),
+            faux: Atomic::new(0),
         }
     }
 
-    /// Called by an adapter before it registers its driver.
+    /// Called by an adapter before it registers its driver, with the place of the C structure.
     ///
-    /// `kernel::driver::Registration` can be made by any safe code, and forgotten: then the driver would
-    /// stay after its module is gone. So the first registration in a module's life, which is the macro's and
-    /// comes before any code of the driver, is the only one: `EBUSY` for others.
-    pub(crate) fn admit_driver(&self) -> Result {
-        if self.drivers.xchg(0, Relaxed) == 0 {
+    /// `kernel::driver::Registration` can be made by any safe code, and forgotten: then the driver would stay after its module
+    /// is gone. So only those are admitted that lie in the module's own value, where the macro has put them and nobody else
+    /// can put anything: they go at the module's exit. `EBUSY` for others.
+    pub(crate) fn admit_driver(&self, driver: *const c_void) -> Result {
+        let place = self.place.load(Relaxed)..self.end.load(Relaxed);
+        if place.contains(&driver.addr()) {
+            Ok(())
+        } else {
+            Err(EBUSY)
+        }
+    }
+
+    /// Called by the faux bus before it makes a module's device, which does not stay where it is made.
+    ///
+    /// The first in a module's life, which is the macro's and comes before any code of the driver, is the only one: `EBUSY` for
+    /// others.
+    pub(crate) fn admit_device(&self) -> Result {
+        if self.faux.xchg(0, Relaxed) == 0 {
             return Err(EBUSY);
         }
         Ok(())
@@ -108,7 +128,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `runtime`, with a workqueue named after the module.
+    /// Starts `runtime`, with a workqueue named after the module, for the drivers whose registrations lie in `module`, and
+    /// `faux` faux devices.
     ///
     /// # Errors
     ///
@@ -116,8 +137,15 @@ impl Running {
     ///
     /// # Safety
     ///
-    /// The result is dropped at the module's exit, not before its drivers are gone, and not forgotten.
-    pub unsafe fn new(runtime: &'static Runtime, name: &'static CStr) -> Result<Self> {
+    /// - The result is dropped at the module's exit, not before its drivers are gone, and not forgotten.
+    /// - `module` is the module's own value: what lies in it is dropped at the module's exit, or when its init fails, and nobody
+    ///   but the macro initialises anything of it.
+    pub unsafe fn new<M>(
+        runtime: &'static Runtime,
+        name: &'static CStr,
+        module: *const M,
+        faux: i32,
+    ) -> Result<Self> {
         if !runtime.queue.load(Relaxed).is_null() {
             return Err(EBUSY);
         }
@@ -127,7 +155,11 @@ impl Running {
             return Err(ENOMEM);
         }
         runtime.queue.store(queue, Release);
-        runtime.drivers.store(1, Relaxed);
+        runtime.place.store(module.addr(), Relaxed);
+        runtime
+            .end
+            .store(module.addr() + size_of::<M>(), Relaxed);
+        runtime.faux.store(faux, Relaxed);
 
         // INVARIANT: The queue was just created.
         Ok(Self { runtime, name })
@@ -137,6 +169,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let queue = self.runtime.queue.load(Relaxed);
+        self.runtime.end.store(0, Relaxed);
         // First, for work that queues itself again would be waited for without end.
         self.runtime.queue.store(null_mut(), Release);
         // SAFETY: By the type invariants. The module's drivers are gone, so nothing but work itself could
@@ -306,13 +339,15 @@ macro_rules! module_platform_driver {
         $crate::__module! {
             [_device: $crate::platform::VirtualDevice =
                 $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>($device)?]
-            ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>, $($info)*
+            [_driver: ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
         }
     };
     ($role:ident: $type:ty, $($info:tt)*) => {
         $crate::__module! {
             [_device: () = ()]
-            ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>, $($info)*
+            [_driver: ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
         }
     };
 }
@@ -359,7 +394,8 @@ macro_rules! module_pci_driver {
     ($role:ident: $type:ty, $($info:tt)*) => {
         $crate::__module! {
             [_device: () = ()]
-            ::kernel::driver::Registration<$crate::pci::Adapter<$type, $crate::__role!($role)>>, $($info)*
+            [_driver: ::kernel::driver::Registration<$crate::pci::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
         }
     };
 }
@@ -405,7 +441,8 @@ macro_rules! module_auxiliary_driver {
     ($role:ident: $type:ty, $($info:tt)*) => {
         $crate::__module! {
             [_device: () = ()]
-            ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type, $crate::__role!($role)>>, $($info)*
+            [_driver: ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
         }
     };
 }
@@ -437,7 +474,73 @@ macro_rules! module_auxiliary_driver {
 #[macro_export]
 macro_rules! module_faux_driver {
     ($role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] $crate::faux::Registration<$type, $crate::__role!($role)>, $($info)* }
+        $crate::__module! {
+            [_device: () = ()]
+            [_driver: $crate::faux::Registration<$type, $crate::__role!($role)>]
+            [1] $($info)*
+        }
+    };
+}
+
+/// Declares a module with one driver that serves devices of several buses: those of `buses`, in whose order it is registered with
+/// them.
+///
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver, which implements the driver trait of each
+/// bus, or `parent`.
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Card, (), CardClient, CardBuffer, drm::NoKms, ioctl::Table::empty());
+/// # kernel::pci_device_table!(
+/// #     DEVICES,
+/// #     <Card as drm::pci::Driver>::IdInfo,
+/// #     [(drm::pci::device_id(0x1234, 0x5678), ())]
+/// # );
+/// # impl drm::pci::Driver for Card {
+/// #     type IdInfo = ();
+/// #     const ID_TABLE: drm::pci::IdTable<()> = drm::pci::IdTable::new(&DEVICES);
+/// #     fn probe<'bound>(cx: &drm::pci::Probe<'bound>, _: Option<&'bound ()>) -> Result<Ready<'bound, Self>> {
+/// #         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+/// #     }
+/// # }
+/// # impl drm::platform::Driver for Card {
+/// #     type IdInfo = ();
+/// #     fn probe<'bound>(cx: &drm::platform::Probe<'bound>, _: Option<&'bound ()>) -> Result<Ready<'bound, Self>> {
+/// #         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+/// #     }
+/// # }
+/// drm::module_driver! {
+///     buses: [pci, platform],
+///     type: Card,
+///     name: "card",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, for a GPU on a card or in a SoC",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_driver {
+    (buses: [$($bus:ident),+ $(,)?], $role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module_of_buses! { [] [$($bus)+] [$role: $type] $($info)* }
+    };
+}
+
+/// Makes a list of registrations of the buses of [`module_driver!`](crate::module_driver!).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __module_of_buses {
+    ([$($done:tt)*] [$bus:ident $($rest:ident)*] [$role:ident: $type:ty] $($info:tt)*) => {
+        $crate::__module_of_buses! {
+            [
+                $($done)*
+                $bus: ::kernel::driver::Registration<$crate::$bus::Adapter<$type, $crate::__role!($role)>>,
+            ]
+            [$($rest)*] [$role: $type] $($info)*
+        }
+    };
+    ([$($done:tt)*] [] [$role:ident: $type:ty] $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] [$($done)*] [0] $($info)* }
     };
 }
 
@@ -453,23 +556,30 @@ macro_rules! __role {
     };
 }
 
-/// The module of a bus adapter: its device if it makes one, the driver's registration, the runtime,
-/// dropped in this order.
+/// The module of one or more bus adapters: its device if it makes one, the driver's registrations, the runtime, dropped in this
+/// order; and how many faux devices are among them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module {
-    ([$field:ident: $device:ty = $create:expr] $driver:ty, $($info:tt)*) => {
+    (
+        [$field:ident: $device:ty = $create:expr]
+        [$($bus:ident: $driver:ty),+ $(,)?]
+        [$faux:literal]
+        $($info:tt)*
+    ) => {
         static __DRM_RUNTIME: $crate::module::Runtime = $crate::module::Runtime::new();
 
         #[::kernel::prelude::pin_data]
         struct DrmModule {
             $field: $device,
-            #[pin]
-            _driver: $driver,
+            $(
+                #[pin]
+                $bus: $driver,
+            )+
             _running: $crate::module::Running,
         }
 
-        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped after `_driver`.
+        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped after the drivers.
         unsafe impl $crate::module::ModuleRuntime for DrmModule {
             fn runtime() -> &'static $crate::module::Runtime {
                 &__DRM_RUNTIME
@@ -480,18 +590,23 @@ macro_rules! __module {
             fn init(
                 module: &'static ::kernel::ThisModule,
             ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
-                ::kernel::prelude::try_pin_init!(Self {
-                    // SAFETY: The last field of the module, which is dropped at its exit.
+                ::kernel::prelude::try_pin_init!(&this in Self {
+                    // SAFETY: The last field of the module, which is dropped at its exit. `this` is the module's value: it is
+                    // initialised here, and private.
                     _running: unsafe {
                         $crate::module::Running::new(
                             &__DRM_RUNTIME,
                             <Self as ::kernel::ModuleMetadata>::NAME,
+                            this.as_ptr(),
+                            $faux,
                         )
                     }?,
-                    _driver <- <$driver>::new(
-                        <Self as ::kernel::ModuleMetadata>::NAME,
-                        module,
-                    ),
+                    $(
+                        $bus <- <$driver>::new(
+                            <Self as ::kernel::ModuleMetadata>::NAME,
+                            module,
+                        ),
+                    )+
                     $field: $create,
                 })
             }

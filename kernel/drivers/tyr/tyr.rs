@@ -30,7 +30,8 @@ mod uapi;
 mod uobject;
 mod vm;
 
-drm::module_pci_driver! {
+drm::module_driver! {
+    buses: [pci, platform],
     type: driver::Tyr,
     name: "tyr",
     authors: ["The Drydock authors"],

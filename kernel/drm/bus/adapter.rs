@@ -38,8 +38,9 @@ macro_rules! adapter {
                 name: &'static CStr,
                 module: &'static ThisModule,
             ) -> Result {
-                <T::OwnerModule as $crate::module::ModuleRuntime>::runtime().admit_driver()?;
                 let $fill = drv.get();
+                <T::OwnerModule as $crate::module::ModuleRuntime>::runtime()
+                    .admit_driver($fill.cast_const().cast())?;
 
                 // SAFETY: The structure is initialised and not yet registered, so it is ours alone.
                 unsafe {

@@ -102,7 +102,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
     /// Context: process context, may sleep; the driver's probe runs inside.
     #[doc(hidden)]
     pub fn new(_name: &'static CStr, _module: &'static ThisModule) -> Result<Self> {
-        T::OwnerModule::runtime().admit_driver()?;
+        T::OwnerModule::runtime().admit_device()?;
 
         // SAFETY: C copies the name, and uses the callbacks until the device is destroyed.
         let device =
