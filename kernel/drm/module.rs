@@ -156,9 +156,7 @@ impl Running {
         }
         runtime.queue.store(queue, Release);
         runtime.place.store(module.addr(), Relaxed);
-        runtime
-            .end
-            .store(module.addr() + size_of::<M>(), Relaxed);
+        runtime.end.store(module.addr() + size_of::<M>(), Relaxed);
         runtime.faux.store(faux, Relaxed);
 
         // INVARIANT: The queue was just created.

@@ -131,6 +131,14 @@ impl<'bound> AddressSpaces<'bound> {
     ///
     /// Context: process context, may sleep.
     pub(crate) fn destroy(&self, table: &Arc<Table>) {
+        if let Some(fault) = table.fault() {
+            dev_dbg!(
+                self.gpu.dev,
+                "an address space goes that faulted at {:#x} (AS_FAULTSTATUS = {:#x})\n",
+                fault.address,
+                fault.status
+            );
+        }
         let mut pages = table.lock();
         let mut slots = self.slots.lock();
         if self.evict(&mut slots, table).is_err() {
