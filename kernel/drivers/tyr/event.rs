@@ -25,6 +25,17 @@ pub(crate) struct Events {
     changed: CondVar,
 }
 
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// It was told.
+    Told,
+    /// A signal has come. Hardware cannot be left alone for that: one goes on looking at it.
+    Disturbed,
+    /// It was not told in time. An interrupt may have been lost: one looks once more.
+    InVain,
+}
+
 impl Events {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
@@ -44,18 +55,22 @@ impl Events {
         self.changed.notify_all();
     }
 
-    /// Waits until one of `bits` was told, or `patience` is over; whether one was.
-    ///
-    /// A signal ends the wait too: whoever waits for hardware looks at it himself then.
-    pub(crate) fn wait(&self, bits: u32, patience: Msecs) -> bool {
+    /// Whether one of `bits` was told.
+    pub(crate) fn happened(&self, bits: u32) -> bool {
+        *self.told.lock() & bits != 0
+    }
+
+    /// Waits until one of `bits` was told, or `patience` is over.
+    pub(crate) fn wait(&self, bits: u32, patience: Msecs) -> Waited {
         let mut jiffies = msecs_to_jiffies(patience);
         let mut told = self.told.lock();
         while *told & bits == 0 {
             jiffies = match self.changed.wait_interruptible_timeout(&mut told, jiffies) {
                 CondVarTimeoutResult::Woken { jiffies } => jiffies,
-                CondVarTimeoutResult::Signal { .. } | CondVarTimeoutResult::Timeout => break,
+                CondVarTimeoutResult::Signal { .. } => return Waited::Disturbed,
+                CondVarTimeoutResult::Timeout => return Waited::InVain,
             };
         }
-        *told & bits != 0
+        Waited::Told
     }
 }

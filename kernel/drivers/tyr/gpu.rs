@@ -6,7 +6,10 @@
 //! comes in which order.
 
 use crate::{
-    event::Events,
+    event::{
+        Events,
+        Waited, //
+    },
     irq::{
         Line,
         Serve, //
@@ -18,10 +21,14 @@ use kernel::{
         Bound,
         Device, //
     },
+    fmt,
     new_mutex,
     prelude::*,
     sync::{
-        atomic::Atomic,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -180,6 +187,8 @@ pub(crate) struct Gpu<'bound> {
     pub(crate) mmu_line: Line,
     /// Whether the microcontroller was switched on, and not off again.
     pub(crate) mcu_runs: Atomic<bool>,
+    /// Whether it was said that the GPU does not answer any more.
+    missed: Atomic<bool>,
     #[pin]
     events: Events,
     /// What the firmware has told.
@@ -215,12 +224,24 @@ impl<'bound> Gpu<'bound> {
                 job_line <- Line::new(irq::JOB),
                 mmu_line <- Line::new(irq::MMU),
                 mcu_runs: Atomic::new(false),
+                missed: Atomic::new(false),
                 events <- Events::new(),
                 job_events <- Events::new(),
                 flushing <- new_mutex!((), "tyr::Gpu::flushing"),
             }? Error),
             GFP_KERNEL,
         )
+    }
+
+    /// Says in the log that `what` is not as it should be, for a register that is `value`; or that the GPU is gone, once. Gives back
+    /// the error.
+    pub(crate) fn complain(&self, error: Error, what: fmt::Arguments<'_>) -> Error {
+        if error != ENODEV {
+            dev_err!(self.dev, "{}\n", what);
+        } else if !self.missed.xchg(true, Relaxed) {
+            dev_err!(self.dev, "the GPU is gone: its registers read as ones\n");
+        }
+        error
     }
 
     /// The coherency protocol that it speaks with the processors.
@@ -285,15 +306,14 @@ impl<'bound> Gpu<'bound> {
         );
         polled.map(drop).map_err(|timeout| {
             let l2 = Domain::L2.block();
-            dev_err!(
-                self.dev,
-                "power does not go {}: {:?}; L2_READY = {:#x}, L2_PWRTRANS = {:#x}\n",
-                way,
+            self.complain(
                 timeout.error,
-                self.regs.read_wide(l2.ready),
-                self.regs.read_wide(l2.changing)
-            );
-            timeout.error
+                format_args!(
+                    "power does not go {way}: L2_READY = {:#x}, L2_PWRTRANS = {:#x}",
+                    self.regs.read_wide(l2.ready),
+                    self.regs.read_wide(l2.changing)
+                ),
+            )
         })
     }
 
@@ -314,25 +334,30 @@ impl<'bound> Gpu<'bound> {
         let _turn = self.flushing.lock();
         self.events.forget(DONE);
         self.regs.write(gpu::GPU_COMMAND, command.bits());
-        if self.events.wait(DONE, FLUSH_PATIENCE) {
-            return Ok(());
-        }
-        // A signal ended the wait, or an interrupt was lost: the register knows.
+        let more = match self.events.wait(DONE, FLUSH_PATIENCE) {
+            Waited::Told => return Ok(()),
+            Waited::Disturbed => PATIENCE,
+            Waited::InVain => Delta::ZERO,
+        };
         let done = self.regs.poll(
             |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
-            |happened| happened as u32 & DONE != 0 || self.events.wait(DONE, 0),
+            |happened| happened as u32 & DONE != 0 || self.events.happened(DONE),
             Delta::from_micros(100),
-            PATIENCE,
+            more,
         );
-        done.inspect_err(|timeout| {
-            dev_err!(
-                self.dev,
-                "the flush of the caches does not end: GPU_IRQ_RAWSTAT = {:#x} ({:?})\n",
-                timeout.last,
-                timeout.error
+        done.map_err(|timeout| {
+            self.complain(
+                timeout.error,
+                format_args!(
+                    "the flush of the caches does not end: GPU_IRQ_RAWSTAT = {:#x}",
+                    timeout.last
+                ),
             )
         })?;
-        self.clear(&self.gpu_line, DONE);
+        if more.is_zero() {
+            dev_warn!(self.dev, "an interrupt of the GPU was lost\n");
+            self.kick(&self.gpu_line);
+        }
         Ok(())
     }
 }

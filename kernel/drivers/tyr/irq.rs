@@ -55,6 +55,13 @@ impl Gpu<'_> {
         self.regs.write(line.block.mask, *mask);
     }
 
+    /// Has a line interrupt anew for what is pending: the interrupt that told of it was lost.
+    pub(crate) fn kick(&self, line: &Line) {
+        let mask = line.mask.lock();
+        self.regs.write(line.block.mask, 0);
+        self.regs.write(line.block.mask, *mask);
+    }
+
     /// Forgets events of a line that happened.
     pub(crate) fn clear(&self, line: &Line, events: u32) {
         self.regs.write(line.block.clear, events);

@@ -90,6 +90,14 @@ impl<'bound> AddressSpaces<'bound> {
                     features.0
                 )
             })?;
+        if gpu.info.as_present & 1 << MCU == 0 || gpu.info.as_present.count_ones() < 2 {
+            dev_err!(
+                gpu.dev,
+                "AS_PRESENT = {:#x}: one for the firmware and one for clients are needed\n",
+                gpu.info.as_present
+            );
+            return Err(EINVAL);
+        }
         Arc::pin_init(
             try_pin_init!(Self {
                 gpu,

@@ -9,6 +9,6 @@ include!("../driver.rs");
 static RUNTIME: drm::module::Runtime = drm::module::Runtime::new();
 
 fn start() -> Result {
-    core::mem::forget(drm::module::Running::new(&RUNTIME, c"mini")?); //~ WRONG
+    core::mem::forget(drm::module::Running::new(&RUNTIME, c"mini", &RUNTIME, 0)?); //~ WRONG
     Ok(())
 }

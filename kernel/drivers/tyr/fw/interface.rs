@@ -10,6 +10,7 @@
 use super::mcu;
 use crate::{
     buffer::Object,
+    event::Waited,
     gpu::Gpu, //
 };
 use core::mem::offset_of;
@@ -28,7 +29,11 @@ use csf_iface::{
     Version, //
 };
 use drm::gem::VMap;
-use kernel::prelude::*;
+use kernel::{
+    io::poll::read_poll_timeout,
+    prelude::*,
+    time::Delta, //
+};
 use mali_regs::{
     doorbell,
     irq::job, //
@@ -272,34 +277,41 @@ impl Interface {
         gpu.job_events.forget(job::GLOBAL);
         gpu.regs
             .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);
+        let mut more = Delta::ZERO;
         // Each of the requests may be acknowledged with an interrupt of its own.
         for _ in 0..=asked.count_ones() {
             if self.handshake(memory)?.pending(asked) == 0 {
                 return Ok(());
             }
-            let told = gpu.job_events.wait(job::GLOBAL, PATIENCE);
-            gpu.job_events.forget(job::GLOBAL);
-            if !told {
-                break;
+            match gpu.job_events.wait(job::GLOBAL, PATIENCE) {
+                Waited::Told => gpu.job_events.forget(job::GLOBAL),
+                Waited::InVain => break,
+                Waited::Disturbed => {
+                    more = Delta::from_millis(PATIENCE.into());
+                    break;
+                }
             }
         }
-        let now = self.handshake(memory)?;
-        if now.pending(asked) == 0 {
+        let acknowledged = read_poll_timeout(
+            || self.handshake(memory),
+            |now| now.pending(asked) == 0,
+            Delta::from_micros(100),
+            more,
+        );
+        if acknowledged.is_ok() {
+            gpu.kick(&gpu.job_line);
             return Ok(());
         }
-        if gpu.regs.is_gone() {
-            dev_err!(gpu.dev, "the GPU is gone\n");
-            return Err(ENODEV);
-        }
-        dev_err!(
-            gpu.dev,
-            "the firmware does not acknowledge {}: GLB_REQ = {:#x}, GLB_ACK = {:#x}, MCU_STATUS = {:#x}\n",
-            what,
-            now.request,
-            now.acknowledge,
-            gpu.regs.read(mali_regs::mcu::MCU_STATUS)
-        );
-        Err(ETIMEDOUT)
+        let now = self.handshake(memory)?;
+        let error = if gpu.regs.is_gone() { ENODEV } else { ETIMEDOUT };
+        let status = gpu.regs.read(mali_regs::mcu::MCU_STATUS);
+        Err(gpu.complain(
+            error,
+            format_args!(
+                "the firmware does not acknowledge {what}: GLB_REQ = {:#x}, GLB_ACK = {:#x}, MCU_STATUS = {status:#x}",
+                now.request, now.acknowledge
+            ),
+        ))
     }
 }
 

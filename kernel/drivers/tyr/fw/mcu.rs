@@ -5,6 +5,7 @@
 //! Source: `crates/mali-regs` (`mcu.rs`, `irq.rs`).
 
 use crate::{
+    event::Waited,
     gpu::Gpu,
     irq::{
         Line,
@@ -51,26 +52,33 @@ pub(super) fn start(gpu: &Gpu<'_>) -> Result {
     gpu.mcu_runs.store(true, Relaxed);
     gpu.regs.write(MCU_CONTROL, Control::Auto.bits());
 
-    let booted = || {
-        let happened = gpu.regs.read(gpu.job_line.block.rawstat);
-        happened & job::GLOBAL != 0 && happened != u32::MAX
+    let more = match gpu.job_events.wait(job::GLOBAL, BOOT_PATIENCE) {
+        Waited::Told => return Ok(()),
+        Waited::Disturbed => Delta::from_millis(BOOT_PATIENCE.into()),
+        Waited::InVain => Delta::ZERO,
     };
-    if gpu.job_events.wait(job::GLOBAL, BOOT_PATIENCE) || booted() {
-        return Ok(());
-    }
-    let status = gpu.regs.read(MCU_STATUS);
-    if status == u32::MAX {
-        dev_err!(gpu.dev, "the GPU is gone while its firmware boots\n");
-        return Err(ENODEV);
-    }
-    dev_err!(
-        gpu.dev,
-        "the firmware does not boot: MCU_STATUS = {:#x} ({}), JOB_IRQ_RAWSTAT = {:#x}\n",
-        status,
-        name(status),
-        gpu.regs.read(gpu.job_line.block.rawstat)
+    let booted = gpu.regs.poll(
+        |regs| regs.read(gpu.job_line.block.rawstat).into(),
+        |happened| happened as u32 & job::GLOBAL != 0 || gpu.job_events.happened(job::GLOBAL),
+        Delta::from_micros(100),
+        more,
     );
-    Err(ETIMEDOUT)
+    booted.map_err(|timeout| {
+        let status = gpu.regs.read(MCU_STATUS);
+        gpu.complain(
+            timeout.error,
+            format_args!(
+                "the firmware does not boot: MCU_STATUS = {status:#x} ({}), JOB_IRQ_RAWSTAT = {:#x}",
+                name(status),
+                timeout.last
+            ),
+        )
+    })?;
+    if more.is_zero() {
+        dev_warn!(gpu.dev, "an interrupt of the firmware was lost\n");
+        gpu.kick(&gpu.job_line);
+    }
+    Ok(())
 }
 
 /// Waits until the firmware has halted, after it was asked to.
@@ -105,17 +113,15 @@ fn wait(gpu: &Gpu<'_>, wanted: Status, patience: Delta) -> Result {
         patience,
     );
     polled.map(drop).map_err(|timeout| {
-        // A GPU that was pulled out is no reason to complain.
-        if timeout.error != ENODEV {
-            dev_warn!(
-                gpu.dev,
-                "the microcontroller is not {}: MCU_STATUS = {:#x} ({})\n",
+        gpu.complain(
+            timeout.error,
+            format_args!(
+                "the microcontroller is not {}: MCU_STATUS = {:#x} ({})",
                 name(wanted.bits()),
                 timeout.last,
                 name(timeout.last as u32)
-            );
-        }
-        timeout.error
+            ),
+        )
     })
 }
 

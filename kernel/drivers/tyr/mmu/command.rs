@@ -45,16 +45,16 @@ fn wait_until_ready(gpu: &Gpu<'_>, slot: usize) -> Result {
             PAUSE,
             PATIENCE,
         )
-        .inspect_err(|timeout| {
-            dev_err!(
-                gpu.dev,
-                "address space {}: the MMU does not answer: AS_STATUS = {:#x} ({:?})\n",
-                slot,
-                timeout.last,
-                timeout.error
+        .map(drop)
+        .map_err(|timeout| {
+            gpu.complain(
+                timeout.error,
+                format_args!(
+                    "address space {slot}: the MMU does not answer: AS_STATUS = {:#x}",
+                    timeout.last
+                ),
             )
-        })?;
-    Ok(())
+        })
 }
 
 /// Gives a command and waits until it is done.
