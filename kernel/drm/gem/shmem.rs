@@ -310,9 +310,9 @@ where
         &'p self,
         dev: &'p UnregisteredDevice<'_, P::Driver>,
     ) -> Result<&'p SGTable> {
-        // SAFETY: The device's parent is being probed by the probe whose name `dev` bears, which is not over while `dev` is
-        // there: so it is bound for `'p`. Mappings are undone after the probe has failed, or in the remove step: not
-        // while `dev` is borrowed.
+        // SAFETY: `'p` lies within the time whose name `dev` bears, for which the parent is bound. Who registers the device takes
+        // it by value, so that its teardown cannot come in `'p`; what the adapter owns undoes the mappings last, after
+        // everything that may borrow from that time, even of a device that was forgotten.
         unsafe { self.map_for(dev) }
     }
 
