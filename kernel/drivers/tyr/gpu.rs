@@ -373,6 +373,10 @@ fn identify(dev: &Device<Bound>, regs: &Registers<'_>, coherent: bool) -> Result
     }
     soft_reset(dev, regs)?;
     let info = Info::read(regs);
+    if regs.is_gone() {
+        dev_err!(dev, "the GPU is gone while it is asked what it is\n");
+        return Err(ENODEV);
+    }
     info.log(dev);
     if info.id.arch_major() != ARCHITECTURE {
         dev_err!(

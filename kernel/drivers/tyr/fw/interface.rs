@@ -109,25 +109,26 @@ impl Interface {
     ///
     /// # Errors
     ///
-    /// `EIO` if the firmware did not start after all; `EINVAL` if it tells what cannot be. A line in the log says so.
+    /// `EIO` if the firmware did not start after all; `EINVAL` if it tells what cannot be; `ENODEV` if the GPU is gone. A line in
+    /// the log says so.
     pub(super) fn read(gpu: &Gpu<'_>, memory: Memory<'_>) -> Result<Self> {
         let version = Version(memory.word(0, offset_of!(global::Control, version))?);
+        // A GPU that is gone has written nothing, or half of it.
+        let or_gone = |error| if gpu.regs.is_gone() { ENODEV } else { error };
         if version.0 == 0 {
-            dev_err!(
-                gpu.dev,
-                "the firmware has booted and says no version: MCU_STATUS = {:#x}\n",
-                gpu.regs.read(mali_regs::mcu::MCU_STATUS)
-            );
-            return Err(EIO);
+            let status = gpu.regs.read(mali_regs::mcu::MCU_STATUS);
+            return Err(gpu.complain(
+                or_gone(EIO),
+                format_args!(
+                    "the firmware has booted and says no version: MCU_STATUS = {status:#x}"
+                ),
+            ));
         }
         Self::try_read(memory, version).map_err(|(what, value)| {
-            dev_err!(
-                gpu.dev,
-                "the firmware's interface is not one: {} = {:#x}\n",
-                what,
-                value
-            );
-            EINVAL
+            gpu.complain(
+                or_gone(EINVAL),
+                format_args!("the firmware's interface is not one: {what} = {value:#x}"),
+            )
         })
     }
 
