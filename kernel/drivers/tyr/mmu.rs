@@ -10,7 +10,8 @@
 //! the change made, flushes, and unlocks. Memory for tables is set aside before ([`AddressSpaces::reserve`]), so
 //! that a change in the path of a fence allocates nothing.
 //!
-//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush.
+//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush; these may be taken where a fence waits, and nothing is
+//! allocated under them. `tables` is taken alone.
 //!
 //! Source: `crates/mali-mmu`, `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c for the order of
 //! commands.
@@ -55,11 +56,15 @@ pub(crate) struct AddressSpaces<'bound> {
     geometry: Geometry,
     #[pin]
     slots: Mutex<Slots>,
+    #[pin]
+    tables: Mutex<Tables>,
 }
 
-/// Which tables there are, and which of them the MMU knows.
+/// All tables that there are.
+struct Tables(KVVec<Arc<Table>>);
+
+/// Which of them the MMU knows.
 struct Slots {
-    tables: KVVec<Arc<Table>>,
     slots: [Slot; MAX_ADDRESS_SPACES],
     /// How often a table was used; the slot with the least is the one that is taken.
     uses: u64,
@@ -102,8 +107,8 @@ impl<'bound> AddressSpaces<'bound> {
             try_pin_init!(Self {
                 gpu,
                 geometry,
+                tables <- new_mutex!(Tables(KVVec::new()), "tyr::AddressSpaces::tables"),
                 slots <- new_mutex!(Slots {
-                    tables: KVVec::new(),
                     slots: Default::default(),
                     uses: 0,
                     asleep: false,
@@ -127,10 +132,8 @@ impl<'bound> AddressSpaces<'bound> {
     /// Context: process context, may sleep.
     pub(crate) fn create(&self) -> Result<Arc<Table>> {
         let table = Table::new(self.gpu.dev, self.geometry)?;
-        let mut slots = self.slots.lock();
-        slots
-            .tables
-            .push(table.clone(), GFP_KERNEL | __GFP_NOWARN)?;
+        let mut tables = self.tables.lock();
+        tables.0.push(table.clone(), GFP_KERNEL | __GFP_NOWARN)?;
         Ok(table)
     }
 
@@ -154,9 +157,11 @@ impl<'bound> AddressSpaces<'bound> {
             table.fail(Fault::LOST);
             return;
         }
-        slots.tables.retain(|other| !Arc::ptr_eq(other, table));
         drop(slots);
         drop(pages.take());
+        drop(pages);
+        let mut tables = self.tables.lock();
+        tables.0.retain(|other| !Arc::ptr_eq(other, table));
     }
 
     /// Sets tables aside for one later [`change`](Self::change) of `table`, `count` of them at most being needed.
@@ -363,10 +368,10 @@ impl Slots {
     }
 }
 
-impl Drop for Slots {
+impl Drop for Tables {
     /// The GPU is at rest, or cannot access memory any more, and its parent is still bound: all tables go.
     fn drop(&mut self) {
-        for table in &self.tables {
+        for table in &self.0 {
             drop(table.lock().take());
         }
     }

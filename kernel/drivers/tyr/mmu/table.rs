@@ -73,6 +73,19 @@ impl TablePage for Page {
     }
 }
 
+/// A zeroed page.
+fn new_page(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
+    let page = Coherent::zeroed(dev, GFP_KERNEL | __GFP_NOWARN)?;
+    RBTreeNode::new(
+        page.dma_address(),
+        Page(Some(page)),
+        GFP_KERNEL | __GFP_NOWARN,
+    )
+}
+
+/// How many spare pages a table keeps: as many as mapping a page may take.
+const KEPT: usize = 7;
+
 /// Pages by their addresses for the GPU. A page that moves from one map to another needs no memory.
 struct Pages {
     pages: RBTree<u64, Page>,
@@ -126,21 +139,9 @@ impl Pool {
         }
     }
 
-    /// Sets a page aside.
-    fn add(&mut self, dev: &Device<Bound>) -> Result {
-        let page = Coherent::zeroed(dev, GFP_KERNEL | __GFP_NOWARN)?;
-        let node = RBTreeNode::new(
-            page.dma_address(),
-            Page(Some(page)),
-            GFP_KERNEL | __GFP_NOWARN,
-        )?;
-        self.spare.put(node);
-        Ok(())
-    }
-
-    /// Frees the pages that nobody was promised.
+    /// Frees the pages that nobody was promised, but for some that the next change will want.
     fn trim(&mut self) {
-        while self.spare.count > self.promised {
+        while self.spare.count > self.promised + KEPT {
             drop(self.spare.take_any());
         }
     }
@@ -178,7 +179,7 @@ pub(crate) struct Table {
 impl Table {
     pub(super) fn new(dev: &Device<Bound>, geometry: Geometry) -> Result<Arc<Self>> {
         let mut pool = Pool::new();
-        pool.add(dev)?;
+        pool.spare.put(new_page(dev)?);
         let pages = PageTable::new(pool, geometry).map_err(errno)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -213,21 +214,28 @@ impl Table {
     }
 
     pub(super) fn reserve(this: &Arc<Self>, dev: &Device<Bound>, count: usize) -> Result<Reserve> {
-        let mut reserve = Reserve {
-            table: this.clone(),
-            count: 0,
-        };
-        for _ in 0..count {
+        while !this.promise(count)? {
+            // Not under the lock, which changes take where a fence waits: this may wait for memory.
+            let page = new_page(dev)?;
             let mut pages = this.pages.lock();
             let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
-            // Unlocked before an error is returned, which gives back what there is so far.
-            let added = pool.add(dev);
-            pool.promised += usize::from(added.is_ok());
-            reserve.count += usize::from(added.is_ok());
-            drop(pages);
-            added?;
+            pool.spare.put(page);
         }
-        Ok(reserve)
+        Ok(Reserve {
+            table: this.clone(),
+            count,
+        })
+    }
+
+    /// Promises spare pages, if there are so many.
+    fn promise(&self, count: usize) -> Result<bool> {
+        let mut pages = self.pages.lock();
+        let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
+        let enough = pool.spare.count >= pool.promised + count;
+        if enough {
+            pool.promised += count;
+        }
+        Ok(enough)
     }
 }
 
