@@ -12,12 +12,12 @@ use crate::vm::timeline::{Entry, Told};
 const FEW: usize = 5;
 
 /// How many registers a line names.
-const NAMED: usize = 14;
+const NAMED: usize = 10;
 
 /// The entries as lines, in order.
 pub(super) fn lines(entries: &[Entry]) -> Vec<String> {
     let mut out = Vec::new();
-    for run in entries.chunk_by(|one, other| access(one).is_some() && access(other).is_some()) {
+    for run in entries.chunk_by(|one, other| is_traffic(one) && is_traffic(other)) {
         match run.len() > FEW {
             true => out.extend(row(run)),
             false => out.extend(run.iter().map(ToString::to_string)),
@@ -71,7 +71,27 @@ fn row(run: &[Entry]) -> Vec<String> {
         let names: Vec<String> = names.iter().map(name).collect();
         (!names.is_empty()).then(|| format!("[{time:>12.6}] gpu: {verb} {}", join(names)))
     };
-    [told("reads of", false), told("writes of", true)].into_iter().flatten().collect()
+    let mut vectors: BTreeMap<u32, usize> = BTreeMap::new();
+    run.iter().filter_map(interrupt).for_each(|vector| *vectors.entry(vector).or_default() += 1);
+    let vector = |(vector, count): (u32, usize)| {
+        if count > 1 { format!("{vector} ({count} times)") } else { vector.to_string() }
+    };
+    let vectors: Vec<String> = vectors.into_iter().map(vector).collect();
+    let interrupts = (!vectors.is_empty()).then(|| format!("[{time:>12.6}] gpu: interrupts {}", vectors.join(", ")));
+    [interrupts, told("reads of", false), told("writes of", true)].into_iter().flatten().collect()
+}
+
+/// Whether the entry is one of those of which there are many.
+fn is_traffic(entry: &Entry) -> bool {
+    access(entry).is_some() || interrupt(entry).is_some()
+}
+
+/// The vector of an interrupt that arrived.
+fn interrupt(entry: &Entry) -> Option<u32> {
+    match entry.told {
+        Told::Gpu(What::Interrupt { vector, delivered: true }) => Some(vector),
+        _ => None,
+    }
 }
 
 /// The access that an entry tells of, and whether it is a write.
@@ -87,7 +107,8 @@ fn access(entry: &Entry) -> Option<(&Register, bool)> {
 fn plain(register: &Register) -> String {
     let name = register.to_string();
     let whole = name.split('[').next().unwrap_or(&name);
-    whole.strip_suffix("_HI").unwrap_or(whole).to_owned()
+    let half = ["_LO", "_HI"].iter().find_map(|half| whole.strip_suffix(half));
+    half.unwrap_or(whole).to_owned()
 }
 
 fn join(mut names: Vec<String>) -> String {
@@ -128,11 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn many_accesses_in_a_row_are_two_lines_and_few_are_themselves() {
-        insta::assert_snapshot!(lines(&boot()).join("\n"), @r"
+    fn many_accesses_in_a_row_are_a_few_lines_and_few_are_themselves() {
+        let mut entries = boot();
+        entries.push(entry(3.0, Told::Kernel("tyr: it runs".into())));
+        entries.extend_from_slice(&boot()[7..]);
+        insta::assert_snapshot!(lines(&entries).join("\n"), @r"
         [    1.000000] tyr: probing
+        [    1.500000] gpu: interrupts 1
         [    1.500000] gpu: reads of GPU_ID, TEXTURE_FEATURES (2 times), SHADER_PRESENT (2 times)
-        [    1.500000] gpu: writes of GPU_COMMAND = 0x101
+        [    1.500000] gpu: writes of GPU_COMMAND = 0x101, MCU_CONTROL = 0x1
+        [    3.000000] tyr: it runs
         [    2.000000] gpu: interrupt 1
         [    2.500000] gpu: write MCU_CONTROL: 0x00000001
         ");
@@ -153,6 +179,6 @@ mod tests {
     #[test]
     fn a_line_names_so_many_registers() {
         let names: Vec<String> = (0..20).map(|number| format!("R{number}")).collect();
-        assert!(join(names).ends_with("R13 and 6 more"));
+        assert!(join(names).ends_with("R9 and 10 more"));
     }
 }

@@ -21,9 +21,9 @@ use super::plug::{Function, held, let_go, nodes, order};
 use super::recorder::{Recorder, Tale};
 use super::{contains, lines_with, summary, unexpected};
 
-/// The GPU's PCI function.
+/// The GPU's PCI function. Driver and device are called as those of the C driver.
 const FUNCTION: Function = Function {
-    driver: "/sys/bus/pci/drivers/tyr",
+    driver: "/sys/bus/pci/drivers/panthor",
     subject: "the driver",
     things: &[Thing::Bound, Thing::DriverObject, Thing::Firmware, Thing::Nodes],
     look,
@@ -63,24 +63,31 @@ fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     let registers = summary::registers(tale.entries(), block);
     recorder.exists(Thing::Module);
     recorder.exists(Thing::Bound);
-    let features = |entry: &Entry| entry.is_line_with("shader_present=");
-    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, features, |part| {
-        part.iter().filter_map(|entry| entry.line()).map(str::to_owned).collect()
-    })?;
+    let identified = |entry: &Entry| entry.is_line_with("architecture");
+    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, identified, |_| Vec::new())?;
     firmware(recorder, &mut tale)?;
     recorder.exists(Thing::Nodes);
-    let registered = |entry: &Entry| entry.is_line_with("Initialized panthor");
-    recorder.chapter(&mut tale, "registered with userspace", State::Registered, registered, |part| {
-        part.last().and_then(Entry::line).map(str::to_owned).into_iter().chain(registers).collect()
-    })?;
+    let mut seen = first_sight(&tale, watcher)?;
+    seen.extend(registers);
+    recorder.rest(tale, "registered: userspace sees it, and a first client opens it", State::Registered, seen);
+    Ok(())
+}
+
+/// When the first client had the device open, which has waited for it, and when the kernel said that it is there.
+fn first_sight(tale: &Tale, watcher: Process<'_>) -> Result<Vec<String>, VmError> {
     let first = watcher.wait(LIMIT)?;
     if !first.status.success() {
         let said = format!("{}{}", first.out, first.err);
         return Err(VmError::Program { program: "the first client".into(), status: first.status, said });
     }
-    let seen = first.out.lines().filter(|line| *line != "waiting").map(str::to_owned).collect();
-    recorder.rest(tale, "userspace sees it: the first client", State::Registered, seen);
-    Ok(())
+    let time = |needle: &str| {
+        let entry = tale.entries().iter().find(|entry| entry.is_line_with(needle));
+        entry.map(|entry| entry.time).ok_or_else(|| unexpected("the kernel's log", &format!("no line with `{needle}`")))
+    };
+    let (opened, told) = (time("drydock-client: opened")?, time("Initialized panthor")?);
+    let mut seen: Vec<String> = first.out.lines().filter(|line| *line != "waiting").map(str::to_owned).collect();
+    seen.push(format!("A client had it open at {opened:.6}; the kernel's own word of it was written at {told:.6}."));
+    Ok(seen)
 }
 
 /// From the device's allocation to a firmware that runs.
@@ -91,9 +98,9 @@ fn firmware(recorder: &mut Recorder<'_, '_>, tale: &mut Tale) -> Result<(), VmEr
     let title = "a device nobody sees yet, and the firmware mapped through it";
     recorder.chapter(tale, title, State::Unregistered, started, |_| sections)?;
     recorder.exists(Thing::Firmware);
-    let told = |entry: &Entry| entry.line().is_some_and(|line| line.contains("interface"));
+    let told = |entry: &Entry| entry.is_line_with("CSF FW using interface");
     let title = "the firmware boots, and tells its interface's version";
-    recorder.chapter(tale, title, State::Unregistered, told, super::last_line)
+    recorder.chapter(tale, title, State::Unregistered, told, |_| Vec::new())
 }
 
 /// Whether the microcontroller is switched on.
