@@ -36,7 +36,8 @@ pub(super) fn registers(entries: &[Entry], block: fn(&Register) -> &'static str)
     }
     let line = |(block, used): (&str, Used)| {
         let count = used.names.len();
-        let names = join(used.names.into_iter().collect());
+        let names: Vec<String> = used.names.into_iter().collect();
+        let names = names.join(", ");
         format!("{block}: {} reads and {} writes of {count} registers: {names}", used.reads, used.writes)
     };
     blocks.into_iter().map(line).collect()

@@ -21,9 +21,9 @@ use super::plug::{Function, held, let_go, nodes, order};
 use super::recorder::{Recorder, Tale};
 use super::{contains, lines_with, summary, unexpected};
 
-/// The GPU's PCI function. Driver and device are called as those of the C driver.
+/// The GPU's PCI function.
 const FUNCTION: Function = Function {
-    driver: "/sys/bus/pci/drivers/panthor",
+    driver: "/sys/bus/pci/drivers/tyr",
     subject: "the driver",
     things: &[Thing::Bound, Thing::DriverObject, Thing::Firmware, Thing::Nodes],
     look,
@@ -35,8 +35,11 @@ const HELD: &str = "a client maps a buffer for the GPU, and holds it";
 /// The firmware's address space.
 const FIRMWARE_SPACE: usize = 0;
 
-/// As many bytes of a client's buffer are compared with what it says to have written.
+/// As many bytes of each page of a client's buffer are compared with what it says to have written.
 const BEGINNING: usize = 16;
+
+/// Bytes of a page.
+const PAGE: usize = 4096;
 
 /// The life of the device, from the first module to the last.
 pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
@@ -190,7 +193,7 @@ fn mapped<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
     Ok(client)
 }
 
-/// What the GPU's address spaces map beside the firmware's, and the first bytes there, which the client must have `said`.
+/// What the GPU's address spaces map beside the firmware's, and the first bytes of each page, which the client must have `said`.
 fn seen_by_gpu(scene: &Scene<'_>, said: &str) -> Result<Vec<String>, VmError> {
     let mut lines = Vec::new();
     let spaces = ask(scene, json!("spaces"))?;
@@ -201,10 +204,12 @@ fn seen_by_gpu(scene: &Scene<'_>, said: &str) -> Result<Vec<String>, VmError> {
             let number = |key: &str| range.get(key).and_then(Value::as_u64).unwrap_or_default();
             let (va, size, pa) = (number("va"), number("size"), number("pa"));
             lines.push(format!("address space {space}: {va:#x}..{:#x} leads to {pa:#x}", va + size));
-            let bytes = load(scene, space as usize, va, BEGINNING)?;
-            let bytes = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
-            contains(said, "the client", &bytes)?;
-            lines.push(format!("the GPU reads {bytes} there, as the client wrote"));
+            for va in (va..va + size).step_by(PAGE) {
+                let bytes = load(scene, space as usize, va, BEGINNING)?;
+                let bytes = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+                contains(said, "the client", &bytes)?;
+                lines.push(format!("  the GPU reads {bytes} … at {va:#x}, as the client wrote"));
+            }
         }
     }
     match lines.is_empty() {

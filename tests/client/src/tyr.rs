@@ -23,7 +23,8 @@ const VA: u64 = 0x1000_0000;
 /// Its size in bytes.
 const SIZE: u64 = 3 * 4096;
 
-/// As many of its first bytes are shown.
+/// Bytes of a page, of which so many are shown.
+const PAGE: usize = 4096;
 const BEGINNING: usize = 16;
 
 /// `struct drm_panthor_gpu_info`
@@ -204,9 +205,11 @@ impl Shared {
         let mut memory = map(card, create.handle, create.size)?;
         ensure!(memory.iter().all(|byte| *byte == 0), "a fresh buffer is not all zero");
         pattern::fill(&mut memory);
-        println!("Created a buffer, mapped it and wrote a pattern into its {} bytes:", memory.len());
-        let beginning: Vec<String> = memory.iter().take(BEGINNING).map(|byte| format!("{byte:02x}")).collect();
-        println!("  {} …", beginning.join(" "));
+        println!("Created a buffer, mapped it and wrote a pattern into its {} bytes, page by page:", memory.len());
+        for page in memory.chunks(PAGE) {
+            let beginning: Vec<String> = page.iter().take(BEGINNING).map(|byte| format!("{byte:02x}")).collect();
+            println!("  {} …", beginning.join(" "));
+        }
         let mut vm = VmCreate::default();
         call::<VM_CREATE, _>(card, &mut vm).context("failed to create a VM")?;
         let op = BindOp { bo_handle: create.handle, va: VA, size: SIZE, ..BindOp::default() };
