@@ -7,6 +7,7 @@
 //!
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Error, Result, Write, stdin, stdout};
 
@@ -38,10 +39,11 @@ pub(crate) fn all() -> Result<()> {
     row("DEV_QUERY, the size of GPU_INFO", median(Repeat::LIGHT, || client.query(&mut DevQuery::size()))?)?;
     let mut info = GpuInfo::default();
     row("DEV_QUERY, GPU_INFO", median(Repeat::LIGHT, || client.query(&mut DevQuery::gpu_info(&mut info)))?)?;
-    row(
-        "VM_CREATE + VM_DESTROY",
-        median(Repeat::HEAVY, || Client::vm(&client.card).and_then(|vm| client.destroy(vm)))?,
-    )?;
+    let id = Cell::new(0);
+    let (create, destroy) =
+        median_split(|| Client::vm(&client.card).map(|vm| id.set(vm)), || client.destroy(id.get()))?;
+    row("VM_CREATE", create)?;
+    row("VM_DESTROY", destroy)?;
     row("BO_CREATE + close, a page", median(Repeat::HEAVY, || client.close(client.buffer(PAGE)?))?)?;
 
     let buffer = client.buffer(BLOCKS * BLOCK)?;

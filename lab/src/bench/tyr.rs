@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What mapping memory for a GPU costs with tyr, in instructions of the guest, and what the page tables take.
 //!
-//! The emulated GPU is another process. An access to one of its registers is one instruction of the guest, however long the
-//! model takes to answer, since the guest's clock counts instructions and stands still meanwhile. But a guest that polls a
-//! register until the GPU is done executes as many instructions as the model takes time, and one that sleeps until an
-//! interrupt comes waits for a model that lives by the host's clock; so no row may do either. That is seen from the trace: the
-//! accesses to registers in each row's calls are told beside the row.
+//! The emulated GPU is another process, which lives by the host's clock. An access to one of its registers is one instruction
+//! of the guest however long the model takes to answer: the guest's clock counts instructions and stands still meanwhile. But
+//! while the driver sleeps until the GPU is done, that clock follows the host's. So what waits for the GPU is measured by the
+//! calling thread's own clock, which does not count its sleep. What is left of the host is how often the driver has to ask
+//! whether the GPU is done, some hundred instructions each time: it is part of what every call costs, and not of what a
+//! further page or block costs in a call.
 //!
 //! Source: `benches/guest/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for who counts the tables.
 
@@ -145,7 +146,10 @@ impl Figures {
             let remark = row.remark.as_ref().map(|remark| format!("  {remark}")).unwrap_or_default();
             lines.push(format!("{:<width$} {:>14}{unit}{remark}", row.name, number(Some(row.value))));
         }
-        lines.push("instructions of a translated processor, the median of many calls".to_owned());
+        lines.push(
+            "instructions of a translated processor, the median of many calls, without the sleep while the GPU is at work"
+                .to_owned(),
+        );
         lines.join("\n")
     }
 }

@@ -93,12 +93,13 @@ impl Function {
 /// A client that holds a file, and what else `title` says.
 pub(super) fn held<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::File);
-    let mut client = recorder.guest().spawn(&[Program::CLIENT.name, "--hold"])?;
-    recorder.step(title, State::Registered, |_| {
+    let mut client = None;
+    recorder.step(title, State::Registered, |scene| {
+        let client = client.insert(scene.guest().spawn(&[Program::CLIENT.name, "--hold"])?);
         client.wait_for_line("holding", LIMIT)?;
         Ok(client.out().lines().filter(|line| *line != "holding").map(str::to_owned).collect())
     })?;
-    Ok(client)
+    Ok(client.expect("the step has started it"))
 }
 
 /// The client gets to know that its device has gone, and closes.

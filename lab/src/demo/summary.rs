@@ -78,7 +78,7 @@ fn row(run: &[Entry]) -> Vec<String> {
         if count > 1 { format!("{vector} ({count} times)") } else { vector.to_string() }
     };
     let vectors: Vec<String> = vectors.into_iter().map(vector).collect();
-    let interrupts = (!vectors.is_empty()).then(|| format!("[{time:>12.6}] gpu: interrupts {}", vectors.join(", ")));
+    let interrupts = (!vectors.is_empty()).then(|| format!("[{time:>12.6}] gpu: interrupt {}", vectors.join(", ")));
     [interrupts, told("reads of", false), told("writes of", true)].into_iter().flatten().collect()
 }
 
@@ -156,7 +156,7 @@ mod tests {
         entries.extend_from_slice(&boot()[7..]);
         insta::assert_snapshot!(lines(&entries).join("\n"), @r"
         [    1.000000] tyr: probing
-        [    1.500000] gpu: interrupts 1
+        [    1.500000] gpu: interrupt 1
         [    1.500000] gpu: reads of GPU_ID, TEXTURE_FEATURES (2 times), SHADER_PRESENT (2 times)
         [    1.500000] gpu: writes of GPU_COMMAND = 0x101, MCU_CONTROL = 0x1
         [    3.000000] tyr: it runs
