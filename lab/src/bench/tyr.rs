@@ -28,6 +28,9 @@ use super::{LIMIT, parse};
 /// Bytes of a page table.
 const TABLE: f64 = 4096.0;
 
+/// Calls that map a GiB.
+const CALLS: f64 = 512.0;
+
 /// One number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Row {
@@ -45,6 +48,7 @@ struct Row {
 enum Unit {
     Instructions,
     Bytes,
+    Accesses,
 }
 
 /// All rows.
@@ -76,27 +80,44 @@ fn measure(scene: &mut Scene<'_>, events: &Events) -> Result<Figures, VmError> {
     for (how, name) in
         [("pages", "page tables for a GiB in pages of 4 KiB"), ("blocks", "page tables for a GiB in blocks of 2 MiB")]
     {
-        figures.put(name, tables(scene, how)? * TABLE, Unit::Bytes);
+        let held = hold(scene, how)?;
+        figures.put(name, held.tables * TABLE, Unit::Bytes);
+        if how == "blocks" {
+            figures.put("VM_BIND map, a block: registers", held.accesses, Unit::Accesses);
+        }
     }
     step.done();
     Ok(figures)
 }
 
-/// How many tables a GiB takes that is mapped in `pages` or in `blocks`: the GPU counts them while the program holds it.
-fn tables(scene: &Scene<'_>, how: &str) -> Result<f64, VmError> {
+/// What a GiB takes that a program holds mapped.
+struct Held {
+    /// Page tables, as the GPU counts them.
+    tables: f64,
+    /// Accesses to registers, for each of the calls that mapped it.
+    accesses: f64,
+}
+
+/// A GiB that is mapped in `pages` or in `blocks`, with a call for each 2 MiB.
+fn hold(scene: &Scene<'_>, how: &str) -> Result<Held, VmError> {
+    let gpu = scene.gpu().expect("it was booted with one");
+    let accesses = || Ok(gpu.order(&Order::Status)?.get("accesses").and_then(Value::as_f64).unwrap_or_default());
+    let before = accesses()?;
     let mut holder = scene.guest().spawn(&[Program::BENCH.name, "hold", how])?;
     holder.wait_for_line("holding", MOMENT)?;
-    let gpu = scene.gpu().expect("it was booted with one");
+    let accesses = (accesses()? - before) / CALLS;
     let counted = spaces(&gpu.order(&Order::Query(json!("spaces")))?)
         .into_iter()
         .map(|space| gpu.order(&Order::Query(json!({ "tables": { "space": space } }))))
         .collect::<Result<Vec<_>, _>>()?;
     holder.input(b"go on\n")?;
     holder.wait(MOMENT)?;
-    counted.iter().find_map(|counted| tables_of_a_gib(counted, how)).ok_or_else(|| VmError::Unexpected {
+    let tables = counted.iter().find_map(|counted| tables_of_a_gib(counted, how));
+    let tables = tables.ok_or_else(|| VmError::Unexpected {
         program: "the GPU".into(),
         said: format!("no address space maps a GiB in {how}: {counted:?}"),
-    })
+    })?;
+    Ok(Held { tables, accesses })
 }
 
 /// The numbers of the address spaces that are set up, but for the firmware's.
@@ -142,7 +163,11 @@ impl Figures {
         let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
         let mut lines = vec![format!("{:<width$} {:>14}", "per call", "tyr")];
         for row in &self.rows {
-            let unit = if row.unit == Unit::Bytes { " bytes" } else { "" };
+            let unit = match row.unit {
+                Unit::Instructions => "",
+                Unit::Bytes => " bytes",
+                Unit::Accesses => " accesses",
+            };
             let remark = row.remark.as_ref().map(|remark| format!("  {remark}")).unwrap_or_default();
             lines.push(format!("{:<width$} {:>14}{unit}{remark}", row.name, number(Some(row.value))));
         }
