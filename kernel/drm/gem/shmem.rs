@@ -368,10 +368,13 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
         let made = unsafe {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
         };
-        // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with.
+        // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with, and leaves the
+        // pointer to a mount that it has taken down again, when it could not say that this shall be done later.
         unsafe {
             let mount = &raw mut (*self.as_raw()).huge_mnt;
-            if let Err(error) = from_err_ptr(*mount) {
+            if made != 0 {
+                *mount = core::ptr::null_mut();
+            } else if let Err(error) = from_err_ptr(*mount) {
                 *mount = core::ptr::null_mut();
                 return Err(error);
             }
