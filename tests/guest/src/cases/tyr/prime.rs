@@ -154,9 +154,13 @@ fn vgem_sees_memory_of_the_gpu(guest: &Guest) -> Outcome {
     let vgem = vgem(guest)?;
     let (file, _) = files(guest)?;
     let handle = file.numbered_bo(8, 0x60)?;
-    let theirs = works!(vgem.import(&works!(file.0.export(handle, BOTH))));
+    let buffer = works!(file.0.export(handle, BOTH));
+    let theirs = works!(vgem.import(&buffer));
+    drop(buffer);
     works!(file.0.gem_close(handle));
-    same!(works!(vgem.map(theirs, 8 * PAGE)).read(7 * PAGE), 0x67);
+    // What vgem gives on is the buffer that it got.
+    let again = works!(vgem.export(theirs, BOTH));
+    same!(works!(Mapping::shared(&again, 0, 8 * PAGE)).read(7 * PAGE), 0x67);
     Ok(())
 }
 
@@ -232,8 +236,10 @@ fn imported_buffer_is_let_go(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let vm = works!(file.vm_create());
     for _ in 0..20 {
-        let buffer = works!(vgem.export(works!(vgem.pages(4)), BOTH));
+        let theirs = works!(vgem.pages(4));
+        let buffer = works!(vgem.export(theirs, BOTH));
         let handle = works!(file.0.import(&buffer));
+        works!(vgem.gem_close(theirs));
         works!(file.bind(vm, &[Op::map(handle, 0, VA, 4 * P), Op::map(handle, P, VA + 8 * P, P)]));
         works!(file.0.gem_close(handle));
         drop(buffer);

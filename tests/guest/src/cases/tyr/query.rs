@@ -184,14 +184,16 @@ fn time(file: &TyrFile, flags: u32) -> crate::sys::Answer<TimestampInfo> {
 /// 24 MHz by the model's counter, as on the board.
 fn gpu_time_goes_on(guest: &Guest) -> Outcome {
     let file = file(guest)?;
-    let start = std::time::Instant::now();
+    let before = std::time::Instant::now();
     let first = works!(time(&file, TIME_GPU)).current_timestamp;
-    while start.elapsed() < Duration::from_millis(20) {
+    let between = std::time::Instant::now();
+    while between.elapsed() < Duration::from_millis(20) {
         std::thread::yield_now();
     }
     let ticks = works!(time(&file, TIME_GPU)).current_timestamp - first;
-    let wanted = start.elapsed().as_nanos() as u64 * 24 / 1000;
-    holds!(ticks >= 20_000 * 24 && ticks <= wanted, "{ticks} ticks in a time of at most {wanted}");
+    // The clocks of guest and model are two.
+    let most = before.elapsed().as_nanos() as u64 * 24 / 1000 * 101 / 100;
+    holds!((19_500 * 24..=most).contains(&ticks), "{ticks} ticks in a time of at most {most}");
     Ok(())
 }
 

@@ -491,8 +491,7 @@ fn fault_is_told_in_the_log(guest: &Guest) -> Outcome {
         let mut log = KernelLog::from_now();
         broken(vm)?;
         let lines = log.lines();
-        let wanted =
-            [format!("address space {space} "), format!("{:#x}", VA + (7 << 30)), "TRANSLATION_FAULT".to_owned()];
+        let wanted = [format!("AS{space} "), format!("{:#x}", VA + (7 << 30)), "TRANSLATION_FAULT".to_owned()];
         let told = |line: &&String| line.contains("tyr") && wanted.iter().all(|word| line.contains(word.as_str()));
         holds!(lines.iter().any(|line| told(&line)), "the log tells {wanted:?}: {lines:?}");
         Ok(())
