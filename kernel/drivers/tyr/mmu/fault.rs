@@ -74,7 +74,7 @@ impl AddressSpaces<'_> {
         let address = regs.read_wide_at(mmu::AS_FAULTADDRESS, slot);
         dev_err!(
             self.gpu.dev,
-            "unhandled page fault in address space {} at {:#x}: {} by {}, source {:#x} (AS_FAULTSTATUS = {:#x})\n",
+            "unhandled page fault in AS{} at {:#x}: {} by {}, source {:#x} (AS_FAULTSTATUS = {:#x})\n",
             slot,
             address,
             exception::name(status.exception()).unwrap_or("unknown"),
