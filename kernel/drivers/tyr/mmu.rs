@@ -34,6 +34,10 @@ use crate::gpu::Gpu;
 use kernel::{
     new_mutex,
     prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
     sync::{
         Arc,
         Mutex, //
@@ -65,6 +69,8 @@ struct Tables(KVVec<Arc<Table>>);
 
 /// Which of them the MMU knows.
 struct Slots {
+    /// By their addresses. A place is made without the lock, for which fences wait.
+    tables: RBTree<usize, Arc<Table>>,
     slots: [Slot; MAX_ADDRESS_SPACES],
     /// How often a table was used; the slot with the least is the one that is taken.
     uses: u64,
@@ -109,6 +115,7 @@ impl<'bound> AddressSpaces<'bound> {
                 geometry,
                 tables <- new_mutex!(Tables(KVVec::new()), "tyr::AddressSpaces::tables"),
                 slots <- new_mutex!(Slots {
+                    tables: RBTree::new(),
                     slots: Default::default(),
                     uses: 0,
                     asleep: false,
@@ -132,8 +139,8 @@ impl<'bound> AddressSpaces<'bound> {
     /// Context: process context, may sleep.
     pub(crate) fn create(&self) -> Result<Arc<Table>> {
         let table = Table::new(self.gpu.dev, self.geometry)?;
-        let mut tables = self.tables.lock();
-        tables.0.push(table.clone(), GFP_KERNEL | __GFP_NOWARN)?;
+        let place = RBTreeNode::new(key(&table), table.clone(), GFP_KERNEL)?;
+        self.slots.lock().tables.insert(place);
         Ok(table)
     }
 
@@ -157,6 +164,7 @@ impl<'bound> AddressSpaces<'bound> {
             table.fail(Fault::LOST);
             return;
         }
+        let _place = slots.tables.remove_node(&key(table));
         drop(slots);
         drop(pages.take());
         drop(pages);
@@ -371,8 +379,13 @@ impl Slots {
 impl Drop for Tables {
     /// The GPU is at rest, or cannot access memory any more, and its parent is still bound: all tables go.
     fn drop(&mut self) {
-        for table in &self.0 {
+        for table in self.tables.values() {
             drop(table.lock().take());
         }
     }
+}
+
+/// Where a table is among all.
+fn key(table: &Arc<Table>) -> usize {
+    core::ptr::from_ref(&**table).addr()
 }

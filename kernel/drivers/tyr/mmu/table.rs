@@ -139,7 +139,17 @@ impl Pool {
         }
     }
 
-    /// Frees the pages that nobody was promised, but for some that the next change will want.
+    /// A zeroed page, to be set aside. Made without the table's lock, for which fences wait.
+    fn page_for(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
+        let page = Coherent::zeroed(dev, GFP_KERNEL | __GFP_NOWARN)?;
+        RBTreeNode::new(
+            page.dma_address(),
+            Page(Some(page)),
+            GFP_KERNEL | __GFP_NOWARN,
+        )
+    }
+
+    /// Frees the pages that nobody was promised.
     fn trim(&mut self) {
         while self.spare.count > self.promised + KEPT {
             drop(self.spare.take_any());
@@ -179,7 +189,7 @@ pub(crate) struct Table {
 impl Table {
     pub(super) fn new(dev: &Device<Bound>, geometry: Geometry) -> Result<Arc<Self>> {
         let mut pool = Pool::new();
-        pool.spare.put(new_page(dev)?);
+        pool.spare.put(Pool::page_for(dev)?);
         let pages = PageTable::new(pool, geometry).map_err(errno)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -214,12 +224,18 @@ impl Table {
     }
 
     pub(super) fn reserve(this: &Arc<Self>, dev: &Device<Bound>, count: usize) -> Result<Reserve> {
-        while !this.promise(count)? {
-            // Not under the lock, which changes take where a fence waits: this may wait for memory.
-            let page = new_page(dev)?;
+        let mut reserve = Reserve {
+            table: this.clone(),
+            count: 0,
+        };
+        for _ in 0..count {
+            // Without the lock, also because an error gives back what there is so far.
+            let page = Pool::page_for(dev)?;
             let mut pages = this.pages.lock();
             let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
             pool.spare.put(page);
+            pool.promised += 1;
+            reserve.count += 1;
         }
         Ok(Reserve {
             table: this.clone(),
