@@ -16,6 +16,7 @@ use crate::{
         self,
         drm_lifecycle, //
     },
+    vm, //
 };
 use drm::{
     file::FdInfo,
@@ -166,6 +167,7 @@ impl Client {
             uapi::LIFECYCLE_KEEP_NOTHING => {
                 shared.keep_object(None);
                 shared.keep_device(None);
+                shared.keep_vm(None);
             }
             uapi::LIFECYCLE_KEEP_OBJECT => {
                 shared.keep_object(Some(Object::lookup(file, arg.handle)?));
@@ -198,6 +200,11 @@ impl Client {
                 let device = shared.device()?;
                 let object = Object::new(&device, gem::Size::PAGE, shared::serial())?;
                 shared.keep_object(Some(object));
+            }
+            uapi::LIFECYCLE_KEPT_VM => {
+                let (vm, pages) = vm::map(dev, &*shared.object()?)?;
+                arg.value = pages;
+                shared.keep_vm(Some(vm));
             }
             _ => return Err(EINVAL),
         }

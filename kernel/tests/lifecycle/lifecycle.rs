@@ -14,6 +14,7 @@ mod driver;
 mod shared;
 #[path = "../uapi.rs"]
 mod uapi;
+mod vm;
 
 drm::module_platform_driver! {
     type: driver::Lifecycle,

@@ -40,6 +40,8 @@ struct drm_lifecycle {
 #define LIFECYCLE_KEPT_ENTER	3	/* `value`: whether the device can be entered */
 #define LIFECYCLE_KEPT_WORK	4	/* queues work that waits at the gate, and lets go of the device */
 #define LIFECYCLE_KEPT_OBJECT	5	/* makes an object on the device and puts it away */
+#define LIFECYCLE_KEPT_VM	6	/* maps the object in a new address space of this file's device, but for
+					 * the pages in its middle, and puts that away; `value`: its pages */
 
 #define LIFECYCLE_NR(n)		DRM_IOWR(DRM_COMMAND_BASE + (n), struct drm_lifecycle)
 

@@ -4,8 +4,10 @@
 
 use crate::{
     buffer::Object,
-    driver::Lifecycle, //
+    driver::Lifecycle,
+    vm::Space, //
 };
+use drm::gpuvm::Owner;
 use kernel::{
     new_condvar,
     new_mutex,
@@ -94,6 +96,8 @@ pub(crate) struct Shared {
     #[pin]
     object: Mutex<Option<ARef<Object>>>,
     #[pin]
+    vm: Mutex<Option<Owner<Space>>>,
+    #[pin]
     gate: Mutex<bool>,
     #[pin]
     opened: CondVar,
@@ -112,6 +116,7 @@ impl Shared {
         pin_init!(Self {
             device <- new_mutex!(None),
             object <- new_mutex!(None),
+            vm <- new_mutex!(None),
             gate <- new_mutex!(true),
             opened <- new_condvar!(),
         })
@@ -148,6 +153,12 @@ impl Shared {
     /// Puts an object away, or lets go of it.
     pub(crate) fn keep_object(&self, object: Option<ARef<Object>>) {
         let old = core::mem::replace(&mut *self.object.lock(), object);
+        drop(old);
+    }
+
+    /// Puts an address space away, or lets go of it.
+    pub(crate) fn keep_vm(&self, vm: Option<Owner<Space>>) {
+        let old = core::mem::replace(&mut *self.vm.lock(), vm);
         drop(old);
     }
 

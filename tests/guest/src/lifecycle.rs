@@ -49,6 +49,7 @@ pub(crate) enum Kept {
     Vmap = 2,
     Enter = 3,
     Object = 5,
+    Vm = 6,
 }
 
 /// The driver, freshly loaded, and what its modules say from then on.

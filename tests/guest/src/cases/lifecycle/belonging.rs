@@ -14,6 +14,7 @@ use crate::{refuses, same, works};
 crate::cases::cases! {
     "lifecycle":
     l12_object_of_another_device_gets_no_handle, l12_object_of_another_device_is_not_mapped,
+    l12_object_of_another_device_is_in_no_address_space,
     l12_handles_belong_to_their_file, l12_dma_buf_of_another_device_is_foreign,
     l12_older_dma_buf_of_the_same_object, l13_sizes,
 }
@@ -47,6 +48,19 @@ fn l12_object_of_another_device_is_not_mapped(guest: &Guest) -> Outcome {
     // The new device 0 is not the one of the object either.
     refuses!(test.open(0)?.kept(Kept::Dma, 0), INVAL);
     works!(other.let_go());
+    drop((client, other));
+    test.unload()
+}
+
+/// EINVAL: an address space maps what belongs to its own device, whose steps know what it is.
+fn l12_object_of_another_device_is_in_no_address_space(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let (client, other) = (test.open(0)?, test.open(1)?);
+    works!(client.keep_object(works!(client.object(8 * PAGE as u64))));
+    refuses!(other.kept(Kept::Vm, 0), INVAL);
+    // The first and the last page are left.
+    same!(works!(client.kept(Kept::Vm, 0)).value, 2);
+    works!(client.let_go());
     drop((client, other));
     test.unload()
 }

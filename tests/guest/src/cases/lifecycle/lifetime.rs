@@ -14,7 +14,8 @@ use crate::{refuses, same, works};
 crate::cases::cases! {
     "lifecycle":
     l11_object_outlives_file_and_binding, l11_dma_buf_outlives_file_and_binding,
-    l11_mapping_outlives_file_and_binding, l11_object_made_after_unplug, l11_leaked_device_is_reported,
+    l11_mapping_outlives_file_and_binding, l11_address_space_outlives_file_and_binding,
+    l11_object_made_after_unplug, l11_leaked_device_is_reported,
 }
 
 /// An object that only the driver's code still refers to works, and holds its device up to the last act.
@@ -70,6 +71,29 @@ fn l11_mapping_outlives_file_and_binding(guest: &Guest) -> Outcome {
     drop(mapping);
     test.trace.wait_for("0: data dropped")?;
     test.trace.in_order(&["0: object dropped", "0: data dropped"])?;
+    test.unload()
+}
+
+/// An address space holds what is mapped in it, and its device; at its end it gives up the one and then the other.
+fn l11_address_space_outlives_file_and_binding(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let (client, observer) = (test.open(0)?, test.open(1)?);
+    works!(client.keep_object(works!(client.object(8 * PAGE as u64))));
+    works!(client.kept(Kept::Vm, 0));
+    works!(observer.keep_object(works!(observer.object(PAGE as u64))));
+    drop(client);
+    works!(unbind(0));
+    same!(test.trace.count("0: object dropped"), 1); // the one that was made before registration
+    test.trace.clear();
+    works!(observer.let_go());
+    test.trace.in_order(&[
+        "1: object dropped", // the one that was put away instead
+        "0: address space ends with 2 pages",
+        "0: object dropped",
+        "0: address space dropped",
+        "0: data dropped",
+    ])?;
+    drop(observer);
     test.unload()
 }
 
