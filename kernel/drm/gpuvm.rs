@@ -79,7 +79,6 @@ pub type ObjectOf<T> = <<T as DriverVm>::Driver as Driver>::Object;
 /// # Examples
 ///
 /// ```
-/// # use drm::gpuvm::{DriverVm, Layout, Map, Mapping, Owner, Unmap, VaRange, Vm};
 /// # use core::sync::atomic::{AtomicUsize, Ordering};
 /// /// An address space that knows how many pages are mapped.
 /// struct Space {
@@ -90,13 +89,14 @@ pub type ObjectOf<T> = <<T as DriverVm>::Driver as Driver>::Object;
 ///     type Driver = Mini;
 ///     type Tables = u64;
 ///     type Flags = bool; // whether the GPU may write
-///     type Context<'a> = &'a Hardware<'a>;
+///     type Context<'a> = &'a mut bool; // whether the GPU has translations that are none any more
 ///
-///     fn map(_: &Vm<Self>, pages: &mut u64, new: &Mapping<'_, Self>, hw: &mut &Hardware<'_>) {
+///     fn map(_: &Vm<Self>, pages: &mut u64, new: &Mapping<'_, Self>, _: &mut &mut bool) {
 ///         *pages += new.range().len() / 4096;
 ///     }
 ///
-///     fn unmap(_: &Vm<Self>, pages: &mut u64, old: VaRange, _: &mut &Hardware<'_>) {
+///     fn unmap(_: &Vm<Self>, pages: &mut u64, old: VaRange, stale: &mut &mut bool) {
+///         **stale = true;
 ///         *pages -= old.len() / 4096;
 ///     }
 ///
@@ -105,18 +105,19 @@ pub type ObjectOf<T> = <<T as DriverVm>::Driver as Driver>::Object;
 ///     }
 /// }
 ///
-/// fn example(dev: &Device<Mini>, object: &Object, hw: &Hardware<'_>) -> Result<Owner<Space>> {
+/// fn example(dev: &Device<Mini>, object: &Object) -> Result<Owner<Space>> {
 ///     let data = Space { unusable: AtomicUsize::new(0) };
 ///     let layout = Layout::new(VaRange::new(0, 1 << 32)?);
 ///     let vm = Owner::<Space>::new(dev, c"mini", layout, Ok(data), 0)?;
 ///
+///     let mut stale = false;
 ///     let all = VaRange::new(0x10_0000, object.size().bytes() as u64)?;
 ///     let map = Map::new(&vm, all, object, 0, true)?;
-///     vm.lock(|vm| vm.map(map, &mut { hw })).into_result()?;
+///     vm.lock(|vm| vm.map(map, &mut &mut stale)).into_result()?;
 ///
 ///     // A page in the middle: what was one mapping are two now.
 ///     let unmap = Unmap::new(&vm, VaRange::new(0x10_1000, 4096)?)?;
-///     vm.lock(|vm| vm.unmap(unmap, &mut { hw })).into_result()?;
+///     vm.lock(|vm| vm.unmap(unmap, &mut &mut stale)).into_result()?;
 ///     Ok(vm)
 /// }
 /// ```

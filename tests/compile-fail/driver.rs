@@ -145,3 +145,36 @@ drm::module_platform_driver! {
     description: "A driver that does nothing",
     license: "Dual MIT/GPL",
 }
+
+// At the end, so that the lines above keep their numbers in messages.
+#[allow(unused_imports, reason = "each case uses some of it")]
+use drm::gpuvm::{DriverVm, Layout, Locked, Map, Mapping, Owner, Unmap, VaRange, Vm};
+
+/// Declares an address space of a driver, whose tables are a number.
+macro_rules! space {
+    ($space:ident, $driver:ty) => {
+        struct $space;
+
+        impl DriverVm for $space {
+            type Driver = $driver;
+            type Tables = u64;
+            type Flags = bool;
+            type Context<'a> = ();
+
+            fn map(_: &Vm<Self>, pages: &mut u64, new: &Mapping<'_, Self>, _: &mut ()) {
+                *pages += new.range().len() / 4096;
+            }
+
+            fn unmap(_: &Vm<Self>, pages: &mut u64, old: VaRange, _: &mut ()) {
+                *pages -= old.len() / 4096;
+            }
+
+            fn clear(_: &Vm<Self>, pages: &mut u64) {
+                *pages = 0;
+            }
+        }
+    };
+}
+
+space!(MiniSpace, Mini);
+space!(OtherSpace, Other);

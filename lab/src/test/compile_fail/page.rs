@@ -19,6 +19,7 @@ const AREAS: &[(&str, &str)] = &[
     ("types", "The types of a driver belong together"),
     ("ioctl", "An ioctl's handler, number and argument agree"),
     ("gem", "A buffer has a size, a class and a device"),
+    ("gpuvm", "An address space, its requests and its objects belong together"),
     ("fence", "Fences, reservations and events"),
     ("thread", "What is of one thread stays there"),
     ("bus", "Probing belongs to one bus and one probe"),
