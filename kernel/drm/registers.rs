@@ -5,10 +5,11 @@
 //! A driver takes a [`RegisterPage`] in its probe, keeps it in its registration data, and says with
 //! [`DriverFile::register_page`](crate::DriverFile::register_page) at which offsets of the node a client finds it. The
 //! mapping is filled in when it is touched: with the registers while the device is plugged and they are shown
-//! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise with a page of memory, as drm-uapi.rst asks for
-//! after an unplug: never `SIGBUS`.
+//! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise with a page of memory, as drm-uapi.rst
+//! asks for after an unplug: never `SIGBUS`.
 //!
-//! Locks: a fault takes the device's `registers` inside the locks of the address space, and enters the device inside it.
+//! Locks: a fault takes the device's `registers` inside the locks of the address space, and enters the device inside
+//! it.
 //!
 //! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; `include/linux/mm.h`
 
@@ -134,13 +135,13 @@ impl Mapped {
     }
 }
 
-/// Where mappings of registers lie among those of a node, in pages: above all buffers. The same for all drivers, whatever
-/// offsets their clients use.
+/// Where mappings of registers lie among those of a node, in pages: above all buffers. The same for all drivers,
+/// whatever offsets their clients use.
 const PLACE: c_ulong = 1 << (56 - PAGE_SHIFT);
 
 impl<T: Driver> UnregisteredDevice<'_, T> {
-    /// Says what clients find in mapped registers while these are not shown, or the device is gone: `word`, and zeroes behind
-    /// it. Zeroes only, if it is never said.
+    /// Says what clients find in mapped registers while these are not shown, or the device is gone: `word`, and zeroes
+    /// behind it. Zeroes only, if it is never said.
     ///
     /// # Errors
     ///
@@ -161,8 +162,8 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
 }
 
 impl<T: Driver> Plugged<'_, T> {
-    /// Shows the registers to clients that have mapped them, or hides them: before they lose their power, say. They are shown
-    /// from the start.
+    /// Shows the registers to clients that have mapped them, or hides them: before they lose their power, say. They are
+    /// shown from the start.
     ///
     /// After it no client accesses what it does not see any more.
     ///
@@ -263,8 +264,8 @@ impl<T: Driver> VmOps<T> {
     ) -> Option<bindings::vm_fault_t> {
         plugged.registration(|data| {
             let page = T::register_page(data, index)?;
-            // SAFETY: By the requirement. The page is one of registers by its type invariant; mappings of it are zapped when
-            // the device is unplugged, which waits for this section.
+            // SAFETY: By the requirement. The page is one of registers by its type invariant; mappings of it are zapped
+            // when the device is unplugged, which waits for this section.
             Some(unsafe { crate::raw::drm_rust_insert_registers(vmf, page.pfn) })
         })
     }

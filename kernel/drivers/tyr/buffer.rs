@@ -102,8 +102,8 @@ impl gem::DriverObject for Buffer {
 }
 
 impl Client {
-    /// The size is rounded up to whole pages. `EINVAL` for none, for unknown flags or both at once, for a `pad`, and for an
-    /// exclusive VM that is not there.
+    /// The size is rounded up to whole pages. `EINVAL` for none, for unknown flags or both at once, for a `pad`, and
+    /// for an exclusive VM that is not there.
     pub(crate) fn bo_create(
         dev: &Plugged<'_, Tyr>,
         hardware: &Hardware<'_>,

@@ -2,11 +2,11 @@
 
 //! The firmware: loaded into buffers, booted, and spoken to.
 //!
-//! All of it happens in the probe, with a device that was never registered: its sections are buffers like those of clients,
-//! mapped into the microcontroller's address space.
+//! All of it happens in the probe, with a device that was never registered: its sections are buffers like those of
+//! clients, mapped into the microcontroller's address space.
 //!
-//! Source: `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor/panthor_fw.c for what is said to the firmware, and
-//! when.
+//! Source: `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor/panthor_fw.c for what is said to the firmware,
+//! and when.
 
 mod interface;
 mod mcu;
@@ -52,8 +52,9 @@ impl<'bound> Firmware<'bound> {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is no file for this GPU; `EINVAL` if it is not one, or tells what cannot be; `ENOMEM`; `ETIMEDOUT` if
-    /// the firmware does not boot or answer; `ENODEV` if the GPU is gone. A line in the log says what failed.
+    /// `ENOENT` if there is no file for this GPU; `EINVAL` if it is not one, or tells what cannot be; `ENOMEM`;
+    /// `ETIMEDOUT` if the firmware does not boot or answer; `ENODEV` if the GPU is gone. A line in the log says what
+    /// failed.
     ///
     /// Context: process context, sleeps.
     pub(crate) fn boot(
@@ -123,8 +124,8 @@ impl<'bound> Firmware<'bound> {
         mcu::stop(&self.gpu);
     }
 
-    /// Boots the firmware again, after the GPU has lost its state: what it has written to its own memory is as it was in
-    /// the file.
+    /// Boots the firmware again, after the GPU has lost its state: what it has written to its own memory is as it was
+    /// in the file.
     ///
     /// # Errors
     ///

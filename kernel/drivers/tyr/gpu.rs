@@ -233,8 +233,8 @@ impl<'bound> Gpu<'bound> {
         )
     }
 
-    /// Says in the log that `what` is not as it should be, for a register that is `value`; or that the GPU is gone, once. Gives back
-    /// the error.
+    /// Says in the log that `what` is not as it should be, for a register that is `value`; or that the GPU is gone,
+    /// once. Gives back the error.
     pub(crate) fn complain(&self, error: Error, what: fmt::Arguments<'_>) -> Error {
         if error != ENODEV {
             dev_err!(self.dev, "{}\n", what);

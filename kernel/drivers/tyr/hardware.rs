@@ -51,8 +51,8 @@ pub(crate) struct Interrupts<'bound> {
     pub(crate) flags: Flags,
 }
 
-/// What a client reads as the count of cache flushes while the GPU sleeps, or when it is gone. Zero would mean that a flush is
-/// always needed, and none is when nothing has run.
+/// What a client reads as the count of cache flushes while the GPU sleeps, or when it is gone. Zero would mean that a
+/// flush is always needed, and none is when nothing has run.
 const IDLE_FLUSH_ID: u32 = 1;
 
 /// What the device has while it is registered.

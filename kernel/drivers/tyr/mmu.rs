@@ -10,8 +10,8 @@
 //! the change made, flushes, and unlocks. Memory for tables is set aside before ([`AddressSpaces::reserve`]), so
 //! that a change in the path of a fence allocates nothing.
 //!
-//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush; these may be taken where a fence waits, and nothing is
-//! allocated under them. `tables` is taken alone.
+//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush; these may be taken where a fence waits,
+//! and nothing is allocated under them. `tables` is taken alone.
 //!
 //! Source: `crates/mali-mmu`, `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c for the order of
 //! commands.
@@ -192,15 +192,15 @@ impl<'bound> AddressSpaces<'bound> {
         self.geometry.tables_for_unmap()
     }
 
-    /// Changes what is mapped in `size` bytes from `va`, by the calls that `f` makes, and has the GPU see it: the table is
-    /// resident afterwards, if the GPU is awake. Nothing else accesses the region meanwhile.
+    /// Changes what is mapped in `size` bytes from `va`, by the calls that `f` makes, and has the GPU see it: the table
+    /// is resident afterwards, if the GPU is awake. Nothing else accesses the region meanwhile.
     ///
     /// `reserve` is used up. If `f` fails, what it did before stays done, and the GPU sees that.
     ///
     /// # Errors
     ///
-    /// What `f` fails with; `ENODEV` if the table was ended or the GPU is gone; `ETIMEDOUT` if the MMU does not answer: the
-    /// table is marked as faulted then, and no longer resident. Nothing is allocated.
+    /// What `f` fails with; `ENODEV` if the table was ended or the GPU is gone; `ETIMEDOUT` if the MMU does not answer:
+    /// the table is marked as faulted then, and no longer resident. Nothing is allocated.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn change<R>(

@@ -59,8 +59,8 @@ mod kind {
 }
 
 impl Client {
-    /// `EINVAL` for an unknown type, or less room than the first version of the structure had. Without an address, it says how
-    /// large the structure is; with one, `size` stays what it was, as in C.
+    /// `EINVAL` for an unknown type, or less room than the first version of the structure had. Without an address, it
+    /// says how large the structure is; with one, `size` stays what it was, as in C.
     pub(crate) fn dev_query(
         _dev: &Plugged<'_, Tyr>,
         hardware: &Hardware<'_>,

@@ -62,7 +62,8 @@ pub(crate) fn take<T: FromBytes + IntoBytes>(address: u64, size: u32) -> Result<
 ///
 /// # Errors
 ///
-/// `EINVAL` if the stride is less than `least`, that of the first version of the structure; `E2BIG` as for [`take`]; `ENOMEM`,
+/// `EINVAL` if the stride is less than `least`, that of the first version of the structure; `E2BIG` as for [`take`];
+/// `ENOMEM`,
 /// `EFAULT`.
 pub(crate) fn take_array<T: FromBytes + IntoBytes>(
     array: &drm_panthor_obj_array,

@@ -107,12 +107,13 @@ impl DmaMappings {
         Ok(sgt)
     }
 
-    /// Makes bytes of the object of `node` visible to the device, and to the CPU too with `both`, if the object is mapped.
+    /// Makes bytes of the object of `node` visible to the device, and to the CPU too with `both`, if the object is
+    /// mapped.
     ///
     /// # Safety
     ///
-    /// The node is that of a live object of the device whose list this is, and not an imported one; the device's parent is
-    /// bound and stays so during the call.
+    /// The node is that of a live object of the device whose list this is, and not an imported one; the device's parent
+    /// is bound and stays so during the call.
     pub(super) unsafe fn sync(&self, node: &DmaNode, range: Range<u64>, both: bool) {
         // Held, so that the mapping is not undone meanwhile.
         let _mapped = self.mapped.lock();

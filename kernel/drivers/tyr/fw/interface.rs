@@ -2,8 +2,8 @@
 
 //! What the firmware says of itself, and what it is asked to do.
 //!
-//! Both sides read and write the same memory. Nothing that the firmware tells is trusted: each place is checked to lie in the
-//! shared section, each count to be one that can be.
+//! Both sides read and write the same memory. Nothing that the firmware tells is trusted: each place is checked to lie
+//! in the shared section, each count to be one that can be.
 //!
 //! Source: `crates/csf-iface`.
 
@@ -109,8 +109,8 @@ impl Interface {
     ///
     /// # Errors
     ///
-    /// `EIO` if the firmware did not start after all; `EINVAL` if it tells what cannot be; `ENODEV` if the GPU is gone. A line in
-    /// the log says so.
+    /// `EIO` if the firmware did not start after all; `EINVAL` if it tells what cannot be; `ENODEV` if the GPU is gone.
+    /// A line in the log says so.
     pub(super) fn read(gpu: &Gpu<'_>, memory: Memory<'_>) -> Result<Self> {
         let version = Version(memory.word(0, offset_of!(global::Control, version))?);
         // A GPU that is gone has written nothing, or half of it.
@@ -304,7 +304,11 @@ impl Interface {
             return Ok(());
         }
         let now = self.handshake(memory)?;
-        let error = if gpu.regs.is_gone() { ENODEV } else { ETIMEDOUT };
+        let error = if gpu.regs.is_gone() {
+            ENODEV
+        } else {
+            ETIMEDOUT
+        };
         let status = gpu.regs.read(mali_regs::mcu::MCU_STATUS);
         Err(gpu.complain(
             error,

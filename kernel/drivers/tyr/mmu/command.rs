@@ -2,8 +2,8 @@
 
 //! The MMU's commands: how a slot is told of a table, and how a change is made seen.
 //!
-//! Source: `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c, which flushes with a command of the GPU and
-//! not one of the MMU, as do we.
+//! Source: `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c, which flushes with a command of the
+//! GPU and not one of the MMU, as do we.
 
 use crate::gpu::Gpu;
 use core::ops::Range;

@@ -299,8 +299,8 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what is not of whole pages, or beyond the last address; `EEXIST` if something is mapped there; `ENOMEM`
-    /// if too little was set aside. Nothing has changed then.
+    /// `EINVAL` for what is not of whole pages, or beyond the last address; `EEXIST` if something is mapped there;
+    /// `ENOMEM` if too little was set aside. Nothing has changed then.
     pub(crate) fn map(&mut self, va: u64, pa: u64, size: u64, attributes: Attributes) -> Result {
         self.0.map(va, pa, size, attributes).map_err(errno)
     }
@@ -349,8 +349,8 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what is not of whole pages, or beyond the last address; `ENOMEM` if too little was set aside. Nothing has
-    /// changed then.
+    /// `EINVAL` for what is not of whole pages, or beyond the last address; `ENOMEM` if too little was set aside.
+    /// Nothing has changed then.
     pub(crate) fn unmap(&mut self, va: u64, size: u64) -> Result<u64> {
         self.0.unmap(va, size).map_err(errno)
     }
