@@ -84,7 +84,7 @@ impl Place<'_> {
             let done = reference.apply(&step.changes);
             let (answer, count) = self.vm.file.bind_counted(self.vm.id, 0, &ops);
             if count as usize != done {
-                return fail(format!("{count} operations are counted, not {done}"));
+                return fail(format!("{count} operations are counted, not {done}, and it is answered {answer:?}"));
             }
             (answer, done == ops.len())
         };
@@ -157,11 +157,15 @@ fn run(guest: &Guest, plan: &Plan<'_>) -> Outcome {
 
 /// What failed, as short as it gets: with the seed that makes it the first sequence.
 fn told(seed: u64, steps: &[Step], why: &str, again: impl Fn(&[Step]) -> Outcome) -> Outcome {
-    let short = shorten(steps.to_vec(), |steps| matches!(again(steps), Err(Stop::Fail(_))));
-    let short_why = match again(&short) {
-        Err(Stop::Fail(why)) => why,
-        _ => "it does not fail again".to_owned(),
+    let fails = |steps: &[Step]| match again(steps) {
+        Err(Stop::Fail(why)) => Some(why),
+        _ => None,
     };
+    if fails(steps).is_none() {
+        return fail(format!("seed {seed}, and not again: {why}"));
+    }
+    let short = shorten(steps.to_vec(), |steps| fails(steps).is_some());
+    let short_why = fails(&short).unwrap_or_else(|| "it does not fail again".to_owned());
     let changes: Vec<_> = short.iter().map(|step| (step.queued, &step.changes)).collect();
     fail(format!("seed {seed}: {why}; shortest: {changes:?}: {short_why}"))
 }
