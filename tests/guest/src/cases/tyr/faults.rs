@@ -39,10 +39,10 @@ const VA: u64 = 0x4000_0000;
 /// How a probe may fail that does not reach its hardware.
 const NO_HARDWARE: [Errno; 3] = [Errno::NODEV, Errno::IO, Errno::TIMEDOUT];
 
-/// The GPU unbound, and a fault that begins now or when it says.
+/// The GPU unbound and as if just plugged in, and a fault that begins now or when it says.
 fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
-    works!(gpu.unbind());
+    gpu.mend()?;
     gpu.fault(fault)?;
     Ok(gpu)
 }
