@@ -257,9 +257,20 @@ impl<'bound> AddressSpaces<'bound> {
         command::enable(&self.gpu, MCU, self.setup(root))
     }
 
-    /// The GPU is about to lose its state: it is told nothing more until [`wake_up`](Self::wake_up).
+    /// The GPU is about to lose its power: it forgets all tables, and is told nothing more until
+    /// [`wake_up`](Self::wake_up). What fails is told in the log.
     pub(crate) fn fall_asleep(&self) {
-        self.slots.lock().asleep = true;
+        let mut slots = self.slots.lock();
+        if slots.asleep {
+            return;
+        }
+        slots.asleep = true;
+        for slot in 0..MAX_ADDRESS_SPACES {
+            let resident = slots.slots[slot].table.is_some();
+            if resident && command::disable(&self.gpu, slot) == Err(ENODEV) {
+                return;
+            }
+        }
     }
 
     /// The GPU has lost its state, and is there again: tells it the tables that were resident.
