@@ -49,9 +49,11 @@ use mali_regs::{
     GpuId, //
 };
 
-/// How long a reset, a change of power, or a flush may take.
-const PATIENCE: Delta = Delta::from_millis(100);
-const FLUSH_PATIENCE: u32 = 100;
+/// How long a reset, a change of power, or a flush may take: far longer than any does, for an emulated GPU on a machine
+/// that is busy.
+const PATIENCE: Delta = Delta::from_secs(1);
+/// The same in milliseconds.
+const FLUSH_PATIENCE: u32 = 1000;
 
 /// What the GPU says of itself: values that never change.
 #[derive(Clone, Copy)]

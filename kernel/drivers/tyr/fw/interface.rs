@@ -40,7 +40,7 @@ use mali_regs::{
 };
 
 /// How long the firmware may take to acknowledge, in milliseconds.
-const PATIENCE: u32 = 100;
+const PATIENCE: u32 = 1000;
 
 /// Microseconds after which idle cores are powered off.
 const POWER_OFF_AFTER: u32 = 10_000;

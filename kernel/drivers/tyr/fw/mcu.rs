@@ -31,8 +31,8 @@ use mali_regs::{
 };
 
 /// How long the firmware may take to boot, in milliseconds.
-const BOOT_PATIENCE: u32 = 1000;
-const STOP_PATIENCE: Delta = Delta::from_millis(100);
+const BOOT_PATIENCE: u32 = 3000;
+const STOP_PATIENCE: Delta = Delta::from_secs(1);
 
 /// What the microcontroller's status is called.
 fn name(status: u32) -> &'static str {
