@@ -2,9 +2,9 @@
 
 //! Address spaces of a GPU: which object is mapped where, and the steps that page tables follow.
 //!
-//! A client asks for a range to be mapped or unmapped, whatever is there. C's `drm_gpuvm` knows what is mapped and breaks the
-//! request into steps: what is covered goes, what is cut is split, then comes the new mapping. A driver implements
-//! [`DriverVm`], whose [`Tables`](DriverVm::Tables) follow the steps.
+//! A client asks for a range to be mapped or unmapped, whatever is there. C's `drm_gpuvm` knows what is mapped and
+//! breaks the request into steps: what is covered goes, what is cut is split, then comes the new mapping. A driver
+//! implements [`DriverVm`], whose [`Tables`](DriverVm::Tables) follow the steps.
 //!
 //! | type | what it is |
 //! |---|---|
@@ -16,20 +16,22 @@
 //!
 //! # All or nothing
 //!
-//! What can fail (looking up, checking, allocating) happens when a request is made; the steps of a driver cannot fail, which
-//! their types say. So [`Locked::map`] either refuses and has changed nothing, or does all of it, and may be called where a
-//! fence waits for it and no memory may be allocated.
+//! What can fail (looking up, checking, allocating) happens when a request is made; the steps of a driver cannot
+//! fail, which their types say. So [`Locked::map`] either refuses and has changed nothing, or does all of it, and may
+//! be called where a fence waits for it and no memory may be allocated.
 //!
 //! # Who keeps whom
 //!
-//! A mapping holds its address space and, through C's `drm_gpuvm_bo`, its object; each of these holds the device (L11). The cycle
-//! that an address space makes with its own mappings is cut by [`Owner`]. An object or an address space of another
-//! instance of the device is refused with `EINVAL` (L12); those of another driver do not compile (L9).
+//! A mapping holds its address space and, through C's `drm_gpuvm_bo`, its object; each of these holds the device
+//! (L11). The cycle that an address space makes with its own mappings is cut by [`Owner`]. An object or an address
+//! space of another instance of the device is refused with `EINVAL` (L12); those of another driver do not compile
+//! (L9).
 //!
 //! # Locks, from the outside in
 //!
 //! 1. The address space's own, a mutex: the mappings and the tables ([`Vm::lock`]). May be taken where a fence waits.
-//! 2. `gpuva.lock` of an object, a mutex: which mappings it has (`DRM_GPUVM_IMMEDIATE_MODE`). Taken by this module only.
+//! 2. `gpuva.lock` of an object, a mutex: which mappings it has (`DRM_GPUVM_IMMEDIATE_MODE`). Taken by this module
+//!    only.
 //!
 //! Apart from these, the address space's reservation object protects the list of objects that have another one
 //! (`DRM_GPUVM_RESV_PROTECTED`). This module takes it when a request is made and when what is left of one is dropped.
@@ -73,8 +75,8 @@ pub type ObjectOf<T> = <<T as DriverVm>::Driver as Driver>::Object;
 ///
 /// The implementor is the part that needs no lock: [`Vm`] dereferences to it.
 ///
-/// Context of the steps: the address space is locked, and a fence may be waiting. They may sleep, but allocate nothing that
-/// waits for memory to be reclaimed, take no reservation lock, and drop no last reference to an object.
+/// Context of the steps: the address space is locked, and a fence may be waiting. They may sleep, but allocate
+/// nothing that waits for memory to be reclaimed, take no reservation lock, and drop no last reference to an object.
 ///
 /// # Examples
 ///
@@ -136,8 +138,8 @@ pub trait DriverVm: Send + Sync + Sized + 'static {
     /// keep it.
     type Flags: Copy + Send + Sync + 'static;
 
-    /// What a step is given from who carries out the request: memory that was set aside for tables, say, or hardware that
-    /// is plugged for the moment.
+    /// What a step is given from who carries out the request: memory that was set aside for tables, say, or hardware
+    /// that is plugged for the moment.
     type Context<'a>;
 
     /// Maps `new`. Nothing is mapped there, neither in the address space nor in the tables.
@@ -153,8 +155,8 @@ pub trait DriverVm: Send + Sync + Sized + 'static {
 
     /// Unmaps a part of a mapping; what is left of it, at one end or both, stays mapped as it is.
     ///
-    /// Without this method, the part is unmapped. Tables that cannot take a part out of a large page map what is left of that
-    /// page anew here.
+    /// Without this method, the part is unmapped. Tables that cannot take a part out of a large page map what is left
+    /// of that page anew here.
     fn remap(
         vm: &Vm<Self>,
         tables: &mut Self::Tables,
@@ -164,8 +166,8 @@ pub trait DriverVm: Send + Sync + Sized + 'static {
         Self::unmap(vm, tables, remap.hole(), cx);
     }
 
-    /// The address space has ended: makes sure that the GPU does not use the tables any more, and empties them. Called once; no
-    /// step comes after.
+    /// The address space has ended: makes sure that the GPU does not use the tables any more, and empties them.
+    /// Called once; no step comes after.
     ///
     /// The objects that were mapped stay until this returns. The device may be unplugged. Context: process context, may
     /// sleep; the address space is locked.

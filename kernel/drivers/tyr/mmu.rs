@@ -11,7 +11,8 @@
 //! that a change in the path of a fence allocates nothing.
 //!
 //! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush; these may be taken where a fence waits,
-//! and nothing is allocated under them. `tables` is taken alone.
+//! and nothing is allocated under them. `tables` is taken after none of these, but a client's address space may be
+//! locked then, for which fences wait too.
 //!
 //! Source: `crates/mali-mmu`, `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c for the order of
 //! commands.

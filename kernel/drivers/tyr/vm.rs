@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Address spaces of clients.
+//! Clients' address spaces: what is mapped where, and the page tables that follow.
+//!
+//! [`Space`] is what the driver adds to an address space of [`drm::gpuvm`]: the table that the GPU walks, and the
+//! queue of operations that wait for fences. A file's [`Pool`] has the owners. Operations are made in `bind`, and
+//! carried out there, at once for a client that waits, or by the `queue` when their fences allow it.
+//!
+//! Locks, outer first: `Queue::running`, the address space's own, those of [`crate::mmu`]. `Queue::submitting` is
+//! outside of everything but the first, with which it is never held.
+//!
+//! uapi: `include/uapi/drm/panthor_drm.h` (`DRM_PANTHOR_VM_*`); behaviour: drivers/gpu/drm/panthor/panthor_mmu.c
 
 use drm::gpuvm::{
     DriverVm,

@@ -57,8 +57,8 @@ impl<'a, T: DriverVm> Locked<'a, T> {
 
     /// The lowest mapping that touches `range`.
     pub fn find(&self, range: VaRange) -> Option<Mapping<'_, T>> {
-        // SAFETY: The address space is locked by the type invariants, and nothing is removed while `self` is borrowed. What is
-        // found is not the reserved range.
+        // SAFETY: The address space is locked by the type invariants, and nothing is removed while `self` is
+        // borrowed. What is found is not the reserved range.
         unsafe {
             let va = self.vm.first_in(range)?;
             Some(Mapping::from_node(Node::from_raw(va.as_ptr())))
@@ -80,8 +80,8 @@ impl<'a, T: DriverVm> Locked<'a, T> {
     ///
     /// # Errors
     ///
-    /// In the [result](Done::result), and then nothing has changed: `EINVAL` if the request was made for another address space,
-    /// `ECANCELED` if the address space has ended.
+    /// In the [result](Done::result), and then nothing has changed: `EINVAL` if the request was made for another
+    /// address space, `ECANCELED` if the address space has ended.
     pub fn map(&mut self, request: Map<T>, cx: &mut T::Context<'_>) -> Done<T> {
         let Map {
             range,
@@ -101,8 +101,9 @@ impl<'a, T: DriverVm> Locked<'a, T> {
                 new: Some((flags, bo)),
                 cx,
             };
-            // SAFETY: The address space is locked. The steps get `steps` as the table's functions expect it: this is an address space
-            // of `T`. The object in the request is kept by `bo`, a `drm_gpuvm_bo` of it in this address space, or both are null.
+            // SAFETY: The address space is locked. The steps get `steps` as the table's functions expect it: this is
+            // an address space of `T`. The object in the request is kept by `bo`, a `drm_gpuvm_bo` of it in this
+            // address space, or both are null.
             to_result(unsafe { bindings::drm_gpuvm_sm_map(self.vm.as_raw(), steps.as_ptr(), &new) })
         });
         Done {
@@ -173,8 +174,8 @@ fn map_op(
 ///
 /// # Invariants
 ///
-/// `vm` is locked. `spare` has memory for what is left of the mappings that the request cuts, and for the new one if there is one; the
-/// `drm_gpuvm_bo` in `new` is one of `vm`, or null.
+/// `vm` is locked. `spare` has memory for what is left of the mappings that the request cuts, and for the new one if
+/// there is one; the `drm_gpuvm_bo` in `new` is one of `vm`, or null.
 struct Steps<'a, 'c, T: DriverVm> {
     vm: &'a Vm<T>,
     tables: &'a mut T::Tables,
@@ -206,8 +207,9 @@ impl<T: DriverVm> Steps<'_, '_, T> {
     ///
     /// `op` is a remap step of the request.
     unsafe fn remap(&mut self, op: &bindings::drm_gpuva_op_remap) -> Result {
-        // SAFETY: C passes the mapping that is cut, which is in the address space, and not the reserved range: requests that touch that are
-        // refused. What is left is described by valid operations with the same object, or by null.
+        // SAFETY: C passes the mapping that is cut, which is in the address space, and not the reserved range:
+        // requests that touch that are refused. What is left is described by valid operations with the same object,
+        // or by null.
         let (va, node, before, after) = unsafe {
             let va = (*op.unmap).va;
             (
@@ -229,8 +231,8 @@ impl<T: DriverVm> Steps<'_, '_, T> {
         };
         T::remap(self.vm, self.tables, &remap, self.cx);
 
-        // SAFETY: The address space is locked and referred to by `self.vm`. The mapping goes out of the tree before its parts come in,
-        // but keeps its tie to the object until they have theirs.
+        // SAFETY: The address space is locked and referred to by `self.vm`. The mapping goes out of the tree before
+        // its parts come in, but keeps its tie to the object until they have theirs.
         unsafe {
             bindings::drm_gpuva_remove(va);
             for op in [before, after].into_iter().flatten() {

@@ -168,8 +168,8 @@ impl<T: DriverVm> Node<T> {
     ///
     /// # Safety
     ///
-    /// `va` was a mapping in an address space of `T`, not the reserved range, and is not used afterwards. The address space is locked,
-    /// and a reference to it is held.
+    /// `va` was a mapping in an address space of `T`, not the reserved range, and is not used afterwards. The address
+    /// space is locked, and a reference to it is held.
     pub(super) unsafe fn unlink_and_free(va: *mut bindings::drm_gpuva) {
         // SAFETY: By the requirement. The box is the one that `Spare::put` turned into a pointer.
         unsafe {

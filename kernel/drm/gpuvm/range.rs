@@ -2,7 +2,8 @@
 
 //! A range of addresses that is one: not empty, and without overflow.
 //!
-//! Source: `drm_gpuva_find_first()` in drivers/gpu/drm/drm_gpuvm.c computes the last address without looking for either.
+//! Source: `drm_gpuva_find_first()` in drivers/gpu/drm/drm_gpuvm.c computes the last address without looking for
+//! either.
 
 use kernel::prelude::*;
 

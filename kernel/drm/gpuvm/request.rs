@@ -27,7 +27,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// Points to a `drm_gpuvm_bo` that is in its object's list, of an address space in immediate mode; a reference is owned.
+/// Points to a `drm_gpuvm_bo` that is in its object's list, of an address space in immediate mode; a reference is
+/// owned.
 struct VmBo(NonNull<bindings::drm_gpuvm_bo>);
 
 // SAFETY: References are counted atomically, lists are locked by C.
@@ -110,8 +111,8 @@ impl<T: DriverVm> Map<T> {
     /// # Errors
     ///
     /// `EINVAL` if the object belongs to another device than `vm` (L12), if it is
-    /// [exclusive](crate::gem::shmem::Object::new_exclusive) to another address space, if it ends before the range does, or if
-    /// `range` is not free for clients (see [`Layout`](super::Layout)); `ENOMEM`.
+    /// [exclusive](crate::gem::shmem::Object::new_exclusive) to another address space, if it ends before the range
+    /// does, or if `range` is not free for clients (see [`Layout`](super::Layout)); `ENOMEM`.
     ///
     /// Context: process context, may sleep; takes the reservation lock of `vm`.
     pub fn new(
@@ -225,8 +226,8 @@ impl<T: DriverVm> Unmap<T> {
 
 /// How a request ended, and what is left of it: memory that was not needed, and the objects that are mapped no more.
 ///
-/// To be dropped where reservation locks may be taken, so not before a fence that waits for the request is signalled, and
-/// not while the address space is locked: objects may be freed here.
+/// To be dropped where reservation locks may be taken, so not before a fence that waits for the request is signalled,
+/// and not while the address space is locked: objects may be freed here.
 ///
 /// Context of dropping: process context, may sleep; takes reservation locks.
 #[must_use = "says whether the request was carried out"]

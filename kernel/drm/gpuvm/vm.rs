@@ -55,7 +55,8 @@ impl Layout {
         }
     }
 
-    /// The same, but requests that touch `reserved` are refused: what the kernel maps there by itself is safe from clients.
+    /// The same, but requests that touch `reserved` are refused: what the kernel maps there by itself is safe from
+    /// clients.
     ///
     /// # Errors
     ///
@@ -78,8 +79,8 @@ impl Layout {
 ///
 /// # Invariants
 ///
-/// - `vm` is initialised, lies in a `KBox` of `Self` that C owns through `vm_free`, and is in immediate mode, with its lists
-///   protected by its reservation object.
+/// - `vm` is initialised, lies in a `KBox` of `Self` that C owns through `vm_free`, and is in immediate mode, with
+///   its lists protected by its reservation object.
 /// - It belongs to a device of `T::Driver`, which it keeps (L11).
 /// - All mappings in it but the reserved range are `Node<T>`. They are read and changed with `state` locked.
 /// - No mapping is added once `state` is closed.
@@ -126,7 +127,8 @@ impl<T: DriverVm> Vm<T> {
         unsafe { Device::from_raw((*self.as_raw()).drm) }
     }
 
-    /// Its reservation object, which the objects that are exclusive to it share: the fences of work that uses all of these.
+    /// Its reservation object, which the objects that are exclusive to it share: the fences of work that uses all of
+    /// these.
     pub fn resv(&self) -> &Resv {
         // SAFETY: An address space has its reservation object from its creation to its end.
         unsafe { Resv::from_raw((*(*self.as_raw()).r_obj).resv) }
@@ -139,8 +141,8 @@ impl<T: DriverVm> Vm<T> {
 
     /// Calls `function` with the address space locked.
     ///
-    /// A closure and not a guard, as with [`Resv::lock`]. For the lock checker, `function` is a place where a fence waits, in which no
-    /// memory may be allocated that has to be reclaimed first.
+    /// A closure and not a guard, as with [`Resv::lock`]. For the lock checker, `function` is a place where a fence
+    /// waits, in which no memory may be allocated that has to be reclaimed first.
     ///
     /// Context: process context, may sleep. No other address space may be locked, and no lock that a
     /// [step](DriverVm) takes.
@@ -202,7 +204,8 @@ impl<T: DriverVm> Vm<T> {
         let mut state = self.state.lock();
         state.closed = true;
         let all = self.all();
-        // SAFETY: The address space is locked, and mappings are not used after their removal. We have a reference to it.
+        // SAFETY: The address space is locked, and mappings are not used after their removal. We have a reference to
+        // it.
         unsafe {
             while let Some(va) = self.first_in(all) {
                 Node::<T>::remove(va.as_ptr());
@@ -224,8 +227,8 @@ impl<T: DriverVm> Vm<T> {
     ///
     /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn free(vm: *mut bindings::drm_gpuvm) {
-        // SAFETY: C passes an address space with this table, so one of `Self`, which nobody else uses any more, in the box made by
-        // `Owner::new`. C itself gives back the device, after this returns (L11).
+        // SAFETY: C passes an address space with this table, so one of `Self`, which nobody else uses any more, in
+        // the box made by `Owner::new`. C itself gives back the device, after this returns (L11).
         drop(unsafe { KBox::from_raw(vm.byte_sub(offset_of!(Self, vm)).cast::<Self>()) });
     }
 }
@@ -251,7 +254,8 @@ unsafe impl<T: DriverVm> AlwaysRefCounted for Vm<T> {
     }
 }
 
-// SAFETY: `T` is `Send` and `Sync`, the tables are `Send` and locked; C counts atomically, and what else it has is locked.
+// SAFETY: `T` is `Send` and `Sync`, the tables are `Send` and locked; C counts atomically, and what else it has is
+// locked.
 unsafe impl<T: DriverVm> Send for Vm<T> {}
 
 // SAFETY: As above.
@@ -259,9 +263,9 @@ unsafe impl<T: DriverVm> Sync for Vm<T> {}
 
 /// Who ends an address space: dropping this unmaps everything and lets no request be carried out any more.
 ///
-/// Mappings hold their address space, so that it would never be freed without this; there is one for each. Others may have
-/// counted references, made by `ARef::from(&*owner)`: what they still ask for is refused with `ECANCELED`. Dereferences
-/// to [`Vm`].
+/// Mappings hold their address space, so that it would never be freed without this; there is one for each. Others may
+/// have counted references, made by `ARef::from(&*owner)`: what they still ask for is refused with `ECANCELED`.
+/// Dereferences to [`Vm`].
 ///
 /// Forgotten, it leaks the address space, its objects and the device, which is reported when the module goes.
 ///
@@ -281,7 +285,8 @@ impl<T: DriverVm> Owner<T> {
         data: impl PinInit<T, Error>,
         tables: T::Tables,
     ) -> Result<Self> {
-        // SAFETY: The device is valid. The address space keeps it, and drops the object before; until then the caller keeps it.
+        // SAFETY: The device is valid. The address space keeps it, and drops the object before; until then the caller
+        // keeps it.
         let resv = unsafe { SharedResv::new(dev.as_raw()) }?;
         let state = State {
             tables,
@@ -301,8 +306,8 @@ impl<T: DriverVm> Owner<T> {
         // SAFETY: It never moves: it is owned by C from here on.
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         let (all, reserved) = (layout.all, layout.reserved);
-        // SAFETY: The C structure is zeroed and ours. Device and object are valid; C takes references to both. The name and the table
-        // are static. The ranges have ends, and the reserved one is a part of the other.
+        // SAFETY: The C structure is zeroed and ours. Device and object are valid; C takes references to both. The
+        // name and the table are static. The ranges have ends, and the reserved one is a part of the other.
         unsafe {
             bindings::drm_gpuvm_init(
                 (*this).vm.get(),

@@ -55,8 +55,8 @@ impl DriverVm for Space {
     }
 }
 
-/// Maps an object in a new address space of `dev`, and unmaps all but its first and its last page. Returns how many pages are
-/// mapped.
+/// Maps an object in a new address space of `dev`, and unmaps all but its first and its last page. Returns how many
+/// pages are mapped.
 ///
 /// # Errors
 ///

@@ -45,8 +45,8 @@ const UNMAP: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYP
 const SYNC_ONLY: u32 =
     uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY as u32;
 
-/// The most tables that an operation may take, 256 MiB of them. Only sparse mappings get there, beyond 128 GiB: they need no
-/// memory of the client's, so that there must be another bound.
+/// The most tables that an operation may take, 256 MiB of them. Only sparse mappings get there, beyond 128 GiB: they
+/// need no memory of the client's, so that there must be another bound.
 const MAX_TABLES: usize = 1 << 16;
 
 /// An operation that is ready to be carried out; nothing has to be allocated for it any more.
@@ -86,8 +86,8 @@ impl Binding<'_, '_, '_> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what the uapi does not allow, a handle that names nothing, or one that is exclusive to another address
-    /// space; `ENOMEM`, `ENODEV`, and those of an imported buffer's exporter.
+    /// `EINVAL` for what the uapi does not allow, a handle that names nothing, or one that is exclusive to another
+    /// address space; `ENOMEM`, `ENODEV`, and those of an imported buffer's exporter.
     ///
     /// Context: process context, may sleep; takes reservation locks.
     pub(super) fn prepare(
@@ -164,9 +164,9 @@ impl Binding<'_, '_, '_> {
 
     /// Carries out an operation. Allocates nothing.
     ///
-    /// The errors in what is returned: `EINVAL` for a mapping in an address space that is unusable, `ECANCELED` in one that has ended,
-    /// `ENODEV`, `ETIMEDOUT` if the MMU does not answer. Nothing is mapped or unmapped then, but in the last case, which makes
-    /// the address space unusable.
+    /// The errors in what is returned: `EINVAL` for a mapping in an address space that is unusable, `ECANCELED` in
+    /// one that has ended, `ENODEV`, `ETIMEDOUT` if the MMU does not answer. Nothing is mapped or unmapped then, but
+    /// in the last case, which makes the address space unusable.
     ///
     /// Context: process context, may sleep.
     pub(super) fn carry_out(self, operation: Operation) -> Ended {

@@ -76,7 +76,8 @@ impl Pool {
         Ok(place as u32 + 1)
     }
 
-    /// Ends the address space with number `id`: nothing is mapped in it any more, and what waits in its queue is cancelled.
+    /// Ends the address space with number `id`: nothing is mapped in it any more, and what waits in its queue is
+    /// cancelled.
     ///
     /// # Errors
     ///

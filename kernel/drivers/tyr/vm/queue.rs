@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The queue of an address space: operations that are carried out in the order in which they were submitted, each when the
-//! fences are signalled that it waits for.
+//! The queue of an address space: operations that are carried out in the order in which they were submitted, each
+//! when the fences are signalled that it waits for.
 //!
-//! A job has a fence of its own, which is signalled at its end. It ends by being carried out, by the end of the address space or of
-//! its file (`ECANCELED`), or by the device being unplugged (`ENODEV`). The first that fails makes the address space unusable.
+//! A job has a fence of its own, which is signalled at its end. It ends by being carried out, by the end of the
+//! address space or of its file (`ECANCELED`), or by the device being unplugged (`ENODEV`). The first that fails
+//! makes the address space unusable.
 //!
-//! Each fence that a job waits for has a piece of work ready which is queued when that is signalled, and looks whether the job at
-//! the head of the queue can go.
+//! Each fence that a job waits for has a piece of work ready which is queued when that is signalled, and looks
+//! whether the job at the head of the queue can go.
 
 use super::{
     bind::{

@@ -50,9 +50,9 @@ const SIGNAL: u32 = uapi::drm_panthor_sync_op_flags_DRM_PANTHOR_SYNC_OP_SIGNAL a
 ///
 /// # Errors
 ///
-/// Those of [`Binding::prepare`]; `EINVAL` for a mapping in an address space that is unusable, for flags without a meaning, for a
-/// sync object that does not exist and would be signalled, and for one without a fence to wait for; `ENOENT` for one that does
-/// not exist and would be waited for; `ENODEV`. Nothing is done then.
+/// Those of [`Binding::prepare`]; `EINVAL` for a mapping in an address space that is unusable, for flags without a
+/// meaning, for a sync object that does not exist and would be signalled, and for one without a fence to wait for;
+/// `ENOENT` for one that does not exist and would be waited for; `ENODEV`. Nothing is done then.
 ///
 /// Context: process context, may sleep; takes reservation locks.
 pub(super) fn submit(
