@@ -84,9 +84,8 @@ impl DmaMappings {
     pub(super) unsafe fn map(&self, node: &DmaNode) -> Result<NonNull<bindings::sg_table>> {
         let mut mapped = self.mapped.lock();
         // SAFETY: We hold the lock; an object in the list is mapped, and its table stays while it is.
-        if let (Some(_), Some(sgt)) =
-            unsafe { (*node.index.get(), NonNull::new((*node.shmem).sgt)) }
-        {
+        let known = unsafe { (*node.index.get()).and(NonNull::new((*node.shmem).sgt)) };
+        if let Some(sgt) = known {
             return Ok(sgt);
         }
         // Room first, so that nothing has to be undone. A client that asks for too much is no reason for the

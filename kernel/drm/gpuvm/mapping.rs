@@ -67,10 +67,13 @@ impl<'a, T: DriverVm> Mapping<'a, T> {
     ///
     /// The object in `op` is null, or one of the class of `T`'s driver that is kept for `'a`.
     pub(super) unsafe fn from_op(op: &bindings::drm_gpuva_op_map, flags: T::Flags) -> Self {
+        let object = NonNull::new(op.gem.obj).map(|obj| {
+            // SAFETY: By the requirement.
+            unsafe { Class::from_raw(obj.as_ptr()) }
+        });
         Self {
             range: VaRange::from_valid(op.va.addr, op.va.range),
-            // SAFETY: By the requirement.
-            object: NonNull::new(op.gem.obj).map(|obj| unsafe { Class::from_raw(obj.as_ptr()) }),
+            object,
             offset: op.gem.offset,
             flags,
         }

@@ -50,9 +50,10 @@ impl VmBo {
 
     /// Tells the address space, unless it knows, that the object has a reservation object of its own.
     fn announce<T: DriverVm>(&self, vm: &Vm<T>) {
-        // SAFETY: By the type invariants; the lock that the list needs is held.
-        vm.resv()
-            .lock(|_| unsafe { bindings::drm_gpuvm_bo_extobj_add(self.0.as_ptr()) });
+        vm.resv().lock(|_| {
+            // SAFETY: By the type invariants; the lock that the list needs is held.
+            unsafe { bindings::drm_gpuvm_bo_extobj_add(self.0.as_ptr()) }
+        });
     }
 }
 
@@ -78,10 +79,10 @@ impl<T: DriverVm> Rest<T> {
 
     /// The object; null for none.
     pub(super) fn object(&self) -> *mut bindings::drm_gem_object {
-        // SAFETY: A tie that we hold is valid, and holds its object.
-        self.bo
-            .as_ref()
-            .map_or(null_mut(), |bo| unsafe { (*bo.0.as_ptr()).obj })
+        self.bo.as_ref().map_or(null_mut(), |bo| {
+            // SAFETY: A tie that we hold is valid, and holds its object.
+            unsafe { (*bo.0.as_ptr()).obj }
+        })
     }
 }
 

@@ -24,7 +24,7 @@ use drm::{
 };
 use kernel::prelude::*;
 
-const ASYNC: u32 = uapi::drm_panthor_vm_bind_flags_DRM_PANTHOR_VM_BIND_ASYNC as u32;
+const ASYNC: u32 = uapi::drm_panthor_vm_bind_flags_DRM_PANTHOR_VM_BIND_ASYNC;
 
 /// `DRM_IOCTL_PANTHOR_VM_CREATE`
 pub(crate) fn create(
