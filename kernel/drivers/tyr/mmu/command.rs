@@ -23,7 +23,8 @@ use mali_regs::{
 };
 
 const PAUSE: Delta = Delta::from_micros(10);
-const PATIENCE: Delta = Delta::from_millis(100);
+/// Much more than it takes. An emulated GPU on a busy machine may not be scheduled for a while.
+const PATIENCE: Delta = Delta::from_secs(1);
 
 /// What a slot is told of a table.
 #[derive(Clone, Copy)]
