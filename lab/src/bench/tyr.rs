@@ -193,7 +193,17 @@ mod tests {
         }
         figures.derive();
         figures.put("page tables", 4096.0, Unit::Bytes);
-        insta::assert_snapshot!(figures.text(), @"");
+        insta::assert_snapshot!(figures.text(), @r"
+        per call                                    tyr
+        VM_BIND map, a page                       5,000
+        VM_BIND map, 512 pages                   56,100
+        VM_BIND map, a block                      5,100
+        VM_BIND map, 16 blocks                    6,600
+        map, each further page of 4 KiB             100
+        map, each further block of 2 MiB            100  so much as 1.00 pages, for the memory of 512
+        page tables                               4,096 bytes
+        instructions of a translated processor, the median of many calls, without the sleep while the GPU is at work
+        ");
     }
 
     #[test]
