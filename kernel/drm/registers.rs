@@ -18,12 +18,10 @@ use crate::{
         pci,
         platform, //
     },
-    Device,
     Driver,
     DriverFile,
     File,
     Plugged,
-    Registered,
     UnregisteredDevice, //
 };
 use core::{

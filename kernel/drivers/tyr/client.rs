@@ -6,7 +6,6 @@
 
 use crate::{
     driver::Tyr,
-    hardware::Hardware,
     uapi::{
         drm_panthor_set_user_mmio_offset,
         DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
@@ -56,8 +55,7 @@ impl drm::DriverFile for Client {
     }
 
     fn fdinfo(&self, dev: &Device<Tyr, Registered>, out: &mut FdInfo<'_>) {
-        let hertz = |hardware: &Hardware<'_>| hardware.hertz();
-        let hertz = dev.enter(|plugged| plugged.registration(|hardware| hertz(hardware)));
+        let hertz = dev.enter(|plugged| plugged.registration(|hardware| hardware.hertz()));
         if let Some(hertz) = hertz {
             // The printer takes what it gets.
             let _ = writeln!(out, "drm-maxfreq-panthor:\t{hertz} Hz");

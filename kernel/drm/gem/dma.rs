@@ -126,7 +126,8 @@ impl DmaMappings {
         let parent = unsafe { (*(*node.shmem).base.dev).dev };
         let mut start = 0;
         for piece in table.iter() {
-            let end = start + u64::from(piece.dma_len());
+            let length: u64 = piece.dma_len();
+            let end = start + length;
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
                 let address = piece.dma_address() + (from - start);
