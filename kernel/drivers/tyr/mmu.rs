@@ -218,14 +218,12 @@ impl<'bound> AddressSpaces<'bound> {
         let region = table::blocks_around(pages, va, size);
         let slot = self.make_resident(&mut slots, table, pages.root())?;
         if let Some(slot) = slot {
-            command::lock(&self.gpu, slot, region)
-                .map_err(|error| self.lose(&mut slots, table, error))?;
+            command::lock(&self.gpu, slot, region).map_err(|error| self.lose(table, error))?;
         }
         let result = f(&mut Change::new(pages));
         if let Some(slot) = slot {
             // Without an answer, the GPU may still read tables that are no longer used: they are kept.
-            command::flush_and_unlock(&self.gpu, slot)
-                .map_err(|error| self.lose(&mut slots, table, error))?;
+            command::flush_and_unlock(&self.gpu, slot).map_err(|error| self.lose(table, error))?;
         }
         reserve.used(pages);
         result
@@ -284,7 +282,8 @@ impl<'bound> AddressSpaces<'bound> {
         let mut roots = [None; MAX_ADDRESS_SPACES];
         for (slot, root) in roots.iter_mut().enumerate() {
             let table = self.slots.lock().slots[slot].table.clone();
-            *root = table.and_then(|table| (*table.lock()).as_ref().map(|pages| pages.root()));
+            let good = table.filter(|table| table.fault().is_none());
+            *root = good.and_then(|table| (*table.lock()).as_ref().map(|pages| pages.root()));
         }
         let mut slots = self.slots.lock();
         slots.asleep = false;
@@ -304,7 +303,12 @@ impl<'bound> AddressSpaces<'bound> {
         table: &Arc<Table>,
         root: u64,
     ) -> Result<Option<usize>> {
-        if slots.asleep || table.fault().is_some() {
+        if slots.asleep {
+            return Ok(None);
+        }
+        if table.fault().is_some() {
+            // What the MMU may still see is not changed.
+            self.evict(slots, table)?;
             return Ok(None);
         }
         slots.uses += 1;
@@ -318,14 +322,14 @@ impl<'bound> AddressSpaces<'bound> {
         };
         if let Some(other) = slots.slots[slot].table.clone() {
             self.evict(slots, &other)
-                .map_err(|error| self.lose(slots, &other, error))?;
+                .map_err(|error| self.lose(&other, error))?;
         }
         slots.slots[slot] = Slot {
             table: Some(table.clone()),
             used: uses,
         };
         command::enable(&self.gpu, slot, self.setup(root))
-            .map_err(|error| self.lose(slots, table, error))?;
+            .map_err(|error| self.lose(table, error))?;
         Ok(Some(slot))
     }
 
@@ -358,12 +362,10 @@ impl<'bound> AddressSpaces<'bound> {
         Ok(())
     }
 
-    /// The MMU did not answer for a table: nothing is known of what it sees. Gives back the error.
-    fn lose(&self, slots: &mut Slots, table: &Arc<Table>, error: Error) -> Error {
+    /// The MMU did not answer for a table: nothing is known of what it sees, so the slot stays the table's until the MMU
+    /// says that it has forgotten it. Gives back the error.
+    fn lose(&self, table: &Arc<Table>, error: Error) -> Error {
         table.fail(Fault::LOST);
-        if let Some(slot) = slots.slot_of(table) {
-            slots.slots[slot].table = None;
-        }
         error
     }
 }

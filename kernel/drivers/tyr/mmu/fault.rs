@@ -82,15 +82,15 @@ impl AddressSpaces<'_> {
             status.source(),
             status.0
         );
-        if let Some(table) = slots.slots[slot].table.take() {
+        if let Some(table) = &slots.slots[slot].table {
             table.fail(Fault {
                 status: status.0,
                 address,
             });
         }
-        if !slots.asleep {
-            // Said in the log if it fails; the table is marked in any case.
-            let _ = command::disable(&self.gpu, slot);
+        // Said in the log if it fails: then the MMU may still see the table, and the slot stays its.
+        if slots.asleep || command::disable(&self.gpu, slot).is_ok() {
+            slots.slots[slot].table = None;
         }
     }
 }
