@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::events::{Events, Form};
-use crate::{bench, clean, demo, doc, doctor, exit, ide, interrupt, model, new, root, run, setup, test};
+use crate::{audit, bench, clean, demo, doc, doctor, exit, ide, interrupt, model, new, root, run, setup, test};
 
 /// Rust DRM drivers on a stock kernel, from an edited line to a real client's answer in seconds.
 ///
@@ -33,6 +33,8 @@ enum Command {
     Test(test::Options),
     /// Count instructions per operation, for the Rust driver and the C one side by side
     Bench(bench::Options),
+    /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
+    Audit(audit::Options),
     /// Say what is there, what is missing, and what to do about it
     Doctor(doctor::Options),
     /// Prepare everything the other commands need, and nothing else
@@ -86,6 +88,7 @@ fn dispatch(command: Command, events: &Events) -> Result<u8> {
         Command::Run(options) => run::main(options, events),
         Command::Test(options) => test::main(options, events),
         Command::Bench(options) => bench::main(options, events),
+        Command::Audit(options) => audit::main(options, events),
         Command::Doctor(options) => doctor::main(options, events),
         Command::Setup(options) => setup::main(options, events),
         Command::New(options) => new::main(options, events),

@@ -2,6 +2,7 @@
 //! The command line of Drydock. This file is its table of contents; `cli.rs` says what the words mean.
 
 mod apt;
+mod audit;
 mod bench;
 mod cache;
 mod clean;

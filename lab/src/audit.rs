@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `drydock audit`: every `unsafe` of `kernel/`, what it argues from, and the tests that would fail without it.
+//!
+//! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
+//! reads which obligation is held where and shown by which tests (docs/life-cycle.md), and here both are put together.
+//!
+//! Source: docs/life-cycle.md for L1 to L19; the Rust reference, "The `unsafe` keyword".
+
+mod obligations;
+mod scan;
+mod table;
+mod tests_by_name;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::{exit, repo};
+
+use obligations::Obligations;
+use scan::{Found, Role};
+use tests_by_name::Tests;
+
+/// Options of `drydock audit`.
+///
+/// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, or else those that its file
+/// holds (in brackets), and how many tests show them. Fails if one stands without a reason, or stands in a driver.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only files whose path contains this
+    filter: Option<String>,
+    /// Only the counts
+    #[arg(long)]
+    summary: bool,
+}
+
+/// Where the sources are, in the checkout.
+const SOURCES: &str = "kernel";
+/// Where no `unsafe` may be.
+const DRIVERS: &str = "kernel/drivers/";
+
+/// One `unsafe`.
+#[derive(Clone, Debug, Serialize)]
+struct Row {
+    /// The file, from the checkout's root.
+    file: String,
+    line: usize,
+    role: Role,
+    /// The first words of its comment, or of what its callers must hold.
+    reason: Option<String>,
+    /// Obligations that the comment names.
+    cited: Vec<String>,
+    /// Obligations that its file holds, if the comment names none.
+    of_file: Vec<String>,
+    /// How many tests show these obligations.
+    tests: usize,
+}
+
+/// The counts of one file.
+#[derive(Clone, Debug, Serialize)]
+struct FileCount {
+    file: String,
+    blocks: usize,
+    impls: usize,
+    functions: usize,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Audit {
+    rows: Vec<Row>,
+    files: Vec<FileCount>,
+    /// The tests of each obligation.
+    obligations: Vec<Shown>,
+    /// What must not be.
+    complaints: Vec<String>,
+}
+
+/// An obligation with its tests.
+#[derive(Clone, Debug, Serialize)]
+struct Shown {
+    obligation: String,
+    tests: Vec<String>,
+}
+
+/// Carries out `drydock audit`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let repo = repo::root()?;
+    let mut audit = audit(&repo)?;
+    if let Some(part) = &options.filter {
+        audit.rows.retain(|row| row.file.contains(part));
+        audit.files.retain(|count| count.file.contains(part));
+    }
+    events.result(&audit, |audit| table::text(audit, options.summary));
+    Ok(if audit.complaints.is_empty() { exit::OK } else { exit::CHECK })
+}
+
+fn audit(repo: &Path) -> Result<Audit> {
+    let tests = Tests::read(repo)?;
+    let obligations = Obligations::read(repo)?;
+    let mut complaints = obligations.complaints(&tests);
+    let (mut rows, mut files) = (Vec::new(), Vec::new());
+    for (file, text) in sources(repo)? {
+        let found = scan::scan(&text).map_err(|error| Error::new(Kind::Check, format!("`{file}`: {error}")))?;
+        complaints.extend(found.iter().filter_map(|found| complaint(&file, found)));
+        files.extend(FileCount::of(&file, &found));
+        rows.extend(found.into_iter().map(|found| Row::new(&file, found, &obligations, &tests)));
+    }
+    Ok(Audit { rows, files, obligations: obligations.shown(&tests), complaints })
+}
+
+/// All Rust files of [`SOURCES`], by path.
+fn sources(repo: &Path) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut todo = vec![repo.join(SOURCES)];
+    while let Some(directory) = todo.pop() {
+        let entries = std::fs::read_dir(&directory);
+        for entry in entries.with_context(|| format!("failed to list `{}`", directory.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path);
+                let text = text.with_context(|| format!("failed to read `{}`", path.display()))?;
+                let inside = path.strip_prefix(repo).expect("it was found there");
+                found.push((inside.display().to_string(), text));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn complaint(file: &str, found: &Found) -> Option<String> {
+    let place = format!("{file}:{}", found.line);
+    if file.starts_with(DRIVERS) {
+        return Some(format!("{place}: `unsafe` in a driver"));
+    }
+    let missing = match found.role {
+        Role::Block | Role::Impl | Role::Attribute | Role::Method => "no `SAFETY:` comment",
+        Role::Function | Role::Trait => "no `# Safety` section says what the caller must hold",
+    };
+    found.reason.is_none().then(|| format!("{place}: {missing}"))
+}
+
+impl Row {
+    fn new(file: &str, found: Found, obligations: &Obligations, tests: &Tests) -> Self {
+        let cited = found.obligations;
+        let of_file = if cited.is_empty() { obligations.of_file(file) } else { Vec::new() };
+        let all: BTreeSet<_> =
+            cited.iter().chain(&of_file).flat_map(|obligation| obligations.tests_of(obligation, tests)).collect();
+        let tests = all.len();
+        Self { file: file.to_owned(), line: found.line, role: found.role, reason: found.reason, cited, of_file, tests }
+    }
+}
+
+impl FileCount {
+    /// The counts, if there is anything to count.
+    fn of(file: &str, found: &[Found]) -> Option<Self> {
+        let count = |roles: &[Role]| found.iter().filter(|found| roles.contains(&found.role)).count();
+        let (blocks, impls) = (count(&[Role::Block, Role::Attribute]), count(&[Role::Impl]));
+        let functions = count(&[Role::Function, Role::Method, Role::Trait]);
+        (!found.is_empty()).then(|| Self { file: file.to_owned(), blocks, impls, functions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Audit {
+        audit(&repo::root().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_unsafe_has_its_reason_and_none_is_in_a_driver() {
+        let audit = here();
+        assert!(audit.complaints.is_empty(), "\n{}\n", audit.complaints.join("\n"));
+    }
+
+    #[test]
+    fn the_library_is_looked_at() {
+        let audit = here();
+        let device = audit.files.iter().find(|count| count.file == "kernel/drm/device.rs").unwrap();
+        assert!(device.blocks > 10 && device.functions > 2, "{device:?}");
+        let blocks: usize = audit.files.iter().map(|count| count.blocks).sum();
+        assert!(blocks > 200, "{blocks}");
+    }
+
+    #[test]
+    fn a_row_names_what_its_comment_names_or_else_what_its_file_holds() {
+        let audit = here();
+        assert!(audit.rows.iter().any(|row| !row.cited.is_empty() && row.of_file.is_empty()));
+        let row = audit.rows.iter().find(|row| row.file == "kernel/drm/file.rs" && row.cited.is_empty()).unwrap();
+        assert!(row.of_file.contains(&"L14".to_owned()) && row.tests > 0, "{row:?}");
+    }
+}

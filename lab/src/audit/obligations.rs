@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Which file holds which obligation, and which tests show it: the table in docs/life-cycle.md.
+
+use std::path::Path;
+
+use crate::error::{Context, Error, Kind, Result};
+
+use super::Shown;
+use super::tests_by_name::Tests;
+
+/// The page with the table.
+const PAGE: &str = "docs/life-cycle.md";
+/// A page whose paragraphs name tests behind [`TRIED_BY`].
+const HOLES: &str = "docs/holes.md";
+const TRIED_BY: &str = "Tried by: ";
+/// What the files in it are in.
+const LIBRARY: &str = "kernel/drm/";
+/// How many obligations there are.
+const COUNT: usize = 19;
+
+/// A row of the table.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    name: String,
+    /// From the checkout's root; a directory ends in `/`.
+    files: Vec<String>,
+    /// Patterns of tests' names.
+    tests: Vec<String>,
+}
+
+/// The table, and what else the pages say is a test.
+#[derive(Debug)]
+pub(super) struct Obligations {
+    rows: Vec<Row>,
+    /// Patterns in [`HOLES`].
+    tried: Vec<String>,
+}
+
+impl Obligations {
+    /// Reads the table.
+    pub(super) fn read(repo: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(repo.join(PAGE)).with_context(|| format!("failed to read `{PAGE}`"))?;
+        let rows: Vec<Row> = text.lines().filter_map(Row::parse).collect();
+        if rows.len() != COUNT {
+            let message = format!("`{PAGE}` has {} rows of obligations and not {COUNT}", rows.len());
+            return Err(Error::new(Kind::Check, message));
+        }
+        let holes = std::fs::read_to_string(repo.join(HOLES)).with_context(|| format!("failed to read `{HOLES}`"))?;
+        Ok(Self { rows, tried: tried_by(&holes) })
+    }
+
+    /// The obligations that a file holds.
+    pub(super) fn of_file(&self, file: &str) -> Vec<String> {
+        let holds = |row: &&Row| {
+            row.files.iter().any(|held| held == file || held.ends_with('/') && file.starts_with(held.as_str()))
+        };
+        self.rows.iter().filter(holds).map(|row| row.name.clone()).collect()
+    }
+
+    /// The tests that show an obligation.
+    pub(super) fn tests_of<'t>(&self, obligation: &str, tests: &'t Tests) -> Vec<&'t str> {
+        let rows = self.rows.iter().filter(|row| row.name == obligation);
+        let mut found: Vec<_> = rows.flat_map(|row| &row.tests).flat_map(|pattern| tests.matching(pattern)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// All obligations with their tests.
+    pub(super) fn shown(&self, tests: &Tests) -> Vec<Shown> {
+        let shown = |row: &Row| {
+            let tests = self.tests_of(&row.name, tests).into_iter().map(str::to_owned).collect();
+            Shown { obligation: row.name.clone(), tests }
+        };
+        self.rows.iter().map(shown).collect()
+    }
+
+    /// Names in the table that mean no test.
+    pub(super) fn complaints(&self, tests: &Tests) -> Vec<String> {
+        let dead = |row: &Row| {
+            let dead = row.tests.iter().filter(|pattern| tests.matching(pattern).is_empty());
+            dead.map(|pattern| format!("{PAGE}: {}: no test is called `{pattern}`", row.name)).collect::<Vec<_>>()
+        };
+        let tried = self.tried.iter().filter(|pattern| tests.matching(pattern).is_empty());
+        let tried = tried.map(|pattern| format!("{HOLES}: no test is called `{pattern}`"));
+        self.rows.iter().flat_map(dead).chain(tried).collect()
+    }
+}
+
+impl Row {
+    /// `| L1 | what must hold | held by | shown by |`
+    fn parse(line: &str) -> Option<Self> {
+        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
+        let &[name, _, held, shown] = cells.as_slice() else { return None };
+        let number = name.strip_prefix('L')?;
+        number.parse::<u8>().ok()?;
+        let files = quoted(held).filter(|word| word.ends_with(".rs") || word.ends_with('/'));
+        Some(Self {
+            name: name.to_owned(),
+            files: files.filter(|word| !word.contains(' ')).map(|word| format!("{LIBRARY}{word}")).collect(),
+            tests: quoted(shown).filter(is_pattern).map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// The patterns in the paragraphs that begin with [`TRIED_BY`].
+fn tried_by(page: &str) -> Vec<String> {
+    let paragraphs = page.split("\n\n").filter_map(|paragraph| paragraph.trim().strip_prefix(TRIED_BY));
+    paragraphs.flat_map(quoted).map(|word| word.replace(['\n', ' '], "")).collect()
+}
+
+/// Whether a word is a name of tests, as `Tests::matching` reads it.
+fn is_pattern(word: &&str) -> bool {
+    word.contains("::") && word.chars().all(|c| c.is_alphanumeric() || "_-:*{,}".contains(c))
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        "| L5 | Teardown, in order. | `registration.rs` (`Drop`), `fence/` | `life::l5_*`; tidy: `a` occurs once |";
+
+    #[test]
+    fn a_row_names_files_and_tests() {
+        let row = Row::parse(LINE).unwrap();
+        assert_eq!(row.files, ["kernel/drm/registration.rs", "kernel/drm/fence/"]);
+        assert_eq!((row.name.as_str(), row.tests), ("L5", vec!["life::l5_*".to_owned()]));
+        assert_eq!(Row::parse("|---|---|---|---|"), None);
+        assert_eq!(Row::parse("| | what must hold | held by | shown by |"), None);
+    }
+
+    #[test]
+    fn a_paragraph_names_what_tries_it() {
+        let page = "*Ours.* `drm::x` is.\n\nTried by: `life::a`, `compile-fail::gem::{b,c}`,\n`life::d`.\n\n## 2\n";
+        assert_eq!(tried_by(page), ["life::a", "compile-fail::gem::{b,c}", "life::d"]);
+    }
+
+    #[test]
+    fn a_name_that_means_no_test_is_noticed() {
+        let table = Obligations { rows: vec![Row::parse(LINE).unwrap()], tried: Vec::new() };
+        assert_eq!(table.complaints(&Tests::of(&["life::l5_unplug"])), [""; 0]);
+        assert_eq!(
+            table.complaints(&Tests::of(&["life::l6"])),
+            ["docs/life-cycle.md: L5: no test is called `life::l5_*`"]
+        );
+        assert_eq!(table.of_file("kernel/drm/fence/issued.rs"), ["L5"]);
+        assert!(table.of_file("kernel/drm/file.rs").is_empty());
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The names of all tests that show an obligation: the guest's cases and the cases that must not compile.
+//!
+//! Source: `tests/guest/src/cases.rs` for the macro `cases!`; `tests/compile-fail` for its directories.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+use crate::error::{Context, Error, Kind, Result};
+
+const GUEST_CASES: &str = "tests/guest/src/cases";
+const COMPILE_FAIL: &str = "tests/compile-fail";
+
+/// All names, `area::case`.
+#[derive(Debug)]
+pub(super) struct Tests(BTreeSet<String>);
+
+impl Tests {
+    /// Reads them from the checkout.
+    pub(super) fn read(repo: &Path) -> Result<Self> {
+        let mut names = BTreeSet::new();
+        for (path, text) in rust_files(&repo.join(GUEST_CASES))? {
+            let tokens = TokenStream::from_str(&text)
+                .map_err(|error| Error::new(Kind::Check, format!("`{path}` is not Rust: {error}")))?;
+            names.extend(cases(tokens));
+        }
+        for (path, _) in rust_files(&repo.join(COMPILE_FAIL))? {
+            let case = Path::new(&path).strip_prefix(repo.join(COMPILE_FAIL)).expect("it was found there");
+            let case = case.with_extension("").display().to_string();
+            names.extend(case.contains('/').then(|| format!("compile-fail::{}", case.replace('/', "::"))));
+        }
+        Ok(Self(names))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(names: &[&str]) -> Self {
+        Self(names.iter().map(|&name| name.to_owned()).collect())
+    }
+
+    /// Those that a pattern of docs/life-cycle.md means: a name, a name with `*` at its end, an area, or `area::{one,other}`.
+    pub(super) fn matching(&self, pattern: &str) -> Vec<&str> {
+        let alternatives: Vec<String> = match pattern.split_once('{') {
+            Some((before, names)) => {
+                names.trim_end_matches('}').split(',').map(|name| format!("{before}{}", name.trim())).collect()
+            }
+            None => vec![pattern.to_owned()],
+        };
+        let fits = |name: &&String| alternatives.iter().any(|pattern| is_meant(pattern, name));
+        self.0.iter().filter(fits).map(String::as_str).collect()
+    }
+}
+
+fn is_meant(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern || name.strip_prefix(pattern).is_some_and(|rest| rest.starts_with("::")),
+    }
+}
+
+fn rust_files(directory: &Path) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut todo = vec![directory.to_owned()];
+    while let Some(directory) = todo.pop() {
+        let entries = std::fs::read_dir(&directory);
+        for entry in entries.with_context(|| format!("failed to list `{}`", directory.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path);
+                let text = text.with_context(|| format!("failed to read `{}`", path.display()))?;
+                found.push((path.display().to_string(), text));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The names in each `cases! { "area": name, name within SECONDS, … }`.
+fn cases(tokens: TokenStream) -> Vec<String> {
+    let mut names = Vec::new();
+    for token in tokens {
+        let TokenTree::Group(group) = token else { continue };
+        let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+        match inside.first() {
+            Some(TokenTree::Literal(area)) if group.delimiter() == Delimiter::Brace => {
+                names.extend(names_in(area.to_string().trim_matches('"'), &inside));
+            }
+            _ => names.extend(cases(group.stream())),
+        }
+    }
+    names
+}
+
+fn names_in(area: &str, tokens: &[TokenTree]) -> Vec<String> {
+    let entries = tokens[1..].split(|token| matches!(token, TokenTree::Punct(punct) if ":,".contains(punct.as_char())));
+    let first = entries.filter_map(|entry| match entry.first() {
+        Some(TokenTree::Ident(name)) => Some(format!("{area}::{name}")),
+        _ => None,
+    });
+    first.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_out_of_the_tables() {
+        let text = "cases! {\n    \"gate\":\n    l1_a within 30, b,\n}\nfn l1_a() { let c = [\"d\"]; }\n";
+        assert_eq!(cases(TokenStream::from_str(text).unwrap()), ["gate::l1_a", "gate::b"]);
+    }
+
+    #[test]
+    fn a_pattern_is_a_name_a_beginning_an_area_or_some_of_one() {
+        let tests =
+            Tests::of(&["gate::l1_a", "gate::l1_b", "gates::c", "compile-fail::bus::d", "compile-fail::bus::e"]);
+        assert_eq!(tests.matching("gate::l1_*"), ["gate::l1_a", "gate::l1_b"]);
+        assert_eq!(tests.matching("gate"), ["gate::l1_a", "gate::l1_b"]);
+        assert_eq!(tests.matching("gates::c"), ["gates::c"]);
+        assert_eq!(tests.matching("compile-fail::bus::{d,e}").len(), 2);
+        assert!(tests.matching("gate::l1").is_empty());
+    }
+}
