@@ -34,10 +34,16 @@ pub struct Archive {
     pub size: u64,
 }
 
-/// The part of the archive that everything is made of.
-const MAIN: &str = "main";
+impl Archive {
+    /// `NAME=VERSION`, which names this package and no other version of it.
+    pub fn exact_name(&self) -> Option<String> {
+        let mut parts = self.file.split('_');
+        // A version's epoch ends in a colon, which a file's name must not have.
+        Some(format!("{}={}", parts.next()?, parts.next()?.replace("%3a", ":")))
+    }
+}
 
-/// A private apt.
+/// The private apt.
 pub struct Apt {
     dir: PathBuf,
     mirror: String,
@@ -215,6 +221,12 @@ mod tests {
         let line = "'http://mirror/debian/pool/main/g/gcc/gcc_4%3a14.2.0-1_amd64.deb' gcc_4%3a14.2.0-1_amd64.deb 1436 MD5Sum:00";
         assert_eq!(archive(line), Some(Archive { file: "gcc_4%3a14.2.0-1_amd64.deb".into(), size: 1436 }));
         assert_eq!(archive("Reading package lists..."), None);
+    }
+
+    #[test]
+    fn a_file_name_tells_the_version() {
+        let archive = Archive { file: "lld-19_1%3a19.1.7-3+b1_amd64.deb".into(), size: 1 };
+        assert_eq!(archive.exact_name().as_deref(), Some("lld-19=1:19.1.7-3+b1"));
     }
 
     #[test]

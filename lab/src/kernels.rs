@@ -29,9 +29,30 @@ pub const SUPPORTED: &[Series] = &[Series {
     known: "7.3.4: all 2,502 Rust symbols match, modules load",
 }];
 
+/// Whose build a kernel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// The distribution's.
+    Stock,
+    /// Ours, with what watches memory, locks and references (`debug_kernel.rs`).
+    Debug,
+}
+
+impl Flavour {
+    /// How many times as long as on the stock kernel something may take.
+    pub fn patience(self) -> u32 {
+        match self {
+            Self::Stock => 1,
+            Self::Debug => 8,
+        }
+    }
+}
+
 /// A prepared kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
+    /// Whose build it is.
+    pub flavour: Flavour,
     /// As `uname -r` says it, without the flavour: `7.3.4+deb13-amd64`.
     pub release: String,
     /// The source tree with the kernel crates' metadata, on the host; `/kernel/tree` inside the root.

@@ -7,6 +7,7 @@ mod bench;
 mod cache;
 mod clean;
 mod cli;
+mod debug_kernel;
 mod demo;
 mod doc;
 mod doctor;

@@ -9,6 +9,7 @@ mod symbols;
 mod tree;
 
 pub use symbols::thousands;
+pub use tree::unpack as unpack_source;
 
 use std::fs;
 use std::path::Path;
@@ -17,9 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::apt::{Apt, Archive};
 use crate::cache::{self, CacheLayout, PartialDir};
+use crate::debug_kernel;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
-use crate::kernels::{self, Choice, Kernel, Release};
+use crate::kernels::{self, Choice, Flavour, Kernel, Release};
 use crate::root::{self, unpack_with};
 
 /// Changes when the way of preparing a kernel does.
@@ -43,6 +45,9 @@ pub fn facts(cache: &CacheLayout, release: &str) -> Option<Facts> {
 
 /// The variables of every `make` in the tree of the kernel `release`.
 pub fn make_variables(release: &str) -> Vec<String> {
+    if debug_kernel::is_release(release) {
+        return debug_kernel::make_variables();
+    }
     // The source's own version is `7.3.4`; what distinguishes Debian's build of it is the rest of the release.
     let local = release.find(|c: char| !c.is_ascii_digit() && c != '.').map_or("", |at| &release[at..]);
     let series = Release::parse(release).series();
@@ -68,6 +73,7 @@ fn is_prepared(cache: &CacheLayout, release: &str) -> bool {
 fn kernel(cache: &CacheLayout, release: &str) -> Kernel {
     let dir = cache.kernel(release);
     Kernel {
+        flavour: Flavour::Stock,
         release: release.to_owned(),
         tree: dir.join("tree"),
         vmlinuz: dir.join("vmlinuz"),

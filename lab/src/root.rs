@@ -16,7 +16,7 @@ use std::process::Command;
 use clap::Args;
 
 pub use enter::enter;
-pub use make::{ensure, identity, is_made, unpack_with};
+pub use make::{Addition, add, ensure, has_addition, identity, is_made, unpack_with};
 
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;

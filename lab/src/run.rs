@@ -33,7 +33,7 @@ use crate::vm::terminal;
 pub struct Options {
     /// The driver to load; `c-NAME` is the stock kernel's own
     driver: String,
-    /// The kernel to boot, by its release or series
+    /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// How many processors the guest has

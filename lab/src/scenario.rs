@@ -11,6 +11,7 @@
 //! ```
 
 mod hardware;
+mod leaks;
 mod scene;
 mod stage;
 mod verdict;

@@ -13,12 +13,12 @@ use crate::error::Result;
 use crate::events::Events;
 use crate::kernels::Kernel;
 use crate::root::{self, Binds};
-use crate::{exit, metadata, repo};
+use crate::{debug_kernel, exit, metadata, repo};
 
 /// Options of `drydock setup`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Prepare this kernel, by its release or series, and use it from now on
+    /// Prepare this kernel, by its release or series, and use it from now on; `debug` builds the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// Ask the mirror for newer packages and kernels, even if nothing is missing
@@ -69,12 +69,48 @@ pub fn ensure(events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: None, update: false }, events)
 }
 
-/// Prepares what is missing for the kernel that `name` (a release or a series) means, for this run only.
+/// Prepares what is missing for the kernel that `name` (a release, a series or `debug`) means, for this run only.
 pub fn ensure_kernel(name: Option<&str>, events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: name.map(str::to_owned), update: false }, events)
 }
 
 fn prepare(options: &Options, events: &Events) -> Result<Toolchain> {
+    if options.kernel.as_deref() == Some(debug_kernel::NAME) {
+        let stock = prepare_stock(&Options { kernel: None, update: options.update }, events)?;
+        return with_debug_kernel(stock, events);
+    }
+    prepare_stock(options, events)
+}
+
+/// The toolchain with the debug kernel in place of the stock one that it is made after.
+fn with_debug_kernel(toolchain: Toolchain, events: &Events) -> Result<Toolchain> {
+    let Toolchain { root, kernel: stock, cache, repo, _lock: mut lock } = toolchain;
+    let kernel = match debug_kernel::prepared(&cache, &stock)? {
+        Some(kernel) => kernel,
+        None => {
+            if debug_kernel::needs_fetch(&cache, &stock)? {
+                drop(lock);
+                lock = Lock::exclusive(&cache, events)?;
+                debug_kernel::fetch(&cache, &updated_apt(&cache, events)?, &stock, events)?;
+                lock.downgrade()?;
+            }
+            // Long, and in a place of its own: others may use the cache meanwhile.
+            debug_kernel::build(&cache, &stock, events)?
+        }
+    };
+    Ok(Toolchain { root, kernel, cache, repo, _lock: lock })
+}
+
+/// The private apt, with the mirror's lists as they are now.
+fn updated_apt(cache: &CacheLayout, events: &Events) -> Result<Apt> {
+    let apt = Apt::new(cache)?;
+    let step = events.step("asking the mirror for its packages");
+    apt.update(&step)?;
+    step.done_with(apt.mirror());
+    Ok(apt)
+}
+
+fn prepare_stock(options: &Options, events: &Events) -> Result<Toolchain> {
     let cache = CacheLayout::of_user()?;
     let repo = repo::root()?;
     let lock = Lock::shared(&cache, events)?;
@@ -100,10 +136,7 @@ fn make_missing(cache: &CacheLayout, options: &Options, events: &Events) -> Resu
             return Ok(kernel);
         }
     }
-    let apt = Apt::new(cache)?;
-    let step = events.step("asking the mirror for its packages");
-    apt.update(&step)?;
-    step.done_with(apt.mirror());
+    let apt = updated_apt(cache, events)?;
     root::ensure(cache, &apt, options.update, events)?;
     metadata::ensure(cache, &apt, wanted, events)
 }

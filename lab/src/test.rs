@@ -3,7 +3,7 @@
 //!
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
-mod compile_fail;
+pub(crate) mod compile_fail;
 mod drivers;
 mod examples;
 mod guest;
@@ -14,6 +14,7 @@ mod suite;
 use clap::Args;
 use serde::Serialize;
 
+use crate::debug_kernel;
 use crate::error::{Kind, Result};
 use crate::events::Events;
 use crate::exit;
@@ -32,7 +33,8 @@ pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
     /// a `check.sh` its check
     filter: Option<String>,
-    /// The kernel to build for and to boot, by its release or series
+    /// The kernel to build for and to boot, by its release or series; `debug` is the debug kernel, on which only what runs in a
+    /// guest is tested
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// What stands in for the published firmware where a driver loads one
@@ -81,7 +83,10 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let repo = repo::root()?;
     let filter = Filter::new(options.filter.as_deref(), &names, &crate::drivers::checked(&repo));
-    let selected: Vec<_> = suites.iter().filter(|suite| filter.selects_suite(suite.name())).collect();
+    let boots_only = options.kernel.as_deref() == Some(debug_kernel::NAME);
+    let wanted =
+        |suite: &&Box<dyn Suite>| filter.selects_suite(suite.name()) && (!boots_only || suite.need() == Need::Guest);
+    let selected: Vec<_> = suites.iter().filter(wanted).collect();
     let need = selected.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
     let ready = Ready::prepare(need, &Plan { kernel: options.kernel.clone() }, events)?;
     let context = Context {

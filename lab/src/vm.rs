@@ -16,6 +16,7 @@ pub(crate) mod gpu;
 pub(crate) mod guest;
 pub(crate) mod image;
 pub(crate) mod incident;
+pub(crate) mod kasan;
 pub(crate) mod kmod;
 pub(crate) mod libraries;
 pub(crate) mod machine;

@@ -44,7 +44,7 @@ const MAY_DIFFER: &[&str] = &["MODULE_SIG_KEY_TYPE_MLDSA_", "OPENSSL_SUPPORTS_"]
 pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<()> {
     let tree = dir.join("tree");
     fs::create_dir_all(&tree)?;
-    unpack(root, dir, events)?;
+    unpack(root, dir, LEFT_OUT, events)?;
     fs::copy(dir.join(".config"), tree.join(".config")).context("failed to copy the kernel's configuration")?;
     let step = events.step("making the metadata of the kernel's crates");
     for targets in [&["olddefconfig"][..], &["prepare", "modules_prepare"]] {
@@ -61,8 +61,8 @@ pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<(
     Ok(())
 }
 
-/// Unpacks the source archive with the root's tools (the host may lack xz) and removes it.
-fn unpack(root: &Path, dir: &Path, events: &Events) -> Result<()> {
+/// Unpacks the source archive in `dir` to `dir/tree` with the root's tools (the host may lack xz) and removes it.
+pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Result<()> {
     let step = events.step("unpacking the kernel's source");
     let entries = fs::read_dir(dir)?.filter_map(Result::ok);
     let is_source = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "xz");
@@ -80,7 +80,7 @@ fn unpack(root: &Path, dir: &Path, events: &Events) -> Result<()> {
     ]);
     // The exact name and no wildcard, which would reach into the tree: `tools/objtool/arch` is needed.
     let top = name.trim_end_matches(".tar.xz");
-    tar.arg("--anchored").args(LEFT_OUT.iter().map(|pattern| format!("--exclude={top}/{pattern}")));
+    tar.arg("--anchored").args(left_out.iter().map(|pattern| format!("--exclude={top}/{pattern}")));
     tar.arg(format!("--file=/kernel/{name}"));
     process::run(&mut tar, &step).context("failed to unpack the kernel's source")?;
     fs::remove_file(&archive)?;

@@ -5,9 +5,10 @@
 //! a handful of links and two files (`finish`). Works alike for root and for an ordinary user, without any host package
 //! beyond apt, dpkg and tar.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -117,6 +118,67 @@ pub fn ensure(cache: &CacheLayout, apt: &Apt, update: bool, events: &Events) -> 
     Ok(())
 }
 
+/// Packages that only some commands need.
+#[derive(Debug)]
+pub struct Addition {
+    /// A word for it.
+    pub name: &'static str,
+    /// What it consists of, besides what the root has.
+    pub packages: &'static [&'static str],
+}
+
+impl Addition {
+    fn stamp(&self, cache: &CacheLayout) -> PathBuf {
+        cache.root().join(format!("{STAMP}-{}", self.name))
+    }
+
+    fn inputs(&self) -> String {
+        cache::hash(self.packages)
+    }
+}
+
+/// Whether the root has the packages of `addition`.
+pub fn has_addition(cache: &CacheLayout, addition: &Addition) -> bool {
+    cache::is_stamped(&addition.stamp(cache), &addition.inputs())
+}
+
+/// Adds packages to the root, with what they depend on. What the root has stays as it is, and so does its identity: nothing
+/// that was built with it changes.
+pub fn add(cache: &CacheLayout, apt: &Apt, addition: &Addition, events: &Events) -> Result<()> {
+    if has_addition(cache, addition) {
+        return Ok(());
+    }
+    let present =
+        fs::read_to_string(cache.root().join(VERSIONS)).context("the toolchain root is of another version")?;
+    let archives = new_archives(&present, apt.closure(addition.packages)?)?;
+    let total = archives.iter().map(|archive| archive.size).sum();
+    let step = events.step(format!("downloading {}", addition.name));
+    let exact: Vec<_> = archives.iter().filter_map(Archive::exact_name).collect();
+    apt.download_only(&exact, total, &step)?;
+    step.done_with(format!("{} packages, {} MB", archives.len(), total / 1_000_000));
+    unpack(&archives, &apt.archives(), &cache.root(), events)?;
+    process::output(&mut super::command_writable(&cache.root(), "ldconfig", &super::Binds::none()))?;
+    cache::write_atomically(&addition.stamp(cache), addition.inputs())?;
+    apt.forget(&archives);
+    Ok(())
+}
+
+/// Those of `closure` that are not `present`. One that is there in another version is an error: replacing it would change
+/// the root under what was built with it.
+fn new_archives(present: &str, closure: Vec<Archive>) -> Result<Vec<Archive>> {
+    let package = |file: &str| file.split('_').next().unwrap_or_default().to_owned();
+    let there: BTreeSet<_> = present.lines().collect();
+    let packages: BTreeSet<_> = present.lines().map(package).collect();
+    let new: Vec<_> = closure.into_iter().filter(|archive| !there.contains(archive.file.as_str())).collect();
+    match new.iter().find(|archive| packages.contains(&package(&archive.file))) {
+        None => Ok(new),
+        Some(other) => {
+            let message = format!("the mirror has other versions than the toolchain root: `{}`", other.file);
+            Err(Error::new(Kind::Machinery, message).hint("bring the root up to date: `drydock setup --update`"))
+        }
+    }
+}
+
 fn names(archives: &[Archive]) -> String {
     let mut names: Vec<_> = archives.iter().map(|archive| archive.file.as_str()).collect();
     names.sort_unstable();
@@ -220,6 +282,16 @@ mod tests {
         let before = identity(&cache);
         fs::write(cache.root().join(VERSIONS), "rustc_1.85.1_amd64.deb").unwrap();
         assert_ne!(identity(&cache), before);
+    }
+
+    #[test]
+    fn what_is_added_replaces_nothing() {
+        let archive = |file: &str| Archive { file: file.into(), size: 1 };
+        let closure = || vec![archive("libc6_2.41-12_amd64.deb"), archive("lld-19_1%3a19.1.7-3_amd64.deb")];
+        let new = new_archives("libc6_2.41-12_amd64.deb\nmake_4.4_amd64.deb", closure()).unwrap();
+        assert_eq!(new, [archive("lld-19_1%3a19.1.7-3_amd64.deb")]);
+        let error = new_archives("libc6_2.41-11_amd64.deb", closure()).unwrap_err();
+        assert!(error.to_string().contains("libc6_2.41-12"), "{error}");
     }
 
     #[test]

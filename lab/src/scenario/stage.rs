@@ -8,16 +8,19 @@ use std::time::Duration;
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::guestbin;
+use crate::kernels::Flavour;
 use crate::modules::{self, BuiltModules};
 use crate::root::Binds;
 use crate::setup::{self, Toolchain};
-use crate::vm::console::Listener;
+use crate::vm::console::{Line, Listener};
 use crate::vm::gpu::{self, Wanted};
 use crate::vm::image::{self, Image, Sources};
 use crate::vm::machine::{self, Machine};
 use crate::vm::qemu::{self, Accel, Spec};
+use crate::vm::symbols::Frame;
 use crate::vm::{accel, error as vm_error, payload};
 
+use super::leaks;
 use super::scene::Scene;
 use super::verdict::{self, Ending};
 
@@ -38,6 +41,16 @@ const BOOT_DIR: &str = "/boot-image";
 
 /// The kernel's image as its package has it, inside the root.
 const PACKED_KERNEL: &str = "/kernel/vmlinuz";
+
+/// The linked kernel in the tree that it was built in, inside the root.
+const BUILT_KERNEL: &str = "/kernel/tree/vmlinux";
+
+/// What the debug kernel is told: to report all that it finds and not only the first, and to take its own slowness for
+/// granted.
+const DEBUG_WORDS: &[&str] = &["kasan_multi_shot", "watchdog_thresh=60"];
+
+/// Memory in MiB that a guest has more of on the debug kernel: what its checkers keep.
+const DEBUG_MEMORY: u32 = 1024;
 
 /// A workspace member that runs in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +104,22 @@ pub(crate) struct Boot {
     pub(crate) devices: Vec<String>,
     /// An emulated GPU.
     pub(crate) gpu: Option<Wanted>,
+    /// Further words of the kernel's command line.
+    pub(crate) words: Vec<String>,
 }
 
 impl Default for Boot {
     fn default() -> Self {
-        Self { cpus: 2, memory: 1024, counting: false, sleeps: false, show_log: false, devices: Vec::new(), gpu: None }
+        Self {
+            cpus: 2,
+            memory: 1024,
+            counting: false,
+            sleeps: false,
+            show_log: false,
+            devices: Vec::new(),
+            gpu: None,
+            words: Vec::new(),
+        }
     }
 }
 
@@ -160,25 +184,80 @@ impl Stage {
     ) -> Result<(T, Ending)> {
         let step = events.step(format!("booting {}", self.toolchain.kernel.release));
         let mut machine = self.start(boot, events).map_err(machinery)?;
-        let guest = match machine.guest(BOOT_LIMIT) {
+        let guest = match machine.guest(BOOT_LIMIT * self.patience()) {
             Ok(guest) => guest,
             Err(error) => return Err(verdict::failed(self, machine, error)),
         };
         step.done();
         let terminal = machine.terminal();
-        let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
-        let mut scene = Scene::new(&guest, &self.image, terminal).with_gpu(machine.gpu(), firmware);
-        let told = story(&mut scene).and_then(|told| scene.leave().map(|()| told));
+        let mut scene = Scene::new(&guest, &self.image, terminal, machine.gpu());
+        let told = story(&mut scene).and_then(|told| Ok((told, self.leave(&mut scene, events)?)));
         match told {
-            Ok(told) => {
+            Ok((told, leaks)) => {
                 guest.power_off().map_err(machinery)?;
-                let ended = machine.wait(OFF_LIMIT).map_err(machinery)?;
-                let ending = verdict::judge(self, ended)?;
+                let ended = machine.wait(OFF_LIMIT * self.patience()).map_err(machinery)?;
+                let ending = verdict::judge(self, ended, &leaks)?;
                 ending.unused_faults().for_each(|fault| events.warn(fault));
                 Ok((told, ending))
             }
             Err(error) => Err(verdict::failed(self, machine, error)),
         }
+    }
+
+    /// Boots and lets `story` do what ends the machine, or what the kernel reports; gives the log and no verdict.
+    pub(crate) fn provoke(
+        &self,
+        boot: &Boot,
+        events: &Events,
+        story: impl FnOnce(&mut Scene<'_>) -> Result<(), vm_error::Error>,
+    ) -> Result<Vec<Line>> {
+        let step = events.step(format!("booting {}", self.toolchain.kernel.release));
+        let mut machine = self.start(boot, events).map_err(machinery)?;
+        let guest = match machine.guest(BOOT_LIMIT * self.patience()) {
+            Ok(guest) => guest,
+            Err(error) => return Err(verdict::failed(self, machine, error)),
+        };
+        step.done();
+        let step = events.step("doing what the kernel is to report");
+        let terminal = machine.terminal();
+        let told = story(&mut Scene::new(&guest, &self.image, terminal, machine.gpu()));
+        match told {
+            // The machine has ended, or is about to: its log ends with it.
+            Err(vm_error::Error::Ended { .. }) => {}
+            Err(error) => return Err(verdict::failed(self, machine, error)),
+            Ok(()) => guest.power_off().map_err(machinery)?,
+        }
+        let ended = machine.wait(OFF_LIMIT * self.patience()).map_err(machinery)?;
+        step.done();
+        Ok(ended.log)
+    }
+
+    /// What gives frames of a call trace their names, and where they can be found their lines.
+    pub(crate) fn symbolizer(&self) -> impl Fn(&Frame) -> String {
+        verdict::symbolizer(self)
+    }
+
+    /// Unloads all that came in and, where the kernel can tell, lists what memory was left behind.
+    fn leave(&self, scene: &mut Scene<'_>, events: &Events) -> Result<Vec<String>, vm_error::Error> {
+        if self.flavour() == Flavour::Stock {
+            return scene.leave().map(|()| Vec::new());
+        }
+        let step = events.step("looking for memory that was left behind");
+        let first = leaks::after_story(scene.guest())?;
+        scene.leave()?;
+        let second = leaks::after_leaving(scene.guest())?;
+        step.done();
+        Ok(leaks::together(first, second))
+    }
+
+    /// Whose build the kernel is.
+    pub(crate) fn flavour(&self) -> Flavour {
+        self.toolchain.kernel.flavour
+    }
+
+    /// How many times as long as usual something may take.
+    pub(crate) fn patience(&self) -> u32 {
+        self.flavour().patience()
     }
 
     /// Like [`Self::play`] for a story that needs the machine's terminal.
@@ -200,16 +279,20 @@ impl Stage {
     }
 
     fn spec(&self, boot: &Boot, accel: Accel) -> Spec {
+        let (words, more_memory) = match self.flavour() {
+            Flavour::Stock => (&[][..], 0),
+            Flavour::Debug => (DEBUG_WORDS, DEBUG_MEMORY),
+        };
         Spec {
             kernel: if boot.sleeps { PACKED_KERNEL } else { self.kernel }.into(),
             initrd: machine::INITRD.into(),
             accel,
             cpus: boot.cpus,
-            memory: boot.memory,
+            memory: boot.memory + more_memory,
             agent: machine::AGENT,
             serial: boot.sleeps,
             shell: machine::SHELL,
-            words: Vec::new(),
+            words: words.iter().map(|&word| word.to_owned()).chain(boot.words.clone()).collect(),
             devices: boot.devices.clone(),
             gpu: boot.gpu.as_ref().map(|_| machine::GPU.into()),
         }
@@ -221,13 +304,14 @@ impl Stage {
         let more = further(boot).map_err(machinery)?;
         let bytes = [self.image.base.as_slice(), &self.image.fresh, &more].concat();
         crate::cache::write_atomically(&initrd, bytes)?;
+        let mut spec = self.spec(boot, if boot.counting { Accel::Counting } else { self.accel });
+        spec.words.push(drydock_agent::protocol::SHELL_WORD.into());
         let spec = Spec {
             initrd: format!("{BOOT_DIR}/initrd"),
             agent: qemu::Channel::Absent,
             shell: qemu::Channel::Absent,
-            words: vec![drydock_agent::protocol::SHELL_WORD.into()],
             gpu: boot.gpu.as_ref().map(|_| format!("{BOOT_DIR}/{GPU_SOCKET}")),
-            ..self.spec(boot, if boot.counting { Accel::Counting } else { self.accel })
+            ..spec
         };
         let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
         command.args(qemu::args(&spec));
@@ -261,13 +345,13 @@ impl Stage {
             }
             result
         };
-        accel::judge(&self.toolchain.cache.base().join("kvm"), version, probe).accel()
+        accel::judge(&self.boot_dir.join("kvm"), version, probe).accel()
     }
 
     fn try_kvm(&self) -> Result<(), String> {
         let boot = Boot { cpus: 1, ..Boot::default() };
         let mut machine = self.start_with(&boot, Accel::Kvm, None).map_err(|error| error.to_string())?;
-        let guest = machine.guest(KVM_LIMIT).map_err(|error| error.to_string())?;
+        let guest = machine.guest(KVM_LIMIT * self.patience()).map_err(|error| error.to_string())?;
         drop(guest);
         machine.kill().map(drop).map_err(|error| error.to_string())
     }
@@ -314,13 +398,17 @@ fn make_image(
     Image::make(&sources, modules, programs)
 }
 
-/// Unpacks the kernel once, and returns where QEMU finds it: the boot image itself if it is of an unknown kind.
+/// Unpacks the kernel once, and returns where QEMU finds it: the boot image itself if it is of an unknown kind, and nothing is
+/// to be unpacked of a kernel that was built here.
 fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str> {
+    fs::create_dir_all(boot_dir).with_context(|| format!("failed to create `{}`", boot_dir.display()))?;
+    if toolchain.kernel.flavour == Flavour::Debug {
+        return Ok(BUILT_KERNEL);
+    }
     let unpacked = boot_dir.join("vmlinux");
     if !unpacked.exists() {
         let path = &toolchain.kernel.vmlinuz;
         let image = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
-        fs::create_dir_all(boot_dir).with_context(|| format!("failed to create `{}`", boot_dir.display()))?;
         let Some(kernel) = payload::extract(&image) else { return Ok(PACKED_KERNEL) };
         crate::cache::write_atomically(&unpacked, kernel)?;
     }

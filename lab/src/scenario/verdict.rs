@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What a boot's kernel log says about the run, and how it is shown.
 
+use std::collections::HashMap;
 use std::process::Command;
 
 use drydock_models::{Event, What};
 
 use crate::error::{Error, Kind, Result};
+use crate::kernels::Flavour;
 use crate::root::Binds;
 use crate::vm::console::Line;
 use crate::vm::error::Error as VmError;
 use crate::vm::gpu;
 use crate::vm::incident::{self, Incident};
+use crate::vm::kmod::Stock;
 use crate::vm::machine::{Ended, Machine};
-use crate::vm::symbols::{Address, Symbols, shorten};
+use crate::vm::symbols::{Addr2Line, Address, Frame, Symbols, shorten};
 
 use super::stage::Stage;
 
@@ -42,12 +45,14 @@ impl Ending {
     }
 }
 
-/// A story went well; the log decides.
-pub(super) fn judge(stage: &Stage, ended: Ended) -> Result<Ending> {
+/// A story went well; the log decides, and with it the `leaks` that the kernel has listed.
+pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<Ending> {
     let gpu = ended.gpu.map_err(|error| convert(Kind::Machinery, error))?;
     let incidents = incident::find(&ended.log);
     if !incidents.is_empty() {
-        return Err(kernel_error(stage, &incidents).details(gpu::violations(&gpu)));
+        let error =
+            kernel_error(stage, &incidents).details(show_leaks(leaks, &symbols_of(stage, &addr2line_of(stage))));
+        return Err(error.details(gpu::violations(&gpu)));
     }
     match misuse(&gpu) {
         Some(error) => Err(error),
@@ -120,10 +125,45 @@ fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
         [first, ..] => format!("the kernel reported {} incidents, first: {}", incidents.len(), shorten(&first.title)),
         [] => unreachable!("called with what was found"),
     };
-    let addr2line = |address: &Address| addr2line(stage, address);
-    let symbols = Symbols::new(stage.image().ours.clone().into_iter().collect(), &addr2line);
+    let addr2line = addr2line_of(stage);
+    let symbols = symbols_of(stage, &addr2line);
     let lines: Vec<String> = incidents.iter().flat_map(|incident| show(incident, &symbols)).collect();
     Error::new(Kind::Kernel, message).details(lines)
+}
+
+/// What is known of the modules: ours, and those of a kernel that was built here and has its debug information.
+fn symbols_of<'a>(stage: &Stage, addr2line: &'a Addr2Line<'_>) -> Symbols<'a> {
+    let built = match stage.flavour() {
+        Flavour::Stock => HashMap::new(),
+        // Names without lines are better than no report.
+        Flavour::Debug => Stock::index(&stage.toolchain().kernel.modules_dir).map(Stock::files).unwrap_or_default(),
+    };
+    Symbols::new(built.into_iter().chain(stage.image().ours.clone()).collect(), addr2line)
+}
+
+fn addr2line_of(stage: &Stage) -> impl Fn(&Address) -> Option<String> {
+    |address| addr2line(stage, address)
+}
+
+/// Gives frames their names, and their lines in our modules and in those of a kernel that was built here.
+pub(super) fn symbolizer(stage: &Stage) -> impl Fn(&Frame) -> String {
+    move |frame| {
+        let addr2line = addr2line_of(stage);
+        symbols_of(stage, &addr2line).describe(frame, true)
+    }
+}
+
+/// The kernel's list of leaked blocks: how large, by whom, by which way; without the bytes in them.
+fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String> {
+    let is_dump = |line: &str| {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        line.trim_start().starts_with("hex dump") || (word.len() == 2 && u8::from_str_radix(word, 16).is_ok())
+    };
+    let shown = leaks.iter().filter(|line| !is_dump(line)).map(|line| match Frame::parse(line) {
+        Some(frame) => format!("  from {}", symbols.describe(&frame, true)),
+        None => line.clone(),
+    });
+    shown.collect()
 }
 
 /// The lines of an incident that matter.
@@ -161,7 +201,20 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashMap;
+
+    #[test]
+    fn a_leak_is_shown_with_those_who_made_it() {
+        let text = "unreferenced object 0xffff888008a2d000 (size 1024):\n  comm \"insmod\", pid 77, jiffies 4294899141\n  \
+                    hex dump (first 32 bytes):\n    00 01 02 03  ....\n  backtrace (crc 1e2f):\n    make+0x1c/0x30 [m]";
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        let symbols = Symbols::new(HashMap::new(), &|_| None);
+        insta::assert_snapshot!(show_leaks(&lines, &symbols).join("\n"), @r#"
+        unreferenced object 0xffff888008a2d000 (size 1024):
+          comm "insmod", pid 77, jiffies 4294899141
+          backtrace (crc 1e2f):
+          from make+0x1c [m]
+        "#);
+    }
 
     #[test]
     fn an_oops_is_shown_in_the_lines_that_matter() {

@@ -82,6 +82,9 @@ impl Suite for Guest {
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
+        let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
+        let patience = context.stage().patience().to_string();
+        argv.extend(["--patience", &patience]);
         let part = context.filter.within(self.name);
         let gpu = match self.gpu(context)? {
             Ok(gpu) => gpu,
@@ -110,7 +113,7 @@ impl Suite for Guest {
         let (status, _) = context.stage().play(&boot, context.events, |scene| {
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;
-            process.forward(Some(LIMIT), |stream, bytes| {
+            process.forward(Some(LIMIT * context.stage().patience()), |stream, bytes| {
                 if stream == Stream::Out {
                     lines.take(bytes, &mut take);
                 }

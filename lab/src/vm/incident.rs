@@ -7,7 +7,7 @@
 //! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c and
 //! mm/kasan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it.
 
-use super::{console::Line, symbols::Frame};
+use super::{console::Line, kasan, symbols::Frame};
 
 /// How bad, and of which kind, an incident is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -107,6 +107,7 @@ struct Finder {
 }
 
 /// A report whose end was not seen yet.
+#[derive(Default)]
 struct Open {
     kind: Option<Kind>,
     lines: Vec<Line>,
@@ -114,6 +115,8 @@ struct Open {
     traced: bool,
     /// The report is of the form that ends with [`END_TRACE`].
     wants_end: bool,
+    /// The report is KASAN's, which has more behind its trace and ends with a line of its own.
+    is_kasan: bool,
 }
 
 impl Finder {
@@ -121,18 +124,20 @@ impl Finder {
         let text = line.text.trim();
         let kind = opening(text);
         let cut = text == CUT;
-        let fresh = self.open.as_ref().is_none_or(|open| open.traced && !open.wants_end);
+        let fresh = self.open.as_ref().is_none_or(|open| open.traced && !open.wants_end && !open.is_kasan);
         if (cut || kind.is_some()) && fresh {
             self.close();
-            self.open = Some(Open { kind: None, lines: Vec::new(), traced: false, wants_end: false });
+            self.open = Some(Open::default());
         }
         let Some(open) = &mut self.open else { return };
         open.kind = open.kind.or(kind);
         open.traced |= text == "Call Trace:";
+        open.is_kasan |= text.starts_with(kasan::OPENING);
         open.wants_end |= cut || text.starts_with("Oops: ");
         open.lines.push(line.clone());
         let ends = text.starts_with(END_TRACE)
-            || (text == "</TASK>" && !open.wants_end)
+            || (text == "</TASK>" && !open.wants_end && !open.is_kasan)
+            || (open.is_kasan && text == kasan::CLOSING)
             || (kind == Some(Kind::Leak) && open.lines.len() == 1);
         if ends || open.lines.len() > LONGEST {
             self.close();

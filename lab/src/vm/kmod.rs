@@ -65,6 +65,11 @@ impl Stock {
         Ok(Self(found))
     }
 
+    /// The files of all, by name.
+    pub(crate) fn files(self) -> HashMap<String, PathBuf> {
+        self.0
+    }
+
     /// Reads one module.
     pub(crate) fn read(&self, name: &str) -> Result<Module, Error> {
         let missing = || Error::NoModule { name: name.to_owned(), by: "the benchmark".to_owned() };

@@ -109,7 +109,7 @@ pub(crate) fn locate(file: &Path, symbol: &str, offset: u64) -> Option<Address> 
 /// Sources are built under a path of the toolchain root; a person knows them by the one in the checkout.
 pub(crate) fn shorten(line: &str) -> String {
     let line = line.split(" (discriminator").next().unwrap_or(line).trim_end_matches(":?");
-    line.replace("/kernel-src/", "kernel/")
+    line.replace("/kernel-src/", "kernel/").replace("/kernel/tree/", "")
 }
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
+    /// How many times its usual limit each case may take: for a kernel that checks more than it runs
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) patience: u64,
+
     /// Run this one case in this process (how the runner starts a case)
     #[arg(long, hide = true)]
     pub(crate) case: Option<String>,

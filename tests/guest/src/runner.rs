@@ -127,11 +127,11 @@ fn in_own_process(args: &Args, case: &Case, seed: u64) -> std::io::Result<Verdic
         command.args(["--load", &args.load.join(",")]);
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
-    watch(child, case.seconds)
+    watch(child, case.seconds * args.patience, LEAVE_SECONDS * args.patience)
 }
 
 /// Waits for a case; one that takes too long is killed with the processes it started.
-fn watch(mut child: Child, seconds: u64) -> std::io::Result<Verdict> {
+fn watch(mut child: Child, seconds: u64, leave_seconds: u64) -> std::io::Result<Verdict> {
     let pid = Pid::from_child(&child);
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
     if ended_within(&pidfd, seconds)? {
@@ -143,7 +143,7 @@ fn watch(mut child: Child, seconds: u64) -> std::io::Result<Verdict> {
     let place = place_in_kernel(pid);
     // An error means that it has just ended, which the next line sees.
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    if ended_within(&pidfd, LEAVE_SECONDS)? {
+    if ended_within(&pidfd, leave_seconds)? {
         child.wait()?;
         return Ok(Verdict::Fail(format!("took longer than {seconds} s{place}")));
     }
@@ -223,25 +223,25 @@ mod tests {
 
     #[test]
     fn the_words_of_a_case_become_its_line() {
-        let verdict = watch(shell("echo fail no such handle"), 10).unwrap();
+        let verdict = watch(shell("echo fail no such handle"), 10, 1).unwrap();
         assert_eq!(verdict.line("gem::close"), "FAIL gem::close: no such handle");
     }
 
     #[test]
     fn a_case_that_is_killed_by_a_signal_fails() {
-        let verdict = watch(shell("kill -BUS $$"), 10).unwrap();
+        let verdict = watch(shell("kill -BUS $$"), 10, 1).unwrap();
         assert_eq!(verdict, Verdict::Fail("ended by signal 7".to_owned()));
     }
 
     #[test]
     fn a_case_that_says_nothing_fails() {
-        let verdict = watch(shell("exit 3"), 10).unwrap();
+        let verdict = watch(shell("exit 3"), 10, 1).unwrap();
         assert_eq!(verdict, Verdict::Fail("ended without a word, exit status: 3".to_owned()));
     }
 
     #[test]
     fn a_case_that_takes_too_long_is_ended() {
-        let verdict = watch(shell("exec sleep 60"), 0).unwrap();
+        let verdict = watch(shell("exec sleep 60"), 0, 10).unwrap();
         let Verdict::Fail(why) = verdict else { panic!("{verdict:?}") };
         assert!(why.starts_with("took longer than 0 s"), "{why}");
     }

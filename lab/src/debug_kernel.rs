@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The debug kernel: the stock kernel's own source, built here with what watches memory, locks and references.
+//!
+//! It takes a quarter of an hour, so it is done once, and an interrupted build goes on where it was: it happens in a
+//! directory `RELEASE.building`, which gets its name when it is complete. Modules are built against it as against the stock
+//! kernel, and its crates' metadata needs no proof, since kernel and metadata come out of the same build.
+//!
+//! Source: Documentation/dev-tools/ (kasan.rst, kmemleak.rst, ubsan.rst, kcov.rst), Documentation/kbuild/llvm.rst.
+
+mod build;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::apt::Apt;
+use crate::cache::{self, CacheLayout, Lock};
+use crate::error::{Error, Kind, Result};
+use crate::events::Events;
+use crate::kernels::{Flavour, Kernel};
+use crate::metadata;
+use crate::root;
+
+/// What it is called on the command line.
+pub const NAME: &str = "debug";
+
+/// Changes when the way of building it does.
+const RECIPE: &str = "1";
+/// What stands in its release in place of the distribution's part.
+const LOCAL: &str = "-drydock-debug";
+/// The options that it is built with.
+const CONFIGURATION: &str = include_str!("debug_kernel/debug.config");
+/// An option of ours, appended to the kernel's own.
+const KCONFIG: &str = include_str!("debug_kernel/debug.kconfig");
+/// The file in the tree that the kernel's options and ours stand in.
+const KCONFIG_FILE: &str = "Kconfig.drydock";
+/// Says what the directory was, or is being, made of.
+const STAMP: &str = ".drydock";
+
+/// Compilers that Kconfig demands of a kernel with Rust and KASAN, besides what the root has.
+const LLVM: root::Addition = root::Addition { name: "llvm", packages: &["clang-19", "lld-19", "llvm-19"] };
+
+/// The release of the debug kernel that belongs to the stock kernel `stock`.
+fn release_for(stock: &str) -> String {
+    format!("{}{LOCAL}", numbers(stock))
+}
+
+/// `7.3.4` of `7.3.4+deb13-amd64`.
+fn numbers(release: &str) -> &str {
+    let end = release.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(release.len());
+    &release[..end]
+}
+
+/// Whether this is the release of a debug kernel.
+pub fn is_release(release: &str) -> bool {
+    release.ends_with(LOCAL)
+}
+
+/// The variables of every `make` in its tree.
+pub fn make_variables() -> Vec<String> {
+    let variables = ["LLVM=-19", "RUST_LIB_SRC=/usr/lib/rustlib/src/rust/library"];
+    let local = [format!("LOCALVERSION={LOCAL}"), format!("KBUILD_KCONFIG={KCONFIG_FILE}")];
+    variables.map(str::to_owned).into_iter().chain(local).collect()
+}
+
+/// A debug kernel that is there, or is to be made.
+struct Place {
+    release: String,
+    /// Where it lies when it is complete.
+    dir: PathBuf,
+    /// Where it is built.
+    building: PathBuf,
+    /// What it is a function of.
+    inputs: String,
+}
+
+impl Place {
+    fn of(cache: &CacheLayout, stock: &Kernel) -> Result<Self> {
+        let version = source_version(cache, stock)?;
+        let release = release_for(&stock.release);
+        let dir = cache.kernel(&release);
+        let building = cache.kernel(&format!("{release}.building"));
+        let own = [RECIPE, CONFIGURATION, KCONFIG, &version].map(str::to_owned);
+        let inputs = cache::hash(own.into_iter().chain([root::identity(cache), make_variables().concat()]));
+        Ok(Self { release, dir, building, inputs })
+    }
+
+    fn is_complete(&self) -> bool {
+        cache::is_stamped(&self.dir.join(STAMP), &self.inputs)
+    }
+
+    /// Whether the source is unpacked and may be partly built.
+    fn is_begun(&self) -> bool {
+        cache::is_stamped(&self.building.join(STAMP), &self.inputs)
+    }
+
+    fn kernel(&self) -> Kernel {
+        Kernel {
+            flavour: Flavour::Debug,
+            release: self.release.clone(),
+            tree: self.dir.join("tree"),
+            vmlinuz: self.dir.join("vmlinuz"),
+            modules_dir: self.dir.join("modules"),
+        }
+    }
+}
+
+/// The version of the source package that the stock kernel was built from.
+fn source_version(cache: &CacheLayout, stock: &Kernel) -> Result<String> {
+    let facts = metadata::facts(cache, &stock.release);
+    facts.map(|facts| facts.version).ok_or_else(|| {
+        Error::new(Kind::Machinery, format!("nothing is known about the kernel {}", stock.release))
+            .hint("`drydock setup --update` prepares it again")
+    })
+}
+
+/// The debug kernel of `stock`, if it is there.
+pub fn prepared(cache: &CacheLayout, stock: &Kernel) -> Result<Option<Kernel>> {
+    let place = Place::of(cache, stock)?;
+    Ok(place.is_complete().then(|| place.kernel()))
+}
+
+/// Whether [`fetch`] has something to do before [`build`] can go on.
+pub fn needs_fetch(cache: &CacheLayout, stock: &Kernel) -> Result<bool> {
+    Ok(!root::has_addition(cache, &LLVM) || !Place::of(cache, stock)?.is_begun())
+}
+
+/// Does what needs the mirror: adds LLVM to the root and unpacks the source. The caller holds the cache exclusively.
+pub fn fetch(cache: &CacheLayout, apt: &Apt, stock: &Kernel, events: &Events) -> Result<()> {
+    root::add(cache, apt, &LLVM, events)?;
+    let place = Place::of(cache, stock)?;
+    if place.is_begun() {
+        return Ok(());
+    }
+    let package = format!("linux-source-{}={}", series(&stock.release), source_version(cache, stock)?);
+    build::unpack(cache, apt, &place, &package, events)
+}
+
+fn series(release: &str) -> String {
+    crate::kernels::Release::parse(release).series()
+}
+
+/// Builds it, or goes on with that. Another run that wants the same waits.
+pub fn build(cache: &CacheLayout, stock: &Kernel, events: &Events) -> Result<Kernel> {
+    let place = Place::of(cache, stock)?;
+    let _lock = Lock::of_directory(&place.building, events)?;
+    // Whoever held the lock may have completed it.
+    if !place.is_complete() {
+        build::make(cache, &place, events)?;
+    }
+    Ok(place.kernel())
+}
+
+/// Removes what an older version of the lab has left half-built or built, since it is large.
+fn remove_old(place: &Place) -> Result<()> {
+    for dir in [&place.building, &place.dir].into_iter().filter(|dir| dir.exists()) {
+        // The lock stays where it is: somebody may wait for it.
+        for entry in fs::read_dir(dir)?.flatten().filter(|entry| entry.file_name() != "lock") {
+            match entry.path().is_dir() {
+                true => cache::remove_tree(&entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_release_is_the_stock_one_with_another_end() {
+        assert_eq!(release_for("7.3.4+deb13-amd64"), "7.3.4-drydock-debug");
+        assert!(is_release("7.3.4-drydock-debug") && !is_release("7.3.4+deb13-amd64"));
+    }
+
+    #[test]
+    fn the_variables_say_how_it_is_named() {
+        assert!(make_variables().contains(&"LOCALVERSION=-drydock-debug".to_owned()));
+    }
+
+    #[test]
+    fn each_option_is_named_once() {
+        let mut names: Vec<_> = build::options(CONFIGURATION).map(build::name_of).collect();
+        assert!(names.len() > 80);
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

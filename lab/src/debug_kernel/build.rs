@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Unpacks, configures and builds the debug kernel, and keeps of it what booting and building modules need.
+//!
+//! Source: Documentation/kbuild/kconfig.rst (`allnoconfig`, `KCONFIG_ALLCONFIG`), Documentation/kbuild/kbuild.rst.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::apt::Apt;
+use crate::cache::{self, CacheLayout};
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::{Events, Step, Unit};
+use crate::metadata::unpack_source;
+use crate::process;
+use crate::root::{self, Binds, unpack_with};
+
+use super::{CONFIGURATION, KCONFIG, KCONFIG_FILE, Place, STAMP};
+
+/// What is left out of the source besides what the stock kernel's tree does without: code that the configuration cannot
+/// reach. Headers and Kconfig files stay.
+const LEFT_OUT: &[&str] = &[
+    "drivers/gpu/drm/amd/*.[ch]",
+    "drivers/infiniband/*.c",
+    "drivers/media/*.c",
+    "drivers/net/ethernet/*.c",
+    "drivers/net/wireless/*.c",
+    "drivers/scsi/*.c",
+    "drivers/staging/*.c",
+    "sound/*.c",
+    "Documentation/*.rst",
+    "Documentation/*.yaml",
+    "Documentation/*.txt",
+    "Documentation/*.svg",
+    "arch/[!x]*.[cSh]",
+    "arch/[!x]*.dts*",
+    "tools/testing",
+    "tools/perf",
+];
+
+/// How many objects there are to be built, about: progress ends near its end.
+const OBJECTS: u64 = 1_900;
+
+/// Makes `building/tree` from the source package.
+pub(super) fn unpack(cache: &CacheLayout, apt: &Apt, place: &Place, package: &str, events: &Events) -> Result<()> {
+    super::remove_old(place)?;
+    let packages = [package.to_owned()];
+    let archives = apt.archives_of(&packages).map_err(|error| {
+        Error::new(Kind::Machinery, "the mirror no longer has the source of the prepared kernel")
+            .caused_by(error)
+            .hint("`drydock setup --update` prepares the mirror's kernel")
+    })?;
+    let step = events.step("downloading the kernel's source");
+    let total = archives.iter().map(|archive| archive.size).sum();
+    apt.download_only(&packages, total, &step)?;
+    step.done_with(format!("{} MB", total / 1_000_000));
+    fs::create_dir_all(place.building.join("tree"))?;
+    let [archive] = archives.as_slice() else {
+        return Err(Error::new(Kind::Machinery, format!("`{package}` is not one archive")));
+    };
+    let source = ["--strip-components=3", "--wildcards", "./usr/src/linux-source-*.tar.xz"].map(str::to_owned);
+    unpack_with(&apt.archives().join(&archive.file), &place.building, source)?;
+    apt.forget(&archives);
+    unpack_source(&cache.root(), &place.building, LEFT_OUT, events)?;
+    cache::write_atomically(&place.building.join(STAMP), &place.inputs)
+}
+
+/// Configures and builds; what an interrupted attempt has built is not built again.
+pub(super) fn make(cache: &CacheLayout, place: &Place, events: &Events) -> Result<()> {
+    let build = Build { root: cache.root(), place };
+    build.configure(events)?;
+    build.compile(events)?;
+    let step = events.step("keeping what booting and building modules need");
+    build.collect()?;
+    cache::remove_tree(&place.dir)?;
+    let renamed = fs::rename(&place.building, &place.dir);
+    renamed.with_context(|| format!("failed to rename `{}`", place.building.display()))?;
+    step.done();
+    Ok(())
+}
+
+struct Build<'b> {
+    root: PathBuf,
+    place: &'b Place,
+}
+
+impl Build<'_> {
+    fn tree(&self) -> PathBuf {
+        self.place.building.join("tree")
+    }
+
+    fn make(&self) -> std::process::Command {
+        // Seen as `/kernel` by builds of modules later, so it is built there: its files name each other.
+        let mut make = root::command(&self.root, "make", &Binds::none().write(&self.place.building, "/kernel"));
+        make.args(["-C", "/kernel/tree"]).args(super::make_variables());
+        make
+    }
+
+    fn configure(&self, events: &Events) -> Result<()> {
+        let step = events.step("configuring the debug kernel");
+        let read =
+            |path: PathBuf| fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()));
+        let kconfig = read(self.tree().join("Kconfig"))? + KCONFIG;
+        write_if_new(&self.tree().join(KCONFIG_FILE), &kconfig)?;
+        write_if_new(&self.place.building.join("debug.config"), CONFIGURATION)?;
+        let mut make = self.make();
+        make.args(["KCONFIG_ALLCONFIG=/kernel/debug.config", "allnoconfig"]);
+        process::run(&mut make, &step).context("failed to configure the debug kernel")?;
+        let lost = lost(CONFIGURATION, &read(self.tree().join(".config"))?);
+        if !lost.is_empty() {
+            let message = "Kconfig does not give the debug kernel all of its options";
+            return Err(Error::new(Kind::Machinery, message).details(lost));
+        }
+        step.done();
+        Ok(())
+    }
+
+    fn compile(&self, events: &Events) -> Result<()> {
+        let step = events.step("building the debug kernel (once; it takes some ten minutes of two processors)");
+        let mut done = count_objects(&self.tree());
+        step.progress(done.min(OBJECTS), OBJECTS, Unit::Items);
+        let jobs = std::thread::available_parallelism().map_or(2, usize::from);
+        let mut make = self.make();
+        make.args([&format!("-j{jobs}"), "bzImage", "modules"]);
+        process::watch(&mut make, &step, |line| tells_progress(line, &mut done, &step))
+            .context("failed to build the debug kernel")?;
+        step.done();
+        Ok(())
+    }
+
+    /// The image, the modules as a distribution's package has them, and a tree without what was only linked.
+    fn collect(&self) -> Result<()> {
+        let (building, tree) = (&self.place.building, self.tree());
+        fs::copy(tree.join("arch/x86/boot/bzImage"), building.join("vmlinuz")).context("the kernel has no image")?;
+        let order = fs::read_to_string(tree.join("modules.order")).context("the kernel has no modules")?;
+        for module in order.lines().map(|line| Path::new(line).with_extension("ko")) {
+            let to = building.join("modules/kernel").join(&module);
+            fs::create_dir_all(to.parent().expect("it is in a directory"))?;
+            fs::copy(tree.join(&module), &to).with_context(|| format!("no module `{}`", module.display()))?;
+        }
+        remove_objects(&tree)
+    }
+}
+
+/// Leaves a file alone that says the same: `make` would take all that follows from it for out of date.
+fn write_if_new(path: &Path, text: &str) -> Result<()> {
+    match fs::read_to_string(path) {
+        Ok(found) if found == text => Ok(()),
+        _ => cache::write_atomically(path, text),
+    }
+}
+
+/// Kbuild's line for a file that it makes counts, and is shown; it says nothing once the build has failed.
+fn tells_progress(line: &str, done: &mut u64, step: &Step) -> bool {
+    if line.starts_with("  ") && line.ends_with(".o") {
+        *done += 1;
+        step.progress((*done).min(OBJECTS), OBJECTS, Unit::Items);
+    }
+    false
+}
+
+/// What modules are built with are programs, headers and metadata; the objects that they were made of are not needed, nor
+/// what the kernel was linked from. The linked kernel stays: it is what boots, and has the names of its lines.
+fn remove_objects(directory: &Path) -> Result<()> {
+    visit_objects(directory, &mut |path| Ok(fs::remove_file(path)?))
+}
+
+fn count_objects(directory: &Path) -> u64 {
+    let mut count = 0;
+    // What cannot be read is not counted; it is only about progress.
+    let _ = visit_objects(directory, &mut |_| {
+        count += 1;
+        Ok(())
+    });
+    count
+}
+
+/// Calls `f` for each object file and archive below `directory` that is part of the kernel itself.
+fn visit_objects(directory: &Path, f: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> {
+    const OF_TOOLS: [&str; 2] = ["scripts", "tools"];
+    for entry in fs::read_dir(directory).with_context(|| format!("failed to list `{}`", directory.display()))? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if entry.file_type()?.is_dir() {
+            if !OF_TOOLS.iter().any(|tools| name == *tools) {
+                visit_objects(&path, f)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "o" || extension == "a") {
+            f(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The lines of a configuration that set an option.
+pub(super) fn options(configuration: &str) -> impl Iterator<Item = &str> {
+    configuration.lines().filter(|line| line.starts_with("CONFIG_") || line.ends_with(" is not set"))
+}
+
+/// The option that a line is about.
+pub(super) fn name_of(option: &str) -> &str {
+    let name = option.trim_start_matches("# ");
+    name.split(['=', ' ']).next().unwrap_or(name)
+}
+
+/// The options that are asked for and came out otherwise. One that Kconfig does not list is off.
+fn lost<'c>(wanted: &'c str, got: &str) -> Vec<&'c str> {
+    let found: std::collections::BTreeSet<_> = options(got).collect();
+    let listed: std::collections::BTreeSet<_> = options(got).map(name_of).collect();
+    let is_off = |line: &str| line.starts_with("# ") && !listed.contains(name_of(line));
+    options(wanted).filter(|line| !found.contains(line) && !is_off(line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_kconfig_drops_is_noticed() {
+        let wanted = "# a comment\nCONFIG_KASAN=y\n# CONFIG_A is not set\n# CONFIG_B is not set\nCONFIG_C=20\n";
+        assert_eq!(lost(wanted, "CONFIG_KASAN=y\nCONFIG_A=y\nCONFIG_C=20\n"), ["# CONFIG_A is not set"]);
+        assert_eq!(lost(wanted, "# CONFIG_KASAN is not set\nCONFIG_C=2\n"), ["CONFIG_KASAN=y", "CONFIG_C=20"]);
+    }
+
+    #[test]
+    fn the_tools_keep_their_objects() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["mm/slub.o", "mm/built-in.a", "mm/slub.c", "tools/objtool/check.o", "scripts/module-common.o"] {
+            cache::write_atomically(&dir.path().join(file), "").unwrap();
+        }
+        assert_eq!(count_objects(dir.path()), 2);
+        remove_objects(dir.path()).unwrap();
+        assert_eq!(count_objects(dir.path()), 0);
+        assert!(dir.path().join("mm/slub.c").exists() && dir.path().join("tools/objtool/check.o").exists());
+    }
+}

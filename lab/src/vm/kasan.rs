@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A report of KASAN, in its parts: what was accessed, by which way, whose memory it was and how much of it.
+//!
+//! Source: mm/kasan/report.c and mm/kasan/report_generic.c of Linux 7.3 for the wording; Documentation/dev-tools/kasan.rst for
+//! what the bytes of shadow memory mean.
+
+use super::{console::Line, symbols::Frame};
+
+/// What opens a report, behind the line of equals signs.
+pub(crate) const OPENING: &str = "BUG: KASAN: ";
+/// What closes it.
+pub(crate) const CLOSING: &str = "==================================================================";
+
+/// A report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Its first line: the kind of fault and the function.
+    pub(crate) title: String,
+    /// What was done: `Write of size 8 at addr ffff888005c3d1c8 by task init/56`.
+    pub(crate) access: String,
+    /// By which way the access came, innermost first, without KASAN's own frames.
+    pub(crate) trace: Vec<Frame>,
+    /// By which way the memory was allocated, innermost first, without the allocator's own frames.
+    pub(crate) allocated: Vec<Frame>,
+    /// Where the address lies: the lines between the stacks and the pages.
+    pub(crate) object: Vec<String>,
+    /// The shadow memory around it, with the mark below.
+    pub(crate) shadow: Vec<String>,
+}
+
+/// Which part of the report a line is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Head,
+    Trace,
+    Allocated,
+    Object,
+    Other,
+    Shadow,
+}
+
+impl Report {
+    /// The first report of a log.
+    pub(crate) fn find(log: &[Line]) -> Option<Self> {
+        let mut texts = log.iter().map(|line| line.text.trim_end()).skip_while(|text| !text.contains(OPENING));
+        let mut report = Self { title: texts.next()?.trim().to_owned(), ..Self::default() };
+        let mut part = Part::Head;
+        for text in texts.take_while(|text| *text != CLOSING) {
+            part = next(part, text.trim());
+            report.take(part, text);
+        }
+        report.trace.retain(|frame| !is_reporter(&frame.symbol));
+        report.allocated.retain(|frame| !is_allocator(&frame.symbol));
+        Some(report)
+    }
+
+    fn take(&mut self, part: Part, text: &str) {
+        let words = text.trim();
+        match part {
+            Part::Head if is_access(words) => self.access = words.to_owned(),
+            Part::Trace => self.trace.extend(Frame::parse(words)),
+            Part::Allocated => self.allocated.extend(Frame::parse(words)),
+            Part::Object if !words.is_empty() => self.object.push(words.to_owned()),
+            Part::Shadow if !words.is_empty() => self.shadow.push(text.to_owned()),
+            _ => {}
+        }
+    }
+
+    /// How many bytes were allocated, if the report says so: `allocated 8-byte region [`.
+    pub(crate) fn allocated_bytes(&self) -> Option<u64> {
+        let line = self.object.iter().find(|line| line.contains("-byte region ["))?;
+        line.split("-byte region").next()?.rsplit(' ').next()?.parse().ok()
+    }
+}
+
+fn next(part: Part, text: &str) -> Part {
+    match text {
+        "Call Trace:" => Part::Trace,
+        "</TASK>" => Part::Other,
+        _ if text.starts_with("Allocated by task") => Part::Allocated,
+        _ if text.starts_with("Freed by task") || text.starts_with("Last potentially related") => Part::Other,
+        _ if text.starts_with("The buggy address belongs to the object") => Part::Object,
+        _ if text.starts_with("The buggy address belongs to the") => Part::Other,
+        _ if text.starts_with("Memory state around") => Part::Shadow,
+        _ if part == Part::Allocated && text.is_empty() => Part::Other,
+        _ => part,
+    }
+}
+
+fn is_access(text: &str) -> bool {
+    text.starts_with("Write of size") || text.starts_with("Read of size") || text.starts_with("Free of addr")
+}
+
+fn is_reporter(symbol: &str) -> bool {
+    ["dump_stack", "print_report", "print_address", "kasan_", "__kasan_", "__asan_", "check_region", "show_stack"]
+        .iter()
+        .any(|name| symbol.starts_with(name))
+}
+
+fn is_allocator(symbol: &str) -> bool {
+    ["kasan_", "__kasan_", "poison_", "stack_trace_save", "__kmalloc", "kmem_cache_alloc"]
+        .iter()
+        .any(|name| symbol.starts_with(name))
+}
