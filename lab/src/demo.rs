@@ -4,7 +4,7 @@
 //! Each story is a file with one function per part; `demo/recorder.rs` keeps what was seen.
 
 mod nova;
-mod plug;
+mod oops;
 mod recorder;
 mod summary;
 mod tyr;
@@ -34,6 +34,8 @@ use recorder::Recorder;
 /// Prepares whatever is missing, builds the modules, boots the stock kernel and shows the life of a device:
 ///
 /// - `vgem`: probed, with a GEM object before registration, registered, listed, used, unplugged while a client holds it, unloaded;
+/// - `oops`: what happens without the types: a device allocated with a wrong size, reported by the debug kernel line by line (it
+///   is built first, once, in some ten minutes), and beside it the compiler's answer to the same mistake;
 /// - `nova`: the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again, with what the GPU
 ///   saw between the lines of the kernel's log;
 /// - `tyr`: a firmware is loaded and booted before registration, on an emulated Mali-G610; memory is mapped for the GPU, which
@@ -43,11 +45,10 @@ pub struct Options {
     /// Whose life
     #[arg(value_enum, default_value_t = Story::Vgem)]
     driver: Story,
-    /// The kernel to boot, by its release or series
+    /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Where the page with the picture is written [default: target/demo.html in the checkout, for another driver
-    /// demo-DRIVER.html]
+    /// Where the page with the picture is written [default: target/demo.html in the checkout, for nova demo-nova.html and so on]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
@@ -66,8 +67,8 @@ enum Story {
     Vgem,
     /// An NVIDIA GPU
     Nova,
-    /// An Arm Mali GPU
-    Tyr,
+    /// None: the mistake that Drydock starts from
+    Oops,
 }
 
 impl Story {
@@ -75,7 +76,7 @@ impl Story {
         match self {
             Self::Vgem => "vgem",
             Self::Nova => "nova",
-            Self::Tyr => "tyr",
+            Self::Oops => "oops",
         }
     }
 
@@ -83,7 +84,7 @@ impl Story {
         match self {
             Self::Vgem => vgem::story(recorder),
             Self::Nova => nova::story(recorder),
-            Self::Tyr => tyr::story(recorder),
+            Self::Oops => unreachable!("it is no life, and told by itself"),
         }
     }
 
@@ -98,6 +99,9 @@ impl Story {
 
 /// Carries out `drydock demo`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
+    if options.driver == Story::Oops {
+        return oops::main(options, events);
+    }
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
     let gpu = gpu_of(options.driver.name(), &Choices::default(), options.firmware.as_ref(), events)?;

@@ -10,7 +10,7 @@ mod table;
 
 use serde::Serialize;
 
-pub(crate) use html::page;
+pub(crate) use html::{escape, page};
 pub(crate) use table::table;
 
 /// Where the device is in its life.

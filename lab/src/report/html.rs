@@ -87,7 +87,7 @@ fn item(step: &Step, merged: bool) -> String {
 }
 
 /// Text that means what it says inside HTML and SVG.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -7,15 +7,19 @@
 //! the page that is made of them, see [`page`].
 
 mod case;
-pub(super) mod compiler;
+pub(in crate::test) mod compiler;
 mod message;
 mod page;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::{Context as _, Result};
-use crate::events::{Step, Unit};
+use serde::Serialize;
+
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::events::{Events, Step, Unit};
+use crate::modules::BuiltModules;
+use crate::setup::Toolchain;
 
 use super::suite::{Case as Told, Context, Need, Suite, Verdict};
 use case::Case;
@@ -54,6 +58,49 @@ impl Suite for CompileFail {
         }
         Ok(())
     }
+}
+
+/// A mistake, and what the compiler says to it just now.
+#[derive(Debug, Serialize)]
+pub(crate) struct Demonstration {
+    /// The mistake in one sentence.
+    pub(crate) title: String,
+    /// Why it is one.
+    pub(crate) reason: String,
+    /// What is wrong and what would be right, as a difference.
+    pub(crate) difference: String,
+    /// What the compiler says.
+    pub(crate) message: String,
+}
+
+/// Compiles the cases `names` and gives what the compiler says; an error if one compiles, or its twin does not.
+pub(crate) fn demonstrate(
+    toolchain: &Toolchain,
+    modules: &BuiltModules,
+    names: &[&str],
+    events: &Events,
+) -> Result<Vec<Demonstration>> {
+    let mut cases = case::all(&toolchain.repo)?;
+    cases.retain(|case| names.contains(&case.name.as_str()));
+    let compiler = Compiler::prepare(toolchain, modules, &cases)?;
+    let step = events.step("compiling what must not compile");
+    let shown = cases.iter().map(|case| demonstration(&compiler, case)).collect::<Result<Vec<_>>>()?;
+    step.done_with(format!("{} cases, none compiles", shown.len()));
+    Ok(shown)
+}
+
+fn demonstration(compiler: &Compiler<'_>, case: &Case) -> Result<Demonstration> {
+    let wrong = compiler.compile(case, Side::Wrong, Depth::Check)?;
+    let right = compiler.compile(case, Side::Right, Depth::Check)?;
+    let message = match (wrong, right) {
+        (Compiled::No(message), Compiled::Yes) => message,
+        (Compiled::Yes, _) => return Err(Error::new(Kind::Check, format!("`{}` compiles", case.name))),
+        (_, Compiled::No(message)) => {
+            let error = Error::new(Kind::Check, format!("the twin of `{}` does not compile", case.name));
+            return Err(error.details(message.lines()));
+        }
+    };
+    Ok(Demonstration { title: case.title().to_owned(), reason: case.reason(), difference: case.difference(), message })
 }
 
 fn told_name(case: &Case) -> String {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The oops that Drydock starts from, made again: on the debug kernel through C's own functions, and beside it through the
+//! library, where it does not compile.
+//!
+//! Source: kernel/tests/oops; tests/compile-fail/register for the attempts; Documentation/dev-tools/kasan.rst.
+
+mod explain;
+mod page;
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::cache::write_atomically;
+use crate::debug_kernel;
+use crate::error::{Error, Kind, Result};
+use crate::events::Events;
+use crate::exit;
+use crate::scenario::{Boot, Plan, Stage};
+use crate::test::compile_fail::{self, Demonstration};
+use crate::vm::kasan::Report;
+
+use super::Options;
+
+/// The module that makes the mistake.
+const MODULE: &str = "oops";
+/// The first report ends the machine: what the kernel does after the write says nothing any more.
+const AT_THE_FIRST: &str = "kasan.fault=panic";
+/// The same mistake with what a driver has: with the library's function, and with C's.
+const ATTEMPTS: [&str; 2] = ["register/wrong_size", "register/wrong_size_in_c"];
+
+/// Both halves.
+#[derive(Debug, Serialize)]
+struct Told {
+    kernel: String,
+    execution: String,
+    /// From the start of QEMU to its end, in seconds.
+    seconds: f64,
+    /// The report in parts, each with what it means.
+    report: Vec<Explained>,
+    /// The attempts through the library.
+    attempts: Vec<Demonstration>,
+}
+
+/// Lines of the kernel, and what they mean.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Explained {
+    lines: Vec<String>,
+    meaning: String,
+}
+
+/// Carries out `drydock demo oops`.
+pub(super) fn main(options: Options, events: &Events) -> Result<u8> {
+    let kernel = options.kernel.unwrap_or_else(|| debug_kernel::NAME.to_owned());
+    if kernel != debug_kernel::NAME {
+        let message = "only the debug kernel reports what `demo oops` does to it";
+        return Err(Error::new(Kind::Usage, message).hint("leave `--kernel` out"));
+    }
+    let stage = Stage::prepare(&Plan { kernel: Some(kernel) }, events)?;
+    let boot = Boot { show_log: options.log, words: vec![AT_THE_FIRST.into()], ..Boot::default() };
+    let started = Instant::now();
+    let log = stage.provoke(&boot, events, |scene| scene.insmod(MODULE))?;
+    let seconds = started.elapsed().as_secs_f64();
+    let report = Report::find(&log).ok_or_else(|| {
+        let end = log.iter().rev().take(30).rev().map(ToString::to_string);
+        Error::new(Kind::Check, "the kernel did not report the write beyond the allocation").details(end)
+    })?;
+    let told = Told {
+        kernel: stage.toolchain().kernel.release.clone(),
+        execution: super::execution(stage.accel(), boot.cpus),
+        seconds,
+        report: explain::explain(&report, &stage.symbolizer()),
+        attempts: compile_fail::demonstrate(stage.toolchain(), stage.modules(), &ATTEMPTS, events)?,
+    };
+    let html = options.html.unwrap_or_else(|| stage.toolchain().repo.join("target/demo-oops.html"));
+    write_atomically(&html, page::page(&told))?;
+    events.result(&told, text);
+    events.note(format!("the same side by side: {}", html.display()));
+    Ok(exit::OK)
+}
+
+/// Both halves one below the other.
+fn text(told: &Told) -> String {
+    let mut lines = vec![format!("1. Through C's functions, on {}, {}", told.kernel, told.execution), String::new()];
+    for part in &told.report {
+        lines.extend(part.lines.iter().map(|line| format!("    | {line}")));
+        lines.extend(wrapped(&part.meaning, 100).into_iter().map(|line| format!("      {line}")));
+        lines.push(String::new());
+    }
+    lines.push("2. Through the library".to_owned());
+    for attempt in &told.attempts {
+        lines.push(String::new());
+        lines.extend(wrapped(&format!("{} {}", attempt.title, attempt.reason.replace('\n', " ")), 106));
+        lines.push(String::new());
+        lines.extend(attempt.difference.lines().map(|line| format!("    {line}")));
+        lines.push(String::new());
+        lines.extend(attempt.message.lines().map(|line| format!("    | {line}")));
+    }
+    lines.push(String::new());
+    lines.push(format!(
+        "The machine ran for {:.1} s until its first report; the driver did not get that far.",
+        told.seconds
+    ));
+    lines.join("\n")
+}
+
+/// A text in lines of at most `width` characters.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is one from the beginning");
+        match last.is_empty() || last.chars().count() + 1 + word.chars().count() <= width {
+            true if last.is_empty() => last.push_str(word),
+            true => *last = format!("{last} {word}"),
+            false => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("", 7), [""]);
+    }
+}

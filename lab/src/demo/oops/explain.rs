@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the parts of the report mean, said with the numbers that stand in them.
+
+use crate::vm::kasan::Report;
+use crate::vm::symbols::Frame;
+
+use super::Explained;
+
+/// Gives a frame its name and line.
+pub(super) type Name<'n> = dyn Fn(&Frame) -> String + 'n;
+
+/// The report, part by part.
+pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
+    let part = |lines: Vec<String>, meaning: String| Explained { lines, meaning };
+    let frames = |frames: &[Frame]| frames.iter().map(name).collect::<Vec<_>>();
+    let mut parts = vec![
+        part(vec![report.title.clone()], title(report)),
+        part(vec![report.access.clone()], access(report)),
+        part(
+            frames(ours(&report.trace)),
+            "The way there, innermost first: our module called C's allocator for devices, and that \
+              initialises what it takes for a device."
+                .to_owned(),
+        ),
+        part(
+            frames(ours(&report.allocated)),
+            "Who allocated that memory: the same call. The size that it was given is that of the \
+              wrapper, which is a pointer to the device and not the device."
+                .to_owned(),
+        ),
+        part(report.object.clone(), object(report)),
+        part(
+            report.shadow.clone(),
+            "Shadow memory: each byte tells of eight bytes of memory. 00: all eight may be used. fc: a \
+              border between objects, which nobody may touch; fa and fb: an object that was freed. The brackets \
+              stand where the write went."
+                .to_owned(),
+        ),
+    ];
+    parts.retain(|part| !part.lines.is_empty());
+    parts
+}
+
+/// The frames up to the module's own code: below them is how any module is loaded.
+fn ours(frames: &[Frame]) -> &[Frame] {
+    let last = frames.iter().rposition(|frame| frame.module.as_deref() == Some(super::MODULE));
+    &frames[..last.map_or(frames.len(), |last| last + 1)]
+}
+
+fn title(report: &Report) -> String {
+    let function =
+        report.trace.first().map_or("an unknown function".to_owned(), |frame| format!("`{}`", frame.readable()));
+    format!(
+        "KASAN stopped the kernel at the first bad access, in {function}. Without it the write succeeds and lands in whatever \
+         lies behind, so that the oops comes later and elsewhere: on the board of the review it came in `drm_gem_init`."
+    )
+}
+
+fn access(report: &Report) -> String {
+    let doing = if report.access.starts_with("Write") { "written" } else { "read" };
+    format!("How much was {doing}, where, and by whom: the process that loads the module.")
+}
+
+fn object(report: &Report) -> String {
+    match report.allocated_bytes() {
+        Some(bytes) => format!(
+            "The memory is {bytes} bytes long, as large as the wrapper. Of `struct drm_device`, which has some two thousand, \
+             everything from byte {bytes} on lies in what belongs to others."
+        ),
+        None => "Whose memory it was.".to_owned(),
+    }
+}
