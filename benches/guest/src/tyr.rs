@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{Error, Result, Write, stdin, stdout};
 
-use crate::measure::{Repeat, median, median_split, report};
+use crate::measure::{Repeat, median, quartiles_of_both, report};
 use crate::node::{find, ioctl, open};
 use crate::uapi::GemClose;
 use crate::uapi::panthor::{BoCreate, DevQuery, GpuInfo, Op, VmBind, VmCreate, VmDestroy};
@@ -41,7 +41,7 @@ pub(crate) fn all() -> Result<()> {
     row("DEV_QUERY, GPU_INFO", median(Repeat::LIGHT, || client.query(&mut DevQuery::gpu_info(&mut info)))?)?;
     let id = Cell::new(0);
     let (create, destroy) =
-        median_split(|| Client::vm(&client.card).map(|vm| id.set(vm)), || client.destroy(id.get()))?;
+        quartiles_of_both(|| Client::vm(&client.card).map(|vm| id.set(vm)), || client.destroy(id.get()))?;
     row("VM_CREATE", create)?;
     row("VM_DESTROY", destroy)?;
     row("BO_CREATE + close, a page", median(Repeat::HEAVY, || client.close(client.buffer(PAGE)?))?)?;
@@ -130,6 +130,6 @@ impl Client {
 
     /// The costs of mapping and of unmapping, each of one call.
     fn costs(&self, handle: u32, va: u64, size: u64) -> Result<(f64, f64)> {
-        median_split(|| self.map(handle, va, size), || self.unmap(va, size))
+        quartiles_of_both(|| self.map(handle, va, size), || self.unmap(va, size))
     }
 }

@@ -5,8 +5,8 @@
 //! of the guest however long the model takes to answer: the guest's clock counts instructions and stands still meanwhile. But
 //! while the driver sleeps until the GPU is done, that clock follows the host's. So what waits for the GPU is measured by the
 //! calling thread's own clock, which does not count its sleep. What is left of the host is how often the driver has to ask
-//! whether the GPU is done, some hundred instructions each time: it is part of what every call costs, and not of what a
-//! further page or block costs in a call.
+//! whether the GPU is done: so the lower quartile of many calls is taken, and what a further page or block costs in a call is a
+//! difference, in which little of it appears.
 //!
 //! Source: `benches/guest/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for who counts the tables.
 
@@ -172,7 +172,7 @@ impl Figures {
             lines.push(format!("{:<width$} {:>14}{unit}{remark}", row.name, number(Some(row.value))));
         }
         lines.push(
-            "instructions of a translated processor, the median of many calls, without the sleep while the GPU is at work"
+            "instructions of a translated processor: the median of many calls, of VM_* the lower quartile, without sleep"
                 .to_owned(),
         );
         lines.join("\n")
@@ -202,7 +202,7 @@ mod tests {
         map, each further page of 4 KiB             100
         map, each further block of 2 MiB            100  so much as 1.00 pages, for the memory of 512
         page tables                               4,096 bytes
-        instructions of a translated processor, the median of many calls, without the sleep while the GPU is at work
+        instructions of a translated processor: the median of many calls, of VM_* the lower quartile, without sleep
         ");
     }
 
