@@ -184,7 +184,9 @@ impl Stage {
     ) -> Result<(T, Ending)> {
         let step = events.step(format!("booting {}", self.toolchain.kernel.release));
         let mut machine = self.start(boot, events).map_err(machinery)?;
-        let guest = match machine.guest(BOOT_LIMIT * self.patience()) {
+        // One host thread does all of a machine that counts.
+        let limit = if boot.counting { 3 * BOOT_LIMIT } else { BOOT_LIMIT };
+        let guest = match machine.guest(limit) {
             Ok(guest) => guest,
             Err(error) => return Err(verdict::failed(self, machine, error)),
         };
