@@ -11,6 +11,7 @@ use crate::driver::module_users;
 use crate::failnth::{Call, Fault, enomem};
 use crate::guest::Guest;
 use crate::modules;
+use crate::pci::rescan;
 use crate::sweep::{MEMORY, called, each_call};
 use crate::sys::Answer;
 use crate::tyr::view::Vm;
@@ -97,11 +98,12 @@ fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// A probe that fails leaves the module loaded, since another function could come; a failed init does not.
+/// A failed init leaves nothing. There is no function meanwhile: what a probe does has cases of its own.
 fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let files = guest.modules()?;
     works!(modules::remove(MODULE));
+    works!(gpu.remove());
     let after = |answer: Answer| {
         if answer.is_ok() {
             works!(modules::remove(MODULE));
@@ -110,9 +112,8 @@ fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
         Ok(())
     };
     sweep(&[enomem("__pci_register_driver")], "do_one_initcall", || files.load_last(), after)?;
-    gpu.load(guest)?;
-    gpu.settle()?;
-    client(&gpu).map(drop)
+    rescan()?;
+    client(&Gpu::ready(guest)?).map(drop)
 }
 
 /// EBUSY: the registers are claimed by another.
