@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The addresses of a buffer that were asked for in the probe are used after the device was handed over.
+//! Addresses of a buffer that are good in the probe are used after it.
 //!
 //! From then on it may be unplugged at any moment, and its mappings be undone (L5).
 
