@@ -16,7 +16,8 @@ use core::{
 };
 use kernel::{
     alloc::allocator::Kmalloc,
-    bindings, device,
+    bindings,
+    device,
     error::from_err_ptr,
     faux,
     prelude::*,
@@ -64,9 +65,7 @@ impl UnregisteredDevice {
                 offset_of!(Device, dev),
             )
         };
-        Ok(Self(
-            NonNull::new(from_err_ptr(raw)?.cast()).ok_or(ENOMEM)?,
-        ))
+        Ok(Self(NonNull::new(from_err_ptr(raw)?.cast()).ok_or(ENOMEM)?))
     }
 }
 
