@@ -84,8 +84,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let filter = Filter::new(options.filter.as_deref(), &names, &crate::drivers::checked(&repo));
     let boots_only = options.kernel.as_deref() == Some(debug_kernel::NAME);
-    let wanted =
-        |suite: &dyn Suite| filter.selects_suite(suite.name()) && (!boots_only || suite.need() == Need::Guest);
+    let wanted = |suite: &dyn Suite| filter.selects_suite(suite.name()) && (!boots_only || suite.need() == Need::Guest);
     let selected: Vec<_> = suites.iter().map(Box::as_ref).filter(|suite| wanted(*suite)).collect();
     let need = selected.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
     let ready = Ready::prepare(need, &Plan { kernel: options.kernel.clone() }, events)?;
