@@ -6,7 +6,9 @@
 //! knows the objects that are mapped, and its teardown undoes them all; an object that is freed before
 //! undoes its own under the same lock, so that teardown waits for it.
 //!
-//! Lock order: the list's lock is taken before the reservation lock of the object that is mapped or unmapped.
+//! Lock order: the list's lock is taken before the reservation lock of the object that is mapped or unmapped. Who holds
+//! it may wait for memory, so where a fence waits it is not taken: there, objects are mapped already, which is told
+//! without it.
 //!
 //! Source: Documentation/core-api/dma-api.rst; drivers/gpu/drm/drm_gem_shmem_helper.c
 
@@ -19,6 +21,7 @@ use core::{
     },
     sync::atomic::{
         AtomicBool,
+        AtomicPtr,
         Ordering, //
     },
 };
@@ -50,10 +53,16 @@ struct Entry(NonNull<DmaNode>);
 unsafe impl Send for Entry {}
 
 /// An object's part of the list.
+///
+/// # Invariants
+///
+/// `table` is null, or that of the object, which is mapped. It is changed under the list's lock only.
 pub(super) struct DmaNode {
     /// Whether the object was ever mapped, so that the list may know it.
     mapped: AtomicBool,
     index: UnsafeCell<Option<usize>>,
+    /// Where the object is mapped, for those who do not have the lock.
+    table: AtomicPtr<bindings::sg_table>,
     shmem: *mut bindings::drm_gem_shmem_object,
 }
 
@@ -63,6 +72,7 @@ impl DmaNode {
         Self {
             mapped: AtomicBool::new(false),
             index: UnsafeCell::new(None),
+            table: AtomicPtr::new(null_mut()),
             shmem,
         }
     }
@@ -77,15 +87,20 @@ impl DmaMappings {
 
     /// Maps the object of `node`, unless it is, and returns its table.
     ///
+    /// Context: process context, may sleep. Of an object that was mapped before, it is any context: no lock is taken,
+    /// and nothing is allocated.
+    ///
     /// # Safety
     ///
     /// The node is that of a live object of the device whose list this is, the device's parent is bound
     /// and stays so during the call.
     pub(super) unsafe fn map(&self, node: &DmaNode) -> Result<NonNull<bindings::sg_table>> {
+        // Undone only without references to the object, or when its device's parent goes: not before we return.
+        if let Some(sgt) = NonNull::new(node.table.load(Ordering::Acquire)) {
+            return Ok(sgt);
+        }
         let mut mapped = self.mapped.lock();
-        // SAFETY: We hold the lock; an object in the list is mapped, and its table stays while it is.
-        let known = unsafe { (*node.index.get()).and(NonNull::new((*node.shmem).sgt)) };
-        if let Some(sgt) = known {
+        if let Some(sgt) = NonNull::new(node.table.load(Ordering::Relaxed)) {
             return Ok(sgt);
         }
         // Room first, so that nothing has to be undone. A client that asks for too much is no reason for the
@@ -103,6 +118,8 @@ impl DmaMappings {
             // INVARIANT: The last place, as just noted.
             mapped.push(Entry(node.into()), GFP_KERNEL | __GFP_NOWARN)?;
         }
+        // INVARIANT: It is mapped. Whoever sees the table this way sees what C has written there.
+        node.table.store(sgt.as_ptr(), Ordering::Release);
         Ok(sgt)
     }
 
@@ -174,6 +191,8 @@ impl DmaMappings {
             unsafe { *last.0.as_ref().index.get() = Some(index) };
             *slot = last;
         }
+        // INVARIANT: Before it is unmapped.
+        node.table.store(null_mut(), Ordering::Relaxed);
         // Before the lock is released: teardown, which finds no entry for it, ends only after this, and until
         // then the parent is bound.
         // SAFETY: The object is not yet released; its entry said that it is mapped.
@@ -189,6 +208,8 @@ impl DmaMappings {
             unsafe {
                 let node = entry.0.as_ref();
                 *node.index.get() = None;
+                // INVARIANT: Before it is unmapped.
+                node.table.store(null_mut(), Ordering::Relaxed);
                 unmap_object(node.shmem);
             }
         }

@@ -268,7 +268,7 @@ where
     /// The object's pages as DMA addresses of the device's parent, mapped for both directions.
     ///
     /// The pages are pinned from the first call on, until the object is freed or the device is
-    /// unplugged; then the mapping is undone. Later calls find it and allocate nothing. So the table is good for the section of `plugged` only;
+    /// unplugged; then the mapping is undone. Later calls find it, take no lock and allocate nothing. So the table is good for the section of `plugged` only;
     /// hardware that goes on using the addresses is stopped in
     /// [`Driver::unplugged`].
     ///
