@@ -27,6 +27,9 @@
 //! space of another instance of the device is refused with `EINVAL` (L12); those of another driver do not compile
 //! (L9).
 //!
+//! What a request has unmapped keeps its objects until its [`Done`] is dropped, even if another request's goes before:
+//! the driver flushes the GPU's caches in between.
+//!
 //! # Locks, from the outside in
 //!
 //! 1. The address space's own, a mutex: the mappings and the tables ([`Vm::lock`]). May be taken where a fence waits.

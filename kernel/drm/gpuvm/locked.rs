@@ -7,6 +7,7 @@
 use super::{
     mapping::{
         Node,
+        Removed,
         Spare, //
     },
     request::Rest,
@@ -98,6 +99,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
                 vm: self.vm,
                 tables: &mut self.state.tables,
                 spare: &mut rest.spare,
+                removed: &mut rest.removed,
                 new: Some((flags, bo)),
                 cx,
             };
@@ -124,6 +126,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
                 vm: self.vm,
                 tables: &mut self.state.tables,
                 spare: &mut rest.spare,
+                removed: &mut rest.removed,
                 new: None,
                 cx,
             };
@@ -174,12 +177,14 @@ fn map_op(
 ///
 /// # Invariants
 ///
-/// `vm` is locked. `spare` has memory for what is left of the mappings that the request cuts, and for the new one if
+/// `vm` is locked, and the request has a reference to it that it gives back after `removed`. `spare` has memory for what is left of the mappings that the request cuts, and for the new one if
 /// there is one; the `drm_gpuvm_bo` in `new` is one of `vm`, or null.
 struct Steps<'a, 'c, T: DriverVm> {
     vm: &'a Vm<T>,
     tables: &'a mut T::Tables,
     spare: &'a mut Spare<T>,
+    /// What goes out: kept by the request until the driver is done with it.
+    removed: &'a mut Removed<T>,
     /// What is noted with the mapping that is added, and what ties its object to the address space.
     new: Option<(T::Flags, *mut bindings::drm_gpuvm_bo)>,
     cx: &'a mut T::Context<'c>,
@@ -220,7 +225,7 @@ impl<T: DriverVm> Steps<'_, '_, T> {
             )
         };
         let flags = node.flags;
-        // SAFETY: The object is kept by the mapping, which is removed below.
+        // SAFETY: The object is kept by the mapping, which has its share of it until the request is dropped.
         let (remap, bo) = unsafe {
             let remap = Remap {
                 old: Mapping::from_node(node),
@@ -231,14 +236,13 @@ impl<T: DriverVm> Steps<'_, '_, T> {
         };
         T::remap(self.vm, self.tables, &remap, self.cx);
 
-        // SAFETY: The address space is locked and referred to by `self.vm`. The mapping goes out of the tree before
-        // its parts come in, but keeps its tie to the object until they have theirs.
+        // SAFETY: The address space is locked, and referred to by the request. The mapping goes out of the tree before
+        // its parts come in, but keeps its tie to the object until after they have theirs.
         unsafe {
-            bindings::drm_gpuva_remove(va);
+            self.removed.take(va);
             for op in [before, after].into_iter().flatten() {
                 self.spare.put(self.vm.as_raw(), op, flags, bo)?;
             }
-            Node::<T>::unlink_and_free(va);
         }
         Ok(())
     }
@@ -247,11 +251,11 @@ impl<T: DriverVm> Steps<'_, '_, T> {
     ///
     /// `op` is an unmap step of the request.
     unsafe fn unmap(&mut self, op: &bindings::drm_gpuva_op_unmap) {
-        // SAFETY: As in `remap`: a mapping of the address space, which is not used after its removal.
+        // SAFETY: As in `remap`.
         unsafe {
             let old = Mapping::from_node(Node::<T>::from_raw(op.va)).range();
             T::unmap(self.vm, self.tables, old, self.cx);
-            Node::<T>::remove(op.va);
+            self.removed.take(op.va);
         }
     }
 }

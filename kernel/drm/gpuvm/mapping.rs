@@ -11,6 +11,7 @@ use super::{
 };
 use crate::gem::Class;
 use core::{
+    cell::UnsafeCell,
     mem::{
         offset_of,
         MaybeUninit, //
@@ -136,11 +137,13 @@ impl<'a, T: DriverVm> Remap<'a, T> {
 ///
 /// # Invariants
 ///
-/// Once it is in an address space it lies in a box that was turned into a pointer, and does not change.
+/// Once it is in an address space it lies in a box that was turned into a pointer, and does not change but for `next`,
+/// which belongs to the [`Removed`] that it gets into.
 #[repr(C)]
 pub(super) struct Node<T: DriverVm> {
     va: Opaque<bindings::drm_gpuva>,
     pub(super) flags: T::Flags,
+    next: UnsafeCell<Option<NonNull<Self>>>,
 }
 
 impl<T: DriverVm> Node<T> {
@@ -154,32 +157,60 @@ impl<T: DriverVm> Node<T> {
         unsafe { &*va.byte_sub(offset_of!(Self, va)).cast() }
     }
 
-    /// Takes a mapping out of its address space and frees it.
-    ///
-    /// # Safety
-    ///
-    /// As for [`unlink_and_free`](Self::unlink_and_free), but `va` is still in the address space.
-    pub(super) unsafe fn remove(va: *mut bindings::drm_gpuva) {
-        // SAFETY: By the requirement.
-        unsafe {
-            bindings::drm_gpuva_remove(va);
-            Self::unlink_and_free(va);
-        }
+}
+
+/// Mappings that are in their address space no more, but still have their shares of their objects: the GPU may still
+/// use what was mapped, until its caches are flushed.
+///
+/// Nobody else can give up these shares, so the objects stay as long as this does, whoever cleans up meanwhile.
+///
+/// Context of dropping: process context, may sleep. The objects go with the next clean-up of the address space.
+///
+/// # Invariants
+///
+/// A list of boxes that `Spare::put` turned into pointers, which are owned. Each was in an address space to which who
+/// has this also has a reference, and is in its tree no more.
+pub(super) struct Removed<T: DriverVm>(Option<NonNull<Node<T>>>);
+
+// SAFETY: The nodes are nobody else's; C locks the objects' lists.
+unsafe impl<T: DriverVm> Send for Removed<T> {}
+// SAFETY: A shared reference gives nothing.
+unsafe impl<T: DriverVm> Sync for Removed<T> {}
+
+impl<T: DriverVm> Removed<T> {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self(None)
     }
 
-    /// Gives up a mapping's share of its object, which is kept until C's deferred clean-up at least, and frees it.
+    /// Takes a mapping out of its address space.
     ///
     /// # Safety
     ///
-    /// `va` was a mapping in an address space of `T`, not the reserved range, and is not used afterwards. The address
-    /// space is locked, and a reference to it is held.
-    pub(super) unsafe fn unlink_and_free(va: *mut bindings::drm_gpuva) {
-        // SAFETY: By the requirement. The box is the one that `Spare::put` turned into a pointer.
+    /// `va` is a mapping in an address space of `T`, not the reserved range. The address space is locked, and a
+    /// reference to it is held for longer than `self`.
+    pub(super) unsafe fn take(&mut self, va: *mut bindings::drm_gpuva) {
+        // SAFETY: By the requirement; the lock protects the tree. The node is ours from here on.
         unsafe {
-            bindings::drm_gpuva_unlink_defer(va);
-            drop(KBox::from_raw(
-                va.byte_sub(offset_of!(Self, va)).cast::<Self>(),
-            ));
+            bindings::drm_gpuva_remove(va);
+            let node = va.byte_sub(offset_of!(Node<T>, va)).cast::<Node<T>>();
+            *(*node).next.get() = self.0;
+            // INVARIANT: As just removed.
+            self.0 = NonNull::new(node);
+        }
+    }
+}
+
+impl<T: DriverVm> Drop for Removed<T> {
+    fn drop(&mut self) {
+        while let Some(node) = self.0 {
+            // SAFETY: By the type invariants the node is ours, and the address space of its tie to the object is still
+            // there. The call takes the object's lock. The box is taken apart only after the call.
+            unsafe {
+                self.0 = *(*node.as_ptr()).next.get();
+                bindings::drm_gpuva_unlink_defer((*node.as_ptr()).va.get());
+                drop(KBox::from_raw(node.as_ptr()));
+            }
         }
     }
 }
@@ -226,6 +257,7 @@ impl<T: DriverVm> Spare<T> {
             Node {
                 va: Opaque::zeroed(),
                 flags,
+                next: UnsafeCell::new(None),
             },
         );
         let va = node.va.get();

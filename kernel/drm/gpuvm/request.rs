@@ -6,7 +6,10 @@
 
 use super::{
     has_own_resv,
-    mapping::Spare,
+    mapping::{
+        Removed,
+        Spare, //
+    },
     DriverVm,
     ObjectOf,
     VaRange,
@@ -65,9 +68,13 @@ impl Drop for VmBo {
 }
 
 /// What a request holds; cleans up after it.
+///
+/// What it has unmapped keeps its objects until this goes, which is after the driver's flush. No other request's clean-up
+/// can free them before.
 pub(super) struct Rest<T: DriverVm> {
     bo: Option<VmBo>,
     pub(super) spare: Spare<T>,
+    pub(super) removed: Removed<T>,
     pub(super) vm: ARef<Vm<T>>,
 }
 
@@ -88,6 +95,7 @@ impl<T: DriverVm> Rest<T> {
 
 impl<T: DriverVm> Drop for Rest<T> {
     fn drop(&mut self) {
+        self.removed = Removed::new();
         self.bo = None;
         self.vm.clean_up();
     }
@@ -150,6 +158,7 @@ impl<T: DriverVm> Map<T> {
             rest: Rest {
                 bo: Some(bo),
                 spare,
+                removed: Removed::new(),
                 vm: vm.into(),
             },
         })
@@ -169,6 +178,7 @@ impl<T: DriverVm> Map<T> {
             rest: Rest {
                 bo: None,
                 spare: Spare::new(3)?,
+                removed: Removed::new(),
                 vm: vm.into(),
             },
         })
@@ -209,6 +219,7 @@ impl<T: DriverVm> Unmap<T> {
             rest: Rest {
                 bo: None,
                 spare: Spare::new(2)?,
+                removed: Removed::new(),
                 vm: vm.into(),
             },
         })

@@ -9,7 +9,7 @@ use super::{
         self,
         Locked, //
     },
-    mapping::Node,
+    mapping::Removed,
     DriverVm,
     SharedResv,
     VaRange, //
@@ -204,16 +204,17 @@ impl<T: DriverVm> Vm<T> {
         let mut state = self.state.lock();
         state.closed = true;
         let all = self.all();
-        // SAFETY: The address space is locked, and mappings are not used after their removal. We have a reference to
-        // it.
+        let mut removed = Removed::<T>::new();
+        // SAFETY: The address space is locked. The caller has a reference to it, and `removed` goes before we return.
         unsafe {
             while let Some(va) = self.first_in(all) {
-                Node::<T>::remove(va.as_ptr());
+                removed.take(va.as_ptr());
             }
         }
-        // The objects are still there: they go with the clean-up.
+        // The objects are still there: `removed` has them.
         T::clear(self, &mut state.tables);
         drop(state);
+        drop(removed);
         self.clean_up();
     }
 
