@@ -73,16 +73,55 @@ impl Wait {
     }
 }
 
-/// An operation in the queue.
+/// An operation in the queue, and afterwards what is left of it.
 pub(super) struct Job {
-    pub(super) operation: Operation,
-    pub(super) waits: KVec<Wait>,
-    pub(super) done: Signaler,
+    operation: Option<Operation>,
+    waits: KVec<Wait>,
+    /// Its fence, until it is signalled.
+    done: Option<Signaler>,
+    _ended: Option<Ended>,
 }
 
 impl Job {
+    /// An operation that waits for `waits` and signals `done`.
+    pub(super) fn new(operation: Operation, waits: KVec<Wait>, done: Signaler) -> Self {
+        Self {
+            operation: Some(operation),
+            waits,
+            done: Some(done),
+            _ended: None,
+        }
+    }
+
     fn can_go(&self) -> bool {
         self.waits.iter().all(|wait| wait.fence.is_signaled())
+    }
+
+    /// Carries it out. What is left stays in it.
+    fn carry_out(&mut self, dev: &Device<Tyr>, vm: &Vm<Space>) {
+        let (Some(operation), Some(done)) = (self.operation.take(), self.done.take()) else {
+            return;
+        };
+        let ended = dev
+            .enter(|plugged| {
+                plugged.registration(|hw: &Hardware<'_>| {
+                    let binding = Binding {
+                        plugged: &plugged,
+                        hw,
+                        vm,
+                    };
+                    binding.carry_out(operation)
+                })
+            })
+            .unwrap_or_else(Ended::unplugged);
+        match ended.result {
+            Ok(()) => done.signal(),
+            Err(error) => {
+                vm.fail();
+                done.fail(error)
+            }
+        };
+        self._ended = Some(ended);
     }
 }
 
@@ -141,61 +180,58 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes out the first job, if `which` says so.
-    fn take(&self, which: impl FnOnce(&Job) -> bool) -> Option<Job> {
+    /// Moves the first job to `to`, if it is up to `last` and can go.
+    fn take<'a>(&self, last: u64, to: &'a mut RBTree<u64, Job>) -> Option<&'a mut Job> {
         let mut jobs = self.jobs.lock();
         let (place, job) = jobs.waiting.iter().next()?;
         let place = *place;
-        if which(job) {
-            jobs.waiting.remove(&place)
-        } else {
-            None
+        if place > last || !job.can_go() {
+            return None;
         }
+        to.insert(jobs.waiting.remove_node(&place)?);
+        to.get_mut(&place)
     }
 
-    /// Ends all jobs in the order of the queue, and lets no other in. Context: process context, may sleep.
+    /// The last job's place.
+    fn last(&self) -> Option<u64> {
+        let jobs = self.jobs.lock();
+        let last = jobs.waiting.cursor_back()?;
+        let (place, _) = last.current();
+        Some(*place)
+    }
+
+    /// Ends all jobs in the order of the queue, and lets no other in. Context: process context, may sleep; takes
+    /// reservation locks.
     pub(super) fn close(&self) {
-        self.jobs.lock().closed = true;
+        let mut left = {
+            let mut jobs = self.jobs.lock();
+            jobs.closed = true;
+            core::mem::replace(&mut jobs.waiting, RBTree::new())
+        };
         // After the one that is under way.
-        let _turn = self.running.lock();
-        while let Some(job) = self.take(|_| true) {
-            // Its fence fails with `ECANCELED`.
-            drop(job);
+        let turn = self.running.lock();
+        for job in left.values_mut() {
+            // Fails with `ECANCELED`.
+            drop(job.done.take());
         }
+        drop(turn);
+        // What is left of them goes here, as in `run`.
     }
 }
 
 /// Carries out the jobs of `vm` that can go.
 ///
-/// Context: process context, may sleep.
+/// Not those that come in meanwhile, for which there is another call: what is left of jobs gathers here, since dropping
+/// it takes reservation locks, whose holders may wait for the fence of a job. So nobody waits for that.
+///
+/// Context: process context, may sleep; takes reservation locks.
 pub(super) fn run(dev: &Device<Tyr>, vm: &Vm<Space>) {
-    let _turn = vm.queue.running.lock();
-    while let Some(job) = vm.queue.take(Job::can_go) {
-        let Job {
-            operation,
-            waits,
-            done,
-        } = job;
-        let ended = dev
-            .enter(|plugged| {
-                plugged.registration(|hw: &Hardware<'_>| {
-                    let binding = Binding {
-                        plugged: &plugged,
-                        hw,
-                        vm,
-                    };
-                    binding.carry_out(operation)
-                })
-            })
-            .unwrap_or_else(Ended::unplugged);
-        match ended.result {
-            Ok(()) => done.signal(),
-            Err(error) => {
-                vm.fail();
-                done.fail(error)
-            }
-        };
-        // Only now: reservation locks are taken, and nothing may wait for this any more.
-        drop((ended, waits));
+    // Made of the queue's own nodes: nothing is allocated here.
+    let mut left = RBTree::new();
+    let turn = vm.queue.running.lock();
+    let last = vm.queue.last().unwrap_or(0);
+    while let Some(job) = vm.queue.take(last, &mut left) {
+        job.carry_out(dev, vm);
     }
+    drop(turn);
 }

@@ -84,8 +84,8 @@ pub(super) fn submit(
         let _order = binding.vm.queue.submitting.lock();
         let mut jobs = KVec::new();
         for (operation, syncs) in operations.into_iter().zip(&syncs) {
-            let job = job(binding, file, operation, syncs, &mut signals)?;
-            let place = RBTreeNode::new(job.done.seqno(), job, GFP_KERNEL)?;
+            let (seqno, job) = job(binding, file, operation, syncs, &mut signals)?;
+            let place = RBTreeNode::new(seqno, job, GFP_KERNEL)?;
             jobs.push(place, GFP_KERNEL | __GFP_NOWARN)?;
         }
         // What is given back is dropped, and its fences fail.
@@ -96,14 +96,15 @@ pub(super) fn submit(
     Ok(())
 }
 
-/// Makes an operation a job, with a fence that the objects it touches, and what it signals, get.
+/// Makes an operation a job, with a fence that the objects it touches, and what it signals, get; and says which place
+/// it has in the queue.
 fn job(
     binding: Binding<'_, '_, '_>,
     file: &File<Client>,
     operation: Operation,
     syncs: &[uapi::drm_panthor_sync_op],
     signals: &mut Signals,
-) -> Result<Job> {
+) -> Result<(u64, Job)> {
     let mut waits = KVec::new();
     for sync in syncs.iter().filter(|sync| sync.flags & SIGNAL == 0) {
         let fence = match signals.find(sync) {
@@ -126,11 +127,7 @@ fn job(
     for sync in syncs.iter().filter(|sync| sync.flags & SIGNAL != 0) {
         signals.set(sync, &done);
     }
-    Ok(Job {
-        operation,
-        waits,
-        done,
-    })
+    Ok((done.seqno(), Job::new(operation, waits, done)))
 }
 
 /// `EINVAL` for a sync operation that means nothing.
