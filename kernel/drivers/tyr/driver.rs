@@ -65,8 +65,9 @@ impl drm::Driver for Tyr {
     }
 
     fn unplugged(_dev: &Device<Self, Registered>, hardware: &Hardware<'_>) {
-        hardware.binds.close(ENODEV);
         hardware.rest();
+        // Only now: who waits for these fences may think that the GPU uses nothing any more.
+        hardware.binds.close(ENODEV);
     }
 
     fn suspend(dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
