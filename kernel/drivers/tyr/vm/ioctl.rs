@@ -75,8 +75,14 @@ pub(crate) fn bind(
         return submit::submit(binding, file, &ops);
     }
     for (done, op) in ops.iter().enumerate() {
-        // What was done stays: the client is told how many of its operations that is.
-        at_once(binding, file, op).inspect_err(|_| args.ops.count = done as u32)?;
+        at_once(binding, file, op).inspect_err(|&error| {
+            // What was done stays: the client is told how many of its operations that is. But not when a signal came:
+            // its library asks again with these very arguments, and all its operations have to be there then. Those
+            // that are done are done once more, with the same outcome.
+            if error != EINTR {
+                args.ops.count = done as u32;
+            }
+        })?;
     }
     Ok(())
 }
