@@ -56,7 +56,16 @@ pub(super) struct Wait {
     fence: ARef<Fence>,
 }
 
+/// The fences that a job waits for, each once, however often a client names it: by [`Wait::key`], in pieces of memory
+/// that are small however many there are.
+pub(super) type Waits = RBTree<usize, Wait>;
+
 impl Wait {
+    /// What tells `fence` from all others that are there.
+    pub(super) fn key(fence: &Fence) -> usize {
+        core::ptr::from_ref(fence).addr()
+    }
+
     /// Has the queue of `vm` looked at when `fence` is signalled.
     ///
     /// # Errors
@@ -76,7 +85,7 @@ impl Wait {
 /// An operation in the queue, and afterwards what is left of it.
 pub(super) struct Job {
     operation: Option<Operation>,
-    waits: KVec<Wait>,
+    waits: Waits,
     /// Its fence, until it is signalled.
     done: Option<Signaler>,
     _ended: Option<Ended>,
@@ -84,7 +93,7 @@ pub(super) struct Job {
 
 impl Job {
     /// An operation that waits for `waits` and signals `done`.
-    pub(super) fn new(operation: Operation, waits: KVec<Wait>, done: Signaler) -> Self {
+    pub(super) fn new(operation: Operation, waits: Waits, done: Signaler) -> Self {
         Self {
             operation: Some(operation),
             waits,
@@ -94,7 +103,7 @@ impl Job {
     }
 
     fn can_go(&self) -> bool {
-        self.waits.iter().all(|wait| wait.fence.is_signaled())
+        self.waits.values().all(|wait| wait.fence.is_signaled())
     }
 
     /// Carries it out. What is left stays in it.
@@ -169,7 +178,7 @@ impl Queue {
     /// # Errors
     ///
     /// Gives the jobs back if the address space has ended.
-    pub(super) fn push(&self, new: KVec<Place>) -> Result<(), KVec<Place>> {
+    pub(super) fn push(&self, new: KVVec<Place>) -> Result<(), KVVec<Place>> {
         let mut jobs = self.jobs.lock();
         if jobs.closed {
             return Err(new);

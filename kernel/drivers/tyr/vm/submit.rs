@@ -36,7 +36,10 @@ use drm::{
 };
 use kernel::{
     prelude::*,
-    rbtree::RBTreeNode,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
     sync::aref::ARef, //
 };
 
@@ -82,7 +85,7 @@ pub(super) fn submit(
     let start = dev.prepare_work(move |dev| queue::run(dev, &vm))?;
     {
         let _order = binding.vm.queue.submitting.lock();
-        let mut jobs = KVec::new();
+        let mut jobs = KVVec::new();
         for (operation, syncs) in operations.into_iter().zip(&syncs) {
             let (seqno, job) = job(binding, file, operation, syncs, &mut signals)?;
             let place = RBTreeNode::new(seqno, job, GFP_KERNEL)?;
@@ -105,14 +108,15 @@ fn job(
     syncs: &[uapi::drm_panthor_sync_op],
     signals: &mut Signals,
 ) -> Result<(u64, Job)> {
-    let mut waits = KVec::new();
+    let mut waits = RBTree::new();
     for sync in syncs.iter().filter(|sync| sync.flags & SIGNAL == 0) {
         let fence = match signals.find(sync) {
             Some(signal) => signal.fence.clone().ok_or(EINVAL)?,
             None => find_fence(file, sync)?,
         };
-        if !fence.is_signaled() {
-            waits.push(Wait::new(binding.vm, fence)?, GFP_KERNEL)?;
+        let key = Wait::key(&fence);
+        if !fence.is_signaled() && waits.get(&key).is_none() {
+            waits.try_create_and_insert(key, Wait::new(binding.vm, fence)?, GFP_KERNEL)?;
         }
     }
     let done = binding
