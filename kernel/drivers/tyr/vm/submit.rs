@@ -156,15 +156,14 @@ fn find_fence(file: &File<Client>, sync: &uapi::drm_panthor_sync_op) -> Result<A
 
 /// A sync object, or a point on one, that operations of the call signal.
 struct Signal {
-    handle: u32,
     point: Option<(NonZeroU64, PreparedPoint)>,
     syncobj: ARef<Syncobj>,
     /// That of the last operation so far that signals it; before, the one that it has.
     fence: Option<ARef<Fence>>,
 }
 
-/// All that the operations of the call signal, each once.
-struct Signals(KVVec<Signal>);
+/// All that the operations of the call signal, each once, by handle and point: a call may name very many.
+struct Signals(RBTree<(u32, u64), Signal>);
 
 impl Signals {
     /// Looks up what `syncs` signal, and takes the memory for it.
@@ -172,7 +171,7 @@ impl Signals {
         file: &File<Client>,
         syncs: impl Iterator<Item = &'a uapi::drm_panthor_sync_op>,
     ) -> Result<Self> {
-        let mut signals = Self(KVVec::new());
+        let mut signals = Self(RBTree::new());
         for sync in syncs.filter(|sync| sync.flags & SIGNAL != 0) {
             if signals.find(sync).is_some() {
                 continue;
@@ -182,31 +181,34 @@ impl Signals {
                 None => None,
             };
             let signal = Signal {
-                handle: sync.handle,
                 point,
                 syncobj: Syncobj::find(file, sync.handle).map_err(|_| EINVAL)?,
                 fence: find_fence(file, sync).ok(),
             };
-            signals.0.push(signal, GFP_KERNEL | __GFP_NOWARN)?;
+            signals
+                .0
+                .try_create_and_insert(key(sync), signal, GFP_KERNEL)?;
         }
         Ok(signals)
     }
 
     fn find(&self, sync: &uapi::drm_panthor_sync_op) -> Option<&Signal> {
-        self.0.iter().find(|signal| signal.is(sync))
+        self.0.get(&key(sync))
     }
 
     fn set(&mut self, sync: &uapi::drm_panthor_sync_op, fence: &Fence) {
-        if let Some(signal) = self.0.iter_mut().find(|signal| signal.is(sync)) {
+        if let Some(signal) = self.0.get_mut(&key(sync)) {
             signal.fence = Some(fence.into());
         }
     }
 
-    /// Gives the fences to the sync objects. Cannot fail.
-    fn publish(self) {
-        for signal in self.0 {
-            let Some(fence) = signal.fence else { continue };
-            match signal.point {
+    /// Gives the fences to the sync objects, to the points on a timeline in their order. Cannot fail.
+    fn publish(mut self) {
+        for signal in self.0.values_mut() {
+            let Some(fence) = signal.fence.take() else {
+                continue;
+            };
+            match signal.point.take() {
                 // It only fails for a fence that stands for several, and ours does not.
                 Some((at, point)) => drop(signal.syncobj.add_point(point, &fence, at)),
                 None => signal.syncobj.replace_fence(Some(&fence)),
@@ -215,9 +217,7 @@ impl Signals {
     }
 }
 
-impl Signal {
-    fn is(&self, sync: &uapi::drm_panthor_sync_op) -> bool {
-        let point = self.point.as_ref().map_or(0, |(at, _)| at.get());
-        self.handle == sync.handle && point == sync.timeline_value
-    }
+/// Which sync object, and which point on it.
+fn key(sync: &uapi::drm_panthor_sync_op) -> (u32, u64) {
+    (sync.handle, sync.timeline_value)
 }
