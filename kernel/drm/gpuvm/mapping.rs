@@ -156,7 +156,6 @@ impl<T: DriverVm> Node<T> {
         // SAFETY: Only nodes of this type are put into such an address space (`Spare::put`).
         unsafe { &*va.byte_sub(offset_of!(Self, va)).cast() }
     }
-
 }
 
 /// Mappings that are in their address space no more, but still have their shares of their objects: the GPU may still
