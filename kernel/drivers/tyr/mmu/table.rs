@@ -83,6 +83,10 @@ fn new_page(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
     )
 }
 
+/// The most pages that an address space may have or be promised, 256 MiB of them. The client's memory bounds what it maps
+/// of objects, but sparse mappings need none, of 128 GiB at most for this reason.
+const MOST: usize = 1 << 16;
+
 /// How many spare pages a table keeps: as many as mapping a page may take.
 const KEPT: usize = 7;
 
@@ -224,34 +228,39 @@ impl Table {
     }
 
     pub(super) fn reserve(this: &Arc<Self>, dev: &Device<Bound>, count: usize) -> Result<Reserve> {
-        let mut reserve = Reserve {
-            table: this.clone(),
-            count: 0,
-        };
-        for _ in 0..count {
-            // Without the lock, also because an error gives back what there is so far.
-            let page = Pool::page_for(dev)?;
+        // Counted from here on, so that many who ask at once stay within the bound together.
+        let reserve = Self::promise(this, count)?;
+        while this.lacks_pages()? {
+            // Not under the lock, which changes take where a fence waits: this may wait for memory.
+            let page = new_page(dev)?;
             let mut pages = this.pages.lock();
             let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
             pool.spare.put(page);
             pool.promised += 1;
             reserve.count += 1;
         }
+        Ok(reserve)
+    }
+
+    /// Promises spare pages that are still to be found.
+    fn promise(this: &Arc<Self>, count: usize) -> Result<Reserve> {
+        let mut pages = this.pages.lock();
+        let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
+        if count > MOST.saturating_sub(pool.used.count + pool.promised) {
+            return Err(ENOMEM);
+        }
+        pool.promised += count;
         Ok(Reserve {
             table: this.clone(),
             count,
         })
     }
 
-    /// Promises spare pages, if there are so many.
-    fn promise(&self, count: usize) -> Result<bool> {
+    /// Whether more spare pages are promised than there are.
+    fn lacks_pages(&self) -> Result<bool> {
         let mut pages = self.pages.lock();
         let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
-        let enough = pool.spare.count >= pool.promised + count;
-        if enough {
-            pool.promised += count;
-        }
-        Ok(enough)
+        Ok(pool.spare.count < pool.promised)
     }
 }
 

@@ -45,10 +45,6 @@ const UNMAP: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYP
 const SYNC_ONLY: u32 =
     uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY as u32;
 
-/// The most tables that an operation may take, 256 MiB of them. Only sparse mappings get there, beyond 128 GiB: they
-/// need no memory of the client's, so that there must be another bound.
-const MAX_TABLES: usize = 1 << 16;
-
 /// An operation that is ready to be carried out; nothing has to be allocated for it any more.
 pub(super) enum Operation {
     Map {
@@ -136,9 +132,6 @@ impl Binding<'_, '_, '_> {
         // Has the pages pinned and mapped, so that doing it again later allocates nothing.
         memory.sg_table(self.plugged)?;
         let tables = self.hw.mmu.tables_for_map(range.start(), range.len());
-        if tables > MAX_TABLES {
-            return Err(ENOMEM);
-        }
         Ok(Operation::Map {
             request,
             memory,
