@@ -24,6 +24,7 @@ use kernel::{
     fmt,
     new_mutex,
     prelude::*,
+    static_lock_class,
     sync::{
         atomic::{
             Atomic,
@@ -196,9 +197,9 @@ pub(crate) struct Gpu<'bound> {
     /// What the firmware has told.
     #[pin]
     pub(crate) job_events: Events,
-    /// Held during a flush: there is one at a time.
+    /// Held during a flush: there is one at a time. Whether the last was given up, and may still end.
     #[pin]
-    flushing: Mutex<()>,
+    flushing: Mutex<bool>,
 }
 
 impl<'bound> Gpu<'bound> {
@@ -222,14 +223,14 @@ impl<'bound> Gpu<'bound> {
                 dev,
                 info,
                 coherent,
-                gpu_line <- Line::new(irq::GPU),
-                job_line <- Line::new(irq::JOB),
-                mmu_line <- Line::new(irq::MMU),
+                gpu_line <- Line::new(irq::GPU, static_lock_class!()),
+                job_line <- Line::new(irq::JOB, static_lock_class!()),
+                mmu_line <- Line::new(irq::MMU, static_lock_class!()),
                 mcu_runs: Atomic::new(false),
                 missed: Atomic::new(false),
                 events <- Events::new(),
                 job_events <- Events::new(),
-                flushing <- new_mutex!((), "tyr::Gpu::flushing"),
+                flushing <- new_mutex!(false, "tyr::Gpu::flushing"),
             }? Error),
             GFP_KERNEL,
         )
@@ -261,7 +262,10 @@ impl<'bound> Gpu<'bound> {
     ///
     /// Those of the reset when it was found.
     pub(crate) fn reset(&self) -> Result {
-        soft_reset(self.dev, &self.regs)
+        let mut unfinished = self.flushing.lock();
+        soft_reset(self.dev, &self.regs)?;
+        *unfinished = false;
+        Ok(())
     }
 
     /// Powers the level 2 cache on, which everything else needs.
@@ -327,23 +331,34 @@ impl<'bound> Gpu<'bound> {
     ///
     /// Context: process context, sleeps; not in the thread of the GPU's own interrupt.
     pub(crate) fn flush_caches(&self) -> Result {
-        const DONE: u32 = irq::gpu::CLEAN_CACHES_COMPLETED;
         let command = Command::FlushCaches {
             l2: Flush::CleanInvalidate,
             load_store: Flush::CleanInvalidate,
             other: Flush::Invalidate,
         };
-        let _turn = self.flushing.lock();
-        self.events.forget(DONE);
+        let mut unfinished = self.flushing.lock();
+        if *unfinished {
+            // What tells of its end must not be taken for the end of the one that begins now.
+            self.flush_ends()?;
+        }
+        *unfinished = true;
+        self.events.forget(FLUSHED);
         self.regs.write(gpu::GPU_COMMAND, command.bits());
-        let more = match self.events.wait(DONE, FLUSH_PATIENCE) {
+        self.flush_ends()?;
+        *unfinished = false;
+        Ok(())
+    }
+
+    /// Waits for the end of the flush that was begun. What tells of it is used up.
+    fn flush_ends(&self) -> Result {
+        let more = match self.events.wait(FLUSHED, FLUSH_PATIENCE) {
             Waited::Told => return Ok(()),
             Waited::Disturbed => PATIENCE,
             Waited::InVain => Delta::ZERO,
         };
         let done = self.regs.poll(
             |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
-            |happened| happened as u32 & DONE != 0 || self.events.happened(DONE),
+            |happened| happened as u32 & FLUSHED != 0 || self.events.happened(FLUSHED),
             Delta::from_micros(100),
             more,
         );
@@ -356,13 +371,20 @@ impl<'bound> Gpu<'bound> {
                 ),
             )
         })?;
-        if more.is_zero() {
+        // The thread may not have told of it yet. Either it has read the event and tells now, or it never will; else
+        // the next flush would be told of this one's end.
+        self.clear(&self.gpu_line, FLUSHED);
+        self.gpu_line.synchronize();
+        if more.is_zero() && !self.events.happened(FLUSHED) {
             dev_warn!(self.dev, "an interrupt of the GPU was lost\n");
             self.kick(&self.gpu_line);
         }
         Ok(())
     }
 }
+
+/// The event that a flush of the caches has ended.
+const FLUSHED: u32 = irq::gpu::CLEAN_CACHES_COMPLETED;
 
 /// The level 2 cache of the first group of cores.
 const FIRST_L2: u64 = 1;

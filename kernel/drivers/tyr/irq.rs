@@ -18,6 +18,7 @@ use kernel::{
     prelude::*,
     sync::{
         Arc,
+        LockClassKey,
         Mutex, //
     },
 };
@@ -29,14 +30,26 @@ pub(crate) struct Line {
     pub(crate) block: Block,
     #[pin]
     mask: Mutex<u32>,
+    /// Held by the thread while it serves.
+    #[pin]
+    serving: Mutex<()>,
 }
 
 impl Line {
-    pub(crate) fn new(block: Block) -> impl PinInit<Self> {
+    /// `key` is of this line alone: the thread of one may wait for that of another, in a flush.
+    pub(crate) fn new(block: Block, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             block,
             mask <- new_mutex!(0, "tyr::Line"),
+            serving <- Mutex::new((), c"tyr::Line::serving", key),
         })
+    }
+
+    /// Waits until the thread has told of all that it has read; it will read what is pending then.
+    ///
+    /// Context: may sleep; not in the line's own thread.
+    pub(crate) fn synchronize(&self) {
+        drop(self.serving.lock());
     }
 }
 
@@ -103,6 +116,7 @@ impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
     fn handle_threaded(&self) -> IrqReturn {
         let gpu = &*self.gpu;
         let line = self.server.line(gpu);
+        let _serving = line.serving.lock();
         for _ in 0..ROUNDS {
             let happened = gpu.regs.read(line.block.rawstat);
             let events = happened & *line.mask.lock();
