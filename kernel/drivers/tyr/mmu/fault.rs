@@ -54,12 +54,11 @@ impl Serve for Server<'_> {
         &gpu.mmu_line
     }
 
-    fn serve(&self, gpu: &Gpu<'_>, events: u32) {
+    fn serve(&self, _gpu: &Gpu<'_>, events: u32) {
         for slot in 0..MAX_ADDRESS_SPACES {
             let fault = irq::mmu::fault(slot as u32);
             if events & fault != 0 {
                 self.0.faulted(slot);
-                gpu.clear(&gpu.mmu_line, fault);
             }
         }
     }
@@ -69,7 +68,14 @@ impl AddressSpaces<'_> {
     /// An access through a slot faulted: nobody handles that, so its table is not used any more.
     fn faulted(&self, slot: usize) {
         let regs = &self.gpu.regs;
+        let fault = irq::mmu::fault(slot as u32);
         let mut slots = self.slots.lock();
+        // While this waited for the lock, the slot may have been given to another table, which clears the fault of the
+        // last one.
+        let happened = regs.read(self.gpu.mmu_line.block.rawstat);
+        if happened & fault == 0 || happened == u32::MAX {
+            return;
+        }
         let status = FaultStatus(regs.read_at(mmu::AS_FAULTSTATUS, slot));
         let address = regs.read_wide_at(mmu::AS_FAULTADDRESS, slot);
         dev_err!(
@@ -92,5 +98,6 @@ impl AddressSpaces<'_> {
         if slots.asleep || command::disable(&self.gpu, slot).is_ok() {
             slots.slots[slot].table = None;
         }
+        self.gpu.clear(&self.gpu.mmu_line, fault);
     }
 }
