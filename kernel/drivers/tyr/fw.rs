@@ -135,6 +135,8 @@ impl<'bound> Firmware<'bound> {
         for (section, source) in self.sections.iter().zip(parsed.sections()) {
             section.reload(&source)?;
         }
+        // Also after a fault of its own, which has taken the slot away.
+        self.mmu.give_to_mcu(&self.table)?;
         mcu::start(&self.gpu)?;
         let now = Interface::read(&self.gpu, shared(&self.sections)?)?;
         if !now.is_same(&self.interface) {
