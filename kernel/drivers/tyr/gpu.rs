@@ -27,8 +27,10 @@ use kernel::{
     static_lock_class,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Relaxed,
+            Release, //
         },
         Arc,
         Mutex, //
@@ -190,6 +192,8 @@ pub(crate) struct Gpu<'bound> {
     pub(crate) mmu_line: Line,
     /// Whether the microcontroller was switched on, and not off again.
     pub(crate) mcu_runs: Atomic<bool>,
+    /// Whether it was reset and not powered on since: it has nothing cached, and knows no address space.
+    blank: Atomic<bool>,
     /// Whether it was said that the GPU does not answer any more.
     missed: Atomic<bool>,
     #[pin]
@@ -227,6 +231,7 @@ impl<'bound> Gpu<'bound> {
                 job_line <- Line::new(irq::JOB, static_lock_class!()),
                 mmu_line <- Line::new(irq::MMU, static_lock_class!()),
                 mcu_runs: Atomic::new(false),
+                blank: Atomic::new(true),
                 missed: Atomic::new(false),
                 events <- Events::new(),
                 job_events <- Events::new(),
@@ -265,7 +270,13 @@ impl<'bound> Gpu<'bound> {
         let mut unfinished = self.flushing.lock();
         soft_reset(self.dev, &self.regs)?;
         *unfinished = false;
+        self.blank.store(true, Release);
         Ok(())
+    }
+
+    /// Whether it was reset and not powered on since: it accesses no memory then, and needs no commands for that.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.blank.load(Acquire)
     }
 
     /// Powers the level 2 cache on, which everything else needs.
@@ -274,6 +285,7 @@ impl<'bound> Gpu<'bound> {
     ///
     /// `ENODEV` if the GPU is gone, `ETIMEDOUT`; a line in the log says so.
     pub(crate) fn power_on(&self) -> Result {
+        self.blank.store(false, Release);
         self.regs.write(gpu::COHERENCY_ENABLE, self.coherency());
         let l2 = Domain::L2.block();
         // One group of cores is all that is supported: that of the first cache.

@@ -304,7 +304,7 @@ impl<'bound> AddressSpaces<'bound> {
         table: &Arc<Table>,
         root: u64,
     ) -> Result<Option<usize>> {
-        if slots.asleep {
+        if slots.asleep || self.gpu.is_blank() {
             return Ok(None);
         }
         if table.fault().is_some() {

@@ -86,14 +86,17 @@ pub(super) fn wait_until_halted(gpu: &Gpu<'_>) -> Result {
     wait(gpu, Status::Halted, Delta::from_secs(1))
 }
 
-/// Switches the microcontroller off, and its interrupt, unless it is. What fails is told in the log.
+/// Switches the microcontroller off, and its interrupt, unless it is; resets the GPU if that does not help, since the
+/// memory of the firmware is about to go. What fails is told in the log.
 pub(super) fn stop(gpu: &Gpu<'_>) {
     if !gpu.mcu_runs.xchg(false, Relaxed) {
         return;
     }
     gpu.set_mask(&gpu.job_line, 0);
     gpu.regs.write(MCU_CONTROL, Control::Disable.bits());
-    let _ = wait(gpu, Status::Disabled, STOP_PATIENCE);
+    if wait(gpu, Status::Disabled, STOP_PATIENCE) == Err(ETIMEDOUT) && gpu.reset().is_ok() {
+        dev_warn!(gpu.dev, "the GPU was reset to stop the microcontroller\n");
+    }
 }
 
 /// Stops the microcontroller when it is dropped: before the memory of its firmware goes.

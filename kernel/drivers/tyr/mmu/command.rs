@@ -78,6 +78,9 @@ pub(super) fn enable(gpu: &Gpu<'_>, slot: usize, setup: Setup) -> Result {
 /// Has every access through the slot fault. The caches are flushed before, so that nothing comes late.
 pub(super) fn disable(gpu: &Gpu<'_>, slot: usize) -> Result {
     gpu.change_mask(&gpu.mmu_line, 0, irq::mmu::fault(slot as u32));
+    if gpu.is_blank() {
+        return Ok(());
+    }
     gpu.flush_caches()?;
     let nothing = Setup {
         root: 0,
