@@ -12,7 +12,10 @@ use crate::{
         self,
         Gpu, //
     },
-    irq::Interrupt,
+    irq::{
+        Interrupt,
+        Line, //
+    },
     mmu::{
         self,
         AddressSpaces, //
@@ -85,8 +88,13 @@ impl<'bound> Awake<'bound> {
         Ok(awake)
     }
 
+    fn lines(&self) -> [&Line; 3] {
+        [&self.gpu.gpu_line, &self.gpu.job_line, &self.gpu.mmu_line]
+    }
+
     fn wake_up(&self) -> Result {
         self.on.store(true, Relaxed);
+        self.lines().map(Line::hear);
         self.gpu.power_on()?;
         self.gpu.set_mask(&self.gpu.gpu_line, gpu::EVENTS);
         Ok(())
@@ -94,8 +102,9 @@ impl<'bound> Awake<'bound> {
 
     fn rest(&self) {
         if self.on.xchg(false, Relaxed) {
-            for line in [&self.gpu.gpu_line, &self.gpu.job_line, &self.gpu.mmu_line] {
+            for line in self.lines() {
                 self.gpu.set_mask(line, 0);
+                line.deafen();
             }
             self.gpu.power_off();
         }

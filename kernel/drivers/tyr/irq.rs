@@ -17,9 +17,19 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Release, //
+        },
         Arc,
         LockClassKey,
         Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     },
 };
 use mali_regs::irq::Block;
@@ -33,6 +43,10 @@ pub(crate) struct Line {
     /// Held by the thread while it serves.
     #[pin]
     serving: Mutex<()>,
+    /// Whether the registers may be read: others may interrupt on a line that is shared while they have no clock.
+    hears: Atomic<bool>,
+    /// How many hard handlers are at the registers.
+    handling: Atomic<i32>,
 }
 
 impl Line {
@@ -42,7 +56,33 @@ impl Line {
             block,
             mask <- new_mutex!(0, "tyr::Line"),
             serving <- Mutex::new((), c"tyr::Line::serving", key),
+            hears: Atomic::new(false),
+            handling: Atomic::new(0),
         })
+    }
+
+    /// Lets the handlers access registers from now on: the GPU is fed. At first they do not.
+    pub(crate) fn hear(&self) {
+        self.hears.store(true, Release);
+    }
+
+    /// Has the handlers access no register from its return on, before the GPU loses its power.
+    ///
+    /// Context: sleeps; not in the line's own thread.
+    pub(crate) fn deafen(&self) {
+        self.hears.xchg(false, Full);
+        // A handler counts itself before it looks at `hears`, both fully ordered: one that is not seen here sees that.
+        while self.handling.load(Acquire) != 0 {
+            fsleep(Delta::from_micros(10));
+        }
+        self.synchronize();
+    }
+
+    /// Keeps [`deafen`](Self::deafen) waiting, or is None since it was called.
+    fn handle(&self) -> Option<Handling<'_>> {
+        self.handling.fetch_add(1, Full);
+        let handling = Handling(self);
+        self.hears.load(Acquire).then_some(handling)
     }
 
     /// Waits until the thread has told of all that it has read; it will read what is pending then.
@@ -50,6 +90,15 @@ impl Line {
     /// Context: may sleep; not in the line's own thread.
     pub(crate) fn synchronize(&self) {
         drop(self.serving.lock());
+    }
+}
+
+/// A hard handler that is at the registers.
+struct Handling<'a>(&'a Line);
+
+impl Drop for Handling<'_> {
+    fn drop(&mut self) {
+        self.0.handling.fetch_sub(1, Full);
     }
 }
 
@@ -103,7 +152,11 @@ const ROUNDS: usize = 8;
 
 impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
     fn handle(&self) -> ThreadedIrqReturn {
-        let block = self.server.line(&self.gpu).block;
+        let line = self.server.line(&self.gpu);
+        let Some(_handling) = line.handle() else {
+            return ThreadedIrqReturn::None;
+        };
+        let block = line.block;
         let status = self.gpu.regs.read(block.status);
         // Ones: the GPU is gone.
         if status == 0 || status == u32::MAX {
@@ -117,6 +170,9 @@ impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
         let gpu = &*self.gpu;
         let line = self.server.line(gpu);
         let _serving = line.serving.lock();
+        if !line.hears.load(Acquire) {
+            return IrqReturn::Handled;
+        }
         for _ in 0..ROUNDS {
             let happened = gpu.regs.read(line.block.rawstat);
             let events = happened & *line.mask.lock();
