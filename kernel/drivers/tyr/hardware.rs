@@ -208,7 +208,12 @@ impl Hardware<'_> {
     /// Context: process context, sleeps.
     pub(crate) fn rest(&self) {
         self.firmware.stop();
-        self.mmu.fall_asleep();
+        if self.mmu.fall_asleep().is_err() && self.gpu.reset().is_ok() {
+            dev_warn!(
+                self.gpu.dev,
+                "the GPU was reset to have it forget an address space\n"
+            );
+        }
         self.awake.rest();
         self.power.off();
     }

@@ -85,6 +85,14 @@ struct Slot {
     used: u64,
 }
 
+impl Slot {
+    /// Whether the MMU did not answer for its table.
+    fn is_lost(&self) -> bool {
+        let fault = self.table.as_ref().and_then(|table| table.fault());
+        fault.is_some_and(|fault| fault.is_lost())
+    }
+}
+
 impl<'bound> AddressSpaces<'bound> {
     /// No address spaces yet. The level 2 cache is on.
     ///
@@ -257,19 +265,32 @@ impl<'bound> AddressSpaces<'bound> {
     }
 
     /// The GPU is about to lose its power: it forgets all tables, and is told nothing more until
-    /// [`wake_up`](Self::wake_up). What fails is told in the log.
-    pub(crate) fn fall_asleep(&self) {
+    /// [`wake_up`](Self::wake_up).
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` if the MMU does not answer for one of them, and may still see it; a line in the log says so. Those of
+    /// a GPU that is gone are seen by nobody.
+    pub(crate) fn fall_asleep(&self) -> Result {
         let mut slots = self.slots.lock();
         if slots.asleep {
-            return;
+            return Ok(());
         }
         slots.asleep = true;
+        let mut result = Ok(());
         for slot in 0..MAX_ADDRESS_SPACES {
-            let resident = slots.slots[slot].table.is_some();
-            if resident && command::disable(&self.gpu, slot) == Err(ENODEV) {
-                return;
+            let Some(table) = slots.slots[slot].table.clone() else {
+                continue;
+            };
+            match command::disable(&self.gpu, slot) {
+                // It is not to be resident again.
+                Ok(()) if slots.slots[slot].is_lost() => slots.slots[slot].table = None,
+                Ok(()) => {}
+                Err(ENODEV) => return Ok(()),
+                Err(error) => result = Err(self.lose(&table, error)),
             }
         }
+        result
     }
 
     /// The GPU has lost its state, and is there again: tells it the tables that were resident, but for
@@ -304,12 +325,12 @@ impl<'bound> AddressSpaces<'bound> {
         table: &Arc<Table>,
         root: u64,
     ) -> Result<Option<usize>> {
-        if slots.asleep || self.gpu.is_blank() {
-            return Ok(None);
-        }
         if table.fault().is_some() {
             // What the MMU may still see is not changed.
             self.evict(slots, table)?;
+            return Ok(None);
+        }
+        if slots.asleep || self.gpu.is_blank() {
             return Ok(None);
         }
         slots.uses += 1;
@@ -356,8 +377,16 @@ impl<'bound> AddressSpaces<'bound> {
         let Some(slot) = slots.slot_of(table) else {
             return Ok(());
         };
+        self.free_slot(slots, slot)
+    }
+
+    /// Has the MMU forget the table of a slot.
+    fn free_slot(&self, slots: &mut Slots, slot: usize) -> Result {
         if !slots.asleep {
             command::disable(&self.gpu, slot)?;
+        } else if slots.slots[slot].is_lost() && !self.gpu.is_blank() {
+            // It was not forgotten when the GPU fell asleep, and nothing can be told any more.
+            return Err(ETIMEDOUT);
         }
         slots.slots[slot].table = None;
         Ok(())
@@ -380,10 +409,11 @@ impl Slots {
         self.slots.iter().position(is_it)
     }
 
-    /// A free slot, or the one that was used least recently; never the microcontroller's.
+    /// A free slot, or the one that was used least recently; never the microcontroller's, nor one that does not answer.
     fn choose(&self, present: u32) -> Option<usize> {
-        let theirs =
-            (0..MAX_ADDRESS_SPACES).filter(|slot| *slot != MCU && present >> slot & 1 != 0);
+        let theirs = (0..MAX_ADDRESS_SPACES).filter(|slot| {
+            *slot != MCU && present >> slot & 1 != 0 && !self.slots[*slot].is_lost()
+        });
         theirs.min_by_key(|slot| match &self.slots[*slot] {
             slot if slot.table.is_none() => 0,
             slot => slot.used,

@@ -4,10 +4,7 @@
 //!
 //! Source: `crates/mali-regs` (`exception.rs`, `mmu.rs`).
 
-use super::{
-    command,
-    AddressSpaces, //
-};
+use super::AddressSpaces;
 use crate::{
     gpu::Gpu,
     irq::{
@@ -44,6 +41,11 @@ impl Fault {
         status: u32::MAX,
         address: 0,
     };
+
+    /// Whether it is [`LOST`](Self::LOST).
+    pub(super) fn is_lost(&self) -> bool {
+        self.status == Self::LOST.status
+    }
 }
 
 /// Serves the MMU's line.
@@ -95,9 +97,7 @@ impl AddressSpaces<'_> {
             });
         }
         // Said in the log if it fails: then the MMU may still see the table, and the slot stays its.
-        if slots.asleep || command::disable(&self.gpu, slot).is_ok() {
-            slots.slots[slot].table = None;
-        }
+        let _ = self.free_slot(&mut slots, slot);
         self.gpu.clear(&self.gpu.mmu_line, fault);
     }
 }
