@@ -288,6 +288,7 @@ impl<'bound> Gpu<'bound> {
         self.blank.store(false, Release);
         self.regs.write(gpu::COHERENCY_ENABLE, self.coherency());
         let l2 = Domain::L2.block();
+        self.power_is_still("on", Domain::L2)?;
         // One group of cores is all that is supported: that of the first cache.
         self.regs.write_wide(l2.power_on, FIRST_L2);
         self.power_settles("on", |regs| regs.read_wide(l2.ready) & FIRST_L2 != 0)
@@ -298,6 +299,9 @@ impl<'bound> Gpu<'bound> {
     pub(crate) fn power_off(&self) {
         for domain in [Domain::Shader, Domain::Tiler, Domain::L2] {
             let block = domain.block();
+            if self.power_is_still("off", domain) == Err(ENODEV) {
+                return;
+            }
             let on = self.regs.read_wide(block.ready);
             if on == u64::MAX {
                 return;
@@ -307,6 +311,12 @@ impl<'bound> Gpu<'bound> {
                 let _ = self.power_settles("off", |regs| regs.read_wide(block.ready) & on == 0);
             }
         }
+    }
+
+    /// Waits until nothing of a domain is on its way: a command that comes meanwhile may be lost.
+    fn power_is_still(&self, way: &str, domain: Domain) -> Result {
+        let block = domain.block();
+        self.power_settles(way, |regs| regs.read_wide(block.changing) == 0)
     }
 
     fn power_settles(&self, way: &str, settled: impl Fn(&Registers<'_>) -> bool) -> Result {
