@@ -302,7 +302,11 @@ impl<'bound> AddressSpaces<'bound> {
     pub(crate) fn wake_up(&self) -> Result {
         // The order of locks forbids to ask each table for its root here, so roots are asked for before.
         let mut roots = [None; MAX_ADDRESS_SPACES];
-        for (slot, root) in roots.iter_mut().enumerate().filter(|(slot, _)| *slot != MCU) {
+        for (slot, root) in roots
+            .iter_mut()
+            .enumerate()
+            .filter(|(slot, _)| *slot != MCU)
+        {
             let table = self.slots.lock().slots[slot].table.clone();
             let good = table.filter(|table| table.fault().is_none());
             *root = good.and_then(|table| (*table.lock()).as_ref().map(|pages| pages.root()));
