@@ -9,7 +9,7 @@
  *   ret=VALUE     what that call returns without being carried out (default -12, that is ENOMEM)
  *   scope=NAME    count only calls from within NAME, made by the process that armed the fault; without
  *                 it every call of any process counts
- *   outside=NAME  within the scope, but not from within NAME
+ *   outside=NAME  within the scope, but not from within NAME; up to two of them
  *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
  *   watch         each counted call is noted in the kernel log: "failnth: NAME"
  *
@@ -29,13 +29,23 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#define OUTSIDES 2
+
+struct fault;
+
+/* A function within which calls do not count. */
+struct outside {
+	struct kretprobe probe;
+	struct fault *fault;
+	char name[64];
+};
+
 struct fault {
 	struct kprobe probe;
 	struct kretprobe scope_probe;
-	struct kretprobe outside_probe;
+	struct outside outsides[OUTSIDES];
 	char func[64];
 	char scope[64];
-	char outside[64];
 	unsigned int nth;
 	long ret;
 	bool block, watch, armed;
@@ -145,7 +155,7 @@ NOKPROBE_SYMBOL(scope_leave);
 
 static int outside_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct fault *fault = container_of(get_kretprobe(instance), struct fault, outside_probe);
+	struct fault *fault = container_of(get_kretprobe(instance), struct outside, probe)->fault;
 
 	if (!READ_ONCE(fault->depth) || fault->inside != current)
 		return 1;
@@ -156,17 +166,26 @@ NOKPROBE_SYMBOL(outside_enter);
 
 static int outside_leave(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct fault *fault = container_of(get_kretprobe(instance), struct fault, outside_probe);
+	struct fault *fault = container_of(get_kretprobe(instance), struct outside, probe)->fault;
 
 	fault->outside_depth--;
 	return 0;
 }
 NOKPROBE_SYMBOL(outside_leave);
 
+static int fault_outside(struct fault *fault, const char *name)
+{
+	for (int i = 0; i < OUTSIDES; i++)
+		if (!fault->outsides[i].name[0])
+			return strscpy(fault->outsides[i].name, name) < 0 ? -EINVAL : 0;
+	return -EINVAL;
+}
+
 static int fault_word(struct fault *fault, const char *word)
 {
+	if (!strncmp(word, "outside=", 8))
+		return fault_outside(fault, word + 8);
 	if (sscanf(word, "func=%63s", fault->func) == 1 || sscanf(word, "scope=%63s", fault->scope) == 1 ||
-	    sscanf(word, "outside=%63s", fault->outside) == 1 ||
 	    sscanf(word, "nth=%u", &fault->nth) == 1 || sscanf(word, "ret=%ld", &fault->ret) == 1)
 		return 0;
 	if (!strcmp(word, "block"))
@@ -190,10 +209,17 @@ static int fault_arm_scope(struct kretprobe *probe, const char *name, kretprobe_
 	return register_kretprobe(probe);
 }
 
+static void fault_disarm_outsides(struct fault *fault, int count)
+{
+	while (count--)
+		if (fault->outsides[count].name[0])
+			unregister_kretprobe(&fault->outsides[count].probe);
+}
+
 static int fault_arm(struct fault *fault, char *text)
 {
 	char *word;
-	int ret;
+	int ret, i;
 
 	if (fault->armed)
 		return -EBUSY;
@@ -211,9 +237,14 @@ static int fault_arm(struct fault *fault, char *text)
 	ret = fault_arm_scope(&fault->scope_probe, fault->scope, scope_enter, scope_leave);
 	if (ret)
 		return ret;
-	ret = fault_arm_scope(&fault->outside_probe, fault->outside, outside_enter, outside_leave);
-	if (ret)
-		goto err_scope;
+	for (i = 0; i < OUTSIDES; i++) {
+		struct outside *outside = &fault->outsides[i];
+
+		outside->fault = fault;
+		ret = fault_arm_scope(&outside->probe, outside->name, outside_enter, outside_leave);
+		if (ret)
+			goto err_outside;
+	}
 	ret = register_kprobe(&fault->probe);
 	if (ret)
 		goto err_outside;
@@ -221,9 +252,7 @@ static int fault_arm(struct fault *fault, char *text)
 	return 0;
 
 err_outside:
-	if (fault->outside[0])
-		unregister_kretprobe(&fault->outside_probe);
-err_scope:
+	fault_disarm_outsides(fault, i);
 	if (fault->scope[0])
 		unregister_kretprobe(&fault->scope_probe);
 	return ret;
@@ -297,8 +326,7 @@ static int failnth_close(struct inode *inode, struct file *file)
 		unregister_kprobe(&fault->probe);
 		if (fault->scope[0])
 			unregister_kretprobe(&fault->scope_probe);
-		if (fault->outside[0])
-			unregister_kretprobe(&fault->outside_probe);
+		fault_disarm_outsides(fault, OUTSIDES);
 	}
 	wait_event(fault->queue, READ_ONCE(waiter) != fault && !atomic_read(&fault->waiting));
 	/* Who waited may be between its last look at the fault and its return. */
