@@ -18,6 +18,9 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 /// All cases of one driver together may take this long; each has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
+/// Areas of long cases in which it does not matter what the firmware is: one of the suites that differ in it has them.
+const ONCE: &str = "tyr_sequence,tyr_probe";
+
 /// QEMU's device for learning, which the test driver of the PCI bus serves. It may reach more memory than the
 /// 28 bits of its default.
 const EDU: &str = "edu,dma_mask=0xffffffff";
@@ -95,8 +98,12 @@ impl Suite for Guest {
             }
         };
         let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
-        if !part.is_empty() {
-            argv.push(part);
+        let patience = context.stage().patience().to_string();
+        argv.extend(["--patience", &patience]);
+        match part {
+            "" if self.firmware == Some(Choice::Real) => argv.extend(["--without", ONCE]),
+            "" => {}
+            part => argv.push(part),
         }
         let step = context.events.step(format!("{}: the tests in the guest", self.name));
         let mut lines = Lines::default();

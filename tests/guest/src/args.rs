@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// Run the cases whose names contain this
     pub(crate) filter: Option<String>,
 
+    /// Skip the cases of these areas, the first parts of their names
+    #[arg(long, value_name = "AREA,…", value_delimiter = ',')]
+    pub(crate) without: Vec<String>,
+
     /// Print the names of the cases and do nothing else
     #[arg(long)]
     pub(crate) list: bool,
@@ -58,6 +62,11 @@ impl Args {
     /// Whether the filter lets a case through.
     pub(crate) fn selects(&self, case: &str) -> bool {
         self.filter.as_deref().is_none_or(|part| case.contains(part))
+    }
+
+    /// Whether the case is of an area that is left out.
+    pub(crate) fn leaves_out(&self, case: &str) -> bool {
+        case.split_once("::").is_some_and(|(area, _)| self.without.iter().any(|left_out| left_out == area))
     }
 
     /// The driver, which clap has made sure is there unless cases are only listed.
@@ -97,6 +106,13 @@ mod tests {
         let args = parse("--driver vgem fence::").unwrap();
         assert!(args.selects("fence::signal_twice"));
         assert!(!args.selects("gem::close_twice"));
+    }
+
+    #[test]
+    fn an_area_is_left_out_by_its_whole_name() {
+        let args = parse("--driver tyr --without tyr_probe,tyr_sequence").unwrap();
+        assert!(args.leaves_out("tyr_probe::x") && args.leaves_out("tyr_sequence::x"));
+        assert!(!args.leaves_out("probe::tyr_probe") && !parse("--driver tyr").unwrap().leaves_out("tyr_probe::x"));
     }
 
     #[test]
