@@ -57,6 +57,8 @@ use mali_regs::{
 const PATIENCE: Delta = Delta::from_secs(1);
 /// The same in milliseconds.
 const FLUSH_PATIENCE: u32 = 1000;
+/// After so many milliseconds without an answer it is asked whether the GPU is still there.
+const GLANCE: u32 = 20;
 
 /// What the GPU says of itself: values that never change.
 #[derive(Clone, Copy)]
@@ -373,7 +375,12 @@ impl<'bound> Gpu<'bound> {
 
     /// Waits for the end of the flush that was begun. What tells of it is used up.
     fn flush_ends(&self) -> Result {
-        let more = match self.events.wait(FLUSHED, FLUSH_PATIENCE) {
+        // A GPU that is gone tells of nothing, and whoever unbinds it waits for this.
+        let waited = match self.events.wait(FLUSHED, GLANCE) {
+            Waited::InVain if !self.regs.is_gone() => self.events.wait(FLUSHED, FLUSH_PATIENCE),
+            waited => waited,
+        };
+        let more = match waited {
             Waited::Told => return Ok(()),
             Waited::Disturbed => PATIENCE,
             Waited::InVain => Delta::ZERO,
