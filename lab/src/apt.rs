@@ -34,6 +34,9 @@ pub struct Archive {
     pub size: u64,
 }
 
+/// The part of the archive that everything is made of.
+const MAIN: &str = "main";
+
 impl Archive {
     /// `NAME=VERSION`, which names this package and no other version of it.
     pub fn exact_name(&self) -> Option<String> {

@@ -5,6 +5,7 @@
 
 mod nova;
 mod oops;
+mod plug;
 mod recorder;
 mod summary;
 mod tyr;
@@ -48,7 +49,8 @@ pub struct Options {
     /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Where the page with the picture is written [default: target/demo.html in the checkout, for nova demo-nova.html and so on]
+    /// Where the page with the picture is written [default: target/demo.html in the checkout, for another driver
+    /// demo-DRIVER.html]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
@@ -67,6 +69,8 @@ enum Story {
     Vgem,
     /// An NVIDIA GPU
     Nova,
+    /// An Arm Mali GPU
+    Tyr,
     /// None: the mistake that Drydock starts from
     Oops,
 }
@@ -76,6 +80,7 @@ impl Story {
         match self {
             Self::Vgem => "vgem",
             Self::Nova => "nova",
+            Self::Tyr => "tyr",
             Self::Oops => "oops",
         }
     }
@@ -84,6 +89,7 @@ impl Story {
         match self {
             Self::Vgem => vgem::story(recorder),
             Self::Nova => nova::story(recorder),
+            Self::Tyr => tyr::story(recorder),
             Self::Oops => unreachable!("it is no life, and told by itself"),
         }
     }

@@ -49,6 +49,9 @@ pub struct Options {
     /// The same as an inherited connection
     #[arg(long, hide = true, conflicts_with = "control")]
     control_fd: Option<RawFd>,
+    /// The container of firmware that the GPU's driver is to load: what it loads is compared with it
+    #[arg(long, value_name = "FILE")]
+    firmware: Option<PathBuf>,
     #[command(flatten)]
     choices: Choices,
 }
@@ -65,16 +68,13 @@ pub struct Choices {
     /// The size of the emulated GPU's BAR for VRAM
     #[arg(long, value_name = "MIB")]
     pub vram: Option<u32>,
-    /// The container of firmware that the driver of the emulated GPU is to load: what it loads is compared with it
-    #[arg(long, value_name = "FILE")]
-    pub firmware: Option<PathBuf>,
 }
 
 impl Choices {
     /// Whether anything is chosen.
     pub fn any(&self) -> bool {
-        let Self { fault, trace, vram, firmware } = self;
-        fault.is_some() || trace.is_some() || vram.is_some() || firmware.is_some()
+        let Self { fault, trace, vram } = self;
+        fault.is_some() || trace.is_some() || vram.is_some()
     }
 }
 
@@ -100,37 +100,38 @@ impl Name {
     pub fn check(self, choices: &Choices) -> Result<()> {
         match self {
             Self::Nova => nova(choices).map(drop),
-            Self::Mali => mali(choices).map(drop),
+            Self::Mali => mali(choices, None).map(drop),
         }
     }
 }
 
 /// Carries out `drydock model`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let firmware = options.firmware.as_deref();
     let violations = match options.gpu {
+        Name::Nova if firmware.is_some() => {
+            return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` says nothing"));
+        }
         Name::Nova => run(nova(&options.choices)?, &options, events)?,
-        Name::Mali => run(mali(&options.choices)?, &options, events)?,
+        Name::Mali => run(mali(&options.choices, firmware)?, &options, events)?,
     };
     Ok(if violations == 0 { exit::OK } else { exit::CHECK })
 }
 
 fn nova(choices: &Choices) -> Result<Device<Nova>> {
-    if choices.firmware.is_some() {
-        return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` says nothing"));
-    }
     let now = Instant::now();
     let gpu = Nova::new(choices.vram.unwrap_or(nova::DEFAULT_VRAM), now);
     let gpu = gpu.map_err(|why| Error::new(Kind::Usage, why).hint("choose another `--vram`"))?;
     Ok(Device::new(gpu, plan::<Nova>(choices.fault.as_deref())?, now))
 }
 
-fn mali(choices: &Choices) -> Result<Device<Mali>> {
+fn mali(choices: &Choices, firmware: Option<&Path>) -> Result<Device<Mali>> {
     if choices.vram.is_some() {
         return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` says nothing"));
     }
     let now = Instant::now();
     let mut gpu = Mali::new(now);
-    if let Some(path) = &choices.firmware {
+    if let Some(path) = firmware {
         let refused = |why: String| Error::new(Kind::Usage, format!("`{}`: {why}", path.display()));
         let file = fs::read(path).map_err(|error| refused(error.to_string()))?;
         gpu = gpu.expect_firmware(file).map_err(|error| refused(error.to_string()))?;

@@ -82,14 +82,12 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 }
 
 /// The GPU that the driver needs; what is chosen about it is checked before a machine is made for it.
-fn gpu(options: &Options) -> Result<Option<Wanted>> {
-    let choices = &options.gpu;
-    let gpu = gpu_of(&options.driver, choices);
-    match &gpu {
-        Some(wanted) => wanted.name.check(choices)?,
+fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
+    let (choices, driver) = (&options.gpu, &options.driver);
+    match kind_of_gpu(driver) {
+        Some(name) => name.check(choices)?,
         None if choices.any() => {
-            let message =
-                format!("driver `{}` has no emulated GPU, so nothing can be chosen about one", options.driver);
+            let message = format!("driver `{driver}` has no emulated GPU, so nothing can be chosen about one");
             return Err(Error::new(Kind::Usage, message));
         }
         None => {}

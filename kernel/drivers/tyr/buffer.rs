@@ -121,7 +121,7 @@ impl Client {
         let object = match arg.exclusive_vm_id {
             0 => Object::new(dev, size, args)?,
             id => {
-                let vm = file.vms.get(id).ok_or(EINVAL)?;
+                let vm = file.vms.get(id)?;
                 Object::new_exclusive(dev, size, args, &vm)?
             }
         };

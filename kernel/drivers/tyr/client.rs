@@ -11,7 +11,7 @@ use crate::{
         DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
         DRM_PANTHOR_USER_MMIO_OFFSET_64BIT, //
     },
-    vm::Vms, //
+    vm, //
 };
 use core::fmt::Write;
 use drm::{
@@ -34,7 +34,7 @@ pub(crate) struct Client {
     /// Where the client maps registers.
     mmio_offset: Atomic<u64>,
     #[pin]
-    pub(crate) vms: Vms,
+    pub(crate) vms: vm::Pool,
 }
 
 #[vtable]
@@ -45,7 +45,7 @@ impl drm::DriverFile for Client {
         try_pin_init!(Self {
             // A process of 32 bits says so by itself, with the ioctl.
             mmio_offset: Atomic::new(DRM_PANTHOR_USER_MMIO_OFFSET_64BIT),
-            vms <- Vms::new(),
+            vms <- vm::Pool::new(),
         }? Error)
     }
 

@@ -6,7 +6,8 @@ use crate::{
     buffer::Object,
     client::Client,
     hardware::Hardware,
-    uapi::*, //
+    uapi::*,
+    vm, //
 };
 use drm::{
     registers::RegisterPage,
@@ -37,10 +38,10 @@ impl drm::Driver for Tyr {
 
     drm::ioctls! {
         DRM_IOCTL_PANTHOR_DEV_QUERY: drm_panthor_dev_query, RENDER_ALLOW => Client::dev_query;
-        DRM_IOCTL_PANTHOR_VM_CREATE: drm_panthor_vm_create, RENDER_ALLOW => Client::unsupported;
-        DRM_IOCTL_PANTHOR_VM_DESTROY: drm_panthor_vm_destroy, RENDER_ALLOW => Client::unsupported;
-        DRM_IOCTL_PANTHOR_VM_BIND: drm_panthor_vm_bind, RENDER_ALLOW => Client::unsupported;
-        DRM_IOCTL_PANTHOR_VM_GET_STATE: drm_panthor_vm_get_state, RENDER_ALLOW => Client::unsupported;
+        DRM_IOCTL_PANTHOR_VM_CREATE: drm_panthor_vm_create, RENDER_ALLOW => vm::ioctl::create;
+        DRM_IOCTL_PANTHOR_VM_DESTROY: drm_panthor_vm_destroy, RENDER_ALLOW => vm::ioctl::destroy;
+        DRM_IOCTL_PANTHOR_VM_BIND: drm_panthor_vm_bind, RENDER_ALLOW => vm::ioctl::bind;
+        DRM_IOCTL_PANTHOR_VM_GET_STATE: drm_panthor_vm_get_state, RENDER_ALLOW => vm::ioctl::get_state;
         DRM_IOCTL_PANTHOR_BO_CREATE: drm_panthor_bo_create, RENDER_ALLOW => Client::bo_create;
         DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET: drm_panthor_bo_mmap_offset, RENDER_ALLOW => Client::bo_mmap_offset;
         DRM_IOCTL_PANTHOR_GROUP_CREATE: drm_panthor_group_create, RENDER_ALLOW => Client::unsupported;

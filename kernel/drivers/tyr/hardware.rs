@@ -28,6 +28,7 @@ use drm::{
         Bus,
         Probe, //
     },
+    fence,
     registers::RegisterPage, //
 };
 use kernel::{

@@ -66,12 +66,10 @@ pub(crate) struct AddressSpaces<'bound> {
 }
 
 /// All tables that there are.
-struct Tables(KVVec<Arc<Table>>);
+struct Tables(RBTree<usize, Arc<Table>>);
 
 /// Which of them the MMU knows.
 struct Slots {
-    /// By their addresses. A place is made without the lock, for which fences wait.
-    tables: RBTree<usize, Arc<Table>>,
     slots: [Slot; MAX_ADDRESS_SPACES],
     /// How often a table was used; the slot with the least is the one that is taken.
     uses: u64,
@@ -122,9 +120,8 @@ impl<'bound> AddressSpaces<'bound> {
             try_pin_init!(Self {
                 gpu,
                 geometry,
-                tables <- new_mutex!(Tables(KVVec::new()), "tyr::AddressSpaces::tables"),
+                tables <- new_mutex!(Tables(RBTree::new()), "tyr::AddressSpaces::tables"),
                 slots <- new_mutex!(Slots {
-                    tables: RBTree::new(),
                     slots: Default::default(),
                     uses: 0,
                     asleep: false,
@@ -149,7 +146,7 @@ impl<'bound> AddressSpaces<'bound> {
     pub(crate) fn create(&self) -> Result<Arc<Table>> {
         let table = Table::new(self.gpu.dev, self.geometry)?;
         let place = RBTreeNode::new(key(&table), table.clone(), GFP_KERNEL)?;
-        self.slots.lock().tables.insert(place);
+        self.tables.lock().0.insert(place);
         Ok(table)
     }
 
@@ -173,12 +170,11 @@ impl<'bound> AddressSpaces<'bound> {
             table.fail(Fault::LOST);
             return;
         }
-        let _place = slots.tables.remove_node(&key(table));
         drop(slots);
         drop(pages.take());
         drop(pages);
-        let mut tables = self.tables.lock();
-        tables.0.retain(|other| !Arc::ptr_eq(other, table));
+        let place = self.tables.lock().0.remove_node(&key(table));
+        drop(place);
     }
 
     /// Sets tables aside for one later [`change`](Self::change) of `table`, `count` of them at most being needed.
@@ -428,13 +424,13 @@ impl Slots {
 impl Drop for Tables {
     /// The GPU is at rest, or cannot access memory any more, and its parent is still bound: all tables go.
     fn drop(&mut self) {
-        for table in self.tables.values() {
+        for table in self.0.values() {
             drop(table.lock().take());
         }
     }
 }
 
-/// Where a table is among all.
+/// Where a table is among all: at its address.
 fn key(table: &Arc<Table>) -> usize {
     core::ptr::from_ref(&**table).addr()
 }

@@ -11,43 +11,216 @@
 //!
 //! uapi: `include/uapi/drm/panthor_drm.h` (`DRM_PANTHOR_VM_*`); behaviour: drivers/gpu/drm/panthor/panthor_mmu.c
 
-use drm::gpuvm::{
-    DriverVm,
-    Mapping,
-    VaRange,
-    Vm, //
+mod bind;
+pub(crate) mod ioctl;
+mod pool;
+mod queue;
+mod submit;
+
+pub(crate) use pool::Pool;
+
+use crate::{
+    buffer::{
+        Args,
+        Object, //
+    },
+    driver::Tyr,
+    hardware::Hardware,
+    mmu::{
+        Change,
+        Table, //
+    },
+    uapi, //
+};
+use drm::{
+    fence,
+    gem,
+    gpuvm::{
+        DriverVm,
+        Layout,
+        Mapping,
+        Owner,
+        VaRange,
+        Vm, //
+    },
+    Plugged, //
 };
 use kernel::{
     prelude::*,
-    sync::aref::ARef, //
+    scatterlist::SGTable,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
+use mali_mmu::{
+    memory,
+    Attributes,
+    PAGE_SIZE, //
+};
+use queue::Queue;
 
-/// The address spaces of a client.
-pub(crate) struct Vms;
+/// The fences of operations in a queue.
+static FENCES: fence::Class = fence::Class::of::<Tyr>(c"vm-bind");
 
 /// What the driver keeps for an address space.
-pub(crate) struct Space;
+#[pin_data]
+pub(crate) struct Space {
+    /// What the GPU walks.
+    table: Arc<Table>,
+    /// The first address that clients cannot map.
+    user_end: u64,
+    /// A queued operation has failed: what is mapped is not what the client thinks.
+    broken: Atomic<bool>,
+    /// What sparse mappings show: one page, again and again.
+    filler: ARef<Object>,
+    #[pin]
+    queue: Queue,
+}
 
-impl Vms {
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
-        Ok::<_, Error>(Self)
+/// How the GPU may access a mapping: the uapi's flags for that.
+#[derive(Clone, Copy)]
+pub(crate) struct Access(u32);
+
+impl Access {
+    const READONLY: u32 =
+        uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_MAP_READONLY as u32;
+    const NOEXEC: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC as u32;
+    const UNCACHED: u32 =
+        uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_MAP_UNCACHED as u32;
+    const SPARSE: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE as u32;
+    const ALL: u32 = Self::READONLY | Self::NOEXEC | Self::UNCACHED | Self::SPARSE;
+
+    /// From flags that are all known.
+    fn from_uapi(flags: u32) -> Result<Self> {
+        if flags & !Self::ALL != 0 {
+            return Err(EINVAL);
+        }
+        Ok(Self(flags))
     }
 
-    /// The address space of a number.
-    pub(crate) fn get(&self, _id: u32) -> Option<ARef<Vm<Space>>> {
-        None
+    fn has(self, flag: u32) -> bool {
+        self.0 & flag != 0
+    }
+
+    fn attributes(self) -> Attributes {
+        Attributes {
+            read_only: self.has(Self::READONLY),
+            no_execute: self.has(Self::NOEXEC),
+            memory: if self.has(Self::UNCACHED) {
+                memory::UNCACHED
+            } else {
+                memory::CACHED
+            },
+        }
     }
 }
 
+/// What a step of an operation is given.
+pub(crate) struct Step<'a> {
+    change: Change<'a>,
+    /// The memory that the operation maps, if it does.
+    memory: Option<&'a SGTable>,
+    /// The table did not take a step, for which memory was set aside: it and the address space differ.
+    failed: Result,
+}
+
 impl DriverVm for Space {
-    type Driver = crate::driver::Tyr;
+    type Driver = Tyr;
+    /// They have a lock of their own, since they end before the address space does (L5).
     type Tables = ();
-    type Flags = ();
-    type Context<'a> = ();
+    type Flags = Access;
+    type Context<'a> = Step<'a>;
 
-    fn map(_: &Vm<Self>, _: &mut (), _: &Mapping<'_, Self>, _: &mut ()) {}
+    fn map(vm: &Vm<Self>, (): &mut (), new: &Mapping<'_, Self>, step: &mut Step<'_>) {
+        let (range, attributes) = (new.range(), new.flags().attributes());
+        let result = match (step.memory, new.object()) {
+            (None, _) => Err(EINVAL),
+            (Some(memory), Some(_)) => {
+                let offset = new.offset();
+                step.change
+                    .map_pages(range.start(), memory, offset, range.len(), attributes)
+            }
+            (Some(memory), None) => step.fill(range, memory, attributes),
+        };
+        vm.note(step, result);
+    }
 
-    fn unmap(_: &Vm<Self>, _: &mut (), _: VaRange, _: &mut ()) {}
+    fn unmap(vm: &Vm<Self>, (): &mut (), old: VaRange, step: &mut Step<'_>) {
+        let result = step.change.unmap(old.start(), old.len()).map(drop);
+        vm.note(step, result);
+    }
 
-    fn clear(_: &Vm<Self>, _: &mut ()) {}
+    fn clear(vm: &Vm<Self>, (): &mut ()) {
+        // If it is unplugged, the table is empty already, or will be before the GPU's parent goes.
+        vm.device().enter(|plugged| {
+            plugged.registration(|hw: &Hardware<'_>| hw.mmu.destroy(&vm.table));
+        });
+    }
+}
+
+impl<'a> Step<'a> {
+    /// The steps of one operation, which maps `memory` if it maps something.
+    fn new(change: Change<'a>, memory: Option<&'a SGTable>) -> Self {
+        Self {
+            change,
+            memory,
+            failed: Ok(()),
+        }
+    }
+
+    /// Maps the page of `memory` again and again.
+    fn fill(&mut self, range: VaRange, memory: &SGTable, attributes: Attributes) -> Result {
+        let page = memory.iter().next().ok_or(EINVAL)?.dma_address();
+        let mut va = range.start();
+        while va < range.end() {
+            self.change.map(va, page, PAGE_SIZE, attributes)?;
+            va += PAGE_SIZE;
+        }
+        Ok(())
+    }
+}
+
+impl Space {
+    /// An address space in which nothing is mapped, of which the client has the addresses up to `user_end`.
+    fn create(plugged: &Plugged<'_, Tyr>, hw: &Hardware<'_>, user_end: u64) -> Result<Owner<Self>> {
+        let end = hw.mmu.geometry().va_end();
+        let mut layout = Layout::new(VaRange::new(0, end)?);
+        if let Some(kernel) = VaRange::between(user_end, end) {
+            layout = layout.reserve(kernel)?;
+        }
+        let filler = Object::new(plugged, gem::Size::PAGE, Args::own(hw.gpu.coherent))?;
+        let table = hw.mmu.create()?;
+        let ours = table.clone();
+        let space = try_pin_init!(Self {
+            table: ours,
+            user_end,
+            broken: Atomic::new(false),
+            filler,
+            queue <- Queue::new(&FENCES),
+        }? Error);
+        Owner::new(plugged, c"tyr-vm", layout, space, ()).inspect_err(|_| hw.mmu.destroy(&table))
+    }
+
+    /// Whether the client has to make a new address space: a queued operation failed, or the GPU met a fault here.
+    pub(crate) fn is_unusable(&self) -> bool {
+        self.broken.load(Relaxed) || self.table.fault().is_some()
+    }
+
+    /// Makes it unusable.
+    fn fail(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    /// Notes that the table did not take a step.
+    fn note(&self, step: &mut Step<'_>, result: Result) {
+        if result.is_err() {
+            self.fail();
+            step.failed = result;
+        }
+    }
 }

@@ -21,8 +21,8 @@ struct Driver {
 
 /// All of them.
 const DRIVERS: &[Driver] = &[
-    Driver { name: "nova", modules: &["nova_core", "nova_drm"], gpu: Name::Nova },
-    Driver { name: "tyr", modules: &["tyr"], gpu: Name::Mali },
+    Driver { name: "nova", modules: &["nova_core", "nova_drm"], gpu: Name::Nova, firmware: None },
+    Driver { name: "tyr", modules: &["tyr"], gpu: Name::Mali, firmware: Some(&firmware::MALI_CSF) },
 ];
 
 /// The GPU that `driver` needs, as chosen. Its firmware is fetched if that is still to be done.

@@ -185,14 +185,15 @@ impl Stage {
         let step = events.step(format!("booting {}", self.toolchain.kernel.release));
         let mut machine = self.start(boot, events).map_err(machinery)?;
         // One host thread does all of a machine that counts.
-        let limit = if boot.counting { 3 * BOOT_LIMIT } else { BOOT_LIMIT };
+        let limit = BOOT_LIMIT * self.patience() * if boot.counting { 3 } else { 1 };
         let guest = match machine.guest(limit) {
             Ok(guest) => guest,
             Err(error) => return Err(verdict::failed(self, machine, error)),
         };
         step.done();
         let terminal = machine.terminal();
-        let mut scene = Scene::new(&guest, &self.image, terminal, machine.gpu());
+        let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
+        let mut scene = Scene::new(&guest, &self.image, terminal).with_gpu(machine.gpu(), firmware);
         let told = story(&mut scene).and_then(|told| Ok((told, self.leave(&mut scene, events)?)));
         match told {
             Ok((told, leaks)) => {
@@ -222,7 +223,7 @@ impl Stage {
         step.done();
         let step = events.step("doing what the kernel is to report");
         let terminal = machine.terminal();
-        let told = story(&mut Scene::new(&guest, &self.image, terminal, machine.gpu()));
+        let told = story(&mut Scene::new(&guest, &self.image, terminal));
         match told {
             // The machine has ended, or is about to: its log ends with it.
             Err(vm_error::Error::Ended { .. }) => {}

@@ -68,11 +68,6 @@ impl Guest {
             other => other.map(Ok),
         }
     }
-
-    /// Ours for a Mali GPU, on an emulated one.
-    pub(super) fn tyr() -> Self {
-        Self { name: "guest-tyr", driver: "tyr" }
-    }
 }
 
 impl Suite for Guest {
@@ -85,9 +80,6 @@ impl Suite for Guest {
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-        let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
-        let patience = context.stage().patience().to_string();
-        argv.extend(["--patience", &patience]);
         let part = context.filter.within(self.name);
         let gpu = match self.gpu(context)? {
             Ok(gpu) => gpu,

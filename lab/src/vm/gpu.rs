@@ -174,14 +174,14 @@ fn command(wanted: &Wanted) -> Command {
 
 /// What `drydock` is told to be that GPU, without its sockets.
 pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
-    let Choices { fault, trace, vram, firmware } = &wanted.choices;
+    let Choices { fault, trace, vram } = &wanted.choices;
     let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
     let firmware = wanted.firmware.as_ref().map(|supply| path(&supply.path));
     let options = [
         ("--fault", fault.as_ref().map(path)),
         ("--trace", trace.as_ref().map(path)),
         ("--vram", vram.map(|vram| vram.to_string())),
-        ("--firmware", firmware.as_ref().map(path)),
+        ("--firmware", firmware),
     ];
     let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten();
     ["model".to_owned(), wanted.name.word().to_owned()].into_iter().chain(given).collect()

@@ -143,17 +143,7 @@ impl Pool {
         }
     }
 
-    /// A zeroed page, to be set aside. Made without the table's lock, for which fences wait.
-    fn page_for(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
-        let page = Coherent::zeroed(dev, GFP_KERNEL | __GFP_NOWARN)?;
-        RBTreeNode::new(
-            page.dma_address(),
-            Page(Some(page)),
-            GFP_KERNEL | __GFP_NOWARN,
-        )
-    }
-
-    /// Frees the pages that nobody was promised.
+    /// Frees the pages that nobody was promised, but for some that the next change will want.
     fn trim(&mut self) {
         while self.spare.count > self.promised + KEPT {
             drop(self.spare.take_any());
@@ -193,7 +183,7 @@ pub(crate) struct Table {
 impl Table {
     pub(super) fn new(dev: &Device<Bound>, geometry: Geometry) -> Result<Arc<Self>> {
         let mut pool = Pool::new();
-        pool.spare.put(Pool::page_for(dev)?);
+        pool.spare.put(new_page(dev)?);
         let pages = PageTable::new(pool, geometry).map_err(errno)?;
         Arc::pin_init(
             pin_init!(Self {
@@ -207,15 +197,6 @@ impl Table {
     /// What went wrong with it first, if something did: the GPU does not see it any more then.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.copy()
-    }
-
-    /// Bytes of its tables.
-    pub(crate) fn bytes(&self) -> usize {
-        let mut pages = self.pages.lock();
-        let count = (*pages)
-            .as_mut()
-            .map_or(0, |pages| pages.pool_mut().used.count);
-        count * mali_mmu::PAGE_SIZE as usize
     }
 
     pub(super) fn lock(&self) -> Guard<'_, Option<PageTable<Pool>>, MutexBackend> {
@@ -236,8 +217,6 @@ impl Table {
             let mut pages = this.pages.lock();
             let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
             pool.spare.put(page);
-            pool.promised += 1;
-            reserve.count += 1;
         }
         Ok(reserve)
     }

@@ -5,7 +5,6 @@
 //! uapi: `include/uapi/drm/panthor_drm.h`; which errno: drivers/gpu/drm/panthor/panthor_drv.c
 
 use super::{
-    array,
     bind::Binding,
     pool,
     submit, //
@@ -14,7 +13,8 @@ use crate::{
     client::Client,
     driver::Tyr,
     hardware::Hardware,
-    uapi, //
+    uapi,
+    uobject::take_array, //
 };
 use drm::{
     Device,
@@ -70,7 +70,8 @@ pub(crate) fn bind(
         hw,
         vm: &vm,
     };
-    let ops = array::read(&args.ops)?;
+    let ops: KVVec<uapi::drm_panthor_vm_bind_op> =
+        take_array(&args.ops, size_of::<uapi::drm_panthor_vm_bind_op>())?;
     if args.flags & ASYNC != 0 {
         return submit::submit(binding, file, &ops);
     }

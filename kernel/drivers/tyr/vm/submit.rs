@@ -7,7 +7,6 @@
 //! uapi: `struct drm_panthor_sync_op`; which errno: drivers/gpu/drm/panthor/panthor_drv.c
 
 use super::{
-    array,
     bind::{
         Binding,
         Operation, //
@@ -20,7 +19,8 @@ use super::{
 };
 use crate::{
     client::Client,
-    uapi, //
+    uapi,
+    uobject::take_array, //
 };
 use core::num::NonZeroU64;
 use drm::{
@@ -74,7 +74,8 @@ pub(super) fn submit(
             return Err(EINVAL);
         }
         operations.push(operation, GFP_KERNEL | __GFP_NOWARN)?;
-        let of_op = array::read::<uapi::drm_panthor_sync_op>(&op.syncs)?;
+        let of_op: KVVec<uapi::drm_panthor_sync_op> =
+            take_array(&op.syncs, size_of::<uapi::drm_panthor_sync_op>())?;
         of_op.iter().try_for_each(check)?;
         syncs.push(of_op, GFP_KERNEL | __GFP_NOWARN)?;
     }
