@@ -66,6 +66,14 @@ impl Config {
         self.bytes = self.initial;
     }
 
+    /// As after the function was plugged in anew, where it was: nobody has switched it on, its addresses are still those that
+    /// the machine has given it.
+    pub fn plug_in(&mut self) {
+        self.bytes[COMMAND] &= !COMMAND_MASTER;
+        let control = INTERRUPTS + 2;
+        self.bytes[control..control + 2].copy_from_slice(&self.initial[control..control + 2]);
+    }
+
     /// Whether the function may access memory by itself.
     #[must_use]
     pub fn is_master(&self) -> bool {
@@ -188,6 +196,21 @@ mod tests {
         assert_eq!((word(&config, 0x14), word(&config, 0x18)), (0x0000_000c, 0xffff_fffe));
         assert_eq!(word(&config, 0x1c), 0xffff_f000);
         assert_eq!(word(&config, 0x20), 0, "there is none");
+    }
+
+    #[test]
+    fn plugged_in_anew_it_has_its_addresses_and_does_nothing() {
+        for interrupts in [Interrupts::Msi { vectors: 1 }, Interrupts::MsiX { vectors: 3, bar: 3 }] {
+            let mut config = Config::new(&function(interrupts));
+            let control = word(&config, 0x40);
+            config.write(0x10, &0xfe00_0000_u32.to_le_bytes());
+            config.write(0x04, &0x0006_u16.to_le_bytes());
+            config.write(0x40, &[0xff; 4]);
+            assert!(config.is_master() && word(&config, 0x40) != control);
+            config.plug_in();
+            assert_eq!((config.is_master(), word(&config, 0x40)), (false, control));
+            assert_eq!((word(&config, 0x10), word(&config, 0x04) & 0xffff), (0xfe00_0000, 0x0002));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::bus::{Bus, Conditions};
+use crate::bus::Bus;
 use crate::command::{Answer, Command, Mailbox};
 use crate::config::Config;
 use crate::event::What;
@@ -168,7 +168,12 @@ impl<G: Gpu> Device<G> {
 
     fn repair(&mut self) {
         self.planned.clear();
-        self.bus.conditions = Conditions::default();
+        let conditions = std::mem::take(&mut self.bus.conditions);
+        if conditions.removed {
+            // What the machine has written meanwhile did not arrive.
+            self.config.plug_in();
+            self.bus.master = false;
+        }
         self.bus.emit(What::Repaired);
         self.gpu.repair(&mut self.bus);
     }
