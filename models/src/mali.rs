@@ -72,6 +72,8 @@ pub struct Mali {
     flushes: u32,
     /// A fault: resets never end.
     reset_stuck: bool,
+    /// One has begun.
+    hangs: bool,
     /// A fault: resets take so long.
     reset_takes: Option<Duration>,
 }
@@ -89,6 +91,10 @@ pub enum Fault {
     },
     /// Cores that shall change their power do not.
     StuckPower {},
+    /// The MMU does not end its commands, until the GPU is reset.
+    StuckMmu {},
+    /// The microcontroller does not stop, until the GPU is reset.
+    StuckMcu {},
     /// The microcontroller never says that it is up.
     SilentBoot {},
     /// The microcontroller answers nothing any more.
@@ -106,6 +112,10 @@ pub enum Fault {
         #[serde(default)]
         offset: u32,
     },
+}
+
+fn is_reset(command: u32) -> bool {
+    matches!(Command::from_bits(command), Some(Command::SoftReset | Command::HardReset))
 }
 
 /// A time of a fault plan.
@@ -131,6 +141,7 @@ impl Mali {
             flushing: None,
             flushes: 1,
             reset_stuck: false,
+            hangs: false,
             reset_takes: None,
         }
     }
@@ -151,10 +162,14 @@ impl Mali {
     }
 
     fn status(&self) -> u32 {
-        let active = self.flushing.is_some() || self.resetting.is_some();
+        let active = self.flushing.is_some() || self.is_resetting();
         let power = if self.power.due().is_some() { gpu::status::POWER_ACTIVE } else { 0 };
         let fault = if self.mmu.is_stuck() { gpu::status::PAGE_FAULT } else { 0 };
         power | fault | if active { gpu::status::ACTIVE } else { 0 }
+    }
+
+    fn is_resetting(&self) -> bool {
+        self.resetting.is_some() || self.hangs
     }
 
     fn command(&mut self, bus: &mut Bus, value: u32) {
@@ -165,6 +180,7 @@ impl Mali {
                 bus.state("the GPU is being reset");
                 let done = self.reset_takes.map_or_else(|| bus.after(RESET_TAKES), |takes| bus.now() + takes);
                 self.resetting = (!self.reset_stuck).then_some(done);
+                self.hangs = self.reset_stuck;
             }
             Some(Command::FlushCaches { .. }) if self.flushing.is_some() => {
                 bus.violation("caches are flushed while a flush is at work");
@@ -181,6 +197,7 @@ impl Mali {
         self.l2_config = 0;
         self.flushing = None;
         self.resetting = None;
+        self.hangs = false;
         self.gpu.clear();
         self.job.reset();
         self.mmu.reset();
@@ -287,8 +304,17 @@ impl Mali {
 
 impl Gpu for Mali {
     type Fault = Fault;
-    const FAULTS: &'static [&'static str] =
-        &["stuck-reset", "slow-reset", "stuck-power", "silent-boot", "silent-mcu", "slow-boot", "corrupt-firmware"];
+    const FAULTS: &'static [&'static str] = &[
+        "stuck-reset",
+        "slow-reset",
+        "stuck-power",
+        "stuck-mmu",
+        "stuck-mcu",
+        "silent-boot",
+        "silent-mcu",
+        "slow-boot",
+        "corrupt-firmware",
+    ];
 
     fn function(&self) -> Function {
         let bar = |index, size| Bar { index, size, wide: false, prefetchable: false };
@@ -329,7 +355,9 @@ impl Gpu for Mali {
         if [&mut self.gpu, &mut self.job, &mut self.mmu.irq].into_iter().any(|irq| irq.write(bus, offset, value)) {
             return;
         }
-        if self.resetting.is_some() {
+        // The next driver does not know of a reset that hangs, and may try another.
+        let tries_again = self.hangs && *found.register == gpu::GPU_COMMAND && is_reset(value);
+        if self.is_resetting() && !tries_again {
             return bus.violation("the register is written while the GPU is being reset");
         }
         self.set(bus, found, value);
@@ -345,6 +373,8 @@ impl Gpu for Mali {
             Fault::StuckReset {} => self.reset_stuck = true,
             Fault::SlowReset { seconds: takes } => self.reset_takes = Some(seconds(*takes)),
             Fault::StuckPower {} => self.power.stuck = true,
+            Fault::StuckMmu {} => self.mmu.stuck = true,
+            Fault::StuckMcu {} => self.mcu.faults.stuck = true,
             Fault::SilentBoot {} => self.mcu.faults.silent_boot = true,
             Fault::SilentMcu {} => self.mcu.faults.silent = true,
             Fault::SlowBoot { seconds: takes } => self.mcu.faults.boot = Some(seconds(*takes)),

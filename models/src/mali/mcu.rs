@@ -76,6 +76,8 @@ enum State {
 pub(super) struct Faults {
     /// It never says that it is up.
     pub(super) silent_boot: bool,
+    /// It does not stop before the next reset.
+    pub(super) stuck: bool,
     /// It answers nothing.
     pub(super) silent: bool,
     /// A boot takes so long.
@@ -118,6 +120,7 @@ impl Mcu {
     /// The GPU is reset.
     pub(super) fn reset(&mut self) {
         (self.control, self.status, self.state, self.waits) = (Control::Disable, Status::Disabled, State::Off, false);
+        self.faults.stuck = false;
     }
 
     pub(super) fn control(&self) -> u32 {
@@ -188,6 +191,7 @@ impl Mcu {
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             _ if self.waits => None,
+            State::Stops(_) if self.faults.stuck => None,
             State::Boots(at) | State::Stops(at) => Some(*at),
             State::Runs(_) if self.faults.silent => None,
             State::Runs(firmware) => firmware.due(),

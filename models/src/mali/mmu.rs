@@ -18,6 +18,8 @@ use crate::memory::DmaError;
 pub(super) struct Mmu {
     pub(super) irq: Irq,
     spaces: [AddressSpace; MAX_ADDRESS_SPACES],
+    /// A fault: commands do not end before the next reset.
+    pub(super) stuck: bool,
 }
 
 /// Why an access does not get through, or not yet.
@@ -50,12 +52,13 @@ impl Stall {
 
 impl Mmu {
     pub(super) fn new() -> Self {
-        Self { irq: Irq::new(MMU, 2), spaces: Default::default() }
+        Self { irq: Irq::new(MMU, 2), spaces: Default::default(), stuck: false }
     }
 
     pub(super) fn reset(&mut self) {
         self.spaces = Default::default();
         self.irq.reset();
+        self.stuck = false;
     }
 
     pub(super) fn space(&self, index: usize) -> Option<&AddressSpace> {
@@ -73,12 +76,15 @@ impl Mmu {
 
     /// When a command ends.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.spaces.iter().filter_map(AddressSpace::due).min()
+        self.spaces.iter().filter_map(AddressSpace::due).min().filter(|_| !self.stuck)
     }
 
     /// Ends the commands that are due. Whether any did.
     pub(super) fn tick(&mut self, bus: &mut Bus) -> bool {
         let mut any = false;
+        if self.stuck {
+            return any;
+        }
         for (index, space) in (0u32..).zip(&mut self.spaces) {
             let told = self.irq.raised() & events::fault(index) != 0;
             if space.tick(bus, told) {

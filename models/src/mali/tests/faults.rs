@@ -2,7 +2,7 @@
 //! Each fault that can be asked for, and that it counts as nobody's mistake.
 
 use csf_iface::global::req::PING;
-use mali_regs::mcu::Status;
+use mali_regs::mcu::{Control, Status};
 
 use super::driver::Driver;
 use super::*;
@@ -49,6 +49,48 @@ fn a_silent_mcu_answers_no_more() {
     driver.reload_firmware(&csf_fw::builder::sample(&[]));
     driver.boot();
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
+    driver.is_right();
+}
+
+#[test]
+fn a_reset_that_hangs_can_be_tried_again_and_no_more() {
+    let mut bench = Bench::new("[[fault]]\nkind = \"stuck-reset\"");
+    for _ in 0..2 {
+        bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+        assert_eq!((bench.device.due(), bench.read(irq::GPU_IRQ_RAWSTAT)), (None, 0));
+    }
+    assert_eq!(bench.device.bus().violations(), 0);
+    bench.write(registers::MCU_CONTROL, Control::Disable.bits());
+    assert_eq!(bench.device.bus().violations(), 1);
+}
+
+#[test]
+fn a_stuck_mcu_stops_when_it_is_reset() {
+    let mut driver = Driver::booted();
+    driver.bench.device.command(br#"{"fault": {"kind": "stuck-mcu"}}"#, driver.bench.now);
+    driver.bench.write(registers::MCU_CONTROL, Control::Disable.bits());
+    driver.bench.wait();
+    assert_eq!(driver.status(), Status::Enabled);
+    driver.bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    driver.bench.wait();
+    assert_eq!(driver.status(), Status::Disabled);
+    driver.is_right();
+}
+
+#[test]
+fn a_stuck_mmu_works_when_it_is_reset() {
+    let mut driver = Driver::new(None, "");
+    driver.enable(1);
+    driver.bench.device.command(br#"{"fault": {"kind": "stuck-mmu"}}"#, driver.bench.now);
+    let command = regs::AS_COMMAND.at(1);
+    driver.bench.write_at(command, regs::Command::Update.bits());
+    assert_eq!(driver.bench.device.due(), None);
+    assert_ne!(driver.bench.read_at(regs::AS_STATUS.at(1)) & regs::status::ACTIVE, 0);
+    driver.bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    driver.bench.wait();
+    driver.power_on();
+    driver.enable(1);
+    assert_eq!(driver.bench.read_at(regs::AS_STATUS.at(1)), 0);
     driver.is_right();
 }
 
