@@ -28,7 +28,10 @@ use kernel::{
     firmware,
     prelude::*,
     str::CString,
-    sync::Arc, //
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
 };
 use section::Section;
 
@@ -118,8 +121,11 @@ impl<'bound> Firmware<'bound> {
     ///
     /// Context: process context, sleeps.
     pub(crate) fn stop(&self) {
-        if let Ok(shared) = shared(&self.sections) {
-            self.interface.halt(&self.gpu, shared);
+        // It does not, if the GPU did not wake up.
+        if self.gpu.mcu_runs.load(Relaxed) {
+            if let Ok(shared) = shared(&self.sections) {
+                self.interface.halt(&self.gpu, shared);
+            }
         }
         mcu::stop(&self.gpu);
     }

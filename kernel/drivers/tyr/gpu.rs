@@ -150,19 +150,24 @@ impl Info {
     }
 }
 
-/// Resets the GPU, with whatever it was doing.
+/// Resets the GPU, with whatever it was doing. `told` says whether an interrupt has told of the end, and used the event up.
 ///
 /// # Errors
 ///
 /// `ENODEV` if it is gone, `ETIMEDOUT` if the reset does not end; a line in the log says so.
 ///
 /// Context: process context, sleeps.
-fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>) -> Result {
+fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool) -> Result {
     regs.write(irq::GPU_IRQ_CLEAR, irq::gpu::RESET_COMPLETED);
     regs.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
+    reset_ends(dev, regs, told)
+}
+
+/// Waits for the end of a reset that was begun.
+fn reset_ends(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool) -> Result {
     regs.poll(
         |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
-        |happened| happened as u32 & irq::gpu::RESET_COMPLETED != 0,
+        |happened| happened as u32 & irq::gpu::RESET_COMPLETED != 0 || told(),
         Delta::from_micros(100),
         PATIENCE,
     )
@@ -196,6 +201,8 @@ pub(crate) struct Gpu<'bound> {
     pub(crate) mcu_runs: Atomic<bool>,
     /// Whether it was reset and not powered on since: it has nothing cached, and knows no address space.
     blank: Atomic<bool>,
+    /// Whether a reset was given up, and may still end: no command may be given meanwhile.
+    hangs: Atomic<bool>,
     /// Whether it was said that the GPU does not answer any more.
     missed: Atomic<bool>,
     #[pin]
@@ -234,6 +241,7 @@ impl<'bound> Gpu<'bound> {
                 mmu_line <- Line::new(irq::MMU, static_lock_class!()),
                 mcu_runs: Atomic::new(false),
                 blank: Atomic::new(true),
+                hangs: Atomic::new(false),
                 missed: Atomic::new(false),
                 events <- Events::new(),
                 job_events <- Events::new(),
@@ -270,7 +278,15 @@ impl<'bound> Gpu<'bound> {
     /// Those of the reset when it was found.
     pub(crate) fn reset(&self) -> Result {
         let mut unfinished = self.flushing.lock();
-        soft_reset(self.dev, &self.regs)?;
+        let told = || self.events.happened(irq::gpu::RESET_COMPLETED);
+        let reset = if self.hangs() {
+            reset_ends(self.dev, &self.regs, told)
+        } else {
+            self.events.forget(irq::gpu::RESET_COMPLETED);
+            soft_reset(self.dev, &self.regs, told)
+        };
+        self.hangs.store(reset == Err(ETIMEDOUT), Release);
+        reset?;
         *unfinished = false;
         self.blank.store(true, Release);
         Ok(())
@@ -279,6 +295,11 @@ impl<'bound> Gpu<'bound> {
     /// Whether it was reset and not powered on since: it accesses no memory then, and needs no commands for that.
     pub(crate) fn is_blank(&self) -> bool {
         self.blank.load(Acquire)
+    }
+
+    /// Whether a reset was begun that has not ended: it takes no commands.
+    pub(crate) fn hangs(&self) -> bool {
+        self.hangs.load(Acquire)
     }
 
     /// Powers the level 2 cache on, which everything else needs.
@@ -299,6 +320,9 @@ impl<'bound> Gpu<'bound> {
     /// Powers everything off, what needs the level 2 cache before that. Errors are told in the log and no more:
     /// there is nothing that one could do about them.
     pub(crate) fn power_off(&self) {
+        if self.hangs() {
+            return;
+        }
         for domain in [Domain::Shader, Domain::Tiler, Domain::L2] {
             let block = domain.block();
             if self.power_is_still("off", domain) == Err(ENODEV) {
@@ -424,7 +448,8 @@ fn identify(dev: &Device<Bound>, regs: &Registers<'_>, coherent: bool) -> Result
         dev_err!(dev, "the GPU does not answer: its registers read as ones\n");
         return Err(ENODEV);
     }
-    soft_reset(dev, regs)?;
+    // Nobody hears of interrupts yet.
+    soft_reset(dev, regs, || false)?;
     let info = Info::read(regs);
     if regs.is_gone() {
         dev_err!(dev, "the GPU is gone while it is asked what it is\n");

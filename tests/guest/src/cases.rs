@@ -145,6 +145,7 @@ const AREAS: &[&[Case]] = &[
     tyr::life::CASES,
     tyr::sleep::CASES,
     tyr::faults::CASES,
+    tyr::hangs::CASES,
     tyr::probe::CASES,
     tyr::race::CASES,
 ];

@@ -93,6 +93,9 @@ pub(super) fn stop(gpu: &Gpu<'_>) {
         return;
     }
     gpu.set_mask(&gpu.job_line, 0);
+    if gpu.hangs() {
+        return;
+    }
     gpu.regs.write(MCU_CONTROL, Control::Disable.bits());
     if wait(gpu, Status::Disabled, STOP_PATIENCE) == Err(ETIMEDOUT) && gpu.reset().is_ok() {
         dev_warn!(gpu.dev, "the GPU was reset to stop the microcontroller\n");

@@ -81,6 +81,9 @@ pub(super) fn disable(gpu: &Gpu<'_>, slot: usize) -> Result {
     if gpu.is_blank() {
         return Ok(());
     }
+    if gpu.hangs() {
+        return Err(ETIMEDOUT);
+    }
     gpu.flush_caches()?;
     let nothing = Setup {
         root: 0,

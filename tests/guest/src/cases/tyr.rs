@@ -8,6 +8,7 @@ pub(crate) mod bo;
 pub(crate) mod client;
 pub(crate) mod faults;
 pub(crate) mod flush;
+pub(crate) mod hangs;
 pub(crate) mod identity;
 pub(crate) mod ioctl;
 pub(crate) mod life;

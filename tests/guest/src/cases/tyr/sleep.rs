@@ -35,7 +35,7 @@ fn tested(level: &str, state: &str) -> Answer {
 }
 
 /// As far as the devices' first phase.
-fn nap() -> Answer {
+pub(super) fn nap() -> Answer {
     tested("devices", "freeze")
 }
 
