@@ -111,24 +111,24 @@ impl Job {
         let (Some(operation), Some(done)) = (self.operation.take(), self.done.take()) else {
             return;
         };
-        let ended = dev
-            .enter(|plugged| {
-                plugged.registration(|hw: &Hardware<'_>| {
-                    let binding = Binding {
-                        plugged: &plugged,
-                        hw,
-                        vm,
-                    };
-                    binding.carry_out(operation)
-                })
+        let ended = dev.enter(|plugged| {
+            plugged.registration(|hw: &Hardware<'_>| {
+                let binding = Binding {
+                    plugged: &plugged,
+                    hw,
+                    vm,
+                };
+                binding.carry_out(operation)
             })
-            .unwrap_or_else(Ended::unplugged);
+        });
+        // Not if it is unplugged: a call that has begun before that would be told of the address space.
+        if matches!(&ended, Some(ended) if ended.result.is_err()) {
+            vm.fail();
+        }
+        let ended = ended.unwrap_or_else(Ended::unplugged);
         match ended.result {
             Ok(()) => done.signal(),
-            Err(error) => {
-                vm.fail();
-                done.fail(error)
-            }
+            Err(error) => done.fail(error),
         };
         self._ended = Some(ended);
     }
