@@ -6,6 +6,9 @@
 /// Bytes of a page, of a table, and the unit of all mappings.
 pub const PAGE_SIZE: u64 = 1 << PAGE_SHIFT;
 
+/// Bytes of the smaller of the two kinds of blocks.
+pub const BLOCK_SIZE: u64 = span(LAST_LEVEL - 1);
+
 const PAGE_SHIFT: u32 = 12;
 
 /// Bits of an address that a table decides.
@@ -64,6 +67,35 @@ impl Geometry {
         tables as usize
     }
 
+    /// The same for a range that is mapped in blocks of [`BLOCK_SIZE`], but for what of it is less at either end.
+    pub const fn tables_for_blocks(self, va: u64, size: u64) -> usize {
+        let end = va.saturating_add(size);
+        let whole = (end / BLOCK_SIZE).saturating_sub(va.div_ceil(BLOCK_SIZE));
+        self.tables_for_map(va, size) - whole as usize
+    }
+
+    /// The same for memory that is mapped piece by piece from `va` on, each of a physical address and a size: where blocks
+    /// can be used, it takes fewer.
+    pub fn tables_for_pieces(self, va: u64, pieces: impl Iterator<Item = (u64, u64)>) -> usize {
+        let (mut tables, mut at) = (0, va);
+        for (pa, size) in pieces.filter(|(_, size)| *size != 0) {
+            let end = at.saturating_add(size);
+            for level in self.root_level()..LAST_LEVEL {
+                let span = span(level);
+                // The last piece has counted what it shares with this one.
+                let first = if at == va { at / span } else { at.div_ceil(span) };
+                let in_blocks = if level != 0 && (at ^ pa) % span == 0 {
+                    (end / span).saturating_sub(at.div_ceil(span))
+                } else {
+                    0
+                };
+                tables += end.div_ceil(span).saturating_sub(first) - in_blocks;
+            }
+            at = end;
+        }
+        tables as usize
+    }
+
     /// How many tables unmapping a range may take at most: two at each end, to split a block of 1 GiB down to pages.
     pub const fn tables_for_unmap(self) -> usize {
         4
@@ -103,5 +135,25 @@ mod tests {
         assert_eq!(geometry.tables_for_map(0, PAGE_SIZE), 3);
         // Two pages around 1 GiB: one table of level 1, two each of levels 2 and 3.
         assert_eq!(geometry.tables_for_map((1 << 30) - PAGE_SIZE, 2 * PAGE_SIZE), 5);
+    }
+
+    #[test]
+    fn blocks_take_no_tables() {
+        let geometry = Geometry::new(48, 40).unwrap();
+        let (block, large) = (2 << 20, 1 << 30);
+        let count = |va, pieces: &[(u64, u64)]| geometry.tables_for_pieces(va, pieces.iter().copied());
+        assert_eq!(count(0, &[]), 0);
+        // One of level 1 and one of level 2; one of level 1.
+        assert_eq!(count(0, &[(block, 4 * block)]), 2);
+        assert_eq!(count(large, &[(5 * large, large)]), 1);
+        // The memory is not as aligned as the address: a table of level 3 for each 2 MiB.
+        assert_eq!(count(0, &[(PAGE_SIZE, 4 * block)]), 2 + 4);
+        // A block between two that are in pieces.
+        assert_eq!(count(0, &[(0, PAGE_SIZE), (0, block - PAGE_SIZE), (block, block), (0, PAGE_SIZE)]), 2 + 2);
+        assert_eq!(geometry.tables_for_blocks(block, 3 * block), 2);
+        assert_eq!(geometry.tables_for_blocks(block - PAGE_SIZE, block + 2 * PAGE_SIZE), 2 + 2);
+        assert_eq!(geometry.tables_for_blocks(PAGE_SIZE, PAGE_SIZE), 2 + 1);
+        // A block, but in two pieces.
+        assert_eq!(count(0, &[(0, block / 2), (block / 2, block / 2)]), 2 + 1);
     }
 }

@@ -30,7 +30,7 @@ mod walk;
 mod testing;
 
 pub use entry::{Attributes, memory};
-pub use geometry::{Geometry, PAGE_SIZE};
+pub use geometry::{BLOCK_SIZE, Geometry, PAGE_SIZE};
 pub use survey::{SurveyError, survey};
 pub use table::{Error, PageTable, TablePage, TablePool};
 pub use walk::{Access, Fault, FaultKind, Translation, WalkError, walk};

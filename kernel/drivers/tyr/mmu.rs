@@ -39,12 +39,16 @@ use kernel::{
         RBTree,
         RBTreeNode, //
     },
+    scatterlist::SGTable,
     sync::{
         Arc,
         Mutex, //
     },
 };
-use mali_mmu::Geometry;
+use mali_mmu::{
+    Geometry,
+    BLOCK_SIZE, //
+};
 use mali_regs::mmu::{
     memattr,
     TransCfg,
@@ -186,10 +190,23 @@ impl<'bound> AddressSpaces<'bound> {
         Table::reserve(table, self.gpu.dev, count)
     }
 
-    /// How many tables [`reserve`](Self::reserve) must set aside for a change that maps `size` bytes at `va`, after
-    /// unmapping whatever is there.
-    pub(crate) fn tables_for_map(&self, va: u64, size: u64) -> usize {
-        self.geometry.tables_for_map(va, size) + self.geometry.tables_for_unmap()
+    /// How many tables [`reserve`](Self::reserve) must set aside for a change that maps `size` bytes at `offset` of the
+    /// memory of `sgt` to `va`, after unmapping whatever is there: fewer where blocks can be used.
+    pub(crate) fn tables_for_pages(&self, va: u64, sgt: &SGTable, offset: u64, size: u64) -> usize {
+        let pieces = table::pieces(sgt, offset, size);
+        self.geometry.tables_for_pieces(va, pieces) + self.geometry.tables_for_unmap()
+    }
+
+    /// The same for a change that maps the block of the memory of `sgt` again and again.
+    pub(crate) fn tables_for_filler(&self, va: u64, sgt: &SGTable, size: u64) -> usize {
+        let is_block =
+            |(pa, length): (u64, u64)| pa % BLOCK_SIZE == 0 && length == BLOCK_SIZE;
+        let tables = if table::pieces(sgt, 0, BLOCK_SIZE).next().is_some_and(is_block) {
+            self.geometry.tables_for_blocks(va, size)
+        } else {
+            self.geometry.tables_for_map(va, size)
+        };
+        tables + self.geometry.tables_for_unmap()
     }
 
     /// How many it must set aside for a change that unmaps one range.

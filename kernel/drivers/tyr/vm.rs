@@ -20,10 +20,6 @@ mod submit;
 pub(crate) use pool::Pool;
 
 use crate::{
-    buffer::{
-        Args,
-        Object, //
-    },
     driver::Tyr,
     hardware::Hardware,
     mmu::{
@@ -49,7 +45,6 @@ use kernel::{
     prelude::*,
     scatterlist::SGTable,
     sync::{
-        aref::ARef,
         atomic::{
             Atomic,
             Relaxed, //
@@ -60,12 +55,15 @@ use kernel::{
 use mali_mmu::{
     memory,
     Attributes,
-    PAGE_SIZE, //
+    BLOCK_SIZE, //
 };
 use queue::Queue;
 
 /// The fences of operations in a queue.
 static FENCES: fence::Class = fence::Class::of::<Tyr>(c"vm-bind");
+
+/// What sparse mappings show again and again: as much as a block.
+const FILLER: gem::Size = gem::Size::constant::<{ BLOCK_SIZE as usize }>();
 
 /// What the driver keeps for an address space.
 #[pin_data]
@@ -76,8 +74,6 @@ pub(crate) struct Space {
     user_end: u64,
     /// A queued operation has failed: what is mapped is not what the client thinks.
     broken: Atomic<bool>,
-    /// What sparse mappings show: one page, again and again.
-    filler: ARef<Object>,
     #[pin]
     queue: Queue,
 }
@@ -173,13 +169,16 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Maps the page of `memory` again and again.
+    /// Maps the filler's `memory` again and again, in step with addresses: in blocks, if it is one.
     fn fill(&mut self, range: VaRange, memory: &SGTable, attributes: Attributes) -> Result {
-        let page = memory.iter().next().ok_or(EINVAL)?.dma_address();
+        let filler = FILLER.bytes() as u64;
         let mut va = range.start();
         while va < range.end() {
-            self.change.map(va, page, PAGE_SIZE, attributes)?;
-            va += PAGE_SIZE;
+            let offset = va % filler;
+            let size = (filler - offset).min(range.end() - va);
+            self.change
+                .map_pages(va, memory, offset, size, attributes)?;
+            va += size;
         }
         Ok(())
     }
@@ -193,14 +192,12 @@ impl Space {
         if let Some(kernel) = VaRange::between(user_end, end) {
             layout = layout.reserve(kernel)?;
         }
-        let filler = Object::new(plugged, gem::Size::PAGE, Args::own(hw.gpu.coherent))?;
         let table = hw.mmu.create()?;
         let ours = table.clone();
         let space = try_pin_init!(Self {
             table: ours,
             user_end,
             broken: Atomic::new(false),
-            filler,
             queue <- Queue::new(&FENCES),
         }? Error);
         Owner::new(plugged, c"tyr-vm", layout, space, ()).inspect_err(|_| hw.mmu.destroy(&table))

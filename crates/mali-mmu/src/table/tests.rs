@@ -205,6 +205,24 @@ proptest! {
         }
     }
 
+    /// In an empty address space pieces take exactly as many tables as was said.
+    #[test]
+    fn pieces_take_as_many_as_was_said(
+        va in place(8 * LARGE), pieces in vec((place(8 * LARGE), extent(), any::<bool>()), 1..6),
+    ) {
+        let (mut tables, ledger) = tables(48, usize::MAX);
+        let (before, mut at, mut mapped) = (ledger.taken.get(), va, Vec::new());
+        for (pa, size, in_step) in pieces {
+            let pa = if in_step { at % LARGE + (pa & !(LARGE - 1)) } else { pa };
+            let size = if in_step { size } else { size.min(3 * BLOCK + PAGE_SIZE) };
+            tables.map(at, pa, size, RW).unwrap();
+            mapped.push((pa, size));
+            at += size;
+        }
+        let most = tables.geometry().tables_for_pieces(va, mapped.into_iter());
+        prop_assert_eq!(ledger.taken.get() - before, most);
+    }
+
     /// What is set aside by the counts is enough.
     #[test]
     fn no_step_takes_more_than_was_said(steps in vec(step(8 * LARGE), 1..10)) {

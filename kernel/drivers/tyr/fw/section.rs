@@ -82,7 +82,7 @@ impl Section {
         let bytes = size.bytes() as u64;
         let pages = object.sg_table_in_probe(dev)?;
         let attributes = section.attributes();
-        let reserve = mmu.reserve(table, mmu.tables_for_map(va, bytes))?;
+        let reserve = mmu.reserve(table, mmu.tables_for_pages(va, pages, 0, bytes))?;
         mmu.change_hidden(table, reserve, |change| {
             change.map_pages(va, pages, 0, bytes, attributes)
         })?;

@@ -307,19 +307,9 @@ impl<'a> Change<'a> {
         attributes: Attributes,
     ) -> Result {
         let mut done = 0;
-        let mut skip = offset;
-        let result = sgt.iter().try_for_each(|piece| {
-            let length: u64 = piece.dma_len();
-            if skip >= length {
-                skip -= length;
-                return Ok(());
-            }
-            let take = (length - skip).min(size - done);
-            if take != 0 {
-                self.map(va + done, piece.dma_address() + skip, take, attributes)?;
-            }
-            done += take;
-            skip = 0;
+        let result = pieces(sgt, offset, size).try_for_each(|(pa, length)| {
+            self.map(va + done, pa, length, attributes)?;
+            done += length;
             Ok(())
         });
         let result = match result {
@@ -342,6 +332,23 @@ impl<'a> Change<'a> {
     pub(crate) fn unmap(&mut self, va: u64, size: u64) -> Result<u64> {
         self.0.unmap(va, size).map_err(errno)
     }
+}
+
+/// The pieces of `size` bytes at `offset` of the memory of `sgt`, as the GPU addresses them; fewer if there is less.
+pub(super) fn pieces(
+    sgt: &SGTable,
+    offset: u64,
+    size: u64,
+) -> impl Iterator<Item = (u64, u64)> + '_ {
+    let (mut skip, mut left) = (offset, size);
+    sgt.iter().filter_map(move |piece| {
+        let length: u64 = piece.dma_len();
+        let skipped = skip.min(length);
+        let taken = (length - skipped).min(left);
+        skip -= skipped;
+        left -= taken;
+        (taken != 0).then_some((piece.dma_address() + skipped, taken))
+    })
 }
 
 /// The range of a change, with all of the blocks through which its ends may cut.

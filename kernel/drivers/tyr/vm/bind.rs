@@ -117,7 +117,7 @@ impl Binding<'_, '_, '_> {
             return Err(EINVAL);
         }
         let memory = if sparse {
-            self.vm.filler.clone()
+            file.vms.filler(self.plugged, self.hw)?
         } else {
             Object::lookup(file, op.bo_handle).map_err(|_| EINVAL)?
         };
@@ -130,12 +130,17 @@ impl Binding<'_, '_, '_> {
             Map::new(self.vm, range, &memory, op.bo_offset, access)?
         };
         // Has the pages pinned and mapped, so that doing it again later allocates nothing.
-        memory.sg_table(self.plugged)?;
-        let tables = self.hw.mmu.tables_for_map(range.start(), range.len());
+        let sgt = memory.sg_table(self.plugged)?;
+        let (mmu, start, size) = (&self.hw.mmu, range.start(), range.len());
+        let tables = if sparse {
+            mmu.tables_for_filler(start, sgt, size)
+        } else {
+            mmu.tables_for_pages(start, sgt, op.bo_offset, size)
+        };
         Ok(Operation::Map {
             request,
             memory,
-            reserve: self.hw.mmu.reserve(&self.vm.table, tables)?,
+            reserve: mmu.reserve(&self.vm.table, tables)?,
         })
     }
 

@@ -2,8 +2,15 @@
 
 //! A file's address spaces, by number.
 
-use super::Space;
+use super::{
+    Space,
+    FILLER, //
+};
 use crate::{
+    buffer::{
+        Args,
+        Object, //
+    },
     driver::Tyr,
     hardware::Hardware, //
 };
@@ -44,6 +51,9 @@ pub(crate) struct Pool {
     /// The address space with number `n` is at `n - 1`.
     #[pin]
     entries: Mutex<[Option<Entry>; MAX]>,
+    /// What sparse mappings show, made when there is the first. The GPU may write to it, so each client has its own.
+    #[pin]
+    filler: Mutex<Option<ARef<Object>>>,
 }
 
 impl Pool {
@@ -51,6 +61,7 @@ impl Pool {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             entries <- new_mutex!([const { None }; MAX], "tyr::Pool"),
+            filler <- new_mutex!(None, "tyr::Pool::filler"),
         })
     }
 
@@ -89,6 +100,21 @@ impl Pool {
         drop(entries);
         drop(entry);
         Ok(())
+    }
+
+    /// What sparse mappings of the file's address spaces show.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. Context: process context, may sleep.
+    pub(super) fn filler(&self, plugged: &Plugged<'_, Tyr>, hw: &Hardware<'_>) -> Result<ARef<Object>> {
+        let mut filler = self.filler.lock();
+        if let Some(filler) = &*filler {
+            return Ok(filler.clone());
+        }
+        let new = Object::new(plugged, FILLER, Args::own(hw.gpu.coherent))?;
+        *filler = Some(new.clone());
+        Ok(new)
     }
 
     /// The address space with number `id`. It may be ended while the caller has it.

@@ -24,7 +24,8 @@ crate::cases::cases! {
     "tyr_view":
     new_vm_is_empty, pages_are_where_they_were_put, offsets_count_from_the_object, flags_are_rights, last_flags_count,
     hole_in_the_middle, ends_cut_off, mapped_over, mapped_over_several, same_again, unmapped_around,
-    sparse_is_readable_everywhere, sparse_is_replaced_and_replaces, sparse_over_blocks, first_and_last_address,
+    sparse_is_readable_everywhere, sparse_is_replaced_and_replaces, sparse_over_blocks, sparse_is_made_of_blocks,
+    first_and_last_address,
     around_a_gigabyte, blocks_are_used, hole_in_a_block, page_of_a_block_replaced, block_replaced_by_pages,
     destroyed_vm_is_not_seen, vms_do_not_see_each_other, more_vms_than_the_gpu_has_spaces within 60,
     gpu_reads_and_writes, fault_marks_the_vm, each_kind_of_fault_marks, fault_is_told_in_the_log,
@@ -234,6 +235,22 @@ fn sparse_over_blocks(guest: &Guest) -> Outcome {
         vm.shows(va + 700 * P, 600 * P, &[])?;
         same!([pages(vm, va, 700)?, pages(vm, va + 1300 * P, 700)?], [700; 2]);
         Ok(())
+    })
+}
+
+/// A gibibyte of it, with an end in the middle of a block, takes as many entries as blocks.
+fn sparse_is_made_of_blocks(guest: &Guest) -> Outcome {
+    let _huge = HugePages::forced()?;
+    with_vm(guest, |_, vm| {
+        let (va, size) = (4 << 30, (1 << 30) + 8 * P);
+        works!(vm.bind(&[Op::sparse(va, size)]));
+        let mut levels: Vec<_> = vm.runs(va, size)?.iter().map(|run| run.level).collect();
+        levels.dedup();
+        same!(levels, [2, 3]);
+        works!(vm.bind(&[Op::unmap(va + 3 * P, P)]));
+        same!([pages(vm, va, 3)?, pages(vm, va + 4 * P, 508)?], [3, 508]);
+        works!(vm.bind(&[Op::unmap(va, size)]));
+        vm.shows(va, size, &[])
     })
 }
 
