@@ -9,7 +9,7 @@
  *   ret=VALUE     what that call returns without being carried out (default -12, that is ENOMEM)
  *   scope=NAME    count only calls from within NAME, made by the process that armed the fault; without
  *                 it every call of any process counts
- *   outside=NAME  within the scope, but not from within NAME; up to two of them
+ *   outside=NAME  within the scope, but not from within NAME; up to three of them
  *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
  *   watch         each counted call is noted in the kernel log: "failnth: NAME"
  *
@@ -29,7 +29,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#define OUTSIDES 2
+#define OUTSIDES 3
 
 struct fault;
 

@@ -16,6 +16,10 @@ use crate::sys::{self, Answer};
 /// does not look whether it got its files, and `unregister_irq_proc()` warns of those that it does not find.
 const BROKEN: &str = "outside=drm_sysfs_minor_alloc outside=register_irq_proc";
 
+/// What fails within this, for want of memory as well, is `ENODEV` to its caller, `__pci_enable_msix_range()`. It counts only
+/// where it is the scope.
+pub(crate) const MSI_DOMAIN: &str = "pci_setup_msix_device_domain";
+
 /// A function of the kernel and what it returns when it fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
@@ -51,7 +55,8 @@ pub(crate) struct Count {
 impl Fault {
     /// The `nth` call of the function within `scope` by this process fails.
     pub(crate) fn nth(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
-        Self::arm(&format!("func={} ret={} nth={nth} scope={scope} {BROKEN}", call.function, call.returns))
+        let domain = if scope == MSI_DOMAIN { String::new() } else { format!("outside={MSI_DOMAIN}") };
+        Self::arm(&format!("func={} ret={} nth={nth} scope={scope} {BROKEN} {domain}", call.function, call.returns))
     }
 
     /// The `nth` call of the function by any process fails, wherever it comes from.

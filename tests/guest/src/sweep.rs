@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 
 use crate::check::{Outcome, fail, name};
-use crate::failnth::{Call, Count, Fault, null};
+use crate::failnth::{Call, Count, Fault, MSI_DOMAIN, null};
 use crate::holds;
 use crate::sys::Answer;
 
@@ -42,7 +42,7 @@ pub(crate) fn each_call(
         let place = |why: String| fail(format!("call {nth} of `{}`: {why}", call.function));
         match answer {
             Err(errno) if hits == 0 => return place(format!("{} without a failure", name(errno))),
-            Err(errno) if !fits(call, errno) => return place(format!("answered by {}", name(errno))),
+            Err(errno) if !fits(call, scope, errno) => return place(format!("answered by {}", name(errno))),
             _ => {}
         }
         if let Err(crate::check::Stop::Fail(why)) = after(answer) {
@@ -56,8 +56,13 @@ pub(crate) fn each_call(
 }
 
 /// A step's own error arrives as it is; C makes various ones of memory that it does not get.
-fn fits(call: Call, errno: Errno) -> bool {
-    errno == Errno::NOMEM || (call.returns == 0 && [Errno::NOSPC, Errno::INVAL, Errno::BUSY].contains(&errno))
+fn fits(call: Call, scope: &str, errno: Errno) -> bool {
+    let various = [Errno::NOSPC, Errno::INVAL, Errno::BUSY];
+    match errno {
+        Errno::NOMEM => true,
+        Errno::NODEV => scope == MSI_DOMAIN,
+        errno => call.returns == 0 && various.contains(&errno),
+    }
 }
 
 /// Each step is a step: a function that is no longer called would make the test an empty one.

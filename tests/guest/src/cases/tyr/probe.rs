@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::check::Outcome;
 use crate::driver::module_users;
-use crate::failnth::{Call, Fault, enomem};
+use crate::failnth::{Call, Fault, MSI_DOMAIN, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::pci::rescan;
@@ -17,7 +17,7 @@ use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, signal};
 use crate::uapi::PAGE;
-use crate::{same, works};
+use crate::{holds, same, works};
 
 use super::life::client;
 use super::queue::ended;
@@ -94,6 +94,11 @@ fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     sweep(&[], PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
+    let mut within_msi = 0;
+    for call in MEMORY {
+        within_msi += each_call(*call, MSI_DOMAIN, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
+    }
+    holds!(within_msi > 0, "an interrupt domain takes memory");
     works!(gpu.bind());
     client(&gpu).map(drop)
 }
