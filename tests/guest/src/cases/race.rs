@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 pub(crate) mod crowd;
+pub(crate) mod load;
 mod workers;
 
 use fastrand::Rng;

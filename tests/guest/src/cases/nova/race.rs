@@ -4,6 +4,8 @@
 //! Source: `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`, `drivers/base/bus.c` for the errors of `bind` and `unbind`
 //! (Linux 7.3).
 
+use std::path::PathBuf;
+
 use fastrand::Rng;
 use rustix::io::Errno;
 
@@ -11,15 +13,15 @@ use crate::cases::Worker;
 use crate::cases::race::client::Mood;
 use crate::cases::race::crowd::{Crowd, announce, wanted};
 use crate::cases::race::linger;
-use crate::check::{Outcome, fail, name};
+use crate::cases::race::load::{Load, churn, hold, strict, tolerated, under};
+use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu, NovaFile, unload};
 use crate::pci::rescan;
-use crate::sys::Answer;
 use crate::uapi::PAGE;
-use crate::{holds, same, works};
+use crate::{same, works};
 
 use super::life::client;
 
@@ -32,89 +34,47 @@ crate::cases::cases! {
 
 /// The parts that run in processes of their own.
 pub(crate) const WORKERS: &[Worker] =
-    &[("nova_strict", strict), ("nova_churn", churn), ("nova_hold", hold), ("nova_toggle", toggle)];
+    &[("nova_strict", strict::<Nova>), ("nova_churn", churn::<Nova>), ("nova_hold", hold::<Nova>), ("nova_toggle", toggle)];
 
-/// A file of the device, if it is there at this moment.
-fn open_if_there() -> Outcome<Option<NovaFile>> {
-    let Some(node) = Gpu::find().and_then(|gpu| gpu.child()).and_then(|child| child.node("card")) else {
-        return Ok(None);
-    };
-    match DrmFile::open(node) {
-        Ok(file) => Ok(Some(NovaFile(file))),
-        Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => Ok(None),
-        Err(errno) => fail(format!("open: {}", name(errno))),
-    }
-}
+struct Nova;
 
-/// What a client does: ask, make, look, close; `false` when the device went away meanwhile.
-fn use_it(file: &NovaFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
-    let pages = random.u64(1..100);
-    if mood.allows("GETPARAM", file.vram())? == Some(0) {
-        return fail("VRAM has no size");
-    }
-    let Some(handle) = mood.allows("GEM_CREATE", file.create(pages * PAGE as u64))? else {
-        return Ok(false);
-    };
-    match mood.allows("GEM_INFO", file.size(handle))? {
-        Some(size) => same!(size, pages * PAGE as u64),
-        None => return Ok(false),
-    }
-    if random.bool() {
-        return Ok(mood.allows("GEM_CLOSE", file.0.gem_close(handle))?.is_some());
-    }
-    Ok(true)
-}
+impl Load for Nova {
+    type File = NovaFile;
 
-/// Worker: nothing may fail.
-fn strict(guest: &Guest) -> Outcome {
-    let mut random = Rng::with_seed(guest.seed);
-    announce();
-    for _ in 0..50 {
-        let Some(file) = open_if_there()? else {
-            return fail("the device is gone");
-        };
-        for _ in 0..20 {
-            holds!(use_it(&file, &mut random, Mood::Stays)?, "the device stays");
+    fn node() -> Option<PathBuf> {
+        Gpu::find()?.child()?.node("card")
+    }
+
+    fn file(file: DrmFile) -> NovaFile {
+        NovaFile(file)
+    }
+
+    /// Asks, makes, looks, closes.
+    fn round(file: &NovaFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
+        let pages = random.u64(1..100);
+        if mood.allows("GETPARAM", file.vram())? == Some(0) {
+            return fail("VRAM has no size");
         }
-    }
-    Ok(())
-}
-
-/// Worker: takes the device as it comes, a few calls at a time.
-fn churn(guest: &Guest) -> Outcome {
-    let mut random = Rng::with_seed(guest.seed);
-    announce();
-    while works!(wanted()) {
-        let Some(file) = open_if_there()? else {
-            std::thread::yield_now();
-            continue;
+        let Some(handle) = mood.allows("GEM_CREATE", file.create(pages * PAGE as u64))? else {
+            return Ok(false);
         };
-        for _ in 0..random.u32(1..10) {
-            if !use_it(&file, &mut random, Mood::Unplugged)? {
-                break;
-            }
+        match mood.allows("GEM_INFO", file.size(handle))? {
+            Some(size) => same!(size, pages * PAGE as u64),
+            None => return Ok(false),
         }
+        if random.bool() {
+            return Ok(mood.allows("GEM_CLOSE", file.0.gem_close(handle))?.is_some());
+        }
+        Ok(true)
     }
-    Ok(())
-}
 
-/// Worker: calls until the device is gone, and keeps the last few files beyond that.
-fn hold(guest: &Guest) -> Outcome {
-    let mut random = Rng::with_seed(guest.seed);
-    let mut kept = std::collections::VecDeque::new();
-    announce();
-    while works!(wanted()) {
-        let Some(file) = open_if_there()? else {
-            std::thread::yield_now();
-            continue;
-        };
-        while works!(wanted()) && use_it(&file, &mut random, Mood::Unplugged)? {}
-        kept.push_back(file);
-        if kept.len() > 4 {
-            kept.pop_front();
-        }
+    fn is_whole(guest: &Guest) -> Outcome {
+        let gpu = Gpu::ready(guest)?;
+        client(&gpu)?;
+        works!(unload());
+        gpu.load(guest)?;
+        client(&gpu).map(drop)
     }
-    Ok(())
 }
 
 /// Worker: takes the auxiliary device from its driver and gives it back, whoever else does what.
@@ -132,37 +92,10 @@ fn toggle(_guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Somebody else was first, or has taken device or driver away, or the device is not ready to be probed.
-fn tolerated(what: &str, answer: Answer) -> Outcome {
-    match answer {
-        Ok(()) | Err(Errno::NODEV | Errno::BUSY | Errno::NOENT | Errno::AGAIN) => Ok(()),
-        Err(errno) => fail(format!("{what}: {}", name(errno))),
-    }
-}
-
-/// Clients at work during each round; afterwards everything is as before, and goes completely.
+/// Clients at work during each round, which gets the function.
 fn under_load(guest: &Guest, parts: &[&str], rounds: u32, mut round: impl FnMut(&Gpu, &mut Rng) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
-    let mut random = Rng::with_seed(guest.seed);
-    let mut crowds = Vec::new();
-    for part in parts {
-        crowds.push(Crowd::start(guest, part, 2)?);
-    }
-    'rounds: for _ in 0..rounds {
-        linger(&mut random);
-        round(&gpu, &mut random)?;
-        for crowd in &mut crowds {
-            if !crowd.all_live()? {
-                break 'rounds;
-            }
-        }
-    }
-    crowds.into_iter().try_for_each(|crowd| crowd.finish(guest.seed))?;
-    let gpu = Gpu::ready(guest)?;
-    client(&gpu)?;
-    works!(unload());
-    gpu.load(guest)?;
-    client(&gpu).map(drop)
+    under::<Nova>(guest, parts, rounds, |random| round(&gpu, random))
 }
 
 const CLIENTS: &[&str] = &["nova_churn", "nova_hold"];

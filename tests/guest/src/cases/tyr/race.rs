@@ -4,6 +4,9 @@
 //! Source: `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`, `drivers/base/bus.c` for the errors of `bind` and `unbind`
 //! (Linux 7.3).
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use fastrand::Rng;
 use rustix::io::Errno;
 
@@ -11,17 +14,17 @@ use crate::cases::Worker;
 use crate::cases::race::client::Mood;
 use crate::cases::race::crowd::{Crowd, announce, wanted};
 use crate::cases::race::linger;
+use crate::cases::race::load::{Load, churn, hold, strict, tolerated, under, while_wanted};
 use crate::check::{Outcome, fail, name};
 use crate::device::DrmFile;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
 use crate::pci::rescan;
-use crate::sys::Answer;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal};
 use crate::uapi::PAGE;
 use crate::uapi::sync::WAIT_FOR_SUBMIT;
-use crate::{holds, same, works};
+use crate::{same, works};
 
 use super::life::client;
 
@@ -33,24 +36,38 @@ crate::cases::cases! {
 
 /// The parts that run in processes of their own.
 pub(crate) const WORKERS: &[Worker] = &[
-    ("tyr_strict", strict),
-    ("tyr_churn", churn),
-    ("tyr_hold", hold),
+    ("tyr_strict", strict::<Tyr>),
+    ("tyr_churn", churn::<Tyr>),
+    ("tyr_hold", hold::<Tyr>),
     ("tyr_toggle", toggle),
     ("tyr_surprised", surprised),
 ];
 
 const P: u64 = PAGE as u64;
 
-/// A file of the device, if it is there at this moment.
-fn open_if_there() -> Outcome<Option<TyrFile>> {
-    let Some(node) = Gpu::find().and_then(|gpu| gpu.node("renderD").ok()) else {
-        return Ok(None);
-    };
-    match DrmFile::open(node) {
-        Ok(file) => Ok(Some(TyrFile(file))),
-        Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => Ok(None),
-        Err(errno) => fail(format!("open: {}", name(errno))),
+struct Tyr;
+
+impl Load for Tyr {
+    type File = TyrFile;
+
+    fn node() -> Option<PathBuf> {
+        Gpu::find()?.node("renderD").ok()
+    }
+
+    fn file(file: DrmFile) -> TyrFile {
+        TyrFile(file)
+    }
+
+    fn round(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
+        use_it(file, random, mood)
+    }
+
+    fn is_whole(guest: &Guest) -> Outcome {
+        let gpu = Gpu::ready(guest)?;
+        client(&gpu)?;
+        works!(modules::remove(MODULE));
+        gpu.load(guest)?;
+        client(&gpu).map(drop)
     }
 }
 
@@ -79,7 +96,7 @@ fn use_it(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
         let [map, unmap] = ops;
         or_gone!("VM_BIND", file.bind_async(vm, &[map, unmap.after(&[signal(out)])]));
         if random.bool() {
-            or_gone!("SYNCOBJ_WAIT", file.0.syncobj_wait(out, 0, std::time::Duration::from_secs(5), WAIT_FOR_SUBMIT));
+            or_gone!("SYNCOBJ_WAIT", file.0.syncobj_wait(out, 0, Duration::from_secs(5), WAIT_FOR_SUBMIT));
         }
     }
     or_gone!("VM_GET_STATE", file.vm_state(vm));
@@ -89,79 +106,20 @@ fn use_it(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
     Ok(true)
 }
 
-/// Worker: nothing may fail.
-fn strict(guest: &Guest) -> Outcome {
-    let mut random = Rng::with_seed(guest.seed);
-    announce();
-    for _ in 0..20 {
-        let Some(file) = open_if_there()? else {
-            return fail("the device is gone");
-        };
-        for _ in 0..5 {
-            holds!(use_it(&file, &mut random, Mood::Stays)?, "the device stays");
-        }
-    }
-    Ok(())
-}
-
-/// Worker: takes the device as it comes, a few rounds at a time.
-fn churn(guest: &Guest) -> Outcome {
-    let mut random = Rng::with_seed(guest.seed);
-    announce();
-    while works!(wanted()) {
-        let Some(file) = open_if_there()? else {
-            std::thread::yield_now();
-            continue;
-        };
-        for _ in 0..random.u32(1..5) {
-            if !use_it(&file, &mut random, Mood::Unplugged)? {
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Worker: binds until the device is gone, and keeps the last few files beyond that.
-fn hold(guest: &Guest) -> Outcome {
-    let mut random = Rng::with_seed(guest.seed);
-    let mut kept = std::collections::VecDeque::new();
-    announce();
-    while works!(wanted()) {
-        let Some(file) = open_if_there()? else {
-            std::thread::yield_now();
-            continue;
-        };
-        while works!(wanted()) && use_it(&file, &mut random, Mood::Unplugged)? {}
-        kept.push_back(file);
-        if kept.len() > 3 {
-            kept.pop_front();
-        }
-    }
-    Ok(())
-}
-
 /// Worker: binds whatever the hardware does; a call fails as one that meets no hardware may, and comes back.
 fn surprised(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
-    announce();
-    while works!(wanted()) {
-        let Some(file) = open_if_there()? else {
-            std::thread::yield_now();
-            continue;
-        };
-        let Ok(vm) = file.vm_create() else { continue };
-        let Ok(bo) = file.bo(64 * P) else { continue };
+    while_wanted::<Tyr>(|file| {
+        let (Ok(vm), Ok(bo)) = (file.vm_create(), file.bo(64 * P)) else { return Ok(()) };
         for _ in 0..random.u32(1..20) {
             let va = random.u64(0..1 << 10) * P;
-            let answer = file.bind(vm, &[Op::map(bo, 0, va, 64 * P), Op::unmap(va + 7 * P, P)]);
-            match answer {
+            match file.bind(vm, &[Op::map(bo, 0, va, 64 * P), Op::unmap(va + 7 * P, P)]) {
                 Ok(()) | Err(Errno::NODEV | Errno::IO | Errno::TIMEDOUT | Errno::INVAL) => {}
                 Err(errno) => return fail(format!("VM_BIND without hardware: {}", name(errno))),
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Worker: takes the function from its driver and gives it back, whoever else does what.
@@ -178,37 +136,10 @@ fn toggle(_guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Somebody else was first, or has taken device or driver away, or the device is not ready to be probed.
-fn tolerated(what: &str, answer: Answer) -> Outcome {
-    match answer {
-        Ok(()) | Err(Errno::NODEV | Errno::BUSY | Errno::NOENT | Errno::AGAIN) => Ok(()),
-        Err(errno) => fail(format!("{what}: {}", name(errno))),
-    }
-}
-
-/// Clients at work during each round; afterwards everything is as before, and goes completely.
+/// Clients at work during each round, which gets the function.
 fn under_load(guest: &Guest, parts: &[&str], rounds: u32, mut round: impl FnMut(&Gpu, &mut Rng) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
-    let mut random = Rng::with_seed(guest.seed);
-    let mut crowds = Vec::new();
-    for part in parts {
-        crowds.push(Crowd::start(guest, part, 2)?);
-    }
-    'rounds: for _ in 0..rounds {
-        linger(&mut random);
-        round(&gpu, &mut random)?;
-        for crowd in &mut crowds {
-            if !crowd.all_live()? {
-                break 'rounds;
-            }
-        }
-    }
-    crowds.into_iter().try_for_each(|crowd| crowd.finish(guest.seed))?;
-    let gpu = Gpu::ready(guest)?;
-    client(&gpu)?;
-    works!(modules::remove(MODULE));
-    gpu.load(guest)?;
-    client(&gpu).map(drop)
+    under::<Tyr>(guest, parts, rounds, |random| round(&gpu, random))
 }
 
 const CLIENTS: &[&str] = &["tyr_churn", "tyr_hold"];
