@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The macros by which drivers declare their modules.
+//!
+//! Source: `rust/macros/module.rs` for what a module's declaration says.
+
+/// Declares a module with one driver for the platform bus.
+///
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a
+/// [`platform::Driver`](crate::platform::Driver)); or instead of it `parent`, a driver that is the
+/// [parent](crate::parent) of such, as the macros for the other buses do. With `virtual_device: c"name",` in front, the module
+/// also creates the platform device of that name, for hardware that does not exist.
+///
+/// # Examples
+///
+/// ```
+/// drm::module_platform_driver! {
+///     type: Mini,
+///     name: "mini",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_platform_driver {
+    (virtual_device: $device:expr, $role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: $crate::platform::VirtualDevice =
+                $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>($device)?]
+            [_driver: ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
+        }
+    };
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            [_driver: ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
+        }
+    };
+}
+
+/// Declares a module with one driver for the PCI bus.
+///
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a [`pci::Driver`](crate::pci::Driver)),
+/// or `parent` a driver that makes no DRM device ([`parent::Driver`](crate::parent::Driver)).
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Card, (), CardClient, CardBuffer, drm::NoKms, ioctl::Table::empty());
+/// kernel::pci_device_table!(
+///     DEVICES,
+///     <Card as drm::pci::Driver>::IdInfo,
+///     [(drm::pci::device_id(0x1234, 0x5678), "the first of its kind")]
+/// );
+///
+/// impl drm::pci::Driver for Card {
+///     type IdInfo = &'static str;
+///
+///     const ID_TABLE: drm::pci::IdTable<&'static str> = drm::pci::IdTable::new(&DEVICES);
+///
+///     fn probe<'bound>(
+///         cx: &drm::pci::Probe<'bound>,
+///         id: Option<&'bound &'static str>,
+///     ) -> Result<Ready<'bound, Self>> {
+///         cx.enable_device_mem()?;
+///         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+///     }
+/// }
+///
+/// drm::module_pci_driver! {
+///     type: Card,
+///     name: "card",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, for a PCI card",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_pci_driver {
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            [_driver: ::kernel::driver::Registration<$crate::pci::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
+        }
+    };
+}
+
+/// Declares a module with one driver for the auxiliary bus.
+///
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (an
+/// [`auxiliary::Driver`](crate::auxiliary::Driver)), or `parent`.
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Child, (), ChildClient, ChildBuffer, drm::NoKms, ioctl::Table::empty());
+/// kernel::auxiliary_device_table!(
+///     DEVICES,
+///     <Child as drm::auxiliary::Driver>::IdInfo,
+///     [(kernel::auxiliary::DeviceId::new(c"parent_module", c"child"), ())]
+/// );
+///
+/// impl drm::auxiliary::Driver for Child {
+///     type IdInfo = ();
+///
+///     const ID_TABLE: drm::auxiliary::IdTable<()> = drm::auxiliary::IdTable::new(&DEVICES);
+///
+///     fn probe<'bound>(
+///         cx: &drm::auxiliary::Probe<'bound>,
+///         _id: Option<&'bound ()>,
+///     ) -> Result<Ready<'bound, Self>> {
+///         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+///     }
+/// }
+///
+/// drm::module_auxiliary_driver! {
+///     type: Child,
+///     name: "child",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, for a part of another device",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_auxiliary_driver {
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            [_driver: ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type, $crate::__role!($role)>>]
+            [0] $($info)*
+        }
+    };
+}
+
+/// Declares a module with one driver for a faux device, which the module creates under the driver's
+/// name and owns.
+///
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a [`faux::Driver`](crate::faux::Driver)),
+/// or `parent`.
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Fake, (), FakeClient, FakeBuffer, drm::NoKms, ioctl::Table::empty());
+/// impl drm::faux::Driver for Fake {
+///     fn probe<'bound>(cx: &drm::faux::Probe<'bound>) -> Result<Ready<'bound, Self>> {
+///         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+///     }
+/// }
+///
+/// drm::module_faux_driver! {
+///     type: Fake,
+///     name: "fake",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, without hardware",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_faux_driver {
+    ($role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! {
+            [_device: () = ()]
+            [_driver: $crate::faux::Registration<$type, $crate::__role!($role)>]
+            [1] $($info)*
+        }
+    };
+}
+
+/// Declares a module with one driver that serves devices of several buses: those of `buses`, in whose order it is registered with
+/// them.
+///
+/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver, which implements the driver trait of each
+/// bus, or `parent`.
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Card, (), CardClient, CardBuffer, drm::NoKms, ioctl::Table::empty());
+/// # kernel::pci_device_table!(
+/// #     DEVICES,
+/// #     <Card as drm::pci::Driver>::IdInfo,
+/// #     [(drm::pci::device_id(0x1234, 0x5678), ())]
+/// # );
+/// # impl drm::pci::Driver for Card {
+/// #     type IdInfo = ();
+/// #     const ID_TABLE: drm::pci::IdTable<()> = drm::pci::IdTable::new(&DEVICES);
+/// #     fn probe<'bound>(cx: &drm::pci::Probe<'bound>, _: Option<&'bound ()>) -> Result<Ready<'bound, Self>> {
+/// #         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+/// #     }
+/// # }
+/// # impl drm::platform::Driver for Card {
+/// #     type IdInfo = ();
+/// #     fn probe<'bound>(cx: &drm::platform::Probe<'bound>, _: Option<&'bound ()>) -> Result<Ready<'bound, Self>> {
+/// #         UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(()))
+/// #     }
+/// # }
+/// drm::module_driver! {
+///     buses: [pci, platform],
+///     type: Card,
+///     name: "card",
+///     authors: ["Someone"],
+///     description: "A driver that does nothing, for a GPU on a card or in a SoC",
+///     license: "Dual MIT/GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_driver {
+    (buses: [$($bus:ident),+ $(,)?], $role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module_of_buses! { [] [$($bus)+] [$role: $type] $($info)* }
+    };
+}
+
+/// Makes a list of registrations of the buses of [`module_driver!`](crate::module_driver!).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __module_of_buses {
+    ([$($done:tt)*] [$bus:ident $($rest:ident)*] [$role:ident: $type:ty] $($info:tt)*) => {
+        $crate::__module_of_buses! {
+            [
+                $($done)*
+                $bus: ::kernel::driver::Registration<$crate::$bus::Adapter<$type, $crate::__role!($role)>>,
+            ]
+            [$($rest)*] [$role: $type] $($info)*
+        }
+    };
+    ([$($done:tt)*] [] [$role:ident: $type:ty] $($info:tt)*) => {
+        $crate::__module! { [_device: () = ()] [$($done)*] [0] $($info)* }
+    };
+}
+
+/// The role that a word in a module's declaration means.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __role {
+    (type) => {
+        $crate::bus::Drm
+    };
+    (parent) => {
+        $crate::bus::Parent
+    };
+}
+
+/// The module of one or more bus adapters: its device if it makes one, the driver's registrations, the runtime, dropped in this
+/// order; and how many faux devices are among them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __module {
+    (
+        [$field:ident: $device:ty = $create:expr]
+        [$($bus:ident: $driver:ty),+ $(,)?]
+        [$faux:literal]
+        $($info:tt)*
+    ) => {
+        static __DRM_RUNTIME: $crate::module::Runtime = $crate::module::Runtime::new();
+
+        #[::kernel::prelude::pin_data]
+        struct DrmModule {
+            $field: $device,
+            $(
+                #[pin]
+                $bus: $driver,
+            )+
+            _running: $crate::module::Running,
+        }
+
+        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped after the drivers.
+        unsafe impl $crate::module::ModuleRuntime for DrmModule {
+            fn runtime() -> &'static $crate::module::Runtime {
+                &__DRM_RUNTIME
+            }
+        }
+
+        impl ::kernel::InPlaceModule for DrmModule {
+            fn init(
+                module: &'static ::kernel::ThisModule,
+            ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
+                ::kernel::prelude::try_pin_init!(&this in Self {
+                    // SAFETY: The last field of the module, which is dropped at its exit. `this` is the module's value: it is
+                    // initialised here, and private.
+                    _running: unsafe {
+                        $crate::module::Running::new(
+                            &__DRM_RUNTIME,
+                            <Self as ::kernel::ModuleMetadata>::NAME,
+                            this.as_ptr(),
+                            $faux,
+                        )
+                    }?,
+                    $(
+                        $bus <- <$driver>::new(
+                            <Self as ::kernel::ModuleMetadata>::NAME,
+                            module,
+                        ),
+                    )+
+                    $field: $create,
+                })
+            }
+        }
+
+        ::kernel::prelude::module! {
+            type: DrmModule,
+            $($info)*
+        }
+    };
+}

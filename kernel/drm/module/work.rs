@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Work on a device, in its module's workqueue.
+//!
+//! C header: `include/linux/workqueue.h`
+
+use super::ModuleRuntime;
+use crate::{
+    Device,
+    Driver, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Acquire, //
+    },
+    workqueue::{
+        self,
+        impl_has_work,
+        new_work,
+        Work,
+        WorkItem, //
+    },
+};
+
+/// A function that waits in the module's workqueue to be called with its device.
+#[pin_data]
+struct Job<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> {
+    #[pin]
+    work: Work<Job<T, F>>,
+    dev: ARef<Device<T>>,
+    f: Option<F>,
+}
+
+impl_has_work! {
+    impl{T: Driver, F: FnOnce(&Device<T>) + Send + 'static} HasWork<Self> for Job<T, F> { self.work }
+}
+
+impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> WorkItem for Job<T, F> {
+    type Pointer = Pin<KBox<Self>>;
+
+    fn run(mut this: Pin<KBox<Self>>) {
+        let job = this.as_mut().project();
+        if let Some(f) = job.f.take() {
+            f(job.dev);
+        }
+    }
+}
+
+impl<T: Driver> Device<T> {
+    /// Calls `f` with this device soon, in process context, where it may sleep.
+    ///
+    /// The work runs on the module's own workqueue, which is flushed after the device was unplugged, and
+    /// drained before the module's exit ends (L15): `f` runs exactly once. It may find the device
+    /// unplugged; what it does with hardware, it does in [`enter`](Device::enter).
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENODEV` if the module is not running (its exit has begun).
+    ///
+    /// Context: may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &Device<Mini>) -> Result {
+    /// dev.queue_work(|dev| {
+    ///     let plugged = dev.enter(|plugged| plugged.registration(|data| data.revision));
+    ///     dev_info!(dev, "revision {:?}, if it is still there\n", plugged);
+    /// })
+    /// # }
+    /// ```
+    pub fn queue_work(&self, f: impl FnOnce(&Device<T>) + Send + 'static) -> Result {
+        self.prepare_work(f)?.queue();
+        Ok(())
+    }
+
+    /// The same in two steps: what is returned can be queued from anywhere, a fence's callback included, and cannot
+    /// fail any more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`queue_work`](Self::queue_work). Context: may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(dev: &Device<Mini>, fence: &Fence) -> Result {
+    /// let work = dev.prepare_work(|dev| dev_info!(dev, "the fence is signalled\n"))?;
+    /// let callback = fence.on_signal::<LocalModule, _>(move |_| work.queue())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prepare_work<F>(&self, f: F) -> Result<PreparedWork<T, F>>
+    where
+        F: FnOnce(&Device<T>) + Send + 'static,
+    {
+        if T::OwnerModule::runtime().queue.load(Acquire).is_null() {
+            return Err(ENODEV);
+        }
+        let job = KBox::pin_init(
+            pin_init!(Job {
+                work <- new_work!("drm_rust::Job"),
+                dev: self.into(),
+                f: Some(f),
+            }),
+            GFP_KERNEL,
+        )?;
+        Ok(PreparedWork(job))
+    }
+}
+
+/// A function that is ready to be queued; made by [`Device::prepare_work`].
+///
+/// Dropped instead, the function does not run. Context of dropping: process context, may sleep.
+#[must_use = "it does not run by itself"]
+pub struct PreparedWork<T: Driver, F: FnOnce(&Device<T>) + Send + 'static>(Pin<KBox<Job<T, F>>>);
+
+impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
+    /// Queues it; see [`Device::queue_work`]. Context: any.
+    pub fn queue(self) {
+        let queue = T::OwnerModule::runtime().queue.load(Acquire);
+        if queue.is_null() {
+            // The module's exit has begun, which whoever calls this should prevent. A leak is the lesser evil: dropping may sleep.
+            core::mem::forget(self);
+            return;
+        }
+        // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller is such
+        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence, a fence's callback.
+        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(self.0);
+    }
+}
