@@ -19,10 +19,7 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Areas of long cases in which it does not matter what the firmware is: one of the suites that differ in it has them.
-const ONCE: &str = "tyr_sequence";
-
-/// Areas of `tyr` in which not every case passes yet (docs/tyr.md, "What is open"): they run when they are asked for by name.
-const OPEN: &str = "tyr_fault,tyr_probe,tyr_race";
+const ONCE: &str = "tyr_sequence,tyr_probe,tyr_race";
 
 /// QEMU's device for learning, which the test driver of the PCI bus serves. It may reach more memory than the
 /// 28 bits of its default.
@@ -96,9 +93,8 @@ impl Suite for Guest {
         let patience = context.stage().patience().to_string();
         argv.extend(["--patience", &patience]);
         match (part, &self.firmware) {
-            ("", Some(Choice::Real)) => argv.extend(["--without", OPEN, "--without", ONCE]),
-            ("", Some(_)) => argv.extend(["--without", OPEN]),
-            ("", None) => {}
+            ("", Some(Choice::Real)) => argv.extend(["--without", ONCE]),
+            ("", _) => {}
             (part, _) => argv.push(part),
         }
         let step = context.events.step(format!("{}: the tests in the guest", self.name));
