@@ -199,9 +199,11 @@ impl<'bound> AddressSpaces<'bound> {
 
     /// The same for a change that maps the block of the memory of `sgt` again and again.
     pub(crate) fn tables_for_filler(&self, va: u64, sgt: &SGTable, size: u64) -> usize {
-        let is_block =
-            |(pa, length): (u64, u64)| pa % BLOCK_SIZE == 0 && length == BLOCK_SIZE;
-        let tables = if table::pieces(sgt, 0, BLOCK_SIZE).next().is_some_and(is_block) {
+        let is_block = |(pa, length): (u64, u64)| pa % BLOCK_SIZE == 0 && length == BLOCK_SIZE;
+        let tables = if table::pieces(sgt, 0, BLOCK_SIZE)
+            .next()
+            .is_some_and(is_block)
+        {
             self.geometry.tables_for_blocks(va, size)
         } else {
             self.geometry.tables_for_map(va, size)

@@ -107,7 +107,11 @@ impl Pool {
     /// # Errors
     ///
     /// `ENOMEM`. Context: process context, may sleep.
-    pub(super) fn filler(&self, plugged: &Plugged<'_, Tyr>, hw: &Hardware<'_>) -> Result<ARef<Object>> {
+    pub(super) fn filler(
+        &self,
+        plugged: &Plugged<'_, Tyr>,
+        hw: &Hardware<'_>,
+    ) -> Result<ARef<Object>> {
         let mut filler = self.filler.lock();
         if let Some(filler) = &*filler {
             return Ok(filler.clone());

@@ -33,8 +33,12 @@ crate::cases::cases! {
 }
 
 /// The parts that run in processes of their own.
-pub(crate) const WORKERS: &[Worker] =
-    &[("nova_strict", strict::<Nova>), ("nova_churn", churn::<Nova>), ("nova_hold", hold::<Nova>), ("nova_toggle", toggle)];
+pub(crate) const WORKERS: &[Worker] = &[
+    ("nova_strict", strict::<Nova>),
+    ("nova_churn", churn::<Nova>),
+    ("nova_hold", hold::<Nova>),
+    ("nova_toggle", toggle),
+];
 
 struct Nova;
 
