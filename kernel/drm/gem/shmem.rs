@@ -45,10 +45,7 @@ use core::{
 };
 use kernel::{
     bindings,
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     scatterlist::SGTable,
     sync::aref::{
@@ -364,6 +361,17 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     ///
     /// Context: process context, may sleep. Source: `drm_gem_huge_mnt_create()`.
     pub fn use_huge_pages(&self) -> Result {
+        self.mount_huge_pages()
+    }
+
+    /// A kernel without huge pages has no field for the mount.
+    #[cfg(not(CONFIG_TRANSPARENT_HUGEPAGE))]
+    fn mount_huge_pages(&self) -> Result {
+        Err(EOPNOTSUPP)
+    }
+
+    #[cfg(CONFIG_TRANSPARENT_HUGEPAGE)]
+    fn mount_huge_pages(&self) -> Result {
         // SAFETY: The device is valid; nobody else uses it, so none of its objects is being made.
         let made = unsafe {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
@@ -374,7 +382,7 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
             let mount = &raw mut (*self.as_raw()).huge_mnt;
             if made != 0 {
                 *mount = core::ptr::null_mut();
-            } else if let Err(error) = from_err_ptr(*mount) {
+            } else if let Err(error) = kernel::error::from_err_ptr(*mount) {
                 *mount = core::ptr::null_mut();
                 return Err(error);
             }
