@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::Outcome;
+use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::klog::KernelLog;
-use crate::tyr::view::Vm;
+use crate::tyr::view::{Met, Vm};
 use crate::tyr::{Gpu, Op};
 use crate::uapi::PAGE;
 use crate::uapi::tyr::UNUSABLE;
@@ -21,7 +21,7 @@ use super::life::client;
 crate::cases::cases! {
     "tyr_hang":
     mmu_hangs_while_it_is_used within 60, hangs_and_sleeps within 60, mcu_hangs_when_it_is_to_stop within 60,
-    reset_does_not_help within 60,
+    reset_does_not_help within 60, firmware_meets_a_fault within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -99,6 +99,40 @@ fn reset_does_not_help(guest: &Guest) -> Outcome {
         holds!(start.elapsed() < Duration::from_secs(30), "unbinding takes {:?} with `{kind}`", start.elapsed());
         says(&mut log, "the soft reset does not end")?;
         works_again(&gpu)?;
+    }
+    Ok(())
+}
+
+/// Waits until a line says so.
+fn comes(log: &mut KernelLog, wanted: &str) -> Outcome {
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        if log.lines().iter().any(|line| line.contains(wanted)) {
+            return Ok(());
+        }
+        std::thread::yield_now();
+    }
+    fail(format!("`{wanted}` does not come"))
+}
+
+/// It is lost, and what does not need it goes on; it is there again when the GPU has slept, and when the driver is bound anew.
+fn firmware_meets_a_fault(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    for by_sleep in [true, false] {
+        let file = gpu.open()?;
+        let mut log = KernelLog::from_now();
+        holds!(gpu.access(0, 0x7000_0000, "read")? != Met::Memory, "the firmware has nothing there");
+        comes(&mut log, "unhandled page fault in AS0")?;
+        a_round(&file)?;
+        if by_sleep {
+            works!(super::sleep::nap());
+            a_round(&file)?;
+        } else {
+            drop(file);
+            works!(gpu.unbind());
+            works!(gpu.bind());
+        }
+        client(&gpu)?;
     }
     Ok(())
 }
