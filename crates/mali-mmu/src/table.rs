@@ -41,7 +41,7 @@ pub enum Error {
     Unaligned,
     /// The range is empty, or has addresses beyond the last, virtual or physical.
     Range,
-    /// Something is mapped in the range: the page or block at this address.
+    /// Something is mapped in the range: at this address, or in what a block at this address would take.
     Mapped(u64),
     /// There is no memory for a table.
     NoMemory,
