@@ -14,6 +14,9 @@ use crate::mali::mmu::Mmu;
 /// The most runs in an answer, which is read four bytes at a time.
 const MOST: usize = 1024;
 
+/// The most places that are looked at: tables that lead in circles map all addresses there are.
+const MOST_LOOKS: usize = 1 << 20;
+
 /// What a page lets the GPU do besides reading.
 const WRITABLE: u32 = 1;
 const EXECUTABLE: u32 = 2;
@@ -56,7 +59,12 @@ pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64,
     let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
     let mut runs: Vec<Run> = Vec::new();
     let mut at = va - va % PAGE_SIZE;
+    let mut looks = 0;
     while at < end {
+        looks += 1;
+        if looks > MOST_LOOKS {
+            return Err(format!("more than {MOST_LOOKS} pages are to be looked at"));
+        }
         let Ok(to) = space.translate(bus, at, Access::Read) else {
             at = space.next_after(bus, at);
             continue;
@@ -71,7 +79,8 @@ pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64,
         if runs.len() > MOST {
             return Err(format!("there are more than {MOST} runs"));
         }
-        at += PAGE_SIZE;
+        // Where addresses are physical, the last page is one, too.
+        at = at.saturating_add(PAGE_SIZE);
     }
     let told = runs.iter().map(|run| json!([run.va, run.pages, run.word, run.rights, run.level, run.step]));
     Ok(told.collect())
