@@ -181,7 +181,7 @@ impl Status {
     pub fn shell_code(self) -> i32 {
         match self {
             Status::Code(code) => code,
-            Status::Signal(signal) => 128 + signal,
+            Status::Signal(signal) => signal.saturating_add(128),
         }
     }
 }
