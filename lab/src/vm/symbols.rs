@@ -7,11 +7,7 @@
 //!
 //! Source: arch/x86/kernel/dumpstack.c for the form of a frame; addr2line(1), `--section`.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use object::{Object, ObjectSection, ObjectSymbol};
 
@@ -89,7 +85,8 @@ impl<'a> Symbols<'a> {
     fn line(&self, frame: &Frame, is_caller: bool) -> Option<String> {
         let file = self.files.get(frame.module.as_deref()?)?;
         let offset = frame.offset.saturating_sub(u64::from(is_caller));
-        let address = locate(file, &frame.symbol, offset)?;
+        let (section, address) = locate(&fs::read(file).ok()?, &frame.symbol, offset)?;
+        let address = Address { file: file.to_owned(), section, address };
         let said = (self.addr2line)(&address)?;
         let line = said.lines().next()?.trim();
         // A name and a line that are not known are question marks.
@@ -97,13 +94,12 @@ impl<'a> Symbols<'a> {
     }
 }
 
-/// Where `symbol` + `offset` lies in the object `file`.
-pub(crate) fn locate(file: &Path, symbol: &str, offset: u64) -> Option<Address> {
-    let bytes = fs::read(file).ok()?;
-    let object = object::File::parse(&*bytes).ok()?;
+/// Where `symbol` + `offset` lies in an object: the name of a section, and the offset in it.
+pub(crate) fn locate(object: &[u8], symbol: &str, offset: u64) -> Option<(String, u64)> {
+    let object = object::File::parse(object).ok()?;
     let found = object.symbols().find(|found| found.is_definition() && found.name() == Ok(symbol))?;
     let section = object.section_by_index(found.section_index()?).ok()?;
-    Some(Address { file: file.to_owned(), section: section.name().ok()?.to_owned(), address: found.address() + offset })
+    Some((section.name().ok()?.to_owned(), found.address().checked_add(offset)?))
 }
 
 /// Sources are built under a path of the toolchain root; a person knows them by the one in the checkout.
