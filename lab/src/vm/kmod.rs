@@ -18,6 +18,9 @@ use object::{Object, ObjectSection};
 
 use super::error::{Error, IoContext};
 
+/// No module is larger; one that unpacks to more is none.
+const LARGEST: u64 = 128 << 20;
+
 /// A module's bytes, ready to load, and the modules it needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Module {
@@ -122,10 +125,13 @@ pub(crate) fn modinfo(bytes: &[u8], key: &str) -> Result<Vec<String>, object::Er
         .collect())
 }
 
-fn decompress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn decompress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    XzReader::new(bytes, false).read_to_end(&mut out)?;
-    Ok(out)
+    XzReader::new(bytes, false).take(LARGEST + 1).read_to_end(&mut out)?;
+    match out.len() as u64 {
+        ..=LARGEST => Ok(out),
+        _ => Err(std::io::Error::other("it is larger than any module")),
+    }
 }
 
 fn is_module(path: &Path) -> bool {

@@ -13,12 +13,16 @@ use std::io::Read;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, elf::PT_NOTE};
 
+/// No kernel is larger; one that unpacks to more is none.
+const LARGEST: u64 = 512 << 20;
+
 /// The kernel inside `image`, if its compression and its entry point are of the kind that we know.
 pub(crate) fn extract(image: &[u8]) -> Option<Vec<u8>> {
     let payload = find(image)?;
     let mut kernel = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(payload).ok()?.read_to_end(&mut kernel).ok()?;
-    has_pvh_entry(&kernel).then_some(kernel)
+    let unpacked = ruzstd::decoding::StreamingDecoder::new(payload).ok()?;
+    unpacked.take(LARGEST + 1).read_to_end(&mut kernel).ok()?;
+    (kernel.len() as u64 <= LARGEST && has_pvh_entry(&kernel)).then_some(kernel)
 }
 
 /// The compressed part of a boot image.
