@@ -196,7 +196,7 @@ fn configuration(dir: &Path, transport: &str) -> String {
 }
 
 /// One line of `--print-uris`: `'URI' FILE SIZE HASH`.
-fn archive(line: &str) -> Option<Archive> {
+pub(crate) fn archive(line: &str) -> Option<Archive> {
     let mut words = line.split_whitespace();
     let uri = words.next()?;
     let file = words.next()?.to_owned();
@@ -205,13 +205,13 @@ fn archive(line: &str) -> Option<Archive> {
 }
 
 /// The `Candidate:` of `apt-cache policy`.
-fn candidate(policy: &str) -> Option<String> {
+pub(crate) fn candidate(policy: &str) -> Option<String> {
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
     (version != "(none)").then(|| version.to_owned())
 }
 
 /// The percentage in one of apt's status lines: `dlstatus:ITEM:PERCENT:TEXT`.
-fn download_percent(line: &str) -> Option<f64> {
+pub(crate) fn download_percent(line: &str) -> Option<f64> {
     line.strip_prefix("dlstatus:")?.split(':').nth(1)?.parse().ok()
 }
 

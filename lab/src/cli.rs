@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::events::{Events, Form};
-use crate::{audit, bench, clean, demo, doc, doctor, exit, ide, interrupt, model, new, root, run, setup, test};
+use crate::{
+    audit, bench, clean, demo, doc, doctor, exit, host_fuzz, ide, interrupt, model, new, root, run, setup, test,
+};
 
 /// Rust DRM drivers on a stock kernel, from an edited line to a real client's answer in seconds.
 ///
@@ -35,6 +37,8 @@ enum Command {
     Bench(bench::Options),
     /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
     Audit(audit::Options),
+    /// Feed the models and the lab with what a hostile guest or file could hold, and look for faults
+    FuzzHost(host_fuzz::Options),
     /// Say what is there, what is missing, and what to do about it
     Doctor(doctor::Options),
     /// Prepare everything the other commands need, and nothing else
@@ -89,6 +93,7 @@ fn dispatch(command: Command, events: &Events) -> Result<u8> {
         Command::Test(options) => test::main(options, events),
         Command::Bench(options) => bench::main(options, events),
         Command::Audit(options) => audit::main(options, events),
+        Command::FuzzHost(options) => host_fuzz::main(options, events),
         Command::Doctor(options) => doctor::main(options, events),
         Command::Setup(options) => setup::main(options, events),
         Command::New(options) => new::main(options, events),

@@ -7,7 +7,7 @@ mod nova;
 mod oops;
 mod plug;
 mod recorder;
-mod summary;
+pub(crate) mod summary;
 mod tyr;
 mod vgem;
 

@@ -1,41 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The command line of Drydock. This file is its table of contents; `cli.rs` says what the words mean.
+//! The program `drydock`.
 
-mod apt;
-mod audit;
-mod bench;
-mod cache;
-mod clean;
-mod cli;
-mod debug_kernel;
-mod demo;
-mod doc;
-mod doctor;
-mod drivers;
-mod error;
-mod events;
-mod exit;
-mod firmware;
-mod guestbin;
-mod ide;
-mod interrupt;
-mod kernels;
-mod metadata;
-mod model;
-mod modules;
-mod new;
-mod process;
-mod repo;
-mod report;
-mod root;
-mod run;
-mod scenario;
-mod setup;
-mod test;
-mod vm;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::main()
+fn main() -> std::process::ExitCode {
+    drydock::main()
 }

@@ -5,7 +5,7 @@
 //! kernel that will run, with the compiler it was built with; `symbols.rs` then proves that what was made names the symbols
 //! that the running kernel exports. Source: Documentation/rust/quick-start.rst, Documentation/kbuild/modules.rst.
 
-mod symbols;
+pub(crate) mod symbols;
 mod tree;
 
 pub use symbols::thousands;

@@ -11,10 +11,10 @@
 //! ```
 
 mod hardware;
-mod leaks;
+pub(crate) mod leaks;
 mod scene;
 mod stage;
-mod verdict;
+pub(crate) mod verdict;
 
 pub(crate) use hardware::{gpu_of, has_firmware, kind_of_gpu};
 pub(crate) use scene::{Scene, driver_module, driver_modules};

@@ -66,6 +66,11 @@ impl Bus {
         self.now + time.saturating_mul(self.conditions.slowness.max(1))
     }
 
+    /// The guest's memory, for who plays the client that maps it.
+    pub fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
     /// Interrupts the processor.
     pub fn interrupt(&mut self, vector: u32) {
         let lost = self.conditions.lost_interrupts > 0;

@@ -15,7 +15,7 @@ const FEW: usize = 5;
 const NAMED: usize = 10;
 
 /// The entries as lines, in order.
-pub(super) fn lines(entries: &[Entry]) -> Vec<String> {
+pub(crate) fn lines(entries: &[Entry]) -> Vec<String> {
     let mut out = Vec::new();
     for run in entries.chunk_by(|one, other| is_traffic(one) && is_traffic(other)) {
         match run.len() > FEW {
@@ -27,7 +27,7 @@ pub(super) fn lines(entries: &[Entry]) -> Vec<String> {
 }
 
 /// Which registers were used, and how often, of all that was told: a line for each block, as `block` names them.
-pub(super) fn registers(entries: &[Entry], block: fn(&Register) -> &'static str) -> Vec<String> {
+pub(crate) fn registers(entries: &[Entry], block: fn(&Register) -> &'static str) -> Vec<String> {
     let mut blocks: BTreeMap<&str, Used> = BTreeMap::new();
     for (register, write) in entries.iter().filter_map(access) {
         let used = blocks.entry(block(register)).or_default();

@@ -38,14 +38,14 @@ pub fn check(dir: &Path, events: &Events) -> Result<usize> {
 }
 
 /// The Rust symbols that the kernel's image exports: `CRC NAME MODULE TYPE [NAMESPACE]`.
-fn exported(symvers: &str) -> BTreeSet<String> {
+pub(crate) fn exported(symvers: &str) -> BTreeSet<String> {
     let rows = symvers.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let rust = rows.filter(|row| row.len() >= 3 && row[1].starts_with("_R") && row[2] == "vmlinux");
     rust.map(|row| row[1].to_owned()).collect()
 }
 
 /// The Rust symbols that an object file defines.
-fn defined(bytes: &[u8]) -> Result<BTreeSet<String>, object::Error> {
+pub(crate) fn defined(bytes: &[u8]) -> Result<BTreeSet<String>, object::Error> {
     let file = object::File::parse(bytes)?;
     let symbols =
         file.symbols().filter(|symbol| symbol.is_definition() || symbol.is_global() && !symbol.is_undefined());

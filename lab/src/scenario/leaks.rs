@@ -36,7 +36,7 @@ fn scan(guest: &Guest, script: &str) -> Result<Vec<String>, VmError> {
 }
 
 /// What two scans found, each block once: as the first told it, which knew more names.
-pub(super) fn together(first: Vec<String>, second: Vec<String>) -> Vec<String> {
+pub(crate) fn together(first: Vec<String>, second: Vec<String>) -> Vec<String> {
     let mut all = first;
     for block in blocks(&second) {
         if !all.contains(&block[0]) {

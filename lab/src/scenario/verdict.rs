@@ -154,7 +154,7 @@ pub(super) fn symbolizer(stage: &Stage) -> impl Fn(&Frame) -> String {
 }
 
 /// The kernel's list of leaked blocks: how large, by whom, by which way; without the bytes in them.
-fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String> {
+pub(crate) fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String> {
     let is_dump = |line: &str| {
         let word = line.split_whitespace().next().unwrap_or_default();
         line.trim_start().starts_with("hex dump") || (word.len() == 2 && u8::from_str_radix(word, 16).is_ok())
@@ -167,7 +167,7 @@ fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String> {
 }
 
 /// The lines of an incident that matter.
-pub(super) fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
+pub(crate) fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
     let digest = incident.digest();
     let mut lines: Vec<String> = digest.says.iter().map(|line| shorten(line)).collect();
     if lines.is_empty() {

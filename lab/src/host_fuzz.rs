@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `drydock fuzz-host`: what runs on the host, the models and the lab, fed with inputs that a fuzzer makes from what the last
+//! ones reached.
+//!
+//! The targets are in `fuzz/`. They are built with the root's compiler, instrumented as cargo-fuzz does it, and run in the
+//! root, one process each. Inputs that reach something new are kept in the cache; with `--keep`, as few of them as reach all of
+//! it go to `fuzz/corpus`, which ordinary tests give to the targets, too.
+//!
+//! Source: LLVM, docs/LibFuzzer.rst and docs/SanitizerCoverage.rst.
+
+mod build;
+mod figures;
+mod runs;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::{exit, setup};
+
+use figures::Report;
+use runs::Fuzzer;
+
+/// Something in `fuzz/` that takes bytes.
+#[derive(Debug)]
+pub struct Target {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it does with bytes, in a few words.
+    pub about: &'static str,
+    /// No input is longer.
+    pub longest: usize,
+}
+
+/// All targets, those first that have most to find.
+pub const TARGETS: &[Target] = &[
+    target("mali", "the model of a Mali: accesses, page tables, the firmware's interface, commands, time", 1 << 10),
+    target("vfio-user", "the models' server: messages of its client", 2 << 10),
+    target("nova", "the model of an NVIDIA GPU: accesses, commands, time", 1 << 10),
+    target("fault-plan", "fault plans in TOML, read and played", 1 << 10),
+    target("csf-fw", "the container of a Mali's firmware", 2 << 10),
+    target("page-tables", "tables of a Mali's MMU: walks of hostile ones, and making them", 1 << 10),
+    target("console", "the kernel's log and a GPU's trace, as the lab reads them", 12 << 10),
+    target("agent", "what the guest's agent says to the lab", 1 << 10),
+    target("binary", "modules, programs and kernels, as the lab looks into them", 16 << 10),
+    target("lists", "what apt and the kernel's build say to the lab", 2 << 10),
+];
+
+const fn target(name: &'static str, about: &'static str, longest: usize) -> Target {
+    Target { name, about, longest }
+}
+
+/// Options of `drydock fuzz-host`.
+///
+/// Gives the models and the lab bytes that a hostile guest, file or client could have written, and looks for a panic, an input
+/// that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some minutes. What an
+/// input does that is found is shown with `--replay`.
+///
+/// Examples:
+///     drydock fuzz-host                          all targets, ten minutes together
+///     drydock fuzz-host mali --minutes 60        one of them
+///     drydock fuzz-host mali --replay FILE       one input, with what it means
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// The targets, by name; all if none is named
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// How long to look, all targets together
+    #[arg(long, value_name = "N", default_value_t = 10.0)]
+    minutes: f64,
+    /// The number from which the fuzzer's choices follow, for the same ones again
+    #[arg(long, value_name = "S")]
+    seed: Option<u32>,
+    /// Put as few inputs as reach all that was reached into `fuzz/corpus`
+    #[arg(long)]
+    keep: bool,
+    /// Give the target this input instead, and show what it means
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keep", "seed"])]
+    replay: Option<PathBuf>,
+    /// List the targets and do nothing
+    #[arg(long)]
+    list: bool,
+}
+
+/// Carries out `drydock fuzz-host`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    if options.list {
+        let line = |target: &Target| format!("{:<12} {}", target.name, target.about);
+        events.print(&TARGETS.iter().map(line).collect::<Vec<_>>().join("\n"));
+        return Ok(exit::OK);
+    }
+    let targets = chosen(&options.targets)?;
+    match &options.replay {
+        Some(input) => replay(&targets, input, events),
+        None => look(&targets, &options, events),
+    }
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
+    let find = |name: &String| {
+        TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
+            let known: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+            Error::new(Kind::Usage, format!("target `{name}` not found"))
+                .hint(format!("there are: {}", known.join(", ")))
+        })
+    };
+    match names {
+        [] => Ok(TARGETS.iter().collect()),
+        names => names.iter().map(find).collect(),
+    }
+}
+
+fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
+    let [target] = targets else {
+        return Err(Error::new(Kind::Usage, "an input is one target's")
+            .hint("name the target: `fuzz-host TARGET --replay FILE`"));
+    };
+    let input = input
+        .canonicalize()
+        .map_err(|error| Error::new(Kind::Usage, format!("cannot read `{}`", input.display())).caused_by(error))?;
+    let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
+    match fuzzer.replay(target, &input)? {
+        true => {
+            events.note("nothing is wrong with this input");
+            Ok(exit::OK)
+        }
+        false => Ok(exit::CHECK),
+    }
+}
+
+fn look(targets: &[&'static Target], options: &Options, events: &Events) -> Result<u8> {
+    if !(options.minutes.is_finite() && options.minutes > 0.0) {
+        return Err(Error::new(Kind::Usage, format!("`{}` minutes are no time", options.minutes)));
+    }
+    let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
+    // libFuzzer takes 0 for "choose one".
+    let seed = options.seed.unwrap_or_else(any_seed).max(1);
+    events.note(format!("the seed is {seed}"));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
+    let each = Duration::from_secs_f64(options.minutes * 60.0 * workers as f64 / targets.len() as f64);
+    let rows = fuzzer.run_all(targets, each.max(Duration::from_secs(1)), seed, workers, events)?;
+    if options.keep {
+        for target in targets {
+            fuzzer.keep(target, events).with_context(|| format!("failed to keep the inputs of `{}`", target.name))?;
+        }
+    }
+    let report = Report { seed, rows };
+    events.result(&report, Report::text);
+    Ok(if report.is_clean() { exit::OK } else { exit::CHECK })
+}
+
+fn any_seed() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.subsec_nanos() ^ since.as_secs() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_target_is_told_the_known_ones() {
+        assert_eq!(chosen(&[]).unwrap().len(), TARGETS.len());
+        let error = chosen(&["malli".to_owned()]).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("mali, vfio-user"), "{error}");
+    }
+
+    #[test]
+    fn each_target_has_inputs_and_some_a_dictionary() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+        let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+        for target in &names {
+            assert!(fuzz.join("corpus").join(target).is_dir(), "{target}");
+        }
+        for entry in std::fs::read_dir(fuzz.join("dictionaries")).unwrap() {
+            let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+            assert!(names.contains(&name.as_str()), "the dictionary `{name}` is no target's");
+        }
+    }
+}

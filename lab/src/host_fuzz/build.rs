@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Builds the targets with the root's compilers: ours instrumented, libFuzzer out of the crate `libfuzzer-sys`.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::Lock;
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::root::Binds;
+use crate::setup::Toolchain;
+use crate::{guestbin, process};
+
+/// The program, as a package and as a file.
+const NAME: &str = "drydock-fuzz";
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+const PROFILE: &str = "fuzz";
+
+/// What cargo-fuzz has rustc do when no sanitizer is asked for: counters for each edge, and calls at each comparison, so that
+/// the fuzzer sees what is compared with what. All of it is in the stable compiler.
+const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+                            -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+                            -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
+
+/// Where the built program lies in `target`, on the host or inside the root.
+pub(super) fn program(target: &Path) -> PathBuf {
+    target.join(TARGET).join(PROFILE).join(NAME)
+}
+
+/// Builds the program in `target`, a directory of the host.
+pub(super) fn build(toolchain: &Toolchain, target: &Path, events: &Events) -> Result<()> {
+    std::fs::create_dir_all(target).with_context(|| format!("failed to create `{}`", target.display()))?;
+    let _lock = Lock::of_directory(target, events)?;
+    guestbin::fetch(toolchain, events)?;
+    let step = events.step("building the fuzz targets (some minutes the first time)");
+    let binds = Binds::none().read(guestbin::cargo_home()?, "/cargo-home").write(target, "/target");
+    let mut cargo = toolchain.command("cargo", &binds);
+    cargo.args(["build", "--offline", "--locked", "--profile", PROFILE, "--manifest-path", "/src/Cargo.toml"]);
+    // With a target of their own, the flags are for the program only, and not for build scripts.
+    cargo.args(["--target", TARGET, "--package", NAME, "--features", "libfuzzer", "--bin", NAME]);
+    cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target").env("RUSTFLAGS", INSTRUMENTED);
+    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "gcc");
+    process::run(&mut cargo, &step).map_err(|error| match error.kind() {
+        Kind::Interrupted => error,
+        _ => Error::new(Kind::Build, "the fuzz targets do not build").details(error.detail_lines()),
+    })?;
+    step.done();
+    Ok(())
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Runs the built targets: to look for faults, to see one again, and to find out which inputs are worth keeping.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cache;
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::{Events, Step};
+use crate::process;
+use crate::root::Binds;
+use crate::setup::Toolchain;
+
+use super::Target;
+use super::build;
+use super::figures::{Ear, Figures, Row};
+
+/// An input that takes so many seconds takes too long.
+const TIMEOUT: u32 = 10;
+/// Megabytes of a fuzzer in all; what an input may take is less (`fuzz/src/main.rs`).
+const MEMORY: u32 = 2048;
+
+/// The built targets, and where their inputs are.
+pub(super) struct Fuzzer {
+    toolchain: Toolchain,
+    /// In the cache.
+    dir: PathBuf,
+}
+
+/// The directories of one target.
+struct Places {
+    /// Inputs that are kept with the sources.
+    corpus: PathBuf,
+    /// Inputs that were found here.
+    grown: PathBuf,
+    /// Inputs with which something is wrong.
+    faults: PathBuf,
+    /// Inputs that are left when those that add nothing are gone.
+    minimal: PathBuf,
+}
+
+impl Fuzzer {
+    /// Builds the targets.
+    pub(super) fn new(toolchain: Toolchain, events: &Events) -> Result<Self> {
+        let dir = toolchain.work().join("fuzz-host");
+        build::build(&toolchain, &dir.join("target"), events)?;
+        Ok(Self { toolchain, dir })
+    }
+
+    fn places(&self, target: &Target) -> Result<Places> {
+        let dir = self.dir.join(target.name);
+        let places = Places {
+            corpus: self.toolchain.repo.join("fuzz/corpus").join(target.name),
+            grown: dir.join("inputs"),
+            faults: dir.join("faults"),
+            minimal: dir.join("minimal"),
+        };
+        for path in [&places.corpus, &places.grown, &places.faults, &places.minimal] {
+            fs::create_dir_all(path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        }
+        Ok(places)
+    }
+
+    /// The program for `target`, with what it says in one stream.
+    fn command(&self, target: &Target, places: &Places, binds: Binds) -> Command {
+        let binds = Binds::none()
+            .read(self.dir.join("target"), "/target")
+            .read(&places.corpus, "/corpus")
+            .write(&places.grown, "/inputs")
+            .write(&places.faults, "/faults")
+            .and(&binds);
+        let mut command = self.toolchain.command("sh", &binds);
+        command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(build::program(Path::new("/target")));
+        command.env("DRYDOCK_FUZZ_TARGET", target.name).env("RUST_BACKTRACE", "1");
+        command.args([format!("-timeout={TIMEOUT}"), format!("-rss_limit_mb={MEMORY}")]);
+        command.args([format!("-max_len={}", target.longest), "-artifact_prefix=/faults/".to_owned()]);
+        command
+    }
+
+    /// Runs all targets for a time, some at once. The rows are in the order of `targets`.
+    pub(super) fn run_all(
+        &self,
+        targets: &[&'static Target],
+        each: Duration,
+        seed: u32,
+        workers: usize,
+        events: &Events,
+    ) -> Result<Vec<Row>> {
+        let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let work = || -> Result<()> {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(target) = targets.get(number) else { return Ok(()) };
+                let row = self.run(target, each, seed, events)?;
+                rows.lock().expect("a worker does not panic").push((number, row));
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("a worker does not panic"))
+        })?;
+        let mut rows = rows.into_inner().expect("a worker does not panic");
+        rows.sort_by_key(|(number, _)| *number);
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    fn run(&self, target: &'static Target, time: Duration, seed: u32, events: &Events) -> Result<Row> {
+        let places = self.places(target)?;
+        let mut command = self.command(target, &places, Binds::none());
+        command.args([format!("-max_total_time={}", time.as_secs()), format!("-seed={seed}")]);
+        let dictionary = format!("fuzz/dictionaries/{}.dict", target.name);
+        if self.toolchain.repo.join(&dictionary).exists() {
+            command.arg(format!("-dict=/src/{dictionary}"));
+        }
+        // The first directory is where inputs are added.
+        command.args(["/inputs", "/corpus"]);
+        let step = events.step(format!("fuzzing {} for {} s", target.name, time.as_secs()));
+        let (started, mut figures, mut ear) = (Instant::now(), Figures::default(), Ear::default());
+        let ended = process::watch(&mut command, &step, |line| {
+            ear.hear(line);
+            if let Some(now) = Figures::parse(line) {
+                figures = now;
+                step.line(figures.text());
+            }
+            true
+        });
+        let fault = match ended {
+            Ok(_) => None,
+            Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+            // Without an execution nothing was tried: that is no fault of the target.
+            Err(error) if figures == Figures::default() => return Err(error.details([ear.fault(|path| path).why])),
+            Err(_) => Some(ear.fault(|path| places.faults.join(path.file_name().unwrap_or_default()))),
+        };
+        finish(step, &figures, fault.is_some());
+        Ok(Row { target: target.name, figures, seconds: started.elapsed().as_secs_f64(), fault })
+    }
+
+    /// Gives a target one input, and shows on the terminal what it means and what comes of it. Whether nothing is wrong.
+    pub(super) fn replay(&self, target: &Target, input: &Path) -> Result<bool> {
+        let places = self.places(target)?;
+        let directory = input.parent().ok_or_else(|| Error::new(Kind::Usage, "the input is no file"))?;
+        let mut command = self.command(target, &places, Binds::none().read(directory, "/input"));
+        command.arg(Path::new("/input").join(input.file_name().unwrap_or_default())).env("DRYDOCK_FUZZ_SHOW", "1");
+        Ok(process::interactive(&mut command)?.success())
+    }
+
+    /// Replaces the inputs in `fuzz/corpus` by as few as reach all that any does. Those with a name of their own, examples and
+    /// past faults, stay.
+    pub(super) fn keep(&self, target: &Target, events: &Events) -> Result<()> {
+        let step = events.step(format!("choosing inputs of {}", target.name));
+        let places = self.places(target)?;
+        cache::remove_tree(&places.minimal)?;
+        let places = Places { ..self.places(target)? };
+        let mut command = self.command(target, &places, Binds::none().write(&places.minimal, "/minimal"));
+        command.args(["-set_cover_merge=1", "/minimal", "/corpus", "/inputs"]);
+        process::run(&mut command, &step)?;
+        let chosen = files(&places.minimal)?;
+        if chosen.is_empty() {
+            return Err(Error::new(Kind::Machinery, "no input is left"));
+        }
+        for path in files(&places.corpus)?.into_iter().filter(|path| is_numbered(path)) {
+            fs::remove_file(&path).with_context(|| format!("failed to remove `{}`", path.display()))?;
+        }
+        for path in &chosen {
+            let to = places.corpus.join(path.file_name().unwrap_or_default());
+            fs::copy(path, &to).with_context(|| format!("failed to write `{}`", to.display()))?;
+        }
+        step.done_with(format!("{} inputs", chosen.len()));
+        Ok(())
+    }
+}
+
+fn finish(step: Step, figures: &Figures, faulty: bool) {
+    match faulty {
+        // A step that is dropped is told as failed.
+        true => step.line("a fault"),
+        false => step.done_with(figures.text()),
+    }
+}
+
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| format!("failed to list `{}`", directory.display()))?;
+    Ok(entries.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect())
+}
+
+/// Whether an input bears the fuzzer's name for it: a hash.
+fn is_numbered(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.len() == 40 && name.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_with_a_name_is_kept() {
+        assert!(is_numbered(Path::new("/x/0123456789abcdef0123456789abcdef01234567")));
+        assert!(!is_numbered(Path::new("/x/runs-without-end")));
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The command line of Drydock. This file is its table of contents; `cli.rs` says what the words mean.
+//!
+//! It is a library for `fuzz/` only, which feeds it what others wrote; the program is `main.rs`.
+
+mod apt;
+mod audit;
+mod bench;
+mod cache;
+mod clean;
+mod cli;
+mod debug_kernel;
+mod demo;
+mod doc;
+mod doctor;
+mod drivers;
+mod error;
+mod events;
+mod exit;
+mod firmware;
+#[doc(hidden)]
+pub mod foreign;
+mod guestbin;
+#[doc(hidden)]
+pub mod host_fuzz;
+mod ide;
+mod interrupt;
+mod kernels;
+mod metadata;
+mod model;
+mod modules;
+mod new;
+mod process;
+mod repo;
+mod report;
+mod root;
+mod run;
+mod scenario;
+mod setup;
+mod test;
+mod vm;
+
+pub use cli::main;
