@@ -177,11 +177,12 @@ impl Status {
         self == Status::Code(0)
     }
 
-    /// The exit code a shell would show for it: 128 and the signal's number for a signal.
+    /// The exit code a shell would show for it: 128 and the signal's number for a signal. A number that is none, which only a
+    /// hostile guest can tell, makes no success of it.
     pub fn shell_code(self) -> i32 {
         match self {
             Status::Code(code) => code,
-            Status::Signal(signal) => signal.saturating_add(128),
+            Status::Signal(signal) => signal.max(0).saturating_add(128),
         }
     }
 }
