@@ -29,7 +29,7 @@ use crate::bus::Bus;
 /// The most that a question may ask for at once.
 const MOST_BYTES: usize = 1 << 20;
 /// The most tables that are looked at.
-const MOST_TABLES: usize = 1 << 14;
+const MOST_TABLES: usize = 1 << 12;
 /// The most ranges in an answer.
 const MOST_RANGES: usize = 4096;
 

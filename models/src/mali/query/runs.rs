@@ -15,7 +15,7 @@ use crate::mali::mmu::Mmu;
 const MOST: usize = 1024;
 
 /// The most places that are looked at: tables that lead in circles map all addresses there are.
-const MOST_LOOKS: usize = 1 << 20;
+const MOST_LOOKS: usize = 1 << 19;
 
 /// What a page lets the GPU do besides reading.
 const WRITABLE: u32 = 1;
