@@ -282,7 +282,7 @@ fn parse(bytes: &[u8]) -> (Start, Vec<Act>) {
     let mut bytes = Bytes::new(bytes);
     let bits = bytes.u8();
     let version = if bits & 2 == 0 { Version::new(1, 5, 0) } else { Version::GLOBAL_STATE };
-    let start = Start { expects: bits & 1 == 0, version, boots: bits & 4 == 0 };
+    let start = Start { expects: bits & 0x39 == 0x38, version, boots: bits & 4 == 0 };
     (start, bytes.all(MOST, Act::from))
 }
 

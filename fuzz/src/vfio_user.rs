@@ -32,6 +32,12 @@ const MOST: usize = 40;
 /// The most bytes that a message asks for.
 const MOST_DATA: u32 = 1 << 10;
 
+/// No answer is wanted. The crate refuses that with commands that make no sense then, and takes their bodies for messages.
+const NO_REPLY: u32 = 1 << 4;
+const WANT_REPLY: [u16; 5] = [1, 4, 5, 7, 9];
+/// Regions that there are. The crate takes the data of a write to another for messages.
+const REGIONS: u32 = 9;
+
 pub(crate) const TARGET: Target = Target {
     name: "vfio-user",
     run,
@@ -66,8 +72,16 @@ enum Descriptors {
 
 impl Message {
     fn from(bytes: &mut Bytes<'_>) -> Self {
+        let mut message = Self::whole(bytes);
+        if message.flags & NO_REPLY != 0 && WANT_REPLY.contains(&message.command) {
+            message.body.clear();
+        }
+        message
+    }
+
+    fn whole(bytes: &mut Bytes<'_>) -> Self {
         // A reply is asked for, not asked for, or the flags are nonsense.
-        let flags = bytes.one_of(&[0, 0, 1 << 4, 1, u32::MAX]);
+        let flags = bytes.one_of(&[0, 0, NO_REPLY, 1, u32::MAX]);
         let plain = |command, body| Self { command, flags, body, descriptors: Descriptors::None };
         match bytes.u8() % 10 {
             0 => plain(1, version(bytes)),
@@ -132,8 +146,8 @@ fn region(bytes: &mut Bytes<'_>, data: &[u8]) -> Vec<u8> {
     let index = u32::from(bytes.u8() % 10);
     let count = if data.is_empty() { bytes.one_of(&[4, 4, 1, 2, 8, 0, 3, MOST_DATA]) } else { data.len() as u32 };
     let header = [&offset.to_le_bytes()[..], &index.to_le_bytes(), &count.to_le_bytes()].concat();
-    let data = if data.is_empty() { Vec::new() } else { data.to_vec() };
-    [header, data].concat()
+    let data = if index < REGIONS { data } else { &[] };
+    [&header, data].concat()
 }
 
 fn offset(bytes: &mut Bytes<'_>) -> u64 {
@@ -159,7 +173,9 @@ fn tame(tail: &[u8]) -> Vec<u8> {
     let mut at = 0;
     while let Some(header) = tail.get(at..at + 16) {
         let command = u16::from_le_bytes([header[2], header[3]]);
+        let flags = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
         let body = match command {
+            _ if flags & NO_REPLY != 0 && WANT_REPLY.contains(&command) => 0,
             // The upper bytes of its size, and of the counts below.
             1 => {
                 tail[at + 6..at + 8].fill(0);
@@ -176,7 +192,8 @@ fn tame(tail: &[u8]) -> Vec<u8> {
                 count[1] &= 3;
                 count[2..].fill(0);
                 let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
-                16 + if command == 10 { count } else { 0 }
+                let there = tail[at + 24] < REGIONS as u8 && tail[at + 25..at + 28] == [0; 3];
+                16 + if command == 10 && there { count } else { 0 }
             }
             _ => 0,
         };

@@ -37,7 +37,7 @@ enum Command {
     Bench(bench::Options),
     /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
     Audit(audit::Options),
-    /// Feed the models and the lab with what a hostile guest or file could hold, and look for faults
+    /// Feed models and lab with bytes of a hostile guest or file, and look for faults
     FuzzHost(host_fuzz::Options),
     /// Say what is there, what is missing, and what to do about it
     Doctor(doctor::Options),

@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_fault_says_how_to_see_it_again() {
-        let fault = Fault { why: "it panics".into(), input: Some("/work/crash-00ff".into()) };
+        let fault = Fault { why: "it panics".into(), input: Some("/cache/crash-00ff".into()) };
         let figures = Figures { executions: 1_234_567, edges: 89, features: 144, inputs: 12 };
         let row = |fault| Row { target: "mali", figures, seconds: 60.0, fault };
         let report = Report { seed: 7, rows: vec![row(None), row(Some(fault))] };
