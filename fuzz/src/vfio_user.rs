@@ -199,6 +199,8 @@ fn tame(tail: &[u8]) -> Vec<u8> {
         };
         at += 16 + body;
     }
+    // A part of a header would be taken for one that ends in zeros.
+    tail.truncate(at);
     tail
 }
 
