@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A driver's device: its nodes, and taking it from the driver and giving it back.
+//!
+//! Source: Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/driver-model/ (Linux 7.3).
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::sys::{self, Answer};
+
+/// Whose device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Driver {
+    Vgem,
+    Nova,
+    Tyr,
+}
+
+impl Driver {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+
+    /// The module whose driver has the DRM device.
+    const fn module(self) -> &'static str {
+        match self {
+            Self::Vgem => "vgem_rust",
+            Self::Nova => "nova_drm",
+            Self::Tyr => "tyr",
+        }
+    }
+
+    /// Whether the device's parent in turn is a device with a driver of ours.
+    const fn has_parent(self) -> bool {
+        matches!(self, Self::Nova)
+    }
+}
+
+/// A device in sysfs with the folder of its driver.
+#[derive(Clone, Debug)]
+struct Bound {
+    name: String,
+    driver: PathBuf,
+}
+
+impl Bound {
+    fn of(device: &Path) -> Option<Self> {
+        let name = device.file_name()?.to_string_lossy().into_owned();
+        Some(Self { name, driver: fs::canonicalize(device.join("driver")).ok()? })
+    }
+
+    fn write(&self, file: &str) -> Answer {
+        let file = sys::open(&self.driver.join(file), libc::O_WRONLY)?;
+        sys::write_all(file.as_raw_fd(), self.name.as_bytes()).map(|()| 0)
+    }
+}
+
+/// The device of a driver.
+#[derive(Clone, Debug)]
+pub(crate) struct Device {
+    driver: Driver,
+    /// The device itself, and its parent if that has a driver of ours: while both are bound.
+    levels: Vec<Bound>,
+    /// Which of them is unbound.
+    unbound: Option<usize>,
+    /// `/dev/dri/…`, the primary node first.
+    nodes: Vec<PathBuf>,
+}
+
+impl Device {
+    /// The device, which has to be bound.
+    pub(crate) fn find(driver: Driver) -> Result<Self, String> {
+        let mut device = Self { driver, levels: Vec::new(), unbound: None, nodes: Vec::new() };
+        device.look().ok_or_else(|| format!("no DRM device belongs to the module `{}`", driver.module()))?;
+        Ok(device)
+    }
+
+    /// A node; there is at least the primary one.
+    pub(crate) fn node(&self, index: u64) -> &Path {
+        &self.nodes[index as usize % self.nodes.len()]
+    }
+
+    /// Takes the device, or its parent, from its driver.
+    pub(crate) fn unbind(&mut self, level: u64) -> Answer {
+        let level = level as usize % self.levels.len();
+        if self.unbound.is_some() {
+            return Err(libc::ENODEV);
+        }
+        self.levels[level].write("unbind")?;
+        self.unbound = Some(level);
+        Ok(0)
+    }
+
+    /// Gives back what was taken. The device's number may be another one then.
+    pub(crate) fn bind(&mut self) -> Answer {
+        let Some(level) = self.unbound else { return Err(libc::EBUSY) };
+        self.levels[level].write("bind")?;
+        self.unbound = None;
+        self.look().map(|()| 0).ok_or(libc::ENODEV)
+    }
+
+    /// Finds device and nodes by the module that the driver comes from.
+    fn look(&mut self) -> Option<()> {
+        let mut cards: Vec<_> = entries(Path::new("/sys/class/drm")).filter(|card| is_numbered(card, "card")).collect();
+        cards.sort();
+        let of_module = |card: &PathBuf| {
+            let module = fs::canonicalize(card.join("device/driver/module")).ok()?;
+            (module.file_name()? == self.driver.module()).then(|| fs::canonicalize(card.join("device")).ok())?
+        };
+        let device = cards.iter().find_map(of_module)?;
+        let parent = device.parent().filter(|_| self.driver.has_parent()).and_then(Bound::of);
+        self.levels = [Bound::of(&device)?].into_iter().chain(parent).collect();
+        self.nodes = ["card", "renderD"]
+            .into_iter()
+            .filter_map(|kind| entries(&device.join("drm")).find(|node| is_numbered(node, kind)))
+            .filter_map(|node| Some(Path::new("/dev/dri").join(node.file_name()?)))
+            .collect();
+        (!self.nodes.is_empty()).then_some(())
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Whether a path ends in the prefix and a number, which a connector's does not.
+fn is_numbered(path: &Path, prefix: &str) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let number = name.strip_prefix(prefix).unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// A buffer of the system's heap, or of pages of a memfd.
+pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    let pages = pages.clamp(1, 64);
+    if heap {
+        let heap = sys::open(Path::new("/dev/dma_heap/system"), libc::O_RDWR)?;
+        // `struct dma_heap_allocation_data`
+        let mut data = [pages as u64 * 4096, (libc::O_CLOEXEC | libc::O_RDWR) as u64 * (1 << 32), 0];
+        sys::ioctl(heap.as_raw_fd(), 0xc018_4800, data.as_mut_ptr() as usize)?;
+        // SAFETY: on success the kernel has put a new descriptor, which nobody else has, into `fd`, the third of six words.
+        return Ok(unsafe { OwnedFd::from_raw_fd(data[1] as u32 as i32) });
+    }
+    let memory = sys::memory_file(pages)?;
+    let device = sys::open(Path::new("/dev/udmabuf"), libc::O_RDWR)?;
+    // `struct udmabuf_create` with UDMABUF_FLAGS_CLOEXEC
+    let data = [memory.as_raw_fd() as u64 | 1 << 32, 0, pages as u64 * 4096];
+    let fd = sys::ioctl(device.as_raw_fd(), 0x4018_7542, data.as_ptr() as usize)?;
+    // SAFETY: this call returns the new descriptor, which nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connectors_are_no_cards() {
+        assert!(is_numbered(Path::new("/x/card12"), "card"));
+        assert!(!is_numbered(Path::new("/x/card0-HDMI-A-1"), "card"));
+    }
+}

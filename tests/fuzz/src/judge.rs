@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! One execution, told before it begins and judged when it has ended.
+//!
+//! Source: none.
+
+use std::time::Duration;
+
+use crate::device::Driver;
+use crate::kcov::Kcov;
+use crate::klog::KernelLog;
+use crate::program::Program;
+use crate::report::Recorder;
+use crate::sys::Errno;
+use crate::text;
+use crate::worker::{Ended, Workers};
+
+/// Executes programs one by one.
+pub(crate) struct Judge<'k> {
+    workers: Workers<'k>,
+    log: KernelLog,
+    recorder: Recorder,
+    /// How many were executed.
+    pub(crate) executions: u64,
+}
+
+/// Why there is no going on.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The program did something to the kernel.
+    Found(String),
+    /// It cannot be executed at all.
+    Cannot(String),
+}
+
+impl<'k> Judge<'k> {
+    pub(crate) fn new(driver: Driver, kcov: Option<&'k Kcov>, limit: Duration) -> Result<Self, String> {
+        let workers = Workers::new(driver, kcov, limit);
+        Ok(Self { workers, log: KernelLog::from_now()?, recorder: Recorder::new(), executions: 0 })
+    }
+
+    /// Executes a program; `None` if its process was ended by it, which is nothing wrong with the kernel.
+    pub(crate) fn run(&mut self, program: &Program) -> Result<Option<Vec<Errno>>, Stop> {
+        let text = text::write(program);
+        self.recorder.tell(&text);
+        self.executions += 1;
+        let ended = self.workers.run(&text).map_err(Stop::Cannot)?;
+        let report = self.log.report().map(|report| Err(Stop::Found(report)));
+        report.unwrap_or(match ended {
+            Ended::Done(errnos) => Ok(Some(errnos)),
+            Ended::Died(Some(_)) => Ok(None),
+            Ended::Died(None) => Err(Stop::Cannot("the process that executes programs has ended".to_owned())),
+            Ended::TooLong(why) => Err(Stop::Found(format!("an execution {why}"))),
+            Ended::Broken(errno) => Err(Stop::Found(format!("the device cannot be opened any more: errno {errno}"))),
+        })
+    }
+}

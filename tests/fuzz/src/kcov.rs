@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Which instrumented places of the kernel a thread has come by: KCOV.
+//!
+//! The buffer is shared with the process that executes programs. That one switches it on and off around a program, and the
+//! kernel switches it off when the process ends.
+//!
+//! Source: Documentation/dev-tools/kcov.rst, `include/uapi/linux/kcov.h` (Linux 7.3).
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, slice};
+
+use crate::sys::{self, Answer};
+
+const FILE: &str = "/sys/kernel/debug/kcov";
+/// `KCOV_INIT_TRACE`, `KCOV_ENABLE`, `KCOV_DISABLE`
+const INIT: u32 = 0x8008_6301;
+const ENABLE: u32 = 0x6364;
+const DISABLE: u32 = 0x6365;
+/// `KCOV_TRACE_PC`
+const PLACES: usize = 0;
+/// Words in the buffer: the number of those behind it that are filled, and them.
+const WORDS: usize = 1 << 17;
+
+/// The buffer, and what switches it.
+#[derive(Debug)]
+pub(crate) struct Kcov {
+    fd: OwnedFd,
+    words: &'static [AtomicU64],
+}
+
+impl Kcov {
+    /// A buffer, or why the kernel has none.
+    pub(crate) fn new() -> Result<Self, String> {
+        let open = || -> Answer<(OwnedFd, usize)> {
+            let fd = sys::open(Path::new(FILE), libc::O_RDWR)?;
+            sys::ioctl(fd.as_raw_fd(), INIT, WORDS)?;
+            let both = libc::PROT_READ | libc::PROT_WRITE;
+            let start = sys::mmap(fd.as_raw_fd(), WORDS * 8, both, libc::MAP_SHARED, 0)?;
+            Ok((fd, start))
+        };
+        let (fd, start) = open().map_err(|errno| format!("the kernel has no KCOV (`{FILE}`: errno {errno})"))?;
+        // SAFETY: the mapping has this size and is never unmapped; all that others do to it is to write words.
+        let words = unsafe { slice::from_raw_parts(start as *const AtomicU64, WORDS) };
+        Ok(Self { fd, words })
+    }
+
+    /// Begins with an empty buffer, for the calling thread.
+    pub(crate) fn begin(&self) -> Answer {
+        self.words[0].store(0, Ordering::Relaxed);
+        sys::ioctl(self.fd.as_raw_fd(), ENABLE, PLACES)
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&self) -> Answer {
+        sys::ioctl(self.fd.as_raw_fd(), DISABLE, 0)
+    }
+
+    /// The places, in their order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = u64> + use<'_> {
+        let count = self.words[0].load(Ordering::Acquire) as usize;
+        self.words[1..=count.min(WORDS - 1)].iter().map(|word| word.load(Ordering::Relaxed))
+    }
+}
+
+/// Where the sections with code of each loaded module of `names` are: module, section, address.
+pub(crate) fn sections() -> BTreeMap<String, BTreeMap<String, u64>> {
+    let mut found = BTreeMap::new();
+    for module in fs::read_dir("/sys/module").into_iter().flatten().flatten() {
+        let listed = fs::read_dir(module.path().join("sections")).into_iter().flatten().flatten();
+        let section = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let text = fs::read_to_string(entry.path()).ok().filter(|_| name.contains(".text"))?;
+            Some((name, u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()?))
+        };
+        let sections: BTreeMap<_, _> = listed.filter_map(section).collect();
+        if !sections.is_empty() {
+            found.insert(module.file_name().to_string_lossy().into_owned(), sections);
+        }
+    }
+    found
+}

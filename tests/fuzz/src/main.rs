@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Sequences of typed calls on a DRM device, executed as root inside a booted guest.
+//!
+//! `replay` executes those that are given; `search` looks for new ones by the coverage of a kernel with KCOV, and is built with
+//! the feature `search` only. docs/fuzzing.md says what for.
+
+#![cfg_attr(
+    not(any(test, feature = "search")),
+    allow(dead_code, reason = "what only a search needs is compiled with the rest")
+)]
+
+mod arena;
+mod device;
+mod judge;
+mod kcov;
+mod klog;
+mod minimise;
+mod program;
+mod random;
+mod replay;
+mod report;
+mod run;
+#[cfg(feature = "search")]
+mod search;
+mod spec;
+mod sys;
+mod text;
+mod worker;
+
+use std::io::BufRead;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::device::Driver;
+use crate::judge::{Judge, Stop};
+use crate::program::Program;
+use crate::report::{Line, say};
+
+/// Something was found.
+const FOUND: u8 = 1;
+/// Nothing could be executed.
+const CANNOT: u8 = 2;
+
+/// Executes sequences of calls on a DRM device, and tells what comes of it as lines of JSON.
+///
+/// Programs come on stdin, one a line.
+#[derive(Debug, Parser)]
+#[command(name = "drydock-fuzz", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Execute the programs once, in their order
+    Replay(What),
+    /// Look for programs that meet further places of the kernel, beginning with those given
+    #[cfg(feature = "search")]
+    Search(search::Options),
+}
+
+#[derive(Debug, Args)]
+struct What {
+    /// Whose device
+    #[arg(long, value_enum)]
+    driver: Driver,
+    /// An execution may take so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    limit: u64,
+}
+
+impl What {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit)
+    }
+}
+
+fn main() -> ExitCode {
+    let ended = programs().map_err(Stop::Cannot).and_then(|programs| match Cli::parse().command {
+        Command::Replay(what) => {
+            let mut judge = Judge::new(what.driver, None, what.limit()).map_err(Stop::Cannot)?;
+            replay::all(&programs, &mut judge)
+        }
+        #[cfg(feature = "search")]
+        Command::Search(options) => search::main(&options, programs),
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Found(why)) => {
+            say(&Line::Found(why));
+            ExitCode::from(FOUND)
+        }
+        Err(Stop::Cannot(why)) => {
+            eprintln!("error: {why}");
+            ExitCode::from(CANNOT)
+        }
+    }
+}
+
+/// The programs on stdin.
+fn programs() -> Result<Vec<Program>, String> {
+    let mut programs = Vec::new();
+    for (number, line) in std::io::stdin().lock().lines().enumerate() {
+        let line = line.map_err(|error| error.to_string())?;
+        if !line.trim().is_empty() {
+            programs.push(text::read(&line).map_err(|why| format!("line {}: {why}", number + 1))?);
+        }
+    }
+    Ok(programs)
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Executes a program in this process, and leaves nothing of it behind.
+//!
+//! Source: ioctl(2), mmap(2); the layout of ioctl numbers is that of `asm-generic/ioctl.h` (Linux 7.3).
+
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::path::Path;
+
+use crate::arena::Arena;
+use crate::device::{self, Device, Driver};
+use crate::program::{Address, Call, Program, Value};
+use crate::spec::{self, Class, Does, Field, Kind, Spec};
+use crate::sys::{self, Answer, Errno};
+
+/// Descriptors below this are this process's own.
+const FIRST: RawFd = 32;
+
+/// A call that sleeps for longer is interrupted, and then every so often.
+const TICK: i64 = 200;
+
+/// The number of an ioctl, with the size of its structure or another one.
+pub(crate) fn ioctl_number(spec: &Spec, size: Option<u16>) -> Option<u32> {
+    let Does::Ioctl { direction, kind, number, .. } = spec.does else { return None };
+    let size = size.map_or(spec::size_of(spec.fields) as u32, u32::from) & 0x3fff;
+    Some(direction << 30 | size << 16 | u32::from(kind) << 8 | u32::from(number))
+}
+
+/// What executes programs.
+pub(crate) struct Runner {
+    device: Device,
+    arena: Arena,
+    /// What calls gave, by class.
+    given: [Vec<u64>; Class::COUNT],
+    /// Address and length.
+    mappings: Vec<(usize, usize)>,
+    zero: OwnedFd,
+}
+
+/// A structure in the arena, and where in it are numbers that the kernel may fill in.
+struct Laid {
+    bytes: Vec<u8>,
+    outputs: Vec<(usize, usize, Class)>,
+}
+
+impl Runner {
+    /// For a driver's device, which has to be bound. All higher descriptors of this process are closed.
+    pub(crate) fn new(driver: Driver) -> Result<Self, String> {
+        let device = Device::find(driver)?;
+        let cannot = |what: &str, errno| format!("cannot {what}: errno {errno}");
+        let arena = Arena::new().map_err(|errno| cannot("map memory", errno))?;
+        let open = |path: &str| sys::open(Path::new(path), libc::O_RDWR).map_err(|errno| cannot(path, errno));
+        let (zero, null) = (open("/dev/zero")?, open("/dev/null")?);
+        reserve(&null).map_err(|errno| cannot("reserve descriptors", errno))?;
+        sys::interrupts_only();
+        Ok(Self { device, arena, given: Default::default(), mappings: Vec::new(), zero })
+    }
+
+    /// Executes all calls and undoes what they did; gives each one's errno, or 0.
+    pub(crate) fn run(&mut self, program: &Program) -> Vec<Errno> {
+        sys::tick(TICK);
+        let errnos = program.calls.iter().map(|call| self.call(call).err().unwrap_or(0)).collect();
+        sys::tick(0);
+        self.clean();
+        errnos
+    }
+
+    fn clean(&mut self) {
+        for (address, length) in self.mappings.drain(..) {
+            // The program may have unmapped it.
+            let _ = sys::munmap(address, length);
+        }
+        // Nothing that is refused here can be mended.
+        let _ = sys::close_from(FIRST);
+        self.arena.clear();
+        self.given.iter_mut().for_each(Vec::clear);
+        // If it fails, the next program that opens a node says so; the supervisor looks after that.
+        let _ = self.device.bind();
+    }
+
+    fn call(&mut self, call: &Call) -> Answer {
+        let spec = call.spec();
+        let number = |name: &str| self.number(spec.fields, &call.values, name);
+        let gives = match spec.does {
+            Does::Ioctl { on, .. } => return self.ioctl(on, call),
+            Does::Open => {
+                let fd = sys::open(self.device.node(number("node")), libc::O_RDWR)?;
+                (Class::File, fd.into_raw_fd() as u64)
+            }
+            Does::Close => return self.close(number("fd")),
+            Does::Mmap => {
+                let mapped = self.mmap(&["fd", "offset", "length", "protection", "private"].map(number))?;
+                (Class::Mapping, mapped as u64)
+            }
+            Does::Munmap => return self.munmap(number("address")),
+            Does::Touch => return self.touch(number("address"), number("offset"), number("write") & 1 == 1),
+            Does::Poll => {
+                let (fd, events, limit) = (number("fd"), number("events"), number("timeout"));
+                return sys::poll(fd as i32, events as i16, limit.min(10) as i32).map(|events| events as u64);
+            }
+            Does::Read => {
+                // Without an event it would wait for one.
+                let (fd, length) = (number("fd") as i32, number("length").min(4096) as usize);
+                if sys::poll(fd, libc::POLLIN, 0)? & libc::POLLIN == 0 {
+                    return Err(libc::EAGAIN);
+                }
+                let room = self.arena.put(Address::Good, &vec![0; length]);
+                return sys::read_to(fd, room, length);
+            }
+            Does::Fdinfo => {
+                let file = sys::open(Path::new(&format!("/proc/self/fdinfo/{}", number("fd") as i32)), libc::O_RDONLY)?;
+                let room = self.arena.put(Address::Good, &[0; 4096]);
+                return sys::read_to(file.as_raw_fd(), room, 4096);
+            }
+            Does::Eventfd => (Class::EventFile, sys::eventfd((number("flags") & 0o4001) as i32)?),
+            Does::Foreign => {
+                let (heap, pages) = (number("heap") & 1 == 1, number("pages") as usize);
+                (Class::DmaBuf, device::foreign(heap, pages)?.into_raw_fd() as u64)
+            }
+            Does::Unbind => {
+                let level = number("level");
+                return self.undisturbed(|device| device.unbind(level));
+            }
+            Does::Bind => return self.undisturbed(Device::bind),
+        };
+        self.given[gives.0 as usize].push(gives.1);
+        Ok(gives.1)
+    }
+
+    /// A probe that is interrupted is another matter than one that is not, and who unbinds has to know that it is done.
+    fn undisturbed(&mut self, change: impl FnOnce(&mut Device) -> Answer) -> Answer {
+        sys::tick(0);
+        let answer = change(&mut self.device);
+        sys::tick(TICK);
+        answer
+    }
+
+    fn ioctl(&mut self, on: Class, call: &Call) -> Answer {
+        let spec = call.spec();
+        let fd = self.ago(on, 0) as i32;
+        let Laid { bytes, outputs } = self.lay_out(spec.fields, &call.values);
+        let number = ioctl_number(spec, call.size).expect("the call is an ioctl");
+        let room = bytes.len().max(usize::from(call.size.unwrap_or(0)));
+        let padded: Vec<u8> = bytes.into_iter().chain(std::iter::repeat(0)).take(room).collect();
+        let address = self.arena.put(call.at, &padded);
+        let answer = sys::ioctl(fd, number, address)?;
+        for (offset, size, class) in outputs {
+            let Some(found) = self.arena.get(address + offset, size) else { continue };
+            let mut word = [0; 8];
+            word[..size].copy_from_slice(&found);
+            self.given[class as usize].push(u64::from_le_bytes(word));
+        }
+        Ok(answer)
+    }
+
+    /// Puts fields behind each other, and what they point to into the arena.
+    fn lay_out(&mut self, fields: &'static [Field], values: &[Value]) -> Laid {
+        let mut laid = Laid { bytes: Vec::new(), outputs: Vec::new() };
+        for (at, (field, value)) in fields.iter().zip(values).enumerate() {
+            let size = field.kind.size();
+            if let Kind::Gives(_, class) = field.kind {
+                laid.outputs.push((laid.bytes.len(), size, class));
+            }
+            let word = match (field.kind, value) {
+                (_, Value::Rows(..) | Value::Room(..)) => self.point_to(field.kind, value) as u64,
+                (Kind::Stride, Value::Auto) => {
+                    rows_near(fields, values, at).map_or(0, |(row, _)| spec::size_of(row) as u64)
+                }
+                (Kind::Count, Value::Auto) => rows_near(fields, values, at).map_or(0, |(_, rows)| rows.len() as u64),
+                (kind, value) => self.word(kind, value),
+            };
+            laid.bytes.extend(word.to_le_bytes().into_iter().chain(std::iter::repeat(0)).take(size));
+        }
+        laid
+    }
+
+    fn point_to(&mut self, kind: Kind, value: &Value) -> usize {
+        match (kind, value) {
+            (Kind::Rows(fields), Value::Rows(at, rows)) => {
+                let bytes: Vec<u8> = rows.iter().flat_map(|row| self.lay_out(fields, row).bytes).collect();
+                self.arena.put(*at, &bytes)
+            }
+            (_, Value::Room(at, size, fill)) => self.arena.put(*at, &vec![*fill; usize::from(*size)]),
+            _ => 0,
+        }
+    }
+
+    /// The named field's number.
+    fn number(&self, fields: &[Field], values: &[Value], name: &str) -> u64 {
+        let found = fields.iter().zip(values).find(|(field, _)| field.name == name);
+        found.map_or(0, |(field, value)| self.word(field.kind, value))
+    }
+
+    fn word(&self, kind: Kind, value: &Value) -> u64 {
+        match (kind, value) {
+            (_, Value::Number(number)) => *number,
+            (Kind::Takes(_, class), Value::Ago(ago)) => self.ago(class, *ago),
+            _ => 0,
+        }
+    }
+
+    /// What was given some times ago; if that was not so often, what was given so often before.
+    fn ago(&self, class: Class, ago: u8) -> u64 {
+        let given = &self.given[class as usize];
+        match given.len() {
+            0 => class.nothing(),
+            len => given[len - 1 - usize::from(ago) % len],
+        }
+    }
+
+    fn close(&self, fd: u64) -> Answer {
+        // What is this process's own stays open.
+        if fd < FIRST as u64 { Err(libc::EPERM) } else { sys::close(fd as i32) }
+    }
+
+    fn mmap(&mut self, [fd, offset, length, protection, private]: &[u64; 5]) -> Answer<usize> {
+        let length = *length as usize;
+        let flags = if private & 1 == 1 { libc::MAP_PRIVATE } else { libc::MAP_SHARED };
+        let address = sys::mmap(*fd as i32, length, (protection & 3) as i32, flags, *offset as i64)?;
+        self.mappings.push((address, length));
+        Ok(address)
+    }
+
+    fn munmap(&mut self, address: u64) -> Answer {
+        let at = self.mappings.iter().position(|(start, _)| *start as u64 == address).ok_or(libc::EINVAL)?;
+        let (address, length) = self.mappings.remove(at);
+        sys::munmap(address, length)
+    }
+
+    /// The kernel does it for us, and tells of a fault by an errno.
+    fn touch(&self, address: u64, offset: u64, write: bool) -> Answer {
+        let found = self.mappings.iter().find(|(start, length)| *start as u64 == address && offset < *length as u64);
+        let (start, _) = found.ok_or(libc::EINVAL)?;
+        let at = start + offset as usize;
+        match write {
+            true => sys::read_to(self.zero.as_raw_fd(), at, 1),
+            // /dev/null would not look at it.
+            false => {
+                let memory = sys::memory_file(1)?;
+                sys::write_from(memory.as_raw_fd(), at, 1)
+            }
+        }
+    }
+
+    /// Whether the device's primary node can be opened: it is bound, and no program has broken it.
+    pub(crate) fn is_whole(&self) -> Answer<()> {
+        sys::open(self.device.node(0), libc::O_RDWR).map(drop)
+    }
+}
+
+/// The rows that a stride or a count is about: the next ones behind it, or if there are none the last ones before it.
+fn rows_near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<(&'static [Field], &'v Vec<Vec<Value>>)> {
+    let rows = |(field, value): (&Field, &'v Value)| match (field.kind, value) {
+        (Kind::Rows(row), Value::Rows(_, rows)) => Some((row, rows)),
+        _ => None,
+    };
+    let behind = fields[at..].iter().zip(&values[at..]).find_map(rows);
+    behind.or_else(|| fields[..at].iter().zip(&values[..at]).rev().find_map(rows))
+}
+
+/// Takes all descriptors below [`FIRST`] that are free, so that a program's are above.
+fn reserve(null: &OwnedFd) -> Answer<()> {
+    sys::close_from(FIRST)?;
+    for fd in 0..FIRST {
+        // SAFETY: there is no address.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+            sys::duplicate(null, fd)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(name: &str, field: &str) -> Option<usize> {
+        let call = Call::named(name).unwrap();
+        let at = call.spec().fields.iter().position(|other| other.name == field).unwrap();
+        rows_near(call.spec().fields, &call.values, at).map(|(row, _)| spec::size_of(row))
+    }
+
+    #[test]
+    fn a_count_is_about_the_rows_beside_it() {
+        assert_eq!(near("tyr_vm_bind", "stride"), Some(48));
+        assert_eq!(near("tyr_group_create", "queue_count"), Some(8));
+        assert_eq!(near("syncobj_query", "count"), Some(8));
+        assert_eq!(near("syncobj_signal", "count"), Some(4));
+    }
+
+    #[test]
+    fn another_size_changes_the_number_and_nothing_else() {
+        let spec = spec::named("gem_close").unwrap();
+        assert_eq!(ioctl_number(spec, None), Some(0x4008_6409));
+        assert_eq!(ioctl_number(spec, Some(16)), Some(0x4010_6409));
+        assert_eq!(ioctl_number(spec::named("open").unwrap(), None), None);
+    }
+}

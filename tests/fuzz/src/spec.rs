@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What calls there are, as data: their structures field by field, and what each field refers to.
+//!
+//! Source: each table names its own; the layout of ioctl numbers is that of `asm-generic/ioctl.h` (Linux 7.3).
+
+mod core;
+mod files;
+mod nova;
+mod sync;
+mod tyr;
+mod vgem;
+
+use crate::device::Driver;
+
+/// Something that a call gives and a later one takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// An open file of the device's nodes.
+    File,
+    DmaBuf,
+    SyncFile,
+    SyncobjFile,
+    EventFile,
+    /// A file's number for a buffer.
+    Handle,
+    Syncobj,
+    /// A buffer's name for all files.
+    Name,
+    Magic,
+    /// Where mmap(2) finds a buffer.
+    Offset,
+    Mapping,
+    /// vgem's number of a fence.
+    Fence,
+    /// tyr's number of an address space.
+    Vm,
+    Group,
+    Heap,
+}
+
+impl Class {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Heap as usize + 1;
+
+    /// Whether its numbers are file descriptors.
+    pub(crate) const fn is_file(self) -> bool {
+        matches!(self, Self::File | Self::DmaBuf | Self::SyncFile | Self::SyncobjFile | Self::EventFile)
+    }
+
+    /// What stands for one if there is none.
+    pub(crate) const fn nothing(self) -> u64 {
+        if self.is_file() { u64::MAX } else { 0 }
+    }
+}
+
+/// What a field is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A number of so many bytes, with values that are worth trying.
+    Number(usize, &'static [u64]),
+    /// The same, made of these bits.
+    Flags(usize, &'static [u64]),
+    /// A number of bytes of memory, or a factor of one: what lies between a little and too much to be tried is left out,
+    /// since the guest would only run out of memory.
+    Size(usize, &'static [u64]),
+    /// So many zeros.
+    Zeros(usize),
+    /// A number that an earlier call gave.
+    Takes(usize, Class),
+    /// A number that the kernel fills in.
+    Gives(usize, Class),
+    /// How far apart the rows are that the next [`Kind::Rows`] points to.
+    Stride,
+    /// How many they are.
+    Count,
+    /// The address of rows of fields.
+    Rows(&'static [Field]),
+    /// The address of bytes: up to so many.
+    Room(usize),
+}
+
+impl Kind {
+    /// How many bytes it takes in a structure.
+    pub(crate) const fn size(self) -> usize {
+        match self {
+            Self::Number(size, _) | Self::Flags(size, _) | Self::Size(size, _) => size,
+            Self::Takes(size, _) | Self::Gives(size, _) | Self::Zeros(size) => size,
+            Self::Stride | Self::Count => 4,
+            Self::Rows(_) | Self::Room(_) => 8,
+        }
+    }
+}
+
+/// A field of a structure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// Bytes of all fields; the structures have no holes.
+pub(crate) fn size_of(fields: &[Field]) -> usize {
+    fields.iter().map(|field| field.kind.size()).sum()
+}
+
+/// What a call does with its fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Does {
+    /// ioctl(2) on a file of this class.
+    Ioctl {
+        on: Class,
+        direction: u32,
+        kind: u8,
+        number: u8,
+    },
+    /// open(2) of a node.
+    Open,
+    Close,
+    Mmap,
+    Munmap,
+    /// Reads or writes a byte of a mapping, without a signal if that cannot be.
+    Touch,
+    Poll,
+    Read,
+    /// Reads `/proc/self/fdinfo`.
+    Fdinfo,
+    Eventfd,
+    /// Makes a buffer of somebody else's.
+    Foreign,
+    /// Takes the device from its driver.
+    Unbind,
+    /// Gives it back.
+    Bind,
+}
+
+/// A call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spec {
+    pub(crate) name: &'static str,
+    pub(crate) does: Does,
+    pub(crate) fields: &'static [Field],
+    /// How often it is chosen, beside others.
+    pub(crate) weight: u32,
+}
+
+impl Spec {
+    /// What it gives.
+    pub(crate) fn gives(&self) -> impl Iterator<Item = Class> + use<> {
+        let special = match self.does {
+            Does::Open => Some(Class::File),
+            Does::Mmap => Some(Class::Mapping),
+            Does::Eventfd => Some(Class::EventFile),
+            Does::Foreign => Some(Class::DmaBuf),
+            _ => None,
+        };
+        let fields = self.fields.iter().filter_map(|field| match field.kind {
+            Kind::Gives(_, class) => Some(class),
+            _ => None,
+        });
+        special.into_iter().chain(fields)
+    }
+
+    /// What it takes: the file that it is done on, too.
+    pub(crate) fn takes(&self) -> impl Iterator<Item = Class> + use<> {
+        let on = match self.does {
+            Does::Ioctl { on, .. } => Some(on),
+            _ => None,
+        };
+        on.into_iter().chain(self.fields.iter().flat_map(|field| taken(field.kind)))
+    }
+}
+
+fn taken(kind: Kind) -> Vec<Class> {
+    match kind {
+        Kind::Takes(_, class) => vec![class],
+        Kind::Rows(fields) => fields.iter().flat_map(|field| taken(field.kind)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// All calls of all drivers, by name.
+pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
+    let tables = [files::CALLS, core::CALLS, sync::CALLS, vgem::CALLS, nova::CALLS, tyr::CALLS];
+    tables.into_iter().flatten()
+}
+
+/// The calls that make sense for a driver.
+pub(crate) fn of(driver: Driver) -> Vec<&'static Spec> {
+    let own = match driver {
+        Driver::Vgem => vgem::CALLS,
+        Driver::Nova => nova::CALLS,
+        Driver::Tyr => tyr::CALLS,
+    };
+    [files::CALLS, core::CALLS, sync::CALLS, own].into_iter().flatten().collect()
+}
+
+/// The call of a name.
+pub(crate) fn named(name: &str) -> Option<&'static Spec> {
+    all().find(|spec| spec.name == name)
+}
+
+/// Userspace writes, the kernel reads.
+const WRITE: u32 = 1;
+/// Userspace reads, the kernel writes.
+const READ: u32 = 2;
+/// Both.
+const BOTH: u32 = 3;
+/// The ioctl type of DRM.
+const DRM: u8 = b'd';
+/// The first number of a driver's own ioctls.
+const COMMAND_BASE: u8 = 0x40;
+
+/// A field that has to be zero, or ought to be.
+const PAD: Kind = Kind::Number(4, &[0, 0, 0, 1]);
+
+const fn field(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind }
+}
+
+const fn drm(name: &'static str, direction: u32, number: u8, fields: &'static [Field]) -> Spec {
+    ioctl(name, Class::File, direction, DRM, number, fields)
+}
+
+const fn ioctl(name: &'static str, on: Class, direction: u32, kind: u8, number: u8, fields: &'static [Field]) -> Spec {
+    Spec { name, does: Does::Ioctl { on, direction, kind, number }, fields, weight: 8 }
+}
+
+impl Spec {
+    const fn weighs(self, weight: u32) -> Self {
+        Self { weight, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(name: &str) -> u32 {
+        let spec = named(name).unwrap();
+        crate::run::ioctl_number(spec, None).unwrap()
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = all().map(|spec| spec.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn each_field_of_a_row_has_its_own_name() {
+        fn check(fields: &[Field]) {
+            let mut names: Vec<_> = fields.iter().map(|field| field.name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+            for field in fields {
+                if let Kind::Rows(row) = field.kind {
+                    check(row);
+                }
+            }
+        }
+        all().for_each(|spec| check(spec.fields));
+    }
+
+    #[test]
+    fn numbers_are_those_that_a_c_compiler_makes_of_the_headers() {
+        assert_eq!(number("version"), 0xc040_6400);
+        assert_eq!(number("get_stats"), 0x80f8_6406);
+        assert_eq!(number("set_master"), 0x641e);
+        assert_eq!(number("create_dumb"), 0xc020_64b2);
+        assert_eq!(number("syncobj_timeline_wait"), 0xc030_64ca);
+        assert_eq!(number("syncobj_wait"), 0xc028_64c3);
+        assert_eq!(number("sync_file_info"), 0xc038_3e04);
+        assert_eq!(number("sync_file_merge"), 0xc030_3e03);
+        assert_eq!(number("vgem_fence_attach"), 0xc010_6441);
+        assert_eq!(number("nova_gem_info"), 0xc010_6442);
+    }
+
+    #[test]
+    fn all_of_tyrs_numbers_are_there() {
+        let wanted = [
+            0xc010_6440_u32,
+            0xc010_6441,
+            0xc008_6442,
+            0xc018_6443,
+            0xc008_6444,
+            0xc018_6445,
+            0xc010_6446,
+            0xc038_6447,
+            0xc008_6448,
+            0xc018_6449,
+            0xc010_644a,
+            0xc028_644b,
+            0xc008_644c,
+            0xc010_644d,
+            0xc008_644e,
+            0xc010_644f,
+            0xc010_6450,
+        ];
+        let found: Vec<_> = tyr::CALLS.iter().filter_map(|spec| crate::run::ioctl_number(spec, None)).collect();
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn whatever_is_taken_is_given_by_some_call() {
+        for driver in [Driver::Vgem, Driver::Nova, Driver::Tyr] {
+            let specs = of(driver);
+            for class in specs.iter().flat_map(|spec| spec.takes()) {
+                let given = specs.iter().any(|spec| spec.gives().any(|other| other == class));
+                assert!(given, "{driver:?}: nothing gives {class:?}");
+            }
+        }
+    }
+}

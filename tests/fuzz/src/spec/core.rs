@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The DRM core's own ioctls, but for those on sync objects.
+//!
+//! Source: `include/uapi/drm/drm.h`, `drm_mode.h` (Linux 7.3).
+
+use super::Kind::{Flags, Gives, Number, Room, Size, Takes, Zeros};
+use super::{BOTH, Class, Field, PAD, READ, Spec, WRITE, drm, field};
+
+/// Sides of a dumb buffer: a little, and what overflows.
+const SIDES: &[u64] = &[1, 16, 32, 64, 100, 640, 1024, 0, 0xffff_ffff];
+
+/// `struct drm_version`
+const VERSION: &[Field] = &[
+    field("numbers", Number(8, &[0])),
+    field("patchlevel", Number(4, &[0])),
+    field("hole", Number(4, &[0])),
+    field("name_len", Number(8, &[64, 0, 1, 4])),
+    field("name", Room(64)),
+    field("date_len", Number(8, &[64, 0, 1])),
+    field("date", Room(64)),
+    field("desc_len", Number(8, &[64, 0, 1])),
+    field("desc", Room(64)),
+];
+
+/// `struct drm_unique` and `struct drm_set_client_name`
+const TEXT: &[Field] = &[field("len", Number(8, &[8, 64, 0, 1, 63, 65])), field("text", Room(64))];
+
+/// `struct drm_stats`
+const STATS: &[Field] = &[field("out", Zeros(248))];
+
+/// `struct drm_mode_card_res`
+const CARD_RES: &[Field] = &[field("out", Zeros(64))];
+
+pub(super) const CALLS: &[Spec] = &[
+    drm("version", BOTH, 0x00, VERSION).weighs(2),
+    drm("get_unique", BOTH, 0x01, TEXT).weighs(2),
+    drm("get_magic", READ, 0x02, &[field("magic", Gives(4, Class::Magic))]).weighs(2),
+    drm("get_client", BOTH, 0x05, &[field("index", Number(4, &[0, 1])), field("out", Zeros(36))]).weighs(1),
+    drm("get_stats", READ, 0x06, STATS).weighs(1),
+    drm(
+        "set_version",
+        BOTH,
+        0x07,
+        &[field("di", Number(8, &[u64::MAX, 1, 1 | 4 << 32, 1 | 1 << 32])), field("dd", Number(8, &[u64::MAX, 1, 0]))],
+    )
+    .weighs(2),
+    drm("gem_close", WRITE, 0x09, &[field("handle", Takes(4, Class::Handle)), field("pad", PAD)]),
+    drm("gem_flink", BOTH, 0x0a, &[field("handle", Takes(4, Class::Handle)), field("name", Gives(4, Class::Name))]),
+    drm(
+        "gem_open",
+        BOTH,
+        0x0b,
+        &[
+            field("name", Takes(4, Class::Name)),
+            field("handle", Gives(4, Class::Handle)),
+            field("size", Number(8, &[0])),
+        ],
+    ),
+    drm(
+        "get_cap",
+        BOTH,
+        0x0c,
+        &[
+            field("capability", Number(8, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15])),
+            field("value", Number(8, &[0])),
+        ],
+    )
+    .weighs(3),
+    drm(
+        "set_client_cap",
+        WRITE,
+        0x0d,
+        &[field("capability", Number(8, &[1, 2, 3, 4, 5, 6, 7])), field("value", Number(8, &[0, 1, 2]))],
+    )
+    .weighs(3),
+    drm("auth_magic", WRITE, 0x11, &[field("magic", Takes(4, Class::Magic))]).weighs(2),
+    drm("set_master", 0, 0x1e, &[]).weighs(2),
+    drm("drop_master", 0, 0x1f, &[]).weighs(2),
+    drm(
+        "prime_handle_to_fd",
+        BOTH,
+        0x2d,
+        &[
+            field("handle", Takes(4, Class::Handle)),
+            field("flags", Flags(4, &[0o2000000, 2])),
+            field("fd", Gives(4, Class::DmaBuf)),
+        ],
+    )
+    .weighs(14),
+    drm(
+        "prime_fd_to_handle",
+        BOTH,
+        0x2e,
+        &[
+            field("handle", Gives(4, Class::Handle)),
+            field("flags", Flags(4, &[])),
+            field("fd", Takes(4, Class::DmaBuf)),
+        ],
+    )
+    .weighs(14),
+    drm("get_resources", BOTH, 0xa0, CARD_RES).weighs(1),
+    drm(
+        "create_dumb",
+        BOTH,
+        0xb2,
+        &[
+            field("height", Size(4, SIDES)),
+            field("width", Size(4, SIDES)),
+            field("bpp", Number(4, &[8, 16, 32, 24, 1, 0, 0xffff_ffff])),
+            field("flags", Flags(4, &[])),
+            field("handle", Gives(4, Class::Handle)),
+            field("pitch", Number(4, &[0])),
+            field("size", Number(8, &[0])),
+        ],
+    )
+    .weighs(14),
+    drm(
+        "map_dumb",
+        BOTH,
+        0xb3,
+        &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("offset", Gives(8, Class::Offset))],
+    )
+    .weighs(14),
+    drm("destroy_dumb", BOTH, 0xb4, &[field("handle", Takes(4, Class::Handle))]),
+    drm("set_client_name", BOTH, 0xd1, TEXT).weighs(2),
+    drm(
+        "gem_change_handle",
+        BOTH,
+        0xd2,
+        &[
+            field("handle", Takes(4, Class::Handle)),
+            field("new_handle", Number(4, &[1, 2, 3, 100, 0, 0x7fff_ffff, 0xffff_ffff])),
+        ],
+    )
+    .weighs(4),
+];

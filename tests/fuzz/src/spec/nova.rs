@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! nova's own ioctls.
+//!
+//! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
+
+use super::Kind::{Gives, Number, Size, Takes};
+use super::{BOTH, COMMAND_BASE, Class, PAD, Spec, drm, field};
+
+pub(super) const CALLS: &[Spec] = &[
+    drm(
+        "nova_getparam",
+        BOTH,
+        COMMAND_BASE,
+        &[field("param", Number(8, &[1, 1, 0, 2, 1 << 32 | 1])), field("value", Number(8, &[0]))],
+    ),
+    drm(
+        "nova_gem_create",
+        BOTH,
+        COMMAND_BASE + 1,
+        &[
+            field("handle", Gives(4, Class::Handle)),
+            field("pad", PAD),
+            field("size", Size(8, &[4096, 1, 65536, 1 << 21, 0, u64::MAX, u64::MAX - 4095])),
+        ],
+    )
+    .weighs(20),
+    drm(
+        "nova_gem_info",
+        BOTH,
+        COMMAND_BASE + 2,
+        &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("size", Number(8, &[0]))],
+    )
+    .weighs(12),
+];

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Sync objects and sync files.
+//!
+//! Source: `include/uapi/drm/drm.h`, `linux/sync_file.h` (Linux 7.3).
+
+use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
+use super::{BOTH, Class, Field, Kind, PAD, Spec, drm, field, ioctl};
+
+const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
+const POINTS: Kind = Rows(&[field("point", POINT)]);
+const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
+
+/// In nanoseconds of the monotonic clock; the last is for ever, until the call is interrupted.
+const TIMEOUT: Kind = Number(8, &[0, 0, 0, 1, 1 << 20, 0, 0x7fff_ffff_ffff_ffff]);
+/// WAIT_ALL, WAIT_FOR_SUBMIT, WAIT_AVAILABLE, WAIT_DEADLINE
+const WAIT: Kind = Flags(4, &[1, 2, 4, 8]);
+
+/// `struct drm_syncobj_array`
+const ARRAY: &[Field] = &[field("handles", HANDLES), field("count", Count), field("pad", PAD)];
+
+/// `struct drm_syncobj_timeline_array`
+const TIMELINE: &[Field] =
+    &[field("handles", HANDLES), field("points", POINTS), field("count", Count), field("flags", Flags(4, &[1]))];
+
+/// `struct drm_syncobj_handle`
+const TO_SYNCOBJ_FILE: &[Field] = &[
+    field("handle", Takes(4, Class::Syncobj)),
+    field("flags", Flags(4, &[2])),
+    field("fd", Gives(4, Class::SyncobjFile)),
+    field("pad", PAD),
+    field("point", POINT),
+];
+const TO_SYNC_FILE: &[Field] = &[
+    field("handle", Takes(4, Class::Syncobj)),
+    field("flags", Number(4, &[1, 1, 3, 0])),
+    field("fd", Gives(4, Class::SyncFile)),
+    field("pad", PAD),
+    field("point", POINT),
+];
+
+const NAME: Field = field("name", Zeros(32));
+
+pub(super) const CALLS: &[Spec] = &[
+    drm("syncobj_create", BOTH, 0xbf, &[field("handle", Gives(4, Class::Syncobj)), field("flags", Flags(4, &[1]))]),
+    drm("syncobj_destroy", BOTH, 0xc0, &[field("handle", Takes(4, Class::Syncobj)), field("pad", PAD)]).weighs(3),
+    drm("syncobj_to_file", BOTH, 0xc1, TO_SYNCOBJ_FILE).weighs(3),
+    drm("syncobj_to_sync_file", BOTH, 0xc1, TO_SYNC_FILE).weighs(4),
+    drm(
+        "syncobj_from_file",
+        BOTH,
+        0xc2,
+        &[
+            field("handle", Gives(4, Class::Syncobj)),
+            field("flags", Flags(4, &[2])),
+            field("fd", Takes(4, Class::SyncobjFile)),
+            field("pad", PAD),
+            field("point", POINT),
+        ],
+    )
+    .weighs(3),
+    drm(
+        "syncobj_from_sync_file",
+        BOTH,
+        0xc2,
+        &[
+            field("handle", Takes(4, Class::Syncobj)),
+            field("flags", Number(4, &[1, 1, 3, 0])),
+            field("fd", Takes(4, Class::SyncFile)),
+            field("pad", PAD),
+            field("point", POINT),
+        ],
+    )
+    .weighs(3),
+    drm(
+        "syncobj_wait",
+        BOTH,
+        0xc3,
+        &[
+            field("handles", HANDLES),
+            field("timeout", TIMEOUT),
+            field("count", Count),
+            field("flags", WAIT),
+            field("first_signaled", PAD),
+            field("pad", PAD),
+            field("deadline", Number(8, &[0, 1])),
+        ],
+    )
+    .weighs(4),
+    drm("syncobj_reset", BOTH, 0xc4, ARRAY).weighs(3),
+    drm("syncobj_signal", BOTH, 0xc5, ARRAY).weighs(3),
+    drm(
+        "syncobj_timeline_wait",
+        BOTH,
+        0xca,
+        &[
+            field("handles", HANDLES),
+            field("points", POINTS),
+            field("timeout", TIMEOUT),
+            field("count", Count),
+            field("flags", WAIT),
+            field("first_signaled", PAD),
+            field("pad", PAD),
+            field("deadline", Number(8, &[0, 1])),
+        ],
+    )
+    .weighs(4),
+    drm("syncobj_query", BOTH, 0xcb, TIMELINE).weighs(3),
+    drm(
+        "syncobj_transfer",
+        BOTH,
+        0xcc,
+        &[
+            field("source", Takes(4, Class::Syncobj)),
+            field("target", Takes(4, Class::Syncobj)),
+            field("source_point", POINT),
+            field("target_point", POINT),
+            field("flags", Flags(4, &[2])),
+            field("pad", PAD),
+        ],
+    )
+    .weighs(3),
+    drm("syncobj_timeline_signal", BOTH, 0xcd, TIMELINE).weighs(3),
+    drm(
+        "syncobj_eventfd",
+        BOTH,
+        0xcf,
+        &[
+            field("handle", Takes(4, Class::Syncobj)),
+            field("flags", Flags(4, &[4])),
+            field("point", POINT),
+            field("fd", Takes(4, Class::EventFile)),
+            field("pad", PAD),
+        ],
+    )
+    .weighs(3),
+    ioctl(
+        "sync_file_merge",
+        Class::SyncFile,
+        BOTH,
+        b'>',
+        3,
+        &[
+            NAME,
+            field("fd", Takes(4, Class::SyncFile)),
+            field("fence", Gives(4, Class::SyncFile)),
+            field("flags", Flags(4, &[])),
+            field("pad", PAD),
+        ],
+    )
+    .weighs(3),
+    ioctl(
+        "sync_file_info",
+        Class::SyncFile,
+        BOTH,
+        b'>',
+        4,
+        &[
+            NAME,
+            field("status", PAD),
+            field("flags", Flags(4, &[])),
+            field("fences", Number(4, &[0, 1, 2])),
+            field("pad", PAD),
+            field("info", Room(160)),
+        ],
+    )
+    .weighs(3),
+];

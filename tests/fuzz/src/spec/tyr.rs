@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! tyr's own ioctls, in the order of their numbers.
+//!
+//! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3, version 1.9 of the interface).
+
+use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Size, Stride, Takes};
+use super::{BOTH, COMMAND_BASE, Class, Does, Field, Kind, PAD, Spec, drm, field};
+
+const BLOCK: u64 = 1 << 21;
+/// Beginnings, ends and overlaps of pages and blocks, and the ends of address spaces.
+const ADDRESSES: &[u64] = &[
+    0,
+    0x1000,
+    0x2000,
+    BLOCK - 0x1000,
+    BLOCK,
+    BLOCK + 0x1000,
+    2 * BLOCK,
+    1 << 32,
+    (1 << 47) - 0x1000,
+    1 << 47,
+    1 << 48,
+    u64::MAX - 0xfff,
+];
+const SIZES: &[u64] = &[0x1000, 0x2000, 0x10000, BLOCK, 2 * BLOCK, BLOCK + 0x1000, 0, 1, u64::MAX, u64::MAX - 0xfff];
+const OFFSETS: &[u64] = &[0, 0, 0x1000, BLOCK, 1, u64::MAX - 0xfff];
+
+/// `struct drm_panthor_sync_op`: whether it is a point of a timeline, and whether it signals.
+const SYNC: &[Field] = &[
+    field("flags", Flags(4, &[1, 1 << 31])),
+    field("handle", Takes(4, Class::Syncobj)),
+    field("point", Number(8, &[0, 1, 2, 3])),
+];
+
+/// `struct drm_panthor_vm_bind_op`: read-only, not executable, uncached, sparse; map, unmap, only sync.
+const BIND: &[Field] = &[
+    field("flags", Flags(4, &[1, 2, 4, 8, 1 << 28, 2 << 28])),
+    field("bo", Takes(4, Class::Handle)),
+    field("offset", Size(8, OFFSETS)),
+    field("va", Number(8, ADDRESSES)),
+    field("size", Size(8, SIZES)),
+    field("sync_stride", Stride),
+    field("sync_count", Count),
+    field("syncs", Rows(SYNC)),
+];
+
+/// `struct drm_panthor_bo_sync_op`
+const BO_SYNC: &[Field] = &[
+    field("handle", Takes(4, Class::Handle)),
+    field("type", Number(4, &[0, 1, 2])),
+    field("offset", Number(8, OFFSETS)),
+    field("size", Number(8, SIZES)),
+];
+
+/// `struct drm_panthor_queue_create`
+const QUEUE: &[Field] =
+    &[field("priority", Number(1, &[0, 1])), field("pad", Number(3, &[0])), field("ring", Number(4, &[4096, 65536]))];
+
+/// `struct drm_panthor_queue_submit`
+const SUBMIT: &[Field] = &[
+    field("queue", Number(4, &[0, 1])),
+    field("stream_size", Number(4, &[0, 8])),
+    field("stream_addr", Number(8, ADDRESSES)),
+    field("latest_flush", Number(4, &[0])),
+    field("pad", PAD),
+    field("sync_stride", Stride),
+    field("sync_count", Count),
+    field("syncs", Rows(SYNC)),
+];
+
+const VM: Kind = Takes(4, Class::Vm);
+const GROUP: Kind = Takes(4, Class::Group);
+
+const fn own(name: &'static str, number: u8, fields: &'static [Field]) -> Spec {
+    drm(name, BOTH, COMMAND_BASE + number, fields)
+}
+
+pub(super) const CALLS: &[Spec] = &[
+    own(
+        "tyr_dev_query",
+        0,
+        &[
+            field("type", Number(4, &[0, 1, 2, 3, 4, 5])),
+            field("size", Number(4, &[112, 24, 56, 4, 8, 0, 1, 200])),
+            field("pointer", Room(256)),
+        ],
+    )
+    .weighs(10),
+    own(
+        "tyr_vm_create",
+        1,
+        &[
+            field("flags", Flags(4, &[])),
+            field("id", Gives(4, Class::Vm)),
+            field("user_va_range", Number(8, &[0, 0, 1 << 32, 1 << 47, 0x1000, 1 << 48, u64::MAX])),
+        ],
+    )
+    .weighs(14),
+    own("tyr_vm_destroy", 2, &[field("id", VM), field("pad", PAD)]).weighs(4),
+    own(
+        "tyr_vm_bind",
+        3,
+        &[
+            field("vm", VM),
+            field("flags", Flags(4, &[1])),
+            field("stride", Stride),
+            field("count", Count),
+            field("ops", Rows(BIND)),
+        ],
+    )
+    .weighs(40),
+    own("tyr_vm_get_state", 4, &[field("vm", VM), field("state", PAD)]).weighs(3),
+    own(
+        "tyr_bo_create",
+        5,
+        &[
+            field("size", Size(8, SIZES)),
+            field("flags", Flags(4, &[1, 2])),
+            field("exclusive_vm", VM),
+            field("handle", Gives(4, Class::Handle)),
+            field("pad", PAD),
+        ],
+    )
+    .weighs(20),
+    own(
+        "tyr_bo_mmap_offset",
+        6,
+        &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("offset", Gives(8, Class::Offset))],
+    )
+    .weighs(8),
+    own(
+        "tyr_group_create",
+        7,
+        &[
+            field("queue_stride", Stride),
+            field("queue_count", Count),
+            field("queues", Rows(QUEUE)),
+            field("cores_and_priority", Number(4, &[0x0101_0101, 0])),
+            field("pad", PAD),
+            field("compute_mask", Number(8, &[1, 0])),
+            field("fragment_mask", Number(8, &[1, 0])),
+            field("tiler_mask", Number(8, &[1, 0])),
+            field("vm", VM),
+            field("group", Gives(4, Class::Group)),
+        ],
+    )
+    .weighs(1),
+    own("tyr_group_destroy", 8, &[field("group", GROUP), field("pad", PAD)]).weighs(1),
+    own(
+        "tyr_group_submit",
+        9,
+        &[
+            field("group", GROUP),
+            field("pad", PAD),
+            field("stride", Stride),
+            field("count", Count),
+            field("submits", Rows(SUBMIT)),
+        ],
+    )
+    .weighs(1),
+    own(
+        "tyr_group_get_state",
+        10,
+        &[field("group", GROUP), field("state", PAD), field("fatal_queues", PAD), field("pad", PAD)],
+    )
+    .weighs(1),
+    own(
+        "tyr_tiler_heap_create",
+        11,
+        &[
+            field("vm", VM),
+            field("initial_chunks", Number(4, &[1, 0])),
+            field("chunk_size", Number(4, &[1 << 17, 1 << 21])),
+            field("max_chunks", Number(4, &[1, 8])),
+            field("target_in_flight", Number(4, &[1])),
+            field("handle", Gives(4, Class::Heap)),
+            field("context", Number(8, &[0])),
+            field("first_chunk", Number(8, &[0])),
+        ],
+    )
+    .weighs(1),
+    own("tyr_tiler_heap_destroy", 12, &[field("handle", Takes(4, Class::Heap)), field("pad", PAD)]).weighs(1),
+    own(
+        "tyr_bo_set_label",
+        13,
+        &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("label", Room(5000))],
+    )
+    .weighs(4),
+    own("tyr_set_user_mmio_offset", 14, &[field("offset", Number(8, &[1 << 43, 1 << 56, 0]))]).weighs(4),
+    own("tyr_bo_sync", 15, &[field("stride", Stride), field("count", Count), field("ops", Rows(BO_SYNC))]).weighs(8),
+    own(
+        "tyr_bo_query_info",
+        16,
+        &[
+            field("handle", Takes(4, Class::Handle)),
+            field("extra_flags", PAD),
+            field("create_flags", PAD),
+            field("pad", PAD),
+        ],
+    )
+    .weighs(4),
+    Spec {
+        name: "tyr_mmap_registers",
+        does: Does::Mmap,
+        fields: &[
+            field("fd", Takes(4, Class::File)),
+            field("offset", Number(8, &[1 << 56, 1 << 43, 1 << 56 | 0x1000])),
+            field("length", Number(8, &[0x1000, 0x2000])),
+            field("protection", Flags(4, &[1, 2])),
+            field("private", Number(4, &[0, 0, 0, 1])),
+        ],
+        weight: 4,
+    },
+];

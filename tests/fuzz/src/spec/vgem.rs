@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! vgem's own ioctls.
+//!
+//! Source: `include/uapi/drm/vgem_drm.h` (Linux 7.3).
+
+use super::Kind::{Flags, Gives, Takes};
+use super::{BOTH, COMMAND_BASE, Class, PAD, Spec, WRITE, drm, field};
+
+pub(super) const CALLS: &[Spec] = &[
+    drm(
+        "vgem_fence_attach",
+        BOTH,
+        COMMAND_BASE + 1,
+        &[
+            field("handle", Takes(4, Class::Handle)),
+            field("flags", Flags(4, &[1])),
+            field("out_fence", Gives(4, Class::Fence)),
+            field("pad", PAD),
+        ],
+    )
+    .weighs(20),
+    drm(
+        "vgem_fence_signal",
+        WRITE,
+        COMMAND_BASE + 2,
+        &[field("fence", Takes(4, Class::Fence)), field("flags", Flags(4, &[]))],
+    )
+    .weighs(16),
+];

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The process that executes programs, and the one that watches it.
+//!
+//! The worker is a forked copy that takes programs from a socket and answers each with its calls' errnos; it is replaced after
+//! many, or when it ends. Whoever waits for an answer does so for a limited time.
+//!
+//! Source: fork(2), socketpair(2), proc(5).
+
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use crate::device::Driver;
+use crate::kcov::Kcov;
+use crate::run::Runner;
+use crate::sys::{self, Errno};
+use crate::text;
+
+/// A worker executes so many programs: what they leave behind in it must not pile up.
+const LIFETIME: u32 = 2000;
+
+/// How long a killed worker may need to leave the kernel.
+const LEAVE: Duration = Duration::from_secs(10);
+
+/// How an execution ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// With these errnos.
+    Done(Vec<Errno>),
+    /// The worker was ended, by this signal if it was one.
+    Died(Option<i32>),
+    /// It took too long, with the place in the kernel where it was.
+    TooLong(String),
+    /// The device cannot be opened any more.
+    Broken(Errno),
+}
+
+/// What has programs executed.
+pub(crate) struct Workers<'k> {
+    driver: Driver,
+    kcov: Option<&'k Kcov>,
+    limit: Duration,
+    current: Option<Worker>,
+}
+
+struct Worker {
+    pid: libc::pid_t,
+    socket: UnixStream,
+    executed: u32,
+}
+
+impl<'k> Workers<'k> {
+    /// Each execution may take so long.
+    pub(crate) fn new(driver: Driver, kcov: Option<&'k Kcov>, limit: Duration) -> Self {
+        Self { driver, kcov, limit, current: None }
+    }
+
+    /// Executes a program that is given as its text.
+    pub(crate) fn run(&mut self, text: &str) -> Result<Ended, String> {
+        let limit = self.limit;
+        let worker = self.worker()?;
+        worker.executed += 1;
+        let size = u32::try_from(text.len()).map_err(|_| "a program is too long".to_owned())?;
+        let asked =
+            worker.socket.write_all(&size.to_le_bytes()).and_then(|()| worker.socket.write_all(text.as_bytes()));
+        let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+        let answers = || sys::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds);
+        if asked.is_ok() && answers().is_ok_and(|events| events == 0) {
+            let place = place_in_kernel(worker.pid);
+            return Ok(Ended::TooLong(self.end_hung(&place)));
+        }
+        let answer = self.current.as_mut().and_then(|worker| answer(&mut worker.socket));
+        match answer {
+            Some((0, errnos)) => Ok(Ended::Done(errnos)),
+            Some((errno, _)) => Ok(Ended::Broken(errno)),
+            None => Ok(Ended::Died(self.current.take().and_then(Worker::end))),
+        }
+    }
+
+    fn worker(&mut self) -> Result<&mut Worker, String> {
+        if self.current.as_ref().is_some_and(|worker| worker.executed >= LIFETIME) {
+            self.current.take().and_then(Worker::end);
+        }
+        let started = match self.current.take() {
+            Some(worker) => worker,
+            None => start(self.driver, self.kcov)?,
+        };
+        Ok(self.current.insert(started))
+    }
+
+    /// Kills the worker; the place, or that it cannot be left.
+    fn end_hung(&mut self, place: &str) -> String {
+        let Some(worker) = self.current.take() else { return place.to_owned() };
+        // SAFETY: there is no address; the process is our child, which was not waited for.
+        unsafe { libc::kill(worker.pid, libc::SIGKILL) };
+        let milliseconds = i32::try_from(LEAVE.as_millis()).unwrap_or(i32::MAX);
+        // The other end of the socket is closed when it has ended.
+        if sys::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds).is_ok_and(|events| events == 0) {
+            return format!("hangs in the kernel{place}");
+        }
+        worker.end();
+        format!("took longer than {} s{place}", self.limit.as_secs())
+    }
+}
+
+impl Worker {
+    /// Has it end, and gives the signal that ended it.
+    fn end(self) -> Option<i32> {
+        drop(self.socket);
+        let mut status = 0;
+        // SAFETY: the status is a valid place; the process is our child.
+        unsafe { libc::waitpid(self.pid, &mut status, 0) };
+        libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status))
+    }
+}
+
+impl Drop for Workers<'_> {
+    fn drop(&mut self) {
+        self.current.take().and_then(Worker::end);
+    }
+}
+
+fn answer(socket: &mut UnixStream) -> Option<(Errno, Vec<Errno>)> {
+    let mut head = [0; 8];
+    socket.read_exact(&mut head).ok()?;
+    let [count, state] = [0, 4].map(|at| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes are four")));
+    let mut bytes = vec![0; 4 * count as usize];
+    socket.read_exact(&mut bytes).ok()?;
+    let errnos = bytes.chunks_exact(4).map(|word| i32::from_le_bytes(word.try_into().expect("four bytes are four")));
+    Some((state as i32, errnos.collect()))
+}
+
+fn start(driver: Driver, kcov: Option<&Kcov>) -> Result<Worker, String> {
+    let (ours, theirs) = UnixStream::pair().map_err(|error| format!("no socket: {error}"))?;
+    // SAFETY: this process has one thread, so the copy may do whatever this one may.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => Err(format!("no further process: {}", std::io::Error::last_os_error())),
+        0 => {
+            drop(ours);
+            let served = serve(theirs, driver, kcov);
+            if let Err(why) = &served {
+                eprintln!("worker: {why}");
+            }
+            std::process::exit(served.is_err().into());
+        }
+        pid => Ok(Worker { pid, socket: ours, executed: 0 }),
+    }
+}
+
+/// Executes what comes until nothing comes any more.
+fn serve(mut socket: UnixStream, driver: Driver, kcov: Option<&Kcov>) -> Result<(), String> {
+    let mut runner = Runner::new(driver)?;
+    let mut size = [0; 4];
+    while socket.read_exact(&mut size).is_ok() {
+        let mut bytes = vec![0; u32::from_le_bytes(size) as usize];
+        socket.read_exact(&mut bytes).map_err(|error| error.to_string())?;
+        let program = text::read(&String::from_utf8_lossy(&bytes))?;
+        if let Some(kcov) = kcov {
+            kcov.begin().map_err(|errno| format!("KCOV cannot be enabled: errno {errno}"))?;
+        }
+        let errnos = runner.run(&program);
+        if let Some(kcov) = kcov {
+            kcov.end().map_err(|errno| format!("KCOV cannot be disabled: errno {errno}"))?;
+        }
+        let state = runner.is_whole().err().unwrap_or(0);
+        let words = [errnos.len() as i32, state].into_iter().chain(errnos);
+        let answer: Vec<u8> = words.flat_map(i32::to_le_bytes).collect();
+        socket.write_all(&answer).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// The functions on the kernel stack of a process, nearest first.
+fn place_in_kernel(pid: libc::pid_t) -> String {
+    let stack = std::fs::read_to_string(format!("/proc/{pid}/stack")).unwrap_or_default();
+    let calls: Vec<_> = stack.lines().filter_map(|line| line.split_whitespace().nth(1)).take(6).collect();
+    if calls.is_empty() { String::new() } else { format!(", in {}", calls.join(" < ")) }
+}
