@@ -9,7 +9,7 @@ use std::alloc::System;
 use std::sync::LazyLock;
 
 use cap::Cap;
-use drydock_fuzz::{TARGETS, Target, foreign, target};
+use drydock_host_fuzz::{TARGETS, Target, foreign, target};
 use libfuzzer_sys::fuzz_target;
 
 /// An input that wants more memory than this is one that takes too much.

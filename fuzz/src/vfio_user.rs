@@ -233,7 +233,7 @@ fn talk<G: Gpu>(device: Device<G>, messages: &[Message], tail: &[u8]) {
 /// A socket that listens, and one that has connected to it.
 fn connection() -> (UnixListener, UnixStream) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let name = format!("drydock-fuzz-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let name = format!("drydock-host-fuzz-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let address = SocketAddr::from_abstract_name(name).expect("a name is short");
     let listener = UnixListener::bind_addr(&address).expect("nobody else has this name");
     let client = UnixStream::connect_addr(&address).expect("it listens");

@@ -9,7 +9,7 @@ use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use cap::Cap;
-use drydock_fuzz::{TARGETS, foreign, target};
+use drydock_host_fuzz::{TARGETS, foreign, target};
 
 /// As in the fuzzer: who wants more takes too much.
 #[global_allocator]

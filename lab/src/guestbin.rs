@@ -16,7 +16,8 @@ use crate::setup::Toolchain;
 pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
     let step = events.step("fetching crates");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["fetch", "--locked"]).current_dir(&toolchain.repo);
+    // Of what other systems need, some is large.
+    cargo.args(["fetch", "--locked", "--target", TARGET]).current_dir(&toolchain.repo);
     process::run(&mut cargo, &step).context("failed to fetch the crates of the guest programs")?;
     step.done();
     Ok(())
@@ -24,7 +25,23 @@ pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
 
 /// Builds the workspace members `packages` and gives the path of each one's program, which has its package's name.
 pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Result<Vec<PathBuf>> {
-    let target = toolchain.work().join("guest-programs");
+    build_in("guest-programs", toolchain, packages, &[], events)
+}
+
+/// The same for one with `features`, in a directory of its own: what others are built of would be built again with them.
+pub fn build_with(toolchain: &Toolchain, package: &str, features: &[&str], events: &Events) -> Result<PathBuf> {
+    let built = build_in(&format!("guest-{package}"), toolchain, &[package], features, events)?;
+    Ok(built.into_iter().next().expect("one package is one program"))
+}
+
+fn build_in(
+    directory: &str,
+    toolchain: &Toolchain,
+    packages: &[&str],
+    features: &[&str],
+    events: &Events,
+) -> Result<Vec<PathBuf>> {
+    let target = toolchain.work().join(directory);
     std::fs::create_dir_all(&target).with_context(|| format!("failed to create `{}`", target.display()))?;
     let _lock = Lock::of_directory(&target, events)?;
     fetch(toolchain, events)?;
@@ -35,6 +52,7 @@ pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Resul
     // With a target of their own, the flags are for the programs only: a procedural macro cannot be linked statically.
     cargo.args(["--target", TARGET]);
     cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo.args(features.iter().flat_map(|feature| ["--features", feature]));
     cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target");
     cargo.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
     // The root has no `cc`: that name is made by a package script, and none is run there.

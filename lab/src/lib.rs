@@ -20,6 +20,7 @@ mod exit;
 mod firmware;
 #[doc(hidden)]
 pub mod foreign;
+mod fuzz;
 mod guestbin;
 #[doc(hidden)]
 pub mod host_fuzz;

@@ -4,6 +4,7 @@
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
 pub(crate) mod compile_fail;
+mod corpus;
 mod drivers;
 mod examples;
 mod guest;
@@ -70,6 +71,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
         Box::new(guest::Guest::tyr_built()),
+        Box::new(corpus::Corpus),
     ]
 }
 

@@ -11,7 +11,7 @@ use crate::setup::Toolchain;
 use crate::{guestbin, process};
 
 /// The program, as a package and as a file.
-const NAME: &str = "drydock-fuzz";
+const NAME: &str = "drydock-host-fuzz";
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const PROFILE: &str = "fuzz";
 

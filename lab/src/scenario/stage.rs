@@ -69,8 +69,10 @@ impl Program {
     pub(crate) const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
     /// The guest's side of the benchmark.
     pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-bench" };
+    /// What executes sequences of calls. The one that looks for new ones is built for `drydock fuzz` only.
+    pub(crate) const FUZZ: Program = Program { directory: "tests/fuzz", name: "drydock-fuzz" };
     /// All that a person may want in a guest.
-    pub(crate) const ALL: &'static [Program] = &[Self::TESTS, Self::CLIENT, Self::BENCH];
+    pub(crate) const ALL: &'static [Program] = &[Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
 
     /// Whether the checkout has it as a member of its workspace.
     pub(crate) fn exists(self, repo: &Path) -> bool {
@@ -106,6 +108,8 @@ pub(crate) struct Boot {
     pub(crate) gpu: Option<Wanted>,
     /// Further words of the kernel's command line.
     pub(crate) words: Vec<String>,
+    /// Further programs: where they are in the guest, and their files.
+    pub(crate) programs: Vec<(String, PathBuf)>,
 }
 
 impl Default for Boot {
@@ -119,6 +123,7 @@ impl Default for Boot {
             devices: Vec::new(),
             gpu: None,
             words: Vec::new(),
+            programs: Vec::new(),
         }
     }
 }
@@ -363,7 +368,11 @@ impl Stage {
 /// What this boot alone has in its file system.
 fn further(boot: &Boot) -> Result<Vec<u8>, vm_error::Error> {
     let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
-    firmware.map(image::firmware).transpose().map(Option::unwrap_or_default)
+    let mut more = firmware.map(image::firmware).transpose()?.unwrap_or_default();
+    if !boot.programs.is_empty() {
+        more.extend(image::programs(&boot.programs)?);
+    }
+    Ok(more)
 }
 
 fn log_listener(events: &Events) -> Listener {

@@ -169,6 +169,16 @@ pub(crate) fn firmware(supply: &Supply) -> Result<Vec<u8>, Error> {
     put.and_then(|()| archive.finish()).context("cannot archive", &supply.path)
 }
 
+/// A further archive for one boot: programs, by their name in the guest.
+pub(crate) fn programs(programs: &[(String, PathBuf)]) -> Result<Vec<u8>, Error> {
+    let mut archive = Archive::new(Vec::new());
+    for (name, path) in programs {
+        let bytes = fs::read(path).context("cannot read", path)?;
+        archive.file(name, 0o755, &bytes).context("cannot archive", path)?;
+    }
+    archive.finish().context("cannot archive", "programs.cpio")
+}
+
 /// Where a file of a merged-/usr system really lies: a directory cannot be made where a link is.
 fn merged(path: &str) -> String {
     let is_link = LINKS.iter().any(|(link, _)| path.strip_prefix(link).is_some_and(|rest| rest.starts_with('/')));

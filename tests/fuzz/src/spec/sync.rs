@@ -11,7 +11,7 @@ const POINTS: Kind = Rows(&[field("point", POINT)]);
 const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
 
 /// In nanoseconds of the monotonic clock; the last is for ever, until the call is interrupted.
-const TIMEOUT: Kind = Number(8, &[0, 0, 0, 1, 1 << 20, 0, 0x7fff_ffff_ffff_ffff]);
+const TIMEOUT: Kind = Number(8, &[0, 0, 0, 0, 0, 0, 0, 1, 1 << 20, 0x7fff_ffff_ffff_ffff]);
 /// WAIT_ALL, WAIT_FOR_SUBMIT, WAIT_AVAILABLE, WAIT_DEADLINE
 const WAIT: Kind = Flags(4, &[1, 2, 4, 8]);
 

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `drydock fuzz`: sequences of calls on our drivers' devices, on the kernel that watches memory and locks, guided by which
+//! lines of ours they reach.
+//!
+//! The fuzzer itself is `tests/fuzz`, which runs in the guest; here it is given its corpus, what it found is kept, the run is
+//! judged as every run is, and the places it met become lines.
+//!
+//! Source: Documentation/dev-tools/kcov.rst (Linux 7.3); docs/fuzzing.md.
+
+mod corpus;
+mod coverage;
+mod guest;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::debug_kernel;
+use crate::error::{Context, Error, Kind, Result};
+use crate::events::Events;
+use crate::exit;
+use crate::firmware::Choice;
+use crate::guestbin;
+use crate::model::Choices;
+use crate::scenario::{Boot, Plan, Program, Stage, driver_modules, gpu_of};
+
+use coverage::Coverage;
+use guest::{Session, Stopped};
+
+pub(crate) use corpus::text as corpus_text;
+pub(crate) use guest::Session as Replay;
+
+/// Options of `drydock fuzz`.
+///
+/// Boots the debug kernel for each DRIVER, and has sequences of calls executed on its device: those of `tests/fuzz/corpus`
+/// first, then changes of those that reached something new. Ends when the time is over, or when the kernel reports something,
+/// an execution hangs, memory is left behind, or the driver misuses its hardware; the calls that led to it are kept then, to
+/// be tried again with --replay. Shows which lines of the layer and the drivers were reached.
+///
+/// Examples:
+///     drydock fuzz --minutes 10
+///     drydock fuzz vgem --seed 7
+///     drydock fuzz tyr --replay fuzz-found/tyr-7.jsonl
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Options {
+    /// The drivers, one after the other [default: all]
+    #[arg(value_enum, value_name = "DRIVER")]
+    drivers: Vec<Subject>,
+    /// How long to look, for each driver
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
+    minutes: u64,
+    /// Where the random choices begin [default: a new one, which is shown]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Write what reaches most lines, shortened, back to `tests/fuzz/corpus`
+    #[arg(long, conflicts_with = "replay")]
+    keep: bool,
+    /// Only execute the sequences in FILE, one a line, and show each call's errno
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["minutes", "seed"])]
+    replay: Option<PathBuf>,
+    /// Where the calls are kept that led to a failure
+    #[arg(long, value_name = "DIR", default_value = "fuzz-found")]
+    found: PathBuf,
+    /// The kernel for --replay, by its release or series [default: debug]
+    #[arg(long, value_name = "NAME", requires = "replay")]
+    kernel: Option<String>,
+    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: one that is built here]
+    #[arg(long, value_name = "real|built|PATH")]
+    firmware: Option<Choice>,
+}
+
+/// A driver that the fuzzer knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Subject {
+    /// Buffers without a GPU
+    Vgem,
+    /// An NVIDIA GPU
+    Nova,
+    /// An Arm Mali GPU
+    Tyr,
+}
+
+impl Subject {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+
+    /// What it is called on command lines.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Vgem => "vgem",
+            Self::Nova => "nova",
+            Self::Tyr => "tyr",
+        }
+    }
+
+    /// How long an execution may take: a probe of a GPU waits for another process.
+    pub(crate) fn limit(self) -> Duration {
+        match self {
+            Self::Vgem => Duration::from_secs(10),
+            Self::Nova | Self::Tyr => Duration::from_secs(20),
+        }
+    }
+}
+
+/// What came of one driver.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    driver: Subject,
+    seed: u64,
+    executions: u64,
+    /// Programs that each reached something new.
+    corpus: usize,
+    /// Instrumented places that were met.
+    places: usize,
+    /// Why it ended early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+}
+
+/// What came of all.
+#[derive(Debug, Serialize)]
+struct Figures {
+    outcomes: Vec<Outcome>,
+    coverage: Coverage,
+}
+
+/// Carries out `drydock fuzz`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    if let Some(file) = &options.replay {
+        return replay(&options, file, events);
+    }
+    let mut subjects = options.drivers.clone();
+    if subjects.is_empty() {
+        subjects = Subject::ALL.to_vec();
+    }
+    let stage = Stage::prepare(&Plan { kernel: Some(debug_kernel::NAME.to_owned()) }, events)?;
+    let fuzzer = fuzzer(&stage, events)?;
+    let mut figures = Figures { outcomes: Vec::new(), coverage: Coverage::default() };
+    let mut failure = None;
+    for subject in subjects {
+        match search(subject, &options, &stage, &fuzzer, &mut figures, events) {
+            Ok(()) => {}
+            Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
+    }
+    events.result(&figures, table::text);
+    failure.map_or(Ok(exit::OK), Err)
+}
+
+/// The program that looks for new sequences, and where it is in the guest.
+fn fuzzer(stage: &Stage, events: &Events) -> Result<(String, PathBuf)> {
+    let program = guestbin::build_with(stage.toolchain(), Program::FUZZ.name, &["search"], events)?;
+    Ok((format!("/usr/bin/{}-search", Program::FUZZ.name), program))
+}
+
+/// How the machine for a driver is booted. KCOV tells addresses as they would be without randomisation, and so do we.
+pub(crate) fn boot(subject: Subject, firmware: Option<&Choice>, events: &Events) -> Result<Boot> {
+    let gpu = gpu_of(subject.name(), &Choices::default(), Some(firmware.unwrap_or(&Choice::Built)), events)?;
+    Ok(Boot { gpu, words: vec!["nokaslr".to_owned()], ..Boot::default() })
+}
+
+fn search(
+    subject: Subject,
+    options: &Options,
+    stage: &Stage,
+    fuzzer: &(String, PathBuf),
+    figures: &mut Figures,
+    events: &Events,
+) -> Result<()> {
+    let repo = &stage.toolchain().repo;
+    let seed = options.seed.unwrap_or_else(new_seed);
+    let boot = Boot { programs: vec![fuzzer.clone()], ..boot(subject, options.firmware.as_ref(), events)? };
+    let modules = driver_modules(subject.name(), stage.image())?;
+    let time = Duration::from_secs(60 * options.minutes);
+    let limit = subject.limit() * stage.patience();
+    let mut argv = vec![fuzzer.0.clone(), "search".into(), "--driver".into(), subject.name().into()];
+    argv.extend(["--limit".into(), limit.as_secs().to_string(), "--seed".into(), seed.to_string()]);
+    argv.extend(["--seconds".into(), time.as_secs().to_string()]);
+    argv.extend(options.keep.then(|| "--minimise".to_owned()));
+    let programs = corpus::text(repo, subject)?;
+    let session = Session { stage, boot, modules, argv, programs, time };
+    let title = format!("fuzzing {} for {} min (seed {seed})", subject.name(), options.minutes);
+    let ended = session.run(&title, events);
+    let (told, failure) = match ended {
+        Ok(told) => (told, None),
+        Err(Stopped { told, error, last }) => (told, Some(keep_last(subject, seed, options, error, &last)?)),
+    };
+    figures.coverage.add(stage, &session.modules_with_library(), &told.coverage)?;
+    figures.outcomes.push(Outcome {
+        driver: subject,
+        seed,
+        executions: told.executions,
+        corpus: told.corpus,
+        places: told.places,
+        failed: failure.as_ref().map(Error::chain),
+    });
+    match failure {
+        Some(error) => Err(error),
+        None if options.keep => corpus::keep(repo, subject, &told.kept, events),
+        None => Ok(()),
+    }
+}
+
+/// Writes down the programs that were executed last, the one that ended it at the end, and says so in the error.
+fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last: &[String]) -> Result<Error> {
+    if error.kind() == Kind::Interrupted || last.is_empty() {
+        return Ok(error);
+    }
+    let directory = &options.found;
+    std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
+    let file = directory.join(format!("{}-{seed}.jsonl", subject.name()));
+    crate::cache::write_atomically(&file, last.join("\n") + "\n")?;
+    let again = format!("`drydock fuzz {} --replay {}` tries it again", subject.name(), file.display());
+    let said = format!(
+        "the last {} sequences are in `{}`, the last line is the one that ended it",
+        last.len(),
+        file.display()
+    );
+    Ok(error.details([said]).hint(again))
+}
+
+fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
+    let [subject] = options.drivers[..] else {
+        return Err(Error::new(Kind::Usage, "`--replay` needs to know which driver the sequences are for"));
+    };
+    let programs = std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()));
+    let programs = programs.map_err(|error| Error::new(Kind::Usage, error.chain()))?;
+    let kernel = options.kernel.clone().unwrap_or_else(|| debug_kernel::NAME.to_owned());
+    let stage = Stage::prepare(&Plan { kernel: Some(kernel) }, events)?;
+    let boot = boot(subject, options.firmware.as_ref(), events)?;
+    let session = Replay::of(subject, &stage, boot, programs)?;
+    let told = session.run(&format!("replaying on {}", subject.name()), events).map_err(|stopped| stopped.error)?;
+    events.result(&told.replayed, |replayed| table::replayed(replayed));
+    Ok(exit::OK)
+}
+
+/// Another one each time; which does not matter.
+fn new_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos()) << 8 ^ now.as_secs()
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! From places in modules that a run has met to lines of source files, and how many lines there are to be met.
+//!
+//! The compiler calls `__sanitizer_cov_trace_pc` at the beginning of each block, and KCOV keeps where that call returns to. So
+//! the relocations of a module for that function are all places there are. A place belongs to each line of ours in its chain
+//! of inlined functions: to the one of the layer, and to that of the driver that it was inlined into.
+//!
+//! Source: Documentation/dev-tools/kcov.rst (Linux 7.3), addr2line(1).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::path::Path;
+
+use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags};
+use rustix::fs::{MemfdFlags, memfd_create};
+use serde::Serialize;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::process;
+use crate::root::Binds;
+use crate::scenario::Stage;
+use crate::vm::symbols::shorten;
+
+/// What marks a place.
+const MARK: &str = "__sanitizer_cov_trace_pc";
+
+/// The call's operand, which the relocation is for, is four bytes long, and the place is behind it.
+const OPERAND: u64 = 4;
+
+/// Where a module's directory is seen by `addr2line`.
+const MODULE_DIR: &str = "/out";
+
+/// What is ours.
+const OURS: &[&str] = &["kernel/drm/", "kernel/drivers/", "crates/"];
+
+/// Offsets by module and section.
+pub(super) type Places = BTreeMap<String, BTreeMap<String, BTreeSet<u64>>>;
+
+/// Lines by file.
+#[derive(Debug, Default)]
+pub(super) struct Coverage {
+    files: BTreeMap<String, Lines>,
+}
+
+/// The lines of a file that have places.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Lines {
+    all: BTreeSet<u32>,
+    met: BTreeSet<u32>,
+}
+
+/// The counts of a file.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Row {
+    pub(super) file: String,
+    pub(super) lines: usize,
+    pub(super) covered: usize,
+    /// The others.
+    pub(super) uncovered: Vec<u32>,
+}
+
+impl Serialize for Coverage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows())
+    }
+}
+
+impl Coverage {
+    /// Adds what a run has met of `modules`.
+    pub(super) fn add(&mut self, stage: &Stage, modules: &[String], met: &Places) -> Result<()> {
+        for module in modules {
+            let Some(file) = stage.image().ours.get(module) else { continue };
+            let nothing = BTreeMap::new();
+            let met = met.get(module).unwrap_or(&nothing);
+            for (section, places) in places_of(file)? {
+                let nowhere = BTreeSet::new();
+                let met = met.get(&section).unwrap_or(&nowhere);
+                if let Some(stranger) = met.difference(&places).next() {
+                    let message = format!("KCOV told of {section}+{stranger:#x} in `{module}`, where no block begins");
+                    return Err(Error::new(Kind::Machinery, message));
+                }
+                let lines = lines_of(stage, file, &section, &places)?;
+                self.note(places.into_iter().zip(lines), met);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, places: impl Iterator<Item = (u64, Vec<(String, u32)>)>, met: &BTreeSet<u64>) {
+        for (place, lines) in places {
+            for (file, line) in lines {
+                let of_file = self.files.entry(file).or_default();
+                of_file.all.insert(line);
+                if met.contains(&place) {
+                    of_file.met.insert(line);
+                }
+            }
+        }
+    }
+
+    /// The files that have places, by name.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let row = |(file, lines): (&String, &Lines)| Row {
+            file: file.clone(),
+            lines: lines.all.len(),
+            covered: lines.met.len(),
+            uncovered: lines.all.difference(&lines.met).copied().collect(),
+        };
+        self.files.iter().map(row).collect()
+    }
+}
+
+/// All places of a module, by section. What only runs while it is loaded is left out: nobody counts then.
+fn places_of(file: &Path) -> Result<BTreeMap<String, BTreeSet<u64>>> {
+    let bytes = std::fs::read(file).with_context(|| format!("failed to read `{}`", file.display()))?;
+    let no_module = |error: object::Error| Error::new(Kind::Machinery, format!("`{}`: {error}", file.display()));
+    let object = object::File::parse(&*bytes).map_err(no_module)?;
+    let mut found = BTreeMap::new();
+    for section in object.sections() {
+        let name = section.name().map_err(no_module)?;
+        let SectionFlags::Elf { sh_flags } = section.flags() else { continue };
+        if sh_flags & u64::from(object::elf::SHF_EXECINSTR) == 0 || name.starts_with(".init") {
+            continue;
+        }
+        let marks = section.relocations().filter(|(_, relocation)| match relocation.target() {
+            RelocationTarget::Symbol(symbol) => {
+                object.symbol_by_index(symbol).is_ok_and(|symbol| symbol.name() == Ok(MARK))
+            }
+            _ => false,
+        });
+        let places: BTreeSet<u64> = marks.map(|(offset, _)| offset + OPERAND).collect();
+        if !places.is_empty() {
+            found.insert(name.to_owned(), places);
+        }
+    }
+    Ok(found)
+}
+
+/// The lines of ours that each place belongs to.
+fn lines_of(stage: &Stage, file: &Path, section: &str, places: &BTreeSet<u64>) -> Result<Vec<Vec<(String, u32)>>> {
+    let directory = file.parent().expect("a module lies in a directory");
+    let name = file.file_name().expect("a module has a name").to_string_lossy();
+    let binds = Binds::none().read(directory, MODULE_DIR);
+    let mut command = stage.toolchain().command("addr2line", &binds);
+    command.args(["-a", "-i", "-e", &format!("{MODULE_DIR}/{name}"), "-j", section]);
+    let lines = parse(&process::fed(&mut command, questions(places).context("failed to write addresses")?)?);
+    match lines.len() == places.len() {
+        true => Ok(lines),
+        false => {
+            let message = format!("`addr2line` answers {} of {} questions about `{name}`", lines.len(), places.len());
+            Err(Error::new(Kind::Machinery, message))
+        }
+    }
+}
+
+/// The addresses as a file to be read: of the calls themselves, and not of what comes behind them.
+fn questions(places: &BTreeSet<u64>) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create("drydock-places", MemfdFlags::CLOEXEC)?);
+    let text: String = places.iter().map(|place| format!("{:#x}\n", place - 1)).collect();
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// For each address the lines of ours in its chain.
+fn parse(said: &str) -> Vec<Vec<(String, u32)>> {
+    let mut found: Vec<Vec<(String, u32)>> = Vec::new();
+    for line in said.lines() {
+        if line.starts_with("0x") {
+            found.push(Vec::new());
+        } else if let (Some(place), Some(chain)) = (place_of(line), found.last_mut()) {
+            chain.push(place);
+        }
+    }
+    found
+}
+
+/// File and line, if they are ours.
+fn place_of(line: &str) -> Option<(String, u32)> {
+    let short = shorten(line.trim());
+    let (file, number) = short.rsplit_once(':')?;
+    let file = file.trim_start_matches('/');
+    let number = number.parse().ok().filter(|number| *number > 0)?;
+    // What the compiler makes without a source, such as the glue that drops a value, has a name in place of a file.
+    let is_source = [".rs", ".c", ".h"].iter().any(|end| file.ends_with(end));
+    (is_source && OURS.iter().any(|ours| file.starts_with(ours))).then(|| (file.to_owned(), number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAID: &str = "0x0000000000000014\n/kernel/tree/rust/kernel/sync.rs:12\n/kernel-src/drm/device.rs:40\n\
+                        /kernel-src/drivers/vgem/client.rs:7 (discriminator 2)\n\
+                        0x0000000000000028\n??:?\n/kernel-src/drm/drm.rs/@/drm.33da-cgu.0:5\n\
+                        0x0000000000000030\n/crates/mali-mmu/src/table.rs:9\n/kernel/tree/kernel/kcov.c:1\n";
+
+    #[test]
+    fn a_place_belongs_to_each_line_of_ours_in_its_chain() {
+        let lines = parse(SAID);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0], [("kernel/drm/device.rs".into(), 40), ("kernel/drivers/vgem/client.rs".into(), 7)]);
+        assert_eq!(lines[1], []);
+        assert_eq!(lines[2], [("crates/mali-mmu/src/table.rs".into(), 9)]);
+    }
+
+    #[test]
+    fn a_line_is_met_if_one_of_its_places_is() {
+        let mut coverage = Coverage::default();
+        coverage.note([1, 2, 3].into_iter().zip(parse(SAID)), &BTreeSet::from([1]));
+        coverage.note([1, 2, 3].into_iter().zip(parse(SAID)), &BTreeSet::new());
+        let counts: Vec<_> = coverage.rows().into_iter().map(|row| (row.file, row.lines, row.covered)).collect();
+        assert_eq!(counts[0], ("crates/mali-mmu/src/table.rs".to_owned(), 1, 0));
+        assert_eq!(counts[2], ("kernel/drm/device.rs".to_owned(), 1, 1));
+    }
+}

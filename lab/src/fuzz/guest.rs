@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! One boot in which the guest's fuzzer runs: what it is given, what it tells, and what it was doing when it ended.
+//!
+//! Each sequence is told on the machine's second console before it is executed, so that it is known here whatever the kernel
+//! did then.
+//!
+//! Source: `tests/fuzz/src/report.rs` for the lines.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use drydock_agent::protocol::{Status, Stream};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::events::{Events, Step, Unit};
+use crate::scenario::{Boot, Program, Scene, Stage, driver_modules};
+use crate::vm::error::Error as VmError;
+
+use super::Subject;
+use super::coverage::Places;
+
+/// Besides the time that is given, for what comes before and after: executing the corpus, making it smaller.
+const AROUND: Duration = Duration::from_secs(30 * 60);
+
+/// So many sequences are remembered: what one does may show only with a later one.
+const REMEMBERED: usize = 16;
+
+/// Bytes that are handed over at once.
+const PIECE: usize = 16 << 10;
+
+/// A run of the guest's fuzzer.
+pub(crate) struct Session<'s> {
+    pub(super) stage: &'s Stage,
+    pub(super) boot: Boot,
+    pub(super) modules: Vec<String>,
+    pub(super) argv: Vec<String>,
+    /// A line each.
+    pub(super) programs: String,
+    /// How long it looks for more.
+    pub(super) time: Duration,
+}
+
+/// All that the fuzzer told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) executions: u64,
+    pub(super) corpus: usize,
+    pub(super) places: usize,
+    pub(super) kept: Vec<String>,
+    pub(super) coverage: Places,
+    pub(crate) replayed: Vec<Replayed>,
+    found: Option<String>,
+}
+
+/// The errnos of a sequence.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Replayed {
+    program: usize,
+    /// Each call's name, and 0 or the errno.
+    pub(super) errnos: Vec<(String, i32)>,
+}
+
+/// A run that did not end well.
+pub(crate) struct Stopped {
+    pub(super) told: Told,
+    pub(crate) error: Error,
+    /// The sequences that were executed last.
+    pub(super) last: Vec<String>,
+}
+
+/// One line.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Progress { executions: u64, corpus: usize, places: usize },
+    Kept(String),
+    Replayed(Replayed),
+    Coverage(BTreeMap<String, BTreeMap<String, std::collections::BTreeSet<u64>>>),
+    Found(String),
+}
+
+impl<'s> Session<'s> {
+    /// A run that executes `programs` once.
+    pub(crate) fn of(subject: Subject, stage: &'s Stage, boot: Boot, programs: String) -> Result<Self> {
+        let limit = (subject.limit() * stage.patience()).as_secs().to_string();
+        let argv = [Program::FUZZ.name, "replay", "--driver", subject.name(), "--limit", &limit].map(str::to_owned);
+        let modules = driver_modules(subject.name(), stage.image())?;
+        Ok(Self { stage, boot, modules, argv: argv.to_vec(), programs, time: Duration::ZERO })
+    }
+
+    /// The modules whose code is of interest.
+    pub(super) fn modules_with_library(&self) -> Vec<String> {
+        std::iter::once("drm_rust".to_owned()).chain(self.modules.iter().cloned()).collect()
+    }
+
+    /// Boots, runs, and has the boot judged.
+    pub(crate) fn run(&self, title: &str, events: &Events) -> Result<Told, Stopped> {
+        let mut told = Told::default();
+        let last = Arc::new(Mutex::new(VecDeque::new()));
+        let played = self.stage.play(&self.boot, events, |scene| {
+            listen(scene.terminal(), Arc::clone(&last));
+            self.modules.iter().try_for_each(|module| scene.insmod(module))?;
+            let step = events.step(title);
+            self.story(scene, &mut told, &step)?;
+            step.done_with(told.in_words());
+            Ok(())
+        });
+        match played {
+            Ok(_) => Ok(told),
+            Err(error) => {
+                let last = last.lock().expect("the listener does not panic").iter().cloned().collect();
+                Err(Stopped { told, error, last })
+            }
+        }
+    }
+
+    fn story(&self, scene: &mut Scene<'_>, told: &mut Told, step: &Step) -> Result<(), VmError> {
+        let mut process = scene.guest().spawn(&self.argv)?;
+        for piece in self.programs.as_bytes().chunks(PIECE) {
+            process.input(piece)?;
+        }
+        process.close_input()?;
+        let began = Instant::now();
+        let (mut lines, mut wrong) = (Vec::new(), String::new());
+        let status = process.forward(Some(self.time + AROUND), |stream, bytes| {
+            match stream {
+                Stream::Err => wrong.push_str(&String::from_utf8_lossy(bytes)),
+                Stream::Out => {
+                    lines.extend_from_slice(bytes);
+                    while let Some(end) = lines.iter().position(|byte| *byte == b'\n') {
+                        let line: Vec<u8> = lines.drain(..=end).collect();
+                        told.take(&line, &mut wrong);
+                        self.show(step, told, began.elapsed());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        match (status, told.found.clone()) {
+            (Status::Code(0), None) if wrong.is_empty() => Ok(()),
+            (_, Some(found)) => Err(VmError::Unexpected { program: "the fuzzer".into(), said: found }),
+            (status, None) => Err(VmError::Program { program: self.argv.join(" "), status, said: wrong }),
+        }
+    }
+
+    fn show(&self, step: &Step, told: &Told, gone: Duration) {
+        let (done, total) = match self.time.as_secs() {
+            0 => (told.replayed.len() as u64, self.programs.lines().count() as u64),
+            time => (gone.as_secs().min(time), time),
+        };
+        step.progress(done, total, Unit::Items);
+        step.line(told.in_words());
+    }
+}
+
+impl Told {
+    fn take(&mut self, line: &[u8], wrong: &mut String) {
+        match serde_json::from_slice(line) {
+            Ok(Line::Progress { executions, corpus, places }) => {
+                (self.executions, self.corpus, self.places) = (executions, corpus, places);
+            }
+            Ok(Line::Kept(program)) => self.kept.push(program),
+            Ok(Line::Replayed(replayed)) => {
+                self.executions += 1;
+                self.replayed.push(replayed);
+            }
+            Ok(Line::Coverage(places)) => self.coverage = places,
+            Ok(Line::Found(why)) => self.found = Some(why),
+            Err(error) => wrong.push_str(&format!("{}: {error}\n", String::from_utf8_lossy(line).trim_end())),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self.corpus {
+            0 => format!("{} executions", self.executions),
+            corpus => format!("{} executions, {corpus} sequences that reach {} places", self.executions, self.places),
+        }
+    }
+}
+
+/// Remembers the last lines that come, until none does.
+fn listen(console: UnixStream, last: Arc<Mutex<VecDeque<String>>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(console).split(b'\n') {
+            let Ok(line) = line else { return };
+            let mut last = last.lock().expect("nobody panics with the lock");
+            if last.len() == REMEMBERED {
+                last.pop_front();
+            }
+            last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_figures() {
+        let (mut told, mut wrong) = (Told::default(), String::new());
+        for line in [
+            r#"{"progress":{"executions":7,"corpus":2,"places":30}}"#,
+            r#"{"kept":"[]"}"#,
+            r#"{"coverage":{"drm_rust":{".text":[5,9]}}}"#,
+            r#"{"found":"BUG: x"}"#,
+        ] {
+            told.take(line.as_bytes(), &mut wrong);
+        }
+        assert_eq!((told.executions, told.corpus, told.kept.len()), (7, 2, 1));
+        assert_eq!(told.coverage["drm_rust"][".text"].len(), 2);
+        assert_eq!(told.found.as_deref(), Some("BUG: x"));
+        assert_eq!(told.in_words(), "7 executions, 2 sequences that reach 30 places");
+        told.take(b"panicked\n", &mut wrong);
+        assert!(wrong.starts_with("panicked: "), "{wrong}");
+    }
+
+    #[test]
+    fn the_last_sequences_are_remembered() {
+        let (mut console, theirs) = UnixStream::pair().unwrap();
+        let last = Arc::new(Mutex::new(VecDeque::new()));
+        listen(theirs, Arc::clone(&last));
+        for number in 0..40 {
+            std::io::Write::write_all(&mut console, format!("[{number}]\r\n").as_bytes()).unwrap();
+        }
+        drop(console);
+        while Arc::strong_count(&last) > 1 {
+            std::thread::yield_now();
+        }
+        let last = last.lock().unwrap();
+        assert_eq!((last.len(), last.back().unwrap().as_str()), (REMEMBERED, "[39]"));
+    }
+}
