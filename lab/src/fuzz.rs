@@ -192,7 +192,10 @@ fn search(
     let ended = session.run(&title, events);
     let (told, failure) = match ended {
         Ok(told) => (told, None),
-        Err(Stopped { told, error, last }) => (told, Some(keep_last(subject, seed, options, error, &last)?)),
+        Err(stopped) => {
+            let Stopped { told, error, last } = *stopped;
+            (told, Some(keep_last(subject, seed, options, error, &last)?))
+        }
     };
     figures.coverage.add(stage, &session.modules_with_library(), &told.coverage)?;
     figures.outcomes.push(Outcome {

@@ -98,7 +98,7 @@ impl<'s> Session<'s> {
     }
 
     /// Boots, runs, and has the boot judged.
-    pub(crate) fn run(&self, title: &str, events: &Events) -> Result<Told, Stopped> {
+    pub(crate) fn run(&self, title: &str, events: &Events) -> Result<Told, Box<Stopped>> {
         let mut told = Told::default();
         let last = Arc::new(Mutex::new(VecDeque::new()));
         let played = self.stage.play(&self.boot, events, |scene| {
@@ -113,7 +113,7 @@ impl<'s> Session<'s> {
             Ok(_) => Ok(told),
             Err(error) => {
                 let last = last.lock().expect("the listener does not panic").iter().cloned().collect();
-                Err(Stopped { told, error, last })
+                Err(Box::new(Stopped { told, error, last }))
             }
         }
     }

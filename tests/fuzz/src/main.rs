@@ -4,10 +4,7 @@
 //! `replay` executes those that are given; `search` looks for new ones by the coverage of a kernel with KCOV, and is built with
 //! the feature `search` only. docs/fuzzing.md says what for.
 
-#![cfg_attr(
-    not(any(test, feature = "search")),
-    allow(dead_code, reason = "what only a search needs is compiled with the rest")
-)]
+#![cfg_attr(not(feature = "search"), allow(dead_code, reason = "what only a search needs is compiled with the rest"))]
 
 mod arena;
 mod device;
