@@ -69,7 +69,7 @@ pub(crate) fn main(options: &Options, given: Vec<Program>) -> Result<(), Stop> {
     let judge = Judge::new(options.what.driver, Some(&kcov), options.what.limit()).map_err(Stop::Cannot)?;
     let mut executor = Executor::new(judge, &kcov, HitcountsMapObserver::new(map()).track_indices());
     let looked = look(options, given, &mut executor);
-    let ended = looked.and_then(|corpus| if options.minimise { keep(corpus, &mut executor) } else { Ok(()) });
+    let ended = looked.and_then(|corpus| if options.minimise { keep(corpus, options, &mut executor) } else { Ok(()) });
     executor.tell_coverage();
     ended
 }
@@ -112,18 +112,22 @@ fn look(options: &Options, given: Vec<Program>, executor: &mut Executor<'_>) -> 
     all.collect()
 }
 
-/// Tells few and short programs that meet all places that those of the corpus do.
-fn keep(corpus: Vec<Program>, executor: &mut Executor<'_>) -> Result<(), Stop> {
-    let places = |program: &Program, executor: &mut Executor<'_>| executor.places(program);
+/// Tells few and short programs that meet all places that those of the corpus do, within half the time that the search had:
+/// what was not executed again by then is left out, and what was not shortened stays as it is.
+fn keep(corpus: Vec<Program>, options: &Options, executor: &mut Executor<'_>) -> Result<(), Stop> {
+    let quarter = Duration::from_secs(options.seconds.div_ceil(4));
+    let until = Instant::now() + quarter;
     let mut all = Vec::new();
-    for program in corpus {
+    for program in corpus.into_iter().take_while(|_| Instant::now() < until) {
         // What is met every time; a second run has nothing that only the first one made.
-        let (once, again): (Places, Places) = (places(&program, executor)?, places(&program, executor)?);
+        let (once, again): (Places, Places) = (executor.places(&program)?, executor.places(&program)?);
         all.push((program, once.intersection(&again).copied().collect()));
     }
-    let chosen = minimise::cover(all);
-    for (program, needed) in chosen {
-        let short = minimise::shorten(program, &needed, |program| places(program, executor))?;
+    let until = Instant::now() + quarter;
+    for (program, needed) in minimise::cover(all) {
+        let has_time = Instant::now() < until;
+        let mut shorten = |program| minimise::shorten(program, &needed, |program| executor.places(program));
+        let short = if has_time { shorten(program)? } else { program };
         say(&Line::Kept(text::write(&short)));
     }
     Ok(())
