@@ -149,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn the_corpus_can_be_read_and_is_written_as_it_is() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for line in text.lines() {
+                assert_eq!(write(&read(line).unwrap()), line);
+            }
+        }
+    }
+
+    #[test]
     fn a_line_says_what_is_wrong_with_it() {
         assert_eq!(read(r#"[{"opn": {}}]"#).unwrap_err(), "there is no call `opn`");
         assert_eq!(read(r#"[{"open": {"mode": 1}}]"#).unwrap_err(), "`open` has no field `mode`");
