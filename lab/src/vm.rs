@@ -19,6 +19,7 @@ pub(crate) mod incident;
 pub(crate) mod kasan;
 pub(crate) mod kmod;
 pub(crate) mod libraries;
+pub(crate) mod lines;
 pub(crate) mod machine;
 pub(crate) mod payload;
 pub(crate) mod qemu;

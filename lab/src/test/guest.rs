@@ -12,6 +12,7 @@ use crate::firmware::Choice;
 use crate::model::Choices;
 use crate::scenario::{Boot, Program, gpu_of};
 use crate::vm::gpu::Wanted;
+use crate::vm::lines::Lines;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
@@ -146,20 +147,6 @@ fn parse(suite: &str, line: &str) -> Option<Case> {
     Some(Case { name: format!("{suite}::{name}"), verdict })
 }
 
-/// Cuts a stream of bytes into lines.
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn take(&mut self, bytes: &[u8], each: &mut impl FnMut(&str)) {
-        self.0.extend_from_slice(bytes);
-        while let Some(end) = self.0.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.0.drain(..=end).collect();
-            each(String::from_utf8_lossy(&line).trim_end());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,14 +160,5 @@ mod tests {
         assert_eq!(failed.name, "guest-vgem::ioctl::null");
         assert_eq!(failed.verdict, Verdict::Failed { why: "expected EFAULT: got EINVAL".into(), details: vec![] });
         assert_eq!(parse("guest-vgem", "panicked"), None);
-    }
-
-    #[test]
-    fn lines_come_whole_however_they_are_cut() {
-        let (mut lines, mut seen) = (Lines::default(), Vec::new());
-        for piece in ["ok a", "\nok b\nFA", "IL c: x\n"] {
-            lines.take(piece.as_bytes(), &mut |line| seen.push(line.to_owned()));
-        }
-        assert_eq!(seen, ["ok a", "ok b", "FAIL c: x"]);
     }
 }
