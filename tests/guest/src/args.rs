@@ -10,6 +10,7 @@ use clap::Parser;
 use crate::driver::Driver;
 use crate::guest::Guest;
 use crate::modules::Modules;
+use crate::storm::MOST;
 
 /// Tests a DRM device by system calls.
 ///
@@ -33,6 +34,14 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) list: bool,
 
+    /// Instead of cases, a storm of so long: processes make random calls while the device comes and goes
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["filter", "without", "list"], requires = "modules")]
+    pub(crate) storm: Option<u64>,
+
+    /// How many processes make the calls of a storm
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = processes)]
+    pub(crate) processes: usize,
+
     /// Folder of module files; its `modules.dep` or `dependencies` gives the order
     #[arg(long, value_name = "DIR")]
     pub(crate) modules: Option<PathBuf>,
@@ -46,8 +55,8 @@ pub(crate) struct Args {
     pub(crate) seed: Option<u64>,
 
     /// How many times its usual limit each case may take: for a kernel that checks more than it runs
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
-    pub(crate) patience: u64,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) patience: u32,
 
     /// Run this one case in this process (how the runner starts a case)
     #[arg(long, hide = true)]
@@ -56,6 +65,12 @@ pub(crate) struct Args {
     /// Run this part of a case (how a case starts another process)
     #[arg(long, hide = true, conflicts_with = "case")]
     pub(crate) worker: Option<String>,
+}
+
+/// A number of processes for which there is room.
+fn processes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("`{text}` is not a number from 1 to {MOST}"))
 }
 
 impl Args {
@@ -82,7 +97,7 @@ impl Args {
             Some(folder) if self.load.is_empty() => Some(Modules::from_dependencies(folder, driver.module())?),
             Some(folder) => Some(Modules::listed(folder, &self.load)),
         };
-        Ok(Guest { driver, seed, modules, case })
+        Ok(Guest { driver, seed, modules, patience: self.patience, case })
     }
 }
 

@@ -23,6 +23,7 @@ mod nova;
 mod prime;
 mod probe;
 mod race;
+mod storm;
 mod sync;
 mod tyr;
 mod unsupported;
@@ -120,6 +121,7 @@ const AREAS: &[&[Case]] = &[
     probe::client::CASES,
     probe::registration::CASES,
     race::CASES,
+    storm::vgem::CASES,
     nova::identity::CASES,
     nova::param::CASES,
     nova::object::CASES,
@@ -130,6 +132,7 @@ const AREAS: &[&[Case]] = &[
     nova::faults::CASES,
     nova::probe::CASES,
     nova::race::CASES,
+    storm::nova::CASES,
     tyr::identity::CASES,
     tyr::query::CASES,
     tyr::ioctl::CASES,
@@ -148,6 +151,7 @@ const AREAS: &[&[Case]] = &[
     tyr::hangs::CASES,
     tyr::probe::CASES,
     tyr::race::CASES,
+    storm::tyr::CASES,
 ];
 
 /// Parts of cases that run in processes of their own.

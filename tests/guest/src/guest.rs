@@ -21,6 +21,8 @@ pub(crate) struct Guest {
     pub(crate) seed: u64,
     /// The module's files, if the command line named them.
     pub(crate) modules: Option<Modules>,
+    /// How many times its usual limit everything may take.
+    pub(crate) patience: u32,
     /// The full name of the case.
     pub(crate) case: &'static str,
 }

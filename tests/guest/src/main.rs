@@ -18,6 +18,7 @@ mod modules;
 mod nova;
 mod pci;
 mod runner;
+mod storm;
 mod sweep;
 mod sys;
 mod trace;
@@ -37,7 +38,13 @@ fn main() -> ExitCode {
     }
     match (&args.case, &args.worker) {
         (Some(name), _) => runner::run_here(&args, name),
-        (None, Some(part)) => runner::run_worker(&args, part),
-        (None, None) => runner::run_all(&args),
+        (None, Some(part)) => match part.strip_prefix(storm::PROCESS) {
+            Some(which) => storm::process(&args, which),
+            None => runner::run_worker(&args, part),
+        },
+        (None, None) => match args.storm {
+            Some(seconds) => storm::main(&args, seconds),
+            None => runner::run_all(&args),
+        },
     }
 }

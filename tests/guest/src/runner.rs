@@ -122,7 +122,7 @@ fn also(verdict: Verdict, wrong: String) -> Verdict {
 fn in_own_process(args: &Args, case: &Case, seed: u64) -> std::io::Result<Verdict> {
     let mut command = Command::new("/proc/self/exe");
     command.args(["--driver", args.driver().name(), "--case", case.name]);
-    command.args(["--seed", &seed.to_string()]);
+    command.args(["--seed", &seed.to_string(), "--patience", &args.patience.to_string()]);
     if let Some(folder) = &args.modules {
         command.arg("--modules").arg(folder);
     }
@@ -130,7 +130,8 @@ fn in_own_process(args: &Args, case: &Case, seed: u64) -> std::io::Result<Verdic
         command.args(["--load", &args.load.join(",")]);
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
-    watch(child, case.seconds * args.patience, LEAVE_SECONDS * args.patience)
+    let patience = u64::from(args.patience);
+    watch(child, case.seconds * patience, LEAVE_SECONDS * patience)
 }
 
 /// Waits for a case; one that takes too long is killed with the processes it started.

@@ -4,7 +4,7 @@
 //! Source: ioctl(2), mmap(2), fork(2).
 
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 use rustix::fs::OFlags;
@@ -247,6 +247,69 @@ pub(crate) fn in_forked_copy(piece: impl FnOnce() -> bool) -> Answer<libc::c_int
 /// The signal that ended a process, from its wait status.
 pub(crate) fn ended_by(status: libc::c_int) -> Option<i32> {
     libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status))
+}
+
+/// close(2), with its answer.
+pub(crate) fn close(fd: OwnedFd) -> Answer {
+    // SAFETY: the descriptor was owned, and nobody else closes it.
+    answer(unsafe { libc::close(fd.into_raw_fd()) }).map(drop)
+}
+
+/// Closes every descriptor from `first` on.
+///
+/// # Safety
+///
+/// Nobody owns one of them any more.
+pub(crate) unsafe fn close_from(first: RawFd) {
+    // SAFETY: by this function's contract.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    assert_eq!(closed, 0, "the range is one");
+}
+
+/// Takes a descriptor that the kernel has installed, if it is open.
+///
+/// # Safety
+///
+/// Nobody owns it.
+pub(crate) unsafe fn adopt(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: the flags of a descriptor are asked for, which changes nothing.
+    let is_open = unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
+    // SAFETY: it is open; for the rest, by this function's contract.
+    is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// What a signal does that does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Nothing at all, also in programs that are started from here on.
+    Ignored,
+    /// It interrupts calls.
+    Interrupts,
+}
+
+/// Has a signal do nothing, or nothing but that.
+pub(crate) fn dispose(signal: libc::c_int, how: Disposition) -> Answer {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: all zeros are an action without flags (`SA_RESTART` for one) and with an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = match how {
+        Disposition::Ignored => libc::SIG_IGN,
+        Disposition::Interrupts => nothing as extern "C" fn(libc::c_int) as libc::sighandler_t,
+    };
+    // SAFETY: the handler does nothing, so it may run at any moment.
+    answer(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Starts a forked copy of the process, which has no other thread, to run a piece and end.
+pub(crate) fn fork(piece: impl FnOnce() -> bool) -> Answer<rustix::process::Pid> {
+    // SAFETY: with no other thread, no lock is held that the copy would wait for.
+    let child = answer(unsafe { libc::fork() })?;
+    if child == 0 {
+        let code = if piece() { 0 } else { 1 };
+        // SAFETY: ends the copy without running the destructors of the original.
+        unsafe { libc::_exit(code) }
+    }
+    Ok(rustix::process::Pid::from_raw(child).expect("a child has a number"))
 }
 
 /// Opens a path with flags, closed on exec.

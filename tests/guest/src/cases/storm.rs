@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A short storm over each driver, the same each time; `drydock storm` makes long ones.
+//!
+//! Source: `storm.rs`.
+
+use std::time::Duration;
+
+use crate::check::{Outcome, Stop, fail};
+use crate::guest::Guest;
+use crate::storm::{self, Plan};
+
+/// Whose random sequences the short storms have.
+const SEED: u64 = 1;
+/// How long they last.
+const TIME: Duration = Duration::from_secs(20);
+
+/// Nobody hangs, no call answers what it cannot, and afterwards everything is as before.
+fn twenty_seconds(guest: &Guest) -> Outcome {
+    let guest = Guest { seed: SEED, ..guest.clone() };
+    let hangs = |why: &str| -> ! {
+        println!("fail {why} (seed {SEED})");
+        std::process::exit(0)
+    };
+    match storm::run(&guest, &Plan { time: TIME, processes: 4, tell: |_| {}, hangs }) {
+        Ok(_) => Ok(()),
+        Err(Stop::Fail(why)) => fail(format!("{why} (seed {SEED})")),
+        Err(skip) => Err(skip),
+    }
+}
+
+pub(crate) mod vgem {
+    use super::twenty_seconds;
+
+    crate::cases::cases! { "storm": twenty_seconds within 120 }
+}
+
+pub(crate) mod nova {
+    use super::twenty_seconds;
+
+    crate::cases::cases! { "nova_storm": twenty_seconds within 120 }
+}
+
+pub(crate) mod tyr {
+    use super::twenty_seconds;
+
+    crate::cases::cases! { "tyr_storm": twenty_seconds within 180 }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A storm: processes that make random calls, right and wrong ones, on all that a device's nodes lead to, while the device comes
+//! and goes, its GPU fails, memory is short, and processes are interrupted and killed.
+//!
+//! ```text
+//! table, field → which calls there are, and what they are given   client, calls → one process
+//! window       → where the kernel may write                       processes     → all of them
+//! board        → what all of them see                             weather, device, memory → what happens
+//! watch        → who hangs, and where                             figures       → what it was, in numbers
+//! ```
+//!
+//! It passes when nobody hangs, no call answers what it cannot, and the device and its modules are afterwards as before. What
+//! the kernel and the emulated GPU report meanwhile, whoever started the storm looks at.
+//!
+//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug" (Linux 7.3).
+
+mod board;
+mod calls;
+mod client;
+mod device;
+mod field;
+mod figures;
+mod memory;
+mod processes;
+mod table;
+mod watch;
+mod weather;
+mod window;
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::args::Args;
+use crate::check::{Outcome, Stop, fail};
+use crate::guest::Guest;
+use crate::sys::{self, Disposition};
+use crate::works;
+
+use board::Board;
+use device::Device;
+use figures::{Figures, Happened};
+use memory::Memory;
+use processes::Processes;
+use watch::{Doing, Watch};
+use weather::Weather;
+
+/// The beginning of what `--worker` calls a process of a storm.
+pub(crate) const PROCESS: &str = "storm:";
+/// The most processes.
+pub(crate) const MOST: usize = board::PROCESSES;
+/// Somebody hangs, and the kernel with it.
+const HANGS: u8 = 3;
+
+/// How it is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) time: Duration,
+    pub(crate) processes: usize,
+    /// What to do with lines that say how far it is.
+    pub(crate) tell: fn(&str),
+    /// What to do when somebody hangs, who cannot be waited for.
+    pub(crate) hangs: fn(&str) -> !,
+}
+
+/// A storm over the guest's driver.
+pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
+    let device = Device(guest);
+    if device.happenings().is_empty() {
+        return fail(format!("nothing can happen to the device of driver `{}`", guest.driver.name()));
+    }
+    device.ready()?;
+    // Until a process is ready for signals.
+    works!(sys::dispose(libc::SIGUSR1, Disposition::Ignored));
+    let (board, file) = works!(Board::new());
+    let (memory, doing) = (Memory::prepare(), Doing::new());
+    let rows = table::rows(guest.driver);
+    let over = AtomicBool::new(false);
+    let watch = Watch {
+        board: &board,
+        rows: &rows,
+        doing: &doing,
+        processes: plan.processes,
+        patience: guest.patience,
+        over: &over,
+    };
+    (plan.tell)(&format!("memory is made short by {}", memory.name()));
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            if let Err(why) = watch.run(guest.seed) {
+                (plan.hangs)(&why);
+            }
+        });
+        let whose = (guest.driver, guest.seed);
+        let outcome = Processes::start(whose, (&board, file), &memory, plan.processes).and_then(|processes| {
+            let mut weather = Weather {
+                device,
+                random: Rng::with_seed(guest.seed),
+                board: &board,
+                memory: &memory,
+                processes,
+                count: plan.processes,
+                doing: &doing,
+                patience: guest.patience,
+                happened: Happened::default(),
+            };
+            weather.blow(plan)?;
+            Ok(Figures::read(&board, &rows, weather.happened))
+        });
+        over.store(true, Ordering::SeqCst);
+        watching.join().expect("the watch does not panic");
+        outcome
+    })
+}
+
+/// The place of one of several, chosen by their weights.
+fn weighted(random: &mut Rng, weights: impl Iterator<Item = u32> + Clone) -> usize {
+    let mut left = random.u32(..weights.clone().sum::<u32>());
+    for (at, weight) in weights.enumerate() {
+        match left.checked_sub(weight) {
+            Some(rest) => left = rest,
+            None => return at,
+        }
+    }
+    unreachable!("the number is less than the sum")
+}
+
+/// Carries out `--storm`.
+pub(crate) fn main(args: &Args, seconds: u64) -> ExitCode {
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+    let plan = Plan {
+        time: Duration::from_secs(seconds),
+        processes: args.processes,
+        tell: |line| println!("{line}"),
+        hangs: |why| {
+            println!("wrong: {why}");
+            std::process::exit(HANGS.into())
+        },
+    };
+    println!("a storm of {seconds} s over {}, by {} processes, seed {seed}", args.driver().name(), plan.processes);
+    let guest = args.guest("storm", seed).map_err(Stop::from);
+    match guest.and_then(|guest| run(&guest, &plan)) {
+        Ok(figures) => {
+            print!("{figures}");
+            ExitCode::SUCCESS
+        }
+        Err(Stop::Fail(why) | Stop::Skip(why)) => {
+            println!("wrong: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a process of a storm: `NUMBER/PROCESSES`.
+pub(crate) fn process(args: &Args, which: &str) -> ExitCode {
+    let numbers = which.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    let Some((number, processes)) = numbers else {
+        eprintln!("error: `{which}` is no process of a storm");
+        return ExitCode::FAILURE;
+    };
+    match client::main(args.driver(), number, processes, args.seed.unwrap_or(0)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Fail(why) | Stop::Skip(why)) => {
+            println!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! One process of a storm: what it has open, the random calls it makes, and which answers cannot be right.
+//!
+//! Source: proc(5), `fail-nth`; Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug" (Linux 7.3).
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::process::Command;
+
+use fastrand::Rng;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::check::{Outcome, fail, name};
+use crate::device;
+use crate::driver::Driver;
+use crate::sys::{self, Answer, Disposition};
+use crate::works;
+
+use super::board::{Block, Board, Order};
+use super::field::{Field, Filler, Pool};
+use super::table::{self, Row, What};
+use super::window::Window;
+
+/// What a descriptor is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Drm,
+    DmaBuf,
+    /// A dma-buf of udmabuf, whose `DMA_BUF_SYNC` is wrong in Linux 7.3: it syncs in another direction than it has mapped.
+    Udmabuf,
+    SyncFile,
+    SyncobjFile,
+    Event,
+    Other,
+}
+
+/// Something open.
+#[derive(Debug)]
+pub(super) struct File {
+    fd: OwnedFd,
+    pub(super) kind: Kind,
+    /// The device's generation when it was opened, if that is known.
+    generation: Option<u32>,
+    pub(super) ids: [Vec<u64>; Pool::COUNT],
+}
+
+impl AsFd for File {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl File {
+    pub(super) fn of(fd: OwnedFd, generation: Option<u32>) -> Self {
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default();
+        let link = link.to_string_lossy();
+        let kinds = [
+            ("/dev/dri/", Kind::Drm),
+            ("/dmabuf:", Kind::DmaBuf),
+            ("anon_inode:sync_file", Kind::SyncFile),
+            ("anon_inode:syncobj", Kind::SyncobjFile),
+            ("anon_inode:[eventfd", Kind::Event),
+        ];
+        let kind = match kinds.iter().find(|(start, _)| link.starts_with(start)) {
+            Some((_, Kind::DmaBuf)) if device::fdinfo(&fd).is_ok_and(|text| text.contains("\tudmabuf\n")) => {
+                Kind::Udmabuf
+            }
+            Some((_, kind)) => *kind,
+            None => Kind::Other,
+        };
+        Self { fd, kind, generation, ids: Default::default() }
+    }
+
+    pub(super) fn number(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Closes it, with the answer that dropping it would not give.
+    pub(super) fn close(self) -> Answer {
+        sys::close(self.fd)
+    }
+
+    fn learn(&mut self, pool: Pool, id: u64) {
+        let known = &mut self.ids[pool as usize];
+        known.push(id);
+        if known.len() > 32 {
+            known.remove(0);
+        }
+    }
+}
+
+/// How often a call that is to lack memory gets as far as the n-th allocation.
+const MOST_ALLOCATIONS: u32 = 12;
+/// So many files of a kind: with more, hardly anything would happen to the same one.
+const MOST_OF_A_KIND: usize = 6;
+
+/// The process.
+pub(super) struct Client<'b> {
+    pub(super) board: &'b Board,
+    pub(super) block: Block,
+    pub(super) random: Rng,
+    pub(super) window: Window,
+    pub(super) files: Vec<File>,
+    /// A forked copy that makes calls at the same time.
+    copy: Option<Pid>,
+    rows: Vec<&'static Row>,
+    fail_nth: Option<OwnedFd>,
+    /// Descriptors from here on are of the storm's making.
+    first: RawFd,
+    pub(super) processes: usize,
+}
+
+impl<'b> Client<'b> {
+    pub(super) fn new(board: &'b Board, block: Block, driver: Driver, processes: usize, seed: u64) -> Answer<Self> {
+        let rows = table::rows(driver);
+        let window = Window::new()?;
+        let fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
+        let first = rustix::io::fcntl_dupfd_cloexec(std::io::stdout(), 0)?.as_raw_fd();
+        Ok(Self {
+            board,
+            block,
+            random: Rng::with_seed(seed),
+            window,
+            files: Vec::new(),
+            copy: None,
+            rows,
+            fail_nth,
+            first,
+            processes,
+        })
+    }
+
+    /// Does as ordered until the end.
+    pub(super) fn run(&mut self) -> Outcome {
+        loop {
+            match self.board.order() {
+                Order::Storm => self.step()?,
+                Order::Leave => {
+                    self.leave()?;
+                    self.board.set_away(self.block, true);
+                    self.board.wait(Order::Leave);
+                    self.board.set_away(self.block, false);
+                }
+                Order::Stop => return self.leave(),
+            }
+        }
+    }
+
+    /// Closes and unmaps everything, also what the kernel made and did not get to tell.
+    fn leave(&mut self) -> Outcome {
+        self.join_copy()?;
+        self.files.clear();
+        let full: Vec<_> = self.window.full().collect();
+        full.into_iter().for_each(|slot| self.window.clear(slot));
+        // SAFETY: what was owned is closed, and what belongs to the program itself is below.
+        unsafe { sys::close_from(self.first) };
+        Ok(())
+    }
+
+    /// One random call.
+    fn step(&mut self) -> Outcome {
+        let at = super::weighted(&mut self.random, self.rows.iter().map(|row| row.weight));
+        let row = self.rows[at];
+        self.board.begin(self.block, at);
+        let lacking = self.board.is_short() && self.random.u8(..4) == 0;
+        if lacking {
+            let nth = self.random.u32(1..=MOST_ALLOCATIONS);
+            self.lack(nth);
+        }
+        let answer = match row.what {
+            What::Ioctl { on, number, fields } => self.ioctl(row.name, on, number, fields),
+            What::Do(call) => Ok(call(self)),
+        };
+        if lacking {
+            self.lack(0);
+        }
+        let answer = answer?;
+        self.board.end(self.block, at, answer.err().map_or(0, Errno::raw_os_error));
+        self.reap_copy()
+    }
+
+    /// Makes the n-th allocation from now on fail; 0 ends that, and counts if it did.
+    fn lack(&self, nth: u32) {
+        let Some(file) = &self.fail_nth else { return };
+        let mut text = [0; 16];
+        if nth == 0 && matches!(rustix::io::pread(file, &mut text, 0), Ok(length) if text[..length] == *b"0\n") {
+            self.board.count_failed(self.block);
+        }
+        rustix::io::pwrite(file, nth.to_string().as_bytes(), 0).expect("the kernel takes a number");
+    }
+
+    /// A random file of a kind, by its place.
+    pub(super) fn any(&mut self, kind: Kind) -> Option<usize> {
+        let fitting: Vec<_> = (0..self.files.len()).filter(|at| self.files[*at].kind == kind).collect();
+        (!fitting.is_empty()).then(|| fitting[self.random.usize(..fitting.len())])
+    }
+
+    /// An ioctl of the table; now and then on a file of another kind.
+    fn ioctl(&mut self, row: &str, on: Kind, number: u32, fields: &'static [Field]) -> Outcome<Answer> {
+        let kinds = [Kind::Drm, Kind::DmaBuf, Kind::SyncFile, Kind::SyncobjFile, Kind::Event];
+        let kind = if self.random.u8(..64) == 0 { kinds[self.random.usize(..kinds.len())] } else { on };
+        let Some(chosen) = self.any(kind) else { return Ok(Err(Errno::BADF)) };
+        let file = &self.files[chosen];
+        self.window.begin();
+        let mut filler = Filler {
+            strange: self.random.u8(..4) == 0,
+            count: self.random.usize(1..4),
+            random: &mut self.random,
+            window: &mut self.window,
+            files: &self.files,
+            of: file,
+        };
+        let filled = filler.fill(fields);
+        let right = self.window.put(&filled.bytes);
+        let tells = !filled.made.is_empty();
+        let address = match self.random.u8(..64) {
+            0 if !tells => self.window.bad_addresses()[self.random.usize(..7)],
+            1 if !tells => self.window.address(1 + self.random.usize(..4), 0),
+            _ => right,
+        };
+        // SAFETY: all that the structure points to, and itself, is in the window, or cannot be used at all.
+        let answer = unsafe { sys::ioctl_raw(file.as_fd(), number, address) }.map(drop);
+        self.check(row, &self.files[chosen], answer)?;
+        if answer.is_ok() && address == right {
+            let file = &mut self.files[chosen];
+            filled.gone.iter().for_each(|(pool, id)| file.ids[*pool as usize].retain(|known| known != id));
+            self.learn(chosen, right, &filled.made);
+        }
+        Ok(answer)
+    }
+
+    /// Keeps what the kernel has made.
+    fn learn(&mut self, of: usize, argument: usize, made: &[(usize, &Field)]) {
+        let mut files = Vec::new();
+        for (at, field) in made {
+            let word = self.window.word(argument + at);
+            match field {
+                Field::New(pool) => self.files[of].learn(*pool, word.into()),
+                Field::NewLong(pool) => {
+                    let high = u64::from(self.window.word(argument + at + 4));
+                    self.files[of].learn(*pool, high << 32 | u64::from(word));
+                }
+                Field::NewFile => files.push(word),
+                _ => {}
+            }
+        }
+        // Last: they may take the place of the file itself.
+        files.into_iter().for_each(|number| self.adopt(number));
+    }
+
+    /// Takes a descriptor that the kernel has installed.
+    fn adopt(&mut self, number: u32) {
+        let Ok(number) = RawFd::try_from(number) else { return };
+        // A flag of the call may have had nothing made: then the number is what was passed.
+        if number >= self.first && self.files.iter().all(|file| file.number() != number) {
+            // SAFETY: it is none of the program's own, and no file's.
+            if let Some(fd) = unsafe { sys::adopt(number) } {
+                self.keep(fd, None);
+            }
+        }
+    }
+
+    /// A new file, in place of another if there are many.
+    pub(super) fn keep(&mut self, fd: OwnedFd, generation: Option<u32>) {
+        let file = File::of(fd, generation);
+        let alike = self.files.iter().filter(|other| other.kind == file.kind).count();
+        if let Some(other) = self.any(file.kind).filter(|_| alike >= MOST_OF_A_KIND) {
+            self.files.swap_remove(other);
+        }
+        self.files.push(file);
+    }
+
+    /// Answers that no ioctl of DRM may give, and `ENODEV` where the device has been there all the time.
+    fn check(&self, row: &str, file: &File, answer: Answer) -> Outcome {
+        let Err(errno) = answer else { return Ok(()) };
+        if file.kind == Kind::Drm && !table::ANSWERS.contains(&errno) {
+            return fail(format!("{row} answers {}, which no ioctl of DRM does", name(errno)));
+        }
+        let stayed = file.generation.is_some_and(|then| then % 2 == 0 && then == self.board.generation());
+        if file.kind == Kind::Drm && errno == Errno::NODEV && stayed {
+            return fail(format!("{row} answers ENODEV, and the device has been there since the file was opened"));
+        }
+        Ok(())
+    }
+
+    /// A forked copy of this process makes calls with the same files and mappings, at the same time.
+    pub(super) fn start_copy(&mut self) -> Answer {
+        if self.copy.is_some() {
+            return Ok(());
+        }
+        let parent = rustix::process::getpid();
+        let copy = sys::fork(|| {
+            // Who is killed leaves no copy behind; it may have been before this.
+            let dies = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+            if dies.is_err() || rustix::process::getppid() != Some(parent) {
+                return false;
+            }
+            self.block = self.block.of_copy();
+            self.fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
+            self.board.set_pid(self.block, rustix::process::getpid().as_raw_pid() as u32);
+            self.random = Rng::with_seed(self.random.u64(..));
+            (0..self.random.u32(1..40)).all(|_| match self.board.order() {
+                Order::Storm => self.say(|this| this.step()),
+                _ => true,
+            })
+        })?;
+        self.copy = Some(copy);
+        Ok(())
+    }
+
+    /// What is wrong goes to the output, where the storm reads it.
+    fn say(&mut self, part: impl FnOnce(&mut Self) -> Outcome) -> bool {
+        match part(self) {
+            Ok(()) => true,
+            Err(crate::check::Stop::Fail(why) | crate::check::Stop::Skip(why)) => {
+                println!("{why}");
+                false
+            }
+        }
+    }
+
+    /// Takes notice of a copy that has ended.
+    fn reap_copy(&mut self) -> Outcome {
+        match self.copy {
+            Some(copy) => self.wait_for(copy, WaitOptions::NOHANG),
+            None => Ok(()),
+        }
+    }
+
+    fn join_copy(&mut self) -> Outcome {
+        while let Some(copy) = self.copy {
+            self.wait_for(copy, WaitOptions::empty())?;
+        }
+        Ok(())
+    }
+
+    fn wait_for(&mut self, copy: Pid, options: WaitOptions) -> Outcome {
+        let status = match rustix::process::waitpid(Some(copy), options) {
+            Ok(Some((_, status))) => status,
+            // A signal, or it has not ended.
+            Ok(None) | Err(Errno::INTR) => return Ok(()),
+            Err(errno) => return fail(format!("the copy cannot be waited for: {}", name(errno))),
+        };
+        self.copy = None;
+        self.board.set_pid(self.block.of_copy(), 0);
+        match status.exit_status() {
+            // A copy that is killed had not enough memory.
+            Some(0) | None => Ok(()),
+            Some(_) => fail("a forked copy ended with an error"),
+        }
+    }
+}
+
+/// Runs process `number` as the storm started it: the board is its standard input.
+pub(super) fn main(driver: Driver, number: usize, processes: usize, seed: u64) -> Outcome {
+    works!(sys::dispose(libc::SIGUSR1, Disposition::Interrupts));
+    works!(rustix::process::set_parent_process_death_signal(Some(Signal::KILL)));
+    let board = works!(Board::of(std::io::stdin()));
+    let mut client = works!(Client::new(&board, Block::of(number), driver, processes, seed));
+    client.run()
+}
+
+/// The command that starts process `number`.
+pub(super) fn command(driver: Driver, number: usize, processes: usize, seed: u64) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--driver", driver.name(), "--seed", &seed.to_string()]);
+    command.args(["--worker", &format!("{}{number}/{processes}", super::PROCESS)]);
+    command
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! How memory is made short for the processes of a storm: where the kernel can fail a task's n-th allocation, by that; else by
+//! a memory limit for all of them.
+//!
+//! Source: Documentation/fault-injection/fault-injection.rst, Documentation/admin-guide/cgroup-v2.rst (Linux 7.3).
+
+use std::fs;
+use std::path::Path;
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use super::board::Board;
+
+/// The root of the control groups.
+const ROOT: &str = "/sys/fs/cgroup";
+/// That of the storm's processes.
+const GROUP: &str = "/sys/fs/cgroup/storm";
+
+/// Which allocations may fail: those that may sleep as well, of any size, and without a report for each.
+const SETTINGS: [(&str, &str); 6] = [
+    ("failslab/ignore-gfp-wait", "N"),
+    ("failslab/verbose", "0"),
+    ("fail_page_alloc/ignore-gfp-wait", "N"),
+    ("fail_page_alloc/ignore-gfp-highmem", "N"),
+    ("fail_page_alloc/min-order", "0"),
+    ("fail_page_alloc/verbose", "0"),
+];
+
+/// The way of this kernel.
+#[derive(Debug)]
+pub(super) enum Memory {
+    /// Each process fails allocations of its own.
+    Injected,
+    /// All together get no more; whether the file system is ours to unmount.
+    Limited { mounted: bool },
+    /// There is none.
+    Plenty,
+}
+
+impl Memory {
+    /// Finds out, and prepares it.
+    pub(super) fn prepare() -> Self {
+        if Path::new("/proc/self/fail-nth").exists() {
+            for (file, value) in SETTINGS {
+                // A kernel without one of the two does not fail those allocations.
+                let _ = fs::write(format!("/sys/kernel/debug/{file}"), value);
+            }
+            return Self::Injected;
+        }
+        let there = || Path::new(ROOT).join("cgroup.controllers").exists();
+        let mounted = !there() && mount("cgroup2", ROOT, "cgroup2", MountFlags::empty(), c"").is_ok();
+        let enabled = fs::write(Path::new(ROOT).join("cgroup.subtree_control"), "+memory");
+        let made = enabled.and_then(|()| match fs::create_dir(GROUP) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        });
+        let this = Self::Limited { mounted };
+        if made.is_ok() { this } else { Self::Plenty }
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Injected => "allocations that fail",
+            Self::Limited { .. } => "a memory limit",
+            Self::Plenty => "no shortage of memory",
+        }
+    }
+
+    /// A new process of the storm.
+    pub(super) fn admit(&self, pid: u32) {
+        if let Self::Limited { .. } = self {
+            // It may have ended already.
+            let _ = fs::write(Path::new(GROUP).join("cgroup.procs"), pid.to_string());
+        }
+    }
+
+    /// Whether a process may be killed for want of memory.
+    pub(super) fn kills(&self) -> bool {
+        matches!(self, Self::Limited { .. })
+    }
+
+    /// Makes it short, with so many bytes left.
+    pub(super) fn begin(&self, board: &Board, left: u64) {
+        match self {
+            Self::Injected => board.set_short(true),
+            Self::Limited { .. } => {
+                let used = fs::read_to_string(Path::new(GROUP).join("memory.current")).unwrap_or_default();
+                let used: u64 = used.trim().parse().unwrap_or(64 << 20);
+                limit(&(used + left).to_string());
+            }
+            Self::Plenty => {}
+        }
+    }
+
+    /// There is enough again.
+    pub(super) fn end(&self, board: &Board) {
+        match self {
+            Self::Injected => board.set_short(false),
+            Self::Limited { .. } => limit("max"),
+            Self::Plenty => {}
+        }
+    }
+}
+
+fn limit(bytes: &str) {
+    // A process that is killed for it is no error of the write's.
+    let _ = fs::write(Path::new(GROUP).join("memory.max"), bytes);
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Self::Limited { mounted } = self {
+            // What the next storm finds is as good.
+            let _ = fs::remove_dir(GROUP);
+            if *mounted {
+                let _ = unmount(ROOT, UnmountFlags::empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The processes of a storm as the one that started them sees them: started, killed, replaced, ended.
+//!
+//! Source: waitpid(2).
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus, Stdio};
+
+use crate::check::{Outcome, fail};
+use crate::driver::Driver;
+
+use super::board::{Block, Board, Order};
+use super::client;
+use super::memory::Memory;
+
+/// All of them.
+pub(super) struct Processes<'s> {
+    driver: Driver,
+    seed: u64,
+    board: &'s Board,
+    file: OwnedFd,
+    memory: &'s Memory,
+    children: Vec<Child>,
+    /// How often each was started.
+    lives: Vec<u64>,
+}
+
+impl<'s> Processes<'s> {
+    /// Starts `count` of them.
+    pub(super) fn start(
+        (driver, seed): (Driver, u64),
+        (board, file): (&'s Board, OwnedFd),
+        memory: &'s Memory,
+        count: usize,
+    ) -> Outcome<Self> {
+        let lives = vec![0; count];
+        let mut this = Self { driver, seed, board, file, memory, children: Vec::new(), lives };
+        for number in 0..count {
+            let child = this.spawn(number)?;
+            this.children.push(child);
+        }
+        Ok(this)
+    }
+
+    /// A process's own sequence follows from the seed, its number, and how often it was started.
+    fn spawn(&mut self, number: usize) -> Outcome<Child> {
+        let seed = self.seed.wrapping_add((number as u64) << 48).wrapping_add(self.lives[number] << 32);
+        self.lives[number] += 1;
+        let mut command = client::command(self.driver, number, self.lives.len(), seed);
+        command.stdin(Stdio::from(self.file.try_clone()?)).stdout(Stdio::piped());
+        let child = command.spawn()?;
+        self.board.set_away(Block::of(number), false);
+        self.board.set_pid(Block::of(number), child.id());
+        self.memory.admit(child.id());
+        Ok(child)
+    }
+
+    /// Kills one in the middle of whatever it does, and starts another in its place.
+    pub(super) fn kill(&mut self, number: usize) -> Outcome {
+        self.children[number].kill()?;
+        self.replace(number)
+    }
+
+    fn replace(&mut self, number: usize) -> Outcome {
+        self.board.set_pid(Block::of(number), 0);
+        self.children[number].wait()?;
+        self.board.set_pid(Block::of(number).of_copy(), 0);
+        self.children[number] = self.spawn(number)?;
+        Ok(())
+    }
+
+    /// What one of those that ended by themselves has to say; how many were killed for want of memory.
+    pub(super) fn look(&mut self) -> Outcome<u64> {
+        let mut killed = 0;
+        for number in 0..self.children.len() {
+            let Some(status) = self.children[number].try_wait()? else { continue };
+            if status.signal() != Some(libc::SIGKILL) || !self.memory.kills() {
+                return self.ended(number, status);
+            }
+            killed += 1;
+            self.replace(number)?;
+        }
+        Ok(killed)
+    }
+
+    fn ended<T>(&mut self, number: usize, status: ExitStatus) -> Outcome<T> {
+        let mut words = String::new();
+        if let Some(mut stdout) = self.children[number].stdout.take() {
+            stdout.read_to_string(&mut words)?;
+        }
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        fail(format!("process {number} ended with {status}: {words}"))
+    }
+
+    /// Waits until all have closed everything.
+    pub(super) fn send_away(&mut self) -> Outcome {
+        self.board.give(Order::Leave);
+        for number in 0..self.children.len() {
+            while !self.board.is_away(Block::of(number)) {
+                self.look()?;
+                self.board.wait_away(Block::of(number));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all; whatever one of them found wrong is the storm's failure.
+    pub(super) fn finish(&mut self) -> Outcome {
+        self.board.give(Order::Stop);
+        for number in 0..self.children.len() {
+            let status = self.children[number].wait()?;
+            let killed = status.signal() == Some(libc::SIGKILL) && self.memory.kills();
+            self.board.set_pid(Block::of(number), 0);
+            if !status.success() && !killed {
+                return self.ended(number, status);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Processes<'_> {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            // Those that have ended cannot be killed.
+            let _ = child.kill();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Sees that everybody gets on: a process, or what happens to the device, that does not within a time is the end of a storm,
+//! with the place in the kernel where it is. Meanwhile it interrupts calls.
+//!
+//! Source: proc(5), `stack` and `stat`.
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::board::{Block, Board};
+use super::table::Row;
+
+/// How long a call may take.
+const CALL: Duration = Duration::from_secs(20);
+/// How long what happens to the device may take.
+const HAPPENING: Duration = Duration::from_secs(60);
+/// A signal comes once in so long, to one of the processes.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// What is done to the device, and since when.
+#[derive(Debug)]
+pub(super) struct Doing(Mutex<(String, Instant)>);
+
+impl Doing {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(("begins".into(), Instant::now())))
+    }
+
+    /// Something else is done from now on.
+    pub(super) fn set(&self, what: impl Into<String>) {
+        *self.0.lock().expect("no holder of the lock panics") = (what.into(), Instant::now());
+    }
+
+    fn get(&self) -> (String, Instant) {
+        self.0.lock().expect("no holder of the lock panics").clone()
+    }
+}
+
+/// What is watched.
+pub(super) struct Watch<'s> {
+    pub(super) board: &'s Board,
+    pub(super) rows: &'s [&'static Row],
+    pub(super) doing: &'s Doing,
+    pub(super) processes: usize,
+    /// How many times the limits everything may take.
+    pub(super) patience: u32,
+    /// The storm is over.
+    pub(super) over: &'s AtomicBool,
+}
+
+impl Watch<'_> {
+    /// Until the storm is over; why, if somebody hangs.
+    pub(super) fn run(&self, seed: u64) -> Result<(), String> {
+        let mut random = Rng::with_seed(seed);
+        let mut seen: Vec<_> = Block::all(self.processes).map(|block| (block, 0, 0, Instant::now())).collect();
+        while !self.over.load(Ordering::SeqCst) {
+            std::thread::sleep(BEAT);
+            self.interrupt(random.usize(..2 * self.processes));
+            for (block, pid, calls, since) in &mut seen {
+                let now = (self.board.pid(*block), self.board.progress(*block).0);
+                // Who keeps still was told to.
+                if now.0 == 0 || now != (*pid, *calls) || self.board.is_away(*block) {
+                    (*pid, *calls, *since) = (now.0, now.1, Instant::now());
+                } else if since.elapsed() > CALL * self.patience {
+                    return Err(self.stuck(*block, *pid));
+                }
+            }
+            let (what, since) = self.doing.get();
+            if since.elapsed() > HAPPENING * self.patience {
+                let limit = HAPPENING * self.patience;
+                let place = place(std::process::id());
+                return Err(format!("{what} takes longer than {} s{place}", limit.as_secs()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Interrupts the call that a process, or a copy of one, is in.
+    fn interrupt(&self, chosen: usize) {
+        let block = Block::all(self.processes).nth(chosen);
+        let pid = block.and_then(|block| Pid::from_raw(self.board.pid(block) as i32));
+        // It may have ended; whoever has its number then is another process of the storm, or is not disturbed by it.
+        let _ = pid.map(|pid| kill_process(pid, Signal::USR1));
+    }
+
+    fn stuck(&self, block: Block, pid: u32) -> String {
+        let (number, is_copy) = block.number();
+        let who = if is_copy { "the copy of process" } else { "process" };
+        let row = self.rows[self.board.progress(block).1].name;
+        let seconds = (CALL * self.patience).as_secs();
+        let others = children_of(pid).into_iter().map(|child| format!("; its child {child}{}", place(child)));
+        format!(
+            "{who} {number} ({pid}) is in `{row}` for longer than {seconds} s{}{}",
+            place(pid),
+            others.collect::<String>()
+        )
+    }
+}
+
+/// The functions on the kernel stack of a process, nearest first.
+fn place(pid: u32) -> String {
+    let stack = fs::read_to_string(format!("/proc/{pid}/stack")).unwrap_or_default();
+    let calls: Vec<_> = stack.lines().filter_map(|line| line.split_whitespace().nth(1)).take(16).collect();
+    if calls.is_empty() { ", not in the kernel".into() } else { format!(", in {}", calls.join(" < ")) }
+}
+
+/// The processes whose parent is `pid`.
+fn children_of(pid: u32) -> Vec<u32> {
+    let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter(|number| parent_of(*number) == Some(pid)).collect()
+}
+
+/// The fourth word of `stat`; the second is a name in brackets that may have spaces.
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_found_by_its_parent() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert_eq!(parent_of(child.id()), Some(std::process::id()));
+        assert!(children_of(std::process::id()).contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

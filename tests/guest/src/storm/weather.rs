@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What happens to the device while processes use it, one thing after the other.
+//!
+//! Source: `drivers/base/bus.c` for the errors of `bind` and `unbind`, delete_module(2) (Linux 7.3).
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use rustix::io::Errno;
+
+use crate::check::{Outcome, fail, name};
+use crate::{modules, works};
+
+use super::Plan;
+use super::board::{Board, Order};
+use super::device::{Device, Happening};
+use super::figures::Happened;
+use super::memory::Memory;
+use super::processes::Processes;
+use super::watch::Doing;
+
+/// How long modules may be held after every process has closed everything: longer than a fence of vgem's lives unsignalled.
+const HELD: Duration = Duration::from_secs(20);
+
+/// All that has to do with it.
+pub(super) struct Weather<'s> {
+    pub(super) device: Device<'s>,
+    pub(super) random: Rng,
+    pub(super) board: &'s Board,
+    pub(super) memory: &'s Memory,
+    pub(super) processes: Processes<'s>,
+    pub(super) count: usize,
+    pub(super) doing: &'s Doing,
+    pub(super) patience: u32,
+    pub(super) happened: Happened,
+}
+
+/// Time for the processes to do something, by chance: a pace, not a wait for anything.
+fn pause(random: &mut Rng, most: u64) {
+    std::thread::sleep(Duration::from_millis(random.u64(..=most)));
+}
+
+impl Weather<'_> {
+    /// Until the time is over; says now and then how far it is.
+    pub(super) fn blow(&mut self, plan: &Plan) -> Outcome {
+        let (begun, mut told) = (Instant::now(), 0);
+        while begun.elapsed() < plan.time {
+            self.doing.set("pausing");
+            pause(&mut self.random, 60);
+            self.happen()?;
+            self.happened.killed_for_memory += self.processes.look()?;
+            let seconds = begun.elapsed().as_secs();
+            if seconds > told {
+                told = seconds;
+                (plan.tell)(&self.so_far(seconds));
+            }
+        }
+        self.doing.set("ending the processes");
+        self.memory.end(self.board);
+        self.processes.finish()?;
+        self.doing.set("looking at the device afterwards");
+        self.afterwards()
+    }
+
+    fn so_far(&self, seconds: u64) -> String {
+        let Happened { unplugs, reloads, faults, .. } = self.happened;
+        let calls = self.board.calls();
+        format!("at {seconds} s: {calls} calls, {unplugs} unplugs, {reloads} reloads, {faults} faults")
+    }
+
+    fn happen(&mut self) -> Outcome {
+        let happenings = self.device.happenings();
+        let chosen = super::weighted(&mut self.random, happenings.iter().map(|(_, weight)| *weight));
+        let (happening, _) = happenings[chosen];
+        self.doing.set(format!("{happening:?}"));
+        match happening {
+            Happening::Unbind => self.change(Self::unbind),
+            Happening::UnbindChild => self.change(Self::unbind_child),
+            Happening::Remove => self.change(Self::remove),
+            Happening::Reload => self.change(Self::reload),
+            Happening::Fault => self.change(Self::fault),
+            Happening::Shortage => self.shortage(),
+            Happening::Kill => self.kill(),
+        }
+    }
+
+    /// Something during which the device may go.
+    fn change(&mut self, part: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
+        self.board.turn();
+        let outcome = part(self);
+        self.board.turn();
+        outcome
+    }
+
+    fn unbind(&mut self) -> Outcome {
+        works!(self.device.unbind()?);
+        self.happened.unplugs += 1;
+        pause(&mut self.random, 10);
+        works!(self.device.bind()?);
+        self.happened.rebinds += 1;
+        Ok(())
+    }
+
+    fn unbind_child(&mut self) -> Outcome {
+        let random = &mut self.random;
+        self.device.toggle_child(|| pause(random, 10))?;
+        self.happened.unplugs += 1;
+        self.happened.rebinds += 1;
+        Ok(())
+    }
+
+    fn remove(&mut self) -> Outcome {
+        let random = &mut self.random;
+        self.device.toggle_function(|| pause(random, 10))?;
+        self.happened.unplugs += 1;
+        self.happened.removals += 1;
+        self.happened.rebinds += 1;
+        self.must_be_bound("after its function was removed and found again")
+    }
+
+    fn must_be_bound(&self, when: &str) -> Outcome {
+        match self.device.is_bound()? {
+            true => Ok(()),
+            false => fail(format!("the driver does not have its device {when}")),
+        }
+    }
+
+    /// Without users the modules go; what then holds them is a reference that somebody has forgotten.
+    fn reload(&mut self) -> Outcome {
+        self.processes.send_away()?;
+        let since = Instant::now();
+        loop {
+            match self.device.unload() {
+                Ok(()) => break,
+                Err(Errno::AGAIN | Errno::BUSY) if since.elapsed() < HELD * self.patience => {
+                    // Nothing tells that a module's last user has gone.
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(errno) => {
+                    let users = self.device.users()?;
+                    return fail(format!("no process uses the modules, and they do not go ({}):{users}", name(errno)));
+                }
+            }
+        }
+        self.device.load()?;
+        self.board.give(Order::Storm);
+        self.happened.reloads += 1;
+        self.must_be_bound("after its module was loaded again")
+    }
+
+    /// A fault with clients at work, and then perhaps a probe that meets it; at last everything is whole again.
+    fn fault(&mut self) -> Outcome {
+        let faults = self.device.faults();
+        let fault = faults[self.random.usize(..faults.len())];
+        let fault = fault.replace('N', &self.random.u32(..400).to_string());
+        self.doing.set(format!("the GPU's fault {fault}"));
+        self.device.fault(&fault)?;
+        pause(&mut self.random, 100);
+        if self.random.bool() {
+            self.meet()?;
+        }
+        pause(&mut self.random, 30);
+        self.doing.set(format!("the end of the GPU's fault {fault}"));
+        self.device.repair()?;
+        works!(self.device.bind()?);
+        self.happened.faults += 1;
+        self.happened.unplugs += 1;
+        self.happened.rebinds += 1;
+        Ok(())
+    }
+
+    /// The driver has to do with a GPU that is not as it should be.
+    fn meet(&mut self) -> Outcome {
+        works!(self.device.unbind()?);
+        self.happened.unplugs += 1;
+        match self.device.bind()? {
+            Ok(()) => self.happened.rebinds += 1,
+            Err(Errno::NODEV | Errno::IO | Errno::TIMEDOUT | Errno::NOMEM | Errno::INVAL | Errno::OPNOTSUPP) => {
+                self.happened.failed_probes += 1;
+            }
+            Err(errno) => return fail(format!("a probe that meets a fault answers {}", name(errno))),
+        }
+        Ok(())
+    }
+
+    fn shortage(&mut self) -> Outcome {
+        self.memory.begin(self.board, self.random.u64(..2 << 20));
+        pause(&mut self.random, 300);
+        self.memory.end(self.board);
+        self.happened.shortages += 1;
+        Ok(())
+    }
+
+    fn kill(&mut self) -> Outcome {
+        let chosen = self.random.usize(..self.count);
+        self.processes.kill(chosen)?;
+        self.happened.killed += 1;
+        Ok(())
+    }
+
+    /// Everybody has gone: the device works, nobody holds a module, and all goes and comes back.
+    fn afterwards(&mut self) -> Outcome {
+        self.device.ready()?;
+        let driver = self.device.0.driver.module();
+        let since = Instant::now();
+        while let Err(errno) = modules::remove(driver) {
+            if errno != Errno::AGAIN || since.elapsed() > HELD * self.patience {
+                let users = self.device.users()?;
+                return fail(format!("`{driver}` does not go afterwards ({}):{users}", name(errno)));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.device.load()?;
+        self.device.ready()
+    }
+}
