@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::Result;
 use crate::events::{Events, Form};
 use crate::{
-    audit, bench, clean, demo, doc, doctor, exit, fuzz, host_fuzz, ide, interrupt, model, new, root, run, setup, test,
+    audit, bench, clean, demo, doc, doctor, exit, fuzz, host_fuzz, ide, interrupt, model, new, root, run, setup, storm, test,
 };
 
 /// Rust DRM drivers on a stock kernel, from an edited line to a real client's answer in seconds.
@@ -37,6 +37,8 @@ enum Command {
     Bench(bench::Options),
     /// Look for calls that bring the kernel down, guided by which lines of ours they reach
     Fuzz(fuzz::Options),
+    /// Make random calls while the device comes and goes, on a kernel that watches memory and locks
+    Storm(storm::Options),
     /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
     Audit(audit::Options),
     /// Feed models and lab with bytes of a hostile guest or file, and look for faults
@@ -95,6 +97,7 @@ fn dispatch(command: Command, events: &Events) -> Result<u8> {
         Command::Test(options) => test::main(options, events),
         Command::Bench(options) => bench::main(options, events),
         Command::Fuzz(options) => fuzz::main(options, events),
+        Command::Storm(options) => storm::main(options, events),
         Command::Audit(options) => audit::main(options, events),
         Command::FuzzHost(options) => host_fuzz::main(options, events),
         Command::Doctor(options) => doctor::main(options, events),

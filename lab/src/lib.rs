@@ -38,6 +38,7 @@ mod root;
 mod run;
 mod scenario;
 mod setup;
+mod storm;
 mod test;
 mod vm;
 

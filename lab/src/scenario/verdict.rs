@@ -97,7 +97,7 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
         return misuse.details([format!("this was met meanwhile: {}", first_line(&error.to_string()))]);
     }
     let kind = match &error {
-        VmError::Hung { .. } | VmError::Leaked { .. } => Kind::Kernel,
+        VmError::Hung { .. } | VmError::Stuck { .. } | VmError::Leaked { .. } => Kind::Kernel,
         // What was asked for does not exist in the guest: a program, a file, a driver's sysfs entry.
         VmError::Refused { failure, .. } if failure.errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::Usage,
         VmError::Refused { .. } => Kind::Kernel,

@@ -122,6 +122,14 @@ pub(crate) enum Error {
         /// What it wrote.
         said: String,
     },
+    /// A process hangs in the kernel, as the program says that watches it.
+    #[error("{program}: somebody hangs in the kernel{}", report(said, &[]))]
+    Stuck {
+        /// What was under way.
+        program: String,
+        /// Who hangs, and where.
+        said: String,
+    },
     /// A program or the kernel's log shows something else than it must.
     #[error("{program} does not show what it must{}", report(said, &[]))]
     Unexpected {
