@@ -37,7 +37,7 @@ enum Command {
     Bench(bench::Options),
     /// Look for calls that bring the kernel down, guided by which lines of ours they reach
     Fuzz(fuzz::Options),
-    /// Make random calls while the device comes and goes, on a kernel that watches memory and locks
+    /// Make random calls while the device comes and goes, on the debug kernel
     Storm(storm::Options),
     /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
     Audit(audit::Options),
