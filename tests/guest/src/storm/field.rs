@@ -86,6 +86,9 @@ const WORDS: [u32; 10] = [0, 1, 2, 31, 32, 255, 4096, i32::MAX as u32, 1 << 31, 
 /// 64-bit numbers of that kind.
 const LONGS: [u64; 10] = [0, 1, 4095, 4096, 1 << 31, u32::MAX as u64, 1 << 32, 1 << 63, u64::MAX - 4095, u64::MAX];
 
+/// Wrong numbers of elements. `drm_syncobj_array_find()` warns of those for which there cannot be memory (Linux 7.3).
+const COUNTS: [u32; 5] = [0, 31, 32, 255, 1 << 16];
+
 /// A structure as it is filled.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
@@ -138,6 +141,8 @@ impl Filler<'_> {
             Field::OnlyLong(values) => to.bytes.extend(self.pick(values).to_ne_bytes()),
             Field::NewLong(_) => to.bytes.extend([0; 8]),
             Field::Only(values) => to.bytes.extend(self.pick(values).to_ne_bytes()),
+            Field::Count if self.errs() => to.bytes.extend(self.pick(&COUNTS).to_ne_bytes()),
+            Field::Count => to.bytes.extend((self.count as u32).to_ne_bytes()),
             other => {
                 let value = self.small(other);
                 let value = self.word_or(value);
@@ -159,7 +164,6 @@ impl Filler<'_> {
             Field::Bits(mask) => self.random.u32(..) & mask,
             Field::Id(pool) | Field::Gone(pool) => self.id(*pool),
             Field::Descriptor(kind) => self.descriptor(*kind),
-            Field::Count => self.count as u32,
             _ => 0,
         }
     }

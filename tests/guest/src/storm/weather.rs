@@ -185,7 +185,7 @@ impl Weather<'_> {
 
     fn shortage(&mut self) -> Outcome {
         self.memory.begin(self.board, self.random.u64(..2 << 20));
-        pause(&mut self.random, 300);
+        pause(&mut self.random, 1500);
         self.memory.end(self.board);
         self.happened.shortages += 1;
         Ok(())
