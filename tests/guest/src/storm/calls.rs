@@ -15,7 +15,7 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::device;
-use crate::sys::{self, Answer};
+use crate::sys::{self, Answer, Mapping};
 use crate::uapi::tyr::{MMIO_OFFSET_32, MMIO_OFFSET_64};
 use crate::uapi::{DRM, PAGE, ioc, ioc_size};
 
@@ -83,7 +83,7 @@ pub(super) fn steal(client: &mut Client<'_>) -> Answer {
 pub(super) fn map(client: &mut Client<'_>) -> Answer {
     let kind = if client.random.u8(..4) == 0 { Kind::DmaBuf } else { Kind::Drm };
     let Some(chosen) = client.any(kind) else { return Err(Errno::BADF) };
-    let hostile = [0, PAGE as u64, MMIO_OFFSET_32, MMIO_OFFSET_64, 1 << 40, !(PAGE as u64 - 1)];
+    let hostile = [0, PAGE as u64, 1 << 40, !(PAGE as u64 - 1)];
     let known = client.files[chosen].ids[Pool::Offset as usize].clone();
     let offset = match (kind, pick(client, &known)) {
         (Kind::Drm, Some(offset)) if client.random.u8(..16) > 0 => offset,
@@ -102,6 +102,23 @@ pub(super) fn map(client: &mut Client<'_>) -> Answer {
     };
     let slot = client.random.usize(1..SLOTS);
     client.window.map(slot, client.files[chosen].as_fd(), offset, len, rights, flags)
+}
+
+/// Maps the page of registers that a client may have, or reads one of those that it has: not through the kernel, which copies
+/// by bytes, as nobody should read a register. Whatever became of the GPU, it is no signal.
+pub(super) fn registers(client: &mut Client<'_>) -> Answer {
+    if client.random.bool() {
+        let known = client.registers.len();
+        let mapping = client.registers.get(client.random.usize(..known.max(1))).ok_or(Errno::NOMEM)?;
+        mapping.read(0);
+        return Ok(());
+    }
+    let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
+    let offset = if client.random.bool() { MMIO_OFFSET_64 } else { MMIO_OFFSET_32 };
+    let mapping = Mapping::new(&client.files[chosen], offset, PAGE, ProtFlags::READ, MapFlags::SHARED)?;
+    client.registers.truncate(3);
+    client.registers.insert(0, mapping);
+    Ok(())
 }
 
 /// A slot in which something is mapped.

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use crate::check::{Outcome, fail, name};
 use crate::device;
 use crate::driver::Driver;
-use crate::sys::{self, Answer, Disposition};
+use crate::sys::{self, Answer, Disposition, Mapping};
 use crate::works;
 
 use super::board::{Block, Board, Order};
@@ -109,6 +109,8 @@ pub(super) struct Client<'b> {
     /// Descriptors from here on are of the storm's making.
     first: RawFd,
     pub(super) processes: usize,
+    /// Pages of the GPU's registers.
+    pub(super) registers: Vec<Mapping>,
 }
 
 impl<'b> Client<'b> {
@@ -128,6 +130,7 @@ impl<'b> Client<'b> {
             fail_nth,
             first,
             processes,
+            registers: Vec::new(),
         })
     }
 
@@ -151,6 +154,7 @@ impl<'b> Client<'b> {
     fn leave(&mut self) -> Outcome {
         self.join_copy()?;
         self.files.clear();
+        self.registers.clear();
         let full: Vec<_> = self.window.full().collect();
         full.into_iter().for_each(|slot| self.window.clear(slot));
         // SAFETY: what was owned is closed, and what belongs to the program itself is below.
