@@ -56,7 +56,8 @@ pub struct Options {
     /// How long over each of them; a part of a minute is one as well
     #[arg(long, value_name = "N", default_value = "10", value_parser = minutes)]
     minutes: Duration,
-    /// Where the random sequences begin; each run says which it has [default: another each time]
+    /// Where the random sequences begin, as an earlier run has said; which process runs when does not follow from it [default: another
+    /// each time]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// How many processes make calls
