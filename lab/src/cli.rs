@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::Result;
 use crate::events::{Events, Form};
 use crate::{
-    audit, bench, clean, demo, doc, doctor, exit, fuzz, host_fuzz, ide, interrupt, model, new, root, run, setup, storm, test,
+    audit, bench, clean, demo, doc, doctor, exit, fuzz, host_fuzz, ide, interrupt, model, new, root, run, setup, storm,
+    test,
 };
 
 /// Rust DRM drivers on a stock kernel, from an edited line to a real client's answer in seconds.
