@@ -118,9 +118,9 @@ pub(crate) fn eventfd(flags: i32) -> Answer {
 
 /// A memfd of whole pages that cannot shrink.
 pub(crate) fn memory_file(pages: usize) -> Answer<OwnedFd> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the name ends with a zero byte.
-    let fd =
-        answer(unsafe { libc::memfd_create(c"fuzz".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) }.into())?;
+    let fd = answer(unsafe { libc::memfd_create(c"fuzz".as_ptr(), flags) }.into())?;
     // SAFETY: nobody else has the new descriptor.
     let file = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
     // SAFETY: there is no address.
