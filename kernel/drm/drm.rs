@@ -34,6 +34,7 @@ pub mod gem;
 pub mod gpuvm;
 pub mod ioctl;
 pub mod kms;
+mod lock_class;
 pub mod managed;
 pub mod module;
 mod plain;

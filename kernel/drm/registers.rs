@@ -18,6 +18,7 @@ use crate::{
         pci,
         platform, //
     },
+    lock_class::lock_class,
     Driver,
     DriverFile,
     File,
@@ -31,7 +32,6 @@ use core::{
 use kernel::{
     bindings,
     io::resource::Flags,
-    new_mutex,
     page::{
         Page,
         PAGE_SHIFT,
@@ -126,8 +126,9 @@ pub(crate) struct Mapped {
 
 impl Mapped {
     pub(crate) fn new() -> impl PinInit<Self> {
+        let (name, key) = lock_class!(c"drm_rust::registers::Mapped");
         pin_init!(Self {
-            shown <- new_mutex!(true, "drm_rust::registers::Mapped"),
+            shown <- Mutex::new(true, name, key),
             idle: SetOnce::new(),
         })
     }

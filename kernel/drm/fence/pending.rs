@@ -13,7 +13,10 @@ use super::{
     Timeline,
     Timeout, //
 };
-use crate::raw;
+use crate::{
+    lock_class::lock_class,
+    raw, //
+};
 use core::ptr::{
     null_mut,
     NonNull, //
@@ -22,7 +25,6 @@ use kernel::{
     ffi::c_int,
     prelude::*,
     sync::{
-        new_spinlock_irq,
         Arc,
         SpinLockIrq, //
     },
@@ -47,13 +49,15 @@ impl Pending {
     ///
     /// `ENOMEM`. Context: may sleep to allocate.
     pub fn new() -> Result<Self> {
+        let (name, key) = lock_class!(c"drm_rust::Pending");
+        let list = List {
+            first: null_mut(),
+            last: null_mut(),
+            len: 0,
+            closed: None,
+        };
         let set = pin_init!(Set {
-            list <- new_spinlock_irq!(List {
-                first: null_mut(),
-                last: null_mut(),
-                len: 0,
-                closed: None,
-            }),
+            list <- SpinLockIrq::new(list, name, key),
         });
         Ok(Self(Arc::pin_init(set, GFP_KERNEL)?))
     }

@@ -12,6 +12,7 @@
 //!
 //! Source: Documentation/core-api/dma-api.rst; drivers/gpu/drm/drm_gem_shmem_helper.c
 
+use crate::lock_class::lock_class;
 use core::{
     cell::UnsafeCell,
     ops::Range,
@@ -28,7 +29,6 @@ use core::{
 use kernel::{
     bindings,
     error::from_err_ptr,
-    new_mutex,
     prelude::*,
     scatterlist::SGTable,
     sync::Mutex, //
@@ -80,8 +80,9 @@ impl DmaNode {
 
 impl DmaMappings {
     pub(crate) fn new() -> impl PinInit<Self> {
+        let (name, key) = lock_class!(c"drm_rust::DmaMappings");
         pin_init!(Self {
-            mapped <- new_mutex!(KVVec::new(), "drm_rust::DmaMappings"),
+            mapped <- Mutex::new(KVVec::new(), name, key),
         })
     }
 

@@ -15,6 +15,7 @@ use super::{
     VaRange, //
 };
 use crate::{
+    lock_class::lock_class,
     resv::Resv,
     Device, //
 };
@@ -27,7 +28,6 @@ use core::{
 };
 use kernel::{
     bindings,
-    new_mutex,
     prelude::*,
     sync::{
         aref::{
@@ -293,11 +293,12 @@ impl<T: DriverVm> Owner<T> {
             tables,
             closed: false,
         };
+        let (state_lock, key) = lock_class!(c"drm_rust::Vm");
         let this = KBox::pin_init(
             try_pin_init!(Vm {
                 // Zeroed by the allocator, see the flags.
                 vm <- Opaque::ffi_init(|_| ()),
-                state <- new_mutex!(state, "drm_rust::Vm"),
+                state <- Mutex::new(state, state_lock, key),
                 data <- data,
                 _class: PhantomData,
             }? Error),

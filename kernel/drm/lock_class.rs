@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Classes of locks that are the same in all modules.
+//!
+//! Source: `look_up_lock_class()` in kernel/locking/lockdep.c
+
+/// The name and the key of a lock's class.
+///
+/// What is generic or inlined is compiled into each driver's module, and a literal in it has an address in each. lockdep
+/// compares addresses, and reports a key that it knows by a name elsewhere. So both come from a function that is compiled
+/// once.
+macro_rules! lock_class {
+    ($name:literal) => {{
+        #[inline(never)]
+        fn class() -> (
+            &'static ::kernel::str::CStr,
+            ::core::pin::Pin<&'static ::kernel::sync::LockClassKey>,
+        ) {
+            ($name, ::kernel::static_lock_class!())
+        }
+        class()
+    }};
+}
+
+pub(crate) use lock_class;
