@@ -6,6 +6,7 @@
 
 use super::ModuleRuntime;
 use crate::{
+    lock_class::lock_class,
     Device,
     Driver, //
 };
@@ -18,7 +19,6 @@ use kernel::{
     workqueue::{
         self,
         impl_has_work,
-        new_work,
         Work,
         WorkItem, //
     },
@@ -72,8 +72,8 @@ impl<T: Driver> Device<T> {
     /// # }
     /// ```
     pub fn queue_work(&self, f: impl FnOnce(&Device<T>) + Send + 'static) -> Result {
-        self.prepare_work(f)?.queue();
-        Ok(())
+        // The module's exit may begin in between, in which work may still run that queues this.
+        self.prepare_work(f)?.try_queue().map_err(|_dropped| ENODEV)
     }
 
     /// The same in two steps: what is returned can be queued from anywhere, a fence's callback included, and cannot
@@ -99,9 +99,10 @@ impl<T: Driver> Device<T> {
         if T::OwnerModule::runtime().queue.load(Acquire).is_null() {
             return Err(ENODEV);
         }
+        let (name, key) = lock_class!(c"drm_rust::Job");
         let job = KBox::pin_init(
             pin_init!(Job {
-                work <- new_work!("drm_rust::Job"),
+                work <- Work::new(name, key),
                 dev: self.into(),
                 f: Some(f),
             }),
@@ -120,14 +121,21 @@ pub struct PreparedWork<T: Driver, F: FnOnce(&Device<T>) + Send + 'static>(Pin<K
 impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
     /// Queues it; see [`Device::queue_work`]. Context: any.
     pub fn queue(self) {
+        if let Err(this) = self.try_queue() {
+            // Whoever calls this should prevent that. A leak is the lesser evil: dropping may sleep.
+            core::mem::forget(this);
+        }
+    }
+
+    /// Queues it, or gives it back if the module's exit has begun.
+    fn try_queue(self) -> Result<(), Self> {
         let queue = T::OwnerModule::runtime().queue.load(Acquire);
         if queue.is_null() {
-            // The module's exit has begun, which whoever calls this should prevent. A leak is the lesser evil: dropping may sleep.
-            core::mem::forget(self);
-            return;
+            return Err(self);
         }
         // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller is such
         // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence, a fence's callback.
         unsafe { workqueue::Queue::from_raw(queue) }.enqueue(self.0);
+        Ok(())
     }
 }
