@@ -9,7 +9,7 @@ pub(crate) mod registration;
 
 use std::path::Path;
 
-use crate::check::{Outcome, fail};
+use crate::check::{Outcome, fail, skip};
 use crate::failnth::{Call, Fault, enomem, null};
 use crate::guest::Guest;
 use crate::lifecycle::{GUARDED, Test, bind, left_of, unbind};
@@ -162,6 +162,9 @@ fn slab() -> Outcome<i64> {
 
 /// A device is about 4 KiB: 60 that stayed would be seen.
 fn l3_failed_probes_cost_no_memory(guest: &Guest) -> Outcome {
+    if std::path::Path::new("/sys/kernel/debug/kmemleak").exists() {
+        return skip("this kernel keeps what was freed for a while (KASAN); kmemleak looks for what is left");
+    }
     let mut test = Test::new(guest)?;
     works!(unbind(0));
     for call in [enomem("drm_gem_object_init"), enomem("drm_minor_register")] {
