@@ -3,7 +3,7 @@
 //!
 //! Source: none beyond the files it ties together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::check::{Outcome, fail, skip};
@@ -100,4 +100,9 @@ impl Guest {
             .stdout(Stdio::piped())
             .spawn()
     }
+}
+
+/// Whether the kernel is one that finds memory that is left (kmemleak of the debug kernel); it keeps what was freed for a while, too.
+pub(crate) fn finds_leaks() -> bool {
+    Path::new("/sys/kernel/debug/kmemleak").exists()
 }
