@@ -36,6 +36,7 @@ pub(crate) fn race(
     if arg.rounds > 10_000 {
         return Err(EINVAL);
     }
+    (arg.ran, arg.taken_back, arg.leaked) = (0, 0, 0);
     for round in 0..arg.rounds {
         let alive = Arc::new(Alive, GFP_KERNEL)?;
         round_of(round, &alive, arg)?;
