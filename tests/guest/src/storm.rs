@@ -71,6 +71,7 @@ pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
     if device.happenings().is_empty() {
         return fail(format!("nothing can happen to the device of driver `{}`", guest.driver.name()));
     }
+    device.alone()?;
     device.ready()?;
     // Until a process is ready for signals.
     works!(sys::dispose(libc::SIGUSR1, Disposition::Ignored));

@@ -5,11 +5,8 @@
 
 use std::time::Duration;
 
-use rustix::io::Errno;
-
-use crate::check::{Outcome, Stop, fail, name};
+use crate::check::{Outcome, Stop, fail};
 use crate::guest::Guest;
-use crate::modules;
 use crate::storm::{self, Plan};
 
 /// Whose random sequences the short storms have.
@@ -17,17 +14,8 @@ const SEED: u64 = 1;
 /// How long they last.
 const TIME: Duration = Duration::from_secs(20);
 
-/// A storm opens whatever node there is: not those of the driver that other cases have for their gates.
-fn alone() -> Outcome {
-    match modules::remove("sync_test") {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => fail(format!("`sync_test` cannot be unloaded: {}", name(errno))),
-    }
-}
-
 /// Nobody hangs, no call answers what it cannot, and afterwards everything is as before.
 fn twenty_seconds(guest: &Guest) -> Outcome {
-    alone()?;
     let guest = Guest { seed: SEED, ..guest.clone() };
     let hangs = |why: &str| -> ! {
         println!("fail {why} (seed {SEED})");

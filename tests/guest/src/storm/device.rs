@@ -171,6 +171,22 @@ impl Device<'_> {
         })
     }
 
+    /// Unloads what else uses the layer: a storm opens every node, and unloads everything. Cases before it leave such modules.
+    pub(super) fn alone(self) -> Outcome {
+        let holders = std::fs::read_dir("/sys/module/drm_rust/holders").into_iter().flatten().flatten();
+        let names = holders.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut others: Vec<_> = names.filter(|name| !self.modules().contains(&name.as_str())).collect();
+        // Some use others of them.
+        while !others.is_empty() {
+            let before = others.len();
+            others.retain(|module| modules::remove(module).is_err());
+            if others.len() == before {
+                return fail(format!("{others:?} are not part of the storm, and cannot be unloaded"));
+            }
+        }
+        Ok(())
+    }
+
     /// Who still uses the modules.
     pub(super) fn users(self) -> Outcome<String> {
         let mut text = String::new();
