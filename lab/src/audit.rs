@@ -104,7 +104,7 @@ fn audit(repo: &Path) -> Result<Audit> {
     let obligations = Obligations::read(repo)?;
     let mut complaints = obligations.complaints(&tests);
     let (mut rows, mut files) = (Vec::new(), Vec::new());
-    for (file, text) in sources(repo)? {
+    for (file, text) in rust_files(repo, SOURCES)? {
         let found = scan::scan(&text).map_err(|error| Error::new(Kind::Check, format!("`{file}`: {error}")))?;
         complaints.extend(found.iter().filter_map(|found| complaint(&file, found)));
         files.extend(FileCount::of(&file, &found));
@@ -113,10 +113,10 @@ fn audit(repo: &Path) -> Result<Audit> {
     Ok(Audit { rows, files, obligations: obligations.shown(&tests), complaints })
 }
 
-/// All Rust files of [`SOURCES`], by path.
-fn sources(repo: &Path) -> Result<Vec<(String, String)>> {
+/// All Rust files below a folder of the repository, by their paths in it, in order.
+fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
-    let mut todo = vec![repo.join(SOURCES)];
+    let mut todo = vec![repo.join(folder)];
     while let Some(directory) = todo.pop() {
         let entries = std::fs::read_dir(&directory);
         for entry in entries.with_context(|| format!("failed to list `{}`", directory.display()))? {

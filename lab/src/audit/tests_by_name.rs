@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 
 const GUEST_CASES: &str = "tests/guest/src/cases";
 const COMPILE_FAIL: &str = "tests/compile-fail";
@@ -22,13 +22,13 @@ impl Tests {
     /// Reads them from the checkout.
     pub(super) fn read(repo: &Path) -> Result<Self> {
         let mut names = BTreeSet::new();
-        for (path, text) in rust_files(&repo.join(GUEST_CASES))? {
+        for (path, text) in super::rust_files(repo, GUEST_CASES)? {
             let tokens = TokenStream::from_str(&text)
                 .map_err(|error| Error::new(Kind::Check, format!("`{path}` is not Rust: {error}")))?;
             names.extend(cases(tokens));
         }
-        for (path, _) in rust_files(&repo.join(COMPILE_FAIL))? {
-            let case = Path::new(&path).strip_prefix(repo.join(COMPILE_FAIL)).expect("it was found there");
+        for (path, _) in super::rust_files(repo, COMPILE_FAIL)? {
+            let case = Path::new(&path).strip_prefix(COMPILE_FAIL).expect("it was found there");
             let case = case.with_extension("").display().to_string();
             names.extend(case.contains('/').then(|| format!("compile-fail::{}", case.replace('/', "::"))));
         }
@@ -58,25 +58,6 @@ fn is_meant(pattern: &str, name: &str) -> bool {
         Some(beginning) => name.starts_with(beginning),
         None => name == pattern || name.strip_prefix(pattern).is_some_and(|rest| rest.starts_with("::")),
     }
-}
-
-fn rust_files(directory: &Path) -> Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    let mut todo = vec![directory.to_owned()];
-    while let Some(directory) = todo.pop() {
-        let entries = std::fs::read_dir(&directory);
-        for entry in entries.with_context(|| format!("failed to list `{}`", directory.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                todo.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path);
-                let text = text.with_context(|| format!("failed to read `{}`", path.display()))?;
-                found.push((path.display().to_string(), text));
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// The names in each `cases! { "area": name, name within SECONDS, … }`.
