@@ -27,10 +27,10 @@ use crate::{exit, interrupt};
 /// hardware does not allow is told on stderr and makes the exit code 1.
 ///
 /// Examples:
-///     drydock model nova --socket /tmp/gpu --trace trace.jsonl
+///     drydock model nova --socket gpu.sock --trace trace.jsonl
 ///     qemu-system-x86_64 … -object memory-backend-memfd,id=mem,size=1G,share=on -machine q35,memory-backend=mem \
-///         -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"/tmp/gpu"}}'
-///     echo '{"fault": {"kind": "removal"}}' | socat - /tmp/control        with --control /tmp/control
+///         -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"gpu.sock"}}'
+///     echo '{"fault": {"kind": "removal"}}' | socat - control.sock        with --control control.sock
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
