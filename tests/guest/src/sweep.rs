@@ -55,6 +55,22 @@ pub(crate) fn each_call(
     fail(format!("`{}` is called without end", call.function))
 }
 
+/// Fails each call of the allocators and of the functions in turn; those of `steps` must have been called at all.
+pub(crate) fn sweep(
+    steps: &[Call],
+    scope: &str,
+    attempt: impl Fn() -> Answer,
+    after: impl Fn(Answer) -> Outcome,
+) -> Outcome {
+    for call in MEMORY {
+        each_call(*call, scope, &attempt, &after)?;
+    }
+    for call in steps {
+        called(*call, each_call(*call, scope, &attempt, &after)?)?;
+    }
+    Ok(())
+}
+
 /// A step's own error arrives as it is; C makes various ones of memory that it does not get.
 fn fits(call: Call, scope: &str, errno: Errno) -> bool {
     let various = [Errno::NOSPC, Errno::INVAL, Errno::BUSY];

@@ -14,7 +14,7 @@ use crate::failnth::{Call, Fault, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu};
-use crate::sweep::{MEMORY, called, each_call};
+use crate::sweep::sweep;
 use crate::sys::Answer;
 use crate::uapi::PAGE;
 use crate::{same, works};
@@ -54,17 +54,6 @@ fn gpu(guest: &Guest) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     works!(guest.modules()?.of("failnth")?.load());
     Ok(gpu)
-}
-
-/// Fails each call of the functions in turn; those of `steps` must have been called at all.
-fn sweep(steps: &[Call], scope: &str, attempt: impl Fn() -> Answer, after: impl Fn(Answer) -> Outcome) -> Outcome {
-    for call in MEMORY {
-        each_call(*call, scope, &attempt, &after)?;
-    }
-    for call in steps {
-        called(*call, each_call(*call, scope, &attempt, &after)?)?;
-    }
-    Ok(())
 }
 
 /// The child is probed within: its failure is its own, the parent stays.

@@ -12,7 +12,7 @@ use crate::failnth::{Call, Fault, MSI_DOMAIN, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::pci::rescan;
-use crate::sweep::{MEMORY, called, each_call};
+use crate::sweep::{MEMORY, called, each_call, sweep};
 use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, signal};
@@ -56,17 +56,6 @@ fn gpu(guest: &Guest) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     works!(guest.modules()?.of("failnth")?.load());
     Ok(gpu)
-}
-
-/// Fails each call of the functions in turn; those of `steps` must have been called at all.
-fn sweep(steps: &[Call], scope: &str, attempt: impl Fn() -> Answer, after: impl Fn(Answer) -> Outcome) -> Outcome {
-    for call in MEMORY {
-        each_call(*call, scope, &attempt, &after)?;
-    }
-    for call in steps {
-        called(*call, each_call(*call, scope, &attempt, &after)?)?;
-    }
-    Ok(())
 }
 
 /// A probe that failed has left nothing; one that did not is undone.
