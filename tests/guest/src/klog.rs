@@ -4,7 +4,9 @@
 //! Source: `Documentation/ABI/testing/dev-kmsg`.
 
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
 use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 
@@ -52,6 +54,20 @@ impl KernelLog {
     /// What was logged since the last call.
     pub(crate) fn lines(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// Waits until a line since the last call contains `wanted`, ten seconds at most; whether one did.
+    pub(crate) fn comes(&mut self, wanted: &str) -> bool {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            if self.lines().iter().any(|line| line.contains(wanted)) {
+                return true;
+            }
+            let left = end.saturating_duration_since(Instant::now()).as_millis();
+            let Some(file) = self.file.as_ref().filter(|_| left > 0) else { return false };
+            // An error is that of a record that was overwritten: there is something to read.
+            let _ = sys::poll(file, PollFlags::IN, i64::try_from(left).unwrap_or(0));
+        }
     }
 
     /// The first report since the last call.

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::{Outcome, fail};
+use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::tyr::view::{Met, Vm};
@@ -103,18 +103,6 @@ fn reset_does_not_help(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Waits until a line says so.
-fn comes(log: &mut KernelLog, wanted: &str) -> Outcome {
-    let end = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < end {
-        if log.lines().iter().any(|line| line.contains(wanted)) {
-            return Ok(());
-        }
-        std::thread::yield_now();
-    }
-    fail(format!("`{wanted}` does not come"))
-}
-
 /// It is lost, and what does not need it goes on; it is there again when the GPU has slept, and when the driver is bound anew.
 fn firmware_meets_a_fault(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
@@ -122,7 +110,7 @@ fn firmware_meets_a_fault(guest: &Guest) -> Outcome {
         let file = gpu.open()?;
         let mut log = KernelLog::from_now();
         holds!(gpu.access(0, 0x7000_0000, "read")? != Met::Memory, "the firmware has nothing there");
-        comes(&mut log, "unhandled page fault in AS0")?;
+        holds!(log.comes("unhandled page fault in AS0"), "the driver tells of the fault");
         a_round(&file)?;
         if by_sleep {
             works!(super::sleep::nap());
