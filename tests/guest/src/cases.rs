@@ -149,6 +149,7 @@ const AREAS: &[&[Case]] = &[
     tyr::sleep::CASES,
     tyr::faults::CASES,
     tyr::hangs::CASES,
+    tyr::page_faults::CASES,
     tyr::probe::CASES,
     tyr::race::CASES,
     storm::tyr::CASES,

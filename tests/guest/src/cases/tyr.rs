@@ -12,6 +12,7 @@ pub(crate) mod hangs;
 pub(crate) mod identity;
 pub(crate) mod ioctl;
 pub(crate) mod life;
+pub(crate) mod page_faults;
 pub(crate) mod prime;
 pub(crate) mod probe;
 pub(crate) mod query;

@@ -114,7 +114,7 @@ fn sleeps_with_a_vm_in_fault(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
-    super::view::broken(&vm)?;
+    super::page_faults::broken(&vm)?;
     works!(nap());
     same!(works!(file.vm_state(vm.id)), UNUSABLE);
     a_round(&file)?;
