@@ -89,7 +89,7 @@ impl Client {
             uapi::LIFECYCLE_KEEP_NEXT => shared::KEEP_NEXT.set(),
             uapi::LIFECYCLE_LATE_WORK => shared::LATE_WORK.set(),
             uapi::LIFECYCLE_SLOW_DROP => shared::SLOW_DROP.set(),
-            uapi::LIFECYCLE_GATE => shared::shared()?.set_gate(arg.value != 0),
+            uapi::LIFECYCLE_GATE => shared::set_gate(arg.value != 0),
             _ => return Err(EINVAL),
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Client {
         _file: &File<Self>,
     ) -> Result {
         pr_info!("{}: guarded ioctl waits\n", data.id);
-        shared::shared()?.pass_gate()?;
+        shared::pass_gate()?;
         // Whatever happened meanwhile, the data is there until this section ends.
         pr_info!("{}: guarded ioctl goes on\n", data.id);
         arg.value = dev.enter(|_| ()).is_some().into();
@@ -132,7 +132,7 @@ impl Client {
         _file: &File<Self>,
     ) -> Result {
         pr_info!("{}: unguarded ioctl waits\n", dev.id);
-        shared::shared()?.pass_gate()?;
+        shared::pass_gate()?;
         pr_info!("{}: unguarded ioctl goes on\n", dev.id);
         arg.value = dev.enter(|_| ()).is_some().into();
         Ok(())
@@ -162,49 +162,49 @@ impl Client {
     }
 
     pub(crate) fn keep(dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
-        let shared = shared::shared()?;
         match arg.what {
             uapi::LIFECYCLE_KEEP_NOTHING => {
-                shared.keep_object(None);
-                shared.keep_device(None);
-                shared.keep_vm(None);
+                shared::keep_object(None);
+                shared::keep_device(None);
+                shared::keep_vm(None);
             }
             uapi::LIFECYCLE_KEEP_OBJECT => {
-                shared.keep_object(Some(Object::lookup(file, arg.handle)?));
+                shared::keep_object(Some(Object::lookup(file, arg.handle)?));
             }
-            uapi::LIFECYCLE_KEEP_DEVICE => shared.keep_device(Some(dev.into())),
+            uapi::LIFECYCLE_KEEP_DEVICE => shared::keep_device(Some(dev.into())),
             _ => return Err(EINVAL),
         }
         Ok(())
     }
 
     pub(crate) fn kept(dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
-        let shared = shared::shared()?;
         match arg.what {
-            uapi::LIFECYCLE_KEPT_HANDLE => arg.handle = shared.object()?.create_handle(file)?,
+            uapi::LIFECYCLE_KEPT_HANDLE => {
+                arg.handle = shared::kept_object()?.create_handle(file)?
+            }
             uapi::LIFECYCLE_KEPT_DMA => {
-                let object = shared.object()?;
+                let object = shared::kept_object()?;
                 dev.enter(|plugged| object.sg_table(&plugged).map(|_| ()))
                     .ok_or(ENODEV)??;
             }
-            uapi::LIFECYCLE_KEPT_VMAP => exchange(&*shared.object()?, 0, &mut arg.value)?,
+            uapi::LIFECYCLE_KEPT_VMAP => exchange(&*shared::kept_object()?, 0, &mut arg.value)?,
             uapi::LIFECYCLE_KEPT_ENTER => {
-                arg.value = shared.device()?.enter(|_| ()).is_some().into();
+                arg.value = shared::kept_device()?.enter(|_| ()).is_some().into();
             }
             uapi::LIFECYCLE_KEPT_WORK => {
-                let device = shared.device()?;
-                shared.keep_device(None);
+                let device = shared::kept_device()?;
+                shared::keep_device(None);
                 queue_work(&device, true)?;
             }
             uapi::LIFECYCLE_KEPT_OBJECT => {
-                let device = shared.device()?;
+                let device = shared::kept_device()?;
                 let object = Object::new(&device, gem::Size::PAGE, shared::serial())?;
-                shared.keep_object(Some(object));
+                shared::keep_object(Some(object));
             }
             uapi::LIFECYCLE_KEPT_VM => {
-                let (vm, pages) = vm::map(dev, &*shared.object()?)?;
+                let (vm, pages) = vm::map(dev, &*shared::kept_object()?)?;
                 arg.value = pages;
-                shared.keep_vm(Some(vm));
+                shared::keep_vm(Some(vm));
             }
             _ => return Err(EINVAL),
         }
@@ -249,12 +249,11 @@ fn exchange(object: &Object, at: usize, value: &mut u64) -> Result {
 
 /// Queues work that says whether it found the device plugged.
 fn queue_work(dev: &Device<Lifecycle>, waits: bool) -> Result {
-    let shared = shared::shared()?;
     dev.queue_work(move |dev| {
         pr_info!("{}: work begins\n", dev.id);
         if waits {
             // The limit is long enough for tests, which look at the log.
-            let _ = shared.pass_gate();
+            let _ = shared::pass_gate();
         }
         pr_info!(
             "{}: work ends, entered: {}\n",

@@ -163,7 +163,7 @@ impl drm::platform::Driver for Lifecycle {
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
         let id = number(cx.parent());
-        let shared = shared::shared()?;
+        shared::begin()?;
         pr_info!("{id}: probe\n");
 
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Data::new(id))?;
@@ -178,8 +178,8 @@ impl drm::platform::Driver for Lifecycle {
         let early = Object::new(&dev, gem::Size::PAGE, shared::serial())?;
         early.vmap()?.write(0, &EARLY.to_ne_bytes())?;
         if shared::KEEP_NEXT.take() {
-            shared.keep_device(Some((&*dev).into()));
-            shared.keep_object(Some(early.clone()));
+            shared::keep_device(Some((&*dev).into()));
+            shared::keep_object(Some(early.clone()));
         }
 
         let ready = dev.ready(Hardware::new(id, early, cx.parent()))?;

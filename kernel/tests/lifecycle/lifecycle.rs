@@ -6,7 +6,7 @@
 //! Its lines are `lifecycle: N: what happened`, N being the number of the device. The tests are in
 //! tests/guest; the requests in lifecycle_drm.h.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod buffer;
 mod client;

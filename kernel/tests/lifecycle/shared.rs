@@ -9,8 +9,8 @@ use crate::{
 };
 use drm::gpuvm::Owner;
 use kernel::{
-    new_condvar,
-    new_mutex,
+    current,
+    global_lock,
     prelude::*,
     sync::{
         aref::ARef,
@@ -19,12 +19,14 @@ use kernel::{
             Full,
             Relaxed, //
         },
-        Arc,
-        CondVar,
-        Mutex,
         SetOnce, //
     },
-    time::msecs_to_jiffies, //
+    time::{
+        delay::fsleep,
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// A line of the log when it goes.
@@ -85,90 +87,91 @@ pub(crate) fn serial() -> u32 {
     SERIAL.fetch_add(1, Relaxed).unsigned_abs()
 }
 
-/// The shared state that needs memory. Made by the first probe and never freed, as the module has no place to
-/// own it: about 200 bytes for each time that it is loaded.
-static SHARED: SetOnce<Arc<Shared>> = SetOnce::new();
+/// Whether who waits at the gate may pass.
+static OPEN: Atomic<u32> = Atomic::new(1);
 
-#[pin_data]
-pub(crate) struct Shared {
-    #[pin]
-    device: Mutex<Option<ARef<drm::Device<Lifecycle>>>>,
-    #[pin]
-    object: Mutex<Option<ARef<Object>>>,
-    #[pin]
-    vm: Mutex<Option<Owner<Space>>>,
-    #[pin]
-    gate: Mutex<bool>,
-    #[pin]
-    opened: CondVar,
+/// How long the gate stays shut for somebody at most.
+const PATIENCE: Delta = Delta::from_secs(20);
+
+/// Opens or shuts the gate.
+pub(crate) fn set_gate(open: bool) {
+    OPEN.store(open.into(), Relaxed);
 }
 
-/// The shared state. `EAGAIN` while another probe makes it.
-pub(crate) fn shared() -> Result<&'static Shared> {
-    if SHARED.as_ref().is_none() {
-        SHARED.populate(Arc::pin_init(Shared::new(), GFP_KERNEL)?);
-    }
-    SHARED.as_ref().map(|shared| &**shared).ok_or(EAGAIN)
-}
-
-impl Shared {
-    fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            device <- new_mutex!(None),
-            object <- new_mutex!(None),
-            vm <- new_mutex!(None),
-            gate <- new_mutex!(true),
-            opened <- new_condvar!(),
-        })
-    }
-
-    /// Opens or closes the gate.
-    pub(crate) fn set_gate(&self, open: bool) {
-        *self.gate.lock() = open;
-        self.opened.notify_all();
-    }
-
-    /// Waits until the gate is open; `EINTR` for a signal, `ETIMEDOUT` after 20 seconds.
-    pub(crate) fn pass_gate(&self) -> Result {
-        use kernel::sync::CondVarTimeoutResult::*;
-
-        let mut open = self.gate.lock();
-        let mut left = msecs_to_jiffies(20_000);
-        while !*open {
-            left = match self.opened.wait_interruptible_timeout(&mut open, left) {
-                Woken { jiffies } => jiffies,
-                Timeout => return Err(ETIMEDOUT),
-                Signal { .. } => return Err(EINTR),
-            };
+/// Waits until the gate is open; `EINTR` for a signal, `ETIMEDOUT` after [`PATIENCE`].
+pub(crate) fn pass_gate() -> Result {
+    let begin = Instant::<Monotonic>::now();
+    while OPEN.load(Relaxed) == 0 {
+        if current!().signal_pending() {
+            return Err(EINTR);
         }
-        Ok(())
+        if begin.elapsed() > PATIENCE {
+            return Err(ETIMEDOUT);
+        }
+        fsleep(Delta::from_millis(1));
+    }
+    Ok(())
+}
+
+/// What was put away: it outlives its device's binding, its files, and all other devices.
+struct Kept {
+    device: Option<ARef<drm::Device<Lifecycle>>>,
+    object: Option<ARef<Object>>,
+    vm: Option<Owner<Space>>,
+}
+
+/// The kernel crate has no lock for a `static` that safe code can initialise.
+#[allow(unsafe_code)]
+mod kept {
+    use super::*;
+
+    global_lock! {
+        // SAFETY: `begin` comes before any use: each probe calls it first, and all else happens to a device that was probed.
+        pub(super) unsafe(uninit) static KEPT: Mutex<Kept> = Kept { device: None, object: None, vm: None };
     }
 
-    /// Puts a device away, or lets go of it. What was there goes after the lock.
-    pub(crate) fn keep_device(&self, device: Option<ARef<drm::Device<Lifecycle>>>) {
-        let old = core::mem::replace(&mut *self.device.lock(), device);
-        drop(old);
-    }
+    /// Whether somebody has begun to initialise the lock, and whether that is done.
+    static BEGUN: SetOnce<()> = SetOnce::new();
+    static DONE: SetOnce<()> = SetOnce::new();
 
-    /// Puts an object away, or lets go of it.
-    pub(crate) fn keep_object(&self, object: Option<ARef<Object>>) {
-        let old = core::mem::replace(&mut *self.object.lock(), object);
-        drop(old);
+    /// Makes ready what devices share. `EAGAIN` while another probe does.
+    pub(crate) fn begin() -> Result {
+        if BEGUN.populate(()) {
+            // SAFETY: Only one call of `populate` succeeds.
+            unsafe { KEPT.init() };
+            DONE.populate(());
+        }
+        DONE.as_ref().copied().ok_or(EAGAIN)
     }
+}
 
-    /// Puts an address space away, or lets go of it.
-    pub(crate) fn keep_vm(&self, vm: Option<Owner<Space>>) {
-        let old = core::mem::replace(&mut *self.vm.lock(), vm);
-        drop(old);
-    }
+pub(crate) use kept::begin;
+use kept::KEPT;
 
-    /// The device that was put away. `ENOENT` if there is none.
-    pub(crate) fn device(&self) -> Result<ARef<drm::Device<Lifecycle>>> {
-        self.device.lock().clone().ok_or(ENOENT)
-    }
+/// Puts a device away, or lets go of it. What was there goes after the lock.
+pub(crate) fn keep_device(device: Option<ARef<drm::Device<Lifecycle>>>) {
+    let old = core::mem::replace(&mut KEPT.lock().device, device);
+    drop(old);
+}
 
-    /// The object that was put away. `ENOENT` if there is none.
-    pub(crate) fn object(&self) -> Result<ARef<Object>> {
-        self.object.lock().clone().ok_or(ENOENT)
-    }
+/// Puts an object away, or lets go of it.
+pub(crate) fn keep_object(object: Option<ARef<Object>>) {
+    let old = core::mem::replace(&mut KEPT.lock().object, object);
+    drop(old);
+}
+
+/// Puts an address space away, or lets go of it.
+pub(crate) fn keep_vm(vm: Option<Owner<Space>>) {
+    let old = core::mem::replace(&mut KEPT.lock().vm, vm);
+    drop(old);
+}
+
+/// The device that was put away. `ENOENT` if there is none.
+pub(crate) fn kept_device() -> Result<ARef<drm::Device<Lifecycle>>> {
+    KEPT.lock().device.clone().ok_or(ENOENT)
+}
+
+/// The object that was put away. `ENOENT` if there is none.
+pub(crate) fn kept_object() -> Result<ARef<Object>> {
+    KEPT.lock().object.clone().ok_or(ENOENT)
 }
