@@ -33,6 +33,9 @@ use guest::{Session, Stopped};
 pub(crate) use corpus::text as corpus_text;
 pub(crate) use guest::Session as Replay;
 
+/// Where failures are kept if nothing else is said.
+const FOUND: &str = "fuzz-found";
+
 /// Options of `drydock fuzz`.
 ///
 /// Boots the debug kernel for each DRIVER, and has sequences of calls executed on its device: those of `tests/fuzz/corpus`
@@ -63,7 +66,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["minutes", "seed"])]
     replay: Option<PathBuf>,
     /// Where the calls are kept that led to a failure
-    #[arg(long, value_name = "DIR", default_value = "fuzz-found")]
+    #[arg(long, value_name = "DIR", default_value = FOUND)]
     found: PathBuf,
     /// The kernel for --replay, by its release or series [default: debug]
     #[arg(long, value_name = "NAME", requires = "replay")]
@@ -71,6 +74,19 @@ pub struct Options {
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: one that is built here]
     #[arg(long, value_name = "real|built|PATH")]
     firmware: Option<Choice>,
+}
+
+impl Options {
+    /// A search of so many minutes.
+    pub(crate) fn of_minutes(minutes: u64, firmware: Option<Choice>) -> Self {
+        let found = FOUND.into();
+        Self { drivers: Vec::new(), minutes, seed: None, keep: false, replay: None, found, kernel: None, firmware }
+    }
+
+    /// How long to look.
+    pub(crate) fn time(&self) -> Duration {
+        Duration::from_secs(60 * self.minutes)
+    }
 }
 
 /// A driver that the fuzzer knows.
@@ -156,6 +172,12 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     failure.map_or(Ok(exit::OK), Err)
 }
 
+/// Looks for new sequences on one driver; nothing is shown but how it goes.
+pub(crate) fn one(subject: Subject, options: &Options, stage: &Stage, events: &Events) -> Result<()> {
+    let mut figures = Figures { outcomes: Vec::new(), coverage: Coverage::default() };
+    search(subject, options, stage, &fuzzer(stage, events)?, &mut figures, events)
+}
+
 /// The program that looks for new sequences, and where it is in the guest.
 fn fuzzer(stage: &Stage, events: &Events) -> Result<(String, PathBuf)> {
     let program = guestbin::build_with(stage.toolchain(), Program::FUZZ.name, &["search"], events)?;
@@ -180,7 +202,7 @@ fn search(
     let seed = options.seed.unwrap_or_else(new_seed);
     let boot = Boot { programs: vec![fuzzer.clone()], ..boot(subject, options.firmware.as_ref(), events)? };
     let modules = driver_modules(subject.name(), stage.image())?;
-    let time = Duration::from_secs(60 * options.minutes);
+    let time = options.time();
     let limit = subject.limit() * stage.patience();
     let mut argv = vec![fuzzer.0.clone(), "search".into(), "--driver".into(), subject.name().into()];
     argv.extend(["--limit".into(), limit.as_secs().to_string(), "--seed".into(), seed.to_string()]);

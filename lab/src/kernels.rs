@@ -21,6 +21,9 @@ pub struct Series {
     pub known: &'static str,
 }
 
+/// What the stock kernel in use is called on the command line.
+pub const STOCK: &str = "stock";
+
 /// The supported series, oldest first.
 pub const SUPPORTED: &[Series] = &[Series {
     name: "7.3",

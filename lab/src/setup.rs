@@ -11,7 +11,7 @@ use crate::apt::Apt;
 use crate::cache::{CacheLayout, Lock};
 use crate::error::Result;
 use crate::events::Events;
-use crate::kernels::Kernel;
+use crate::kernels::{self, Kernel};
 use crate::root::{self, Binds};
 use crate::{debug_kernel, exit, metadata, repo};
 
@@ -69,9 +69,19 @@ pub fn ensure(events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: None, update: false }, events)
 }
 
-/// Prepares what is missing for the kernel that `name` (a release, a series or `debug`) means, for this run only.
+/// Prepares what is missing for the kernel that `name` (a release, a series, `stock` or `debug`) means, for this run only.
 pub fn ensure_kernel(name: Option<&str>, events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: name.map(str::to_owned), update: false }, events)
+}
+
+/// Whether the debug kernel is there, so that [`ensure_kernel`] need not build it.
+pub fn has_debug_kernel() -> Result<bool> {
+    let cache = CacheLayout::of_user()?;
+    if !root::is_made(&cache) {
+        return Ok(false);
+    }
+    let stock = metadata::prepared(&cache, None)?;
+    Ok(stock.map(|stock| debug_kernel::prepared(&cache, &stock)).transpose()?.flatten().is_some())
 }
 
 fn prepare(options: &Options, events: &Events) -> Result<Toolchain> {
@@ -110,11 +120,16 @@ fn updated_apt(cache: &CacheLayout, events: &Events) -> Result<Apt> {
     Ok(apt)
 }
 
+/// A release or series; if none is named, the kernel in use.
+fn wanted(options: &Options) -> Option<&str> {
+    options.kernel.as_deref().filter(|name| *name != kernels::STOCK)
+}
+
 fn prepare_stock(options: &Options, events: &Events) -> Result<Toolchain> {
     let cache = CacheLayout::of_user()?;
     let repo = repo::root()?;
     let lock = Lock::shared(&cache, events)?;
-    let wanted = options.kernel.as_deref();
+    let wanted = wanted(options);
     if !options.update && root::is_made(&cache) {
         if let Some(kernel) = metadata::prepared(&cache, wanted)? {
             return Ok(Toolchain { root: cache.root(), kernel, cache, repo, _lock: lock });
@@ -128,7 +143,7 @@ fn prepare_stock(options: &Options, events: &Events) -> Result<Toolchain> {
 }
 
 fn make_missing(cache: &CacheLayout, options: &Options, events: &Events) -> Result<Kernel> {
-    let wanted = options.kernel.as_deref();
+    let wanted = wanted(options);
     root::check_namespaces()?;
     // Another run may have done it while we waited for the lock.
     if !options.update && root::is_made(cache) {

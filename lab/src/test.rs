@@ -7,23 +7,28 @@ pub(crate) mod compile_fail;
 mod corpus;
 mod drivers;
 mod examples;
+mod fuzz;
 mod guest;
 mod host;
 mod lints;
 mod suite;
 
+use std::path::Path;
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 
-use crate::debug_kernel;
 use crate::error::{Kind, Result};
 use crate::events::Events;
 use crate::exit;
 use crate::firmware::Choice;
+use crate::kernels::STOCK;
 use crate::repo;
 use crate::scenario::Plan;
+use crate::{debug_kernel, setup};
 
-use suite::{Case, Context, Filter, Need, Ready, Suite, Verdict};
+use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 
 /// Options of `drydock test`.
 ///
@@ -34,10 +39,13 @@ pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
     /// a `check.sh` its check
     filter: Option<String>,
-    /// The kernel to build for and to boot, by its release or series; `debug` is the debug kernel, on which only what runs in a
-    /// guest is tested
-    #[arg(long, value_name = "NAME")]
-    kernel: Option<String>,
+    /// The kernels to build for and to boot, one after the other: `stock`, a release or a series; `debug` is the debug kernel, on
+    /// which only what runs in a guest is tested
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
+    kernel: Vec<String>,
+    /// After so many minutes begin nothing more, and skip what is left
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    within: Option<u64>,
     /// What stands in for the published firmware where a driver loads one
     #[arg(long, value_name = "real|built|PATH")]
     firmware: Option<Choice>,
@@ -48,6 +56,13 @@ pub struct Options {
     #[arg(long)]
     suites: bool,
 }
+
+/// A debug kernel that is not there is not begun if there is less time than this; it takes about half of it.
+const TO_BUILD: Duration = Duration::from_secs(25 * 60);
+/// The same for a suite, which may have to boot.
+const TO_BEGIN: Duration = Duration::from_secs(60);
+/// Why something was not begun.
+const NO_TIME: &str = "no time left";
 
 /// What came of all suites.
 #[derive(Debug, Default, Serialize)]
@@ -66,12 +81,13 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(compile_fail::CompileFail),
         Box::new(examples::Examples),
         Box::new(drivers::Drivers),
+        Box::new(corpus::Corpus),
+        Box::new(fuzz::Fuzz),
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
         Box::new(guest::Guest::tyr_built()),
-        Box::new(corpus::Corpus),
     ]
 }
 
@@ -85,29 +101,79 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let repo = repo::root()?;
     let filter = Filter::new(options.filter.as_deref(), &names, &crate::drivers::checked(&repo));
-    let boots_only = options.kernel.as_deref() == Some(debug_kernel::NAME);
-    let wanted = |suite: &dyn Suite| filter.selects_suite(suite.name()) && (!boots_only || suite.need() == Need::Guest);
-    let selected: Vec<_> = suites.iter().map(Box::as_ref).filter(|suite| wanted(*suite)).collect();
-    let need = selected.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
-    let ready = Ready::prepare(need, &Plan { kernel: options.kernel.clone() }, events)?;
-    let context = Context {
+    let run = Run {
         repo: &repo,
-        ready: &ready,
-        events,
+        suites: suites.iter().map(Box::as_ref).filter(|suite| filter.selects_suite(suite.name())).collect(),
         filter: &filter,
-        firmware: options.firmware.as_ref(),
-        bless: options.bless,
+        deadline: Deadline::within(options.within.map(|minutes| Duration::from_secs(60 * minutes))),
+        options: &options,
+        events,
     };
     let mut summary = Summary::default();
-    for suite in selected {
-        summary.add(run(suite, &context)?);
+    for kernel in &options.kernel {
+        summary.add(run.on(kernel)?);
     }
     summary.tell(events);
     Ok(if summary.failed == 0 { exit::OK } else { exit::CHECK })
 }
 
+/// What is the same on each kernel.
+struct Run<'r> {
+    repo: &'r Path,
+    /// Those that can have wanted cases.
+    suites: Vec<&'r dyn Suite>,
+    filter: &'r Filter,
+    deadline: Deadline,
+    options: &'r Options,
+    events: &'r Events,
+}
+
+impl Run<'_> {
+    /// Runs the suites on one kernel. If there are several, its cases' names say which.
+    fn on(&self, kernel: &str) -> Result<Vec<Case>> {
+        let is_debug = kernel == debug_kernel::NAME;
+        let wanted = |suite: &&&dyn Suite| !is_debug || suite.need() == Need::Guest;
+        let suites: Vec<_> = self.suites.iter().filter(wanted).collect();
+        let mut cases = Vec::new();
+        if is_debug && self.deadline.is_nearer_than(TO_BUILD) && !setup::has_debug_kernel()? {
+            cases.extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
+        } else {
+            let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
+            let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()) }, self.events)?;
+            let context = self.context(&ready);
+            for suite in suites {
+                cases.extend(run(*suite, &context)?);
+            }
+        }
+        if self.options.kernel.len() > 1 {
+            cases.iter_mut().for_each(|case| case.name = format!("{} ({kernel})", case.name));
+        }
+        Ok(cases)
+    }
+
+    fn context<'c>(&'c self, ready: &'c Ready) -> Context<'c> {
+        Context {
+            repo: self.repo,
+            ready,
+            events: self.events,
+            filter: self.filter,
+            deadline: self.deadline,
+            firmware: self.options.firmware.as_ref(),
+            bless: self.options.bless,
+        }
+    }
+}
+
+/// A suite that is skipped.
+fn unbegun(suite: &str, why: &str) -> Case {
+    Case { name: format!("{suite}::all"), verdict: Verdict::Skipped { why: why.to_owned() } }
+}
+
 /// Runs one suite. What keeps it from running to its end is one more failed case of it.
 fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Vec<Case>> {
+    if context.deadline.is_nearer_than(TO_BEGIN) {
+        return Ok(vec![unbegun(suite.name(), NO_TIME)]);
+    }
     let mut cases = Vec::new();
     let ran = suite.run(context, &mut |case| {
         if context.filter.selects(&case.name) {

@@ -93,6 +93,8 @@ impl Suite for Guest {
         let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
         let patience = context.stage().patience().to_string();
         argv.extend(["--patience", &patience]);
+        let left = context.deadline.left().map(|left| left.as_secs().to_string());
+        argv.extend(left.iter().flat_map(|left| ["--within", left]));
         match (part, &self.firmware) {
             ("", Some(Choice::Real)) => argv.extend(["--without", ONCE]),
             ("", _) => {}

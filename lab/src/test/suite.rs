@@ -2,6 +2,7 @@
 //! What a suite is, and which of its cases are wanted.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -41,6 +42,27 @@ pub(super) enum Verdict {
         /// In one line.
         why: String,
     },
+}
+
+/// When nothing more is to be begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// So long from now; without a time, never.
+    pub(super) fn within(time: Option<Duration>) -> Self {
+        Self(time.map(|time| Instant::now() + time))
+    }
+
+    /// The time until then, if there is an end.
+    pub(super) fn left(self) -> Option<Duration> {
+        self.0.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether there is less time left than this.
+    pub(super) fn is_nearer_than(self, time: Duration) -> bool {
+        self.left().is_some_and(|left| left < time)
+    }
 }
 
 /// What has to be there before a suite can run; each includes those before it.
@@ -96,6 +118,8 @@ pub(super) struct Context<'c> {
     pub(super) events: &'c Events,
     /// Which cases are wanted.
     pub(super) filter: &'c Filter,
+    /// When no further case is to be begun.
+    pub(super) deadline: Deadline,
     /// What stands in for the published firmware of a GPU.
     pub(super) firmware: Option<&'c Choice>,
     /// Keep what is said now as what is expected, where a suite compares messages.
@@ -226,6 +250,14 @@ mod tests {
     #[test]
     fn needs_include_those_before_them() {
         assert!(Need::Checkout < Need::Toolchain && Need::Toolchain < Need::Modules && Need::Modules < Need::Guest);
+    }
+
+    #[test]
+    fn without_a_time_there_is_no_end() {
+        assert!(!Deadline::within(None).is_nearer_than(Duration::MAX));
+        let hour = Duration::from_secs(3600);
+        assert!(Deadline::within(Some(hour)).is_nearer_than(hour + hour));
+        assert!(!Deadline::within(Some(hour)).is_nearer_than(hour / 2));
     }
 
     #[test]

@@ -58,6 +58,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) patience: u32,
 
+    /// Skip cases that might not end in so many seconds from now
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) within: Option<u64>,
+
     /// Run this one case in this process (how the runner starts a case)
     #[arg(long, hide = true)]
     pub(crate) case: Option<String>,

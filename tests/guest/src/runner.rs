@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -64,9 +65,13 @@ pub(crate) fn run_all(args: &Args) -> ExitCode {
     }
     unload_other(args);
     let mut log = KernelLog::from_now();
+    let time_left = TimeLeft::of(args);
     let mut counts = [0_usize; 3];
     for case in cases::all().filter(|case| case.is_for(args.driver()) && args.selects(case.name)) {
-        let verdict = verdict_of(args, case, seed, &mut log);
+        let verdict = match time_left.fits(case, args.patience) {
+            true => verdict_of(args, case, seed, &mut log),
+            false => Verdict::Skip("no time left (`--within`)".to_owned()),
+        };
         println!("{}", verdict.line(case.name));
         counts[match verdict {
             Verdict::Ok => 0,
@@ -82,6 +87,21 @@ pub(crate) fn run_all(args: &Args) -> ExitCode {
         return ExitCode::from(CANNOT_RUN);
     }
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// How long cases may take all together.
+struct TimeLeft(Option<Instant>);
+
+impl TimeLeft {
+    fn of(args: &Args) -> Self {
+        Self(args.within.map(|seconds| Instant::now() + Duration::from_secs(seconds)))
+    }
+
+    /// Whether a case ends in time even if it takes all that it may.
+    fn fits(&self, case: &Case, patience: u32) -> bool {
+        let needed = Duration::from_secs(case.seconds) * patience;
+        self.0.is_none_or(|end| Instant::now() + needed <= end)
+    }
 }
 
 /// Makes room: devices of both drivers of the kind are called `vgem`, and debugfs complains about the second.
@@ -248,6 +268,15 @@ mod tests {
         let verdict = watch(shell("exec sleep 60"), 0, 10).unwrap();
         let Verdict::Fail(why) = verdict else { panic!("{verdict:?}") };
         assert!(why.starts_with("took longer than 0 s"), "{why}");
+    }
+
+    #[test]
+    fn a_case_is_begun_only_if_it_ends_in_time() {
+        let case = cases::all().next().unwrap();
+        let in_seconds = |seconds| TimeLeft(Some(Instant::now() + Duration::from_secs(seconds)));
+        assert!(TimeLeft(None).fits(case, 100));
+        assert!(in_seconds(case.seconds * 2 + 60).fits(case, 2));
+        assert!(!in_seconds(case.seconds * 2 - 1).fits(case, 2));
     }
 
     #[test]
