@@ -25,7 +25,7 @@ use obligations::Obligations;
 use scan::{Found, Role};
 use tests_by_name::Tests;
 
-/// Options of `drydock audit`.
+/// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
 ///
 /// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, or else those that its file
 /// holds (in brackets), and how many tests show them. Fails if one stands without a reason, or stands in a driver.

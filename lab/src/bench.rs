@@ -29,7 +29,7 @@ use table::{Side, Table};
 /// One run of the measuring program may take this long; counting runs on one host thread.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Options of `drydock bench`.
+/// Count instructions per operation, for the Rust driver and the C one side by side
 ///
 /// Boots the stock kernel once on a machine whose clock counts instructions and measures the Rust vgem and the C one with the
 /// same program; or tyr, on an emulated GPU: mapping memory, and how much page tables take. The numbers do not depend on the

@@ -11,7 +11,7 @@ use crate::error::{Context, Result};
 use crate::events::Events;
 use crate::{exit, repo};
 
-/// Options of `drydock clean`.
+/// Remove what the other commands have made outside this directory
 ///
 /// Without an option: what was built from this checkout (modules, guest programs, images). The next command builds it again,
 /// in seconds. With `--all`: the toolchain root and kernels too, which have to be downloaded again.

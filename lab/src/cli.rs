@@ -26,46 +26,31 @@ struct Cli {
     command: Command,
 }
 
+/// What each is for, its `Options` say.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the life cycle of a DRM device, from probe to unload, with real clients
     Demo(demo::Options),
-    /// Boot a driver and run a client program on it, or a shell
     Run(run::Options),
-    /// Run all tests, or those whose name contains FILTER
     Test(test::Options),
-    /// Count instructions per operation, for the Rust driver and the C one side by side
     Bench(bench::Options),
-    /// Look for calls that bring the kernel down, guided by which lines of ours they reach
     Fuzz(fuzz::Options),
-    /// Make random calls while the device comes and goes, on the debug kernel
     Storm(storm::Options),
-    /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
     Audit(audit::Options),
-    /// Feed models and lab with bytes of a hostile guest or file, and look for faults
     FuzzHost(host_fuzz::Options),
-    /// Say what is there, what is missing, and what to do about it
     Doctor(doctor::Options),
-    /// Prepare everything the other commands need, and nothing else
     Setup(setup::Options),
-    /// Start a driver of your own from a template that builds, loads and passes a test
     New(new::Options),
-    /// Write `rust-project.json`, with which rust-analyzer understands the modules too
     Ide(ide::Options),
-    /// Build the documentation of the `drm` crate
     Doc(doc::Options),
-    /// Be an emulated GPU, for a virtual machine of your own
     Model(model::Options),
-    /// Remove what the other commands have made outside this directory
     Clean(clean::Options),
-    /// Run a program inside the toolchain root (a shell if none is named)
     Enter(EnterOptions),
     /// The process that becomes a program inside the root; see `root.rs`
     #[command(name = root::ENTER_WORD, hide = true)]
     EnterRoot(root::EnterSpec),
 }
 
-/// Options of `drydock enter`.
+/// Run a program inside the toolchain root (a shell if none is named)
 #[derive(Debug, Args)]
 pub struct EnterOptions {
     /// The program and its arguments

@@ -30,15 +30,18 @@ use crate::vm::timeline::Entry;
 
 use recorder::Recorder;
 
-/// Options of `drydock demo`.
+/// Show the life cycle of a DRM device, from probe to unload, with real clients
 ///
 /// Prepares whatever is missing, builds the modules, boots the stock kernel and shows the life of a device:
 ///
 /// - `vgem`: probed, with a GEM object before registration, registered, listed, used, unplugged while a client holds it, unloaded;
+///
 /// - `oops`: what happens without the types: a device allocated with a wrong size, reported by the debug kernel line by line (it
 ///   is built first, once, in some ten minutes), and beside it the compiler's answer to the same mistake;
+///
 /// - `nova`: the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again, with what the GPU
 ///   saw between the lines of the kernel's log;
+///
 /// - `tyr`: a firmware is loaded and booted before registration, on an emulated Mali-G610; memory is mapped for the GPU, which
 ///   tells what it sees there; then the driver is unbound and the GPU pulled out while a client holds it.
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ use crate::root::Binds;
 use crate::setup::{self, Toolchain};
 use crate::{exit, modules, process};
 
-/// Options of `drydock doc`.
+/// Build the documentation of the `drm` crate
 ///
 /// Writes HTML pages to `target/doc` of the checkout. Private items of the crate are left out; types of the kernel's crates
 /// link to the kernel's own pages.

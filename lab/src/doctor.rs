@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::events::Events;
 use crate::exit;
 
-/// Options of `drydock doctor`.
+/// Say what is there, what is missing, and what to do about it
 ///
 /// Changes nothing and asks no mirror. The exit code is 1 if something is missing that `drydock setup` cannot supply.
 #[derive(Debug, Args)]

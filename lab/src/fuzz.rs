@@ -36,19 +36,21 @@ pub(crate) use guest::Session as Replay;
 /// Where failures are kept if nothing else is said.
 const FOUND: &str = "fuzz-found";
 
-/// Options of `drydock fuzz`.
+/// The end of its help.
+const EXAMPLES: &str = "\
+Examples:\n\
+\x20   drydock fuzz --minutes 10\n\
+\x20   drydock fuzz vgem --seed 7\n\
+\x20   drydock fuzz tyr --replay fuzz-found/tyr-7.jsonl";
+
+/// Look for calls that bring the kernel down, guided by which lines of ours they reach
 ///
 /// Boots the debug kernel for each DRIVER, and has sequences of calls executed on its device: those of `tests/fuzz/corpus`
 /// first, then changes of those that reached something new. Ends when the time is over, or when the kernel reports something,
 /// an execution hangs, memory is left behind, or the driver misuses its hardware; the calls that led to it are kept then, to
 /// be tried again with --replay. Shows which lines of the layer and the drivers were reached.
-///
-/// Examples:
-///     drydock fuzz --minutes 10
-///     drydock fuzz vgem --seed 7
-///     drydock fuzz tyr --replay fuzz-found/tyr-7.jsonl
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Options {
     /// The drivers, one after the other [default: all]
     #[arg(value_enum, value_name = "DRIVER")]

@@ -53,18 +53,20 @@ const fn target(name: &'static str, about: &'static str, longest: usize) -> Targ
     Target { name, about, longest }
 }
 
-/// Options of `drydock fuzz-host`.
+/// The end of its help.
+const EXAMPLES: &str = "\
+Examples:\n\
+\x20   drydock fuzz-host                          all targets, ten minutes together\n\
+\x20   drydock fuzz-host mali --minutes 60        one of them\n\
+\x20   drydock fuzz-host mali --replay FILE       one input, with what it means";
+
+/// Feed models and lab with bytes of a hostile guest or file, and look for faults
 ///
 /// Gives the models and the lab bytes that a hostile guest, file or client could have written, and looks for a panic, an input
 /// that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some minutes. What an
 /// input does that is found is shown with `--replay`.
-///
-/// Examples:
-///     drydock fuzz-host                          all targets, ten minutes together
-///     drydock fuzz-host mali --minutes 60        one of them
-///     drydock fuzz-host mali --replay FILE       one input, with what it means
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Options {
     /// The targets, by name; all if none is named
     #[arg(value_name = "TARGET")]

@@ -17,7 +17,7 @@ use crate::setup::{self, Toolchain};
 use crate::{cache, exit, modules};
 use project::{Places, Project};
 
-/// Options of `drydock ide`.
+/// Write `rust-project.json`, with which rust-analyzer understands the modules too
 ///
 /// Writes `rust-project.json` into the checkout: the kernel's crates, `drm` and every driver, with the sources and the
 /// configuration of the prepared kernel. The workspace's own crates are cargo's, so tell your editor about both:

@@ -21,18 +21,20 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::{exit, interrupt};
 
-/// Options of `drydock model`.
+/// The end of its help.
+const EXAMPLES: &str = "\
+Examples:\n\
+\x20   drydock model nova --socket gpu.sock --trace trace.jsonl\n\
+\x20   qemu-system-x86_64 … -object memory-backend-memfd,id=mem,size=1G,share=on -machine q35,memory-backend=mem \\\n\
+\x20       -device '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"gpu.sock\"}}'\n\
+\x20   echo '{\"fault\": {\"kind\": \"removal\"}}' | socat - control.sock        with --control control.sock";
+
+/// Be an emulated GPU, for a virtual machine of your own
 ///
 /// Waits for one QEMU (11 or later) to connect, and is a PCI device to its guest until QEMU ends. What the guest does that
 /// hardware does not allow is told on stderr and makes the exit code 1.
-///
-/// Examples:
-///     drydock model nova --socket gpu.sock --trace trace.jsonl
-///     qemu-system-x86_64 … -object memory-backend-memfd,id=mem,size=1G,share=on -machine q35,memory-backend=mem \
-///         -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"gpu.sock"}}'
-///     echo '{"fault": {"kind": "removal"}}' | socat - control.sock        with --control control.sock
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Options {
     /// Which GPU
     #[arg(value_enum)]

@@ -18,7 +18,7 @@ use crate::scenario::{Boot, Plan, Stage};
 use crate::{cache, exit, repo};
 use names::Name;
 
-/// Options of `drydock new`.
+/// Start a driver of your own from a template that builds, loads and passes a test
 ///
 /// Writes `kernel/drivers/NAME/`, adds it to `kernel/Kbuild`, builds it, boots a guest, loads it and runs its check.
 #[derive(Debug, Args)]

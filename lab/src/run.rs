@@ -19,17 +19,19 @@ use crate::vm::gpu::Wanted;
 use crate::vm::guest::{Guest, Input};
 use crate::vm::terminal;
 
-/// Options of `drydock run`.
+/// The end of its help.
+const EXAMPLES: &str = "\
+Examples:\n\
+\x20   drydock run vgem -- drmdevice\n\
+\x20   drydock run c-vgem -- lsgpu\n\
+\x20   drydock run vgem";
+
+/// Boot a driver and run a client program on it, or a shell
 ///
 /// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output is
 /// on stdout, its exit code is ours, everything else is on stderr. Without a client you get a shell in the guest.
-///
-/// Examples:
-///     drydock run vgem -- drmdevice
-///     drydock run c-vgem -- lsgpu
-///     drydock run vgem
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Options {
     /// The driver to load; `c-NAME` is the stock kernel's own
     driver: String,

@@ -15,7 +15,7 @@ use crate::kernels::{self, Kernel};
 use crate::root::{self, Binds};
 use crate::{debug_kernel, exit, metadata, repo};
 
-/// Options of `drydock setup`.
+/// Prepare everything the other commands need, and nothing else
 #[derive(Debug, Args)]
 pub struct Options {
     /// Prepare this kernel, by its release or series, and use it from now on; `debug` builds the debug kernel

@@ -29,7 +29,14 @@ const AROUND: Duration = Duration::from_secs(120);
 /// The guest's program says with this code that somebody hangs in the kernel.
 const HANGS: i32 = 3;
 
-/// Options of `drydock storm`.
+/// The end of its help.
+const EXAMPLES: &str = "\
+Examples:\n\
+\x20   drydock storm\n\
+\x20   drydock storm vgem --minutes 60\n\
+\x20   drydock storm tyr --seed 7 --kernel 7.3";
+
+/// Make random calls while the device comes and goes, on the debug kernel
 ///
 /// In a guest, several processes make random system calls on everything that a driver's nodes lead to: opening, closing,
 /// sharing, every ioctl of the driver and of the DRM core with right and wrong arguments, mapping and faulting, waiting. Meanwhile
@@ -43,13 +50,8 @@ const HANGS: i32 = 3;
 /// `--seed` gives every process the same random sequence again, and what happens to the device as well. When they run
 /// is up to the machine: a fault that depends on that may need several runs, and a process may take another way once it was
 /// answered differently.
-///
-/// Examples:
-///     drydock storm
-///     drydock storm vgem --minutes 60
-///     drydock storm tyr --seed 7 --kernel 7.3
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Options {
     /// Over which driver's device: vgem, nova or tyr [default: all, one after the other]
     drivers: Vec<String>,
@@ -230,6 +232,6 @@ mod tests {
     #[test]
     fn help_for_newcomers() {
         use clap::CommandFactory;
-        insta::assert_snapshot!(Line::command().term_width(100).render_help().to_string());
+        insta::assert_snapshot!(Line::command().term_width(100).render_long_help().to_string());
     }
 }

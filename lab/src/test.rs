@@ -30,10 +30,11 @@ use crate::{debug_kernel, setup};
 
 use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 
-/// Options of `drydock test`.
+/// Run all tests, or those whose name contains FILTER
 ///
 /// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
-/// drivers' own checks, and the tests inside a guest for the Rust driver and for the stock one.
+/// drivers' own checks, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
+/// kernel each driver is fuzzed for a minute as well.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
