@@ -50,7 +50,7 @@ pub(super) struct Found {
     pub(super) role: Role,
     /// The text of its comment; for a function or a trait, of its section `# Safety`.
     pub(super) reason: Option<String>,
-    /// The obligations that the text names.
+    /// The obligations that the text names; for a method, those of the implementation that it is part of.
     pub(super) obligations: Vec<String>,
 }
 
@@ -58,13 +58,14 @@ pub(super) struct Found {
 pub(super) fn scan(text: &str) -> Result<Vec<Found>, LexError> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
-    walk(TokenStream::from_str(text)?, &[], false, &mut |role, place| {
+    walk(TokenStream::from_str(text)?, &[], None, &mut |role, place| {
         let reason = match role {
             Role::Function | Role::Trait => section(&place.documentation),
             Role::Method => Some("what the trait says".to_owned()),
             _ => place.anchors.iter().find_map(|anchor| comment_above(&lines, *anchor)),
         };
-        let obligations = reason.as_deref().map(named).unwrap_or_default();
+        let of_impl = place.trait_impl.filter(|_| role == Role::Method).and_then(|line| comment_above(&lines, line));
+        let obligations = of_impl.as_deref().or(reason.as_deref()).map(named).unwrap_or_default();
         found.push(Found { line: place.anchors[0], role, reason, obligations });
     });
     Ok(found)
@@ -76,6 +77,8 @@ struct Place {
     anchors: Vec<usize>,
     /// The documentation of the item that it is part of.
     documentation: Vec<String>,
+    /// The line where the implementation of a trait begins whose item it is.
+    trait_impl: Option<usize>,
 }
 
 /// The statement, item, argument or field that is being read.
@@ -84,37 +87,39 @@ struct Part {
     /// Where it begins, with its attributes.
     line: Option<usize>,
     documentation: Vec<String>,
-    is_impl: bool,
+    /// Where it begins, if it is an implementation.
+    impl_line: Option<usize>,
     /// It implements a trait.
     is_for: bool,
 }
 
-/// Goes through a group's tokens. `outer` are the lines where the parts begin that the group is in, nearest first.
-fn walk(stream: TokenStream, outer: &[usize], in_trait_impl: bool, each: &mut impl FnMut(Role, Place)) {
+/// Goes through a group's tokens. `outer` are the lines where the parts begin that the group is in, nearest first; the group
+/// is the body of the implementation of a trait that begins in the line `trait_impl`.
+fn walk(stream: TokenStream, outer: &[usize], trait_impl: Option<usize>, each: &mut impl FnMut(Role, Place)) {
     let tokens: Vec<TokenTree> = stream.into_iter().collect();
     let mut part = Part::default();
     for (index, token) in tokens.iter().enumerate() {
         let line = token.span().start().line;
         let begun = *part.line.get_or_insert(line);
         let anchors: Vec<usize> = [line, begun].into_iter().chain(outer.iter().copied()).collect();
-        part.is_impl |= is_word(token, "impl");
-        part.is_for |= part.is_impl && is_word(token, "for");
+        part.impl_line = part.impl_line.or(is_word(token, "impl").then_some(begun));
+        part.is_for |= part.impl_line.is_some() && is_word(token, "for");
         if let Some(role) = role_at(&tokens[index..]) {
-            let role = if role == Role::Function && in_trait_impl { Role::Method } else { role };
-            each(role, Place { anchors: anchors.clone(), documentation: part.documentation.clone() });
+            let role = if role == Role::Function && trait_impl.is_some() { Role::Method } else { role };
+            each(role, Place { anchors: anchors.clone(), documentation: part.documentation.clone(), trait_impl });
         }
         if let TokenTree::Group(group) = token {
             part.documentation.extend(documentation(group));
             let is_body = group.delimiter() == Delimiter::Brace;
             // A comment outside of a block does not speak for what is in it.
             let inner: &[usize] = if is_body { &[] } else { &anchors[1..] };
-            walk(group.stream(), inner, is_body && part.is_for, each);
+            walk(group.stream(), inner, part.impl_line.filter(|_| is_body && part.is_for), each);
         }
         if ends_part(token, tokens.get(index + 1)) {
             // A comma may as well be one between type parameters.
             let goes_on = matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
-            let (is_impl, is_for) = (goes_on && part.is_impl, goes_on && part.is_for);
-            part = Part { is_impl, is_for, ..Part::default() };
+            let (impl_line, is_for) = (part.impl_line.filter(|_| goes_on), goes_on && part.is_for);
+            part = Part { impl_line, is_for, ..Part::default() };
         }
     }
 }
@@ -262,6 +267,15 @@ mod tests {
             [Role::Impl, Role::Method]
         );
         assert_eq!(roles("impl S {\n    unsafe fn f() {}\n}\n"), [Role::Function]);
+    }
+
+    #[test]
+    fn a_method_argues_from_what_its_implementation_does() {
+        let found =
+            scan("// SAFETY: Counted (L9).\nunsafe impl A for S\nwhere\n    A: B,\n{\n    unsafe fn f() {}\n}\n")
+                .unwrap();
+        assert_eq!(found[1].role, Role::Method);
+        assert_eq!(found[1].obligations, ["L9"]);
     }
 
     #[test]
