@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Context, Error, Kind, Result};
 
 use super::Shown;
-use super::tests_by_name::Tests;
+use super::tests_by_name::{Tests, alternatives};
 
 /// The page with the table.
 const PAGE: &str = "docs/life-cycle.md";
@@ -49,6 +49,11 @@ impl Obligations {
         Ok(Self { rows, tried: tried_by(&holes) })
     }
 
+    #[cfg(test)]
+    pub(super) fn of(lines: &[&str]) -> Self {
+        Self { rows: lines.iter().filter_map(|line| Row::parse(line)).collect(), tried: Vec::new() }
+    }
+
     /// The obligations that a file holds.
     pub(super) fn of_file(&self, file: &str) -> Vec<String> {
         let holds = |row: &&Row| {
@@ -77,13 +82,16 @@ impl Obligations {
 
     /// Names in the table that mean no test.
     pub(super) fn complaints(&self, tests: &Tests) -> Vec<String> {
-        let dead = |row: &Row| {
-            let dead = row.tests.iter().filter(|pattern| tests.matching(pattern).is_empty());
+        let dead = |patterns: &[String]| -> Vec<String> {
+            let each = patterns.iter().flat_map(|pattern| alternatives(pattern));
+            each.filter(|pattern| tests.matching(pattern).is_empty()).collect()
+        };
+        let of_row = |row: &Row| {
+            let dead = dead(&row.tests).into_iter();
             dead.map(|pattern| format!("{PAGE}: {}: no test is called `{pattern}`", row.name)).collect::<Vec<_>>()
         };
-        let tried = self.tried.iter().filter(|pattern| tests.matching(pattern).is_empty());
-        let tried = tried.map(|pattern| format!("{HOLES}: no test is called `{pattern}`"));
-        self.rows.iter().flat_map(dead).chain(tried).collect()
+        let tried = dead(&self.tried).into_iter().map(|pattern| format!("{HOLES}: no test is called `{pattern}`"));
+        self.rows.iter().flat_map(of_row).chain(tried).collect()
     }
 }
 
@@ -143,11 +151,16 @@ mod tests {
 
     #[test]
     fn a_name_that_means_no_test_is_noticed() {
-        let table = Obligations { rows: vec![Row::parse(LINE).unwrap()], tried: Vec::new() };
+        let table = Obligations::of(&[LINE]);
         assert_eq!(table.complaints(&Tests::of(&["life::l5_unplug"])), [""; 0]);
         assert_eq!(
             table.complaints(&Tests::of(&["life::l6"])),
             ["docs/life-cycle.md: L5: no test is called `life::l5_*`"]
+        );
+        let several = Obligations::of(&["| L5 | a | `b.rs` | `life::{l5_unplug,gone}` |"]);
+        assert_eq!(
+            several.complaints(&Tests::of(&["life::l5_unplug"])),
+            ["docs/life-cycle.md: L5: no test is called `life::gone`"]
         );
         assert_eq!(table.of_file("kernel/drm/fence/issued.rs"), ["L5"]);
         assert!(table.of_file("kernel/drm/file.rs").is_empty());

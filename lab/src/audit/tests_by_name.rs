@@ -42,14 +42,19 @@ impl Tests {
 
     /// Those that a pattern of docs/life-cycle.md means: a name, a name with `*` at its end, an area, or `area::{one,other}`.
     pub(super) fn matching(&self, pattern: &str) -> Vec<&str> {
-        let alternatives: Vec<String> = match pattern.split_once('{') {
-            Some((before, names)) => {
-                names.trim_end_matches('}').split(',').map(|name| format!("{before}{}", name.trim())).collect()
-            }
-            None => vec![pattern.to_owned()],
-        };
+        let alternatives = alternatives(pattern);
         let fits = |name: &&String| alternatives.iter().any(|pattern| is_meant(pattern, name));
         self.0.iter().filter(fits).map(String::as_str).collect()
+    }
+}
+
+/// What a pattern lists in braces, one by one.
+pub(super) fn alternatives(pattern: &str) -> Vec<String> {
+    match pattern.split_once('{') {
+        Some((before, names)) => {
+            names.trim_end_matches('}').split(',').map(|name| format!("{before}{}", name.trim())).collect()
+        }
+        None => vec![pattern.to_owned()],
     }
 }
 
