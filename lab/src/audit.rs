@@ -4,7 +4,7 @@
 //! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
 //! reads which obligation is held where and shown by which tests (docs/life-cycle.md), and here both are put together.
 //!
-//! Source: docs/life-cycle.md for L1 to L19; the Rust reference, "The `unsafe` keyword".
+//! Source: docs/life-cycle.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
 
 mod obligations;
 mod scan;

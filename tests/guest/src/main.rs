@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Tests of DRM devices by system calls, run as root inside a booted guest.
 //!
-//! Source: the obligations L1 to L19 of the life cycle, `Documentation/gpu/drm-uapi.rst`, and the
+//! Source: the obligations L1 to L28 of the life cycle, `Documentation/gpu/drm-uapi.rst`, and the
 //! DRM core of Linux 7.3, named at each case.
 
 mod args;
