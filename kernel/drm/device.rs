@@ -128,10 +128,10 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// - `ptr` is a `struct drm_device` of driver `T`, initialised by [`UnregisteredDevice::new`],
     ///   and a reference to it is held for `'a`.
-    /// - What the context `C` says holds for it.
+    /// - What the context `C` says holds for it (L9, L27).
     pub(crate) unsafe fn from_raw<'a>(ptr: *const bindings::drm_device) -> &'a Self {
         // SAFETY: By the first requirement `ptr` is the field `dev` of a `Device<T, _>`, whose layout
-        // and field offsets do not depend on the context (type invariant).
+        // and field offsets do not depend on the context (type invariant) (L2).
         unsafe { &*ptr.byte_sub(offset_of!(Self, dev)).cast() }
     }
 
@@ -139,13 +139,13 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// # Safety
     ///
-    /// What `New` says holds for the device from now on.
+    /// What `New` says holds for the device from now on (L27).
     pub(crate) unsafe fn assume_ctx<New: DeviceContext>(&self) -> &Device<T, New> {
         // CAST: The layout does not depend on the context (type invariant).
         let ptr = core::ptr::from_ref(self).cast();
 
         // SAFETY: `ptr` comes from a reference with the same lifetime, and the caller vouches for the
-        // context.
+        // context (L27).
         unsafe { &*ptr }
     }
 
@@ -176,13 +176,13 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     #[inline]
     pub fn enter<R>(&self, f: impl for<'g> FnOnce(Plugged<'g, T>) -> R) -> Option<R> {
         let mut idx = 0;
-        // SAFETY: `self.as_raw()` is valid by the type invariants.
+        // SAFETY: `self.as_raw()` is valid by the type invariants (L6).
         if !unsafe { bindings::drm_dev_enter(self.as_raw(), &mut idx) } {
             return None;
         }
         let result = self.plugged().map(f);
         // SAFETY: `idx` comes from the successful `drm_dev_enter()` above; what `f` was given cannot
-        // outlive it, because it is generic over the lifetime.
+        // outlive it, because it is generic over the lifetime (L6).
         unsafe { bindings::drm_dev_exit(idx) };
         result
     }
@@ -196,7 +196,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
         let data = NonNull::new(self.core.registration.load(Ordering::Acquire))?;
 
         Some(Plugged {
-            // SAFETY: The pointer is set just before registration begins, so it has begun.
+            // SAFETY: The pointer is set just before registration begins, so it has begun (L7).
             dev: unsafe { self.assume_ctx() },
             data: data.cast(),
             _not_send: PhantomData,
@@ -209,7 +209,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// - A pointer that is not null stays valid until a call with null *and* a grace period of the
     ///   unplug section after it.
-    /// - It points to a `T::RegistrationData` whose lifetime encloses the registration.
+    /// - It points to a `T::RegistrationData` whose lifetime encloses the registration (L7).
     pub(crate) unsafe fn publish(&self, data: *mut c_void) {
         // INVARIANT: By the safety requirements.
         self.core.registration.store(data, Ordering::Release);
@@ -229,7 +229,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     /// [`Device::enter`] it is, see [`Plugged::parent`].
     pub fn parent(&self) -> &device::Device {
         // SAFETY: C took a reference to the parent at allocation and keeps it until the device is
-        // released.
+        // released (L21).
         unsafe { device::Device::from_raw((*self.as_raw()).dev) }
     }
 }
@@ -257,7 +257,7 @@ macro_rules! impl_context_deref {
 
             #[inline]
             fn deref(&self) -> &Self::Target {
-                // SAFETY: What the weaker context says is part of what the stronger one says.
+                // SAFETY: What the weaker context says is part of what the stronger one says (L27).
                 unsafe { self.assume_ctx() }
             }
         }
@@ -273,15 +273,15 @@ impl<T: Driver> From<&Device<T, Registered>> for ARef<Device<T>> {
     }
 }
 
-// SAFETY: References are counted by `drm_dev_get()` and `drm_dev_put()`.
+// SAFETY: References are counted by `drm_dev_get()` and `drm_dev_put()` (L21).
 unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
     fn inc_ref(&self) {
-        // SAFETY: `self` proves that the count is not zero.
+        // SAFETY: `self` proves that the count is not zero (L21).
         unsafe { bindings::drm_dev_get(self.as_raw()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid.
+        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid (L21).
         unsafe { bindings::drm_dev_put(obj.as_ref().as_raw()) };
     }
 }
@@ -289,7 +289,7 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
 // SAFETY: The C device may be used and released from any thread, `T::Data` is `Send + Sync` (L15).
 unsafe impl<T: Driver, C: DeviceContext> Send for Device<T, C> {}
 
-// SAFETY: As for `Send`: the C device locks for itself, `DeviceCore` has atomics, locks and `T::Data`.
+// SAFETY: As for `Send`: the C device locks for itself, `DeviceCore` has atomics, locks and `T::Data` (L15).
 unsafe impl<T: Driver, C: DeviceContext> Sync for Device<T, C> {}
 
 /// Proof that a device is plugged: registered now, its parent bound now, its registration data alive.
@@ -324,7 +324,7 @@ impl<'g, T: Driver> Plugged<'g, T> {
         // SAFETY: By the type invariants and those of `DeviceCore`, the pointer is to the registration
         // data and valid for `'g`: teardown waits for open sections before it drops the data. Its true
         // lifetime encloses the registration and so `'g`; `f` is generic over it, hence cannot tell it
-        // from any other.
+        // from any other (L7, L8).
         f(unsafe { self.data.cast().as_ref() })
     }
 
@@ -332,7 +332,7 @@ impl<'g, T: Driver> Plugged<'g, T> {
     #[inline]
     pub fn parent(&self) -> &'g device::Device<device::Bound> {
         // SAFETY: The parent is unbound only after its remove step, which unplugs the device, which
-        // waits for this section (type invariant).
+        // waits for this section (type invariant) (L6).
         unsafe { self.dev.parent().as_bound() }
     }
 }
@@ -398,7 +398,7 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
             .add(Ok(Mapped(this.dev.clone())))
             .map(drop)?;
         if let Some(dma) = B::dma_device(cx.device()) {
-            // SAFETY: Both devices are valid; C takes a reference. Nobody else knows the new one.
+            // SAFETY: Both devices are valid; C takes a reference. Nobody else knows the new one (L21).
             unsafe {
                 bindings::drm_dev_set_dma_dev(
                     this.as_raw(),
@@ -424,7 +424,7 @@ fn alloc<T: Driver>(
     // SAFETY:
     // - `parent` is a valid device, `table` lives as long as the driver's module (L3: one table from
     //   the first moment to the last).
-    // - The allocation is as large as `Device<T, Uninit>`, at whose field `dev` the C device lies.
+    // - The allocation is as large as `Device<T, Uninit>`, at whose field `dev` the C device lies (L2).
     let raw = unsafe {
         bindings::__drm_dev_alloc(
             core::ptr::from_ref(parent).cast_mut().cast(),
@@ -453,9 +453,9 @@ fn init_core<T: Driver>(
     this: NonNull<Device<T>>,
     data: impl PinInit<T::Data, Error>,
 ) -> Result<ARef<Device<T>>> {
-    // SAFETY: `alloc` returned memory of this layout.
+    // SAFETY: `alloc` returned memory of this layout (L2).
     let raw = unsafe { &raw mut (*this.as_ptr()).dev }.cast();
-    // SAFETY: As above.
+    // SAFETY: As above (L2).
     let core = unsafe { &raw mut (*this.as_ptr()).core };
 
     let init = try_pin_init!(DeviceCore {
@@ -467,10 +467,10 @@ fn init_core<T: Driver>(
     }? Error);
 
     // SAFETY: `core` is uninitialised memory of the right layout that never moves. On error nothing
-    // in it is left initialised.
+    // in it is left initialised (L3).
     let result = unsafe { pin_init::raw_try_init(core, init) }.and_then(|()| {
         // SAFETY: `raw` is valid; the action drops `core` exactly once, or at once if it cannot be
-        // added. Later actions run before it (last in, first out), so they may still use the data.
+        // added. Later actions run before it (last in, first out), so they may still use the data (L3).
         to_result(unsafe {
             crate::raw::__drmm_add_action_or_reset(
                 raw,
@@ -482,12 +482,12 @@ fn init_core<T: Driver>(
     });
     if let Err(e) = result {
         // SAFETY: We own the only reference. No managed action of ours is left, so that C frees the
-        // memory without looking at `core`.
+        // memory without looking at `core` (L3).
         unsafe { bindings::drm_dev_put(raw) };
         return Err(e);
     }
 
-    // SAFETY: The device is completely initialised, and we own its first reference.
+    // SAFETY: The device is completely initialised, and we own its first reference (L3).
     Ok(unsafe { ARef::from_raw(this) })
 }
 
@@ -495,10 +495,10 @@ fn init_core<T: Driver>(
 ///
 /// # Safety
 ///
-/// Called by C only, with what `init_core` passed, once.
+/// Called by C only, with what `init_core` passed, once (L20).
 unsafe extern "C" fn drop_core<T: Driver>(_dev: *mut bindings::drm_device, core: *mut c_void) {
     // SAFETY: `core` is what `init_core` passed, initialised and pinned; C calls an action once, when
-    // the device has no reference left.
+    // the device has no reference left (L3).
     unsafe { core::ptr::drop_in_place(core.cast::<DeviceCore<T>>()) };
 }
 
@@ -547,7 +547,7 @@ impl<T: Driver, C: DeviceContext> Deref for UnregisteredDevice<'_, T, C> {
     type Target = Device<T, C>;
 
     fn deref(&self) -> &Self::Target {
-        // SAFETY: What `C` says holds by the type invariants.
+        // SAFETY: What `C` says holds by the type invariants (L27).
         unsafe { self.dev.assume_ctx() }
     }
 }

@@ -101,9 +101,9 @@ struct Message<P> {
     payload: P,
 }
 
-// SAFETY: The payload is `Send`, the device's references are, and C locks for the rest.
+// SAFETY: The payload is `Send`, the device's references are, and C locks for the rest (L15).
 unsafe impl<T: Driver, P: Payload> Send for Event<T, P> {}
-// SAFETY: A shared reference gives the payload, which is `Sync`, and nothing else.
+// SAFETY: A shared reference gives the payload, which is `Sync`, and nothing else (L15).
 unsafe impl<T: Driver, P: Payload> Sync for Event<T, P> {}
 
 impl<T: Driver, P: Payload> Event<T, P> {

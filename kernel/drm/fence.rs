@@ -163,9 +163,9 @@ impl Timeout {
 #[repr(transparent)]
 pub struct Fence(Opaque<bindings::dma_fence>);
 
-// SAFETY: A fence is made to be shared among drivers; all access goes through C functions that lock.
+// SAFETY: A fence is made to be shared among drivers; all access goes through C functions that lock (L15).
 unsafe impl Send for Fence {}
-// SAFETY: As above.
+// SAFETY: As above (L15).
 unsafe impl Sync for Fence {}
 
 // SAFETY: The count of `struct dma_fence` keeps it alive, and each fence has one.
@@ -266,7 +266,7 @@ impl Fence {
     #[inline]
     pub fn is_container(&self) -> bool {
         // SAFETY: By the type invariants. The pointer is written when the fence is signalled, and C reads it
-        // without a lock likewise; it is only compared.
+        // without a lock likewise; it is only compared (L19).
         let ops = unsafe { (&raw const (*self.as_raw()).ops).read_volatile() };
         ops == &raw const bindings::dma_fence_array_ops
             || ops == &raw const bindings::dma_fence_chain_ops

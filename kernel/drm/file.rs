@@ -118,10 +118,10 @@ pub struct File<F: DriverFile>(Opaque<bindings::drm_file>, PhantomData<fn(F) -> 
 impl<F: DriverFile> File<F> {
     /// # Safety
     ///
-    /// `ptr` is a file of a device of `F::Driver` that is open for `'a`.
+    /// `ptr` is a file of a device of `F::Driver` that is open for `'a` (L9, L14).
     pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::drm_file) -> &'a Self {
         // CAST: `File` is a transparent wrapper.
-        // SAFETY: By the requirement, which implies the type invariants.
+        // SAFETY: By the requirement, which implies the type invariants (L14).
         unsafe { &*ptr.cast() }
     }
 
@@ -134,13 +134,13 @@ impl<F: DriverFile> File<F> {
     pub fn device(&self) -> &Device<F::Driver, Registered> {
         // SAFETY: A file has a minor, and through it a reference to its device, until it is closed. A
         // file can be opened only after registration has begun; the driver is `F::Driver` by the type
-        // invariants.
+        // invariants (L9).
         unsafe { Device::from_raw((*(*self.as_raw()).minor).dev) }
     }
 
     /// The driver's data.
     pub fn data(&self) -> Pin<&F> {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L14).
         unsafe { Pin::<KBox<F>>::borrow((*self.as_raw()).driver_priv) }
     }
 
@@ -148,13 +148,13 @@ impl<F: DriverFile> File<F> {
     ///
     /// Context: may sleep (takes a lock of the device).
     pub fn is_current_master(&self) -> bool {
-        // SAFETY: The file is open.
+        // SAFETY: The file is open (L14).
         unsafe { crate::raw::drm_is_current_master(self.as_raw()) }
     }
 
     /// Whether the file was opened through the render node.
     pub fn is_render_client(&self) -> bool {
-        // SAFETY: As in `device`.
+        // SAFETY: As in `device` (L14).
         unsafe {
             (*(*self.as_raw()).minor).type_ == bindings::drm_minor_type_DRM_MINOR_RENDER as i32
         }
@@ -183,7 +183,7 @@ pub enum Capability {
 ///
 /// Context: process context: an ioctl, say.
 pub fn caller_has(capability: Capability) -> bool {
-    // SAFETY: A capability that there is.
+    // SAFETY: A capability that there is (L28).
     unsafe { bindings::capable(capability as c_int) }
 }
 
@@ -192,7 +192,7 @@ pub struct FdInfo<'a>(*mut bindings::drm_printer, PhantomData<&'a mut ()>);
 
 impl fmt::Write for FdInfo<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        // SAFETY: The printer is valid for the callback; the helper prints `len` bytes.
+        // SAFETY: The printer is valid for the callback; the helper prints `len` bytes (L20).
         unsafe { crate::raw::drm_rust_print(self.0, s.as_ptr().cast(), s.len()) };
         Ok(())
     }
@@ -202,18 +202,18 @@ impl fmt::Write for FdInfo<'_> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
 ) -> c_int {
     // SAFETY: C calls this for a device of driver `T` whose minors are visible, so registration has
-    // begun.
+    // begun (L9, L27).
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
 
     match KBox::pin_init(T::File::open(dev), GFP_KERNEL) {
         Ok(data) => {
-            // SAFETY: `file` is being opened and ours to fill in.
+            // SAFETY: `file` is being opened and ours to fill in (L14).
             unsafe { (*file).driver_priv = data.into_foreign() };
             0
         }
@@ -225,14 +225,14 @@ pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
 ) {
-    // SAFETY: As in `open_callback`.
+    // SAFETY: As in `open_callback` (L9, L27).
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
-    // SAFETY: `driver_priv` was set by `open_callback`; this is the last use of the file.
+    // SAFETY: `driver_priv` was set by `open_callback`; this is the last use of the file (L14).
     let data = unsafe { Pin::<KBox<T::File>>::from_foreign((*file).driver_priv) };
 
     data.as_ref().close(dev);
@@ -242,14 +242,14 @@ pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
     printer: *mut bindings::drm_printer,
     file: *mut bindings::drm_file,
 ) {
-    // SAFETY: C passes a printer and an open file of a device of driver `T`.
+    // SAFETY: C passes a printer and an open file of a device of driver `T` (L14).
     unsafe { bindings::drm_show_memory_stats(printer, file) };
-    // SAFETY: As above.
+    // SAFETY: As above (L14).
     let file = unsafe { File::<T::File>::from_raw(file) };
 
     file.fdinfo(file.device(), &mut FdInfo(printer, PhantomData));

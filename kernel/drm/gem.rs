@@ -231,13 +231,13 @@ pub trait Class:
 
     /// # Safety
     ///
-    /// `ptr` is an object of this class, and a reference to it is held for `'a`.
+    /// `ptr` is an object of this class, and a reference to it is held for `'a` (L12).
     #[doc(hidden)]
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self;
 
     /// The size in bytes.
     fn size(&self) -> Size {
-        // SAFETY: The object is valid; its size does not change.
+        // SAFETY: The object is valid; its size does not change (L13).
         let bytes = unsafe { (*self.as_raw()).size };
         // All objects were created with a `Size`.
         Size::from_valid(bytes)
@@ -248,20 +248,20 @@ pub trait Class:
     /// The context is [`Uninit`](crate::Uninit), even once the device is registered (L16): ask with
     /// [`Device::enter`].
     fn device(&self) -> &Device<Self::Driver> {
-        // SAFETY: The object holds a reference to its device, which is one of `Self::Driver`.
+        // SAFETY: The object holds a reference to its device, which is one of `Self::Driver` (L11).
         unsafe { Device::from_raw((*self.as_raw()).dev) }
     }
 
     /// The reservation object: the fences that tell who still reads and writes the object's memory.
     fn resv(&self) -> &Resv {
         // SAFETY: Every object has one, valid as long as the object, and it does not change after
-        // the object's creation.
+        // the object's creation (L22).
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 
     /// Whether the memory is that of a dma-buf from elsewhere.
     fn is_imported(&self) -> bool {
-        // SAFETY: The object is valid; the field is set before anyone else can see the object.
+        // SAFETY: The object is valid; the field is set before anyone else can see the object (L12).
         unsafe { !(*self.as_raw()).import_attach.is_null() }
     }
 
@@ -281,7 +281,7 @@ pub trait Class:
             return Err(EINVAL);
         }
         let mut handle = 0;
-        // SAFETY: Object and file are valid and of the same device; the class is the driver's.
+        // SAFETY: Object and file are valid and of the same device; the class is the driver's (L12).
         to_result(unsafe {
             bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
         })?;
@@ -300,7 +300,7 @@ pub trait Class:
     where
         Self::Driver: Driver<Object = Self>,
     {
-        // SAFETY: `file` is an open file.
+        // SAFETY: `file` is an open file (L14).
         let obj = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
         if obj.is_null() {
             return Err(ENOENT);
@@ -308,7 +308,7 @@ pub trait Class:
         // SAFETY: All objects with a handle in a file of this driver are of its class (L12): made by
         // `create_handle`, as dumb buffers, or imported, each of which asks for `Driver::Object`.
         let obj = unsafe { Self::from_raw(obj) };
-        // SAFETY: We take over the reference that the look-up took.
+        // SAFETY: We take over the reference that the look-up took (L21).
         Ok(unsafe { ARef::from_raw(NonNull::from(obj)) })
     }
 
@@ -320,9 +320,9 @@ pub trait Class:
     ///
     /// Context: process context. Source: `drm_gem_create_mmap_offset()`.
     fn mmap_offset(&self) -> Result<u64> {
-        // SAFETY: The object is valid; C returns the offset that there is, if there is one.
+        // SAFETY: The object is valid; C returns the offset that there is, if there is one (L21).
         to_result(unsafe { bindings::drm_gem_create_mmap_offset(self.as_raw()) })?;
-        // SAFETY: As above.
+        // SAFETY: As above (L21).
         Ok(unsafe { crate::raw::drm_rust_gem_mmap_offset(self.as_raw()) })
     }
 
@@ -343,7 +343,7 @@ pub trait Class:
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn open_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
     file: *mut bindings::drm_file,
@@ -351,7 +351,7 @@ unsafe extern "C" fn open_callback<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C calls this for an object of class `C` and an open file of its device.
+    // SAFETY: C calls this for an object of class `C` and an open file of its device (L12).
     let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
     C::Payload::open(obj, file).map_or_else(|e| e.to_errno(), |()| 0)
 }
@@ -360,14 +360,14 @@ where
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn close_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
     file: *mut bindings::drm_file,
 ) where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: As in `open_callback`; the file's data goes only after its handles.
+    // SAFETY: As in `open_callback`; the file's data goes only after its handles (L12, L14).
     let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
     C::Payload::close(obj, file);
 }
@@ -376,14 +376,14 @@ unsafe extern "C" fn close_callback<C: Class>(
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn status_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
 ) -> bindings::drm_gem_object_status
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: As in `open_callback`.
+    // SAFETY: As in `open_callback` (L12).
     C::Payload::status(unsafe { C::from_raw(obj) }).0
 }
 
@@ -415,18 +415,18 @@ where
 /// Counts the references of a class with those of the C object.
 macro_rules! impl_always_ref_counted {
     ($class:ident) => {
-        // SAFETY: References are counted by `drm_gem_object_get()` and `drm_gem_object_put()`.
+        // SAFETY: References are counted by `drm_gem_object_get()` and `drm_gem_object_put()` (L21).
         unsafe impl<P: DriverObject> AlwaysRefCounted for $class<P>
         where
             P::Driver: Driver<Object = Self>,
         {
             fn inc_ref(&self) {
-                // SAFETY: `self` proves that the count is not zero.
+                // SAFETY: `self` proves that the count is not zero (L21).
                 unsafe { crate::raw::drm_rust_gem_object_get(Class::as_raw(self)) };
             }
 
             unsafe fn dec_ref(obj: NonNull<Self>) {
-                // SAFETY: The caller owns a reference and gives it up.
+                // SAFETY: The caller owns a reference and gives it up (L21).
                 unsafe { crate::raw::drm_rust_gem_object_put(Class::as_raw(obj.as_ref())) };
             }
         }

@@ -353,24 +353,24 @@ impl<T: Driver> Entry<T> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn call<T: Driver, A: Argument + HandledBy<H, T, D, Kind>, D, Kind, H>(
     dev: *mut bindings::drm_device,
     arg: *mut c_void,
     file: *mut bindings::drm_file,
 ) -> c_int {
     // SAFETY: `Entry::new` was given a value of this type, which has no size and is `Copy`: another one
-    // needs no memory to be read from.
+    // needs no memory to be read from (L10).
     let handler = unsafe { NonNull::<H>::dangling().read() };
 
     // SAFETY: `Table<T>` is only used for devices of driver `T` (`DriverTable`), and an ioctl arrives
-    // through an open file, so registration has begun; the file keeps the device.
+    // through an open file, so registration has begun; the file keeps the device (L10).
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
-    // SAFETY: As above, the file was opened by `T::File::open`.
+    // SAFETY: As above, the file was opened by `T::File::open` (L10).
     let file = unsafe { File::<T::File>::from_raw(file) };
     // SAFETY: `drm_ioctl()` passes a buffer of at least `_IOC_SIZE(cmd)` bytes, all initialised (those
     // that userspace did not pass are zero), aligned to 8 bytes (the stack's array and kmalloc), that is ours
-    // during the call; `Entry::new` compared the size, and `A` is plain bytes.
+    // during the call; `Entry::new` compared the size, and `A` is plain bytes (L10).
     let arg = unsafe { &mut *arg.cast::<A>() };
 
     A::handle(handler, dev, arg, file)

@@ -104,7 +104,7 @@ const CONFIG_FUNCS: bindings::drm_mode_config_funcs = bindings::drm_mode_config_
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn no_framebuffer(
     _dev: *mut bindings::drm_device,
     _file: *mut bindings::drm_file,

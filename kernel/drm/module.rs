@@ -98,7 +98,7 @@ impl Runtime {
 /// # Safety
 ///
 /// The implementor is a module's type as [`module!`](kernel::prelude::module!) takes it, [`THIS_MODULE`](ModuleMetadata) is that
-/// module, and it owns a [`Running`] of the runtime, which it drops after its drivers.
+/// module, and it owns a [`Running`] of the runtime, which it drops after its drivers (L4, L15).
 #[diagnostic::on_unimplemented(
     message = "the module of this driver is not declared with one of this crate's macros",
     note = "use `drm::module_platform_driver!` or its like instead of `kernel::module!`"
@@ -131,7 +131,7 @@ impl Running {
     ///
     /// - The result is dropped at the module's exit, not before its drivers are gone, and not forgotten.
     /// - `module` is the module's own value: what lies in it is dropped at the module's exit, or when its init fails, and nobody
-    ///   but the macro initialises anything of it.
+    ///   but the macro initialises anything of it (L4, L15).
     pub unsafe fn new<M>(
         runtime: &'static Runtime,
         name: &'static CStr,

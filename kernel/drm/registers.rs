@@ -187,12 +187,12 @@ impl<T: Driver> Plugged<'_, T> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
     filp: *mut bindings::file,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
-    // SAFETY: C passes an open file of a node of driver `T`.
+    // SAFETY: C passes an open file of a node of driver `T` (L14).
     let file = unsafe { File::<T::File>::from_raw((*filp).private_data.cast()) };
     // SAFETY: C passes the mapping that is being made; it is ours alone.
     let offset = (unsafe { (*vma).vm_pgoff } as u64) << PAGE_SHIFT;
@@ -228,7 +228,7 @@ impl<T: Driver> VmOps<T> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
         // SAFETY: C passes a fault of a mapping with this table: one that `mmap_callback` of `T` has made. It keeps its
         // file.
@@ -241,7 +241,7 @@ impl<T: Driver> VmOps<T> {
         let registers = &dev.core().registers;
         let shown = registers.shown.lock();
         let found = if *shown {
-            // SAFETY: As above; the registers are there while the device is plugged.
+            // SAFETY: As above; the registers are there while the device is plugged (L6).
             dev.enter(|plugged| unsafe { Self::insert(vmf, &plugged, index) })
         } else {
             None
@@ -264,7 +264,7 @@ impl<T: Driver> VmOps<T> {
         plugged.registration(|data| {
             let page = T::register_page(data, index)?;
             // SAFETY: By the requirement. The page is one of registers by its type invariant; mappings of it are zapped
-            // when the device is unplugged, which waits for this section.
+            // when the device is unplugged, which waits for this section (L6, L24).
             Some(unsafe { crate::raw::drm_rust_insert_registers(vmf, page.pfn) })
         })
     }

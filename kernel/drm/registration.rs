@@ -81,11 +81,11 @@ impl<'bound, T: Driver> Registration<'bound, T> {
         let data: *const T::RegistrationData<'bound> = &*this.data;
         // SAFETY: The data stays in place until `Drop`, which withdraws it after the last section has
         // ended; its lifetime encloses the registration, as the bus adapter drops `this` in its remove
-        // step.
+        // step (L7).
         unsafe { this.dev.publish(data.cast_mut().cast()) };
 
         // SAFETY: The device is initialised and not yet registered: `Ready` was made from the only
-        // `UnregisteredDevice`.
+        // `UnregisteredDevice` (L1).
         to_result(unsafe { bindings::drm_dev_register(this.dev.as_raw(), 0) }).inspect_err(
             |e| {
                 dev_err!(
@@ -103,7 +103,7 @@ impl<'bound, T: Driver> Registration<'bound, T> {
 
     /// The device.
     pub(crate) fn device(&self) -> &Device<T, Registered> {
-        // SAFETY: By the type invariants registration has begun.
+        // SAFETY: By the type invariants registration has begun (L27).
         unsafe { self.dev.assume_ctx() }
     }
 }
@@ -118,11 +118,12 @@ impl<T: Driver> Drop for Registration<'_, T> {
             // lets open files answer `ENODEV`. A registration that failed has done so by itself:
             // `drm_dev_register()` marks the device unplugged and waits before it returns its error.
             //
-            // SAFETY: The device is valid and registered.
+            // SAFETY: The device is valid and registered (L5).
             unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
         }
 
-        // SAFETY: Null is always allowed. No section is open and none can be: the device is unplugged.
+        // SAFETY: Null is always allowed. No section is open and none can be: the
+        // device is unplugged (L7).
         unsafe { self.dev.publish(null_mut()) };
 
         T::unplugged(self.device(), &self.data);

@@ -78,9 +78,9 @@ impl Usage {
 #[repr(transparent)]
 pub struct Resv(Opaque<bindings::dma_resv>);
 
-// SAFETY: C protects it with a lock against writers and with RCU for readers.
+// SAFETY: C protects it with a lock against writers and with RCU for readers (L15).
 unsafe impl Send for Resv {}
-// SAFETY: As above.
+// SAFETY: As above (L15).
 unsafe impl Sync for Resv {}
 
 impl Resv {

@@ -72,9 +72,9 @@ use kernel::{
 #[repr(transparent)]
 pub struct Syncobj(Opaque<raw::drm_syncobj>);
 
-// SAFETY: C protects it with a lock, and its fence with RCU.
+// SAFETY: C protects it with a lock, and its fence with RCU (L15).
 unsafe impl Send for Syncobj {}
-// SAFETY: As above.
+// SAFETY: As above (L15).
 unsafe impl Sync for Syncobj {}
 
 // SAFETY: The count of `struct drm_syncobj` keeps it alive, and each has one.
@@ -113,7 +113,7 @@ impl Syncobj {
     /// Context: process context; does not sleep.
     pub fn find<F: DriverFile>(file: &File<F>, handle: u32) -> Result<ARef<Self>> {
         check_feature(file, false)?;
-        // SAFETY: The file is open, and its table is initialised, as the feature is there.
+        // SAFETY: The file is open, and its table is initialised, as the feature is there (L12).
         let syncobj = unsafe { raw::drm_syncobj_find(file.as_raw(), handle) };
         // SAFETY: The call returns null, or an object with a reference for us.
         unsafe { Self::take_raw(syncobj) }.ok_or(ENOENT)
@@ -129,7 +129,7 @@ impl Syncobj {
     pub fn create_handle<F: DriverFile>(&self, file: &File<F>) -> Result<u32> {
         check_feature(file, false)?;
         let mut handle = 0;
-        // SAFETY: As in `find`; the table gets a reference of its own.
+        // SAFETY: As in `find`; the table gets a reference of its own (L12, L21).
         to_result(unsafe {
             raw::drm_syncobj_get_handle(file.as_raw(), self.as_raw(), &mut handle)
         })?;
@@ -234,7 +234,7 @@ pub fn find_fence<F: DriverFile>(
 
     let mut fence = null_mut();
     // SAFETY: The file is open, its table is initialised, as the feature is there, and `fence` is valid for
-    // writes.
+    // writes (L12).
     to_result(unsafe {
         raw::drm_syncobj_find_fence(file.as_raw(), handle, point, flags.into(), &mut fence)
     })?;
@@ -250,9 +250,9 @@ pub fn find_fence<F: DriverFile>(
 /// Points to a `struct dma_fence_chain` from `dma_fence_chain_alloc()` that is not initialised; we own it.
 pub struct PreparedPoint(NonNull<c_void>);
 
-// SAFETY: It is memory that nobody else uses.
+// SAFETY: It is memory that nobody else uses (L15).
 unsafe impl Send for PreparedPoint {}
-// SAFETY: A shared reference gives nothing.
+// SAFETY: A shared reference gives nothing (L15).
 unsafe impl Sync for PreparedPoint {}
 
 impl PreparedPoint {
@@ -282,7 +282,7 @@ impl Drop for PreparedPoint {
 
 /// `EOPNOTSUPP`, as from the core's ioctls, unless the device has sync objects (with timelines).
 fn check_feature<F: DriverFile>(file: &File<F>, timeline: bool) -> Result {
-    // SAFETY: The file is open, so its minor and device are there.
+    // SAFETY: The file is open, so its minor and device are there (L14).
     if unsafe { raw::drm_rust_file_has_syncobj(file.as_raw(), timeline) } {
         Ok(())
     } else {

@@ -152,7 +152,7 @@ impl<'bound, B: Bus> super::Probe<'bound, B> {
     {
         self.concurrent.set(true);
         // SAFETY: The list owns the registration and drops it while this device is bound: in the
-        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it.
+        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26).
         let child = unsafe {
             auxiliary::Registration::<'bound, F>::new_with_lt(
                 self.parent(),
@@ -174,7 +174,7 @@ adapter! {
         (*drv).name = T::NAME.as_char_ptr();
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
-    // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info.
+    // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info (L20).
     probe(adev, id: auxiliary_device_id): unsafe {
         (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>()
     },

@@ -118,7 +118,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
     ///
     /// Called by C only, as the table says in which it stands.
     unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
-        // SAFETY: The bus passes a valid device that nobody else uses yet; the mask lies in it.
+        // SAFETY: The bus passes a valid device that nobody else uses yet; the mask lies in it (L26).
         let dma = unsafe {
             (*fdev).dev.dma_mask = &raw mut (*fdev).dev.coherent_dma_mask;
             bindings::dma_set_mask_and_coherent(&raw mut (*fdev).dev, u64::MAX)
@@ -160,8 +160,8 @@ impl<T: Driver<R>, R: 'static> Drop for Registration<T, R> {
     }
 }
 
-// SAFETY: A faux device may be destroyed from any thread.
+// SAFETY: A faux device may be destroyed from any thread (L15).
 unsafe impl<T: Driver<R>, R: 'static> Send for Registration<T, R> {}
 
-// SAFETY: There is nothing to do with a shared reference.
+// SAFETY: There is nothing to do with a shared reference (L15).
 unsafe impl<T: Driver<R>, R: 'static> Sync for Registration<T, R> {}

@@ -60,7 +60,7 @@ pub const fn device_id(vendor: u16, device: u16) -> DeviceId {
         ..pin_init::zeroed()
     };
     // SAFETY: `DeviceId` is a transparent wrapper, and asks no more of its content than its own
-    // constructors do: that no driver data is set.
+    // constructors do: that no driver data is set (L20).
     unsafe { core::mem::transmute(id) }
 }
 
@@ -99,7 +99,7 @@ struct Enabled<'bound>(&'bound pci::Device<Bound>);
 
 impl Drop for Enabled<'_> {
     fn drop(&mut self) {
-        // SAFETY: The device is valid; by the type invariants it was enabled.
+        // SAFETY: The device is valid; by the type invariants it was enabled (L26).
         unsafe { bindings::pci_disable_device(as_raw(self.0)) };
     }
 }
@@ -109,7 +109,7 @@ struct Master<'bound>(&'bound pci::Device<Bound>);
 
 impl Drop for Master<'_> {
     fn drop(&mut self) {
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid (L26).
         unsafe { bindings::pci_clear_master(as_raw(self.0)) };
     }
 }
@@ -131,7 +131,7 @@ impl<'bound> Probe<'bound> {
     /// Context: process context, may sleep. Source: `pci_enable_device_mem()`.
     pub fn enable_device_mem(&self) -> Result {
         let dev = self.device();
-        // SAFETY: The device is valid and being probed.
+        // SAFETY: The device is valid and being probed (L26).
         to_result(unsafe { bindings::pci_enable_device_mem(as_raw(dev)) })?;
         // INVARIANT: Just enabled. On failure to keep it the value is dropped, which disables again.
         self.owned.means.add(Ok(Enabled(dev))).map(drop)
@@ -152,7 +152,7 @@ impl<'bound> Probe<'bound> {
     pub fn set_master(&self) -> Result {
         let dev = self.device();
         self.owned.means.add(Ok(Master(dev)))?;
-        // SAFETY: The device is valid and being probed.
+        // SAFETY: The device is valid and being probed (L26).
         unsafe { bindings::pci_set_master(as_raw(dev)) };
         Ok(())
     }
@@ -169,7 +169,7 @@ impl<'bound> Probe<'bound> {
     /// Context: process context, may sleep. Source: `pci_alloc_irq_vectors()`.
     pub fn irq_vectors(&self, min: u32, max: u32, types: IrqTypes) -> Result<Vectors<'_, 'bound>> {
         let dev = self.device();
-        // SAFETY: The device is valid; the flags change in this probe only.
+        // SAFETY: The device is valid; the flags change in this probe only (L26).
         let (msi, msix) = unsafe { ((*as_raw(dev)).msi_enabled(), (*as_raw(dev)).msix_enabled()) };
         if msi | msix != 0 {
             // C would warn.
@@ -179,7 +179,7 @@ impl<'bound> Probe<'bound> {
         let vectors = self.owned.means.add(Ok(vectors))?;
 
         Ok(Vectors {
-            // SAFETY: Nothing of the adapter's lists goes while the probe is borrowed.
+            // SAFETY: Nothing of the adapter's lists goes while the probe is borrowed (L26).
             vectors: unsafe { &*vectors },
         })
     }
@@ -212,7 +212,7 @@ impl<'bound> Vectors<'_, 'bound> {
         if index >= self.len() {
             return Err(EINVAL);
         }
-        // SAFETY: The vectors are the adapter's, until the remove step or the failure of this probe.
+        // SAFETY: The vectors are the adapter's, until the remove step or the failure of this probe (L26).
         let vectors: &'bound IrqVectorRegistration<'bound> =
             unsafe { &*core::ptr::from_ref(self.vectors) };
         // A request is a number; it can be used in this probe only, named `'bound`, and the interrupt
@@ -229,7 +229,7 @@ adapter! {
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
     // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info;
-    // or one made by userspace, which has none or that of an entry of the table.
+    // or one made by userspace, which has none or that of an entry of the table (L20).
     probe(pdev, id: pci_device_id): unsafe {
         (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>()
     },

@@ -152,8 +152,8 @@ impl Drop for VirtualDevice {
     }
 }
 
-// SAFETY: A platform device may be removed from any thread.
+// SAFETY: A platform device may be removed from any thread (L15).
 unsafe impl Send for VirtualDevice {}
 
-// SAFETY: There is nothing to do with a shared reference.
+// SAFETY: There is nothing to do with a shared reference (L15).
 unsafe impl Sync for VirtualDevice {}

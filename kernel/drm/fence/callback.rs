@@ -85,7 +85,8 @@ struct Entry<F> {
 unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dma_fence_cb) {
     let head = cb.cast_const().cast::<Head>();
     // SAFETY: The entry stays until `run` has set its state, or `remove`, which takes the fence's lock, has
-    // found that it will not run; it is not used after `run`. The module stays until its reference is put.
+    // found that it will not run; it is not used after `run`. The module stays until its
+    // reference is put (L15, L19).
     unsafe {
         let module = (*head).module.as_ptr();
         ((*head).run)(head, Fence::from_raw(fence));
@@ -100,7 +101,7 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
 /// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it.
 #[inline(never)]
 unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
-    // SAFETY: The pointer is that of a module, or null.
+    // SAFETY: The pointer is that of a module, or null (L15).
     if !unsafe { bindings::try_module_get(head.module.as_ptr()) } {
         return Err(ENODEV);
     }
@@ -109,7 +110,7 @@ unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
         unsafe { bindings::dma_fence_add_callback(fence.as_raw(), head.cb.get(), Some(fire)) };
     if ret != 0 {
         // SAFETY: `fire` will not run, so the reference is ours to put. The caller is in the text of the
-        // module and cannot be unloaded for another reason.
+        // module and cannot be unloaded for another reason (L15).
         unsafe { bindings::module_put(head.module.as_ptr()) };
     }
     Ok(ret == 0)
@@ -125,7 +126,8 @@ unsafe fn remove(fence: &Fence, head: &Head) {
     // SAFETY: By the caller. The call takes the fence's lock, under which callbacks run: when it returns
     // `false`, ours has returned.
     if unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), head.cb.get()) } {
-        // SAFETY: `fire` will not run any more, so its reference is ours to put; the caller as in `add`.
+        // SAFETY: `fire` will not run any more, so its reference is ours to put; the caller
+        // as in `add` (L15).
         unsafe { bindings::module_put(head.module.as_ptr()) };
     }
 }
@@ -146,9 +148,9 @@ unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
     entry.head.state.store(FIRED, Release);
 }
 
-// SAFETY: The function is `Send`, C keeps the rest under the fence's lock.
+// SAFETY: The function is `Send`, C keeps the rest under the fence's lock (L15).
 unsafe impl<F: FnOnce(&Fence) + Send> Send for Callback<F> {}
-// SAFETY: A shared reference only reads the state.
+// SAFETY: A shared reference only reads the state (L15).
 unsafe impl<F: FnOnce(&Fence) + Send> Sync for Callback<F> {}
 
 impl<F: FnOnce(&Fence) + Send + 'static> Callback<F> {

@@ -125,7 +125,7 @@ impl Issued {
         node: Option<KBox<Node>>,
     ) -> Result<NonNull<Self>> {
         let memory = KBox::<MaybeUninit<Self>>::new_uninit(GFP_KERNEL)?;
-        // SAFETY: The pointer is that of a module, or null.
+        // SAFETY: The pointer is that of a module, or null (L15).
         if !unsafe { bindings::try_module_get(class.module()) } {
             return Err(ENODEV);
         }

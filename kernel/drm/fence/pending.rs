@@ -175,7 +175,7 @@ struct List {
     closed: Option<Error>,
 }
 
-// SAFETY: The nodes are used by whoever holds the lock, on any thread.
+// SAFETY: The nodes are used by whoever holds the lock, on any thread (L15).
 unsafe impl Send for List {}
 
 impl List {

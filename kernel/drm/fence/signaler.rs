@@ -48,9 +48,9 @@ use kernel::{
 /// Points to an `Issued` fence and owns a reference on it.
 pub struct Signaler(NonNull<Issued>);
 
-// SAFETY: A fence may be signalled by any thread.
+// SAFETY: A fence may be signalled by any thread (L15).
 unsafe impl Send for Signaler {}
-// SAFETY: A shared reference gives no more than the `Fence`, which is `Sync`.
+// SAFETY: A shared reference gives no more than the `Fence`, which is `Sync` (L15).
 unsafe impl Sync for Signaler {}
 
 impl Signaler {
@@ -136,7 +136,7 @@ impl Deref for Signaler {
 
     #[inline]
     fn deref(&self) -> &Fence {
-        // SAFETY: By the type invariants the fence is alive while `self` is.
+        // SAFETY: By the type invariants the fence is alive while `self` is (L21).
         unsafe { Fence::from_raw(self.0.as_ptr().cast()) }
     }
 }
@@ -159,12 +159,12 @@ unsafe impl ForeignOwnable for Signaler {
     }
 
     unsafe fn borrow<'a>(ptr: *mut c_void) -> &'a Fence {
-        // SAFETY: The caller promises that the object stays for `'a`, and with it its reference.
+        // SAFETY: The caller promises that the object stays for `'a`, and with it its reference (L21).
         unsafe { Fence::from_raw(ptr.cast()) }
     }
 
     unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> &'a Fence {
-        // SAFETY: As above.
+        // SAFETY: As above (L21).
         unsafe { Fence::from_raw(ptr.cast()) }
     }
 }

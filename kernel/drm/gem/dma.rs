@@ -49,7 +49,7 @@ pub(crate) struct DmaMappings {
 
 struct Entry(NonNull<DmaNode>);
 
-// SAFETY: The nodes are protected by the list's lock.
+// SAFETY: The nodes are protected by the list's lock (L15).
 unsafe impl Send for Entry {}
 
 /// An object's part of the list.

@@ -31,7 +31,7 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(super) unsafe extern "C" fn create<P: DriverObject>(
     file: *mut bindings::drm_file,
     dev: *mut bindings::drm_device,
@@ -41,7 +41,7 @@ where
     P::Driver: Driver<Object = shmem::Object<P>>,
 {
     from_result(|| {
-        // SAFETY: C passes valid pointers; it fills in pitch and size.
+        // SAFETY: C passes valid pointers; it fills in pitch and size (L13).
         to_result(unsafe { crate::raw::drm_mode_size_dumb(dev, args, 0, 0) })?;
         // SAFETY: C calls this from an ioctl on `file`, for a device of driver `P::Driver`.
         let (dev, file) = unsafe {

@@ -79,24 +79,25 @@ where
             GFP_KERNEL | __GFP_ZERO,
         )?;
 
-        // SAFETY: The object never moves: it is owned by C from here on.
+        // SAFETY: The object never moves: it is owned by C from here on (L11).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
-        // SAFETY: `this` is valid and ours; the device is valid, the size is whole pages (L13).
+        // SAFETY: `this` is valid and ours; the size is whole pages (L13). The device is valid, and
+        // kept from here on (L11).
         unsafe {
             (*(*this).obj.get()).funcs = &Self::FUNCS;
             bindings::drm_gem_private_object_init(dev.as_raw(), (*this).obj.get(), size.bytes());
             bindings::drm_dev_get(dev.as_raw());
         }
 
-        // SAFETY: `this` is not null; the first reference is ours.
+        // SAFETY: `this` is not null; the first reference is ours (L21).
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(this)) })
     }
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
-        // SAFETY: C passes an object with these functions, so one of `Self`, without references.
+        // SAFETY: C passes an object with these functions, so one of `Self`, without references (L20).
         let (this, dev) = unsafe {
             (
                 obj.byte_sub(offset_of!(Self, obj)).cast::<Self>(),
@@ -104,7 +105,7 @@ where
             )
         };
 
-        // SAFETY: Nobody else uses the object any more. The box is the one made in `new`.
+        // SAFETY: Nobody else uses the object any more. The box is the one made in `new` (L11).
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_object_release(obj);
@@ -150,15 +151,15 @@ where
     }
 
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
-        // SAFETY: By the requirement, `ptr` is the field `obj` of a valid object.
+        // SAFETY: By the requirement, `ptr` is the field `obj` of a valid object (L12).
         unsafe { &*ptr.byte_sub(offset_of!(Self, obj)).cast() }
     }
 }
 
-// SAFETY: The C object locks for itself; `P` is `Send + Sync`.
+// SAFETY: The C object locks for itself; `P` is `Send + Sync` (L15).
 unsafe impl<P: DriverObject> Send for Object<P> {}
 
-// SAFETY: As for `Send`.
+// SAFETY: As for `Send` (L15).
 unsafe impl<P: DriverObject> Sync for Object<P> {}
 
 /// `EINVAL`: there is nothing to map.
@@ -168,7 +169,7 @@ unsafe impl<P: DriverObject> Sync for Object<P> {}
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn no_mmap(
     _obj: *mut bindings::drm_gem_object,
     _vma: *mut bindings::vm_area_struct,

@@ -31,7 +31,7 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// `dev` and `buf` are valid; `dev` is a device of `C::Driver`, whose `object_name_lock` is held.
+/// `dev` and `buf` are valid; `dev` is a device of `C::Driver`, whose `object_name_lock` is held (L12).
 unsafe fn own<C: Class>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -39,12 +39,12 @@ unsafe fn own<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: By the requirements.
+    // SAFETY: By the requirements (L12).
     if !unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, buf) } {
         return None;
     }
     // SAFETY: Such a dma-buf belongs to an object of this device and so of its driver's class, and
-    // holds a reference to it.
+    // holds a reference to it (L12).
     unsafe {
         let obj = (*buf).priv_.cast();
         make_current(obj, buf);
@@ -61,10 +61,11 @@ where
 ///
 /// # Safety
 ///
-/// `obj` and `buf` are valid, `buf` was exported from `obj`, and the device's `object_name_lock` is held.
+/// `obj` and `buf` are valid, `buf` was exported from `obj`, and the device's
+/// `object_name_lock` is held (L21).
 #[inline(never)]
 unsafe fn make_current(obj: *mut bindings::drm_gem_object, buf: *mut bindings::dma_buf) {
-    // SAFETY: By the requirements; the lock protects the field, which owns a reference.
+    // SAFETY: By the requirements; the lock protects the field, which owns a reference (L21).
     unsafe {
         let old = (*obj).dma_buf;
         if !old.is_null() && old != buf {
@@ -77,7 +78,7 @@ unsafe fn make_current(obj: *mut bindings::drm_gem_object, buf: *mut bindings::d
 
 /// Gives the reference of `obj` to C.
 fn into_raw<C: Class>(obj: ARef<C>) -> *mut bindings::drm_gem_object {
-    // SAFETY: The pointer comes from an `ARef`, so it is valid.
+    // SAFETY: The pointer comes from an `ARef`, so it is valid (L21).
     unsafe { ARef::into_raw(obj).as_ref().as_raw() }
 }
 
@@ -85,7 +86,7 @@ fn into_raw<C: Class>(obj: ARef<C>) -> *mut bindings::drm_gem_object {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(super) unsafe extern "C" fn import_own<C: Class>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -94,7 +95,7 @@ where
     C::Driver: Driver<Object = C>,
 {
     // SAFETY: C passes valid pointers, for a device of the driver in whose table this stands, and holds the
-    // lock (`drm_gem_prime_fd_to_handle()`).
+    // lock (`drm_gem_prime_fd_to_handle()`) (L12).
     unsafe { own::<C>(dev, buf) }.map_or(EINVAL.to_ptr(), into_raw)
 }
 
@@ -105,7 +106,7 @@ where
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 pub(super) unsafe extern "C" fn import<P: DriverObject>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -113,15 +114,15 @@ pub(super) unsafe extern "C" fn import<P: DriverObject>(
 where
     P::Driver: Driver<Object = shmem::Object<P>>,
 {
-    // SAFETY: As in `import_own`.
+    // SAFETY: As in `import_own` (L12).
     if let Some(obj) = unsafe { own::<shmem::Object<P>>(dev, buf) } {
         return into_raw(obj);
     }
-    // SAFETY: C calls this from an ioctl, so registration has begun.
+    // SAFETY: C calls this from an ioctl, so registration has begun (L27).
     let dev = unsafe { Device::<P::Driver, Registered>::from_raw(dev) };
 
     dev.enter(|plugged| {
-        // SAFETY: `buf` is valid: the caller holds a reference.
+        // SAFETY: `buf` is valid: the caller holds a reference (L21).
         unsafe { foreign::<P>(&plugged, buf) }
     })
     .unwrap_or(Err(ENODEV))
@@ -130,7 +131,7 @@ where
 
 /// # Safety
 ///
-/// `buf` is valid.
+/// `buf` is valid (L21).
 unsafe fn foreign<P: DriverObject>(
     dev: &Plugged<'_, P::Driver>,
     buf: *mut bindings::dma_buf,
@@ -138,10 +139,10 @@ unsafe fn foreign<P: DriverObject>(
 where
     P::Driver: Driver<Object = shmem::Object<P>>,
 {
-    // SAFETY: `buf` is valid.
+    // SAFETY: `buf` is valid (L21).
     let size = Size::round_up(unsafe { (*buf).size } as u64)?;
     let args = P::import(dev, size)?;
-    // SAFETY: By the requirement.
+    // SAFETY: By the requirement (L21).
     let attachment = unsafe { Attachment::new(dev, buf) }?;
 
     shmem::Object::import(dev, size, args, attachment)
@@ -157,12 +158,12 @@ pub(super) struct Attachment(NonNull<bindings::dma_buf_attachment>);
 impl Attachment {
     /// # Safety
     ///
-    /// `buf` is valid.
+    /// `buf` is valid (L21).
     unsafe fn new<T: Driver>(dev: &Plugged<'_, T>, buf: *mut bindings::dma_buf) -> Result<Self> {
-        // SAFETY: The device is valid, and its fields do not change after its creation.
+        // SAFETY: The device is valid, and its fields do not change after its creation (L6).
         let (parent, dma) = unsafe { ((*dev.as_raw()).dev, (*dev.as_raw()).dma_dev) };
         // SAFETY: `buf` is valid. The parent is bound, as the device is plugged; so is the device that does the DMA for
-        // it, if that is another one ([`Bus::dma_device`](crate::bus::Bus::dma_device)).
+        // it, if that is another one ([`Bus::dma_device`](crate::bus::Bus::dma_device)) (L6).
         unsafe { Self::attach(if dma.is_null() { parent } else { dma }, buf) }
     }
 
@@ -170,12 +171,12 @@ impl Attachment {
     ///
     /// # Safety
     ///
-    /// `device` and `buf` are valid; `device` is bound.
+    /// `device` and `buf` are valid; `device` is bound (L6, L21).
     #[inline(never)]
     unsafe fn attach(device: *mut bindings::device, buf: *mut bindings::dma_buf) -> Result<Self> {
-        // SAFETY: By the requirements.
+        // SAFETY: By the requirements (L6).
         let raw = from_err_ptr(unsafe { bindings::dma_buf_attach(buf, device) })?;
-        // SAFETY: `buf` is valid.
+        // SAFETY: `buf` is valid (L21).
         unsafe { crate::raw::drm_rust_get_dma_buf(buf) };
         // INVARIANT: Just attached, and a reference taken.
         NonNull::new(raw).map(Self).ok_or(EINVAL)
@@ -190,7 +191,7 @@ impl Attachment {
 impl Drop for Attachment {
     #[inline(never)]
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L21).
         unsafe {
             let buf = (*self.0.as_ptr()).dmabuf;
             bindings::dma_buf_detach(buf, self.0.as_ptr());

@@ -152,13 +152,13 @@ where
         // pages (L13). After an error C has cleaned up, and the box goes.
         to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), shmem, size.bytes()) })?;
 
-        // SAFETY: The object is initialised and nobody else knows it.
+        // SAFETY: The object is initialised and nobody else knows it (L12).
         unsafe { (*shmem).set_map_wc(this.payload.write_combine()) };
         if let Some(shared) = &this.shared {
-            // INVARIANT: `shared` keeps it. SAFETY: As above.
+            // INVARIANT: `shared` keeps it. SAFETY: As above (L22).
             unsafe { (*shmem).base.resv = shared.as_raw() };
         }
-        // SAFETY: As above.
+        // SAFETY: As above (L11).
         Ok(unsafe { Self::publish(dev, this) })
     }
 
@@ -173,19 +173,19 @@ where
         let shmem = this.shmem.get();
 
         // SAFETY: As in `create`. The helper does what `drm_gem_shmem_init()` does for an object without
-        // memory of its own, and cleans up after an error.
+        // memory of its own, and cleans up after an error (L13).
         to_result(unsafe {
             crate::raw::drm_rust_gem_shmem_init_private(dev.as_raw(), shmem, size.bytes())
         })?;
 
         // SAFETY: The object is initialised and nobody else knows it. It owns the attachment, and the
-        // dma-buf through it, until its release.
+        // dma-buf through it, until its release (L21).
         unsafe {
             let attachment = attachment.into_raw();
             (*shmem).base.import_attach = attachment;
             (*shmem).base.resv = (*(*attachment).dmabuf).resv;
         }
-        // SAFETY: As above.
+        // SAFETY: As above (L11).
         Ok(unsafe { Self::publish(dev, this) })
     }
 
@@ -201,7 +201,7 @@ where
                 // Zeroed by the allocator, see the flags.
                 shmem <- Opaque::ffi_init(|_| ()),
                 // INVARIANT: The object in which the node lies.
-                // SAFETY: Only an address is computed.
+                // SAFETY: Only an address is computed (L5).
                 node: DmaNode::new(unsafe { (&raw mut (*this.as_ptr()).shmem).cast() }),
                 shared,
                 payload <- P::new(dev, size, args),
@@ -209,7 +209,7 @@ where
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
-        // SAFETY: Nobody else knows the object.
+        // SAFETY: Nobody else knows the object (L12).
         unsafe { (*this.shmem.get()).base.funcs = &Self::FUNCS };
         Ok(this)
     }
@@ -218,34 +218,34 @@ where
     ///
     /// # Safety
     ///
-    /// The C object in `this` is initialised for `dev`.
+    /// The C object in `this` is initialised for `dev` (L11).
     unsafe fn publish(dev: &Device<P::Driver>, this: Pin<KBox<Self>>) -> ARef<Self> {
         // INVARIANT: The reference that `free` gives back (L11).
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid (L11).
         unsafe { bindings::drm_dev_get(dev.as_raw()) };
-        // SAFETY: The object never moves: it is owned by C from here on.
+        // SAFETY: The object never moves: it is owned by C from here on (L11).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
-        // SAFETY: Not null; the C object's first reference is ours.
+        // SAFETY: Not null; the C object's first reference is ours (L21).
         unsafe { ARef::from_raw(NonNull::new_unchecked(this)) }
     }
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         let this: *mut Self = obj.cast();
         // SAFETY: C passes an object with these functions, so one of `Self` (at offset 0), without
-        // references. Its device is kept until the end of this function.
+        // references. Its device is kept until the end of this function (L20).
         let dev = unsafe { (*obj).dev };
 
-        // SAFETY: As above. The object is released only below.
+        // SAFETY: As above. The object is released only below (L5).
         unsafe {
             Device::<P::Driver>::from_raw(dev)
                 .core()
                 .mappings
                 .remove(&(*this).node)
         };
-        // SAFETY: Nobody else uses the object any more. The box is the one made in `alloc`.
+        // SAFETY: Nobody else uses the object any more. The box is the one made in `alloc` (L11).
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_shmem_release((*this).shmem.get());
@@ -277,7 +277,8 @@ where
     ///
     /// Context: process context, may sleep; takes the reservation lock.
     pub fn sg_table<'g>(&'g self, plugged: &Plugged<'g, P::Driver>) -> Result<&'g SGTable> {
-        // SAFETY: The device's parent is bound for `'g`, and teardown waits for the section before it undoes mappings.
+        // SAFETY: The device's parent is bound for `'g`, and teardown waits for the section before
+        // it undoes mappings (L5, L6).
         unsafe { self.map_for(plugged.device()) }
     }
 
@@ -309,7 +310,7 @@ where
     ) -> Result<&'p SGTable> {
         // SAFETY: `'p` lies within the time whose name `dev` bears, for which the parent is bound. Who registers the device takes
         // it by value, so that its teardown cannot come in `'p`; what the adapter owns undoes the mappings last, after
-        // everything that may borrow from that time, even of a device that was forgotten.
+        // everything that may borrow from that time, even of a device that was forgotten (L5).
         unsafe { self.map_for(dev) }
     }
 
@@ -328,25 +329,26 @@ where
         if !fits || self.is_imported() || !self.device().is_same(plugged.device()) {
             return Err(EINVAL);
         }
-        // SAFETY: The object is live and not imported, and its device's parent is bound: it is plugged.
+        // SAFETY: The object is live and not imported, and its device's parent is bound:
+        // it is plugged (L5, L6).
         unsafe { plugged.core().mappings.sync(&self.node, range, both) };
         Ok(())
     }
 
     /// # Safety
     ///
-    /// The parent of `dev` is bound for `'g`, and the device's mappings are not undone in it.
+    /// The parent of `dev` is bound for `'g`, and the device's mappings are not undone in it (L5).
     unsafe fn map_for<'g>(&'g self, dev: &Device<P::Driver>) -> Result<&'g SGTable> {
         if !self.device().is_same(dev) {
             return Err(EINVAL);
         }
-        // SAFETY: The parent is valid and bound; its bus set the field before. C would warn.
+        // SAFETY: The parent is valid and bound; its bus set the field before. C would warn (L5).
         if unsafe { (*(*dev.as_raw()).dev).dma_mask.is_null() } {
             return Err(EIO);
         }
-        // SAFETY: The object is live, and its device's parent is bound.
+        // SAFETY: The object is live, and its device's parent is bound (L5).
         let sgt = unsafe { dev.core().mappings.map(&self.node) }?;
-        // SAFETY: The table lives until the object is freed or mappings are undone: for `'g` at least.
+        // SAFETY: The table lives until the object is freed or mappings are undone: for `'g` at least (L5).
         Ok(unsafe { SGTable::from_raw(sgt.as_ptr()) })
     }
 }
@@ -372,12 +374,12 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
 
     #[cfg(CONFIG_TRANSPARENT_HUGEPAGE)]
     fn mount_huge_pages(&self) -> Result {
-        // SAFETY: The device is valid; nobody else uses it, so none of its objects is being made.
+        // SAFETY: The device is valid; nobody else uses it, so none of its objects is being made (L3).
         let made = unsafe {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
         };
         // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with, and leaves the
-        // pointer to a mount that it has taken down again, when it could not say that this shall be done later.
+        // pointer to a mount that it has taken down again, when it could not say that this shall be done later (L3).
         unsafe {
             let mount = &raw mut (*self.as_raw()).huge_mnt;
             if made != 0 {
@@ -438,15 +440,15 @@ where
 
     #[inline]
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
-        // SAFETY: By the requirement, `ptr` is the start of a valid object (type invariants).
+        // SAFETY: By the requirement, `ptr` is the start of a valid object (type invariants) (L12).
         unsafe { &*ptr.cast() }
     }
 }
 
-// SAFETY: The C object locks for itself; `P` is `Send + Sync`.
+// SAFETY: The C object locks for itself; `P` is `Send + Sync` (L15).
 unsafe impl<P: DriverObject> Send for Object<P> {}
 
-// SAFETY: As for `Send`.
+// SAFETY: As for `Send` (L15).
 unsafe impl<P: DriverObject> Sync for Object<P> {}
 
 // The C helpers that do the work take a `drm_gem_shmem_object`; those for the table are inline functions
@@ -457,81 +459,81 @@ unsafe impl<P: DriverObject> Sync for Object<P> {}
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn export(
     obj: *mut bindings::drm_gem_object,
     flags: c_int,
 ) -> *mut bindings::dma_buf {
-    // SAFETY: C passes a valid object. An imported one is exported by its exporter.
+    // SAFETY: C passes a valid object. An imported one is exported by its exporter (L12).
     if unsafe { !has_own_resv(obj) && (*obj).import_attach.is_null() } {
         return EINVAL.to_ptr();
     }
-    // SAFETY: As above; this is what C calls when there is no callback.
+    // SAFETY: As above; this is what C calls when there is no callback (L12).
     unsafe { bindings::drm_gem_prime_export(obj, flags) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn print_info(
     p: *mut bindings::drm_printer,
     indent: c_uint,
     obj: *const bindings::drm_gem_object,
 ) {
-    // SAFETY: C passes an object with these functions, so one at the start of a shmem object.
+    // SAFETY: C passes an object with these functions, so one at the start of a shmem object (L12).
     unsafe { bindings::drm_gem_shmem_print_info(obj.cast(), p, indent) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
-    // SAFETY: As in `print_info`; C holds the reservation lock.
+    // SAFETY: As in `print_info`; C holds the reservation lock (L22).
     unsafe { bindings::drm_gem_shmem_pin_locked(obj.cast()) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
-    // SAFETY: As in `pin`.
+    // SAFETY: As in `pin` (L22).
     unsafe { bindings::drm_gem_shmem_unpin_locked(obj.cast()) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn get_sg_table(obj: *mut bindings::drm_gem_object) -> *mut bindings::sg_table {
-    // SAFETY: As in `print_info`; C has pinned the pages.
+    // SAFETY: As in `print_info`; C has pinned the pages (L12).
     unsafe { bindings::drm_gem_shmem_get_sg_table(obj.cast()) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn vmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
 ) -> c_int {
-    // SAFETY: As in `pin`.
+    // SAFETY: As in `pin` (L22).
     unsafe { bindings::drm_gem_shmem_vmap_locked(obj.cast(), map) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn vunmap(obj: *mut bindings::drm_gem_object, map: *mut bindings::iosys_map) {
-    // SAFETY: As in `pin`.
+    // SAFETY: As in `pin` (L22).
     unsafe { bindings::drm_gem_shmem_vunmap_locked(obj.cast(), map) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands.
+/// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn mmap(
     obj: *mut bindings::drm_gem_object,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
-    // SAFETY: As in `print_info`; C passes the mapping that is being made.
+    // SAFETY: As in `print_info`; C passes the mapping that is being made (L12).
     unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) }
 }

@@ -141,8 +141,8 @@ impl<C: Class> Drop for VMap<C> {
     }
 }
 
-// SAFETY: The mapping is the kernel's, valid in every thread; the object is `Send + Sync`.
+// SAFETY: The mapping is the kernel's, valid in every thread; the object is `Send + Sync` (L15).
 unsafe impl<C: Class> Send for VMap<C> {}
 
-// SAFETY: As for `Send`; concurrent copies race like clients' do, on plain memory, in C.
+// SAFETY: As for `Send`; concurrent copies race like clients' do, on plain memory, in C (L15).
 unsafe impl<C: Class> Sync for VMap<C> {}

@@ -264,7 +264,7 @@ impl<T: DriverVm> Steps<'_, '_, T> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands, with what [`Locked`] passed.
+/// Called by C only, as the table says in which it stands, with what [`Locked`] passed (L20).
 pub(super) unsafe extern "C" fn step_map<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
@@ -278,7 +278,7 @@ pub(super) unsafe extern "C" fn step_map<T: DriverVm>(
 ///
 /// # Safety
 ///
-/// As for [`step_map`].
+/// As for [`step_map`] (L20).
 pub(super) unsafe extern "C" fn step_remap<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
@@ -293,7 +293,7 @@ pub(super) unsafe extern "C" fn step_remap<T: DriverVm>(
 ///
 /// # Safety
 ///
-/// As for [`step_map`].
+/// As for [`step_map`] (L20).
 pub(super) unsafe extern "C" fn step_unmap<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,

@@ -171,9 +171,9 @@ impl<T: DriverVm> Node<T> {
 /// has this also has a reference, and is in its tree no more.
 pub(super) struct Removed<T: DriverVm>(Option<NonNull<Node<T>>>);
 
-// SAFETY: The nodes are nobody else's; C locks the objects' lists.
+// SAFETY: The nodes are nobody else's; C locks the objects' lists (L15).
 unsafe impl<T: DriverVm> Send for Removed<T> {}
-// SAFETY: A shared reference gives nothing.
+// SAFETY: A shared reference gives nothing (L15).
 unsafe impl<T: DriverVm> Sync for Removed<T> {}
 
 impl<T: DriverVm> Removed<T> {
@@ -217,9 +217,9 @@ impl<T: DriverVm> Drop for Removed<T> {
 /// Memory for the mappings that a request may add: at most one that is new, and two that are left of others.
 pub(super) struct Spare<T: DriverVm>([Option<KBox<MaybeUninit<Node<T>>>>; 3]);
 
-// SAFETY: It is memory that nobody else uses.
+// SAFETY: It is memory that nobody else uses (L15).
 unsafe impl<T: DriverVm> Send for Spare<T> {}
-// SAFETY: A shared reference gives nothing.
+// SAFETY: A shared reference gives nothing (L15).
 unsafe impl<T: DriverVm> Sync for Spare<T> {}
 
 impl<T: DriverVm> Spare<T> {

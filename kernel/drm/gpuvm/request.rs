@@ -34,18 +34,19 @@ use kernel::{
 /// owned.
 struct VmBo(NonNull<bindings::drm_gpuvm_bo>);
 
-// SAFETY: References are counted atomically, lists are locked by C.
+// SAFETY: References are counted atomically, lists are locked by C (L15).
 unsafe impl Send for VmBo {}
-// SAFETY: As above.
+// SAFETY: As above (L15).
 unsafe impl Sync for VmBo {}
 
 impl VmBo {
     /// That of `object` in `vm`.
     fn new<T: DriverVm>(vm: &Vm<T>, object: &ObjectOf<T>) -> Result<Self> {
-        // SAFETY: Both are valid; the result holds references to both.
+        // SAFETY: Both are valid; the result holds references to both (L21).
         let new = unsafe { bindings::drm_gpuvm_bo_create(vm.as_raw(), object.as_raw()) };
         let new = NonNull::new(new).ok_or(ENOMEM)?;
-        // SAFETY: It is in no list, and its reference is given away. The call takes the object's lock.
+        // SAFETY: It is in no list, and its reference is given away. The call takes
+        // the object's lock (L21, L25).
         let bo = unsafe { bindings::drm_gpuvm_bo_obtain_prealloc(new.as_ptr()) };
         // INVARIANT: Either the new one, or that which there was, with a reference for us.
         NonNull::new(bo).map(Self).ok_or(ENOMEM)
@@ -54,7 +55,7 @@ impl VmBo {
     /// Tells the address space, unless it knows, that the object has a reservation object of its own.
     fn announce<T: DriverVm>(&self, vm: &Vm<T>) {
         vm.resv().lock(|_| {
-            // SAFETY: By the type invariants; the lock that the list needs is held.
+            // SAFETY: By the type invariants; the lock that the list needs is held (L22).
             unsafe { bindings::drm_gpuvm_bo_extobj_add(self.0.as_ptr()) }
         });
     }
@@ -62,7 +63,7 @@ impl VmBo {
 
 impl Drop for VmBo {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. What it holds is given up by the clean-up in `Rest`.
+        // SAFETY: By the type invariants. What it holds is given up by the clean-up in `Rest` (L21).
         unsafe { bindings::drm_gpuvm_bo_put_deferred(self.0.as_ptr()) };
     }
 }
@@ -87,7 +88,7 @@ impl<T: DriverVm> Rest<T> {
     /// The object; null for none.
     pub(super) fn object(&self) -> *mut bindings::drm_gem_object {
         self.bo.as_ref().map_or(null_mut(), |bo| {
-            // SAFETY: A tie that we hold is valid, and holds its object.
+            // SAFETY: A tie that we hold is valid, and holds its object (L21).
             unsafe { (*bo.0.as_ptr()).obj }
         })
     }
@@ -139,7 +140,7 @@ impl<T: DriverVm> Map<T> {
             return Err(EINVAL);
         }
         let shares = core::ptr::eq(object.resv(), vm.resv());
-        // SAFETY: The object is valid.
+        // SAFETY: The object is valid (L12).
         if !shares && !object.is_imported() && !unsafe { has_own_resv(object.as_raw()) } {
             return Err(EINVAL);
         }

@@ -123,14 +123,14 @@ impl<T: DriverVm> Vm<T> {
 
     /// The device that it belongs to.
     pub fn device(&self) -> &Device<T::Driver> {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L11).
         unsafe { Device::from_raw((*self.as_raw()).drm) }
     }
 
     /// Its reservation object, which the objects that are exclusive to it share: the fences of work that uses all of
     /// these.
     pub fn resv(&self) -> &Resv {
-        // SAFETY: An address space has its reservation object from its creation to its end.
+        // SAFETY: An address space has its reservation object from its creation to its end (L22).
         unsafe { Resv::from_raw((*(*self.as_raw()).r_obj).resv) }
     }
 
@@ -148,17 +148,17 @@ impl<T: DriverVm> Vm<T> {
     /// [step](DriverVm) takes.
     pub fn lock<R>(&self, function: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
         // Before the lock, as it stands where a fence really waits.
-        // SAFETY: No preconditions; paired with the end below.
+        // SAFETY: No preconditions; paired with the end below (L25).
         let cookie = unsafe { crate::raw::drm_rust_dma_fence_begin_signalling() };
         let result = function(&mut Locked::new(self, &mut self.state.lock()));
-        // SAFETY: The cookie is from the begin above.
+        // SAFETY: The cookie is from the begin above (L25).
         unsafe { crate::raw::drm_rust_dma_fence_end_signalling(cookie) };
         result
     }
 
     /// Whether `range` is one that requests may name.
     pub(super) fn check(&self, range: VaRange) -> Result {
-        // SAFETY: By the type invariants; what the call looks at does not change.
+        // SAFETY: By the type invariants; what the call looks at does not change (L25).
         let valid =
             unsafe { bindings::drm_gpuvm_range_valid(self.as_raw(), range.start(), range.len()) };
         if valid {
@@ -172,21 +172,21 @@ impl<T: DriverVm> Vm<T> {
     ///
     /// # Safety
     ///
-    /// The address space is locked; the pointer is good until the mapping is removed.
+    /// The address space is locked; the pointer is good until the mapping is removed (L25).
     pub(super) unsafe fn first_in(&self, range: VaRange) -> Option<NonNull<bindings::drm_gpuva>> {
         let mut rest = Some(range);
         while let Some(range) = rest {
-            // SAFETY: By the requirement.
+            // SAFETY: By the requirement (L25).
             let va = unsafe {
                 bindings::drm_gpuva_find_first(self.as_raw(), range.start(), range.len())
             };
             let va = NonNull::new(va)?;
-            // SAFETY: The reserved range is a field of the C structure.
+            // SAFETY: The reserved range is a field of the C structure (L25).
             let reserved = unsafe { &raw const (*self.as_raw()).kernel_alloc_node };
             if !core::ptr::eq(va.as_ptr(), reserved) {
                 return Some(va);
             }
-            // SAFETY: As above; it does not change.
+            // SAFETY: As above; it does not change (L25).
             let after = unsafe { (*reserved).va.addr + (*reserved).va.range };
             rest = VaRange::between(after, range.end());
         }
@@ -195,7 +195,7 @@ impl<T: DriverVm> Vm<T> {
 
     /// All addresses.
     fn all(&self) -> VaRange {
-        // SAFETY: By the type invariants; the fields do not change.
+        // SAFETY: By the type invariants; the fields do not change (L25).
         unsafe { VaRange::from_valid((*self.as_raw()).mm_start, (*self.as_raw()).mm_range) }
     }
 
@@ -205,7 +205,8 @@ impl<T: DriverVm> Vm<T> {
         state.closed = true;
         let all = self.all();
         let mut removed = Removed::<T>::new();
-        // SAFETY: The address space is locked. The caller has a reference to it, and `removed` goes before we return.
+        // SAFETY: The address space is locked. The caller has a reference to it, and `removed` goes
+        // before we return (L25).
         unsafe {
             while let Some(va) = self.first_in(all) {
                 removed.take(va.as_ptr());
@@ -220,13 +221,13 @@ impl<T: DriverVm> Vm<T> {
 
     /// Gives up the objects that are mapped no more. Context: process context, may sleep; takes reservation locks.
     pub(super) fn clean_up(&self) {
-        // SAFETY: By the type invariants. The caller has a reference to the address space.
+        // SAFETY: By the type invariants. The caller has a reference to the address space (L25).
         unsafe { bindings::drm_gpuvm_bo_deferred_cleanup(self.as_raw()) };
     }
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn free(vm: *mut bindings::drm_gpuvm) {
         // SAFETY: C passes an address space with this table, so one of `Self`, which nobody else uses any more, in
         // the box made by `Owner::new`. C itself gives back the device, after this returns (L11).
@@ -242,24 +243,24 @@ impl<T: DriverVm> Deref for Vm<T> {
     }
 }
 
-// SAFETY: References are counted by `drm_gpuvm_get()` and `drm_gpuvm_put()`.
+// SAFETY: References are counted by `drm_gpuvm_get()` and `drm_gpuvm_put()` (L21).
 unsafe impl<T: DriverVm> AlwaysRefCounted for Vm<T> {
     fn inc_ref(&self) {
-        // SAFETY: `self` proves that the count is not zero.
+        // SAFETY: `self` proves that the count is not zero (L21).
         unsafe { crate::raw::drm_rust_gpuvm_get(self.as_raw()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid.
+        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid (L21).
         unsafe { bindings::drm_gpuvm_put(obj.as_ref().as_raw()) };
     }
 }
 
 // SAFETY: `T` is `Send` and `Sync`, the tables are `Send` and locked; C counts atomically, and what else it has is
-// locked.
+// locked (L15).
 unsafe impl<T: DriverVm> Send for Vm<T> {}
 
-// SAFETY: As above.
+// SAFETY: As above (L15).
 unsafe impl<T: DriverVm> Sync for Vm<T> {}
 
 /// Who ends an address space: dropping this unmaps everything and lets no request be carried out any more.
@@ -287,7 +288,7 @@ impl<T: DriverVm> Owner<T> {
         tables: T::Tables,
     ) -> Result<Self> {
         // SAFETY: The device is valid. The address space keeps it, and drops the object before; until then the caller
-        // keeps it.
+        // keeps it (L11).
         let resv = unsafe { SharedResv::new(dev.as_raw()) }?;
         let state = State {
             tables,
@@ -305,11 +306,12 @@ impl<T: DriverVm> Owner<T> {
             GFP_KERNEL | __GFP_ZERO,
         )?;
 
-        // SAFETY: It never moves: it is owned by C from here on.
+        // SAFETY: It never moves: it is owned by C from here on (L11).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         let (all, reserved) = (layout.all, layout.reserved);
         // SAFETY: The C structure is zeroed and ours. Device and object are valid; C takes references to both. The
-        // name and the table are static. The ranges have ends, and the reserved one is a part of the other.
+        // name and the table are static. The ranges have ends, and the reserved one is a part
+        // of the other (L11, L25).
         unsafe {
             bindings::drm_gpuvm_init(
                 (*this).vm.get(),
@@ -325,7 +327,7 @@ impl<T: DriverVm> Owner<T> {
                 &Vm::<T>::OPS,
             )
         };
-        // SAFETY: Not null, and the first reference is ours.
+        // SAFETY: Not null, and the first reference is ours (L21).
         Ok(Self(unsafe {
             ARef::from_raw(NonNull::new_unchecked(this))
         }))

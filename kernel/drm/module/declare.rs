@@ -268,7 +268,8 @@ macro_rules! __module {
             _running: $crate::module::Running,
         }
 
-        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped after the drivers.
+        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped
+        // after the drivers (L15).
         unsafe impl $crate::module::ModuleRuntime for DrmModule {
             fn runtime() -> &'static $crate::module::Runtime {
                 &__DRM_RUNTIME
@@ -281,7 +282,7 @@ macro_rules! __module {
             ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
                 ::kernel::prelude::try_pin_init!(&this in Self {
                     // SAFETY: The last field of the module, which is dropped at its exit. `this` is the module's value: it is
-                    // initialised here, and private.
+                    // initialised here, and private (L4, L15).
                     _running: unsafe {
                         $crate::module::Running::new(
                             &__DRM_RUNTIME,

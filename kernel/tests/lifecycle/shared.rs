@@ -126,7 +126,7 @@ mod kept {
     use super::*;
 
     global_lock! {
-        // SAFETY: `begin` comes before any use: each probe calls it first, and all else happens to a device that was probed.
+        // SAFETY: `begin` comes before any use: each probe calls it first, and all else happens to a device that was probed (L3).
         pub(super) unsafe(uninit) static KEPT: Mutex<Kept> = Kept { device: None, object: None, vm: None };
     }
 
@@ -137,7 +137,7 @@ mod kept {
     /// Makes ready what devices share. `EAGAIN` while another probe does.
     pub(crate) fn begin() -> Result {
         if BEGUN.populate(()) {
-            // SAFETY: Only one call of `populate` succeeds.
+            // SAFETY: Only one call of `populate` succeeds (L3).
             unsafe { KEPT.init() };
             DONE.populate(());
         }

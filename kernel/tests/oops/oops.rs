@@ -55,7 +55,7 @@ impl UnregisteredDevice {
         // The mistake. As long as this function stood in `impl Device`, the line was right.
         let layout = Kmalloc::aligned_layout(Layout::new::<Self>());
 
-        // SAFETY: Not at all: C is told that the device lies in the allocation, which is smaller. The
+        // SAFETY: Not at all (L2): C is told that the device lies in the allocation, which is smaller. The
         // module loads only where that is reported (`Oops::init`).
         let raw = unsafe {
             bindings::__drm_dev_alloc(
@@ -71,7 +71,8 @@ impl UnregisteredDevice {
 
 impl Drop for UnregisteredDevice {
     fn drop(&mut self) {
-        // SAFETY: The pointer is that of a device whose first reference is ours; `dev` is its first field.
+        // SAFETY: The pointer is that of a device whose first reference is ours; `dev` is
+        // its first field (L21).
         unsafe { bindings::drm_dev_put(self.0.as_ptr().cast()) };
     }
 }
