@@ -28,7 +28,8 @@ use tests_by_name::Tests;
 /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
 ///
 /// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, or else those that its file
-/// holds (in brackets), and how many tests show them. Fails if one stands without a reason, or stands in a driver.
+/// holds (in brackets), and how many tests show them. Fails if one stands without a reason, without an
+/// obligation or with one that no test shows, or stands in a driver.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Only files whose path contains this
@@ -80,10 +81,14 @@ struct Audit {
     complaints: Vec<String>,
 }
 
-/// An obligation with its tests.
+/// An obligation with what shows it.
 #[derive(Clone, Debug, Serialize)]
 struct Shown {
     obligation: String,
+    /// As docs/life-cycle.md names its tests.
+    patterns: Vec<String>,
+    /// The command that shows it where no test does.
+    command: Option<String>,
     tests: Vec<String>,
 }
 
@@ -92,8 +97,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let mut audit = audit(&repo)?;
     if let Some(part) = &options.filter {
-        audit.rows.retain(|row| row.file.contains(part));
-        audit.files.retain(|count| count.file.contains(part));
+        audit.narrow(part);
     }
     events.result(&audit, |audit| table::text(audit, options.summary));
     Ok(if audit.complaints.is_empty() { exit::OK } else { exit::CHECK })
@@ -110,6 +114,7 @@ fn audit(repo: &Path) -> Result<Audit> {
         files.extend(FileCount::of(&file, &found));
         rows.extend(found.into_iter().map(|found| Row::new(&file, found, &obligations, &tests)));
     }
+    complaints.extend(rows.iter().filter_map(|row| row.complaint(&obligations, &tests)));
     Ok(Audit { rows, files, obligations: obligations.shown(&tests), complaints })
 }
 
@@ -156,6 +161,31 @@ impl Row {
         let tests = all.len();
         Self { file: file.to_owned(), line: found.line, role: found.role, reason: found.reason, cited, of_file, tests }
     }
+
+    /// What it argues from.
+    fn obligations(&self) -> impl Iterator<Item = &String> {
+        self.cited.iter().chain(&self.of_file)
+    }
+
+    /// What it lacks: an obligation, or the test of one.
+    fn complaint(&self, obligations: &Obligations, tests: &Tests) -> Option<String> {
+        let place = format!("{}:{}", self.file, self.line);
+        if self.obligations().next().is_none() {
+            return Some(format!("{place}: no obligation, neither its own nor its file's"));
+        }
+        let untested = self.obligations().find(|name| obligations.tests_of(name, tests).is_empty())?;
+        Some(format!("{place}: no test shows {untested}"))
+    }
+}
+
+impl Audit {
+    /// Leaves only files whose path contains `part`, and what they argue from. Complaints stay.
+    fn narrow(&mut self, part: &str) {
+        self.rows.retain(|row| row.file.contains(part));
+        self.files.retain(|count| count.file.contains(part));
+        let named: BTreeSet<&String> = self.rows.iter().flat_map(Row::obligations).collect();
+        self.obligations.retain(|shown| named.contains(&shown.obligation));
+    }
 }
 
 impl FileCount {
@@ -177,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_unsafe_has_its_reason_and_none_is_in_a_driver() {
+    fn every_unsafe_has_its_reason_and_a_tested_obligation_and_none_is_in_a_driver() {
         let audit = here();
         assert!(audit.complaints.is_empty(), "\n{}\n", audit.complaints.join("\n"));
     }
@@ -197,5 +227,37 @@ mod tests {
         assert!(audit.rows.iter().any(|row| !row.cited.is_empty() && row.of_file.is_empty()));
         let row = audit.rows.iter().find(|row| row.file == "kernel/drm/event.rs" && row.cited.is_empty()).unwrap();
         assert!(row.of_file == ["L23"] && row.tests > 0, "{row:?}");
+    }
+
+    #[test]
+    fn a_row_without_an_obligation_or_with_one_that_no_test_shows_is_a_complaint() {
+        let table = Obligations::of(&["| L1 | a | `b/` | `c::*` |", "| L2 | a | `d.rs` | `./drydock bench` |"]);
+        let tests = Tests::of(&["c::one"]);
+        let complaint = |file: &str, comment: &str| {
+            let found =
+                scan::scan(&format!("// SAFETY: {comment}\nconst A: () = unsafe {{ b() }};\n")).unwrap().remove(0);
+            Row::new(file, found, &table, &tests).complaint(&table, &tests)
+        };
+        assert_eq!(complaint("kernel/drm/b/e.rs", "Yes."), None);
+        assert_eq!(complaint("kernel/tests/e.rs", "Yes (L1)."), None);
+        let complaint = |file, comment| complaint(file, comment).unwrap();
+        assert_eq!(complaint("f.rs", "Yes."), "f.rs:2: no obligation, neither its own nor its file's");
+        assert_eq!(complaint("kernel/drm/d.rs", "Yes."), "kernel/drm/d.rs:2: no test shows L2");
+        assert_eq!(complaint("f.rs", "Yes (L1, L99)."), "f.rs:2: no test shows L99");
+    }
+
+    #[test]
+    fn a_part_is_shown_with_what_it_argues_from() {
+        let mut audit = here();
+        audit.narrow("kernel/drm/time.rs");
+        let names: Vec<_> = audit.obligations.iter().map(|shown| shown.obligation.as_str()).collect();
+        assert_eq!((audit.files.len(), names), (1, vec!["L28"]));
+    }
+
+    #[test]
+    fn no_row_argues_from_everything_at_once() {
+        let audit = here();
+        let many: Vec<_> = audit.rows.iter().filter(|row| row.obligations().count() > 3).collect();
+        assert!(many.is_empty(), "{many:#?}");
     }
 }

@@ -13,6 +13,8 @@ const PAGE: &str = "docs/life-cycle.md";
 /// A page whose paragraphs name tests behind [`TRIED_BY`].
 const HOLES: &str = "docs/holes.md";
 const TRIED_BY: &str = "Tried by: ";
+/// What a command begins with.
+const COMMAND: &str = "./drydock ";
 /// What the files in it are in.
 const LIBRARY: &str = "kernel/drm/";
 /// How many obligations there are.
@@ -26,6 +28,8 @@ struct Row {
     files: Vec<String>,
     /// Patterns of tests' names.
     tests: Vec<String>,
+    /// The command that shows it where no test does.
+    command: Option<String>,
 }
 
 /// The table, and what else the pages say is a test.
@@ -75,7 +79,8 @@ impl Obligations {
     pub(super) fn shown(&self, tests: &Tests) -> Vec<Shown> {
         let shown = |row: &Row| {
             let tests = self.tests_of(&row.name, tests).into_iter().map(str::to_owned).collect();
-            Shown { obligation: row.name.clone(), tests }
+            let (patterns, command) = (row.tests.clone(), row.command.clone());
+            Shown { obligation: row.name.clone(), patterns, command, tests }
         };
         self.rows.iter().map(shown).collect()
     }
@@ -107,6 +112,7 @@ impl Row {
             name: name.to_owned(),
             files: files.filter(|word| !word.contains(' ')).map(|word| format!("{LIBRARY}{word}")).collect(),
             tests: quoted(shown).filter(is_pattern).map(str::to_owned).collect(),
+            command: quoted(shown).find(|word| word.starts_with(COMMAND)).map(str::to_owned),
         })
     }
 }
@@ -139,6 +145,8 @@ mod tests {
         let row = Row::parse(LINE).unwrap();
         assert_eq!(row.files, ["kernel/drm/registration.rs", "kernel/drm/fence/"]);
         assert_eq!((row.name.as_str(), row.tests), ("L5", vec!["life::l5_*".to_owned()]));
+        let bench = Row::parse("| L17 | No cost. | `ioctl.rs` | `./drydock bench`: it is C's |").unwrap();
+        assert_eq!((bench.tests.len(), bench.command.as_deref()), (0, Some("./drydock bench")));
         assert_eq!(Row::parse("|---|---|---|---|"), None);
         assert_eq!(Row::parse("| | what must hold | held by | shown by |"), None);
     }

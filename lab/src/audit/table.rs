@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The audit for a reader at a terminal.
 
-use super::{Audit, FileCount, Row};
+use super::{Audit, FileCount, Row, Shown};
 
 /// How much of a reason is shown.
 const REASON: usize = 76;
@@ -15,10 +15,8 @@ pub(super) fn text(audit: &Audit, summary: bool) -> String {
         lines.extend(rows.map(line));
     }
     lines.push(String::new());
-    lines.push("tests per obligation:".to_owned());
-    let counts: Vec<_> =
-        audit.obligations.iter().map(|shown| format!("{} {}", shown.obligation, shown.tests.len())).collect();
-    lines.extend(counts.chunks(10).map(|some| format!("    {}", some.join(", "))));
+    lines.push("the obligations (docs/life-cycle.md), how many tests show each, and which:".to_owned());
+    lines.extend(audit.obligations.iter().map(shown));
     lines.push(String::new());
     lines.extend(audit.complaints.iter().cloned());
     lines.push(total(audit));
@@ -47,6 +45,14 @@ fn line(row: &Row) -> String {
         .to_owned()
 }
 
+fn shown(shown: &Shown) -> String {
+    let (count, by) = match (shown.tests.len(), &shown.command) {
+        (0, Some(command)) => ("-".to_owned(), format!("no test, but `{command}`")),
+        (count, _) => (count.to_string(), shown.patterns.join(", ")),
+    };
+    format!("    {:4}  {count:>3}  {by}", shown.obligation).trim_end().to_owned()
+}
+
 fn shortened(reason: &str) -> String {
     match reason.char_indices().nth(REASON) {
         Some((end, _)) => format!("{}…", reason[..end].trim_end()),
@@ -58,7 +64,7 @@ fn total(audit: &Audit) -> String {
     let sum = |count: fn(&FileCount) -> usize| audit.files.iter().map(count).sum::<usize>();
     let (blocks, impls, functions) = (sum(|c| c.blocks), sum(|c| c.impls), sum(|c| c.functions));
     let verdict = match audit.complaints.len() {
-        0 => "all with a reason, none in a driver".to_owned(),
+        0 => "all with a reason and a tested obligation, none in a driver".to_owned(),
         1 => "1 complaint".to_owned(),
         count => format!("{count} complaints"),
     };
@@ -68,9 +74,15 @@ fn total(audit: &Audit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Shown;
     use super::super::scan::Role;
     use super::*;
+
+    /// An obligation that tests show, or a command.
+    fn by(name: &str, pattern: &str, command: Option<&str>) -> Shown {
+        let names = |name: &str| if command.is_some() { Vec::new() } else { vec![name.to_owned()] };
+        let (patterns, tests) = (names(pattern), names("life::a"));
+        Shown { obligation: name.into(), patterns, command: command.map(str::to_owned), tests }
+    }
 
     #[test]
     fn a_file_is_a_head_and_its_rows() {
@@ -86,7 +98,7 @@ mod tests {
         let audit = Audit {
             rows: vec![row(7, &["L6"], &[]), row(120, &[], &["L5", "L6"])],
             files: vec![FileCount { file: "kernel/drm/a.rs".into(), blocks: 2, impls: 0, functions: 1 }],
-            obligations: vec![Shown { obligation: "L6".into(), tests: vec!["life::a".into()] }],
+            obligations: vec![by("L6", "life::*", None), by("L17", "", Some("./drydock bench"))],
             complaints: Vec::new(),
         };
         insta::assert_snapshot!(text(&audit, false), @r"
@@ -94,10 +106,11 @@ mod tests {
               7  block      L6                    3 tests  It is alive.
             120  block      (L5 L6)               3 tests  It is alive.
 
-        tests per obligation:
-            L6 1
+        the obligations (docs/life-cycle.md), how many tests show each, and which:
+            L6      1  life::*
+            L17     -  no test, but `./drydock bench`
 
-        2 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason, none in a driver
+        2 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason and a tested obligation, none in a driver
         ");
     }
 }
