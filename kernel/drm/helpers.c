@@ -92,6 +92,13 @@ void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_sync);
 
+/* Whether the caller's reference is the only one. What others did with theirs has then happened before. */
+bool drm_rust_device_is_unshared(struct drm_device *dev)
+{
+	return atomic_read_acquire(&dev->ref.refcount.refs) == 1;
+}
+EXPORT_SYMBOL_GPL(drm_rust_device_is_unshared);
+
 bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar)
 {
 	return pci_resource_flags(dev, bar) & IORESOURCE_MEM;

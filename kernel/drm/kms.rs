@@ -86,10 +86,13 @@ impl<T: Driver<Kms = Kms>> Setup<'_, T> {
         if min.0 > max.0 || min.1 > max.1 || max.0.max(max.1) > i32::MAX as u32 {
             return Err(EINVAL);
         }
-        // SAFETY: The device is valid and unregistered, we are its only user now.
-        let config = unsafe { &mut (*self.dev.as_raw()).mode_config };
-        (config.min_width, config.min_height) = min;
-        (config.max_width, config.max_height) = max;
+        // SAFETY: The device is valid and unregistered. Others may have a reference, but before registration nothing but
+        // `init_kms` and its setup, which is in this thread, looks at the limits.
+        unsafe {
+            let config = &raw mut (*self.dev.as_raw()).mode_config;
+            ((*config).min_width, (*config).min_height) = min;
+            ((*config).max_width, (*config).max_height) = max;
+        }
         Ok(())
     }
 }

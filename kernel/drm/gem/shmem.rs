@@ -359,11 +359,17 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` if the system has no huge pages, `ENOMEM`. Objects can be made all the same.
+    /// `EBUSY` if the device is shared: an object of it was made, or somebody else has a reference. `EOPNOTSUPP` if the system has
+    /// no huge pages, `ENOMEM`. Objects can be made all the same.
     ///
     /// Context: process context, may sleep. Source: `drm_gem_huge_mnt_create()`.
     pub fn use_huge_pages(&self) -> Result {
-        self.mount_huge_pages()
+        // Whoever has a reference may make objects, work for example, and C looks for the mount without a lock.
+        // SAFETY: The device is valid (L21).
+        match unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw()) } {
+            true => self.mount_huge_pages(),
+            false => Err(EBUSY),
+        }
     }
 
     /// A kernel without huge pages has no field for the mount.
@@ -374,12 +380,13 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
 
     #[cfg(CONFIG_TRANSPARENT_HUGEPAGE)]
     fn mount_huge_pages(&self) -> Result {
-        // SAFETY: The device is valid; nobody else uses it, so none of its objects is being made (L3).
+        // SAFETY: The device is valid. As the caller saw, ours is the only reference; it stays in this thread, so no object is
+        // being made (L15).
         let made = unsafe {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
         };
         // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with, and leaves the
-        // pointer to a mount that it has taken down again, when it could not say that this shall be done later (L3).
+        // pointer to a mount that it has taken down again, when it could not say that this shall be done later (L15).
         unsafe {
             let mount = &raw mut (*self.as_raw()).huge_mnt;
             if made != 0 {

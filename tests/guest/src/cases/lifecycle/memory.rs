@@ -12,7 +12,7 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "lifecycle":
-    l16_object_from_before_registration, vmap_reads_and_writes,
+    l16_object_from_before_registration, l15_huge_pages_come_before_objects, vmap_reads_and_writes,
 }
 
 /// What the driver wrote before registration is there after it, by kernel mapping, by mmap and by DMA.
@@ -32,6 +32,15 @@ fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
     same!(works!(Mapping::shared(&buffer, 0, PAGE)).read(0), 1);
     drop((client, mapping, buffer));
     test.trace.wait_for("0: data dropped")?;
+    test.unload()
+}
+
+/// Whoever else has a reference may be making an object at that moment, and would find half a mount.
+fn l15_huge_pages_come_before_objects(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    for number in 0..2 {
+        test.trace.wait_for(&format!("{number}: huge pages when shared: Err(EBUSY)"))?;
+    }
     test.unload()
 }
 
