@@ -47,7 +47,7 @@ const BUILT_KERNEL: &str = "/kernel/tree/vmlinux";
 
 /// What the debug kernel is told: to report all that it finds and not only the first, and to take its own slowness for
 /// granted.
-const DEBUG_WORDS: &[&str] = &["kasan_multi_shot", "watchdog_thresh=60"];
+const DEBUG_WORDS: &[&str] = &["kasan_multi_shot", "no5lvl", "watchdog_thresh=60"];
 
 /// Memory in MiB that a guest has more of on the debug kernel: what its checkers keep.
 const DEBUG_MEMORY: u32 = 1024;

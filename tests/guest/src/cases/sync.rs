@@ -17,7 +17,7 @@ use super::bus::{load, nodes};
 use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::driver::module_users;
-use crate::guest::Guest;
+use crate::guest::{Guest, finds_leaks};
 use crate::sys::write;
 use crate::sys::{self, Answer};
 use crate::uapi::sync::*;
