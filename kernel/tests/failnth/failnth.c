@@ -10,6 +10,7 @@
  *   scope=NAME    count only calls from within NAME, made by the process that armed the fault; without
  *                 it every call of any process counts
  *   outside=NAME  within the scope, but not from within NAME; up to three of them
+ *   sized         only calls whose second argument is not 0: krealloc() to a size of 0 is how Rust frees
  *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
  *   watch         each counted call is noted in the kernel log: "failnth: NAME"
  *
@@ -48,7 +49,7 @@ struct fault {
 	char scope[64];
 	unsigned int nth;
 	long ret;
-	bool block, watch, armed;
+	bool sized, block, watch, armed;
 	pid_t owner;
 	/* The task that is within the scope now, and how deep. */
 	struct task_struct *inside;
@@ -104,7 +105,7 @@ static int fault_pre(struct kprobe *probe, struct pt_regs *regs)
 	struct fault *fault = container_of(probe, struct fault, probe);
 	unsigned int call;
 
-	if (!fault_counts(fault))
+	if (!fault_counts(fault) || (fault->sized && !regs_get_kernel_argument(regs, 1)))
 		return 0;
 	call = atomic_inc_return(&fault->calls);
 	if (fault->watch)
@@ -188,7 +189,9 @@ static int fault_word(struct fault *fault, const char *word)
 	if (sscanf(word, "func=%63s", fault->func) == 1 || sscanf(word, "scope=%63s", fault->scope) == 1 ||
 	    sscanf(word, "nth=%u", &fault->nth) == 1 || sscanf(word, "ret=%ld", &fault->ret) == 1)
 		return 0;
-	if (!strcmp(word, "block"))
+	if (!strcmp(word, "sized"))
+		fault->sized = true;
+	else if (!strcmp(word, "block"))
 		fault->block = true;
 	else if (!strcmp(word, "watch"))
 		fault->watch = true;

@@ -20,6 +20,9 @@ const BROKEN: &str = "outside=drm_sysfs_minor_alloc outside=register_irq_proc";
 /// where it is the scope.
 pub(crate) const MSI_DOMAIN: &str = "pci_setup_msix_device_domain";
 
+/// What Rust allocates and, with a size of 0, frees by. A free that is not carried out is a leak, and no failure that can happen.
+pub(crate) const REALLOC: &str = "krealloc_node_align_noprof";
+
 /// A function of the kernel and what it returns when it fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
@@ -56,7 +59,9 @@ impl Fault {
     /// The `nth` call of the function within `scope` by this process fails.
     pub(crate) fn nth(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
         let domain = if scope == MSI_DOMAIN { String::new() } else { format!("outside={MSI_DOMAIN}") };
-        Self::arm(&format!("func={} ret={} nth={nth} scope={scope} {BROKEN} {domain}", call.function, call.returns))
+        let sized = if call.function == REALLOC { "sized" } else { "" };
+        let Call { function, returns } = call;
+        Self::arm(&format!("func={function} ret={returns} nth={nth} scope={scope} {BROKEN} {domain} {sized}"))
     }
 
     /// The `nth` call of the function by any process fails, wherever it comes from.

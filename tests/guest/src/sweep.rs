@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 
 use crate::check::{Outcome, fail, name};
-use crate::failnth::{Call, Count, Fault, MSI_DOMAIN, null};
+use crate::failnth::{Call, Count, Fault, MSI_DOMAIN, REALLOC, null};
 use crate::holds;
 use crate::sys::Answer;
 
@@ -15,7 +15,7 @@ const MOST: u32 = 200;
 
 /// The allocators: every allocation of C and of Rust goes through one of them.
 pub(crate) const MEMORY: &[Call] = &[
-    null("krealloc_node_align_noprof"),
+    null(REALLOC),
     null("__kmalloc_cache_noprof"),
     null("__kmalloc_noprof"),
     null("__kmalloc_node_noprof"),
