@@ -19,6 +19,9 @@ use super::table::Row;
 const CALL: Duration = Duration::from_secs(20);
 /// How long what happens to the device may take.
 const HAPPENING: Duration = Duration::from_secs(60);
+/// How often, and how far apart, a process that runs is looked at.
+const LOOKS: u32 = 400;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// A signal comes once in so long, to one of the processes.
 const BEAT: Duration = Duration::from_millis(20);
 
@@ -102,11 +105,23 @@ impl Watch<'_> {
     }
 }
 
-/// The functions on the kernel stack of a process, nearest first.
+/// The functions on the kernel stack of a process, nearest first. Of one that runs there is none to be seen, so it is looked for until
+/// it was preempted.
 fn place(pid: u32) -> String {
+    let mut looks = (0..LOOKS).map(|look| {
+        std::thread::sleep(if look == 0 { Duration::ZERO } else { BETWEEN_LOOKS });
+        stack(pid)
+    });
+    let state = state_of(pid).map_or(String::new(), |state| format!(" (state {state})"));
+    match looks.find(|calls| !calls.is_empty()) {
+        Some(calls) => format!("{state}, in {}", calls.join(" < ")),
+        None => format!("{state}, not seen in the kernel"),
+    }
+}
+
+fn stack(pid: u32) -> Vec<String> {
     let stack = fs::read_to_string(format!("/proc/{pid}/stack")).unwrap_or_default();
-    let calls: Vec<_> = stack.lines().filter_map(|line| line.split_whitespace().nth(1)).take(16).collect();
-    if calls.is_empty() { ", not in the kernel".into() } else { format!(", in {}", calls.join(" < ")) }
+    stack.lines().filter_map(|line| line.split_whitespace().nth(1)).take(16).map(str::to_owned).collect()
 }
 
 /// The processes whose parent is `pid`.
@@ -116,11 +131,21 @@ fn children_of(pid: u32) -> Vec<u32> {
     numbers.filter(|number| parent_of(*number) == Some(pid)).collect()
 }
 
-/// The fourth word of `stat`; the second is a name in brackets that may have spaces.
+/// The fourth word of `stat`.
 fn parent_of(pid: u32) -> Option<u32> {
+    behind_the_name(pid)?.get(1)?.parse().ok()
+}
+
+/// The third word of `stat`: `R` for one that runs or could, `S` and `D` for one that waits.
+fn state_of(pid: u32) -> Option<String> {
+    behind_the_name(pid)?.first().cloned()
+}
+
+/// The words of `stat` from the third on; the second is a name in brackets that may have spaces.
+fn behind_the_name(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
+    Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
