@@ -64,7 +64,7 @@ impl Value {
         match kind {
             Kind::Number(..) | Kind::Flags(..) | Kind::Size(..) | Kind::Zeros(_) => Self::Number(0),
             Kind::Takes(..) => Self::Ago(0),
-            Kind::Gives(..) | Kind::Stride | Kind::Count => Self::Auto,
+            Kind::Gives(..) | Kind::Stride | Kind::Count(_) => Self::Auto,
             Kind::Rows(_) => Self::Rows(Address::Good, Vec::new()),
             Kind::Room(size) => Self::Room(Address::Good, size.try_into().unwrap_or(u16::MAX), 0),
         }
@@ -77,7 +77,7 @@ impl Value {
             (Self::Room(..), Kind::Room(_)) => true,
             (Self::Rows(..) | Self::Room(..), _) | (_, Kind::Rows(_) | Kind::Room(_)) => false,
             (Self::Ago(_), kind) => matches!(kind, Kind::Takes(..)),
-            (Self::Auto, kind) => matches!(kind, Kind::Gives(..) | Kind::Stride | Kind::Count),
+            (Self::Auto, kind) => matches!(kind, Kind::Gives(..) | Kind::Stride | Kind::Count(_)),
             (Self::Number(_), _) => true,
         }
     }

@@ -165,7 +165,7 @@ impl Runner {
                 (Kind::Stride, Value::Auto) => {
                     rows_near(fields, values, at).map_or(0, |(row, _)| spec::size_of(row) as u64)
                 }
-                (Kind::Count, Value::Auto) => rows_near(fields, values, at).map_or(0, |(_, rows)| rows.len() as u64),
+                (Kind::Count(_), Value::Auto) => rows_near(fields, values, at).map_or(0, |(_, rows)| rows.len() as u64),
                 (kind, value) => self.word(kind, value),
             };
             laid.bytes.extend(word.to_le_bytes().into_iter().chain(std::iter::repeat(0)).take(size));

@@ -71,8 +71,8 @@ pub(crate) enum Kind {
     Gives(usize, Class),
     /// How far apart the rows are that the next [`Kind::Rows`] points to.
     Stride,
-    /// How many they are.
-    Count,
+    /// How many they are; it does not say more than this.
+    Count(u32),
     /// The address of rows of fields.
     Rows(&'static [Field]),
     /// The address of bytes: up to so many.
@@ -85,7 +85,7 @@ impl Kind {
         match self {
             Self::Number(size, _) | Self::Flags(size, _) | Self::Size(size, _) => size,
             Self::Takes(size, _) | Self::Gives(size, _) | Self::Zeros(size) => size,
-            Self::Stride | Self::Count => 4,
+            Self::Stride | Self::Count(_) => 4,
             Self::Rows(_) | Self::Room(_) => 8,
         }
     }

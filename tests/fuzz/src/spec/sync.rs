@@ -6,6 +6,8 @@
 use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
 use super::{BOTH, Class, Field, Kind, PAD, Spec, drm, field, ioctl};
 
+/// Above 2^19 `drm_syncobj_array_find()` warns of the memory that it asks for (docs/life-cycle.md, "Faults of the C core").
+const COUNT: Kind = Count(1 << 18);
 const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
 const POINTS: Kind = Rows(&[field("point", POINT)]);
 const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
@@ -16,11 +18,11 @@ const TIMEOUT: Kind = Number(8, &[0, 0, 0, 0, 0, 0, 0, 1, 1 << 20, 0x7fff_ffff_f
 const WAIT: Kind = Flags(4, &[1, 2, 4, 8]);
 
 /// `struct drm_syncobj_array`
-const ARRAY: &[Field] = &[field("handles", HANDLES), field("count", Count), field("pad", PAD)];
+const ARRAY: &[Field] = &[field("handles", HANDLES), field("count", COUNT), field("pad", PAD)];
 
 /// `struct drm_syncobj_timeline_array`
 const TIMELINE: &[Field] =
-    &[field("handles", HANDLES), field("points", POINTS), field("count", Count), field("flags", Flags(4, &[1]))];
+    &[field("handles", HANDLES), field("points", POINTS), field("count", COUNT), field("flags", Flags(4, &[1]))];
 
 /// `struct drm_syncobj_handle`
 const TO_SYNCOBJ_FILE: &[Field] = &[
@@ -78,7 +80,7 @@ pub(super) const CALLS: &[Spec] = &[
         &[
             field("handles", HANDLES),
             field("timeout", TIMEOUT),
-            field("count", Count),
+            field("count", COUNT),
             field("flags", WAIT),
             field("first_signaled", PAD),
             field("pad", PAD),
@@ -96,7 +98,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("handles", HANDLES),
             field("points", POINTS),
             field("timeout", TIMEOUT),
-            field("count", Count),
+            field("count", COUNT),
             field("flags", WAIT),
             field("first_signaled", PAD),
             field("pad", PAD),

@@ -25,6 +25,9 @@ const ADDRESSES: &[u64] = &[
 const SIZES: &[u64] = &[0x1000, 0x2000, 0x10000, BLOCK, 2 * BLOCK, BLOCK + 0x1000, 0, 1, u64::MAX, u64::MAX - 0xfff];
 const OFFSETS: &[u64] = &[0, 0, 0x1000, BLOCK, 1, u64::MAX - 0xfff];
 
+/// Whatever a client says.
+const COUNT: Kind = Count(u32::MAX);
+
 /// `struct drm_panthor_sync_op`: whether it is a point of a timeline, and whether it signals.
 const SYNC: &[Field] = &[
     field("flags", Flags(4, &[1, 1 << 31])),
@@ -40,7 +43,7 @@ const BIND: &[Field] = &[
     field("va", Number(8, ADDRESSES)),
     field("size", Size(8, SIZES)),
     field("sync_stride", Stride),
-    field("sync_count", Count),
+    field("sync_count", COUNT),
     field("syncs", Rows(SYNC)),
 ];
 
@@ -64,7 +67,7 @@ const SUBMIT: &[Field] = &[
     field("latest_flush", Number(4, &[0])),
     field("pad", PAD),
     field("sync_stride", Stride),
-    field("sync_count", Count),
+    field("sync_count", COUNT),
     field("syncs", Rows(SYNC)),
 ];
 
@@ -104,7 +107,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("vm", VM),
             field("flags", Flags(4, &[1])),
             field("stride", Stride),
-            field("count", Count),
+            field("count", COUNT),
             field("ops", Rows(BIND)),
         ],
     )
@@ -133,7 +136,7 @@ pub(super) const CALLS: &[Spec] = &[
         7,
         &[
             field("queue_stride", Stride),
-            field("queue_count", Count),
+            field("queue_count", COUNT),
             field("queues", Rows(QUEUE)),
             field("cores_and_priority", Number(4, &[0x0101_0101, 0])),
             field("pad", PAD),
@@ -153,7 +156,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("group", GROUP),
             field("pad", PAD),
             field("stride", Stride),
-            field("count", Count),
+            field("count", COUNT),
             field("submits", Rows(SUBMIT)),
         ],
     )
@@ -187,7 +190,7 @@ pub(super) const CALLS: &[Spec] = &[
     )
     .weighs(4),
     own("tyr_set_user_mmio_offset", 14, &[field("offset", Number(8, &[1 << 43, 1 << 56, 0]))]).weighs(4),
-    own("tyr_bo_sync", 15, &[field("stride", Stride), field("count", Count), field("ops", Rows(BO_SYNC))]).weighs(8),
+    own("tyr_bo_sync", 15, &[field("stride", Stride), field("count", COUNT), field("ops", Rows(BO_SYNC))]).weighs(8),
     own(
         "tyr_bo_query_info",
         16,
