@@ -200,13 +200,14 @@ const CORE: &[Row] = &[
         "SYNCOBJ_FD_TO_HANDLE",
         6,
         uapi::sync::SYNCOBJ_FD_TO_HANDLE,
-        &[New(Pool::Syncobj), Word(&[0]), Descriptor(Kind::SyncobjFile), Pad, Long(POINTS)],
+        &[New(Pool::Syncobj), Word(&[0]), Descriptor(Kind::SyncobjFile), Pad, OnlyLong(&[0])],
     ),
     drm(
         "SYNCOBJ_FD_TO_HANDLE of a sync file",
         6,
         uapi::sync::SYNCOBJ_FD_TO_HANDLE,
-        &[Id(Pool::Syncobj), Word(&[1, 3]), Descriptor(Kind::SyncFile), Pad, Long(POINTS)],
+        // Without memory for a point C loses the fence and the sync object (docs/life-cycle.md).
+        &[Id(Pool::Syncobj), Word(&[1, 3]), Descriptor(Kind::SyncFile), Pad, OnlyLong(&[0])],
     ),
     raw(
         Kind::Drm,
