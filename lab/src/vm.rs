@@ -17,6 +17,7 @@ pub(crate) mod guest;
 pub(crate) mod image;
 pub(crate) mod incident;
 pub(crate) mod kasan;
+pub(crate) mod kcsan;
 pub(crate) mod kmod;
 pub(crate) mod libraries;
 pub(crate) mod lines;

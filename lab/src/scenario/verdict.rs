@@ -162,17 +162,21 @@ pub(crate) fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String>
         let word = line.split_whitespace().next().unwrap_or_default();
         line.trim_start().starts_with("hex dump") || (word.len() == 2 && u8::from_str_radix(word, 16).is_ok())
     };
-    let shown = leaks.iter().filter(|line| !is_dump(line)).map(|line| match Frame::parse(line) {
+    leaks.iter().filter(|line| !is_dump(line)).map(|line| named(line, symbols)).collect()
+}
+
+/// A line of a report, with its name if it is a frame: not every stack in a report is a call trace of its own.
+fn named(line: &str, symbols: &Symbols<'_>) -> String {
+    match Frame::parse(line) {
         Some(frame) => format!("  from {}", symbols.describe(&frame, true)),
-        None => line.clone(),
-    });
-    shown.collect()
+        None => shorten(line),
+    }
 }
 
 /// The lines of an incident that matter.
 pub(crate) fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
     let digest = incident.digest();
-    let mut lines: Vec<String> = digest.says.iter().map(|line| shorten(line)).collect();
+    let mut lines: Vec<String> = digest.says.iter().map(|line| named(line, symbols)).collect();
     if lines.is_empty() {
         lines.push(incident.title.clone());
     }

@@ -4,10 +4,10 @@
 //! A report of the kernel is some 50 lines of which a reader wants five: what it says, where, in which
 //! process, and by which way it came there. [`Incident::summary`] keeps those.
 //!
-//! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c and
-//! mm/kasan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it.
+//! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c,
+//! mm/kasan/report.c and kernel/kcsan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it.
 
-use super::{console::Line, kasan, symbols::Frame};
+use super::{console::Line, kasan, kcsan, symbols::Frame};
 
 /// How bad, and of which kind, an incident is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -124,8 +124,10 @@ struct Open {
     traced: bool,
     /// The report is of the form that ends with [`END_TRACE`].
     wants_end: bool,
-    /// The report is KASAN's, which has more behind its trace and ends with a line of its own.
-    is_kasan: bool,
+    /// The report is KASAN's or KCSAN's, which has more behind a trace and ends with a line of its own.
+    wants_rule: bool,
+    /// The report is of a data race.
+    is_race: bool,
 }
 
 impl Finder {
@@ -133,7 +135,7 @@ impl Finder {
         let text = line.text.trim();
         let kind = opening(text);
         let cut = text == CUT;
-        let fresh = self.open.as_ref().is_none_or(|open| open.traced && !open.wants_end && !open.is_kasan);
+        let fresh = self.open.as_ref().is_none_or(|open| open.traced && !open.wants_end && !open.wants_rule);
         if (cut || kind.is_some()) && fresh {
             self.close();
             self.open = Some(Open::default());
@@ -141,12 +143,13 @@ impl Finder {
         let Some(open) = &mut self.open else { return };
         open.kind = open.kind.or(kind);
         open.traced |= text == "Call Trace:";
-        open.is_kasan |= text.starts_with(kasan::OPENING);
+        open.is_race |= text.starts_with(kcsan::OPENING);
+        open.wants_rule |= open.is_race || text.starts_with(kasan::OPENING);
         open.wants_end |= cut || text.starts_with("Oops: ");
         open.lines.push(line.clone());
         let ends = text.starts_with(END_TRACE)
-            || (text == "</TASK>" && !open.wants_end && !open.is_kasan)
-            || (open.is_kasan && text == kasan::CLOSING)
+            || (text == "</TASK>" && !open.wants_end && !open.wants_rule)
+            || (open.wants_rule && text == kasan::CLOSING)
             || (kind == Some(Kind::Leak) && open.lines.len() == 1);
         if ends || open.lines.len() > LONGEST {
             self.close();
@@ -155,6 +158,9 @@ impl Finder {
 
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
+        if open.is_race && !kcsan::is_of_module(&open.lines) {
+            return;
+        }
         let title = title(&open.lines);
         let kind = open.kind.unwrap_or(Kind::Warning);
         self.found.push(Incident { kind, title, lines: open.lines });
@@ -312,6 +318,28 @@ mod tests {
         assert_eq!(incident.kind, Kind::RustPanic);
         let says = incident.digest().says;
         assert_eq!(says[1], "index out of bounds: the len is 3 but the index is 7");
+    }
+
+    /// A report of KCSAN in which `frame` is one of the readers.
+    fn race(frame: &str) -> String {
+        let rule = kasan::CLOSING;
+        format!(
+            "{rule}\nBUG: KCSAN: data-race in reader / writer\n\nwrite to 0xffff888008a2d010 of 4 bytes by task 77 on cpu 1:\n \
+             writer+0x2c/0x60\n __x64_sys_ioctl+0x93/0xd0\n\nno locks held by task/77.\n\nread to 0xffff888008a2d010 of 4 bytes by \
+             task 78 on cpu 0:\n {frame}\n __x64_sys_ioctl+0x93/0xd0\n\nvalue changed: 0x00000001 -> 0x00000002\n\nReported by \
+             Kernel Concurrency Sanitizer on:\nCPU: 0 UID: 0 PID: 78 Comm: task\nHardware name: QEMU\n{rule}\n"
+        )
+    }
+
+    #[test]
+    fn a_data_race_counts_if_a_module_takes_part_in_it() {
+        let text = race("reader+0x11/0x40") + &race("reader+0x11/0x40 [drm]") + &race("reader+0x11/0x40");
+        let incident = only(&text);
+        assert_eq!(
+            (incident.kind, incident.title.as_str()),
+            (Kind::Sanitizer, "BUG: KCSAN: data-race in reader / writer")
+        );
+        assert!(incident.lines.iter().any(|line| line.text.contains("[drm]")));
     }
 
     #[test]

@@ -102,8 +102,9 @@ fn message(record: &str) -> &str {
     text.lines().next().unwrap_or("")
 }
 
+/// Whose a data race is stands below the report's first line, where the lab reads it.
 fn is_report(line: &str) -> bool {
-    REPORTS.iter().any(|start| line.contains(start))
+    !line.starts_with("BUG: KCSAN: ") && REPORTS.iter().any(|start| line.contains(start))
 }
 
 #[cfg(test)]
@@ -119,6 +120,7 @@ mod tests {
     #[test]
     fn ordinary_warnings_are_no_reports() {
         assert!(is_report("BUG: kernel NULL pointer dereference, address: 0000000000000010"));
+        assert!(!is_report("BUG: KCSAN: data-race in do_sys_poll / pollwake"));
         assert!(!is_report("[drm] Initialized vgem 1.0.0 for vgem on minor 0"));
         assert!(!is_report("vgem vgem: [drm] Unknown color mode 7; guessing buffer size."));
     }
