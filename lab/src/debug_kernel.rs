@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The debug kernel: the stock kernel's own source, built here with what watches memory, locks and references.
+//! The debug kernels: the stock kernel's own source, built here with what watches memory, locks and references. There are two,
+//! since what watches for data races excludes what watches accesses to memory.
 //!
-//! It takes a quarter of an hour, so it is done once, and an interrupted build goes on where it was: it happens in a
+//! One takes a quarter of an hour, so it is done once, and an interrupted build goes on where it was: it happens in a
 //! directory `RELEASE.building`, which gets its name when it is complete. Modules are built against it as against the stock
 //! kernel, and its crates' metadata needs no proof, since kernel and metadata come out of the same build.
 //!
-//! Source: Documentation/dev-tools/ (kasan.rst, kmemleak.rst, ubsan.rst, kcov.rst), Documentation/kbuild/llvm.rst.
+//! Source: Documentation/dev-tools/ (kasan.rst, kcsan.rst, kmemleak.rst, ubsan.rst, kcov.rst), Documentation/kbuild/llvm.rst.
 
 mod build;
 
@@ -20,15 +21,29 @@ use crate::kernels::{Flavour, Kernel};
 use crate::metadata;
 use crate::root;
 
-/// What it is called on the command line.
+/// What the one that watches accesses to memory is called on the command line: the debug kernel, if nothing else is said.
 pub const NAME: &str = "debug";
 
-/// Changes when the way of building it does.
+/// A debug kernel, by what distinguishes it from the others.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// What it is called on the command line.
+    name: &'static str,
+    /// What stands in its release in place of the distribution's part.
+    local: &'static str,
+    /// The options that it has besides those of all.
+    own: &'static str,
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant { name: NAME, local: "-drydock-debug", own: include_str!("debug_kernel/debug.config") },
+    Variant { name: "kcsan", local: "-drydock-kcsan", own: include_str!("debug_kernel/kcsan.config") },
+];
+
+/// Changes when the way of building one does.
 const RECIPE: &str = "1";
-/// What stands in its release in place of the distribution's part.
-const LOCAL: &str = "-drydock-debug";
-/// The options that it is built with.
-const CONFIGURATION: &str = include_str!("debug_kernel/debug.config");
+/// The options that all are built with.
+const SHARED: &str = include_str!("debug_kernel/shared.config");
 /// An option of ours, appended to the kernel's own.
 const KCONFIG: &str = include_str!("debug_kernel/debug.kconfig");
 /// The file in the tree that the kernel's options and ours stand in.
@@ -39,9 +54,33 @@ const STAMP: &str = ".drydock";
 /// Compilers that Kconfig demands of a kernel with Rust and KASAN, besides what the root has.
 const LLVM: root::Addition = root::Addition { name: "llvm", packages: &["clang-19", "lld-19", "llvm-19"] };
 
-/// The release of the debug kernel that belongs to the stock kernel `stock`.
-fn release_for(stock: &str) -> String {
-    format!("{}{LOCAL}", numbers(stock))
+/// The debug kernel that is called `name` on the command line.
+pub fn named(name: &str) -> Option<&'static Variant> {
+    VARIANTS.iter().find(|variant| variant.name == name)
+}
+
+/// The debug kernel whose release this is.
+pub fn of_release(release: &str) -> Option<&'static Variant> {
+    VARIANTS.iter().find(|variant| release.ends_with(variant.local))
+}
+
+impl Variant {
+    /// Its release, for the stock kernel `stock`.
+    fn release_for(&self, stock: &str) -> String {
+        format!("{}{}", numbers(stock), self.local)
+    }
+
+    /// The options that it is built with.
+    fn configuration(&self) -> String {
+        [SHARED, self.own].concat()
+    }
+
+    /// The variables of every `make` in its tree.
+    pub fn make_variables(&self) -> Vec<String> {
+        let variables = ["LLVM=-19", "RUST_LIB_SRC=/usr/lib/rustlib/src/rust/library"];
+        let local = [format!("LOCALVERSION={}", self.local), format!("KBUILD_KCONFIG={KCONFIG_FILE}")];
+        variables.map(str::to_owned).into_iter().chain(local).collect()
+    }
 }
 
 /// `7.3.4` of `7.3.4+deb13-amd64`.
@@ -50,20 +89,9 @@ fn numbers(release: &str) -> &str {
     &release[..end]
 }
 
-/// Whether this is the release of a debug kernel.
-pub fn is_release(release: &str) -> bool {
-    release.ends_with(LOCAL)
-}
-
-/// The variables of every `make` in its tree.
-pub fn make_variables() -> Vec<String> {
-    let variables = ["LLVM=-19", "RUST_LIB_SRC=/usr/lib/rustlib/src/rust/library"];
-    let local = [format!("LOCALVERSION={LOCAL}"), format!("KBUILD_KCONFIG={KCONFIG_FILE}")];
-    variables.map(str::to_owned).into_iter().chain(local).collect()
-}
-
 /// A debug kernel that is there, or is to be made.
 struct Place {
+    variant: &'static Variant,
     release: String,
     /// Where it lies when it is complete.
     dir: PathBuf,
@@ -74,14 +102,14 @@ struct Place {
 }
 
 impl Place {
-    fn of(cache: &CacheLayout, stock: &Kernel) -> Result<Self> {
+    fn of(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<Self> {
         let version = source_version(cache, stock)?;
-        let release = release_for(&stock.release);
+        let release = variant.release_for(&stock.release);
         let dir = cache.kernel(&release);
         let building = cache.kernel(&format!("{release}.building"));
-        let own = [RECIPE, CONFIGURATION, KCONFIG, &version].map(str::to_owned);
-        let inputs = cache::hash(own.into_iter().chain([root::identity(cache), make_variables().concat()]));
-        Ok(Self { release, dir, building, inputs })
+        let own = [RECIPE, &variant.configuration(), KCONFIG, &version].map(str::to_owned);
+        let inputs = cache::hash(own.into_iter().chain([root::identity(cache), variant.make_variables().concat()]));
+        Ok(Self { variant, release, dir, building, inputs })
     }
 
     fn is_complete(&self) -> bool {
@@ -113,21 +141,21 @@ fn source_version(cache: &CacheLayout, stock: &Kernel) -> Result<String> {
     })
 }
 
-/// The debug kernel of `stock`, if it is there.
-pub fn prepared(cache: &CacheLayout, stock: &Kernel) -> Result<Option<Kernel>> {
-    let place = Place::of(cache, stock)?;
+/// The debug kernel `variant` of `stock`, if it is there.
+pub fn prepared(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<Option<Kernel>> {
+    let place = Place::of(cache, variant, stock)?;
     Ok(place.is_complete().then(|| place.kernel()))
 }
 
 /// Whether [`fetch`] has something to do before [`build`] can go on.
-pub fn needs_fetch(cache: &CacheLayout, stock: &Kernel) -> Result<bool> {
-    Ok(!root::has_addition(cache, &LLVM) || !Place::of(cache, stock)?.is_begun())
+pub fn needs_fetch(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<bool> {
+    Ok(!root::has_addition(cache, &LLVM) || !Place::of(cache, variant, stock)?.is_begun())
 }
 
 /// Does what needs the mirror: adds LLVM to the root and unpacks the source. The caller holds the cache exclusively.
-pub fn fetch(cache: &CacheLayout, apt: &Apt, stock: &Kernel, events: &Events) -> Result<()> {
+pub fn fetch(cache: &CacheLayout, apt: &Apt, variant: &'static Variant, stock: &Kernel, events: &Events) -> Result<()> {
     root::add(cache, apt, &LLVM, events)?;
-    let place = Place::of(cache, stock)?;
+    let place = Place::of(cache, variant, stock)?;
     if place.is_begun() {
         return Ok(());
     }
@@ -140,8 +168,8 @@ fn series(release: &str) -> String {
 }
 
 /// Builds it, or goes on with that. Another run that wants the same waits.
-pub fn build(cache: &CacheLayout, stock: &Kernel, events: &Events) -> Result<Kernel> {
-    let place = Place::of(cache, stock)?;
+pub fn build(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel, events: &Events) -> Result<Kernel> {
+    let place = Place::of(cache, variant, stock)?;
     let _lock = Lock::of_directory(&place.building, events)?;
     // Whoever held the lock may have completed it.
     if !place.is_complete() {
@@ -170,18 +198,20 @@ mod tests {
 
     #[test]
     fn its_release_is_the_stock_one_with_another_end() {
-        assert_eq!(release_for("7.3.4+deb13-amd64"), "7.3.4-drydock-debug");
-        assert!(is_release("7.3.4-drydock-debug") && !is_release("7.3.4+deb13-amd64"));
+        assert_eq!(named("debug").unwrap().release_for("7.3.4+deb13-amd64"), "7.3.4-drydock-debug");
+        assert_eq!(of_release("7.3.4-drydock-kcsan"), named("kcsan"));
+        assert_eq!(of_release("7.3.4+deb13-amd64"), None);
     }
 
     #[test]
     fn the_variables_say_how_it_is_named() {
-        assert!(make_variables().contains(&"LOCALVERSION=-drydock-debug".to_owned()));
+        assert!(VARIANTS[0].make_variables().contains(&"LOCALVERSION=-drydock-debug".to_owned()));
     }
 
     #[test]
     fn each_option_is_named_once() {
-        let mut names: Vec<_> = build::options(CONFIGURATION).map(build::name_of).collect();
+        let all = [SHARED].into_iter().chain(VARIANTS.iter().map(|variant| variant.own)).collect::<String>();
+        let mut names: Vec<_> = build::options(&all).map(build::name_of).collect();
         assert!(names.len() > 80);
         names.sort_unstable();
         let count = names.len();

@@ -45,8 +45,8 @@ pub fn facts(cache: &CacheLayout, release: &str) -> Option<Facts> {
 
 /// The variables of every `make` in the tree of the kernel `release`.
 pub fn make_variables(release: &str) -> Vec<String> {
-    if debug_kernel::is_release(release) {
-        return debug_kernel::make_variables();
+    if let Some(variant) = debug_kernel::of_release(release) {
+        return variant.make_variables();
     }
     // The source's own version is `7.3.4`; what distinguishes Debian's build of it is the rest of the release.
     let local = release.find(|c: char| !c.is_ascii_digit() && c != '.').map_or("", |at| &release[at..]);

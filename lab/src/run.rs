@@ -35,7 +35,7 @@ Examples:\n\
 pub struct Options {
     /// The driver to load; `c-NAME` is the stock kernel's own
     driver: String,
-    /// The kernel to boot, by its release or series; `debug` is the debug kernel
+    /// The kernel to boot, by its release or series; `debug` and `kcsan` are the debug kernels
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// How many processors the guest has

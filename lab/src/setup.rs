@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::apt::Apt;
 use crate::cache::{CacheLayout, Lock};
+use crate::debug_kernel::Variant;
 use crate::error::Result;
 use crate::events::Events;
 use crate::kernels::{self, Kernel};
@@ -18,7 +19,7 @@ use crate::{debug_kernel, exit, metadata, repo};
 /// Prepare everything the other commands need, and nothing else
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Prepare this kernel, by its release or series, and use it from now on; `debug` builds the debug kernel
+    /// Prepare this kernel, by its release or series, and use it from now on; `debug` or `kcsan` builds a debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// Ask the mirror for newer packages and kernels, even if nothing is missing
@@ -69,43 +70,43 @@ pub fn ensure(events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: None, update: false }, events)
 }
 
-/// Prepares what is missing for the kernel that `name` (a release, a series, `stock` or `debug`) means, for this run only.
+/// Prepares what is missing for the kernel that `name` (a release, a series, `stock`, `debug` or `kcsan`) means, for this run only.
 pub fn ensure_kernel(name: Option<&str>, events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: name.map(str::to_owned), update: false }, events)
 }
 
-/// Whether the debug kernel is there, so that [`ensure_kernel`] need not build it.
-pub fn has_debug_kernel() -> Result<bool> {
+/// Whether the debug kernel `variant` is there, so that [`ensure_kernel`] need not build it.
+pub fn has_debug_kernel(variant: &'static Variant) -> Result<bool> {
     let cache = CacheLayout::of_user()?;
     if !root::is_made(&cache) {
         return Ok(false);
     }
     let stock = metadata::prepared(&cache, None)?;
-    Ok(stock.map(|stock| debug_kernel::prepared(&cache, &stock)).transpose()?.flatten().is_some())
+    Ok(stock.map(|stock| debug_kernel::prepared(&cache, variant, &stock)).transpose()?.flatten().is_some())
 }
 
 fn prepare(options: &Options, events: &Events) -> Result<Toolchain> {
-    if options.kernel.as_deref() == Some(debug_kernel::NAME) {
+    if let Some(variant) = options.kernel.as_deref().and_then(debug_kernel::named) {
         let stock = prepare_stock(&Options { kernel: None, update: options.update }, events)?;
-        return with_debug_kernel(stock, events);
+        return with_debug_kernel(stock, variant, events);
     }
     prepare_stock(options, events)
 }
 
 /// The toolchain with the debug kernel in place of the stock one that it is made after.
-fn with_debug_kernel(toolchain: Toolchain, events: &Events) -> Result<Toolchain> {
+fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &Events) -> Result<Toolchain> {
     let Toolchain { root, kernel: stock, cache, repo, _lock: mut lock } = toolchain;
-    let kernel = match debug_kernel::prepared(&cache, &stock)? {
+    let kernel = match debug_kernel::prepared(&cache, variant, &stock)? {
         Some(kernel) => kernel,
         None => {
-            if debug_kernel::needs_fetch(&cache, &stock)? {
+            if debug_kernel::needs_fetch(&cache, variant, &stock)? {
                 drop(lock);
                 lock = Lock::exclusive(&cache, events)?;
-                debug_kernel::fetch(&cache, &updated_apt(&cache, events)?, &stock, events)?;
+                debug_kernel::fetch(&cache, &updated_apt(&cache, events)?, variant, &stock, events)?;
                 lock.downgrade()?;
             }
             // Long, and in a place of its own: others may use the cache meanwhile.
-            debug_kernel::build(&cache, &stock, events)?
+            debug_kernel::build(&cache, variant, &stock, events)?
         }
     };
     Ok(Toolchain { root, kernel, cache, repo, _lock: lock })

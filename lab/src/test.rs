@@ -40,8 +40,8 @@ pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
     /// a `check.sh` its check
     filter: Option<String>,
-    /// The kernels to build for and to boot, one after the other: `stock`, a release or a series; `debug` is the debug kernel, on
-    /// which only what runs in a guest is tested
+    /// The kernels to build for and to boot, one after the other: `stock`, a release or a series; `debug` and `kcsan` are the debug
+    /// kernels, on which only what runs in a guest is tested
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
     kernel: Vec<String>,
     /// After so many minutes begin nothing more, and skip what is left
@@ -132,11 +132,15 @@ struct Run<'r> {
 impl Run<'_> {
     /// Runs the suites on one kernel. If there are several, its cases' names say which.
     fn on(&self, kernel: &str) -> Result<Vec<Case>> {
-        let is_debug = kernel == debug_kernel::NAME;
-        let wanted = |suite: &&&dyn Suite| !is_debug || suite.need() == Need::Guest;
+        let built_here = debug_kernel::named(kernel);
+        let wanted = |suite: &&&dyn Suite| built_here.is_none() || suite.need() == Need::Guest;
         let suites: Vec<_> = self.suites.iter().filter(wanted).collect();
         let mut cases = Vec::new();
-        if is_debug && self.deadline.is_nearer_than(TO_BUILD) && !setup::has_debug_kernel()? {
+        let too_late = match built_here {
+            Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
+            _ => false,
+        };
+        if too_late {
             cases.extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
         } else {
             let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);

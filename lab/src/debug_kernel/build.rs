@@ -14,7 +14,7 @@ use crate::metadata::unpack_source;
 use crate::process;
 use crate::root::{self, Binds, unpack_with};
 
-use super::{CONFIGURATION, KCONFIG, KCONFIG_FILE, Place, STAMP};
+use super::{KCONFIG, KCONFIG_FILE, Place, STAMP};
 
 /// What is left out of the source besides what the stock kernel's tree does without: code that the configuration cannot
 /// reach. Headers and Kconfig files stay.
@@ -91,7 +91,7 @@ impl Build<'_> {
     fn make(&self) -> std::process::Command {
         // Seen as `/kernel` by builds of modules later, so it is built there: its files name each other.
         let mut make = root::command(&self.root, "make", &Binds::none().write(&self.place.building, "/kernel"));
-        make.args(["-C", "/kernel/tree"]).args(super::make_variables());
+        make.args(["-C", "/kernel/tree"]).args(self.place.variant.make_variables());
         make
     }
 
@@ -101,11 +101,13 @@ impl Build<'_> {
             |path: PathBuf| fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()));
         let kconfig = read(self.tree().join("Kconfig"))? + KCONFIG;
         write_if_new(&self.tree().join(KCONFIG_FILE), &kconfig)?;
-        write_if_new(&self.place.building.join("debug.config"), CONFIGURATION)?;
+        let configuration = self.place.variant.configuration();
+        write_if_new(&self.place.building.join("config"), &configuration)?;
         let mut make = self.make();
-        make.args(["KCONFIG_ALLCONFIG=/kernel/debug.config", "allnoconfig"]);
+        make.args(["KCONFIG_ALLCONFIG=/kernel/config", "allnoconfig"]);
         process::run(&mut make, &step).context("failed to configure the debug kernel")?;
-        let lost = lost(CONFIGURATION, &read(self.tree().join(".config"))?);
+        let got = read(self.tree().join(".config"))?;
+        let lost = lost(&configuration, &got);
         if !lost.is_empty() {
             let message = "Kconfig does not give the debug kernel all of its options";
             return Err(Error::new(Kind::Machinery, message).details(lost));
