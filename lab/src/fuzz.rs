@@ -80,9 +80,18 @@ pub struct Options {
 
 impl Options {
     /// A search of so many minutes.
-    pub(crate) fn of_minutes(minutes: u64, firmware: Option<Choice>) -> Self {
+    pub(crate) fn of_minutes(minutes: u64, seed: u64, firmware: Option<Choice>) -> Self {
         let found = FOUND.into();
-        Self { drivers: Vec::new(), minutes, seed: None, keep: false, replay: None, found, kernel: None, firmware }
+        Self {
+            drivers: Vec::new(),
+            minutes,
+            seed: Some(seed),
+            keep: false,
+            replay: None,
+            found,
+            kernel: None,
+            firmware,
+        }
     }
 
     /// How long to look.
