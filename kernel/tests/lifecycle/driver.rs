@@ -177,8 +177,8 @@ impl drm::platform::Driver for Lifecycle {
 
         let early = Object::new(&dev, gem::Size::PAGE, shared::serial())?;
         early.vmap()?.write(0, &EARLY.to_ne_bytes())?;
-        let huge = dev.use_huge_pages();
-        pr_info!("{id}: huge pages when shared: {huge:?}\n");
+        let huge = dev.use_huge_pages().map_or_else(Error::to_errno, |()| 0);
+        pr_info!("{id}: huge pages when shared: {huge}\n");
         if shared::KEEP_NEXT.take() {
             shared::keep_device(Some((&*dev).into()));
             shared::keep_object(Some(early.clone()));

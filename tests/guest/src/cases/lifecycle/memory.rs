@@ -3,6 +3,8 @@
 //!
 //! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
 
+use rustix::io::Errno;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::lifecycle::{DMA, EARLY, Test, VMAP, unbind};
@@ -39,7 +41,8 @@ fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
 fn l15_huge_pages_come_before_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for number in 0..2 {
-        test.trace.wait_for(&format!("{number}: huge pages when shared: Err(EBUSY)"))?;
+        let busy = -Errno::BUSY.raw_os_error();
+        test.trace.wait_for(&format!("{number}: huge pages when shared: {busy}"))?;
     }
     test.unload()
 }
