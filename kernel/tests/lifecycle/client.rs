@@ -89,7 +89,7 @@ impl Client {
             uapi::LIFECYCLE_KEEP_NEXT => shared::KEEP_NEXT.set(),
             uapi::LIFECYCLE_LATE_WORK => shared::LATE_WORK.set(),
             uapi::LIFECYCLE_SLOW_DROP => shared::SLOW_DROP.set(),
-            uapi::LIFECYCLE_GATE => shared::set_gate(arg.value != 0),
+            uapi::LIFECYCLE_GATE => shared::set_gate(arg.value != 0)?,
             _ => return Err(EINVAL),
         }
         Ok(())

@@ -9,8 +9,9 @@ use crate::{
 };
 use drm::gpuvm::Owner;
 use kernel::{
-    current,
     global_lock,
+    new_condvar,
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
@@ -19,14 +20,12 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        Arc,
+        CondVar,
+        Mutex,
         SetOnce, //
     },
-    time::{
-        delay::fsleep,
-        Delta,
-        Instant,
-        Monotonic, //
-    }, //
+    time::msecs_to_jiffies, //
 };
 
 /// A line of the log when it goes.
@@ -87,34 +86,65 @@ pub(crate) fn serial() -> u32 {
     SERIAL.fetch_add(1, Relaxed).unsigned_abs()
 }
 
-/// Whether who waits at the gate may pass.
-static OPEN: Atomic<u32> = Atomic::new(1);
-
-/// How long the gate stays shut for somebody at most.
-const PATIENCE: Delta = Delta::from_secs(20);
-
-/// Opens or shuts the gate.
-pub(crate) fn set_gate(open: bool) {
-    OPEN.store(open.into(), Relaxed);
+/// A gate that is shut; there is none while everybody may pass.
+#[pin_data]
+struct Gate {
+    #[pin]
+    is_open: Mutex<bool>,
+    #[pin]
+    opened: CondVar,
 }
 
-/// Waits until the gate is open; `EINTR` for a signal, `ETIMEDOUT` after [`PATIENCE`].
-pub(crate) fn pass_gate() -> Result {
-    let begin = Instant::<Monotonic>::now();
-    while OPEN.load(Relaxed) == 0 {
-        if current!().signal_pending() {
-            return Err(EINTR);
+impl Gate {
+    fn new() -> Result<Arc<Self>> {
+        let gate = pin_init!(Self {
+            is_open <- new_mutex!(false),
+            opened <- new_condvar!(),
+        });
+        Arc::pin_init(gate, GFP_KERNEL)
+    }
+
+    fn open(&self) {
+        *self.is_open.lock() = true;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) -> Result {
+        use kernel::sync::CondVarTimeoutResult::*;
+
+        let mut is_open = self.is_open.lock();
+        let mut left = msecs_to_jiffies(20_000);
+        while !*is_open {
+            left = match self.opened.wait_interruptible_timeout(&mut is_open, left) {
+                Woken { jiffies } => jiffies,
+                Timeout => return Err(ETIMEDOUT),
+                Signal { .. } => return Err(EINTR),
+            };
         }
-        if begin.elapsed() > PATIENCE {
-            return Err(ETIMEDOUT);
-        }
-        fsleep(Delta::from_millis(1));
+        Ok(())
+    }
+}
+
+/// Opens the gate, or shuts it.
+pub(crate) fn set_gate(open: bool) -> Result {
+    let gate = if open { None } else { Some(Gate::new()?) };
+    let old = core::mem::replace(&mut KEPT.lock().gate, gate);
+    // Those who wait at the old one have a reference of their own.
+    if let Some(old) = old {
+        old.open();
     }
     Ok(())
 }
 
-/// What was put away: it outlives its device's binding, its files, and all other devices.
+/// Waits until the gate is open; `EINTR` for a signal, `ETIMEDOUT` after 20 seconds.
+pub(crate) fn pass_gate() -> Result {
+    let gate = KEPT.lock().gate.clone();
+    gate.map_or(Ok(()), |gate| gate.pass())
+}
+
+/// What devices share, and what was put away: it outlives its device's binding, its files, and all other devices.
 struct Kept {
+    gate: Option<Arc<Gate>>,
     device: Option<ARef<drm::Device<Lifecycle>>>,
     object: Option<ARef<Object>>,
     vm: Option<Owner<Space>>,
@@ -127,7 +157,7 @@ mod kept {
 
     global_lock! {
         // SAFETY: `begin` comes before any use: each probe calls it first, and all else happens to a device that was probed (L3).
-        pub(super) unsafe(uninit) static KEPT: Mutex<Kept> = Kept { device: None, object: None, vm: None };
+        pub(super) unsafe(uninit) static KEPT: Mutex<Kept> = Kept { gate: None, device: None, object: None, vm: None };
     }
 
     /// Whether somebody has begun to initialise the lock, and whether that is done.
