@@ -4,7 +4,6 @@
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
 pub(crate) mod compile_fail;
-mod corpus;
 mod drivers;
 mod examples;
 mod fuzz;
@@ -19,7 +18,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::events::Events;
 use crate::exit;
 use crate::firmware::Choice;
@@ -82,8 +81,8 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(compile_fail::CompileFail),
         Box::new(examples::Examples),
         Box::new(drivers::Drivers),
-        Box::new(corpus::Corpus),
-        Box::new(fuzz::Fuzz),
+        Box::new(fuzz::Fuzz::corpus()),
+        Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
         Box::new(guest::Guest::nova()),
@@ -188,11 +187,8 @@ fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Vec<Case>> {
     });
     match ran {
         Ok(()) => Ok(cases),
-        Err(error) if error.kind() == Kind::Interrupted => Err(error),
         Err(error) => {
-            let details = error.all_details().into_iter().map(str::to_owned).collect();
-            let why = error.chain();
-            let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::Failed { why, details } };
+            let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::of_error(error)? };
             show(&case, context.events);
             cases.push(case);
             Ok(cases)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each driver fuzzed for a minute: `fuzz::NAME`. Only the debug kernel tells what a call reaches.
+//! What the fuzzer does for tests, a case for each driver: its corpus executed once (`corpus::NAME`), and a minute of search
+//! (`fuzz::NAME`), for which only the debug kernel tells what a call reaches.
 
-use crate::error::{Kind, Result};
-use crate::fuzz::{Options, Subject, one};
+use crate::error::Result;
+use crate::fuzz::{Options, Replay, Subject, boot, corpus_text, one};
 use crate::kernels::Flavour;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
@@ -10,12 +11,27 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 /// A test begins alike each time; to look elsewhere is what `drydock fuzz` is for.
 const SEED: u64 = 1;
 
-/// `drydock fuzz --minutes 1 --seed 1`, a case for each driver.
-pub(super) struct Fuzz;
+/// The cases of one kind.
+pub(super) struct Fuzz {
+    name: &'static str,
+    verdict_of: fn(Subject, &Context<'_>) -> Result<Verdict>,
+}
+
+impl Fuzz {
+    /// The sequences of `tests/fuzz/corpus`. They need no KCOV, so they run on the stock kernel, too.
+    pub(super) fn corpus() -> Self {
+        Self { name: "corpus", verdict_of: replay }
+    }
+
+    /// `drydock fuzz --minutes 1 --seed 1`.
+    pub(super) fn search() -> Self {
+        Self { name: "fuzz", verdict_of: search }
+    }
+}
 
 impl Suite for Fuzz {
     fn name(&self) -> &'static str {
-        "fuzz"
+        self.name
     }
 
     fn need(&self) -> Need {
@@ -24,9 +40,9 @@ impl Suite for Fuzz {
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         for subject in Subject::ALL {
-            let name = format!("{}::{}", self.name(), subject.name());
+            let name = format!("{}::{}", self.name, subject.name());
             if context.filter.selects(&name) {
-                let verdict = verdict_of(subject, context)?;
+                let verdict = (self.verdict_of)(subject, context)?;
                 tell(Case { name, verdict });
             }
         }
@@ -34,7 +50,24 @@ impl Suite for Fuzz {
     }
 }
 
-fn verdict_of(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
+fn replay(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
+    let failed = |why: String| Ok(Verdict::Failed { why, details: Vec::new() });
+    let programs = corpus_text(context.repo, subject)?;
+    let count = programs.lines().count();
+    if count == 0 {
+        return failed("there are no sequences for it".into());
+    }
+    let boot = boot(subject, context.firmware, context.events)?;
+    let session = Replay::of(subject, context.stage(), boot, programs)?;
+    let title = format!("{count} sequences of calls on {}", subject.name());
+    match session.run(&title, context.events) {
+        Ok(told) if told.replayed.len() == count => Ok(Verdict::Passed),
+        Ok(told) => failed(format!("{} of {count} sequences were executed", told.replayed.len())),
+        Err(stopped) => Verdict::of_error(stopped.error),
+    }
+}
+
+fn search(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
     let skipped = |why: &str| Ok(Verdict::Skipped { why: why.into() });
     if context.stage().flavour() != Flavour::Debug {
         return skipped("this kernel has no KCOV; the debug kernel has (`--kernel debug`)");
@@ -43,12 +76,5 @@ fn verdict_of(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
     if context.deadline.is_nearer_than(options.time() * 3) {
         return skipped(super::NO_TIME);
     }
-    match one(subject, &options, context.stage(), context.events) {
-        Ok(()) => Ok(Verdict::Passed),
-        Err(error) if error.kind() == Kind::Interrupted => Err(error),
-        Err(error) => {
-            let details = error.all_details().into_iter().map(str::to_owned).collect();
-            Ok(Verdict::Failed { why: error.chain(), details })
-        }
-    }
+    one(subject, &options, context.stage(), context.events).map_or_else(Verdict::of_error, |()| Ok(Verdict::Passed))
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::firmware::Choice;
 use crate::modules::{self, BuiltModules};
@@ -62,6 +62,17 @@ impl Deadline {
     /// Whether there is less time left than this.
     pub(super) fn is_nearer_than(self, time: Duration) -> bool {
         self.left().is_some_and(|left| left < time)
+    }
+}
+
+impl Verdict {
+    /// What kept a case from passing, with all that it says. An interruption is nobody's failure, and goes on.
+    pub(super) fn of_error(error: Error) -> Result<Self> {
+        if error.kind() == Kind::Interrupted {
+            return Err(error);
+        }
+        let details = error.all_details().into_iter().map(str::to_owned).collect();
+        Ok(Self::Failed { why: error.chain(), details })
     }
 }
 
