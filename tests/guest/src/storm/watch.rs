@@ -76,8 +76,8 @@ impl Watch<'_> {
             let (what, since) = self.doing.get();
             if since.elapsed() > HAPPENING * self.patience {
                 let limit = HAPPENING * self.patience;
-                let place = place(std::process::id());
-                return Err(format!("{what} takes longer than {} s{place}", limit.as_secs()));
+                let own = std::process::id();
+                return Err(format!("{what} takes longer than {} s{}{}", limit.as_secs(), place(own), of_all(own)));
             }
         }
         Ok(())
@@ -96,12 +96,7 @@ impl Watch<'_> {
         let who = if is_copy { "the copy of process" } else { "process" };
         let row = self.rows[self.board.progress(block).1].name;
         let seconds = (CALL * self.patience).as_secs();
-        let others = children_of(pid).into_iter().map(|child| format!("; its child {child}{}", place(child)));
-        format!(
-            "{who} {number} ({pid}) is in `{row}` for longer than {seconds} s{}{}",
-            place(pid),
-            others.collect::<String>()
-        )
+        format!("{who} {number} ({pid}) is in `{row}` for longer than {seconds} s{}{}", place(pid), of_all(pid))
     }
 }
 
@@ -112,7 +107,7 @@ fn place(pid: u32) -> String {
         std::thread::sleep(if look == 0 { Duration::ZERO } else { BETWEEN_LOOKS });
         stack(pid)
     });
-    let state = state_of(pid).map_or(String::new(), |state| format!(" (state {state})"));
+    let state = stat(pid).map_or(String::new(), |stat| format!(" (state {}, of {})", stat.state, stat.parent));
     match looks.find(|calls| !calls.is_empty()) {
         Some(calls) => format!("{state}, in {}", calls.join(" < ")),
         None => format!("{state}, not seen in the kernel"),
@@ -124,28 +119,32 @@ fn stack(pid: u32) -> Vec<String> {
     stack.lines().filter_map(|line| line.split_whitespace().nth(1)).take(16).map(str::to_owned).collect()
 }
 
-/// The processes whose parent is `pid`.
-fn children_of(pid: u32) -> Vec<u32> {
+/// The parent of the kernel's own threads.
+const KTHREADD: u32 = 2;
+
+/// Where all other processes are, one that is ending as well: whoever hangs may only wait for them.
+fn of_all(but: u32) -> String {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.filter(|number| parent_of(*number) == Some(pid)).collect()
+    let others = numbers.filter(|number| {
+        ![but, KTHREADD].contains(number) && stat(*number).is_some_and(|stat| stat.parent != KTHREADD)
+    });
+    others.map(|number| format!("; {number}{}", place(number))).collect()
 }
 
-/// The fourth word of `stat`.
-fn parent_of(pid: u32) -> Option<u32> {
-    behind_the_name(pid)?.get(1)?.parse().ok()
+/// What `stat` says of a process.
+#[derive(Debug)]
+struct Stat {
+    /// `R` for one that runs or could, `S` and `D` for one that waits, `Z` for one that has ended.
+    state: String,
+    parent: u32,
 }
 
-/// The third word of `stat`: `R` for one that runs or could, `S` and `D` for one that waits.
-fn state_of(pid: u32) -> Option<String> {
-    behind_the_name(pid)?.first().cloned()
-}
-
-/// The words of `stat` from the third on; the second is a name in brackets that may have spaces.
-fn behind_the_name(pid: u32) -> Option<Vec<String>> {
+fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    Some(rest.split_whitespace().map(str::to_owned).collect())
+    // The name before them stands in brackets, and may have spaces and brackets itself.
+    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+    Some(Stat { state: words.next()?.to_owned(), parent: words.next()?.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -153,11 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_is_found_by_its_parent() {
+    fn a_process_is_found_by_its_number() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        assert_eq!(parent_of(child.id()), Some(std::process::id()));
-        assert!(children_of(std::process::id()).contains(&child.id()));
+        let found = stat(child.id()).unwrap();
+        assert_eq!(found.parent, std::process::id());
         child.kill().unwrap();
         child.wait().unwrap();
+        assert!(stat(child.id()).is_none());
     }
 }
