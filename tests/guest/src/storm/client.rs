@@ -295,7 +295,8 @@ impl<'b> Client<'b> {
 
     /// A forked copy of this process makes calls with the same files and mappings, at the same time.
     pub(super) fn start_copy(&mut self) -> Answer {
-        if self.copy.is_some() {
+        // A copy of a copy would have no block of its own.
+        if self.copy.is_some() || self.block.number().1 {
             return Ok(());
         }
         let parent = rustix::process::getpid();
@@ -307,7 +308,6 @@ impl<'b> Client<'b> {
             }
             self.block = self.block.of_copy();
             self.fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
-            self.board.set_pid(self.block, rustix::process::getpid().as_raw_pid() as u32);
             self.random = Rng::with_seed(self.random.u64(..));
             (0..self.random.u32(1..40)).all(|_| match self.board.order() {
                 Order::Storm => self.say(|this| this.step()),
@@ -315,6 +315,8 @@ impl<'b> Client<'b> {
             })
         })?;
         self.copy = Some(copy);
+        // Here and not in the copy, which could do it after its process was killed and replaced.
+        self.board.set_pid(self.block.of_copy(), copy.as_raw_pid() as u32);
         Ok(())
     }
 
