@@ -37,6 +37,7 @@ const HEAD: usize = 16;
 const ORDER: usize = 0;
 const GENERATION: usize = 1;
 const SHORT: usize = 2;
+const TURNS: usize = 3;
 
 /// Words of a block before its answers.
 const PID: usize = 0;
@@ -118,8 +119,29 @@ impl Board {
     /// Gives another order.
     pub(super) fn give(&self, order: Order) {
         self.word(ORDER).store(order as u32, Ordering::SeqCst);
+        self.wake(ORDER);
+        self.count_turn();
+    }
+
+    fn wake(&self, word: usize) {
         // A number of those who were woken says nothing.
-        let _ = futex::wake(self.word(ORDER), futex::Flags::empty(), i32::MAX as u32);
+        let _ = futex::wake(self.word(word), futex::Flags::empty(), i32::MAX as u32);
+    }
+
+    fn count_turn(&self) {
+        self.word(TURNS).fetch_add(1, Ordering::SeqCst);
+        self.wake(TURNS);
+    }
+
+    /// How often an order was given or the generation has changed.
+    pub(super) fn turns(&self) -> u32 {
+        self.word(TURNS).load(Ordering::SeqCst)
+    }
+
+    /// Waits until there are more of them; a signal ends that, too.
+    pub(super) fn wait_turn(&self, turns: u32) {
+        // Whatever ends it, the caller looks again.
+        let _ = futex::wait(self.word(TURNS), futex::Flags::empty(), turns, None);
     }
 
     /// Waits while an order stands; a signal ends that, too.
@@ -136,6 +158,7 @@ impl Board {
     /// From here on the device may go, or from here on it stays.
     pub(super) fn turn(&self) {
         self.word(GENERATION).fetch_add(1, Ordering::SeqCst);
+        self.count_turn();
     }
 
     /// Whether allocations of the processes' calls are to fail.

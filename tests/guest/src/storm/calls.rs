@@ -5,7 +5,7 @@
 //! Source: open(2), mmap(2), pidfd_getfd(2), `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::event::{EventfdFlags, PollFlags, eventfd};
@@ -19,7 +19,7 @@ use crate::sys::{self, Answer, Mapping};
 use crate::uapi::tyr::{MMIO_OFFSET_32, MMIO_OFFSET_64};
 use crate::uapi::{DRM, PAGE, ioc, ioc_size};
 
-use super::board::Block;
+use super::board::{Block, Order};
 use super::client::{Client, Kind};
 use super::field::Pool;
 use super::table;
@@ -37,14 +37,24 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// Opens one of the device's nodes, if it has any at this moment.
+/// Opens one of the device's nodes, if there is a device at this moment.
 pub(super) fn open(client: &mut Client<'_>) -> Answer {
-    let generation = client.board.generation();
-    let node = pick(client, &entries(Path::new("/dev/dri")).iter().collect::<Vec<_>>()).cloned();
-    let flags = if client.random.u8(..8) == 0 { OFlags::RDWR } else { OFlags::RDWR | OFlags::NONBLOCK };
-    let fd = sys::open(node.ok_or(Errno::NOENT)?, flags)?;
-    client.keep(fd, Some(generation));
+    let (turns, generation) = (client.board.turns(), client.board.generation());
+    let opened = open_any(client);
+    // Who tries without end counts the same answer many thousand times, and keeps the processor from whoever brings the device back.
+    let is_away = matches!(opened, Err(Errno::NOENT | Errno::NODEV));
+    if is_away && client.random.u8(..4) > 0 && client.board.order() == Order::Storm {
+        client.board.wait_turn(turns);
+    }
+    client.keep(opened?, Some(generation));
     Ok(())
+}
+
+fn open_any(client: &mut Client<'_>) -> Answer<OwnedFd> {
+    let nodes = entries(Path::new("/dev/dri"));
+    let node = pick(client, &nodes.iter().collect::<Vec<_>>()).ok_or(Errno::NOENT)?;
+    let flags = if client.random.u8(..8) == 0 { OFlags::RDWR } else { OFlags::RDWR | OFlags::NONBLOCK };
+    sys::open(node, flags)
 }
 
 pub(super) fn close(client: &mut Client<'_>) -> Answer {
@@ -82,7 +92,7 @@ pub(super) fn steal(client: &mut Client<'_>) -> Answer {
 /// Maps something of a file into a slot.
 pub(super) fn map(client: &mut Client<'_>) -> Answer {
     let kind = if client.random.u8(..4) == 0 { Kind::DmaBuf } else { Kind::Drm };
-    let Some(chosen) = client.any(kind) else { return Err(Errno::BADF) };
+    let Some(chosen) = client.any_with(kind, Pool::Offset) else { return Err(Errno::BADF) };
     let hostile = [0, PAGE as u64, 1 << 40, !(PAGE as u64 - 1)];
     let known = client.files[chosen].ids[Pool::Offset as usize].clone();
     let offset = match (kind, pick(client, &known)) {
@@ -121,8 +131,11 @@ pub(super) fn registers(client: &mut Client<'_>) -> Answer {
     Ok(())
 }
 
-/// A slot in which something is mapped.
+/// A slot in which something is mapped; if there is none, something is mapped first.
 fn full(client: &mut Client<'_>) -> Answer<usize> {
+    if client.window.full().next().is_none() {
+        map(client)?;
+    }
     let full: Vec<_> = client.window.full().collect();
     pick(client, &full).ok_or(Errno::NOMEM)
 }
@@ -203,7 +216,7 @@ pub(super) fn poll(client: &mut Client<'_>) -> Answer {
     let chosen = client.random.usize(..client.files.len());
     let events = [PollFlags::IN, PollFlags::OUT, PollFlags::IN | PollFlags::OUT];
     let events = events[client.random.usize(..events.len())];
-    sys::poll(&client.files[chosen], events, client.random.i64(..4)).map(drop)
+    sys::poll(&client.files[chosen], events, client.random.i64(0..4)).map(drop)
 }
 
 /// Reads events of a DRM file; one that waits is interrupted by the storm's signals.

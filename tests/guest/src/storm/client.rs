@@ -164,7 +164,7 @@ impl<'b> Client<'b> {
 
     /// One random call.
     fn step(&mut self) -> Outcome {
-        let at = super::weighted(&mut self.random, self.rows.iter().map(|row| row.weight));
+        let at = self.choose();
         let row = self.rows[at];
         self.board.begin(self.block, at);
         let lacking = self.board.is_short() && self.random.bool();
@@ -186,6 +186,14 @@ impl<'b> Client<'b> {
         self.reap_copy()
     }
 
+    /// A row by its weight; who has nothing open of the device opens it first, as a rule.
+    fn choose(&mut self) -> usize {
+        if self.any(Kind::Drm).is_none() && self.random.u8(..8) > 0 {
+            return table::OPEN;
+        }
+        super::weighted(&mut self.random, self.rows.iter().map(|row| row.weight))
+    }
+
     /// Makes the n-th allocation from now on fail; 0 ends that, and counts if it did.
     fn lack(&self, nth: u32) {
         let Some(file) = &self.fail_nth else { return };
@@ -198,15 +206,30 @@ impl<'b> Client<'b> {
 
     /// A random file of a kind, by its place.
     pub(super) fn any(&mut self, kind: Kind) -> Option<usize> {
-        let fitting: Vec<_> = (0..self.files.len()).filter(|at| self.files[*at].kind == kind).collect();
+        self.any_of(|file| file.kind == kind)
+    }
+
+    fn any_of(&mut self, fits: impl Fn(&File) -> bool) -> Option<usize> {
+        let fitting: Vec<_> = (0..self.files.len()).filter(|at| fits(&self.files[*at])).collect();
         (!fitting.is_empty()).then(|| fitting[self.random.usize(..fitting.len())])
+    }
+
+    /// One that knows a number of a pool, as a rule: with another the answer is always the same.
+    pub(super) fn any_with(&mut self, kind: Kind, pool: Pool) -> Option<usize> {
+        let knows = |file: &File| file.kind == kind && !file.ids[pool as usize].is_empty();
+        let chosen = if self.random.u8(..4) > 0 { self.any_of(knows) } else { None };
+        chosen.or_else(|| self.any(kind))
     }
 
     /// An ioctl of the table; now and then on a file of another kind.
     fn ioctl(&mut self, row: &str, on: Kind, number: u32, fields: &'static [Field]) -> Outcome<Answer> {
         let kinds = [Kind::Drm, Kind::DmaBuf, Kind::SyncFile, Kind::SyncobjFile, Kind::Event];
         let kind = if self.random.u8(..64) == 0 { kinds[self.random.usize(..kinds.len())] } else { on };
-        let Some(chosen) = self.any(kind) else { return Ok(Err(Errno::BADF)) };
+        let chosen = match fields.iter().find_map(Field::needs) {
+            Some(pool) => self.any_with(kind, pool),
+            None => self.any(kind),
+        };
+        let Some(chosen) = chosen else { return Ok(Err(Errno::BADF)) };
         let file = &self.files[chosen];
         self.window.begin();
         let mut filler = Filler {

@@ -79,6 +79,15 @@ impl Field {
             Self::Objects(_) => 16,
         }
     }
+
+    /// What has to be known for a right value.
+    pub(super) fn needs(&self) -> Option<Pool> {
+        match self {
+            Self::Id(pool) | Self::Gone(pool) => Some(*pool),
+            Self::Array(fields) | Self::Objects(fields) => fields.iter().find_map(Self::needs),
+            _ => None,
+        }
+    }
 }
 
 /// 32-bit numbers at which something may go wrong.

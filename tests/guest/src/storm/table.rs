@@ -33,6 +33,9 @@ pub(super) enum What {
     Do(fn(&mut Client<'_>) -> Answer),
 }
 
+/// The place of the row that opens a node.
+pub(super) const OPEN: usize = 0;
+
 /// The calls of a driver's storm.
 pub(super) fn rows(driver: Driver) -> Vec<&'static Row> {
     let own = match driver {
@@ -429,6 +432,7 @@ mod tests {
     fn the_board_has_room_for_every_row() {
         for driver in [Driver::Rust, Driver::C, Driver::Nova, Driver::Tyr] {
             assert!(rows(driver).len() <= ROWS);
+            assert_eq!(rows(driver)[OPEN].name, "open");
             let mut names: Vec<_> = rows(driver).iter().map(|row| row.name).collect();
             names.sort_unstable();
             names.dedup();
