@@ -185,7 +185,7 @@ impl<'bound> AddressSpaces<'bound> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENODEV` if the table was ended. Context: process context, may sleep, allocates.
+    /// `ENOMEM`, `ECANCELED` if the table was ended. Context: process context, may sleep, allocates.
     pub(crate) fn reserve(&self, table: &Arc<Table>, count: usize) -> Result<Reserve> {
         Table::reserve(table, self.gpu.dev, count)
     }
@@ -223,8 +223,8 @@ impl<'bound> AddressSpaces<'bound> {
     ///
     /// # Errors
     ///
-    /// What `f` fails with; `ENODEV` if the table was ended or the GPU is gone; `ETIMEDOUT` if the MMU does not answer:
-    /// the table is marked as faulted then, and no longer resident. Nothing is allocated.
+    /// What `f` fails with; `ECANCELED` if the table was ended; `ENODEV` if the GPU is gone; `ETIMEDOUT` if the MMU does
+    /// not answer: the table is marked as faulted then, and no longer resident. Nothing is allocated.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn change<R>(
@@ -236,7 +236,7 @@ impl<'bound> AddressSpaces<'bound> {
         f: impl FnOnce(&mut Change<'_>) -> Result<R>,
     ) -> Result<R> {
         let mut pages = table.lock();
-        let pages = (*pages).as_mut().ok_or(ENODEV)?;
+        let pages = (*pages).as_mut().ok_or(ECANCELED)?;
         let mut slots = self.slots.lock();
         let region = table::blocks_around(pages, va, size);
         let slot = self.make_resident(&mut slots, table, pages.root())?;
@@ -260,7 +260,7 @@ impl<'bound> AddressSpaces<'bound> {
         f: impl FnOnce(&mut Change<'_>) -> Result<R>,
     ) -> Result<R> {
         let mut pages = table.lock();
-        let pages = (*pages).as_mut().ok_or(ENODEV)?;
+        let pages = (*pages).as_mut().ok_or(ECANCELED)?;
         let result = f(&mut Change::new(pages));
         reserve.used(pages);
         result

@@ -215,7 +215,7 @@ impl Table {
             // Not under the lock, which changes take where a fence waits: this may wait for memory.
             let page = new_page(dev)?;
             let mut pages = this.pages.lock();
-            let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
+            let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
             pool.spare.put(page);
         }
         Ok(reserve)
@@ -224,7 +224,7 @@ impl Table {
     /// Promises spare pages that are still to be found.
     fn promise(this: &Arc<Self>, count: usize) -> Result<Reserve> {
         let mut pages = this.pages.lock();
-        let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
+        let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
         if count > MOST.saturating_sub(pool.used.count + pool.promised) {
             return Err(ENOMEM);
         }
@@ -238,7 +238,7 @@ impl Table {
     /// Whether more spare pages are promised than there are.
     fn lacks_pages(&self) -> Result<bool> {
         let mut pages = self.pages.lock();
-        let pool = (*pages).as_mut().ok_or(ENODEV)?.pool_mut();
+        let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
         Ok(pool.spare.count < pool.promised)
     }
 }

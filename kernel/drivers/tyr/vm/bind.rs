@@ -83,7 +83,7 @@ impl Binding<'_, '_, '_> {
     /// # Errors
     ///
     /// `EINVAL` for what the uapi does not allow, a handle that names nothing, or one that is exclusive to another
-    /// address space; `ENOMEM`, `ENODEV`, and those of an imported buffer's exporter.
+    /// address space; `ENOMEM`, `ECANCELED` in an address space that has ended, and those of an imported buffer's exporter.
     ///
     /// Context: process context, may sleep; takes reservation locks.
     pub(super) fn prepare(

@@ -70,6 +70,18 @@ pub(crate) fn bind(
         hw,
         vm: &vm,
     };
+    match bind_in(binding, args, file) {
+        // Another thread of the client has ended the address space meanwhile: its number names none any more.
+        Err(error) if error == ECANCELED => Err(EINVAL),
+        result => result,
+    }
+}
+
+fn bind_in(
+    binding: Binding<'_, '_, '_>,
+    args: &mut uapi::drm_panthor_vm_bind,
+    file: &File<Client>,
+) -> Result {
     let ops: KVVec<uapi::drm_panthor_vm_bind_op> =
         take_array(&args.ops, size_of::<uapi::drm_panthor_vm_bind_op>())?;
     if args.flags & ASYNC != 0 {
@@ -102,11 +114,7 @@ fn at_once(
         return Ok(());
     }
     let operation = binding.prepare(file, op)?;
-    match binding.carry_out(operation).result {
-        // Another thread of the client has ended the address space meanwhile.
-        Err(error) if error == ECANCELED => Err(EINVAL),
-        result => result,
-    }
+    binding.carry_out(operation).result
 }
 
 /// `DRM_IOCTL_PANTHOR_VM_GET_STATE`

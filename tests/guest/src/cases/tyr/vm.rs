@@ -8,7 +8,9 @@ use rustix::io::Errno;
 
 use crate::check::{Outcome, fail};
 use crate::driver::module_users;
+use crate::failnth::{Fault, null};
 use crate::guest::Guest;
+use crate::sys::Answer;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::uapi::PAGE;
 use crate::uapi::tyr::*;
@@ -18,7 +20,8 @@ crate::cases::cases! {
     "tyr_vm":
     numbers_count_from_one, numbers_come_back, many_and_no_more, flags_are_refused, range_of_the_kernels_choice,
     range_of_the_clients_choice, range_beyond_the_gpus, unknown_numbers, padding_of_destroy, belongs_to_its_file,
-    is_usable, gone_with_its_file, destroyed_with_mappings, destroyed_while_an_object_is_its_own, over_and_over within 60,
+    is_usable, gone_with_its_file, destroyed_with_mappings, destroyed_while_an_object_is_its_own,
+    ended_while_it_is_bound_in, ended_while_a_binding_is_queued, over_and_over within 60,
 }
 
 /// All addresses of the GPU: 48 bits.
@@ -198,6 +201,33 @@ fn destroyed_while_an_object_is_its_own(guest: &Guest) -> Outcome {
     refuses!(file.bind(id, &[Op::map(bo, 0, 0, PAGE as u64)]), INVAL);
     same!(works!(file.bo_map(bo, PAGE)).read(0), 7);
     Ok(())
+}
+
+/// EINVAL, as of a number that names no VM: it is one no more when the operation gets to it. `bind` is held up where it takes
+/// over its array of operations, the VM known; the allocator is asked for the array again (`kvrealloc`).
+fn ended_meanwhile(guest: &Guest, bind: impl Fn(&TyrFile, u32, u32) -> Answer + Sync) -> Outcome {
+    let file = file(guest)?;
+    works!(guest.modules()?.of("failnth")?.load());
+    let (vm, bo) = (works!(file.vm_create()), works!(file.bo(PAGE as u64)));
+    let fault = Fault::nth_waits(null("__kmalloc_node_track_caller_noprof"), 1, "drm_ioctl")?;
+    let answer = std::thread::scope(|scope| -> Outcome<_> {
+        let bound = scope.spawn(|| bind(&file, vm, bo));
+        fault.wait()?;
+        works!(file.vm_destroy(vm));
+        works!(fault.release());
+        Ok(bound.join().expect("no panic"))
+    })?;
+    same!(answer, Err(Errno::INVAL));
+    same!(works!(file.vm_create()), vm);
+    Ok(())
+}
+
+fn ended_while_it_is_bound_in(guest: &Guest) -> Outcome {
+    ended_meanwhile(guest, |file, vm, bo| file.bind(vm, &[Op::map(bo, 0, 0, PAGE as u64)]))
+}
+
+fn ended_while_a_binding_is_queued(guest: &Guest) -> Outcome {
+    ended_meanwhile(guest, |file, vm, bo| file.bind_async(vm, &[Op::map(bo, 0, 0, PAGE as u64)]))
 }
 
 /// More VMs than the GPU has address spaces, made and destroyed in any order.
