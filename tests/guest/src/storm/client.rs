@@ -63,9 +63,12 @@ impl File {
             ("anon_inode:[eventfd", Kind::Event),
         ];
         let kind = match kinds.iter().find(|(start, _)| link.starts_with(start)) {
-            Some((_, Kind::DmaBuf)) if device::fdinfo(&fd).is_ok_and(|text| text.contains("\tudmabuf\n")) => {
-                Kind::Udmabuf
-            }
+            Some((_, Kind::DmaBuf)) => match device::fdinfo(&fd) {
+                Ok(text) if text.contains("\tudmabuf\n") => Kind::Udmabuf,
+                Ok(_) => Kind::DmaBuf,
+                // It may be that the memory for the answer is what was to be missing.
+                Err(_) => Kind::Other,
+            },
             Some((_, kind)) => *kind,
             None => Kind::Other,
         };
