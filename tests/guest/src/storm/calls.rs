@@ -92,7 +92,7 @@ pub(super) fn steal(client: &mut Client<'_>) -> Answer {
 /// Maps something of a file into a slot.
 pub(super) fn map(client: &mut Client<'_>) -> Answer {
     let kind = if client.random.u8(..4) == 0 { Kind::DmaBuf } else { Kind::Drm };
-    let Some(chosen) = client.any_with(kind, Pool::Offset) else { return Err(Errno::BADF) };
+    let Some(chosen) = client.any_with(kind, &[Pool::Offset]) else { return Err(Errno::BADF) };
     let hostile = [0, PAGE as u64, 1 << 40, !(PAGE as u64 - 1)];
     let known = client.files[chosen].ids[Pool::Offset as usize].clone();
     let offset = match (kind, pick(client, &known)) {

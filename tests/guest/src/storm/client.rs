@@ -194,7 +194,32 @@ impl<'b> Client<'b> {
         if self.any(Kind::Drm).is_none() && self.random.u8(..8) > 0 {
             return table::OPEN;
         }
-        super::weighted(&mut self.random, self.rows.iter().map(|row| row.weight))
+        let at = super::weighted(&mut self.random, self.rows.iter().map(|row| row.weight));
+        if self.random.u8(..4) > 0 { self.first_of(at) } else { at }
+    }
+
+    /// A row, or what has to be called before it: something that makes the numbers that it is given.
+    fn first_of(&mut self, mut at: usize) -> usize {
+        // What makes numbers may need others itself.
+        for _ in 0..Pool::COUNT {
+            let lacks = |file: &File, pool: &Pool| file.ids[*pool as usize].is_empty();
+            let Some(file) = self.richest(Kind::Drm) else { return at };
+            let needs = Field::needs(self.rows[at].fields());
+            let Some(missing) = needs.into_iter().find(|pool| lacks(&self.files[file], pool)) else { return at };
+            let makes = |at: &usize| Field::makes(self.rows[*at].fields(), missing);
+            let makers: Vec<_> = (0..self.rows.len()).filter(makes).collect();
+            if makers.is_empty() {
+                return at;
+            }
+            at = makers[self.random.usize(..makers.len())];
+        }
+        at
+    }
+
+    /// The file of a kind that knows numbers of the most pools.
+    fn richest(&self, kind: Kind) -> Option<usize> {
+        let fitting = (0..self.files.len()).filter(|at| self.files[*at].kind == kind);
+        fitting.max_by_key(|at| self.files[*at].ids.iter().filter(|known| !known.is_empty()).count())
     }
 
     /// Makes the n-th allocation from now on fail; 0 ends that, and counts if it did.
@@ -217,22 +242,20 @@ impl<'b> Client<'b> {
         (!fitting.is_empty()).then(|| fitting[self.random.usize(..fitting.len())])
     }
 
-    /// One that knows a number of a pool, as a rule: with another the answer is always the same.
-    pub(super) fn any_with(&mut self, kind: Kind, pool: Pool) -> Option<usize> {
-        let knows = |file: &File| file.kind == kind && !file.ids[pool as usize].is_empty();
-        let chosen = if self.random.u8(..4) > 0 { self.any_of(knows) } else { None };
-        chosen.or_else(|| self.any(kind))
+    /// One that knows a number of each pool, as a rule, or else of many: with another the answer is always the same.
+    pub(super) fn any_with(&mut self, kind: Kind, pools: &[Pool]) -> Option<usize> {
+        let knows = |file: &File| file.kind == kind && pools.iter().all(|pool| !file.ids[*pool as usize].is_empty());
+        match self.random.u8(..4) {
+            0 => self.any(kind),
+            _ => self.any_of(knows).or_else(|| self.richest(kind)),
+        }
     }
 
     /// An ioctl of the table; now and then on a file of another kind.
     fn ioctl(&mut self, row: &str, on: Kind, number: u32, fields: &'static [Field]) -> Outcome<Answer> {
         let kinds = [Kind::Drm, Kind::DmaBuf, Kind::SyncFile, Kind::SyncobjFile, Kind::Event];
         let kind = if self.random.u8(..64) == 0 { kinds[self.random.usize(..kinds.len())] } else { on };
-        let chosen = match fields.iter().find_map(Field::needs) {
-            Some(pool) => self.any_with(kind, pool),
-            None => self.any(kind),
-        };
-        let Some(chosen) = chosen else { return Ok(Err(Errno::BADF)) };
+        let Some(chosen) = self.any_with(kind, &Field::needs(fields)) else { return Ok(Err(Errno::BADF)) };
         let file = &self.files[chosen];
         self.window.begin();
         let mut filler = Filler {

@@ -80,13 +80,19 @@ impl Field {
         }
     }
 
-    /// What has to be known for a right value.
-    pub(super) fn needs(&self) -> Option<Pool> {
-        match self {
-            Self::Id(pool) | Self::Gone(pool) => Some(*pool),
-            Self::Array(fields) | Self::Objects(fields) => fields.iter().find_map(Self::needs),
-            _ => None,
-        }
+    /// Of which pools something has to be known for right values.
+    pub(super) fn needs(fields: &[Self]) -> Vec<Pool> {
+        let of_one = |field: &Self| match field {
+            Self::Id(pool) | Self::Gone(pool) => vec![*pool],
+            Self::Array(fields) | Self::Objects(fields) => Self::needs(fields),
+            _ => Vec::new(),
+        };
+        fields.iter().flat_map(of_one).collect()
+    }
+
+    /// Whether the kernel tells a new number of a pool in one of them.
+    pub(super) fn makes(fields: &[Self], wanted: Pool) -> bool {
+        fields.iter().any(|field| matches!(field, Self::New(pool) | Self::NewLong(pool) if *pool == wanted))
     }
 }
 

@@ -24,6 +24,16 @@ pub(super) struct Row {
     pub(super) what: What,
 }
 
+impl Row {
+    /// The fields of its argument.
+    pub(super) fn fields(&self) -> &'static [Field] {
+        match self.what {
+            What::Ioctl { fields, .. } => fields,
+            What::Do(_) => &[],
+        }
+    }
+}
+
 /// What it consists of.
 #[derive(Debug)]
 pub(super) enum What {
@@ -312,16 +322,20 @@ const P: u64 = PAGE as u64;
 const VM: Field = Id(Pool::Vm);
 const OBJECT: Field = Id(Pool::Gem);
 /// Of what is not refused, all is small: a larger buffer that is bound would be all of the memory.
-const SIZES: &[u64] = &[P, P, 4 * P, 16 * P, 16 * P, 64 * P, 64 * P, 0, P - 1, 1 << 63, u64::MAX - P + 1, u64::MAX];
-const RANGES: &[u64] = &[P, P, P, 4 * P, 4 * P, 16 * P, 64 * P, 1 << 21];
+const SIZES: &[u64] =
+    &[P, 16 * P, 64 * P, 64 * P, 64 * P, 64 * P, 64 * P, 64 * P, 0, P - 1, 1 << 63, u64::MAX - P + 1, u64::MAX];
+const RANGES: &[u64] = &[P, P, P, 4 * P, 4 * P, 4 * P, 16 * P, 16 * P, 64 * P, 1 << 21];
 const PLACES: &[u64] = &[0, P, 16 * P, 1 << 20, (1 << 21) - P, 1 << 21, 1 << 30, 1 << 31];
 const OFFSETS: &[u64] = &[0, 0, 0, P, 4 * P, 16 * P];
 
 const SIGNAL: u32 = tyr::SYNC_SIGNAL;
 const TIMELINE: u32 = tyr::SYNC_TIMELINE;
-const SYNCS: Field = Objects(&[Word(&[SIGNAL, SIGNAL, SIGNAL, 0]), Id(Pool::Syncobj), Long(&[0])]);
+/// What is waited for must be there already, so most signal: there is one for each element of each operation.
+const SYNCS: Field =
+    Objects(&[Word(&[SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, 0]), Id(Pool::Syncobj), Long(&[0])]);
+const POINT: u32 = SIGNAL | TIMELINE;
 const POINT_SYNCS: Field =
-    Objects(&[Word(&[SIGNAL | TIMELINE, SIGNAL | TIMELINE, TIMELINE]), Id(Pool::Syncobj), Long(POINTS)]);
+    Objects(&[Word(&[POINT, POINT, POINT, POINT, POINT, POINT, POINT, TIMELINE]), Id(Pool::Syncobj), Long(POINTS)]);
 
 const MAPS: Field =
     Word(&[tyr::OP_MAP, tyr::OP_MAP | tyr::MAP_READONLY, tyr::OP_MAP | tyr::MAP_NOEXEC | tyr::MAP_UNCACHED]);
@@ -335,7 +349,12 @@ const QUEUED: Field = Word(&[tyr::BIND_ASYNC]);
 const TYR: &[Row] = &[
     call("mmap of registers", 15, calls::registers),
     drm("DEV_QUERY", 15, tyr::DEV_QUERY, &[Word(&[0, 1, 2, 3, 4, 5]), Word(&[4, 8, 24, 56, 112, 0, 200]), Room]),
-    drm("VM_CREATE", 25, tyr::VM_CREATE, &[Pad, New(Pool::Vm), Long(&[0, 0, 1 << 32, 1 << 40, 1 << 47, P])]),
+    drm(
+        "VM_CREATE",
+        25,
+        tyr::VM_CREATE,
+        &[Pad, New(Pool::Vm), Long(&[0, 0, 0, 1 << 32, 1 << 32, 1 << 40, 1 << 47, P])],
+    ),
     drm("VM_DESTROY", 8, tyr::VM_DESTROY, &[Gone(Pool::Vm), Pad]),
     // What is carried out at once has no sync operations, and what is not mapped from an object has none.
     drm(
@@ -373,7 +392,13 @@ const TYR: &[Row] = &[
         "BO_CREATE",
         40,
         tyr::BO_CREATE,
-        &[OnlyLong(SIZES), Bits(tyr::BO_NO_MMAP | tyr::BO_WB_MMAP), Word(&[0, 0, 1, 2]), New(Pool::Gem), Pad],
+        &[
+            OnlyLong(SIZES),
+            Word(&[0, 0, 0, tyr::BO_NO_MMAP, tyr::BO_WB_MMAP, u32::MAX]),
+            Word(&[0, 0, 0, 0, 1, 2]),
+            New(Pool::Gem),
+            Pad,
+        ],
     ),
     drm("BO_MMAP_OFFSET", 25, tyr::BO_MMAP_OFFSET, &[OBJECT, Pad, NewLong(Pool::Offset)]),
     drm("BO_SET_LABEL", 6, tyr::BO_SET_LABEL, &[OBJECT, Pad, Room]),
