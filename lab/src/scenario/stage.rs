@@ -14,6 +14,7 @@ use crate::root::Binds;
 use crate::setup::{self, Toolchain};
 use crate::vm::console::{Line, Listener};
 use crate::vm::gpu::{self, Wanted};
+use crate::vm::guest::Guest;
 use crate::vm::image::{self, Image, Sources};
 use crate::vm::machine::{self, Machine};
 use crate::vm::qemu::{self, Accel, Spec};
@@ -187,15 +188,7 @@ impl Stage {
         events: &Events,
         story: impl FnOnce(&mut Scene<'_>) -> Result<T, vm_error::Error>,
     ) -> Result<(T, Ending)> {
-        let step = events.step(format!("booting {}", self.toolchain.kernel.release));
-        let mut machine = self.start(boot, events).map_err(machinery)?;
-        // One host thread does all of a machine that counts.
-        let limit = BOOT_LIMIT * self.patience() * if boot.counting { 3 } else { 1 };
-        let guest = match machine.guest(limit) {
-            Ok(guest) => guest,
-            Err(error) => return Err(verdict::failed(self, machine, error)),
-        };
-        step.done();
+        let (mut machine, guest) = self.boot(boot, events)?;
         let terminal = machine.terminal();
         let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
         let mut scene = Scene::new(&guest, &self.image, terminal).with_gpu(machine.gpu(), firmware);
@@ -219,13 +212,7 @@ impl Stage {
         events: &Events,
         story: impl FnOnce(&mut Scene<'_>) -> Result<(), vm_error::Error>,
     ) -> Result<Vec<Line>> {
-        let step = events.step(format!("booting {}", self.toolchain.kernel.release));
-        let mut machine = self.start(boot, events).map_err(machinery)?;
-        let guest = match machine.guest(BOOT_LIMIT * self.patience()) {
-            Ok(guest) => guest,
-            Err(error) => return Err(verdict::failed(self, machine, error)),
-        };
-        step.done();
+        let (mut machine, guest) = self.boot(boot, events)?;
         let step = events.step("doing what the kernel is to report");
         let terminal = machine.terminal();
         let told = story(&mut Scene::new(&guest, &self.image, terminal));
@@ -238,6 +225,31 @@ impl Stage {
         let ended = machine.wait(OFF_LIMIT * self.patience()).map_err(machinery)?;
         step.done();
         Ok(ended.log)
+    }
+
+    /// A machine whose guest answers. One that stops without a word, before there is anything of ours in it, is started once
+    /// more: an emulated machine with several processors does so now and then.
+    fn boot(&self, boot: &Boot, events: &Events) -> Result<(Machine, Guest)> {
+        let step = events.step(format!("booting {}", self.toolchain.kernel.release));
+        // One host thread does all of a machine that counts.
+        let limit = BOOT_LIMIT * self.patience() * if boot.counting { 3 } else { 1 };
+        let mut is_first = true;
+        loop {
+            let mut machine = self.start(boot, events).map_err(machinery)?;
+            match machine.guest(limit) {
+                Ok(guest) => {
+                    step.done();
+                    return Ok((machine, guest));
+                }
+                Err(error @ vm_error::Error::Hung { .. }) if is_first && !machine.reports() => {
+                    let message = error.to_string();
+                    let message = message.lines().next().unwrap_or_default();
+                    events.warn(format!("{message}, and its kernel says nothing: it is started once more"));
+                    is_first = false;
+                }
+                Err(error) => return Err(verdict::failed(self, machine, error)),
+            }
+        }
     }
 
     /// What gives frames of a call trace their names, and where they can be found their lines.

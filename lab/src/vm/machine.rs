@@ -24,6 +24,7 @@ use super::{
     error::Error,
     gpu::{self, Gpu, Wanted},
     guest::{Guest, TAIL},
+    incident,
     qemu::Channel,
 };
 
@@ -108,6 +109,11 @@ impl Machine {
     pub(crate) fn guest(&mut self, limit: Duration) -> Result<Guest, Error> {
         let port = self.agent.take().expect("a machine's guest is connected once");
         Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))
+    }
+
+    /// Whether the kernel has reported something about itself.
+    pub(crate) fn reports(&self) -> bool {
+        !incident::find(&self.console.lines()).is_empty()
     }
 
     /// The far end of the interactive shell's terminal.
