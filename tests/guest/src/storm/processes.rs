@@ -76,19 +76,13 @@ impl<'s> Processes<'s> {
         let mut killed = 0;
         for number in 0..self.children.len() {
             let Some(status) = self.children[number].try_wait()? else { continue };
-            if !self.lacked_memory(status) {
+            if status.signal() != Some(libc::SIGKILL) || !self.memory.kills() {
                 return self.ended(number, status);
             }
             killed += 1;
             self.replace(number)?;
         }
         Ok(killed)
-    }
-
-    /// Whether a process was ended for want of memory: by the kernel's choice, or because there was none for the stack that
-    /// a signal's handler was to run on (`force_sigsegv`).
-    fn lacked_memory(&self, status: ExitStatus) -> bool {
-        self.memory.kills() && matches!(status.signal(), Some(libc::SIGKILL | libc::SIGSEGV))
     }
 
     fn ended<T>(&mut self, number: usize, status: ExitStatus) -> Outcome<T> {
@@ -117,8 +111,9 @@ impl<'s> Processes<'s> {
         self.board.give(Order::Stop);
         for number in 0..self.children.len() {
             let status = self.children[number].wait()?;
+            let killed = status.signal() == Some(libc::SIGKILL) && self.memory.kills();
             self.board.set_pid(Block::of(number), 0);
-            if !status.success() && !self.lacked_memory(status) {
+            if !status.success() && !killed {
                 return self.ended(number, status);
             }
         }
