@@ -356,6 +356,8 @@ impl<'b> Client<'b> {
                 return false;
             }
             self.block = self.block.of_copy();
+            // The kernel copies no mapping of registers.
+            self.registers.drain(..).for_each(std::mem::forget);
             self.fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
             self.random = Rng::with_seed(self.random.u64(..));
             (0..self.random.u32(1..40)).all(|_| match self.board.order() {
@@ -404,10 +406,10 @@ impl<'b> Client<'b> {
         };
         self.copy = None;
         self.board.set_pid(self.block.of_copy(), 0);
-        match status.exit_status() {
+        match (status.exit_status(), status.terminating_signal()) {
             // A copy that is killed had not enough memory.
-            Some(0) | None => Ok(()),
-            Some(_) => fail("a forked copy ended with an error"),
+            (Some(0), _) | (_, Some(libc::SIGKILL)) => Ok(()),
+            _ => fail(format!("a forked copy ended with {status:?}")),
         }
     }
 }

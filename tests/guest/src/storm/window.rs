@@ -163,12 +163,10 @@ impl Window {
         let (old, new) = (self.pointer(from * SLOT, 0), self.pointer(to * SLOT, 0));
         // SAFETY: parts of the window, by its invariant.
         let moved = unsafe { mm::mremap_fixed(old, self.mapped[from], len, MremapFlags::MAYMOVE, new) };
-        // What is left of the one, or was left of the other, is a gap.
+        // A call that fails may have unmapped the end of the one, too: in a hole the kernel would map what others ask for.
+        self.clear(from);
         match moved {
-            Ok(_) => {
-                self.clear(from);
-                self.mapped[to] = len.next_multiple_of(PAGE);
-            }
+            Ok(_) => self.mapped[to] = len.next_multiple_of(PAGE),
             Err(_) => self.clear(to),
         }
         moved.map(drop)
