@@ -14,10 +14,13 @@
  *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
  *   watch         each counted call is noted in the kernel log: "failnth: NAME"
  *
+ * Written `settle`, it waits until everything is freed that only waited for a grace period, or for more of
+ * its kind, and arms nothing.
+ *
  * A read gives "calls=N hits=N waiting=N"; poll(2) says POLLIN while a call waits. A close disarms.
  *
  * Source: Documentation/trace/kprobes.rst ("Changing Execution Path"), kernel/fail_function.c for the way,
- * arch/x86/lib/error-inject.c for what is not exported.
+ * arch/x86/lib/error-inject.c for what is not exported, mm/slab_common.c.
  */
 #include <linux/fs.h>
 #include <linux/kprobes.h>
@@ -26,9 +29,11 @@
 #include <linux/module.h>
 #include <linux/objtool.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #define OUTSIDES 3
 
@@ -279,6 +284,23 @@ static void fault_release(struct fault *fault)
 	wake_up_all(&fault->queue);
 }
 
+/*
+ * kvfree_rcu_barrier() is not exported. The end of a cache has it in it, since objects of the cache could be
+ * among what kfree_rcu() has gathered, and rcu_barrier() too. Addresses of vfree() are given back many at a time.
+ */
+static int failnth_settle(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("failnth", sizeof(long), 0, SLAB_NO_MERGE, NULL);
+
+	if (!cache)
+		return -ENOMEM;
+	kmem_cache_destroy(cache);
+	/* Its files in sysfs. */
+	rcu_barrier();
+	vm_unmap_aliases();
+	return 0;
+}
+
 static ssize_t failnth_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
 	struct fault *fault = file->private_data;
@@ -293,6 +315,8 @@ static ssize_t failnth_write(struct file *file, const char __user *from, size_t 
 	mutex_lock(&fault->lock);
 	if (!strcmp(text, "release"))
 		fault_release(fault);
+	else if (!strcmp(text, "settle"))
+		ret = failnth_settle();
 	else
 		ret = fault_arm(fault, text);
 	mutex_unlock(&fault->lock);
