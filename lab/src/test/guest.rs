@@ -20,7 +20,7 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Areas of long cases in which it does not matter what the firmware is: one of the suites that differ in it has them.
-const ONCE: &str = "tyr_sequence,tyr_probe,tyr_race";
+const ONCE: &str = "tyr_sequence,tyr_probe,tyr_race,tyr_sweep";
 
 /// QEMU's device for learning, which the test driver of the PCI bus serves. It may reach more memory than the
 /// 28 bits of its default.
@@ -101,7 +101,7 @@ impl Suite for Guest {
             (part, _) => argv.push(part),
         }
         let step = context.events.step(format!("{}: the tests in the guest", self.name));
-        let mut lines = Lines::default();
+        let (mut lines, mut said) = (Lines::default(), Lines::default());
         let mut count = 0_u64;
         let mut take = |line: &str| match parse(self.name, line) {
             Some(case) => {
@@ -116,8 +116,9 @@ impl Suite for Guest {
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;
             process.forward(Some(LIMIT * context.stage().patience()), |stream, bytes| {
-                if stream == Stream::Out {
-                    lines.take(bytes, &mut take);
+                match stream {
+                    Stream::Out => lines.take(bytes, &mut take),
+                    Stream::Err => said.take(bytes, &mut |line| step.line(line)),
                 }
                 Ok(())
             })
