@@ -24,6 +24,7 @@ mod prime;
 mod probe;
 mod race;
 mod storm;
+mod sweep;
 mod sync;
 mod tyr;
 mod unsupported;
@@ -120,6 +121,8 @@ const AREAS: &[&[Case]] = &[
     probe::CASES,
     probe::client::CASES,
     probe::registration::CASES,
+    sweep::vgem::CASES,
+    sweep::events::CASES,
     race::CASES,
     storm::vgem::CASES,
     nova::identity::CASES,
@@ -131,6 +134,7 @@ const AREAS: &[&[Case]] = &[
     nova::flight::CASES,
     nova::faults::CASES,
     nova::probe::CASES,
+    sweep::nova::CASES,
     nova::race::CASES,
     storm::nova::CASES,
     tyr::identity::CASES,
@@ -151,6 +155,7 @@ const AREAS: &[&[Case]] = &[
     tyr::hangs::CASES,
     tyr::page_faults::CASES,
     tyr::probe::CASES,
+    sweep::tyr::CASES,
     tyr::race::CASES,
     storm::tyr::CASES,
 ];

@@ -5,6 +5,7 @@
 
 mod syncobj;
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::event::PollFlags;
@@ -214,6 +215,20 @@ pub(crate) fn export_sync_file(buffer: impl AsFd, flags: u32) -> Answer<OwnedFd>
 pub(crate) fn import_sync_file(buffer: impl AsFd, flags: u32, file: &OwnedFd) -> Answer {
     let mut wanted = uapi::DmaBufSyncFile { flags, fd: file.as_raw_fd() };
     sys::ioctl(buffer, &uapi::DMA_BUF_IMPORT_SYNC_FILE, &mut wanted).map(drop)
+}
+
+/// `DMA_BUF_SET_NAME_A`: as fdinfo tells it.
+pub(crate) fn dma_buf_name(buffer: impl AsFd, name: &CStr) -> Answer {
+    // SAFETY: the kernel reads a text with its end.
+    unsafe { sys::ioctl_raw(buffer.as_fd(), uapi::DMA_BUF_SET_NAME, name.as_ptr() as usize) }.map(drop)
+}
+
+/// `SYNC_IOC_MERGE`: a sync file of the fences of both.
+pub(crate) fn merge(file: &OwnedFd, other: &OwnedFd) -> Answer<OwnedFd> {
+    let mut wanted = uapi::SyncMerge { fd2: other.as_raw_fd(), ..Default::default() };
+    sys::ioctl(file, &uapi::SYNC_MERGE, &mut wanted)?;
+    // SAFETY: on success the kernel installed a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(wanted.fence) })
 }
 
 /// `SYNC_IOC_FILE_INFO` of a sync file that holds exactly one fence.

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 
 use crate::check::{Outcome, fail};
 use crate::sys::{self, Answer};
+use crate::works;
 
 /// Where the kernel itself does not stand a failure (Linux 7.3.4): `drm_minor_alloc()` leaves the error pointer of
 /// `drm_sysfs_minor_alloc()` in `minor->kdev`, and the managed action for the minor puts it (an oops); `register_irq_proc()`
@@ -46,6 +47,13 @@ pub(crate) struct Fault {
     file: OwnedFd,
 }
 
+/// Waits until everything is freed that only waited for a grace period.
+pub(crate) fn settle() -> Outcome {
+    let file = works!(sys::open("/dev/failnth", OFlags::RDWR));
+    works!(rustix::io::write(&file, b"settle"));
+    Ok(())
+}
+
 /// What happened at a fault so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -62,6 +70,16 @@ impl Fault {
         let sized = if call.function == REALLOC { "sized" } else { "" };
         let Call { function, returns } = call;
         Self::arm(&format!("func={function} ret={returns} nth={nth} scope={scope} {BROKEN} {domain} {sized}"))
+    }
+
+    /// As `nth`, within what reaches none of the kernel's broken places: there are fewer probes to set.
+    pub(crate) fn nth_within(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
+        Self::arm(&format!("func={} ret={} nth={nth} scope={scope}", call.function, call.returns))
+    }
+
+    /// No call fails; those within `scope` by this process are counted.
+    pub(crate) fn count_within(call: Call, scope: &str) -> Outcome<Self> {
+        Self::nth_within(call, 0, scope)
     }
 
     /// The `nth` call of the function by any process fails, wherever it comes from.

@@ -23,6 +23,7 @@ pub(crate) const MEMORY: &[Call] = &[
     null("kmem_cache_alloc_noprof"),
     null("kmem_cache_alloc_lru_noprof"),
     null("pcpu_alloc_noprof"),
+    null("__kvmalloc_node_noprof"),
 ];
 
 /// Makes each call of a function within `scope` fail in turn, until none is left, and returns their number.

@@ -195,6 +195,22 @@ impl Mapping {
         rustix::io::read(fd, room)
     }
 
+    /// pread(2) straight into the mapping, from the file's beginning.
+    pub(crate) fn fill_at(&self, offset: usize, fd: impl AsFd, len: usize) -> Answer<usize> {
+        assert!(offset + len <= self.len, "the mapping has room");
+        // SAFETY: `len` bytes of our own mapping, to which nobody holds a reference.
+        let room = unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(offset), len) };
+        rustix::io::pread(fd, room, 0)
+    }
+
+    /// pwrite(2) straight from the mapping, to the file's beginning.
+    pub(crate) fn give_from(&self, offset: usize, fd: impl AsFd, len: usize) -> Answer<usize> {
+        assert!(offset + len <= self.len, "the mapping is that long");
+        // SAFETY: `len` bytes of our own mapping, which only the kernel reads.
+        let bytes = unsafe { std::slice::from_raw_parts(self.start.as_ptr().add(offset), len) };
+        rustix::io::pwrite(fd, bytes, 0)
+    }
+
     fn word(&self, offset: usize) -> *mut u32 {
         assert!(offset % 4 == 0 && offset + 4 <= self.len, "the word lies in the mapping");
         // SAFETY: within the mapping, by the assertion.

@@ -99,6 +99,8 @@ plain! {
     DmaBufSync { flags: u64 }
     /// `struct dma_buf_export_sync_file` and `struct dma_buf_import_sync_file`
     DmaBufSyncFile { flags: u32, fd: i32 }
+    /// `struct sync_merge_data`
+    SyncMerge { name: [u8; 32], fd2: i32, fence: i32, flags: u32, pad: u32 }
     /// `struct udmabuf_create`
     UdmabufCreate { memfd: u32, flags: u32, offset: u64, size: u64 }
     /// `struct dma_heap_allocation_data`
@@ -143,6 +145,9 @@ pub(crate) struct Text {
     pub(crate) len: u64,
     pub(crate) address: u64,
 }
+
+/// `DMA_BUF_SET_NAME_A`, whose argument is the text itself.
+pub(crate) const DMA_BUF_SET_NAME: u32 = ioc(DIR_WRITE, b'b', 1, 4);
 
 /// `struct sync_file_info`
 #[repr(C)]
@@ -208,6 +213,7 @@ requests! {
     DMA_BUF_SYNC: DmaBufSync = DIR_WRITE, b'b', 0;
     DMA_BUF_EXPORT_SYNC_FILE: DmaBufSyncFile = RW, b'b', 2;
     DMA_BUF_IMPORT_SYNC_FILE: DmaBufSyncFile = DIR_WRITE, b'b', 3;
+    SYNC_MERGE: SyncMerge = RW, b'>', 3;
     SYNC_FILE_INFO: SyncFileInfo = RW, b'>', 4;
     UDMABUF_CREATE: UdmabufCreate = DIR_WRITE, b'u', 0x42;
     DMA_HEAP_ALLOC: HeapAlloc = RW, b'H', 0;
@@ -251,6 +257,7 @@ mod tests {
         assert_eq!(SET_CLIENT_NAME.number, 0xc010_64d1);
         assert_eq!(VGEM_FENCE_ATTACH.number, 0xc010_6441);
         assert_eq!(VGEM_FENCE_SIGNAL.number, 0x4008_6442);
+        assert_eq!(SYNC_MERGE.number, 0xc030_3e03);
         assert_eq!(SYNC_FILE_INFO.number, 0xc038_3e04);
         assert_eq!(UDMABUF_CREATE.number, 0x4018_7542);
         assert_eq!(DMA_HEAP_ALLOC.number, 0xc018_4800);

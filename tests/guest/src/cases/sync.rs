@@ -94,7 +94,7 @@ impl DrmFile {
     }
 
     /// A fence in a new sync object.
-    pub(super) fn issue_new(&self, flags: u32, timeout_ms: u32) -> Answer<Issued> {
+    pub(in crate::cases) fn issue_new(&self, flags: u32, timeout_ms: u32) -> Answer<Issued> {
         self.issue(SyncIssue { flags, timeout_ms, ..Default::default() })
     }
 
@@ -104,7 +104,7 @@ impl DrmFile {
     }
 
     /// Ends a fence with `error` (0: success), or drops or forgets it.
-    pub(super) fn end(&self, id: u32, action: u32, error: u32) -> Answer {
+    pub(in crate::cases) fn end(&self, id: u32, action: u32, error: u32) -> Answer {
         self.ioctl(&SYNC_END, SyncEnd { id, error, action, pad: 0 }).map(drop)
     }
 

@@ -55,6 +55,17 @@ impl DrmFile {
         self.with_addresses(&SYNCOBJ_TIMELINE_WAIT, wanted)
     }
 
+    /// `SYNCOBJ_WAIT` for the fence that is there now.
+    pub(crate) fn syncobj_wait_now(&self, handle: u32, limit: Duration) -> Answer {
+        let wanted = SyncobjWait {
+            handles: std::ptr::from_ref(&handle) as u64,
+            timeout_nsec: after(limit),
+            count_handles: 1,
+            ..Default::default()
+        };
+        self.with_addresses(&SYNCOBJ_WAIT, wanted)
+    }
+
     /// `SYNCOBJ_QUERY`: the last point of a timeline that is signalled.
     pub(crate) fn syncobj_query(&self, handle: u32) -> Answer<u64> {
         let mut point = 0_u64;

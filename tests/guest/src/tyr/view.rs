@@ -108,9 +108,13 @@ const MARK: u32 = 0xd0d0_0000;
 impl<'f> Vm<'f> {
     /// A new VM of a file.
     pub(crate) fn new(gpu: &'f Gpu, file: &'f TyrFile) -> Outcome<Self> {
+        Self::of(gpu, file, works!(file.vm_create()))
+    }
+
+    /// A VM that a file has.
+    pub(crate) fn of(gpu: &'f Gpu, file: &'f TyrFile, id: u32) -> Outcome<Self> {
         use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let id = works!(file.vm_create());
         let mark = MARK + COUNT.fetch_add(1, Relaxed) % 0x1_0000;
         let mark_bo = file.numbered_bo(1, mark)?;
         let vm = Self { gpu, file, id, mark, mark_bo };

@@ -44,6 +44,19 @@ pub(crate) struct SyncobjTimelineWait {
     pub(crate) deadline_nsec: u64,
 }
 
+/// `struct drm_syncobj_wait`
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SyncobjWait {
+    pub(crate) handles: u64,
+    pub(crate) timeout_nsec: i64,
+    pub(crate) count_handles: u32,
+    pub(crate) flags: u32,
+    pub(crate) first_signaled: u32,
+    pub(crate) pad: u32,
+    pub(crate) deadline_nsec: u64,
+}
+
 /// `struct drm_syncobj_timeline_array`
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,6 +83,7 @@ requests! {
     SYNCOBJ_FD_TO_HANDLE: SyncobjHandle = RW, DRM, 0xc2;
     SYNCOBJ_RESET: SyncobjArray = RW, DRM, 0xc4;
     SYNCOBJ_SIGNAL: SyncobjArray = RW, DRM, 0xc5;
+    SYNCOBJ_WAIT: SyncobjWait = RW, DRM, 0xc3;
     SYNCOBJ_TIMELINE_WAIT: SyncobjTimelineWait = RW, DRM, 0xca;
     SYNCOBJ_QUERY: SyncobjTimelineArray = RW, DRM, 0xcb;
     SYNCOBJ_TRANSFER: SyncobjTransfer = RW, DRM, 0xcc;
@@ -112,6 +126,7 @@ mod tests {
     #[test]
     fn numbers_are_those_that_a_c_compiler_makes_of_the_headers() {
         assert_eq!(SYNCOBJ_CREATE.number, 0xc008_64bf);
+        assert_eq!(SYNCOBJ_WAIT.number, 0xc028_64c3);
         assert_eq!(SYNCOBJ_TIMELINE_WAIT.number, 0xc030_64ca);
         assert_eq!(SYNCOBJ_QUERY.number, 0xc018_64cb);
         assert_eq!(SYNC_ISSUE.number, 0xc018_6440);

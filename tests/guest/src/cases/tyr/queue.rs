@@ -64,7 +64,7 @@ impl Gate {
 }
 
 /// Waits until a sync object's fence is signalled.
-pub(super) fn ended(file: &TyrFile, handle: u32) -> Answer {
+pub(in crate::cases) fn ended(file: &TyrFile, handle: u32) -> Answer {
     file.0.syncobj_wait(handle, 0, SOON, WAIT_FOR_SUBMIT)
 }
 

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Operations that every driver has: those of the DRM core on files and handles, opening, and what is told of a file.
+//!
+//! Source: the table in drivers/gpu/drm/drm_ioctl.c, `drm_open`, `drm_show_fdinfo` in drm_file.c (Linux 7.3).
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rustix::fs::OFlags;
+
+use super::operation::{Client, NUMBERS, OPEN, Operation, Stood, TELL, close};
+use crate::check::Outcome;
+use crate::device::DrmFile;
+use crate::sys::{self, Answer};
+use crate::uapi::{
+    AUTH_MAGIC, Auth, DROP_MASTER, GET_CLIENT, GET_STATS, GET_UNIQUE, SET_CLIENT_NAME, SET_MASTER, SET_VERSION,
+    SetVersion, Stats,
+};
+use crate::{holds, works};
+
+/// `DRM_CAP_PRIME`
+const CAP_PRIME: u64 = 5;
+
+/// Beyond a number: that a file may map an object is noted once for each, and what is taken for a second time is not needed
+/// (`vma_node_allow`).
+const OPENED_AGAIN: &[Stood] = &[NUMBERS, ("__kmalloc_cache_noprof", 1)];
+
+/// What debugfs shows of a client, a directory with a file and a link, is left out without a word (`drm_debugfs_clients_add`): their
+/// names, and dentry, inode and the inode's label of each.
+const SHOWN: &[Stood] =
+    &[("__kmalloc_node_track_caller_noprof", 3), ("kmem_cache_alloc_noprof", 3), ("kmem_cache_alloc_lru_noprof", 6)];
+
+/// What is asked of a file, or told of it. It is of the primary node, and its master.
+pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
+    vec![
+        Operation::new(
+            "open",
+            |file: &F| Ok((file.node()?, None)),
+            |_, (node, made)| {
+                *made = Some(DrmFile::open(&*node)?);
+                Ok(())
+            },
+            |_, _, _| Ok(()),
+        )
+        .within(OPEN)
+        .stands(SHOWN),
+        Operation::new(
+            "read of fdinfo",
+            |file: &F| {
+                let path = format!("/proc/self/fdinfo/{}", file.file().as_fd().as_raw_fd());
+                Ok(works!(sys::open(path, OFlags::RDONLY)))
+            },
+            |_, told| rustix::io::read(told, &mut [0; 4096]).map(drop),
+            |_, _, _| Ok(()),
+        )
+        .within(TELL),
+        Operation::alone("VERSION", |file: &F| file.file().version(&mut [0; 32]).map(drop)),
+        Operation::alone("GET_UNIQUE", |file: &F| file.file().text(&GET_UNIQUE, &mut [0; 64]).map(drop)),
+        Operation::alone("GET_CLIENT", |file: &F| {
+            file.file().ioctl(&GET_CLIENT, crate::uapi::Client::default()).map(drop)
+        }),
+        Operation::alone("GET_STATS", |file: &F| file.file().ioctl(&GET_STATS, Stats::default()).map(drop)),
+        Operation::alone("GET_CAP", |file: &F| file.file().capability(CAP_PRIME).map(drop)),
+        Operation::new(
+            "SET_CLIENT_NAME",
+            |_| Ok(()),
+            |file: &F, ()| name(file, b"sweep"),
+            |file, (), done| {
+                holds!(file.file().fdinfo()?.contains("drm-client-name:\tsweep") == done, "it has the name: {done}");
+                works!(name(file, b""));
+                Ok(())
+            },
+        ),
+    ]
+}
+
+fn name<F: Client>(file: &F, name: &[u8]) -> Answer {
+    file.file().text(&SET_CLIENT_NAME, &mut name.to_vec()).map(drop)
+}
+
+/// Who is master and whom it lets in; handles and global names.
+pub(super) fn handles<F: Client>() -> Vec<Operation<F>> {
+    [masters(), names()].into_iter().flatten().collect()
+}
+
+fn masters<F: Client>() -> Vec<Operation<F>> {
+    vec![
+        Operation::new(
+            "GET_MAGIC",
+            |file: &F| file.another(),
+            |_, other| other.file().magic().map(drop),
+            |_, _, _| Ok(()),
+        ),
+        Operation::new(
+            "AUTH_MAGIC",
+            |file: &F| {
+                let other = file.another()?;
+                let magic = works!(other.file().magic());
+                Ok((other, magic))
+            },
+            |file, (_, magic)| file.file().ioctl(&AUTH_MAGIC, Auth { magic: *magic }).map(drop),
+            |_, _, _| Ok(()),
+        ),
+        Operation::alone("SET_VERSION", |file: &F| {
+            let wanted = SetVersion { di_major: 1, di_minor: 4, dd_major: -1, dd_minor: -1 };
+            file.file().ioctl(&SET_VERSION, wanted).map(drop)
+        })
+        // `drm_set_busid` does not look if it got memory for the name of a device that is not on PCI.
+        .stands(&[("__kmalloc_node_track_caller_noprof", 1)]),
+        Operation::new(
+            "SET_MASTER of a file that never was",
+            |file: &F| {
+                let other = file.another()?;
+                works!(file.file().master(&DROP_MASTER));
+                Ok(other)
+            },
+            |_, other| other.file().master(&SET_MASTER),
+            |file, other, _| {
+                drop(other);
+                master(file)
+            },
+        ),
+    ]
+}
+
+fn master<F: Client>(file: &F) -> Outcome {
+    works!(file.file().master(&SET_MASTER));
+    Ok(())
+}
+
+fn names<F: Client>() -> Vec<Operation<F>> {
+    vec![
+        Operation::new(
+            "GEM_CLOSE",
+            |file: &F| Ok(works!(file.object())),
+            |file, handle| file.file().gem_close(*handle),
+            |file, handle, done| if done { Ok(()) } else { close(file, handle) },
+        ),
+        Operation::on_object("GEM_FLINK", |file: &F, handle| file.file().flink(handle).map(drop)),
+        Operation::new(
+            "GEM_OPEN",
+            |file: &F| {
+                let handle = works!(file.object());
+                Ok((handle, works!(file.file().flink(handle)), 0))
+            },
+            |file, (_, name, made)| {
+                *made = file.file().gem_open(*name)?.handle;
+                Ok(())
+            },
+            |file, (handle, _, made), done| {
+                if done {
+                    close(file, made)?;
+                }
+                close(file, handle)
+            },
+        )
+        .stands(OPENED_AGAIN),
+    ]
+}

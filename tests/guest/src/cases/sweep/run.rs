@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Carries tables of operations out, with a failure in each place.
+//!
+//! Source: none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::RawFd;
+
+use rustix::io::Errno;
+
+use super::operation::{Client, Operation};
+use crate::check::{Outcome, Stop, fail, name};
+use crate::guest::{Guest, finds_leaks};
+use crate::inject::{Injector, Source};
+use crate::klog::KernelLog;
+use crate::slabs::{self, Slabs};
+use crate::sys::{self, Answer};
+use crate::{holds, same};
+
+/// No operation has more places that fail: one makes 2 MiB of single pages.
+const MOST: u32 = 800;
+/// So many of a source's are all made to fail, where arming one takes long; and then every so manieth.
+const ALL: u32 = 32;
+const THEN: usize = 31;
+/// So often a table is carried out before objects are counted, and so often if there are more then.
+const ROUNDS: u64 = 3;
+const MOST_ROUNDS: u64 = 12;
+
+/// What is counted.
+#[derive(Debug, Default)]
+struct Figures {
+    failures: u32,
+    /// Of these, those that the operation was carried out in spite of.
+    stood: u32,
+}
+
+/// Carries a table out until it is known whether it leaves something. `open` gives a fresh file; `settled` looks if all is gone
+/// when the last file is; `reload` takes the module away and brings the device back.
+///
+/// The module stays while objects are counted: addresses that modules had are kept for others a while, by objects of their own.
+pub(super) fn sweep<F: Client>(
+    guest: &Guest,
+    table: &[Operation<F>],
+    open: impl Fn() -> Outcome<F>,
+    settled: impl Fn() -> Outcome,
+    reload: impl Fn() -> Outcome,
+) -> Outcome {
+    let mut sweep =
+        Sweep { injector: Injector::prepare(guest)?, log: KernelLog::from_now(), figures: Figures::default() };
+    let mut places = sweep.reached(table, &open)?;
+    let mut round = || {
+        sweep.figures = Figures::default();
+        for (operation, places) in table.iter().zip(&mut places) {
+            sweep.operation(operation, places, &open)?;
+        }
+        settled()
+    };
+    round()?;
+    if !finds_leaks() {
+        nothing_grows(round)?;
+    }
+    reload()?;
+    let Figures { failures, stood } = sweep.figures;
+    holds!(failures > 0, "something fails");
+    let (area, operations) = (guest.case, table.len());
+    eprintln!("{area}: {operations} operations, {failures} failures, {stood} of which they stood");
+    Ok(())
+}
+
+/// No slab cache grows as often as something is done: what others do beside it passes, a leak adds up.
+fn nothing_grows(mut round: impl FnMut() -> Outcome) -> Outcome {
+    let slabs = Slabs::new()?;
+    let first = slabs.in_use()?;
+    let mut grown = slabs::Counts::new();
+    for rounds in 1..=MOST_ROUNDS {
+        round()?;
+        if rounds >= ROUNDS {
+            grown = slabs::grown(&first, &slabs.in_use()?);
+            grown.retain(|_, growth| *growth >= rounds);
+            if grown.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+    fail(format!("{MOST_ROUNDS} times leave so many objects: {grown:?}"))
+}
+
+/// Where failures of a source are possible in an operation: how many, once that is known.
+#[derive(Clone, Copy)]
+struct Places {
+    source: Source,
+    count: Option<u32>,
+}
+
+/// A sweep that is going on.
+struct Sweep {
+    injector: Injector,
+    log: KernelLog,
+    figures: Figures,
+}
+
+impl Sweep {
+    /// What each operation reaches, by carrying it out once.
+    fn reached<F: Client>(&self, table: &[Operation<F>], open: &impl Fn() -> Outcome<F>) -> Outcome<Vec<Vec<Places>>> {
+        let mut counters = BTreeMap::new();
+        for within in table.iter().map(|operation| operation.within) {
+            if !counters.contains_key(within) {
+                counters.insert(within, self.injector.count(within)?);
+            }
+        }
+        let of_one = |operation: &Operation<F>| {
+            let file = open()?;
+            let mut reached = Vec::new();
+            let once = operation.step(&file, &mut |run| {
+                reached = counters[operation.within].reached(|| succeeds(run()))?;
+                Ok(Some(true))
+            });
+            once.map_err(|why| place(format!("`{}`", operation.name), why))?;
+            holds!(!reached.is_empty(), "`{}` reaches what can fail", operation.name);
+            Ok(reached.into_iter().map(|source| Places { source, count: None }).collect())
+        };
+        table.iter().map(of_one).collect()
+    }
+
+    /// Each failure of each source that an operation reaches.
+    fn operation<F: Client>(
+        &mut self,
+        operation: &Operation<F>,
+        places: &mut [Places],
+        open: &impl Fn() -> Outcome<F>,
+    ) -> Outcome {
+        let mut file = Some(open()?);
+        for places in places {
+            let swept = self.source(operation, *places, &mut file, open);
+            let count = swept.map_err(|why| place(format!("`{}`", operation.name), why))?;
+            places.count = Some(count);
+        }
+        Ok(())
+    }
+
+    /// Each failure of a source, until there is none; when it is known how many there are, these. How many there were.
+    fn source<F: Client>(
+        &mut self,
+        operation: &Operation<F>,
+        Places { source, count }: Places,
+        slot: &mut Option<F>,
+        open: &impl Fn() -> Outcome<F>,
+    ) -> Outcome<u32> {
+        // What there is once for a file is there after the first look.
+        slot.as_ref().expect("a file is open").state()?;
+        let before = slot.as_ref().expect("a file is open").state()?;
+        let mut stood = 0;
+        for nth in self.places(count.unwrap_or(MOST)) {
+            let at = |why: Stop| place(format!("call {nth} of `{}`", source.name()), why);
+            let descriptors = descriptors()?;
+            let file = slot.as_ref().expect("a file is open");
+            let failed = self.step(operation, (source, nth), &mut stood, file).map_err(at)?;
+            if source.loses_answers() {
+                // Nobody knows the numbers of what was made: the file goes with it.
+                *slot = None;
+                close_others(&descriptors)?;
+                *slot = Some(open()?);
+            }
+            let state = slot.as_ref().expect("a file is open").state().map_err(at)?;
+            holds!(state == before, "call {nth} of `{}`: the file has {before}, and not {state}", source.name());
+            if let Some(report) = self.log.report() {
+                return fail(format!("call {nth} of `{}`: kernel log: {report}", source.name()));
+            }
+            if !failed && count.is_none() {
+                return Ok(nth - 1);
+            }
+        }
+        match count {
+            Some(count) => Ok(count),
+            None => fail(format!("`{}` fails without end", source.name())),
+        }
+    }
+
+    /// Which calls of a source fail in turn.
+    fn places(&self, last: u32) -> Vec<u32> {
+        match self.injector.is_quick() {
+            true => (1..=last).collect(),
+            false => (1..=last.min(ALL)).chain((ALL + 1..=last).step_by(THEN)).collect(),
+        }
+    }
+
+    /// The operation with one failure; whether there was one.
+    fn step<F: Client>(
+        &mut self,
+        operation: &Operation<F>,
+        (source, nth): (Source, u32),
+        stood: &mut u32,
+        file: &F,
+    ) -> Outcome<bool> {
+        let mut failed = false;
+        let (injector, figures) = (&self.injector, &mut self.figures);
+        operation.step(file, &mut |run| {
+            let armed = injector.arm(source, nth, operation.within)?;
+            let answer = run();
+            failed = armed.failed()?;
+            figures.failures += u32::from(failed);
+            if failed && answer.is_ok() {
+                *stood += 1;
+                figures.stood += 1;
+            }
+            judge(operation, source, failed, answer, *stood)?;
+            Ok((!source.loses_answers()).then_some(answer.is_ok()))
+        })?;
+        Ok(failed)
+    }
+}
+
+/// Nothing stands in the way.
+fn succeeds(answer: Answer) -> Outcome {
+    match answer {
+        Ok(()) => Ok(()),
+        Err(errno) => fail(format!("{} without a failure", name(errno))),
+    }
+}
+
+/// Whether the answer fits; `stood` says how many failures of the source it was carried out in spite of so far.
+fn judge<F>(operation: &Operation<F>, source: Source, failed: bool, answer: Answer, stood: u32) -> Outcome {
+    let wanted = if source.is_copy() { &[Errno::FAULT] } else { operation.wants };
+    match (failed, answer) {
+        (false, answer) => succeeds(answer),
+        (true, Ok(())) if stood <= allowed(operation, source) => Ok(()),
+        (true, Ok(())) => fail("the failure is swallowed"),
+        (true, Err(errno)) if wanted.contains(&errno) => Ok(()),
+        (true, Err(errno)) => fail(format!("answered by {}", name(errno))),
+    }
+}
+
+/// How many failures of a source an operation may be carried out in spite of.
+fn allowed<F>(operation: &Operation<F>, source: Source) -> u32 {
+    let of = |wanted: &dyn Fn(&str) -> bool| {
+        operation.stands.iter().filter(|(function, _)| wanted(function)).map(|(_, calls)| calls).sum()
+    };
+    match source {
+        // Which function asks for an object is not known.
+        Source::Slab => of(&|_| true),
+        source if source.is_pages() => u32::MAX,
+        source => of(&|function| function == source.name()),
+    }
+}
+
+/// The same with the place before it.
+fn place(at: String, why: Stop) -> Stop {
+    match why {
+        Stop::Fail(why) => Stop::Fail(format!("{at}: {why}")),
+        Stop::Skip(why) => Stop::Skip(why),
+    }
+}
+
+/// The numbers of all that the process has open.
+fn descriptors() -> Outcome<BTreeSet<RawFd>> {
+    let names = std::fs::read_dir("/proc/self/fd")?.flatten().map(|entry| entry.file_name());
+    Ok(names.filter_map(|name| name.to_string_lossy().parse().ok()).collect())
+}
+
+/// Closes what the kernel has installed without getting to say so.
+fn close_others(known: &BTreeSet<RawFd>) -> Outcome {
+    for number in descriptors()?.difference(known) {
+        // SAFETY: everything that the program itself has opened since then is closed.
+        drop(unsafe { sys::adopt(*number) });
+    }
+    Ok(())
+}
+
+/// The module's users are as many as they should be.
+pub(super) fn unused(module: &str) -> Outcome {
+    same!(crate::driver::module_users(module)?, Some(0));
+    Ok(())
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Failures within one call, one after the other: by the kernel's own injection where it has one (`fail-nth`), else by the
+//! calls of its allocators (`crate::failnth`).
+//!
+//! Source: Documentation/fault-injection/fault-injection.rst, lib/fault-inject.c, mm/failslab.c, mm/fail_page_alloc.c,
+//! kernel/ksysfs.c (Linux 7.3).
+
+use std::fs;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::OFlags;
+
+use crate::check::{Outcome, fail};
+use crate::failnth::{Call, Fault, null};
+use crate::guest::Guest;
+use crate::sweep::MEMORY;
+use crate::sys::{self, Answer};
+use crate::works;
+
+/// What can fail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// Allocations of slab objects, by the kernel itself.
+    Slab,
+    /// Allocations of pages, by the kernel itself.
+    Pages,
+    /// Calls of a function.
+    Calls(Call),
+}
+
+/// All page allocations of a kernel without injection pass here.
+const PAGES: Call = null("__alloc_frozen_pages_noprof");
+/// Copies from and to a process; what they return is the number of bytes that are left.
+const FROM_USER: Call = Call { function: "_copy_from_user", returns: 1 };
+const TO_USER: Call = Call { function: "_copy_to_user", returns: 1 };
+
+impl Source {
+    /// As a reader of a failure knows it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Slab => "failslab",
+            Self::Pages => "fail_page_alloc",
+            Self::Calls(call) => call.function,
+        }
+    }
+
+    /// Whether it is a copy from or to a process that fails.
+    pub(crate) fn is_copy(self) -> bool {
+        matches!(self, Self::Calls(call) if [FROM_USER.function, TO_USER.function].contains(&call.function))
+    }
+
+    /// Whether the call was carried out, and it is its answer that is lost.
+    pub(crate) fn loses_answers(self) -> bool {
+        matches!(self, Self::Calls(call) if call.function == TO_USER.function)
+    }
+
+    /// Whether pages fail: slab, vmalloc and the page cache go on with fewer at a time, or with those that they have.
+    pub(crate) fn is_pages(self) -> bool {
+        match self {
+            Self::Slab => false,
+            Self::Pages => true,
+            Self::Calls(call) => call.function == PAGES.function,
+        }
+    }
+}
+
+/// The allocators of a kernel without injection. Rust frees by `krealloc` as well, which must not fail: its allocations are
+/// calls of `__kmalloc_node_track_caller_noprof`.
+fn memory() -> Vec<Source> {
+    let allocators = MEMORY.iter().filter(|call| !call.function.starts_with("krealloc"));
+    allocators.chain([&PAGES]).map(|call| Source::Calls(*call)).collect()
+}
+
+/// Settings of the kernel's injection: any allocation, without a report for each.
+const SETTINGS: &[(&str, &str)] = &[
+    ("failslab/ignore-gfp-wait", "N"),
+    ("failslab/verbose", "0"),
+    ("fail_page_alloc/ignore-gfp-wait", "N"),
+    ("fail_page_alloc/ignore-gfp-highmem", "N"),
+    ("fail_page_alloc/verbose", "0"),
+];
+/// What the debug kernel allocates to watch, and does without: it would be half of all failures, and none of an operation's.
+const WATCHERS: &[(&str, &str)] = &[("failslab", "__alloc_object"), ("fail_page_alloc", "stack_depot_save_flags")];
+/// More than any allocation has.
+const NO_ORDER: &str = "64";
+
+/// Grace periods need not wait: arming and disarming a fault takes several.
+const EXPEDITED: &str = "/sys/kernel/rcu_expedited";
+
+/// The ways of this kernel.
+#[derive(Debug)]
+pub(crate) struct Injector {
+    fail_nth: Option<OwnedFd>,
+}
+
+impl Injector {
+    /// Finds out, and prepares it.
+    pub(crate) fn prepare(guest: &Guest) -> Outcome<Self> {
+        works!(guest.modules()?.of("failnth")?.load());
+        works!(sys::write(EXPEDITED, "1"));
+        let fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
+        if fail_nth.is_some() {
+            for (file, value) in SETTINGS {
+                works!(set(file, value));
+            }
+            leave_watchers_alone()?;
+        }
+        Ok(Self { fail_nth })
+    }
+
+    /// Whether a failure of memory is armed by a word to the kernel, and not by setting probes.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.fail_nth.is_some()
+    }
+
+    /// What can fail on this kernel.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let memory: Vec<_> = match self.fail_nth {
+            Some(_) => vec![Source::Slab, Source::Pages],
+            None => memory(),
+        };
+        memory.into_iter().chain([FROM_USER, TO_USER].map(Source::Calls)).collect()
+    }
+
+    /// Counts, without a failure, what this process does within a function.
+    pub(crate) fn count(&self, within: &str) -> Outcome<Counters> {
+        let counter = |source: Source| match source {
+            Source::Calls(call) => Ok((source, Some(Fault::count_within(call, within)?))),
+            Source::Slab | Source::Pages => Ok((source, None)),
+        };
+        Ok(Counters(self.sources().into_iter().map(counter).collect::<Outcome<_>>()?))
+    }
+
+    /// Has the `nth` of a source fail from now on, if it is one of this process within a function.
+    pub(crate) fn arm(&self, source: Source, nth: u32, within: &str) -> Outcome<Armed<'_>> {
+        let (slab, order) = match source {
+            Source::Calls(call) => return Ok(Armed::Call(Fault::nth_within(call, nth, within)?)),
+            Source::Slab => ("N", NO_ORDER),
+            Source::Pages => ("Y", "0"),
+        };
+        // No cache is marked as one that may fail.
+        works!(set("failslab/cache-filter", slab));
+        works!(set("fail_page_alloc/min-order", order));
+        let file = self.fail_nth.as_ref().expect("the sources are those of `sources`");
+        works!(rustix::io::pwrite(file, nth.to_string().as_bytes(), 0));
+        Ok(Armed::Own(file))
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        // What is left makes nothing fail.
+        let _ = sys::write(EXPEDITED, "0");
+    }
+}
+
+/// How often each source is reached, where that can be counted.
+#[derive(Debug)]
+pub(crate) struct Counters(Vec<(Source, Option<Fault>)>);
+
+impl Counters {
+    /// Those that something reaches; what cannot be counted may be.
+    pub(crate) fn reached(&self, something: impl FnOnce() -> Outcome) -> Outcome<Vec<Source>> {
+        let before = self.calls()?;
+        something()?;
+        let pairs = before.into_iter().zip(self.calls()?);
+        let reached = self.0.iter().zip(pairs).filter(|(_, (before, after))| before.is_none() || before < after);
+        Ok(reached.map(|((source, _), _)| *source).collect())
+    }
+
+    fn calls(&self) -> Outcome<Vec<Option<u32>>> {
+        let calls = |fault: &Option<Fault>| match fault {
+            Some(fault) => fault.count().map(|count| Some(count.calls)),
+            None => Ok(None),
+        };
+        self.0.iter().map(|(_, fault)| calls(fault)).collect()
+    }
+}
+
+/// A failure that is to come.
+#[derive(Debug)]
+pub(crate) enum Armed<'i> {
+    Own(&'i OwnedFd),
+    Call(Fault),
+}
+
+impl Armed<'_> {
+    /// Ends it; whether something failed.
+    pub(crate) fn failed(self) -> Outcome<bool> {
+        let file = match self {
+            Self::Call(fault) => return Ok(fault.count()?.hits > 0),
+            Self::Own(file) => file,
+        };
+        let mut text = [0; 16];
+        let length = works!(rustix::io::pread(file, &mut text, 0));
+        works!(rustix::io::pwrite(file, b"0", 0));
+        Ok(text[..length] == *b"0\n")
+    }
+}
+
+/// Writes a setting of the injection.
+fn set(file: &str, value: &str) -> Answer {
+    sys::write(&format!("/sys/kernel/debug/{file}"), value)
+}
+
+/// Excepts allocations from within the watchers.
+fn leave_watchers_alone() -> Outcome {
+    let symbols = fs::read_to_string("/proc/kallsyms")?;
+    for (source, function) in WATCHERS {
+        let Some([start, end]) = range_of(&symbols, function) else {
+            return fail(format!("the kernel has no function `{function}`"));
+        };
+        works!(set(&format!("{source}/reject-start"), &start.to_string()));
+        works!(set(&format!("{source}/reject-end"), &end.to_string()));
+    }
+    Ok(())
+}
+
+/// Where a function begins, and the next one: symbols stand in the order of their addresses.
+fn range_of(symbols: &str, function: &str) -> Option<[u64; 2]> {
+    let address = |line: &str| u64::from_str_radix(line.split(' ').next()?, 16).ok();
+    let mut lines = symbols.lines().skip_while(|line| line.split(' ').nth(2) != Some(function));
+    let start = address(lines.next()?)?;
+    let end = lines.filter_map(address).find(|next| *next > start)?;
+    Some([start, end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_ends_where_the_next_begins() {
+        let symbols = "ffff10 t before\nffff20 t wanted\nffff20 t alias\nffff48 T next\n";
+        assert_eq!(range_of(symbols, "wanted"), Some([0xff_ff20, 0xff_ff48]));
+        assert_eq!(range_of(symbols, "other"), None);
+    }
+}
