@@ -82,6 +82,12 @@ impl Fault {
         Self::nth_within(call, 0, scope)
     }
 
+    /// Of one of `nth_within` or `count_within`: from now on it is the `nth` call that fails, or with 0 none.
+    pub(crate) fn again(&self, nth: u32) -> Outcome {
+        works!(rustix::io::write(&self.file, format!("nth={nth}").as_bytes()));
+        Ok(())
+    }
+
     /// The `nth` call of the function by any process fails, wherever it comes from.
     pub(crate) fn nth_of_any(call: Call, nth: u32) -> Outcome<Self> {
         Self::arm(&format!("func={} ret={} nth={nth}", call.function, call.returns))
