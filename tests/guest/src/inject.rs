@@ -108,11 +108,6 @@ impl Injector {
         Ok(Self { fail_nth })
     }
 
-    /// Whether a failure of memory is armed by a word to the kernel, and not by setting probes.
-    pub(crate) fn is_quick(&self) -> bool {
-        self.fail_nth.is_some()
-    }
-
     /// What can fail on this kernel.
     pub(crate) fn sources(&self) -> Vec<Source> {
         let memory: Vec<_> = match self.fail_nth {
@@ -131,19 +126,17 @@ impl Injector {
         Ok(Counters(self.sources().into_iter().map(counter).collect::<Outcome<_>>()?))
     }
 
-    /// Has the `nth` of a source fail from now on, if it is one of this process within a function.
-    pub(crate) fn arm(&self, source: Source, nth: u32, within: &str) -> Outcome<Armed<'_>> {
+    /// Has failures of a source ready, within a function.
+    pub(crate) fn failures(&self, source: Source, within: &str) -> Outcome<Failures<'_>> {
         let (slab, order) = match source {
-            Source::Calls(call) => return Ok(Armed::Call(Fault::nth_within(call, nth, within)?)),
+            Source::Calls(call) => return Ok(Failures::Call(Fault::count_within(call, within)?)),
             Source::Slab => ("N", NO_ORDER),
             Source::Pages => ("Y", "0"),
         };
         // No cache is marked as one that may fail.
         works!(set("failslab/cache-filter", slab));
         works!(set("fail_page_alloc/min-order", order));
-        let file = self.fail_nth.as_ref().expect("the sources are those of `sources`");
-        works!(rustix::io::pwrite(file, nth.to_string().as_bytes(), 0));
-        Ok(Armed::Own(file))
+        Ok(Failures::Own(self.fail_nth.as_ref().expect("the sources are those of `sources`")))
     }
 }
 
@@ -177,24 +170,37 @@ impl Counters {
     }
 }
 
-/// A failure that is to come.
+/// Failures of one source, one at a time.
 #[derive(Debug)]
-pub(crate) enum Armed<'i> {
+pub(crate) enum Failures<'i> {
     Own(&'i OwnedFd),
     Call(Fault),
 }
 
-impl Armed<'_> {
-    /// Ends it; whether something failed.
-    pub(crate) fn failed(self) -> Outcome<bool> {
-        let file = match self {
-            Self::Call(fault) => return Ok(fault.count()?.hits > 0),
-            Self::Own(file) => file,
+impl Failures<'_> {
+    /// Has the `nth` from now on fail, if it is one of this process.
+    pub(crate) fn arm(&self, nth: u32) -> Outcome {
+        match self {
+            Self::Call(fault) => fault.again(nth),
+            Self::Own(file) => {
+                works!(rustix::io::pwrite(file, nth.to_string().as_bytes(), 0));
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends that; whether something failed.
+    pub(crate) fn disarm(&self) -> Outcome<bool> {
+        let failed = match self {
+            Self::Call(fault) => fault.count()?.hits > 0,
+            Self::Own(file) => {
+                let mut text = [0; 16];
+                let length = works!(rustix::io::pread(file, &mut text, 0));
+                text[..length] == *b"0\n"
+            }
         };
-        let mut text = [0; 16];
-        let length = works!(rustix::io::pread(file, &mut text, 0));
-        works!(rustix::io::pwrite(file, b"0", 0));
-        Ok(text[..length] == *b"0\n")
+        self.arm(0)?;
+        Ok(failed)
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! How many objects of each slab cache are in use.
 //!
-//! Source: slabinfo(5); mm/damon/stat.c; `shrink_store`, `get_slabinfo` in mm/slub.c (Linux 7.3).
+//! Source: slabinfo(5); mm/damon/stat.c; `shrink_store`, `get_slabinfo` in mm/slub.c; `vmap_node_shrink_scan` in mm/vmalloc.c
+//! (Linux 7.3).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +18,9 @@ use crate::works;
 
 /// Whether the kernel gathers statistics of accesses to all memory.
 const DAMON: &str = "/sys/module/damon_stat/parameters/enabled";
+
+/// A write of `2` has what can give objects back do so; of interest is what vmalloc() keeps of the places that were given back to it.
+const DROP: &str = "/proc/sys/vm/drop_caches";
 
 /// What is made of names that are looked up, in /proc and sysfs for the most part, and kept until memory is wanted.
 const NAMES: [&str; 4] = ["dentry", "inode_cache", "lsm_inode_cache", "proc_inode_cache"];
@@ -53,6 +57,7 @@ impl Slabs {
     pub(crate) fn in_use(&self) -> Outcome<Counts> {
         self.shrink()?;
         failnth::settle()?;
+        works!(sys::write(DROP, "2"));
         self.shrink()?;
         Ok(counts(&fs::read_to_string("/proc/slabinfo")?))
     }

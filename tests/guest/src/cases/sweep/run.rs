@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::RawFd;
+use std::path::Path;
 
 use rustix::io::Errno;
 
 use super::operation::{Client, Operation};
 use crate::check::{Outcome, Stop, fail, name};
 use crate::guest::{Guest, finds_leaks};
-use crate::inject::{Injector, Source};
+use crate::inject::{Failures, Injector, Source};
 use crate::klog::KernelLog;
 use crate::slabs::{self, Slabs};
 use crate::sys::{self, Answer};
@@ -19,7 +20,7 @@ use crate::{holds, same};
 
 /// No operation has more places that fail: one makes 2 MiB of single pages.
 const MOST: u32 = 800;
-/// So many of a source's are all made to fail, where arming one takes long; and then every so manieth.
+/// So many of a source's fail in each round in which objects are counted, and of more every so manieth: all have failed once then.
 const ALL: u32 = 32;
 const THEN: usize = 31;
 /// So often a table is carried out before objects are counted, and so often if there are more then.
@@ -45,8 +46,8 @@ pub(super) fn sweep<F: Client>(
     settled: impl Fn() -> Outcome,
     reload: impl Fn() -> Outcome,
 ) -> Outcome {
-    let mut sweep =
-        Sweep { injector: Injector::prepare(guest)?, log: KernelLog::from_now(), figures: Figures::default() };
+    let injector = Injector::prepare(guest)?;
+    let mut sweep = Sweep { injector: &injector, log: KernelLog::from_now(), figures: Figures::default() };
     let mut places = sweep.reached(table, &open)?;
     let mut round = || {
         sweep.figures = Figures::default();
@@ -93,13 +94,13 @@ struct Places {
 }
 
 /// A sweep that is going on.
-struct Sweep {
-    injector: Injector,
+struct Sweep<'i> {
+    injector: &'i Injector,
     log: KernelLog,
     figures: Figures,
 }
 
-impl Sweep {
+impl Sweep<'_> {
     /// What each operation reaches, by carrying it out once.
     fn reached<F: Client>(&self, table: &[Operation<F>], open: &impl Fn() -> Outcome<F>) -> Outcome<Vec<Vec<Places>>> {
         let mut counters = BTreeMap::new();
@@ -149,12 +150,13 @@ impl Sweep {
         // What there is once for a file is there after the first look.
         slot.as_ref().expect("a file is open").state()?;
         let before = slot.as_ref().expect("a file is open").state()?;
+        let failures = self.injector.failures(source, operation.within)?;
         let mut stood = 0;
-        for nth in self.places(count.unwrap_or(MOST)) {
+        for nth in places(count) {
             let at = |why: Stop| place(format!("call {nth} of `{}`", source.name()), why);
             let descriptors = descriptors()?;
             let file = slot.as_ref().expect("a file is open");
-            let failed = self.step(operation, (source, nth), &mut stood, file).map_err(at)?;
+            let failed = self.step(operation, (source, &failures, nth), &mut stood, file).map_err(at)?;
             if source.loses_answers() {
                 // Nobody knows the numbers of what was made: the file goes with it.
                 *slot = None;
@@ -176,28 +178,20 @@ impl Sweep {
         }
     }
 
-    /// Which calls of a source fail in turn.
-    fn places(&self, last: u32) -> Vec<u32> {
-        match self.injector.is_quick() {
-            true => (1..=last).collect(),
-            false => (1..=last.min(ALL)).chain((ALL + 1..=last).step_by(THEN)).collect(),
-        }
-    }
-
     /// The operation with one failure; whether there was one.
     fn step<F: Client>(
         &mut self,
         operation: &Operation<F>,
-        (source, nth): (Source, u32),
+        (source, failures, nth): (Source, &Failures<'_>, u32),
         stood: &mut u32,
         file: &F,
     ) -> Outcome<bool> {
         let mut failed = false;
-        let (injector, figures) = (&self.injector, &mut self.figures);
+        let figures = &mut self.figures;
         operation.step(file, &mut |run| {
-            let armed = injector.arm(source, nth, operation.within)?;
+            failures.arm(nth)?;
             let answer = run();
-            failed = armed.failed()?;
+            failed = failures.disarm()?;
             figures.failures += u32::from(failed);
             if failed && answer.is_ok() {
                 *stood += 1;
@@ -207,6 +201,14 @@ impl Sweep {
             Ok((!source.loses_answers()).then_some(answer.is_ok()))
         })?;
         Ok(failed)
+    }
+}
+
+/// Which calls of a source fail in turn.
+fn places(count: Option<u32>) -> Vec<u32> {
+    match count {
+        None => (1..=MOST).collect(),
+        Some(last) => (1..=last.min(ALL)).chain((ALL + 1..=last).step_by(THEN)).collect(),
     }
 }
 
@@ -254,8 +256,11 @@ fn place(at: String, why: Stop) -> Stop {
 
 /// The numbers of all that the process has open.
 fn descriptors() -> Outcome<BTreeSet<RawFd>> {
-    let names = std::fs::read_dir("/proc/self/fd")?.flatten().map(|entry| entry.file_name());
-    Ok(names.filter_map(|name| name.to_string_lossy().parse().ok()).collect())
+    let path = Path::new("/proc/self/fd");
+    let listed: Vec<_> = std::fs::read_dir(path)?.flatten().map(|entry| entry.file_name()).collect();
+    // The folder itself was one of them.
+    let open = listed.into_iter().filter(|number| path.join(number).is_symlink());
+    Ok(open.filter_map(|number| number.to_string_lossy().parse().ok()).collect())
 }
 
 /// Closes what the kernel has installed without getting to say so.

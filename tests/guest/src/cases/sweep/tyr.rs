@@ -302,7 +302,6 @@ fn at_once() -> Vec<Operation<File>> {
             |file, space, done| space.ends(file, if done { HOLE } else { WHOLE }),
         )
         .stands(&[ARRAY]),
-        // What stands behind addresses alone is made once for a file.
         Operation::new(
             "VM_BIND of nothing but addresses",
             |file: &File| {
