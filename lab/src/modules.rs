@@ -42,6 +42,7 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
         "modules",
     ]);
     process::run(&mut make, &step).map_err(|error| readable(error, source))?;
+    leave_kernel_alone(&out)?;
     let modules = find_modules(&out)?;
     step.done_with(format!("{} modules", modules.len()));
     Ok(BuiltModules { dir: out, modules })
@@ -75,9 +76,42 @@ fn find_modules(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// What `warn_on!` includes: files of the kernel, which Kbuild's rule for such files would make again in the next build.
+const MADE_BY_KERNEL: &str = "/kernel/tree/rust/kernel/generated_";
+
+/// Takes those out of what Kbuild has noted of each object in `dir`: the kernel is not ours to write to.
+fn leave_kernel_alone(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).with_context(|| format!("failed to read `{}`", dir.display()))?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            leave_kernel_alone(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "cmd") {
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+            let kept: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with(MADE_BY_KERNEL)).collect();
+            if kept.len() < text.lines().count() {
+                crate::cache::write_atomically(&path, kept.join("\n") + "\n")?;
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_module_does_not_depend_on_what_the_kernel_has_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let command = dir.path().join("drivers/.vgem.o.cmd");
+        let noted =
+            "deps := \\\n  /kernel/tree/rust/kernel/generated_arch_warn_asm.rs \\\n  /kernel-src/vgem.rs \\\n\nrest\n";
+        crate::cache::write_atomically(&command, noted).unwrap();
+        leave_kernel_alone(dir.path()).unwrap();
+        let left = std::fs::read_to_string(&command).unwrap();
+        assert_eq!(left, "deps := \\\n  /kernel-src/vgem.rs \\\n\nrest\n");
+    }
 
     #[test]
     fn what_an_earlier_build_left_is_no_module() {
