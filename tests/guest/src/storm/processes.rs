@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The processes of a storm as the one that started them sees them: started, killed, replaced, ended.
 //!
-//! Source: waitpid(2).
+//! Source: waitpid(2), proc(5).
 
+use std::fs;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
 use crate::check::{Outcome, fail};
@@ -104,6 +106,28 @@ impl<'s> Processes<'s> {
             }
         }
         Ok(())
+    }
+
+    /// What one of them, though it has closed everything, still has mapped or open that keeps a module.
+    pub(super) fn held(&self) -> String {
+        let keeps =
+            |text: &str| ["/dev/dri/", "/dmabuf:", "sync_file", "/debug/dri/"].iter().any(|kept| text.contains(kept));
+        let mut held = String::new();
+        for child in &self.children {
+            let folder = PathBuf::from(format!("/proc/{}", child.id()));
+            // It may have ended.
+            let maps = fs::read_to_string(folder.join("maps")).unwrap_or_default();
+            let links = fs::read_dir(folder.join("fd"))
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|entry| fs::read_link(entry.path()));
+            let files = links.flatten().map(|link| link.to_string_lossy().into_owned());
+            for text in maps.lines().map(str::to_owned).chain(files).filter(|text| keeps(text)) {
+                held.push_str(&format!("; {} has {text}", child.id()));
+            }
+        }
+        held
     }
 
     /// Ends all; whatever one of them found wrong is the storm's failure.

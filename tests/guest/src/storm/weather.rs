@@ -137,8 +137,9 @@ impl Weather<'_> {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 Err(errno) => {
-                    let users = self.device.users()?;
-                    return fail(format!("no process uses the modules, and they do not go ({}):{users}", name(errno)));
+                    let (users, held) = (self.device.users()?, self.processes.held());
+                    let errno = name(errno);
+                    return fail(format!("all is closed, and the modules do not go ({errno}):{users}{held}"));
                 }
             }
         }

@@ -31,7 +31,7 @@ const READ_ONLY: usize = ARGUMENTS + PAGE;
 #[derive(Debug)]
 pub(super) struct Window {
     start: NonNull<u8>,
-    /// The length of what is mapped in each slot, 0 for nothing.
+    /// Where what is mapped in each slot ends, 0 for nothing.
     mapped: [usize; SLOTS],
     /// What is copied to and from mappings by the kernel, so that a fault is an answer and no signal.
     scratch: OwnedFd,
@@ -132,11 +132,16 @@ impl Window {
         // SAFETY: a part of the window, by its invariant.
         let mapped = unsafe { mm::mmap(place, len, rights, kind | MapFlags::FIXED, fd, offset) };
         match mapped {
-            Ok(_) => self.mapped[slot] = len.next_multiple_of(PAGE),
+            Ok(_) => self.covers(slot, len),
             // What was there may be gone.
             Err(_) => self.clear(slot),
         }
         mapped.map(drop)
+    }
+
+    /// So much of a slot is mapped now, in place of the beginning of what was there.
+    fn covers(&mut self, slot: usize, len: usize) {
+        self.mapped[slot] = self.mapped[slot].max(len.next_multiple_of(PAGE));
     }
 
     /// A gap in place of what is in a slot.
@@ -166,7 +171,7 @@ impl Window {
         // A call that fails may have unmapped the end of the one, too: in a hole the kernel would map what others ask for.
         self.clear(from);
         match moved {
-            Ok(_) => self.mapped[to] = len.next_multiple_of(PAGE),
+            Ok(_) => self.covers(to, len),
             Err(_) => self.clear(to),
         }
         moved.map(drop)
@@ -241,6 +246,22 @@ mod tests {
         assert_eq!(window.read(1, PAGE, 8), Err(Errno::FAULT));
         window.protect(1, MprotectFlags::READ).unwrap();
         assert_eq!(window.write(1, 0, 8), Err(Errno::FAULT));
+    }
+
+    #[test]
+    fn what_a_shorter_mapping_leaves_of_a_longer_one_is_known() {
+        let mut window = Window::new().unwrap();
+        let file = memory_file(4 * PAGE).unwrap();
+        for slot in [1, 2] {
+            window.map(slot, &file, 0, 4 * PAGE, BOTH, MapFlags::SHARED).unwrap();
+        }
+        window.map(1, &file, 0, PAGE, BOTH, MapFlags::SHARED).unwrap();
+        window.unmap(1, 0, PAGE).unwrap();
+        window.map(3, &file, 0, PAGE, BOTH, MapFlags::SHARED).unwrap();
+        window.remap(3, 2, PAGE).unwrap();
+        window.unmap(2, 0, PAGE).unwrap();
+        assert_eq!((window.read(1, PAGE, 8), window.read(2, PAGE, 8)), (Ok(()), Ok(())));
+        assert_eq!(window.full().collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
