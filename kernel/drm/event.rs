@@ -160,7 +160,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
 
         let message = KBox::into_raw(message);
         // SAFETY: `dev` is the device of the open file; `base` is zeroed but for what the call sets, and both
-        // stay where they are until C frees them or we do. `base` is the start of the allocation.
+        // stay where they are until C frees them or we do. `base` is the start of the allocation (L14, L23).
         let ret = unsafe {
             bindings::drm_event_reserve_init(
                 dev.as_raw(),
@@ -170,14 +170,14 @@ impl<T: Driver, P: Payload> Event<T, P> {
             )
         };
         if let Err(error) = to_result(ret) {
-            // SAFETY: It comes from a box, and C did not take it.
+            // SAFETY: It comes from a box, and C did not take it (L23).
             drop(unsafe { KBox::from_raw(message) });
             return Err(error);
         }
 
         // INVARIANT: C has reserved it for a file of `dev` just now.
         Ok(Self {
-            // SAFETY: It comes from a box, so it is not null.
+            // SAFETY: It comes from a box, so it is not null (L23).
             message: unsafe { NonNull::new_unchecked(message) },
             dev,
             fence: None,
@@ -204,7 +204,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
             fence.signal();
         }
         // SAFETY: By the type invariants. C owns the event from now on. `dev` is taken out once, as `this` is
-        // not dropped, and put after the call.
+        // not dropped, and put after the call (L21, L23).
         unsafe {
             bindings::drm_send_event(this.dev.as_raw(), this.message.cast().as_ptr());
             core::ptr::drop_in_place(&mut this.dev);
@@ -214,7 +214,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
 
 impl<T: Driver, P: Payload> Drop for Event<T, P> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants; C frees the event. `dev` is put after this.
+        // SAFETY: By the type invariants; C frees the event. `dev` is put after this (L21, L23).
         unsafe { bindings::drm_event_cancel_free(self.dev.as_raw(), self.message.cast().as_ptr()) };
     }
 }
@@ -224,14 +224,14 @@ impl<T: Driver, P: Payload> Deref for Event<T, P> {
 
     fn deref(&self) -> &P {
         // SAFETY: By the type invariants we own it, and C does not use the payload before it is sent. No
-        // reference to the whole message is made, since C does use `base`.
+        // reference to the whole message is made, since C does use `base` (L23).
         unsafe { &(*self.message.as_ptr()).payload }
     }
 }
 
 impl<T: Driver, P: Payload> DerefMut for Event<T, P> {
     fn deref_mut(&mut self) -> &mut P {
-        // SAFETY: As in `deref`.
+        // SAFETY: As in `deref` (L23).
         unsafe { &mut (*self.message.as_ptr()).payload }
     }
 }

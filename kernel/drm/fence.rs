@@ -168,17 +168,17 @@ unsafe impl Send for Fence {}
 // SAFETY: As above (L15).
 unsafe impl Sync for Fence {}
 
-// SAFETY: The count of `struct dma_fence` keeps it alive, and each fence has one.
+// SAFETY: The count of `struct dma_fence` keeps it alive, and each fence has one (L21).
 unsafe impl AlwaysRefCounted for Fence {
     #[inline]
     fn inc_ref(&self) {
-        // SAFETY: By the type invariants the count is at least one.
+        // SAFETY: By the type invariants the count is at least one (L21).
         unsafe { raw::drm_rust_dma_fence_get(self.as_raw()) };
     }
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference that it owns.
+        // SAFETY: The caller gives up a reference that it owns (L21).
         unsafe { raw::drm_rust_dma_fence_put(obj.cast().as_ptr()) };
     }
 }
@@ -188,11 +188,11 @@ impl Fence {
     ///
     /// # Safety
     ///
-    /// `fence` points to an initialised `struct dma_fence` whose count stays above zero for `'a`.
+    /// `fence` points to an initialised `struct dma_fence` whose count stays above zero for `'a` (L21).
     #[inline]
     pub(crate) unsafe fn from_raw<'a>(fence: *mut bindings::dma_fence) -> &'a Self {
         // CAST: `Self` is a transparent wrapper around `struct dma_fence`.
-        // INVARIANT, SAFETY: The caller promises both.
+        // INVARIANT, SAFETY: The caller promises both (L21).
         unsafe { &*fence.cast() }
     }
 
@@ -200,10 +200,10 @@ impl Fence {
     ///
     /// # Safety
     ///
-    /// `fence` is null or a pointer to a fence with a reference that the caller gives away.
+    /// `fence` is null or a pointer to a fence with a reference that the caller gives away (L21).
     pub(crate) unsafe fn take_raw(fence: *mut bindings::dma_fence) -> Option<ARef<Self>> {
         let fence = NonNull::new(fence)?;
-        // CAST: As in `from_raw`. SAFETY: The caller gives the reference away.
+        // CAST: As in `from_raw`. SAFETY: The caller gives the reference away (L21).
         Some(unsafe { ARef::from_raw(fence.cast()) })
     }
 
@@ -217,7 +217,7 @@ impl Fence {
     ///
     /// It is one and the same fence for the whole system. Context: any.
     pub fn signaled() -> ARef<Self> {
-        // SAFETY: No preconditions; it returns a reference that we own.
+        // SAFETY: No preconditions; it returns a reference that we own (L21).
         let stub = unsafe { Self::take_raw(bindings::dma_fence_get_stub()) };
         // PANIC: The stub is a static of the kernel.
         stub.expect("the kernel has a stub fence from boot on")
@@ -229,7 +229,7 @@ impl Fence {
     /// holding the fence's lock unless it is signalled, as a [`Callback`]'s fence is.
     #[inline]
     pub fn is_signaled(&self) -> bool {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L21).
         unsafe { raw::drm_rust_dma_fence_is_signaled(self.as_raw()) }
     }
 
@@ -237,7 +237,7 @@ impl Fence {
     ///
     /// Context: any, but not within a callback of this fence, since it takes the fence's lock.
     pub fn status(&self) -> Option<Result> {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L21).
         match unsafe { bindings::dma_fence_get_status(self.as_raw()) } {
             0 => None,
             // One stands for success.
@@ -249,7 +249,7 @@ impl Fence {
     /// The timeline that the fence is on: a number that no other timeline of this boot has.
     #[inline]
     pub fn context(&self) -> u64 {
-        // SAFETY: By the type invariants; the field never changes.
+        // SAFETY: By the type invariants; the field never changes (L21).
         unsafe { (*self.as_raw()).context }
     }
 
@@ -257,7 +257,7 @@ impl Fence {
     /// [`context`](Self::context).
     #[inline]
     pub fn seqno(&self) -> u64 {
-        // SAFETY: By the type invariants; the field never changes.
+        // SAFETY: By the type invariants; the field never changes (L21).
         unsafe { (*self.as_raw()).seqno }
     }
 
@@ -306,7 +306,7 @@ impl Fence {
     }
 
     fn wait_raw(&self, interruptible: bool, timeout: Timeout) -> c_long {
-        // SAFETY: By the type invariants, and the caller's reference keeps the fence for the wait.
+        // SAFETY: By the type invariants, and the caller's reference keeps the fence for the wait (L21).
         unsafe {
             bindings::dma_fence_wait_timeout(
                 self.as_raw(),
@@ -319,7 +319,7 @@ impl Fence {
     /// Asks the issuer to finish the work soon, for instance because a display waits for it; most issuers
     /// ignore it. `deadline` is in nanoseconds of the monotonic clock. Context: any.
     pub fn set_deadline(&self, deadline: i64) {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L21).
         unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline) };
     }
 }

@@ -87,7 +87,7 @@ impl<T: Driver<Kms = Kms>> Setup<'_, T> {
             return Err(EINVAL);
         }
         // SAFETY: The device is valid and unregistered. Others may have a reference, but before registration nothing but
-        // `init_kms` and its setup, which is in this thread, looks at the limits.
+        // `init_kms` and its setup, which is in this thread, looks at the limits (L1, L15).
         unsafe {
             let config = &raw mut (*self.dev.as_raw()).mode_config;
             ((*config).min_width, (*config).min_height) = min;
@@ -144,9 +144,9 @@ impl<'bound, T: Driver<Kms = Kms>> UnregisteredDevice<'bound, T> {
         setup: impl FnOnce(&Setup<'_, T>) -> Result,
     ) -> Result<UnregisteredDevice<'bound, T, Init>> {
         // SAFETY: The device is valid, unregistered, and not shared yet as far as mode setting goes:
-        // nothing of it can be reached before it is initialised here, once.
+        // nothing of it can be reached before it is initialised here, once (L1).
         to_result(unsafe { bindings::drmm_mode_config_init(self.as_raw()) })?;
-        // SAFETY: As above; the table is a constant.
+        // SAFETY: As above; the table is a constant (L1, L20).
         unsafe { (*self.as_raw()).mode_config.funcs = &CONFIG_FUNCS };
 
         setup(&Setup {
@@ -154,7 +154,7 @@ impl<'bound, T: Driver<Kms = Kms>> UnregisteredDevice<'bound, T> {
             _not_thread_safe: PhantomData,
         })?;
 
-        // SAFETY: Mode setting is initialised and all static objects exist.
+        // SAFETY: Mode setting is initialised and all static objects exist (L1).
         unsafe { crate::raw::drm_mode_config_reset(self.as_raw()) };
 
         // INVARIANT: The same device; `setup` is over, so no static object can be created any more.

@@ -54,7 +54,7 @@ fn add_action<F: FnOnce() + Send + 'static>(
     dev: *mut bindings::drm_device,
     action: KBox<F>,
 ) -> Result {
-    // SAFETY: `dev` is a valid device; `run` gets the box back, once, now or at release.
+    // SAFETY: `dev` is a valid device; `run` gets the box back, once, now or at release (L20).
     to_result(unsafe {
         crate::raw::__drmm_add_action_or_reset(
             dev,
@@ -67,12 +67,12 @@ fn add_action<F: FnOnce() + Send + 'static>(
 
 /// # Safety
 ///
-/// Called by C only, with what `add_action` passed, once.
+/// Called by C only, with what `add_action` passed, once (L20).
 unsafe extern "C" fn run<F: FnOnce() + Send + 'static>(
     _dev: *mut bindings::drm_device,
     action: *mut c_void,
 ) {
-    // SAFETY: `action` comes from `into_foreign` in `add_action`; C passes it on once.
+    // SAFETY: `action` comes from `into_foreign` in `add_action`; C passes it on once (L20).
     let action = unsafe { KBox::<F>::from_foreign(action) };
     KBox::into_inner(action)();
 }

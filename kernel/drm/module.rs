@@ -87,7 +87,7 @@ impl Runtime {
         let queue = self.queue.load(Acquire);
         if !queue.is_null() {
             // SAFETY: The queue lives until `Running` is dropped, which is after the last caller:
-            // drivers are unregistered before.
+            // drivers are unregistered before (L15).
             unsafe { crate::raw::drm_rust_flush_workqueue(queue) };
         }
     }
@@ -141,7 +141,7 @@ impl Running {
         if !runtime.queue.load(Relaxed).is_null() {
             return Err(EBUSY);
         }
-        // SAFETY: `name` is a C string for the format `%s` that the helper uses.
+        // SAFETY: `name` is a C string for the format `%s` that the helper uses (L15).
         let queue = unsafe { crate::raw::drm_rust_alloc_workqueue(name.as_char_ptr()) };
         if queue.is_null() {
             return Err(ENOMEM);

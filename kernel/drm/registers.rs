@@ -87,7 +87,7 @@ impl<'bound> pci::Probe<'bound> {
         let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
         // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
         let raw = core::ptr::from_ref(dev).cast_mut().cast();
-        // SAFETY: The device is valid; the BAR is one that it has, or the calls above had failed.
+        // SAFETY: The device is valid; the BAR is one that it has, or the calls above had failed (L24).
         if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(raw, bar as c_int) } {
             return Err(EINVAL);
         }
@@ -150,7 +150,7 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     pub fn set_idle_registers(&self, word: u32) -> Result {
         let page = Page::alloc_page(GFP_KERNEL | __GFP_ZERO)?;
         let bytes = word.to_ne_bytes();
-        // SAFETY: The bytes are valid, and nobody else knows the page.
+        // SAFETY: The bytes are valid, and nobody else knows the page (L24).
         unsafe { page.write_raw(bytes.as_ptr(), 0, bytes.len()) }?;
         if self.core().registers.idle.populate(page) {
             Ok(())
@@ -170,7 +170,7 @@ impl<T: Driver> Plugged<'_, T> {
     pub fn show_registers(&self, shown: bool) {
         let mut now = self.core().registers.shown.lock();
         *now = shown;
-        // SAFETY: The device is valid; its inode's mapping is that of all its nodes' files.
+        // SAFETY: The device is valid; its inode's mapping is that of all its nodes' files (L24).
         unsafe {
             bindings::unmap_mapping_range(
                 (*(*self.as_raw()).anon_inode).i_mapping,
@@ -194,10 +194,10 @@ pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
 ) -> c_int {
     // SAFETY: C passes an open file of a node of driver `T` (L14).
     let file = unsafe { File::<T::File>::from_raw((*filp).private_data.cast()) };
-    // SAFETY: C passes the mapping that is being made; it is ours alone.
+    // SAFETY: C passes the mapping that is being made; it is ours alone (L20).
     let offset = (unsafe { (*vma).vm_pgoff } as u64) << PAGE_SHIFT;
     let Some(index) = file.data().register_page(offset) else {
-        // SAFETY: As this function.
+        // SAFETY: As this function (L20).
         return unsafe { bindings::drm_gem_mmap(filp, vma) };
     };
     let there = file
@@ -208,7 +208,7 @@ pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
         Some(false) => return EINVAL.to_errno(),
         Some(true) => {}
     }
-    // SAFETY: The mapping is ours alone. It lies at `PLACE` and beyond; faults find the place there.
+    // SAFETY: The mapping is ours alone. It lies at `PLACE` and beyond; faults find the place there (L24).
     unsafe {
         let error = crate::raw::drm_rust_vma_of_registers(vma, PLACE + index as c_ulong);
         if error == 0 {
@@ -231,7 +231,7 @@ impl<T: Driver> VmOps<T> {
     /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
         // SAFETY: C passes a fault of a mapping with this table: one that `mmap_callback` of `T` has made. It keeps its
-        // file.
+        // file (L14, L20).
         let (dev, index) = unsafe {
             let filp = crate::raw::drm_rust_vmf_file(vmf);
             let file = File::<T::File>::from_raw((*filp).private_data.cast());
@@ -248,14 +248,14 @@ impl<T: Driver> VmOps<T> {
         };
         found.flatten().unwrap_or_else(|| {
             let idle = registers.idle.as_ref().map_or(null_mut(), Page::as_ptr);
-            // SAFETY: As above. The page goes with the device, which the mapping's file keeps.
+            // SAFETY: As above. The page goes with the device, which the mapping's file keeps (L21, L24).
             unsafe { crate::raw::drm_rust_insert_idle(vmf, idle) }
         })
     }
 
     /// # Safety
     ///
-    /// As [`fault`](Self::fault).
+    /// As [`fault`](Self::fault) (L20).
     unsafe fn insert(
         vmf: *mut bindings::vm_fault,
         plugged: &Plugged<'_, T>,

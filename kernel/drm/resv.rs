@@ -88,11 +88,11 @@ impl Resv {
     ///
     /// # Safety
     ///
-    /// `resv` points to an initialised `struct dma_resv` that stays for `'a`.
+    /// `resv` points to an initialised `struct dma_resv` that stays for `'a` (L22).
     #[inline]
     pub(crate) unsafe fn from_raw<'a>(resv: *mut bindings::dma_resv) -> &'a Self {
         // CAST: `Self` is a transparent wrapper around `struct dma_resv`.
-        // INVARIANT, SAFETY: The caller promises it.
+        // INVARIANT, SAFETY: The caller promises it (L22).
         unsafe { &*resv.cast() }
     }
 
@@ -107,7 +107,7 @@ impl Resv {
     /// so also under locks.
     #[inline]
     pub fn is_signaled(&self, usage: Usage) -> bool {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L22).
         unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage as u32) }
     }
 
@@ -121,7 +121,7 @@ impl Resv {
     /// Context: process context; sleeps. The lock may be held or not; without it, fences that are added
     /// meanwhile may be waited for or not.
     pub fn wait(&self, usage: Usage, timeout: Timeout) -> Result<Timeout> {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L22).
         let ret = unsafe {
             bindings::dma_resv_wait_timeout(self.as_raw(), usage as u32, true, timeout.jiffies())
         };
@@ -139,9 +139,9 @@ impl Resv {
     /// last reference to a buffer go within: freeing it locks its own, after a lock that mapping a buffer takes first.
     #[inline]
     pub fn lock<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> R {
-        // SAFETY: By the type invariants. Without a context the call cannot fail.
+        // SAFETY: By the type invariants. Without a context the call cannot fail (L22).
         unsafe { bindings::dma_resv_lock(self.as_raw(), null_mut()) };
-        // SAFETY: It was just locked.
+        // SAFETY: It was just locked (L22).
         unsafe { self.run_locked(function) }
     }
 
@@ -149,17 +149,17 @@ impl Resv {
     /// Does not sleep by itself.
     #[inline]
     pub fn try_lock<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> Option<R> {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L22).
         if !unsafe { raw::drm_rust_dma_resv_trylock(self.as_raw()) } {
             return None;
         }
-        // SAFETY: It was just locked.
+        // SAFETY: It was just locked (L22).
         Some(unsafe { self.run_locked(function) })
     }
 
     /// # Safety
     ///
-    /// The caller has locked it, and leaves unlocking to this function.
+    /// The caller has locked it, and leaves unlocking to this function (L22).
     #[inline]
     unsafe fn run_locked<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> R {
         // INVARIANT: It is locked, and is unlocked only after `locked` is gone.
@@ -169,7 +169,7 @@ impl Resv {
         };
         let result = function(&mut locked);
 
-        // SAFETY: We hold the lock, by the caller.
+        // SAFETY: We hold the lock, by the caller (L22).
         unsafe { bindings::dma_resv_unlock(self.as_raw()) };
         result
     }
@@ -212,7 +212,7 @@ impl Locked<'_> {
         // C warns about a count of zero, and computes with 32 bits without looking for overflows: hence
         // the argument's type.
         if count > 0 {
-            // SAFETY: By the type invariants it is locked.
+            // SAFETY: By the type invariants it is locked (L22).
             let ret =
                 unsafe { bindings::dma_resv_reserve_fences(self.resv.as_raw(), count.into()) };
             to_result(ret)?;
@@ -261,7 +261,7 @@ impl Slots<'_> {
         }
         // INVARIANT: The call takes one slot at most.
         self.left -= 1;
-        // SAFETY: By the type invariants it is locked and has room: C has a `BUG_ON` for the contrary.
+        // SAFETY: By the type invariants it is locked and has room: C has a `BUG_ON` for the contrary (L22).
         unsafe { bindings::dma_resv_add_fence(self.resv.as_raw(), fence.as_raw(), usage as u32) };
         Ok(())
     }

@@ -77,15 +77,15 @@ unsafe impl Send for Syncobj {}
 // SAFETY: As above (L15).
 unsafe impl Sync for Syncobj {}
 
-// SAFETY: The count of `struct drm_syncobj` keeps it alive, and each has one.
+// SAFETY: The count of `struct drm_syncobj` keeps it alive, and each has one (L21).
 unsafe impl AlwaysRefCounted for Syncobj {
     fn inc_ref(&self) {
-        // SAFETY: By the type invariants the count is at least one.
+        // SAFETY: By the type invariants the count is at least one (L21).
         unsafe { raw::drm_rust_syncobj_get(self.as_raw()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference that it owns.
+        // SAFETY: The caller gives up a reference that it owns (L21).
         unsafe { raw::drm_rust_syncobj_put(obj.cast().as_ptr()) };
     }
 }
@@ -98,9 +98,9 @@ impl Syncobj {
     /// `ENOMEM`. Context: may sleep to allocate.
     pub fn new(fence: Option<&Fence>) -> Result<ARef<Self>> {
         let mut syncobj = null_mut();
-        // SAFETY: `syncobj` is valid for writes; the call takes its own reference on the fence.
+        // SAFETY: `syncobj` is valid for writes; the call takes its own reference on the fence (L21).
         to_result(unsafe { raw::drm_syncobj_create(&mut syncobj, 0, fence_ptr(fence)) })?;
-        // SAFETY: The call succeeded, so it is a new sync object whose reference is ours.
+        // SAFETY: The call succeeded, so it is a new sync object whose reference is ours (L21).
         unsafe { Self::take_raw(syncobj) }.ok_or(ENOMEM)
     }
 
@@ -115,7 +115,7 @@ impl Syncobj {
         check_feature(file, false)?;
         // SAFETY: The file is open, and its table is initialised, as the feature is there (L12).
         let syncobj = unsafe { raw::drm_syncobj_find(file.as_raw(), handle) };
-        // SAFETY: The call returns null, or an object with a reference for us.
+        // SAFETY: The call returns null, or an object with a reference for us (L21).
         unsafe { Self::take_raw(syncobj) }.ok_or(ENOENT)
     }
 
@@ -140,7 +140,7 @@ impl Syncobj {
     ///
     /// Context: process context; does not sleep.
     pub fn fence(&self) -> Option<ARef<Fence>> {
-        // SAFETY: By the type invariants. It returns null or a fence with a reference for us.
+        // SAFETY: By the type invariants. It returns null or a fence with a reference for us (L21).
         unsafe { Fence::take_raw(raw::drm_rust_syncobj_fence_get(self.as_raw())) }
     }
 
@@ -149,7 +149,7 @@ impl Syncobj {
     /// Those who wait for it to hold a fence wake up. Cannot fail, so that it can be done after the work has
     /// started. Context: process context; does not sleep.
     pub fn replace_fence(&self, fence: Option<&Fence>) {
-        // SAFETY: By the type invariants; the call takes its own reference on the fence.
+        // SAFETY: By the type invariants; the call takes its own reference on the fence (L21).
         unsafe { raw::drm_syncobj_replace_fence(self.as_raw(), fence_ptr(fence)) };
     }
 
@@ -170,7 +170,7 @@ impl Syncobj {
             return Err(EINVAL);
         }
         // SAFETY: By the type invariants. The node is not initialised and is given away; the call takes its
-        // own reference on the fence.
+        // own reference on the fence (L21).
         unsafe {
             raw::drm_rust_syncobj_add_point(
                 self.as_raw(),
@@ -186,11 +186,11 @@ impl Syncobj {
     ///
     /// # Safety
     ///
-    /// `syncobj` is null or a sync object with a reference that the caller gives away.
+    /// `syncobj` is null or a sync object with a reference that the caller gives away (L21).
     unsafe fn take_raw(syncobj: *mut raw::drm_syncobj) -> Option<ARef<Self>> {
         let syncobj = NonNull::new(syncobj)?;
         // CAST: `Self` is a transparent wrapper around `struct drm_syncobj`.
-        // SAFETY: The caller gives the reference away.
+        // SAFETY: The caller gives the reference away (L21).
         Some(unsafe { ARef::from_raw(syncobj.cast()) })
     }
 
@@ -239,7 +239,7 @@ pub fn find_fence<F: DriverFile>(
         raw::drm_syncobj_find_fence(file.as_raw(), handle, point, flags.into(), &mut fence)
     })?;
     // SAFETY: The call succeeded: a fence with a reference for us. After a failure, what it left in `fence`
-    // would be stale.
+    // would be stale (L21).
     unsafe { Fence::take_raw(fence) }.ok_or(EINVAL)
 }
 
@@ -262,7 +262,7 @@ impl PreparedPoint {
     ///
     /// `ENOMEM`. Context: may sleep to allocate.
     pub fn new() -> Result<Self> {
-        // SAFETY: No preconditions.
+        // SAFETY: No preconditions (L21).
         let node = unsafe { raw::drm_rust_dma_fence_chain_alloc() };
         // INVARIANT: It is new, if it is not null.
         Ok(Self(NonNull::new(node).ok_or(ENOMEM)?))
@@ -275,7 +275,7 @@ impl PreparedPoint {
 
 impl Drop for PreparedPoint {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants (L21).
         unsafe { raw::drm_rust_dma_fence_chain_free(self.0.as_ptr()) };
     }
 }

@@ -15,12 +15,13 @@ use kernel::{
 /// The monotonic clock before it is adjusted to run as others do: `CLOCK_MONOTONIC_RAW`.
 pub enum MonotonicRaw {}
 
-// SAFETY: `ktime_get_raw()` counts from the boot on, so it is neither negative nor more than `KTIME_MAX`.
+// SAFETY: `ktime_get_raw()` counts from the boot on, so it is neither negative nor more
+// than `KTIME_MAX` (L28).
 unsafe impl ClockSource for MonotonicRaw {
     const ID: bindings::clockid_t = bindings::CLOCK_MONOTONIC_RAW as bindings::clockid_t;
 
     fn ktime_get() -> bindings::ktime_t {
-        // SAFETY: May be called in any context but NMI.
+        // SAFETY: May be called in any context but NMI (L28).
         unsafe { bindings::ktime_get_raw() }
     }
 }
@@ -31,7 +32,7 @@ pub trait Shifted: ClockSource + private::Sealed {
     ///
     /// Context: process context: an ioctl, say.
     fn for_caller(nanoseconds: i64) -> i64 {
-        // SAFETY: Looks at the calling process only.
+        // SAFETY: Looks at the calling process only (L28).
         unsafe { crate::raw::drm_rust_in_time_namespace(nanoseconds) }
     }
 }

@@ -222,14 +222,6 @@ mod tests {
     }
 
     #[test]
-    fn a_row_names_what_its_comment_names_or_else_what_its_file_holds() {
-        let audit = here();
-        assert!(audit.rows.iter().any(|row| !row.cited.is_empty() && row.of_file.is_empty()));
-        let row = audit.rows.iter().find(|row| row.file == "kernel/drm/event.rs" && row.cited.is_empty()).unwrap();
-        assert!(row.of_file == ["L23"] && row.tests > 0, "{row:?}");
-    }
-
-    #[test]
     fn a_row_without_an_obligation_or_with_one_that_no_test_shows_is_a_complaint() {
         let table = Obligations::of(&["| L1 | a | `b/` | `c::*` |", "| L2 | a | `d.rs` | `./drydock bench` |"]);
         let tests = Tests::of(&["c::one"]);

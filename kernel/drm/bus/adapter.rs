@@ -23,7 +23,7 @@ macro_rules! adapter {
 
         // SAFETY:
         // - The C structure embeds a `struct device_driver` at this offset.
-        // - `Binding` is what `probe` stores as driver data.
+        // - `Binding` is what `probe` stores as driver data (L20).
         unsafe impl<T: Driver<R>, R: 'static> kernel::driver::DriverLayout for Adapter<T, R> {
             type DriverType = kernel::bindings::$c_driver;
             type DriverData<'bound> = $crate::bus::Binding<'bound, T, R>;
@@ -31,7 +31,7 @@ macro_rules! adapter {
                 core::mem::offset_of!(kernel::bindings::$c_driver, driver);
         }
 
-        // SAFETY: `unregister` undoes what `register` did; the C functions ask for no more.
+        // SAFETY: `unregister` undoes what `register` did; the C functions ask for no more (L20).
         unsafe impl<T: Driver<R>, R: 'static> kernel::driver::RegistrationOps for Adapter<T, R> {
             unsafe fn register(
                 drv: &kernel::types::Opaque<kernel::bindings::$c_driver>,
@@ -42,7 +42,7 @@ macro_rules! adapter {
                 <T::OwnerModule as $crate::module::ModuleRuntime>::runtime()
                     .admit_driver($fill.cast_const().cast())?;
 
-                // SAFETY: The structure is initialised and not yet registered, so it is ours alone.
+                // SAFETY: The structure is initialised and not yet registered, so it is ours alone (L20).
                 unsafe {
                     $($write)*
                     (*$fill).driver.pm = $crate::bus::power::PowerTable::<T, R>::TABLE;
@@ -51,14 +51,14 @@ macro_rules! adapter {
                     (*$fill).shutdown = Some(Self::shutdown_callback);
                 }
 
-                // SAFETY: The structure is complete and stays in place until it is unregistered.
+                // SAFETY: The structure is complete and stays in place until it is unregistered (L4, L20).
                 kernel::error::to_result(unsafe {
                     kernel::bindings::$register($fill, module.as_ptr(), name.as_char_ptr())
                 })
             }
 
             unsafe fn unregister(drv: &kernel::types::Opaque<kernel::bindings::$c_driver>) {
-                // SAFETY: The caller has registered it.
+                // SAFETY: The caller has registered it (L20).
                 unsafe { kernel::bindings::$unregister(drv.get()) };
             }
         }
@@ -68,22 +68,22 @@ macro_rules! adapter {
             ///
             /// # Safety
             ///
-            /// The bus has passed `dev` to a callback, whose time is `'a`.
+            /// The bus has passed `dev` to a callback, whose time is `'a` (L20).
             unsafe fn device<'a>(
                 dev: *mut kernel::bindings::$c_device,
             ) -> &'a <$bus as $crate::bus::Bus>::Device<kernel::device::CoreInternal<'a>> {
-                // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
+                // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback (L20).
                 unsafe { &*dev.cast() }
             }
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands.
+            /// Called by C only, as the table says in which it stands (L20).
             unsafe extern "C" fn probe_callback(
                 dev: *mut kernel::bindings::$c_device,
                 $($id: *const kernel::bindings::$c_id,)?
             ) -> c_int {
-                // SAFETY: By the requirement.
+                // SAFETY: By the requirement (L20).
                 let $device = unsafe { Self::device(dev) };
                 let info: Option<&'static T::IdInfo> = $info;
 
@@ -95,21 +95,21 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands.
+            /// Called by C only, as the table says in which it stands (L20).
             unsafe extern "C" fn remove_callback(dev: *mut kernel::bindings::$c_device) {
-                // SAFETY: By the requirement.
+                // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
-                // SAFETY: The bus calls remove only after a probe that succeeded, once.
+                // SAFETY: The bus calls remove only after a probe that succeeded, once (L20).
                 unsafe { $crate::bus::Binding::<T, R>::remove(dev.as_ref()) };
             }
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands.
+            /// Called by C only, as the table says in which it stands (L20).
             unsafe extern "C" fn shutdown_callback(dev: *mut kernel::bindings::$c_device) {
-                // SAFETY: By the requirement.
+                // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
-                // SAFETY: The bus calls shutdown only for a device that is bound, under its lock.
+                // SAFETY: The bus calls shutdown only for a device that is bound, under its lock (L20).
                 unsafe { $crate::bus::Binding::<T, R>::shutdown(dev.as_ref()) };
             }
         }

@@ -64,11 +64,11 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
     /// # Safety
     ///
     /// `dev` was probed by [`Binding::probe`] for the same `T` and `R`, is still bound, and the driver core calls
-    /// one of the adapter's callbacks for it, so that its lock is held.
+    /// one of the adapter's callbacks for it, so that its lock is held (L20).
     pub(super) unsafe fn remove(dev: &device::Device<CoreInternal<'_>>) {
-        // SAFETY: By the requirements, this type was stored in `dev`.
+        // SAFETY: By the requirements, this type was stored in `dev` (L20).
         let binding = unsafe { dev.drvdata_borrow::<Self>() };
-        // SAFETY: By the type invariants nobody else has access now.
+        // SAFETY: By the type invariants nobody else has access now (L20).
         drop(unsafe { (*binding.live.get()).take() });
     }
 
@@ -81,10 +81,10 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
     ///
     /// # Safety
     ///
-    /// As [`Binding::remove`], from the shutdown callback.
+    /// As [`Binding::remove`], from the shutdown callback (L20).
     pub(super) unsafe fn shutdown(dev: &device::Device<CoreInternal<'_>>) {
         if T::RESTS_AT_SHUTDOWN {
-            // SAFETY: By the requirements.
+            // SAFETY: By the requirements (L20).
             unsafe { Self::remove(dev) };
         }
     }
@@ -93,14 +93,14 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
     ///
     /// # Safety
     ///
-    /// As [`Binding::remove`], from another callback of the adapter.
+    /// As [`Binding::remove`], from another callback of the adapter (L20).
     pub(super) unsafe fn with<A>(
         dev: &device::Device<CoreInternal<'_>>,
         f: impl FnOnce(&T::Live<'_>) -> A,
     ) -> Option<A> {
-        // SAFETY: By the requirements, this type was stored in `dev`.
+        // SAFETY: By the requirements, this type was stored in `dev` (L20).
         let binding = unsafe { dev.drvdata_borrow::<Self>() };
-        // SAFETY: By the type invariants nobody else has access now.
+        // SAFETY: By the type invariants nobody else has access now (L20).
         unsafe { (*binding.live.get()).as_ref() }.map(f)
     }
 }

@@ -40,7 +40,7 @@ impl<B: Bus> Probe<'_, B> {
         }
         // SAFETY: The device is valid. No other code uses it: this is its probe, no interrupt has been
         // requested, no child has been made, and work that the probe has queued cannot know that the
-        // device is bound.
+        // device is bound (L26).
         to_result(unsafe { bindings::dma_set_mask_and_coherent(self.raw_parent(), mask.value()) })
     }
 
@@ -54,11 +54,11 @@ impl<B: Bus> Probe<'_, B> {
         if self.concurrent.get() {
             return Err(EBUSY);
         }
-        // SAFETY: The device is valid; its bus has set the field before probe.
+        // SAFETY: The device is valid; its bus has set the field before probe (L26).
         if unsafe { (*self.raw_parent()).dma_parms.is_null() } {
             return Err(EIO);
         }
-        // SAFETY: As in `set_dma_mask`.
+        // SAFETY: As in `set_dma_mask` (L26).
         unsafe { bindings::dma_set_max_seg_size(self.raw_parent(), bytes) };
         Ok(())
     }
@@ -68,7 +68,7 @@ impl<B: Bus> Probe<'_, B> {
     ///
     /// Context: any.
     pub fn is_dma_coherent(&self) -> bool {
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid (L26).
         unsafe { crate::raw::drm_rust_dma_is_coherent(self.raw_parent()) }
     }
 

@@ -46,7 +46,7 @@ impl Bus for Faux {
     type Device<Ctx: device::DeviceContext> = faux::Device<Ctx>;
 
     fn as_bound<'a>(dev: &'a faux::Device<CoreInternal<'_>>) -> &'a faux::Device<Bound> {
-        // SAFETY: The layout does not depend on the context; a device in a bus callback is bound.
+        // SAFETY: The layout does not depend on the context; a device in a bus callback is bound (L20).
         unsafe { &*core::ptr::from_ref(dev).cast() }
     }
 }
@@ -104,7 +104,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
     pub fn new(_name: &'static CStr, _module: &'static ThisModule) -> Result<Self> {
         T::OwnerModule::runtime().admit_device()?;
 
-        // SAFETY: C copies the name, and uses the callbacks until the device is destroyed.
+        // SAFETY: C copies the name, and uses the callbacks until the device is destroyed (L4, L20).
         let device =
             unsafe { bindings::faux_device_create(T::NAME.as_char_ptr(), null_mut(), &Self::OPS) };
         // INVARIANT: Just created.
@@ -116,14 +116,14 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
         // SAFETY: The bus passes a valid device that nobody else uses yet; the mask lies in it (L26).
         let dma = unsafe {
             (*fdev).dev.dma_mask = &raw mut (*fdev).dev.coherent_dma_mask;
             bindings::dma_set_mask_and_coherent(&raw mut (*fdev).dev, u64::MAX)
         };
-        // SAFETY: As above; `CoreInternal` holds for the callback.
+        // SAFETY: As above; `CoreInternal` holds for the callback (L20).
         let fdev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
 
         from_result(|| {
@@ -135,16 +135,17 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn remove_callback(fdev: *mut bindings::faux_device) {
-        // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback.
+        // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback (L20).
         let dev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus calls remove only after a probe that succeeded, once.
+        // SAFETY: The bus calls remove only after a probe that succeeded, once (L20).
         unsafe { Binding::<T, R>::remove(dev.as_ref()) };
 
         // The bus is not one of the kernel crate's, whose glue would take the data back.
         //
-        // SAFETY: `Binding::probe` has stored it with `Device::set_drvdata()`, and this is its last use.
+        // SAFETY: `Binding::probe` has stored it with `Device::set_drvdata()`, and this is its
+        // last use (L20).
         unsafe {
             let binding = bindings::dev_get_drvdata(&raw const (*fdev).dev);
             bindings::dev_set_drvdata(&raw mut (*fdev).dev, null_mut());
@@ -155,7 +156,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
 impl<T: Driver<R>, R: 'static> Drop for Registration<T, R> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, and this is the only owner.
+        // SAFETY: By the type invariants, and this is the only owner (L20, L21).
         unsafe { bindings::faux_device_destroy(self.device.as_ptr()) };
     }
 }

@@ -75,7 +75,7 @@ impl<'bound, B: Bus> Probe<'bound, B> {
     ) -> Result {
         self.concurrent.set(true);
         // SAFETY: The list owns the registration and drops it while the device is bound: in the
-        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it.
+        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26).
         let irq = unsafe { Registration::new(request, flags, name, handler) };
 
         self.owned.means.add(irq).map(drop)
@@ -91,7 +91,7 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         handler: impl PinInit<H, Error> + 'bound,
     ) -> Result {
         self.concurrent.set(true);
-        // SAFETY: As in `request_irq`.
+        // SAFETY: As in `request_irq` (L26).
         let irq = unsafe { ThreadedRegistration::new(request, flags, name, handler) };
 
         self.owned.means.add(irq).map(drop)

@@ -33,7 +33,7 @@ impl<'bound> List<'bound> {
     /// `ENOMEM`, and what `init` fails with; nothing is left then.
     pub(crate) fn add<R: 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
         let held = KBox::pin_init(init, GFP_KERNEL)?;
-        // SAFETY: The box is only dropped from here on, its content never moves.
+        // SAFETY: The box is only dropped from here on, its content never moves (L26).
         let held = unsafe { Pin::into_inner_unchecked(held) };
         let place = core::ptr::from_ref(&*held);
 

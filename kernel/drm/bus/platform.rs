@@ -90,7 +90,7 @@ adapter! {
     probe(pdev): {
         let dev = core::ptr::from_ref(pdev.as_ref()).cast();
         // SAFETY: The device is valid. What C finds in the entry of a table is what the table of `T` has there, a
-        // reference to a static `T::IdInfo`, or null.
+        // reference to a static `T::IdInfo`, or null (L20).
         unsafe { bindings::device_get_match_data(dev).cast::<T::IdInfo>().as_ref() }
     },
 }
@@ -118,13 +118,13 @@ impl VirtualDevice {
     /// Context: process context, may sleep; the driver's probe runs inside.
     #[doc(hidden)]
     pub fn new<T: Driver<R>, R: 'static>(name: &CStr) -> Result<Self> {
-        // SAFETY: C copies the name.
+        // SAFETY: C copies the name (L20).
         let pdev = unsafe {
             bindings::platform_device_alloc(name.as_char_ptr(), bindings::PLATFORM_DEVID_NONE)
         };
         let pdev = NonNull::new(pdev).ok_or(ENOMEM)?;
 
-        // SAFETY: The device was just made, so it is ours alone until it is added; its mask lies in it.
+        // SAFETY: The device was just made, so it is ours alone until it is added; its mask lies in it (L20, L26).
         let added = unsafe {
             (*pdev.as_ptr()).platform_dma_mask = u64::MAX;
             (*pdev.as_ptr()).dev.coherent_dma_mask = u64::MAX;
@@ -136,7 +136,7 @@ impl VirtualDevice {
             .and_then(|()| to_result(bindings::platform_device_add(pdev.as_ptr())))
         };
         if let Err(error) = added {
-            // SAFETY: The device is not added; this is its only reference.
+            // SAFETY: The device is not added; this is its only reference (L21).
             unsafe { bindings::platform_device_put(pdev.as_ptr()) };
             return Err(error);
         }
@@ -147,7 +147,7 @@ impl VirtualDevice {
 
 impl Drop for VirtualDevice {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, and this is the only owner.
+        // SAFETY: By the type invariants, and this is the only owner (L20, L21).
         unsafe { bindings::platform_device_unregister(self.0.as_ptr()) };
     }
 }

@@ -42,29 +42,31 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn suspend(dev: *mut bindings::device) -> c_int {
-        // SAFETY: The driver core calls this for a device that is bound to the adapter of `T`.
+        // SAFETY: The driver core calls this for a device that is bound to the adapter
+        // of `T` (L20).
         unsafe { Self::call(dev, T::fall_asleep) }
     }
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands.
+    /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
-        // SAFETY: As above.
+        // SAFETY: As above (L20).
         unsafe { Self::call(dev, T::wake_up) }
     }
 
     /// # Safety
     ///
-    /// `dev` is bound to the adapter of `T`, and the driver core called one of the callbacks above.
+    /// `dev` is bound to the adapter of `T`, and the driver core called one of the
+    /// callbacks above (L20).
     unsafe fn call(dev: *mut bindings::device, f: impl FnOnce(&T::Live<'_>) -> Result) -> c_int {
-        // SAFETY: `dev` is valid for the callback.
+        // SAFETY: `dev` is valid for the callback (L20).
         let dev = unsafe { Device::<CoreInternal<'_>>::from_raw(dev) };
 
         from_result(|| {
-            // SAFETY: By the requirements, the adapter has stored its binding.
+            // SAFETY: By the requirements, the adapter has stored its binding (L20).
             unsafe { Binding::<T, R>::with(dev, f) }.unwrap_or(Ok(()))?;
             Ok(0)
         })

@@ -80,7 +80,7 @@ struct Entry<F> {
 ///
 /// # Safety
 ///
-/// Called by C with the `cb` of an [`Entry`] that was added to `fence`, under the fence's lock.
+/// Called by C with the `cb` of an [`Entry`] that was added to `fence`, under the fence's lock (L19, L20).
 #[inline(never)]
 unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dma_fence_cb) {
     let head = cb.cast_const().cast::<Head>();
@@ -98,14 +98,14 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
 ///
 /// # Safety
 ///
-/// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it.
+/// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it (L19).
 #[inline(never)]
 unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
     // SAFETY: The pointer is that of a module, or null (L15).
     if !unsafe { bindings::try_module_get(head.module.as_ptr()) } {
         return Err(ENODEV);
     }
-    // SAFETY: By the caller; `cb` is initialised by this call.
+    // SAFETY: By the caller; `cb` is initialised by this call (L19).
     let ret =
         unsafe { bindings::dma_fence_add_callback(fence.as_raw(), head.cb.get(), Some(fire)) };
     if ret != 0 {
@@ -120,11 +120,11 @@ unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
 ///
 /// # Safety
 ///
-/// `head` was added to `fence` successfully.
+/// `head` was added to `fence` successfully (L19).
 #[inline(never)]
 unsafe fn remove(fence: &Fence, head: &Head) {
     // SAFETY: By the caller. The call takes the fence's lock, under which callbacks run: when it returns
-    // `false`, ours has returned.
+    // `false`, ours has returned (L19).
     if unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), head.cb.get()) } {
         // SAFETY: `fire` will not run any more, so its reference is ours to put; the caller
         // as in `add` (L15).
@@ -136,11 +136,11 @@ unsafe fn remove(fence: &Fence, head: &Head) {
 ///
 /// # Safety
 ///
-/// `head` is that of an `Entry<F>`, whose function is the caller's.
+/// `head` is that of an `Entry<F>`, whose function is the caller's (L20).
 unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
-    // SAFETY: By the caller; `head` is the first field of the entry.
+    // SAFETY: By the caller; `head` is the first field of the entry (L20).
     let entry = unsafe { &*head.cast::<Entry<F>>() };
-    // SAFETY: By the caller.
+    // SAFETY: By the caller (L20).
     if let Some(function) = unsafe { (*entry.function.get()).take() } {
         function(fence);
     }
@@ -169,7 +169,7 @@ impl<F: FnOnce(&Fence) + Send + 'static> Drop for Callback<F> {
     fn drop(&mut self) {
         // The last access to an entry is that which sets this state: neither `fire` nor C use it after.
         if !self.has_run() {
-            // SAFETY: By the type invariants it was added.
+            // SAFETY: By the type invariants it was added (L19).
             unsafe { remove(&self.fence, &self.entry.head) };
         }
     }
@@ -204,9 +204,9 @@ impl Fence {
             GFP_KERNEL,
         )?;
 
-        // SAFETY: The entry is pinned, and `Callback` removes it before it frees it.
+        // SAFETY: The entry is pinned, and `Callback` removes it before it frees it (L19).
         if !unsafe { add(self, &entry.head) }? {
-            // SAFETY: It was not added, so the function is ours.
+            // SAFETY: It was not added, so the function is ours (L19).
             unsafe { run::<F>(&raw const entry.head, self) };
         }
         // INVARIANT: Either it was added, or it has fired.

@@ -169,7 +169,7 @@ impl Place {
 
     #[inline]
     fn new_context() -> u64 {
-        // SAFETY: No preconditions; the number of contexts is not zero.
+        // SAFETY: No preconditions; the number of contexts is not zero (L19).
         unsafe { bindings::dma_fence_context_alloc(1) }
     }
 }

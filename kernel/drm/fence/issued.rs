@@ -72,18 +72,18 @@ static OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
 /// # Safety
 ///
 /// Called by C with an issued fence that is not signalled, or was not at the start of the caller's RCU
-/// read-side section.
+/// read-side section (L19, L20).
 unsafe extern "C" fn driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
     // SAFETY: By the invariants of `Issued` the module of `class`, and with it the class and its names,
-    // stays until the signal; after it, `free_module` waits for the caller's section.
+    // stays until the signal; after it, `free_module` waits for the caller's section (L19).
     unsafe { (*fence.cast::<Issued>()).class }.driver_name()
 }
 
 /// # Safety
 ///
-/// As for [`driver_name`].
+/// As for [`driver_name`] (L19, L20).
 unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
-    // SAFETY: As in `driver_name`.
+    // SAFETY: As in `driver_name` (L19).
     unsafe { (*fence.cast::<Issued>()).class }.timeline_name()
 }
 
@@ -96,15 +96,15 @@ unsafe extern "C" fn timeline_name(fence: *mut bindings::dma_fence) -> *const c_
 ///
 /// # Safety
 ///
-/// Called by C with the timer of an [`Issued`].
+/// Called by C with the timer of an [`Issued`] (L20).
 unsafe extern "C" fn expire(timer: *mut bindings::timer_list) {
-    // SAFETY: Only timers within an `Issued` have this function.
+    // SAFETY: Only timers within an `Issued` have this function (L20).
     let issued = unsafe { timer.byte_sub(offset_of!(Issued, timer)).cast::<Issued>() };
 
     // SAFETY: The memory is there until a grace period after the count has become zero, and that is not
-    // over, see above.
+    // over, see above (L19).
     if unsafe { raw::drm_rust_dma_fence_get_unless_zero(issued.cast()) } {
-        // SAFETY: The count is at least one: we own a reference, which is put last.
+        // SAFETY: The count is at least one: we own a reference, which is put last (L21).
         unsafe {
             Issued::finish(issued, 0);
             raw::drm_rust_dma_fence_put(issued.cast());
@@ -134,7 +134,7 @@ impl Issued {
         let node = node.map_or(null_mut(), |node| Node::into_owned_by(node, this));
         // SAFETY: We own the memory, which is valid for writes. C initialises all of `base`: with a null
         // lock it uses the fence's own. `expire` is for timers within an `Issued`. `class` goes first: a
-        // tracepoint in `dma_fence_init64` may ask for the names.
+        // tracepoint in `dma_fence_init64` may ask for the names (L19).
         unsafe {
             (&raw mut (*this).class).write(class);
             (&raw mut (*this).node).write(node);
@@ -153,7 +153,7 @@ impl Issued {
         }
 
         // INVARIANT: All were established above; the module was pinned for the unsignalled fence.
-        // SAFETY: `this` comes from a box, so it is not null.
+        // SAFETY: `this` comes from a box, so it is not null (L19).
         Ok(unsafe { NonNull::new_unchecked(this) })
     }
 
@@ -162,10 +162,10 @@ impl Issued {
     /// # Safety
     ///
     /// `this` is an issued fence on which the caller holds a reference, made with `armed`, not started
-    /// before, and that nobody can have signalled.
+    /// before, and that nobody can have signalled (L19, L21).
     #[inline]
     pub(super) unsafe fn start(this: *mut Self, timeout: Timeout) {
-        // SAFETY: By the caller. `jiffies` is always readable; C reads it without a lock as well.
+        // SAFETY: By the caller. `jiffies` is always readable; C reads it without a lock as well (L19).
         unsafe {
             let now = (&raw const bindings::jiffies).read_volatile();
             bindings::mod_timer(
@@ -180,9 +180,9 @@ impl Issued {
     ///
     /// # Safety
     ///
-    /// `this` is an issued fence on which the caller holds a reference.
+    /// `this` is an issued fence on which the caller holds a reference (L21).
     pub(super) unsafe fn error_when_dropped(this: *mut Self) -> c_int {
-        // SAFETY: The fence is alive, and the field does not change.
+        // SAFETY: The fence is alive, and the field does not change (L21).
         unsafe { (*this).dropped }
     }
 
@@ -190,9 +190,9 @@ impl Issued {
     ///
     /// # Safety
     ///
-    /// `this` is an issued fence on which the caller holds a reference.
+    /// `this` is an issued fence on which the caller holds a reference (L21).
     pub(super) unsafe fn node(this: *mut Self) -> *mut Node {
-        // SAFETY: The fence is alive, and the field does not change.
+        // SAFETY: The fence is alive, and the field does not change (L21).
         unsafe { (*this).node }
     }
 
@@ -202,17 +202,17 @@ impl Issued {
     ///
     /// # Safety
     ///
-    /// `this` is an issued fence on which the caller holds a reference.
+    /// `this` is an issued fence on which the caller holds a reference (L21).
     #[inline(never)]
     pub(super) unsafe fn finish(this: *mut Self, error: c_int) -> bool {
-        // SAFETY: The fence is alive; `error` is zero or comes from an `Error`.
+        // SAFETY: The fence is alive; `error` is zero or comes from an `Error` (L21).
         if !unsafe { raw::drm_rust_dma_fence_signal_once(this.cast(), error) } {
             return false;
         }
 
         // SAFETY: By the invariants of `Issued`: the fields are initialised, and we have signalled, so the
         // reference and the node are ours to give up, and `class` may be used until the reference is put.
-        // The timer may be running: `expire` says why nobody needs to wait for it.
+        // The timer may be running: `expire` says why nobody needs to wait for it (L19).
         unsafe {
             if (*this).armed {
                 bindings::timer_delete((&raw mut (*this).timer).cast());

@@ -92,7 +92,7 @@ impl Pending {
             drop(list);
             return Err(error);
         }
-        // SAFETY: The fence was just made with a node of this set, and nobody else knows either.
+        // SAFETY: The fence was just made with a node of this set, and nobody else knows either (L19).
         unsafe { list.append(Issued::node(signaler.as_ptr())) };
         // Under the lock, so that `fail_all` cannot signal the fence before its timer runs.
         signaler.start(timeout);
@@ -143,7 +143,8 @@ impl Set {
             return false;
         };
         // SAFETY: A node in the list is valid, and its fence has references: whoever signals the fence
-        // takes the node out, under this lock, and only then puts the reference that it holds itself.
+        // takes the node out, under this lock, and only then puts the reference that it
+        // holds itself (L19, L21).
         let fence = unsafe {
             list.remove(node);
             let fence = node.as_ref().fence;
@@ -152,7 +153,7 @@ impl Set {
         };
         drop(list);
 
-        // SAFETY: We own a reference, and put it last.
+        // SAFETY: We own a reference, and put it last (L21).
         unsafe {
             Issued::finish(fence, error.to_errno() as c_int);
             raw::drm_rust_dma_fence_put(fence.cast());
@@ -181,9 +182,9 @@ unsafe impl Send for List {}
 impl List {
     /// # Safety
     ///
-    /// `node` is valid, in no list, and will be taken out before it is freed.
+    /// `node` is valid, in no list, and will be taken out before it is freed (L19).
     unsafe fn append(&mut self, node: *mut Node) {
-        // SAFETY: `node` is valid by the caller, `last` by the type invariants.
+        // SAFETY: `node` is valid by the caller, `last` by the type invariants (L19).
         unsafe {
             (*node).prev = self.last;
             (*node).linked = true;
@@ -201,10 +202,10 @@ impl List {
     ///
     /// # Safety
     ///
-    /// `node` is valid and is in no other list.
+    /// `node` is valid and is in no other list (L19).
     unsafe fn remove(&mut self, node: NonNull<Node>) {
         let node = node.as_ptr();
-        // SAFETY: `node` is valid by the caller, its neighbours by the type invariants.
+        // SAFETY: `node` is valid by the caller, its neighbours by the type invariants (L19).
         unsafe {
             if !(*node).linked {
                 return;
@@ -259,9 +260,9 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// The caller gives up the node, which came from a box.
+    /// The caller gives up the node, which came from a box (L19).
     pub(super) unsafe fn retire(node: NonNull<Self>) {
-        // SAFETY: The caller owns the node; it can be in no list but that of its set.
+        // SAFETY: The caller owns the node; it can be in no list but that of its set (L19).
         unsafe {
             node.as_ref().set.list.lock().remove(node);
             drop(KBox::from_raw(node.as_ptr()));

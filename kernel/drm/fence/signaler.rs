@@ -75,7 +75,7 @@ impl Signaler {
         if let Some(timeout) = timeout {
             // SAFETY: By the type invariants the fence is alive. All callers have just made it as
             // described, and show it to nobody before, or hold the lock of the set through which it could
-            // be signalled.
+            // be signalled (L19, L21).
             unsafe { Issued::start(self.0.as_ptr(), timeout) };
         }
     }
@@ -107,7 +107,7 @@ impl Signaler {
     fn finish(self, error: c_int) -> bool {
         let this = ManuallyDrop::new(self);
         // SAFETY: By the type invariants we own a reference; it is given up here, once, as `this` is not
-        // dropped.
+        // dropped (L21).
         unsafe {
             let first = Issued::finish(this.0.as_ptr(), error);
             raw::drm_rust_dma_fence_put(this.0.as_ptr().cast());
@@ -122,7 +122,7 @@ impl Signaler {
 
 impl Drop for Signaler {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants we own a reference, which is given up last.
+        // SAFETY: By the type invariants we own a reference, which is given up last (L21).
         unsafe {
             let error = Issued::error_when_dropped(self.0.as_ptr());
             Issued::finish(self.0.as_ptr(), error);
@@ -141,7 +141,8 @@ impl Deref for Signaler {
     }
 }
 
-// SAFETY: The pointer is that of a kmalloc allocation, whose alignment is that of `Issued` at least.
+// SAFETY: The pointer is that of a kmalloc allocation, whose alignment is that of `Issued`
+// at least (L20).
 unsafe impl ForeignOwnable for Signaler {
     const FOREIGN_ALIGN: usize = align_of::<Issued>();
 
@@ -154,7 +155,7 @@ unsafe impl ForeignOwnable for Signaler {
 
     unsafe fn from_foreign(ptr: *mut c_void) -> Self {
         // INVARIANT: `ptr` comes from `into_foreign`, which gave up the reference.
-        // SAFETY: For the same reason it is not null.
+        // SAFETY: For the same reason it is not null (L20).
         Self(unsafe { NonNull::new_unchecked(ptr.cast()) })
     }
 

@@ -94,7 +94,7 @@ impl DmaMappings {
     /// # Safety
     ///
     /// The node is that of a live object of the device whose list this is, the device's parent is bound
-    /// and stays so during the call.
+    /// and stays so during the call (L5, L21).
     pub(super) unsafe fn map(&self, node: &DmaNode) -> Result<NonNull<bindings::sg_table>> {
         // Undone only without references to the object, or when its device's parent goes: not before we return.
         if let Some(sgt) = NonNull::new(node.table.load(Ordering::Acquire)) {
@@ -108,10 +108,10 @@ impl DmaMappings {
         // allocator to warn.
         mapped.reserve(1, GFP_KERNEL | __GFP_NOWARN)?;
 
-        // SAFETY: The object is live by the requirement.
+        // SAFETY: The object is live by the requirement (L21).
         let sgt = unsafe { map_object(node.shmem) }?;
 
-        // SAFETY: We hold the lock.
+        // SAFETY: We hold the lock (L5).
         let index = unsafe { &mut *node.index.get() };
         if index.is_none() {
             *index = Some(mapped.len());
@@ -130,17 +130,17 @@ impl DmaMappings {
     /// # Safety
     ///
     /// The node is that of a live object of the device whose list this is, and not an imported one; the device's parent
-    /// is bound and stays so during the call.
+    /// is bound and stays so during the call (L5, L21).
     pub(super) unsafe fn sync(&self, node: &DmaNode, range: Range<u64>, both: bool) {
         // Held, so that the mapping is not undone meanwhile.
         let _mapped = self.mapped.lock();
-        // SAFETY: We hold the lock.
+        // SAFETY: We hold the lock (L5).
         if unsafe { (*node.index.get()).is_none() } {
             return;
         }
-        // SAFETY: The object is mapped, so that its table is there.
+        // SAFETY: The object is mapped, so that its table is there (L5).
         let table = unsafe { SGTable::from_raw((*node.shmem).sgt) };
-        // SAFETY: The object is live.
+        // SAFETY: The object is live (L11, L21).
         let parent = unsafe { (*(*node.shmem).base.dev).dev };
         let mut start = 0;
         for piece in table.iter() {
@@ -150,7 +150,7 @@ impl DmaMappings {
             if from < to {
                 let address = piece.dma_address() + (from - start);
                 let bytes = (to - from) as usize;
-                // SAFETY: The piece is mapped for the parent, in both directions, and the bytes lie in it.
+                // SAFETY: The piece is mapped for the parent, in both directions, and the bytes lie in it (L5).
                 unsafe { crate::raw::drm_rust_dma_sync(parent, address, bytes, both) };
             }
             start = end;
@@ -163,23 +163,23 @@ impl DmaMappings {
     ///
     /// # Safety
     ///
-    /// The node is that of an object of the device whose list this is, without references but not yet released.
+    /// The node is that of an object of the device whose list this is, without references but not yet released (L5).
     #[inline]
     pub(super) unsafe fn remove(&self, node: &DmaNode) {
         // Whoever mapped the object had a reference, and gave it back before: no stronger order is
         // needed. Most objects are never mapped and need not wait for the lock.
         if node.mapped.load(Ordering::Relaxed) {
-            // SAFETY: By the requirement.
+            // SAFETY: By the requirement (L5).
             unsafe { self.remove_mapped(node) };
         }
     }
 
     /// # Safety
     ///
-    /// As for `remove`.
+    /// As for `remove` (L5).
     unsafe fn remove_mapped(&self, node: &DmaNode) {
         let mut mapped = self.mapped.lock();
-        // SAFETY: We hold the lock.
+        // SAFETY: We hold the lock (L5).
         let Some(index) = (unsafe { (*node.index.get()).take() }) else {
             return;
         };
@@ -188,7 +188,7 @@ impl DmaMappings {
         };
         if let Some(slot) = mapped.get_mut(index) {
             // INVARIANT: The last entry moves into the place that became free.
-            // SAFETY: By the type invariants the node is live; we hold the lock.
+            // SAFETY: By the type invariants the node is live; we hold the lock (L5).
             unsafe { *last.0.as_ref().index.get() = Some(index) };
             *slot = last;
         }
@@ -196,7 +196,7 @@ impl DmaMappings {
         node.table.store(null_mut(), Ordering::Relaxed);
         // Before the lock is released: teardown, which finds no entry for it, ends only after this, and until
         // then the parent is bound.
-        // SAFETY: The object is not yet released; its entry said that it is mapped.
+        // SAFETY: The object is not yet released; its entry said that it is mapped (L5).
         unsafe { unmap_object(node.shmem) };
     }
 
@@ -205,7 +205,7 @@ impl DmaMappings {
         let mut mapped = self.mapped.lock();
         while let Some(entry) = mapped.pop() {
             // SAFETY: By the type invariants the node is live: an object that is being freed waits in
-            // `remove` for the lock.
+            // `remove` for the lock (L5).
             unsafe {
                 let node = entry.0.as_ref();
                 *node.index.get() = None;
@@ -219,12 +219,12 @@ impl DmaMappings {
 
 /// # Safety
 ///
-/// `shmem` is a live object; the lock of its device's list is held.
+/// `shmem` is a live object; the lock of its device's list is held (L5, L21).
 unsafe fn map_object(
     shmem: *mut bindings::drm_gem_shmem_object,
 ) -> Result<NonNull<bindings::sg_table>> {
     // SAFETY: The object is live. For an imported one the attachment is valid, and the field `sgt` is
-    // used under the list's lock only.
+    // used under the list's lock only (L5, L21).
     let sgt = unsafe {
         let attachment = (*shmem).base.import_attach;
         if attachment.is_null() {
@@ -244,10 +244,10 @@ unsafe fn map_object(
 
 /// # Safety
 ///
-/// `shmem` is not yet released, and mapped; the lock of its device's list is held and the parent is bound.
+/// `shmem` is not yet released, and mapped; the lock of its device's list is held and the parent is bound (L5).
 unsafe fn unmap_object(shmem: *mut bindings::drm_gem_shmem_object) {
     // SAFETY: The object is there and mapped. An own object's pages were taken together with the
-    // mapping, under the reservation lock, and are given back with it.
+    // mapping, under the reservation lock, and are given back with it (L5, L22).
     unsafe {
         let attachment = (*shmem).base.import_attach;
         if attachment.is_null() {

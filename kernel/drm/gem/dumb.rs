@@ -43,14 +43,15 @@ where
     from_result(|| {
         // SAFETY: C passes valid pointers; it fills in pitch and size (L13).
         to_result(unsafe { crate::raw::drm_mode_size_dumb(dev, args, 0, 0) })?;
-        // SAFETY: C calls this from an ioctl on `file`, for a device of driver `P::Driver`.
+        // SAFETY: C calls this from an ioctl on `file`, for a device of
+        // driver `P::Driver` (L9, L14, L27).
         let (dev, file) = unsafe {
             (
                 Device::<P::Driver, Registered>::from_raw(dev),
                 File::from_raw(file),
             )
         };
-        // SAFETY: As above, nobody else uses `args`.
+        // SAFETY: As above, nobody else uses `args` (L20).
         let args = unsafe { &mut *args };
 
         let size = Size::exact(args.size)?;

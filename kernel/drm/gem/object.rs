@@ -150,6 +150,9 @@ where
         self.obj.get()
     }
 
+    /// # Safety
+    ///
+    /// As the trait says (L12).
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
         // SAFETY: By the requirement, `ptr` is the field `obj` of a valid object (L12).
         unsafe { &*ptr.byte_sub(offset_of!(Self, obj)).cast() }

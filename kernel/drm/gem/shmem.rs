@@ -445,6 +445,9 @@ where
         self.shmem.get().cast()
     }
 
+    /// # Safety
+    ///
+    /// As the trait says (L12).
     #[inline]
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
         // SAFETY: By the requirement, `ptr` is the start of a valid object (type invariants) (L12).

@@ -40,7 +40,7 @@ pub struct VMap<C: Class> {
 impl<C: Class> VMap<C> {
     pub(super) fn new(obj: &C) -> Result<Self> {
         let mut map = bindings::iosys_map::default();
-        // SAFETY: The object is valid; C fills in `map` on success.
+        // SAFETY: The object is valid; C fills in `map` on success (L21, L24).
         to_result(unsafe { bindings::drm_gem_vmap(obj.as_raw(), &mut map) })?;
         // INVARIANT: Just mapped.
         Ok(Self {
@@ -63,7 +63,7 @@ impl<C: Class> VMap<C> {
     /// Context: any.
     pub fn read(&self, offset: usize, to: &mut [u8]) -> Result {
         self.check(offset, to.len())?;
-        // SAFETY: The range lies in the mapping, which is valid by the type invariants.
+        // SAFETY: The range lies in the mapping, which is valid by the type invariants (L24).
         unsafe {
             crate::raw::drm_rust_iosys_map_read(to.as_mut_ptr().cast(), &self.map, offset, to.len())
         };
@@ -79,7 +79,7 @@ impl<C: Class> VMap<C> {
     /// Context: any.
     pub fn write(&self, offset: usize, from: &[u8]) -> Result {
         self.check(offset, from.len())?;
-        // SAFETY: The range lies in the mapping, which is valid by the type invariants.
+        // SAFETY: The range lies in the mapping, which is valid by the type invariants (L24).
         unsafe {
             crate::raw::drm_rust_iosys_map_write(
                 &self.map,
@@ -101,7 +101,7 @@ impl<C: Class> VMap<C> {
     pub fn read_word(&self, offset: usize) -> Result<u32> {
         self.check_word(offset)?;
         // SAFETY: The word lies in the mapping, which is valid by the type invariants, and is aligned, as mappings begin
-        // with a page.
+        // with a page (L24).
         Ok(unsafe { crate::raw::drm_rust_iosys_map_read_word(&self.map, offset) })
     }
 
@@ -114,7 +114,7 @@ impl<C: Class> VMap<C> {
     /// Context: any.
     pub fn write_word(&self, offset: usize, word: u32) -> Result {
         self.check_word(offset)?;
-        // SAFETY: As in `read_word`.
+        // SAFETY: As in `read_word` (L24).
         unsafe { crate::raw::drm_rust_iosys_map_write_word(&self.map, offset, word) };
         Ok(())
     }
@@ -136,7 +136,7 @@ impl<C: Class> VMap<C> {
 
 impl<C: Class> Drop for VMap<C> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants; the mapping is not used any more.
+        // SAFETY: By the type invariants; the mapping is not used any more (L24).
         unsafe { bindings::drm_gem_vunmap(self.obj.as_raw(), &mut self.map) };
     }
 }

@@ -59,7 +59,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
     /// The lowest mapping that touches `range`.
     pub fn find(&self, range: VaRange) -> Option<Mapping<'_, T>> {
         // SAFETY: The address space is locked by the type invariants, and nothing is removed while `self` is
-        // borrowed. What is found is not the reserved range.
+        // borrowed. What is found is not the reserved range (L25).
         unsafe {
             let va = self.vm.first_in(range)?;
             Some(Mapping::from_node(Node::from_raw(va.as_ptr())))
@@ -105,7 +105,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
             };
             // SAFETY: The address space is locked. The steps get `steps` as the table's functions expect it: this is
             // an address space of `T`. The object in the request is kept by `bo`, a `drm_gpuvm_bo` of it in this
-            // address space, or both are null.
+            // address space, or both are null (L20, L25).
             to_result(unsafe { bindings::drm_gpuvm_sm_map(self.vm.as_raw(), steps.as_ptr(), &new) })
         });
         Done {
@@ -130,7 +130,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
                 new: None,
                 cx,
             };
-            // SAFETY: As in `map`.
+            // SAFETY: As in `map` (L20, L25).
             to_result(unsafe {
                 bindings::drm_gpuvm_sm_unmap(
                     self.vm.as_raw(),
@@ -197,12 +197,12 @@ impl<T: DriverVm> Steps<'_, '_, T> {
 
     /// # Safety
     ///
-    /// `op` is the map step of the request.
+    /// `op` is the map step of the request (L25).
     unsafe fn map(&mut self, op: &bindings::drm_gpuva_op_map) -> Result {
         let (flags, bo) = self.new.take().ok_or(EINVAL)?;
-        // SAFETY: The object is the request's, and that of `bo`. The address space is locked.
+        // SAFETY: The object is the request's, and that of `bo`. The address space is locked (L25).
         unsafe { self.spare.put(self.vm.as_raw(), op, flags, bo) }?;
-        // SAFETY: As above: it is kept by `bo` at least until the request is dropped.
+        // SAFETY: As above: it is kept by `bo` at least until the request is dropped (L25).
         let new = unsafe { Mapping::from_op(op, flags) };
         T::map(self.vm, self.tables, &new, self.cx);
         Ok(())
@@ -210,11 +210,11 @@ impl<T: DriverVm> Steps<'_, '_, T> {
 
     /// # Safety
     ///
-    /// `op` is a remap step of the request.
+    /// `op` is a remap step of the request (L25).
     unsafe fn remap(&mut self, op: &bindings::drm_gpuva_op_remap) -> Result {
         // SAFETY: C passes the mapping that is cut, which is in the address space, and not the reserved range:
         // requests that touch that are refused. What is left is described by valid operations with the same object,
-        // or by null.
+        // or by null (L25).
         let (va, node, before, after) = unsafe {
             let va = (*op.unmap).va;
             (
@@ -225,7 +225,7 @@ impl<T: DriverVm> Steps<'_, '_, T> {
             )
         };
         let flags = node.flags;
-        // SAFETY: The object is kept by the mapping, which has its share of it until the request is dropped.
+        // SAFETY: The object is kept by the mapping, which has its share of it until the request is dropped (L25).
         let (remap, bo) = unsafe {
             let remap = Remap {
                 old: Mapping::from_node(node),
@@ -237,7 +237,7 @@ impl<T: DriverVm> Steps<'_, '_, T> {
         T::remap(self.vm, self.tables, &remap, self.cx);
 
         // SAFETY: The address space is locked, and referred to by the request. The mapping goes out of the tree before
-        // its parts come in, but keeps its tie to the object until after they have theirs.
+        // its parts come in, but keeps its tie to the object until after they have theirs (L25).
         unsafe {
             self.removed.take(va);
             for op in [before, after].into_iter().flatten() {
@@ -249,9 +249,9 @@ impl<T: DriverVm> Steps<'_, '_, T> {
 
     /// # Safety
     ///
-    /// `op` is an unmap step of the request.
+    /// `op` is an unmap step of the request (L25).
     unsafe fn unmap(&mut self, op: &bindings::drm_gpuva_op_unmap) {
-        // SAFETY: As in `remap`.
+        // SAFETY: As in `remap` (L25).
         unsafe {
             let old = Mapping::from_node(Node::<T>::from_raw(op.va)).range();
             T::unmap(self.vm, self.tables, old, self.cx);
@@ -269,7 +269,7 @@ pub(super) unsafe extern "C" fn step_map<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
 ) -> c_int {
-    // SAFETY: `steps` is that of an address space with this table, so of `T`; `op` is a map step.
+    // SAFETY: `steps` is that of an address space with this table, so of `T`; `op` is a map step (L20, L25).
     let result = unsafe { (*steps.cast::<Steps<'_, '_, T>>()).map(&(*op).__bindgen_anon_1.map) };
     result.map_or_else(|e| e.to_errno(), |()| 0)
 }
@@ -283,7 +283,7 @@ pub(super) unsafe extern "C" fn step_remap<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
 ) -> c_int {
-    // SAFETY: As in `step_map`; `op` is a remap step.
+    // SAFETY: As in `step_map`; `op` is a remap step (L20, L25).
     let result =
         unsafe { (*steps.cast::<Steps<'_, '_, T>>()).remap(&(*op).__bindgen_anon_1.remap) };
     result.map_or_else(|e| e.to_errno(), |()| 0)
@@ -298,7 +298,7 @@ pub(super) unsafe extern "C" fn step_unmap<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
 ) -> c_int {
-    // SAFETY: As in `step_map`; `op` is an unmap step.
+    // SAFETY: As in `step_map`; `op` is an unmap step (L20, L25).
     unsafe { (*steps.cast::<Steps<'_, '_, T>>()).unmap(&(*op).__bindgen_anon_1.unmap) };
     0
 }

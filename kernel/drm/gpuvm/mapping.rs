@@ -66,10 +66,10 @@ impl<'a, T: DriverVm> Mapping<'a, T> {
     ///
     /// # Safety
     ///
-    /// The object in `op` is null, or one of the class of `T`'s driver that is kept for `'a`.
+    /// The object in `op` is null, or one of the class of `T`'s driver that is kept for `'a` (L12, L25).
     pub(super) unsafe fn from_op(op: &bindings::drm_gpuva_op_map, flags: T::Flags) -> Self {
         let object = NonNull::new(op.gem.obj).map(|obj| {
-            // SAFETY: By the requirement.
+            // SAFETY: By the requirement (L12, L25).
             unsafe { Class::from_raw(obj.as_ptr()) }
         });
         Self {
@@ -84,10 +84,11 @@ impl<'a, T: DriverVm> Mapping<'a, T> {
     ///
     /// # Safety
     ///
-    /// `node` is one of an address space of `T` and stays in it for `'a`.
+    /// `node` is one of an address space of `T` and stays in it for `'a` (L25).
     pub(super) unsafe fn from_node(node: &'a Node<T>) -> Self {
         let va = node.va.get();
-        // SAFETY: By the requirement; a node holds its object through its `drm_gpuvm_bo`, and its fields do not change.
+        // SAFETY: By the requirement; a node holds its object through its `drm_gpuvm_bo`, and its fields do
+        // not change (L11, L25).
         unsafe {
             Self {
                 range: VaRange::from_valid((*va).va.addr, (*va).va.range),
@@ -151,9 +152,9 @@ impl<T: DriverVm> Node<T> {
     ///
     /// # Safety
     ///
-    /// `va` is a mapping in an address space of `T`, not the reserved range, and stays there for `'a`.
+    /// `va` is a mapping in an address space of `T`, not the reserved range, and stays there for `'a` (L25).
     pub(super) unsafe fn from_raw<'a>(va: *mut bindings::drm_gpuva) -> &'a Self {
-        // SAFETY: Only nodes of this type are put into such an address space (`Spare::put`).
+        // SAFETY: Only nodes of this type are put into such an address space (`Spare::put`) (L25).
         unsafe { &*va.byte_sub(offset_of!(Self, va)).cast() }
     }
 }
@@ -187,9 +188,9 @@ impl<T: DriverVm> Removed<T> {
     /// # Safety
     ///
     /// `va` is a mapping in an address space of `T`, not the reserved range. The address space is locked, and a
-    /// reference to it is held for longer than `self`.
+    /// reference to it is held for longer than `self` (L25).
     pub(super) unsafe fn take(&mut self, va: *mut bindings::drm_gpuva) {
-        // SAFETY: By the requirement; the lock protects the tree. The node is ours from here on.
+        // SAFETY: By the requirement; the lock protects the tree. The node is ours from here on (L25).
         unsafe {
             bindings::drm_gpuva_remove(va);
             let node = va.byte_sub(offset_of!(Node<T>, va)).cast::<Node<T>>();
@@ -204,7 +205,7 @@ impl<T: DriverVm> Drop for Removed<T> {
     fn drop(&mut self) {
         while let Some(node) = self.0 {
             // SAFETY: By the type invariants the node is ours, and the address space of its tie to the object is still
-            // there. The call takes the object's lock. The box is taken apart only after the call.
+            // there. The call takes the object's lock. The box is taken apart only after the call (L25).
             unsafe {
                 self.0 = *(*node.as_ptr()).next.get();
                 bindings::drm_gpuva_unlink_defer((*node.as_ptr()).va.get());
@@ -242,7 +243,7 @@ impl<T: DriverVm> Spare<T> {
     /// # Safety
     ///
     /// - `vm` is an address space of `T`, whose lock is held.
-    /// - The object in `op` is null and so is `bo`, or it is that of `bo`, a `drm_gpuvm_bo` of `vm`.
+    /// - The object in `op` is null and so is `bo`, or it is that of `bo`, a `drm_gpuvm_bo` of `vm` (L25).
     pub(super) unsafe fn put(
         &mut self,
         vm: *mut bindings::drm_gpuvm,
@@ -260,7 +261,7 @@ impl<T: DriverVm> Spare<T> {
             },
         );
         let va = node.va.get();
-        // SAFETY: The node is ours. It stays where it is when the box becomes a pointer.
+        // SAFETY: The node is ours. It stays where it is when the box becomes a pointer (L25).
         unsafe {
             (*va).va.addr = op.va.addr;
             (*va).va.range = op.va.range;
@@ -270,11 +271,11 @@ impl<T: DriverVm> Spare<T> {
                 (*va).flags = bindings::drm_gpuva_flags_DRM_GPUVA_SPARSE;
             }
         }
-        // SAFETY: By the requirements; the lock protects the tree.
+        // SAFETY: By the requirements; the lock protects the tree (L25).
         kernel::error::to_result(unsafe { bindings::drm_gpuva_insert(vm, va) })?;
         // INVARIANT: It is in the address space now.
         let _ = KBox::into_raw(node);
-        // SAFETY: The node is in `vm`; `bo` is that of its object, and the helper takes the object's lock.
+        // SAFETY: The node is in `vm`; `bo` is that of its object, and the helper takes the object's lock (L25).
         unsafe { crate::raw::drm_rust_gpuva_link(va, bo) };
         Ok(())
     }

@@ -134,7 +134,8 @@ impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
             return Err(self);
         }
         // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller is such
-        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence, a fence's callback.
+        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence, a
+        // fence's callback (L15).
         unsafe { workqueue::Queue::from_raw(queue) }.enqueue(self.0);
         Ok(())
     }
