@@ -2,7 +2,7 @@
 //! `drydock audit`: every `unsafe` of `kernel/`, what it argues from, and the tests that would fail without it.
 //!
 //! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
-//! reads which obligation is held where and shown by which tests (docs/life-cycle.md), and here both are put together.
+//! reads which obligation is shown by which tests (docs/life-cycle.md), and here both are put together.
 //!
 //! Source: docs/life-cycle.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
 
@@ -27,9 +27,8 @@ use tests_by_name::Tests;
 
 /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
 ///
-/// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, or else those that its file
-/// holds (in brackets), and how many tests show them. Fails if one stands without a reason, without an
-/// obligation or with one that no test shows, or stands in a driver.
+/// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, and how many tests show them.
+/// Fails if one stands without a reason, names no obligation or one that no test shows, or stands in a driver.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Only files whose path contains this
@@ -55,9 +54,7 @@ struct Row {
     reason: Option<String>,
     /// Obligations that the comment names.
     cited: Vec<String>,
-    /// Obligations that its file holds, if the comment names none.
-    of_file: Vec<String>,
-    /// How many tests show these obligations.
+    /// How many tests show them.
     tests: usize,
 }
 
@@ -153,27 +150,20 @@ fn complaint(file: &str, found: &Found) -> Option<String> {
 }
 
 impl Row {
-    fn new(file: &str, found: Found, obligations: &Obligations, tests: &Tests) -> Self {
-        let cited = found.obligations;
-        let of_file = if cited.is_empty() { obligations.of_file(file) } else { Vec::new() };
-        let all: BTreeSet<_> =
-            cited.iter().chain(&of_file).flat_map(|obligation| obligations.tests_of(obligation, tests)).collect();
-        let tests = all.len();
-        Self { file: file.to_owned(), line: found.line, role: found.role, reason: found.reason, cited, of_file, tests }
+    fn new(file: &str, found: Found, table: &Obligations, tests: &Tests) -> Self {
+        let Found { line, role, reason, obligations: cited } = found;
+        let tests = cited.iter().flat_map(|name| table.tests_of(name, tests)).collect::<BTreeSet<_>>().len();
+        Self { file: file.to_owned(), line, role, reason, cited, tests }
     }
 
-    /// What it argues from.
-    fn obligations(&self) -> impl Iterator<Item = &String> {
-        self.cited.iter().chain(&self.of_file)
-    }
-
-    /// What it lacks: an obligation, or the test of one.
-    fn complaint(&self, obligations: &Obligations, tests: &Tests) -> Option<String> {
+    /// What it lacks beside a reason: an obligation, or the test of one.
+    fn complaint(&self, table: &Obligations, tests: &Tests) -> Option<String> {
+        self.reason.as_ref()?;
         let place = format!("{}:{}", self.file, self.line);
-        if self.obligations().next().is_none() {
-            return Some(format!("{place}: no obligation, neither its own nor its file's"));
+        if self.cited.is_empty() {
+            return Some(format!("{place}: no obligation of docs/life-cycle.md is named"));
         }
-        let untested = self.obligations().find(|name| obligations.tests_of(name, tests).is_empty())?;
+        let untested = self.cited.iter().find(|name| table.tests_of(name, tests).is_empty())?;
         Some(format!("{place}: no test shows {untested}"))
     }
 }
@@ -183,7 +173,7 @@ impl Audit {
     fn narrow(&mut self, part: &str) {
         self.rows.retain(|row| row.file.contains(part));
         self.files.retain(|count| count.file.contains(part));
-        let named: BTreeSet<&String> = self.rows.iter().flat_map(Row::obligations).collect();
+        let named: BTreeSet<&String> = self.rows.iter().flat_map(|row| &row.cited).collect();
         self.obligations.retain(|shown| named.contains(&shown.obligation));
     }
 }
@@ -225,17 +215,17 @@ mod tests {
     fn a_row_without_an_obligation_or_with_one_that_no_test_shows_is_a_complaint() {
         let table = Obligations::of(&["| L1 | a | `b/` | `c::*` |", "| L2 | a | `d.rs` | `./drydock bench` |"]);
         let tests = Tests::of(&["c::one"]);
-        let complaint = |file: &str, comment: &str| {
-            let found =
-                scan::scan(&format!("// SAFETY: {comment}\nconst A: () = unsafe {{ b() }};\n")).unwrap().remove(0);
-            Row::new(file, found, &table, &tests).complaint(&table, &tests)
+        let complaint = |comment: &str| {
+            let found = scan::scan(&format!("{comment}\nconst A: () = unsafe {{ b() }};\n")).unwrap().remove(0);
+            Row::new("kernel/drm/b/e.rs", found, &table, &tests).complaint(&table, &tests)
         };
-        assert_eq!(complaint("kernel/drm/b/e.rs", "Yes."), None);
-        assert_eq!(complaint("kernel/tests/e.rs", "Yes (L1)."), None);
-        let complaint = |file, comment| complaint(file, comment).unwrap();
-        assert_eq!(complaint("f.rs", "Yes."), "f.rs:2: no obligation, neither its own nor its file's");
-        assert_eq!(complaint("kernel/drm/d.rs", "Yes."), "kernel/drm/d.rs:2: no test shows L2");
-        assert_eq!(complaint("f.rs", "Yes (L1, L99)."), "f.rs:2: no test shows L99");
+        assert_eq!(complaint("// SAFETY: Yes (L1)."), None);
+        assert_eq!(complaint("// It is complained of already, as one without a reason."), None);
+        let complaint = |comment| complaint(comment).unwrap();
+        let place = "kernel/drm/b/e.rs:2";
+        assert_eq!(complaint("// SAFETY: Yes."), format!("{place}: no obligation of docs/life-cycle.md is named"));
+        assert_eq!(complaint("// SAFETY: Yes (L2)."), format!("{place}: no test shows L2"));
+        assert_eq!(complaint("// SAFETY: Yes (L1, L99)."), format!("{place}: no test shows L99"));
     }
 
     #[test]
@@ -249,7 +239,7 @@ mod tests {
     #[test]
     fn no_row_argues_from_everything_at_once() {
         let audit = here();
-        let many: Vec<_> = audit.rows.iter().filter(|row| row.obligations().count() > 3).collect();
+        let many: Vec<_> = audit.rows.iter().filter(|row| row.cited.len() > 3).collect();
         assert!(many.is_empty(), "{many:#?}");
     }
 }

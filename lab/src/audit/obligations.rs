@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which file holds which obligation, and which tests show it: the table in docs/life-cycle.md.
+//! Which tests show which obligation: the table in docs/life-cycle.md.
 
 use std::path::Path;
 
@@ -15,8 +15,6 @@ const HOLES: &str = "docs/holes.md";
 const TRIED_BY: &str = "Tried by: ";
 /// What a command begins with.
 const COMMAND: &str = "./drydock ";
-/// What the files in it are in.
-const LIBRARY: &str = "kernel/drm/";
 /// How many obligations there are.
 const COUNT: usize = 28;
 
@@ -24,8 +22,6 @@ const COUNT: usize = 28;
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: String,
-    /// From the checkout's root; a directory ends in `/`.
-    files: Vec<String>,
     /// Patterns of tests' names.
     tests: Vec<String>,
     /// The command that shows it where no test does.
@@ -56,14 +52,6 @@ impl Obligations {
     #[cfg(test)]
     pub(super) fn of(lines: &[&str]) -> Self {
         Self { rows: lines.iter().filter_map(|line| Row::parse(line)).collect(), tried: Vec::new() }
-    }
-
-    /// The obligations that a file holds.
-    pub(super) fn of_file(&self, file: &str) -> Vec<String> {
-        let holds = |row: &&Row| {
-            row.files.iter().any(|held| held == file || held.ends_with('/') && file.starts_with(held.as_str()))
-        };
-        self.rows.iter().filter(holds).map(|row| row.name.clone()).collect()
     }
 
     /// The tests that show an obligation.
@@ -104,13 +92,11 @@ impl Row {
     /// `| L1 | what must hold | held by | shown by |`
     fn parse(line: &str) -> Option<Self> {
         let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
-        let &[name, _, held, shown] = cells.as_slice() else { return None };
+        let &[name, _, _, shown] = cells.as_slice() else { return None };
         let number = name.strip_prefix('L')?;
         number.parse::<u8>().ok()?;
-        let files = quoted(held).filter(|word| word.ends_with(".rs") || word.ends_with('/'));
         Some(Self {
             name: name.to_owned(),
-            files: files.filter(|word| !word.contains(' ')).map(|word| format!("{LIBRARY}{word}")).collect(),
             tests: quoted(shown).filter(is_pattern).map(str::to_owned).collect(),
             command: quoted(shown).find(|word| word.starts_with(COMMAND)).map(str::to_owned),
         })
@@ -141,9 +127,8 @@ mod tests {
         "| L5 | Teardown, in order. | `registration.rs` (`Drop`), `fence/` | `life::l5_*`; tidy: `a` occurs once |";
 
     #[test]
-    fn a_row_names_files_and_tests() {
+    fn a_row_names_tests_or_a_command() {
         let row = Row::parse(LINE).unwrap();
-        assert_eq!(row.files, ["kernel/drm/registration.rs", "kernel/drm/fence/"]);
         assert_eq!((row.name.as_str(), row.tests), ("L5", vec!["life::l5_*".to_owned()]));
         let bench = Row::parse("| L17 | No cost. | `ioctl.rs` | `./drydock bench`: it is C's |").unwrap();
         assert_eq!((bench.tests.len(), bench.command.as_deref()), (0, Some("./drydock bench")));
@@ -170,7 +155,5 @@ mod tests {
             several.complaints(&Tests::of(&["life::l5_unplug"])),
             ["docs/life-cycle.md: L5: no test is called `life::gone`"]
         );
-        assert_eq!(table.of_file("kernel/drm/fence/issued.rs"), ["L5"]);
-        assert!(table.of_file("kernel/drm/file.rs").is_empty());
     }
 }

@@ -50,7 +50,8 @@ pub(super) struct Found {
     pub(super) role: Role,
     /// The text of its comment; for a function or a trait, of its section `# Safety`.
     pub(super) reason: Option<String>,
-    /// The obligations that the text names; for a method, those of the implementation that it is part of.
+    /// The obligations that the text names; for a method, those of the implementation that it is part of, or else of its own
+    /// section, as the implementation of a safe trait has no comment.
     pub(super) obligations: Vec<String>,
 }
 
@@ -61,7 +62,7 @@ pub(super) fn scan(text: &str) -> Result<Vec<Found>, LexError> {
     walk(TokenStream::from_str(text)?, &[], None, &mut |role, place| {
         let reason = match role {
             Role::Function | Role::Trait => section(&place.documentation),
-            Role::Method => Some("what the trait says".to_owned()),
+            Role::Method => section(&place.documentation).or_else(|| Some("what the trait says".to_owned())),
             _ => place.anchors.iter().find_map(|anchor| comment_above(&lines, *anchor)),
         };
         let of_impl = place.trait_impl.filter(|_| role == Role::Method).and_then(|line| comment_above(&lines, line));
@@ -270,12 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn a_method_argues_from_what_its_implementation_does() {
+    fn a_method_argues_from_what_its_implementation_does_or_from_its_own_section() {
         let found =
             scan("// SAFETY: Counted (L9).\nunsafe impl A for S\nwhere\n    A: B,\n{\n    unsafe fn f() {}\n}\n")
                 .unwrap();
         assert_eq!(found[1].role, Role::Method);
         assert_eq!(found[1].obligations, ["L9"]);
+        let text = "impl A for S {\n    /// # Safety\n    ///\n    /// As A says (L9).\n    unsafe fn f() {}\n}\n";
+        let own = only(text);
+        assert_eq!((own.role, own.reason.as_deref()), (Role::Method, Some("As A says (L9).")));
+        assert_eq!(own.obligations, ["L9"]);
     }
 
     #[test]

@@ -34,13 +34,9 @@ fn head(count: &FileCount) -> String {
 }
 
 fn line(row: &Row) -> String {
-    let obligations = match (row.cited.is_empty(), row.of_file.is_empty()) {
-        (false, _) => row.cited.join(" "),
-        (true, false) => format!("({})", row.of_file.join(" ")),
-        (true, true) => "-".to_owned(),
-    };
+    let cited = if row.cited.is_empty() { "NONE".to_owned() } else { row.cited.join(" ") };
     let reason = row.reason.as_deref().unwrap_or("NO REASON");
-    format!("{:>7}  {:9}  {obligations:18}  {:>3} tests  {}", row.line, row.role.word(), row.tests, shortened(reason))
+    format!("{:>7}  {:9}  {cited:18}  {:>3} tests  {}", row.line, row.role.word(), row.tests, shortened(reason))
         .trim_end()
         .to_owned()
 }
@@ -86,17 +82,16 @@ mod tests {
 
     #[test]
     fn a_file_is_a_head_and_its_rows() {
-        let row = |line, cited: &[&str], of_file: &[&str]| Row {
+        let row = |line, cited: &[&str]| Row {
             file: "kernel/drm/a.rs".into(),
             line,
             role: Role::Block,
             reason: Some("It is alive.".into()),
             cited: cited.iter().map(|&name| name.into()).collect(),
-            of_file: of_file.iter().map(|&name| name.into()).collect(),
             tests: 3,
         };
         let audit = Audit {
-            rows: vec![row(7, &["L6"], &[]), row(120, &[], &["L5", "L6"])],
+            rows: vec![row(7, &["L6"]), row(120, &[])],
             files: vec![FileCount { file: "kernel/drm/a.rs".into(), blocks: 2, impls: 0, functions: 1 }],
             obligations: vec![by("L6", "life::*", None), by("L17", "", Some("./drydock bench"))],
             complaints: Vec::new(),
@@ -104,7 +99,7 @@ mod tests {
         insta::assert_snapshot!(text(&audit, false), @r"
         kernel/drm/a.rs: 2 blocks, 1 declaration
               7  block      L6                    3 tests  It is alive.
-            120  block      (L5 L6)               3 tests  It is alive.
+            120  block      NONE                  3 tests  It is alive.
 
         the obligations (docs/life-cycle.md), how many tests show each, and which:
             L6      1  life::*
