@@ -27,8 +27,9 @@ use tests_by_name::Tests;
 
 /// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
 ///
-/// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, and how many tests show them.
-/// Fails if one stands without a reason, names no obligation or one that no test shows, or stands in a driver.
+/// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, and how many tests show them;
+/// which those are stands below, by obligation. Fails if one stands without a reason, names no obligation or one that no test
+/// shows, or stands in a driver.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Only files whose path contains this
@@ -54,8 +55,8 @@ struct Row {
     reason: Option<String>,
     /// Obligations that the comment names.
     cited: Vec<String>,
-    /// How many tests show them.
-    tests: usize,
+    /// The tests that show them.
+    tests: Vec<String>,
 }
 
 /// The counts of one file.
@@ -152,7 +153,8 @@ fn complaint(file: &str, found: &Found) -> Option<String> {
 impl Row {
     fn new(file: &str, found: Found, table: &Obligations, tests: &Tests) -> Self {
         let Found { line, role, reason, obligations: cited } = found;
-        let tests = cited.iter().flat_map(|name| table.tests_of(name, tests)).collect::<BTreeSet<_>>().len();
+        let shown: BTreeSet<_> = cited.iter().flat_map(|name| table.tests_of(name, tests)).collect();
+        let tests = shown.into_iter().map(str::to_owned).collect();
         Self { file: file.to_owned(), line, role, reason, cited, tests }
     }
 
@@ -209,6 +211,15 @@ mod tests {
         assert!(device.blocks > 10 && device.functions > 2, "{device:?}");
         let blocks: usize = audit.files.iter().map(|count| count.blocks).sum();
         assert!(blocks > 200, "{blocks}");
+    }
+
+    #[test]
+    fn a_row_has_the_tests_of_what_its_comment_names() {
+        let audit = here();
+        let row = audit.rows.iter().find(|row| row.cited == ["L21", "L23"]).unwrap();
+        for test in ["event::read_in_order", "syncobj::signalled_from_the_start"] {
+            assert!(row.tests.iter().any(|name| name == test), "{row:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use super::{Audit, FileCount, Row, Shown};
 
 /// How much of a reason is shown.
 const REASON: usize = 76;
+/// How long a line is that lists tests.
+const WIDTH: usize = 116;
 
 /// Rows by file, counts, obligations, complaints; without the rows if only counts are wanted.
 pub(super) fn text(audit: &Audit, summary: bool) -> String {
@@ -16,7 +18,7 @@ pub(super) fn text(audit: &Audit, summary: bool) -> String {
     }
     lines.push(String::new());
     lines.push("the obligations (docs/life-cycle.md), how many tests show each, and which:".to_owned());
-    lines.extend(audit.obligations.iter().map(shown));
+    lines.extend(audit.obligations.iter().map(|obligation| shown(obligation, summary)));
     lines.push(String::new());
     lines.extend(audit.complaints.iter().cloned());
     lines.push(total(audit));
@@ -36,17 +38,54 @@ fn head(count: &FileCount) -> String {
 fn line(row: &Row) -> String {
     let cited = if row.cited.is_empty() { "NONE".to_owned() } else { row.cited.join(" ") };
     let reason = row.reason.as_deref().unwrap_or("NO REASON");
-    format!("{:>7}  {:9}  {cited:18}  {:>3} tests  {}", row.line, row.role.word(), row.tests, shortened(reason))
-        .trim_end()
-        .to_owned()
+    let (role, tests) = (row.role.word(), row.tests.len());
+    format!("{:>7}  {role:9}  {cited:18}  {tests:>3} tests  {}", row.line, shortened(reason)).trim_end().to_owned()
 }
 
-fn shown(shown: &Shown) -> String {
+/// The tests as docs/life-cycle.md names them if only counts are wanted, or else one by one.
+fn shown(shown: &Shown, summary: bool) -> String {
     let (count, by) = match (shown.tests.len(), &shown.command) {
         (0, Some(command)) => ("-".to_owned(), format!("no test, but `{command}`")),
-        (count, _) => (count.to_string(), shown.patterns.join(", ")),
+        (count, _) if summary => (count.to_string(), shown.patterns.join(", ")),
+        (count, _) => (count.to_string(), by_area(&shown.tests)),
     };
-    format!("    {:4}  {count:>3}  {by}", shown.obligation).trim_end().to_owned()
+    wrapped(format!("    {:4}  {count:>3}  ", shown.obligation), &by).trim_end().to_owned()
+}
+
+/// Names in order, those of one area together: `life::{a, b}, race::c`.
+fn by_area(names: &[String]) -> String {
+    let mut areas: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (area, name) in names.iter().filter_map(|name| name.rsplit_once("::")) {
+        match areas.last_mut() {
+            Some((last, names)) if *last == area => names.push(name),
+            _ => areas.push((area, vec![name])),
+        }
+    }
+    let one = |(area, names): &(&str, Vec<&str>)| match names.as_slice() {
+        [name] => format!("{area}::{name}"),
+        _ => format!("{area}::{{{}}}", names.join(", ")),
+    };
+    areas.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Words behind `head`, in lines of [`WIDTH`] that begin where it ends.
+fn wrapped(head: String, words: &str) -> String {
+    let indent = head.len();
+    let (mut text, mut at) = (head, indent);
+    for word in words.split(' ') {
+        if at > indent && at + word.len() >= WIDTH {
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            at = indent;
+        }
+        if at > indent {
+            text.push(' ');
+            at += 1;
+        }
+        text.push_str(word);
+        at += word.len();
+    }
+    text
 }
 
 fn shortened(reason: &str) -> String {
@@ -73,39 +112,63 @@ mod tests {
     use super::super::scan::Role;
     use super::*;
 
-    /// An obligation that tests show, or a command.
-    fn by(name: &str, pattern: &str, command: Option<&str>) -> Shown {
-        let names = |name: &str| if command.is_some() { Vec::new() } else { vec![name.to_owned()] };
-        let (patterns, tests) = (names(pattern), names("life::a"));
-        Shown { obligation: name.into(), patterns, command: command.map(str::to_owned), tests }
-    }
-
-    #[test]
-    fn a_file_is_a_head_and_its_rows() {
+    fn audit() -> Audit {
         let row = |line, cited: &[&str]| Row {
             file: "kernel/drm/a.rs".into(),
             line,
             role: Role::Block,
             reason: Some("It is alive.".into()),
             cited: cited.iter().map(|&name| name.into()).collect(),
-            tests: 3,
+            tests: vec!["life::a".into(); 3 * cited.len()],
         };
-        let audit = Audit {
-            rows: vec![row(7, &["L6"]), row(120, &[])],
-            files: vec![FileCount { file: "kernel/drm/a.rs".into(), blocks: 2, impls: 0, functions: 1 }],
-            obligations: vec![by("L6", "life::*", None), by("L17", "", Some("./drydock bench"))],
+        let names = |area: &str, count| (0..count).map(|number| format!("{area}::name_{number}")).collect();
+        let shown = |name: &str, patterns: &[&str], tests| Shown {
+            obligation: name.into(),
+            patterns: patterns.iter().map(|&pattern| pattern.into()).collect(),
+            command: patterns.is_empty().then(|| "./drydock bench".into()),
+            tests,
+        };
+        Audit {
+            rows: vec![row(7, &["L6"]), row(120, &["L5", "L6"]), row(130, &[])],
+            files: vec![FileCount { file: "kernel/drm/a.rs".into(), blocks: 3, impls: 0, functions: 1 }],
+            obligations: vec![
+                shown("L5", &["life::name_*", "race"], [names("life", 12), names("race", 1)].concat()),
+                shown("L6", &["gate::*"], names("compile-fail::gate", 2)),
+                shown("L17", &[], Vec::new()),
+            ],
             complaints: Vec::new(),
-        };
-        insta::assert_snapshot!(text(&audit, false), @r"
-        kernel/drm/a.rs: 2 blocks, 1 declaration
+        }
+    }
+
+    #[test]
+    fn a_file_is_a_head_and_its_rows_and_tests_are_listed_below() {
+        insta::assert_snapshot!(text(&audit(), false), @r"
+        kernel/drm/a.rs: 3 blocks, 1 declaration
               7  block      L6                    3 tests  It is alive.
-            120  block      NONE                  3 tests  It is alive.
+            120  block      L5 L6                 6 tests  It is alive.
+            130  block      NONE                  0 tests  It is alive.
 
         the obligations (docs/life-cycle.md), how many tests show each, and which:
-            L6      1  life::*
+            L5     13  life::{name_0, name_1, name_2, name_3, name_4, name_5, name_6, name_7, name_8, name_9, name_10,
+                       name_11}, race::name_0
+            L6      2  compile-fail::gate::{name_0, name_1}
             L17     -  no test, but `./drydock bench`
 
-        2 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason and a tested obligation, none in a driver
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason and a tested obligation, none in a driver
+        ");
+    }
+
+    #[test]
+    fn a_summary_has_the_tests_as_the_page_names_them() {
+        insta::assert_snapshot!(text(&audit(), true), @r"
+        kernel/drm/a.rs: 3 blocks, 1 declaration
+
+        the obligations (docs/life-cycle.md), how many tests show each, and which:
+            L5     13  life::name_*, race
+            L6      2  gate::*
+            L17     -  no test, but `./drydock bench`
+
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason and a tested obligation, none in a driver
         ");
     }
 }
