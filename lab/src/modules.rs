@@ -41,8 +41,9 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
         "MO=/out",
         "modules",
     ]);
-    process::run(&mut make, &step).map_err(|error| readable(error, source))?;
+    // Before, since a build that fails or is ended has compiled some of the objects, and noted it as well.
     leave_kernel_alone(&out)?;
+    process::run(&mut make, &step).map_err(|error| readable(error, source))?;
     let modules = find_modules(&out)?;
     step.done_with(format!("{} modules", modules.len()));
     Ok(BuiltModules { dir: out, modules })
