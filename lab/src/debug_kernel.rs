@@ -75,6 +75,11 @@ impl Variant {
         [SHARED, self.own].concat()
     }
 
+    /// Whether it has an option as it stands in a configuration, such as `CONFIG_KCOV=y`.
+    pub fn has(&self, option: &str) -> bool {
+        build::options(&self.configuration()).any(|line| line == option)
+    }
+
     /// The variables of every `make` in its tree.
     pub fn make_variables(&self) -> Vec<String> {
         let variables = ["LLVM=-19", "RUST_LIB_SRC=/usr/lib/rustlib/src/rust/library"];
@@ -206,6 +211,13 @@ mod tests {
     #[test]
     fn the_variables_say_how_it_is_named() {
         assert!(VARIANTS[0].make_variables().contains(&"LOCALVERSION=-drydock-debug".to_owned()));
+    }
+
+    #[test]
+    fn only_the_one_that_watches_memory_tells_what_a_call_reaches() {
+        let has = |name| ["CONFIG_KASAN=y", "CONFIG_KCOV=y"].map(|option| named(name).unwrap().has(option));
+        assert_eq!((has("debug"), has("kcsan")), ([true, true], [false, false]));
+        assert!(named("kcsan").unwrap().has("CONFIG_KCSAN=y"));
     }
 
     #[test]

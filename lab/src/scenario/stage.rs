@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::debug_kernel;
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::guestbin;
@@ -273,6 +274,11 @@ impl Stage {
     /// Whose build the kernel is.
     pub(crate) fn flavour(&self) -> Flavour {
         self.toolchain.kernel.flavour
+    }
+
+    /// Whether the kernel was built here with `option`, such as `CONFIG_KCOV=y`. Of a distribution's kernel nobody has to know.
+    pub(crate) fn is_built_with(&self, option: &str) -> bool {
+        debug_kernel::of_release(&self.toolchain.kernel.release).is_some_and(|variant| variant.has(option))
     }
 
     /// How many times as long as usual something may take.

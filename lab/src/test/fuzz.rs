@@ -4,7 +4,6 @@
 
 use crate::error::Result;
 use crate::fuzz::{Options, Replay, Subject, boot, corpus_text, one};
-use crate::kernels::Flavour;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
@@ -69,7 +68,7 @@ fn replay(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
 
 fn search(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
     let skipped = |why: &str| Ok(Verdict::Skipped { why: why.into() });
-    if context.stage().flavour() != Flavour::Debug {
+    if !context.stage().is_built_with("CONFIG_KCOV=y") {
         return skipped("this kernel has no KCOV; the debug kernel has (`--kernel debug`)");
     }
     let options = Options::of_minutes(1, SEED, context.firmware.cloned());
