@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The tests inside a guest: one boot per driver, one process per case, one line per case.
 //!
-//! Source: `tests/guest/src/runner.rs` for the lines: `ok NAME`, `FAIL NAME: why`, `skip NAME: why`.
+//! Source: `tests/guest/src/runner.rs` for the lines, `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, and for the exit codes.
 
 use std::time::Duration;
 
@@ -15,6 +15,15 @@ use crate::vm::gpu::Wanted;
 use crate::vm::lines::Lines;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
+
+/// The program's code for having tested nothing, for whatever reason.
+const CANNOT_RUN: i32 = 2;
+
+/// How it says that the filter is the reason, which may be meant for other suites.
+const NO_CASE: &str = "error: no case is named like ";
+
+/// How many lines of what it said beside its cases an error shows.
+const SHOWN: usize = 15;
 
 /// All cases of one driver together may take this long; each has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -101,8 +110,8 @@ impl Suite for Guest {
             (part, _) => argv.push(part),
         }
         let step = context.events.step(format!("{}: the tests in the guest", self.name));
-        let (mut lines, mut said) = (Lines::default(), Lines::default());
-        let mut count = 0_u64;
+        let (mut lines, mut words) = (Lines::default(), Lines::default());
+        let (mut count, mut said) = (0_u64, Vec::new());
         let mut take = |line: &str| match parse(self.name, line) {
             Some(case) => {
                 count += 1;
@@ -118,23 +127,31 @@ impl Suite for Guest {
             process.forward(Some(LIMIT * context.stage().patience()), |stream, bytes| {
                 match stream {
                     Stream::Out => lines.take(bytes, &mut take),
-                    Stream::Err => said.take(bytes, &mut |line| step.line(line)),
+                    Stream::Err => words.take(bytes, &mut |line| {
+                        step.line(line);
+                        said.push(line.to_owned());
+                    }),
                 }
                 Ok(())
             })
         })?;
         step.done_with(format!("{count} cases"));
-        ended(status, count)
+        ended(status, count, part, &said)
     }
 }
 
-/// The program's own codes: 1 says that a case failed, which the case told.
-fn ended(status: Status, count: u64) -> Result<()> {
+/// The program's own codes: 1 says that a case failed, which the case told. That there was none is right only if a `part` of
+/// their names was asked for.
+fn ended(status: Status, count: u64, part: &str, said: &[String]) -> Result<()> {
+    let none_wanted = !part.is_empty() && said.iter().any(|line| line.starts_with(NO_CASE));
     match status {
-        Status::Code(0 | 1) => Ok(()),
-        // No case is named like the filter.
-        Status::Code(2) if count == 0 => Ok(()),
-        other => Err(Error::new(Kind::Check, format!("the guest's test program ended with {other}"))),
+        Status::Code(0 | 1) if count > 0 => Ok(()),
+        Status::Code(CANNOT_RUN) if count == 0 && none_wanted => Ok(()),
+        other => {
+            let message = format!("the guest's test program ended with {other} after {count} cases");
+            let end = said.len().saturating_sub(SHOWN);
+            Err(Error::new(Kind::Check, message).details(&said[end..]))
+        }
     }
 }
 
@@ -163,5 +180,25 @@ mod tests {
         assert_eq!(failed.name, "guest-vgem::ioctl::null");
         assert_eq!(failed.verdict, Verdict::Failed { why: "expected EFAULT: got EINVAL".into(), details: vec![] });
         assert_eq!(parse("guest-vgem", "panicked"), None);
+    }
+
+    #[test]
+    fn a_run_without_a_case_is_right_only_if_a_filter_asked_for_none() {
+        let unmatched = ["0 passed, 0 failed".to_owned(), format!("{NO_CASE}`fence`")];
+        let ended = |code, count, part, said: &[String]| ended(Status::Code(code), count, part, said);
+        assert!(ended(0, 7, "", &[]).is_ok() && ended(1, 7, "fence", &[]).is_ok());
+        assert!(ended(2, 0, "fence", &unmatched).is_ok());
+        assert!(ended(2, 0, "", &unmatched).is_err());
+        assert!(ended(2, 0, "fence", &["error: the modules cannot be found: ENOENT".to_owned()]).is_err());
+        assert!(ended(2, 7, "fence", &unmatched).is_err());
+        assert!(ended(0, 0, "", &[]).is_err());
+    }
+
+    #[test]
+    fn a_program_that_could_not_do_its_work_says_why() {
+        let said: Vec<_> = (1..=20).map(|number| format!("line {number}")).collect();
+        let error = ended(Status::Code(CANNOT_RUN), 0, "", &said).unwrap_err();
+        assert_eq!(error.to_string(), "the guest's test program ended with exit code 2 after 0 cases");
+        assert_eq!((error.detail_lines().len(), error.detail_lines()[14].as_str()), (SHOWN, "line 20"));
     }
 }
