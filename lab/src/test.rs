@@ -18,7 +18,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::exit;
 use crate::firmware::Choice;
@@ -113,6 +113,9 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     for kernel in &options.kernel {
         summary.add(run.on(kernel)?);
     }
+    if summary.cases.is_empty() {
+        return Err(no_case(options.filter.as_deref(), &names));
+    }
     summary.tell(events);
     Ok(if summary.failed == 0 { exit::OK } else { exit::CHECK })
 }
@@ -166,6 +169,13 @@ impl Run<'_> {
             bless: self.options.bless,
         }
     }
+}
+
+/// Nothing ran, and nothing was skipped: a word that names no case must not look like tests that pass.
+fn no_case(filter: Option<&str>, suites: &[&str]) -> Error {
+    let Some(filter) = filter else { return Error::new(Kind::Check, "there are no cases") };
+    Error::new(Kind::Usage, format!("no case is named like `{filter}` (suites: {})", suites.join(", ")))
+        .hint("`--suites` prints the suites; on a debug kernel only those run that need a guest")
 }
 
 /// A suite that is skipped.
@@ -244,6 +254,14 @@ mod tests {
 
     fn case(name: &str, verdict: Verdict) -> Case {
         Case { name: name.into(), verdict }
+    }
+
+    #[test]
+    fn a_filter_that_no_case_fits_is_a_wrong_command_line() {
+        let error = no_case(Some("typo"), &["host", "guest-vgem"]);
+        assert_eq!(error.kind(), Kind::Usage);
+        assert_eq!(error.to_string(), "no case is named like `typo` (suites: host, guest-vgem)");
+        assert_eq!(no_case(None, &["host"]).kind(), Kind::Check);
     }
 
     #[test]
