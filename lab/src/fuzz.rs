@@ -33,6 +33,9 @@ use guest::{Session, Stopped};
 pub(crate) use corpus::text as corpus_text;
 pub(crate) use guest::Session as Replay;
 
+/// Where lines count for a test: the layer's and the drivers'. Those of `crates/` are tried on the host as well.
+const KERNEL: &str = "kernel/";
+
 /// Where failures are kept if nothing else is said.
 const FOUND: &str = "fuzz-found";
 
@@ -183,10 +186,19 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     failure.map_or(Ok(exit::OK), Err)
 }
 
-/// Looks for new sequences on one driver; nothing is shown but how it goes.
+/// Looks for new sequences on one driver, and says in one line what came of it. A search that reaches no line is an error: it
+/// cannot have found anything.
 pub(crate) fn one(subject: Subject, options: &Options, stage: &Stage, events: &Events) -> Result<()> {
     let mut figures = Figures { outcomes: Vec::new(), coverage: Coverage::default() };
-    search(subject, options, stage, &fuzzer(stage, events)?, &mut figures, events)
+    let searched = search(subject, options, stage, &fuzzer(stage, events)?, &mut figures, events);
+    if !figures.outcomes.is_empty() {
+        events.note(table::short(&figures));
+    }
+    searched?;
+    match figures.coverage.below(KERNEL) {
+        (0, all) => Err(Error::new(Kind::Check, format!("none of {all} lines of `{KERNEL}` was reached"))),
+        _ => Ok(()),
+    }
 }
 
 /// The program that looks for new sequences, and where it is in the guest.
@@ -224,6 +236,10 @@ fn search(
     let title = format!("fuzzing {} for {} min (seed {seed})", subject.name(), options.minutes);
     let ended = session.run(&title, events);
     let (told, failure) = match ended {
+        Ok(told) if told.is_in_vain() => {
+            let message = format!("{} executions have reached {} places", told.executions, told.places);
+            (told, Some(Error::new(Kind::Check, message)))
+        }
         Ok(told) => (told, None),
         Err(stopped) => {
             let Stopped { told, error, last } = *stopped;

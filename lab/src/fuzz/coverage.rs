@@ -99,6 +99,12 @@ impl Coverage {
         }
     }
 
+    /// Of the files below `directory`: how many lines were met, and how many there are to be met.
+    pub(super) fn below(&self, directory: &str) -> (usize, usize) {
+        let files = self.files.iter().filter(|(file, _)| file.starts_with(directory));
+        files.fold((0, 0), |(met, all), (_, lines)| (met + lines.met.len(), all + lines.all.len()))
+    }
+
     /// The files that have places, by name.
     pub(super) fn rows(&self) -> Vec<Row> {
         let row = |(file, lines): (&String, &Lines)| Row {
@@ -213,5 +219,6 @@ mod tests {
         let counts: Vec<_> = coverage.rows().into_iter().map(|row| (row.file, row.lines, row.covered)).collect();
         assert_eq!(counts[0], ("crates/mali-mmu/src/table.rs".to_owned(), 1, 0));
         assert_eq!(counts[2], ("kernel/drm/device.rs".to_owned(), 1, 1));
+        assert_eq!((coverage.below("kernel/"), coverage.below("crates/")), ((2, 2), (0, 1)));
     }
 }

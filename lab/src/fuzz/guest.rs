@@ -174,6 +174,11 @@ impl Told {
         }
     }
 
+    /// Whether nothing was executed, or nothing of ours came by: then the run says nothing of the driver.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.executions == 0 || self.places == 0
+    }
+
     fn in_words(&self) -> String {
         match self.corpus {
             0 => format!("{} executions", self.executions),
@@ -212,11 +217,19 @@ mod tests {
             told.take(line.as_bytes(), &mut wrong);
         }
         assert_eq!((told.executions, told.corpus, told.kept.len()), (7, 2, 1));
+        assert!(!told.is_in_vain());
         assert_eq!(told.coverage["drm_rust"][".text"].len(), 2);
         assert_eq!(told.found.as_deref(), Some("BUG: x"));
         assert_eq!(told.in_words(), "7 executions, 2 sequences that reach 30 places");
         told.take(b"panicked\n", &mut wrong);
         assert!(wrong.starts_with("panicked: "), "{wrong}");
+    }
+
+    #[test]
+    fn a_run_that_reaches_nothing_is_in_vain() {
+        let of = |executions, places| Told { executions, places, ..Told::default() };
+        assert!(of(0, 0).is_in_vain() && of(7, 0).is_in_vain() && of(0, 30).is_in_vain());
+        assert!(!of(7, 30).is_in_vain());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The result for the terminal: what each driver's run came to, and the lines of each file.
 
-use super::Figures;
 use super::coverage::Row;
 use super::guest::Replayed;
+use super::{Figures, KERNEL, Outcome};
 
 /// The table.
 pub(super) fn text(figures: &Figures) -> String {
@@ -15,16 +15,21 @@ pub(super) fn text(figures: &Figures) -> String {
     }
     for outcome in &figures.outcomes {
         let ended = outcome.failed.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        lines.push(format!(
-            "{}: {} executions, {} sequences that reach {} places (seed {}){ended}",
-            outcome.driver.name(),
-            outcome.executions,
-            outcome.corpus,
-            outcome.places,
-            outcome.seed
-        ));
+        lines.push(format!("{}{ended}", of_driver(outcome)));
     }
     lines.join("\n")
+}
+
+/// The same in one line, with the lines of all files of [`KERNEL`] together.
+pub(super) fn short(figures: &Figures) -> String {
+    let (reached, all) = figures.coverage.below(KERNEL);
+    let drivers: Vec<_> = figures.outcomes.iter().map(of_driver).collect();
+    format!("{}; {reached} of {all} lines of `{KERNEL}` were reached", drivers.join("; "))
+}
+
+fn of_driver(outcome: &Outcome) -> String {
+    let Outcome { driver, seed, executions, corpus, places, .. } = outcome;
+    format!("{}: {executions} executions, {corpus} sequences that reach {places} places (seed {seed})", driver.name())
 }
 
 /// A line for each file, and one for all.
@@ -55,7 +60,19 @@ pub(super) fn replayed(replayed: &[Replayed]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Subject, coverage::Coverage};
     use super::*;
+
+    #[test]
+    fn a_search_fits_a_line() {
+        let outcome =
+            Outcome { driver: Subject::Vgem, seed: 1, executions: 900, corpus: 40, places: 700, failed: None };
+        let figures = Figures { outcomes: vec![outcome], coverage: Coverage::default() };
+        insta::assert_snapshot!(
+            short(&figures),
+            @"vgem: 900 executions, 40 sequences that reach 700 places (seed 1); 0 of 0 lines of `kernel/` were reached"
+        );
+    }
 
     #[test]
     fn files_stand_under_each_other_with_their_sum() {
