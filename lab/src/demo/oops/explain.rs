@@ -32,8 +32,8 @@ pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
         part(
             report.shadow.clone(),
             "Shadow memory: each byte tells of eight bytes of memory. 00: all eight may be used. fc: a \
-              border between objects, which nobody may touch; fa and fb: an object that was freed. The brackets \
-              stand where the write went."
+              border between objects, which nobody may touch; fa and fb: an object that was freed. The mark \
+              stands below where the write went."
                 .to_owned(),
         ),
     ];
