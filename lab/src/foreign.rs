@@ -28,6 +28,7 @@ pub fn console(bytes: &[u8]) {
         assert!(!shown.is_empty(), "an incident has something to say");
     }
     if let Some(report) = kasan::Report::find(&log) {
+        report.fault();
         report.allocated_bytes();
         report.trace.iter().chain(&report.allocated).for_each(|frame| drop(symbols.describe(frame, true)));
     }

@@ -66,6 +66,13 @@ impl Report {
         }
     }
 
+    /// The kind of fault, and in which function: `BUG: KASAN: KIND in FUNCTION`.
+    pub(crate) fn fault(&self) -> Option<(&str, Frame)> {
+        let (_, fault) = self.title.split_once(OPENING)?;
+        let (kind, place) = fault.split_once(" in ")?;
+        Some((kind, Frame::parse(place)?))
+    }
+
     /// How many bytes were allocated, if the report says so: `allocated 8-byte region [`.
     pub(crate) fn allocated_bytes(&self) -> Option<u64> {
         let line = self.object.iter().find(|line| line.contains("-byte region ["))?;
@@ -101,4 +108,54 @@ fn is_allocator(symbol: &str) -> bool {
     ["kasan_", "__kasan_", "poison_", "stack_trace_save", "__kmalloc", "kmem_cache_alloc"]
         .iter()
         .any(|name| symbol.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str) -> Report {
+        let log: Vec<Line> = text.lines().map(Line::parse).collect();
+        Report::find(&log).unwrap()
+    }
+
+    fn names(frames: &[Frame]) -> Vec<String> {
+        frames.iter().map(Frame::readable).collect()
+    }
+
+    #[test]
+    fn a_report_is_taken_apart_without_what_the_panic_behind_it_repeats() {
+        let report = report(include_str!("testdata/kasan-oops.log"));
+        assert_eq!(report.access, "Write of size 8 at addr ffff88800ad66a88 by task init/47");
+        let init = "<oops::Oops as kernel::module::Module>::init";
+        assert_eq!(names(&report.trace)[..4], ["drm_dev_init", "__drm_dev_alloc", init, "do_one_initcall"]);
+        assert_eq!(names(&report.allocated)[..3], ["__drm_dev_alloc", init, "do_one_initcall"]);
+        assert_eq!([report.trace.len(), report.allocated.len()], [10, 9]);
+        assert_eq!(report.allocated_bytes(), Some(8));
+        insta::assert_snapshot!(report.object.iter().chain(&report.shadow).cloned().collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn the_title_says_which_fault_and_where() {
+        let report = report(include_str!("testdata/kasan-oops.log"));
+        let (kind, place) = report.fault().unwrap();
+        assert_eq!((kind, place.symbol.as_str()), ("slab-out-of-bounds", "drm_dev_init"));
+        assert_eq!(place.module.as_deref(), Some("drm"));
+        assert_eq!(Report::default().fault(), None);
+    }
+
+    #[test]
+    fn an_access_to_memory_of_nobody_in_an_interrupt_has_only_its_way_there() {
+        let report = report(include_str!("testdata/kasan-wild.log"));
+        assert_eq!(report.fault().unwrap().0, "wild-memory-access");
+        assert_eq!(names(&report.trace)[..2], ["do_raw_spin_lock", "_raw_spin_lock_irqsave"]);
+        assert_eq!(report.trace.last().unwrap().symbol, "common_startup_64");
+        assert_eq!((report.allocated.len(), report.object.len(), report.allocated_bytes()), (0, 0, None));
+    }
+
+    #[test]
+    fn another_report_is_none() {
+        let log: Vec<Line> = include_str!("testdata/c-null.log").lines().map(Line::parse).collect();
+        assert_eq!(Report::find(&log), None);
+    }
 }

@@ -70,3 +70,19 @@ fn object(report: &Report) -> String {
         None => "Whose memory it was.".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::console::Line;
+
+    #[test]
+    fn every_part_of_the_report_has_its_meaning() {
+        let log: Vec<Line> = include_str!("../../vm/testdata/kasan-oops.log").lines().map(Line::parse).collect();
+        let name = |frame: &Frame| frame.readable();
+        let parts = explain(&Report::find(&log).unwrap(), &name);
+        let shown: Vec<_> =
+            parts.iter().map(|part| format!("{}\n    {}", part.lines.join("\n"), part.meaning)).collect();
+        insta::assert_snapshot!(shown.join("\n\n"));
+    }
+}
