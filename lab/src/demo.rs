@@ -4,7 +4,7 @@
 //! Each story is a file with one function per part; `demo/recorder.rs` keeps what was seen.
 
 mod nova;
-mod oops;
+pub(crate) mod oops;
 mod plug;
 mod recorder;
 pub(crate) mod summary;

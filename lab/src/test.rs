@@ -4,6 +4,7 @@
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
 pub(crate) mod compile_fail;
+mod demo;
 mod drivers;
 mod examples;
 mod fuzz;
@@ -33,7 +34,7 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 ///
 /// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
 /// drivers' own checks, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
-/// kernel each driver is fuzzed for a minute as well.
+/// kernel each driver is fuzzed for a minute as well, and the mistake of `drydock demo oops` has to be reported.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
@@ -81,6 +82,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(compile_fail::CompileFail),
         Box::new(examples::Examples),
         Box::new(drivers::Drivers),
+        Box::new(demo::Demo),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The mistake of `drydock demo oops`, as a case: the kernel that watches memory reports it, and reports nothing before.
+
+use crate::demo::oops;
+use crate::error::Result;
+use crate::scenario::Boot;
+
+use super::suite::{Case, Context, Need, Suite, Verdict};
+
+/// What demos show and no other suite does.
+pub(super) struct Demo;
+
+/// The only case: what the other demos show, the suites in the guest try.
+const OOPS: &str = "demo::oops";
+
+impl Suite for Demo {
+    fn name(&self) -> &'static str {
+        "demo"
+    }
+
+    fn need(&self) -> Need {
+        Need::Guest
+    }
+
+    fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
+        if context.filter.selects(OOPS) {
+            tell(Case { name: OOPS.to_owned(), verdict: verdict(context)? });
+        }
+        Ok(())
+    }
+}
+
+fn verdict(context: &Context<'_>) -> Result<Verdict> {
+    if !context.stage().is_built_with("CONFIG_KASAN=y") {
+        return Ok(Verdict::Skipped {
+            why: "this kernel has no KASAN; the debug kernel has (`--kernel debug`)".into(),
+        });
+    }
+    oops::provoke(context.stage(), Boot::default(), context.events)
+        .map_or_else(Verdict::of_error, |_| Ok(Verdict::Passed))
+}
