@@ -2,9 +2,9 @@
 //! The debug kernels: the stock kernel's own source, built here with what watches memory, locks and references. There are two,
 //! since what watches for data races excludes what watches accesses to memory.
 //!
-//! One takes a quarter of an hour, so it is done once, and an interrupted build goes on where it was: it happens in a
-//! directory `RELEASE.building`, which gets its name when it is complete. Modules are built against it as against the stock
-//! kernel, and its crates' metadata needs no proof, since kernel and metadata come out of the same build.
+//! One takes about a quarter of an hour on two processors, so it is done once, and an interrupted build goes on where it was:
+//! it happens in a directory `RELEASE.building`, which gets its name when it is complete. Modules are built against it as
+//! against the stock kernel, and its crates' metadata needs no proof, since kernel and metadata come out of the same build.
 //!
 //! Source: Documentation/dev-tools/ (kasan.rst, kcsan.rst, kmemleak.rst, ubsan.rst, kcov.rst), Documentation/kbuild/llvm.rst.
 

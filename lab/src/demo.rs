@@ -37,7 +37,7 @@ use recorder::Recorder;
 /// - `vgem`: probed, with a GEM object before registration, registered, listed, used, unplugged while a client holds it, unloaded;
 ///
 /// - `oops`: what happens without the types: a device allocated with a wrong size, reported by the debug kernel line by line (it
-///   is built first, once, in some ten minutes), and beside it the compiler's answer to the same mistake;
+///   is built first, once, in about a quarter of an hour), and beside it the compiler's answer to the same mistake;
 ///
 /// - `nova`: the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again, with what the GPU
 ///   saw between the lines of the kernel's log;

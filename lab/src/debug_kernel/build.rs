@@ -117,7 +117,7 @@ impl Build<'_> {
     }
 
     fn compile(&self, events: &Events) -> Result<()> {
-        let step = events.step("building the debug kernel (once; it takes some ten minutes of two processors)");
+        let step = events.step("building the debug kernel (once; about a quarter of an hour on two processors)");
         let mut done = count_objects(&self.tree());
         step.progress(done.min(OBJECTS), OBJECTS, Unit::Items);
         let jobs = std::thread::available_parallelism().map_or(2, usize::from);
