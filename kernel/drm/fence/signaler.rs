@@ -23,13 +23,9 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    ffi::{
-        c_int,
-        c_void, //
-    },
+    ffi::c_int,
     prelude::*,
-    sync::aref::ARef,
-    types::ForeignOwnable, //
+    sync::aref::ARef, //
 };
 
 /// Who signals a fence: the only one, apart from its timeout and its [`Pending`](super::Pending) set.
@@ -38,8 +34,6 @@ use kernel::{
 /// [`share`](Self::share), or to be given to [`Resv::attach`](crate::resv::Resv::attach). Dropping it
 /// signals the fence, with `ECANCELED` unless its [`Class`] says otherwise: work that nobody is left to
 /// report on was not done, and waiters must not wait for ever.
-///
-/// It can be stored in an `XArray` as it is, without a box.
 ///
 /// Context of all methods and of dropping: any; interrupts included.
 ///
@@ -138,34 +132,5 @@ impl Deref for Signaler {
     fn deref(&self) -> &Fence {
         // SAFETY: By the type invariants the fence is alive while `self` is (L21).
         unsafe { Fence::from_raw(self.0.as_ptr().cast()) }
-    }
-}
-
-// SAFETY: The pointer is that of a kmalloc allocation, whose alignment is that of `Issued`
-// at least (L20).
-unsafe impl ForeignOwnable for Signaler {
-    const FOREIGN_ALIGN: usize = align_of::<Issued>();
-
-    type Borrowed<'a> = &'a Fence;
-    type BorrowedMut<'a> = &'a Fence;
-
-    fn into_foreign(self) -> *mut c_void {
-        ManuallyDrop::new(self).0.as_ptr().cast()
-    }
-
-    unsafe fn from_foreign(ptr: *mut c_void) -> Self {
-        // INVARIANT: `ptr` comes from `into_foreign`, which gave up the reference.
-        // SAFETY: For the same reason it is not null (L20).
-        Self(unsafe { NonNull::new_unchecked(ptr.cast()) })
-    }
-
-    unsafe fn borrow<'a>(ptr: *mut c_void) -> &'a Fence {
-        // SAFETY: The caller promises that the object stays for `'a`, and with it its reference (L21).
-        unsafe { Fence::from_raw(ptr.cast()) }
-    }
-
-    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> &'a Fence {
-        // SAFETY: As above (L21).
-        unsafe { Fence::from_raw(ptr.cast()) }
     }
 }
