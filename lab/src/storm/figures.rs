@@ -49,11 +49,11 @@ impl Figures {
 
     /// How many calls succeeded, and how many did not.
     fn answered(&self) -> (u64, u64) {
-        let sum = |wanted: fn(&str) -> bool| {
+        let sum_of = |wanted: fn(&str) -> bool| {
             let counts = self.calls.values().flatten().filter(|(answer, _)| wanted(answer));
-            counts.map(|(_, count)| count).sum()
+            sum(counts.map(|(_, count)| *count))
         };
-        (sum(|answer| answer == "ok"), sum(|answer| answer != "ok"))
+        (sum_of(|answer| answer == "ok"), sum_of(|answer| answer != "ok"))
     }
 
     fn happened(&self, name: &str) -> u64 {
@@ -63,30 +63,35 @@ impl Figures {
     /// In a few words.
     pub(super) fn short(&self) -> String {
         let (ok, refused) = self.answered();
-        format!("{} calls, {} unplugs", ok + refused, self.happened("unplugs"))
+        format!("{} calls, {} unplugs", sum([ok, refused]), self.happened("unplugs"))
     }
 
     /// In a few lines: what was called, most often first, and what happened.
     fn lines(&self) -> Vec<String> {
         let (ok, refused) = self.answered();
-        let calls = ok + refused;
+        let calls = sum([ok, refused]);
         let mut lines = vec![format!(
             "{}: {} s, seed {}: {calls} calls, {ok} ok, {refused} refused",
             self.driver, self.seconds, self.seed
         )];
-        let mut rows: Vec<_> =
-            self.calls.iter().map(|(name, answers)| (answers.values().sum::<u64>(), name, answers)).collect();
-        rows.sort_by_key(|(sum, name, _)| (std::cmp::Reverse(*sum), *name));
-        for (sum, name, answers) in rows {
+        let row = |(name, answers)| (sum(BTreeMap::values(answers).copied()), name, answers);
+        let mut rows: Vec<_> = self.calls.iter().map(row).collect();
+        rows.sort_by_key(|(calls, name, _)| (std::cmp::Reverse(*calls), *name));
+        for (calls, name, answers) in rows {
             let mut answers: Vec<_> = answers.iter().collect();
             answers.sort_by_key(|(answer, count)| (*answer != "ok", std::cmp::Reverse(**count)));
             let told: Vec<_> = answers.iter().map(|(answer, count)| format!("{answer} {count}")).collect();
-            lines.push(format!("  {name:<35} {sum:>9}  {}", told.join(", ")).trim_end().to_owned());
+            lines.push(format!("  {name:<35} {calls:>9}  {}", told.join(", ")).trim_end().to_owned());
         }
         let happened = self.happened.iter().map(|(what, count)| format!("{} {count}", what.replace('-', " ")));
         lines.push(format!("  {}", happened.collect::<Vec<_>>().join(", ")));
         lines
     }
+}
+
+/// A guest may tell any number: a sum that is beyond them all is the largest.
+fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// `WORD N`
@@ -134,6 +139,15 @@ mod tests {
           read                                        0
           killed 1, unplugs 12
         ");
+    }
+
+    #[test]
+    fn counts_beyond_all_numbers_are_the_largest() {
+        let mut figures = Figures::new("vgem", 7, Duration::from_secs(600));
+        assert!(figures.take(&format!("call a: EIO {}, EINVAL 1, ok {}", u64::MAX, u64::MAX)));
+        assert_eq!(figures.answered(), (u64::MAX, u64::MAX));
+        assert_eq!(figures.short(), format!("{} calls, 0 unplugs", u64::MAX));
+        assert_eq!(figures.lines()[1].split_whitespace().nth(1), Some(u64::MAX.to_string().as_str()));
     }
 
     #[test]
