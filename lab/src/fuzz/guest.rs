@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use drydock_agent::protocol::{Status, Stream};
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -61,7 +62,17 @@ pub(crate) struct Told {
 pub(crate) struct Replayed {
     program: usize,
     /// Each call's name, and 0 or the errno.
+    #[serde(deserialize_with = "errnos")]
     pub(super) errnos: Vec<(String, i32)>,
+}
+
+/// Refuses what no system call returns: a number that is shown by name has to be one of Linux's.
+fn errnos<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<(String, i32)>, D::Error> {
+    let errnos = Vec::<(String, i32)>::deserialize(from)?;
+    match errnos.iter().find(|(_, errno)| !(0..4096).contains(errno)) {
+        None => Ok(errnos),
+        Some((call, errno)) => Err(D::Error::custom(format!("{errno}, which `{call}` is said to return, is no errno"))),
+    }
 }
 
 /// A run that did not end well.
@@ -165,7 +176,8 @@ impl Told {
             }
             Ok(Line::Kept(program)) => self.kept.push(program),
             Ok(Line::Replayed(replayed)) => {
-                self.executions += 1;
+                // What was told before may be any number.
+                self.executions = self.executions.saturating_add(1);
                 self.replayed.push(replayed);
             }
             Ok(Line::Coverage(places)) => self.coverage = places,
@@ -223,6 +235,31 @@ mod tests {
         assert_eq!(told.in_words(), "7 executions, 2 sequences that reach 30 places");
         told.take(b"panicked\n", &mut wrong);
         assert!(wrong.starts_with("panicked: "), "{wrong}");
+    }
+
+    fn told(lines: &[&str]) -> (Told, String) {
+        let (mut told, mut wrong) = (Told::default(), String::new());
+        lines.iter().for_each(|line| told.take(line.as_bytes(), &mut wrong));
+        (told, wrong)
+    }
+
+    #[test]
+    fn more_executions_than_there_are_numbers_are_no_fault() {
+        let progress = format!(r#"{{"progress":{{"executions":{},"corpus":0,"places":0}}}}"#, u64::MAX);
+        let (told, wrong) = told(&[&progress, r#"{"replayed":{"program":0,"errnos":[["open",0]]}}"#]);
+        assert_eq!((told.executions, told.replayed.len(), wrong.as_str()), (u64::MAX, 1, ""));
+    }
+
+    #[test]
+    fn a_number_that_is_no_errno_is_refused() {
+        for errno in [-1, 4096, i32::MIN, i32::MAX] {
+            let (told, wrong) = told(&[&format!(r#"{{"replayed":{{"program":0,"errnos":[["open",{errno}]]}}}}"#)]);
+            assert!(told.replayed.is_empty() && wrong.contains("is no errno"), "{wrong}");
+        }
+        let (told, wrong) = told(&[r#"{"replayed":{"program":0,"errnos":[["open",0],["read",4095],["mmap",22]]}}"#]);
+        assert_eq!(wrong, "");
+        let shown = super::super::table::replayed(&told.replayed);
+        assert!(shown.contains("mmap (Invalid argument"), "{shown}");
     }
 
     #[test]
