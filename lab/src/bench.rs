@@ -57,6 +57,9 @@ enum Subject {
     Tyr,
 }
 
+/// A row's name has fewer bytes: names stand under each other, and a table so wide that text cannot be padded to it is none.
+const LONGEST_NAME: usize = 200;
+
 /// A pair of modules that do the same.
 struct Pair {
     /// Ours, what it needs, and the name under which the program finds its node.
@@ -160,11 +163,13 @@ fn pair_name(module: &Module) -> &'static str {
 }
 
 fn parse(out: &str) -> Result<Vec<Line>, VmError> {
-    let lines = out.lines().map(|line| {
-        serde_json::from_str(line).map_err(|error| VmError::Unexpected {
-            program: Program::BENCH.name.into(),
-            said: format!("{line}: {error}"),
-        })
+    let unexpected = |said| VmError::Unexpected { program: Program::BENCH.name.into(), said };
+    let lines = out.lines().map(|text| {
+        let line: Line = serde_json::from_str(text).map_err(|error| unexpected(format!("{text}: {error}")))?;
+        match line.row.len() < LONGEST_NAME {
+            true => Ok(line),
+            false => Err(unexpected(format!("a row whose name has {} bytes", line.row.len()))),
+        }
     });
     lines.collect()
 }
@@ -178,5 +183,14 @@ mod tests {
         let lines = parse("{\"row\":\"GET_CAP\",\"driver\":\"vgem\",\"instructions\":1207.5}\n").unwrap();
         assert_eq!(lines, [Line { row: "GET_CAP".into(), instructions: 1207.5 }]);
         assert!(parse("oops\n").is_err());
+    }
+
+    #[test]
+    fn a_name_that_no_table_has_room_for_is_refused() {
+        let row = |name: &str| format!("{{\"row\":\"{name}\",\"instructions\":1}}\n");
+        let error = parse(&row(&"x".repeat(70_000))).unwrap_err();
+        assert!(error.to_string().contains("70000 bytes"), "{error}");
+        assert!(parse(&row(&"x".repeat(LONGEST_NAME))).is_err());
+        assert_eq!(parse(&row("GET_CAP")).unwrap().len(), 1);
     }
 }
