@@ -15,6 +15,10 @@ use crate::vm::image::Image;
 
 use super::hardware;
 
+/// Leaving takes fewer rounds, one for each module that goes: no kernel of ours has so many. A guest that lists one for ever
+/// does not keep us for ever.
+const ROUNDS: usize = 256;
+
 /// The guest of one boot.
 pub(crate) struct Scene<'s> {
     guest: &'s Guest,
@@ -81,15 +85,21 @@ impl<'s> Scene<'s> {
     /// Unloads everything that came in, by this scene or by a program in the guest, users first. A module that does not
     /// go is leaked: something still refers to it.
     pub(crate) fn leave(&mut self) -> Result<(), VmError> {
-        loop {
-            let present = parse_modules(&self.guest.read("/proc/modules")?);
-            let mine =
-                |module: &&(String, u32)| self.loaded.contains(&module.0) || self.image.ours.contains_key(&module.0);
-            let left: Vec<_> = present.iter().filter(mine).collect();
-            let Some(next) = left.iter().find(|(_, users)| *users == 0).or(left.first()) else { return Ok(()) };
-            self.guest.rmmod(&next.0).map_err(|error| leaked(&next.0, error))?;
+        for _ in 0..ROUNDS {
+            let mut left = parse_modules(&self.guest.read("/proc/modules")?);
+            left.retain(|(module, _)| self.loaded.contains(module) || self.image.ours.contains_key(module));
+            let Some(next) = next_to_go(&left) else { return Ok(()) };
+            self.guest.rmmod(next).map_err(|error| leaked(next, error))?;
         }
+        let said = format!("there is something left to unload after {ROUNDS} modules were unloaded");
+        Err(VmError::Unexpected { program: "/proc/modules".into(), said })
     }
+}
+
+/// The module that can go first: the first without users, if there is one.
+fn next_to_go(left: &[(String, u32)]) -> Option<&str> {
+    let next = left.iter().find(|(_, users)| *users == 0).or(left.first());
+    next.map(|(module, _)| module.as_str())
 }
 
 /// The modules of `/proc/modules` with the number of their users.
@@ -150,6 +160,12 @@ fn driver_name(module: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use drydock_agent::frame;
+    use drydock_agent::protocol::{Call, Event, Reply, Request};
+
+    use crate::vm::console::Console;
 
     fn image(ours: &[&str]) -> Image {
         Image {
@@ -179,6 +195,29 @@ mod tests {
     fn users_of_a_module_are_counted() {
         let text = "vgem_rust 20480 1 - Live 0x0 (OE)\ndrm 2270128 3 vgem_rust,drm_rust, Live 0x0\n";
         assert_eq!(parse_modules(text), [("vgem_rust".into(), 1), ("drm".into(), 3)]);
+    }
+
+    /// An agent that says the same modules are loaded whatever was unloaded.
+    fn stubborn(mut port: UnixStream) {
+        frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
+        while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
+            let reply = match what {
+                Call::ReadFile { .. } => Reply::Bytes(b"vgem_rust 20480 0 - Live 0x0 (OE)\n".into()),
+                _ => Reply::Done,
+            };
+            frame::write(&mut port, &Event::Answer { call, result: Ok(reply) }).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_module_that_is_listed_for_ever_does_not_keep_us() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        std::thread::spawn(move || stubborn(theirs));
+        let (console, _) = Console::read(std::io::empty(), None);
+        let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+        let (terminal, _theirs) = UnixStream::pair().unwrap();
+        let error = Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap_err();
+        assert!(matches!(error, VmError::Unexpected { .. }), "{error}");
     }
 
     #[test]
