@@ -169,7 +169,10 @@ impl Guest {
         let from = self.console.position();
         let mark = format!("drydock: mark {}", self.next.fetch_add(1, Ordering::Relaxed));
         // Without the line's end the kernel keeps the record open and prints it with the next one.
-        self.write("/dev/kmsg", &format!("{mark}\n"))?;
+        let marking = Call::WriteFile { path: "/dev/kmsg".into(), bytes: format!("{mark}\n").into() };
+        // What the kernel logged about a refusal is found by this very call, so its own is not looked into: a guest that refuses
+        // everything would have us do so without end.
+        self.attempt(marking)?.map_err(|failure| Error::Refused { failure, console: Vec::new() })?;
         let found = self.console.wait_for(from, &mark, REQUEST_LIMIT);
         found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", REQUEST_LIMIT, &self.console))
     }
@@ -181,6 +184,11 @@ impl Guest {
 
     fn ask(&self, what: Call) -> Result<Reply, Error> {
         let before = self.console.position();
+        self.attempt(what)?.map_err(|failure| self.refused(failure, before))
+    }
+
+    /// Asks for something, and hands on what the agent says of it.
+    fn attempt(&self, what: Call) -> Result<Result<Reply, Failure>, Error> {
         let number = self.number();
         let answers = self.await_number(number)?;
         let waiting = format!("{what:?}");
@@ -188,8 +196,7 @@ impl Guest {
         let answer = self.receive(&answers, &waiting, Limit::from_now(REQUEST_LIMIT));
         self.forget(number);
         match answer? {
-            Message::Answer(Ok(reply)) => Ok(reply),
-            Message::Answer(Err(failure)) => Err(self.refused(failure, before)),
+            Message::Answer(result) => Ok(result),
             _ => Err(Error::Confused("a request")),
         }
     }
@@ -476,6 +483,20 @@ mod tests {
         });
         let error = guest.read("/proc/modules").unwrap_err();
         assert!(matches!(error, Error::Ended { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_guest_that_refuses_everything_is_not_asked_why_for_ever() {
+        let guest = guest_with(|mut port| {
+            say(&mut port, &Event::Ready { release: String::new() });
+            while let Ok(Some(Request { call, .. })) = frame::read(&mut port) {
+                let failure = Failure { errno: 1, message: "no".into() };
+                say(&mut port, &Event::Answer { call, result: Err(failure) });
+            }
+        });
+        let error = guest.read("/proc/modules").unwrap_err();
+        assert!(matches!(&error, Error::Refused { console, .. } if console.is_empty()), "{error}");
+        assert!(matches!(guest.settle_log(), Err(Error::Refused { .. })));
     }
 
     #[test]
