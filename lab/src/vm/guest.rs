@@ -7,7 +7,7 @@
 //! Source: our own protocol, `lab/agent/src/protocol.rs`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     io,
     os::unix::net::UnixStream,
     sync::{
@@ -207,7 +207,7 @@ impl Guest {
         let events = self.await_number(number)?;
         self.post(number, call)?;
         let mut process =
-            Process { guest: self, number, program, events, out: Vec::new(), err: Vec::new(), early: Vec::new() };
+            Process { guest: self, number, program, events, out: Vec::new(), err: Vec::new(), early: VecDeque::new() };
         match process.answer(before) {
             Ok(()) => Ok(process),
             Err(error) => Err(error),
@@ -238,7 +238,12 @@ impl Guest {
     }
 
     fn receive(&self, from: &Receiver<Message>, waiting: &str, limit: Limit) -> Result<Message, Error> {
-        from.recv_timeout(limit.left()).map_err(|error| match error {
+        let left = limit.left();
+        // A message that is there is received however little time is left, and a guest can see to it that one always is.
+        if left.is_zero() {
+            return Err(hung(waiting, limit.whole, &self.console));
+        }
+        from.recv_timeout(left).map_err(|error| match error {
             RecvTimeoutError::Timeout => hung(waiting, limit.whole, &self.console),
             RecvTimeoutError::Disconnected => gone(&self.console),
         })
@@ -262,7 +267,7 @@ pub(crate) struct Process<'g> {
     events: Receiver<Message>,
     out: Vec<u8>,
     err: Vec<u8>,
-    early: Vec<Message>,
+    early: VecDeque<Message>,
 }
 
 /// A program's standard input.
@@ -367,10 +372,10 @@ impl<'g> Process<'g> {
     }
 
     fn next(&mut self, waiting: &str, limit: Limit) -> Result<Message, Error> {
-        if !self.early.is_empty() {
-            return Ok(self.early.remove(0));
+        match self.early.pop_front() {
+            Some(message) => Ok(message),
+            None => self.guest.receive(&self.events, waiting, limit),
         }
-        self.guest.receive(&self.events, waiting, limit)
     }
 
     fn keep(&mut self, message: Message) {
@@ -388,12 +393,12 @@ impl<'g> Process<'g> {
 
     /// Waits for the answer to the start itself; a quick program's output may overtake it.
     fn answer(&mut self, before: usize) -> Result<(), Error> {
+        let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(REQUEST_LIMIT));
         loop {
-            let waiting = format!("`{}` to start", self.program);
-            match self.guest.receive(&self.events, &waiting, Limit::from_now(REQUEST_LIMIT))? {
+            match self.guest.receive(&self.events, &waiting, limit)? {
                 Message::Answer(Ok(_)) => return Ok(()),
                 Message::Answer(Err(failure)) => return Err(self.guest.refused(failure, before)),
-                other => self.early.push(other),
+                other => self.early.push_back(other),
             }
         }
     }
@@ -497,6 +502,20 @@ mod tests {
         let error = guest.read("/proc/modules").unwrap_err();
         assert!(matches!(&error, Error::Refused { console, .. } if console.is_empty()), "{error}");
         assert!(matches!(guest.settle_log(), Err(Error::Refused { .. })));
+    }
+
+    #[test]
+    fn a_guest_that_never_falls_silent_is_not_listened_to_beyond_the_limit() {
+        let guest = guest_with(|mut port| {
+            say(&mut port, &Event::Ready { release: String::new() });
+            // Keeps the channel open until the lab closes it.
+            let _ = frame::read::<Request>(&mut port);
+        });
+        let (sender, receiver) = channel();
+        sender.send(Message::Output(Stream::Out, b"y\n".into())).unwrap();
+        let error = guest.receive(&receiver, "`yes`", Limit::from_now(Duration::ZERO)).unwrap_err();
+        assert!(matches!(error, Error::Hung { .. }), "{error}");
+        assert!(guest.receive(&receiver, "`yes`", Limit::from_now(LIMIT)).is_ok());
     }
 
     #[test]
