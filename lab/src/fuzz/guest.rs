@@ -7,7 +7,6 @@
 //! Source: `tests/fuzz/src/report.rs` for the lines.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::events::{Events, Step, Unit};
 use crate::scenario::{Boot, Program, Scene, Stage, driver_modules};
 use crate::vm::error::Error as VmError;
+use crate::vm::lines::Lines;
 
 use super::Subject;
 use super::coverage::Places;
@@ -136,18 +136,14 @@ impl<'s> Session<'s> {
         }
         process.close_input()?;
         let began = Instant::now();
-        let (mut lines, mut wrong) = (Vec::new(), String::new());
+        let (mut lines, mut wrong) = (Lines::default(), String::new());
         let status = process.forward(Some(self.time + AROUND), |stream, bytes| {
             match stream {
                 Stream::Err => wrong.push_str(&String::from_utf8_lossy(bytes)),
-                Stream::Out => {
-                    lines.extend_from_slice(bytes);
-                    while let Some(end) = lines.iter().position(|byte| *byte == b'\n') {
-                        let line: Vec<u8> = lines.drain(..=end).collect();
-                        told.take(&line, &mut wrong);
-                        self.show(step, told, began.elapsed());
-                    }
-                }
+                Stream::Out => lines.take(bytes, &mut |line| {
+                    told.take(line, &mut wrong);
+                    self.show(step, told, began.elapsed());
+                }),
             }
             Ok(())
         })?;
@@ -169,8 +165,8 @@ impl<'s> Session<'s> {
 }
 
 impl Told {
-    fn take(&mut self, line: &[u8], wrong: &mut String) {
-        match serde_json::from_slice(line) {
+    fn take(&mut self, line: &str, wrong: &mut String) {
+        match serde_json::from_str(line) {
             Ok(Line::Progress { executions, corpus, places }) => {
                 (self.executions, self.corpus, self.places) = (executions, corpus, places);
             }
@@ -182,7 +178,7 @@ impl Told {
             }
             Ok(Line::Coverage(places)) => self.coverage = places,
             Ok(Line::Found(why)) => self.found = Some(why),
-            Err(error) => wrong.push_str(&format!("{}: {error}\n", String::from_utf8_lossy(line).trim_end())),
+            Err(error) => wrong.push_str(&format!("{line}: {error}\n")),
         }
     }
 
@@ -202,14 +198,15 @@ impl Told {
 /// Remembers the last lines that come, until none does.
 fn listen(console: UnixStream, last: Arc<Mutex<VecDeque<String>>>) {
     std::thread::spawn(move || {
-        for line in BufReader::new(console).split(b'\n') {
-            let Ok(line) = line else { return };
+        let mut remember = |line: &str| {
             let mut last = last.lock().expect("nobody panics with the lock");
             if last.len() == REMEMBERED {
                 last.pop_front();
             }
-            last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
-        }
+            last.push_back(line.to_owned());
+        };
+        // A console that fails is one that has ended.
+        let _ = Lines::default().take_all(console, &mut remember);
     });
 }
 
@@ -226,20 +223,20 @@ mod tests {
             r#"{"coverage":{"drm_rust":{".text":[5,9]}}}"#,
             r#"{"found":"BUG: x"}"#,
         ] {
-            told.take(line.as_bytes(), &mut wrong);
+            told.take(line, &mut wrong);
         }
         assert_eq!((told.executions, told.corpus, told.kept.len()), (7, 2, 1));
         assert!(!told.is_in_vain());
         assert_eq!(told.coverage["drm_rust"][".text"].len(), 2);
         assert_eq!(told.found.as_deref(), Some("BUG: x"));
         assert_eq!(told.in_words(), "7 executions, 2 sequences that reach 30 places");
-        told.take(b"panicked\n", &mut wrong);
+        told.take("panicked", &mut wrong);
         assert!(wrong.starts_with("panicked: "), "{wrong}");
     }
 
     fn told(lines: &[&str]) -> (Told, String) {
         let (mut told, mut wrong) = (Told::default(), String::new());
-        lines.iter().for_each(|line| told.take(line.as_bytes(), &mut wrong));
+        lines.iter().for_each(|line| told.take(line, &mut wrong));
         (told, wrong)
     }
 
