@@ -121,9 +121,7 @@ fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
         return Err(Error::new(Kind::Usage, "an input is one target's")
             .hint("name the target: `fuzz-host TARGET --replay FILE`"));
     };
-    let input = input
-        .canonicalize()
-        .map_err(|error| Error::new(Kind::Usage, format!("cannot read `{}`", input.display())).caused_by(error))?;
+    let input = file(input)?;
     let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
     match fuzzer.replay(target, &input)? {
         true => {
@@ -131,6 +129,16 @@ fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
             Ok(exit::OK)
         }
         false => Ok(exit::CHECK),
+    }
+}
+
+/// The whole path of an input. libFuzzer takes a directory for a place to begin at, and would look on and on.
+fn file(input: &Path) -> Result<PathBuf> {
+    let cannot = || Error::new(Kind::Usage, format!("cannot read `{}`", input.display()));
+    let path = input.canonicalize().map_err(|error| cannot().caused_by(error))?;
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(cannot().hint("`--replay` takes one input, which is a file")),
     }
 }
 
@@ -168,6 +176,14 @@ mod tests {
         assert_eq!(chosen(&[]).unwrap().len(), TARGETS.len());
         let error = chosen(&["malli".to_owned()]).unwrap_err();
         assert!(error.hint_text().unwrap().contains("mali, vfio-user"), "{error}");
+    }
+
+    #[test]
+    fn what_is_replayed_is_a_file() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/fault-plan");
+        assert!(file(&corpus.join("mali")).unwrap().is_absolute());
+        assert!(file(&corpus).unwrap_err().hint_text().is_some());
+        assert!(file(&corpus.join("none")).is_err());
     }
 
     #[test]
