@@ -77,7 +77,7 @@ impl Fuzzer {
         command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(build::program(Path::new("/target")));
         command.env("DRYDOCK_FUZZ_TARGET", target.name).env("RUST_BACKTRACE", "1");
         command.args([format!("-timeout={TIMEOUT}"), format!("-rss_limit_mb={MEMORY}")]);
-        command.args([format!("-max_len={}", target.longest), "-artifact_prefix=/faults/".to_owned()]);
+        command.arg("-artifact_prefix=/faults/");
         command
     }
 
@@ -111,7 +111,7 @@ impl Fuzzer {
     fn run(&self, target: &'static Target, time: Duration, seed: u32, events: &Events) -> Result<Row> {
         let places = self.places(target)?;
         let mut command = self.command(target, &places, Binds::none());
-        command.args([format!("-max_total_time={}", time.as_secs()), format!("-seed={seed}")]);
+        command.args([longest(target), format!("-max_total_time={}", time.as_secs()), format!("-seed={seed}")]);
         let dictionary = format!("fuzz/dictionaries/{}.dict", target.name);
         if self.toolchain.repo.join(&dictionary).exists() {
             command.arg(format!("-dict=/src/{dictionary}"));
@@ -144,6 +144,7 @@ impl Fuzzer {
         let places = self.places(target)?;
         let directory = input.parent().ok_or_else(|| Error::new(Kind::Usage, "the input is no file"))?;
         let mut command = self.command(target, &places, Binds::none().read(directory, "/input"));
+        // Without a greatest length: libFuzzer would cut the input to it, and say nothing.
         command.arg(Path::new("/input").join(input.file_name().unwrap_or_default())).env("DRYDOCK_FUZZ_SHOW", "1");
         Ok(process::interactive(&mut command)?.success())
     }
@@ -156,7 +157,7 @@ impl Fuzzer {
         cache::remove_tree(&places.minimal)?;
         let places = Places { ..self.places(target)? };
         let mut command = self.command(target, &places, Binds::none().write(&places.minimal, "/minimal"));
-        command.args(["-set_cover_merge=1", "/minimal", "/corpus", "/inputs"]);
+        command.arg(longest(target)).args(["-set_cover_merge=1", "/minimal", "/corpus", "/inputs"]);
         process::run(&mut command, &step)?;
         let chosen = files(&places.minimal)?;
         if chosen.is_empty() {
@@ -172,6 +173,10 @@ impl Fuzzer {
         step.done_with(format!("{} inputs", chosen.len()));
         Ok(())
     }
+}
+
+fn longest(target: &Target) -> String {
+    format!("-max_len={}", target.longest)
 }
 
 fn finish(step: Step, figures: &Figures, faulty: bool) {
