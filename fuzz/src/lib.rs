@@ -9,8 +9,8 @@
 //! bytes        numbers out of bytes        foreign      what may panic although it is not ours
 //! ```
 //!
-//! The lab's own readers are in `lab/src/foreign.rs`. `drydock fuzz-host` looks for inputs (`main.rs`); `tests/corpus.rs` gives
-//! the targets all inputs that were kept.
+//! The lab's own readers are in `lab/src/foreign.rs`, or named there. `drydock fuzz-host` looks for inputs (`main.rs`);
+//! `tests/corpus.rs` gives the targets all inputs that were kept.
 
 #![forbid(unsafe_code)]
 
@@ -45,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     page_tables::TARGET,
     Target { name: "console", run: drydock::foreign::console, show: text },
     Target { name: "agent", run: drydock::foreign::agent, show: text },
+    Target { name: "programs", run: drydock::foreign::programs, show: text },
     Target { name: "binary", run: drydock::foreign::binary, show: text },
     Target { name: "lists", run: drydock::foreign::lists, show: text },
 ];

@@ -68,6 +68,7 @@ replays! {
     page_tables: "page-tables",
     console: "console",
     agent: "agent",
+    programs: "programs",
     binary: "binary",
     lists: "lists",
 }

@@ -21,6 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::exit;
 use crate::firmware::Choice;
+use crate::foreign::{self, Hearer};
 use crate::scenario::{Boot, Plan, Program, Scene, Stage};
 use crate::vm::error::Error as VmError;
 
@@ -172,6 +173,17 @@ fn parse(out: &str) -> Result<Vec<Line>, VmError> {
         }
     });
     lines.collect()
+}
+
+impl Hearer for foreign::Bench {
+    /// The rows are ours and the C driver's in turn.
+    fn hear(said: &[u8]) {
+        let Ok(lines) = parse(&String::from_utf8_lossy(said)) else { return };
+        let mut table = Table::default();
+        let sides = [Side::Rust, Side::C].into_iter().cycle();
+        lines.iter().zip(sides).for_each(|(line, side)| table.put(&line.row, side, line.instructions));
+        assert!(table.text().lines().count() > 1, "a table has a beginning and an end");
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What the lab reads that others wrote, for `fuzz/`: each function does with bytes what commands do with them, and checks
 //! what holds whatever they are. No bytes may make one panic, or take much longer or more memory than their number says.
+//!
+//! Source: none of its own; each reader names where its format is from.
 
 use std::collections::HashMap;
 
@@ -87,6 +89,43 @@ pub fn binary(bytes: &[u8]) {
     }
     payload::extract(bytes);
 }
+
+/// What a guest says to a command: its first byte chooses who hears the others, from `1` on.
+pub fn programs(bytes: &[u8]) {
+    let Some((who, said)) = bytes.split_first() else { return };
+    HEARERS[usize::from(who.wrapping_sub(b'1')) % HEARERS.len()](said);
+}
+
+/// An input begins with its number here: only at the end is there room for another.
+const HEARERS: [fn(&[u8]); 7] =
+    [Cases::hear, Storm::hear, Fuzzer::hear, Bench::hear, Modules::hear, Cut::hear, Routed::hear];
+
+/// Hears what a guest says. Such a reader is its command's own, so what is done with the bytes stands beside it.
+pub(crate) trait Hearer {
+    /// Takes all that was said.
+    fn hear(said: &[u8]);
+}
+
+/// The lines of the tests in the guest.
+pub(crate) enum Cases {}
+
+/// The lines of a storm's figures.
+pub(crate) enum Storm {}
+
+/// The lines of the guest's fuzzer.
+pub(crate) enum Fuzzer {}
+
+/// The rows of the benchmark.
+pub(crate) enum Bench {}
+
+/// The modules that are loaded.
+pub(crate) enum Modules {}
+
+/// Bytes that become lines.
+pub(crate) enum Cut {}
+
+/// The agent's frames, which go to who waits for them.
+pub(crate) enum Routed {}
 
 /// What apt and the kernel's build say, line by line.
 pub fn lists(bytes: &[u8]) {

@@ -45,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     target("page-tables", "tables of a Mali's MMU: walks of hostile ones, and making them", 1 << 10),
     target("console", "the kernel's log and a GPU's trace, as the lab reads them", 12 << 10),
     target("agent", "what the guest's agent says to the lab", 1 << 10),
+    target("programs", "what programs in a guest say to the lab, and who hears what its agent says", 4 << 10),
     target("binary", "modules, programs and kernels, as the lab looks into them", 16 << 10),
     target("lists", "what apt and the kernel's build say to the lab", 2 << 10),
 ];

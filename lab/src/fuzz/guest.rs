@@ -17,12 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::events::{Events, Step, Unit};
+use crate::foreign::{self, Hearer};
 use crate::scenario::{Boot, Program, Scene, Stage, driver_modules};
 use crate::vm::error::Error as VmError;
 use crate::vm::lines::Lines;
 
-use super::Subject;
 use super::coverage::Places;
+use super::{Subject, coverage, table};
 
 /// Besides the time that is given, for what comes before and after: executing the corpus, making it smaller.
 const AROUND: Duration = Duration::from_secs(30 * 60);
@@ -195,6 +196,17 @@ impl Told {
     }
 }
 
+impl Hearer for foreign::Fuzzer {
+    fn hear(said: &[u8]) {
+        let (mut told, mut wrong) = (Told::default(), String::new());
+        Lines::default().take(said, &mut |line| told.take(line, &mut wrong));
+        told.in_words();
+        table::replayed(&told.replayed);
+        serde_json::to_string(&told.replayed).expect("it was just read");
+        coverage::hear(&told.coverage);
+    }
+}
+
 /// Remembers the last lines that come, until none does.
 fn listen(console: UnixStream, last: Arc<Mutex<VecDeque<String>>>) {
     std::thread::spawn(move || {
@@ -255,7 +267,7 @@ mod tests {
         }
         let (told, wrong) = told(&[r#"{"replayed":{"program":0,"errnos":[["open",0],["read",4095],["mmap",22]]}}"#]);
         assert_eq!(wrong, "");
-        let shown = super::super::table::replayed(&told.replayed);
+        let shown = table::replayed(&told.replayed);
         assert!(shown.contains("mmap (Invalid argument"), "{shown}");
     }
 

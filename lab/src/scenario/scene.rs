@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::firmware::Supply;
+use crate::foreign::{self, Hearer};
 use crate::vm::error::Error as VmError;
 use crate::vm::gpu;
 use crate::vm::guest::Guest;
@@ -111,6 +112,19 @@ fn parse_modules(text: &str) -> Vec<(String, u32)> {
         Some((name, words.nth(1)?.parse().unwrap_or(u32::MAX)))
     };
     text.lines().filter_map(module).collect()
+}
+
+impl Hearer for foreign::Modules {
+    /// They are unloaded one after the other.
+    fn hear(said: &[u8]) {
+        let mut left = parse_modules(&String::from_utf8_lossy(said));
+        while let Some(next) = next_to_go(&left).map(str::to_owned) {
+            let count = left.len();
+            left.retain(|(module, _)| *module != next);
+            assert!(left.len() < count, "what goes was there");
+        }
+        assert!(left.is_empty(), "all go in the end");
+    }
 }
 
 /// The kernel's refusal, as what it means at the end of a story.

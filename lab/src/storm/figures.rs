@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::foreign::{self, Hearer};
+use crate::vm::lines::Lines;
+
 /// Those of one storm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Figures {
@@ -86,6 +89,18 @@ impl Figures {
         let happened = self.happened.iter().map(|(what, count)| format!("{} {count}", what.replace('-', " ")));
         lines.push(format!("  {}", happened.collect::<Vec<_>>().join(", ")));
         lines
+    }
+}
+
+impl Hearer for foreign::Storm {
+    fn hear(said: &[u8]) {
+        let mut figures = Figures::new("vgem", 7, Duration::from_secs(600));
+        let mut taken = 0;
+        Lines::default().take(said, &mut |line| taken += usize::from(figures.take(line)));
+        assert!(figures.calls.len() + figures.happened.len() <= taken, "a line is one figure");
+        figures.short();
+        assert_eq!(figures.lines().len(), figures.calls.len() + 2, "each call has a line");
+        serde_json::to_string(&figures).expect("figures are for other programs as well");
     }
 }
 

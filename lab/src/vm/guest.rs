@@ -8,10 +8,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    io,
+    io::{self, Read, Write},
     os::unix::net::UnixStream,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicU32, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
@@ -23,6 +23,8 @@ use drydock_agent::{
     frame,
     protocol::{Call, Event, Failure, Reply, Request, Status, Stream},
 };
+
+use crate::foreign::{self, Hearer};
 
 use super::{console::Console, error::Error};
 
@@ -66,7 +68,7 @@ pub(crate) enum Message {
 
 /// A booted guest whose agent has said that it is ready.
 pub(crate) struct Guest {
-    requests: Mutex<UnixStream>,
+    requests: Mutex<Box<dyn Write + Send>>,
     waiters: Arc<Mutex<Waiters>>,
     next: AtomicU32,
     console: Console,
@@ -91,7 +93,11 @@ impl Guest {
             RecvTimeoutError::Timeout => hung("booting", limit, &console),
             RecvTimeoutError::Disconnected => gone(&console),
         })?;
-        Ok(Self { requests: Mutex::new(port), waiters, next: AtomicU32::new(1), console })
+        Ok(Self::new(port, waiters, console))
+    }
+
+    fn new(requests: impl Write + Send + 'static, waiters: Arc<Mutex<Waiters>>, console: Console) -> Self {
+        Self { requests: Mutex::new(Box::new(requests)), waiters, next: AtomicU32::new(1), console }
     }
 
     /// The kernel's log.
@@ -410,27 +416,38 @@ impl Drop for Process<'_> {
     }
 }
 
-fn read_events(mut events: UnixStream, waiters: &Mutex<Waiters>, ready: &Sender<()>) {
-    while let Ok(Some(event)) = frame::read::<Event>(&mut events) {
-        let (number, message) = match event {
-            Event::Ready { .. } => {
-                // The receiver is gone only if the boot was given up.
-                let _ = ready.send(());
-                continue;
-            }
-            Event::Answer { call, result } => (call, Message::Answer(result)),
-            Event::Output { process, stream, bytes } => (process, Message::Output(stream, bytes)),
-            Event::Exited { process, status } => (process, Message::Exited(status)),
-        };
-        let waiters = waiters.lock().expect("no holder of the lock panics");
-        if let Some(waiter) = waiters.by_number.get(&number) {
-            // A waiter that gave up has no use for it.
-            let _ = waiter.send(message);
+fn read_events(mut events: impl Read, waiters: &Mutex<Waiters>, ready: &Sender<()>) {
+    while let Some(event) = next_event(&mut events) {
+        if !waiters.lock().expect("no holder of the lock panics").hand(event) {
+            // The receiver is gone if the boot was given up, or if the agent was ready before.
+            let _ = ready.send(());
         }
     }
     let mut waiters = waiters.lock().expect("no holder of the lock panics");
     waiters.gone = true;
     waiters.by_number.clear();
+}
+
+/// Nothing if there is no more, or what there is is none: behind it nobody knows where the next begins.
+fn next_event(events: &mut impl Read) -> Option<Event> {
+    frame::read(events).ok().flatten()
+}
+
+impl Waiters {
+    /// Hands an event to who waits for it. Nobody does for an agent that is ready.
+    fn hand(&self, event: Event) -> bool {
+        let (number, message) = match event {
+            Event::Ready { .. } => return false,
+            Event::Answer { call, result } => (call, Message::Answer(result)),
+            Event::Output { process, stream, bytes } => (process, Message::Output(stream, bytes)),
+            Event::Exited { process, status } => (process, Message::Exited(status)),
+        };
+        if let Some(waiter) = self.by_number.get(&number) {
+            // A waiter that gave up has no use for it.
+            let _ = waiter.send(message);
+        }
+        true
+    }
 }
 
 fn hung(waiting: &str, limit: Duration, console: &Console) -> Error {
@@ -439,6 +456,58 @@ fn hung(waiting: &str, limit: Duration, console: &Console) -> Error {
 
 fn gone(console: &Console) -> Error {
     Error::Ended { status: "its channel closed".into(), said: String::new(), console: console.tail(TAIL) }
+}
+
+/// An agent for `fuzz/` whose words are there before it is asked. Whenever it is, it says those up to the next that it is ready,
+/// and whoever has heard no answer by then never hears one: so nobody waits, and no thread is needed.
+struct Foretold {
+    words: io::Cursor<Vec<u8>>,
+    waiters: Arc<Mutex<Waiters>>,
+}
+
+impl Write for Foretold {
+    fn write(&mut self, request: &[u8]) -> io::Result<usize> {
+        Ok(request.len())
+    }
+
+    /// A request is complete.
+    fn flush(&mut self) -> io::Result<()> {
+        let mut waiters = self.waiters.lock().expect("no holder of the lock panics");
+        while let Some(event) = next_event(&mut self.words) {
+            if !waiters.hand(event) {
+                waiters.by_number.clear();
+                return Ok(());
+            }
+        }
+        waiters.gone = true;
+        waiters.by_number.clear();
+        Ok(())
+    }
+}
+
+impl Hearer for foreign::Routed {
+    /// All that commands do with a guest, whatever it says to it.
+    fn hear(said: &[u8]) {
+        const LONG: Duration = Duration::from_secs(60);
+        static SILENT: LazyLock<Console> = LazyLock::new(|| Console::read(io::empty(), None).0);
+        let waiters = Arc::new(Mutex::new(Waiters::default()));
+        let agent = Foretold { words: io::Cursor::new(said.to_owned()), waiters: Arc::clone(&waiters) };
+        let guest = Guest::new(agent, waiters, SILENT.clone());
+        if let Ok(output) = guest.run(&["true"], LONG) {
+            assert!(output.out.len().max(output.err.len()) <= 3 * said.len(), "nobody else's words are a program's");
+        }
+        // Each refuses what is no answer to it.
+        let _ = guest.insmod("vgem", "");
+        let _ = guest.read("/proc/modules");
+        let _ = guest.list("/dev/dri");
+        let _ = guest.rmmod("vgem");
+        if let Ok(mut process) = guest.spawn(&["cat"]) {
+            let _ = process.wait_for_line("holding", LONG);
+            let _ = process.close_input();
+            let _ = process.forward(Some(LONG), |_, _| Ok(()));
+        }
+        let _ = guest.check(&["true"], LONG);
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::io::{ErrorKind, Read, Result};
 
+use crate::foreign::{self, Hearer};
+
 /// No line has more bytes. The longest that a program of ours writes is that of the fuzzer's coverage: all places in the layer
 /// and a driver, ten thousand of them in seven bytes each. This is ten times as much, and all that the lab holds of a line to
 /// which a guest writes no end.
@@ -68,14 +70,38 @@ impl Lines {
     }
 }
 
+/// The lines of bytes that come in pieces.
+fn cut<'b>(mut lines: Lines, pieces: impl IntoIterator<Item = &'b [u8]>) -> Vec<String> {
+    let mut seen = Vec::new();
+    pieces.into_iter().for_each(|piece| lines.take(piece, &mut |line| seen.push(line.to_owned())));
+    seen
+}
+
+impl Hearer for foreign::Cut {
+    /// The first byte says how long a line may be, the second how many bytes come at once, which makes no difference.
+    fn hear(said: &[u8]) {
+        let [longest, at_once, bytes @ ..] = said else { return };
+        let [longest, at_once] = [longest, at_once].map(|byte| usize::from(*byte).max(1));
+        let lines = cut(Lines::up_to(longest), bytes.chunks(at_once));
+        assert_eq!(lines, cut(Lines::up_to(longest), [bytes]), "lines are the same however they come");
+        assert!(lines.iter().all(|line| line.chars().count() <= longest), "no line is longer than it may be");
+        let mut last = String::new();
+        let all = Lines::up_to(longest).take_all(bytes, &mut |line| last.push_str(line));
+        all.expect("bytes can be read");
+        let dense = |text: &str| text.split_whitespace().collect::<String>();
+        // What is no text is replaced, and that may be cut.
+        if bytes.is_ascii() {
+            assert_eq!(dense(&last), dense(&String::from_utf8_lossy(bytes)), "nothing is lost");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cut(mut lines: Lines, pieces: &[&str]) -> Vec<String> {
-        let mut seen = Vec::new();
-        pieces.iter().for_each(|piece| lines.take(piece.as_bytes(), &mut |line| seen.push(line.to_owned())));
-        seen
+    fn cut(lines: Lines, pieces: &[&str]) -> Vec<String> {
+        super::cut(lines, pieces.iter().map(|piece| piece.as_bytes()))
     }
 
     #[test]
