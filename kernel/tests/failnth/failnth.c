@@ -18,7 +18,7 @@
  * the time that setting the probes does.
  *
  * Written `settle`, it waits until everything is freed that only waited for a grace period, or for more of
- * its kind, and arms nothing.
+ * its kind, and arms nothing. Caches have to be shrunk before (/sys/kernel/slab).
  *
  * A read gives "calls=N hits=N waiting=N"; poll(2) says POLLIN while a call waits. A close disarms.
  *
@@ -95,9 +95,12 @@ static noinline long failnth_wait(void)
 	wake_up_all(&fault->queue);
 	/* The limit is for a test that died: its files are closed, and that waits for us. */
 	wait_event_timeout(fault->queue, READ_ONCE(fault->released), 20 * HZ);
+	/* A close that sees that nobody waits frees the fault after a grace period. */
+	rcu_read_lock();
 	WRITE_ONCE(waiter, NULL);
 	atomic_set(&fault->waiting, 0);
 	wake_up_all(&fault->queue);
+	rcu_read_unlock();
 	return ret;
 }
 
@@ -301,8 +304,9 @@ static void fault_release(struct fault *fault)
 }
 
 /*
- * kvfree_rcu_barrier() is not exported. The end of a cache has it in it, since objects of the cache could be
- * among what kfree_rcu() has gathered, and rcu_barrier() too. Addresses of vfree() are given back many at a time.
+ * kvfree_rcu_barrier() is not exported. The end of a cache has most of it in it, since objects of the cache could
+ * be among what kfree_rcu() has gathered, and rcu_barrier() too; what processors keep of other caches for that is
+ * given up when those are shrunk, before this. Addresses of vfree() are given back many at a time.
  */
 static int failnth_settle(void)
 {
@@ -372,7 +376,7 @@ static int failnth_close(struct inode *inode, struct file *file)
 		fault_disarm_outsides(fault, OUTSIDES);
 	}
 	wait_event(fault->queue, READ_ONCE(waiter) != fault && !atomic_read(&fault->waiting));
-	/* Who waited may be between its last look at the fault and its return. */
+	/* Who waited may still have to wake us. */
 	synchronize_rcu();
 	kfree(fault);
 	return 0;
@@ -394,7 +398,21 @@ static struct miscdevice failnth_device = {
 	.fops = &failnth_fops,
 	.mode = 0600,
 };
-module_misc_device(failnth_device);
+
+static int __init failnth_init(void)
+{
+	return misc_register(&failnth_device);
+}
+
+static void __exit failnth_exit(void)
+{
+	misc_deregister(&failnth_device);
+	/* Who waited may be on its way out of failnth_wait(), which is not in a read-side section to its end. */
+	synchronize_rcu_tasks();
+}
+
+module_init(failnth_init);
+module_exit(failnth_exit);
 
 MODULE_DESCRIPTION("Makes the n-th call of a kernel function fail, for tests");
 MODULE_AUTHOR("The Drydock authors");
