@@ -4,7 +4,7 @@
 //! Source: `include/uapi/drm/drm.h`, `linux/sync_file.h` (Linux 7.3).
 
 use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
-use super::{BOTH, Class, Field, Kind, PAD, Spec, drm, field, ioctl};
+use super::{BOTH, Class, Field, Kind, PAD, Spec, WRITE, drm, field, ioctl};
 
 /// Above 2^19 `drm_syncobj_array_find()` warns of the memory that it asks for (docs/life-cycle.md, "Faults of the C core").
 const COUNT: Kind = Count(1 << 18);
@@ -166,4 +166,13 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(3),
+    ioctl(
+        "sync_file_deadline",
+        Class::SyncFile,
+        WRITE,
+        b'>',
+        5,
+        &[field("deadline", Number(8, &[0, 1, u64::MAX])), field("pad", Zeros(8))],
+    )
+    .weighs(2),
 ];
