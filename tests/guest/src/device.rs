@@ -217,6 +217,12 @@ pub(crate) fn import_sync_file(buffer: impl AsFd, flags: u32, file: &OwnedFd) ->
     sys::ioctl(buffer, &uapi::DMA_BUF_IMPORT_SYNC_FILE, &mut wanted).map(drop)
 }
 
+/// `SYNC_IOC_SET_DEADLINE`: by when it is wanted, in nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) fn set_deadline(file: &OwnedFd, deadline_ns: u64) -> Answer {
+    let mut wanted = uapi::SyncDeadline { deadline_ns, pad: 0 };
+    sys::ioctl(file, &uapi::SYNC_SET_DEADLINE, &mut wanted).map(drop)
+}
+
 /// `DMA_BUF_SET_NAME_A`: as fdinfo tells it.
 pub(crate) fn dma_buf_name(buffer: impl AsFd, name: &CStr) -> Answer {
     // SAFETY: the kernel reads a text with its end.

@@ -72,9 +72,11 @@ impl Fault {
         Self::arm(&format!("func={function} ret={returns} nth={nth} scope={scope} {BROKEN} {domain} {sized}"))
     }
 
-    /// As `nth`, within what reaches none of the kernel's broken places: there are fewer probes to set.
+    /// As `nth`, within what reaches none of the kernel's broken places. What is made ahead for trees of numbers is left alone: it
+    /// is only needed if there is not enough later.
     pub(crate) fn nth_within(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
-        Self::arm(&format!("func={} ret={} nth={nth} scope={scope}", call.function, call.returns))
+        let Call { function, returns } = call;
+        Self::arm(&format!("func={function} ret={returns} nth={nth} scope={scope} outside=idr_preload"))
     }
 
     /// No call fails; those within `scope` by this process are counted.

@@ -8,14 +8,15 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::OFlags;
 
 use crate::check::{Outcome, fail};
-use crate::failnth::{Call, Fault, null};
+use crate::failnth::{Call, Fault};
 use crate::guest::Guest;
-use crate::sweep::MEMORY;
+use crate::sweep::{MEMORY, PAGES};
 use crate::sys::{self, Answer};
-use crate::works;
+use crate::{holds, works};
 
 /// What can fail.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +29,6 @@ pub(crate) enum Source {
     Calls(Call),
 }
 
-/// All page allocations of a kernel without injection pass here.
-const PAGES: Call = null("__alloc_frozen_pages_noprof");
 /// Copies from and to a process; what they return is the number of bytes that are left.
 const FROM_USER: Call = Call { function: "_copy_from_user", returns: 1 };
 const TO_USER: Call = Call { function: "_copy_to_user", returns: 1 };
@@ -74,9 +73,11 @@ fn memory() -> Vec<Source> {
 /// Settings of the kernel's injection: any allocation, without a report for each.
 const SETTINGS: &[(&str, &str)] = &[
     ("failslab/ignore-gfp-wait", "N"),
+    ("failslab/cache-filter", "N"),
     ("failslab/verbose", "0"),
     ("fail_page_alloc/ignore-gfp-wait", "N"),
     ("fail_page_alloc/ignore-gfp-highmem", "N"),
+    ("fail_page_alloc/min-order", "0"),
     ("fail_page_alloc/verbose", "0"),
 ];
 /// What the debug kernel allocates to watch, and does without: it would be half of all failures, and none of an operation's.
@@ -99,13 +100,23 @@ impl Injector {
         works!(guest.modules()?.of("failnth")?.load());
         works!(sys::write(EXPEDITED, "1"));
         let fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
-        if fail_nth.is_some() {
-            for (file, value) in SETTINGS {
-                works!(set(file, value));
-            }
-            leave_watchers_alone()?;
+        let this = Self { fail_nth };
+        if this.fail_nth.is_some() {
+            any_allocation()?;
+            this.try_out(Source::Slab, || eventfd(0, EventfdFlags::CLOEXEC).map(drop))?;
+            let memory = works!(sys::memory_file(1));
+            this.try_out(Source::Pages, || rustix::io::pwrite(&memory, &[1], 0).map(drop))?;
         }
-        Ok(Self { fail_nth })
+        Ok(this)
+    }
+
+    /// A setting that is not as it must be would have nothing fail.
+    fn try_out(&self, source: Source, takes_memory: impl Fn() -> Answer) -> Outcome {
+        let failures = self.failures(source, "")?;
+        failures.arm(1)?;
+        let answer = takes_memory();
+        holds!(failures.disarm()? && answer.is_err(), "`{}` has something fail", source.name());
+        Ok(())
     }
 
     /// What can fail on this kernel.
@@ -207,6 +218,14 @@ impl Failures<'_> {
 /// Writes a setting of the injection.
 fn set(file: &str, value: &str) -> Answer {
     sys::write(&format!("/sys/kernel/debug/{file}"), value)
+}
+
+/// Has any allocation be one that may fail by `fail-nth`, but those of the watchers.
+pub(crate) fn any_allocation() -> Outcome {
+    for (file, value) in SETTINGS {
+        works!(set(file, value));
+    }
+    leave_watchers_alone()
 }
 
 /// Excepts allocations from within the watchers.

@@ -65,6 +65,8 @@ macro_rules! plain {
 }
 
 plain! {
+    /// `struct sync_set_deadline`
+    SyncDeadline { deadline_ns: u64, pad: u64 }
     /// `struct drm_auth`
     Auth { magic: u32 }
     /// `struct drm_client`
@@ -215,6 +217,7 @@ requests! {
     DMA_BUF_IMPORT_SYNC_FILE: DmaBufSyncFile = DIR_WRITE, b'b', 3;
     SYNC_MERGE: SyncMerge = RW, b'>', 3;
     SYNC_FILE_INFO: SyncFileInfo = RW, b'>', 4;
+    SYNC_SET_DEADLINE: SyncDeadline = DIR_WRITE, b'>', 5;
     UDMABUF_CREATE: UdmabufCreate = DIR_WRITE, b'u', 0x42;
     DMA_HEAP_ALLOC: HeapAlloc = RW, b'H', 0;
     EDU_INFO: EduInfo = DIR_READ, DRM, COMMAND_BASE;
@@ -259,6 +262,7 @@ mod tests {
         assert_eq!(VGEM_FENCE_SIGNAL.number, 0x4008_6442);
         assert_eq!(SYNC_MERGE.number, 0xc030_3e03);
         assert_eq!(SYNC_FILE_INFO.number, 0xc038_3e04);
+        assert_eq!(SYNC_SET_DEADLINE.number, 0x4010_3e05);
         assert_eq!(UDMABUF_CREATE.number, 0x4018_7542);
         assert_eq!(DMA_HEAP_ALLOC.number, 0xc018_4800);
     }

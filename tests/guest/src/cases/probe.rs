@@ -14,7 +14,7 @@ use crate::failnth::{Call, Fault, enomem, null};
 use crate::guest::Guest;
 use crate::lifecycle::{GUARDED, Test, bind, left_of, unbind};
 use crate::modules;
-use crate::sweep::{MEMORY, called, each_call};
+use crate::sweep::{LOAD, MEMORY, PAGES, PROBE, called, each_call};
 use crate::sys::Answer;
 use crate::{holds, refuses, same, works};
 
@@ -23,9 +23,6 @@ crate::cases::cases! {
     l3_each_call_of_a_probe_of_vgem within 300, l3_each_call_of_a_probe within 300, l3_each_call_of_loading_vgem
     within 240, l3_failed_probes_cost_no_memory within 120,
 }
-
-/// What a probe runs in.
-pub(super) const PROBE: &str = "really_probe";
 
 /// The steps of a probe and of a registration, beyond memory, by the functions that carry them out.
 const STEPS: &[Call] = &[
@@ -56,7 +53,7 @@ fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
     works!(guest.driver.unbind());
     let users = guest.users()?;
     let mut silent = Vec::new();
-    for call in MEMORY.iter().chain(STEPS) {
+    for call in MEMORY.iter().chain([&PAGES]).chain(STEPS) {
         let after = |answer: Answer| {
             if answer.is_ok() {
                 works!(guest.driver.unbind());
@@ -65,7 +62,7 @@ fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
             same!(guest.users()?, users);
             Ok(())
         };
-        let calls = each_call(*call, PROBE, || guest.driver.bind(), after)?;
+        let calls = each_call(*call, &PROBE, || guest.driver.bind(), after)?;
         if calls == 0 && STEPS.iter().any(|step| step.function == call.function) {
             silent.push(call.function);
         }
@@ -85,10 +82,10 @@ fn l3_each_call_of_a_probe(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));
     test.trace.clear();
-    for call in MEMORY.iter().chain(STEPS) {
+    for call in MEMORY.iter().chain([&PAGES]).chain(STEPS) {
         each_call(
             *call,
-            PROBE,
+            &PROBE,
             || bind(0),
             |answer| {
                 if answer.is_ok() {
@@ -128,7 +125,7 @@ fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let files = guest.modules()?.of("vgem_rust")?;
     works!(modules::remove("vgem_rust"));
-    for call in MEMORY.iter().take(3).chain(INIT) {
+    for call in MEMORY.iter().chain(INIT) {
         let after = |answer: Answer| {
             // A probe that fails leaves the module loaded: another device could come.
             if answer.is_ok() {
@@ -139,7 +136,7 @@ fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
             }
             Ok(())
         };
-        let calls = each_call(*call, "do_one_initcall", || files.load_last(), after)?;
+        let calls = each_call(*call, &LOAD, || files.load_last(), after)?;
         if INIT.iter().any(|step| step.function == call.function) {
             called(*call, calls)?;
         }
@@ -170,7 +167,7 @@ fn l3_failed_probes_cost_no_memory(guest: &Guest) -> Outcome {
     for call in [enomem("drm_gem_object_init"), enomem("drm_minor_register")] {
         let fail_often = |times: u32| {
             for _ in 0..times {
-                let fault = Fault::nth(call, 1, PROBE)?;
+                let fault = Fault::nth(call, 1, PROBE.scope)?;
                 refuses!(bind(0), NOMEM);
                 drop(fault);
             }

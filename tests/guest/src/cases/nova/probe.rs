@@ -10,11 +10,11 @@ use rustix::io::Errno;
 
 use crate::check::Outcome;
 use crate::driver::module_users;
-use crate::failnth::{Call, Fault, enomem};
+use crate::failnth::{Call, Fault, REALLOC, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu};
-use crate::sweep::sweep;
+use crate::sweep::{IOCTL, LOAD, PROBE, Within, sweep};
 use crate::sys::Answer;
 use crate::uapi::PAGE;
 use crate::{same, works};
@@ -28,7 +28,8 @@ crate::cases::cases! {
     l3_registers_of_somebody_else, l11_each_call_of_making_an_object within 120,
 }
 
-const PROBE: &str = "really_probe";
+/// The child is probed within the parent's probe, whose success does not depend on it.
+const PARENTS: Within = Within { stands: &[(REALLOC, u32::MAX), ("device_add", 1)], ..PROBE };
 
 /// The steps of the parent's probe, beyond memory. `auxiliary_device_init` is none: it fails only for arguments that are never
 /// passed, and the kernel crate does not look at its answer.
@@ -71,7 +72,7 @@ fn l3_each_call_of_the_parents_probe(guest: &Guest) -> Outcome {
         same!([module_users(CORE)?, module_users(DRM)?], users);
         Ok(())
     };
-    sweep(OF_THE_PARENT, PROBE, || gpu.bind(), after)?;
+    sweep(OF_THE_PARENT, &PARENTS, || gpu.bind(), after)?;
     gpu.settle()?;
     client(&gpu).map(drop)
 }
@@ -91,7 +92,7 @@ fn l3_each_call_of_the_childs_probe(guest: &Guest) -> Outcome {
         same!(module_users(DRM)?, users);
         Ok(())
     };
-    sweep(OF_THE_CHILD, PROBE, || child.bind(), after)?;
+    sweep(OF_THE_CHILD, &PROBE, || child.bind(), after)?;
     gpu.settle()?;
     client(&gpu).map(drop)
 }
@@ -113,7 +114,7 @@ fn loading(guest: &Guest, module: &str, register: Call, traces: &[&str]) -> Outc
     };
     works!(files.load());
     works!(modules::remove(module));
-    sweep(&[register], "do_one_initcall", || files.load_last(), after)?;
+    sweep(&[register], &LOAD, || files.load_last(), after)?;
     gpu.load(guest)?;
     gpu.settle()?;
     client(&gpu).map(drop)
@@ -133,7 +134,7 @@ fn l3_each_call_of_loading_the_child(guest: &Guest) -> Outcome {
 fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
-    let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE)?;
+    let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE.scope)?;
     same!(gpu.bind(), Err(Errno::BUSY));
     same!(fault.count()?.hits, 1);
     drop(fault);
@@ -147,7 +148,7 @@ fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
     let users = module_users(DRM)?;
     let file = gpu.open()?;
     let attempt = || file.create(PAGE as u64).and_then(|handle| file.0.gem_close(handle));
-    sweep(&[enomem("drm_gem_handle_create")], "drm_ioctl", attempt, |_| Ok(()))?;
+    sweep(&[enomem("drm_gem_handle_create")], &IOCTL, attempt, |_| Ok(()))?;
     same!(works!(file.create(PAGE as u64)), 1);
     drop(file);
     same!(module_users(DRM)?, users);

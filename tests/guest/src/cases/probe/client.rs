@@ -8,7 +8,7 @@ use crate::device;
 use crate::failnth::{Call, enomem};
 use crate::guest::Guest;
 use crate::lifecycle::{Client, DMA, GUARDED, Test, VMAP, bind, node, unbind};
-use crate::sweep::{MEMORY, called, each_call};
+use crate::sweep::{IOCTL, MEMORY, OPEN, called, each_call};
 use crate::sys::{self, Answer};
 use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{holds, same, works};
@@ -29,7 +29,7 @@ fn l14_each_call_of_an_open(guest: &Guest) -> Outcome {
         let mut kept = None;
         total += each_call(
             *call,
-            "drm_open",
+            &OPEN,
             || {
                 kept = Some(device::DrmFile::open(&node)?);
                 Ok(())
@@ -64,7 +64,7 @@ fn each_call_of(test: &mut Test<'_>, steps: &[Call], ioctl: impl Fn(&Client) -> 
             }
             Ok(())
         };
-        let calls = each_call(*call, "drm_ioctl", attempt, |_| Ok(()))?;
+        let calls = each_call(*call, &IOCTL, attempt, |_| Ok(()))?;
         if steps.iter().any(|step| step.function == call.function) {
             called(*call, calls)?;
         }

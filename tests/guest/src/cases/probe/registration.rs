@@ -5,13 +5,13 @@
 
 use rustix::io::Errno;
 
-use super::PROBE;
 use crate::check::Outcome;
 use crate::device;
 use crate::failnth::{Call, Fault, enomem};
 use crate::guest::Guest;
 use crate::lifecycle::{BLOCK, Client, DMA, ENTER, GUARDED, Kept, Test, VMAP, bind, left_of, node, unbind};
 use crate::modules;
+use crate::sweep::PROBE;
 use crate::sys;
 use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{holds, refuses, same, works};
@@ -31,7 +31,7 @@ fn l7_registration_fails_after_a_node_was_opened(guest: &Guest) -> Outcome {
     for call in SECOND_NODE {
         works!(unbind(0));
         test.trace.clear();
-        let fault = Fault::nth_waits(call, 2, PROBE)?;
+        let fault = Fault::nth_waits(call, 2, PROBE.scope)?;
         let (client, mapping) = std::thread::scope(|scope| -> Outcome<_> {
             let bound = scope.spawn(|| bind(0));
             fault.wait()?;
@@ -84,7 +84,7 @@ fn l7_registration_fails_under_a_guarded_ioctl(guest: &Guest) -> Outcome {
         works!(unbind(0));
         works!(observer.gate(false));
         test.trace.clear();
-        let fault = Fault::nth_waits(call, 2, PROBE)?;
+        let fault = Fault::nth_waits(call, 2, PROBE.scope)?;
         let (client, blocked) = std::thread::scope(|scope| -> Outcome<_> {
             let bound = scope.spawn(|| bind(0));
             fault.wait()?;
@@ -121,7 +121,7 @@ fn l7_never_registered_device_cannot_be_entered(guest: &Guest) -> Outcome {
         works!(unbind(0));
         works!(observer.keep_next());
         test.trace.clear();
-        let fault = Fault::nth(call, 1, PROBE)?;
+        let fault = Fault::nth(call, 1, PROBE.scope)?;
         refuses!(bind(0), NOMEM);
         drop(fault);
         same!(works!(observer.kept(Kept::Enter, 7)).value, 0);

@@ -4,16 +4,19 @@
 //! Source: the table in drivers/gpu/drm/drm_ioctl.c, `drm_open`, `drm_show_fdinfo` in drm_file.c (Linux 7.3).
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
-use super::operation::{Client, NUMBERS, OPEN, Operation, Stood, TELL, close};
+use super::operation::{Client, NUMBERS, OPEN, Operation, TELL, close};
 use crate::check::Outcome;
 use crate::device::DrmFile;
+use crate::sweep::Stood;
 use crate::sys::{self, Answer};
 use crate::uapi::{
-    AUTH_MAGIC, Auth, DROP_MASTER, GET_CLIENT, GET_STATS, GET_UNIQUE, SET_CLIENT_NAME, SET_MASTER, SET_VERSION,
-    SetVersion, Stats,
+    AUTH_MAGIC, Auth, Cap, DROP_MASTER, GEM_CHANGE_HANDLE, GET_CLIENT, GET_STATS, GET_UNIQUE, GemChangeHandle,
+    SET_CLIENT_CAP, SET_CLIENT_NAME, SET_MASTER, SET_VERSION, SetVersion, Stats,
 };
 use crate::{holds, works};
 
@@ -32,17 +35,7 @@ const SHOWN: &[Stood] =
 /// What is asked of a file, or told of it. It is of the primary node, and its master.
 pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
     vec![
-        Operation::new(
-            "open",
-            |file: &F| Ok((file.node()?, None)),
-            |_, (node, made)| {
-                *made = Some(DrmFile::open(&*node)?);
-                Ok(())
-            },
-            |_, _, _| Ok(()),
-        )
-        .within(OPEN)
-        .stands(SHOWN),
+        open("open", F::node),
         Operation::new(
             "read of fdinfo",
             |file: &F| {
@@ -60,6 +53,9 @@ pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
         }),
         Operation::alone("GET_STATS", |file: &F| file.file().ioctl(&GET_STATS, Stats::default()).map(drop)),
         Operation::alone("GET_CAP", |file: &F| file.file().capability(CAP_PRIME).map(drop)),
+        Operation::refused("SET_CLIENT_CAP", Errno::OPNOTSUPP, |file: &F| {
+            file.file().ioctl(&SET_CLIENT_CAP, Cap { capability: 1, value: 1 }).map(drop)
+        }),
         Operation::new(
             "SET_CLIENT_NAME",
             |_| Ok(()),
@@ -73,16 +69,39 @@ pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
     ]
 }
 
+/// Of a device that has one.
+pub(super) fn render_node<F: Client>() -> Operation<F> {
+    open("open of the render node", F::render_node)
+}
+
+fn open<F: Client>(name: &'static str, node: fn(&F) -> Outcome<PathBuf>) -> Operation<F> {
+    Operation::new(
+        name,
+        move |file: &F| Ok((node(file)?, None)),
+        |_, (node, made)| {
+            *made = Some(DrmFile::open(&*node)?);
+            Ok(())
+        },
+        |_, _, _| Ok(()),
+    )
+    .within(OPEN)
+    .stands(SHOWN)
+}
+
 fn name<F: Client>(file: &F, name: &[u8]) -> Answer {
     file.file().text(&SET_CLIENT_NAME, &mut name.to_vec()).map(drop)
 }
 
-/// Who is master and whom it lets in; handles and global names.
-pub(super) fn handles<F: Client>() -> Vec<Operation<F>> {
-    [masters(), names()].into_iter().flatten().collect()
+/// The name of a device on PCI, and that of another: `drm_set_busid` does not look if it got memory for the latter.
+pub(super) const ON_PCI: &[Stood] = &[];
+pub(super) const NOT_ON_PCI: &[Stood] = &[("__kmalloc_node_track_caller_noprof", 1)];
+
+/// Who is master and whom it lets in; handles and global names. `naming` is what naming the device stands.
+pub(super) fn handles<F: Client>(naming: &'static [Stood]) -> Vec<Operation<F>> {
+    [masters(naming), names()].into_iter().flatten().collect()
 }
 
-fn masters<F: Client>() -> Vec<Operation<F>> {
+fn masters<F: Client>(naming: &'static [Stood]) -> Vec<Operation<F>> {
     vec![
         Operation::new(
             "GET_MAGIC",
@@ -104,8 +123,7 @@ fn masters<F: Client>() -> Vec<Operation<F>> {
             let wanted = SetVersion { di_major: 1, di_minor: 4, dd_major: -1, dd_minor: -1 };
             file.file().ioctl(&SET_VERSION, wanted).map(drop)
         })
-        // `drm_set_busid` does not look if it got memory for the name of a device that is not on PCI.
-        .stands(&[("__kmalloc_node_track_caller_noprof", 1)]),
+        .stands(naming),
         Operation::new(
             "SET_MASTER of a file that never was",
             |file: &F| {
@@ -135,6 +153,14 @@ fn names<F: Client>() -> Vec<Operation<F>> {
             |file, handle| file.file().gem_close(*handle),
             |file, handle, done| if done { Ok(()) } else { close(file, handle) },
         ),
+        Operation::on_object("GEM_CHANGE_HANDLE", |file: &F, handle| {
+            let wanted = GemChangeHandle { handle, new_handle: handle + 1 };
+            // Switched off for everybody.
+            match file.file().ioctl(&GEM_CHANGE_HANDLE, wanted) {
+                Err(Errno::INVAL) => Ok(()),
+                other => other.map(drop),
+            }
+        }),
         Operation::on_object("GEM_FLINK", |file: &F, handle| file.file().flink(handle).map(drop)),
         Operation::new(
             "GEM_OPEN",

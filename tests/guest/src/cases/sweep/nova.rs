@@ -3,9 +3,9 @@
 //!
 //! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
 
-use super::common;
 use super::operation::{Client, NUMBERS, Operation, close};
 use super::run::{sweep, unused};
+use super::{common, sharing};
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
@@ -16,7 +16,7 @@ use crate::{same, works};
 
 crate::cases::cases! {
     "nova_sweep":
-    files within 240, handles within 240, own_ioctls within 240,
+    files within 240, handles within 240, sharing within 240, own_ioctls within 240,
 }
 
 impl Client for NovaFile {
@@ -57,7 +57,12 @@ fn files(guest: &Guest) -> Outcome {
 }
 
 fn handles(guest: &Guest) -> Outcome {
-    of_nova(guest, common::handles())
+    of_nova(guest, common::handles(common::NOT_ON_PCI))
+}
+
+/// The device's own buffers: it takes no others.
+fn sharing(guest: &Guest) -> Outcome {
+    of_nova(guest, sharing::own())
 }
 
 fn own_ioctls(guest: &Guest) -> Outcome {

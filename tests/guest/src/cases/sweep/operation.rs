@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use crate::check::Outcome;
+use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
+use crate::sweep::Stood;
 use crate::sys::Answer;
 use crate::works;
 
@@ -22,11 +23,8 @@ pub(super) const TELL: &str = "seq_read";
 pub(super) const EVENT: &str = "drm_read";
 pub(super) const FAULT: &str = "handle_mm_fault";
 
-/// A function of which calls may fail, and how many: C goes on without what they would have given.
-pub(super) type Stood = (&'static str, u32);
-
-/// Nodes of a tree of numbers are taken ahead, and if that fails, when they are needed (`idr_preload`).
-pub(super) const NUMBERS: Stood = ("kmem_cache_alloc_noprof", 22);
+/// A node of a tree of numbers is asked for without waiting, and then taken from those that were made ahead (`idr_preload`).
+pub(super) const NUMBERS: Stood = ("kmem_cache_alloc_noprof", 1);
 /// Nodes of an array of anything are asked for without waiting, and then again (`xas_nomem`).
 pub(super) const NODES: Stood = ("kmem_cache_alloc_lru_noprof", 4);
 /// An array that need not lie together (`KVVec`) is asked for again, of vmalloc if it is large (`kvrealloc`); what Rust allocates
@@ -61,6 +59,18 @@ pub(super) trait Client: Sized + 'static {
     /// The node that it is a file of.
     fn node(&self) -> Outcome<PathBuf> {
         Ok(fs::read_link(format!("/proc/self/fd/{}", self.file().as_fd().as_raw_fd()))?)
+    }
+
+    /// The device's render node.
+    fn render_node(&self) -> Outcome<PathBuf> {
+        let node = self.node()?;
+        let name = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let nodes = fs::read_dir(format!("/sys/class/drm/{name}/device/drm"))?.flatten();
+        let render = nodes.map(|entry| entry.file_name()).find(|name| name.to_string_lossy().starts_with("renderD"));
+        match render {
+            Some(render) => Ok(node.with_file_name(render)),
+            None => fail("the device has no render node"),
+        }
     }
 
     /// Another file of the same node.
@@ -128,6 +138,16 @@ impl<F: Client> Operation<F> {
     /// One that leaves nothing to look at.
     pub(super) fn alone(name: &'static str, run: impl Fn(&F) -> Answer + 'static) -> Self {
         Self::new(name, |_| Ok(()), move |file, ()| run(file), |_, (), _| Ok(()))
+    }
+
+    /// One that is always refused in the same way, whatever happens to it.
+    pub(super) fn refused(name: &'static str, errno: Errno, run: impl Fn(&F) -> Answer + 'static) -> Self {
+        Self::alone(name, move |file: &F| match run(file) {
+            Err(answer) if answer == errno => Ok(()),
+            // No row wants this: it is a call that has to have a row of its own.
+            Ok(()) => Err(Errno::EXIST),
+            Err(other) => Err(other),
+        })
     }
 
     /// One on an object, which it leaves as it was.

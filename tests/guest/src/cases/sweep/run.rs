@@ -133,20 +133,25 @@ impl Sweep<'_> {
         let mut file = Some(open()?);
         for places in places {
             let swept = self.source(operation, *places, &mut file, open);
-            let count = swept.map_err(|why| place(format!("`{}`", operation.name), why))?;
-            places.count = Some(count);
+            let (count, stood) = swept.map_err(|why| place(format!("`{}`", operation.name), why))?;
+            let first = places.count.replace(count).is_none();
+            let (name, allowed) = (places.source.name(), allowed(operation, places.source));
+            if first && (1..u32::MAX).contains(&allowed) && stood == 0 {
+                return fail(format!("`{}` stands no failure of `{name}`, and its row says so", operation.name));
+            }
         }
         Ok(())
     }
 
-    /// Each failure of a source, until there is none; when it is known how many there are, these. How many there were.
+    /// Each failure of a source, until there is none; when it is known how many there are, these. How many there were, and how
+    /// many of them the operation was carried out in spite of.
     fn source<F: Client>(
         &mut self,
         operation: &Operation<F>,
         Places { source, count }: Places,
         slot: &mut Option<F>,
         open: &impl Fn() -> Outcome<F>,
-    ) -> Outcome<u32> {
+    ) -> Outcome<(u32, u32)> {
         // What there is once for a file is there after the first look.
         slot.as_ref().expect("a file is open").state()?;
         let before = slot.as_ref().expect("a file is open").state()?;
@@ -169,11 +174,11 @@ impl Sweep<'_> {
                 return fail(format!("call {nth} of `{}`: kernel log: {report}", source.name()));
             }
             if !failed && count.is_none() {
-                return Ok(nth - 1);
+                return Ok((nth - 1, stood));
             }
         }
         match count {
-            Some(count) => Ok(count),
+            Some(count) => Ok((count, stood)),
             None => fail(format!("`{}` fails without end", source.name())),
         }
     }

@@ -14,8 +14,13 @@ use crate::sys::{self, Answer, Mapping};
 use crate::uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 use crate::{same, works};
 
-/// PRIME both ways, and what a dma-buf offers.
+/// PRIME both ways, and what a dma-buf and a sync file offer.
 pub(super) fn buffers<F: Client>() -> Vec<Operation<F>> {
+    [own(), foreign(), of_buffers()].into_iter().flatten().collect()
+}
+
+/// PRIME both ways, with the device's own buffers.
+pub(super) fn own<F: Client>() -> Vec<Operation<F>> {
     vec![
         Operation::new(
             "PRIME_HANDLE_TO_FD",
@@ -31,14 +36,26 @@ pub(super) fn buffers<F: Client>() -> Vec<Operation<F>> {
             let handle = works!(other.object());
             Ok(works!(other.file().export(handle, RDWR | CLOEXEC)))
         }),
+    ]
+}
+
+fn foreign<F: Client>() -> Vec<Operation<F>> {
+    vec![
         import("PRIME_FD_TO_HANDLE of a memfd's", |_: &F| {
             Ok(works!(device::udmabuf(&works!(sys::memory_file(PAGE)), PAGE)))
         }),
         import("PRIME_FD_TO_HANDLE of a heap's", |_: &F| Ok(works!(device::heap_buffer(PAGE)))),
+    ]
+}
+
+fn of_buffers<F: Client>() -> Vec<Operation<F>> {
+    vec![
         on_buffer("DMA_BUF_SYNC", |buffer| {
             device::dma_buf_sync(buffer, SYNC_READ | SYNC_WRITE)?;
             device::dma_buf_sync(buffer, SYNC_READ | SYNC_WRITE | SYNC_END)
         }),
+        on_sync_file("SYNC_IOC_FILE_INFO", |fence| device::fence_of(fence).map(drop)),
+        on_sync_file("SYNC_IOC_SET_DEADLINE", |fence| device::set_deadline(fence, 1)),
         on_buffer("DMA_BUF_EXPORT_SYNC_FILE", |buffer| device::export_sync_file(buffer, SYNC_WRITE).map(drop)),
         Operation::new(
             "DMA_BUF_SET_NAME",
@@ -106,6 +123,15 @@ fn exported<F: Client>(file: &F) -> Outcome<(u32, OwnedFd)> {
 /// Something done to a dma-buf, which is undone by itself.
 fn on_buffer<F: Client>(name: &'static str, run: impl Fn(&OwnedFd) -> Answer + 'static) -> Operation<F> {
     Operation::new(name, exported, move |_: &F, (_, buffer)| run(buffer), |file, (handle, _), _| close(file, handle))
+}
+
+/// The same to a sync file.
+fn on_sync_file<F: Client>(name: &'static str, run: impl Fn(&OwnedFd) -> Answer + 'static) -> Operation<F> {
+    let before = |file: &F| {
+        let (handle, buffer) = exported(file)?;
+        Ok((handle, works!(device::export_sync_file(&buffer, SYNC_WRITE))))
+    };
+    Operation::new(name, before, move |_, (_, fence)| run(fence), |file, (handle, _), _| close(file, handle))
 }
 
 /// Larger than what one table of the processor's spans: its pages need one that nobody else has.

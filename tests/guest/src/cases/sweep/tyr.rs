@@ -5,7 +5,7 @@
 
 use rustix::io::Errno;
 
-use super::operation::{ARRAY, Client, MMAP, NODES, NUMBERS, OF_MEMORY, Operation, Stood, close};
+use super::operation::{ARRAY, Client, MMAP, NODES, NUMBERS, OF_MEMORY, Operation, close};
 use super::run::{sweep, unused};
 use super::{common, sharing, syncobj};
 use crate::cases::tyr::queue::ended;
@@ -13,6 +13,7 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
+use crate::sweep::Stood;
 use crate::sys::{self, Answer};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, point, signal, wait};
@@ -76,11 +77,11 @@ fn of_tyr(guest: &Guest, table: Vec<Operation<File>>) -> Outcome {
 }
 
 fn files(guest: &Guest) -> Outcome {
-    of_tyr(guest, common::files())
+    of_tyr(guest, common::files().into_iter().chain([common::render_node()]).collect())
 }
 
 fn handles(guest: &Guest) -> Outcome {
-    of_tyr(guest, common::handles())
+    of_tyr(guest, common::handles(common::ON_PCI))
 }
 
 fn sync_objects(guest: &Guest) -> Outcome {
@@ -190,14 +191,13 @@ fn objects() -> Vec<Operation<File>> {
 
 /// Address spaces.
 fn spaces() -> Vec<Operation<File>> {
-    fn of_one(name: &'static str, run: fn(&TyrFile, u32) -> Answer) -> Operation<File> {
+    fn of_one(name: &'static str, destroys: bool, run: fn(&TyrFile, u32) -> Answer) -> Operation<File> {
         Operation::new(
             name,
             |file: &File| Ok(works!(file.file.vm_create())),
             move |file, vm| run(&file.file, *vm),
-            |file, vm, _| {
-                // It may be that what was swept has destroyed it: the next number tells.
-                let _ = file.file.vm_destroy(vm);
+            move |file, vm, done| {
+                same!(file.file.vm_destroy(vm), if done && destroys { Err(Errno::INVAL) } else { Ok(()) });
                 Ok(())
             },
         )
@@ -217,8 +217,8 @@ fn spaces() -> Vec<Operation<File>> {
                 Ok(())
             },
         ),
-        of_one("VM_DESTROY", TyrFile::vm_destroy),
-        of_one("VM_GET_STATE", |file, vm| file.vm_state(vm).map(drop)),
+        of_one("VM_DESTROY", true, TyrFile::vm_destroy),
+        of_one("VM_GET_STATE", false, |file, vm| file.vm_state(vm).map(drop)),
     ]
 }
 
@@ -233,9 +233,8 @@ fn unsupported() -> Vec<Operation<File>> {
         ("TILER_HEAP_DESTROY", TILER_HEAP_DESTROY.number),
     ];
     let operation = |(name, number)| {
-        Operation::alone(name, move |file: &File| match sys::ioctl_bytes(file.file(), number, &mut [0; 64]) {
-            Err(Errno::OPNOTSUPP) => Ok(()),
-            other => other.map(drop),
+        Operation::refused(name, Errno::OPNOTSUPP, move |file: &File| {
+            sys::ioctl_bytes(file.file(), number, &mut [0; 64]).map(drop)
         })
     };
     numbers.into_iter().map(operation).collect()

@@ -28,11 +28,11 @@ fn of_vgem(guest: &Guest, table: Vec<Operation<DrmFile>>) -> Outcome {
 }
 
 fn files(guest: &Guest) -> Outcome {
-    of_vgem(guest, common::files())
+    of_vgem(guest, common::files().into_iter().chain([common::render_node()]).collect())
 }
 
 fn handles(guest: &Guest) -> Outcome {
-    of_vgem(guest, common::handles())
+    of_vgem(guest, common::handles(common::NOT_ON_PCI))
 }
 
 fn own_ioctls(guest: &Guest) -> Outcome {

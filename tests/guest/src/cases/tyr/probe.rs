@@ -8,11 +8,11 @@ use rustix::io::Errno;
 
 use crate::check::Outcome;
 use crate::driver::module_users;
-use crate::failnth::{Call, Fault, MSI_DOMAIN, enomem};
+use crate::failnth::{Call, Fault, MSI_DOMAIN, REALLOC, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::pci::rescan;
-use crate::sweep::{MEMORY, called, each_call, sweep};
+use crate::sweep::{self, IOCTL, LOAD, MEMORY, OPEN, Within, called, each_call, sweep};
 use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, signal};
@@ -30,7 +30,15 @@ crate::cases::cases! {
     each_call_of_a_queued_binding within 300,
 }
 
-const PROBE: &str = "really_probe";
+/// Three arrays that need not lie together are asked for twice.
+const PROBE: Within = Within { stands: &[("devtmpfs_create_node", 2), (REALLOC, 3)], ..sweep::PROBE };
+/// Within that probe, where interrupts are set up.
+const MSI: Within = Within { scope: MSI_DOMAIN, ..sweep::PROBE };
+/// Of two operations and their jobs, eight arrays.
+const QUEUED: Within = Within {
+    stands: &[("kmem_cache_alloc_noprof", 2), (REALLOC, 8), ("__kmalloc_node_track_caller_noprof", 8)],
+    ..IOCTL
+};
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
@@ -73,7 +81,7 @@ fn l3_each_step_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     for call in STEPS {
-        called(*call, each_call(*call, PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?)?;
+        called(*call, each_call(*call, &PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?)?;
     }
     works!(gpu.bind());
     client(&gpu).map(drop)
@@ -82,10 +90,10 @@ fn l3_each_step_of_a_probe(guest: &Guest) -> Outcome {
 fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
-    sweep(&[], PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
+    sweep(&[], &PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
     let mut within_msi = 0;
     for call in MEMORY {
-        within_msi += each_call(*call, MSI_DOMAIN, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
+        within_msi += each_call(*call, &MSI, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
     }
     holds!(within_msi > 0, "an interrupt domain takes memory");
     works!(gpu.bind());
@@ -105,7 +113,7 @@ fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
         same!(std::path::Path::new("/sys/module/tyr").exists(), false);
         Ok(())
     };
-    sweep(&[enomem("__pci_register_driver")], "do_one_initcall", || files.load_last(), after)?;
+    sweep(&[enomem("__pci_register_driver")], &LOAD, || files.load_last(), after)?;
     rescan()?;
     client(&Gpu::ready(guest)?).map(drop)
 }
@@ -114,7 +122,7 @@ fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
 fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
-    let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE)?;
+    let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE.scope)?;
     same!(gpu.bind(), Err(Errno::BUSY));
     same!(fault.count()?.hits, 1);
     drop(fault);
@@ -125,7 +133,7 @@ fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
 fn l14_each_call_of_opening_a_file(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let node = gpu.node("renderD")?;
-    sweep(&[enomem("drm_file_alloc")], "drm_open", || crate::device::DrmFile::open(&node).map(drop), |_| Ok(()))?;
+    sweep(&[enomem("drm_file_alloc")], &OPEN, || crate::device::DrmFile::open(&node).map(drop), |_| Ok(()))?;
     same!(module_users(MODULE)?, Some(0));
     Ok(())
 }
@@ -135,7 +143,7 @@ fn l3_each_call_of_making_a_vm(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let spaces = gpu.spaces()?;
-    sweep(&[], "drm_ioctl", || file.vm_create().and_then(|vm| file.vm_destroy(vm)), |_| Ok(()))?;
+    sweep(&[], &IOCTL, || file.vm_create().and_then(|vm| file.vm_destroy(vm)), |_| Ok(()))?;
     same!(works!(file.vm_create()), 1);
     works!(file.vm_destroy(1));
     same!(gpu.spaces()?, spaces);
@@ -147,7 +155,7 @@ fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let attempt = || file.bo(P).and_then(|handle| file.0.gem_close(handle));
-    sweep(&[enomem("drm_gem_handle_create")], "drm_ioctl", attempt, |_| Ok(()))?;
+    sweep(&[enomem("drm_gem_handle_create")], &IOCTL, attempt, |_| Ok(()))?;
     same!(works!(file.bo(P)), 1);
     drop(file);
     same!(module_users(MODULE)?, Some(0));
@@ -172,7 +180,7 @@ fn each_call_of_a_map(guest: &Guest) -> Outcome {
         works!(vm.bind(&[Op::unmap(VA, 8 * P)]));
         Ok(())
     };
-    sweep(&[], "drm_ioctl", attempt, after)?;
+    sweep(&[], &IOCTL, attempt, after)?;
     vm.shows(VA - 16 * P, 64 * P, &[])
 }
 
@@ -189,7 +197,7 @@ fn each_call_of_an_unmap(guest: &Guest) -> Outcome {
         works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P)]));
         Ok(())
     };
-    sweep(&[], "drm_ioctl", || vm.bind(&[Op::unmap(VA + 3 * P, P)]), after)
+    sweep(&[], &IOCTL, || vm.bind(&[Op::unmap(VA + 3 * P, P)]), after)
 }
 
 /// What is refused signals nothing; what is accepted is carried out and signalled.
@@ -209,5 +217,5 @@ fn each_call_of_a_queued_binding(guest: &Guest) -> Outcome {
         same!(works!(file.vm_state(vm.id)), crate::uapi::tyr::USABLE);
         Ok(())
     };
-    sweep(&[], "drm_ioctl", attempt, after)
+    sweep(&[], &QUEUED, attempt, after)
 }
