@@ -76,7 +76,7 @@ pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
     // Until a process is ready for signals.
     works!(sys::dispose(libc::SIGUSR1, Disposition::Ignored));
     let (board, file) = works!(Board::new());
-    let (memory, doing) = (Memory::prepare(), Doing::new());
+    let (memory, doing) = (Memory::prepare()?, Doing::new());
     let rows = table::rows(guest.driver);
     let over = AtomicBool::new(false);
     let watch = Watch {
@@ -105,10 +105,16 @@ pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
                 count: plan.processes,
                 doing: &doing,
                 patience: guest.patience,
+                short_until: None,
                 happened: Happened::default(),
             };
             weather.blow(plan)?;
-            Ok(Figures::read(&board, &rows, weather.happened))
+            let failed_allocations = memory.injects().then(|| board.failed());
+            let figures = Figures::read(&board, &rows, Happened { failed_allocations, ..weather.happened });
+            match figures.opened() {
+                0 => fail("no process has opened the device"),
+                _ => Ok(figures),
+            }
         });
         over.store(true, Ordering::SeqCst);
         watching.join().expect("the watch does not panic");

@@ -22,7 +22,10 @@ fn twenty_seconds(guest: &Guest) -> Outcome {
         std::process::exit(0)
     };
     match storm::run(&guest, &Plan { time: TIME, processes: 4, tell: |_| {}, hangs }) {
-        Ok(_) => Ok(()),
+        Ok(figures) => match figures.lacks() {
+            Some(what) => fail(format!("there were no {what} (seed {SEED})")),
+            None => Ok(()),
+        },
         Err(Stop::Fail(why)) => fail(format!("{why} (seed {SEED})")),
         Err(skip) => Err(skip),
     }

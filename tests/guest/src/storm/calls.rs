@@ -288,8 +288,12 @@ pub(super) fn any_ioctl(client: &mut Client<'_>) -> Answer {
     let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
     let known: Vec<_> = table::known().collect();
     let number = match client.random.u8(..4) {
-        // Numbers that make objects of a given size are not among the known, and must not come by chance.
-        0 => ioc(client.random.u32(..4), DRM, client.random.u8(0xa0..0xb0), client.random.usize(..128)),
+        // DRM's own, whatever the size says: it goes by the last byte.
+        0 => {
+            let numbers: Vec<_> = (0..=u8::MAX).filter(|number| !table::asks_for_much(*number)).collect();
+            let number = numbers[client.random.usize(..numbers.len())];
+            ioc(client.random.u32(..4), DRM, number, client.random.usize(..128))
+        }
         1 => {
             ioc(client.random.u32(..4), client.random.u8(..), client.random.u8(0xe0..), client.random.usize(..1 << 14))
         }

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::check::name;
 
 use super::board::{ANSWERS, Board};
-use super::table::Row;
+use super::table::{self, Row};
 
 /// How often what happened.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,8 @@ pub(super) struct Happened {
     pub(super) reloads: u64,
     pub(super) faults: u64,
     pub(super) shortages: u64,
-    pub(super) failed_allocations: u64,
+    /// Nothing where memory is made short in another way.
+    pub(super) failed_allocations: Option<u64>,
     pub(super) killed: u64,
     pub(super) killed_for_memory: u64,
 }
@@ -38,12 +39,28 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn read(board: &Board, rows: &[&'static Row], mut happened: Happened) -> Self {
-        happened.failed_allocations = board.failed();
+    pub(super) fn read(board: &Board, rows: &[&'static Row], happened: Happened) -> Self {
         let answers = |row| (0..ANSWERS).map(move |place| (place, board.answers(row, place)));
         let told =
             |row| answers(row).filter(|(_, count)| *count > 0).map(|(place, count)| (answer(place), count)).collect();
         Self { calls: rows.iter().enumerate().map(|(at, row)| (row.name, told(at))).collect(), happened }
+    }
+}
+
+impl Figures {
+    /// How often the device was opened.
+    pub(super) fn opened(&self) -> u64 {
+        let answers = &self.calls[table::OPEN].1;
+        answers.iter().find(|(answer, _)| answer == "ok").map_or(0, |(_, count)| *count)
+    }
+
+    /// What did not happen that happens in every storm of some seconds.
+    pub(crate) fn lacks(&self) -> Option<&'static str> {
+        let Happened { unplugs, rebinds, shortages, failed_allocations, .. } = self.happened;
+        let failed = failed_allocations.unwrap_or(1);
+        let needed =
+            [("unplugs", unplugs), ("rebinds", rebinds), ("shortages", shortages), ("failed allocations", failed)];
+        needed.into_iter().find(|(_, count)| *count == 0).map(|(what, _)| what)
     }
 }
 
@@ -73,7 +90,7 @@ impl fmt::Display for Figures {
             ("reloads", of.reloads),
             ("faults", of.faults),
             ("shortages", of.shortages),
-            ("failed-allocations", of.failed_allocations),
+            ("failed-allocations", of.failed_allocations.unwrap_or(0)),
             ("killed", of.killed),
             ("killed-for-memory", of.killed_for_memory),
         ];
@@ -86,7 +103,6 @@ mod tests {
     use super::*;
     use crate::driver::Driver;
     use crate::storm::board::Block;
-    use crate::storm::table;
 
     #[test]
     fn a_line_tells_how_a_call_was_answered() {

@@ -9,22 +9,15 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+use crate::check::{Outcome, fail};
+use crate::inject;
+
 use super::board::Board;
 
 /// The root of the control groups.
 const ROOT: &str = "/sys/fs/cgroup";
 /// That of the storm's processes.
 const GROUP: &str = "/sys/fs/cgroup/storm";
-
-/// Which allocations may fail: those that may sleep as well, of any size, and without a report for each.
-const SETTINGS: [(&str, &str); 6] = [
-    ("failslab/ignore-gfp-wait", "N"),
-    ("failslab/verbose", "0"),
-    ("fail_page_alloc/ignore-gfp-wait", "N"),
-    ("fail_page_alloc/ignore-gfp-highmem", "N"),
-    ("fail_page_alloc/min-order", "0"),
-    ("fail_page_alloc/verbose", "0"),
-];
 
 /// The way of this kernel.
 #[derive(Debug)]
@@ -33,19 +26,14 @@ pub(super) enum Memory {
     Injected,
     /// All together get no more; whether the file system is ours to unmount.
     Limited { mounted: bool },
-    /// There is none.
-    Plenty,
 }
 
 impl Memory {
     /// Finds out, and prepares it.
-    pub(super) fn prepare() -> Self {
+    pub(super) fn prepare() -> Outcome<Self> {
         if Path::new("/proc/self/fail-nth").exists() {
-            for (file, value) in SETTINGS {
-                // A kernel without one of the two does not fail those allocations.
-                let _ = fs::write(format!("/sys/kernel/debug/{file}"), value);
-            }
-            return Self::Injected;
+            inject::any_allocation()?;
+            return Ok(Self::Injected);
         }
         let there = || Path::new(ROOT).join("cgroup.controllers").exists();
         let mounted = !there() && mount("cgroup2", ROOT, "cgroup2", MountFlags::empty(), c"").is_ok();
@@ -55,7 +43,10 @@ impl Memory {
             other => other,
         });
         let this = Self::Limited { mounted };
-        if made.is_ok() { this } else { Self::Plenty }
+        match made {
+            Ok(()) => Ok(this),
+            Err(error) => fail(format!("memory cannot be made short: `{GROUP}`: {error}")),
+        }
     }
 
     /// What it is called.
@@ -63,7 +54,6 @@ impl Memory {
         match self {
             Self::Injected => "allocations that fail",
             Self::Limited { .. } => "a memory limit",
-            Self::Plenty => "no shortage of memory",
         }
     }
 
@@ -73,6 +63,11 @@ impl Memory {
             // It may have ended already.
             let _ = fs::write(Path::new(GROUP).join("cgroup.procs"), pid.to_string());
         }
+    }
+
+    /// Whether allocations fail.
+    pub(super) fn injects(&self) -> bool {
+        matches!(self, Self::Injected)
     }
 
     /// Whether a process may be killed for want of memory.
@@ -89,7 +84,6 @@ impl Memory {
                 let used: u64 = used.trim().parse().unwrap_or(64 << 20);
                 limit(&(used + left).to_string());
             }
-            Self::Plenty => {}
         }
     }
 
@@ -98,7 +92,6 @@ impl Memory {
         match self {
             Self::Injected => board.set_short(false),
             Self::Limited { .. } => limit("max"),
-            Self::Plenty => {}
         }
     }
 }

@@ -52,8 +52,9 @@ impl<'s> Processes<'s> {
         self.lives[number] += 1;
         let mut command = client::command(self.driver, number, self.lives.len(), seed);
         command.stdin(Stdio::from(self.file.try_clone()?)).stdout(Stdio::piped());
-        let child = command.spawn()?;
+        // Before it can say that it is.
         self.board.set_away(Block::of(number), false);
+        let child = command.spawn()?;
         self.board.set_pid(Block::of(number), child.id());
         self.memory.admit(child.id());
         Ok(child)

@@ -58,13 +58,21 @@ pub(super) fn rows(driver: Driver) -> Vec<&'static Row> {
 
 /// The ioctls of DRM by number, with the size of their arguments: what a call of any number is made of.
 pub(super) fn known() -> impl Iterator<Item = u32> {
+    all().filter(|(number, _)| !asks_for_much(*number as u8)).map(|(number, _)| number)
+}
+
+/// Whether it is a number of an ioctl that makes an object, or that says how many there are of something: in a random one the size
+/// could be all of the memory, or so many that C warns of what it asks for (docs/life-cycle.md).
+pub(super) fn asks_for_much(number: u8) -> bool {
+    let much = |fields: &[Field]| fields.iter().any(|field| matches!(field, New(Pool::Gem) | Count));
+    all().any(|(known, fields)| known as u8 == number && much(fields))
+}
+
+fn all() -> impl Iterator<Item = (u32, &'static [Field])> {
     let rows = [CORE, VGEM, NOVA, TYR].into_iter().flatten();
     rows.filter_map(|row| match row.what {
-        // Of these a random one could have a size that is all of the memory.
-        What::Ioctl { number, fields, .. } if !fields.iter().any(|field| matches!(field, New(Pool::Gem))) => {
-            Some(number)
-        }
-        _ => None,
+        What::Ioctl { number, fields, .. } => Some((number, fields)),
+        What::Do(_) => None,
     })
 }
 
@@ -302,7 +310,7 @@ const SHARED: &[Row] = &[
             ]),
         ],
     ),
-    raw(Kind::SyncFile, "SYNC_IOC_SET_DEADLINE", 2, ioc(DIR_WRITE, b'>', 5, 16), &[Deadline, Long(&[0])]),
+    on(Kind::SyncFile, "SYNC_IOC_SET_DEADLINE", 2, SYNC_SET_DEADLINE, &[Deadline, Long(&[0])]),
 ];
 
 /// vgem's.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What happens to the device while processes use it, one thing after the other.
+//! What happens to the device while processes use it, one thing after the other; for a while memory is short meanwhile.
 //!
 //! Source: `drivers/base/bus.c` for the errors of `bind` and `unbind`, delete_module(2) (Linux 7.3).
 
@@ -32,6 +32,8 @@ pub(super) struct Weather<'s> {
     pub(super) count: usize,
     pub(super) doing: &'s Doing,
     pub(super) patience: u32,
+    /// Until when memory is short, if it is.
+    pub(super) short_until: Option<Instant>,
     pub(super) happened: Happened,
 }
 
@@ -48,6 +50,7 @@ impl Weather<'_> {
             self.doing.set("pausing");
             pause(&mut self.random, 60);
             self.happen()?;
+            self.relieve(Instant::now());
             self.happened.killed_for_memory += self.processes.look()?;
             let seconds = begun.elapsed().as_secs();
             if seconds > told {
@@ -56,7 +59,7 @@ impl Weather<'_> {
             }
         }
         self.doing.set("ending the processes");
-        self.memory.end(self.board);
+        self.end_shortage();
         self.processes.finish()?;
         self.doing.set("looking at the device afterwards");
         self.afterwards()
@@ -127,6 +130,8 @@ impl Weather<'_> {
 
     /// Without users the modules go; what then holds them is a reference that somebody has forgotten.
     fn reload(&mut self) -> Outcome {
+        // Whoever is to come with next to no memory would not get far enough to leave.
+        self.end_shortage();
         self.processes.send_away()?;
         let since = Instant::now();
         loop {
@@ -184,12 +189,24 @@ impl Weather<'_> {
         Ok(())
     }
 
+    /// From now on and for a while, whatever else happens.
     fn shortage(&mut self) -> Outcome {
         self.memory.begin(self.board, self.random.u64(..2 << 20));
-        pause(&mut self.random, 1500);
-        self.memory.end(self.board);
+        self.short_until = Some(Instant::now() + Duration::from_millis(self.random.u64(..=1500)));
         self.happened.shortages += 1;
         Ok(())
+    }
+
+    fn relieve(&mut self, now: Instant) {
+        if self.short_until.is_some_and(|until| until <= now) {
+            self.end_shortage();
+        }
+    }
+
+    fn end_shortage(&mut self) {
+        if self.short_until.take().is_some() {
+            self.memory.end(self.board);
+        }
     }
 
     fn kill(&mut self) -> Outcome {
