@@ -11,12 +11,13 @@ use crate::guest::finds_leaks;
 use crate::holds;
 use crate::sys::Answer;
 
-/// No step is called more often than this.
-const MOST: u32 = 200;
-/// Of pages, so many fail one by one, and of more every so manieth: what is made of many is made of each in the same way.
+/// So many calls of a function fail one by one, and of more, which a kernel has that watches, every so manieth.
+const ALL: u32 = 200;
+/// So many of pages: what is made of many is made of each in the same way.
 const PAGES_ALL: u32 = 32;
-const PAGES_THEN: usize = 31;
-const PAGES_MOST: u32 = 4000;
+const THEN: usize = 31;
+/// None is called more often than this.
+const MOST: u32 = 4000;
 
 /// The allocators: every allocation of an object, of C and of Rust, goes through one of them.
 pub(crate) const MEMORY: &[Call] = &[
@@ -125,10 +126,8 @@ pub(crate) fn each_call(
 
 /// Which calls of a function fail in turn.
 fn places(call: Call) -> Vec<u32> {
-    match call.function == PAGES.function {
-        true => (1..=PAGES_ALL).chain((PAGES_ALL + 1..PAGES_MOST).step_by(PAGES_THEN)).collect(),
-        false => (1..MOST).collect(),
-    }
+    let all = if call.function == PAGES.function { PAGES_ALL } else { ALL };
+    (1..=all).chain((all + 1..MOST).step_by(THEN)).collect()
 }
 
 /// Fails each call of the allocators and of the functions in turn; those of `steps` must have been called at all.
