@@ -57,7 +57,8 @@ pub(crate) const PROBE: Within = Within {
 };
 /// Loading a module, which stays when a probe within fails: another device could come.
 pub(crate) const LOAD: Within = Within { scope: "do_one_initcall", c_goes_on: true, stands: &[(REALLOC, u32::MAX)] };
-/// Opening a node. What debugfs shows of a client is left out.
+/// Opening a node. What debugfs shows of a client, a directory with a file and a link, is left out without a word
+/// (`drm_debugfs_clients_add`): their names, and dentry, inode and the inode's label of each.
 pub(crate) const OPEN: Within = Within {
     scope: "drm_open",
     c_goes_on: false,
@@ -124,10 +125,14 @@ pub(crate) fn each_call(
     fail(format!("`{}` is called without end", call.function))
 }
 
+/// The first `all` numbers up to `last`, and of the others every so manieth.
+pub(crate) fn some(all: u32, last: u32) -> Vec<u32> {
+    (1..=last.min(all)).chain((all + 1..=last).step_by(THEN)).collect()
+}
+
 /// Which calls of a function fail in turn.
 fn places(call: Call) -> Vec<u32> {
-    let all = if call.function == PAGES.function { PAGES_ALL } else { ALL };
-    (1..=all).chain((all + 1..MOST).step_by(THEN)).collect()
+    some(if call.function == PAGES.function { PAGES_ALL } else { ALL }, MOST)
 }
 
 /// Fails each call of the allocators and of the functions in turn; those of `steps` must have been called at all.

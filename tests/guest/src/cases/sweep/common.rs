@@ -27,11 +27,6 @@ const CAP_PRIME: u64 = 5;
 /// (`vma_node_allow`).
 const OPENED_AGAIN: &[Stood] = &[NUMBERS, ("__kmalloc_cache_noprof", 1)];
 
-/// What debugfs shows of a client, a directory with a file and a link, is left out without a word (`drm_debugfs_clients_add`): their
-/// names, and dentry, inode and the inode's label of each.
-const SHOWN: &[Stood] =
-    &[("__kmalloc_node_track_caller_noprof", 3), ("kmem_cache_alloc_noprof", 3), ("kmem_cache_alloc_lru_noprof", 6)];
-
 /// What is asked of a file, or told of it. It is of the primary node, and its master.
 pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
     vec![
@@ -85,7 +80,7 @@ fn open<F: Client>(name: &'static str, node: fn(&F) -> Outcome<PathBuf>) -> Oper
         |_, _, _| Ok(()),
     )
     .within(OPEN)
-    .stands(SHOWN)
+    .stands(crate::sweep::OPEN.stands)
 }
 
 fn name<F: Client>(file: &F, name: &[u8]) -> Answer {

@@ -15,6 +15,7 @@ use crate::guest::{Guest, finds_leaks};
 use crate::inject::{Failures, Injector, Source};
 use crate::klog::KernelLog;
 use crate::slabs::{self, Slabs};
+use crate::sweep::some;
 use crate::sys::{self, Answer};
 use crate::{holds, same};
 
@@ -22,7 +23,6 @@ use crate::{holds, same};
 const MOST: u32 = 800;
 /// So many of a source's fail in each round in which objects are counted, and of more every so manieth: all have failed once then.
 const ALL: u32 = 32;
-const THEN: usize = 31;
 /// So often a table is carried out before objects are counted, and so often if there are more then.
 const ROUNDS: u64 = 3;
 const MOST_ROUNDS: u64 = 12;
@@ -213,7 +213,7 @@ impl Sweep<'_> {
 fn places(count: Option<u32>) -> Vec<u32> {
     match count {
         None => (1..=MOST).collect(),
-        Some(last) => (1..=last.min(ALL)).chain((ALL + 1..=last).step_by(THEN)).collect(),
+        Some(last) => some(ALL, last),
     }
 }
 
@@ -239,15 +239,13 @@ fn judge<F>(operation: &Operation<F>, source: Source, failed: bool, answer: Answ
 
 /// How many failures of a source an operation may be carried out in spite of.
 fn allowed<F>(operation: &Operation<F>, source: Source) -> u32 {
-    let of = |wanted: &dyn Fn(&str) -> bool| {
-        operation.stands.iter().filter(|(function, _)| wanted(function)).map(|(_, calls)| calls).sum()
-    };
+    let named = || operation.stands.iter().filter(|(function, _)| *function == source.name());
     match source {
         // A kernel that watches asks for objects of its own and does without them (DMA-API's, those of object debugging). Which
         // failures are swallowed the stock kernel tells, function by function.
         Source::Slab => u32::MAX,
         source if source.is_pages() => u32::MAX,
-        source => of(&|function| function == source.name()),
+        _ => named().map(|(_, calls)| calls).sum(),
     }
 }
 
