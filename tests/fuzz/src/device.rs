@@ -4,7 +4,7 @@
 //! Source: Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/driver-model/ (Linux 7.3).
 
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -152,6 +152,12 @@ pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
     let fd = sys::ioctl(device.as_raw_fd(), 0x4018_7542, data.as_ptr() as usize)?;
     // SAFETY: this call returns the new descriptor, which nobody else has.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Whether a descriptor is of a dma-buf that udmabuf exports, whose `DMA_BUF_IOCTL_SYNC` is not for us to test
+/// (docs/life-cycle.md, "Faults of the C core").
+pub(crate) fn is_udmabuf(fd: RawFd) -> bool {
+    fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).is_ok_and(|text| text.contains("exp_name:\tudmabuf\n"))
 }
 
 #[cfg(test)]

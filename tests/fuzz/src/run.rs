@@ -137,6 +137,9 @@ impl Runner {
     fn ioctl(&mut self, on: Class, call: &Call) -> Answer {
         let spec = call.spec();
         let fd = self.ago(on, 0) as i32;
+        if spec.name == "dma_buf_sync" && device::is_udmabuf(fd) {
+            return Err(libc::EOPNOTSUPP);
+        }
         let Laid { bytes, outputs } = self.lay_out(spec.fields, &call.values);
         let number = ioctl_number(spec, call.size).expect("the call is an ioctl");
         let room = bytes.len().max(usize::from(call.size.unwrap_or(0)));
