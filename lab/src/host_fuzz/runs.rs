@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -146,7 +146,7 @@ impl Fuzzer {
         let mut command = self.command(target, &places, Binds::none().read(directory, "/input"));
         // Without a greatest length: libFuzzer would cut the input to it, and say nothing.
         command.arg(Path::new("/input").join(input.file_name().unwrap_or_default())).env("DRYDOCK_FUZZ_SHOW", "1");
-        Ok(process::interactive(&mut command)?.success())
+        is_right(process::interactive(&mut command)?)
     }
 
     /// Replaces the inputs in `fuzz/corpus` by as few as reach all that any does. Those with a name of their own, examples and
@@ -198,6 +198,16 @@ fn is_numbered(path: &Path) -> bool {
     name.len() == 40 && name.chars().all(|c| c.is_ascii_hexdigit())
 }
 
+/// What came of one input: libFuzzer ends with a code of its own when it is too slow, takes too much memory or crashes, and a
+/// shell's code stands for a signal. With another one, nothing was tried.
+fn is_right(ended: ExitStatus) -> Result<bool> {
+    match ended.code() {
+        Some(0) => Ok(true),
+        Some(70 | 71 | 77 | 128..) | None => Ok(false),
+        Some(_) => Err(Error::new(Kind::Machinery, format!("the target did not try the input: {ended}"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,5 +216,15 @@ mod tests {
     fn an_input_with_a_name_is_kept() {
         assert!(is_numbered(Path::new("/x/0123456789abcdef0123456789abcdef01234567")));
         assert!(!is_numbered(Path::new("/x/runs-without-end")));
+    }
+
+    #[test]
+    fn an_input_that_was_not_tried_is_not_a_wrong_one() {
+        use std::os::unix::process::ExitStatusExt;
+        let exited = |code: i32| is_right(ExitStatus::from_raw(code << 8));
+        assert!(exited(0).unwrap());
+        assert!([70, 71, 77, 139].into_iter().all(|code| !exited(code).unwrap()));
+        assert!(!is_right(ExitStatus::from_raw(9)).unwrap());
+        assert_eq!(exited(1).unwrap_err().kind(), Kind::Machinery);
     }
 }

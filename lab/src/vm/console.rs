@@ -83,6 +83,9 @@ struct State {
     ended: bool,
 }
 
+/// A guest may print without ever ending a line: what is longer than this, in bytes, goes on as another one.
+const LONGEST: u64 = 1 << 20;
+
 impl Console {
     /// Starts a thread that reads lines from `stream` until its end.
     pub(crate) fn read(stream: impl Read + Send + 'static, listener: Option<Listener>) -> (Self, JoinHandle<()>) {
@@ -95,7 +98,7 @@ impl Console {
     fn fill(&self, stream: impl Read, listener: Option<Listener>) {
         let mut stream = BufReader::new(stream);
         let mut raw = Vec::new();
-        while stream.read_until(b'\n', &mut raw).is_ok_and(|count| count > 0) {
+        while stream.by_ref().take(LONGEST).read_until(b'\n', &mut raw).is_ok_and(|count| count > 0) {
             let line = Line::parse(&String::from_utf8_lossy(&raw));
             raw.clear();
             if let Some(listener) = &listener {
@@ -185,6 +188,14 @@ mod tests {
     #[test]
     fn the_firmwares_escapes_are_dropped() {
         assert_eq!(Line::parse("\x1bc\x1b[?7l\x1b[2J\x1b[0mSeaBIOS").text, "SeaBIOS");
+    }
+
+    #[test]
+    fn a_line_without_end_is_several() {
+        let (console, thread) = Console::read(std::io::repeat(b'x').take(3 * LONGEST + 1), None);
+        thread.join().unwrap();
+        let lengths: Vec<_> = console.lines().iter().map(|line| line.text.len() as u64).collect();
+        assert_eq!(lengths, [LONGEST, LONGEST, LONGEST, 1]);
     }
 
     #[test]
