@@ -117,8 +117,9 @@ pub(crate) fn each_call(
             return place(why);
         }
         if hits == 0 {
-            // A probe of what is unloaded is gone without a word.
-            holds!(calls > 0 || nth == 1, "`{}` is still reached when none of its calls fails", call.function);
+            // A probe of what is unloaded is gone without a word. Pages are asked for only when no slab has room.
+            let may_be_idle = nth == 1 || call.function == PAGES.function;
+            holds!(calls > 0 || may_be_idle, "`{}` is still reached when none of its calls fails", call.function);
             return Ok(nth - 1);
         }
     }
