@@ -121,9 +121,9 @@ impl Place {
         cache::is_stamped(&self.dir.join(STAMP), &self.inputs)
     }
 
-    /// Whether the source is unpacked and may be partly built.
-    fn is_begun(&self) -> bool {
-        cache::is_stamped(&self.building.join(STAMP), &self.inputs)
+    /// Whether it is neither built nor begun, for which the source is unpacked.
+    fn lacks_source(&self) -> bool {
+        !self.is_complete() && !cache::is_stamped(&self.building.join(STAMP), &self.inputs)
     }
 
     fn kernel(&self) -> Kernel {
@@ -146,22 +146,22 @@ fn source_version(cache: &CacheLayout, stock: &Kernel) -> Result<String> {
     })
 }
 
-/// The debug kernel `variant` of `stock`, if it is there.
+/// The debug kernel `variant` of `stock`, if it is there, and so is what modules for it are built with.
 pub fn prepared(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<Option<Kernel>> {
     let place = Place::of(cache, variant, stock)?;
-    Ok(place.is_complete().then(|| place.kernel()))
+    Ok((root::has_addition(cache, &LLVM) && place.is_complete()).then(|| place.kernel()))
 }
 
 /// Whether [`fetch`] has something to do before [`build`] can go on.
 pub fn needs_fetch(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<bool> {
-    Ok(!root::has_addition(cache, &LLVM) || !Place::of(cache, variant, stock)?.is_begun())
+    Ok(!root::has_addition(cache, &LLVM) || Place::of(cache, variant, stock)?.lacks_source())
 }
 
 /// Does what needs the mirror: adds LLVM to the root and unpacks the source. The caller holds the cache exclusively.
 pub fn fetch(cache: &CacheLayout, apt: &Apt, variant: &'static Variant, stock: &Kernel, events: &Events) -> Result<()> {
     root::add(cache, apt, &LLVM, events)?;
     let place = Place::of(cache, variant, stock)?;
-    if place.is_begun() {
+    if !place.lacks_source() {
         return Ok(());
     }
     let package = format!("linux-source-{}={}", series(&stock.release), source_version(cache, stock)?);
