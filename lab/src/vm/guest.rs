@@ -6,8 +6,10 @@
 //!
 //! Source: our own protocol, `lab/agent/src/protocol.rs`.
 
+mod process;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     io::{self, Read, Write},
     os::unix::net::UnixStream,
     sync::{
@@ -28,15 +30,14 @@ use crate::foreign::{self, Hearer};
 
 use super::{console::Console, error::Error};
 
+pub(crate) use process::{Input, Output, Process};
+
 /// How many console lines are shown when something goes wrong.
 pub(crate) const TAIL: usize = 20;
 
 /// A request that is not a program's run may take this long. Unplugging waits for whoever is inside the
 /// driver, so it is generous.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
-
-/// For what a person ends.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long something may take, and since when.
 #[derive(Clone, Copy)]
@@ -143,12 +144,12 @@ impl Guest {
     pub(crate) fn spawn<S: AsRef<str>>(&self, argv: &[S]) -> Result<Process<'_>, Error> {
         let argv: Vec<String> = argv.iter().map(|word| word.as_ref().to_owned()).collect();
         let program = argv.join(" ");
-        self.process(program, Call::Spawn { argv })
+        Process::start(self, program, Call::Spawn { argv })
     }
 
     /// Starts an interactive shell on the machine's terminal.
     pub(crate) fn shell(&self, size: (u16, u16), term: &str) -> Result<Process<'_>, Error> {
-        self.process("sh".into(), Call::Shell { size, term: term.into() })
+        Process::start(self, "sh".into(), Call::Shell { size, term: term.into() })
     }
 
     /// Runs a program to its end and keeps what it wrote, whatever its exit code.
@@ -207,19 +208,6 @@ impl Guest {
         }
     }
 
-    fn process(&self, program: String, call: Call) -> Result<Process<'_>, Error> {
-        let before = self.console.position();
-        let number = self.number();
-        let events = self.await_number(number)?;
-        self.post(number, call)?;
-        let mut process =
-            Process { guest: self, number, program, events, out: Vec::new(), err: Vec::new(), early: VecDeque::new() };
-        match process.answer(before) {
-            Ok(()) => Ok(process),
-            Err(error) => Err(error),
-        }
-    }
-
     fn number(&self) -> u32 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -262,157 +250,6 @@ impl Guest {
         let count = after.saturating_sub(before).min(lines.len());
         let console = lines[..count].iter().map(ToString::to_string).collect();
         Error::Refused { failure, console }
-    }
-}
-
-/// A program that runs in the guest.
-pub(crate) struct Process<'g> {
-    guest: &'g Guest,
-    number: u32,
-    program: String,
-    events: Receiver<Message>,
-    out: Vec<u8>,
-    err: Vec<u8>,
-    early: VecDeque<Message>,
-}
-
-/// A program's standard input.
-#[derive(Clone, Copy)]
-pub(crate) struct Input<'g> {
-    guest: &'g Guest,
-    number: u32,
-}
-
-impl Input<'_> {
-    /// Hands over bytes; waits while the program does not read.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.guest.ask(Call::Input { process: self.number, bytes: bytes.to_owned() }).map(drop)
-    }
-
-    /// Closes it; it does not matter if the program is gone already.
-    pub(crate) fn close(&self) -> Result<(), Error> {
-        match self.write(&[]) {
-            Err(Error::Refused { .. }) => Ok(()),
-            other => other,
-        }
-    }
-}
-
-/// What came of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    /// How it ended.
-    pub(crate) status: Status,
-    /// What it wrote to its standard output, as text.
-    pub(crate) out: String,
-    /// What it wrote to its standard error, as text.
-    pub(crate) err: String,
-}
-
-impl<'g> Process<'g> {
-    /// The program's standard input, for use by another thread.
-    pub(crate) fn stdin(&self) -> Input<'g> {
-        Input { guest: self.guest, number: self.number }
-    }
-
-    /// Hands bytes to the program's standard input.
-    pub(crate) fn input(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.stdin().write(bytes)
-    }
-
-    /// Closes the program's standard input; it does not matter if the program is gone already.
-    pub(crate) fn close_input(&mut self) -> Result<(), Error> {
-        self.stdin().close()
-    }
-
-    /// Waits until the program has written a line that contains `needle` to its standard output.
-    pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
-        let limit = Limit::from_now(limit);
-        while !self.out().contains(needle) {
-            let waiting = format!("`{}` to say `{needle}`", self.program);
-            match self.next(&waiting, limit)? {
-                Message::Exited(status) => {
-                    let Output { out, err, .. } = self.output(status);
-                    let (program, said) = (self.program.clone(), format!("{out}{err}"));
-                    return Err(Error::Program { program, status, said });
-                }
-                message => self.keep(message),
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything the program has written to its standard output so far.
-    pub(crate) fn out(&self) -> String {
-        String::from_utf8_lossy(&self.out).into_owned()
-    }
-
-    /// Waits for the program's end and returns all that it wrote.
-    pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
-        let limit = Limit::from_now(limit);
-        loop {
-            let waiting = format!("`{}`", self.program);
-            match self.next(&waiting, limit)? {
-                Message::Exited(status) => return Ok(self.output(status)),
-                message => self.keep(message),
-            }
-        }
-    }
-
-    /// Passes what the program writes to `sink` as it comes, until its end or the limit.
-    pub(crate) fn forward(
-        mut self,
-        limit: Option<Duration>,
-        mut sink: impl FnMut(Stream, &[u8]) -> io::Result<()>,
-    ) -> Result<Status, Error> {
-        let limit = Limit::from_now(limit.unwrap_or(FOREVER));
-        loop {
-            let waiting = format!("`{}`", self.program);
-            match self.next(&waiting, limit)? {
-                Message::Exited(status) => return Ok(status),
-                // A reader that went away is no reason to leave the guest behind.
-                Message::Output(stream, bytes) => drop(sink(stream, &bytes)),
-                Message::Answer(_) => {}
-            }
-        }
-    }
-
-    fn next(&mut self, waiting: &str, limit: Limit) -> Result<Message, Error> {
-        match self.early.pop_front() {
-            Some(message) => Ok(message),
-            None => self.guest.receive(&self.events, waiting, limit),
-        }
-    }
-
-    fn keep(&mut self, message: Message) {
-        if let Message::Output(stream, bytes) = message {
-            match stream {
-                Stream::Out => self.out.extend(bytes),
-                Stream::Err => self.err.extend(bytes),
-            }
-        }
-    }
-
-    fn output(&self, status: Status) -> Output {
-        Output { status, out: self.out(), err: String::from_utf8_lossy(&self.err).into_owned() }
-    }
-
-    /// Waits for the answer to the start itself; a quick program's output may overtake it.
-    fn answer(&mut self, before: usize) -> Result<(), Error> {
-        let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(REQUEST_LIMIT));
-        loop {
-            match self.guest.receive(&self.events, &waiting, limit)? {
-                Message::Answer(Ok(_)) => return Ok(()),
-                Message::Answer(Err(failure)) => return Err(self.guest.refused(failure, before)),
-                other => self.early.push_back(other),
-            }
-        }
-    }
-}
-
-impl Drop for Process<'_> {
-    fn drop(&mut self) {
-        self.guest.forget(self.number);
     }
 }
 
