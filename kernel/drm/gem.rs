@@ -33,6 +33,7 @@ use crate::{
 };
 use core::{
     ops::Deref,
+    pin::Pin,
     ptr::NonNull, //
 };
 use kernel::{
@@ -50,6 +51,9 @@ pub type ObjectOf<P> = <<P as DriverObject>::Driver as Driver>::Object;
 
 /// The files of the driver that payload `P` belongs to.
 pub type FileOf<P> = File<<<P as DriverObject>::Driver as Driver>::File>;
+
+/// The driver's data for a file of the driver that payload `P` belongs to.
+pub type FileDataOf<P> = <<P as DriverObject>::Driver as Driver>::File;
 
 /// What a driver keeps in each of its objects: the payload.
 ///
@@ -148,9 +152,16 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// A client's handle for the object is closed, or its file. Context: may sleep; no handle may be made for the
-    /// same file, since C is going through them all when the file is closed.
-    fn close(obj: &ObjectOf<Self>, file: &FileOf<Self>) {
+    /// Reacts to the end of a client's handle for the object: the client closed the handle, or its file.
+    ///
+    /// `file` is the driver's data for that client, and not the [`File`]. C calls this while it closes the
+    /// file, too, and then the file's table still lists handles of objects that are freed, and its events
+    /// are gone. What needs the device has [`Class::device`].
+    ///
+    /// Context: process context, may sleep. When the file is closed, that may be after the client's process
+    /// has given up its memory and its namespaces. Source: `drm_file_free()` in
+    /// drivers/gpu/drm/drm_file.c.
+    fn close(obj: &ObjectOf<Self>, file: Pin<&FileDataOf<Self>>) {
         let _ = (obj, file);
     }
 
@@ -300,7 +311,8 @@ pub trait Class:
     where
         Self::Driver: Driver<Object = Self>,
     {
-        // SAFETY: `file` is an open file (L14).
+        // SAFETY: `file` is open, and not being closed: no callback that comes while C closes a file gets a
+        // `File`. So each handle in its table holds a reference to its object (L12, L14).
         let obj = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
         if obj.is_null() {
             return Err(ENOENT);
@@ -367,9 +379,13 @@ unsafe extern "C" fn close_callback<C: Class>(
 ) where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: As in `open_callback`; the file's data goes only after its handles (L12, L14).
-    let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
-    C::Payload::close(obj, file);
+    // SAFETY: C calls this for an object of class `C`, whose handle holds a reference until C puts it after
+    // this call, and for a file of its device: `driver_priv` is what `open_callback` stored, until
+    // `postclose`, which comes after all handles. The `File` itself stays in here: during
+    // `drm_gem_release()` its handle table lists freed objects, and its events are gone (L12, L14, L23).
+    let (obj, file): (&C, &FileOf<C::Payload>) =
+        unsafe { (C::from_raw(obj), File::from_raw(file)) };
+    C::Payload::close(obj, file.data());
 }
 
 /// `drm_gem_object_funcs::status`.

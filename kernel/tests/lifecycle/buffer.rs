@@ -68,7 +68,7 @@ impl gem::DriverObject for Buffer {
         Ok(())
     }
 
-    fn close(obj: &Object, file: &File<Client>) {
+    fn close(obj: &Object, file: Pin<&Client>) {
         // The file's data is still there.
         pr_info!("{}: handle closed by file of {}\n", obj.device, file.id);
     }
