@@ -25,21 +25,31 @@ mod binding;
 mod dma_mask;
 mod id_table;
 mod irq;
+mod lend;
 mod owned;
 mod power;
 mod role;
 
 pub use id_table::IdTable;
+pub use lend::{
+    Lend,
+    Plain, //
+};
 pub use role::{
     Drm,
     Parent, //
 };
 
+use crate::module::{
+    ModuleRuntime,
+    Runtime, //
+};
 use binding::Binding;
 use core::{
     cell::Cell,
     marker::PhantomData,
-    ops::Deref, //
+    ops::Deref,
+    ptr::NonNull, //
 };
 use kernel::{
     device::{
@@ -47,10 +57,16 @@ use kernel::{
         Bound,
         CoreInternal, //
     },
+    module::this_module,
+    prelude::*,
     types::NotThreadSafe, //
 };
 pub(crate) use owned::Owned;
-use role::Role;
+use role::{
+    bus_name,
+    is_name,
+    Role, //
+};
 
 /// A bus whose devices can be the parent of a DRM device. Sealed: [`platform`], [`pci`],
 /// [`auxiliary`], [`faux`].
@@ -93,11 +109,46 @@ pub struct Probe<'bound, B: Bus> {
     /// Whether other code may use the device beside the probe by now: interrupt handlers, or the driver
     /// of a child.
     concurrent: Cell<bool>,
+    /// The driver's module.
+    module: &'static ThisModule,
+    runtime: &'static Runtime,
     _name: PhantomData<fn(&'bound ()) -> &'bound ()>,
     _not_thread_safe: NotThreadSafe,
 }
 
 impl<'bound, B: Bus> Probe<'bound, B> {
+    /// The probe of `device` by a driver of the module `M`.
+    fn new<M: ModuleRuntime>(device: &'bound B::Device<Bound>) -> Self {
+        Self {
+            device,
+            owned: Owned::new(),
+            concurrent: Cell::new(false),
+            module: this_module::<M>(),
+            runtime: M::runtime(),
+            _name: PhantomData,
+            _not_thread_safe: PhantomData,
+        }
+    }
+
+    /// Keeps the module `other` loaded until the driver's own has gone; that one keeps itself as long as it needs.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENODEV` if `other` is being unloaded. Context: process context, may sleep.
+    ///
+    /// # Safety
+    ///
+    /// `other` is there during the call (L15).
+    unsafe fn keep_module(&self, other: &'static ThisModule) -> Result {
+        match NonNull::new(other.as_ptr()) {
+            // SAFETY: By the requirement (L15).
+            Some(lender) if other.as_ptr() != self.module.as_ptr() => unsafe {
+                self.runtime.keep_lender(lender)
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// The bus device that is probed, bound for all of `'bound` (which what one reaches through `Deref` is not).
     pub fn device(&self) -> &'bound B::Device<Bound> {
         self.device

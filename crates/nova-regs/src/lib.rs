@@ -19,7 +19,7 @@ pub mod gpu;
 pub mod regs;
 
 pub use chip::{Architecture, Chip, Readiness};
-pub use gpu::Gpu;
+pub use gpu::{Gpu, Words};
 
 /// What the PCI function says of itself. Source: pci.ids, PCI Code and ID Assignment Specification 1.11.
 pub mod pci {

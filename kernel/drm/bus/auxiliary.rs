@@ -10,28 +10,37 @@
 //! Documentation/driver-api/auxiliary_bus.rst
 
 use super::{
+    bus_name,
+    is_name,
     Bus,
     Drm,
     Role,
     Sealed, //
 };
+use crate::{
+    bus::Lend,
+    module::ModuleRuntime,
+    raw, //
+};
+use core::marker::PhantomData;
 use kernel::{
     auxiliary::{
         self,
         DeviceId, //
     },
+    bindings,
     device::{
         self,
         Bound,
         CoreInternal, //
     },
     device_id::RawDeviceIdIndex,
+    module::this_module,
     prelude::*,
     types::{
         CovariantForLt,
         ForLt, //
     },
-    ModuleMetadata, //
 };
 
 /// The auxiliary bus.
@@ -89,12 +98,15 @@ impl<'bound> Probe<'bound> {
     /// What the parent has for this device: the data that its driver gave to
     /// [`add_auxiliary`](super::Probe::add_auxiliary), of the same type `F`.
     ///
-    /// The parent is bound, and the data is there, for all of `'bound`: this device goes before.
+    /// The parent is bound, and the data is there, for all of `'bound`: this device goes before. (The kernel crate lets a
+    /// driver make auxiliary devices of which that is not so, by forgetting `kernel::auxiliary::Registration`; see "What we
+    /// trust" in docs/holes.md.) The parent's module stays loaded until this driver's module has gone, since the data may
+    /// have references that outlive it (`&'static CStr`).
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the parent's data is of another type; `ENOENT` if the parent's driver is not one in Rust, or gave
-    /// none. A line in the kernel's log says so.
+    /// `EINVAL` if the parent's data is of another type, or was not lent with `add_auxiliary`; `ENOENT` if the parent's driver
+    /// is not one in Rust, or gave none: a line in the kernel's log says so. `ENOMEM`.
     ///
     /// Context: process context.
     ///
@@ -111,55 +123,102 @@ impl<'bound> Probe<'bound> {
     /// # }
     /// ```
     pub fn parent_data<F: CovariantForLt + 'static>(&self) -> Result<&'bound F::Of<'bound>> {
-        match self.device().registration_data::<F>() {
-            Ok(data) => Ok(Pin::get_ref(data)),
-            Err(error) => {
+        let lent = self
+            .device()
+            .registration_data::<LentFor<F>>()
+            .inspect_err(|error| {
                 dev_err!(
                     self,
                     "the parent's data is not what this driver expects: {:?}\n",
                     error
-                );
-                Err(error)
-            }
-        }
+                )
+            })?;
+        let lent = Pin::get_ref(lent);
+        // SAFETY: The parent is bound, to a driver of the module that has lent this, so that module is there (L15).
+        unsafe { self.keep_module(lent.owner) }?;
+        Ok(&lent.data)
     }
 }
+
+/// What a parent's driver has lent: the data and the module that it comes from.
+#[pin_data]
+struct Lent<T> {
+    owner: &'static ThisModule,
+    #[pin]
+    data: T,
+}
+
+/// [`Lent`] data of the type `F`.
+///
+/// Drivers cannot name this type. So the kernel crate's own ways to a child's data answer `EINVAL` for data that was lent here,
+/// and [`Probe::parent_data`] refuses data that the kernel crate's `auxiliary::Registration` has put there.
+struct LentFor<F>(PhantomData<fn(F)>);
+
+impl<F: CovariantForLt> ForLt for LentFor<F> {
+    type Of<'a> = Lent<F::Of<'a>>;
+}
+
+// SAFETY: The data is covariant in its lifetime, and so is a structure of it (L8).
+unsafe impl<F: CovariantForLt> CovariantForLt for LentFor<F> {}
 
 impl<'bound, B: Bus> super::Probe<'bound, B> {
     /// Makes a child on the auxiliary bus: the device `MODULE.NAME.ID`, where `M` is this driver's module
     /// (`crate::LocalModule`).
     ///
     /// `data` is what the child's driver gets from [`parent_data`](Probe::parent_data), under the same type `F`, and no
-    /// other. It may borrow from
-    /// the time for which this device is bound, and share what the driver keeps by counted reference
-    /// (`Arc<Bar<'bound>>`, say). The adapter owns the child. It goes, and its driver with it, as the first
-    /// act of the remove step, or when the probe fails.
+    /// other. It may borrow from the time for which this device is bound, and share what the driver keeps by counted
+    /// reference (`Arc<Bar<'bound>>`, say). It is of a type that can be [lent](Lend): the two drivers may be in
+    /// different modules, and nothing in it lets the child leave something of its own behind. The adapter owns the
+    /// child. It goes, and its driver with it, as the first act of the remove step, or when the probe fails.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, what `data` fails with, and `EEXIST` if there is a device of that name and `id`: two devices
-    /// of one driver need different ids.
+    /// - `EINVAL` if the module's declaration gives it another name than its file has: C's drivers choose their devices
+    ///   by that name, and would take this one for a device of the module which is really called so.
+    /// - `EINVAL` if `name` is empty, too long (`MODULE.NAME` has 39 bytes at most), or has anything but printable ASCII
+    ///   characters without spaces and slashes.
+    /// - `EEXIST` if there is a device of that name and `id`: two devices of one driver need different ids.
+    /// - `ENOMEM`, and any error from `data`.
     ///
     /// Context: process context, may sleep; the child's driver may probe inside.
-    pub fn add_auxiliary<M: ModuleMetadata, F: ForLt + 'static>(
+    pub fn add_auxiliary<M: ModuleRuntime, F: CovariantForLt + 'static>(
         &self,
         name: &'static CStr,
         id: u32,
         data: impl PinInit<F::Of<'bound>, Error>,
     ) -> Result
     where
-        for<'a> F::Of<'a>: Send + Sync,
+        for<'a> F::Of<'a>: Lend + Send + Sync,
     {
+        let owner = this_module::<M>();
+        // SAFETY: `M` is the type of a loaded module, by the trait; its name lies in it (L15).
+        let module = unsafe { CStr::from_char_ptr(raw::drm_rust_module_name(owner.as_ptr())) };
+        if !is_same_module_name(module, M::NAME) {
+            dev_err!(
+                self,
+                "the module {} is declared under the name {}\n",
+                module,
+                M::NAME
+            );
+            return Err(EINVAL);
+        }
+        // A driver's table has no room for longer ones, and C would warn of very long ones.
+        let length = M::NAME.count_bytes() + c".".count_bytes() + name.count_bytes();
+        if !is_name(name) || length >= bindings::AUXILIARY_NAME_SIZE as usize {
+            return Err(EINVAL);
+        }
         self.concurrent.set(true);
         // SAFETY: The list owns the registration and drops it while this device is bound: in the
-        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26).
+        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26). The
+        // child cannot store a borrow of the data in the data: the type is covariant, and all that can
+        // be changed in what is `Lend` are plain values (L8).
         let child = unsafe {
-            auxiliary::Registration::<'bound, F>::new_with_lt(
+            auxiliary::Registration::<'bound, LentFor<F>>::new_with_lt(
                 self.parent(),
                 name,
                 id,
                 M::NAME,
-                data,
+                try_pin_init!(Lent { owner, data <- data }? Error),
             )
         };
 
@@ -167,11 +226,20 @@ impl<'bound, B: Bus> super::Probe<'bound, B> {
     }
 }
 
+/// Whether two names are of one module: Kbuild turns the dashes of a file's name into underscores.
+fn is_same_module_name(a: &CStr, b: &CStr) -> bool {
+    fn folded(name: &CStr) -> impl Iterator<Item = u8> + '_ {
+        let bytes = name.to_bytes().iter();
+        bytes.map(|&byte| if byte == b'-' { b'_' } else { byte })
+    }
+    folded(a).eq(folded(b))
+}
+
 adapter! {
     Auxiliary, "auxiliary": auxiliary_driver of auxiliary_device,
     __auxiliary_driver_register, auxiliary_driver_unregister,
     fill(drv): {
-        (*drv).name = T::NAME.as_char_ptr();
+        (*drv).name = bus_name::<T, R>().as_char_ptr();
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
     // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info (L20).

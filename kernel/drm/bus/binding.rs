@@ -6,17 +6,10 @@
 
 use super::{
     Bus,
-    Owned,
     Probe,
     Role, //
 };
-use core::{
-    cell::{
-        Cell,
-        UnsafeCell, //
-    },
-    marker::PhantomData, //
-};
+use core::cell::UnsafeCell;
 use kernel::{
     device::{
         self,
@@ -41,13 +34,7 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
         dev: &'bound B::Device<CoreInternal<'_>>,
         probe: impl FnOnce(&Probe<'bound, B>) -> Result<T::Ready<'bound>>,
     ) -> Result {
-        let cx = Probe {
-            device: B::as_bound(dev),
-            owned: Owned::new(),
-            concurrent: Cell::new(false),
-            _name: PhantomData,
-            _not_thread_safe: PhantomData,
-        };
+        let cx = Probe::new::<T::OwnerModule>(B::as_bound(dev));
         // The closure gets a reference, so that what an unsuccessful probe has asked for (interrupts,
         // children) goes with `cx`, after what the driver has created in it.
         let ready = probe(&cx)?;

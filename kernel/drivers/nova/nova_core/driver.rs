@@ -25,7 +25,10 @@ use kernel::{
     },
     types::CovariantForLt,
 };
-use nova_regs::Gpu;
+use nova_regs::{
+    Gpu,
+    Words, //
+};
 
 pub(crate) struct NovaCore;
 
@@ -84,10 +87,10 @@ impl drm::pci::Driver<Parent> for NovaCore {
             revision,
             vram_bar_size: cx.resource_len(nova_regs::pci::VRAM)?,
         };
-        cx.add_auxiliary::<crate::LocalModule, CovariantForLt!(Gpu)>(
+        cx.add_auxiliary::<crate::LocalModule, CovariantForLt!(Words)>(
             c"nova-drm",
             NEXT_ID.fetch_add(1, Relaxed),
-            Ok(gpu),
+            Ok(gpu.words()),
         )?;
         let device = cx.parent();
         Ok(KBox::pin(Function { device, bar }, GFP_KERNEL)?)

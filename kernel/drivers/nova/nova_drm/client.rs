@@ -36,7 +36,7 @@ impl Nova {
     /// `EINVAL` for an unknown parameter; all 64 bits of it count.
     pub(crate) fn get_param(
         _dev: &Plugged<'_, Nova>,
-        gpu: &&Gpu,
+        gpu: &Gpu,
         arg: &mut uapi::drm_nova_getparam,
         _file: &File<Client>,
     ) -> Result {

@@ -12,7 +12,10 @@ use kernel::{
     prelude::*,
     types::CovariantForLt, //
 };
-use nova_regs::Gpu;
+use nova_regs::{
+    Gpu,
+    Words, //
+};
 
 pub(crate) struct Nova;
 
@@ -31,7 +34,7 @@ impl drm::auxiliary::Driver for Nova {
         cx: &drm::auxiliary::Probe<'bound>,
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
-        let gpu = cx.parent_data::<CovariantForLt!(Gpu)>()?;
+        let gpu = Gpu::from_words(*cx.parent_data::<CovariantForLt!(Words)>()?).ok_or(EINVAL)?;
         drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?.ready(Ok(gpu))
     }
 }
@@ -39,8 +42,8 @@ impl drm::auxiliary::Driver for Nova {
 #[vtable]
 impl drm::Driver for Nova {
     type Data = ();
-    /// The parent's, for as long as it is bound.
-    type RegistrationData<'bound> = &'bound Gpu;
+    /// The GPU as the parent has identified it.
+    type RegistrationData<'bound> = Gpu;
     type File = Client;
     type Object = Object;
     type Kms = drm::NoKms;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The modules whose data a module has been lent, and which stay loaded for it.
+//!
+//! A parent's driver lends data to its child's ([`add_auxiliary`](crate::bus::Probe::add_auxiliary)). Its text and its
+//! constants are the parent's, and the child may keep a `&'static` of them anywhere. So the parent's module stays until the
+//! child's module has gone, as if the child had been linked to it.
+//!
+//! C header: `include/linux/module.h`
+
+use core::ptr::{
+    null_mut,
+    NonNull, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed, //
+    }, //
+};
+
+/// One module, which the list holds a reference to.
+struct Lender {
+    module: NonNull<bindings::module>,
+    next: *mut Lender,
+}
+
+/// A list of modules that only grows, until it is given up as a whole.
+///
+/// # Invariants
+///
+/// Every entry was a `KBox` and holds a reference to its module. Entries do not change and stay until
+/// [`let_go`](Self::let_go).
+pub(super) struct Lenders(Atomic<*mut Lender>);
+
+impl Lenders {
+    pub(super) const fn new() -> Self {
+        Self(Atomic::new(null_mut()))
+    }
+
+    /// Adds `module`, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENODEV` if the module is being unloaded. Context: process context, may sleep.
+    ///
+    /// # Safety
+    ///
+    /// `module` is a module that does not go during the call (L15).
+    pub(super) unsafe fn add(&self, module: NonNull<bindings::module>) -> Result {
+        if self.has(module) {
+            return Ok(());
+        }
+        let entry = KBox::new(
+            Lender {
+                module,
+                next: null_mut(),
+            },
+            GFP_KERNEL,
+        )?;
+        // SAFETY: By the requirement (L15).
+        if !unsafe { bindings::try_module_get(module.as_ptr()) } {
+            return Err(ENODEV);
+        }
+        let entry = KBox::into_raw(entry);
+        // INVARIANT: It comes from a box and holds the reference that was just taken.
+        loop {
+            let first = self.0.load(Relaxed);
+            // SAFETY: Nobody else knows the entry before the exchange succeeds (L15).
+            unsafe { (*entry).next = first };
+            if self.0.cmpxchg(first, entry, Full).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether `module` is in the list. Two that add it at once may both find that it is not: it is then there twice, and
+    /// held twice.
+    fn has(&self, module: NonNull<bindings::module>) -> bool {
+        let mut entry = self.0.load(Acquire);
+        // SAFETY: By the type invariants entries stay. None is given up while the module probes, which the caller does (L15).
+        while let Some(lender) = unsafe { entry.as_ref() } {
+            if lender.module == module {
+                return true;
+            }
+            entry = lender.next;
+        }
+        false
+    }
+
+    /// Gives up all references. For the end of the module's exit, when nothing adds any more.
+    pub(super) fn let_go(&self) {
+        let mut entry = self.0.xchg(null_mut(), Full);
+        while !entry.is_null() {
+            // SAFETY: By the type invariants; the list is empty, so nobody else finds the entry (L15).
+            let lender = unsafe { KBox::from_raw(entry) };
+            // SAFETY: The entry held a reference. This is text of the crate's own module, which stays (L15).
+            unsafe { bindings::module_put(lender.module.as_ptr()) };
+            entry = lender.next;
+        }
+    }
+}
