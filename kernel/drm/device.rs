@@ -21,7 +21,7 @@ use crate::{
     },
     gem::DmaMappings,
     kms,
-    module::LiveDevice,
+    module::ModuleRuntime,
     registers, //
 };
 use core::{
@@ -94,8 +94,6 @@ pub(crate) struct DeviceCore<T: Driver> {
     pub(crate) registers: registers::Mapped,
     #[pin]
     data: T::Data,
-    /// Declared last: the device counts as alive until its data is gone.
-    _live: LiveDevice<T>,
 }
 
 // L2: all contexts of a device share one layout. The contexts have no values, so one check per
@@ -463,12 +461,14 @@ fn init_core<T: Driver>(
         mappings <- DmaMappings::new(),
         registers <- registers::Mapped::new(),
         data <- data,
-        _live: LiveDevice::new(),
     }? Error);
 
+    // SAFETY: `raw` is a new device; its managed actions are C's own (L15).
+    let counted = unsafe { T::OwnerModule::runtime().count(raw) };
     // SAFETY: `core` is uninitialised memory of the right layout that never moves. On error nothing
     // in it is left initialised (L3).
-    let result = unsafe { pin_init::raw_try_init(core, init) }.and_then(|()| {
+    let filled = counted.and_then(|()| unsafe { pin_init::raw_try_init(core, init) });
+    let result = filled.and_then(|()| {
         // SAFETY: `raw` is valid; the action drops `core` exactly once, or at once if it cannot be
         // added. Later actions run before it (last in, first out), so they may still use the data (L3).
         to_result(unsafe {

@@ -48,9 +48,9 @@
 //! worse: its fence ends by its timeout or by its [`Pending`] set; if it has neither, waiters wait, and the
 //! reference on the module keeps `rmmod` from ever freeing what the fence uses.
 //!
-//! A module whose *init* fails is freed whatever references there are, also for C; a driver that leaks
-//! something in its module's init must not let that init fail. That is a property of the kernel's module
-//! loader, which all of the `kernel` crate shares.
+//! The kernel frees a module whose *init* fails whatever references there are (`do_init_module()`). So the module's
+//! runtime (`module.rs`) waits until those are given back: `insmod` hangs until the fence ends, rather than that its
+//! end runs in freed text.
 //!
 //! C header: `include/linux/dma-fence.h`
 

@@ -5,6 +5,8 @@
 //! C header: `include/linux/platform_device.h`
 
 use super::{
+    bus_name,
+    is_name,
     Bus,
     Drm,
     IdTable,
@@ -83,7 +85,7 @@ adapter! {
     Platform, "platform": platform_driver of platform_device,
     __platform_driver_register, platform_driver_unregister,
     fill(drv): {
-        (*drv).driver.name = T::NAME.as_char_ptr();
+        (*drv).driver.name = bus_name::<T, R>().as_char_ptr();
         (*drv).driver.of_match_table = T::OF_ID_TABLE.map_or(null(), |table| table.as_ptr());
         (*drv).driver.acpi_match_table = T::ACPI_ID_TABLE.map_or(null(), |table| table.as_ptr());
     }
@@ -106,32 +108,42 @@ adapter! {
 pub struct VirtualDevice(NonNull<bindings::platform_device>);
 
 impl VirtualDevice {
-    /// Creates the platform device `name`, for the driver `T` and no other.
+    /// Creates the platform device `name`, for the driver `T` and no other. For the macro.
     ///
-    /// For the macro, which registers the driver first: no other driver of the bus can have its name then, and
-    /// whatever `name` is, a C driver of that name does not get a device that it knows nothing of.
+    /// The driver core gives a device with an override to the driver of that name only, whatever the device is called.
+    /// No other driver of the bus has the name: `T` is registered.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `EEXIST` if there is a device of this name already (another driver's).
+    /// `EINVAL` if `name` is empty or has anything but printable ASCII characters without spaces and slashes; `ENOMEM`;
+    /// `EEXIST` if there is a device of this name already (another driver's).
     ///
     /// Context: process context, may sleep; the driver's probe runs inside.
+    ///
+    /// # Safety
+    ///
+    /// `T`'s adapter is registered with the bus: otherwise a C driver of its name may get the device, and take it for one
+    /// that C made (L20).
     #[doc(hidden)]
-    pub fn new<T: Driver<R>, R: 'static>(name: &CStr) -> Result<Self> {
+    pub unsafe fn new<T: Driver<R>, R: 'static>(name: &CStr) -> Result<Self> {
+        if !is_name(name) {
+            return Err(EINVAL);
+        }
         // SAFETY: C copies the name (L20).
         let pdev = unsafe {
             bindings::platform_device_alloc(name.as_char_ptr(), bindings::PLATFORM_DEVID_NONE)
         };
         let pdev = NonNull::new(pdev).ok_or(ENOMEM)?;
 
-        // SAFETY: The device was just made, so it is ours alone until it is added; its mask lies in it (L20, L26).
+        // SAFETY: The device was just made, so it is ours alone until it is added; its mask lies in it. C cuts the override
+        // at a newline and takes an empty one for none: an adapter's name has neither (L20, L26).
         let added = unsafe {
             (*pdev.as_ptr()).platform_dma_mask = u64::MAX;
             (*pdev.as_ptr()).dev.coherent_dma_mask = u64::MAX;
             to_result(bindings::__device_set_driver_override(
                 &raw mut (*pdev.as_ptr()).dev,
-                T::NAME.as_char_ptr(),
-                T::NAME.count_bytes(),
+                bus_name::<T, R>().as_char_ptr(),
+                bus_name::<T, R>().count_bytes(),
             ))
             .and_then(|()| to_result(bindings::platform_device_add(pdev.as_ptr())))
         };

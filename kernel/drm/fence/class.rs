@@ -8,7 +8,10 @@ use super::{
     Signaler,
     Timeout, //
 };
-use crate::Driver;
+use crate::{
+    module::ModuleRuntime,
+    Driver, //
+};
 use kernel::{
     bindings,
     ffi::{
@@ -20,8 +23,7 @@ use kernel::{
     sync::atomic::{
         Atomic,
         Relaxed, //
-    },
-    ModuleMetadata, //
+    }, //
 };
 
 /// What the fences of one kind have in common: their names, their module, and what dropping means.
@@ -41,7 +43,7 @@ impl Class {
     ///
     /// `M` is kept loaded while a fence of the class is not signalled; the names and the class itself must
     /// belong to it.
-    pub const fn new<M: ModuleMetadata>(
+    pub const fn new<M: ModuleRuntime>(
         driver_name: &'static CStr,
         timeline_name: &'static CStr,
     ) -> Self {

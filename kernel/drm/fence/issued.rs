@@ -125,7 +125,8 @@ impl Issued {
         node: Option<KBox<Node>>,
     ) -> Result<NonNull<Self>> {
         let memory = KBox::<MaybeUninit<Self>>::new_uninit(GFP_KERNEL)?;
-        // SAFETY: The pointer is that of a module, or null (L15).
+        // SAFETY: The pointer is that of the class's module, or null. The reference counts in the module's init, too:
+        // if that fails, `Running` waits for it before C frees the module (L15).
         if !unsafe { bindings::try_module_get(class.module()) } {
             return Err(ENODEV);
         }
@@ -165,13 +166,13 @@ impl Issued {
     /// before, and that nobody can have signalled (L19, L21).
     #[inline]
     pub(super) unsafe fn start(this: *mut Self, timeout: Timeout) {
+        // Half of what `Timeout` can say, which is longer than machines run: the timer wheel compares with its own
+        // clock, which may lag behind `jiffies`, and would take the whole for a time that has passed.
+        let ticks = timeout.jiffies().min(Timeout::MAX.jiffies() / 2);
         // SAFETY: By the caller. `jiffies` is always readable; C reads it without a lock as well (L19).
         unsafe {
             let now = (&raw const bindings::jiffies).read_volatile();
-            bindings::mod_timer(
-                (&raw mut (*this).timer).cast(),
-                now.wrapping_add(timeout.jiffies()),
-            );
+            bindings::mod_timer((&raw mut (*this).timer).cast(), now.wrapping_add(ticks));
         }
     }
 

@@ -25,19 +25,10 @@
 #[macro_export]
 macro_rules! module_platform_driver {
     (virtual_device: $device:expr, $role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! {
-            [_device: $crate::platform::VirtualDevice =
-                $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>($device)?]
-            [_driver: ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>]
-            [0] $($info)*
-        }
+        $crate::__module! { [$device] [platform] [$role: $type] $($info)* }
     };
     ($role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! {
-            [_device: () = ()]
-            [_driver: ::kernel::driver::Registration<$crate::platform::Adapter<$type, $crate::__role!($role)>>]
-            [0] $($info)*
-        }
+        $crate::__module! { [] [platform] [$role: $type] $($info)* }
     };
 }
 
@@ -81,11 +72,7 @@ macro_rules! module_platform_driver {
 #[macro_export]
 macro_rules! module_pci_driver {
     ($role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! {
-            [_device: () = ()]
-            [_driver: ::kernel::driver::Registration<$crate::pci::Adapter<$type, $crate::__role!($role)>>]
-            [0] $($info)*
-        }
+        $crate::__module! { [] [pci] [$role: $type] $($info)* }
     };
 }
 
@@ -128,11 +115,7 @@ macro_rules! module_pci_driver {
 #[macro_export]
 macro_rules! module_auxiliary_driver {
     ($role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! {
-            [_device: () = ()]
-            [_driver: ::kernel::driver::Registration<$crate::auxiliary::Adapter<$type, $crate::__role!($role)>>]
-            [0] $($info)*
-        }
+        $crate::__module! { [] [auxiliary] [$role: $type] $($info)* }
     };
 }
 
@@ -163,11 +146,7 @@ macro_rules! module_auxiliary_driver {
 #[macro_export]
 macro_rules! module_faux_driver {
     ($role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! {
-            [_device: () = ()]
-            [_driver: $crate::faux::Registration<$type, $crate::__role!($role)>]
-            [1] $($info)*
-        }
+        $crate::__module! { [] [faux] [$role: $type] $($info)* }
     };
 }
 
@@ -211,25 +190,7 @@ macro_rules! module_faux_driver {
 #[macro_export]
 macro_rules! module_driver {
     (buses: [$($bus:ident),+ $(,)?], $role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module_of_buses! { [] [$($bus)+] [$role: $type] $($info)* }
-    };
-}
-
-/// Makes a list of registrations of the buses of [`module_driver!`](crate::module_driver!).
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __module_of_buses {
-    ([$($done:tt)*] [$bus:ident $($rest:ident)*] [$role:ident: $type:ty] $($info:tt)*) => {
-        $crate::__module_of_buses! {
-            [
-                $($done)*
-                $bus: ::kernel::driver::Registration<$crate::$bus::Adapter<$type, $crate::__role!($role)>>,
-            ]
-            [$($rest)*] [$role: $type] $($info)*
-        }
-    };
-    ([$($done:tt)*] [] [$role:ident: $type:ty] $($info:tt)*) => {
-        $crate::__module! { [_device: () = ()] [$($done)*] [0] $($info)* }
+        $crate::__module! { [] [$($bus)+] [$role: $type] $($info)* }
     };
 }
 
@@ -245,31 +206,72 @@ macro_rules! __role {
     };
 }
 
-/// The module of one or more bus adapters: its device if it makes one, the driver's registrations, the runtime, dropped in this
-/// order; and how many faux devices are among them.
+/// The registration of a driver with a bus: what a module has a field of.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __registration {
+    (faux, $role:ident, $type:ty) => {
+        $crate::faux::Registration<$type, $crate::__role!($role)>
+    };
+    ($bus:ident, $role:ident, $type:ty) => {
+        ::kernel::driver::Registration<$crate::$bus::Adapter<$type, $crate::__role!($role)>>
+    };
+}
+
+/// How many faux devices a registration makes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __faux_devices {
+    (faux) => {
+        1
+    };
+    ($bus:ident) => {
+        0
+    };
+}
+
+/// The virtual device of a module that has one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __virtual_device {
+    ([] [$role:ident: $type:ty]) => {
+        None
+    };
+    ([$device:expr] [$role:ident: $type:ty]) => {
+        Some({
+            // Not in the `unsafe` block: it is the driver's expression.
+            let name: &::kernel::str::CStr = $device;
+            // SAFETY: The fields before have registered the driver with the platform bus (L20).
+            unsafe {
+                $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>(name)
+            }?
+        })
+    };
+}
+
+/// The module of a driver on one or more buses: its virtual device if it makes one, the driver's registrations, the runtime,
+/// dropped in this order.
+///
+/// It takes words and not types, since the macro vouches for what the types do: that they are dropped with the module, and leave
+/// nothing behind then.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module {
-    (
-        [$field:ident: $device:ty = $create:expr]
-        [$($bus:ident: $driver:ty),+ $(,)?]
-        [$faux:literal]
-        $($info:tt)*
-    ) => {
+    ([$($device:expr)?] [$($bus:ident)+] [$role:ident: $type:ty] $($info:tt)*) => {
         static __DRM_RUNTIME: $crate::module::Runtime = $crate::module::Runtime::new();
 
         #[::kernel::prelude::pin_data]
         struct DrmModule {
-            $field: $device,
+            _device: Option<$crate::platform::VirtualDevice>,
             $(
                 #[pin]
-                $bus: $driver,
+                $bus: $crate::__registration!($bus, $role, $type),
             )+
             _running: $crate::module::Running,
         }
 
-        // SAFETY: `DrmModule` is what `module!` below gets; its field `_running` is dropped
-        // after the drivers (L15).
+        // SAFETY: `DrmModule` is what `module!` below gets. Its field `_running` is dropped after the drivers. A second value of
+        // this type cannot be made: `Running::new` succeeds once (L4, L15).
         unsafe impl $crate::module::ModuleRuntime for DrmModule {
             fn runtime() -> &'static $crate::module::Runtime {
                 &__DRM_RUNTIME
@@ -281,23 +283,22 @@ macro_rules! __module {
                 module: &'static ::kernel::ThisModule,
             ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
                 ::kernel::prelude::try_pin_init!(&this in Self {
-                    // SAFETY: The last field of the module, which is dropped at its exit. `this` is the module's value: it is
-                    // initialised here, and private (L4, L15).
+                    // SAFETY: The last field of the module, which is dropped at its exit. In the first call, which is C's before
+                    // any code of the driver runs, `this` is the module's value; only here anything of it is initialised (L4,
+                    // L15).
                     _running: unsafe {
-                        $crate::module::Running::new(
-                            &__DRM_RUNTIME,
-                            <Self as ::kernel::ModuleMetadata>::NAME,
+                        $crate::module::Running::new::<Self>(
                             this.as_ptr(),
-                            $faux,
+                            0 $(+ $crate::__faux_devices!($bus))+,
                         )
                     }?,
                     $(
-                        $bus <- <$driver>::new(
+                        $bus <- <$crate::__registration!($bus, $role, $type)>::new(
                             <Self as ::kernel::ModuleMetadata>::NAME,
                             module,
                         ),
                     )+
-                    $field: $create,
+                    _device: $crate::__virtual_device!([$($device)?] [$role: $type]),
                 })
             }
         }
