@@ -192,8 +192,11 @@ pub struct FdInfo<'a>(*mut bindings::drm_printer, PhantomData<&'a mut ()>);
 
 impl fmt::Write for FdInfo<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        // SAFETY: The printer is valid for the callback; the helper prints `len` bytes (L20).
-        unsafe { crate::raw::drm_rust_print(self.0, s.as_ptr().cast(), s.len()) };
+        // C warns of, and cuts, what is longer than 32767 bytes.
+        for piece in s.as_bytes().chunks(4096) {
+            // SAFETY: The printer is valid for the callback; the helper prints `len` bytes (L20).
+            unsafe { crate::raw::drm_rust_print(self.0, piece.as_ptr().cast(), piece.len()) };
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@
 //! C header: `include/linux/device/faux.h`; behaviour: drivers/base/faux.c
 
 use super::{
+    bus_name,
     Binding,
     Bus,
     Drm,
@@ -106,7 +107,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
         // SAFETY: C copies the name, and uses the callbacks until the device is destroyed (L4, L20).
         let device =
-            unsafe { bindings::faux_device_create(T::NAME.as_char_ptr(), null_mut(), &Self::OPS) };
+            unsafe { bindings::faux_device_create(bus_name::<T, R>().as_char_ptr(), null_mut(), &Self::OPS) };
         // INVARIANT: Just created.
         Ok(Self {
             device: NonNull::new(device).ok_or(ENODEV)?,

@@ -10,6 +10,7 @@
 //! Source: `include/linux/interrupt.h`, Documentation/core-api/genericirq.rst.
 
 use super::{
+    is_name,
     Bus,
     Probe, //
 };
@@ -36,7 +37,8 @@ impl<'bound, B: Bus> Probe<'bound, B> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, what `handler` fails with, and those of `request_irq()`: `EBUSY`, `EINVAL`.
+    /// `EINVAL` if `name`, under which `/proc/irq` lists the handler, is empty or has anything but printable ASCII characters
+    /// without spaces and slashes; `ENOMEM`; any error from `handler`; and those of `request_irq()`: `EBUSY`, `EINVAL`.
     ///
     /// Context: process context, may sleep.
     ///
@@ -73,6 +75,9 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         name: &'static CStr,
         handler: impl PinInit<H, Error> + 'bound,
     ) -> Result {
+        if !is_name(name) {
+            return Err(EINVAL);
+        }
         self.concurrent.set(true);
         // SAFETY: The list owns the registration and drops it while the device is bound: in the
         // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26).
@@ -90,6 +95,9 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         name: &'static CStr,
         handler: impl PinInit<H, Error> + 'bound,
     ) -> Result {
+        if !is_name(name) {
+            return Err(EINVAL);
+        }
         self.concurrent.set(true);
         // SAFETY: As in `request_irq` (L26).
         let irq = unsafe { ThreadedRegistration::new(request, flags, name, handler) };

@@ -5,6 +5,7 @@
 //! C header: `include/linux/pci.h`; kernel document: Documentation/PCI/pci.rst
 
 use super::{
+    bus_name,
     Bus,
     Drm,
     Role,
@@ -225,7 +226,7 @@ adapter! {
     Pci, "PCI": pci_driver of pci_dev,
     __pci_register_driver, pci_unregister_driver,
     fill(drv): {
-        (*drv).name = T::NAME.as_char_ptr();
+        (*drv).name = bus_name::<T, R>().as_char_ptr();
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
     // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info;

@@ -63,6 +63,33 @@ pub trait Role<R: 'static>: Sized + 'static {
     fn wake_up(live: &Self::Live<'_>) -> Result;
 }
 
+/// Whether C can take `name` for a driver, a device or an interrupt.
+///
+/// Such names become files in sysfs or /proc, where C warns of slashes, of no name, and of `.` and `..`; it reads some only up to
+/// a newline; and people have to type them.
+pub(super) const fn is_name(name: &CStr) -> bool {
+    let bytes = name.to_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] <= b' ' || bytes[i] >= 0x7f || bytes[i] == b'/' {
+            return false;
+        }
+        i += 1;
+    }
+    !bytes.is_empty() && bytes.len() <= 255 && !matches!(bytes, b"." | b"..")
+}
+
+/// Returns the name of the driver `T` on its bus, which the compiler checks.
+pub(super) const fn bus_name<T: Role<R>, R: 'static>() -> &'static CStr {
+    const {
+        assert!(
+            is_name(T::NAME),
+            "a driver's name on its bus is made of 1 to 255 printable ASCII characters without spaces and slashes"
+        );
+        T::NAME
+    }
+}
+
 impl<T: Driver> Role<Drm> for T {
     type OwnerModule = T::OwnerModule;
     const NAME: &'static CStr = T::BUS_NAME;
