@@ -5,7 +5,12 @@
 //! C header: `include/linux/dma-fence.h` (`dma_fence_add_callback`)
 
 use super::Fence;
-use core::cell::UnsafeCell;
+use crate::module::ModuleRuntime;
+use core::{
+    cell::UnsafeCell,
+    mem::ManuallyDrop,
+    ptr::null_mut, //
+};
 use kernel::{
     bindings,
     module::this_module,
@@ -15,11 +20,12 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
+            Relaxed,
             Release, //
         },
     },
-    types::Opaque,
-    ModuleMetadata, //
+    task::Task,
+    types::Opaque, //
 };
 
 /// A function that will be called when a fence is signalled; dropping this takes it back.
@@ -27,7 +33,8 @@ use kernel::{
 /// Made by [`Fence::on_signal`]. The function runs at most once, in whatever context the fence is
 /// signalled, under the fence's lock and with interrupts off, and is dropped right after. So neither it
 /// nor what it owns may sleep, wait, take a lock that is ever held while signalling this fence, or drop
-/// its own `Callback`; what needs more belongs into a work item that the function queues. Signalling or
+/// another `Callback` of this fence; what needs more belongs into a work item that the function queues.
+/// Its own `Callback` it may drop: what is left of it is freed when the function returns. Signalling or
 /// dropping the [`Signaler`](super::Signaler) of *another* fence works, but takes a lock of the same class
 /// as the one that is held, which lockdep takes for a recursion; better leave that to the work item too.
 ///
@@ -39,10 +46,11 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `entry` was added to `fence`, unless its state is `FIRED`; nothing but this type frees it.
+/// `entry` was added to `fence`, unless its state is `FIRED`. This type frees it, or [`run`] does if the value is dropped in the
+/// function that it runs.
 pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
     fence: ARef<Fence>,
-    entry: Pin<KBox<Entry<F>>>,
+    entry: ManuallyDrop<Pin<KBox<Entry<F>>>>,
 }
 
 /// The function has not run.
@@ -58,6 +66,20 @@ struct Head {
     run: unsafe fn(*const Head, &Fence),
     module: &'static ThisModule,
     state: Atomic<i32>,
+    /// The task in which, or on top of which, [`fire`] runs the function; null before.
+    runner: Atomic<*mut bindings::task_struct>,
+    /// Whether the owner has given the entry up while the function runs: [`run`] frees it then.
+    abandoned: Atomic<bool>,
+}
+
+impl Head {
+    /// Whether the caller is within the function that [`fire`] runs.
+    ///
+    /// Nobody else can see itself as the runner: the task does not go on, and nothing on top of it, before the function
+    /// has returned and the state says so.
+    fn runs_here(&self) -> bool {
+        self.runner.load(Relaxed) == Task::current_raw() && self.state.load(Relaxed) == WAITING
+    }
 }
 
 /// # Invariants
@@ -89,6 +111,7 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
     // reference is put (L15, L19).
     unsafe {
         let module = (*head).module.as_ptr();
+        (*head).runner.store(Task::current_raw(), Relaxed);
         ((*head).run)(head, Fence::from_raw(fence));
         bindings::module_put(module);
     }
@@ -101,7 +124,8 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
 /// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it (L19).
 #[inline(never)]
 unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
-    // SAFETY: The pointer is that of a module, or null (L15).
+    // SAFETY: The pointer is that of the function's module, or null. The reference counts in the module's init, too: if
+    // that fails, `Running` waits for it before C frees the module (L15).
     if !unsafe { bindings::try_module_get(head.module.as_ptr()) } {
         return Err(ENODEV);
     }
@@ -144,6 +168,11 @@ unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
     if let Some(function) = unsafe { (*entry.function.get()).take() } {
         function(fence);
     }
+    if entry.head.abandoned.load(Relaxed) {
+        // SAFETY: It comes from the box of a `Callback`, which the function has dropped: the entry is ours (L20).
+        drop(unsafe { KBox::from_raw(head.cast_mut().cast::<Entry<F>>()) });
+        return;
+    }
     // The last access: the owner may free the entry from now on.
     entry.head.state.store(FIRED, Release);
 }
@@ -167,11 +196,18 @@ impl<F: FnOnce(&Fence) + Send + 'static> Callback<F> {
 
 impl<F: FnOnce(&Fence) + Send + 'static> Drop for Callback<F> {
     fn drop(&mut self) {
+        if self.entry.head.runs_here() {
+            // Waiting for the function would be for ever: it holds the fence's lock, and it is the caller.
+            self.entry.head.abandoned.store(true, Relaxed);
+            return;
+        }
         // The last access to an entry is that which sets this state: neither `fire` nor C use it after.
         if !self.has_run() {
             // SAFETY: By the type invariants it was added (L19).
             unsafe { remove(&self.fence, &self.entry.head) };
         }
+        // SAFETY: Nobody else uses the entry any more, and this is the value's end (L19).
+        unsafe { ManuallyDrop::drop(&mut self.entry) };
     }
 }
 
@@ -188,7 +224,7 @@ impl Fence {
     /// Context: process context; may sleep to allocate.
     pub fn on_signal<M, F>(&self, function: F) -> Result<Callback<F>>
     where
-        M: ModuleMetadata,
+        M: ModuleRuntime,
         F: FnOnce(&Fence) + Send + 'static,
     {
         let entry = KBox::pin(
@@ -198,6 +234,8 @@ impl Fence {
                     run: run::<F>,
                     module: this_module::<M>(),
                     state: Atomic::new(WAITING),
+                    runner: Atomic::new(null_mut()),
+                    abandoned: Atomic::new(false),
                 },
                 function: UnsafeCell::new(Some(function)),
             },
@@ -212,7 +250,7 @@ impl Fence {
         // INVARIANT: Either it was added, or it has fired.
         Ok(Callback {
             fence: ARef::from(self),
-            entry,
+            entry: ManuallyDrop::new(entry),
         })
     }
 }
