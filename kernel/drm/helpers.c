@@ -92,16 +92,42 @@ void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_sync);
 
-/* Whether the caller's reference is the only one. What others did with theirs has then happened before. */
-bool drm_rust_device_is_unshared(struct drm_device *dev)
+/* Whether the device has `own` references and no others. What was done with others has then happened before. */
+bool drm_rust_device_is_unshared(struct drm_device *dev, int own)
 {
-	return atomic_read_acquire(&dev->ref.refcount.refs) == 1;
+	return atomic_read_acquire(&dev->ref.refcount.refs) == own;
 }
 EXPORT_SYMBOL_GPL(drm_rust_device_is_unshared);
 
+/*
+ * Whether somebody but the loader holds a reference to a module whose init runs. The loader holds one then
+ * (load_module()). A module in its exit has none: without that the exit would not have begun.
+ */
+bool drm_rust_module_is_held(struct module *module)
+{
+	return module->state == MODULE_STATE_COMING && module_refcount(module) > 1;
+}
+EXPORT_SYMBOL_GPL(drm_rust_module_is_held);
+
+const char *drm_rust_module_name(struct module *module)
+{
+	return module_name(module);
+}
+EXPORT_SYMBOL_GPL(drm_rust_module_name);
+
+/* The module whose driver `dev` is bound to; null if the driver is built in. The caller keeps `dev` bound. */
+struct module *drm_rust_driver_module(struct device *dev)
+{
+	return dev->driver ? dev->driver->owner : NULL;
+}
+EXPORT_SYMBOL_GPL(drm_rust_driver_module);
+
+/* Whether a BAR decodes memory at an address: firmware may have left it without one, and it then says 0. */
 bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar)
 {
-	return pci_resource_flags(dev, bar) & IORESOURCE_MEM;
+	unsigned long flags = pci_resource_flags(dev, bar);
+
+	return (flags & IORESOURCE_MEM) && !(flags & IORESOURCE_UNSET) && pci_resource_start(dev, bar);
 }
 EXPORT_SYMBOL_GPL(drm_rust_pci_bar_is_memory);
 
@@ -145,11 +171,16 @@ vm_fault_t drm_rust_insert_idle(struct vm_fault *vmf, struct page *page)
 }
 EXPORT_SYMBOL_GPL(drm_rust_insert_idle);
 
+/*
+ * A task that exits has given up its namespaces (exit_nsproxy_namespaces()) before the last reference to its files is
+ * put (exit_task_work()): then there is no shift. Nobody but the task itself changes its pointer.
+ */
 s64 drm_rust_in_time_namespace(s64 monotonic)
 {
 	struct timespec64 ts = ns_to_timespec64(monotonic);
 
-	timens_add_monotonic(&ts);
+	if (current->nsproxy)
+		timens_add_monotonic(&ts);
 	return timespec64_to_ns(&ts);
 }
 EXPORT_SYMBOL_GPL(drm_rust_in_time_namespace);

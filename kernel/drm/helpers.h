@@ -32,7 +32,11 @@ void drm_rust_iosys_map_write_word(const struct iosys_map *to, size_t offset, u3
 bool drm_rust_dma_is_coherent(struct device *dev);
 void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool both);
 
-bool drm_rust_device_is_unshared(struct drm_device *dev);
+bool drm_rust_device_is_unshared(struct drm_device *dev, int own);
+
+bool drm_rust_module_is_held(struct module *module);
+const char *drm_rust_module_name(struct module *module);
+struct module *drm_rust_driver_module(struct device *dev);
 
 bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar);
 int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long place);

@@ -8,8 +8,8 @@
 //! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise with a page of memory, as drm-uapi.rst
 //! asks for after an unplug: never `SIGBUS`.
 //!
-//! Locks: a fault takes the device's `registers` inside the locks of the address space, and enters the device inside
-//! it.
+//! Locks: a fault comes with locks of the address space. It enters the device, asks the driver for the page, and takes the
+//! device's `registers` around what it fills in.
 //!
 //! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; `include/linux/mm.h`
 
@@ -19,6 +19,7 @@ use crate::{
         platform, //
     },
     lock_class::lock_class,
+    Device,
     Driver,
     DriverFile,
     File,
@@ -79,15 +80,20 @@ impl<'bound> pci::Probe<'bound> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is no such page: `offset` is not aligned, beyond the BAR, or that is one of I/O ports.
+    /// `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the BAR, or the BAR has I/O ports or no
+    /// address.
     ///
     /// Context: process context.
     pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
         let dev = self.device();
+        // Behind the BARs C lists the expansion ROM and bridge windows.
+        if bar >= bindings::PCI_STD_NUM_BARS {
+            return Err(EINVAL);
+        }
         let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
         // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
         let raw = core::ptr::from_ref(dev).cast_mut().cast();
-        // SAFETY: The device is valid; the BAR is one that it has, or the calls above had failed (L24).
+        // SAFETY: The device is valid, and every device has a resource for each BAR (L24).
         if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(raw, bar as c_int) } {
             return Err(EINVAL);
         }
@@ -134,6 +140,28 @@ impl Mapped {
     }
 }
 
+/// Unmaps what clients have mapped of the device `dev` from `from` (bytes) to the end. They fault again.
+///
+/// Context: process context, may sleep; not inside the locks of an address space.
+///
+/// # Safety
+///
+/// `dev` is a valid device (L21).
+unsafe fn unmap_from(dev: *mut bindings::drm_device, from: bindings::loff_t) {
+    // SAFETY: By the requirement. All nodes' files share the mapping of the device's inode, which the device keeps.
+    // A length of zero means to the end; the last argument includes private copies (L24).
+    unsafe { bindings::unmap_mapping_range((*(*dev).anon_inode).i_mapping, from, 0, 1) };
+}
+
+/// Unmaps everything that clients have mapped of a device, as `drm_dev_unplug()` does. For a device whose registration
+/// has failed: C does not do it then.
+///
+/// Context: process context, may sleep.
+pub(crate) fn unmap_all<T: Driver>(dev: &Device<T>) {
+    // SAFETY: A reference to a device is valid (L21).
+    unsafe { unmap_from(dev.as_raw(), 0) };
+}
+
 /// Where mappings of registers lie among those of a node, in pages: above all buffers. The same for all drivers,
 /// whatever offsets their clients use.
 const PLACE: c_ulong = 1 << (56 - PAGE_SHIFT);
@@ -170,16 +198,8 @@ impl<T: Driver> Plugged<'_, T> {
     pub fn show_registers(&self, shown: bool) {
         let mut now = self.core().registers.shown.lock();
         *now = shown;
-        // SAFETY: The device is valid; its inode's mapping is that of all its nodes' files (L24).
-        unsafe {
-            bindings::unmap_mapping_range(
-                (*(*self.as_raw()).anon_inode).i_mapping,
-                (PLACE << PAGE_SHIFT) as bindings::loff_t,
-                // To the end.
-                0,
-                1,
-            );
-        }
+        // SAFETY: The device is valid (L21).
+        unsafe { unmap_from(self.as_raw(), (PLACE << PAGE_SHIFT) as bindings::loff_t) };
     }
 }
 
@@ -238,35 +258,52 @@ impl<T: Driver> VmOps<T> {
             let place = crate::raw::drm_rust_vmf_place(vmf);
             (file.device(), place.wrapping_sub(PLACE) as u32)
         };
-        let registers = &dev.core().registers;
-        let shown = registers.shown.lock();
-        let found = if *shown {
-            // SAFETY: As above; the registers are there while the device is plugged (L6).
-            dev.enter(|plugged| unsafe { Self::insert(vmf, &plugged, index) })
-        } else {
-            None
-        };
-        found.flatten().unwrap_or_else(|| {
-            let idle = registers.idle.as_ref().map_or(null_mut(), Page::as_ptr);
-            // SAFETY: As above. The page goes with the device, which the mapping's file keeps (L21, L24).
-            unsafe { crate::raw::drm_rust_insert_idle(vmf, idle) }
+        // SAFETY: As above; the registers are there while the device is plugged (L6).
+        let filled = dev.enter(|plugged| unsafe { Self::fill(vmf, &plugged, index) });
+        filled.unwrap_or_else(|| {
+            // SAFETY: As above (L20).
+            unsafe { Self::insert_idle(vmf, dev) }
+        })
+    }
+
+    /// Fills in the registers, or what stands for them while they are hidden.
+    ///
+    /// # Safety
+    ///
+    /// As [`fault`](Self::fault) (L20).
+    unsafe fn fill(
+        vmf: *mut bindings::vm_fault,
+        plugged: &Plugged<'_, T>,
+        index: u32,
+    ) -> bindings::vm_fault_t {
+        plugged.registration(|data| {
+            // The driver's code, which may hide the registers itself, runs before the lock is taken.
+            let page = T::register_page(data, index);
+            // Held, so that who hides them finds in the mapping what is filled in here.
+            let shown = plugged.core().registers.shown.lock();
+            match page {
+                // SAFETY: By the requirement. The page is one of registers by its type invariant. Mappings of it are zapped
+                // when the registration ends, by an unplug or since it failed; both wait for this section before (L6, L24).
+                Some(page) if *shown => unsafe {
+                    crate::raw::drm_rust_insert_registers(vmf, page.pfn)
+                },
+                // SAFETY: By the requirement (L20).
+                _ => unsafe { Self::insert_idle(vmf, plugged) },
+            }
         })
     }
 
     /// # Safety
     ///
-    /// As [`fault`](Self::fault) (L20).
-    unsafe fn insert(
+    /// As [`fault`](Self::fault), for a mapping of `dev` (L20).
+    unsafe fn insert_idle(
         vmf: *mut bindings::vm_fault,
-        plugged: &Plugged<'_, T>,
-        index: u32,
-    ) -> Option<bindings::vm_fault_t> {
-        plugged.registration(|data| {
-            let page = T::register_page(data, index)?;
-            // SAFETY: By the requirement. The page is one of registers by its type invariant; mappings of it are zapped
-            // when the device is unplugged, which waits for this section (L6, L24).
-            Some(unsafe { crate::raw::drm_rust_insert_registers(vmf, page.pfn) })
-        })
+        dev: &Device<T>,
+    ) -> bindings::vm_fault_t {
+        let idle = dev.core().registers.idle.as_ref();
+        let idle = idle.map_or(null_mut(), Page::as_ptr);
+        // SAFETY: By the requirement. The page goes with the device, which the mapping's file keeps (L21, L24).
+        unsafe { crate::raw::drm_rust_insert_idle(vmf, idle) }
     }
 }
 

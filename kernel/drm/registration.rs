@@ -11,6 +11,7 @@
 use crate::{
     bus::Owned,
     module::ModuleRuntime,
+    registers::unmap_all,
     Device,
     Driver,
     Registered, //
@@ -115,11 +116,22 @@ impl<T: Driver> Drop for Registration<'_, T> {
 
         if self.registered {
             // Unplug rather than unregister: it waits for the open sections, zaps the mappings, and
-            // lets open files answer `ENODEV`. A registration that failed has done so by itself:
-            // `drm_dev_register()` marks the device unplugged and waits before it returns its error.
+            // lets open files answer `ENODEV`.
             //
             // SAFETY: The device is valid and registered (L5).
             unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
+        } else {
+            // `drm_dev_register()` has marked the device unplugged, waited for the open sections and
+            // removed the nodes before it returned its error. Clients may have opened one before, and
+            // what they have mapped C leaves to them: registers, of hardware that is about to go. It
+            // leaves the files in debugfs, too, which look at the driver.
+            unmap_all(&self.dev);
+            // SAFETY: Null or the directory that C made for the device; nothing else uses the field until
+            // the device is released, and C does nothing then if it is null (L5).
+            unsafe {
+                let root = &raw mut (*self.dev.as_raw()).debugfs_root;
+                bindings::debugfs_remove(root.replace(null_mut()));
+            }
         }
 
         // SAFETY: Null is always allowed. No section is open and none can be: the

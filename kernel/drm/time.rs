@@ -28,11 +28,15 @@ unsafe impl ClockSource for MonotonicRaw {
 
 /// A clock that a time namespace shifts as it does the monotonic one. Sealed.
 pub trait Shifted: ClockSource + private::Sealed {
-    /// The time that the calling process would read, in nanoseconds.
+    /// Returns what the calling process would read for `nanoseconds` of the clock: shifted as its time namespace says.
     ///
-    /// Context: process context: an ioctl, say.
+    /// A process that exits has left its namespaces when its files are closed; then nothing is shifted. In an
+    /// interrupt, the calling process is the interrupted one.
+    ///
+    /// Context: any, though only in an ioctl is the caller the client for sure.
     fn for_caller(nanoseconds: i64) -> i64 {
-        // SAFETY: Looks at the calling process only (L28).
+        // SAFETY: No preconditions: the helper looks whether the current task still has namespaces, which it keeps
+        // until it drops them itself (L28).
         unsafe { crate::raw::drm_rust_in_time_namespace(nanoseconds) }
     }
 }
