@@ -228,6 +228,7 @@ unsafe fn map_object(
     let sgt = unsafe {
         let attachment = (*shmem).base.import_attach;
         if attachment.is_null() {
+            super::shmem::can_list_pages(&raw const (*shmem).base)?;
             from_err_ptr(bindings::drm_gem_shmem_get_pages_sgt(shmem))?
         } else if (*shmem).sgt.is_null() {
             (*shmem).sgt = from_err_ptr(bindings::dma_buf_map_attachment_unlocked(

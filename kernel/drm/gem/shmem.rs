@@ -46,6 +46,7 @@ use core::{
 use kernel::{
     bindings,
     error::to_result,
+    page::PAGE_SHIFT,
     prelude::*,
     scatterlist::SGTable,
     sync::aref::{
@@ -364,9 +365,10 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     ///
     /// Context: process context, may sleep. Source: `drm_gem_huge_mnt_create()`.
     pub fn use_huge_pages(&self) -> Result {
-        // Whoever has a reference may make objects, work for example, and C looks for the mount without a lock.
+        // Anyone else with a reference may be making objects, and C looks for the mount without a lock. Two references
+        // are there from `UnregisteredDevice::new` on: ours and the adapter's, which makes no objects.
         // SAFETY: The device is valid (L21).
-        match unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw()) } {
+        match unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw(), 2) } {
             true => self.mount_huge_pages(),
             false => Err(EBUSY),
         }
@@ -380,8 +382,8 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
 
     #[cfg(CONFIG_TRANSPARENT_HUGEPAGE)]
     fn mount_huge_pages(&self) -> Result {
-        // SAFETY: The device is valid. As the caller saw, ours is the only reference; it stays in this thread, so no object is
-        // being made (L15).
+        // SAFETY: The device is valid. As the caller saw, nobody but us and the adapter has a reference; ours stays in this
+        // thread, so no object is being made (L15).
         let made = unsafe {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
         };
@@ -464,6 +466,25 @@ unsafe impl<P: DriverObject> Sync for Object<P> {}
 // The C helpers that do the work take a `drm_gem_shmem_object`; those for the table are inline functions
 // of the header. These are their counterparts.
 
+/// Whether C can list the object's pages. It asks for the list in one piece, and warns if that is larger than `INT_MAX`: a
+/// terabyte of memory. Any client can make such an object, as pages come later.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+///
+/// # Safety
+///
+/// `obj` is a valid object (L21).
+pub(super) unsafe fn can_list_pages(obj: *const bindings::drm_gem_object) -> Result {
+    // SAFETY: By the requirement; the size does not change (L13).
+    let pages = unsafe { (*obj).size } >> PAGE_SHIFT;
+    if pages > c_int::MAX as usize / size_of::<*mut bindings::page>() {
+        return Err(ENOMEM);
+    }
+    Ok(())
+}
+
 /// Exports an object, unless it shares the reservation object of an address space: others would wait for all that is
 /// done there.
 ///
@@ -498,6 +519,10 @@ unsafe extern "C" fn print_info(
 ///
 /// Called by C only, as the table says in which it stands (L20).
 unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
+    // SAFETY: As in `print_info` (L12).
+    if let Err(error) = unsafe { can_list_pages(obj) } {
+        return error.to_errno();
+    }
     // SAFETY: As in `print_info`; C holds the reservation lock (L22).
     unsafe { bindings::drm_gem_shmem_pin_locked(obj.cast()) }
 }
@@ -525,6 +550,10 @@ unsafe extern "C" fn vmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
 ) -> c_int {
+    // SAFETY: As in `print_info` (L12).
+    if let Err(error) = unsafe { can_list_pages(obj) } {
+        return error.to_errno();
+    }
     // SAFETY: As in `pin` (L22).
     unsafe { bindings::drm_gem_shmem_vmap_locked(obj.cast(), map) }
 }
@@ -544,6 +573,10 @@ unsafe extern "C" fn mmap(
     obj: *mut bindings::drm_gem_object,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
+    // SAFETY: As in `print_info` (L12).
+    if let Err(error) = unsafe { can_list_pages(obj) } {
+        return error.to_errno();
+    }
     // SAFETY: As in `print_info`; C passes the mapping that is being made (L12).
     unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) }
 }
