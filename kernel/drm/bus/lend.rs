@@ -106,12 +106,15 @@ unsafe impl Lend for CStr {}
 // SAFETY: It leads to a value of which the same is true; what it points to may be the parent's own (L15).
 unsafe impl<T: Lend + ?Sized> Lend for &T {}
 // SAFETY: As for a reference; only the count changes (L15).
-unsafe impl<T: Lend> Lend for Arc<T> {}
+unsafe impl<T: Lend + ?Sized> Lend for Arc<T> {}
 // SAFETY: As for a reference; only the count changes (L15).
 unsafe impl<T: Lend + AlwaysRefCounted> Lend for ARef<T> {}
 // SAFETY: What is stored under the lock is plain (L15).
 unsafe impl<T: Plain, B: Backend> Lend for Lock<T, B> {}
 
+// A child may do with a device of its parent's what the kernel crate lets it do with any device that it reaches, by
+// `kernel::devres` for one; docs/holes.md, "What we trust".
+//
 // SAFETY: A handle of a device of C (L15).
 unsafe impl<Ctx: device::DeviceContext> Lend for device::Device<Ctx> {}
 // SAFETY: A handle of a device of C (L15).

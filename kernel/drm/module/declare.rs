@@ -234,14 +234,14 @@ macro_rules! __faux_devices {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __virtual_device {
-    ([] [$role:ident: $type:ty]) => {
+    ([] [$($bus:ident)+] [$role:ident: $type:ty]) => {
         None
     };
-    ([$device:expr] [$role:ident: $type:ty]) => {
+    ([$device:expr] [platform] [$role:ident: $type:ty]) => {
         Some({
             // Not in the `unsafe` block: it is the driver's expression.
             let name: &::kernel::str::CStr = $device;
-            // SAFETY: The fields before have registered the driver with the platform bus (L20).
+            // SAFETY: The module's other field has registered the driver with the platform bus (L20).
             unsafe {
                 $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>(name)
             }?
@@ -298,7 +298,7 @@ macro_rules! __module {
                             module,
                         ),
                     )+
-                    _device: $crate::__virtual_device!([$($device)?] [$role: $type]),
+                    _device: $crate::__virtual_device!([$($device)?] [$($bus)+] [$role: $type]),
                 })
             }
         }

@@ -4,7 +4,8 @@
 //!
 //! A parent's driver lends data to its child's ([`add_auxiliary`](crate::bus::Probe::add_auxiliary)). Its text and its
 //! constants are the parent's, and the child may keep a `&'static` of them anywhere. So the parent's module stays until the
-//! child's module has gone, as if the child had been linked to it.
+//! child's module has gone, as if the child had been linked to it. Two modules that lend each other data are linked both ways,
+//! and stay.
 //!
 //! C header: `include/linux/module.h`
 

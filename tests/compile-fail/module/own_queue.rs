@@ -6,9 +6,7 @@
 
 include!("../driver.rs");
 
-static RUNTIME: drm::module::Runtime = drm::module::Runtime::new();
-
-fn start() -> Result {
-    core::mem::forget(drm::module::Running::new(&RUNTIME, c"mini", &RUNTIME, 0)?); //~ WRONG
+fn start(module: &LocalModule) -> Result {
+    core::mem::forget(drm::module::Running::new(module, 0)?); //~ WRONG
     Ok(())
 }

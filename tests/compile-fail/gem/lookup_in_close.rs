@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A handle is looked up while its file closes.
+//!
+//! C puts the references of all handles first and empties the table last, so a lookup finds freed objects (L12, L14).
+
+include!("../driver.rs");
+
+enum Draw {}
+#[derive(Default)]
+struct DrawClient;
+struct DrawBuffer;
+type DrawObject = gem::shmem::Object<DrawBuffer>;
+
+#[vtable]
+impl DriverObject for DrawBuffer {
+    type Driver = Draw;
+    type Args = ();
+
+    fn new(_: &Device<Draw>, _: gem::Size, _: ()) -> impl PinInit<Self, Error> {
+        Ok::<_, Error>(Self)
+    }
+
+    fn close(obj: &DrawObject, file: Pin<&DrawClient>) {
+        let _ = DrawObject::lookup(file, 1); //~ WRONG
+        //= let _ = (obj.size(), file);
+    }
+}
+
+#[vtable]
+impl drm::Driver for Draw {
+    type Data = ();
+    type RegistrationData<'bound> = ();
+    type File = DrawClient;
+    type Object = DrawObject;
+    type Kms = drm::NoKms;
+
+    const INFO: drm::DriverInfo = INFO;
+    const FEATURES: drm::Features = drm::Features::GEM;
+
+    drm::ioctls! {}
+}
+client!(DrawClient, Draw);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The macro for a module gets fields of its own.
+//!
+//! It vouches for what it declares: that it goes with the module (L4).
+
+include!("../driver.rs");
+
+mod another {
+    use super::*;
+
+    drm::__module! { [] [platform] [_driver: ()] name: "another", license: "GPL", } //~ WRONG
+    //= use drm::platform as _;
+}
