@@ -170,7 +170,7 @@ impl<'bound> Probe<'bound> {
     /// Context: process context, may sleep. Source: `pci_alloc_irq_vectors()`.
     pub fn irq_vectors(&self, min: u32, max: u32, types: IrqTypes) -> Result<Vectors<'_, 'bound>> {
         let dev = self.device();
-        // SAFETY: The device is valid; the flags change in this probe only (L26).
+        // SAFETY: The device is valid; its vectors, of which the flags tell, change in this probe and after it only (L26).
         let (msi, msix) = unsafe { ((*as_raw(dev)).msi_enabled(), (*as_raw(dev)).msix_enabled()) };
         if msi | msix != 0 {
             // C would warn.

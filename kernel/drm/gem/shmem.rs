@@ -141,7 +141,10 @@ where
         if !dev.is_same(vm.device()) {
             return Err(EINVAL);
         }
-        Self::create(dev, size, args, Some(SharedResv::of(vm)))
+        // SAFETY: It goes into the object, which gives its device back after it; until there is one, the caller keeps the
+        // device, which is that of `vm` (L11).
+        let shared = unsafe { SharedResv::of(vm) };
+        Self::create(dev, size, args, Some(shared))
     }
 
     fn create(
@@ -250,7 +253,8 @@ where
                 .mappings
                 .remove(&(*this).node)
         };
-        // SAFETY: Nobody else uses the object any more. The box is the one made in `alloc` (L11).
+        // SAFETY: Nobody else uses the object any more: who maps the node may still find it by its offset, until the release
+        // takes that back, and sees that it has no references. The box is the one made in `alloc` (L11).
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_shmem_release((*this).shmem.get());
@@ -461,7 +465,8 @@ where
     }
 }
 
-// SAFETY: The C object locks for itself; `P` is `Send + Sync` (L15).
+// SAFETY: The C object locks for itself; the node is used under the lock of its list, and by atomics; `SharedResv` and `P` are
+// `Send + Sync` (L15).
 unsafe impl<P: DriverObject> Send for Object<P> {}
 
 // SAFETY: As for `Send` (L15).
