@@ -194,7 +194,8 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
         let data = NonNull::new(self.core.registration.load(Ordering::Acquire))?;
 
         Some(Plugged {
-            // SAFETY: The pointer is set just before registration begins, so it has begun (L7).
+            // SAFETY: The pointer is set just before registration begins. What the context `Registered` adds to `Init` is that
+            // nothing static is created any more, which `Ready` says, from which the pointer comes (L7, L27).
             dev: unsafe { self.assume_ctx() },
             data: data.cast(),
             _not_send: PhantomData,
@@ -481,8 +482,8 @@ fn init_core<T: Driver>(
         })
     });
     if let Err(e) = result {
-        // SAFETY: We own the only reference. No managed action of ours is left, so that C frees the
-        // memory without looking at `core` (L3).
+        // SAFETY: We own the only reference. Of the managed actions at most the count is ours, which does not look at `core`,
+        // so that C frees the memory without (L3).
         unsafe { bindings::drm_dev_put(raw) };
         return Err(e);
     }

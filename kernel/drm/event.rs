@@ -159,7 +159,8 @@ impl<T: Driver, P: Payload> Event<T, P> {
         let dev: ARef<Device<T>> = file.device().into();
 
         let message = KBox::into_raw(message);
-        // SAFETY: `dev` is the device of the open file; `base` is zeroed but for what the call sets, and both
+        // SAFETY: `file` is open, and not being closed: no callback that comes while C closes a file gets a `File`. So C will
+        // forget this event when it closes the file. `dev` is its device; `base` is zeroed but for what the call sets, and both
         // stay where they are until C frees them or we do. `base` is the start of the allocation (L14, L23).
         let ret = unsafe {
             bindings::drm_event_reserve_init(
@@ -203,8 +204,8 @@ impl<T: Driver, P: Payload> Event<T, P> {
         if let Some(fence) = this.fence.take() {
             fence.signal();
         }
-        // SAFETY: By the type invariants. C owns the event from now on. `dev` is taken out once, as `this` is
-        // not dropped, and put after the call (L21, L23).
+        // SAFETY: By the type invariants. C owns the event from now on, and frees it at once if its file is closed. `dev`, in which
+        // the lock for that lies, is taken out once, as `this` is not dropped, and put after the call (L21, L23).
         unsafe {
             bindings::drm_send_event(this.dev.as_raw(), this.message.cast().as_ptr());
             core::ptr::drop_in_place(&mut this.dev);

@@ -80,7 +80,7 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
     /// Userspace has closed the file: called before the data is dropped. The file's handles are gone
     /// already.
     ///
-    /// Context: process context, may sleep.
+    /// Context: process context, may sleep. The process may be ending: it has no memory, files and namespaces then.
     fn close(self: Pin<&Self>, dev: &Device<Self::Driver, Registered>) {
         let _ = dev;
     }
@@ -97,9 +97,10 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
     /// Adds the driver's own keys to the file's fdinfo, lines of `key: value`.
     ///
     /// The keys are documented in Documentation/gpu/drm-usage-stats.rst; driver, client and
-    /// memory statistics are written by the core before.
+    /// memory statistics are written by the core before. Not called once the device was unplugged.
     ///
-    /// Context: process context, may sleep.
+    /// Context: process context, that of the reader, who may be another process than the client; may sleep; within a
+    /// section of [`Device::enter`].
     fn fdinfo(&self, dev: &Device<Self::Driver, Registered>, out: &mut FdInfo<'_>) {
         let _ = (dev, out);
     }
@@ -134,7 +135,7 @@ impl<F: DriverFile> File<F> {
     pub fn device(&self) -> &Device<F::Driver, Registered> {
         // SAFETY: A file has a minor, and through it a reference to its device, until it is closed. A
         // file can be opened only after registration has begun; the driver is `F::Driver` by the type
-        // invariants (L9).
+        // invariants (L9, L14, L27).
         unsafe { Device::from_raw((*(*self.as_raw()).minor).dev) }
     }
 
@@ -146,7 +147,7 @@ impl<F: DriverFile> File<F> {
 
     /// Whether this client is the master: the one that may change the display.
     ///
-    /// Context: may sleep (takes a lock of the device).
+    /// Context: any but interrupts (takes a spinlock of the file). Source: `drm_is_current_master()`.
     pub fn is_current_master(&self) -> bool {
         // SAFETY: The file is open (L14).
         unsafe { crate::raw::drm_is_current_master(self.as_raw()) }
@@ -181,9 +182,9 @@ pub enum Capability {
 
 /// Whether the calling process has `capability`. Marks it as one that has used that, if so.
 ///
-/// Context: process context: an ioctl, say.
+/// Context: process context: an ioctl, say. When a process ends, it still has its capabilities.
 pub fn caller_has(capability: Capability) -> bool {
-    // SAFETY: A capability that there is (L28).
+    // SAFETY: A capability that there is; C has a `BUG` for others. A task has credentials until it is freed (L28).
     unsafe { bindings::capable(capability as c_int) }
 }
 
@@ -194,7 +195,7 @@ impl fmt::Write for FdInfo<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         // C warns of, and cuts, what is longer than 32767 bytes.
         for piece in s.as_bytes().chunks(4096) {
-            // SAFETY: The printer is valid for the callback; the helper prints `len` bytes (L20).
+            // SAFETY: The printer is valid for the callback, which `'a` is; the helper prints `len` bytes at most (L20).
             unsafe { crate::raw::drm_rust_print(self.0, piece.as_ptr().cast(), piece.len()) };
         }
         Ok(())
@@ -233,9 +234,10 @@ pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
 ) {
-    // SAFETY: As in `open_callback` (L9, L27).
+    // SAFETY: As in `open_callback`; the file's minor keeps the device until C is done with the file (L9, L27).
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
-    // SAFETY: `driver_priv` was set by `open_callback`; this is the last use of the file (L14).
+    // SAFETY: `driver_priv` was set by `open_callback`. After this, C does not use it and calls nothing of the driver for the file:
+    // its events and handles went before (L14).
     let data = unsafe { Pin::<KBox<T::File>>::from_foreign((*file).driver_priv) };
 
     data.as_ref().close(dev);
@@ -250,9 +252,10 @@ pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
     printer: *mut bindings::drm_printer,
     file: *mut bindings::drm_file,
 ) {
-    // SAFETY: C passes a printer and an open file of a device of driver `T` (L14).
+    // SAFETY: C passes a printer and a file of a device of driver `T`. Who reads fdinfo, maybe another process, holds a reference
+    // to the file, so it stays open; C has entered the device (L14, L20).
     unsafe { bindings::drm_show_memory_stats(printer, file) };
-    // SAFETY: As above (L14).
+    // SAFETY: As above (L9, L14).
     let file = unsafe { File::<T::File>::from_raw(file) };
 
     file.fdinfo(file.device(), &mut FdInfo(printer, PhantomData));

@@ -292,7 +292,8 @@ pub trait Class:
             return Err(EINVAL);
         }
         let mut handle = 0;
-        // SAFETY: Object and file are valid and of the same device; the class is the driver's (L12).
+        // SAFETY: Object and file are valid and of the same device; the class is the driver's. The file is not being closed, as in
+        // `lookup`: C would not see the handle any more (L12, L14).
         to_result(unsafe {
             bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
         })?;
@@ -363,7 +364,8 @@ unsafe extern "C" fn open_callback<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C calls this for an object of class `C` and an open file of its device (L12).
+    // SAFETY: C calls this for an object of class `C`, to which it holds a reference, and a file of its device, in a system
+    // call on that file, so that it is not being closed (L12, L14).
     let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
     C::Payload::open(obj, file).map_or_else(|e| e.to_errno(), |()| 0)
 }
@@ -399,7 +401,8 @@ unsafe extern "C" fn status_callback<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: As in `open_callback` (L12).
+    // SAFETY: C calls this for an object of class `C` that has a handle in a file whose fdinfo is read. The reader keeps the file
+    // open, and C holds the lock without which no handle goes (L12, L14).
     C::Payload::status(unsafe { C::from_raw(obj) }).0
 }
 

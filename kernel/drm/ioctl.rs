@@ -369,8 +369,9 @@ unsafe extern "C" fn call<T: Driver, A: Argument + HandledBy<H, T, D, Kind>, D, 
     // SAFETY: As above, the file was opened by `T::File::open` (L10).
     let file = unsafe { File::<T::File>::from_raw(file) };
     // SAFETY: `drm_ioctl()` passes a buffer of at least `_IOC_SIZE(cmd)` bytes, all initialised (those
-    // that userspace did not pass are zero), aligned to 8 bytes (the stack's array and kmalloc), that is ours
-    // during the call; `Entry::new` compared the size, and `A` is plain bytes (L10).
+    // that userspace did not pass are zero), that is ours during the call; `Entry::new` compared the size, and `A` is
+    // plain bytes. It is aligned to 8 bytes: kmalloc promises that. For the array of `char` on the stack C does not, but the
+    // ABI of x86-64 does (arrays of 16 bytes and more are aligned to 16), and no other architecture is built for (L10).
     let arg = unsafe { &mut *arg.cast::<A>() };
 
     A::handle(handler, dev, arg, file)

@@ -144,7 +144,8 @@ impl<'bound, T: Driver<Kms = Kms>> UnregisteredDevice<'bound, T> {
         setup: impl FnOnce(&Setup<'_, T>) -> Result,
     ) -> Result<UnregisteredDevice<'bound, T, Init>> {
         // SAFETY: The device is valid, unregistered, and not shared yet as far as mode setting goes:
-        // nothing of it can be reached before it is initialised here, once (L1).
+        // nothing of it can be reached before it is initialised here, once, as `self` is consumed. C cleans it up when the
+        // device is released, before the driver's data goes (L1).
         to_result(unsafe { bindings::drmm_mode_config_init(self.as_raw()) })?;
         // SAFETY: As above; the table is a constant (L1, L20).
         unsafe { (*self.as_raw()).mode_config.funcs = &CONFIG_FUNCS };

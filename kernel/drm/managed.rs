@@ -28,7 +28,8 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
     ///
     /// `ENOMEM`; `action` has run already then.
     ///
-    /// Context: process context, may sleep; so may `action`.
+    /// Context: process context, may sleep. `action` runs where the last reference is dropped, which is process context too, and
+    /// may sleep; maybe in a process that is ending.
     ///
     /// # Examples
     ///
@@ -54,7 +55,8 @@ fn add_action<F: FnOnce() + Send + 'static>(
     dev: *mut bindings::drm_device,
     action: KBox<F>,
 ) -> Result {
-    // SAFETY: `dev` is a valid device; `run` gets the box back, once, now or at release (L20).
+    // SAFETY: `dev` is a valid device, with a reference, so that its actions do not run yet; `run` gets the box back, once, now or at
+    // release. C copies the name (L20).
     to_result(unsafe {
         crate::raw::__drmm_add_action_or_reset(
             dev,

@@ -289,7 +289,8 @@ impl Drop for Running {
 /// Called by C only, with what [`Runtime::count`] passed, once (L20).
 #[inline(never)]
 unsafe extern "C" fn released(_dev: *mut bindings::drm_device, runtime: *mut c_void) {
-    // SAFETY: `count` passed a runtime; its module's exit waits for this (L15, L20).
+    // SAFETY: `count` passed a runtime. Who drops the last reference keeps the module, or has looked the device up just now: for
+    // that, its exit waits (L15, L20).
     unsafe { &*runtime.cast::<Runtime>() }
         .devices
         .fetch_sub(1, Release);

@@ -212,7 +212,8 @@ pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
     filp: *mut bindings::file,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
-    // SAFETY: C passes an open file of a node of driver `T` (L14).
+    // SAFETY: C passes an open file of a node of driver `T`. (`drm_gem_prime_mmap()` passes one that it makes up, without the
+    // driver's data, but for objects without a callback for `mmap` only, and both our classes have one.) (L14)
     let file = unsafe { File::<T::File>::from_raw((*filp).private_data.cast()) };
     // SAFETY: C passes the mapping that is being made; it is ours alone (L20).
     let offset = (unsafe { (*vma).vm_pgoff } as u64) << PAGE_SHIFT;

@@ -126,8 +126,9 @@ impl<T: Driver> Drop for Registration<'_, T> {
             // what they have mapped C leaves to them: registers, of hardware that is about to go. It
             // leaves the files in debugfs, too, which look at the driver.
             unmap_all(&self.dev);
-            // SAFETY: Null or the directory that C made for the device; nothing else uses the field until
-            // the device is released, and C does nothing then if it is null (L5).
+            // SAFETY: Null, an error, or the directory that C made for the device; C looks which, and waits for those who
+            // read a file in it. Nothing else uses the field until the device is released, and C does nothing then if it
+            // is null (L5).
             unsafe {
                 let root = &raw mut (*self.dev.as_raw()).debugfs_root;
                 bindings::debugfs_remove(root.replace(null_mut()));

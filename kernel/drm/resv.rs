@@ -103,8 +103,8 @@ impl Resv {
 
     /// Whether all fences of `usage` and those before it are signalled.
     ///
-    /// A look without the lock: others may add fences right after. Context: any in which RCU may be read,
-    /// so also under locks.
+    /// A look without the lock: others may add fences right after. Context: any but NMI; not under a lock that a
+    /// [`Callback`](crate::fence::Callback) takes, since it asks the issuers, who may find out just now and signal.
     #[inline]
     pub fn is_signaled(&self, usage: Usage) -> bool {
         // SAFETY: By the type invariants (L22).
@@ -145,8 +145,10 @@ impl Resv {
         unsafe { self.run_locked(function) }
     }
 
-    /// Like [`lock`](Self::lock), or `None` without calling `function` when somebody else has it locked.
-    /// Does not sleep by itself.
+    /// Like [`lock`](Self::lock), or `None` without calling `function` when it is locked already.
+    ///
+    /// Context: process context, since a mutex cannot be unlocked in an interrupt. Does not sleep by itself. Otherwise as for
+    /// [`lock`](Self::lock).
     #[inline]
     pub fn try_lock<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> Option<R> {
         // SAFETY: By the type invariants (L22).

@@ -204,7 +204,8 @@ impl Syncobj {
 pub enum WaitForSubmit {
     /// It does not: no fence yet is an error.
     No,
-    /// It does, for five seconds at most. Not while any lock is held: it waits for userspace.
+    /// It does, for five seconds at most. Not while any lock is held, nor in a section of
+    /// [`Device::enter`](crate::Device::enter) (so in unguarded ioctls only): it waits for userspace. The lock checker warns.
     Yes,
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock audit`: every `unsafe` of `kernel/`, what it argues from, and the tests that would fail without it.
+//! `drydock audit`: every `unsafe` of `kernel/`, the obligations that its comment cites, and the tests of those.
+//!
+//! It finds a comment that is missing, or that argues from nothing that is tested. It cannot find one that is wrong: a person
+//! reads each against the C source.
 //!
 //! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
 //! reads which obligation is shown by which tests (docs/life-cycle.md), and here both are put together.
@@ -25,11 +28,11 @@ use obligations::Obligations;
 use scan::{Found, Role};
 use tests_by_name::Tests;
 
-/// List every `unsafe` of what is loaded into a kernel, with its reason and its tests
+/// List every `unsafe` of what is loaded into a kernel, with the obligations that it cites
 ///
-/// Lists every `unsafe` in what is loaded into a kernel: the obligations that its comment names, and how many tests show them;
-/// which those are stands below, by obligation. Fails if one stands without a reason, names no obligation or one that no test
-/// shows, or stands in a driver.
+/// Lists every `unsafe` in what is loaded into a kernel: the start of its comment, the obligations that the comment cites, and how
+/// many tests those have. The tests are listed below, by obligation. Fails if an `unsafe` has no comment, cites no obligation or
+/// one without tests, or is in a driver. Does not judge whether a comment is true.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Only files whose path contains this

@@ -99,7 +99,7 @@ macro_rules! adapter {
             unsafe extern "C" fn remove_callback(dev: *mut kernel::bindings::$c_device) {
                 // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
-                // SAFETY: The bus calls remove only after a probe that succeeded, once (L20).
+                // SAFETY: The bus calls remove only after a probe that succeeded, once, under the device's lock (L20).
                 unsafe { $crate::bus::Binding::<T, R>::remove(dev.as_ref()) };
             }
 
@@ -109,7 +109,8 @@ macro_rules! adapter {
             unsafe extern "C" fn shutdown_callback(dev: *mut kernel::bindings::$c_device) {
                 // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
-                // SAFETY: The bus calls shutdown only for a device that is bound, under its lock (L20).
+                // SAFETY: The bus calls shutdown only for a device that has a driver, under its lock, which a probe holds, too: so
+                // for one that is bound (L20).
                 unsafe { $crate::bus::Binding::<T, R>::shutdown(dev.as_ref()) };
             }
         }

@@ -242,7 +242,8 @@ adapter! {
         (*drv).name = bus_name::<T, R>().as_char_ptr();
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
-    // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info (L20).
+    // SAFETY: C passes the entry by which it has matched the device, so it is not null: this bus has no override. It is of the
+    // table of `T`, whose infos are `T::IdInfo`; or one without an info (L20).
     probe(adev, id: auxiliary_device_id): unsafe {
         (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>()
     },

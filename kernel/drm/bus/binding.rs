@@ -23,7 +23,7 @@ use kernel::{
 /// # Invariants
 ///
 /// `live` is touched by the adapter's callbacks only, which the driver core calls one at a
-/// time for a device (under its lock).
+/// time for a device (under its lock), each in a thread of its own choice: what is live is `Send`.
 pub struct Binding<'bound, T: Role<R>, R: 'static> {
     live: UnsafeCell<Option<T::Live<'bound>>>,
 }

@@ -38,9 +38,9 @@ impl<B: Bus> Probe<'_, B> {
         if self.concurrent.get() {
             return Err(EBUSY);
         }
-        // SAFETY: The device is valid. No other code uses it: this is its probe, no interrupt has been
-        // requested, no child has been made, and work that the probe has queued cannot know that the
-        // device is bound (L26).
+        // SAFETY: The device is valid. No other code uses it: this is its probe, which objects are mapped by in this thread
+        // only, no interrupt has been requested, no child has been made, and work that the probe has queued cannot enter a DRM
+        // device of it, nor otherwise know that it is bound (L26).
         to_result(unsafe { bindings::dma_set_mask_and_coherent(self.raw_parent(), mask.value()) })
     }
 

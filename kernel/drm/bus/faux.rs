@@ -105,7 +105,8 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
     pub fn new(_name: &'static CStr, _module: &'static ThisModule) -> Result<Self> {
         T::OwnerModule::runtime().admit_device()?;
 
-        // SAFETY: C copies the name, and uses the callbacks until the device is destroyed (L4, L20).
+        // SAFETY: C copies the name, and uses the callbacks until the device is destroyed: by this value's `Drop`, in the module's
+        // exit, or before the call returns null (L4, L20).
         let device =
             unsafe { bindings::faux_device_create(bus_name::<T, R>().as_char_ptr(), null_mut(), &Self::OPS) };
         // INVARIANT: Just created.
@@ -119,7 +120,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
     ///
     /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
-        // SAFETY: The bus passes a valid device that nobody else uses yet; the mask lies in it (L26).
+        // SAFETY: The bus passes a valid device, under its lock, that nobody uses for DMA yet; the mask lies in it (L26).
         let dma = unsafe {
             (*fdev).dev.dma_mask = &raw mut (*fdev).dev.coherent_dma_mask;
             bindings::dma_set_mask_and_coherent(&raw mut (*fdev).dev, u64::MAX)
@@ -145,8 +146,8 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
         // The bus is not one of the kernel crate's, whose glue would take the data back.
         //
-        // SAFETY: `Binding::probe` has stored it with `Device::set_drvdata()`, and this is its
-        // last use (L20).
+        // SAFETY: `Binding::probe` has stored it with `Device::set_drvdata()`, as a box of this type, and this is its
+        // last use: the bus calls remove once for each probe that succeeded, under the device's lock (L20).
         unsafe {
             let binding = bindings::dev_get_drvdata(&raw const (*fdev).dev);
             bindings::dev_set_drvdata(&raw mut (*fdev).dev, null_mut());

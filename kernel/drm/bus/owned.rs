@@ -11,9 +11,9 @@
 use core::cell::Cell;
 use kernel::prelude::*;
 
-/// Something that is undone by being dropped.
-trait Held {}
-impl<R> Held for R {}
+/// Something that is undone by being dropped, by the thread that removes the device.
+trait Held: Send {}
+impl<R: Send> Held for R {}
 
 /// Things that go in the reverse order of their coming.
 ///
@@ -31,7 +31,7 @@ impl<'bound> List<'bound> {
     /// # Errors
     ///
     /// `ENOMEM`, and what `init` fails with; nothing is left then.
-    pub(crate) fn add<R: 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
+    pub(crate) fn add<R: Send + 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
         let held = KBox::pin_init(init, GFP_KERNEL)?;
         // SAFETY: The box is only dropped from here on, its content never moves (L26).
         let held = unsafe { Pin::into_inner_unchecked(held) };

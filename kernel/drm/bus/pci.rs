@@ -170,7 +170,7 @@ impl<'bound> Probe<'bound> {
     /// Context: process context, may sleep. Source: `pci_alloc_irq_vectors()`.
     pub fn irq_vectors(&self, min: u32, max: u32, types: IrqTypes) -> Result<Vectors<'_, 'bound>> {
         let dev = self.device();
-        // SAFETY: The device is valid; the flags change in this probe only (L26).
+        // SAFETY: The device is valid; its vectors, of which the flags tell, change in this probe and after it only (L26).
         let (msi, msix) = unsafe { ((*as_raw(dev)).msi_enabled(), (*as_raw(dev)).msix_enabled()) };
         if msi | msix != 0 {
             // C would warn.
@@ -229,7 +229,8 @@ adapter! {
         (*drv).name = bus_name::<T, R>().as_char_ptr();
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
-    // SAFETY: The entry is of the table of `T`, whose infos are `T::IdInfo`; or one without an info;
+    // SAFETY: C passes an entry, which it keeps for the call and of which only the info is kept longer. It is of the table of `T`,
+    // whose infos are static `T::IdInfo`; or one without an info, as for an override;
     // or one made by userspace, which has none or that of an entry of the table (L20).
     probe(pdev, id: pci_device_id): unsafe {
         (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>()

@@ -91,8 +91,8 @@ adapter! {
     }
     probe(pdev): {
         let dev = core::ptr::from_ref(pdev.as_ref()).cast();
-        // SAFETY: The device is valid. What C finds in the entry of a table is what the table of `T` has there, a
-        // reference to a static `T::IdInfo`, or null (L20).
+        // SAFETY: The device is valid, and its driver is this one, whose tables C looks in: for device tree and ACPI, the only
+        // firmware nodes with match data. What it finds there is a reference to a static `T::IdInfo`, or null (L20).
         unsafe { bindings::device_get_match_data(dev).cast::<T::IdInfo>().as_ref() }
     },
 }

@@ -47,8 +47,8 @@ pub trait Role<R: 'static>: Sized + 'static {
     /// What probe returns.
     type Ready<'bound>;
 
-    /// What the adapter keeps; dropping it is the remove step.
-    type Live<'bound>;
+    /// What the adapter keeps; dropping it is the remove step, in whatever thread that is.
+    type Live<'bound>: Send;
 
     /// Makes one of the other, which is what follows a successful probe. `owned` is what the probe has asked for.
     fn go_live<'bound>(

@@ -41,8 +41,8 @@ pub struct Class {
 impl Class {
     /// A class of fences that the module `M` issues; write `LocalModule` for it.
     ///
-    /// `M` is kept loaded while a fence of the class is not signalled; the names and the class itself must
-    /// belong to it.
+    /// `M` is kept loaded while a fence of the class is not signalled, and with it the class and its names: a driver can name
+    /// no other module's type. (A name that another module lent is kept by what keeps that module.)
     pub const fn new<M: ModuleRuntime>(
         driver_name: &'static CStr,
         timeline_name: &'static CStr,

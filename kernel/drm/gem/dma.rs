@@ -49,7 +49,8 @@ pub(crate) struct DmaMappings {
 
 struct Entry(NonNull<DmaNode>);
 
-// SAFETY: The nodes are protected by the list's lock (L15).
+// SAFETY: What is used of a node through its entry is protected by the list's lock, or atomic; a node is there as long as its
+// entry (L15).
 unsafe impl Send for Entry {}
 
 /// An object's part of the list.
@@ -159,7 +160,8 @@ impl DmaMappings {
 
     /// Undoes the mapping of the object of `node`, which is about to be freed, unless teardown has done so.
     ///
-    /// Context: may sleep, takes the object's reservation lock.
+    /// Context: process context, may sleep; takes the object's reservation lock. Of an object that was never mapped, it is
+    /// any context.
     ///
     /// # Safety
     ///
@@ -200,7 +202,7 @@ impl DmaMappings {
         unsafe { unmap_object(node.shmem) };
     }
 
-    /// Undoes all mappings. The parent is still bound. Context: may sleep, takes reservation locks.
+    /// Undoes all mappings. The parent is still bound. Context: process context, may sleep; takes reservation locks.
     pub(crate) fn undo_all(&self) {
         let mut mapped = self.mapped.lock();
         while let Some(entry) = mapped.pop() {
@@ -224,7 +226,7 @@ unsafe fn map_object(
     shmem: *mut bindings::drm_gem_shmem_object,
 ) -> Result<NonNull<bindings::sg_table>> {
     // SAFETY: The object is live. For an imported one the attachment is valid, and the field `sgt` is
-    // used under the list's lock only (L5, L21).
+    // used under the list's lock only, until the object is released, which is after `remove` (L5, L21).
     let sgt = unsafe {
         let attachment = (*shmem).base.import_attach;
         if attachment.is_null() {

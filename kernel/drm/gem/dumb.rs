@@ -41,9 +41,9 @@ where
     P::Driver: Driver<Object = shmem::Object<P>>,
 {
     from_result(|| {
-        // SAFETY: C passes valid pointers; it fills in pitch and size (L13).
+        // SAFETY: C passes valid pointers. The call fills in pitch and size, and looks for overflows (L13).
         to_result(unsafe { crate::raw::drm_mode_size_dumb(dev, args, 0, 0) })?;
-        // SAFETY: C calls this from an ioctl on `file`, for a device of
+        // SAFETY: C calls this from an ioctl on `file`, which it has found to be open on `dev`, a device of
         // driver `P::Driver` (L9, L14, L27).
         let (dev, file) = unsafe {
             (

@@ -105,7 +105,8 @@ where
             )
         };
 
-        // SAFETY: Nobody else uses the object any more. The box is the one made in `new` (L11).
+        // SAFETY: Nobody else uses the object any more: who maps the node may still find it by its offset, until the release
+        // takes that back, and sees that it has no references. The box is the one made in `new` (L11).
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_object_release(obj);

@@ -43,8 +43,8 @@ where
     if !unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, buf) } {
         return None;
     }
-    // SAFETY: Such a dma-buf belongs to an object of this device and so of its driver's class, and
-    // holds a reference to it (L12).
+    // SAFETY: Such a dma-buf belongs to an object of this device that has had a handle, and so to one of its driver's class, and
+    // holds a reference to it. The lock is held (L12, L21).
     unsafe {
         let obj = (*buf).priv_.cast();
         make_current(obj, buf);
@@ -118,7 +118,8 @@ where
     if let Some(obj) = unsafe { own::<shmem::Object<P>>(dev, buf) } {
         return into_raw(obj);
     }
-    // SAFETY: C calls this from an ioctl, so registration has begun (L27).
+    // SAFETY: C calls this from an ioctl on a file of the device, of the driver in whose table this stands. So the file keeps
+    // the device, and registration has begun (L12, L27).
     let dev = unsafe { Device::<P::Driver, Registered>::from_raw(dev) };
 
     dev.enter(|plugged| {
@@ -142,13 +143,17 @@ where
     // SAFETY: `buf` is valid (L21).
     let size = Size::round_up(unsafe { (*buf).size } as u64)?;
     let args = P::import(dev, size)?;
-    // SAFETY: By the requirement (L21).
+    // SAFETY: By the requirement. The object gives its device back after the attachment, and until there is one, the caller's
+    // section keeps the device (L11, L21).
     let attachment = unsafe { Attachment::new(dev, buf) }?;
 
     shmem::Object::import(dev, size, args, attachment)
 }
 
 /// The attachment of the bus device that does the DMA to a foreign dma-buf, with a reference to the dma-buf.
+///
+/// C does not count the attachment among the references of that bus device, but the DRM device has one, so this may be
+/// dropped only while something keeps the DRM device (L11).
 ///
 /// # Invariants
 ///
@@ -158,23 +163,25 @@ pub(super) struct Attachment(NonNull<bindings::dma_buf_attachment>);
 impl Attachment {
     /// # Safety
     ///
-    /// `buf` is valid (L21).
+    /// `buf` is valid; the device of `dev` is kept longer than the result (L11, L21).
     unsafe fn new<T: Driver>(dev: &Plugged<'_, T>, buf: *mut bindings::dma_buf) -> Result<Self> {
-        // SAFETY: The device is valid, and its fields do not change after its creation (L6).
+        // SAFETY: The device is valid. Both fields are set before it is registered, and stay until it is released (L21).
         let (parent, dma) = unsafe { ((*dev.as_raw()).dev, (*dev.as_raw()).dma_dev) };
-        // SAFETY: `buf` is valid. The parent is bound, as the device is plugged; so is the device that does the DMA for
-        // it, if that is another one ([`Bus::dma_device`](crate::bus::Bus::dma_device)) (L6).
+        // SAFETY: `buf` is valid by the requirement, and the DRM device holds a reference to either device (L21).
         unsafe { Self::attach(if dma.is_null() { parent } else { dma }, buf) }
     }
 
     /// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
     ///
+    /// Attaching uses no DMA, so `device` need not be bound for it. What maps the attachment demands that
+    /// ([`DmaMappings::map`](super::DmaMappings::map)).
+    ///
     /// # Safety
     ///
-    /// `device` and `buf` are valid; `device` is bound (L6, L21).
+    /// `device` and `buf` are valid; `device` stays until the result is dropped (L21).
     #[inline(never)]
     unsafe fn attach(device: *mut bindings::device, buf: *mut bindings::dma_buf) -> Result<Self> {
-        // SAFETY: By the requirements (L6).
+        // SAFETY: By the requirements (L21).
         let raw = from_err_ptr(unsafe { bindings::dma_buf_attach(buf, device) })?;
         // SAFETY: `buf` is valid (L21).
         unsafe { crate::raw::drm_rust_get_dma_buf(buf) };

@@ -41,7 +41,11 @@ use core::{
         Deref,
         Range, //
     },
-    ptr::NonNull, //
+    ptr::{
+        null,
+        null_mut,
+        NonNull, //
+    },
 };
 use kernel::{
     bindings,
@@ -137,7 +141,10 @@ where
         if !dev.is_same(vm.device()) {
             return Err(EINVAL);
         }
-        Self::create(dev, size, args, Some(SharedResv::of(vm)))
+        // SAFETY: It goes into the object, which gives its device back after it; until there is one, the caller keeps the
+        // device, which is that of `vm` (L11).
+        let shared = unsafe { SharedResv::of(vm) };
+        Self::create(dev, size, args, Some(shared))
     }
 
     fn create(
@@ -246,7 +253,8 @@ where
                 .mappings
                 .remove(&(*this).node)
         };
-        // SAFETY: Nobody else uses the object any more. The box is the one made in `alloc` (L11).
+        // SAFETY: Nobody else uses the object any more: who maps the node may still find it by its offset, until the release
+        // takes that back, and sees that it has no references. The box is the one made in `alloc` (L11).
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_shmem_release((*this).shmem.get());
@@ -457,7 +465,8 @@ where
     }
 }
 
-// SAFETY: The C object locks for itself; `P` is `Send + Sync` (L15).
+// SAFETY: The C object locks for itself; the node is used under the lock of its list, and by atomics; `SharedResv` and `P` are
+// `Send + Sync` (L15).
 unsafe impl<P: DriverObject> Send for Object<P> {}
 
 // SAFETY: As for `Send` (L15).
@@ -566,17 +575,43 @@ unsafe extern "C" fn vunmap(obj: *mut bindings::drm_gem_object, map: *mut bindin
     unsafe { bindings::drm_gem_shmem_vunmap_locked(obj.cast(), map) }
 }
 
+/// Maps the pages of an object, or what the exporter of an imported object maps.
+///
+/// C's function maps `obj->dma_buf` of an imported object. C clears that field when the object's last handle is closed:
+/// while the object is being mapped, or before the driver makes another handle of it. C would warn. The dma-buf of
+/// the attachment stays as long as the object.
+///
+/// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
+///
 /// # Safety
 ///
 /// Called by C only, as the table says in which it stands (L20).
+#[inline(never)]
 unsafe extern "C" fn mmap(
     obj: *mut bindings::drm_gem_object,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
-    // SAFETY: As in `print_info` (L12).
-    if let Err(error) = unsafe { can_list_pages(obj) } {
-        return error.to_errno();
+    // SAFETY: C passes an object with these functions, to which it holds a reference. The field does not change after the
+    // object's creation (L12, L21).
+    let attachment = unsafe { (*obj).import_attach };
+    if attachment.is_null() {
+        // SAFETY: As above (L21).
+        if let Err(error) = unsafe { can_list_pages(obj) } {
+            return error.to_errno();
+        }
+        // SAFETY: As above, so it is at the start of a shmem object; C passes the mapping that is being made (L12, L20).
+        return unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) };
     }
-    // SAFETY: As in `print_info`; C passes the mapping that is being made (L12).
-    unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) }
+    // SAFETY: The object owns the attachment and a reference to its dma-buf. The mapping is being made, so it is ours alone:
+    // its operations become the exporter's. Those do not give back the reference to the object that C took for the mapping;
+    // C's caller holds another (L20, L21).
+    unsafe {
+        (*vma).vm_private_data = null_mut();
+        (*vma).vm_ops = null();
+        let error = bindings::dma_buf_mmap((*attachment).dmabuf, vma, 0);
+        if error == 0 {
+            crate::raw::drm_rust_gem_object_put(obj);
+        }
+        error
+    }
 }

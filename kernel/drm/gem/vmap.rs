@@ -17,9 +17,12 @@ use kernel::{
 /// Clients may map and change the same memory at any time, and it may be memory of a device, so there
 /// are no references into it: bytes are copied in and out.
 ///
+/// Context of dropping: process context, may sleep; takes the reservation lock, and may drop the last reference to the object.
+///
 /// # Invariants
 ///
-/// `map` is a mapping of `obj` that `drm_gem_vmap()` returned.
+/// `map` is a mapping of `obj` that `drm_gem_vmap()` returned, and unchanged: C has a `BUG_ON` for another. It begins with a
+/// page and has all pages of `obj`, that of an imported object too, whose size is the dma-buf's, rounded up to a page.
 ///
 /// # Examples
 ///
@@ -42,7 +45,7 @@ impl<C: Class> VMap<C> {
         let mut map = bindings::iosys_map::default();
         // SAFETY: The object is valid; C fills in `map` on success (L21, L24).
         to_result(unsafe { bindings::drm_gem_vmap(obj.as_raw(), &mut map) })?;
-        // INVARIANT: Just mapped.
+        // INVARIANT: Just mapped. Exporters map whole pages; the pages of one of ours are mapped all.
         Ok(Self {
             map,
             obj: obj.into(),

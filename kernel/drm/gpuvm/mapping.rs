@@ -172,7 +172,7 @@ impl<T: DriverVm> Node<T> {
 /// has this also has a reference, and is in its tree no more.
 pub(super) struct Removed<T: DriverVm>(Option<NonNull<Node<T>>>);
 
-// SAFETY: The nodes are nobody else's; C locks the objects' lists (L15).
+// SAFETY: The nodes are nobody else's, and their flags are `Send`; C locks the objects' lists (L15).
 unsafe impl<T: DriverVm> Send for Removed<T> {}
 // SAFETY: A shared reference gives nothing (L15).
 unsafe impl<T: DriverVm> Sync for Removed<T> {}
@@ -204,8 +204,9 @@ impl<T: DriverVm> Removed<T> {
 impl<T: DriverVm> Drop for Removed<T> {
     fn drop(&mut self) {
         while let Some(node) = self.0 {
-            // SAFETY: By the type invariants the node is ours, and the address space of its tie to the object is still
-            // there. The call takes the object's lock. The box is taken apart only after the call (L25).
+            // SAFETY: By the type invariants the node is ours. It has its own reference to its tie to the object, which keeps
+            // both address space and object until the clean-up. The call takes the object's lock. The box is taken apart
+            // only after the call (L25).
             unsafe {
                 self.0 = *(*node.as_ptr()).next.get();
                 bindings::drm_gpuva_unlink_defer((*node.as_ptr()).va.get());
@@ -218,7 +219,7 @@ impl<T: DriverVm> Drop for Removed<T> {
 /// Memory for the mappings that a request may add: at most one that is new, and two that are left of others.
 pub(super) struct Spare<T: DriverVm>([Option<KBox<MaybeUninit<Node<T>>>>; 3]);
 
-// SAFETY: It is memory that nobody else uses (L15).
+// SAFETY: It is memory that nobody else uses, and in which nothing is (L15).
 unsafe impl<T: DriverVm> Send for Spare<T> {}
 // SAFETY: A shared reference gives nothing (L15).
 unsafe impl<T: DriverVm> Sync for Spare<T> {}

@@ -45,8 +45,8 @@ impl VmBo {
         // SAFETY: Both are valid; the result holds references to both (L21).
         let new = unsafe { bindings::drm_gpuvm_bo_create(vm.as_raw(), object.as_raw()) };
         let new = NonNull::new(new).ok_or(ENOMEM)?;
-        // SAFETY: It is in no list, and its reference is given away. The call takes
-        // the object's lock (L21, L25).
+        // SAFETY: It is in no list, and its reference is given away: if there is one already, C frees the new one, and with it
+        // references to `vm` and `object` that are not the last, as the caller has others. The call takes the object's lock (L21, L25).
         let bo = unsafe { bindings::drm_gpuvm_bo_obtain_prealloc(new.as_ptr()) };
         // INVARIANT: Either the new one, or that which there was, with a reference for us.
         NonNull::new(bo).map(Self).ok_or(ENOMEM)
@@ -140,7 +140,7 @@ impl<T: DriverVm> Map<T> {
             return Err(EINVAL);
         }
         let shares = core::ptr::eq(object.resv(), vm.resv());
-        // SAFETY: The object is valid (L12).
+        // SAFETY: The object is valid (L22).
         if !shares && !object.is_imported() && !unsafe { has_own_resv(object.as_raw()) } {
             return Err(EINVAL);
         }

@@ -42,7 +42,11 @@ impl SharedResv {
     }
 
     /// Another reference to that of `vm`.
-    pub(crate) fn of<T: DriverVm>(vm: &Vm<T>) -> Self {
+    ///
+    /// # Safety
+    ///
+    /// The device of `vm` is kept longer than the result (L11).
+    pub(crate) unsafe fn of<T: DriverVm>(vm: &Vm<T>) -> Self {
         // SAFETY: An address space holds its object, which is never null (L21).
         let obj = unsafe { NonNull::new_unchecked((*vm.as_raw()).r_obj) };
         // SAFETY: As above; the reference is ours from now on (L21).

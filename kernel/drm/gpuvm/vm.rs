@@ -229,8 +229,9 @@ impl<T: DriverVm> Vm<T> {
     ///
     /// Called by C only, as the table says in which it stands (L20).
     unsafe extern "C" fn free(vm: *mut bindings::drm_gpuvm) {
-        // SAFETY: C passes an address space with this table, so one of `Self`, which nobody else uses any more, in
-        // the box made by `Owner::new`. C itself gives back the device, after this returns (L11).
+        // SAFETY: C passes an address space with this table, so one of `Self`, without references, so that nobody uses it any
+        // more: each mapping and each tie to an object had one. It is in the box made by `Owner::new`. C has given back the
+        // object with its reservation object before, and gives back the device after this returns (L11).
         drop(unsafe { KBox::from_raw(vm.byte_sub(offset_of!(Self, vm)).cast::<Self>()) });
     }
 }
@@ -287,8 +288,8 @@ impl<T: DriverVm> Owner<T> {
         data: impl PinInit<T, Error>,
         tables: T::Tables,
     ) -> Result<Self> {
-        // SAFETY: The device is valid. The address space keeps it, and drops the object before; until then the caller
-        // keeps it (L11).
+        // SAFETY: The device is valid. The caller keeps it until this function returns, where the result goes. The address space
+        // has a reference of its own to what is in it, which it gives back before the device (L11).
         let resv = unsafe { SharedResv::new(dev.as_raw()) }?;
         let state = State {
             tables,
@@ -310,8 +311,8 @@ impl<T: DriverVm> Owner<T> {
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         let (all, reserved) = (layout.all, layout.reserved);
         // SAFETY: The C structure is zeroed and ours. Device and object are valid; C takes references to both. The
-        // name and the table are static. The ranges have ends, and the reserved one is a part
-        // of the other (L11, L25).
+        // name and the table are static; the text in the table is of the module that drops address spaces. The ranges
+        // have ends, and the reserved one is a part of the other (L11, L25).
         unsafe {
             bindings::drm_gpuvm_init(
                 (*this).vm.get(),

@@ -32,6 +32,7 @@ use drm::{
 use kernel::{
     fmt::Write,
     prelude::*,
+    sync::atomic::Relaxed,
     time::{
         delay::fsleep,
         Delta, //
@@ -79,6 +80,9 @@ impl drm::DriverFile for Client {
     fn fdinfo(&self, dev: &Dev, out: &mut FdInfo<'_>) {
         // Without effect when it fails: there is nothing that could be told to the reader.
         let _ = writeln!(out, "lifecycle-device:\t{}", dev.id);
+        if let long @ 1.. = shared::LONG_FDINFO.load(Relaxed) {
+            let _ = write_long(out, long as usize);
+        }
     }
 }
 
@@ -90,6 +94,7 @@ impl Client {
             uapi::LIFECYCLE_LATE_WORK => shared::LATE_WORK.set(),
             uapi::LIFECYCLE_SLOW_DROP => shared::SLOW_DROP.set(),
             uapi::LIFECYCLE_GATE => shared::set_gate(arg.value != 0)?,
+            uapi::LIFECYCLE_LONG_FDINFO => shared::LONG_FDINFO.store(arg.value as u32, Relaxed),
             _ => return Err(EINVAL),
         }
         Ok(())
@@ -235,6 +240,13 @@ impl Client {
             what => queue_work(dev, what != 0),
         }
     }
+}
+
+/// Writes a value of `bytes` bytes as one string.
+fn write_long(out: &mut FdInfo<'_>, bytes: usize) -> Result {
+    let text = KVVec::from_elem(b'x', bytes, GFP_KERNEL)?;
+    let text = core::str::from_utf8(&text).map_err(|_| EINVAL)?;
+    Ok(writeln!(out, "lifecycle-long:\t{text}")?)
 }
 
 /// Writes `value` at a byte of the object, and gives back what was there.

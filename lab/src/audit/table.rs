@@ -99,7 +99,7 @@ fn total(audit: &Audit) -> String {
     let sum = |count: fn(&FileCount) -> usize| audit.files.iter().map(count).sum::<usize>();
     let (blocks, impls, functions) = (sum(|c| c.blocks), sum(|c| c.impls), sum(|c| c.functions));
     let verdict = match audit.complaints.len() {
-        0 => "all with a reason and a tested obligation, none in a driver".to_owned(),
+        0 => "each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true".to_owned(),
         1 => "1 complaint".to_owned(),
         count => format!("{count} complaints"),
     };
@@ -154,7 +154,7 @@ mod tests {
             L6      2  compile-fail::gate::{name_0, name_1}
             L17     -  no test, but `./drydock bench`
 
-        3 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason and a tested obligation, none in a driver
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true
         ");
     }
 
@@ -168,7 +168,7 @@ mod tests {
             L6      2  gate::*
             L17     -  no test, but `./drydock bench`
 
-        3 unsafe blocks, 0 impls and 1 declarations in 1 files: all with a reason and a tested obligation, none in a driver
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true
         ");
     }
 }

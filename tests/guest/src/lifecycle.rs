@@ -177,6 +177,11 @@ impl Client {
         self.call(&CONTROL, 5, 0, 0).map(drop)
     }
 
+    /// From now on fdinfo has a value of `bytes` bytes.
+    pub(crate) fn long_fdinfo(&self, bytes: u64) -> Answer {
+        self.call(&CONTROL, 6, 0, bytes).map(drop)
+    }
+
     /// A handle of a new object.
     pub(crate) fn object(&self, bytes: u64) -> Answer<u32> {
         Ok(self.call(&OBJECT, 0, 0, bytes)?.handle)

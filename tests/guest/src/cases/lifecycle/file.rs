@@ -14,6 +14,7 @@ crate::cases::cases! {
     "lifecycle":
     l14_file_lives_from_open_to_close, l14_file_outlives_the_unplug, l14_failed_open_leaves_nothing,
     l14_handles_go_before_the_file, l14_refused_handle_leaves_nothing, fdinfo_has_the_drivers_keys,
+    fdinfo_takes_long_strings,
 }
 
 /// Opened and closed without an unplug: the data goes with the file and not with the device.
@@ -117,5 +118,19 @@ fn fdinfo_has_the_drivers_keys(guest: &Guest) -> Outcome {
     // EINVAL for a request that nobody knows.
     refuses!(client.call(&KEPT, 99, 0, 0), INVAL);
     drop((client, other));
+    test.unload()
+}
+
+/// `printf` in the kernel warns about a string of more than 32767 bytes with a precision, and cuts it.
+fn fdinfo_takes_long_strings(guest: &Guest) -> Outcome {
+    const BYTES: usize = 40_000;
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    works!(client.long_fdinfo(BYTES as u64));
+    let text = client.0.fdinfo()?;
+    let value = text.lines().find_map(|line| line.strip_prefix("lifecycle-long:\t"));
+    same!(value.map(str::len), Some(BYTES));
+    holds!(text.ends_with("x\n"), "the line has an end");
+    drop(client);
     test.unload()
 }

@@ -5,9 +5,10 @@
 
 use rustix::io::Errno;
 
-use crate::check::Outcome;
+use crate::check::{Outcome, skip};
+use crate::device;
 use crate::guest::Guest;
-use crate::lifecycle::{DMA, EARLY, Test, VMAP, unbind};
+use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, unbind};
 use crate::sys::Mapping;
 use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{refuses, same, works};
@@ -15,6 +16,7 @@ use crate::{refuses, same, works};
 crate::cases::cases! {
     "lifecycle":
     l16_object_from_before_registration, l15_huge_pages_come_before_objects, vmap_reads_and_writes,
+    l21_import_is_mapped_by_its_second_handle,
 }
 
 /// What the driver wrote before registration is there after it, by kernel mapping, by mmap and by DMA.
@@ -63,5 +65,35 @@ fn vmap_reads_and_writes(guest: &Guest) -> Outcome {
         refuses!(client.call(&VMAP, at, handle, 0), INVAL, " at byte {at}");
     }
     drop((client, mapping));
+    test.unload()
+}
+
+/// C forgets the dma-buf of an import with its last handle, and would warn when the import is mapped by another handle. The
+/// attachment still has it.
+fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    let buffer = match device::heap_buffer(PAGE) {
+        Err(Errno::NOENT) => return skip("this kernel has no system heap"),
+        buffer => works!(buffer),
+    };
+    let direct = works!(Mapping::shared(&buffer, 0, PAGE));
+    // The import gets the offset that a buffer of its size leaves between two others.
+    let [_before, place, _after] = [works!(client.0.pages(1)), works!(client.0.pages(1)), works!(client.0.pages(1))];
+    let offset = works!(client.0.map_offset(place));
+    works!(client.0.gem_close(place));
+    let handle = works!(client.0.import(&buffer));
+    works!(client.keep_object(handle));
+    works!(client.0.gem_close(handle));
+    refuses!(Mapping::shared(&client.0, offset, PAGE), ACCESS);
+    works!(client.kept(Kept::Handle, 0));
+    let mapping = works!(Mapping::shared(&client.0, offset, PAGE));
+    direct.write(8, 0x2ec0);
+    same!(mapping.read(8), 0x2ec0);
+    works!(client.let_go());
+    drop((client, buffer));
+    mapping.write(12, 0xd);
+    same!(direct.read(12), 0xd);
+    drop((mapping, direct));
     test.unload()
 }
