@@ -297,10 +297,7 @@ impl<T: Driver> VmOps<T> {
     /// # Safety
     ///
     /// As [`fault`](Self::fault), for a mapping of `dev` (L20).
-    unsafe fn insert_idle(
-        vmf: *mut bindings::vm_fault,
-        dev: &Device<T>,
-    ) -> bindings::vm_fault_t {
+    unsafe fn insert_idle(vmf: *mut bindings::vm_fault, dev: &Device<T>) -> bindings::vm_fault_t {
         let idle = dev.core().registers.idle.as_ref();
         let idle = idle.map_or(null_mut(), Page::as_ptr);
         // SAFETY: By the requirement. The page goes with the device, which the mapping's file keeps (L21, L24).

@@ -72,6 +72,37 @@ fn drivers_have_no_unsafe_and_forbid_it() {
     none(complaints);
 }
 
+/// What a driver does not use of the kernel crate, though it is safe to call, and why. `kernel/drm` cannot refuse it by a type;
+/// docs/holes.md says so under "What we trust".
+const NOT_FOR_DRIVERS: &[(&str, &str)] = &[
+    ("workqueue", "work of a system's queue may run when the module is gone: use `Device::queue_work`"),
+    ("devres", "what another device keeps may be dropped when the module is gone"),
+    ("Devres", "what another device keeps may be dropped when the module is gone"),
+    ("auxiliary::Registration", "forgotten, the child outlives its parent: use `Probe::add_auxiliary`"),
+    ("faux::Registration", "forgotten, the device outlives the module: use `module_faux_driver!`"),
+    ("driver::Registration", "forgotten, the driver outlives the module: use the macros of `drm`"),
+    ("miscdevice", "forgotten, a registration outlives the module"),
+    ("debugfs", "forgotten, a file outlives the module"),
+    ("configfs", "forgotten, a subsystem outlives the module"),
+    ("hrtimer", "forgotten, a handle lets the timer outlive the module"),
+    ("kernel::fs", "a process that exits has no table of files any more when its files are closed"),
+    ("alloc_irq_vectors", "a second allocation frees the first one's vectors under their handlers: use `Probe::irq_vectors`"),
+    ("extern crate", "under another name, a crate can put unsafe code into what a derive makes"),
+    ("zerocopy(crate", "another crate can put unsafe code into what the derive makes"),
+];
+
+#[test]
+fn drivers_leave_nothing_behind_by_way_of_the_kernel_crate() {
+    let mut complaints = Vec::new();
+    for (path, text) in files("kernel/drivers", &[".rs"]) {
+        for (number, line) in code(&text) {
+            let found = NOT_FOR_DRIVERS.iter().filter(|(word, _)| has_word(line, word));
+            complaints.extend(found.map(|(word, why)| format!("{path}:{number}: `{word}`: {why}")));
+        }
+    }
+    none(complaints);
+}
+
 #[test]
 fn a_device_is_allocated_in_one_place() {
     let places: Vec<_> = files("kernel", &[".rs", ".c", ".h"])

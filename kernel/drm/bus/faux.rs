@@ -107,8 +107,9 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
         // SAFETY: C copies the name, and uses the callbacks until the device is destroyed: by this value's `Drop`, in the module's
         // exit, or before the call returns null (L4, L20).
-        let device =
-            unsafe { bindings::faux_device_create(bus_name::<T, R>().as_char_ptr(), null_mut(), &Self::OPS) };
+        let device = unsafe {
+            bindings::faux_device_create(bus_name::<T, R>().as_char_ptr(), null_mut(), &Self::OPS)
+        };
         // INVARIANT: Just created.
         Ok(Self {
             device: NonNull::new(device).ok_or(ENODEV)?,

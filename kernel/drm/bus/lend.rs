@@ -85,7 +85,15 @@ macro_rules! tuples {
         unsafe impl<$($part: Lend),*> Lend for ($($part,)*) {}
     )*};
 }
-tuples!((), (A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F));
+tuples!(
+    (),
+    (A),
+    (A, B),
+    (A, B, C),
+    (A, B, C, D),
+    (A, B, C, D, E),
+    (A, B, C, D, E, F)
+);
 
 // SAFETY: Its elements have no pointers (L15).
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}

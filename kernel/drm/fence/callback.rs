@@ -123,19 +123,20 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
 ///
 /// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it (L19).
 #[inline(never)]
-unsafe fn add(fence: &Fence, head: &Head) -> Result<bool> {
+unsafe fn add(fence: &Fence, head: *const Head) -> Result<bool> {
+    // SAFETY: By the caller (L19).
+    let (module, cb) = unsafe { ((*head).module.as_ptr(), (*head).cb.get()) };
     // SAFETY: The pointer is that of the function's module, or null. The reference counts in the module's init, too: if
     // that fails, `Running` waits for it before C frees the module (L15).
-    if !unsafe { bindings::try_module_get(head.module.as_ptr()) } {
+    if !unsafe { bindings::try_module_get(module) } {
         return Err(ENODEV);
     }
     // SAFETY: By the caller; `cb` is initialised by this call (L19).
-    let ret =
-        unsafe { bindings::dma_fence_add_callback(fence.as_raw(), head.cb.get(), Some(fire)) };
+    let ret = unsafe { bindings::dma_fence_add_callback(fence.as_raw(), cb, Some(fire)) };
     if ret != 0 {
         // SAFETY: `fire` will not run, so the reference is ours to put. The caller is in the text of the
         // module and cannot be unloaded for another reason (L15).
-        unsafe { bindings::module_put(head.module.as_ptr()) };
+        unsafe { bindings::module_put(module) };
     }
     Ok(ret == 0)
 }
@@ -242,10 +243,12 @@ impl Fence {
             GFP_KERNEL,
         )?;
 
+        // Of the whole entry, which `run` makes of it again; the head comes first.
+        let head = core::ptr::from_ref(&*entry).cast::<Head>();
         // SAFETY: The entry is pinned, and `Callback` removes it before it frees it (L19).
-        if !unsafe { add(self, &entry.head) }? {
+        if !unsafe { add(self, head) }? {
             // SAFETY: It was not added, so the function is ours (L19).
-            unsafe { run::<F>(&raw const entry.head, self) };
+            unsafe { run::<F>(head, self) };
         }
         // INVARIANT: Either it was added, or it has fired.
         Ok(Callback {

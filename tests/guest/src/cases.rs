@@ -101,6 +101,7 @@ const AREAS: &[&[Case]] = &[
     bus::edu::CASES,
     bus::auxiliary::CASES,
     bus::faux::CASES,
+    bus::twins::CASES,
     sync::fence::CASES,
     sync::syncobj::CASES,
     sync::event::CASES,

@@ -30,6 +30,7 @@ use kernel::{
         IrqType,
         IrqTypes, //
     },
+    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::Relaxed,
@@ -87,14 +88,25 @@ impl drm::pci::Driver for Edu {
     }
 }
 
-/// What is refused from here on: a mask while a handler may run, a second set of vectors, and a vector
-/// that does not exist.
+/// Whether pages of registers are those of BARs with memory, of which the device has one, and no others.
+fn pages(cx: &drm::pci::Probe<'_>) -> bool {
+    const MEGABYTE: u64 = 1 << 20;
+    let there = [(0, 0), (0, MEGABYTE - PAGE_SIZE as u64)];
+    // Within a page, beyond the BAR, BARs without anything, the ROM, a bridge's window, and what no device has.
+    let not_there = [(0, 1), (0, MEGABYTE), (0, u64::MAX), (1, 0), (5, 0), (6, 0), (7, 0), (u32::MAX, 0)];
+    there.iter().all(|&(bar, offset)| cx.register_page(bar, offset).is_ok())
+        && not_there.iter().all(|&(bar, offset)| cx.register_page(bar, offset).is_err_and(|e| e == EINVAL))
+}
+
+/// What is refused from here on: a mask while a handler may run, a second set of vectors, a vector
+/// that does not exist, and pages of what is no BAR.
 fn rules(cx: &drm::pci::Probe<'_>) -> Result {
     let refused = cx.set_dma_mask(DmaMask::new::<64>()) == Err(EBUSY)
         && cx.set_max_segment(4096) == Err(EBUSY)
         && cx
             .irq_vectors(1, 1, IrqTypes::all())
-            .is_err_and(|e| e == EBUSY);
+            .is_err_and(|e| e == EBUSY)
+        && pages(cx);
     if refused {
         Ok(())
     } else {

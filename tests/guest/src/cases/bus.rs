@@ -6,6 +6,7 @@
 pub(crate) mod auxiliary;
 pub(crate) mod edu;
 pub(crate) mod faux;
+pub(crate) mod twins;
 
 use std::fs;
 use std::path::PathBuf;

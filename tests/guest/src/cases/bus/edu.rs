@@ -22,7 +22,7 @@ use super::{load, nodes, open, unload, write};
 
 crate::cases::cases! {
     "edu":
-    registers_are_read, factorial_comes_by_interrupt, several_clients_take_turns, dma_goes_round, dma_is_checked,
+    registers_are_read, register_page_of_what_is_no_bar, factorial_comes_by_interrupt, several_clients_take_turns, dma_goes_round, dma_is_checked,
     unbind_and_bind, waiting_client_is_told, dma_ends_with_the_binding, removed_from_the_bus,
     device_is_off_when_unbound, failed_probe_leaves_nothing within 120, module_is_held_by_a_file, devices_sleep within 60,
     all_but_the_machine_sleeps within 60, sleeps_unbound within 60, sleeps_and_wakes within 60,
@@ -75,6 +75,15 @@ fn factorial(file: &DrmFile, n: u32) -> Answer<u32> {
 fn transfer(file: &DrmFile, handle: u32, to_device: bool, offset: usize, length: usize) -> Answer {
     let (offset, length) = (offset as u64, length as u32);
     file.ioctl(&EDU_DMA, EduDma { handle, to_device: to_device.into(), offset, length, no_wait: 0 }).map(drop)
+}
+
+/// The driver's probe asks for pages of its BAR, which it gets, and of others, which are EINVAL; else it does not bind.
+fn register_page_of_what_is_no_bar(guest: &Guest) -> Outcome {
+    let address = device(guest)?;
+    works!(write(&format!("{BUS}/drivers/{DRIVER}/unbind"), &address));
+    works!(bind(&address));
+    same!(nodes(DRIVER).len(), 1);
+    Ok(())
 }
 
 /// The identification register: `0xRRrr00ed`.
