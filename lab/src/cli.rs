@@ -107,6 +107,34 @@ mod tests {
         Cli::try_parse_from(std::iter::once("drydock").chain(line.split_whitespace()))
     }
 
+    /// The commands in a page: those in blocks and those in the text.
+    fn commands(page: &str) -> Vec<&str> {
+        let lines = page.lines().filter_map(|line| line.trim().strip_prefix("./drydock "));
+        let spans =
+            page.split('`').filter_map(|span| span.strip_prefix("./drydock ").filter(|span| !span.contains('\n')));
+        let words = lines.chain(spans).map(|line| line.split(['#', '&', '`']).next().unwrap_or_default().trim());
+        words.filter(|command| !command.is_empty()).collect()
+    }
+
+    #[test]
+    fn commands_in_the_documentation_are_accepted() {
+        let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let pages = std::fs::read_dir(repo.join("docs")).unwrap().map(|page| page.unwrap().path());
+        let mut count = 0;
+        for page in pages.chain([repo.join("README.md")]).filter(|page| page.extension().is_some_and(|end| end == "md"))
+        {
+            let text = std::fs::read_to_string(&page).unwrap();
+            for command in commands(&text) {
+                // A word in brackets may be left out.
+                let words: Vec<_> = command.split_whitespace().filter(|word| !word.starts_with('[')).collect();
+                let parsed = parse(&words.join(" "));
+                assert!(parsed.is_ok(), "{}: `{command}`: {}", page.display(), parsed.unwrap_err());
+                count += 1;
+            }
+        }
+        assert!(count > 50, "the documentation shows {count} commands");
+    }
+
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();

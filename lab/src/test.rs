@@ -5,6 +5,7 @@
 
 pub(crate) mod compile_fail;
 mod demo;
+mod docs;
 mod drivers;
 mod examples;
 mod fuzz;
@@ -83,6 +84,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(examples::Examples),
         Box::new(drivers::Drivers),
         Box::new(demo::Demo),
+        Box::new(docs::Docs),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),

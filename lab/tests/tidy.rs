@@ -168,6 +168,33 @@ fn nothing_names_the_machine_it_was_written_on() {
 }
 
 #[test]
+fn mutants_are_of_functions_that_there_are() {
+    let read = |path: String| fs::read_to_string(repo().join(path)).unwrap_or_default();
+    let list = read("tests/mutants/list".to_owned());
+    let mut complaints = Vec::new();
+    for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let fields: Vec<_> = line.split(" | ").collect();
+        let [name, file, function, _, _] = fields[..] else {
+            complaints.push(format!("tests/mutants/list: `{line}` has five fields"));
+            continue;
+        };
+        let function = function.split('#').next().unwrap_or_default();
+        let text = read(format!("kernel/drm/{file}"));
+        if !["(", "<"].iter().any(|after| text.contains(&format!("fn {function}{after}"))) {
+            complaints.push(format!("tests/mutants/list: `{name}`: kernel/drm/{file} has no function `{function}`"));
+        }
+    }
+    none(complaints);
+}
+
+#[test]
+fn the_readme_counts_the_obligations() {
+    let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
+    let rows = read("docs/life-cycle.md").lines().filter(|line| line.starts_with("| L")).count();
+    assert!(read("README.md").contains(&format!("lists the {rows} obligations")), "there are {rows} obligations");
+}
+
+#[test]
 fn the_readmes_driver_is_the_one_that_is_built() {
     let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
     let driver = read("kernel/drivers/counter/counter.rs");

@@ -146,7 +146,8 @@ pub(crate) fn probe<'bound, B: Bus>(
     dev.set_idle_registers(IDLE_FLUSH_ID)?;
     match dev.use_huge_pages() {
         Ok(()) => dev_info!(cx, "Using Transparent Hugepage\n"),
-        Err(error) => dev_dbg!(cx, "no huge pages: {:?}\n", error),
+        Err(error) if error == EOPNOTSUPP => dev_dbg!(cx, "the system has no huge pages\n"),
+        Err(error) => return Err(error),
     }
     let mmu = AddressSpaces::new(gpu.clone())?;
     request(cx, interrupts()?, &gpu, &mmu)?;

@@ -167,6 +167,8 @@ impl drm::platform::Driver for Lifecycle {
         pr_info!("{id}: probe\n");
 
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Data::new(id))?;
+        dev.use_huge_pages()?;
+        pr_info!("{id}: huge pages on a fresh device\n");
         pr_info!(
             "{id}: before registration, entered: {}\n",
             dev.enter(|_| ()).is_some()

@@ -178,4 +178,15 @@ mod tests {
         assert!(!report.is_clean());
         insta::assert_snapshot!(report.text());
     }
+
+    #[test]
+    fn the_page_shows_a_fault_as_it_is_reported() {
+        let why = "attempt to add with overflow (models/src/mali/query.rs:12:5)".into();
+        let fault = Fault { why, input: Some("…/fuzz-host/mali/faults/crash-00ff…".into()) };
+        let figures = Figures { executions: 1, edges: 1, features: 1, inputs: 1 };
+        let report = Report { seed: 1, rows: vec![Row { target: "mali", figures, seconds: 1.0, fault: Some(fault) }] };
+        let page = include_str!("../../../docs/fuzzing-host.md");
+        let shown = page.split("```").find(|block| block.starts_with("\nFAULT in")).expect("the page shows a fault");
+        assert!(report.text().contains(shown.trim()), "{shown} is not in {}", report.text());
+    }
 }

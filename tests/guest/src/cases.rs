@@ -5,6 +5,7 @@
 
 mod auth;
 mod bus;
+pub(crate) mod compat;
 mod dmabuf;
 mod dumb;
 mod fdinfo;
@@ -85,6 +86,7 @@ const AREAS: &[&[Case]] = &[
     identity::CASES,
     fdinfo::CASES,
     ioctl::CASES,
+    compat::CASES,
     unsupported::CASES,
     file::CASES,
     auth::CASES,
@@ -141,6 +143,7 @@ const AREAS: &[&[Case]] = &[
     tyr::identity::CASES,
     tyr::query::CASES,
     tyr::ioctl::CASES,
+    tyr::compat::CASES,
     tyr::client::CASES,
     tyr::vm::CASES,
     tyr::bo::CASES,

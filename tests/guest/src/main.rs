@@ -7,6 +7,7 @@
 mod args;
 mod cases;
 mod check;
+mod compat;
 mod device;
 mod differences;
 mod driver;

@@ -130,6 +130,16 @@ impl Mapping {
         Ok(Self { start, len })
     }
 
+    /// A mapping that another call has made.
+    ///
+    /// # Safety
+    ///
+    /// `start` and `len` are those of a mapping that nobody else unmaps or has references to.
+    pub(crate) unsafe fn adopt(start: usize, len: usize) -> Self {
+        let start = NonNull::new(std::ptr::with_exposed_provenance_mut(start)).expect("a mapping is not at null");
+        Self { start, len }
+    }
+
     /// Where the mapping begins.
     pub(crate) fn address(&self) -> usize {
         self.start.as_ptr() as usize
@@ -224,14 +234,6 @@ impl Drop for Mapping {
         let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
         unmapped.expect("a whole mapping can be unmapped");
     }
-}
-
-/// A page that the process may read but not write, filled with `byte`.
-pub(crate) fn read_only_page(byte: u8) -> Answer<Mapping> {
-    let page = Mapping::shared(memory_file(PAGE)?, 0, PAGE)?;
-    (0..PAGE).step_by(4).for_each(|at| page.write(at, u32::from_ne_bytes([byte; 4])));
-    page.protect()?;
-    Ok(page)
 }
 
 /// A memfd of a size that can no longer shrink, as udmabuf demands.
@@ -377,12 +379,14 @@ mod tests {
     #[test]
     fn a_forked_copy_tells_how_it_ended() {
         assert_eq!(in_forked_copy(|| true).map(ended_by), Ok(None));
-        let page = read_only_page(1).unwrap();
+        let page = Mapping::shared(memory_file(PAGE).unwrap(), 0, PAGE).unwrap();
+        page.write(0, 1);
+        page.protect().unwrap();
         let status = in_forked_copy(|| {
             page.write(0, 2);
             true
         });
         assert_eq!(status.map(ended_by), Ok(Some(libc::SIGSEGV)));
-        assert_eq!(page.read(0), 0x0101_0101);
+        assert_eq!(page.read(0), 1);
     }
 }

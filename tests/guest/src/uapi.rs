@@ -49,6 +49,19 @@ pub(crate) unsafe trait Plain: Copy + Default {}
 // SAFETY: nothing is copied.
 unsafe impl Plain for () {}
 
+/// The bytes of a value.
+pub(crate) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: a `Plain` type has no padding, so all of its bytes are initialised.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
+}
+
+/// The value that has these bytes.
+pub(crate) fn of_bytes<T: Plain>(bytes: &[u8]) -> T {
+    assert_eq!(bytes.len(), size_of::<T>(), "a value has all of its bytes");
+    // SAFETY: there are as many bytes as the type has, and any bytes are a value of a `Plain` type.
+    unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast()) }
+}
+
 macro_rules! plain {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? })*) => { $(
         $(#[$doc])*

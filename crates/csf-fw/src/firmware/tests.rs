@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::builder::{Builder, sample};
+use crate::entry::kind;
 use crate::section::{CacheMode, Flags};
 use crate::{PAGE_SIZE, SHARED_START};
 
@@ -60,6 +61,46 @@ fn a_timeline_and_what_nobody_knows() {
     let entries: Vec<_> = Firmware::parse(&file).unwrap().entries().collect();
     assert!(matches!(entries[0], Entry::Timeline(timeline) if timeline.data == b"events" && timeline.name == "header"));
     assert_eq!(entries[1], Entry::Other { kind: 9, body: &[1, 0, 0, 0, 2, 0, 0, 0] });
+}
+
+#[test]
+fn header_fields_are_read_from_their_places() {
+    let mut file = with_shared(Builder::new().version_hash(0x0105_0000));
+    file[4] = 7;
+    let firmware = Firmware::parse(&file).unwrap();
+    assert_eq!((firmware.minor(), firmware.version_hash()), (7, 0x0105_0000));
+}
+
+#[test]
+fn each_cache_mode_has_its_two_bits() {
+    let modes = [CacheMode::None, CacheMode::Cached, CacheMode::UncachedCoherent, CacheMode::CachedCoherent];
+    for (bits, mode) in (0..).zip(modes) {
+        assert_eq!(Flags(bits << 3).cache_mode(), mode);
+        assert_eq!(Flags(!Flags::CACHE_MODE | bits << 3).cache_mode(), mode, "other bits do not count");
+    }
+}
+
+#[test]
+fn a_section_may_be_empty_and_may_be_full() {
+    let full = [5; PAGE_SIZE as usize];
+    let file =
+        with_shared(Builder::new().section(Flags::READ, 0, PAGE_SIZE, &full).section(Flags::READ, PAGE_SIZE, 0, &[]));
+    let firmware = Firmware::parse(&file).unwrap();
+    let sizes: Vec<_> = firmware
+        .entries()
+        .filter_map(|entry| match entry {
+            Entry::Section(section) => Some((section.size(), section.data().len())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes[..2], [(PAGE_SIZE, PAGE_SIZE as usize), (0, 0)]);
+}
+
+#[test]
+fn an_entry_for_tests_is_passed_over_although_it_is_not_optional() {
+    let file = with_shared(Builder::new().raw(u32::from(kind::TEST), &[1]));
+    let first = Firmware::parse(&file).unwrap().entries().next();
+    assert!(matches!(first, Some(Entry::Other { kind: kind::TEST, .. })), "{first:?}");
 }
 
 #[test]

@@ -28,6 +28,9 @@ fn become_ordinary() -> sys::Answer {
     set_capabilities(None, sets)
 }
 
+/// `SET_VERSION` that asks for the numbers and sets nothing.
+const ASK: uapi::SetVersion = uapi::SetVersion { di_major: -1, di_minor: -1, dd_major: -1, dd_minor: -1 };
+
 /// EACCES: without `DRM_RENDER_ALLOW` an ioctl is not for render nodes, whoever asks.
 fn render_node_refuses_what_is_not_for_rendering(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
@@ -45,6 +48,20 @@ fn render_node_refuses_what_is_not_for_rendering(guest: &Guest) -> Outcome {
     refuses!(file.create_dumb(32, 32, 32), ACCESS);
     refuses!(file.map_offset(1), ACCESS);
     refuses!(file.destroy_dumb(1), ACCESS);
+    // The primary node answers the same calls.
+    let card = guest.open()?;
+    works!(card.text(&uapi::GET_UNIQUE, &mut []));
+    let other = guest.open()?;
+    works!(card.ioctl(&uapi::AUTH_MAGIC, uapi::Auth { magic: works!(other.magic()) }));
+    works!(card.ioctl(&uapi::GET_CLIENT, uapi::Client::default()));
+    works!(card.ioctl(&uapi::GET_STATS, uapi::Stats::default()));
+    works!(card.ioctl(&uapi::SET_VERSION, ASK));
+    works!(card.master(&uapi::DROP_MASTER));
+    works!(card.master(&uapi::SET_MASTER));
+    let handle = works!(card.pages(1));
+    works!(card.map_offset(handle));
+    works!(card.gem_open(works!(card.flink(handle))));
+    works!(card.destroy_dumb(handle));
     Ok(())
 }
 
@@ -63,12 +80,14 @@ fn render_node_serves_rendering(guest: &Guest) -> Outcome {
 /// EACCES: names are for authenticated clients; the second file of an ordinary one is not.
 fn ordinary_client_is_not_authenticated(guest: &Guest) -> Outcome {
     works!(become_ordinary());
-    let (_master, client) = (guest.open()?, guest.open()?);
+    let (master, client) = (guest.open()?, guest.open()?);
     same!(works!(client.ioctl(&uapi::GET_CLIENT, uapi::Client::default())).auth, 0);
     let handle = works!(client.pages(1));
     refuses!(client.flink(handle), ACCESS);
     refuses!(client.gem_open(1), ACCESS);
     refuses!(sys::ioctl_bytes(&client, uapi::ioc(DIR_WRITE, DRM, 0x2c, 8), &mut [0; 8]), ACCESS);
+    same!(works!(master.ioctl(&uapi::GET_CLIENT, uapi::Client::default())).auth, 1);
+    works!(master.gem_open(works!(master.flink(works!(master.pages(1))))));
     Ok(())
 }
 
@@ -99,10 +118,12 @@ fn magic_authenticates_once(guest: &Guest) -> Outcome {
 
 /// EACCES: a client cannot authenticate itself or change the version.
 fn magic_is_for_the_master(guest: &Guest) -> Outcome {
-    let (_master, client) = (guest.open()?, guest.open()?);
+    let (master, client) = (guest.open()?, guest.open()?);
     let magic = works!(client.magic());
     refuses!(client.ioctl(&uapi::AUTH_MAGIC, uapi::Auth { magic }), ACCESS);
-    refuses!(client.ioctl(&uapi::SET_VERSION, uapi::SetVersion::default()), ACCESS);
+    refuses!(client.ioctl(&uapi::SET_VERSION, ASK), ACCESS);
+    works!(master.ioctl(&uapi::SET_VERSION, ASK));
+    works!(master.ioctl(&uapi::AUTH_MAGIC, uapi::Auth { magic }));
     Ok(())
 }
 
@@ -131,9 +152,8 @@ fn master_is_handed_over(guest: &Guest) -> Outcome {
     works!(first.master(&uapi::DROP_MASTER));
     works!(second.master(&uapi::SET_MASTER));
     refuses!(first.master(&uapi::SET_MASTER), BUSY);
-    let ask = uapi::SetVersion { di_major: -1, di_minor: -1, dd_major: -1, dd_minor: -1 };
-    refuses!(first.ioctl(&uapi::SET_VERSION, ask), ACCESS);
-    works!(second.ioctl(&uapi::SET_VERSION, ask));
+    refuses!(first.ioctl(&uapi::SET_VERSION, ASK), ACCESS);
+    works!(second.ioctl(&uapi::SET_VERSION, ASK));
     Ok(())
 }
 
@@ -161,6 +181,7 @@ fn stranger_may_not_become_master(guest: &Guest) -> Outcome {
     works!(first.master(&uapi::DROP_MASTER));
     refuses!(second.master(&uapi::SET_MASTER), ACCESS);
     refuses!(second.master(&uapi::DROP_MASTER), ACCESS);
+    works!(first.master(&uapi::SET_MASTER));
     Ok(())
 }
 

@@ -80,6 +80,8 @@ fn mapping_beyond_the_end(guest: &Guest) -> Outcome {
     }
     refuses!(Mapping::shared(&buffer, 0, 0), INVAL);
     refuses!(Mapping::shared(&buffer, 1, PAGE), INVAL);
+    works!(Mapping::shared(&buffer, 0, 2 * PAGE));
+    works!(Mapping::shared(&buffer, PAGE as u64, PAGE));
     Ok(())
 }
 
@@ -101,6 +103,7 @@ fn private_mapping(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     for protection in [ProtFlags::READ, ProtFlags::READ | ProtFlags::WRITE] {
         refuses!(Mapping::new(&buffer, 0, PAGE, protection, MapFlags::PRIVATE), INVAL);
+        works!(Mapping::new(&buffer, 0, PAGE, protection, MapFlags::SHARED));
     }
     Ok(())
 }
@@ -123,6 +126,8 @@ fn sync_wrong_flags(guest: &Guest) -> Outcome {
     }
     let mut high = uapi::DmaBufSync { flags: 1 << 32 | u64::from(SYNC_READ) };
     refuses!(sys::ioctl(&buffer, &uapi::DMA_BUF_SYNC, &mut high), INVAL);
+    works!(device::dma_buf_sync(&buffer, SYNC_READ));
+    works!(device::dma_buf_sync(&buffer, SYNC_READ | SYNC_END));
     Ok(())
 }
 
@@ -134,6 +139,9 @@ fn bad_addresses(guest: &Guest) -> Outcome {
         refuses!(sys::ioctl_bad(&buffer, uapi::DMA_BUF_EXPORT_SYNC_FILE.number, address), FAULT);
         refuses!(sys::ioctl_bad(&buffer, uapi::DMA_BUF_IMPORT_SYNC_FILE.number, address), FAULT);
     }
+    works!(device::dma_buf_sync(&buffer, SYNC_READ));
+    let stub = works!(device::export_sync_file(&buffer, SYNC_READ));
+    works!(device::import_sync_file(&buffer, SYNC_READ, &stub));
     Ok(())
 }
 
@@ -145,6 +153,7 @@ fn unknown_ioctls(guest: &Guest) -> Outcome {
         let number = uapi::ioc(uapi::DIR_WRITE, b'b', nr, 8);
         refuses!(sys::ioctl_bytes(&buffer, number, &mut [0; 8]), NOTTY);
     }
+    works!(device::dma_buf_name(&buffer, c"known"));
     Ok(())
 }
 
@@ -182,6 +191,10 @@ fn sync_file_wrong_flags(guest: &Guest) -> Outcome {
         refuses!(device::export_sync_file(&buffer, flags), INVAL);
         refuses!(device::import_sync_file(&buffer, flags, &stub), INVAL);
     }
+    for flags in [SYNC_READ, SYNC_WRITE, SYNC_READ | SYNC_WRITE] {
+        works!(device::export_sync_file(&buffer, flags));
+        works!(device::import_sync_file(&buffer, flags, &stub));
+    }
     Ok(())
 }
 
@@ -200,5 +213,7 @@ fn import_of_no_sync_file(guest: &Guest) -> Outcome {
     let memory = works!(sys::memory_file(PAGE));
     same!(device::import_sync_file(&buffer, SYNC_WRITE, &memory), Err(Errno::INVAL));
     same!(device::import_sync_file(&buffer, SYNC_WRITE, &buffer), Err(Errno::INVAL));
+    let sync_file = works!(device::export_sync_file(&buffer, SYNC_WRITE));
+    works!(device::import_sync_file(&buffer, SYNC_WRITE, &sync_file));
     Ok(())
 }

@@ -69,6 +69,7 @@ fn zero_sizes(guest: &Guest) -> Outcome {
     for (width, height, bpp) in [(0, 32, 32), (32, 0, 32), (32, 32, 0), (0, 0, 0)] {
         refuses!(file.create_dumb(width, height, bpp), INVAL);
     }
+    same!(works!(file.create_dumb(32, 32, 32)).handle, 1);
     Ok(())
 }
 
@@ -93,6 +94,8 @@ fn overflowing_sizes(guest: &Guest) -> Outcome {
     for (width, height, bpp) in sizes {
         refuses!(file.create_dumb(width, height, bpp), INVAL);
     }
+    // The largest that fits; what was refused took no handle.
+    same!(works!(file.create_dumb(1 << 16, (1 << 14) - 1, 32)).handle, 1);
     Ok(())
 }
 
@@ -102,6 +105,8 @@ fn size_that_wraps_when_rounded(guest: &Guest) -> Outcome {
     refuses!(file.create_dumb(0xffff_f001, 1, 8), INVAL);
     refuses!(file.create_dumb(u32::MAX, 1, 8), INVAL);
     refuses!(file.create_dumb(1, u32::MAX, 8), INVAL);
+    let largest = works!(file.create_dumb(0xffff_f000, 1, 8));
+    same!((largest.handle, largest.size), (1, 0xffff_f000));
     Ok(())
 }
 
@@ -152,6 +157,7 @@ fn map_offsets(guest: &Guest) -> Outcome {
 fn map_unknown_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
+    works!(file.map_offset(handle));
     works!(file.gem_close(handle));
     for unknown in [0, handle, handle + 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         refuses!(file.map_offset(unknown), NOENT);
@@ -177,5 +183,6 @@ fn destroy_unknown(guest: &Guest) -> Outcome {
     for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         refuses!(file.destroy_dumb(unknown), INVAL);
     }
+    works!(file.destroy_dumb(works!(file.pages(1))));
     Ok(())
 }

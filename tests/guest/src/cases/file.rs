@@ -26,6 +26,8 @@ fn exclusive_open(guest: &Guest) -> Outcome {
     let nodes = guest.nodes()?;
     refuses!(sys::open(&nodes.primary, OFlags::RDWR | OFlags::EXCL), BUSY);
     refuses!(sys::open(&nodes.render, OFlags::RDWR | OFlags::EXCL), BUSY);
+    works!(sys::open(&nodes.primary, OFlags::RDWR));
+    works!(sys::open(&nodes.render, OFlags::RDWR));
     Ok(())
 }
 

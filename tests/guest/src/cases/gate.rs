@@ -10,7 +10,7 @@ use crate::guest::Guest;
 use crate::lifecycle::{CONTROL, Test, left_of, node};
 use crate::modules;
 use crate::sys::{Mapping, write};
-use crate::uapi::{CLOEXEC, CardRes, Lifecycle, MODE_GETRESOURCES, PAGE, RDWR};
+use crate::uapi::{CLOEXEC, Cap, CardRes, Lifecycle, MODE_GETRESOURCES, PAGE, RDWR, SET_CLIENT_CAP};
 use crate::{holds, refuses, same, works};
 
 super::cases! {
@@ -28,6 +28,9 @@ fn l1_mode_setting_without_objects(guest: &Guest) -> Outcome {
     let found = works!(file.ioctl(&MODE_GETRESOURCES, CardRes::default()));
     let limits = CardRes { min_width: 16, max_width: 4096, min_height: 16, max_height: 2048, ..Default::default() };
     same!(found, limits);
+    // `CRTC_IN_VBLANK_EVENT` and `UNIVERSAL_PLANES`: vgem refuses both.
+    same!(works!(file.capability(0x12)), 1);
+    works!(file.ioctl(&SET_CLIENT_CAP, Cap { capability: 2, value: 1 }));
     works!(file.pages(1));
     refuses!(modules::remove("lifecycle_kms"), AGAIN);
     works!(write("/sys/bus/platform/drivers/lifecycle_kms/unbind", "lifecycle_kms"));

@@ -24,6 +24,8 @@ fn close_unknown(guest: &Guest) -> Outcome {
             refuses!(file.gem_close(unknown), INVAL);
         }
     }
+    let file = guest.open()?;
+    works!(file.gem_close(works!(file.pages(1))));
     Ok(())
 }
 
@@ -83,6 +85,7 @@ fn name_of_unknown_handle(guest: &Guest) -> Outcome {
     for unknown in [0, 1, 0x7fff_ffff, u32::MAX] {
         refuses!(file.flink(unknown), NOENT);
     }
+    works!(file.flink(works!(file.pages(1))));
     Ok(())
 }
 
@@ -92,6 +95,7 @@ fn open_unknown_name(guest: &Guest) -> Outcome {
     for unknown in [0, 0x0fff_ffff, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         refuses!(file.gem_open(unknown), NOENT);
     }
+    works!(file.gem_open(works!(file.flink(works!(file.pages(1))))));
     Ok(())
 }
 

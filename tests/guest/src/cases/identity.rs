@@ -129,6 +129,7 @@ fn unique_bad_buffer(guest: &Guest) -> Outcome {
     for address in BadAddress::ALL {
         refuses!(file.text_at(&uapi::GET_UNIQUE, 16, address), FAULT);
     }
+    same!(works!(file.text(&uapi::GET_UNIQUE, &mut [0; 16])), 4);
     Ok(())
 }
 
@@ -142,6 +143,9 @@ fn set_version_bad_numbers(guest: &Guest) -> Outcome {
     for (dd_major, dd_minor) in [(2, 0), (0, 0), (1, 1), (1, -1), (-2, 0)] {
         let wanted = SetVersion { di_major: -1, di_minor: -1, dd_major, dd_minor };
         refuses!(file.ioctl(&uapi::SET_VERSION, wanted), INVAL);
+    }
+    for (di_minor, dd_major, dd_minor) in [(0, 1, 0), (4, -1, -1), (4, 1, 0)] {
+        works!(file.ioctl(&uapi::SET_VERSION, SetVersion { di_major: 1, di_minor, dd_major, dd_minor }));
     }
     Ok(())
 }
@@ -177,10 +181,20 @@ fn stats_are_zero(guest: &Guest) -> Outcome {
 /// Names of 1 to 64 bytes, replaced, and taken away with length zero.
 fn client_name(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
-    works!(file.text(&uapi::SET_CLIENT_NAME, &mut b"first".to_vec()));
-    works!(file.text(&uapi::SET_CLIENT_NAME, &mut [b'x'; 64]));
+    for name in ["first", &"x".repeat(64)] {
+        works!(file.text(&uapi::SET_CLIENT_NAME, &mut name.as_bytes().to_vec()));
+        holds!(names(guest)?.iter().any(|shown| shown == name), "`{name}` is shown: {:?}", names(guest)?);
+    }
     works!(file.text(&uapi::SET_CLIENT_NAME, &mut []));
+    holds!(!names(guest)?.iter().any(|shown| shown.starts_with('x')), "the name is gone: {:?}", names(guest)?);
     Ok(())
+}
+
+/// The words of the device's list of clients, which has their names on every driver.
+fn names(guest: &Guest) -> Outcome<Vec<String>> {
+    let minor = rustix::fs::minor(works!(crate::driver::device_number(&guest.nodes()?.render)));
+    let clients = std::fs::read_to_string(format!("/sys/kernel/debug/dri/{minor}/clients"))?;
+    Ok(clients.split_whitespace().map(str::to_owned).collect())
 }
 
 /// EINVAL: longer than 64 bytes, or anything but printable ASCII without spaces.
@@ -190,6 +204,7 @@ fn client_name_bad_text(guest: &Guest) -> Outcome {
     for bad in ["two words", "line\n", "zero\0inside", "bell\x07", "gr\u{fc}n"] {
         refuses!(file.text(&uapi::SET_CLIENT_NAME, &mut bad.as_bytes().to_vec()), INVAL);
     }
+    works!(file.text(&uapi::SET_CLIENT_NAME, &mut b"one_word!".to_vec()));
     Ok(())
 }
 
@@ -200,6 +215,7 @@ fn client_name_bad_buffer(guest: &Guest) -> Outcome {
         refuses!(file.text_at(&uapi::SET_CLIENT_NAME, 8, address), FAULT);
         refuses!(file.text_at(&uapi::SET_CLIENT_NAME, u64::MAX, address), INVAL);
     }
+    works!(file.text(&uapi::SET_CLIENT_NAME, &mut [b'x'; 8]));
     Ok(())
 }
 

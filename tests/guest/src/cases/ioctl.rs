@@ -6,6 +6,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
@@ -33,6 +34,8 @@ fn bad_address_of_driver_ioctls(guest: &Guest) -> Outcome {
             refuses!(sys::ioctl_bad(&file, uapi::VGEM_FENCE_SIGNAL.number, address), FAULT);
         }
     }
+    let file = guest.open()?;
+    works!(file.signal(works!(file.attach(works!(file.pages(1)), 0))));
     Ok(())
 }
 
@@ -61,6 +64,8 @@ fn bad_address_of_core_ioctls(guest: &Guest) -> Outcome {
         for address in BadAddress::ALL {
             refuses!(sys::ioctl_bad(&file, number, address), FAULT);
         }
+        // Whatever zeros mean to it, they can be read.
+        holds!(sys::ioctl_bytes(&file, number, &mut [0; 64]) != Err(Errno::FAULT), "{number:#x} reads zeros");
     }
     Ok(())
 }
@@ -72,15 +77,21 @@ fn bad_address_to_write_the_answer_to(guest: &Guest) -> Outcome {
         refuses!(sys::ioctl_bad(&file, uapi::GET_STATS.number, address), FAULT);
         refuses!(sys::ioctl_bad(&file, uapi::GET_MAGIC.number, address), FAULT);
     }
+    works!(file.ioctl(&uapi::GET_STATS, uapi::Stats::default()));
+    works!(file.magic());
     Ok(())
 }
 
 /// EFAULT: the argument is read, the call is made, and the answer cannot be written.
 fn read_only_argument(guest: &Guest) -> Outcome {
     let file = guest.open()?;
-    let page = works!(sys::read_only_page(0));
-    let number = uapi::GET_CAP.number;
-    refuses!(ioctl_at(&file, number, page.address()), FAULT);
+    let page = works!(sys::memory_file(PAGE).and_then(|memory| sys::Mapping::shared(memory, 0, PAGE)));
+    page.write(0, 6); // TIMESTAMP_MONOTONIC, which is 1
+    works!(sys::ioctl_in(&file, uapi::GET_CAP.number, &page));
+    same!(page.read(8), 1);
+    page.write(8, 0);
+    works!(page.protect());
+    refuses!(sys::ioctl_in(&file, uapi::GET_CAP.number, &page), FAULT);
     same!(page.read(8), 0);
     Ok(())
 }
@@ -94,6 +105,8 @@ fn argument_across_an_unmapped_page(guest: &Guest) -> Outcome {
     let last_words = pages.address() + PAGE - 8;
     refuses!(ioctl_at(&file, uapi::VGEM_FENCE_ATTACH.number, last_words), FAULT);
     refuses!(ioctl_at(&file, uapi::MODE_CREATE_DUMB.number, last_words), FAULT);
+    // Eight bytes earlier all of it is there: no handle is zero.
+    refuses!(ioctl_at(&file, uapi::VGEM_FENCE_ATTACH.number, last_words - 8), NOENT);
     Ok(())
 }
 
@@ -104,6 +117,8 @@ fn number_beyond_the_driver_table(guest: &Guest) -> Outcome {
             let number = uapi::ioc(RW, DRM, nr, 16);
             refuses!(sys::ioctl_bytes(&file, number, &mut [0; 16]), INVAL);
         }
+        // The last slot is known: no fence is zero.
+        refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 2, 8), &mut [0; 8]), NOENT);
     }
     Ok(())
 }
@@ -116,6 +131,7 @@ fn hole_in_the_driver_table(guest: &Guest) -> Outcome {
         refuses!(sys::ioctl_bytes(&file, number, &mut [0; 200]), INVAL);
         refuses!(sys::ioctl_bad(&file, number, BadAddress::Kernel), INVAL);
     }
+    refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 1, 16), &mut [0; 16]), NOENT);
     Ok(())
 }
 
@@ -125,6 +141,7 @@ fn number_beyond_the_core_table(guest: &Guest) -> Outcome {
     for nr in [0xe0, 0xf0, 0xff] {
         refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL);
     }
+    works!(sys::ioctl_bytes(&file, uapi::VERSION.number, &mut [0; 64]));
     Ok(())
 }
 
@@ -134,6 +151,7 @@ fn retired_core_numbers(guest: &Guest) -> Outcome {
     for nr in [0x03, 0x04, 0x08, 0x14, 0x15, 0x1c, 0x20, 0x26, 0x29, 0x2a, 0x30, 0x38] {
         refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL);
     }
+    works!(sys::ioctl_bytes(&file, uapi::VERSION.number, &mut [0; 64]));
     Ok(())
 }
 
@@ -143,6 +161,7 @@ fn foreign_type(guest: &Guest) -> Outcome {
     for kind in [b'T', b'b', b'D', 0] {
         refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, kind, 0x41, 16), &mut [0; 16]), NOTTY);
     }
+    refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, 0x41, 16), &mut [0; 16]), NOENT);
     Ok(())
 }
 
@@ -206,6 +225,8 @@ fn no_direction_reads_zeros(guest: &Guest) -> Outcome {
     bytes[..4].copy_from_slice(&handle.to_ne_bytes());
     refuses!(sys::ioctl_bytes(&file, number, &mut bytes), NOENT);
     refuses!(sys::ioctl_bad(&file, number, BadAddress::Null), NOENT);
+    bytes[..4].copy_from_slice(&handle.to_ne_bytes());
+    works!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 1, 16), &mut bytes));
     Ok(())
 }
 
@@ -218,6 +239,8 @@ fn read_only_direction_ignores_the_argument(guest: &Guest) -> Outcome {
     let number = uapi::ioc(DIR_READ, DRM, COMMAND_BASE + 1, 16);
     refuses!(sys::ioctl_bytes(&file, number, &mut bytes), NOENT);
     same!(bytes, [0; 16]); // the zeros that the handler saw come back
+    bytes[..4].copy_from_slice(&handle.to_ne_bytes());
+    works!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 1, 16), &mut bytes));
     Ok(())
 }
 
@@ -238,8 +261,9 @@ fn write_only_direction_gives_no_answer(guest: &Guest) -> Outcome {
 fn closed_file(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let number = file.as_fd().as_raw_fd();
-    drop(file);
     let mut cap = uapi::Cap { capability: 5, value: 0 };
+    works!(sys::ioctl_on_number(number, &uapi::GET_CAP, &mut cap));
+    drop(file);
     refuses!(sys::ioctl_on_number(number, &uapi::GET_CAP, &mut cap), BADF);
     refuses!(sys::ioctl_on_number(-1, &uapi::GET_CAP, &mut cap), BADF);
     Ok(())
@@ -250,6 +274,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
     let file = works!(sys::open(guest.nodes()?.primary, OFlags::PATH));
     let mut cap = uapi::Cap { capability: 5, value: 0 };
     refuses!(sys::ioctl(&file, &uapi::GET_CAP, &mut cap), BADF);
+    works!(sys::ioctl(guest.open()?, &uapi::GET_CAP, &mut cap));
     Ok(())
 }
 

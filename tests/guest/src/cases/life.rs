@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 
+use crate::cases::fence::waiting::{until_asleep, woken};
 use crate::check::Outcome;
 use crate::device::{self, DrmFile};
 use crate::driver::device_number;
@@ -139,6 +140,7 @@ fn wrong_ioctls_are_refused_alike(guest: &Guest) -> Outcome {
 fn no_new_mapping_through_the_node(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
+    works!(Mapping::shared(&file, offset, PAGE));
     unplug(guest)?;
     refuses!(Mapping::shared(&file, offset, PAGE), NODEV);
     refuses!(Mapping::shared(&file, 0, PAGE), NODEV);
@@ -165,6 +167,7 @@ fn file_has_no_events(guest: &Guest) -> Outcome {
 
 /// A file with buffers, mappings, exports, imports, names and fences closes cleanly.
 fn close_with_everything(guest: &Guest) -> Outcome {
+    let users = guest.users()?;
     let (file, other) = (guest.open()?, guest.open_render()?);
     let memory = works!(sys::memory_file(PAGE));
     works!(file.import(&works!(device::udmabuf(&memory, PAGE))));
@@ -183,7 +186,19 @@ fn close_with_everything(guest: &Guest) -> Outcome {
     drop(file);
     kept.truncate(10);
     drop(other);
-    kept.iter().for_each(|(mapping, _)| mapping.write(PAGE, 2));
+    let (mappings, buffers): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+    for mapping in &mappings {
+        mapping.write(PAGE, 2);
+        same!((mapping.read(0), mapping.read(PAGE)), (1, 2));
+    }
+    // A mapping through the node keeps the file, and with it the file's fences.
+    drop(mappings);
+    for buffer in &buffers {
+        same!(works!(device::writable_now(buffer)), true);
+    }
+    holds!(guest.users()? > users, "dma-bufs hold the module");
+    drop(buffers);
+    same!(guest.users()?, users);
     Ok(())
 }
 
@@ -205,15 +220,14 @@ fn waiter_is_not_forgotten(guest: &Guest) -> Outcome {
     let handle = works!(file.pages(1));
     let buffer = works!(file.export(handle, CLOEXEC));
     works!(file.attach(handle, FENCE_WRITE));
-    let start = Instant::now();
-    let got = std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| sys::poll(&buffer, PollFlags::OUT, 9000));
-        let unbound = guest.driver.unbind();
+    let wake = || {
+        works!(guest.driver.unbind());
         drop(file);
-        unbound.and(waiter.join().expect("the waiter does not panic"))
-    });
+        Ok(())
+    };
+    let (got, took) = woken(|| sys::poll(&buffer, PollFlags::OUT, 9000), wake)?;
     same!(works!(got), PollFlags::OUT);
-    holds!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+    holds!(took < Duration::from_secs(5), "it took {took:?}");
     Ok(())
 }
 
@@ -222,7 +236,12 @@ fn sleeping_reader_does_not_delay(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let copy = works!(rustix::io::dup(&file));
     // The reader is never woken; it ends with the process.
-    std::thread::spawn(move || rustix::io::read(copy.as_fd(), &mut [0_u8; 64]));
+    let (begins, begun) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        begins.send(rustix::thread::gettid()).expect("the receiver outlives the thread");
+        rustix::io::read(copy.as_fd(), &mut [0_u8; 64])
+    });
+    until_asleep(begun.recv().expect("the thread sends before it reads"))?;
     let start = Instant::now();
     unplug(guest)?;
     holds!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());

@@ -76,6 +76,7 @@ fn offset_of_nothing(guest: &Guest) -> Outcome {
     for offset in [0, PAGE as u64, end, 1 << 43] {
         refuses!(Mapping::shared(&file, offset, PAGE), INVAL);
     }
+    works!(Mapping::shared(&file, end - PAGE as u64, PAGE));
     Ok(())
 }
 
@@ -86,6 +87,7 @@ fn unaligned_offset(guest: &Guest) -> Outcome {
     for more in [1, 4, 512, 4095] {
         refuses!(Mapping::shared(&file, offset + more, PAGE), INVAL);
     }
+    works!(Mapping::shared(&file, offset, PAGE));
     Ok(())
 }
 
@@ -94,6 +96,7 @@ fn zero_length(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
     refuses!(Mapping::shared(&file, offset, 0), INVAL);
+    works!(Mapping::shared(&file, offset, PAGE));
     Ok(())
 }
 
@@ -105,6 +108,7 @@ fn beyond_the_end(guest: &Guest) -> Outcome {
         let offset = works!(file.map_offset(handle));
         refuses!(Mapping::shared(&file, offset, PAGE + 1), INVAL);
         refuses!(Mapping::shared(&file, offset, 2 * PAGE), INVAL);
+        works!(Mapping::shared(&file, offset, PAGE));
     }
     Ok(())
 }
@@ -127,6 +131,7 @@ fn middle_of_a_buffer(guest: &Guest) -> Outcome {
     let offset = works!(file.map_offset(works!(file.pages(4))));
     refuses!(Mapping::shared(&file, offset + PAGE as u64, PAGE), INVAL);
     refuses!(Mapping::shared(&file, offset + 3 * PAGE as u64, PAGE), INVAL);
+    works!(Mapping::shared(&file, offset, PAGE));
     Ok(())
 }
 
@@ -172,6 +177,7 @@ fn private_mapping(guest: &Guest) -> Outcome {
     let offset = works!(file.map_offset(works!(file.pages(1))));
     for protection in [ProtFlags::READ, ProtFlags::READ | ProtFlags::WRITE] {
         refuses!(Mapping::new(&file, offset, PAGE, protection, MapFlags::PRIVATE), INVAL);
+        works!(Mapping::new(&file, offset, PAGE, protection, MapFlags::SHARED));
     }
     Ok(())
 }

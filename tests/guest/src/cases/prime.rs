@@ -41,6 +41,9 @@ fn wrong_flags(guest: &Guest) -> Outcome {
         refuses!(file.export(handle, flags), INVAL);
         refuses!(file.export(0, flags), INVAL);
     }
+    for flags in [0, CLOEXEC, RDWR, CLOEXEC | RDWR] {
+        works!(file.export(handle, flags));
+    }
     Ok(())
 }
 
@@ -51,6 +54,8 @@ fn unknown_handles(guest: &Guest) -> Outcome {
             refuses!(file.export(unknown, CLOEXEC), NOENT);
         }
     }
+    let file = guest.open()?;
+    works!(file.export(works!(file.pages(1)), CLOEXEC));
     Ok(())
 }
 
@@ -130,6 +135,8 @@ fn import_of_no_descriptor(guest: &Guest) -> Outcome {
             refuses!(file.import_number(number), BADF);
         }
     }
+    let file = guest.open()?;
+    works!(guest.open_render()?.import(&works!(file.export(works!(file.pages(1)), CLOEXEC))));
     Ok(())
 }
 
@@ -141,6 +148,7 @@ fn import_of_other_files(guest: &Guest) -> Outcome {
     refuses!(file.import(&works!(rustix::pipe::pipe()).0), INVAL);
     refuses!(file.import_number(file.as_fd().as_raw_fd()), INVAL);
     refuses!(file.import(&works!(sys::open("/", OFlags::PATH))), BADF);
+    works!(file.import(&works!(file.export(works!(file.pages(1)), CLOEXEC))));
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod bind;
 pub(crate) mod bo;
 pub(crate) mod client;
+pub(crate) mod compat;
 pub(crate) mod faults;
 pub(crate) mod flush;
 pub(crate) mod hangs;

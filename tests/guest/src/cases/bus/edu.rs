@@ -6,9 +6,9 @@
 //! `kernel/tests/bus/edu`.
 
 use std::fs;
-use std::sync::mpsc;
 use std::thread;
 
+use crate::cases::fence::waiting::woken;
 use crate::check::{Outcome, skip};
 use crate::device::DrmFile;
 use crate::failnth::{Call, enomem, null};
@@ -172,18 +172,14 @@ fn unbind_and_bind(guest: &Guest) -> Outcome {
 fn waiting_client_is_told(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let file = open(DRIVER)?;
-    let (begins, begun) = mpsc::channel();
-    thread::scope(|scope| {
-        let client = scope.spawn(|| {
-            begins.send(()).expect("somebody waits");
-            factorial(&file, LONG)
-        });
-        begun.recv().expect("the client begins");
+    let unplug = || {
         works!(unbind(&address));
-        refuses!(client.join().expect("the client does not panic"), NODEV);
-        works!(bind(&address));
         Ok(())
-    })
+    };
+    let (told, _) = woken(|| factorial(&file, LONG), unplug)?;
+    refuses!(told, NODEV);
+    works!(bind(&address));
+    Ok(())
 }
 
 /// L5: once unbound, the device does not change a buffer any more, though it was told to.

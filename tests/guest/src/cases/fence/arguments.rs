@@ -28,6 +28,9 @@ fn attach_wrong_flags(guest: &Guest) -> Outcome {
         refuses!(file.attach(handle, flags), INVAL);
         refuses!(file.attach(0, flags), INVAL);
     }
+    for flags in [0, FENCE_WRITE] {
+        works!(file.signal(works!(file.attach(handle, flags))));
+    }
     Ok(())
 }
 
@@ -51,6 +54,8 @@ fn attach_unknown_handle(guest: &Guest) -> Outcome {
             refuses!(file.attach(unknown, FENCE_WRITE), NOENT);
         }
     }
+    let file = guest.open()?;
+    works!(file.attach(works!(file.pages(1)), FENCE_WRITE));
     Ok(())
 }
 
@@ -91,6 +96,8 @@ fn signal_unknown(guest: &Guest) -> Outcome {
             refuses!(file.signal(unknown), NOENT);
         }
     }
+    let file = guest.open()?;
+    works!(file.signal(works!(file.attach(works!(file.pages(1)), 0))));
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use rustix::io::Errno;
 
-use crate::check::{Outcome, skip};
+use crate::check::{Outcome, fail, skip};
 use crate::device;
 use crate::guest::Guest;
 use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, unbind};
@@ -15,8 +15,8 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "lifecycle":
-    l16_object_from_before_registration, l15_huge_pages_come_before_objects, vmap_reads_and_writes,
-    l21_import_is_mapped_by_its_second_handle,
+    l16_object_from_before_registration, l15_huge_pages_come_before_objects, large_objects_are_huge_pages,
+    vmap_reads_and_writes, l21_import_is_mapped_by_its_second_handle,
 }
 
 /// What the driver wrote before registration is there after it, by kernel mapping, by mmap and by DMA.
@@ -39,13 +39,42 @@ fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Whoever else has a reference may be making an object at that moment, and would find half a mount.
+/// A fresh device takes the mount. Later somebody else may be making an object, and would find half a mount.
 fn l15_huge_pages_come_before_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for number in 0..2 {
         let busy = -Errno::BUSY.raw_os_error();
+        test.trace.wait_for(&format!("{number}: huge pages on a fresh device"))?;
         test.trace.wait_for(&format!("{number}: huge pages when shared: {busy}"))?;
     }
+    test.unload()
+}
+
+/// The kernel's count of huge pages of shared memory, in KiB.
+fn huge_pages() -> Outcome<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let row = text.lines().find_map(|line| line.strip_prefix("ShmemHugePages:"));
+    match row.and_then(|row| row.trim().strip_suffix(" kB")?.parse().ok()) {
+        Some(count) => Ok(count),
+        None => fail(format!("no `ShmemHugePages` in {text:?}")),
+    }
+}
+
+/// An object of 2 MiB is one huge page, without any setting of the system's; it goes with the object.
+fn large_objects_are_huge_pages(guest: &Guest) -> Outcome {
+    const LEN: usize = 2 << 20;
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    let before = huge_pages()?;
+    let handle = works!(client.object(LEN as u64));
+    let mapping = works!(client.0.map(handle, LEN));
+    mapping.write(LEN - 4, 7);
+    same!(huge_pages()?, before + (LEN as u64 >> 10));
+    same!((mapping.read(0), mapping.read(LEN - 4)), (0, 7));
+    drop(mapping);
+    works!(client.0.gem_close(handle));
+    same!(huge_pages()?, before);
+    drop(client);
     test.unload()
 }
 

@@ -70,8 +70,9 @@ fn master_needs_no_letting_in(guest: &Guest) -> Outcome {
 fn closed_file(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let number = file.0.as_fd().as_raw_fd();
-    drop(file);
     let mut argument = NovaGetparam { param: VRAM_BAR_SIZE, value: 0 };
+    works!(sys::ioctl_on_number(number, &NOVA_GETPARAM, &mut argument));
+    drop(file);
     refuses!(sys::ioctl_on_number(number, &NOVA_GETPARAM, &mut argument), BADF);
     refuses!(sys::ioctl_on_number(-1, &NOVA_GETPARAM, &mut argument), BADF);
     Ok(())
@@ -83,6 +84,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
     let file = works!(sys::open(gpu.node()?, OFlags::PATH));
     let mut argument = NovaGetparam { param: VRAM_BAR_SIZE, value: 0 };
     refuses!(sys::ioctl(&file, &NOVA_GETPARAM, &mut argument), BADF);
+    works!(gpu.open()?.vram());
     Ok(())
 }
 

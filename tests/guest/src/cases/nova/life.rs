@@ -3,7 +3,6 @@
 //!
 //! Source: `Documentation/driver-api/auxiliary_bus.rst`, `drivers/base/dd.c`, `drivers/pci/remove.c` (Linux 7.3).
 
-
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -255,25 +254,18 @@ fn switched_off_when_unbound(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An exported object, if the driver exports, lives on without file, child, parent and function (L11).
+/// An exported object lives on without file, child, parent and function (L11).
 fn what_is_kept_outlives_both(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (client(&gpu)?, client(&gpu)?);
-    let kept = match one.0.export(1, CLOEXEC) {
-        Ok(buffer) => Some((works!(two.0.import(&buffer)), buffer)),
-        Err(errno) => {
-            holds!([Errno::NOSYS, Errno::OPNOTSUPP].contains(&errno), "nothing is exported: {errno}");
-            None
-        }
-    };
+    let buffer = works!(one.0.export(1, CLOEXEC));
+    same!(works!(two.size(works!(two.0.import(&buffer)))), PAGE as u64);
     works!(gpu.remove());
     drop(one);
     is_dead(&two)?;
-    if kept.is_some() {
-        drop(two);
-        refuses!(modules::remove(DRM), AGAIN);
-    }
-    drop(kept);
+    drop(two);
+    refuses!(modules::remove(DRM), AGAIN);
+    drop(buffer);
     works!(unload());
     let gpu = Gpu::ready(guest)?;
     client(&gpu).map(drop)

@@ -60,6 +60,7 @@ fn sizes_that_no_memory_has(guest: &Guest) -> Outcome {
         refuses!(file.create(size), INVAL, " of {size:#x}");
     }
     refuses!(file.size(1), NOENT);
+    same!(works!(file.create(PAGE_SIZE)), 1);
     Ok(())
 }
 
@@ -108,6 +109,7 @@ fn info_of_unknown_handles(guest: &Guest) -> Outcome {
         refuses!(sys::ioctl(&file.0, &NOVA_GEM_INFO, &mut argument), NOENT, " of handle {handle:#x}");
         same!(argument.size, 77);
     }
+    same!(works!(file.size(1)), PAGE_SIZE);
     Ok(())
 }
 

@@ -47,6 +47,7 @@ fn unknown_parameters(guest: &Guest) -> Outcome {
         refuses!(sys::ioctl(&file.0, &NOVA_GETPARAM, &mut argument), INVAL, " of {param:#x}");
         same!(argument, NovaGetparam { param, value: 0x77 });
     }
+    works!(file.param(VRAM_BAR_SIZE));
     Ok(())
 }
 
@@ -58,6 +59,7 @@ fn high_half_of_the_number_counts(guest: &Guest) -> Outcome {
         refuses!(file.param(high), INVAL, " of {high:#x}");
     }
     refuses!(file.param(u64::MAX), INVAL);
+    works!(file.param(VRAM_BAR_SIZE));
     Ok(())
 }
 
@@ -69,6 +71,8 @@ fn bad_addresses(guest: &Guest) -> Outcome {
             refuses!(sys::ioctl_bad(&file.0, number, address), FAULT, " of {number:#x}");
         }
     }
+    works!(file.param(VRAM_BAR_SIZE));
+    works!(file.size(works!(file.create(PAGE as u64))));
     Ok(())
 }
 
@@ -127,6 +131,8 @@ fn numbers_beyond_the_table(guest: &Guest) -> Outcome {
     for nr in [COMMAND_BASE + 3, COMMAND_BASE + 4, 0x80, 0x9f] {
         refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL, " of {nr:#x}");
     }
+    // The last of the three is known: no handle is zero.
+    refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 2, 16), &mut [0; 16]), NOENT);
     Ok(())
 }
 
@@ -136,5 +142,6 @@ fn other_types_of_ioctl(guest: &Guest) -> Outcome {
     for kind in [b'N', b'D', 0] {
         refuses!(sys::ioctl_bytes(&file.0, ioc(RW, kind, COMMAND_BASE, 16), &mut [0; 16]), NOTTY);
     }
+    works!(file.param(VRAM_BAR_SIZE));
     Ok(())
 }

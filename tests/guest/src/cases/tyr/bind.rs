@@ -5,12 +5,17 @@
 //! `panthor_vm_bind_prepare_op_ctx` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
 use crate::check::Outcome;
+use crate::driver::module_users;
 use crate::guest::Guest;
-use crate::sys::{self, BadAddress};
-use crate::tyr::{Gpu, Op, TyrFile, signal, wait};
+use crate::sys::BadAddress;
+use crate::tyr::reference::rights;
+use crate::tyr::view::Vm;
+use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
 use crate::uapi::PAGE;
 use crate::uapi::tyr::*;
-use crate::{refuses, same, works};
+use crate::{holds, refuses, same, works};
+
+use super::queue::ended;
 
 crate::cases::cases! {
     "tyr_bind":
@@ -34,6 +39,14 @@ fn ready(guest: &Guest) -> Outcome<(TyrFile, u32, u32)> {
     Ok((file, vm, bo))
 }
 
+/// A VM whose view by the GPU is looked at, and an object of four pages that are numbered from 0x100 on.
+fn seen(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    let file = gpu.open()?;
+    let (vm, bo) = (Vm::new(&gpu, &file)?, file.numbered_bo(4, 0x100)?);
+    story(&file, &vm, bo)
+}
+
 /// An empty array, wherever it is.
 fn nothing_to_do(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
@@ -50,6 +63,7 @@ fn flags_of_the_call(guest: &Guest) -> Outcome {
     for flags in [2, 4, 1 << 31, 2 | BIND_ASYNC] {
         refuses!(file.bind_counted(vm, flags, &[Op::map(bo, 0, VA, P)]).0, INVAL, " of {flags:#x}");
     }
+    works!(file.bind_counted(vm, 0, &[Op::map(bo, 0, VA, P)]).0);
     Ok(())
 }
 
@@ -59,6 +73,7 @@ fn flags_of_a_map(guest: &Guest) -> Outcome {
     for flags in [1 << 4, 1 << 5, 1 << 15, 1 << 27, 0x0fff_fff0] {
         refuses!(file.bind(vm, &[Op::map(bo, 0, VA, P).with(flags)]), INVAL, " of {flags:#x}");
     }
+    works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
     Ok(())
 }
 
@@ -78,6 +93,7 @@ fn types_that_do_not_exist(guest: &Guest) -> Outcome {
     for kind in 3..16 {
         refuses!(file.bind(vm, &[Op::map(bo, 0, VA, P).with(kind << 28)]), INVAL, " of {kind}");
     }
+    works!(file.bind(vm, &[Op::map(bo, 0, VA, P).with(OP_MAP)]));
     Ok(())
 }
 
@@ -92,6 +108,7 @@ fn not_whole_pages(guest: &Guest) -> Outcome {
         refuses!(file.bind(vm, &[Op::unmap(VA + odd, P)]), INVAL, " of {odd:#x}");
         refuses!(file.bind(vm, &[Op::unmap(VA, odd)]), INVAL, " of {odd:#x}");
     }
+    works!(file.bind(vm, &[Op::map(bo, P, VA + P, P), Op::unmap(VA + P, P)]));
     Ok(())
 }
 
@@ -133,12 +150,14 @@ fn around_the_end_of_all_addresses(guest: &Guest) -> Outcome {
         refuses!(file.bind(vm, &[Op::map(bo, 0, va, size)]), INVAL, " of {size:#x} at {va:#x}");
         refuses!(file.bind(vm, &[Op::sparse(va, size)]), INVAL, " of {size:#x} at {va:#x}");
     }
+    works!(file.bind(vm, &[Op::map(bo, 0, VA, P), Op::sparse(2 * VA, P), Op::unmap(0, 1 << 46)]));
     Ok(())
 }
 
 /// EINVAL, and not ENOENT.
 fn unknown_objects(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
+    works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
     works!(file.0.gem_close(bo));
     for handle in [0, bo, 99, u32::MAX] {
         refuses!(file.bind(vm, &[Op::map(handle, 0, VA, P)]), INVAL, " of {handle}");
@@ -153,6 +172,7 @@ fn object_of_another_file(guest: &Guest) -> Outcome {
     let vm = works!(two.vm_create());
     let bo = works!(one.bo(P));
     refuses!(two.bind(vm, &[Op::map(bo, 0, VA, P)]), INVAL);
+    works!(one.bind(works!(one.vm_create()), &[Op::map(bo, 0, VA, P)]));
     Ok(())
 }
 
@@ -169,11 +189,18 @@ fn object_of_another_vm(guest: &Guest) -> Outcome {
 
 /// As often as it likes, at once and by the queue.
 fn object_of_its_own_vm(guest: &Guest) -> Outcome {
-    let (file, vm, _) = ready(guest)?;
-    let bo = works!(file.bo_of(2 * P, 0, vm));
-    works!(file.bind(vm, &[Op::map(bo, 0, VA, 2 * P), Op::map(bo, P, VA + 4 * P, P)]));
-    works!(file.bind_async(vm, &[Op::map(bo, 0, 2 * VA, 2 * P), Op::unmap(VA, 2 * P)]));
-    Ok(())
+    seen(guest, |file, vm, _| {
+        let bo = works!(file.bo_of(2 * P, 0, vm.id));
+        let mapping = works!(file.bo_map(bo, 2 * PAGE));
+        (0..2).for_each(|page| mapping.write(page * PAGE, 0x200 + page as u32));
+        works!(vm.bind(&[Op::map(bo, 0, VA, 2 * P), Op::map(bo, P, VA + 4 * P, P)]));
+        vm.shows(VA, 16 * P, &[(VA, 0x200, 2), (VA + 4 * P, 0x201, 1)])?;
+        let out = works!(file.0.syncobj_create(0));
+        works!(vm.bind_async(&[Op::map(bo, 0, 2 * VA, 2 * P), Op::unmap(VA, 2 * P).after(&[signal(out)])]));
+        works!(ended(file, out));
+        vm.shows(VA, 16 * P, &[(VA + 4 * P, 0x201, 1)])?;
+        vm.shows(2 * VA, 16 * P, &[(2 * VA, 0x200, 2)])
+    })
 }
 
 /// EINVAL: an unmap has neither object nor offset.
@@ -188,21 +215,28 @@ fn object_beside_an_unmap(guest: &Guest) -> Outcome {
 
 /// There is no error in it, in a new VM, around mappings, and twice.
 fn nothing_mapped_is_unmapped(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    works!(file.bind(vm, &[Op::unmap(VA, P)]));
-    works!(file.bind(vm, &[Op::map(bo, 0, VA, 4 * P)]));
-    works!(file.bind(vm, &[Op::unmap(VA - 8 * P, 20 * P)]));
-    works!(file.bind(vm, &[Op::unmap(VA - 8 * P, 20 * P), Op::unmap(0, VA), Op::unmap(0, 1 << 46)]));
-    Ok(())
+    seen(guest, |_, vm, bo| {
+        works!(vm.bind(&[Op::unmap(VA, P)]));
+        works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
+        works!(vm.bind(&[Op::unmap(VA - 8 * P, 8 * P), Op::unmap(VA + 4 * P, 8 * P)]));
+        vm.shows(VA - 16 * P, 64 * P, &[(VA, 0x100, 4)])?;
+        works!(vm.bind(&[Op::unmap(VA - 8 * P, 20 * P)]));
+        vm.shows(VA - 16 * P, 64 * P, &[])?;
+        works!(vm.bind(&[Op::unmap(VA - 8 * P, 20 * P), Op::unmap(0, VA), Op::unmap(0, 1 << 46)]));
+        vm.shows(VA - 16 * P, 64 * P, &[])
+    })
 }
 
 /// Whatever else it says, but for sync operations.
 fn size_zero_is_no_operation(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    works!(file.bind(vm, &[Op::map(bo, 0, VA, 0), Op::unmap(VA, 0), Op::sparse(VA, 0)]));
-    let syncobj = works!(file.0.syncobj_create(1));
-    refuses!(file.bind(vm, &[Op::map(bo, 0, VA, 0).after(&[wait(syncobj)])]), INVAL);
-    Ok(())
+    seen(guest, |file, vm, bo| {
+        works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
+        works!(vm.bind(&[Op::map(bo, 0, VA + P, 0), Op::unmap(VA, 0), Op::sparse(VA, 0)]));
+        vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])?;
+        let syncobj = works!(file.0.syncobj_create(1));
+        refuses!(vm.bind(&[Op::map(bo, 0, VA, 0).after(&[wait(syncobj)])]), INVAL);
+        Ok(())
+    })
 }
 
 /// EINVAL with an object or an offset.
@@ -235,6 +269,8 @@ fn nothing_is_waited_for(guest: &Guest) -> Outcome {
         refuses!(file.bind(vm, &[Op::map(bo, 0, VA, P).after(&[sync])]), INVAL);
         refuses!(file.bind(vm, &[Op::unmap(VA, P).after(&[sync])]), INVAL);
     }
+    works!(file.bind(vm, &[Op::map(bo, 0, VA, P), Op::unmap(VA, P)]));
+    works!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[wait(syncobj), signal(syncobj)])]));
     Ok(())
 }
 
@@ -243,23 +279,28 @@ fn sync_only_is_for_queues(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     let syncobj = works!(file.0.syncobj_create(1));
     refuses!(file.bind(vm, &[Op::sync_only(&[signal(syncobj)])]), INVAL);
+    works!(file.bind_async(vm, &[Op::sync_only(&[signal(syncobj)])]));
     Ok(())
 }
 
 /// The count that comes back is the number of operations that were carried out before the one that is refused.
 fn as_far_as_it_came(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    let good = |at: u64| Op::map(bo, 0, VA + at * 16 * P, 4 * P);
-    for wrong in 0..4_u64 {
-        let ops: Vec<Op> = (0..4).map(|at| if at == wrong { Op::map(99, 0, VA, P) } else { good(at) }).collect();
-        let (answer, count) = file.bind_counted(vm, 0, &ops);
-        refuses!(answer, INVAL);
-        same!(count, wrong as u32);
-    }
-    let (answer, count) = file.bind_counted(vm, 0, &[good(0), good(1), Op::unmap(VA, P)]);
-    works!(answer);
-    same!(count, 3);
-    Ok(())
+    seen(guest, |file, vm, bo| {
+        let good = |at: u64| Op::map(bo, 0, VA + at * 16 * P, 4 * P);
+        for wrong in 0..4_u64 {
+            let ops: Vec<Op> = (0..4).map(|at| if at == wrong { Op::map(99, 0, VA, P) } else { good(at) }).collect();
+            let (answer, count) = file.bind_counted(vm.id, 0, &ops);
+            refuses!(answer, INVAL);
+            same!(count, wrong as u32);
+            let wanted: Vec<_> = (0..wrong).map(|at| (VA + at * 16 * P, 0x100, 4)).collect();
+            vm.shows(VA, 64 * P, &wanted)?;
+            works!(vm.bind(&[Op::unmap(VA, 64 * P)]));
+        }
+        let (answer, count) = file.bind_counted(vm.id, 0, &[good(0), good(1), Op::unmap(VA, P)]);
+        works!(answer);
+        same!(count, 3);
+        vm.shows(VA, 64 * P, &[(VA + P, 0x101, 3), (VA + 16 * P, 0x100, 4)])
+    })
 }
 
 /// EFAULT.
@@ -269,6 +310,9 @@ fn addresses_of_operations(guest: &Guest) -> Outcome {
         for address in BadAddress::ALL {
             refuses!(file.bind_at(vm, flags, 1, address), FAULT, " at {address:?}");
         }
+    }
+    for flags in [0, BIND_ASYNC] {
+        works!(file.bind_bytes(vm, flags, 48, 1, &unmap_bytes(VA)).0);
     }
     Ok(())
 }
@@ -319,12 +363,15 @@ fn operations_of_a_newer_client(guest: &Guest) -> Outcome {
 
 /// A thousand, in one call.
 fn very_many_operations(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    let maps: Vec<Op> = (0..500).map(|at| Op::map(bo, 0, VA + at * 4 * P, 4 * P)).collect();
-    works!(file.bind(vm, &maps));
-    let unmaps: Vec<Op> = (0..500).map(|at| Op::unmap(VA + at * 4 * P, 4 * P)).collect();
-    works!(file.bind(vm, &unmaps));
-    Ok(())
+    seen(guest, |_, vm, bo| {
+        let maps: Vec<Op> = (0..500).map(|at| Op::map(bo, 0, VA + at * 4 * P, 4 * P)).collect();
+        works!(vm.bind(&maps));
+        let wanted: Vec<_> = (0..500).map(|at| (VA + at * 4 * P, 0x100, 4)).collect();
+        vm.shows(VA, 2048 * P, &wanted)?;
+        let unmaps: Vec<Op> = (0..500).map(|at| Op::unmap(VA + at * 4 * P, 4 * P)).collect();
+        works!(vm.bind(&unmaps));
+        vm.shows(VA, 2048 * P, &[])
+    })
 }
 
 /// A count that no memory has room for is an error, and none of the machine.
@@ -348,30 +395,41 @@ fn count_without_end(guest: &Guest) -> Outcome {
 
 /// All eight combinations.
 fn wants_whatever_the_flags_allow(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    for flags in 0..8 {
-        works!(file.bind(vm, &[Op::map(bo, 0, VA, 4 * P).with(flags)]));
-    }
-    Ok(())
+    seen(guest, |_, vm, bo| {
+        for flags in 0..8 {
+            works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P).with(flags)]));
+            vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])?;
+            holds!(vm.runs(VA, 4 * P)?.iter().all(|run| run.rights == rights(flags)), "flags {flags} are the rights");
+        }
+        Ok(())
+    })
 }
 
 /// One object at a hundred places, each of its pages at several.
 fn same_object_many_times(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    for at in 0..100 {
-        works!(file.bind(vm, &[Op::map(bo, at % 4 * P, VA + at * P, P)]));
-    }
-    works!(file.bind(vm, &[Op::unmap(VA, 100 * P)]));
-    Ok(())
+    seen(guest, |_, vm, bo| {
+        for at in 0..100 {
+            works!(vm.bind(&[Op::map(bo, at % 4 * P, VA + at * P, P)]));
+        }
+        let wanted: Vec<_> = (0..25).map(|at| (VA + at * 4 * P, 0x100, 4)).collect();
+        vm.shows(VA, 128 * P, &wanted)?;
+        works!(vm.bind(&[Op::unmap(VA, 100 * P)]));
+        vm.shows(VA, 128 * P, &[])
+    })
 }
 
 /// A mapping holds its object: the memory goes when both are gone.
 fn mapped_after_its_handle_is_closed(guest: &Guest) -> Outcome {
-    let (file, vm, bo) = ready(guest)?;
-    works!(file.bind(vm, &[Op::map(bo, 0, VA, 4 * P)]));
-    works!(file.0.gem_close(bo));
-    works!(file.bind(vm, &[Op::unmap(VA + P, P)]));
-    works!(file.bind(vm, &[Op::unmap(VA, 4 * P)]));
-    same!(sys::poll(&file.0, rustix::event::PollFlags::IN, 0).map(|events| events.is_empty()), Ok(true));
+    let users = module_users(MODULE)?;
+    seen(guest, |file, vm, bo| {
+        works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
+        works!(file.0.gem_close(bo));
+        vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])?;
+        works!(vm.bind(&[Op::unmap(VA + P, P)]));
+        vm.shows(VA, 16 * P, &[(VA, 0x100, 1), (VA + 2 * P, 0x102, 2)])?;
+        works!(vm.bind(&[Op::unmap(VA, 4 * P)]));
+        vm.shows(VA, 16 * P, &[])
+    })?;
+    same!(module_users(MODULE)?, users);
     Ok(())
 }

@@ -65,8 +65,9 @@ fn render_node_needs_nobody(guest: &Guest) -> Outcome {
 fn closed_file(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let number = file.0.as_fd().as_raw_fd();
-    drop(file);
     let mut argument = VmCreate::default();
+    works!(sys::ioctl_on_number(number, &VM_CREATE, &mut argument));
+    drop(file);
     refuses!(sys::ioctl_on_number(number, &VM_CREATE, &mut argument), BADF);
     refuses!(sys::ioctl_on_number(-1, &VM_CREATE, &mut argument), BADF);
     Ok(())
@@ -77,6 +78,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = works!(sys::open(gpu.node("renderD")?, OFlags::PATH));
     refuses!(sys::ioctl(&file, &VM_CREATE, &mut VmCreate::default()), BADF);
+    works!(gpu.open()?.vm_create());
     Ok(())
 }
 

@@ -118,9 +118,14 @@ fn silent_firmware(guest: &Guest) -> Outcome {
 
 /// Slow is no reason to give up.
 fn slow_reset_and_slow_boot(guest: &Guest) -> Outcome {
-    for fault in [r#"{"kind": "slow-reset", "seconds": 0.05}"#, r#"{"kind": "slow-boot", "seconds": 0.3}"#] {
+    for (fault, least) in
+        [(r#"{"kind": "slow-reset", "seconds": 0.05}"#, 50), (r#"{"kind": "slow-boot", "seconds": 0.3}"#, 300)]
+    {
         let gpu = broken(guest, fault)?;
+        let start = Instant::now();
         works!(gpu.bind());
+        // The clocks of guest and model are two.
+        holds!(start.elapsed().as_millis() >= least * 95 / 100, "it is slow: {:?}", start.elapsed());
         a_round(&gpu.open()?)?;
         works_again(&gpu)?;
     }

@@ -9,7 +9,7 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys::{self, Answer, Mapping};
-use crate::tyr::{Gpu, TyrFile};
+use crate::tyr::{Gpu, Op, TyrFile};
 use crate::uapi::PAGE;
 use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
@@ -21,6 +21,7 @@ crate::cases::cases! {
 }
 
 const P: u64 = PAGE as u64;
+const VA: u64 = 0x4000_0000;
 
 fn file(guest: &Guest) -> Outcome<TyrFile> {
     Gpu::ready(guest)?.open()
@@ -30,13 +31,26 @@ fn map(file: &TyrFile, offset: u64, pages: usize, protection: ProtFlags) -> Answ
     Mapping::new(&file.0, offset, pages * PAGE, protection, MapFlags::SHARED)
 }
 
-/// Not zero, which stands for "flush always".
+/// The page shows the GPU's own register: the number grows when the driver flushes the GPU's caches.
+pub(super) fn counts(file: &TyrFile, page: &Mapping) -> Outcome {
+    let (vm, bo) = (works!(file.vm_create()), works!(file.bo(P)));
+    let before = page.read(0);
+    works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
+    works!(file.bind(vm, &[Op::unmap(VA, P)]));
+    let after = page.read(0);
+    holds!(after > before, "the GPU counts its flushes: {before}, and then {after}");
+    works!(file.vm_destroy(vm));
+    works!(file.0.gem_close(bo));
+    Ok(())
+}
+
+/// Not zero, which stands for "flush always"; and not a page of memory.
 fn is_read(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
     let id = page.read(0);
     holds!(id != 0 && id != u32::MAX, "{id:#x} is a flush's number");
-    Ok(())
+    counts(&file, &page)
 }
 
 /// EINVAL, and EACCES later.
@@ -57,6 +71,7 @@ fn is_one_page(guest: &Guest) -> Outcome {
     for pages in [2, 3, 512] {
         refuses!(map(&file, MMIO_OFFSET_64, pages, ProtFlags::READ), INVAL, " for {pages} pages");
     }
+    works!(map(&file, MMIO_OFFSET_64, 1, ProtFlags::READ));
     Ok(())
 }
 
@@ -64,6 +79,7 @@ fn is_one_page(guest: &Guest) -> Outcome {
 fn is_shared(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(Mapping::new(&file.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ, MapFlags::PRIVATE), INVAL);
+    works!(map(&file, MMIO_OFFSET_64, 1, ProtFlags::READ));
     Ok(())
 }
 
@@ -73,6 +89,7 @@ fn nothing_beside_it(guest: &Guest) -> Outcome {
     for offset in [P, 2 * P, 0x1_0000, 1 << 21, 1 << 40] {
         refuses!(map(&file, MMIO_OFFSET_64 + offset, 1, ProtFlags::READ), INVAL, " at {offset:#x}");
     }
+    works!(map(&file, MMIO_OFFSET_64, 1, ProtFlags::READ));
     Ok(())
 }
 
@@ -82,7 +99,7 @@ fn at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
     holds!(map(&file, MMIO_OFFSET_32, 1, ProtFlags::READ).is_err(), "nothing is there before");
     works!(file.set_mmio_offset(MMIO_OFFSET_32));
     let page = works!(map(&file, MMIO_OFFSET_32, 1, ProtFlags::READ));
-    holds!(page.read(0) != 0, "the number is read");
+    counts(&file, &page)?;
     refuses!(map(&file, MMIO_OFFSET_64, 1, ProtFlags::READ), INVAL);
     refuses!(map(&file, MMIO_OFFSET_32 + P, 1, ProtFlags::READ), INVAL);
     works!(file.set_mmio_offset(MMIO_OFFSET_64));
@@ -132,7 +149,9 @@ fn gone_with_the_device(guest: &Guest) -> Outcome {
     refuses!(file.flush_id(), NODEV);
     works!(gpu.bind());
     same!(page.read(0), 1);
-    holds!(works!(gpu.open()?.flush_id()).read(0) != 0, "a new file has the page again");
+    let new = gpu.open()?;
+    counts(&new, &works!(new.flush_id()))?;
+    same!(page.read(0), 1);
     Ok(())
 }
 

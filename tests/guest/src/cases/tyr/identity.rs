@@ -18,7 +18,7 @@ crate::cases::cases! {
     "tyr_identity":
     calls_itself_panthor, version_has_all_of_the_header, unique_name_is_the_pci_address, hangs_below_the_pci_function,
     one_card_and_one_render_node, capabilities, no_mode_setting, fdinfo_names_driver_and_device,
-    fdinfo_counts_objects, lsgpu_lists_it, drmdevice_lists_it, probe_tells_what_the_board_told, probe_tells_the_firmware,
+    fdinfo_counts_objects, lsgpu_lists_it, drmdevice_lists_it, probe_tells_what_the_board_told, probe_tells_the_firmware, probe_tells_huge_pages,
 }
 
 /// Clients look for the name.
@@ -172,5 +172,13 @@ fn probe_tells_the_firmware(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     let told = |line: &&String| line.contains("tyr") && line.contains("interface v") && !line.contains("v0.0.0");
     holds!(lines.iter().any(|line| told(&line)), "the version of the interface is in {lines:?}");
+    Ok(())
+}
+
+/// Once in each probe, without any setting of the system's: Debian's kernels have huge pages.
+fn probe_tells_huge_pages(guest: &Guest) -> Outcome {
+    let lines = log_of_a_probe(guest)?;
+    let told = lines.iter().filter(|line| line.contains("tyr") && line.contains("Using Transparent Hugepage")).count();
+    holds!(told == 1, "`Using Transparent Hugepage` is told once in {lines:?}");
     Ok(())
 }

@@ -88,6 +88,7 @@ fn object_of_a_vm_is_not_exported(guest: &Guest) -> Outcome {
     let vm = works!(file.vm_create());
     let handle = works!(file.bo_of(P, 0, vm));
     refuses!(file.0.export(handle, BOTH), INVAL);
+    works!(file.0.export(works!(file.bo(P)), BOTH));
     works!(file.vm_destroy(vm));
     refuses!(file.0.export(handle, BOTH), INVAL);
     Ok(())
@@ -99,6 +100,7 @@ fn flags_that_are_refused(guest: &Guest) -> Outcome {
     let handle = works!(file.bo(P));
     refuses!(file.0.export(handle, 1 << 3), INVAL);
     refuses!(file.0.export(99, BOTH), NOENT);
+    works!(file.0.export(handle, BOTH));
     Ok(())
 }
 
@@ -167,9 +169,10 @@ fn vgem_sees_memory_of_the_gpu(guest: &Guest) -> Outcome {
 /// EINVAL: that is for whoever has exported them.
 fn imported_objects_are_not_synced(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
-    let handle = works!(file.0.import(&works!(heap_buffer(4 * PAGE))));
+    let (handle, own) = (works!(file.0.import(&works!(heap_buffer(4 * PAGE)))), works!(file.bo(4 * P)));
     for kind in [BO_FLUSH, BO_FLUSH_AND_INVALIDATE] {
         refuses!(file.bo_sync(&[BoSyncOp { handle, kind, offset: 0, size: P }]), INVAL);
+        works!(file.bo_sync(&[BoSyncOp { handle: own, kind, offset: 0, size: P }]));
     }
     Ok(())
 }
@@ -220,10 +223,9 @@ fn exported_object_outlives_everything(guest: &Guest) -> Outcome {
     refuses!(crate::modules::remove(MODULE), AGAIN);
     works!(gpu.bind());
     let second = gpu.open()?;
-    // A device that is not the same takes it as anybody else's buffer, or not at all.
-    if let Ok(theirs) = second.0.import(&buffer) {
-        same!(works!(second.bo_info(theirs)).extra_flags, BO_IS_IMPORTED);
-    }
+    // To the new device it is a buffer of another.
+    let theirs = works!(second.0.import(&buffer));
+    same!(works!(second.bo_info(theirs)).extra_flags, BO_IS_IMPORTED);
     drop((second, buffer));
     same!(module_users(MODULE)?, users);
     Ok(())
@@ -257,5 +259,6 @@ fn what_is_no_buffer(guest: &Guest) -> Outcome {
     refuses!(file.0.import(&works!(sys::memory_file(PAGE))), INVAL);
     refuses!(file.0.import_number(-1), BADF);
     holds!(file.bo_info(1).is_err(), "no handle was made");
+    same!(works!(file.0.import(&works!(heap_buffer(PAGE)))), 1);
     Ok(())
 }

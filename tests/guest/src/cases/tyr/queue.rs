@@ -265,6 +265,7 @@ fn sync_only_has_nothing_else(guest: &Guest) -> Outcome {
 fn sync_only_needs_something_to_sync(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     refuses!(file.bind_async(vm, &[Op::sync_only(&[])]), INVAL);
+    works!(file.bind_async(vm, &[Op::sync_only(&[signal(syncobj(&file)?)])]));
     Ok(())
 }
 
@@ -289,6 +290,8 @@ fn sync_objects_that_do_not_exist(guest: &Guest) -> Outcome {
         refuses!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[wait(handle)])]), NOENT, " of {handle}");
         refuses!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[signal(handle)])]), INVAL, " of {handle}");
     }
+    let handle = works!(file.0.syncobj_create(CREATE_SIGNALED));
+    works!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[wait(handle), signal(handle)])]));
     Ok(())
 }
 
@@ -313,6 +316,10 @@ fn flags_of_sync_operations(guest: &Guest) -> Outcome {
             refuses!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[sync])]), INVAL, " of {flags:#x}");
         }
     }
+    for flags in [0, SYNC_SIGNAL] {
+        let sync = SyncOp { flags, handle, timeline_value: 0 };
+        works!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[sync])]));
+    }
     Ok(())
 }
 
@@ -321,8 +328,9 @@ fn value_without_a_timeline(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let handle = works!(file.0.syncobj_create(CREATE_SIGNALED));
     for sync in [wait(handle), signal(handle)] {
-        let sync = SyncOp { timeline_value: 1, ..sync };
-        refuses!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[sync])]), INVAL);
+        let sync_at = |timeline_value| Op::map(bo, 0, VA, P).after(&[SyncOp { timeline_value, ..sync }]);
+        refuses!(file.bind_async(vm, &[sync_at(1)]), INVAL);
+        works!(file.bind_async(vm, &[sync_at(0)]));
     }
     Ok(())
 }
@@ -344,6 +352,8 @@ fn strides_of_sync_operations(guest: &Guest) -> Outcome {
         let answer = file.bind_syncs_at(vm, &Op::map(bo, 0, VA, P), stride, 1, BadAddress::Kernel);
         refuses!(answer, INVAL, " with a stride of {stride}");
     }
+    // As long as it was from the beginning: then its address is looked at.
+    refuses!(file.bind_syncs_at(vm, &Op::map(bo, 0, VA, P), 16, 1, BadAddress::Kernel), FAULT);
     Ok(())
 }
 

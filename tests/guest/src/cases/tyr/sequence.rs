@@ -16,7 +16,6 @@ use crate::uapi::PAGE;
 use crate::works;
 
 use super::queue::ended;
-use super::view::HugePages;
 
 crate::cases::cases! {
     "tyr_sequence":
@@ -187,7 +186,6 @@ fn by_the_queue(guest: &Guest) -> Outcome {
 
 /// Objects of memory in pieces of 2 MiB.
 fn with_blocks(guest: &Guest) -> Outcome {
-    let _huge = HugePages::forced()?;
     let window = Window { at: (1 << 18) - 2 * BLOCK, pages: 5 * BLOCK };
     run(guest, &Plan { sequences: 600, pages: &[40, BLOCK, 3 * BLOCK], window, queued: 3, looks: 3, of_the_vm: false })
 }

@@ -4,8 +4,6 @@
 //! Source: `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`;
 //! `panthor_gpuva_sm_step_remap` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
-use std::fs;
-
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::tyr::reference::rights;
@@ -233,7 +231,6 @@ fn sparse_over_blocks(guest: &Guest) -> Outcome {
 
 /// A gibibyte of it, with an end in the middle of a block, takes as many entries as blocks.
 fn sparse_is_made_of_blocks(guest: &Guest) -> Outcome {
-    let _huge = HugePages::forced()?;
     with_vm(guest, |_, vm| {
         let (va, size) = (4 << 30, (1 << 30) + 8 * P);
         works!(vm.bind(&[Op::sparse(va, size)]));
@@ -277,32 +274,8 @@ fn around_a_gigabyte(guest: &Guest) -> Outcome {
     })
 }
 
-/// Makes the kernel give objects memory in pieces of 2 MiB while it lives.
-pub(super) struct HugePages {
-    before: String,
-}
-
-const SHMEM_ENABLED: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
-
-impl HugePages {
-    pub(super) fn forced() -> Outcome<Self> {
-        let text = fs::read_to_string(SHMEM_ENABLED)?;
-        let before = text.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap_or("never").to_owned();
-        fs::write(SHMEM_ENABLED, "force")?;
-        Ok(Self { before })
-    }
-}
-
-impl Drop for HugePages {
-    fn drop(&mut self) {
-        // The next case says by itself what it needs.
-        let _ = fs::write(SHMEM_ENABLED, &self.before);
-    }
-}
-
 /// A story with an object of three blocks, mapped as such.
 fn with_blocks(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) -> Outcome {
-    let _huge = HugePages::forced()?;
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(3 * BLOCK, 0x1000)?;
         works!(vm.bind(&[Op::map(bo, 0, VA, 3 * BLOCK * P)]));
