@@ -36,6 +36,8 @@ struct drm_attack {
 #define ATTACK_IN_ACTION		16	/* a managed action: nothing is left of the device */
 #define ATTACK_IN_DATA_DROP		17
 #define ATTACK_IN_DRIVER_PAGE		18	/* Driver::register_page: a page fault */
+#define ATTACK_IN_SUSPEND		19
+#define ATTACK_IN_RESUME		20
 
 /* What DRM_ATTACK_RUN and DRM_ATTACK_PLUGGED do. */
 #define ATTACK_MAKE			1	/* an object of `value` bytes: `handle` */
@@ -67,6 +69,8 @@ struct drm_attack {
 #define ATTACK_CHILDREN			27	/* the next probe of a platform device makes children: ATTACK_CHILDREN_* */
 #define ATTACK_CHILD_FAILS		28	/* the next probe of a child fails with the errno `value` */
 #define ATTACK_AT_CLOSE			29	/* the next file that is closed carries out `handle` with `value`, and logs the answer */
+#define ATTACK_OFFSET			30	/* where the object of `handle` is mapped: `value` */
+#define ATTACK_OWN_CALLBACK_DROP	31	/* a fence expires; its callback drops itself */
 
 #define ATTACK_CHILDREN_TWINS		1	/* two of one name and id */
 #define ATTACK_CHILDREN_NAMES		2	/* names that are none */

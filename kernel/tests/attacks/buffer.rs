@@ -52,7 +52,7 @@ impl gem::DriverObject for Buffer {
         Ok(())
     }
 
-    fn close(obj: &Object, _file: &File<Client>) {
+    fn close(obj: &Object, _client: Pin<&Client>) {
         trap::with_object(trap::OBJECT_CLOSE, obj);
     }
 }

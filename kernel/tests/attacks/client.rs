@@ -122,6 +122,10 @@ impl Client {
                 Ok(())
             }
             uapi::ATTACK_VMAP_BOUNDS => objects::map_bounds(&*Object::lookup(file, arg.handle)?),
+            uapi::ATTACK_OFFSET => {
+                arg.value = Object::lookup(file, arg.handle)?.mmap_offset()?;
+                Ok(())
+            }
             uapi::ATTACK_EXCLUSIVE => {
                 arg.handle = objects::exclusive(dev, file)?;
                 Ok(())
@@ -145,6 +149,7 @@ impl Client {
             uapi::ATTACK_SPACES => space::requests(dev),
             uapi::ATTACK_SPACE_EXTREMES => space::extremes(dev, value),
             uapi::ATTACK_OWN_CALLBACK => fences::drops_its_own_signaler(),
+            uapi::ATTACK_OWN_CALLBACK_DROP => fences::drops_its_own_callback(),
             uapi::ATTACK_STATUS_IN_CALLBACK => fences::asks_in_its_callback(),
             uapi::ATTACK_FOREVER => fences::forever(),
             uapi::ATTACK_CHAIN => fences::chain(value),

@@ -26,6 +26,7 @@ use drm::{
     gem,
     registers::RegisterPage,
     Device,
+    Plugged,
     Registered,
     UnregisteredDevice, //
 };
@@ -137,6 +138,16 @@ impl drm::Driver for Attacked {
             dev.enter(|plugged| plugged.show_registers(false));
         }
         data.page.as_ref().filter(|_| index == 0)
+    }
+
+    fn suspend(dev: &Plugged<'_, Self>, _data: &Hardware<'_>) -> Result {
+        trap::with_device(trap::SUSPEND, dev.device());
+        Ok(())
+    }
+
+    fn resume(dev: &Plugged<'_, Self>, _data: &Hardware<'_>) -> Result {
+        trap::with_device(trap::RESUME, dev.device());
+        Ok(())
     }
 
     fn unplugged(dev: &Device<Self, Registered>, data: &Hardware<'_>) {
@@ -265,10 +276,19 @@ impl drm::pci::Driver for Attacked {
         let (dev, hardware) = ready(cx, EDU, Some(page), Some(bar.clone()))?;
         dev.set_idle_registers(IDLE)?;
         let vectors = cx.irq_vectors(1, 1, IrqTypes::all())?;
-        let handler = Interrupt {
-            bar,
+        let handler = || Interrupt {
+            bar: bar.clone(),
             dev: (&*dev).into(),
         };
+        // Names that /proc cannot have: C warns of them.
+        for name in [c"", c".", c"..", c"attacks/irq"] {
+            let irq = vectors.request(0)?;
+            let answer = cx.request_threaded_irq(irq, Flags::SHARED, name, Ok(handler()));
+            if answer != Err(EINVAL) {
+                return Err(EIO);
+            }
+        }
+        let handler = handler();
         cx.request_threaded_irq(vectors.request(0)?, Flags::SHARED, c"attacks", Ok(handler))?;
         dev.ready(Ok(hardware))
     }

@@ -33,13 +33,15 @@ use drm::{
     File, //
 };
 use kernel::{
+    new_spinlock_irq,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        SpinLockIrq, //
     },
 };
 
@@ -103,6 +105,45 @@ pub(crate) fn drops_its_own_signaler() -> Result {
     })?;
     holds(answer == 1)?;
     when_expired(|work, _| move |_: &Fence| drop(work)).map(drop)
+}
+
+/// `ATTACK_OWN_CALLBACK_DROP`
+pub(crate) fn drops_its_own_callback() -> Result {
+    for _ in 0..100 {
+        let slot = Arc::pin_init(Slot::new(), GFP_KERNEL)?;
+        let dropped = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let work = FENCES.issue(Some(Timeout::from_jiffies(4)))?;
+        let (theirs, told) = (slot.clone(), dropped.clone());
+        let callback = work.on_signal::<LocalModule, _>(move |_| {
+            let own = theirs.callback.lock().take();
+            told.store(own.is_some().into(), Relaxed);
+            drop(own);
+        })?;
+        let own: KBox<dyn Send> = KBox::new(callback, GFP_KERNEL)?;
+        *slot.callback.lock() = Some(own);
+        work.wait_uninterruptible(PATIENCE)?;
+        let rest = slot.callback.lock().take();
+        drop(rest);
+        if dropped.load(Relaxed) == 1 {
+            return Ok(());
+        }
+    }
+    Err(EAGAIN)
+}
+
+/// Where a callback finds itself.
+#[pin_data]
+struct Slot {
+    #[pin]
+    callback: SpinLockIrq<Option<KBox<dyn Send>>>,
+}
+
+impl Slot {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            callback <- new_spinlock_irq!(None),
+        })
+    }
 }
 
 /// `ATTACK_STATUS_IN_CALLBACK`

@@ -102,8 +102,10 @@ impl Kept {
         let callback = signaler.on_signal::<LocalModule, _>(function)?;
         let work: fn(&Device<Attacked>) = works;
 
-        self.events
-            .push(Event::reserve(file, TOLD)?.with_fence(FENCES.issue(None)?), GFP_KERNEL)?;
+        self.events.push(
+            Event::reserve(file, TOLD)?.with_fence(FENCES.issue(None)?),
+            GFP_KERNEL,
+        )?;
         self.callbacks.push(callback, GFP_KERNEL)?;
         self.signalers.push(signaler, GFP_KERNEL)?;
         self.mappings.push(object.vmap()?, GFP_KERNEL)?;

@@ -96,7 +96,10 @@ pub(crate) fn sync_bounds(
     object.sync(dev, 0..size, true)?;
     object.sync(dev, size..size, true)?;
     // Clippy takes a range that ends before it begins for a mistake, which it is.
-    let backwards = core::ops::Range { start: size, end: 0 };
+    let backwards = core::ops::Range {
+        start: size,
+        end: 0,
+    };
     all_invalid([
         object.sync(dev, 0..size + 1, true),
         object.sync(dev, size..size + 1, false),
@@ -151,7 +154,9 @@ pub(crate) fn exclusive(dev: &Device<Attacked>, file: &File<Client>) -> Result<u
     if object.resv().is_signaled(Usage::Read) || !work.signal() {
         return Err(EIO);
     }
-    object.resv().wait(Usage::Bookkeep, Timeout::from_secs(10))?;
+    object
+        .resv()
+        .wait(Usage::Bookkeep, Timeout::from_secs(10))?;
     object.create_handle(file)
 }
 

@@ -121,7 +121,10 @@ pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
     // A request that is older than the end, one that is younger, and one for what was mapped.
     let mapped = request(&one, 0, &object)?;
     one.lock(|vm| vm.map(mapped, &mut ())).into_result()?;
-    let (map, vm) = (request(&one, PAGE, &object)?, ARef::<Vm<Space>>::from(&*one));
+    let (map, vm) = (
+        request(&one, PAGE, &object)?,
+        ARef::<Vm<Space>>::from(&*one),
+    );
     drop(one);
     let late = request(&vm, PAGE, &object)?;
     let unmap = Unmap::new(&vm, VaRange::new(0, PAGE)?)?;

@@ -27,6 +27,7 @@ use drm::{
         Syncobj,
         WaitForSubmit, //
     },
+    time::Shifted,
     Device,
     File, //
 };
@@ -40,6 +41,7 @@ use kernel::{
             Relaxed, //
         },
     },
+    time::Monotonic, //
 };
 
 /// A callback that C makes into the driver: its number in the uapi, and its name in the log.
@@ -71,6 +73,8 @@ callbacks! {
     ACTION = ATTACK_IN_ACTION, "action";
     DATA_DROP = ATTACK_IN_DATA_DROP, "data-drop";
     DRIVER_PAGE = ATTACK_IN_DRIVER_PAGE, "driver-page";
+    SUSPEND = ATTACK_IN_SUSPEND, "suspend";
+    RESUME = ATTACK_IN_RESUME, "resume";
 }
 
 /// What a device does the next time, once.
@@ -204,6 +208,8 @@ impl Attack {
     fn without_device(&self) {
         self.answers("fence", fences::scratch());
         self.answers("sync-object", Syncobj::new(None).map(drop));
+        // As clocks are: what the process does not have any more cannot be asked for.
+        self.say("time", Ok(Monotonic::for_caller(1) as u32));
         self.say("capability", Ok(caller_has(Capability::SysAdmin).into()));
     }
 
@@ -220,7 +226,10 @@ impl Attack {
 
     fn with_object(&self, object: &Object) {
         drop(ARef::from(object));
-        self.answers("mapping", object.vmap().and_then(|map| map.write(0, b"attack")));
+        self.answers(
+            "mapping",
+            object.vmap().and_then(|map| map.write(0, b"attack")),
+        );
         self.answers("offset", object.mmap_offset().map(drop));
         self.answers("reservation", fences::attach(object));
     }
@@ -228,9 +237,17 @@ impl Attack {
     fn with_file(&self, file: &File<Client>) {
         let object = Object::new(file.device(), gem::Size::PAGE, ());
         let handle = object.and_then(|object| object.create_handle(file));
-        self.answers("lookup", handle.and_then(|handle| Object::lookup(file, handle)).map(drop));
+        self.answers(
+            "lookup",
+            handle
+                .and_then(|handle| Object::lookup(file, handle))
+                .map(drop),
+        );
         self.answers("event", Event::reserve(file, kept::TOLD).map(Event::send));
-        self.answers("cancelled-event", Event::reserve(file, kept::TOLD).map(drop));
+        self.answers(
+            "cancelled-event",
+            Event::reserve(file, kept::TOLD).map(drop),
+        );
         self.answers("kept-event", kept::event(file));
         let sync = Syncobj::new(None).and_then(|object| object.create_handle(file));
         let found = sync.and_then(|handle| find_fence(file, handle, 0, WaitForSubmit::No));

@@ -13,7 +13,7 @@ use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::lifecycle::node;
 use crate::modules;
-use crate::sys::{self, Answer};
+use crate::sys::{self, Answer, Mapping};
 use crate::trace::Trace;
 use crate::uapi::{Attack, COMMAND_BASE, DIR_READ, DIR_WRITE, DRM, Request};
 use crate::works;
@@ -46,6 +46,8 @@ pub(crate) enum Callback {
     Action = 16,
     DataDrop = 17,
     DriverPage = 18,
+    Suspend = 19,
+    Resume = 20,
 }
 
 impl Callback {
@@ -70,6 +72,8 @@ impl Callback {
             Self::Action => "action",
             Self::DataDrop => "data-drop",
             Self::DriverPage => "driver-page",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
         }
     }
 }
@@ -106,6 +110,8 @@ pub(crate) enum What {
     Children = 27,
     ChildFails = 28,
     AtClose = 29,
+    Offset = 30,
+    OwnCallbackDrop = 31,
 }
 
 /// The driver, freshly loaded, and what its modules say from then on.
@@ -250,5 +256,10 @@ impl Client {
     /// A handle of a new object.
     pub(crate) fn make(&self, bytes: usize) -> Answer<u32> {
         Ok(self.run(What::Make, 0, bytes as u64)?.handle)
+    }
+
+    /// Maps an object, shared, to read and write. (A render client cannot ask for a dumb buffer's offset.)
+    pub(crate) fn map(&self, handle: u32, len: usize) -> Answer<Mapping> {
+        Mapping::shared(&self.0, self.run(What::Offset, handle, 0)?.value, len)
     }
 }

@@ -43,7 +43,10 @@ impl drm::faux::Driver for Failing {
             }
             3 => dev.queue_work(|dev| {
                 kernel::time::delay::fsleep(kernel::time::Delta::from_millis(200));
-                pr_info!("0: what was left runs, entered: {}\n", dev.enter(|_| ()).is_some());
+                pr_info!(
+                    "0: what was left runs, entered: {}\n",
+                    dev.enter(|_| ()).is_some()
+                );
             })?,
             _ => {}
         }

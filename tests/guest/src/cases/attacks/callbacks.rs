@@ -8,13 +8,15 @@
 
 use rustix::process::{Signal, WaitOptions};
 
+use super::super::bus::edu::tested;
 use crate::attacks::{Callback, Client, Test, What, unbind};
 use crate::check::Outcome;
 use crate::device::heap_buffer;
 use crate::guest::Guest;
+use crate::lifecycle::node;
 use crate::sys::{self, Mapping};
 use crate::uapi::{CLOEXEC, PAGE, RDWR};
-use crate::{holds, refuses, same, works};
+use crate::{holds, same, works};
 
 crate::cases::cases! {
     "attacks":
@@ -25,32 +27,19 @@ crate::cases::cases! {
     callback_object_close_with_the_file, callback_object_close_of_a_killed_client, callback_object_drop,
     callback_object_drop_by_munmap, callback_object_drop_by_a_dma_buf, callback_object_drop_after_unplug,
     callback_unplugged, callback_hardware_drop, callback_work, callback_space_drop, callback_action, callback_data_drop,
+    callback_suspend within 60, callback_resume within 60,
 }
 
 type Answers = &'static [(&'static str, i32)];
 
 /// What a callback without arguments can call: it works whatever becomes of devices and files.
-const ALONE: Answers = &[("fence", 0), ("sync-object", 0), ("capability", 1)];
+const ALONE: Answers = &[("fence", 0), ("sync-object", 0), ("time", 1), ("capability", 1)];
 /// With a device that is plugged.
-const PLUGGED: Answers = &[
-    ("enter", 1),
-    ("work", 0),
-    ("prepared-work", 0),
-    ("action", 0),
-    ("object", 0),
-    ("dma", 0),
-    ("space", 0),
-];
+const PLUGGED: Answers =
+    &[("enter", 1), ("work", 0), ("prepared-work", 0), ("action", 0), ("object", 0), ("dma", 0), ("space", 0)];
 /// With one that is not: nobody enters, nothing is mapped for the hardware, and all that is memory works.
-const UNPLUGGED: Answers = &[
-    ("enter", 0),
-    ("work", 0),
-    ("prepared-work", 0),
-    ("action", 0),
-    ("object", 0),
-    ("dma", -19),
-    ("space", 0),
-];
+const UNPLUGGED: Answers =
+    &[("enter", 0), ("work", 0), ("prepared-work", 0), ("action", 0), ("object", 0), ("dma", -19), ("space", 0)];
 /// With an object.
 const OBJECT: Answers = &[("mapping", 0), ("offset", 0), ("reservation", 0)];
 /// With an open file of a render client; there is no fence in a new sync object.
@@ -83,7 +72,9 @@ fn case(guest: &Guest, callback: Callback, expected: &[Answers], act: impl FnOnc
 fn killed(client: &Client, callback: Callback, act: impl FnOnce(&Client) -> Outcome) -> Outcome {
     let (ready, says_so) = rustix::pipe::pipe().map_err(|errno| crate::check::Stop::Fail(errno.to_string()))?;
     let child = works!(sys::fork(|| {
-        let Some(other) = crate::attacks::render_node(0).and_then(|node| Client::open(&node).ok()) else { return false };
+        let Some(other) = crate::attacks::render_node(0).and_then(|node| Client::open(&node).ok()) else {
+            return false;
+        };
         if act(&other).is_err() || rustix::io::write(&says_so, b"!").is_err() {
             return false;
         }
@@ -149,7 +140,7 @@ fn callback_fdinfo(guest: &Guest) -> Outcome {
 fn callback_file_page(guest: &Guest) -> Outcome {
     case(guest, Callback::FilePage, &[ALONE, PLUGGED], |client| {
         let handle = works!(client.make(PAGE));
-        works!(client.0.map(handle, PAGE)).write(0, 7);
+        works!(client.map(handle, PAGE)).write(0, 7);
         Ok(())
     })
 }
@@ -166,7 +157,7 @@ fn callback_object_new(guest: &Guest) -> Outcome {
 fn callback_object_dumb(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
-    let primary = Client::open(&crate::lifecycle::node("lifecycle.0", "card").expect("the primary node is there"))?;
+    let primary = Client::open(&node("lifecycle.0", "card").expect("the primary node is there"))?;
     works!(client.trap(Callback::ObjectDumb));
     works!(primary.0.pages(1));
     answered(&mut test, Callback::ObjectDumb, &[ALONE, PLUGGED])?;
@@ -193,23 +184,15 @@ fn callback_object_open(guest: &Guest) -> Outcome {
 
 /// By its global name, from another file.
 fn callback_object_open_by_name(guest: &Guest) -> Outcome {
-    let mut test = Test::new(guest)?;
-    let card = crate::lifecycle::node("lifecycle.0", "card").expect("the primary node is there");
-    let (client, primary) = (test.open(0)?, Client::open(&card)?);
-    let name = works!(primary.0.flink(works!(primary.make(PAGE))));
-    let other = Client::open(&card)?;
-    works!(client.trap(Callback::ObjectOpen));
-    refuses!(other.0.gem_open(name), ACCESS);
-    works!(primary.0.gem_open(name));
-    let mut file = FILE.to_vec();
-    // The first client of the primary node is its master.
-    file[5] = ("master", 1);
-    let expected: Vec<_> = [ALONE, PLUGGED, OBJECT].concat().into_iter().chain(file).collect();
-    let answers = test.answers(0, Callback::ObjectOpen)?;
-    same!(answers.iter().map(|(name, answer)| (name.as_str(), *answer)).collect::<Vec<_>>(), expected);
-    works!(client.run(What::LetGo, 0, 0));
-    drop((client, primary, other));
-    test.unload()
+    case(guest, Callback::ObjectOpen, &[ALONE, PLUGGED, OBJECT, FILE], |client| {
+        let card = node("lifecycle.0", "card").expect("the primary node is there");
+        let (first, second) = (Client::open(&card)?, Client::open(&card)?);
+        works!(client.trap(Callback::FileClose));
+        let name = works!(first.0.flink(works!(first.make(PAGE))));
+        works!(client.trap(Callback::ObjectOpen));
+        works!(second.0.gem_open(name));
+        Ok(())
+    })
 }
 
 /// The lock of the file's list of imports is held.
@@ -267,7 +250,7 @@ fn callback_object_drop(guest: &Guest) -> Outcome {
 fn callback_object_drop_by_munmap(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectDrop, &[ALONE, PLUGGED], |client| {
         let handle = works!(client.make(PAGE));
-        let mapping = works!(client.0.map(handle, PAGE));
+        let mapping = works!(client.map(handle, PAGE));
         mapping.write(0, 7);
         works!(client.0.gem_close(handle));
         drop(mapping);
@@ -326,6 +309,22 @@ fn callback_work(guest: &Guest) -> Outcome {
 fn callback_space_drop(guest: &Guest) -> Outcome {
     case(guest, Callback::SpaceDrop, &[ALONE, PLUGGED], |client| {
         works!(client.run(What::Spaces, 0, 0));
+        Ok(())
+    })
+}
+
+/// The system is about to sleep, and userspace is frozen: what waits for a process waits for ever.
+fn callback_suspend(guest: &Guest) -> Outcome {
+    case(guest, Callback::Suspend, &[ALONE, PLUGGED], |_| {
+        works!(tested("devices", "freeze"));
+        Ok(())
+    })
+}
+
+/// As above, on the way back.
+fn callback_resume(guest: &Guest) -> Outcome {
+    case(guest, Callback::Resume, &[ALONE, PLUGGED], |_| {
+        works!(tested("devices", "freeze"));
         Ok(())
     })
 }

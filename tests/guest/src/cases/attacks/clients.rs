@@ -37,6 +37,12 @@ fn start(act: impl FnOnce(&Client) -> Outcome) -> Outcome<Pid> {
     Ok(works!(child))
 }
 
+/// Waits for a fence that nobody signals.
+fn waits(client: &Client) -> Outcome {
+    works!(client.run(What::Wait, 0, 1_000_000));
+    Ok(())
+}
+
 fn kill(child: Pid) -> Outcome {
     works!(rustix::process::kill_process(child, Signal::KILL));
     let status = works!(rustix::process::waitpid(Some(child), WaitOptions::empty())).map(|(_, status)| status);
@@ -47,7 +53,7 @@ fn kill(child: Pid) -> Outcome {
 /// The wait is given up and what is on its stack dropped: the signaler of the fence that it waited for.
 fn client_is_killed_in_a_wait(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
-    let child = start(|client| client.run(What::Wait, 0, 1_000_000).map(drop).map_err(|_| fail::<()>("").unwrap_err()))?;
+    let child = start(waits)?;
     test.trace.wait_for("0: waits")?;
     refuses!(modules::remove("attacks"), AGAIN);
     kill(child)?;
@@ -59,7 +65,7 @@ fn client_is_killed_in_a_wait(guest: &Guest) -> Outcome {
 /// The same of a device that is gone.
 fn client_is_killed_in_a_wait_after_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
-    let child = start(|client| client.run(What::Wait, 0, 1_000_000).map(drop).map_err(|_| fail::<()>("").unwrap_err()))?;
+    let child = start(waits)?;
     test.trace.wait_for("0: waits")?;
     works!(unbind(0));
     test.trace.wait_for("0: unplugged")?;
@@ -78,8 +84,7 @@ fn client_is_killed_with_a_hoard(guest: &Guest) -> Outcome {
             for _ in 0..5 {
                 works!(client.run(What::Hoard, 0, 0));
             }
-            works!(client.run(What::Wait, 0, 1_000_000));
-            Ok(())
+            waits(client)
         })?;
         test.trace.wait_for("0: waits")?;
         if unplugged {
@@ -100,8 +105,7 @@ fn client_is_killed_with_many_handles(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let child = start(|client| {
         works!(client.run(What::Handles, 0, 2000));
-        works!(client.run(What::Wait, 0, 1_000_000));
-        Ok(())
+        waits(client)
     })?;
     test.trace.wait_for("0: waits")?;
     kill(child)?;

@@ -14,7 +14,7 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "attacks":
-    fence_is_signalled_in_its_own_callback, fence_is_asked_in_its_own_callback, fence_that_never_expires,
+    fence_is_signalled_in_its_own_callback, fence_is_asked_in_its_own_callback, callback_drops_itself, fence_that_never_expires,
     fence_is_signalled_too_late, fences_beyond_the_room, chain_goes_at_once within 60, fence_ends_with_the_device,
     fence_is_named_after_unplug, work_is_queued_by_a_fence,
 }
@@ -23,6 +23,11 @@ crate::cases::cases! {
 /// off: whoever takes it again stops the CPU for ever.
 fn fence_is_signalled_in_its_own_callback(guest: &Guest) -> Outcome {
     run(guest, What::OwnCallback, 0)
+}
+
+/// As above (S18): dropping a callback waits until it has run.
+fn callback_drops_itself(guest: &Guest) -> Outcome {
+    run(guest, What::OwnCallbackDrop, 0)
 }
 
 /// As above, by asking how the fence ended.

@@ -70,7 +70,7 @@ fn object_outlives_its_address_space(guest: &Guest) -> Outcome {
     let client = test.open(0)?;
     let handle = works!(client.run(What::Exclusive, 0, 0)).handle;
     refuses!(client.0.export(handle, RDWR | CLOEXEC), INVAL);
-    let mapping = works!(client.0.map(handle, PAGE));
+    let mapping = works!(client.map(handle, PAGE));
     mapping.write(0, 7);
     same!(mapping.read(0), 7);
     works!(client.run(What::VmapBounds, handle, 0));

@@ -51,7 +51,10 @@ fn registration_fails_with_everything_kept(guest: &Guest) -> Outcome {
         Ok((client, buffer))
     })?;
     drop(fault);
-    same!(test.answers(0, Callback::HardwareDrop)?.iter().find(|(name, _)| name == "enter").map(|(_, answer)| *answer), Some(0));
+    same!(
+        test.answers(0, Callback::HardwareDrop)?.iter().find(|(name, _)| name == "enter").map(|(_, answer)| *answer),
+        Some(0)
+    );
     refuses!(client.run(What::Late, 0, 0), NODEV);
     let mapping = works!(Mapping::shared(&buffer, 0, PAGE));
     mapping.write(0, 7);
@@ -127,7 +130,7 @@ fn init_fails_with_a_client(guest: &Guest) -> Outcome {
         let client = Client::open(&render_node_in(&folder).expect("the render node is there"))?;
         works!(client.run(What::Hoard, 0, 0));
         let handle = works!(client.make(PAGE));
-        let mapping = works!(client.0.map(handle, PAGE));
+        let mapping = works!(client.map(handle, PAGE));
         works!(fault.release());
         test_until_refused(&client)?;
         mapping.write(0, 7);
