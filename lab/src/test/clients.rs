@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drydock_agent::protocol::{Call, Status, WINDOW};
+use rustix::io::Errno;
 use rustix::process::Signal;
 
 use crate::error::Result;
@@ -42,6 +43,8 @@ const CASES: &[(&str, Judge)] = &[
     ("output_of_a_child_is_waited_for", |scene| output_of_a_child(scene.guest())),
     ("a_client_that_runs_too_long_is_killed_and_located", |scene| a_client_that_runs_too_long(scene.guest())),
     ("a_request_that_hangs_is_located", |scene| a_request_that_hangs(scene.guest())),
+    ("loading_a_driver_that_waits_is_located", |scene| loading(scene.guest(), "how=0", "hang_init+0x")),
+    ("loading_a_driver_that_spins_is_located", |scene| loading(scene.guest(), "how=1", "hang_spins+0x")),
     ("a_process_that_holds_the_device_is_named_and_ended", a_process_that_holds_the_device),
 ];
 
@@ -212,7 +215,7 @@ fn a_client_that_runs_too_long(guest: &Guest) -> Result<Result<(), String>, VmEr
 
 fn a_request_that_hangs(guest: &Guest) -> Result<Result<(), String>, VmError> {
     const PIPE: &str = "/tmp/nobody-writes";
-    guest.check(&["mkfifo", PIPE], LIMIT)?;
+    guest.check(&["busybox", "mkfifo", PIPE], LIMIT)?;
     let error = match guest.ask_within(Call::ReadFile { path: PIPE.into() }, SHORT) {
         Ok(reply) => return Ok(Err(format!("it was answered: {reply:?}"))),
         Err(error) => error,
@@ -221,6 +224,24 @@ fn a_request_that_hangs(guest: &Guest) -> Result<Result<(), String>, VmError> {
     guest.check(&["sh", "-c", &format!("true > {PIPE}")], LIMIT)?;
     let said = error.to_string();
     let located = said.contains("`read nobody-wr") && said.contains("fifo_open+0x");
+    Ok(check(matches!(error, VmError::Hung { .. }) && located, || said))
+}
+
+/// The test module's loading, which takes longer than we wait, and is over a moment later.
+fn loading(guest: &Guest, how: &str, place: &str) -> Result<Result<(), String>, VmError> {
+    let insmod = |params: String| Call::Insmod { name: "hang".into(), params };
+    let error = match guest.ask_within(insmod(format!("seconds=12 {how}")), SHORT) {
+        Ok(reply) => return Ok(Err(format!("it was answered: {reply:?}"))),
+        Err(error) => error,
+    };
+    // The agent loads one module at a time, so this one is refused when the first was.
+    match guest.ask_within(insmod("seconds=0".into()), LIMIT) {
+        Err(VmError::Refused { failure, .. }) if failure.errno == Errno::NODEV.raw_os_error() => {}
+        Ok(reply) => return Ok(Err(format!("the module stays: {reply:?}"))),
+        Err(error) => return Err(error),
+    }
+    let said = error.to_string();
+    let located = said.contains("insmod") && said.contains(place) && said.contains("[hang]");
     Ok(check(matches!(error, VmError::Hung { .. }) && located, || said))
 }
 

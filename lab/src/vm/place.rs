@@ -14,11 +14,15 @@ use super::{
 /// The agent's process.
 const AGENT: u32 = 1;
 
-/// How the name of the thread begins that has the kernel print what processors do.
-const ASKING: &str = "process `@write:sysrq";
+/// How the tasks are named that have the kernel print what processors do, and that print it.
+const PRINTING: &[&str] = &["process `@write:sysrq", "process `pr/"];
 
 /// How the kernel says that it has panicked for an NMI of unknown reason (arch/x86/kernel/nmi.c).
 pub(crate) const PANIC: &str = "NMI: Not continuing";
+
+/// How the kernel names the task of a processor that has nothing to do, and parts of the functions in which it waits.
+const IDLER: &str = "process `swapper/";
+const IDLE: &[&str] = &["halt", "idle", "mwait"];
 
 /// Where a guest is. Frames are lines of their own, as the kernel prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,7 +135,7 @@ fn of_processors(log: &[Line]) -> Vec<String> {
     let begins = |line: &Line| line.text.contains(OPENING);
     for block in log.chunk_by(|_, next| !begins(next)).filter(|block| begins(&block[0])) {
         let incident = Incident { kind: Kind::Stall, title: block[0].text.clone(), lines: block.to_vec() };
-        lines.extend(of_processor(&incident, &|who| !who.contains(ASKING)));
+        lines.extend(of_processor(&incident, &|who| !PRINTING.iter().any(|name| who.contains(name))));
     }
     lines
 }
@@ -139,7 +143,10 @@ fn of_processors(log: &[Line]) -> Vec<String> {
 /// What a report says of the processor that made it, if it is `wanted` and in the kernel.
 fn of_processor(report: &Incident, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
     let digest = report.digest();
-    let Some(who) = digest.who.filter(|who| wanted(who)) else { return Vec::new() };
+    let is_idle = digest.at.as_ref().is_some_and(|at| IDLE.iter().any(|idle| at.symbol.contains(idle)));
+    let Some(who) = digest.who.filter(|who| wanted(who) && !(is_idle && who.contains(IDLER))) else {
+        return Vec::new();
+    };
     let frames: Vec<Frame> = digest.at.into_iter().chain(digest.trace).collect();
     if frames.is_empty() {
         return Vec::new();
@@ -188,7 +195,14 @@ mod tests {
                    [   1.0]  <TASK>\n\
                    [   1.0]  dump_stack_lvl+0x5d/0x80\n\
                    [   1.0]  </TASK>\n\
-                   [   1.0] Sending NMI from CPU 1 to CPUs 0:\n\
+                   [   1.0] Sending NMI from CPU 1 to CPUs 0,2:\n\
+                   [   1.0] NMI backtrace for cpu 2\n\
+                   [   1.0] CPU: 2 UID: 0 PID: 0 Comm: swapper/2 Tainted: G\n\
+                   [   1.0] RIP: 0010:pv_native_safe_halt+0xf/0x20\n\
+                   [   1.0] Call Trace:\n\
+                   [   1.0]  <TASK>\n\
+                   [   1.0]  default_idle+0x9/0x10\n\
+                   [   1.0]  </TASK>\n\
                    [   1.0] NMI backtrace for cpu 0\n\
                    [   1.0] CPU: 0 UID: 0 PID: 1 Comm: @insmod:hang Tainted: G\n\
                    [   1.0] RIP: 0010:probe+0x11/0x20 [hang]\n\
