@@ -113,7 +113,11 @@ pub fn write_atomically(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| format!("failed to create `{}`", parent.display()))?;
     }
-    let written = fs::write(&partial, content).and_then(|()| fs::rename(&partial, path));
+    let written = match fs::metadata(path) {
+        // A device or a pipe that somebody names is written to, not replaced by a file.
+        Ok(there) if !there.is_file() => fs::write(path, content),
+        _ => fs::write(&partial, content).and_then(|()| fs::rename(&partial, path)),
+    };
     written.with_context(|| format!("failed to write `{}`", path.display()))
 }
 
@@ -325,6 +329,13 @@ mod tests {
         write_atomically(&stamp, "1\n").unwrap();
         assert!(is_stamped(&stamp, "1"));
         assert!(!is_stamped(&stamp, "2"));
+    }
+
+    #[test]
+    fn a_device_that_is_written_to_stays_one() {
+        let error = write_atomically(Path::new("/dev/full"), "1\n").unwrap_err();
+        assert!(error.chain().contains("No space left"), "{}", error.chain());
+        assert!(!Path::new("/dev/full").is_file());
     }
 
     #[test]

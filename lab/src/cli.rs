@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The words of the command line, what they mean to a newcomer, and which file does the work.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::Result;
-use crate::events::{Events, Form};
+use crate::error::{Kind, Result};
+use crate::events::{Events, Form, of_output};
 use crate::{
     audit, bench, clean, demo, doc, doctor, exit, fuzz, host_fuzz, ide, interrupt, model, new, root, run, setup, storm,
     test,
@@ -60,19 +61,47 @@ pub struct EnterOptions {
 
 /// Parses the command line, carries it out, and turns what comes of it into an exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return tell(&said),
+    };
     if let Command::EnterRoot(spec) = cli.command {
         return root::enter(spec);
     }
     let events = Events::new(Form::choose(cli.json));
     interrupt::install(&events);
     match dispatch(cli.command, &events) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => ExitCode::from(finish(code, &events)),
         Err(_) if interrupt::happened() => interrupt::wait_for_the_end(),
         Err(error) => {
-            events.error(&error);
+            // As of any program whose reader has gone, nothing is said.
+            if error.kind() != Kind::Pipe {
+                events.error(&error);
+            }
             ExitCode::from(exit::code(error.kind()))
         }
+    }
+}
+
+/// The code of a command that went well: output that was lost makes it another one.
+fn finish(code: u8, events: &Events) -> u8 {
+    let Some(lost) = events.lost().filter(|_| code == exit::OK) else { return code };
+    if lost.kind() != Kind::Pipe {
+        events.error(&lost);
+    }
+    exit::code(lost.kind())
+}
+
+/// What clap has to say: help and version on stdout, and what is wrong with the command line on stderr.
+fn tell(said: &clap::Error) -> ExitCode {
+    let code = u8::try_from(said.exit_code()).unwrap_or(exit::USAGE);
+    match said.print().and_then(|()| std::io::stdout().flush()) {
+        Err(error) if code == exit::OK => {
+            let lost = of_output("stdout", error);
+            Events::new(Form::Plain).error(&lost);
+            ExitCode::from(exit::code(lost.kind()))
+        }
+        _ => ExitCode::from(code),
     }
 }
 

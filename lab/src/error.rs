@@ -21,6 +21,12 @@ pub enum Kind {
     Check,
     /// The kernel in the guest warned, oopsed, hung or leaked.
     Kernel,
+    /// A process of ours, the emulated GPU or QEMU, does not answer.
+    Silent,
+    /// A program in the guest ran longer than it may.
+    Limit,
+    /// What reads our output has gone.
+    Pipe,
     /// The user ended it.
     Interrupted,
 }

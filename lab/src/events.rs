@@ -4,6 +4,7 @@
 //! Results that another program would read go to stdout ([`Events::result`]); events go to stderr in every form.
 
 mod json;
+mod lost;
 mod plain;
 mod terminal;
 
@@ -13,6 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use serde::Serialize;
+
+pub(crate) use lost::of_output;
+use lost::{Lost, Noting};
 
 /// Identifies a step in the events about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -139,6 +143,7 @@ impl Form {
 pub struct Events {
     reporter: Arc<dyn Reporter>,
     json: bool,
+    lost: Lost,
 }
 
 static NEXT_STEP: AtomicU64 = AtomicU64::new(1);
@@ -146,18 +151,20 @@ static NEXT_STEP: AtomicU64 = AtomicU64::new(1);
 impl Events {
     /// A handle that shows events in `form` on stderr.
     pub fn new(form: Form) -> Self {
+        let lost = Lost::default();
+        let stderr = lost.noting("stderr", std::io::stderr());
         let reporter: Arc<dyn Reporter> = match form {
-            Form::Terminal => Arc::new(terminal::Terminal::new()),
-            Form::Plain => Arc::new(plain::Plain::new(std::io::stderr())),
-            Form::Json => Arc::new(json::Json::new(std::io::stderr())),
+            Form::Terminal => Arc::new(terminal::Terminal::new(stderr)),
+            Form::Plain => Arc::new(plain::Plain::new(stderr)),
+            Form::Json => Arc::new(json::Json::new(stderr)),
         };
-        Self { reporter, json: form == Form::Json }
+        Self { reporter, json: form == Form::Json, lost }
     }
 
     /// A handle for tests: `reporter` sees every event.
     #[cfg(test)]
     pub fn with(reporter: Arc<dyn Reporter>) -> Self {
-        Self { reporter, json: false }
+        Self { reporter, json: false, lost: Lost::default() }
     }
 
     /// A handle that shows nothing.
@@ -208,10 +215,17 @@ impl Events {
 
     /// A line on stdout that does not tear the bars on stderr.
     pub fn print(&self, text: &str) {
-        self.suspend(|| {
-            // A reader that went away (`drydock doctor | head`) is no failure of ours.
-            let _ = writeln!(std::io::stdout(), "{text}");
-        });
+        self.suspend(|| write_line(self.lost.noting("stdout", std::io::stdout()), text));
+    }
+
+    /// A line on stderr as it is, in every form.
+    pub fn line(&self, text: &str) {
+        self.suspend(|| write_line(self.lost.noting("stderr", std::io::stderr()), text));
+    }
+
+    /// The error, if something that was to be written could not be. To be asked at the end.
+    pub fn lost(&self) -> Option<crate::error::Error> {
+        self.lost.error()
     }
 
     /// Runs `f` while no bar moves on the screen, for what writes to the terminal itself.
@@ -225,6 +239,11 @@ impl Events {
     pub fn report(&self, event: &Event) {
         self.reporter.report(event);
     }
+}
+
+fn write_line<W: Write>(mut to: Noting<W>, text: &str) {
+    // What fails is noted, and told at the end.
+    let _ = writeln!(to, "{text}").and_then(|()| to.flush());
 }
 
 /// A step that is under way. Dropping it without [`Step::done`] reports it as failed.

@@ -18,10 +18,16 @@ pub const BUILD: u8 = 65;
 pub const MACHINERY: u8 = 69;
 /// The kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware (EX_SOFTWARE).
 pub const KERNEL: u8 = 70;
+/// The emulated GPU or QEMU does not answer: it was stopped, or waits for something itself (EX_OSERR).
+pub const SILENT: u8 = 71;
 /// The machine lacks something that the user has to supply (EX_CONFIG).
 pub const HOST: u8 = 78;
+/// The client ran longer than `--limit` and was killed, as timeout(1) has it.
+pub const LIMIT: u8 = 124;
 /// Ended by Ctrl-C, SIGTERM or SIGHUP.
 pub const INTERRUPTED: u8 = 130;
+/// What read our output has gone, as a shell shows a program that SIGPIPE has ended.
+pub const PIPE: u8 = 141;
 
 /// The table shown by `drydock --help`.
 pub const HELP: &str = "\
@@ -32,8 +38,11 @@ Exit codes:
    65  the code under test does not compile
    69  our machinery failed; says nothing about the driver or the client
    70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
+   71  the emulated GPU or QEMU does not answer: it was stopped, or waits for something itself
    78  the machine lacks something that you have to supply
-  130  ended by Ctrl-C";
+  124  the client ran longer than `--limit` and was killed
+  130  ended by Ctrl-C
+  141  what read the output has gone (`| head`)";
 
 /// The exit code of an error.
 pub fn code(kind: Kind) -> u8 {
@@ -44,7 +53,10 @@ pub fn code(kind: Kind) -> u8 {
         Kind::Build => BUILD,
         Kind::Check => CHECK,
         Kind::Kernel => KERNEL,
+        Kind::Silent => SILENT,
+        Kind::Limit => LIMIT,
         Kind::Interrupted => INTERRUPTED,
+        Kind::Pipe => PIPE,
     }
 }
 
@@ -54,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, HOST, INTERRUPTED] {
+        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, SILENT, HOST, LIMIT, INTERRUPTED, PIPE] {
             let line = format!("{code:5}  ");
             assert!(HELP.lines().any(|l| l.starts_with(&line)), "`{code}` is not in the table");
         }

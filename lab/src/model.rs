@@ -4,7 +4,9 @@
 //!
 //! Source: the crate `drydock-models`.
 
-use std::fs::{self, File};
+mod trace;
+
+use std::fs;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -15,11 +17,13 @@ use drydock_models::fault::Plan;
 use drydock_models::mali::Mali;
 use drydock_models::nova::{self, Nova};
 use drydock_models::server::{Control, Socket, serve};
-use drydock_models::{Device, Gpu, What, event};
+use drydock_models::{Device, Gpu, What};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::{exit, interrupt};
+
+use trace::Trace;
 
 /// The end of its help.
 const EXAMPLES: &str = "\
@@ -149,9 +153,12 @@ fn plan<G: Gpu>(path: Option<&Path>) -> Result<Plan<G::Fault>> {
 }
 
 fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Result<u64> {
+    let unwritten = |path: &Path| format!("failed to write the trace to `{}`", path.display());
+    let mut traced = None;
     if let Some(path) = &options.choices.trace {
-        let file = File::create(path).with_context(|| format!("failed to create `{}`", path.display()))?;
-        device.bus().listen(event::json_lines(file));
+        let (trace, sink) = Trace::create(path).with_context(|| unwritten(path))?;
+        device.bus().listen(sink);
+        traced = Some((trace, path));
     }
     if options.control_fd.is_none() {
         let events = events.clone();
@@ -171,6 +178,9 @@ fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Res
     if let Some(path) = &options.control {
         // Whoever removed it already has done our work.
         let _ = fs::remove_file(path);
+    }
+    if let Some((trace, path)) = traced {
+        trace.finish().with_context(|| unwritten(path))?;
     }
     Ok(violations)
 }

@@ -8,8 +8,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Step;
@@ -112,6 +114,27 @@ pub fn fed(command: &mut Command, stdin: impl Into<Stdio>) -> Result<String> {
 /// Runs a program that has the user's terminal and gives its exit status.
 pub fn interactive(command: &mut Command) -> Result<ExitStatus> {
     spawn(command)?.wait()
+}
+
+/// Waits until a process of ours has ended; `None` if it takes longer than `limit`.
+pub fn wait_within(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+    // A child that was collected has no number any more.
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(status));
+    }
+    let pid = Pid::from_child(child);
+    let ended = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let time = Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&time)) {
+            Ok(0) if left.is_zero() => return Ok(None),
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return child.wait().map(Some),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Kills every process started here; for the way out.
@@ -235,6 +258,16 @@ mod tests {
         let step = Events::silent().step("watching");
         let kept = watch(&mut sh("echo a; echo b"), &step, |line| line == "a").unwrap();
         assert_eq!(kept, ["b"]);
+    }
+
+    #[test]
+    fn a_process_that_is_stopped_is_not_waited_for_beyond_the_limit() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        rustix::process::kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
+        assert_eq!(wait_within(&mut child, Duration::from_millis(20)).unwrap(), None);
+        child.kill().unwrap();
+        let status = wait_within(&mut child, Duration::from_secs(30)).unwrap().unwrap();
+        assert_eq!(wait_within(&mut child, Duration::ZERO).unwrap(), Some(status));
     }
 
     #[test]

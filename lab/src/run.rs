@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `drydock run`: one driver, one client, and the client's answer as if it had run here.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use drydock_agent::protocol::{Status, Stream};
+use drydock_agent::protocol::Stream;
+use rustix::process::Signal;
 
 use crate::error::{Error, Kind, Result};
-use crate::events::Events;
+use crate::events::{Events, of_output};
 use crate::exit;
 use crate::firmware::Choice;
 use crate::model::Choices;
 use crate::scenario::{Boot, Plan, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu};
 use crate::vm::error::Error as VmError;
 use crate::vm::gpu::Wanted;
-use crate::vm::guest::{Guest, Input};
-use crate::vm::terminal;
+use crate::vm::guest::{Guest, Input, Passed};
+use crate::vm::{place, terminal};
 
 /// The end of its help.
 const EXAMPLES: &str = "\
@@ -30,6 +31,9 @@ Examples:\n\
 ///
 /// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output is
 /// on stdout, its exit code is ours, everything else is on stderr. Without a client you get a shell in the guest.
+///
+/// The client's streams are those of a pipe: it waits while nobody reads what it writes, and sees when its reader has gone.
+/// Processes that it leaves behind are ended.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
@@ -41,7 +45,7 @@ pub struct Options {
     /// How many processors the guest has
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
-    /// How long the client may take before the guest is ended
+    /// How long the client may run, and its output take to be read, before it is killed; the exit code is 124 then
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
     /// Show the kernel's log on stderr as it comes
@@ -67,20 +71,44 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
     let modules = driver_modules(&options.driver, stage.image())?;
-    let boot = Boot { cpus: options.cpus, show_log: options.log, gpu, ..Boot::default() };
+    let (cpus, show_log) = (options.cpus, options.log);
+    let boot = Boot { cpus, show_log, gpu, may_leave_holders: true, ..Boot::default() };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);
     }
-    let (status, _) = stage.play(&boot, events, |scene| {
+    let limit = Duration::from_secs(options.limit);
+    let played = stage.play(&boot, events, |scene| {
         modules.iter().try_for_each(|module| scene.insmod(module))?;
         match options.client.is_empty() {
-            true => shell(scene),
-            false => client(scene.guest(), &options.client, Duration::from_secs(options.limit)),
+            true => shell(scene, events),
+            false => client(scene.guest(), &options.client, limit, events),
         }
-    })?;
+    });
+    match played {
+        Ok((passed, _)) => code(passed),
+        Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
+        Err(error) => Err(error),
+    }
+}
+
+/// The client's own code, unless output of it was lost.
+fn code(passed: Passed) -> Result<u8> {
     // A client cannot return more than this, and a signal's code is 128 and its number.
-    Ok(u8::try_from(status.shell_code()).unwrap_or(u8::MAX))
+    let code = u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX);
+    match passed.lost {
+        // The client, too, has seen that its reader has gone, unless it had written all by then.
+        Some((_, error)) if error.kind() == ErrorKind::BrokenPipe && code != exit::OK => Ok(code),
+        Some((stream, error)) => Err(of_output(name(stream), error)),
+        None => Ok(code),
+    }
+}
+
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Out => "stdout",
+        Stream::Err => "stderr",
+    }
 }
 
 /// The GPU that the driver needs; what is chosen about it is checked before a machine is made for it.
@@ -102,49 +130,86 @@ fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
 }
 
 /// Runs the client with our standard streams.
-fn client(guest: &Guest, argv: &[String], limit: Duration) -> Result<Status, VmError> {
+fn client(guest: &Guest, argv: &[String], limit: Duration, events: &Events) -> Result<Passed, VmError> {
     let process = guest.spawn(argv)?;
     let input = process.stdin();
     let ended = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    let passed = std::thread::scope(|scope| {
         scope.spawn(|| feed(input, &ended));
-        let status = process.forward(Some(limit), |stream, bytes| match stream {
-            Stream::Out => std::io::stdout().write_all(bytes).and_then(|()| std::io::stdout().flush()),
-            Stream::Err => std::io::stderr().write_all(bytes),
-        });
+        let passed = process.pass(limit, std::io::stdout(), std::io::stderr());
         ended.store(true, Ordering::Relaxed);
-        status
-    })
+        passed
+    })?;
+    if passed.cut {
+        let left: Vec<String> = guest.processes()?.iter().map(place::name).collect();
+        let message = "the client left processes behind that hold its output: it is cut here, and they are ended";
+        events.warn(format!("{message}: {}", left.join(", ")));
+        guest.end_processes()?;
+    }
+    Ok(passed)
 }
 
 /// Hands our standard input to the client until either ends. A terminal is not handed on: whoever sits there did not
 /// mean to type into a program of another machine, and a client that waits for the end of its input would wait forever.
 fn feed(input: Input<'_>, ended: &AtomicBool) {
     let stdin = std::io::stdin();
+    let wanted = || !ended.load(Ordering::Relaxed);
     let mut buffer = vec![0; 64 << 10];
-    while !stdin.is_terminal() && !ended.load(Ordering::Relaxed) {
+    while !stdin.is_terminal() && wanted() {
         if !terminal::readable(&stdin) {
             continue;
         }
         match stdin.lock().read(&mut buffer) {
-            Ok(count @ 1..) if input.write(&buffer[..count]).is_ok() => {}
+            Ok(count @ 1..) if input.write_while(&buffer[..count], wanted).unwrap_or(false) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             _ => break,
         }
     }
     // A client that has ended by itself needs no end of its input.
-    let _ = input.close();
+    if wanted() {
+        let _ = input.close();
+    }
 }
 
 /// An interactive shell of the guest on our terminal.
-fn shell(scene: &mut Scene<'_>) -> Result<Status, VmError> {
+fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
     let machine_end = scene.terminal();
     let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
-    eprintln!("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
+    events.note("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
     let shell = scene.guest().shell(terminal::size(), &term)?;
+    let hang_up = shell.stdin();
     let ended = AtomicBool::new(false);
-    terminal::connect(machine_end, &ended, || {
+    // A shell without a terminal has nobody to serve. One that has ended just now cannot be found.
+    let on_lost = || drop(hang_up.signal(Signal::HUP));
+    let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
         let status = shell.forward(None, |_, _| Ok(()));
         ended.store(true, Ordering::Relaxed);
         status
-    })
+    });
+    Ok(Passed { status: status?, cut: false, lost: shown.err().map(|error| (Stream::Out, error)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use drydock_agent::protocol::Status;
+
+    use super::*;
+
+    fn passed(status: Status, lost: Option<ErrorKind>) -> Passed {
+        Passed { status, cut: false, lost: lost.map(|kind| (Stream::Out, io::Error::from(kind))) }
+    }
+
+    #[test]
+    fn lost_output_is_never_success() {
+        let code = |status, lost| code(passed(status, lost)).map_err(|error| exit::code(error.kind()));
+        assert_eq!(code(Status::Code(3), None), Ok(3));
+        assert_eq!(code(Status::Code(0), Some(ErrorKind::StorageFull)), Err(69));
+        assert_eq!(code(Status::Code(3), Some(ErrorKind::StorageFull)), Err(69));
+        assert_eq!(code(Status::Code(0), Some(ErrorKind::BrokenPipe)), Err(141));
+        // The client has seen it itself, and says what came of that.
+        assert_eq!(code(Status::Signal(13), Some(ErrorKind::BrokenPipe)), Ok(141));
+        assert_eq!(code(Status::Code(2), Some(ErrorKind::BrokenPipe)), Ok(2));
+    }
 }

@@ -3,6 +3,7 @@
 //!
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
+mod clients;
 pub(crate) mod compile_fail;
 mod demo;
 mod docs;
@@ -34,7 +35,7 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 /// Run all tests, or those whose name contains FILTER
 ///
 /// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
-/// drivers' own checks, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
+/// drivers' own checks, programs that treat their streams as users' do, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
 /// kernel each driver is fuzzed for a minute as well, and the mistake of `drydock demo oops` has to be reported.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -85,6 +86,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(drivers::Drivers),
         Box::new(demo::Demo),
         Box::new(docs::Docs),
+        Box::new(clients::Clients),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),

@@ -6,6 +6,7 @@
 //! machine→ one running QEMU and its end                guest   → ask the agent, wait for the answer
 //! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log as one
 //! console→ the kernel's log                            incident→ what in that log fails a run
+//! place  → where in the kernel a guest hangs           monitor → what QEMU itself can be asked
 //! ```
 
 pub(crate) mod accel;
@@ -22,7 +23,9 @@ pub(crate) mod kmod;
 pub(crate) mod libraries;
 pub(crate) mod lines;
 pub(crate) mod machine;
+pub(crate) mod monitor;
 pub(crate) mod payload;
+pub(crate) mod place;
 pub(crate) mod qemu;
 pub(crate) mod symbols;
 pub(crate) mod terminal;

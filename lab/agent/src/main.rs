@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod flow;
 mod modules;
 mod mounts;
 mod ports;
@@ -16,6 +17,7 @@ mod processes;
 mod serial;
 mod server;
 mod shell;
+mod tasks;
 
 use std::{fs, process::ExitCode};
 

@@ -27,6 +27,11 @@ pub const MODULE_DIR: &str = "/modules";
 /// File of the guest image that says which module needs which: lines of `NAME: DEPENDENCY…`.
 pub const MODULE_DEPENDENCIES: &str = "/modules/dependencies";
 
+/// Bytes of one output stream of a process that the agent sends before the lab has taken any of them.
+///
+/// Then the agent stops reading that stream, and the process blocks in its next write, as in a pipe that nobody reads.
+pub const WINDOW: u32 = 256 << 10;
+
 /// What the lab asks the agent to do; `call` is repeated in the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -57,6 +62,8 @@ pub enum Call {
         argv: Vec<String>,
     },
     /// Hand bytes to the standard input of a process; no bytes close it.
+    ///
+    /// The answer comes when all of them are in the process's pipe, so a process that does not read keeps the lab waiting.
     Input {
         /// Number of the request that started the process.
         process: u32,
@@ -96,6 +103,26 @@ pub enum Call {
     },
     /// Flush the log and end the machine. There is no answer.
     PowerOff,
+    /// Let the agent send this many more bytes of a process's output (see [`WINDOW`]). There is no answer.
+    Taken {
+        /// Number of the request that started the process.
+        process: u32,
+        /// The stream.
+        stream: Stream,
+        /// How many bytes the lab has taken.
+        count: u32,
+    },
+    /// Close the reading end of a process's output: its next write fails with `EPIPE`, or `SIGPIPE` ends it.
+    CloseOutput {
+        /// Number of the request that started the process.
+        process: u32,
+        /// The stream.
+        stream: Stream,
+    },
+    /// List what runs, and where in the kernel each task is.
+    Tasks,
+    /// Kill every process but the agent, and wait until they are gone.
+    EndProcesses,
 }
 
 /// What the agent tells the lab.
@@ -122,12 +149,19 @@ pub enum Event {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// The end of a process; all of its own output was sent before.
+    /// The end of a process. Output may still follow, of the process and of children that hold its streams.
     Exited {
         /// Number of the request that started the process.
         process: u32,
         /// How it ended.
         status: Status,
+    },
+    /// The end of one output stream: every process that could write to it has closed it.
+    Closed {
+        /// Number of the request that started the process.
+        process: u32,
+        /// The stream.
+        stream: Stream,
     },
 }
 
@@ -142,6 +176,27 @@ pub enum Reply {
     Bytes(Vec<u8>),
     /// Names in a directory.
     Names(Vec<String>),
+    /// What runs in the guest.
+    Tasks(Vec<Task>),
+}
+
+/// A thread of a process in the guest, of the agent while it carries out a request, or a kernel thread that is busy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Number of its process; 1 is the agent.
+    pub pid: u32,
+    /// Number of the thread.
+    pub tid: u32,
+    /// Number of its process's parent; 2 is the kernel's.
+    pub parent: u32,
+    /// Command line, or the name of a kernel thread, or the request that the agent's thread carries out.
+    pub command: String,
+    /// State as in `/proc/PID/stat`: `R` runs, `S` and `D` wait, `Z` has ended.
+    pub state: String,
+    /// Functions on its kernel stack, innermost first, as the kernel prints them. Empty for a task outside the kernel.
+    pub stack: Vec<String>,
+    /// Files of devices that its process has open or mapped, each as `fd 3: /dev/dri/card0`.
+    pub holds: Vec<String>,
 }
 
 /// Why a request failed.
@@ -154,7 +209,7 @@ pub struct Failure {
 }
 
 /// Which of its two outputs a process wrote to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Stream {
     /// Standard output.
     Out,

@@ -14,13 +14,18 @@ use drydock_agent::{
     protocol::{Call, Event, Failure, Reply, Request},
 };
 
-use crate::{files, modules, processes::Processes, shell};
+use crate::{files, modules, processes::Processes, shell, tasks};
 
 /// The way to the lab; clones share one port and never interleave messages.
 #[derive(Clone)]
 pub(crate) struct Outbox(Arc<Mutex<File>>);
 
 impl Outbox {
+    /// The way to the lab behind `port`.
+    pub(crate) fn new(port: File) -> Self {
+        Self(Arc::new(Mutex::new(port)))
+    }
+
     /// Sends one event. A lab that is gone takes the machine with it, so an error has no reader.
     pub(crate) fn send(&self, event: &Event) {
         let mut port = self.0.lock().expect("no holder of the lock panics");
@@ -31,7 +36,7 @@ impl Outbox {
 /// Serves the lab on `port` until it asks for the end or goes away.
 pub(crate) fn serve(port: File) -> Result<(), String> {
     let mut requests = port.try_clone().map_err(|error| format!("cannot share the port: {error}"))?;
-    let outbox = Outbox(Arc::new(Mutex::new(port)));
+    let outbox = Outbox::new(port);
     let processes = Processes::new(outbox.clone());
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     outbox.send(&Event::Ready { release });
@@ -44,34 +49,47 @@ pub(crate) fn serve(port: File) -> Result<(), String> {
     }
 }
 
-/// Whatever may take long goes to a thread; what must keep its order (starts before inputs, inputs
-/// among themselves) is done here.
+/// Carries out a request. What may take long gets a thread; what must keep its order (starts before inputs, inputs
+/// among themselves) is done here and never blocks.
 fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
-    let ordered =
-        matches!(request.what, Call::Spawn { .. } | Call::Shell { .. } | Call::Input { .. } | Call::Signal { .. });
-    let (processes, outbox) = (Arc::clone(processes), outbox.clone());
-    let answer = move || {
-        let result = perform(request.call, request.what, &processes);
-        outbox.send(&Event::Answer { call: request.call, result });
+    let Request { call, what } = request;
+    let result = match what {
+        Call::Spawn { argv } => processes.spawn(call, &argv),
+        Call::Shell { size, term } => shell::on_port(call, size, &term, processes),
+        Call::Signal { process, signal } => processes.signal(process, signal),
+        Call::CloseOutput { process, stream } => processes.close_output(process, stream),
+        Call::Taken { process, stream, count } => return processes.taken(process, stream, count),
+        Call::Input { process, bytes } => match processes.input(call, process, bytes) {
+            // The thread that writes them answers.
+            Ok(None) => return,
+            Ok(Some(reply)) => Ok(reply),
+            Err(failure) => Err(failure),
+        },
+        what => return in_thread(call, what, outbox),
     };
-    if ordered {
-        answer();
-    } else {
-        thread::spawn(answer);
+    outbox.send(&Event::Answer { call, result });
+}
+
+/// Carries out a request in a thread whose name says which one it is, for whoever looks where the agent hangs.
+fn in_thread(call: u32, what: Call, outbox: &Outbox) {
+    let thread = thread::Builder::new().name(tasks::name_of(&what));
+    let answered = outbox.clone();
+    let started = thread.spawn(move || answered.send(&Event::Answer { call, result: perform(what) }));
+    if let Err(error) = started {
+        let result = Err(files::failure("start", "a thread", &error));
+        outbox.send(&Event::Answer { call, result });
     }
 }
 
-fn perform(call: u32, what: Call, processes: &Processes) -> Result<Reply, Failure> {
+fn perform(what: Call) -> Result<Reply, Failure> {
     match what {
         Call::Insmod { name, params } => modules::load(&name, &params),
         Call::Rmmod { name } => modules::unload(&name),
-        Call::Spawn { argv } => processes.spawn(call, &argv),
-        Call::Input { process, bytes } => processes.input(process, bytes),
-        Call::Signal { process, signal } => processes.signal(process, signal),
         Call::ReadFile { path } => files::read(&path),
         Call::WriteFile { path, bytes } => files::write(&path, &bytes),
         Call::ListDir { path } => files::list(&path),
-        Call::Shell { size, term } => shell::on_port(call, size, &term, processes),
-        Call::PowerOff => Ok(Reply::Done),
+        Call::Tasks => Ok(Reply::Tasks(tasks::list())),
+        Call::EndProcesses => tasks::end_all(),
+        other => Err(Failure { errno: 0, message: format!("{other:?} is not carried out in a thread") }),
     }
 }

@@ -20,7 +20,7 @@ impl<W: Write + Send> Reporter for Json<W> {
     fn report(&self, event: &Event) {
         let line = serde_json::to_string(event).expect("events have string keys");
         let mut out = self.0.lock().expect("no reporter panics while it writes");
-        // A reader that went away is no reason to stop the work.
+        // An output that fails is no reason to stop the work; its writer notes it.
         let _ = writeln!(out, "{line}");
     }
 }

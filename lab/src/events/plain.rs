@@ -36,7 +36,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
     fn report(&self, event: &Event) {
         let mut state = self.0.lock().expect("no reporter panics while it writes");
         if let Some(text) = state.text(event) {
-            // A reader that went away is no reason to stop the work.
+            // An output that fails is no reason to stop the work; its writer notes it.
             let _ = writeln!(state.out, "{text}");
         }
     }

@@ -2,6 +2,7 @@
 //! Events on a terminal: each running step is a line that ticks, with a bar where the end is known.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,15 +17,16 @@ const TICK: Duration = Duration::from_millis(120);
 const WORTH_A_LINE: f64 = 0.5;
 
 /// Bars and spinners on stderr.
-pub struct Terminal {
+pub struct Terminal<W> {
     bars: MultiProgress,
     running: Mutex<HashMap<StepId, ProgressBar>>,
+    lines: Mutex<W>,
 }
 
-impl Terminal {
-    /// Draws on stderr.
-    pub fn new() -> Self {
-        Self { bars: MultiProgress::new(), running: Mutex::new(HashMap::new()) }
+impl<W: Write + Send> Terminal<W> {
+    /// Draws on stderr, and writes lines to `lines`, which is the same.
+    pub fn new(lines: W) -> Self {
+        Self { bars: MultiProgress::new(), running: Mutex::new(HashMap::new()), lines: Mutex::new(lines) }
     }
 
     fn start(&self, step: StepId, title: &str) {
@@ -58,7 +60,9 @@ impl Terminal {
 
     fn print(&self, text: &str) {
         // Not `bars.println`: that says nothing at all where indicatif finds no terminal to draw on.
-        self.bars.suspend(|| eprintln!("{text}"));
+        let mut lines = self.lines.lock().expect("no reporter panics while it writes");
+        // What fails is noted by the writer.
+        self.bars.suspend(|| drop(writeln!(lines, "{text}")));
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<StepId, ProgressBar>> {
@@ -66,7 +70,7 @@ impl Terminal {
     }
 }
 
-impl Reporter for Terminal {
+impl<W: Write + Send> Reporter for Terminal<W> {
     fn report(&self, event: &Event) {
         match event {
             Event::StepStarted { step, title } => self.start(*step, title),

@@ -2,6 +2,8 @@
 //! A booted guest as a story sees it: which modules it brought in, and what must be gone when it leaves.
 
 use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use drydock_agent::protocol::Failure;
 use rustix::io::Errno;
@@ -13,12 +15,17 @@ use crate::vm::error::Error as VmError;
 use crate::vm::gpu;
 use crate::vm::guest::Guest;
 use crate::vm::image::Image;
+use crate::vm::place;
 
 use super::hardware;
 
 /// Leaving takes fewer rounds, one for each module that goes: no kernel of ours has so many. A guest that lists one for ever
 /// does not keep us for ever.
 const ROUNDS: usize = 256;
+
+/// How long after the end of a process the kernel may hold what it held, and how often to look.
+const LATE: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// The guest of one boot.
 pub(crate) struct Scene<'s> {
@@ -29,11 +36,21 @@ pub(crate) struct Scene<'s> {
     firmware: Option<&'s Supply>,
     /// What [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
+    /// The processes that held a driver at the end of the story.
+    holders: Vec<String>,
 }
 
 impl<'s> Scene<'s> {
     pub(super) fn new(guest: &'s Guest, image: &'s Image, terminal: UnixStream) -> Self {
-        Self { guest, image, terminal: Some(terminal), gpu: None, firmware: None, loaded: Vec::new() }
+        Self {
+            guest,
+            image,
+            terminal: Some(terminal),
+            gpu: None,
+            firmware: None,
+            loaded: Vec::new(),
+            holders: Vec::new(),
+        }
     }
 
     /// Adds the emulated GPU and what its driver loads.
@@ -86,14 +103,38 @@ impl<'s> Scene<'s> {
     /// Unloads everything that came in, by this scene or by a program in the guest, users first. A module that does not
     /// go is leaked: something still refers to it.
     pub(crate) fn leave(&mut self) -> Result<(), VmError> {
+        let mut ended = None;
         for _ in 0..ROUNDS {
             let mut left = parse_modules(&self.guest.read("/proc/modules")?);
             left.retain(|(module, _)| self.loaded.contains(module) || self.image.ours.contains_key(module));
             let Some(next) = next_to_go(&left) else { return Ok(()) };
-            self.guest.rmmod(next).map_err(|error| leaked(next, error))?;
+            match self.guest.rmmod(next) {
+                Err(VmError::Refused { .. }) if self.end_holders()? => ended = Some(Instant::now()),
+                // The kernel lets go of what a process held some time after its end, and no event tells when.
+                Err(VmError::Refused { .. }) if ended.is_some_and(|at| at.elapsed() < LATE) => thread::sleep(AGAIN),
+                other => other.map_err(|error| leaked(next, error))?,
+            }
         }
         let said = format!("there is something left to unload after {ROUNDS} modules were unloaded");
         Err(VmError::Unexpected { program: "/proc/modules".into(), said })
+    }
+
+    /// The processes that held a driver when it was to be unloaded, which [`Self::leave`] has ended.
+    pub(crate) fn holders(&self) -> &[String] {
+        &self.holders
+    }
+
+    /// Ends the processes of the guest, of which one may hold a driver. `false` if there are none.
+    fn end_holders(&mut self) -> Result<bool, VmError> {
+        let left = self.guest.processes()?;
+        if left.is_empty() {
+            return Ok(false);
+        }
+        let holds = left.iter().filter(|task| !task.holds.is_empty()).count();
+        let told = left.iter().filter(|task| holds == 0 || !task.holds.is_empty());
+        self.holders.extend(told.map(place::name));
+        self.guest.end_processes()?;
+        Ok(true)
     }
 }
 
@@ -174,10 +215,9 @@ fn driver_name(module: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use drydock_agent::frame;
-    use drydock_agent::protocol::{Call, Event, Reply, Request};
+    use drydock_agent::protocol::{Call, Event, Reply, Request, Task};
 
     use crate::vm::console::Console;
 
@@ -226,12 +266,53 @@ mod tests {
     #[test]
     fn a_module_that_is_listed_for_ever_does_not_keep_us() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        std::thread::spawn(move || stubborn(theirs));
+        thread::spawn(move || stubborn(theirs));
         let (console, _) = Console::read(std::io::empty(), None);
         let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
         let (terminal, _theirs) = UnixStream::pair().unwrap();
         let error = Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap_err();
         assert!(matches!(error, VmError::Unexpected { .. }), "{error}");
+    }
+
+    /// An agent whose module goes once a process was ended that holds it; one that nobody holds never goes.
+    fn holding(mut port: UnixStream, is_held: bool) {
+        frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
+        let (mut alive, mut loaded) = (is_held, true);
+        while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
+            let holds = vec!["fd 3: /dev/dri/card0".to_owned()];
+            let holder = Task { pid: 7, tid: 7, parent: 1, command: "sleep 9".into(), holds, ..Task::default() };
+            let result = match what {
+                Call::ReadFile { .. } if loaded => Ok(Reply::Bytes(b"vgem_rust 1 1 - Live 0x0 (OE)\n".into())),
+                Call::ReadFile { .. } => Ok(Reply::Bytes(Vec::new())),
+                Call::Rmmod { .. } if alive || !is_held => Err(Failure { errno: 11, message: "in use".into() }),
+                Call::Tasks => Ok(Reply::Tasks(if alive { vec![holder] } else { Vec::new() })),
+                what => {
+                    alive &= what != Call::EndProcesses;
+                    loaded &= !matches!(what, Call::Rmmod { .. });
+                    Ok(Reply::Done)
+                }
+            };
+            frame::write(&mut port, &Event::Answer { call, result }).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_process_that_holds_a_module_is_named_and_ended_and_one_that_nobody_holds_is_leaked() {
+        for is_held in [true, false] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            thread::spawn(move || holding(theirs, is_held));
+            let (console, _) = Console::read(std::io::empty(), None);
+            let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+            let (terminal, _theirs) = UnixStream::pair().unwrap();
+            let image = image(&["vgem_rust"]);
+            let mut scene = Scene::new(&guest, &image, terminal);
+            match scene.leave() {
+                Ok(()) => assert!(is_held),
+                Err(error) => assert!(!is_held && matches!(error, VmError::Leaked { .. }), "{error}"),
+            }
+            let named: &[&str] = if is_held { &["`sleep 9`, process 7 (fd 3: /dev/dri/card0)"] } else { &[] };
+            assert_eq!(scene.holders(), named);
+        }
     }
 
     #[test]

@@ -112,6 +112,9 @@ pub(crate) struct Boot {
     pub(crate) words: Vec<String>,
     /// Further programs: where they are in the guest, and their files.
     pub(crate) programs: Vec<(String, PathBuf)>,
+    /// The story runs a user's program, which may leave processes behind that hold the driver: they are told and ended. Of
+    /// our own programs that is a failure.
+    pub(crate) may_leave_holders: bool,
 }
 
 impl Default for Boot {
@@ -126,6 +129,7 @@ impl Default for Boot {
             gpu: None,
             words: Vec::new(),
             programs: Vec::new(),
+            may_leave_holders: false,
         }
     }
 }
@@ -194,6 +198,15 @@ impl Stage {
         let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
         let mut scene = Scene::new(&guest, &self.image, terminal).with_gpu(machine.gpu(), firmware);
         let told = story(&mut scene).and_then(|told| Ok((told, self.leave(&mut scene, events)?)));
+        let told = told.and_then(|told| match scene.holders() {
+            [] => Ok(told),
+            holders if boot.may_leave_holders => {
+                let message = "the client left processes behind that held the driver; they were ended";
+                events.warn(format!("{message}: {}", holders.join(", ")));
+                Ok(told)
+            }
+            holders => Err(vm_error::Error::LeftBehind { holders: holders.to_vec() }),
+        });
         match told {
             Ok((told, leaks)) => {
                 guest.power_off().map_err(machinery)?;
@@ -318,6 +331,7 @@ impl Stage {
             agent: machine::AGENT,
             serial: boot.sleeps,
             shell: machine::SHELL,
+            monitor: machine::MONITOR,
             words: words.iter().map(|&word| word.to_owned()).chain(boot.words.clone()).collect(),
             devices: boot.devices.clone(),
             gpu: boot.gpu.as_ref().map(|_| machine::GPU.into()),
@@ -395,7 +409,7 @@ fn further(boot: &Boot) -> Result<Vec<u8>, vm_error::Error> {
 
 fn log_listener(events: &Events) -> Listener {
     let events = events.clone();
-    Box::new(move |line| events.suspend(|| eprintln!("{line}")))
+    Box::new(move |line| events.line(&line.to_string()))
 }
 
 /// Builds all programs that the checkout has, whoever needs them now: another selection would have cargo build their
@@ -447,8 +461,8 @@ fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str>
 
 /// An error of the machine where no kernel can be to blame yet.
 pub(super) fn machinery(error: vm_error::Error) -> Error {
-    let kind = match &error {
-        vm_error::Error::Hung { .. } => Kind::Kernel,
+    let kind = match verdict::kind_of(&error) {
+        kind @ (Kind::Kernel | Kind::Silent) if !matches!(error, vm_error::Error::Refused { .. }) => kind,
         _ => Kind::Machinery,
     };
     verdict::convert(kind, error)

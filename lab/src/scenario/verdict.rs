@@ -15,6 +15,7 @@ use crate::vm::gpu;
 use crate::vm::incident::{self, Incident};
 use crate::vm::kmod::Stock;
 use crate::vm::machine::{Ended, Machine};
+use crate::vm::place;
 use crate::vm::symbols::{Addr2Line, Address, Frame, Symbols, shorten};
 
 use super::stage::Stage;
@@ -47,7 +48,10 @@ impl Ending {
 
 /// A story went well; the log decides, and with it the `leaks` that the kernel has listed and that count.
 pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<Ending> {
-    let gpu = ended.gpu.map_err(|error| convert(Kind::Machinery, error))?;
+    let (gpu, gpu_error) = match ended.gpu {
+        Ok(told) => (told, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let mut incidents = incident::find(&ended.log);
     if leaks.is_empty() {
         incidents.retain(|incident| !incident.counts_leaks());
@@ -55,7 +59,10 @@ pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<End
     if !incidents.is_empty() {
         let error =
             kernel_error(stage, &incidents).details(show_leaks(leaks, &symbols_of(stage, &addr2line_of(stage))));
-        return Err(error.details(gpu::violations(&gpu)));
+        return Err(error.details(gpu::violations(&gpu)).details(gpu_error.map(meanwhile)));
+    }
+    if let Some(error) = gpu_error {
+        return Err(convert(kind_of(&error), error));
     }
     match misuse(&gpu) {
         Some(error) => Err(error),
@@ -86,28 +93,61 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
         Ok(ended) => ended,
         Err(kill) => return convert(Kind::Machinery, kill),
     };
-    let gpu = match gpu {
-        Ok(gpu) => gpu,
-        Err(error) => return convert(Kind::Machinery, error),
+    let (gpu, gpu_error) = match gpu {
+        Ok(told) => (told, None),
+        Err(error) => (Vec::new(), Some(error)),
     };
-    let incidents = incident::find(&log);
+    if matches!(error, VmError::GpuSilent { .. }) {
+        // One that has ended has said why.
+        let why = gpu_error.filter(|gpu| !matches!(gpu, VmError::GpuSilent { .. })).unwrap_or(error);
+        return convert(kind_of(&why), why);
+    }
+    let mut incidents = incident::find(&log);
+    incidents.retain(|incident| !place::is_own_panic(incident));
     if !incidents.is_empty() {
-        let met = first_line(&error.to_string());
-        let error = kernel_error(stage, &incidents).details(gpu::violations(&gpu));
-        return error.details([format!("this was met meanwhile: {met}")]);
+        let consequences = std::iter::once(error).chain(gpu_error).map(meanwhile);
+        return kernel_error(stage, &incidents).details(gpu::violations(&gpu)).details(consequences);
+    }
+    if let Some(gpu_error) = gpu_error {
+        return convert(kind_of(&gpu_error), gpu_error).details([meanwhile(error)]);
     }
     if let Some(misuse) = misuse(&gpu) {
-        return misuse.details([format!("this was met meanwhile: {}", first_line(&error.to_string()))]);
+        return misuse.details([meanwhile(error)]);
     }
-    let kind = match &error {
+    named_places(stage, error)
+}
+
+/// What an error says that is only the consequence of another.
+fn meanwhile(error: VmError) -> String {
+    format!("this was met meanwhile: {}", first_line(&error.to_string()))
+}
+
+/// The error with the names and lines of its frames.
+fn named_places(stage: &Stage, error: VmError) -> Error {
+    let converted = convert(kind_of(&error), error);
+    let details = converted.detail_lines();
+    let has_frames = details.iter().any(|line| Frame::parse(line).is_some());
+    if !has_frames {
+        return converted;
+    }
+    let addr2line = addr2line_of(stage);
+    let symbols = symbols_of(stage, &addr2line);
+    let named: Vec<String> = details.iter().map(|line| named(line, &symbols)).collect();
+    Error::new(converted.kind(), converted.to_string()).details(named)
+}
+
+/// Who is to blame for an error of the machine.
+pub(super) fn kind_of(error: &VmError) -> Kind {
+    match error {
         VmError::Hung { .. } | VmError::Stuck { .. } | VmError::Leaked { .. } => Kind::Kernel,
+        VmError::TooLong { .. } => Kind::Limit,
+        VmError::GpuSilent { .. } | VmError::QemuSilent { .. } => Kind::Silent,
         // What was asked for does not exist in the guest: a program, a file, a driver's sysfs entry.
         VmError::Refused { failure, .. } if failure.errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::Usage,
         VmError::Refused { .. } => Kind::Kernel,
-        VmError::Program { .. } | VmError::Unexpected { .. } => Kind::Check,
+        VmError::Program { .. } | VmError::Unexpected { .. } | VmError::LeftBehind { .. } => Kind::Check,
         _ => Kind::Machinery,
-    };
-    convert(kind, error)
+    }
 }
 
 /// An error of the machine as one of the lab: the first line is the message, what is below it are details.

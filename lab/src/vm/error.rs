@@ -11,6 +11,8 @@ use std::{
 
 use drydock_agent::protocol::{Failure, Status};
 
+use super::place::Place;
+
 /// An error of the machine, of its image or of what was asked of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -55,7 +57,7 @@ pub(crate) enum Error {
     #[error("cannot start the emulated GPU")]
     StartGpu(#[source] io::Error),
     /// The emulated GPU ended by itself.
-    #[error("the emulated GPU ended unexpectedly ({status}){}", report(said, &[]))]
+    #[error("{}", gpu_ended(status, said))]
     GpuEnded {
         /// How.
         status: String,
@@ -63,10 +65,10 @@ pub(crate) enum Error {
         said: String,
     },
     /// The emulated GPU does not answer.
-    #[error("the emulated GPU does not answer `{order}`")]
+    #[error("the emulated GPU does not answer{}", report(met, &[]))]
     GpuSilent {
-        /// What it was told to do.
-        order: String,
+        /// What was met meanwhile, or what it was told to do.
+        met: String,
     },
     /// The emulated GPU does not do what it is told.
     #[error("the emulated GPU refuses `{order}`: {why}")]
@@ -87,7 +89,7 @@ pub(crate) enum Error {
         console: Vec<String>,
     },
     /// The guest did not do something in time; the machine was ended.
-    #[error("the guest hangs: {waiting} took longer than {} s{}", limit.as_secs(), report("", console))]
+    #[error("the guest hangs: {waiting} took longer than {} s{}", limit.as_secs(), hang(place, console))]
     Hung {
         /// What was waited for.
         waiting: String,
@@ -95,6 +97,36 @@ pub(crate) enum Error {
         limit: Duration,
         /// The last lines of the console.
         console: Vec<String>,
+        /// Where in the kernel it is.
+        place: Place,
+    },
+    /// A program in the guest did not end in time, but could be killed.
+    #[error("`{program}` ran longer than {} s and was killed{}", limit.as_secs(), place_lines(place))]
+    TooLong {
+        /// Its command line.
+        program: String,
+        /// How long it may run.
+        limit: Duration,
+        /// Where it was.
+        place: Place,
+    },
+    /// QEMU does not answer.
+    #[error("QEMU does not answer; it may be stopped, or the host too busy{}", report(met, &[]))]
+    QemuSilent {
+        /// What was met meanwhile.
+        met: String,
+    },
+    /// A program of a story left processes behind that hold a driver.
+    #[error("processes that were left behind held the driver and were ended:{}", report(&holders.join("\n"), &[]))]
+    LeftBehind {
+        /// Their names, and what they hold.
+        holders: Vec<String>,
+    },
+    /// What a program wrote could not be written by us.
+    #[error("failed to write a program's output")]
+    Output {
+        /// Why not.
+        source: io::Error,
     },
     /// The guest's kernel or agent refused a request.
     #[error("{}{}", failure.message, report("", console))]
@@ -141,6 +173,23 @@ pub(crate) enum Error {
     /// The answer to a request is of another kind than the request.
     #[error("the agent answered `{0}` with something else; the image and the lab do not fit together")]
     Confused(&'static str),
+}
+
+/// The first line of a model's own error is ours.
+fn gpu_ended(status: &str, said: &str) -> String {
+    match said.trim_start().strip_prefix("error: ").map(|said| said.split_once('\n').unwrap_or((said, ""))) {
+        Some((first, rest)) => format!("the emulated GPU has stopped: {first}{}", report(rest, &[])),
+        None => format!("the emulated GPU ended unexpectedly ({status}){}", report(said, &[])),
+    }
+}
+
+/// Where a guest hangs, and the end of its log.
+fn hang(place: &Place, console: &[String]) -> String {
+    format!("{}{}", place_lines(place), report("", console))
+}
+
+fn place_lines(place: &Place) -> String {
+    place.lines().iter().map(|line| format!("\n  {line}")).collect()
 }
 
 /// Text and console lines below an error's first line, indented.

@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::error::Error;
 use crate::firmware::Supply;
 use crate::model::{Choices, Name};
-use crate::process::die_with_us;
+use crate::process::{die_with_us, wait_within};
 
 /// A GPU to emulate.
 #[derive(Clone, Debug)]
@@ -38,8 +38,11 @@ pub(crate) struct Wanted {
     pub(crate) firmware: Option<Supply>,
 }
 
-/// How long an answer may take; a model answers at once.
+/// How long an answer may take, and the end after that of QEMU; a model answers at once.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one that has closed its control socket may take to end.
+const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// A GPU that is being emulated.
 pub(crate) struct Gpu {
@@ -60,7 +63,7 @@ struct Shared {
 }
 
 impl Gpu {
-    /// Starts the model; gives the file of its socket, for QEMU to inherit.
+    /// Starts the model and waits until it answers; gives the file of its socket, for QEMU to inherit.
     pub(crate) fn start(wanted: &Wanted) -> Result<(Self, OwnedFd), Error> {
         let (listener, place) = socket().map_err(Error::StartGpu)?;
         let (ours, theirs) = UnixStream::pair().map_err(Error::StartGpu)?;
@@ -72,7 +75,19 @@ impl Gpu {
         drop(command);
         let stderr = child.stderr.take().expect("stderr is piped");
         let (control, reader) = Handle::connect(ours).map_err(Error::StartGpu)?;
-        Ok((Self { child, control, reader: Some(reader), stderr: Some(thread::spawn(move || text(stderr))) }, place))
+        let gpu = Self { child, control, reader: Some(reader), stderr: Some(thread::spawn(move || text(stderr))) };
+        match gpu.control.answers(PATIENCE) {
+            true => Ok((gpu, place)),
+            false => Err(gpu.why_silent(END_LIMIT)),
+        }
+    }
+
+    /// What to say of a model that does not answer: one that has ended has said why.
+    fn why_silent(self, limit: Duration) -> Error {
+        match self.end(limit) {
+            Err(Error::GpuSilent { .. }) | Ok(_) => Error::GpuSilent { met: "it was being started".into() },
+            Err(error) => error,
+        }
     }
 
     /// What commands it.
@@ -80,17 +95,32 @@ impl Gpu {
         self.control.clone()
     }
 
+    /// Whether it answers; one that has stopped or is blocked does not.
+    pub(crate) fn answers(&self) -> bool {
+        self.control.answers(PATIENCE)
+    }
+
     /// Waits for its end, which follows that of QEMU. Gives all that it told.
-    pub(crate) fn wait(mut self) -> Result<Vec<Event>, Error> {
+    pub(crate) fn wait(self) -> Result<Vec<Event>, Error> {
+        self.end(PATIENCE)
+    }
+
+    fn end(mut self, limit: Duration) -> Result<Vec<Event>, Error> {
+        let ended = wait_within(&mut self.child, limit).map_err(Error::StartGpu)?;
+        if ended.is_none() {
+            // What it told so far is read to its end, too.
+            self.child.kill().map_err(Error::StartGpu)?;
+            self.child.wait().map_err(Error::StartGpu)?;
+        }
         // The control socket ends with the process, and after its last word.
         if let Some(reader) = self.reader.take() {
             join(reader);
         }
-        let status = self.child.wait().map_err(Error::StartGpu)?;
         let said = self.stderr.take().map(join).unwrap_or_default();
-        match ended_well(status) {
-            true => Ok(self.control.told()),
-            false => Err(Error::GpuEnded { status: status.to_string(), said }),
+        match ended {
+            Some(status) if ended_well(status) => Ok(self.control.told()),
+            Some(status) => Err(Error::GpuEnded { status: status.to_string(), said }),
+            None => Err(Error::GpuSilent { met: "it had to be killed after QEMU had ended".into() }),
         }
     }
 }
@@ -112,6 +142,7 @@ impl Handle {
     fn connect(control: UnixStream) -> io::Result<(Self, JoinHandle<()>)> {
         let (send, answers) = mpsc::channel();
         let lines = BufReader::new(control.try_clone()?);
+        control.set_write_timeout(Some(PATIENCE))?;
         let handle = Self(Arc::new(Shared { control, answers: Mutex::new(answers), told: Mutex::default() }));
         let filled = handle.clone();
         let reader = thread::spawn(move || filled.hear(lines, &send));
@@ -130,14 +161,24 @@ impl Handle {
         }
     }
 
+    /// Whether the model answers within `limit`.
+    fn answers(&self, limit: Duration) -> bool {
+        // What it answers does not matter.
+        !matches!(self.order_within(&Order::Status, limit), Err(Error::GpuSilent { .. }))
+    }
+
     /// Has the model do something, and waits until it did.
     pub(crate) fn order(&self, order: &Order) -> Result<Value, Error> {
+        self.order_within(order, PATIENCE)
+    }
+
+    fn order_within(&self, order: &Order, limit: Duration) -> Result<Value, Error> {
         let mut line = serde_json::to_vec(order).expect("an order has string keys");
         line.push(b'\n');
-        let gone = |_| Error::GpuSilent { order: format!("{order:?}") };
+        let silent = || Error::GpuSilent { met: format!("it was told: {order:?}") };
         let answers = self.0.answers.lock().expect("no holder of the lock panics");
-        (&self.0.control).write_all(&line).map_err(|_| gone(mpsc::RecvTimeoutError::Disconnected))?;
-        match answers.recv_timeout(PATIENCE).map_err(gone)? {
+        (&self.0.control).write_all(&line).map_err(|_| silent())?;
+        match answers.recv_timeout(limit).map_err(|_| silent())? {
             Answer::Ok(value) => Ok(value),
             Answer::Error(why) => Err(Error::GpuRefused { order: format!("{order:?}"), why }),
         }
@@ -249,6 +290,37 @@ mod tests {
         drop(theirs);
         reader.join().unwrap();
         assert!(matches!(handle.order(&Order::Status), Err(Error::GpuSilent { .. })));
+    }
+
+    /// A model that is played by a program; its standard input is the control socket.
+    fn gpu(mut command: Command) -> Gpu {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        command.stdin(OwnedFd::from(theirs)).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (control, reader) = Handle::connect(ours).unwrap();
+        Gpu { child, control, reader: Some(reader), stderr: Some(thread::spawn(move || text(stderr))) }
+    }
+
+    #[test]
+    fn a_model_that_does_not_end_is_killed_at_the_limit() {
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        let gpu = gpu(command);
+        assert!(!gpu.control.answers(Duration::from_millis(20)));
+        let error = gpu.end(Duration::from_millis(20)).unwrap_err();
+        assert!(error.to_string().starts_with("the emulated GPU does not answer"), "{error}");
+    }
+
+    #[test]
+    fn a_model_that_has_ended_says_why() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 'error: failed to write `x`: No space' >&2; exit 69"]);
+        let gpu = gpu(command);
+        let limit = Duration::from_secs(30);
+        assert!(!gpu.control.answers(limit));
+        let error = gpu.why_silent(limit);
+        assert_eq!(error.to_string(), "the emulated GPU has stopped: failed to write `x`: No space");
     }
 
     #[test]

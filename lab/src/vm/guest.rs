@@ -6,7 +6,10 @@
 //!
 //! Source: our own protocol, `lab/agent/src/protocol.rs`.
 
+mod flow;
 mod process;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -23,14 +26,19 @@ use std::{
 
 use drydock_agent::{
     frame,
-    protocol::{Call, Event, Failure, Reply, Request, Status, Stream},
+    protocol::{Call, Event, Failure, Reply, Status, Stream, Task},
 };
 
 use crate::foreign::{self, Hearer};
 
-use super::{console::Console, error::Error};
+use super::{
+    console::Console,
+    error::Error,
+    place::{self, Place},
+};
 
-pub(crate) use process::{Input, Output, Process};
+use flow::Requests;
+pub(crate) use process::{Input, Output, Passed, Process};
 
 /// How many console lines are shown when something goes wrong.
 pub(crate) const TAIL: usize = 20;
@@ -38,6 +46,13 @@ pub(crate) const TAIL: usize = 20;
 /// A request that is not a program's run may take this long. Unplugging waits for whoever is inside the
 /// driver, so it is generous.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the agent may take to say what runs in a guest that hangs.
+const PLACE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Has the kernel print what each processor does; the letter is that of the key.
+const SYSRQ: &str = "/proc/sysrq-trigger";
+const ALL_PROCESSORS: &str = "l";
 
 /// How long something may take, and since when.
 #[derive(Clone, Copy)]
@@ -65,11 +80,13 @@ pub(crate) enum Message {
     Output(Stream, Vec<u8>),
     /// The end of the process.
     Exited(Status),
+    /// The end of one of its outputs.
+    Closed(Stream),
 }
 
 /// A booted guest whose agent has said that it is ready.
 pub(crate) struct Guest {
-    requests: Mutex<Box<dyn Write + Send>>,
+    requests: Requests,
     waiters: Arc<Mutex<Waiters>>,
     next: AtomicU32,
     console: Console,
@@ -98,7 +115,7 @@ impl Guest {
     }
 
     fn new(requests: impl Write + Send + 'static, waiters: Arc<Mutex<Waiters>>, console: Console) -> Self {
-        Self { requests: Mutex::new(Box::new(requests)), waiters, next: AtomicU32::new(1), console }
+        Self { requests: Requests::new(requests), waiters, next: AtomicU32::new(1), console }
     }
 
     /// The kernel's log.
@@ -170,18 +187,35 @@ impl Guest {
         Err(Error::Program { program, status: output.status, said })
     }
 
+    /// What runs in the guest, without the kernel and the agent.
+    pub(crate) fn processes(&self) -> Result<Vec<Task>, Error> {
+        match self.ask(Call::Tasks)? {
+            Reply::Tasks(tasks) => Ok(tasks.into_iter().filter(place::is_process).collect()),
+            _ => Err(Error::Confused("tasks")),
+        }
+    }
+
+    /// Kills all processes of the guest and waits for their end.
+    pub(crate) fn end_processes(&self) -> Result<(), Error> {
+        self.ask(Call::EndProcesses).map(drop)
+    }
+
     /// Waits until everything that the kernel has logged so far is in [`Self::console`], and returns the
     /// number of the next line.
     pub(crate) fn settle_log(&self) -> Result<usize, Error> {
         let from = self.console.position();
+        self.mark(from, REQUEST_LIMIT).map_err(|error| self.locate(error))
+    }
+
+    fn mark(&self, from: usize, limit: Duration) -> Result<usize, Error> {
         let mark = format!("drydock: mark {}", self.next.fetch_add(1, Ordering::Relaxed));
         // Without the line's end the kernel keeps the record open and prints it with the next one.
         let marking = Call::WriteFile { path: "/dev/kmsg".into(), bytes: format!("{mark}\n").into() };
         // What the kernel logged about a refusal is found by this very call, so its own is not looked into: a guest that refuses
         // everything would have us do so without end.
-        self.attempt(marking)?.map_err(|failure| Error::Refused { failure, console: Vec::new() })?;
-        let found = self.console.wait_for(from, &mark, REQUEST_LIMIT);
-        found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", REQUEST_LIMIT, &self.console))
+        self.attempt_within(marking, limit)?.map_err(|failure| Error::Refused { failure, console: Vec::new() })?;
+        let found = self.console.wait_for(from, &mark, limit);
+        found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", limit, &self.console))
     }
 
     /// Asks the machine to end; there is no answer but its end.
@@ -190,22 +224,48 @@ impl Guest {
     }
 
     fn ask(&self, what: Call) -> Result<Reply, Error> {
+        self.ask_within(what, REQUEST_LIMIT)
+    }
+
+    /// Asks for something that may take so long. A hang comes with its place.
+    pub(crate) fn ask_within(&self, what: Call, limit: Duration) -> Result<Reply, Error> {
         let before = self.console.position();
-        self.attempt(what)?.map_err(|failure| self.refused(failure, before))
+        let result = self.attempt_within(what, limit).map_err(|error| self.locate(error))?;
+        result.map_err(|failure| self.refused(failure, before))
     }
 
     /// Asks for something, and hands on what the agent says of it.
-    fn attempt(&self, what: Call) -> Result<Result<Reply, Failure>, Error> {
+    fn attempt_within(&self, what: Call, limit: Duration) -> Result<Result<Reply, Failure>, Error> {
         let number = self.number();
         let answers = self.await_number(number)?;
-        let waiting = format!("{what:?}");
+        let waiting = place::in_words(&what);
         self.post(number, what)?;
-        let answer = self.receive(&answers, &waiting, Limit::from_now(REQUEST_LIMIT));
+        let answer = self.receive(&answers, &waiting, Limit::from_now(limit));
         self.forget(number);
         match answer? {
             Message::Answer(result) => Ok(result),
             _ => Err(Error::Confused("a request")),
         }
+    }
+
+    /// Adds to a hang where in the kernel the guest is.
+    fn locate(&self, error: Error) -> Error {
+        match error {
+            Error::Hung { waiting, limit, console, .. } => Error::Hung { waiting, limit, console, place: self.place() },
+            other => other,
+        }
+    }
+
+    /// Where in the kernel everything is that runs. It asks for nothing that could be asked for its own place.
+    fn place(&self) -> Place {
+        let Ok(Ok(Reply::Tasks(tasks))) = self.attempt_within(Call::Tasks, PLACE_LIMIT) else {
+            return Place::default();
+        };
+        let from = self.console.position();
+        let key = Call::WriteFile { path: SYSRQ.into(), bytes: ALL_PROCESSORS.into() };
+        // A guest that prints no processors' stacks has shown those of its tasks.
+        let _ = self.attempt_within(key, PLACE_LIMIT).and_then(|_| self.mark(from, PLACE_LIMIT));
+        Place::new(&tasks, &self.console.lines_from(from))
     }
 
     fn number(&self) -> u32 {
@@ -227,8 +287,7 @@ impl Guest {
     }
 
     fn post(&self, call: u32, what: Call) -> Result<(), Error> {
-        let mut requests = self.requests.lock().expect("no holder of the lock panics");
-        frame::write(&mut *requests, &Request { call, what }).map_err(|_| gone(&self.console))
+        self.requests.post(call, what).map_err(|_| gone(&self.console))
     }
 
     fn receive(&self, from: &Receiver<Message>, waiting: &str, limit: Limit) -> Result<Message, Error> {
@@ -278,6 +337,7 @@ impl Waiters {
             Event::Answer { call, result } => (call, Message::Answer(result)),
             Event::Output { process, stream, bytes } => (process, Message::Output(stream, bytes)),
             Event::Exited { process, status } => (process, Message::Exited(status)),
+            Event::Closed { process, stream } => (process, Message::Closed(stream)),
         };
         if let Some(waiter) = self.by_number.get(&number) {
             // A waiter that gave up has no use for it.
@@ -288,7 +348,7 @@ impl Waiters {
 }
 
 fn hung(waiting: &str, limit: Duration, console: &Console) -> Error {
-    Error::Hung { waiting: waiting.into(), limit, console: console.tail(TAIL) }
+    Error::Hung { waiting: waiting.into(), limit, console: console.tail(TAIL), place: Place::default() }
 }
 
 fn gone(console: &Console) -> Error {
@@ -344,96 +404,5 @@ impl Hearer for foreign::Routed {
             let _ = process.forward(Some(LONG), |_, _| Ok(()));
         }
         let _ = guest.check(&["true"], LONG);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(30);
-
-    /// A guest whose agent is `script`, called with the machine's end of the channel.
-    fn guest_with(script: impl FnOnce(UnixStream) + Send + 'static) -> Guest {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        thread::spawn(move || script(theirs));
-        let (console, _) = Console::read(io::empty(), None);
-        Guest::connect(ours, console, LIMIT).unwrap()
-    }
-
-    fn say(port: &mut UnixStream, event: &Event) {
-        frame::write(port, event).unwrap();
-    }
-
-    fn hear(port: &mut UnixStream) -> Request {
-        frame::read(port).unwrap().unwrap()
-    }
-
-    #[test]
-    fn a_programs_output_and_end_come_back_even_if_they_overtake_the_answer() {
-        let guest = guest_with(|mut port| {
-            say(&mut port, &Event::Ready { release: "7.3.4".into() });
-            let Request { call: process, .. } = hear(&mut port);
-            say(&mut port, &Event::Output { process, stream: Stream::Out, bytes: b"hello\n".into() });
-            say(&mut port, &Event::Answer { call: process, result: Ok(Reply::Done) });
-            say(&mut port, &Event::Output { process, stream: Stream::Err, bytes: b"oh\n".into() });
-            say(&mut port, &Event::Exited { process, status: Status::Code(3) });
-            hear(&mut port);
-        });
-        let output = guest.run(&["true"], LIMIT).unwrap();
-        assert_eq!(output.out, "hello\n");
-        assert_eq!(output.err, "oh\n");
-        assert_eq!(output.status, Status::Code(3));
-    }
-
-    #[test]
-    fn a_machine_that_goes_away_ends_the_wait_at_once() {
-        let guest = guest_with(|mut port| {
-            say(&mut port, &Event::Ready { release: String::new() });
-            hear(&mut port);
-        });
-        let error = guest.read("/proc/modules").unwrap_err();
-        assert!(matches!(error, Error::Ended { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_guest_that_refuses_everything_is_not_asked_why_for_ever() {
-        let guest = guest_with(|mut port| {
-            say(&mut port, &Event::Ready { release: String::new() });
-            while let Ok(Some(Request { call, .. })) = frame::read(&mut port) {
-                let failure = Failure { errno: 1, message: "no".into() };
-                say(&mut port, &Event::Answer { call, result: Err(failure) });
-            }
-        });
-        let error = guest.read("/proc/modules").unwrap_err();
-        assert!(matches!(&error, Error::Refused { console, .. } if console.is_empty()), "{error}");
-        assert!(matches!(guest.settle_log(), Err(Error::Refused { .. })));
-    }
-
-    #[test]
-    fn a_guest_that_never_falls_silent_is_not_listened_to_beyond_the_limit() {
-        let guest = guest_with(|mut port| {
-            say(&mut port, &Event::Ready { release: String::new() });
-            // Keeps the channel open until the lab closes it.
-            let _ = frame::read::<Request>(&mut port);
-        });
-        let (sender, receiver) = channel();
-        sender.send(Message::Output(Stream::Out, b"y\n".into())).unwrap();
-        let error = guest.receive(&receiver, "`yes`", Limit::from_now(Duration::ZERO)).unwrap_err();
-        assert!(matches!(error, Error::Hung { .. }), "{error}");
-        assert!(guest.receive(&receiver, "`yes`", Limit::from_now(LIMIT)).is_ok());
-    }
-
-    #[test]
-    fn a_program_that_does_not_end_is_given_up_at_the_limit() {
-        let guest = guest_with(|mut port| {
-            say(&mut port, &Event::Ready { release: String::new() });
-            let Request { call, .. } = hear(&mut port);
-            say(&mut port, &Event::Answer { call, result: Ok(Reply::Done) });
-            // Keeps the channel open until the lab closes it.
-            let _ = frame::read::<Request>(&mut port);
-        });
-        let error = guest.run(&["sleep", "1000"], Duration::from_millis(50)).unwrap_err();
-        assert!(error.to_string().starts_with("the guest hangs: `sleep 1000`"), "{error}");
     }
 }

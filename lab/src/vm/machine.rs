@@ -25,13 +25,18 @@ use super::{
     gpu::{self, Gpu, Wanted},
     guest::{Guest, TAIL},
     incident,
+    monitor::Monitor,
+    place::{self, Place},
     qemu::Channel,
 };
+use crate::process::wait_within;
 
 /// The agent's channel, as QEMU names it.
 pub(crate) const AGENT: Channel = Channel::Fd(AGENT_FD);
 /// The interactive shell's channel, as QEMU names it.
 pub(crate) const SHELL: Channel = Channel::Fd(SHELL_FD);
+/// QEMU's monitor, as QEMU names it.
+pub(crate) const MONITOR: Channel = Channel::Fd(MONITOR_FD);
 /// Where QEMU finds the initial file system.
 pub(crate) const INITRD: &str = "/proc/self/fd/5";
 
@@ -42,9 +47,12 @@ const AGENT_FD: i32 = 3;
 const SHELL_FD: i32 = 4;
 const INITRD_FD: i32 = 5;
 const GPU_FD: i32 = 6;
+const MONITOR_FD: i32 = 7;
 
 /// How long QEMU may take to end once its guest has.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// How long a guest may take to report where an interrupt found it.
+const NMI_LIMIT: Duration = Duration::from_secs(20);
 
 /// A machine that is running or has just ended.
 pub(crate) struct Machine {
@@ -54,7 +62,10 @@ pub(crate) struct Machine {
     stderr_thread: Option<JoinHandle<String>>,
     agent: Option<UnixStream>,
     shell: Option<UnixStream>,
+    monitor: Monitor,
     gpu: Option<Gpu>,
+    /// An error was explained; what it was found by may have ended the machine.
+    is_explained: bool,
 }
 
 /// What a machine leaves behind.
@@ -67,8 +78,8 @@ pub(crate) struct Ended {
 }
 
 impl Machine {
-    /// Starts QEMU as prepared in `command`, whose arguments name [`AGENT`], [`SHELL`] and [`INITRD`], and [`GPU`] if one
-    /// is `wanted`.
+    /// Starts QEMU as prepared in `command`, whose arguments name [`AGENT`], [`SHELL`], [`MONITOR`] and [`INITRD`], and
+    /// [`GPU`] if one is `wanted`.
     pub(crate) fn start(
         mut command: Command,
         initrd: &[&[u8]],
@@ -77,11 +88,13 @@ impl Machine {
     ) -> Result<Self, Error> {
         let (agent, agent_end) = UnixStream::pair().map_err(Error::Start)?;
         let (shell, shell_end) = UnixStream::pair().map_err(Error::Start)?;
+        let (monitor, monitor_end) = UnixStream::pair().map_err(Error::Start)?;
         let initrd = anonymous_file(initrd).map_err(Error::Start)?;
         let mut inherited = vec![
             (OwnedFd::from(agent_end), AGENT_FD),
             (OwnedFd::from(shell_end), SHELL_FD),
             (OwnedFd::from(initrd), INITRD_FD),
+            (OwnedFd::from(monitor_end), MONITOR_FD),
         ];
         let (gpu, gpu_end) = wanted.map(Gpu::start).transpose()?.unzip();
         inherited.extend(gpu_end.map(|end| (end, GPU_FD)));
@@ -101,7 +114,9 @@ impl Machine {
             stderr_thread: Some(thread::spawn(move || read_text(stderr))),
             agent: Some(agent),
             shell: Some(shell),
+            monitor: Monitor::new(monitor),
             gpu,
+            is_explained: false,
         })
     }
 
@@ -113,7 +128,7 @@ impl Machine {
 
     /// Whether the kernel has reported something about itself.
     pub(crate) fn reports(&self) -> bool {
-        !incident::find(&self.console.lines()).is_empty()
+        !incident::find(&self.console.lines()).iter().all(place::is_own_panic)
     }
 
     /// The far end of the interactive shell's terminal.
@@ -132,7 +147,8 @@ impl Machine {
         // The console ends with QEMU, so this is the event to wait for.
         let console = self.console.clone();
         if console.wait_for_end(deadline).is_none() {
-            return Err(Error::Hung { waiting: "ending the machine".into(), limit, console: self.console.tail(TAIL) });
+            let (waiting, console, place) = ("ending the machine".into(), console.tail(TAIL), Place::default());
+            return Err(self.explain(Error::Hung { waiting, limit, console, place }));
         }
         let (status, said, ended) = self.collect().map_err(Error::Start)?;
         match status.success() {
@@ -148,23 +164,60 @@ impl Machine {
         Ok(ended)
     }
 
-    /// Adds to an error what only QEMU knows: how it ended and what it said.
+    /// Adds to an error what only QEMU and the emulated GPU know: how QEMU ended and what it said, or which of the two it is
+    /// that does not answer, or where the guest's processor is. It does so once.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
-        let Error::Ended { console, .. } = error else { return error };
+        if std::mem::replace(&mut self.is_explained, true) {
+            return error;
+        }
+        match error {
+            Error::Ended { console, .. } => self.explain_end(console),
+            // All of them may be the consequence of hardware that does not answer.
+            error if self.gpu.as_ref().is_some_and(|gpu| !gpu.answers()) => Error::GpuSilent { met: error.to_string() },
+            Error::Hung { .. } if !self.monitor.answers() => Error::QemuSilent { met: error.to_string() },
+            Error::Hung { waiting, limit, console, place } if place.is_unknown() => {
+                Error::Hung { waiting, limit, console, place: self.interrupt() }
+            }
+            error => error,
+        }
+    }
+
+    /// Ends a guest that does not answer by an interrupt whose report says where its first processor is.
+    fn interrupt(&mut self) -> Place {
+        let from = self.console.position();
+        if self.monitor.inject_nmi().is_ok() {
+            // The report's end is the machine's; what there is of it is told.
+            let _ = self.console.wait_for_end(Instant::now() + NMI_LIMIT);
+        }
+        Place::of_panic(&self.console.lines_from(from))
+    }
+
+    fn explain_end(&mut self, console: Vec<String>) -> Error {
         // The agent's channel is closed, so QEMU is ending and its own words are worth the wait; unless what came out of
         // the channel was no message.
         if self.console.wait_for_end(Instant::now() + END_LIMIT).is_none() {
             // It fails only if QEMU has ended just now.
             let _ = self.child.kill();
         }
-        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = self.end().map_or_else(|error| error.to_string(), |status| status.to_string());
         let said = self.stderr_thread.take().map(join).unwrap_or_default();
         let console = if console.is_empty() { self.console.tail(TAIL) } else { console };
         Error::Ended { status, said, console }
     }
 
+    /// Collects QEMU, which has ended or is about to.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        match wait_within(&mut self.child, END_LIMIT)? {
+            Some(status) => Ok(status),
+            None => {
+                self.child.kill()?;
+                self.child.wait()
+            }
+        }
+    }
+
     fn collect(&mut self) -> io::Result<(ExitStatus, String, Ended)> {
-        let status = self.child.wait()?;
+        let status = self.end()?;
         let said = self.stderr_thread.take().map(join).unwrap_or_default();
         if let Some(thread) = self.console_thread.take() {
             join(thread);

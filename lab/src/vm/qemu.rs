@@ -49,6 +49,8 @@ pub(crate) struct Spec {
     pub(crate) serial: bool,
     /// The interactive shell's channel.
     pub(crate) shell: Channel,
+    /// The channel on which QEMU itself can be asked.
+    pub(crate) monitor: Channel,
     /// Words for the kernel's command line, after ours.
     pub(crate) words: Vec<String>,
     /// Further devices, each the value of one `-device`.
@@ -107,9 +109,11 @@ fn accel_args(spec: &Spec) -> Vec<String> {
 
 /// An oops or a processor that spins for 20 s is a panic: nothing that a guest says afterwards is worth
 /// having. `panic=-1` restarts at once on a panic, which `-no-reboot` turns into QEMU's end. Log lines below
-/// level 5 reach the console while booting; the agent opens the rest when it starts.
+/// level 5 reach the console while booting; the agent opens the rest when it starts. The lab sends an NMI, which is one of
+/// an unknown reason, to a guest that does not answer: its panic says what the processor did.
 fn kernel_args(spec: &Spec) -> Vec<String> {
-    let mut words = strings(&["console=ttyS0", "panic=-1", "oops=panic", "softlockup_panic=1", "loglevel=5"]);
+    let mut words =
+        strings(&["console=ttyS0", "panic=-1", "oops=panic", "softlockup_panic=1", "unknown_nmi_panic", "loglevel=5"]);
     words.extend(spec.serial.then(|| protocol::SERIAL_WORD.to_owned()));
     words.extend(spec.words.iter().cloned());
     strings(&["-kernel", &spec.kernel, "-initrd", &spec.initrd, "-append", &words.join(" ")])
@@ -130,6 +134,10 @@ fn channel_args(spec: &Spec) -> Vec<String> {
         args.extend(strings(&["-chardev", &format!("socket,id=agent,fd={fd}")]));
         let port = format!("virtserialport,chardev=agent,name={}", protocol::AGENT_PORT);
         args.extend(strings(&if spec.serial { ["-serial", "chardev:agent"] } else { ["-device", &port] }));
+    }
+    if let Channel::Fd(fd) = spec.monitor {
+        args.extend(strings(&["-chardev", &format!("socket,id=monitor,fd={fd}")]));
+        args.extend(strings(&["-mon", "chardev=monitor,mode=control"]));
     }
     args
 }
@@ -175,6 +183,7 @@ mod tests {
             agent: Channel::Fd(3),
             serial: false,
             shell: Channel::Absent,
+            monitor: Channel::Absent,
             words: vec!["drydock.shell".into()],
             devices: Vec::new(),
             gpu: None,
@@ -216,7 +225,7 @@ mod tests {
         let args = args(&spec(Accel::Tcg));
         assert_eq!(
             value(&args, "-append"),
-            "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 loglevel=5 drydock.shell"
+            "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 unknown_nmi_panic loglevel=5 drydock.shell"
         );
     }
 
@@ -226,6 +235,14 @@ mod tests {
         assert!(!args(&spec).iter().any(|arg| arg.starts_with("virtconsole")));
         spec.shell = Channel::Fd(4);
         assert!(args(&spec).iter().any(|arg| arg == "virtconsole,chardev=shell"));
+    }
+
+    #[test]
+    fn a_monitor_speaks_to_the_lab_only() {
+        let spec = Spec { monitor: Channel::Fd(7), ..spec(Accel::Tcg) };
+        let args = args(&spec);
+        assert!(args.iter().any(|arg| arg == "socket,id=monitor,fd=7"));
+        assert_eq!(value(&args, "-mon"), "chardev=monitor,mode=control");
     }
 
     #[test]

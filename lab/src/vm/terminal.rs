@@ -32,27 +32,33 @@ pub(crate) fn readable(from: &impl AsFd) -> bool {
     poll(&mut fds, Some(&LOOK)).is_ok_and(|count| count > 0)
 }
 
-/// Connects our terminal with `machine_end` while `work` runs. `ended` tells that it is over.
-pub(crate) fn connect<T>(machine_end: UnixStream, ended: &AtomicBool, work: impl FnOnce() -> T) -> T {
+/// Connects our terminal with `machine_end` while `work` runs. `ended` tells that it is over; `on_lost` is called if what the
+/// guest writes cannot be shown, which is the second thing that is returned.
+pub(crate) fn connect<T>(
+    machine_end: UnixStream,
+    ended: &AtomicBool,
+    on_lost: impl FnOnce() + Send,
+    work: impl FnOnce() -> T,
+) -> (T, io::Result<()>) {
     let _raw = Raw::enter();
     thread::scope(|scope| {
-        scope.spawn(|| show(&machine_end));
+        let shown = scope.spawn(|| show(&machine_end).inspect_err(|_| on_lost()));
         scope.spawn(|| type_into(&machine_end, ended));
         let out = work();
         // Both directions stop: the one that shows has read what the guest wrote before its end.
         let _ = machine_end.shutdown(Shutdown::Both);
-        out
+        (out, shown.join().expect("showing does not panic"))
     })
 }
 
-fn show(mut machine_end: &UnixStream) {
+/// Shows what the guest writes, until its end.
+fn show(mut machine_end: &UnixStream) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let mut out = io::stdout();
     while let Ok(count @ 1..) = machine_end.read(&mut buffer) {
-        if out.write_all(&buffer[..count]).and_then(|()| out.flush()).is_err() {
-            return;
-        }
+        out.write_all(&buffer[..count]).and_then(|()| out.flush())?;
     }
+    Ok(())
 }
 
 fn type_into(mut machine_end: &UnixStream, ended: &AtomicBool) {

@@ -5,6 +5,7 @@
 //! the device its time.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
@@ -36,8 +37,15 @@ pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>, control: Control) -> io::Re
 
 fn connect<G: Gpu>(shared: &Arc<Shared<G>>, stream: UnixStream) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
-    let events = stream.try_clone()?;
-    shared.with(|device, _| device.bus().listen(event::json_lines(events)));
+    let (events, cut) = (stream.try_clone()?, stream.try_clone()?);
+    let mut lines = event::json_lines(events);
+    let sink = move |event: &_| {
+        lines(event).inspect_err(|_| {
+            // A reader that misses events sees the end of the connection; one that has gone needs no end.
+            let _ = cut.shutdown(Shutdown::Both);
+        })
+    };
+    shared.with(|device, _| device.bus().listen(Box::new(sink)));
     let shared = Arc::clone(shared);
     thread::spawn(move || {
         // The connection's end, however it comes, is the end of its commands.

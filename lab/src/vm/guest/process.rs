@@ -1,14 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A program in the guest: what it reads and writes, and its end.
 
-use std::{collections::VecDeque, io, sync::mpsc::Receiver, time::Duration};
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::Duration,
+};
 
 use drydock_agent::protocol::{Call, Status, Stream};
+use rustix::process::Signal;
 
-use super::{Error, Guest, Limit, Message, REQUEST_LIMIT};
+use super::{
+    Error, Guest, Limit, Message, REQUEST_LIMIT, TAIL,
+    flow::{Flow, Outlet},
+    gone,
+};
+use crate::vm::place::Place;
 
 /// For what a person ends.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// How long a program's children may hold its outputs open after its end. What they write later is lost.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// How long a killed program may take to end.
+const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long what a program wrote before it was given up may take to be written by us.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often a wait for a program's input looks whether anybody still wants it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Bytes that are kept of one output of a program; no program of ours writes so many.
+const MOST_KEPT: usize = 256 << 20;
 
 /// A program that runs in the guest.
 pub(crate) struct Process<'g> {
@@ -19,6 +45,22 @@ pub(crate) struct Process<'g> {
     out: Vec<u8>,
     err: Vec<u8>,
     early: VecDeque<Message>,
+    /// Outputs that it or a child of it can still write to.
+    open: Vec<Stream>,
+    /// How it ended, and how long its outputs are still waited for.
+    ended: Option<(Status, Limit)>,
+    /// Its two outputs, as they are taken.
+    flows: [Flow; 2],
+}
+
+/// What comes of a program next.
+enum Next {
+    Output(Stream, Vec<u8>),
+    /// The program has ended, and its outputs too unless they are `cut`.
+    Ended {
+        status: Status,
+        cut: bool,
+    },
 }
 
 /// A program's standard input.
@@ -31,7 +73,24 @@ pub(crate) struct Input<'g> {
 impl Input<'_> {
     /// Hands over bytes; waits while the program does not read.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.guest.ask(Call::Input { process: self.number, bytes: bytes.to_owned() }).map(drop)
+        self.guest.ask(self.call(bytes)).map(drop)
+    }
+
+    /// Hands over bytes, however long the program does not read, while they are `wanted`. `false` if the program has closed
+    /// its input, or nobody wants them any more.
+    pub(crate) fn write_while(&self, bytes: &[u8], wanted: impl Fn() -> bool) -> Result<bool, Error> {
+        let number = self.guest.number();
+        let answers = self.guest.await_number(number)?;
+        self.guest.post(number, self.call(bytes))?;
+        let written = loop {
+            match answers.recv_timeout(LOOK) {
+                Ok(Message::Answer(result)) => break result.is_ok(),
+                Err(RecvTimeoutError::Timeout) if wanted() => {}
+                Ok(_) | Err(_) => break false,
+            }
+        };
+        self.guest.forget(number);
+        Ok(written)
     }
 
     /// Closes it; it does not matter if the program is gone already.
@@ -41,6 +100,26 @@ impl Input<'_> {
             other => other,
         }
     }
+
+    /// Sends a signal to the program's process group.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Error> {
+        self.guest.ask(Call::Signal { process: self.number, signal: signal.as_raw() }).map(drop)
+    }
+
+    fn call(&self, bytes: &[u8]) -> Call {
+        Call::Input { process: self.number, bytes: bytes.to_owned() }
+    }
+}
+
+/// What came of a program whose outputs were passed on.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    /// How it ended.
+    pub(crate) status: Status,
+    /// Whether children that it left behind can still write to its outputs.
+    pub(crate) cut: bool,
+    /// The output of ours that failed, and how.
+    pub(crate) lost: Option<(Stream, io::Error)>,
 }
 
 /// What came of a program.
@@ -60,9 +139,12 @@ impl<'g> Process<'g> {
         let before = guest.console.position();
         let number = guest.number();
         let events = guest.await_number(number)?;
+        // A shell's outputs are the terminal.
+        let open = if matches!(call, Call::Shell { .. }) { Vec::new() } else { vec![Stream::Out, Stream::Err] };
         guest.post(number, call)?;
-        let mut process =
-            Self { guest, number, program, events, out: Vec::new(), err: Vec::new(), early: VecDeque::new() };
+        let flows = [Stream::Out, Stream::Err].map(|stream| Flow::new(&guest.requests, number, stream));
+        let (out, err, early) = (Vec::new(), Vec::new(), VecDeque::new());
+        let mut process = Self { guest, number, program, events, out, err, early, open, ended: None, flows };
         process.answer(before)?;
         Ok(process)
     }
@@ -86,14 +168,13 @@ impl<'g> Process<'g> {
     pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
         let limit = Limit::from_now(limit);
         while !self.out().contains(needle) {
-            let waiting = format!("`{}` to say `{needle}`", self.program);
-            match self.next(&waiting, limit)? {
-                Message::Exited(status) => {
+            match self.next(limit, || false)? {
+                Next::Output(stream, bytes) => self.keep(stream, bytes)?,
+                Next::Ended { status, .. } => {
                     let Output { out, err, .. } = self.output(status);
                     let (program, said) = (self.program.clone(), format!("{out}{err}"));
                     return Err(Error::Program { program, status, said });
                 }
-                message => self.keep(message),
             }
         }
         Ok(())
@@ -108,10 +189,9 @@ impl<'g> Process<'g> {
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
         let limit = Limit::from_now(limit);
         loop {
-            let waiting = format!("`{}`", self.program);
-            match self.next(&waiting, limit)? {
-                Message::Exited(status) => return Ok(self.output(status)),
-                message => self.keep(message),
+            match self.next(limit, || false)? {
+                Next::Output(stream, bytes) => self.keep(stream, bytes)?,
+                Next::Ended { status, .. } => return Ok(self.output(status)),
             }
         }
     }
@@ -124,30 +204,130 @@ impl<'g> Process<'g> {
     ) -> Result<Status, Error> {
         let limit = Limit::from_now(limit.unwrap_or(FOREVER));
         loop {
-            let waiting = format!("`{}`", self.program);
-            match self.next(&waiting, limit)? {
-                Message::Exited(status) => return Ok(status),
-                // A reader that went away is no reason to leave the guest behind.
-                Message::Output(stream, bytes) => drop(sink(stream, &bytes)),
+            match self.next(limit, || false)? {
+                Next::Ended { status, .. } => return Ok(status),
+                Next::Output(stream, bytes) => {
+                    sink(stream, &bytes).map_err(|source| Error::Output { source })?;
+                    self.flows[stream as usize].taken(bytes.len());
+                }
+            }
+        }
+    }
+
+    /// Passes what the program writes to two outputs of ours, until its end or the limit. An output that blocks holds up only
+    /// the program's writes to it; of one that fails the program sees that its reader has gone.
+    pub(crate) fn pass(
+        mut self,
+        limit: Duration,
+        out: impl Write + Send + 'static,
+        err: impl Write + Send + 'static,
+    ) -> Result<Passed, Error> {
+        let limit = Limit::from_now(limit);
+        let flow = |stream| Flow::new(&self.guest.requests, self.number, stream);
+        let outlets = [Outlet::start(out, flow(Stream::Out)), Outlet::start(err, flow(Stream::Err))];
+        let is_busy = || outlets.iter().any(Outlet::is_busy);
+        let ended = loop {
+            match self.next(limit, is_busy) {
+                Ok(Next::Output(stream, bytes)) => outlets[stream as usize].send(bytes),
+                Ok(Next::Ended { status, cut }) => break Ok((status, cut)),
+                Err(error) => break Err(error),
+            }
+        };
+        let left = if ended.is_ok() { limit.left().max(FLUSH_LIMIT) } else { FLUSH_LIMIT };
+        let finish = |outlet: Outlet| (outlet.stream(), outlet.finish(left));
+        let lost = outlets.map(finish).into_iter().filter_map(|(stream, result)| Some((stream, result.err()?)));
+        // A reader that has gone is the lesser news.
+        let lost = lost.min_by_key(|(_, error)| error.kind() == io::ErrorKind::BrokenPipe);
+        ended.map(|(status, cut)| Passed { status, cut, lost })
+    }
+
+    fn next(&mut self, limit: Limit, is_busy: impl Fn() -> bool) -> Result<Next, Error> {
+        loop {
+            let message = match (self.early.pop_front(), &mut self.ended) {
+                (Some(message), _) => message,
+                (None, Some((status, _))) if self.open.is_empty() => {
+                    return Ok(Next::Ended { status: *status, cut: false });
+                }
+                (None, Some((status, linger))) => {
+                    let left = linger.left().min(limit.left());
+                    let received =
+                        if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.events.recv_timeout(left) };
+                    match received {
+                        Ok(message) => message,
+                        // Our own reader holds up the program's last words.
+                        Err(RecvTimeoutError::Timeout) if is_busy() && !limit.left().is_zero() => {
+                            *linger = Limit::from_now(LINGER);
+                            continue;
+                        }
+                        Err(_) => {
+                            let status = *status;
+                            self.open.iter().for_each(|stream| self.flows[*stream as usize].close());
+                            return Ok(Next::Ended { status, cut: true });
+                        }
+                    }
+                }
+                // A message that is there is received however little time is left, and a guest can see to it that one always is.
+                (None, None) if limit.left().is_zero() => return Err(self.overdue(limit)),
+                (None, None) => match self.events.recv_timeout(limit.left()) {
+                    Ok(message) => message,
+                    Err(RecvTimeoutError::Timeout) => return Err(self.overdue(limit)),
+                    Err(RecvTimeoutError::Disconnected) => return Err(gone(&self.guest.console)),
+                },
+            };
+            match message {
+                Message::Output(stream, bytes) => return Ok(Next::Output(stream, bytes)),
+                Message::Closed(stream) => self.open.retain(|open| *open != stream),
+                Message::Exited(status) => self.ended = Some((status, Limit::from_now(LINGER))),
                 Message::Answer(_) => {}
             }
         }
     }
 
-    fn next(&mut self, waiting: &str, limit: Limit) -> Result<Message, Error> {
-        match self.early.pop_front() {
-            Some(message) => Ok(message),
-            None => self.guest.receive(&self.events, waiting, limit),
+    /// What to say of a program that did not end in time: if it can be killed, it is the program that took too long, and
+    /// else the kernel hangs.
+    fn overdue(&mut self, limit: Limit) -> Error {
+        let (program, limit) = (self.program.clone(), limit.whole);
+        // What the kernel prints of the place comes behind it.
+        let console = self.guest.console.tail(TAIL);
+        let place = self.guest.place();
+        match self.killed(&place) {
+            true => Error::TooLong { program, limit, place },
+            false => Error::Hung { waiting: format!("`{program}`"), limit, console, place },
         }
     }
 
-    fn keep(&mut self, message: Message) {
-        if let Message::Output(stream, bytes) = message {
-            match stream {
-                Stream::Out => self.out.extend(bytes),
-                Stream::Err => self.err.extend(bytes),
+    /// Kills the program; `false` if it does not end of that.
+    fn killed(&mut self, place: &Place) -> bool {
+        if place.is_unknown() {
+            return false;
+        }
+        let kill = Call::Signal { process: self.number, signal: Signal::KILL.as_raw() };
+        // One that has ended just now cannot be found.
+        let _ = self.guest.attempt_within(kill, KILL_LIMIT);
+        let limit = Limit::from_now(KILL_LIMIT);
+        while !limit.left().is_zero() {
+            match self.events.recv_timeout(limit.left()) {
+                Ok(Message::Exited(_)) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
             }
         }
+        false
+    }
+
+    /// Keeps output for who asks for all of it.
+    fn keep(&mut self, stream: Stream, bytes: Vec<u8>) -> Result<(), Error> {
+        self.flows[stream as usize].taken(bytes.len());
+        let kept = match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err => &mut self.err,
+        };
+        if kept.len() + bytes.len() > MOST_KEPT {
+            let said = format!("it wrote more than {} MiB", MOST_KEPT >> 20);
+            return Err(Error::Unexpected { program: self.program.clone(), said });
+        }
+        kept.extend(bytes);
+        Ok(())
     }
 
     fn output(&self, status: Status) -> Output {
