@@ -14,7 +14,7 @@ use drydock_agent::{
     protocol::{Call, Event, Failure, Reply, Request},
 };
 
-use crate::{files, modules, processes::Processes, shell};
+use crate::{files, modules, nodes, processes::Processes, shell};
 
 /// The way to the lab; clones share one port and never interleave messages.
 #[derive(Clone)]
@@ -63,9 +63,16 @@ fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
 
 fn perform(call: u32, what: Call, processes: &Processes) -> Result<Reply, Failure> {
     match what {
-        Call::Insmod { name, params } => modules::load(&name, &params),
+        Call::Insmod { name, params } => {
+            let loaded = modules::load(&name, &params);
+            nodes::settle();
+            loaded
+        }
         Call::Rmmod { name } => modules::unload(&name),
-        Call::Spawn { argv } => processes.spawn(call, &argv),
+        Call::Spawn { argv } => {
+            nodes::settle();
+            processes.spawn(call, &argv)
+        }
         Call::Input { process, bytes } => processes.input(process, bytes),
         Call::Signal { process, signal } => processes.signal(process, signal),
         Call::ReadFile { path } => files::read(&path),
