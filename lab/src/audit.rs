@@ -120,7 +120,9 @@ fn audit(repo: &Path) -> Result<Audit> {
 }
 
 /// All Rust files below a folder of the repository, by their paths in it, in order.
-fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
+pub(crate) use tests_by_name::guest_cases;
+
+pub(crate) fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     let mut todo = vec![repo.join(folder)];
     while let Some(directory) = todo.pop() {

@@ -9,22 +9,24 @@
 //! kernel            the release in use
 //! firmware/         what drivers load: published files and built ones, and an apt of its own for the first
 //! work/CHECKOUT/    what is built from one checkout: modules, guest programs, images
+//! target/           what the start script builds the lab in, and the lab of each checkout
+//! cargo-*/          a home for cargo, where the user's cannot be used as it is (the start script says when)
 //! ```
 //!
 //! A directory is made under the name `NAME.partial` and renamed when it is complete, so one that exists is complete.
 //! Source: XDG Base Directory Specification (`XDG_CACHE_HOME`).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod lock;
+pub(crate) mod room;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use lock::{Lock, cargo_lock_held_by};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::events::Events;
 use crate::interrupt::{self, OnInterrupt};
 
 /// The places in the cache.
@@ -36,10 +38,17 @@ pub struct CacheLayout {
 impl CacheLayout {
     /// The user's cache: `$XDG_CACHE_HOME/drydock` or `~/.cache/drydock`.
     pub fn of_user() -> Result<Self> {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
-        let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        Self::named(|name| std::env::var_os(name))
+    }
+
+    /// The same by an environment. The start script goes by the same rules.
+    fn named(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let absolute = |name| variable(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
+        let home = || absolute("HOME").filter(|home| home.is_dir()).map(|home| home.join(".cache"));
+        let base = absolute("XDG_CACHE_HOME").or_else(home);
         let base = base.ok_or_else(|| {
-            Error::new(Kind::Host, "neither `XDG_CACHE_HOME` nor `HOME` names a directory").hint("set one of them")
+            Error::new(Kind::Host, "neither `XDG_CACHE_HOME` nor `HOME` names a directory")
+                .hint("set `XDG_CACHE_HOME` to a directory with 6 GB of room")
         })?;
         Ok(Self::at(base.join("drydock")))
     }
@@ -107,11 +116,16 @@ pub fn is_stamped(stamp: &Path, inputs: &str) -> bool {
     fs::read_to_string(stamp).is_ok_and(|found| found.trim_end() == inputs)
 }
 
+/// Makes a directory and those above it.
+pub fn make_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("failed to create `{}`", path.display()))
+}
+
 /// Writes a file so that a reader sees the old or the new one, never half of it.
 pub fn write_atomically(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let partial = partial_name(path);
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("failed to create `{}`", parent.display()))?;
+        make_dir(parent)?;
     }
     let written = match fs::metadata(path) {
         // A device or a pipe that somebody names is written to, not replaced by a file.
@@ -140,7 +154,7 @@ impl PartialDir {
     pub fn begin(target: &Path) -> Result<Self> {
         let path = partial_name(target);
         remove_tree(&path)?;
-        fs::create_dir_all(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        make_dir(&path)?;
         let doomed = path.clone();
         // An error on the way out cannot be reported usefully, and `begin` removes what is left.
         let on_interrupt = interrupt::on_interrupt(move || drop(remove_tree(&doomed)));
@@ -183,92 +197,27 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     Err(last.expect("the loop ran")).with_context(|| format!("failed to remove `{}`", path.display()))
 }
 
-/// A hold on the cache, released when the last clone is dropped.
-#[derive(Clone)]
-pub struct Lock {
-    file: Arc<File>,
-}
-
-impl Lock {
-    /// For using what is there: waits while another run changes it.
-    pub fn shared(cache: &CacheLayout, events: &Events) -> Result<Self> {
-        Self::take(&cache.base.join("lock"), FlockOperation::LockShared, events)
-    }
-
-    /// For changing it: waits until nobody uses it.
-    pub fn exclusive(cache: &CacheLayout, events: &Events) -> Result<Self> {
-        Self::take(&cache.base.join("lock"), FlockOperation::LockExclusive, events)
-    }
-
-    /// For building in the directory `dir`: one at a time.
-    pub fn of_directory(dir: &Path, events: &Events) -> Result<Self> {
-        Self::take(&dir.join("lock"), FlockOperation::LockExclusive, events)
-    }
-
-    fn take(path: &Path, operation: FlockOperation, events: &Events) -> Result<Self> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("failed to create `{}`", parent.display()))?;
-        }
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = opened.with_context(|| format!("failed to open `{}`", path.display()))?;
-        wait_for(&file, operation, events).with_context(|| format!("failed to lock `{}`", path.display()))?;
-        if matches!(operation, FlockOperation::LockExclusive) {
-            // Only a courtesy to who waits; the lock itself is the kernel's.
-            let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", whoami()));
-        }
-        Ok(Self { file: Arc::new(file) })
-    }
-
-    /// Lets others use what was changed, without letting go.
-    pub fn downgrade(&self) -> Result<()> {
-        flock(&*self.file, FlockOperation::LockShared).context("failed to share the cache's lock")
-    }
-}
-
-fn wait_for(file: &File, operation: FlockOperation, events: &Events) -> Result<(), Errno> {
-    let at_once = match operation {
-        FlockOperation::LockShared => FlockOperation::NonBlockingLockShared,
-        _ => FlockOperation::NonBlockingLockExclusive,
-    };
-    match flock(file, at_once) {
-        Err(Errno::WOULDBLOCK) => {}
-        other => return other,
-    }
-    let step = events.step(format!("waiting for another drydock that uses the cache{}", holder(file)));
-    loop {
-        match flock(file, operation) {
-            Err(Errno::INTR) => {}
-            Ok(()) => break,
-            Err(error) => return Err(error),
-        }
-    }
-    step.done();
-    Ok(())
-}
-
-fn holder(mut file: &File) -> String {
-    let mut who = String::new();
-    match file.rewind().and_then(|()| file.read_to_string(&mut who)) {
-        Ok(1..) => format!(" (last changed by {})", who.trim()),
-        _ => String::new(),
-    }
-}
-
-fn whoami() -> String {
-    let words: Vec<String> = std::env::args().skip(1).take(2).collect();
-    format!("process {}, `drydock {}`", std::process::id(), words.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::channel;
-    use std::time::Duration;
 
     fn cache() -> (tempfile::TempDir, CacheLayout) {
         let dir = tempfile::tempdir().unwrap();
         let cache = CacheLayout::at(dir.path().join("drydock"));
         (dir, cache)
+    }
+
+    #[test]
+    fn relative_and_missing_directories_name_no_cache() {
+        let named = |xdg: &str, home: &str| {
+            let (xdg, home) = (xdg.to_owned(), home.to_owned());
+            CacheLayout::named(|name| Some(if name == "HOME" { home.clone() } else { xdg.clone() }.into()))
+        };
+        assert_eq!(named("/x", "").unwrap().base(), Path::new("/x/drydock"));
+        assert_eq!(named("relative", "/usr").unwrap().base(), Path::new("/usr/.cache/drydock"));
+        for home in ["", "relative", "/nonexistent"] {
+            assert_eq!(named("", home).unwrap_err().kind(), Kind::Host);
+        }
     }
 
     #[test]
@@ -300,25 +249,6 @@ mod tests {
         fs::write(cache.root().join("old"), "").unwrap();
         PartialDir::begin(&cache.root()).unwrap().complete().unwrap();
         assert!(!cache.root().join("old").exists());
-    }
-
-    #[test]
-    fn users_share_and_a_changer_waits() {
-        let (_dir, cache) = cache();
-        let first = Lock::shared(&cache, &Events::silent()).unwrap();
-        let second = Lock::shared(&cache, &Events::silent()).unwrap();
-        let (tell, told) = channel();
-        let theirs = cache.clone();
-        let changer = std::thread::spawn(move || {
-            let lock = Lock::exclusive(&theirs, &Events::silent()).unwrap();
-            tell.send(()).unwrap();
-            lock
-        });
-        drop(first);
-        assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "the second user still holds it");
-        drop(second);
-        told.recv_timeout(Duration::from_secs(10)).unwrap();
-        changer.join().unwrap().downgrade().unwrap();
     }
 
     #[test]

@@ -15,9 +15,9 @@ use std::path::PathBuf;
 
 use crate::apt::Apt;
 use crate::cache::{self, CacheLayout, Lock};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
-use crate::kernels::{Flavour, Kernel};
+use crate::kernels::{self, Flavour, Kernel};
 use crate::metadata;
 use crate::root;
 
@@ -53,6 +53,12 @@ const STAMP: &str = ".drydock";
 
 /// Compilers that Kconfig demands of a kernel with Rust and KASAN, besides what the root has.
 const LLVM: root::Addition = root::Addition { name: "llvm", packages: &["clang-19", "lld-19", "llvm-19"] };
+
+/// Refuses a word that names no kernel, ours or a distribution's.
+pub fn check_name(name: &str) -> Result<()> {
+    let ours: Vec<_> = VARIANTS.iter().map(|variant| variant.name).collect();
+    kernels::check_name(name, &ours)
+}
 
 /// The debug kernel that is called `name` on the command line.
 pub fn named(name: &str) -> Option<&'static Variant> {
@@ -187,10 +193,12 @@ pub fn build(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel, eve
 fn remove_old(place: &Place) -> Result<()> {
     for dir in [&place.building, &place.dir].into_iter().filter(|dir| dir.exists()) {
         // The lock stays where it is: somebody may wait for it.
-        for entry in fs::read_dir(dir)?.flatten().filter(|entry| entry.file_name() != "lock") {
+        let entries = fs::read_dir(dir).with_context(|| format!("failed to list `{}`", dir.display()))?;
+        for entry in entries.flatten().filter(|entry| entry.file_name() != "lock") {
             match entry.path().is_dir() {
                 true => cache::remove_tree(&entry.path())?,
-                false => fs::remove_file(entry.path())?,
+                false => fs::remove_file(entry.path())
+                    .with_context(|| format!("failed to remove `{}`", entry.path().display()))?,
             }
         }
     }

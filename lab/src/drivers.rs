@@ -5,11 +5,14 @@
 use std::fs;
 use std::path::Path;
 
-use crate::error::{Context, Result};
-use crate::scenario::{LIMIT, Scene};
+use crate::cache::CacheLayout;
+use crate::error::{Context, Error, Kind, Result};
+use crate::scenario::{LIMIT, Scene, with_hardware};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Output;
 use crate::vm::incident;
+use crate::vm::kmod::Stock;
+use crate::{kernels, metadata, near};
 
 /// Where drivers are, in the checkout.
 pub(crate) const DIRECTORY: &str = "kernel/drivers";
@@ -47,6 +50,64 @@ impl Checked {
     }
 }
 
+/// What says which modules are built.
+pub(crate) const KBUILD: &str = "kernel/Kbuild";
+/// The library that drivers stand on, which is a module and no driver.
+pub(crate) const LIBRARY: &str = "drm_rust";
+
+/// The modules that `kbuild` builds, in its order: `obj-m := a.o b.o` and `$(eval $(call driver,NAME,…))`.
+pub(crate) fn modules(kbuild: &str) -> Vec<String> {
+    let of_line = |line: &str| -> Vec<String> {
+        if let Some(rest) = line.strip_prefix("$(eval $(call driver,") {
+            return rest.split(',').next().map(str::to_owned).into_iter().collect();
+        }
+        let Some(rest) = line.strip_prefix("obj-m") else { return Vec::new() };
+        let objects = rest.trim_start_matches([' ', '+', ':', '=']).split_whitespace();
+        objects
+            .filter_map(|object| object.strip_suffix(".o"))
+            .filter(|name| !name.contains('$'))
+            .map(str::to_owned)
+            .collect()
+    };
+    kbuild.lines().flat_map(of_line).collect()
+}
+
+/// The names under which `drydock run` knows the checkout's drivers.
+pub(crate) fn names(repo: &Path) -> Result<Vec<String>> {
+    let path = repo.join(KBUILD);
+    let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    let modules = modules(&kbuild).into_iter().filter(|name| name != LIBRARY);
+    let mut names: Vec<_> = modules.map(|name| name.strip_suffix("_rust").unwrap_or(&name).to_owned()).collect();
+    names.extend(with_hardware().map(str::to_owned));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Refuses a driver that nothing is known of, before anything is prepared for it. `c-NAME` is a module of the kernel, about
+/// which there is nothing to know before the kernel is prepared.
+pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<()> {
+    let mut known = names(repo)?;
+    let folded = driver.replace('-', "_");
+    if known.iter().any(|name| *name == folded || format!("{name}_rust") == folded) {
+        return Ok(());
+    }
+    if let Some(stock) = driver.strip_prefix("c-") {
+        let kernel = kernel.filter(|name| *name != kernels::STOCK);
+        let prepared = metadata::prepared(&CacheLayout::of_user()?, kernel)?;
+        let modules = prepared.and_then(|kernel| Stock::index(&kernel.modules_dir).ok());
+        if modules.is_none_or(|modules| modules.has(&stock.replace('-', "_"))) {
+            return Ok(());
+        }
+    }
+    known.push("c-vgem".into());
+    let error = Error::new(Kind::Usage, format!("driver `{driver}` not found (known drivers: {})", known.join(", ")));
+    Err(match near::question(driver, known.iter().map(String::as_str)) {
+        Some(question) => error.hint(question),
+        None => error,
+    })
+}
+
 /// The names of all drivers that have a check, sorted.
 pub(crate) fn checked(repo: &Path) -> Vec<String> {
     let entries = fs::read_dir(repo.join(DIRECTORY)).into_iter().flatten().flatten();
@@ -59,6 +120,25 @@ pub(crate) fn checked(repo: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kbuild_says_which_modules_there_are() {
+        let kbuild = "obj-m := drm_rust.o\ndefine driver\nobj-m += $(1).o\nendef\n\
+                      $(eval $(call driver,vgem_rust,drivers/vgem/vgem,x))\nobj-m += a.o b.o\n";
+        assert_eq!(modules(kbuild), ["drm_rust", "vgem_rust", "a", "b"]);
+    }
+
+    #[test]
+    fn unknown_driver_is_refused_with_what_was_meant() {
+        let repo = crate::repo::root().unwrap();
+        for driver in ["vgem", "vgem_rust", "vgem-rust", "nova", "tyr", "faux", "counter"] {
+            check(&repo, driver, None).unwrap();
+        }
+        let error = check(&repo, "vgen", None).unwrap_err();
+        assert_eq!((error.kind(), error.hint_text()), (Kind::Usage, Some("did you mean `vgem` or `c-vgem`?")));
+        assert!(error.to_string().starts_with("driver `vgen` not found (known drivers: "), "{error}");
+        assert!(check(&repo, "drm_rust", None).is_err());
+    }
 
     #[test]
     fn a_driver_is_checked_if_it_has_a_script() {

@@ -263,7 +263,17 @@ impl Step {
 
     /// Something a tool said while working for this step.
     pub fn line(&self, line: impl Into<String>) {
-        self.events.report(&Event::StepLine { step: self.id, line: line.into() });
+        let line = line.into();
+        // Cargo says so once and then nothing more, for as long as it takes.
+        if line.trim_start().starts_with("Blocking waiting for file lock") {
+            self.events.note(format!(
+                "{}: cargo says: {}{}",
+                self.title,
+                line.trim(),
+                crate::cache::cargo_lock_held_by()
+            ));
+        }
+        self.events.report(&Event::StepLine { step: self.id, line });
     }
 
     /// The step did what its title says.
@@ -318,6 +328,15 @@ mod tests {
         let recorder = Arc::new(Recorder::default());
         Events::with(recorder.clone()).step("building").done_with("4 modules");
         assert_eq!(recorder.0.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn waiting_for_a_lock_of_cargo_is_told_at_once() {
+        let recorder = Arc::new(Recorder::default());
+        Events::with(recorder.clone()).step("testing").line("    Blocking waiting for file lock on package cache");
+        let seen = recorder.0.lock().unwrap();
+        let told = |event: &Event| matches!(event, Event::Note { text } if text.contains("file lock on package cache"));
+        assert!(seen.iter().any(told), "{seen:?}");
     }
 
     #[test]

@@ -6,10 +6,8 @@
 
 mod package;
 
-use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use crate::cache::{CacheLayout, Lock, write_atomically};
 use crate::error::{Context, Error, Kind, Result};
@@ -30,6 +28,9 @@ pub(crate) struct Firmware {
     build: fn() -> Vec<u8>,
 }
 
+/// No firmware is as large, and a guest has to have room for it.
+const LARGEST: u64 = 64_000_000;
+
 /// That of a Mali-G610's microcontroller.
 pub(crate) const MALI_CSF: Firmware = Firmware {
     name: "arm/mali/arch10.8/mali_csffw.bin",
@@ -48,17 +49,23 @@ pub enum Choice {
     Built,
     /// One that the user names.
     File(PathBuf),
+    /// The same, whatever it holds.
+    Unchecked(PathBuf),
 }
 
-impl FromStr for Choice {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
-            "real" => Self::Real,
-            "built" => Self::Built,
-            path => Self::File(path.into()),
-        })
+impl Choice {
+    /// Reads the value of `--firmware`. A file that is no firmware is refused here, before anything else is done.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "real" => Ok(Self::Real),
+            "built" => Ok(Self::Built),
+            path => {
+                let checked = given(&MALI_CSF, Path::new(path));
+                let hint = |error: &Error| error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                checked.map_err(|error| format!("{error}{}", hint(&error)))?;
+                Ok(Self::File(path.into()))
+            }
+        }
     }
 }
 
@@ -71,6 +78,8 @@ pub(crate) struct Supply {
     pub(crate) path: PathBuf,
     /// What it is, in a few words.
     pub(crate) origin: String,
+    /// Whether it is a firmware of this kind, so that the model can compare with it what the driver loads.
+    pub(crate) checked: bool,
 }
 
 /// The file of `firmware` that is chosen; without a choice the published one or, with a warning, a built one.
@@ -78,6 +87,7 @@ pub(crate) fn obtain(firmware: &Firmware, choice: Option<&Choice>, events: &Even
     let cache = CacheLayout::of_user()?;
     match choice {
         Some(Choice::File(path)) => given(firmware, path),
+        Some(Choice::Unchecked(path)) => unchecked(firmware, path),
         Some(Choice::Built) => built(firmware, &cache, events),
         Some(Choice::Real) => published(firmware, &cache, events),
         None => published(firmware, &cache, events).or_else(|error| match error.kind() {
@@ -93,12 +103,41 @@ pub(crate) fn obtain(firmware: &Firmware, choice: Option<&Choice>, events: &Even
     }
 }
 
-fn given(firmware: &Firmware, path: &Path) -> Result<Supply> {
-    let what = || format!("cannot read the firmware `{}`", path.display());
-    File::open(path).map_err(|error| Error::new(Kind::Usage, what()).caused_by(error))?;
+/// A file of the user's that is handed to the driver as it is, broken or not.
+fn unchecked(firmware: &Firmware, path: &Path) -> Result<Supply> {
+    read(firmware, path)?;
+    let what = || format!("cannot find the firmware `{}`", path.display());
     let path = fs::canonicalize(path).with_context(what)?;
-    let origin = format!("given: {}", path.display());
-    Ok(Supply { name: firmware.name, path, origin })
+    let origin = format!("given, unchecked: {}", path.display());
+    Ok(Supply { name: firmware.name, path, origin, checked: false })
+}
+
+/// A file of the user's that is a firmware of this kind.
+fn given(firmware: &Firmware, path: &Path) -> Result<Supply> {
+    let bytes = read(firmware, path)?;
+    (firmware.check)(&bytes).map_err(|why| {
+        let message = format!("`{}` is not a firmware like `{}`: {why}", path.display(), firmware.name);
+        Error::new(Kind::Usage, message)
+            .hint("`drydock run DRIVER --firmware-unchecked FILE` lets the driver see it all the same")
+    })?;
+    let supply = unchecked(firmware, path)?;
+    let origin = format!("given: {}", supply.path.display());
+    Ok(Supply { origin, checked: true, ..supply })
+}
+
+/// The bytes of a file of the user's. What is no file may never end, or never begin.
+fn read(firmware: &Firmware, path: &Path) -> Result<Vec<u8>> {
+    let refused = |why: &str| Error::new(Kind::Usage, format!("`{}` cannot be the firmware: {why}", path.display()));
+    let metadata = fs::metadata(path).map_err(|error| refused(&error.to_string()))?;
+    match metadata.len() {
+        _ if metadata.is_dir() => Err(refused("it is a directory").hint(format!(
+            "name the file itself: `{}`",
+            path.join(Path::new(firmware.name).file_name().unwrap_or_default()).display()
+        ))),
+        _ if !metadata.is_file() => Err(refused("it is not a regular file")),
+        LARGEST.. => Err(refused(&format!("it is larger than {} MB", LARGEST / 1_000_000))),
+        _ => fs::read(path).map_err(|error| refused(&error.to_string())),
+    }
 }
 
 fn published(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Result<Supply> {
@@ -116,7 +155,7 @@ fn published(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Resul
             Error::new(error.kind(), message).caused_by(error).hint(hint)
         })?,
     };
-    Ok(Supply { name: firmware.name, path, origin: format!("of {} {version}", package.name) })
+    Ok(Supply { name: firmware.name, path, origin: format!("of {} {version}", package.name), checked: true })
 }
 
 fn built(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Result<Supply> {
@@ -125,7 +164,8 @@ fn built(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Result<Su
     if fs::read(&path).ok().as_ref() != Some(&bytes) {
         write_atomically(&path, bytes)?;
     }
-    Ok(Supply { name: firmware.name, path, origin: "built here: the format is real, the contents are ours".into() })
+    let origin = "built here: the format is real, the contents are ours".into();
+    Ok(Supply { name: firmware.name, path, origin, checked: true })
 }
 
 /// The cache's directory of that name: nobody removes the cache, or makes the same, while the locks live.
@@ -141,9 +181,9 @@ mod tests {
 
     #[test]
     fn a_word_or_a_path_says_which() {
-        let parse = |text: &str| text.parse::<Choice>().unwrap();
-        assert_eq!((parse("real"), parse("built")), (Choice::Real, Choice::Built));
-        assert_eq!(parse("./real"), Choice::File("./real".into()));
+        assert_eq!((Choice::parse("real"), Choice::parse("built")), (Ok(Choice::Real), Ok(Choice::Built)));
+        let refused = Choice::parse("./real").unwrap_err();
+        assert!(refused.starts_with("`./real` cannot be the firmware: No such file"), "{refused}");
     }
 
     #[test]
@@ -164,11 +204,28 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_the_users_mistake() {
-        let error = given(&MALI_CSF, Path::new("/nowhere/fw.bin")).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.to_string().as_str()),
-            (Kind::Usage, "cannot read the firmware `/nowhere/fw.bin`")
-        );
+    fn file_that_is_no_firmware_is_refused_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = (MALI_CSF.build)();
+        let file = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        };
+        let (empty, text) = (file("empty", b""), file("text", b"root:x:0:0:root:/root:/bin/sh\n"));
+        let cut = file("cut", &whole[..whole.len() / 2]);
+        let missing = dir.path().join("missing");
+        for path in [&empty, &text, &cut, &missing, dir.path(), Path::new("/dev/zero")] {
+            let error = given(&MALI_CSF, path).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains(&format!("`{}`", path.display())), "{error}");
+        }
+        for path in [&empty, &text, &cut] {
+            assert!(given(&MALI_CSF, path).unwrap_err().hint_text().unwrap().contains("--firmware-unchecked"));
+            let supply = unchecked(&MALI_CSF, path).unwrap();
+            assert_eq!((supply.checked, fs::canonicalize(path).unwrap()), (false, supply.path));
+        }
+        assert_eq!(unchecked(&MALI_CSF, dir.path()).unwrap_err().kind(), Kind::Usage);
+        assert!(given(&MALI_CSF, &file("whole", &whole)).unwrap().checked);
     }
 }

@@ -77,7 +77,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME", requires = "replay")]
     kernel: Option<String>,
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: one that is built here]
-    #[arg(long, value_name = "real|built|PATH")]
+    #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
 }
 

@@ -152,6 +152,22 @@ pub fn choose(offered: &[Release], wanted: Option<&str>) -> Result<Choice> {
     Ok(Choice { release: release.clone(), series, newer: newest.map(|newest| newest.name.clone()) })
 }
 
+/// Refuses a name that can be no kernel's, before a mirror is asked. Debug kernels have names of their own.
+pub fn check_name(name: &str, debug: &[&str]) -> Result<()> {
+    let series = || SUPPORTED.iter().map(|series| series.name);
+    if name == STOCK || debug.contains(&name) || Release::parse(name).supported().is_some() {
+        return Ok(());
+    }
+    let words = [STOCK].into_iter().chain(debug.iter().copied());
+    let known: Vec<_> = words.map(|word| format!("`{word}`")).collect();
+    let series: Vec<_> = series().collect();
+    Err(Error::new(Kind::Usage, format!("there is no kernel `{name}`")).hint(format!(
+        "{}, or a release of the series {}",
+        known.join(", "),
+        series.join(", ")
+    )))
+}
+
 fn nothing(offered: &[Release], wanted: Option<&str>) -> Error {
     let known: Vec<_> = SUPPORTED.iter().map(|series| series.name).collect();
     let names: Vec<_> = offered.iter().map(|release| release.name.as_str()).collect();
@@ -227,6 +243,18 @@ mod tests {
         let offered = offer(&["7.3.4+deb13-amd64", "7.3.10+deb13-amd64"]);
         assert_eq!(choose(&offered, Some("7.3")).unwrap().release.name, "7.3.10+deb13-amd64");
         assert_eq!(choose(&offered, Some("7.3.4+deb13-amd64")).unwrap().release.name, "7.3.4+deb13-amd64");
+    }
+
+    #[test]
+    fn name_of_no_kernel_is_refused_with_those_that_are() {
+        for name in ["stock", "debug", "7.3", "7.3.4+deb13-amd64", "7.3.99"] {
+            check_name(name, &["debug"]).unwrap();
+        }
+        for name in ["", "debgu", "9.9", "7", "7.30", "stock,debug"] {
+            let error = check_name(name, &["debug"]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage, "{name}");
+            assert_eq!(error.hint_text(), Some("`stock`, `debug`, or a release of the series 7.3"));
+        }
     }
 
     #[test]

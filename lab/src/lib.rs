@@ -30,6 +30,7 @@ mod kernels;
 mod metadata;
 mod model;
 mod modules;
+mod near;
 mod new;
 mod process;
 mod repo;
@@ -40,6 +41,7 @@ mod scenario;
 mod setup;
 mod storm;
 mod test;
+mod unix_socket;
 mod vm;
 
 pub use cli::main;

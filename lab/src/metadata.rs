@@ -125,8 +125,9 @@ fn prepare(cache: &CacheLayout, apt: &Apt, choice: &Choice, events: &Events) -> 
     tree::make(&cache.root(), release, partial.path(), events)?;
     let symbols = symbols::check(partial.path(), events)?;
     let facts = Facts { symbols, version: packages.version };
-    fs::write(partial.path().join(FACTS), serde_json::to_vec_pretty(&facts).expect("facts have string keys"))?;
-    fs::write(partial.path().join(STAMP), inputs(cache, release))?;
+    let facts = serde_json::to_vec_pretty(&facts).expect("facts have string keys");
+    cache::write_atomically(&partial.path().join(FACTS), facts)?;
+    cache::write_atomically(&partial.path().join(STAMP), inputs(cache, release))?;
     partial.complete()?;
     apt.forget(&archives);
     Ok(())
@@ -182,7 +183,7 @@ impl Packages {
         let image = format!("./usr/lib/modules/{release}/vmlinuz");
         unpack_with(&path("linux-binary-")?, into, [dirs(5), image])?;
         let modules = into.join("modules");
-        fs::create_dir_all(&modules)?;
+        cache::make_dir(&modules)?;
         unpack_with(&path("linux-modules-")?, &modules, [dirs(5), format!("./usr/lib/modules/{release}")])?;
         unpack_with(
             &path("linux-source-")?,

@@ -8,7 +8,7 @@ mod trace;
 
 use std::fs;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ use drydock_models::{Device, Gpu, What};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
-use crate::{exit, interrupt};
+use crate::{exit, interrupt, unix_socket};
 
 use trace::Trace;
 
@@ -170,12 +170,12 @@ fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Res
     let _tidy: Vec<_> =
         [&options.socket, &options.control].into_iter().flatten().map(|path| remove_later(path)).collect();
     let socket = match (&options.socket, options.socket_fd) {
-        (Some(path), _) => Socket::Path(path.clone()),
+        (Some(path), _) => Socket::Listening(unix_socket::bind(path).context("failed to make the socket")?.into()),
         (None, Some(fd)) => Socket::Listening(inherited(fd)),
         (None, None) => unreachable!("the command line asks for one"),
     };
     let violations = serve(device, socket, control(options)?).context("the emulated GPU stops")?;
-    if let Some(path) = &options.control {
+    for path in [&options.socket, &options.control].into_iter().flatten() {
         // Whoever removed it already has done our work.
         let _ = fs::remove_file(path);
     }
@@ -187,7 +187,7 @@ fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Res
 
 fn control(options: &Options) -> Result<Option<Control>> {
     if let Some(path) = &options.control {
-        let listener = UnixListener::bind(path).with_context(|| format!("failed to make `{}`", path.display()))?;
+        let listener = unix_socket::bind(path).context("failed to make the control socket")?;
         return Ok(Some(Control::Listener(listener)));
     }
     Ok(options.control_fd.map(|fd| Control::Connected(UnixStream::from(inherited(fd)))))

@@ -3,6 +3,8 @@
 //!
 //! Source: Documentation/kbuild/modules.rst (`M=`, `MO=`); `modules.order` in Documentation/kbuild/kbuild.rst.
 
+mod warnings;
+
 use std::path::{Path, PathBuf};
 
 use crate::cache::Lock;
@@ -10,7 +12,9 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::root::Binds;
 use crate::setup::Toolchain;
+use crate::vm::kmod::Stock;
 use crate::{metadata, process};
+use warnings::Warnings;
 
 /// Modules that were built.
 #[derive(Clone, Debug)]
@@ -32,7 +36,9 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
     let step = events.step("building the modules");
     // The path inside stays the same whatever the host calls it, so that messages and debug information do too.
     let binds = sources(source).write(&out, OUT);
-    let mut make = toolchain.command("make", &binds);
+    // Both streams in one, so that it is known which object's compiler a line comes from.
+    let mut make = toolchain.command("sh", &binds);
+    make.args(["-c", "exec make \"$@\" 2>&1", "make"]);
     let jobs = std::thread::available_parallelism().map_or(2, usize::from);
     make.arg(format!("-j{jobs}")).args(metadata::make_variables(&toolchain.kernel.release)).args([
         "-C",
@@ -43,10 +49,31 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
     ]);
     // Before, since a build that fails or is ended has compiled some of the objects, and noted it as well.
     leave_kernel_alone(&out)?;
-    process::run(&mut make, &step).map_err(|error| readable(error, source))?;
+    let mut said = Vec::new();
+    let made = process::watch(&mut make, &step, |line| {
+        said.push(line.to_owned());
+        false
+    });
+    // Of a build that fails, too: what it has compiled is not compiled again.
+    let warnings = Warnings::update(&out, &said)?;
+    made.map_err(|error| readable(error, source))?;
     let modules = find_modules(&out)?;
+    refuse_names_of_stock(&modules, toolchain)?;
     step.done_with(format!("{} modules", modules.len()));
+    warnings.texts().into_iter().for_each(|text| events.note(text.replace(SOURCE, &source.display().to_string())));
     Ok(BuiltModules { dir: out, modules })
+}
+
+/// A module of the kernel's that ours would take the place of, for all that need it.
+fn refuse_names_of_stock(modules: &[PathBuf], toolchain: &Toolchain) -> Result<()> {
+    let stock =
+        Stock::index(&toolchain.kernel.modules_dir).map_err(|error| Error::new(Kind::Machinery, error.to_string()))?;
+    let names = modules.iter().filter_map(|path| path.file_stem()).map(|name| name.to_string_lossy().replace('-', "_"));
+    match names.into_iter().find(|name| stock.has(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::new(Kind::Build, format!("the kernel has a module `{name}` of its own"))
+            .hint("give yours another name in `kernel/Kbuild`")),
+    }
 }
 
 /// The modules' sources as Kbuild finds them inside the root: `source`, and the crates that lie beside it.

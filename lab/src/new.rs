@@ -4,6 +4,7 @@
 //! The template is a driver that every build compiles, so it cannot rot. What comes out is built, booted and tested at once.
 
 mod names;
+mod taken;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::drivers::{self, Checked};
+use crate::cache::CacheLayout;
+use crate::drivers::{self, Checked, KBUILD};
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::scenario::{Boot, Plan, Stage};
-use crate::{cache, exit, repo};
+use crate::vm::kmod::Stock;
+use crate::{cache, exit, metadata, repo, setup, test};
 use names::Name;
+use taken::Taken;
 
 /// Start a driver of your own from a template that builds, loads and passes a test
 ///
@@ -31,7 +35,6 @@ pub struct Options {
 }
 
 const TEMPLATE: &str = "kernel/drivers/counter/counter.rs";
-const KBUILD: &str = "kernel/Kbuild";
 const CHECK: &str = "kernel/drivers/counter/check.sh";
 
 #[derive(Debug, Serialize)]
@@ -44,6 +47,23 @@ struct Made {
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let name = Name::parse(&options.name)?;
+    refuse_taken(&repo, &name, None)?;
+    // What the kernel has is known once it is prepared, which the check needs anyway.
+    let kernel = match options.no_check {
+        true => metadata::prepared(&CacheLayout::of_user()?, None)?,
+        false => Some(setup::ensure(events)?.kernel),
+    };
+    match kernel {
+        Some(kernel) => {
+            let stock = Stock::index(&kernel.modules_dir);
+            let stock = stock.map_err(|error| Error::new(Kind::Machinery, error.to_string()))?;
+            refuse_taken(&repo, &name, Some(&stock))?;
+        }
+        None => events.warn(format!(
+            "no kernel is prepared yet, so whether it has a module `{}` of its own is not known",
+            name.module
+        )),
+    }
     let files = write(&repo, &name)?;
     events.note(format!("wrote {}", files[0].display()));
     if !options.no_check {
@@ -60,6 +80,13 @@ fn next(name: &Name) -> String {
         "kernel/drivers/{name}/{name}.rs is yours to change, and {name}/check.sh says what it must do; then:\n    \
          ./drydock test {name}\n    ./drydock run {name} -- drmdevice"
     )
+}
+
+/// Refuses a name that is taken; what the kernel has counts if it is known.
+fn refuse_taken(repo: &Path, name: &Name, stock: Option<&Stock>) -> Result<()> {
+    let path = repo.join(TEMPLATE);
+    let template = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    Taken { repo, template: &template, stock, suites: &test::suite_names() }.refuse(name)
 }
 
 /// Writes the driver's files and its line in Kbuild; nothing if one of them cannot be.

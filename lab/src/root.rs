@@ -151,3 +151,17 @@ pub fn main(program: Vec<String>, events: &Events) -> Result<u8> {
     let status = process::interactive(toolchain.command(name, &Binds::none()).args(args))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::exit::MACHINERY))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_users_environment_reaches_a_program_in_the_root() {
+        let make = command(Path::new("/"), "make", &Binds::none());
+        let kept: Vec<_> = make.get_envs().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+        assert!(kept.iter().all(|name| ["PATH", "HOME", "LC_ALL", "TERM"].contains(&name.as_str())), "{kept:?}");
+        // Neither `MAKEFLAGS`, `KCFLAGS` and `LD_PRELOAD` nor what will be thought of tomorrow.
+        assert!(format!("{make:?}").starts_with("env -i "), "{make:?}");
+    }
+}

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `drydock run`: one driver, one client, and the client's answer as if it had run here.
 
+mod libdrm;
+mod user;
+
 use std::io::{ErrorKind, IsTerminal, Read};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,7 +15,6 @@ use rustix::process::Signal;
 
 use crate::error::{Error, Kind, Result};
 use crate::events::{Events, of_output};
-use crate::exit;
 use crate::firmware::Choice;
 use crate::model::Choices;
 use crate::scenario::{Boot, Plan, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu};
@@ -19,6 +22,7 @@ use crate::vm::error::Error as VmError;
 use crate::vm::gpu::Wanted;
 use crate::vm::guest::{Guest, Input, Passed};
 use crate::vm::{place, terminal};
+use crate::{debug_kernel, drivers, exit, repo};
 
 /// The end of its help.
 const EXAMPLES: &str = "\
@@ -55,8 +59,14 @@ pub struct Options {
     gpu: Choices,
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
     /// can be had]
-    #[arg(long, value_name = "real|built|PATH")]
+    #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
+    /// Let the GPU's driver load this file as its firmware, whatever it holds: to see what the driver does with a broken one
+    #[arg(long, value_name = "FILE", conflicts_with = "firmware")]
+    firmware_unchecked: Option<PathBuf>,
+    /// Run the client as the guest's ordinary user, who is in the groups `video` and `render`
+    #[arg(long, requires = "client")]
+    user: bool,
     /// Print the command that boots this guest with a shell on its console, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,6 +77,8 @@ pub struct Options {
 
 /// Carries out `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
+    drivers::check(&repo::root()?, &options.driver, options.kernel.as_deref())?;
+    options.kernel.as_deref().map_or(Ok(()), debug_kernel::check_name)?;
     let gpu = gpu(&options, events)?;
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
@@ -82,7 +94,11 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         modules.iter().try_for_each(|module| scene.insmod(module))?;
         match options.client.is_empty() {
             true => shell(scene, events),
-            false => client(scene.guest(), &options.client, limit, events),
+            false => {
+                let argv = if options.user { user::argv(&options.client) } else { options.client.clone() };
+                libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
+                client(scene.guest(), &argv, limit, events)
+            }
         }
     });
     match played {
@@ -122,11 +138,12 @@ fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
         }
         None => {}
     }
-    if options.firmware.is_some() && !has_firmware(driver) {
-        let message = format!("driver `{driver}` loads no firmware, so `--firmware` says nothing");
+    let firmware = options.firmware_unchecked.clone().map(Choice::Unchecked).or(options.firmware.clone());
+    if firmware.is_some() && !has_firmware(driver) {
+        let message = format!("driver `{driver}` loads no firmware, so `--firmware` has no effect");
         return Err(Error::new(Kind::Usage, message));
     }
-    gpu_of(driver, choices, options.firmware.as_ref(), events)
+    gpu_of(driver, choices, firmware.as_ref(), events)
 }
 
 /// Runs the client with our standard streams.

@@ -16,7 +16,7 @@ mod scene;
 mod stage;
 pub(crate) mod verdict;
 
-pub(crate) use hardware::{gpu_of, has_firmware, kind_of_gpu};
+pub(crate) use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
 pub(crate) use scene::{Scene, driver_module, driver_modules};
 pub(crate) use stage::{Boot, Plan, Program, Stage};
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::apt::Apt;
-use crate::cache::{CacheLayout, Lock};
+use crate::cache::{CacheLayout, Lock, room};
 use crate::debug_kernel::Variant;
 use crate::error::Result;
 use crate::events::Events;
@@ -86,6 +86,7 @@ pub fn has_debug_kernel(variant: &'static Variant) -> Result<bool> {
 }
 
 fn prepare(options: &Options, events: &Events) -> Result<Toolchain> {
+    options.kernel.as_deref().map_or(Ok(()), debug_kernel::check_name)?;
     if let Some(variant) = options.kernel.as_deref().and_then(debug_kernel::named) {
         let stock = prepare_stock(&Options { kernel: None, update: options.update }, events)?;
         return with_debug_kernel(stock, variant, events);
@@ -152,9 +153,14 @@ fn make_missing(cache: &CacheLayout, options: &Options, events: &Events) -> Resu
             return Ok(kernel);
         }
     }
-    let apt = updated_apt(cache, events)?;
-    root::ensure(cache, &apt, options.update, events)?;
-    metadata::ensure(cache, &apt, wanted, events)
+    let needed = if root::is_made(cache) { room::KERNEL } else { room::WHOLE };
+    room::ensure(cache.base(), &needed)?;
+    let make = || {
+        let apt = updated_apt(cache, events)?;
+        root::ensure(cache, &apt, options.update, events)?;
+        metadata::ensure(cache, &apt, wanted, events)
+    };
+    make().map_err(|error| room::explain(error, cache.base()))
 }
 
 /// Carries out `drydock setup`.

@@ -73,7 +73,7 @@ pub struct Options {
     cpus: u32,
     /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
     /// can be had]
-    #[arg(long, value_name = "real|built|PATH")]
+    #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
     /// Show the kernel's log on stderr as it comes
     #[arg(long)]

@@ -13,8 +13,10 @@ mod fuzz;
 mod guest;
 mod host;
 mod lints;
+mod names;
 mod suite;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,7 +52,7 @@ pub struct Options {
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     within: Option<u64>,
     /// What stands in for the published firmware where a driver loads one
-    #[arg(long, value_name = "real|built|PATH")]
+    #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
     /// Accept the compiler's messages as they are now, for the cases that must not compile
     #[arg(long)]
@@ -98,6 +100,11 @@ fn suites() -> Vec<Box<dyn Suite>> {
     ]
 }
 
+/// The names of all suites.
+pub(crate) fn suite_names() -> Vec<&'static str> {
+    suites().iter().map(|suite| suite.name()).collect()
+}
+
 /// Carries out `drydock test`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let suites = suites();
@@ -108,9 +115,16 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let repo = repo::root()?;
     let filter = Filter::new(options.filter.as_deref(), &names, &crate::drivers::checked(&repo));
+    options.kernel.iter().try_for_each(|name| debug_kernel::check_name(name))?;
+    let known = known(&suites, &repo)?;
+    let wanted: BTreeSet<_> = known.iter().filter(|name| filter.selects(name)).collect();
+    if let Some(text) = options.filter.as_deref().filter(|text| wanted.is_empty() && !is_in_documentation(text)) {
+        return Err(names::no_match(text, &names, &known));
+    }
     let run = Run {
         repo: &repo,
         suites: suites.iter().map(Box::as_ref).filter(|suite| filter.selects_suite(suite.name())).collect(),
+        known: &known,
         filter: &filter,
         deadline: Deadline::within(options.within.map(|minutes| Duration::from_secs(60 * minutes))),
         options: &options,
@@ -132,6 +146,8 @@ struct Run<'r> {
     repo: &'r Path,
     /// Those that can have wanted cases.
     suites: Vec<&'r dyn Suite>,
+    /// The names of all cases.
+    known: &'r BTreeSet<String>,
     filter: &'r Filter,
     deadline: Deadline,
     options: &'r Options,
@@ -156,7 +172,9 @@ impl Run<'_> {
             let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()) }, self.events)?;
             let context = self.context(&ready);
             for suite in suites {
-                cases.extend(run(*suite, &context)?);
+                let ran = run(*suite, &context)?;
+                cases.extend(unlisted(suite.name(), &ran, self.known));
+                cases.extend(ran);
             }
         }
         if self.options.kernel.len() > 1 {
@@ -178,11 +196,35 @@ impl Run<'_> {
     }
 }
 
+/// The names of all cases of all suites.
+fn known(suites: &[Box<dyn Suite>], repo: &Path) -> Result<BTreeSet<String>> {
+    let mut known = BTreeSet::new();
+    for suite in suites {
+        known.extend(suite.names(repo)?);
+    }
+    Ok(known)
+}
+
+/// Whether a filter is a part of `FILE - ITEM (line N)`, of which only the file is known before the examples are compiled.
+fn is_in_documentation(filter: &str) -> bool {
+    filter.contains(" - ") || filter.contains("(line ")
+}
+
 /// Nothing ran, and nothing was skipped: a word that names no case must not look like tests that pass.
 fn no_case(filter: Option<&str>, suites: &[&str]) -> Error {
     let Some(filter) = filter else { return Error::new(Kind::Check, "there are no cases") };
     Error::new(Kind::Usage, format!("no case is named like `{filter}` (suites: {})", suites.join(", ")))
         .hint("`--suites` prints the suites; on a debug kernel only those run that need a guest")
+}
+
+/// A case that a filter would not have found is a fault of its suite's list.
+fn unlisted(suite: &str, ran: &[Case], known: &BTreeSet<String>) -> Option<Case> {
+    // What was skipped may stand for all, and what went wrong around the cases is called so.
+    let by_name =
+        |case: &&Case| !matches!(case.verdict, Verdict::Skipped { .. }) && case.name != format!("{suite}::run");
+    let case = ran.iter().filter(by_name).find(|case| !names::lists(known, &case.name))?;
+    let why = format!("a filter does not find `{}`: it is not among the names in the sources", case.name);
+    Some(Case { name: format!("{suite}::names"), verdict: Verdict::Failed { why, details: Vec::new() } })
 }
 
 /// A suite that is skipped.
@@ -269,6 +311,27 @@ mod tests {
         assert_eq!(error.kind(), Kind::Usage);
         assert_eq!(error.to_string(), "no case is named like `typo` (suites: host, guest-vgem)");
         assert_eq!(no_case(None, &["host"]).kind(), Kind::Check);
+    }
+
+    #[test]
+    fn every_suite_knows_its_cases_and_no_case_twice() {
+        let repo = repo::root().unwrap();
+        for suite in suites() {
+            let names = suite.names(&repo).unwrap();
+            assert!(!names.is_empty(), "{}", suite.name());
+            let beginning = format!("{}::", suite.name());
+            assert!(names.iter().all(|name| name.starts_with(&beginning)), "{}: {names:?}", suite.name());
+        }
+    }
+
+    #[test]
+    fn case_that_no_filter_would_find_is_a_failure() {
+        let known = BTreeSet::from(["host::a".to_owned()]);
+        assert!(unlisted("host", &[case("host::a", Verdict::Passed)], &known).is_none());
+        let unknown = unlisted("host", &[case("host::b", Verdict::Passed)], &known).unwrap();
+        assert_eq!(unknown.name, "host::names");
+        let skipped = case("host::all", Verdict::Skipped { why: "no time left".into() });
+        assert!(unlisted("host", &[skipped], &known).is_none());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod files;
 mod flow;
 mod modules;
 mod mounts;
+mod nodes;
 mod ports;
 mod processes;
 mod serial;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 
 fn boot() -> Result<(), String> {
     mounts::prepare()?;
+    nodes::prepare()?;
     let words = fs::read_to_string("/proc/cmdline").map_err(|e| format!("/proc/cmdline: {e}"))?;
     let asked = |wanted| words.split_whitespace().any(|word| word == wanted);
     if asked(protocol::SHELL_WORD) {

@@ -15,7 +15,10 @@ use std::{
 };
 
 use drydock_agent::protocol::{Failure, MODULE_DEPENDENCIES, MODULE_DIR, Reply};
-use rustix::system::{delete_module, finit_module};
+use rustix::{
+    io::Errno,
+    system::{delete_module, finit_module},
+};
 
 use crate::files::failure;
 
@@ -27,8 +30,7 @@ pub(crate) fn load(name: &str, params: &str) -> Result<Reply, Failure> {
     let _turn = ONE_AT_A_TIME.lock().expect("no holder of the lock panics");
     let name = normal(name);
     let needs = dependencies().map_err(|error| failure("read", MODULE_DEPENDENCIES, &error))?;
-    let mut order = Vec::new();
-    visit(&name, &needs, &mut order);
+    let order = order(&name, &needs)?;
     let present = present().map_err(|error| failure("read", "/proc/modules", &error))?;
     let mut loaded = Vec::new();
     for module in order {
@@ -64,15 +66,34 @@ fn load_one(module: &str, params: &str) -> io::Result<()> {
     Ok(finit_module(&file, &params, 0)?)
 }
 
-/// Depth first, dependencies before dependents, each once.
-fn visit(name: &str, needs: &HashMap<String, Vec<String>>, order: &mut Vec<String>) {
+/// `name` and all that it needs, dependencies before dependents, each once.
+fn order(name: &str, needs: &HashMap<String, Vec<String>>) -> Result<Vec<String>, Failure> {
+    let mut order = Vec::new();
+    visit(name, needs, &mut Vec::new(), &mut order)?;
+    Ok(order)
+}
+
+/// Depth first. Modules on the `way` here wait for what this one needs, so none of them may be that.
+fn visit(
+    name: &str,
+    needs: &HashMap<String, Vec<String>>,
+    way: &mut Vec<String>,
+    order: &mut Vec<String>,
+) -> Result<(), Failure> {
     if order.iter().any(|seen| seen == name) {
-        return;
+        return Ok(());
+    }
+    way.push(name.to_owned());
+    if let Some(first) = way[..way.len() - 1].iter().position(|waiting| waiting == name) {
+        let message = format!("modules need each other in a circle: {}", way[first..].join(" -> "));
+        return Err(Failure { errno: Errno::LOOP.raw_os_error(), message });
     }
     for need in needs.get(name).into_iter().flatten() {
-        visit(need, needs, order);
+        visit(need, needs, way, order)?;
     }
+    way.pop();
     order.push(name.to_owned());
+    Ok(())
 }
 
 fn dependencies() -> io::Result<HashMap<String, Vec<String>>> {
@@ -103,15 +124,19 @@ mod tests {
     #[test]
     fn dependencies_come_first_and_once() {
         let needs = parse_dependencies("drm:\nshmem: drm\ndrm_rust: drm shmem\nvgem_rust: drm_rust drm\n");
-        let mut order = Vec::new();
-        visit("vgem_rust", &needs, &mut order);
-        assert_eq!(order, ["drm", "shmem", "drm_rust", "vgem_rust"]);
+        assert_eq!(order("vgem_rust", &needs).unwrap(), ["drm", "shmem", "drm_rust", "vgem_rust"]);
     }
 
     #[test]
     fn a_module_nobody_listed_is_tried_as_it_is() {
-        let mut order = Vec::new();
-        visit("strange", &HashMap::new(), &mut order);
-        assert_eq!(order, ["strange"]);
+        assert_eq!(order("strange", &HashMap::new()).unwrap(), ["strange"]);
+    }
+
+    #[test]
+    fn circle_of_dependencies_is_an_error_that_names_it() {
+        let needs = parse_dependencies("drm:\na: drm b\nb: c\nc: b\nself: self\n");
+        let message = |name| order(name, &needs).unwrap_err().message;
+        assert_eq!(message("a"), "modules need each other in a circle: b -> c -> b");
+        assert_eq!(message("self"), "modules need each other in a circle: self -> self");
     }
 }

@@ -14,7 +14,7 @@ use drydock_agent::{
     protocol::{Call, Event, Failure, Reply, Request},
 };
 
-use crate::{files, modules, processes::Processes, shell, tasks};
+use crate::{files, modules, nodes, processes::Processes, shell, tasks};
 
 /// The way to the lab; clones share one port and never interleave messages.
 #[derive(Clone)]
@@ -54,7 +54,10 @@ pub(crate) fn serve(port: File) -> Result<(), String> {
 fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
     let Request { call, what } = request;
     let result = match what {
-        Call::Spawn { argv } => processes.spawn(call, &argv),
+        Call::Spawn { argv } => {
+            nodes::settle();
+            processes.spawn(call, &argv)
+        }
         Call::Shell { size, term } => shell::on_port(call, size, &term, processes),
         Call::Signal { process, signal } => processes.signal(process, signal),
         Call::CloseOutput { process, stream } => processes.close_output(process, stream),
@@ -83,7 +86,11 @@ fn in_thread(call: u32, what: Call, outbox: &Outbox) {
 
 fn perform(what: Call) -> Result<Reply, Failure> {
     match what {
-        Call::Insmod { name, params } => modules::load(&name, &params),
+        Call::Insmod { name, params } => {
+            let loaded = modules::load(&name, &params);
+            nodes::settle();
+            loaded
+        }
         Call::Rmmod { name } => modules::unload(&name),
         Call::ReadFile { path } => files::read(&path),
         Call::WriteFile { path, bytes } => files::write(&path, &bytes),

@@ -21,12 +21,7 @@ pub(super) struct Tests(BTreeSet<String>);
 impl Tests {
     /// Reads them from the checkout.
     pub(super) fn read(repo: &Path) -> Result<Self> {
-        let mut names = BTreeSet::new();
-        for (path, text) in super::rust_files(repo, GUEST_CASES)? {
-            let tokens = TokenStream::from_str(&text)
-                .map_err(|error| Error::new(Kind::Check, format!("`{path}` is not Rust: {error}")))?;
-            names.extend(cases(tokens));
-        }
+        let mut names = guest_cases(repo)?;
         for (path, _) in super::rust_files(repo, COMPILE_FAIL)? {
             let case = Path::new(&path).strip_prefix(COMPILE_FAIL).expect("it was found there");
             let case = case.with_extension("").display().to_string();
@@ -46,6 +41,17 @@ impl Tests {
         let fits = |name: &&String| alternatives.iter().any(|pattern| is_meant(pattern, name));
         self.0.iter().filter(fits).map(String::as_str).collect()
     }
+}
+
+/// The names of the guest's cases, `area::case`.
+pub(crate) fn guest_cases(repo: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for (path, text) in super::rust_files(repo, GUEST_CASES)? {
+        let tokens = TokenStream::from_str(&text)
+            .map_err(|error| Error::new(Kind::Check, format!("`{path}` is not Rust: {error}")))?;
+        names.extend(cases(tokens));
+    }
+    Ok(names)
 }
 
 /// What a pattern lists in braces, one by one.

@@ -53,7 +53,7 @@ pub(super) fn unpack(cache: &CacheLayout, apt: &Apt, place: &Place, package: &st
     let total = archives.iter().map(|archive| archive.size).sum();
     apt.download_only(&packages, total, &step)?;
     step.done_with(format!("{} MB", total / 1_000_000));
-    fs::create_dir_all(place.building.join("tree"))?;
+    cache::make_dir(&place.building.join("tree"))?;
     let [archive] = archives.as_slice() else {
         return Err(Error::new(Kind::Machinery, format!("`{package}` is not one archive")));
     };
@@ -136,7 +136,7 @@ impl Build<'_> {
         let order = fs::read_to_string(tree.join("modules.order")).context("the kernel has no modules")?;
         for module in order.lines().map(|line| Path::new(line).with_extension("ko")) {
             let to = building.join("modules/kernel").join(&module);
-            fs::create_dir_all(to.parent().expect("it is in a directory"))?;
+            cache::make_dir(to.parent().expect("it is in a directory"))?;
             fs::copy(tree.join(&module), &to).with_context(|| format!("no module `{}`", module.display()))?;
         }
         remove_objects(&tree)

@@ -8,11 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Item, State};
-use crate::cache::CacheLayout;
+use crate::cache::{CacheLayout, room};
 use crate::{apt, error, kernels, metadata, process, root};
 
-/// What a whole cache takes, with room for the downloads while it is made.
-const CACHE_BYTES: u64 = 6_000_000_000;
 /// A guest has 1 GiB, and the compiler of the kernel's crates needs about as much.
 const MEMORY_KB: u64 = 3_000_000;
 
@@ -103,24 +101,16 @@ fn room(cache: &CacheLayout) -> Item {
     let name = "cache";
     let place = cache.base().display();
     let there = cache.base().ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
-    let Ok(stat) = rustix::fs::statvfs(there) else {
-        return Item::new(name, State::Missing, format!("`{place}` cannot be looked at"), "set `XDG_CACHE_HOME`");
-    };
-    let free = stat.f_bavail * stat.f_frsize;
-    let found = format!("{place}, {:.1} GB free", free as f64 / 1e9);
-    let made = root::is_made(cache);
+    let free = room::Room::at(there).map_or("unknown".to_owned(), |free| room::size(free.bytes));
     if rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_err() {
-        Item::new(
-            name,
-            State::Missing,
-            format!("`{place}` cannot be written"),
-            "set `XDG_CACHE_HOME` to another directory",
-        )
-    } else if !made && free < CACHE_BYTES {
-        let advice = format!("make room, {} GB, or set `XDG_CACHE_HOME` to a larger disk", CACHE_BYTES / 1_000_000_000);
-        Item::new(name, State::Missing, found, advice)
-    } else {
-        Item::ok(name, found)
+        let found = format!("`{place}` cannot be written");
+        return Item::new(name, State::Missing, found, "set `XDG_CACHE_HOME` to another directory");
+    }
+    match room::ensure(cache.base(), &room::WHOLE) {
+        Err(error) if !root::is_made(cache) => {
+            Item::new(name, State::Missing, error.to_string(), error.hint_text().unwrap_or_default())
+        }
+        _ => Item::ok(name, format!("{place}, {free} free")),
     }
 }
 

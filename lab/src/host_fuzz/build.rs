@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::cache::Lock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
-use crate::root::Binds;
 use crate::setup::Toolchain;
 use crate::{guestbin, process};
 
@@ -32,13 +31,11 @@ pub(super) fn build(toolchain: &Toolchain, target: &Path, events: &Events) -> Re
     let _lock = Lock::of_directory(target, events)?;
     guestbin::fetch(toolchain, events)?;
     let step = events.step("building the fuzz targets (some minutes the first time)");
-    let binds = Binds::none().read(guestbin::cargo_home()?, "/cargo-home").write(target, "/target");
-    let mut cargo = toolchain.command("cargo", &binds);
+    let mut cargo = guestbin::cargo(toolchain, target)?;
     cargo.args(["build", "--offline", "--locked", "--profile", PROFILE, "--manifest-path", "/src/Cargo.toml"]);
     // With a target of their own, the flags are for the program only, and not for build scripts.
     cargo.args(["--target", TARGET, "--package", NAME, "--features", "libfuzzer", "--bin", NAME]);
-    cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target").env("RUSTFLAGS", INSTRUMENTED);
-    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "gcc");
+    cargo.env("RUSTFLAGS", INSTRUMENTED);
     process::run(&mut cargo, &step).map_err(|error| match error.kind() {
         Kind::Interrupted => error,
         _ => Error::new(Kind::Build, "the fuzz targets do not build").details(error.detail_lines()),

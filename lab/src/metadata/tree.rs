@@ -11,8 +11,8 @@ use std::path::Path;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
-use crate::process;
 use crate::root::{self, Binds};
+use crate::{cache, process};
 
 /// What is left out of the source: code of subsystems (their headers and Kconfig files are needed), other architectures'
 /// code, documentation, tests. 1.9 GB become 0.7 GB.
@@ -43,7 +43,7 @@ const MAY_DIFFER: &[&str] = &["MODULE_SIG_KEY_TYPE_MLDSA_", "OPENSSL_SUPPORTS_"]
 /// Makes `tree` in the kernel's directory `dir`, from the source archive, configuration and symbols that lie there.
 pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<()> {
     let tree = dir.join("tree");
-    fs::create_dir_all(&tree)?;
+    cache::make_dir(&tree)?;
     unpack(root, dir, LEFT_OUT, events)?;
     fs::copy(dir.join(".config"), tree.join(".config")).context("failed to copy the kernel's configuration")?;
     let step = events.step("making the metadata of the kernel's crates");
@@ -64,7 +64,8 @@ pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<(
 /// Unpacks the source archive in `dir` to `dir/tree` with the root's tools (the host may lack xz) and removes it.
 pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Result<()> {
     let step = events.step("unpacking the kernel's source");
-    let entries = fs::read_dir(dir)?.filter_map(Result::ok);
+    let entries = fs::read_dir(dir).with_context(|| format!("failed to list `{}`", dir.display()))?;
+    let entries = entries.filter_map(Result::ok);
     let is_source = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "xz");
     let archive = entries.map(|entry| entry.path()).find(is_source).ok_or_else(|| {
         Error::new(Kind::Machinery, "the package of the kernel's source has another content than expected")
@@ -83,7 +84,7 @@ pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Re
     tar.arg("--anchored").args(left_out.iter().map(|pattern| format!("--exclude={top}/{pattern}")));
     tar.arg(format!("--file=/kernel/{name}"));
     process::run(&mut tar, &step).context("failed to unpack the kernel's source")?;
-    fs::remove_file(&archive)?;
+    fs::remove_file(&archive).with_context(|| format!("failed to remove `{}`", archive.display()))?;
     step.done();
     Ok(())
 }

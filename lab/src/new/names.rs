@@ -14,7 +14,7 @@ pub(super) struct Name {
     /// As the module and its files are called: `my_gpu`.
     pub(super) module: String,
     /// As its type is called: `MyGpu`.
-    camel: String,
+    pub(super) camel: String,
 }
 
 impl Name {
@@ -29,6 +29,11 @@ impl Name {
         }
         let camel = module.split('_').map(capitalized).collect();
         Ok(Self { module, camel })
+    }
+
+    /// Whether the template has `word` for its own name, which [`Self::rename`] replaces.
+    pub(super) fn of_template(word: &str) -> bool {
+        TEMPLATE.contains(&word)
     }
 
     /// The template's text under this name.

@@ -111,8 +111,8 @@ pub fn ensure(cache: &CacheLayout, apt: &Apt, update: bool, events: &Events) -> 
     let partial = PartialDir::begin(&cache.root())?;
     unpack(&archives, &apt.archives(), partial.path(), events)?;
     finish(partial.path())?;
-    fs::write(partial.path().join(VERSIONS), versions)?;
-    fs::write(partial.path().join(STAMP), inputs())?;
+    cache::write_atomically(&partial.path().join(VERSIONS), versions)?;
+    cache::write_atomically(&partial.path().join(STAMP), inputs())?;
     partial.complete()?;
     apt.forget(&archives);
     Ok(())
@@ -250,11 +250,11 @@ fn finish(root: &Path) -> Result<()> {
             symlink(target, &path).with_context(|| format!("failed to link `{}`", path.display()))?;
         }
     }
-    fs::write(
-        root.join("etc/passwd"),
+    cache::write_atomically(
+        &root.join("etc/passwd"),
         "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/nonexistent:/bin/false\n",
     )?;
-    fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
+    cache::write_atomically(&root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
     process::output(&mut super::command_writable(root, "ldconfig", &super::Binds::none())).map(drop)
 }
 

@@ -52,6 +52,11 @@ pub(super) fn modules_of(driver: &str) -> Option<&'static [&'static str]> {
     find(driver).map(|driver| driver.modules)
 }
 
+/// The drivers that need a GPU, by their words on the command line.
+pub(crate) fn with_hardware() -> impl Iterator<Item = &'static str> {
+    DRIVERS.iter().map(|driver| driver.name)
+}
+
 fn find(name: &str) -> Option<&'static Driver> {
     DRIVERS.iter().find(|driver| driver.name == name)
 }

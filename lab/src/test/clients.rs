@@ -3,7 +3,9 @@
 //!
 //! All cases share a boot. The last one unloads the driver.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -48,6 +50,10 @@ const CASES: &[(&str, Judge)] = &[
     ("a_process_that_holds_the_device_is_named_and_ended", a_process_that_holds_the_device),
 ];
 
+fn told_name(name: &str) -> String {
+    format!("{NAME}::{name}")
+}
+
 impl Suite for Clients {
     fn name(&self) -> &'static str {
         NAME
@@ -57,8 +63,11 @@ impl Suite for Clients {
         Need::Guest
     }
 
+    fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(CASES.iter().map(|(name, _)| told_name(name)).collect())
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-        let told_name = |name: &str| format!("{NAME}::{name}");
         let wanted: Vec<_> = CASES.iter().filter(|(name, _)| context.filter.selects(&told_name(name))).collect();
         if wanted.is_empty() {
             return Ok(());

@@ -11,6 +11,8 @@ pub(in crate::test) mod compiler;
 mod message;
 mod page;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,6 +40,10 @@ impl Suite for CompileFail {
 
     fn need(&self) -> Need {
         Need::Modules
+    }
+
+    fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(case::all(repo)?.iter().map(told_name).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Told)) -> Result<()> {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The mistake of `drydock demo oops`, as a case: the kernel that watches memory reports it, and reports nothing before.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::demo::oops;
 use crate::error::Result;
 use crate::scenario::Boot;
@@ -20,6 +23,10 @@ impl Suite for Demo {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(BTreeSet::from([OOPS.to_owned()]))
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {

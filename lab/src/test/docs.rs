@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What the documentation shows of a run: each log is made again and compared, line by line.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Context as _, Kind, Result};
@@ -27,6 +29,10 @@ impl Suite for Docs {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(BTreeSet::from([TYR.to_owned()]))
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {

@@ -3,6 +3,9 @@
 //!
 //! All share a boot; a driver that takes the machine down fails alone, and those after it get another one.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::drivers::Checked;
 use crate::error::{Error, Kind, Result};
 use crate::scenario::{Boot, Scene, Stage, driver_module};
@@ -24,6 +27,10 @@ impl Suite for Drivers {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(crate::drivers::checked(repo).iter().map(|name| told_name(name)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {

@@ -8,6 +8,7 @@
 //!
 //! Source: The rustdoc book, "Documentation tests".
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -38,10 +39,13 @@ impl Suite for Examples {
         Need::Modules
     }
 
+    fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(all(repo)?.iter().map(Example::told_name).collect())
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let repo = context.repo;
-        let mut examples = Vec::new();
-        in_directory(&repo.join(CRATE), CRATE, &mut examples)?;
+        let mut examples = all(repo)?;
         examples.retain(|example| context.filter.selects(&example.told_name()));
         if examples.is_empty() {
             return Ok(());
@@ -82,6 +86,13 @@ impl Example {
         let shared = if self.text.contains(MODULE) { "driver-alone.rs" } else { "driver.rs" };
         format!("include!(\"{INSIDE}/{shared}\");{}{}", "\n".repeat(self.line - 1), self.text)
     }
+}
+
+/// The examples of the crate.
+fn all(repo: &Path) -> Result<Vec<Example>> {
+    let mut examples = Vec::new();
+    in_directory(&repo.join(CRATE), CRATE, &mut examples)?;
+    Ok(examples)
 }
 
 /// The examples of all files below `directory`, which is called `name` in messages.
@@ -151,8 +162,7 @@ fn write_all(repo: &Path, sources: &Path, examples: &[Example]) -> Result<()> {
     files.extend(examples.iter().map(|example| (example.path(), example.source())));
     for (name, text) in files {
         let path = sources.join(name);
-        fs::create_dir_all(path.parent().expect("a file is in a directory"))?;
-        fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
+        crate::cache::write_atomically(&path, text)?;
     }
     Ok(())
 }

@@ -2,6 +2,9 @@
 //! What the fuzzer does for tests, a case for each driver: its corpus executed once (`corpus::NAME`), and a minute of search
 //! (`fuzz::NAME`), for which only the debug kernel tells what a call reaches.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::error::Result;
 use crate::fuzz::{Options, Replay, Subject, boot, corpus_text, one};
 
@@ -26,6 +29,10 @@ impl Fuzz {
     pub(super) fn search() -> Self {
         Self { name: "fuzz", verdict_of: search }
     }
+
+    fn told_name(&self, subject: Subject) -> String {
+        format!("{}::{}", self.name, subject.name())
+    }
 }
 
 impl Suite for Fuzz {
@@ -37,9 +44,13 @@ impl Suite for Fuzz {
         Need::Guest
     }
 
+    fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(Subject::ALL.into_iter().map(|subject| self.told_name(subject)).collect())
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         for subject in Subject::ALL {
-            let name = format!("{}::{}", self.name, subject.name());
+            let name = self.told_name(subject);
             if context.filter.selects(&name) {
                 let verdict = (self.verdict_of)(subject, context)?;
                 tell(Case { name, verdict });

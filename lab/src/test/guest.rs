@@ -3,6 +3,8 @@
 //!
 //! Source: `tests/guest/src/runner.rs` for the lines, `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, and for the exit codes.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
@@ -14,6 +16,7 @@ use crate::scenario::{Boot, Program, gpu_of};
 use crate::vm::gpu::Wanted;
 use crate::vm::lines::Lines;
 
+use super::names;
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// The program's code for having tested nothing, for whatever reason.
@@ -94,6 +97,21 @@ impl Suite for Guest {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
+        let cases = names::of_guest(repo)?.into_iter();
+        // An area with a suite of its own, which has its name, is in no other.
+        let attacks = |case: &String| case.starts_with("attacks::");
+        if self.area.is_some() {
+            return Ok(cases.filter(attacks).collect());
+        }
+        let of_this = |case: &String| match (case.split_once('_').map(|(gpu, _)| gpu), self.driver) {
+            (Some(gpu @ ("nova" | "tyr")), driver) => gpu == driver,
+            (_, driver) => driver.ends_with("vgem"),
+        };
+        let cases = cases.filter(|case| !attacks(case)).filter(of_this);
+        Ok(cases.map(|case| format!("{}::{case}", self.name)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {

@@ -3,12 +3,14 @@
 //!
 //! Source: the output of libtest, `test NAME ... ok|FAILED|ignored`; the machine-readable one is not stable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::process::Command;
 
 use crate::error::{Error, Kind, Result};
 use crate::process;
 
+use super::names;
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
 /// The workspace's own tests.
@@ -23,13 +25,19 @@ impl Suite for Host {
         Need::Checkout
     }
 
+    fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
+        names::of_host(repo)
+    }
+
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let step = context.events.step("cargo test");
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         // Both streams in one, so that it is known which program's tests a line belongs to.
         let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" test --workspace --no-fail-fast --color never 2>&1", &cargo]);
-        command.current_dir(context.repo);
+        let test = "exec \"$0\" test --workspace --no-fail-fast --color never --manifest-path \"$1\" 2>&1";
+        command.args(["-c", test, &cargo]).arg(context.repo.join("Cargo.toml"));
+        // Cargo reads settings in and above the directory it runs in.
+        command.current_dir("/");
         let mut lines = Vec::new();
         let ended = process::watch(&mut command, &step, |line| {
             step.line(line);

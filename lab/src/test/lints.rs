@@ -4,6 +4,7 @@
 //!
 //! Source: Documentation/rust/general-information.rst (`CLIPPY=1`).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,6 +34,10 @@ impl Suite for Lints {
 
     fn need(&self) -> Need {
         Need::Toolchain
+    }
+
+    fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
@@ -91,8 +96,7 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
     let toolchain = context.toolchain();
     guestbin::fetch(toolchain, context.events)?;
     let target = directory(toolchain.work().join("clippy"))?;
-    let binds = Binds::none().read(guestbin::cargo_home()?, "/cargo-home").write(&target, "/target");
-    let mut cargo = toolchain.command("cargo", &binds);
+    let mut cargo = guestbin::cargo(toolchain, &target)?;
     cargo.args([
         "check",
         "--offline",
@@ -104,8 +108,6 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
     ]);
     // What `cargo clippy` does; but that would run the one in `CARGO_HOME/bin`, which is the host's.
     cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
-    cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target");
-    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "gcc");
     Ok(cargo)
 }
 

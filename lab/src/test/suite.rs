@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What a suite is, and which of its cases are wanted.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -172,6 +173,9 @@ pub(super) trait Suite {
 
     /// What has to be there before it runs.
     fn need(&self) -> Need;
+
+    /// The names of all its cases, as the checkout has them: what can be known before anything is compiled.
+    fn names(&self, repo: &Path) -> Result<BTreeSet<String>>;
 
     /// Runs the cases that the filter wants and tells each as it ends. An error means that the suite itself could not go
     /// on; it may tell more cases than are wanted.

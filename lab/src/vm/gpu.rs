@@ -9,7 +9,8 @@ use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -26,6 +27,7 @@ use super::error::Error;
 use crate::firmware::Supply;
 use crate::model::{Choices, Name};
 use crate::process::{die_with_us, wait_within};
+use crate::unix_socket;
 
 /// A GPU to emulate.
 #[derive(Clone, Debug)]
@@ -217,7 +219,8 @@ fn command(wanted: &Wanted) -> Command {
 pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
     let Choices { fault, trace, vram } = &wanted.choices;
     let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
-    let firmware = wanted.firmware.as_ref().map(|supply| path(&supply.path));
+    // A file that may be broken is the driver's to judge; the model has nothing to compare with it.
+    let firmware = wanted.firmware.as_ref().filter(|supply| supply.checked).map(|supply| path(&supply.path));
     let options = [
         ("--fault", fault.as_ref().map(path)),
         ("--trace", trace.as_ref().map(path)),
@@ -230,14 +233,23 @@ pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
 
 /// A socket that listens, and what a path can lead to it by: its name is gone before anybody else can have seen it.
 ///
-/// QEMU connects to paths only; `/proc/self/fd/N` is one for a file that has no other name.
+/// QEMU connects to paths only; `/proc/self/fd/N` is one for a file that has no other name. `TMPDIR` may name a directory
+/// that is not there; then `/tmp` has to do.
 fn socket() -> io::Result<(OwnedFd, OwnedFd)> {
+    let named = std::env::temp_dir();
+    socket_in(&named).or_else(|error| match socket_in(Path::new("/tmp")) {
+        Ok(made) => Ok(made),
+        Err(_) => Err(io::Error::new(error.kind(), format!("no socket can be made in `{}`: {error}", named.display()))),
+    })
+}
+
+fn socket_in(temporary: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let directory = std::env::temp_dir().join(format!("drydock-{}-{number}", std::process::id()));
+    let directory = temporary.join(format!("drydock-{}-{number}", std::process::id()));
     DirBuilder::new().mode(0o700).create(&directory)?;
     let path = directory.join("gpu");
-    let made = UnixListener::bind(&path).and_then(|listener| {
+    let made = unix_socket::bind(&path).and_then(|listener| {
         let place = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         Ok((OwnedFd::from(listener), place))
     });
@@ -261,6 +273,7 @@ fn join<T>(thread: JoinHandle<T>) -> T {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixListener;
 
     use super::*;
 
@@ -276,6 +289,16 @@ mod tests {
         let mut bytes = [0; 5];
         theirs.read_exact(&mut bytes).unwrap();
         assert_eq!(&bytes, b"hello");
+    }
+
+    #[test]
+    fn socket_is_made_in_a_directory_with_a_long_name_and_in_none_that_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = dir.path().join("t".repeat(200));
+        fs::create_dir(&long).unwrap();
+        socket_in(&long).unwrap();
+        assert_eq!(fs::read_dir(&long).unwrap().count(), 0, "nothing is left of it");
+        assert_eq!(socket_in(&dir.path().join("missing")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
@@ -329,8 +352,11 @@ mod tests {
         assert_eq!(arguments(&wanted), ["model", "nova"]);
         wanted.choices.vram = Some(64);
         assert_eq!(arguments(&wanted), ["model", "nova", "--vram", "64"]);
-        let supply = Supply { name: "arm/fw.bin", path: "/cache/fw.bin".into(), origin: String::new() };
-        let wanted = Wanted { name: Name::Mali, choices: Choices::default(), firmware: Some(supply) };
-        assert_eq!(arguments(&wanted), ["model", "mali", "--firmware", "/cache/fw.bin"]);
+        let supply =
+            |checked| Supply { name: "arm/fw.bin", path: "/cache/fw.bin".into(), origin: String::new(), checked };
+        let wanted =
+            |checked| Wanted { name: Name::Mali, choices: Choices::default(), firmware: Some(supply(checked)) };
+        assert_eq!(arguments(&wanted(true)), ["model", "mali", "--firmware", "/cache/fw.bin"]);
+        assert_eq!(arguments(&wanted(false)), ["model", "mali"]);
     }
 }

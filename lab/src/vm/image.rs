@@ -20,13 +20,13 @@ use super::libraries::{closure, inside};
 use crate::firmware::Supply;
 
 /// Raise it when [`base`] puts something else into the archive from the same root.
-const BASE_VERSION: u32 = 1;
+const BASE_VERSION: u32 = 2;
 
 /// Programs of the toolchain root that the guest has. `sh` and its like come from busybox.
 const PROGRAMS: &[&str] = &["/usr/bin/drmdevice", "/usr/bin/lsgpu"];
 
 /// Stock modules that the guest has even if nothing of ours needs them.
-const STOCK_MODULES: &[&str] = &["vgem", "drm_shmem_helper", "gpu_sched", "drm_gpuvm", "drm_exec"];
+pub(crate) const STOCK_MODULES: &[&str] = &["vgem", "drm_shmem_helper", "gpu_sched", "drm_gpuvm", "drm_exec"];
 
 /// Where the kernel looks for firmware, as it really lies.
 const FIRMWARE_DIR: &str = "/usr/lib/firmware";
@@ -41,8 +41,8 @@ const APPLETS: &[&str] = &[
     "echo", "env", "false", "find", "free", "fuser", "grep", "head", "hexdump", "id", "insmod", "kill", "killall",
     "less", "ln", "ls", "lsmod", "lsof", "lspci", "mkdir", "mknod", "mount", "mv", "nproc", "od", "pgrep", "pidof",
     "poweroff", "ps", "pwd", "readlink", "reset", "rm", "rmdir", "rmmod", "sed", "seq", "setsid", "sh", "sleep",
-    "sort", "stat", "stty", "sync", "sysctl", "tail", "tee", "test", "time", "timeout", "top", "touch", "tr", "true",
-    "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
+    "sort", "stat", "stty", "su", "sync", "sysctl", "tail", "tee", "test", "time", "timeout", "top", "touch", "tr",
+    "true", "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
 ];
 
 /// What the archives are made of.
@@ -128,9 +128,9 @@ fn make_base(root: &Path) -> Result<Vec<u8>, Error> {
     context(archive.file(
         "/etc/passwd",
         0o644,
-        b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n",
+        b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n",
     ))?;
-    context(archive.file("/etc/group", 0o644, b"root:x:0:\nvideo:x:44:\nrender:x:105:\nuser:x:1000:\n"))?;
+    context(archive.file("/etc/group", 0o644, b"root:x:0:\nvideo:x:44:user\nrender:x:105:user\nuser:x:1000:\n"))?;
     let mut files = BTreeSet::from(["/usr/bin/busybox".to_owned()]);
     for program in PROGRAMS {
         files.insert((*program).to_owned());
@@ -200,7 +200,7 @@ mod tests {
     fn firmware_lies_where_the_kernel_looks() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "bytes of it").unwrap();
-        let supply = Supply { name: "arm/fw.bin", path: file.path().to_owned(), origin: String::new() };
+        let supply = Supply { name: "arm/fw.bin", path: file.path().to_owned(), origin: String::new(), checked: true };
         let text = String::from_utf8_lossy(&firmware(&supply).unwrap()).into_owned();
         assert!(text.contains("usr/lib/firmware/arm/fw.bin") && text.contains("bytes of it"));
         assert_eq!(merged("/lib/firmware"), FIRMWARE_DIR);

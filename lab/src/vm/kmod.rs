@@ -68,6 +68,17 @@ impl Stock {
         Ok(Self(found))
     }
 
+    /// Modules of these names, of which there are no files.
+    #[cfg(test)]
+    pub(crate) fn of(names: &[&str]) -> Self {
+        Self(names.iter().map(|&name| (name.to_owned(), PathBuf::new())).collect())
+    }
+
+    /// Whether there is a module of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The files of all, by name.
     pub(crate) fn files(self) -> HashMap<String, PathBuf> {
         self.0

@@ -118,7 +118,7 @@ impl<'s> Compiler<'s> {
 
 fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     let directory = path.parent().expect("a file is in a directory");
-    fs::create_dir_all(directory)?;
+    crate::cache::make_dir(directory)?;
     fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
