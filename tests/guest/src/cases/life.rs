@@ -17,6 +17,7 @@ use crate::check::Outcome;
 use crate::device::{self, DrmFile};
 use crate::driver::device_number;
 use crate::guest::Guest;
+use crate::pace::patient;
 use crate::sys::{self, BadAddress, Mapping};
 use crate::uapi::{self, CLOEXEC, DRM, FENCE_WRITE, PAGE};
 use crate::{holds, refuses, same, works};
@@ -205,15 +206,14 @@ fn waiter_is_not_forgotten(guest: &Guest) -> Outcome {
     let handle = works!(file.pages(1));
     let buffer = works!(file.export(handle, CLOEXEC));
     works!(file.attach(handle, FENCE_WRITE));
-    let start = Instant::now();
     let got = std::thread::scope(|scope| {
         let waiter = scope.spawn(|| sys::poll(&buffer, PollFlags::OUT, 9000));
         let unbound = guest.driver.unbind();
         drop(file);
         unbound.and(waiter.join().expect("the waiter does not panic"))
     });
+    // In vain, and it would come back without an event before the fence's own limit.
     same!(works!(got), PollFlags::OUT);
-    holds!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
     Ok(())
 }
 
@@ -225,7 +225,7 @@ fn sleeping_reader_does_not_delay(guest: &Guest) -> Outcome {
     std::thread::spawn(move || rustix::io::read(copy.as_fd(), &mut [0_u8; 64]));
     let start = Instant::now();
     unplug(guest)?;
-    holds!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+    holds!(start.elapsed() < patient(Duration::from_secs(5)), "it took {:?}", start.elapsed());
     refuses!(file.capability(5), NODEV);
     Ok(())
 }
