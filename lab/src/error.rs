@@ -21,6 +21,8 @@ pub enum Kind {
     Check,
     /// The kernel in the guest warned, oopsed, hung or leaked.
     Kernel,
+    /// The guest's kernel reported something in which no driver takes part, as a host does that starves it.
+    Starved,
     /// The user ended it.
     Interrupted,
 }

@@ -18,6 +18,8 @@ pub const BUILD: u8 = 65;
 pub const MACHINERY: u8 = 69;
 /// The kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware (EX_SOFTWARE).
 pub const KERNEL: u8 = 70;
+/// The kernel in the guest reported something in which no driver takes part: the host starved the guest (EX_TEMPFAIL).
+pub const STARVED: u8 = 75;
 /// The machine lacks something that the user has to supply (EX_CONFIG).
 pub const HOST: u8 = 78;
 /// Ended by Ctrl-C, SIGTERM or SIGHUP.
@@ -32,6 +34,7 @@ Exit codes:
    65  the code under test does not compile
    69  our machinery failed; says nothing about the driver or the client
    70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
+   75  the host starved the guest, so that the run says nothing: try again
    78  the machine lacks something that you have to supply
   130  ended by Ctrl-C";
 
@@ -44,6 +47,7 @@ pub fn code(kind: Kind) -> u8 {
         Kind::Build => BUILD,
         Kind::Check => CHECK,
         Kind::Kernel => KERNEL,
+        Kind::Starved => STARVED,
         Kind::Interrupted => INTERRUPTED,
     }
 }
@@ -54,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, HOST, INTERRUPTED] {
+        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, STARVED, HOST, INTERRUPTED] {
             let line = format!("{code:5}  ");
             assert!(HELP.lines().any(|l| l.starts_with(&line)), "`{code}` is not in the table");
         }

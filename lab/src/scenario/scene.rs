@@ -2,6 +2,8 @@
 //! A booted guest as a story sees it: which modules it brought in, and what must be gone when it leaves.
 
 use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use drydock_agent::protocol::Failure;
 use rustix::io::Errno;
@@ -13,12 +15,19 @@ use crate::vm::error::Error as VmError;
 use crate::vm::gpu;
 use crate::vm::guest::Guest;
 use crate::vm::image::Image;
+use crate::vm::pace::patient;
 
 use super::hardware;
 
 /// Leaving takes fewer rounds, one for each module that goes: no kernel of ours has so many. A guest that lists one for ever
 /// does not keep us for ever.
 const ROUNDS: usize = 256;
+
+/// How long a module may still be in use when its story has ended, on an idle host: longer than the ten seconds of vgem's fences.
+const TO_LET_GO: Duration = Duration::from_secs(15);
+
+/// How long is waited before it is looked again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The guest of one boot.
 pub(crate) struct Scene<'s> {
@@ -86,15 +95,32 @@ impl<'s> Scene<'s> {
     /// Unloads everything that came in, by this scene or by a program in the guest, users first. A module that does not
     /// go is leaked: something still refers to it.
     pub(crate) fn leave(&mut self) -> Result<(), VmError> {
-        for _ in 0..ROUNDS {
+        let (begun, mut rounds) = (Instant::now(), 0);
+        while rounds < ROUNDS {
             let mut left = parse_modules(&self.guest.read("/proc/modules")?);
             left.retain(|(module, _)| self.loaded.contains(module) || self.image.ours.contains_key(module));
             let Some(next) = next_to_go(&left) else { return Ok(()) };
-            self.guest.rmmod(next).map_err(|error| leaked(next, error))?;
+            match self.guest.rmmod(next) {
+                // What a client has left may hold it for a while: the timer of a fence, say. There is no event of its end.
+                Err(VmError::Refused { failure, .. })
+                    if is_in_use(&failure) && begun.elapsed() < patient(TO_LET_GO) =>
+                {
+                    thread::sleep(BETWEEN_LOOKS);
+                }
+                other => {
+                    other.map_err(|error| leaked(next, error))?;
+                    rounds += 1;
+                }
+            }
         }
         let said = format!("there is something left to unload after {ROUNDS} modules were unloaded");
         Err(VmError::Unexpected { program: "/proc/modules".into(), said })
     }
+}
+
+/// Whether a module was not unloaded because something refers to it.
+fn is_in_use(failure: &Failure) -> bool {
+    [Errno::AGAIN, Errno::BUSY].iter().any(|errno| errno.raw_os_error() == failure.errno)
 }
 
 /// The module that can go first: the first without users, if there is one.
@@ -174,7 +200,6 @@ fn driver_name(module: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use drydock_agent::frame;
     use drydock_agent::protocol::{Call, Event, Reply, Request};
@@ -232,6 +257,38 @@ mod tests {
         let (terminal, _theirs) = UnixStream::pair().unwrap();
         let error = Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap_err();
         assert!(matches!(error, VmError::Unexpected { .. }), "{error}");
+    }
+
+    /// An agent whose module is in use for the first two attempts to unload it, and then gone.
+    fn hesitant(mut port: UnixStream) {
+        frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
+        let mut attempts = 0;
+        while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
+            let in_use = || Failure { errno: Errno::AGAIN.raw_os_error(), message: "in use".into() };
+            let result = match what {
+                Call::ReadFile { .. } if attempts < 3 => {
+                    Ok(Reply::Bytes(b"vgem_rust 20480 1 - Live 0x0 (OE)\n".into()))
+                }
+                Call::ReadFile { .. } => Ok(Reply::Bytes(Vec::new())),
+                Call::Rmmod { .. } => {
+                    attempts += 1;
+                    if attempts < 3 { Err(in_use()) } else { Ok(Reply::Done) }
+                }
+                // Where the log is settled for the refusal.
+                _ => Err(in_use()),
+            };
+            frame::write(&mut port, &Event::Answer { call, result }).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_module_that_is_in_use_for_a_moment_is_not_leaked() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        std::thread::spawn(move || hesitant(theirs));
+        let (console, _) = Console::read(std::io::empty(), None);
+        let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+        let (terminal, _theirs) = UnixStream::pair().unwrap();
+        Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap();
     }
 
     #[test]

@@ -23,6 +23,7 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 
 use super::error::Error;
+use super::pace::patient;
 use crate::firmware::Supply;
 use crate::model::{Choices, Name};
 use crate::process::die_with_us;
@@ -38,7 +39,7 @@ pub(crate) struct Wanted {
     pub(crate) firmware: Option<Supply>,
 }
 
-/// How long an answer may take; a model answers at once.
+/// How long an answer may take on an idle host; a model answers at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A GPU that is being emulated.
@@ -137,7 +138,7 @@ impl Handle {
         let gone = |_| Error::GpuSilent { order: format!("{order:?}") };
         let answers = self.0.answers.lock().expect("no holder of the lock panics");
         (&self.0.control).write_all(&line).map_err(|_| gone(mpsc::RecvTimeoutError::Disconnected))?;
-        match answers.recv_timeout(PATIENCE).map_err(gone)? {
+        match answers.recv_timeout(patient(PATIENCE)).map_err(gone)? {
             Answer::Ok(value) => Ok(value),
             Answer::Error(why) => Err(Error::GpuRefused { order: format!("{order:?}"), why }),
         }

@@ -28,7 +28,7 @@ use drydock_agent::{
 
 use crate::foreign::{self, Hearer};
 
-use super::{console::Console, error::Error};
+use super::{console::Console, error::Error, pace::patient};
 
 pub(crate) use process::{Input, Output, Process};
 
@@ -180,8 +180,9 @@ impl Guest {
         // What the kernel logged about a refusal is found by this very call, so its own is not looked into: a guest that refuses
         // everything would have us do so without end.
         self.attempt(marking)?.map_err(|failure| Error::Refused { failure, console: Vec::new() })?;
-        let found = self.console.wait_for(from, &mark, REQUEST_LIMIT);
-        found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", REQUEST_LIMIT, &self.console))
+        let limit = patient(REQUEST_LIMIT);
+        let found = self.console.wait_for(from, &mark, limit);
+        found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", limit, &self.console))
     }
 
     /// Asks the machine to end; there is no answer but its end.
@@ -200,7 +201,7 @@ impl Guest {
         let answers = self.await_number(number)?;
         let waiting = format!("{what:?}");
         self.post(number, what)?;
-        let answer = self.receive(&answers, &waiting, Limit::from_now(REQUEST_LIMIT));
+        let answer = self.receive(&answers, &waiting, Limit::from_now(patient(REQUEST_LIMIT)));
         self.forget(number);
         match answer? {
             Message::Answer(result) => Ok(result),

@@ -24,7 +24,8 @@ use super::{
     error::Error,
     gpu::{self, Gpu, Wanted},
     guest::{Guest, TAIL},
-    incident,
+    incident::{self, Incident},
+    pace::patient,
     qemu::Channel,
 };
 
@@ -111,9 +112,9 @@ impl Machine {
         Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))
     }
 
-    /// Whether the kernel has reported something about itself.
-    pub(crate) fn reports(&self) -> bool {
-        !incident::find(&self.console.lines()).is_empty()
+    /// What the kernel has reported about itself so far.
+    pub(crate) fn reports(&self) -> Vec<Incident> {
+        incident::find(&self.console.lines())
     }
 
     /// The far end of the interactive shell's terminal.
@@ -153,7 +154,7 @@ impl Machine {
         let Error::Ended { console, .. } = error else { return error };
         // The agent's channel is closed, so QEMU is ending and its own words are worth the wait; unless what came out of
         // the channel was no message.
-        if self.console.wait_for_end(Instant::now() + END_LIMIT).is_none() {
+        if self.console.wait_for_end(Instant::now() + patient(END_LIMIT)).is_none() {
             // It fails only if QEMU has ended just now.
             let _ = self.child.kill();
         }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, sync::mpsc::Receiver, time::Duration};
 
 use drydock_agent::protocol::{Call, Status, Stream};
 
-use super::{Error, Guest, Limit, Message, REQUEST_LIMIT};
+use super::{Error, Guest, Limit, Message, REQUEST_LIMIT, patient};
 
 /// For what a person ends.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -84,7 +84,7 @@ impl<'g> Process<'g> {
 
     /// Waits until the program has written a line that contains `needle` to its standard output.
     pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
-        let limit = Limit::from_now(limit);
+        let limit = Limit::from_now(patient(limit));
         while !self.out().contains(needle) {
             let waiting = format!("`{}` to say `{needle}`", self.program);
             match self.next(&waiting, limit)? {
@@ -106,7 +106,7 @@ impl<'g> Process<'g> {
 
     /// Waits for the program's end and returns all that it wrote.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
-        let limit = Limit::from_now(limit);
+        let limit = Limit::from_now(patient(limit));
         loop {
             let waiting = format!("`{}`", self.program);
             match self.next(&waiting, limit)? {
@@ -116,7 +116,7 @@ impl<'g> Process<'g> {
         }
     }
 
-    /// Passes what the program writes to `sink` as it comes, until its end or the limit.
+    /// Passes what the program writes to `sink` as it comes, until its end or exactly the limit: it may be the user's.
     pub(crate) fn forward(
         mut self,
         limit: Option<Duration>,
@@ -156,7 +156,7 @@ impl<'g> Process<'g> {
 
     /// Waits for the answer to the start itself; a quick program's output may overtake it.
     fn answer(&mut self, before: usize) -> Result<(), Error> {
-        let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(REQUEST_LIMIT));
+        let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(patient(REQUEST_LIMIT)));
         loop {
             match self.guest.receive(&self.events, &waiting, limit)? {
                 Message::Answer(Ok(_)) => return Ok(()),
