@@ -22,6 +22,7 @@ pub(crate) mod kmod;
 pub(crate) mod libraries;
 pub(crate) mod lines;
 pub(crate) mod machine;
+pub(crate) mod pace;
 pub(crate) mod payload;
 pub(crate) mod qemu;
 pub(crate) mod symbols;
