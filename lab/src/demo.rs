@@ -67,7 +67,7 @@ pub struct Options {
 
 /// A driver whose life is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Story {
+pub(crate) enum Story {
     /// Buffers, and nothing else
     Vgem,
     /// An NVIDIA GPU
@@ -79,7 +79,11 @@ enum Story {
 }
 
 impl Story {
-    fn name(self) -> &'static str {
+    /// Those that are lives of devices.
+    pub(crate) const LIVES: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+
+    /// What it is called on the command line.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vgem => "vgem",
             Self::Nova => "nova",
@@ -113,14 +117,30 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let plan = Plan { kernel: options.kernel.clone() };
     let stage = Stage::prepare(&plan, events)?;
-    let gpu = gpu_of(options.driver.name(), &Choices::default(), options.firmware.as_ref(), events)?;
-    let boot = Boot { show_log: options.log, gpu, ..Boot::default() };
+    let timeline = live(options.driver, &stage, options.firmware.as_ref(), options.log, events)?;
+    let html = options.html.unwrap_or_else(|| stage.toolchain().repo.join(options.driver.page()));
+    write_atomically(&html, page(&timeline))?;
+    events.result(&timeline, table);
+    events.note(format!("the same with a picture: {}", html.display()));
+    Ok(exit::OK)
+}
+
+/// Shows a life in a machine of its own, and gives what was seen of it.
+pub(crate) fn live(
+    story: Story,
+    stage: &Stage,
+    firmware: Option<&Choice>,
+    show_log: bool,
+    events: &Events,
+) -> Result<Timeline> {
+    let gpu = gpu_of(story.name(), &Choices::default(), firmware, events)?;
+    let boot = Boot { show_log, gpu, ..Boot::default() };
     let started = std::time::Instant::now();
     let (mut timeline, ending) = stage.play(&boot, events, |scene| {
         let mut recorder = Recorder::new(scene, events);
-        options.driver.tell(&mut recorder)?;
+        story.tell(&mut recorder)?;
         Ok(Timeline {
-            driver: options.driver.name().into(),
+            driver: story.name().into(),
             merged: boot.gpu.is_some(),
             kernel: stage.toolchain().kernel.release.clone(),
             execution: execution(stage.accel(), boot.cpus),
@@ -131,11 +151,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     })?;
     timeline.seconds = started.elapsed().as_secs_f64();
     timeline.log_lines = ending.log.len();
-    let html = options.html.unwrap_or_else(|| stage.toolchain().repo.join(options.driver.page()));
-    write_atomically(&html, page(&timeline))?;
-    events.result(&timeline, table);
-    events.note(format!("the same with a picture: {}", html.display()));
-    Ok(exit::OK)
+    Ok(timeline)
 }
 
 fn execution(accel: Accel, cpus: u32) -> String {
@@ -144,6 +160,17 @@ fn execution(accel: Accel, cpus: u32) -> String {
         Accel::Tcg | Accel::Counting => "every instruction translated (TCG)",
     };
     format!("{how}, {cpus} processors")
+}
+
+/// A client that holds a file, and what else `title` says.
+fn holds<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>, VmError> {
+    let mut client = None;
+    recorder.step(title, State::Registered, |scene| {
+        let client = client.insert(scene.guest().spawn(&[Program::CLIENT.name, "--hold"])?);
+        client.wait_for_line("holding", LIMIT)?;
+        Ok(client.out().lines().filter(|line| *line != "holding").map(str::to_owned).collect())
+    })?;
+    Ok(client.expect("the step has started it"))
 }
 
 /// What a client does that was holding its device when that went.

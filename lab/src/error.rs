@@ -27,6 +27,8 @@ pub enum Kind {
     Limit,
     /// What reads our output has gone.
     Pipe,
+    /// The guest's kernel reported something in which no driver takes part, as a host does that starves it.
+    Starved,
     /// The user ended it.
     Interrupted,
 }

@@ -20,6 +20,8 @@ pub const MACHINERY: u8 = 69;
 pub const KERNEL: u8 = 70;
 /// The emulated GPU or QEMU does not answer: it was stopped, or waits for something itself (EX_OSERR).
 pub const SILENT: u8 = 71;
+/// The kernel in the guest reported something in which no driver takes part: the host starved the guest (EX_TEMPFAIL).
+pub const STARVED: u8 = 75;
 /// The machine lacks something that the user has to supply (EX_CONFIG).
 pub const HOST: u8 = 78;
 /// The client ran longer than `--limit` and was killed, as timeout(1) has it.
@@ -39,6 +41,7 @@ Exit codes:
    69  our machinery failed; says nothing about the driver or the client
    70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
    71  the emulated GPU or QEMU does not answer: it was stopped, or waits for something itself
+   75  the host starved the guest, so that the run says nothing: try again
    78  the machine lacks something that you have to supply
   124  the client ran longer than `--limit` and was killed
   130  ended by Ctrl-C
@@ -55,6 +58,7 @@ pub fn code(kind: Kind) -> u8 {
         Kind::Kernel => KERNEL,
         Kind::Silent => SILENT,
         Kind::Limit => LIMIT,
+        Kind::Starved => STARVED,
         Kind::Interrupted => INTERRUPTED,
         Kind::Pipe => PIPE,
     }
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, SILENT, HOST, LIMIT, INTERRUPTED, PIPE] {
+        for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, SILENT, STARVED, HOST, LIMIT, INTERRUPTED, PIPE] {
             let line = format!("{code:5}  ");
             assert!(HELP.lines().any(|l| l.starts_with(&line)), "`{code}` is not in the table");
         }

@@ -226,13 +226,11 @@ fn search(
     let boot = Boot { programs: vec![fuzzer.clone()], ..boot(subject, options.firmware.as_ref(), events)? };
     let modules = driver_modules(subject.name(), stage.image())?;
     let time = options.time();
-    let limit = subject.limit() * stage.patience();
     let mut argv = vec![fuzzer.0.clone(), "search".into(), "--driver".into(), subject.name().into()];
-    argv.extend(["--limit".into(), limit.as_secs().to_string(), "--seed".into(), seed.to_string()]);
-    argv.extend(["--seconds".into(), time.as_secs().to_string()]);
+    argv.extend(["--seed".into(), seed.to_string(), "--seconds".into(), time.as_secs().to_string()]);
     argv.extend(options.keep.then(|| "--minimise".to_owned()));
     let programs = corpus::text(repo, subject)?;
-    let session = Session { stage, boot, modules, argv, programs, time };
+    let session = Session { subject, stage, boot, modules, argv, programs, time };
     let title = format!("fuzzing {} for {} min (seed {seed})", subject.name(), options.minutes);
     let ended = session.run(&title, events);
     let (told, failure) = match ended {

@@ -19,6 +19,7 @@ use crate::model::Choices;
 use crate::scenario::{Boot, Plan, Program, Scene, Stage, driver_modules, gpu_of, has_firmware};
 use crate::vm::error::Error as VmError;
 use crate::vm::lines::Lines;
+use crate::vm::pace::{self, patient};
 
 use figures::Figures;
 
@@ -146,7 +147,7 @@ fn over(driver: &str, seed: u64, options: &Options, stage: &Stage, events: &Even
         modules.iter().try_for_each(|module| scene.require(module))?;
         let title = format!("storm over {driver}, seed {seed}, {} processes", options.processes);
         let step = events.step(title);
-        let figures = blow(scene, driver, seed, options, stage, &step)?;
+        let figures = blow(scene, driver, seed, options, &step)?;
         step.done_with(figures.short());
         Ok(figures)
     })?;
@@ -154,21 +155,14 @@ fn over(driver: &str, seed: u64, options: &Options, stage: &Stage, events: &Even
 }
 
 /// Runs the guest's program and reads what it says.
-fn blow(
-    scene: &mut Scene<'_>,
-    driver: &str,
-    seed: u64,
-    options: &Options,
-    stage: &Stage,
-    step: &Step,
-) -> Result<Figures, VmError> {
-    let numbers = [options.minutes.as_secs(), seed, options.processes.into(), stage.patience().into()];
+fn blow(scene: &mut Scene<'_>, driver: &str, seed: u64, options: &Options, step: &Step) -> Result<Figures, VmError> {
+    let numbers = [options.minutes.as_secs(), seed, options.processes.into(), pace::patience().into()];
     let [seconds, seed_text, processes, patience] = numbers.map(|number| number.to_string());
     let mut argv = vec![Program::TESTS.name, "--driver", driver, "--modules", MODULE_DIR, "--storm", &seconds];
     argv.extend(["--seed", &seed_text, "--processes", &processes, "--patience", &patience]);
     let mut process = scene.guest().spawn(&argv)?;
     process.close_input()?;
-    let limit = options.minutes + AROUND * stage.patience();
+    let limit = options.minutes + patient(AROUND);
     let (mut lines, mut figures, mut said) =
         (Lines::default(), Figures::new(driver, seed, options.minutes), String::new());
     let status = process.forward(Some(limit), |stream, bytes| {

@@ -14,7 +14,9 @@ mod guest;
 mod host;
 mod lints;
 mod names;
+mod stress;
 mod suite;
+mod verdicts;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,8 +39,10 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 /// Run all tests, or those whose name contains FILTER
 ///
 /// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
-/// drivers' own checks, programs that treat their streams as users' do, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
-/// kernel each driver is fuzzed for a minute as well, and the mistake of `drydock demo oops` has to be reported.
+/// drivers' own checks, the logs that the documentation shows, programs that treat their streams as users' do, whose fault a run
+/// says that something is, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
+/// kernel each driver is fuzzed for a minute as well, and the mistake of `drydock demo oops` has to be reported. With `--all`
+/// demos and tests are repeated beside busy loops, which takes hours.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
@@ -57,6 +61,9 @@ pub struct Options {
     /// Accept the compiler's messages as they are now, for the cases that must not compile
     #[arg(long)]
     bless: bool,
+    /// Run the suites that take hours as well, which otherwise run only if they are named
+    #[arg(long)]
+    all: bool,
     /// Print the names of the suites and do nothing
     #[arg(long)]
     suites: bool,
@@ -75,6 +82,7 @@ struct Summary {
     passed: usize,
     failed: usize,
     skipped: usize,
+    undecided: usize,
     cases: Vec<Case>,
 }
 
@@ -89,6 +97,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(demo::Demo),
         Box::new(docs::Docs),
         Box::new(clients::Clients),
+        Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),
@@ -97,6 +106,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
         Box::new(guest::Guest::tyr_built()),
+        Box::new(stress::Stress),
     ]
 }
 
@@ -123,7 +133,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let run = Run {
         repo: &repo,
-        suites: suites.iter().map(Box::as_ref).filter(|suite| filter.selects_suite(suite.name())).collect(),
+        suites: suites.iter().map(Box::as_ref).filter(|suite| is_wanted(*suite, &filter, options.all)).collect(),
         known: &known,
         filter: &filter,
         deadline: Deadline::within(options.within.map(|minutes| Duration::from_secs(60 * minutes))),
@@ -138,7 +148,12 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         return Err(no_case(options.filter.as_deref(), &names));
     }
     summary.tell(events);
-    Ok(if summary.failed == 0 { exit::OK } else { exit::CHECK })
+    Ok(summary.code())
+}
+
+/// Whether a suite can have wanted cases. One that takes long is named, or all are asked for.
+fn is_wanted(suite: &dyn Suite, filter: &Filter, all: bool) -> bool {
+    filter.selects_suite(suite.name()) && (all || !suite.is_long() || filter.names(suite.name()))
 }
 
 /// What is the same on each kernel.
@@ -257,10 +272,13 @@ fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Vec<Case>> {
 
 /// A failed case is shown at once with all it says; a passed one only counts.
 fn show(case: &Case, events: &Events) {
-    if let Verdict::Failed { why, details } = &case.verdict {
-        let below: String = details.iter().map(|line| format!("\n    {line}")).collect();
-        events.note(format!("FAIL {}: {why}{below}", case.name));
-    }
+    let (word, why, details) = match &case.verdict {
+        Verdict::Failed { why, details } => ("FAIL", why, details),
+        Verdict::Undecided { why, details } => ("undecided", why, details),
+        Verdict::Passed | Verdict::Skipped { .. } => return,
+    };
+    let below: String = details.iter().map(|line| format!("\n    {line}")).collect();
+    events.note(format!("{word} {}: {why}{below}", case.name));
 }
 
 impl Summary {
@@ -270,8 +288,18 @@ impl Summary {
                 Verdict::Passed => self.passed += 1,
                 Verdict::Failed { .. } => self.failed += 1,
                 Verdict::Skipped { .. } => self.skipped += 1,
+                Verdict::Undecided { .. } => self.undecided += 1,
             }
             self.cases.push(case);
+        }
+    }
+
+    /// What the host has spoiled is told by the exit code only if nothing has failed.
+    fn code(&self) -> u8 {
+        match (self.failed, self.undecided) {
+            (0, 0) => exit::OK,
+            (0, _) => exit::STARVED,
+            _ => exit::CHECK,
         }
     }
 
@@ -286,11 +314,15 @@ impl Summary {
                 Verdict::Passed => {}
                 Verdict::Failed { why, .. } => lines.push(format!("FAIL {}: {why}", case.name)),
                 Verdict::Skipped { why } => lines.push(format!("skip {}: {why}", case.name)),
+                Verdict::Undecided { why, .. } => lines.push(format!("undecided {}: {why}", case.name)),
             }
         }
         let mut counts = format!("{} passed, {} failed", self.passed, self.failed);
         if self.skipped > 0 {
             counts.push_str(&format!(", {} skipped", self.skipped));
+        }
+        if self.undecided > 0 {
+            counts.push_str(&format!(", {} undecided: the host starved the guest", self.undecided));
         }
         lines.push(counts);
         lines.join("\n")
@@ -347,5 +379,27 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1], "skip guest-c-vgem::b: a faux device cannot be unbound");
         assert_eq!(lines[2], "1 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn what_the_host_spoils_has_a_code_of_its_own() {
+        let spoiled = || case("guest-tyr::run", Verdict::Undecided { why: "the host".into(), details: Vec::new() });
+        let mut summary = Summary::default();
+        summary.add(vec![case("host::a", Verdict::Passed)]);
+        assert_eq!(summary.code(), exit::OK);
+        summary.add(vec![spoiled()]);
+        assert_eq!(summary.code(), exit::STARVED);
+        assert!(summary.text().ends_with("1 passed, 0 failed, 1 undecided: the host starved the guest"));
+        summary.add(vec![case("host::b", Verdict::Failed { why: "EIO".into(), details: Vec::new() })]);
+        assert_eq!(summary.code(), exit::CHECK);
+    }
+
+    #[test]
+    fn a_long_suite_runs_if_it_is_named_or_all_do() {
+        let filter = |text: Option<&str>| Filter::new(text, &["stress", "host"], &[]);
+        let wanted = |text, all| is_wanted(&stress::Stress, &filter(text), all);
+        assert!(!wanted(None, false) && !wanted(Some("demo"), false) && !wanted(Some("host"), true));
+        assert!(wanted(None, true) && wanted(Some("stress"), false) && wanted(Some("stress::demo_tyr"), false));
+        assert!(is_wanted(&host::Host, &filter(None), false));
     }
 }

@@ -24,6 +24,7 @@ pub(crate) mod libraries;
 pub(crate) mod lines;
 pub(crate) mod machine;
 pub(crate) mod monitor;
+pub(crate) mod pace;
 pub(crate) mod payload;
 pub(crate) mod place;
 pub(crate) mod qemu;

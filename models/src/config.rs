@@ -169,6 +169,7 @@ mod tests {
                 Bar { index: 3, size: 4096, wide: false, prefetchable: false },
             ],
             interrupts,
+            client_page: None,
         }
     }
 

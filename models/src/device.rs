@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A whole device without its sockets: configuration space, BARs, faults and time around a model.
 //!
+//! Every access first does what was due before it, so a host that gives the clock's thread no processor does not make the
+//! hardware look late.
+//!
 //! Source: Linux, include/uapi/linux/vfio.h for the numbers of regions.
 
 use std::borrow::Cow;
@@ -20,6 +23,12 @@ pub const CONFIG_REGION: u32 = 7;
 
 /// Table and pending bits of MSI-X together.
 const MSI_X_SIZE: usize = 4096;
+
+/// Bytes of a page that clients may map.
+const CLIENT_PAGE: u64 = 4096;
+
+/// The longest access of a bus, in bytes.
+const MOST: usize = 8;
 
 /// A device: its model, and the machine around it.
 pub struct Device<G: Gpu> {
@@ -68,14 +77,17 @@ impl<G: Gpu> Device<G> {
 
     /// A read of a region. Whatever is asked for, `data` is filled as a bus would.
     pub fn read(&mut self, region: u32, offset: u64, data: &mut [u8], now: Instant) {
-        self.bus.now = now;
+        self.tick(now);
         if region == CONFIG_REGION {
             return self.read_config(offset, data);
+        }
+        if self.is_for_clients(region, offset, data.len()) {
+            return self.read_for_client(offset, data);
         }
         let Some(access) = self.access(region, offset, data.len()) else {
             self.bus.violation(format!("BAR{region} has no {} bytes to read at {offset:#x}", data.len()));
             // A length that no bus has may be huge; it is not worth filling.
-            return data.iter_mut().take(8).for_each(|byte| *byte = 0xff);
+            return data.iter_mut().take(MOST).for_each(|byte| *byte = 0xff);
         };
         if let Some(table) = self.msi_x(access) {
             return data.copy_from_slice(table);
@@ -88,7 +100,7 @@ impl<G: Gpu> Device<G> {
 
     /// A write to a region.
     pub fn write(&mut self, region: u32, offset: u64, data: &[u8], now: Instant) {
-        self.bus.now = now;
+        self.tick(now);
         if region == CONFIG_REGION {
             return self.write_config(offset, data);
         }
@@ -107,7 +119,7 @@ impl<G: Gpu> Device<G> {
 
     /// The function is reset.
     pub fn reset(&mut self, now: Instant) {
-        self.bus.now = now;
+        self.tick(now);
         self.config.reset();
         self.bus.master = self.config.is_master();
         self.bus.emit(What::Reset);
@@ -120,18 +132,21 @@ impl<G: Gpu> Device<G> {
         self.planned.iter().filter_map(Planned::due).chain(gpu).min()
     }
 
-    /// Does what is due.
+    /// Does everything that is due by `now`, each thing at its own time: what follows from it is not late either.
     pub fn tick(&mut self, now: Instant) {
-        self.bus.now = now;
-        self.begin_faults();
-        if self.gpu.due().is_some_and(|due| due <= now) && !self.bus.conditions.removed {
-            self.gpu.tick(&mut self.bus);
+        while let Some(due) = self.due().filter(|due| *due <= now) {
+            self.bus.now = self.bus.now.max(due);
+            self.begin_faults();
+            if self.gpu.due().is_some_and(|due| due <= self.bus.now) && !self.bus.conditions.removed {
+                self.gpu.tick(&mut self.bus);
+            }
         }
+        self.bus.now = now;
     }
 
     /// Carries out a command, as [`crate::command`] lists them, and gives the answer; both are JSON.
     pub fn command(&mut self, line: &[u8], now: Instant) -> Vec<u8> {
-        self.bus.now = now;
+        self.tick(now);
         let answer = match serde_json::from_slice::<Command>(line) {
             Ok(command) => self.obey(command).map_or_else(Answer::Error, Answer::Ok),
             Err(error) => Answer::Error(format!("the command cannot be read: {error}")),
@@ -196,6 +211,31 @@ impl<G: Gpu> Device<G> {
             self.config.write(offset, data);
             self.bus.master = self.config.is_master();
         }
+    }
+
+    /// Whether a read stays within a page that clients may map.
+    fn is_for_clients(&self, region: u32, offset: u64, length: usize) -> bool {
+        let page = self.function.client_page;
+        page.is_some_and(|page| {
+            let within = offset.checked_sub(page.offset).and_then(|at| at.checked_add(length as u64));
+            u32::from(page.bar) == region && length <= MOST && within.is_some_and(|end| end <= CLIENT_PAGE)
+        })
+    }
+
+    /// A read from a page that clients may map. They read bytes wherever they like, and the driver cannot keep them from it:
+    /// each byte is that of the register of 32 bits that it lies in, or zero.
+    fn read_for_client(&mut self, offset: u64, data: &mut [u8]) {
+        let Some(bar) = self.function.client_page.map(|page| page.bar) else { return };
+        let mut name = None;
+        for (byte, at) in data.iter_mut().zip(offset..) {
+            let access = Access { bar, offset: at & !3, width: Width::Four };
+            let found = self.gpu.register(bar, access.offset);
+            let there = found.is_some() || self.bus.conditions.removed;
+            let value = if there { self.read_register(access, found.as_deref()) } else { 0 };
+            *byte = value.to_le_bytes()[(at & 3) as usize];
+            name = name.or(found);
+        }
+        self.count(name);
     }
 
     fn read_register(&mut self, access: Access, name: Option<&str>) -> u64 {

@@ -76,6 +76,17 @@ pub struct Function {
     pub bars: Vec<Bar>,
     /// How it interrupts.
     pub interrupts: Interrupts,
+    /// The page of registers that drivers let clients map and read.
+    pub client_page: Option<Page>,
+}
+
+/// A page of a BAR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The BAR's number.
+    pub bar: u8,
+    /// Bytes from the BAR's start to the page's.
+    pub offset: u64,
 }
 
 /// A range of memory of a function.

@@ -36,7 +36,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::bus::Bus;
-use crate::gpu::{Access, Bar, Function, Gpu, Interrupts, Width};
+use crate::gpu::{Access, Bar, Function, Gpu, Interrupts, Page, Width};
 use chip::Chip;
 use irq::Irq;
 use mcu::Mcu;
@@ -326,6 +326,7 @@ impl Gpu for Mali {
             subsystem: (identity::VENDOR, identity::DEVICE),
             bars: vec![bar(REGISTERS, mali_regs::SIZE as u64), bar(VECTORS, 4096)],
             interrupts: Interrupts::MsiX { vectors: 3, bar: VECTORS },
+            client_page: Some(Page { bar: REGISTERS, offset: doorbell::LATEST_FLUSH_ID.offset as u64 }),
         }
     }
 

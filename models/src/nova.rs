@@ -114,6 +114,7 @@ impl Gpu for Nova {
                 Bar { index: pci::VRAM as u8, size: self.vram, wide: true, prefetchable: true },
             ],
             interrupts: Interrupts::Msi { vectors: 1 },
+            client_page: None,
         }
     }
 

@@ -125,7 +125,7 @@ proptest! {
         let _ = stream.shutdown(Shutdown::Both);
         let started = Instant::now();
         let _ = served.join().expect("the thread that serves does not panic");
-        prop_assert!(started.elapsed() < Duration::from_secs(20));
+        prop_assert!(started.elapsed() < Duration::from_secs(120));
         let _ = drain.join();
     }
 }

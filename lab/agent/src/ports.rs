@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the ports may take to appear. The bus is scanned before the first process starts, but the
+/// How long the ports may take to appear; the lab gives up a boot later. The bus is scanned before the first process starts, but the
 /// host answers the port's control messages when it pleases.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Opens the port called `name` for reading and writing.
 pub(crate) fn open(name: &str) -> Result<File, String> {

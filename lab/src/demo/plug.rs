@@ -7,12 +7,12 @@ use drydock_models::command::Command as Order;
 use serde_json::{Value, json};
 
 use crate::report::{State, Thing};
-use crate::scenario::{LIMIT, Program, Scene};
+use crate::scenario::{LIMIT, Scene};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Process;
 
 use super::recorder::Recorder;
-use super::{goes_on, unexpected};
+use super::{goes_on, holds, unexpected};
 
 /// A PCI function as its story sees it.
 pub(super) struct Function {
@@ -93,13 +93,7 @@ impl Function {
 /// A client that holds a file, and what else `title` says.
 pub(super) fn held<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::File);
-    let mut client = None;
-    recorder.step(title, State::Registered, |scene| {
-        let client = client.insert(scene.guest().spawn(&[Program::CLIENT.name, "--hold"])?);
-        client.wait_for_line("holding", LIMIT)?;
-        Ok(client.out().lines().filter(|line| *line != "holding").map(str::to_owned).collect())
-    })?;
-    Ok(client.expect("the step has started it"))
+    holds(recorder, title)
 }
 
 /// The client gets to know that its device has gone, and closes.

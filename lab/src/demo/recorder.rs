@@ -38,6 +38,11 @@ impl Tale {
         &self.entries
     }
 
+    /// Says of what kinds of entries the first ones happened in this order, whatever the clocks say.
+    pub(super) fn happened_in_order(&mut self, kinds: &[&dyn Fn(&Entry) -> bool]) {
+        timeline::put_in_order(&mut self.entries, kinds);
+    }
+
     /// The part up to the first entry that `ends` it.
     fn take(&mut self, ends: impl Fn(&Entry) -> bool) -> Option<Vec<Entry>> {
         let at = self.entries.iter().position(ends)?;

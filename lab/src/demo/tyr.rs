@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::report::{State, Thing};
 use crate::scenario::{LIMIT, Program, Scene};
 use crate::vm::error::Error as VmError;
-use crate::vm::guest::Process;
+use crate::vm::guest::{Output, Process};
+use crate::vm::pace;
 use crate::vm::timeline::{Entry, Told};
 
 use super::plug::{Function, held, let_go, nodes, order};
@@ -60,25 +61,31 @@ pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
 fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.exists(Thing::Library);
     recorder.step("the library is loaded", State::Absent, |scene| scene.insmod("drm_rust").map(|()| Vec::new()))?;
-    let mut watcher = recorder.guest().spawn(&[Program::CLIENT.name, "--first"])?;
+    let patience = pace::patience().to_string();
+    let mut watcher = recorder.guest().spawn(&[Program::CLIENT.name, "--first", "--patience", &patience])?;
     watcher.wait_for_line("waiting", LIMIT)?;
-    let mut tale = recorder.tale("loading the driver", |scene| scene.insmod("tyr"))?;
+    let mut first = None;
+    // Its line is in the log when it has ended, and not before.
+    let mut tale = recorder.tale("loading the driver", |scene| {
+        scene.insmod("tyr")?;
+        first = Some(watcher.wait(LIMIT)?);
+        Ok(())
+    })?;
+    tale.happened_in_order(&[&is_identified, &is_start, &is_up]);
     let registers = summary::registers(tale.entries(), block);
     recorder.exists(Thing::Module);
     recorder.exists(Thing::Bound);
-    let identified = |entry: &Entry| entry.is_line_with("architecture");
-    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, identified, |_| Vec::new())?;
+    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, is_identified, |_| Vec::new())?;
     firmware(recorder, &mut tale)?;
     recorder.exists(Thing::Nodes);
-    let mut seen = first_sight(&tale, watcher)?;
+    let mut seen = first_sight(&tale, first.expect("it was waited for"))?;
     seen.extend(registers);
     recorder.rest(tale, "registered: userspace sees it, and a first client opens it", State::Registered, seen);
     Ok(())
 }
 
 /// When the first client had the device open, which has waited for it, and when the kernel said that it is there.
-fn first_sight(tale: &Tale, watcher: Process<'_>) -> Result<Vec<String>, VmError> {
-    let first = watcher.wait(LIMIT)?;
+fn first_sight(tale: &Tale, first: Output) -> Result<Vec<String>, VmError> {
     if !first.status.success() {
         let said = format!("{}{}", first.out, first.err);
         return Err(VmError::Program { program: "the first client".into(), status: first.status, said });
@@ -97,13 +104,21 @@ fn first_sight(tale: &Tale, watcher: Process<'_>) -> Result<Vec<String>, VmError
 fn firmware(recorder: &mut Recorder<'_, '_>, tale: &mut Tale) -> Result<(), VmError> {
     recorder.exists(Thing::DriverObject);
     let sections = sections(recorder.scene())?;
-    let started = |entry: &Entry| is_start(entry);
     let title = "a device nobody sees yet, and the firmware mapped through it";
-    recorder.chapter(tale, title, State::Unregistered, started, |_| sections)?;
+    recorder.chapter(tale, title, State::Unregistered, is_start, |_| sections)?;
     recorder.exists(Thing::Firmware);
-    let told = |entry: &Entry| entry.is_line_with("CSF FW using interface");
     let title = "the firmware boots, and tells its interface's version";
-    recorder.chapter(tale, title, State::Unregistered, told, |_| Vec::new())
+    recorder.chapter(tale, title, State::Unregistered, is_up, |_| Vec::new())
+}
+
+/// Whether the driver says what the GPU is.
+fn is_identified(entry: &Entry) -> bool {
+    entry.is_line_with("architecture")
+}
+
+/// Whether the driver says which interface the firmware has.
+fn is_up(entry: &Entry) -> bool {
+    entry.is_line_with("CSF FW using interface")
 }
 
 /// Whether the microcontroller is switched on.

@@ -9,7 +9,7 @@ use crate::vm::guest::Process;
 use crate::vm::timeline::Entry;
 
 use super::recorder::Recorder;
-use super::{contains, goes_on, last_line, lines_with, unexpected};
+use super::{contains, goes_on, holds, last_line, lines_with, unexpected};
 
 /// Where the driver's bus device is bound and unbound.
 const DRIVER_DIR: &str = "/sys/bus/platform/drivers/vgem";
@@ -64,12 +64,7 @@ fn used(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
 fn held<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::File);
     recorder.exists(Thing::Mapping);
-    let mut client = recorder.guest().spawn(&[Program::CLIENT.name, "--hold"])?;
-    recorder.step("a client holds a file and a mapping", State::Registered, |_| {
-        client.wait_for_line("holding", LIMIT)?;
-        Ok(client.out().lines().filter(|line| *line != "holding").map(str::to_owned).collect())
-    })?;
-    Ok(client)
+    holds(recorder, "a client holds a file and a mapping")
 }
 
 fn unplugged(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {

@@ -21,6 +21,7 @@ use crate::foreign::{self, Hearer};
 use crate::scenario::{Boot, Program, Scene, Stage, driver_modules};
 use crate::vm::error::Error as VmError;
 use crate::vm::lines::Lines;
+use crate::vm::pace::patient;
 
 use super::coverage::Places;
 use super::{Subject, coverage, table};
@@ -36,6 +37,7 @@ const PIECE: usize = 16 << 10;
 
 /// A run of the guest's fuzzer.
 pub(crate) struct Session<'s> {
+    pub(super) subject: Subject,
     pub(super) stage: &'s Stage,
     pub(super) boot: Boot,
     pub(super) modules: Vec<String>,
@@ -98,10 +100,9 @@ enum Line {
 impl<'s> Session<'s> {
     /// A run that executes `programs` once.
     pub(crate) fn of(subject: Subject, stage: &'s Stage, boot: Boot, programs: String) -> Result<Self> {
-        let limit = (subject.limit() * stage.patience()).as_secs().to_string();
-        let argv = [Program::FUZZ.name, "replay", "--driver", subject.name(), "--limit", &limit].map(str::to_owned);
+        let argv = [Program::FUZZ.name, "replay", "--driver", subject.name()].map(str::to_owned);
         let modules = driver_modules(subject.name(), stage.image())?;
-        Ok(Self { stage, boot, modules, argv: argv.to_vec(), programs, time: Duration::ZERO })
+        Ok(Self { subject, stage, boot, modules, argv: argv.to_vec(), programs, time: Duration::ZERO })
     }
 
     /// The modules whose code is of interest.
@@ -131,14 +132,16 @@ impl<'s> Session<'s> {
     }
 
     fn story(&self, scene: &mut Scene<'_>, told: &mut Told, step: &Step) -> Result<(), VmError> {
-        let mut process = scene.guest().spawn(&self.argv)?;
+        let limit = patient(self.subject.limit()).as_secs().to_string();
+        let argv = [self.argv.as_slice(), &["--limit".to_owned(), limit]].concat();
+        let mut process = scene.guest().spawn(&argv)?;
         for piece in self.programs.as_bytes().chunks(PIECE) {
             process.input(piece)?;
         }
         process.close_input()?;
         let began = Instant::now();
         let (mut lines, mut wrong) = (Lines::default(), String::new());
-        let status = process.forward(Some(self.time + AROUND), |stream, bytes| {
+        let status = process.forward(Some(self.time + patient(AROUND)), |stream, bytes| {
             match stream {
                 Stream::Err => wrong.push_str(&String::from_utf8_lossy(bytes)),
                 Stream::Out => lines.take(bytes, &mut |line| {

@@ -15,6 +15,7 @@ use crate::vm::error::Error as VmError;
 use crate::vm::gpu;
 use crate::vm::guest::Guest;
 use crate::vm::image::Image;
+use crate::vm::pace::patient;
 use crate::vm::place;
 
 use super::hardware;
@@ -23,9 +24,11 @@ use super::hardware;
 /// does not keep us for ever.
 const ROUNDS: usize = 256;
 
-/// How long after the end of a process the kernel may hold what it held, and how often to look.
-const LATE: Duration = Duration::from_secs(5);
-const AGAIN: Duration = Duration::from_millis(50);
+/// How long a module may still be in use when its story has ended, on an idle host: longer than the ten seconds of vgem's fences.
+const TO_LET_GO: Duration = Duration::from_secs(15);
+
+/// How long is waited before it is looked again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The guest of one boot.
 pub(crate) struct Scene<'s> {
@@ -103,16 +106,24 @@ impl<'s> Scene<'s> {
     /// Unloads everything that came in, by this scene or by a program in the guest, users first. A module that does not
     /// go is leaked: something still refers to it.
     pub(crate) fn leave(&mut self) -> Result<(), VmError> {
-        let mut ended = None;
-        for _ in 0..ROUNDS {
+        let (begun, mut rounds) = (Instant::now(), 0);
+        while rounds < ROUNDS {
             let mut left = parse_modules(&self.guest.read("/proc/modules")?);
             left.retain(|(module, _)| self.loaded.contains(module) || self.image.ours.contains_key(module));
             let Some(next) = next_to_go(&left) else { return Ok(()) };
             match self.guest.rmmod(next) {
-                Err(VmError::Refused { .. }) if self.end_holders()? => ended = Some(Instant::now()),
-                // The kernel lets go of what a process held some time after its end, and no event tells when.
-                Err(VmError::Refused { .. }) if ended.is_some_and(|at| at.elapsed() < LATE) => thread::sleep(AGAIN),
-                other => other.map_err(|error| leaked(next, error))?,
+                Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_holders()? => {}
+                // What a client has left may hold it for a while: the timer of a fence, say; and the kernel lets go of what a
+                // process held some time after its end. No event tells when.
+                Err(VmError::Refused { failure, .. })
+                    if is_in_use(&failure) && begun.elapsed() < patient(TO_LET_GO) =>
+                {
+                    thread::sleep(BETWEEN_LOOKS);
+                }
+                other => {
+                    other.map_err(|error| leaked(next, error))?;
+                    rounds += 1;
+                }
             }
         }
         let said = format!("there is something left to unload after {ROUNDS} modules were unloaded");
@@ -136,6 +147,11 @@ impl<'s> Scene<'s> {
         self.guest.end_processes()?;
         Ok(true)
     }
+}
+
+/// Whether a module was not unloaded because something refers to it.
+fn is_in_use(failure: &Failure) -> bool {
+    [Errno::AGAIN, Errno::BUSY].iter().any(|errno| errno.raw_os_error() == failure.errno)
 }
 
 /// The module that can go first: the first without users, if there is one.
@@ -278,19 +294,46 @@ mod tests {
     fn holding(mut port: UnixStream, is_held: bool) {
         frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
         let (mut alive, mut loaded) = (is_held, true);
+        // What is refused for another reason than its users is not waited for.
+        let refusal = if is_held { Errno::AGAIN } else { Errno::PERM };
         while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
             let holds = vec!["fd 3: /dev/dri/card0".to_owned()];
             let holder = Task { pid: 7, tid: 7, parent: 1, command: "sleep 9".into(), holds, ..Task::default() };
             let result = match what {
                 Call::ReadFile { .. } if loaded => Ok(Reply::Bytes(b"vgem_rust 1 1 - Live 0x0 (OE)\n".into())),
                 Call::ReadFile { .. } => Ok(Reply::Bytes(Vec::new())),
-                Call::Rmmod { .. } if alive || !is_held => Err(Failure { errno: 11, message: "in use".into() }),
+                Call::Rmmod { .. } if alive || !is_held => {
+                    Err(Failure { errno: refusal.raw_os_error(), message: "in use".into() })
+                }
                 Call::Tasks => Ok(Reply::Tasks(if alive { vec![holder] } else { Vec::new() })),
                 what => {
                     alive &= what != Call::EndProcesses;
                     loaded &= !matches!(what, Call::Rmmod { .. });
                     Ok(Reply::Done)
                 }
+            };
+            frame::write(&mut port, &Event::Answer { call, result }).unwrap();
+        }
+    }
+
+    /// An agent whose module is in use for the first two attempts to unload it, and then gone.
+    fn hesitant(mut port: UnixStream) {
+        frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
+        let mut attempts = 0;
+        while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
+            let in_use = || Failure { errno: Errno::AGAIN.raw_os_error(), message: "in use".into() };
+            let result = match what {
+                Call::ReadFile { .. } if attempts < 3 => {
+                    Ok(Reply::Bytes(b"vgem_rust 20480 1 - Live 0x0 (OE)\n".into()))
+                }
+                Call::ReadFile { .. } => Ok(Reply::Bytes(Vec::new())),
+                Call::Rmmod { .. } => {
+                    attempts += 1;
+                    if attempts < 3 { Err(in_use()) } else { Ok(Reply::Done) }
+                }
+                Call::Tasks => Ok(Reply::Tasks(Vec::new())),
+                // Where the log is settled for the refusal.
+                _ => Err(in_use()),
             };
             frame::write(&mut port, &Event::Answer { call, result }).unwrap();
         }
@@ -313,6 +356,16 @@ mod tests {
             let named: &[&str] = if is_held { &["`sleep 9`, process 7 (fd 3: /dev/dri/card0)"] } else { &[] };
             assert_eq!(scene.holders(), named);
         }
+    }
+
+    #[test]
+    fn a_module_that_is_in_use_for_a_moment_is_not_leaked() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || hesitant(theirs));
+        let (console, _) = Console::read(std::io::empty(), None);
+        let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+        let (terminal, _theirs) = UnixStream::pair().unwrap();
+        Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap();
     }
 
     #[test]

@@ -29,6 +29,10 @@ const DEEPEST: usize = 12;
 /// How many violations are shown: a driver that polls a wrong register has thousands.
 const MOST_VIOLATIONS: usize = 20;
 
+/// What to do about a report that is the host's fault.
+const TRY_AGAIN: &str =
+    "try again when the host has more processor time to give; if it comes back, the kernel itself is at fault";
+
 /// A boot that ended as it should.
 #[derive(Debug)]
 pub(crate) struct Ending {
@@ -56,7 +60,7 @@ pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<End
     if leaks.is_empty() {
         incidents.retain(|incident| !incident.counts_leaks());
     }
-    if !incidents.is_empty() {
+    if blamed(&incidents) == Some(Kind::Kernel) {
         let error =
             kernel_error(stage, &incidents).details(show_leaks(leaks, &symbols_of(stage, &addr2line_of(stage))));
         return Err(error.details(gpu::violations(&gpu)).details(gpu_error.map(meanwhile)));
@@ -66,8 +70,16 @@ pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<End
     }
     match misuse(&gpu) {
         Some(error) => Err(error),
+        None if !incidents.is_empty() => Err(kernel_error(stage, &incidents)),
         None => Ok(Ending { log: ended.log, gpu }),
     }
+}
+
+/// Whose fault the reports of a kernel are, if there are any. One that is not the host's makes all of them the kernel's: what
+/// follows from it may look like the others.
+fn blamed(incidents: &[Incident]) -> Option<Kind> {
+    let by_host = incidents.iter().all(Incident::is_of_a_starved_machine);
+    (!incidents.is_empty()).then_some(if by_host { Kind::Starved } else { Kind::Kernel })
 }
 
 /// What the driver did that hardware does not allow, if it did.
@@ -104,7 +116,8 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
     }
     let mut incidents = incident::find(&log);
     incidents.retain(|incident| !place::is_own_panic(incident));
-    if !incidents.is_empty() {
+    let blame = blamed(&incidents);
+    if blame == Some(Kind::Kernel) {
         let consequences = std::iter::once(error).chain(gpu_error).map(meanwhile);
         return kernel_error(stage, &incidents).details(gpu::violations(&gpu)).details(consequences);
     }
@@ -113,6 +126,9 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
     }
     if let Some(misuse) = misuse(&gpu) {
         return misuse.details([meanwhile(error)]);
+    }
+    if blame.is_some() {
+        return kernel_error(stage, &incidents).details([meanwhile(error)]);
     }
     named_places(stage, error)
 }
@@ -150,6 +166,23 @@ pub(super) fn kind_of(error: &VmError) -> Kind {
     }
 }
 
+/// A machine did not come up, twice. Nothing of a driver was in it, so it says nothing about one.
+pub(super) fn not_booted(stage: &Stage, machine: Machine, error: VmError) -> Error {
+    match machine.kill() {
+        Ok(ended) => match incident::find(&ended.log).as_slice() {
+            [] if matches!(error, VmError::Hung { .. }) => convert(Kind::Starved, error),
+            [] => convert(Kind::Machinery, error),
+            incidents => boot_error(stage, incidents),
+        },
+        Err(kill) => convert(Kind::Machinery, kill),
+    }
+}
+
+fn boot_error(stage: &Stage, incidents: &[Incident]) -> Error {
+    let message = format!("the kernel reported this twice while it booted, before any driver: {}", incidents[0].title);
+    of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
+}
+
 /// An error of the machine as one of the lab: the first line is the message, what is below it are details.
 pub(super) fn convert(kind: Kind, error: VmError) -> Error {
     let text = error.to_string();
@@ -168,10 +201,20 @@ fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
         [first, ..] => format!("the kernel reported {} incidents, first: {}", incidents.len(), shorten(&first.title)),
         [] => unreachable!("called with what was found"),
     };
+    match blamed(incidents) {
+        Some(Kind::Starved) => {
+            let message = format!("no driver takes part in what the kernel reported, the host starves it: {message}");
+            of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
+        }
+        _ => of_incidents(stage, Kind::Kernel, message, incidents),
+    }
+}
+
+fn of_incidents(stage: &Stage, kind: Kind, message: String, incidents: &[Incident]) -> Error {
     let addr2line = addr2line_of(stage);
     let symbols = symbols_of(stage, &addr2line);
     let lines: Vec<String> = incidents.iter().flat_map(|incident| show(incident, &symbols)).collect();
-    Error::new(Kind::Kernel, message).details(lines)
+    Error::new(kind, message).details(lines)
 }
 
 /// What is known of the modules: ours, and those of a kernel that was built here and has its debug information.
@@ -248,6 +291,23 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The reports of a log that was captured, or follows one.
+    fn reports(text: &str) -> Vec<Incident> {
+        incident::find(&text.lines().map(Line::parse).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_hosts_reports_are_told_apart_unless_there_is_another() {
+        let (late, stuck) =
+            (include_str!("../vm/testdata/starved-hrtimer.log"), include_str!("../vm/testdata/starved-lockup.log"));
+        assert_eq!(blamed(&[]), None);
+        assert_eq!(blamed(&reports(late)), Some(Kind::Starved));
+        assert_eq!(blamed(&reports(&format!("{late}{stuck}"))), Some(Kind::Starved));
+        let warning = include_str!("../vm/testdata/c-warning.log");
+        assert_eq!(blamed(&reports(&format!("{late}{warning}"))), Some(Kind::Kernel));
+        assert_eq!(blamed(&reports(&format!("{warning}{stuck}"))), Some(Kind::Kernel));
+    }
 
     #[test]
     fn a_leak_is_shown_with_those_who_made_it() {

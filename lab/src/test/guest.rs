@@ -15,6 +15,7 @@ use crate::model::Choices;
 use crate::scenario::{Boot, Program, gpu_of};
 use crate::vm::gpu::Wanted;
 use crate::vm::lines::Lines;
+use crate::vm::pace;
 
 use super::names;
 use super::suite::{Case, Context, Need, Suite, Verdict};
@@ -125,8 +126,6 @@ impl Suite for Guest {
             }
         };
         let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
-        let patience = context.stage().patience().to_string();
-        argv.extend(["--patience", &patience]);
         let left = context.deadline.left().map(|left| left.as_secs().to_string());
         argv.extend(left.iter().flat_map(|left| ["--within", left]));
         argv.extend(self.area.iter().flat_map(|area| ["--only", area]));
@@ -148,9 +147,11 @@ impl Suite for Guest {
         };
         let boot = Boot { devices: vec![EDU.to_owned()], sleeps: true, gpu, ..Boot::default() };
         let (status, _) = context.stage().play(&boot, context.events, |scene| {
+            let patience = pace::patience().to_string();
+            let argv = [argv.as_slice(), &["--patience", &patience]].concat();
             let mut process = scene.guest().spawn(&argv)?;
             process.close_input()?;
-            process.forward(Some(LIMIT * context.stage().patience()), |stream, bytes| {
+            process.forward(Some(pace::patient(LIMIT)), |stream, bytes| {
                 match stream {
                     Stream::Out => lines.take(bytes, &mut take),
                     Stream::Err => words.take(bytes, &mut |line| {

@@ -38,6 +38,13 @@ pub(super) enum Verdict {
         /// What else it said.
         details: Vec<String>,
     },
+    /// The host starved the guest, so that it says nothing.
+    Undecided {
+        /// In one line.
+        why: String,
+        /// What else it said.
+        details: Vec<String>,
+    },
     /// It cannot be run here.
     Skipped {
         /// In one line.
@@ -73,7 +80,10 @@ impl Verdict {
             return Err(error);
         }
         let details = error.all_details().into_iter().map(str::to_owned).collect();
-        Ok(Self::Failed { why: error.chain(), details })
+        Ok(match error.kind() {
+            Kind::Starved => Self::Undecided { why: error.chain(), details },
+            _ => Self::Failed { why: error.chain(), details },
+        })
     }
 }
 
@@ -121,6 +131,7 @@ impl Ready {
 }
 
 /// What a suite works with.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     /// The checkout.
     pub(super) repo: &'c Path,
@@ -177,6 +188,11 @@ pub(super) trait Suite {
     /// The names of all its cases, as the checkout has them: what can be known before anything is compiled.
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>>;
 
+    /// Whether it takes so long that it runs only if it is named, or all are asked for.
+    fn is_long(&self) -> bool {
+        false
+    }
+
     /// Runs the cases that the filter wants and tells each as it ends. An error means that the suite itself could not go
     /// on; it may tell more cases than are wanted.
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()>;
@@ -211,6 +227,11 @@ impl Filter {
         self.suite.as_deref().is_none_or(|wanted| wanted == suite)
     }
 
+    /// Whether it is this suite that was named.
+    pub(super) fn names(&self, suite: &str) -> bool {
+        self.suite.as_deref() == Some(suite)
+    }
+
     /// Whether the case `SUITE::NAME` is wanted.
     pub(super) fn selects(&self, case: &str) -> bool {
         let (suite, name) = case.split_once("::").unwrap_or(("", case));
@@ -238,6 +259,8 @@ mod tests {
         let filter = Filter::new(Some("host"), SUITES, &[]);
         assert!(filter.selects_suite("host") && !filter.selects_suite("guest-vgem"));
         assert!(filter.selects("host::anything"));
+        assert!(filter.names("host") && !filter.names("guest-vgem"));
+        assert!(!Filter::new(None, SUITES, &[]).names("host"));
     }
 
     #[test]
@@ -273,6 +296,14 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert!(Deadline::within(Some(hour)).is_nearer_than(hour + hour));
         assert!(!Deadline::within(Some(hour)).is_nearer_than(hour / 2));
+    }
+
+    #[test]
+    fn what_the_host_spoils_is_no_failure() {
+        let verdict = |kind| Verdict::of_error(Error::new(kind, "x")).unwrap();
+        assert!(matches!(verdict(Kind::Starved), Verdict::Undecided { .. }));
+        assert!(matches!(verdict(Kind::Kernel), Verdict::Failed { .. }));
+        assert!(Verdict::of_error(Error::new(Kind::Interrupted, "x")).is_err());
     }
 
     #[test]

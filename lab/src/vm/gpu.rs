@@ -24,6 +24,7 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 
 use super::error::Error;
+use super::pace::patient;
 use crate::firmware::Supply;
 use crate::model::{Choices, Name};
 use crate::process::{die_with_us, wait_within};
@@ -40,7 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) firmware: Option<Supply>,
 }
 
-/// How long an answer may take, and the end after that of QEMU; a model answers at once.
+/// How long an answer may take on an idle host, and the end after that of QEMU; a model answers at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long one that has closed its control socket may take to end.
@@ -180,7 +181,7 @@ impl Handle {
         let silent = || Error::GpuSilent { met: format!("it was told: {order:?}") };
         let answers = self.0.answers.lock().expect("no holder of the lock panics");
         (&self.0.control).write_all(&line).map_err(|_| silent())?;
-        match answers.recv_timeout(limit).map_err(|_| silent())? {
+        match answers.recv_timeout(patient(limit)).map_err(|_| silent())? {
             Answer::Ok(value) => Ok(value),
             Answer::Error(why) => Err(Error::GpuRefused { order: format!("{order:?}"), why }),
         }

@@ -34,6 +34,7 @@ use crate::foreign::{self, Hearer};
 use super::{
     console::Console,
     error::Error,
+    pace::patient,
     place::{self, Place},
 };
 
@@ -214,6 +215,7 @@ impl Guest {
         // What the kernel logged about a refusal is found by this very call, so its own is not looked into: a guest that refuses
         // everything would have us do so without end.
         self.attempt_within(marking, limit)?.map_err(|failure| Error::Refused { failure, console: Vec::new() })?;
+        let limit = patient(limit);
         let found = self.console.wait_for(from, &mark, limit);
         found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", limit, &self.console))
     }
@@ -240,7 +242,7 @@ impl Guest {
         let answers = self.await_number(number)?;
         let waiting = place::in_words(&what);
         self.post(number, what)?;
-        let answer = self.receive(&answers, &waiting, Limit::from_now(limit));
+        let answer = self.receive(&answers, &waiting, Limit::from_now(patient(limit)));
         self.forget(number);
         match answer? {
             Message::Answer(result) => Ok(result),

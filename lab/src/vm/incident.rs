@@ -5,7 +5,8 @@
 //! process, and by which way it came there. [`Incident::summary`] keeps those.
 //!
 //! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c,
-//! mm/kasan/report.c and kernel/kcsan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it.
+//! mm/kasan/report.c and kernel/kcsan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it;
+//! those called `starved-*` follow its wording.
 
 use super::{console::Line, kasan, kcsan, symbols::Frame};
 
@@ -75,6 +76,26 @@ const HARMLESS: &[&str] = &[
     "Kernel panic - not syncing: Fatal exception",
 ];
 
+/// Parts of reports, beside stalls, that a machine makes which its host starves.
+const BY_STARVING: &[&str] = &[
+    // A timer that is late by more than its period.
+    "hrtimer_forward",
+    // The consequence of a soft lockup.
+    "Kernel panic - not syncing: softlockup: hung tasks",
+    // The emulated timer did not tick while the kernel counted to some number.
+    "IO-APIC + timer doesn't work!",
+    // The kernel's tests of its own ciphers, which begin while it boots and may end when drivers are loaded.
+    "Comm: cryptomgr_test",
+];
+
+/// Whether a line has a function of a module, in a call trace or as what a workqueue carries out.
+fn names_module(text: &str) -> bool {
+    let in_frame =
+        |(_, behind): (&str, &str)| behind.split_whitespace().nth(1).is_some_and(|word| word.starts_with('['));
+    let of_queue = ["Workqueue:", "in-flight:", "pending:"].iter().any(|start| text.starts_with(start));
+    text.split_once("+0x").is_some_and(in_frame) || (of_queue && text.contains('['))
+}
+
 const CUT: &str = "------------[ cut here ]------------";
 const END_TRACE: &str = "---[ end trace";
 
@@ -93,6 +114,15 @@ pub(crate) struct Incident {
 }
 
 impl Incident {
+    /// Whether a machine that gets no processor from its host makes such a report by itself, and no module takes part in this one.
+    ///
+    /// A driver that keeps a processor or a task waiting is in the report's call trace.
+    pub(crate) fn is_of_a_starved_machine(&self) -> bool {
+        let says = |part: &str| self.lines.iter().any(|line| line.text.contains(part));
+        let by_starving = self.kind == Kind::Stall || BY_STARVING.iter().any(|part| says(part));
+        by_starving && !self.lines.iter().any(|line| names_module(line.text.trim()))
+    }
+
     /// Whether all it says is how many blocks a scan for leaks has listed.
     pub(crate) fn counts_leaks(&self) -> bool {
         self.kind == Kind::Leak && self.title.contains("new suspected memory leaks")
@@ -340,6 +370,45 @@ mod tests {
             (Kind::Sanitizer, "BUG: KCSAN: data-race in reader / writer")
         );
         assert!(incident.lines.iter().any(|line| line.text.contains("[drm]")));
+    }
+
+    /// After one of a guest beside twelve busy loops.
+    const LATE_TIMER: &str = include_str!("testdata/starved-hrtimer.log");
+
+    #[test]
+    fn what_a_starved_machine_reports_by_itself_is_told_apart() {
+        assert!(only(LATE_TIMER).is_of_a_starved_machine());
+        let stall = include_str!("testdata/starved-lockup.log");
+        let found = find(&log(stall));
+        assert_eq!(found.iter().map(|incident| incident.kind).collect::<Vec<_>>(), [Kind::Stall, Kind::Panic]);
+        assert!(found.iter().all(Incident::is_of_a_starved_machine));
+    }
+
+    #[test]
+    fn a_module_that_takes_part_makes_it_the_drivers() {
+        for line in ["tyr_poll+0x1c/0x40 [tyr]", "? drm_dev_unplug+0x1c/0x40 [drm]"] {
+            let stall =
+                include_str!("testdata/starved-lockup.log").replace("smp_call_function_many_cond+0x114/0x4f0", line);
+            assert!(!find(&log(&stall))[0].is_of_a_starved_machine(), "{line}");
+        }
+        let queue = "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 41s!\n";
+        assert!(only(queue).is_of_a_starved_machine());
+        assert!(!only(&format!("{queue}    in-flight: 33:fence_work [tyr]\n")).is_of_a_starved_machine());
+    }
+
+    #[test]
+    fn other_reports_are_never_the_hosts() {
+        let texts = [
+            include_str!("testdata/c-warning.log"),
+            include_str!("testdata/c-null.log"),
+            include_str!("testdata/kasan-wild.log"),
+            include_str!("testdata/rust-panic.log"),
+            "WARNING: lib/refcount.c:28 at refcount_warn_saturate+0xba/0x110, CPU#0: kworker/0:1/11\n",
+            "Kernel panic - not syncing: Fatal exception in interrupt\nBUG: bad\n",
+        ];
+        for text in texts {
+            assert!(!find(&log(text)).iter().any(Incident::is_of_a_starved_machine), "{text}");
+        }
     }
 
     #[test]

@@ -24,8 +24,9 @@ use super::{
     error::Error,
     gpu::{self, Gpu, Wanted},
     guest::{Guest, TAIL},
-    incident,
+    incident::{self, Incident},
     monitor::Monitor,
+    pace::patient,
     place::{self, Place},
     qemu::Channel,
 };
@@ -126,9 +127,11 @@ impl Machine {
         Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))
     }
 
-    /// Whether the kernel has reported something about itself.
-    pub(crate) fn reports(&self) -> bool {
-        !incident::find(&self.console.lines()).iter().all(place::is_own_panic)
+    /// What the kernel has reported about itself so far, beside the end that the lab has given it.
+    pub(crate) fn reports(&self) -> Vec<Incident> {
+        let mut incidents = incident::find(&self.console.lines());
+        incidents.retain(|incident| !place::is_own_panic(incident));
+        incidents
     }
 
     /// The far end of the interactive shell's terminal.
@@ -195,7 +198,7 @@ impl Machine {
     fn explain_end(&mut self, console: Vec<String>) -> Error {
         // The agent's channel is closed, so QEMU is ending and its own words are worth the wait; unless what came out of
         // the channel was no message.
-        if self.console.wait_for_end(Instant::now() + END_LIMIT).is_none() {
+        if self.console.wait_for_end(Instant::now() + patient(END_LIMIT)).is_none() {
             // It fails only if QEMU has ended just now.
             let _ = self.child.kill();
         }

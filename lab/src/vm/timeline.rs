@@ -15,6 +15,9 @@ use super::console::Line;
 /// How far from an event a line may have arrived to tell the clocks' difference, in seconds.
 const NEAR: f64 = 2.0;
 
+/// How fine the kernel's stamps are, in seconds.
+const STAMP: f64 = 1e-6;
+
 /// Something that was told, and when.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
@@ -76,6 +79,28 @@ pub(crate) fn merge(lines: &[Line], events: &[Event], clock: &[Line]) -> Vec<Ent
     all
 }
 
+/// Moves what the GPU told against the kernel's lines, by the least that puts the first entries of these kinds in this order.
+///
+/// What the clocks differ by is known only as well as a line's arrival was not delayed; a busy host delays all of them.
+pub(crate) fn put_in_order(entries: &mut [Entry], kinds: &[&dyn Fn(&Entry) -> bool]) {
+    let found: Vec<&Entry> = kinds.iter().filter_map(|is| entries.iter().find(|entry| is(entry))).collect();
+    let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
+    for (at, before) in found.iter().enumerate() {
+        for after in &found[at + 1..] {
+            match (&before.told, &after.told) {
+                (Told::Kernel(_), Told::Gpu(_)) => least = least.max(before.time - after.time + STAMP),
+                (Told::Gpu(_), Told::Kernel(_)) => most = most.min(after.time - before.time - STAMP),
+                _ => {}
+            }
+        }
+    }
+    let by = 0_f64.max(least).min(most);
+    for entry in entries.iter_mut().filter(|entry| matches!(entry.told, Told::Gpu(_))) {
+        entry.time += by;
+    }
+    entries.sort_by(|one, other| one.time.total_cmp(&other.time));
+}
+
 /// The events from host time `from` on that are worth a line beside the kernel's.
 pub(crate) fn since(events: &[Event], from: f64) -> Vec<Event> {
     let worth = |event: &&Event| event.time >= from && !matches!(event.what, What::FaultUnused { .. });
@@ -120,6 +145,44 @@ mod tests {
         let resets = merged.iter().filter(|entry| entry.told == Told::Gpu(What::Reset));
         let times: Vec<f64> = resets.map(|entry| entry.time).collect();
         assert_eq!(times, [0.5, 50.0, 98.5]);
+    }
+
+    /// Whether an entry is the GPU's.
+    fn is_gpu(entry: &Entry) -> bool {
+        matches!(entry.told, Told::Gpu(_))
+    }
+
+    /// What is told of entries, in their order.
+    fn texts(entries: &[Entry]) -> Vec<String> {
+        entries.iter().map(|entry| entry.told.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_known_to_come_later_is_moved_there() {
+        let kernel = |time, text: &str| Entry { time, told: Told::Kernel(text.into()) };
+        let gpu = |time| Entry { time, told: Told::Gpu(What::Reset) };
+        let (is_a, is_b) = (|entry: &Entry| entry.is_line_with("a"), |entry: &Entry| entry.is_line_with("b"));
+        for (early, late) in [(0.5, 0.6), (2.5, 2.6)] {
+            let mut entries = vec![gpu(early), gpu(late), kernel(1.0, "a"), kernel(2.0, "b")];
+            entries.sort_by(|one, other| one.time.total_cmp(&other.time));
+            put_in_order(&mut entries, &[&is_a, &is_gpu, &is_b]);
+            let first = entries.iter().position(is_gpu).unwrap();
+            assert!(first > 0 && texts(&entries[..first]) == ["a"], "{entries:?}");
+            assert!(entries.iter().position(is_b) > Some(first), "{entries:?}");
+            let both: Vec<f64> = entries.iter().filter(|entry| is_gpu(entry)).map(|entry| entry.time).collect();
+            assert!((both[1] - both[0] - 0.1).abs() < 1e-9, "both are moved alike: {entries:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_order_stays_as_it_is() {
+        let lines = [line(101.0, 1.0, "a"), line(102.0, 2.0, "b")];
+        let before = merge(&lines, &[reset(101.5)], &lines);
+        let mut after = before.clone();
+        put_in_order(&mut after, &[&|entry| entry.is_line_with("a"), &is_gpu, &|entry| entry.is_line_with("b")]);
+        assert_eq!(after, before);
+        put_in_order(&mut after, &[&|entry| entry.is_line_with("not there"), &is_gpu]);
+        assert_eq!(after, before);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::*;
 use crate::command::{MAILBOX_DATA, MAILBOX_DOORBELL};
 use crate::config::MAILBOX;
-use crate::gpu::Bar;
+use crate::gpu::{Bar, Page};
 
 /// A model of one BAR of memory, and one of MSI-X.
 #[derive(Default)]
@@ -40,11 +40,16 @@ impl Gpu for Memory {
             subsystem: (0, 0),
             bars: vec![bar(0), bar(2)],
             interrupts: Interrupts::MsiX { vectors: 3, bar: 2 },
+            client_page: Some(Page { bar: 0, offset: 0x1000 }),
         }
     }
 
     fn register(&self, _bar: u8, offset: u64) -> Option<Cow<'static, str>> {
-        (offset < 8).then_some("FIRST".into())
+        match offset {
+            0..8 => Some("FIRST".into()),
+            0x1000 | 0x1ffc => Some("CLIENTS".into()),
+            _ => None,
+        }
     }
 
     fn read(&mut self, _: &mut Bus, access: Access) -> u64 {
@@ -161,6 +166,56 @@ fn a_fault_with_a_time_waits_for_the_first_access() {
     assert_eq!(bench.device.due(), Some(due));
     bench.device.tick(due);
     assert_eq!(bench.read(0, 0), u32::MAX);
+}
+
+#[test]
+fn a_fault_whose_time_has_come_begins_at_an_access_without_the_clock() {
+    let mut bench = Bench::new();
+    bench.command(r#"{"fault": {"kind": "removal", "after": {"seconds": 1}}}"#);
+    assert_eq!(bench.read(0, 0), 0);
+    bench.start += Duration::from_millis(999);
+    assert_eq!(bench.read(0, 0), 0);
+    bench.start += Duration::from_millis(1);
+    assert_eq!(bench.read(0, 0), u32::MAX);
+}
+
+/// Whatever a client reads of its page, however wide and wherever, is its own business; beside it and for writes nothing changes.
+#[test]
+fn a_clients_reads_of_its_page_are_no_violations() {
+    let mut bench = Bench::new();
+    bench.device.gpu().words.extend([(0x1000, 0x0403_0201), (0x1ffc, 0x0807_0605)]);
+    let read = |bench: &mut Bench, offset, length: usize| {
+        let (mut bytes, now) = (vec![0xa5; length], bench.start);
+        bench.device.read(0, offset, &mut bytes, now);
+        bytes
+    };
+    for length in 1..=8 {
+        for offset in (0x1000..0x1010).chain(0x1ff0..=0x2000 - length as u64) {
+            let registers = |at: u64| match at {
+                0x1000..0x1004 => (at - 0x1000) as u8 + 1,
+                0x1ffc..0x2000 => (at - 0x1ffc) as u8 + 5,
+                _ => 0,
+            };
+            let expected: Vec<u8> = (offset..).take(length).map(registers).collect();
+            assert_eq!(read(&mut bench, offset, length), expected, "{length} bytes at {offset:#x}");
+        }
+    }
+    assert_eq!(bench.device.bus().violations(), 0);
+    for (offset, length) in [(0xfff, 2), (0x1fff, 2), (0xffd, 4), (0x1001, 9)] {
+        read(&mut bench, offset, length);
+    }
+    let now = bench.start;
+    bench.device.write(0, 0x1001, &[0; 2], now);
+    assert_eq!(bench.device.bus().violations(), 5);
+}
+
+#[test]
+fn a_client_reads_ones_of_a_removed_device() {
+    let mut bench = Bench::new();
+    bench.command(r#"{"fault": {"kind": "removal"}}"#);
+    let mut byte = [0];
+    bench.device.read(0, 0x1234, &mut byte, bench.start);
+    assert_eq!(byte, [0xff]);
 }
 
 #[test]

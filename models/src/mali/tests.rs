@@ -5,6 +5,7 @@ mod boot;
 mod driver;
 mod faults;
 mod interface;
+mod late;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -175,6 +176,26 @@ fn a_flush_is_counted_and_told() {
     bench.wait();
     assert_eq!(bench.read(doorbell::LATEST_FLUSH_ID), before + 1);
     assert_ne!(bench.read(irq::GPU_IRQ_RAWSTAT) & irq::gpu::CLEAN_CACHES_COMPLETED, 0);
+}
+
+/// The page of the flush count is the clients' to read as they like, and the driver's other registers are not.
+#[test]
+fn any_read_of_the_flush_page_is_a_clients() {
+    let mut bench = Bench::powered();
+    let page = doorbell::LATEST_FLUSH_ID.offset as u64;
+    let id = bench.read(doorbell::LATEST_FLUSH_ID);
+    for (offset, length) in [(0, 1), (0, 2), (1, 2), (3, 2), (0, 8), (2, 4), (4, 4), (0xffc, 4), (0xfff, 1)] {
+        let mut bytes = [0xa5; 8];
+        bench.device.read(0, page + offset, &mut bytes[..length], bench.now);
+        let expected = u128::from(id) >> (8 * offset.min(8)) & (1 << (8 * length)) - 1;
+        assert_eq!(bytes[..length], expected.to_le_bytes()[..length], "{length} bytes at {offset:#x}");
+    }
+    assert_eq!(bench.complaints(), [""; 0]);
+    let now = bench.now;
+    bench.device.write(0, page, &[1, 0, 0, 0], now);
+    bench.device.read(0, irq::GPU_IRQ_RAWSTAT.offset as u64, &mut [0], now);
+    bench.device.read(0, doorbell::DOORBELL.offset as u64, &mut [0], now);
+    assert_eq!(bench.violations(), 3, "{:?}", bench.complaints());
 }
 
 #[test]

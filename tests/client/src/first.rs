@@ -14,11 +14,11 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 
 use crate::card::Card;
 
-/// The kernel announces a node a moment before it can be opened.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The kernel announces a node a moment before it can be opened. As long may that take on an idle machine.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// Prints `waiting`, waits for the next primary node and opens it; says so in the kernel's log as well, which has the time.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(patience: u32) -> anyhow::Result<()> {
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(KOBJECT_UEVENT));
     let socket = socket.context("failed to make a socket for announcements")?;
@@ -34,7 +34,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             break format!("/dev/{node}");
         }
     };
-    let (card, refused) = open(Path::new(&node), PATIENCE)?;
+    let (card, refused) = open(Path::new(&node), MOMENT * patience)?;
     let driver = card.describe()?;
     // Only a courtesy to who reads the log: elsewhere than in a guest nobody may write there.
     let _ = std::fs::write("/dev/kmsg", format!("drydock-client: opened {node}, driven by {driver}\n"));

@@ -38,6 +38,10 @@ struct Args {
     #[arg(long, conflicts_with_all = ["hold", "node"])]
     first: bool,
 
+    /// With `--first`: how many times as long as on an idle machine a node may take until it can be opened
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    patience: u32,
+
     /// The device node; without it the first whose driver is known
     #[arg(long, value_name = "PATH")]
     node: Option<PathBuf>,
@@ -45,7 +49,7 @@ struct Args {
 
 fn run(args: &Args) -> anyhow::Result<()> {
     if args.first {
-        return first::run();
+        return first::run(args.patience);
     }
     let path = match &args.node {
         Some(path) => path.clone(),
@@ -92,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_not_there_is_an_error_with_its_path() {
-        let args = Args { hold: false, first: false, node: Some("/dev/dri/none".into()) };
+        let args = Args { hold: false, first: false, patience: 1, node: Some("/dev/dri/none".into()) };
         let error = format!("{:#}", run(&args).unwrap_err());
         assert!(error.starts_with("failed to open `/dev/dri/none`"), "{error}");
     }

@@ -20,9 +20,6 @@ use crate::text;
 /// A worker executes so many programs: what they leave behind in it must not pile up.
 const LIFETIME: u32 = 2000;
 
-/// How long a killed worker may need to leave the kernel.
-const LEAVE: Duration = Duration::from_secs(10);
-
 /// How an execution ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -94,7 +91,8 @@ impl<'k> Workers<'k> {
         let Some(worker) = self.current.take() else { return place.to_owned() };
         // SAFETY: there is no address; the process is our child, which was not waited for.
         unsafe { libc::kill(worker.pid, libc::SIGKILL) };
-        let milliseconds = i32::try_from(LEAVE.as_millis()).unwrap_or(i32::MAX);
+        // To leave the kernel it may take as long as an execution.
+        let milliseconds = i32::try_from(self.limit.as_millis()).unwrap_or(i32::MAX);
         // The other end of the socket is closed when it has ended.
         if sys::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds).is_ok_and(|events| events == 0) {
             return format!("hangs in the kernel{place}");

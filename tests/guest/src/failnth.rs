@@ -9,6 +9,7 @@ use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 
 use crate::check::{Outcome, fail};
+use crate::pace::patient_ms;
 use crate::sys::{self, Answer};
 use crate::works;
 
@@ -121,7 +122,7 @@ impl Fault {
 
     /// Waits until a call waits.
     pub(crate) fn wait(&self) -> Outcome {
-        match sys::poll(&self.file, PollFlags::IN, 10_000) {
+        match sys::poll(&self.file, PollFlags::IN, patient_ms(10_000).into()) {
             Ok(events) if events.contains(PollFlags::IN) => Ok(()),
             _ => fail("the call that is to wait does not come"),
         }

@@ -11,6 +11,7 @@ use crate::device::DrmFile;
 use crate::differences;
 use crate::driver::{Driver, Nodes, module_users};
 use crate::modules::Modules;
+use crate::pace;
 
 /// The guest as a case sees it.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ impl Guest {
     pub(crate) fn worker(&self, part: &str, seed: u64) -> std::io::Result<std::process::Child> {
         Command::new("/proc/self/exe")
             .args(["--driver", self.driver.name(), "--seed", &seed.to_string()])
-            .args(["--worker", part])
+            .args(["--patience", &pace::patience().to_string(), "--worker", part])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

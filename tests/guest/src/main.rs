@@ -19,6 +19,7 @@ mod klog;
 mod lifecycle;
 mod modules;
 mod nova;
+mod pace;
 mod pci;
 mod runner;
 mod slabs;
@@ -35,6 +36,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
+    pace::set(args.patience);
     if args.list {
         let wanted = cases::all().filter(|case| args.driver.is_none_or(|driver| case.is_for(driver)));
         wanted.filter(|case| args.selects(case.name)).for_each(|case| println!("{}", case.name));

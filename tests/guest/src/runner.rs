@@ -247,25 +247,25 @@ mod tests {
 
     #[test]
     fn the_words_of_a_case_become_its_line() {
-        let verdict = watch(shell("echo fail no such handle"), 10, 1).unwrap();
+        let verdict = watch(shell("echo fail no such handle"), 120, 1).unwrap();
         assert_eq!(verdict.line("gem::close"), "FAIL gem::close: no such handle");
     }
 
     #[test]
     fn a_case_that_is_killed_by_a_signal_fails() {
-        let verdict = watch(shell("kill -BUS $$"), 10, 1).unwrap();
+        let verdict = watch(shell("kill -BUS $$"), 120, 1).unwrap();
         assert_eq!(verdict, Verdict::Fail("ended by signal 7".to_owned()));
     }
 
     #[test]
     fn a_case_that_says_nothing_fails() {
-        let verdict = watch(shell("exit 3"), 10, 1).unwrap();
+        let verdict = watch(shell("exit 3"), 120, 1).unwrap();
         assert_eq!(verdict, Verdict::Fail("ended without a word, exit status: 3".to_owned()));
     }
 
     #[test]
     fn a_case_that_takes_too_long_is_ended() {
-        let verdict = watch(shell("exec sleep 60"), 0, 10).unwrap();
+        let verdict = watch(shell("exec sleep 600"), 0, 120).unwrap();
         let Verdict::Fail(why) = verdict else { panic!("{verdict:?}") };
         assert!(why.starts_with("took longer than 0 s"), "{why}");
     }

@@ -3,6 +3,7 @@
 //!
 //! Source: ioctl(2), mmap(2), fork(2).
 
+use std::arch::asm;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -149,6 +150,24 @@ impl Mapping {
     pub(crate) fn read(&self, offset: usize) -> u32 {
         // SAFETY: `word` checked the bounds; a fault ends the process, it is not undefined.
         unsafe { self.word(offset).read_volatile() }
+    }
+
+    /// What one instruction reads that loads 1, 2, 4 or 8 bytes, from any byte offset.
+    pub(crate) fn load(&self, offset: usize, width: usize) -> u64 {
+        assert!(offset + width <= self.len, "the bytes lie in the mapping");
+        let at = self.address() + offset;
+        let mut value: u64 = 0;
+        // SAFETY: the bytes lie in the mapping, as was checked; a fault ends the process, it is not undefined.
+        unsafe {
+            match width {
+                1 => asm!("mov {0:l}, byte ptr [{1}]", inout(reg_abcd) value, in(reg) at, options(nostack, readonly)),
+                2 => asm!("mov {0:x}, word ptr [{1}]", inout(reg) value, in(reg) at, options(nostack, readonly)),
+                4 => asm!("mov {0:e}, dword ptr [{1}]", inout(reg) value, in(reg) at, options(nostack, readonly)),
+                8 => asm!("mov {0:r}, qword ptr [{1}]", inout(reg) value, in(reg) at, options(nostack, readonly)),
+                _ => unreachable!("no instruction loads {width} bytes"),
+            }
+        }
+        value
     }
 
     /// Changes the word at a byte offset.

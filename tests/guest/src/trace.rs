@@ -12,9 +12,10 @@ use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::check::{Outcome, fail};
+use crate::pace::patient;
 use crate::sys;
 
-/// How long an awaited line may take.
+/// How long an awaited line may take, on an idle host.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The modules' lines since a moment.
@@ -73,7 +74,7 @@ impl Trace {
     pub(crate) fn wait_for(&mut self, text: &str) -> Outcome {
         let start = Instant::now();
         while self.count(text) == 0 {
-            if start.elapsed() > LIMIT {
+            if start.elapsed() > patient(LIMIT) {
                 return fail(format!("`{text}` does not come: {}", self.told()));
             }
             // An error is one of the log, which the next look at it meets again.

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use super::{
     Error, Guest, Limit, Message, REQUEST_LIMIT, TAIL,
     flow::{Flow, Outlet},
-    gone,
+    gone, patient,
 };
 use crate::vm::place::Place;
 
@@ -166,7 +166,7 @@ impl<'g> Process<'g> {
 
     /// Waits until the program has written a line that contains `needle` to its standard output.
     pub(crate) fn wait_for_line(&mut self, needle: &str, limit: Duration) -> Result<(), Error> {
-        let limit = Limit::from_now(limit);
+        let limit = Limit::from_now(patient(limit));
         while !self.out().contains(needle) {
             match self.next(limit, || false)? {
                 Next::Output(stream, bytes) => self.keep(stream, bytes)?,
@@ -187,7 +187,7 @@ impl<'g> Process<'g> {
 
     /// Waits for the program's end and returns all that it wrote.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
-        let limit = Limit::from_now(limit);
+        let limit = Limit::from_now(patient(limit));
         loop {
             match self.next(limit, || false)? {
                 Next::Output(stream, bytes) => self.keep(stream, bytes)?,
@@ -196,7 +196,7 @@ impl<'g> Process<'g> {
         }
     }
 
-    /// Passes what the program writes to `sink` as it comes, until its end or the limit.
+    /// Passes what the program writes to `sink` as it comes, until its end or exactly the limit: it may be the user's.
     pub(crate) fn forward(
         mut self,
         limit: Option<Duration>,
@@ -336,7 +336,7 @@ impl<'g> Process<'g> {
 
     /// Waits for the answer to the start itself; a quick program's output may overtake it.
     fn answer(&mut self, before: usize) -> Result<(), Error> {
-        let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(REQUEST_LIMIT));
+        let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(patient(REQUEST_LIMIT)));
         loop {
             match self.guest.receive(&self.events, &waiting, limit)? {
                 Message::Answer(Ok(_)) => return Ok(()),

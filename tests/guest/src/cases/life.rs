@@ -18,6 +18,7 @@ use crate::check::Outcome;
 use crate::device::{self, DrmFile};
 use crate::driver::device_number;
 use crate::guest::Guest;
+use crate::pace::patient;
 use crate::sys::{self, BadAddress, Mapping};
 use crate::uapi::{self, CLOEXEC, DRM, FENCE_WRITE, PAGE};
 use crate::{holds, refuses, same, works};
@@ -225,9 +226,9 @@ fn waiter_is_not_forgotten(guest: &Guest) -> Outcome {
         drop(file);
         Ok(())
     };
-    let (got, took) = woken(|| sys::poll(&buffer, PollFlags::OUT, 9000), wake)?;
+    let got = woken(|| sys::poll(&buffer, PollFlags::OUT, 9000), wake)?;
+    // In vain, and it would come back without an event before the fence's own limit.
     same!(works!(got), PollFlags::OUT);
-    holds!(took < Duration::from_secs(5), "it took {took:?}");
     Ok(())
 }
 
@@ -244,7 +245,7 @@ fn sleeping_reader_does_not_delay(guest: &Guest) -> Outcome {
     until_asleep(begun.recv().expect("the thread sends before it reads"))?;
     let start = Instant::now();
     unplug(guest)?;
-    holds!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+    holds!(start.elapsed() < patient(Duration::from_secs(5)), "it took {:?}", start.elapsed());
     refuses!(file.capability(5), NODEV);
     Ok(())
 }

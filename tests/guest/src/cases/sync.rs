@@ -18,6 +18,7 @@ use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::driver::module_users;
 use crate::guest::{Guest, finds_leaks};
+use crate::pace::{patient, patient_ms};
 use crate::sys::write;
 use crate::sys::{self, Answer};
 use crate::uapi::sync::*;
@@ -27,7 +28,15 @@ use crate::{modules, same, works};
 const NAME: &str = "sync_test";
 
 /// Much longer than anything takes that is waited for.
-const LONG: Duration = Duration::from_secs(8);
+fn long() -> Duration {
+    patient(Duration::from_secs(8))
+}
+
+/// The same in milliseconds.
+fn long_ms() -> i64 {
+    patient_ms(8_000).into()
+}
+
 /// Long enough to see that nothing comes.
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -70,7 +79,7 @@ fn users() -> Outcome<u32> {
 fn unload_soon() -> Outcome {
     let start = Instant::now();
     while let Err(errno) = modules::remove(NAME) {
-        if start.elapsed() > LONG || errno != rustix::io::Errno::AGAIN {
+        if start.elapsed() > long() || errno != rustix::io::Errno::AGAIN {
             return fail(format!("the module cannot be unloaded: {errno}, {} users", users()?));
         }
         std::thread::yield_now();

@@ -56,7 +56,14 @@ impl Figures {
 
     /// What did not happen that happens in every storm of some seconds.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
-        let Happened { unplugs, rebinds, shortages, failed_allocations, .. } = self.happened;
+        self.happened.lacks()
+    }
+}
+
+impl Happened {
+    /// What did not happen yet that happens in every storm of some seconds.
+    pub(super) fn lacks(&self) -> Option<&'static str> {
+        let Happened { unplugs, rebinds, shortages, failed_allocations, .. } = *self;
         let failed = failed_allocations.unwrap_or(1);
         let needed =
             [("unplugs", unplugs), ("rebinds", rebinds), ("shortages", shortages), ("failed allocations", failed)];

@@ -43,10 +43,12 @@ fn pause(random: &mut Rng, most: u64) {
 }
 
 impl Weather<'_> {
-    /// Until the time is over; says now and then how far it is.
+    /// Until the time is over, and on a slow machine until everything has happened; says now and then how far it is.
     pub(super) fn blow(&mut self, plan: &Plan) -> Outcome {
         let (begun, mut told) = (Instant::now(), 0);
-        while begun.elapsed() < plan.time {
+        let most = plan.time * self.patience;
+        let lacks = |happened: &Happened| happened.lacks().is_some() && begun.elapsed() < most;
+        while begun.elapsed() < plan.time || lacks(&self.happened) {
             self.doing.set("pausing");
             pause(&mut self.random, 60);
             self.happen()?;

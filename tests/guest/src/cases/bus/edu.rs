@@ -176,7 +176,7 @@ fn waiting_client_is_told(guest: &Guest) -> Outcome {
         works!(unbind(&address));
         Ok(())
     };
-    let (told, _) = woken(|| factorial(&file, LONG), unplug)?;
+    let told = woken(|| factorial(&file, LONG), unplug)?;
     refuses!(told, NODEV);
     works!(bind(&address));
     Ok(())

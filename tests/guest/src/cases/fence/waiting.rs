@@ -4,13 +4,14 @@
 //! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`,
 //! `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
+use crate::pace::patient_ms;
 use crate::sys;
 use crate::uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 use crate::{holds, refuses, same, works};
@@ -22,6 +23,10 @@ crate::cases::cases! {
     signal_wakes_a_waiter, write_waiter_waits_for_all_readers, cpu_access_waits, close_signals,
     close_wakes_a_waiter, handle_closed_while_pending, times_out_after_ten_seconds within 40,
 }
+
+/// How long somebody waits, in milliseconds, for what must wake him: less than the ten seconds after which vgem signals a fence by
+/// itself, so it does not grow with the host's load. Whoever waits in vain comes back without an event.
+const BEFORE_ITS_LIMIT: i64 = 9000;
 
 /// Whether a thread of this process is asleep, waited for until it is.
 pub(crate) fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
@@ -38,10 +43,7 @@ pub(crate) fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
 }
 
 /// Runs `wait` in a second thread, and `wake` once that thread is asleep.
-pub(crate) fn woken<T: Send>(
-    wait: impl FnOnce() -> T + Send,
-    wake: impl FnOnce() -> Outcome,
-) -> Outcome<(T, Duration)> {
+pub(crate) fn woken<T: Send>(wait: impl FnOnce() -> T + Send, wake: impl FnOnce() -> Outcome) -> Outcome<T> {
     std::thread::scope(|scope| {
         let (sender, receiver) = std::sync::mpsc::channel();
         let waiter = scope.spawn(move || {
@@ -50,10 +52,8 @@ pub(crate) fn woken<T: Send>(
         });
         let thread = receiver.recv().expect("the thread sends before it waits");
         until_asleep(thread)?;
-        let start = Instant::now();
         wake()?;
-        let got = waiter.join().expect("the waiter does not panic");
-        Ok((got, start.elapsed()))
+        Ok(waiter.join().expect("the waiter does not panic"))
     })
 }
 
@@ -63,14 +63,12 @@ fn signal_wakes_a_waiter(guest: &Guest) -> Outcome {
     let (handle, buffer) = buffer(&file)?;
     for events in [PollFlags::IN, PollFlags::OUT] {
         let fence = works!(file.attach(handle, FENCE_WRITE));
-        let wait = || sys::poll(&buffer, events, 9000);
+        let wait = || sys::poll(&buffer, events, BEFORE_ITS_LIMIT);
         let wake = || {
             works!(file.signal(fence));
             Ok(())
         };
-        let (got, took) = woken(wait, wake)?;
-        same!(works!(got), events);
-        holds!(took < Duration::from_secs(5), "woken by the signal, not by the limit: {took:?}");
+        same!(works!(woken(wait, wake)?), events);
     }
     Ok(())
 }
@@ -87,9 +85,7 @@ fn write_waiter_waits_for_all_readers(guest: &Guest) -> Outcome {
         works!(file.signal(fences[2]));
         Ok(())
     };
-    let (got, took) = woken(|| sys::poll(&buffer, PollFlags::OUT, 9000), wake)?;
-    same!(works!(got), PollFlags::OUT);
-    holds!(took < Duration::from_secs(5), "woken by the signal, not by the limit: {took:?}");
+    same!(works!(woken(|| sys::poll(&buffer, PollFlags::OUT, BEFORE_ITS_LIMIT), wake)?), PollFlags::OUT);
     Ok(())
 }
 
@@ -102,9 +98,7 @@ fn cpu_access_waits(guest: &Guest) -> Outcome {
         works!(file.signal(fence));
         Ok(())
     };
-    let (got, took) = woken(|| device::dma_buf_sync(&buffer, SYNC_READ), wake)?;
-    works!(got);
-    holds!(took < Duration::from_secs(5), "woken by the signal, not by the limit: {took:?}");
+    works!(woken(|| device::dma_buf_sync(&buffer, SYNC_READ), wake)?);
     Ok(())
 }
 
@@ -132,9 +126,7 @@ fn close_wakes_a_waiter(guest: &Guest) -> Outcome {
         drop(file);
         Ok(())
     };
-    let (got, took) = woken(|| sys::poll(&buffer, PollFlags::IN, 9000), wake)?;
-    same!(works!(got), PollFlags::IN);
-    holds!(took < Duration::from_secs(5), "woken by the close, not by the limit: {took:?}");
+    same!(works!(woken(|| sys::poll(&buffer, PollFlags::IN, BEFORE_ITS_LIMIT), wake)?), PollFlags::IN);
     Ok(())
 }
 
@@ -154,15 +146,17 @@ fn handle_closed_while_pending(guest: &Guest) -> Outcome {
 fn times_out_after_ten_seconds(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
+    let start = Instant::now();
     let sync_file = {
         let fence = works!(file.attach(handle, FENCE_WRITE));
         same!(fence, 1);
         works!(device::export_sync_file(&buffer, SYNC_WRITE))
     };
-    let start = Instant::now();
-    same!(works!(sys::poll(&buffer, PollFlags::OUT, 20_000)), PollFlags::OUT);
+    let limit = 10_000 + patient_ms(3_000);
+    same!(works!(sys::poll(&buffer, PollFlags::OUT, (2 * limit).into())), PollFlags::OUT);
     let took = start.elapsed().as_millis();
-    holds!((9_500..13_000).contains(&took), "the limit is ten seconds, not {took} ms");
+    // A jiffy early, since the one that runs counts as a whole.
+    holds!((9_990..limit.into()).contains(&took), "the limit is ten seconds, not {took} ms");
     same!(works!(device::fence_of(&sync_file)).status, 1);
     refuses!(file.signal(1), TIMEDOUT);
     refuses!(file.signal(1), NOENT);

@@ -12,6 +12,7 @@ use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::nova::{CORE, DRM, Gpu, unload};
+use crate::pace::patient;
 use crate::sys::Answer;
 use crate::uapi::PAGE;
 use crate::{holds, refuses, same, works};
@@ -25,6 +26,9 @@ crate::cases::cases! {
     gone_before_the_probe, gone_while_it_boots, gone_at_each_access_of_a_probe within 120, gone_while_open,
     gone_while_open_and_unloaded, modules_load_while_it_is_broken, no_interrupt_is_needed,
 }
+
+/// The register that shows how far the firmware is.
+const PROGRESS: &str = "NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT";
 
 /// The parent unbound, and a fault that begins now or when it says.
 fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
@@ -98,7 +102,8 @@ fn boot_that_never_completes(guest: &Guest) -> Outcome {
     let start = Instant::now();
     is_refused(&gpu, Errno::TIMEDOUT, "GFW boot did not complete")?;
     let took = start.elapsed();
-    holds!((4..10).contains(&took.as_secs()), "the probe took {took:?}");
+    let patience = Duration::from_secs(4);
+    holds!((patience..patience + patient(Duration::from_secs(6))).contains(&took), "the probe took {took:?}");
     works_again(&gpu)
 }
 
@@ -111,11 +116,12 @@ fn boot_that_never_begins(guest: &Guest) -> Outcome {
 
 /// Two seconds are slow, and no reason to give up.
 fn slow_boot_is_waited_for(guest: &Guest) -> Outcome {
-    let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 2}"#)?;
+    // From here on, since the GPU's two seconds go by whether or not the probe has begun.
     let start = Instant::now();
+    let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 2}"#)?;
     works!(gpu.bind());
     let took = start.elapsed();
-    holds!(took > Duration::from_secs(1), "the probe took {took:?}");
+    holds!(took >= Duration::from_millis(1_950), "the probe did not wait: it is over after {took:?}");
     client(&gpu)?;
     works!(gpu.unbind());
     works_again(&gpu)
@@ -128,13 +134,11 @@ fn gone_before_the_probe(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// ENODEV, at once: ones look like a boot that is complete.
+/// ENODEV, and not ETIMEDOUT in the end: ones look like a boot that is complete.
 fn gone_while_it_boots(guest: &Guest) -> Outcome {
-    let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 3}"#)?;
-    gpu.fault(r#"{"kind": "removal", "after": {"accesses": 20}}"#)?;
-    let start = Instant::now();
+    let gpu = broken(guest, r#"{"kind": "stuck-boot", "progress": 128}"#)?;
+    gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"register": "{PROGRESS}"}}}}"#))?;
     is_refused(&gpu, Errno::NODEV, "is gone while it boots")?;
-    holds!(start.elapsed() < Duration::from_secs(3), "the probe took {:?}", start.elapsed());
     works_again(&gpu)
 }
 

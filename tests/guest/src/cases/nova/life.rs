@@ -5,8 +5,6 @@
 
 use std::path::Path;
 
-use rustix::io::Errno;
-
 use crate::check::Outcome;
 use crate::driver::module_users;
 use crate::guest::Guest;

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::check::{Outcome, fail, name};
 use crate::device::DrmFile;
 use crate::guest::Guest;
+use crate::pace::patient_ms;
 use crate::sys::{self, Mapping};
 use crate::uapi::{FENCE_WRITE, PAGE};
 use crate::{same, works};
@@ -178,6 +179,6 @@ fn attach(guest: &Guest) -> Outcome {
     let buffer = works!(file.gem_open(guest.seed as u32));
     works!(file.attach(buffer.handle, FENCE_WRITE));
     announce();
-    works!(sys::poll(std::io::stdin().as_fd(), PollFlags::IN, 60_000));
+    works!(sys::poll(std::io::stdin().as_fd(), PollFlags::IN, patient_ms(60_000).into()));
     Ok(())
 }

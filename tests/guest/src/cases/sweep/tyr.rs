@@ -13,6 +13,7 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
+use crate::pace::patient;
 use crate::sweep::Stood;
 use crate::sys::{self, Answer};
 use crate::tyr::view::Vm;
@@ -365,7 +366,7 @@ fn queued() -> Vec<Operation<File>> {
             },
             |file, space, done| {
                 if done {
-                    works!(file.file.0.syncobj_wait(space.out, 2, std::time::Duration::from_secs(8), 0));
+                    works!(file.file.0.syncobj_wait(space.out, 2, patient(std::time::Duration::from_secs(8)), 0));
                 }
                 space.ends(file, if done { WHOLE } else { &[] })
             },

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fastrand::Rng;
 
 use super::*;
+use crate::pace::patient;
 use crate::{holds, same, works};
 
 crate::cases::cases! {
@@ -104,7 +105,7 @@ fn while_playing(guest: &Guest, besides: impl FnOnce(&mut Rng) -> Outcome) -> Ou
 /// A while of waiting for a fence to expire: time in which the others play.
 fn linger(file: &DrmFile, milliseconds: u32) -> Outcome {
     let fence = works!(file.issue_new(0, milliseconds));
-    works!(file.syncobj_wait(fence.syncobj, 0, LONG, 0));
+    works!(file.syncobj_wait(fence.syncobj, 0, long(), 0));
     Ok(())
 }
 
@@ -125,7 +126,7 @@ fn l15_module_comes_and_goes(guest: &Guest) -> Outcome {
         let mut gone = 0;
         let start = Instant::now();
         // Without an unbind in between the module is refused as long as anybody has the device open.
-        while gone < 15 && start.elapsed() < Duration::from_secs(60) {
+        while gone < 15 && start.elapsed() < patient(Duration::from_secs(60)) {
             load(guest, NAME)?;
             linger(&reopen()?, random.u32(1..60))?;
             works!(unbind());

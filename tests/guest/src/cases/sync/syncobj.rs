@@ -210,7 +210,7 @@ fn waits_for_submission(guest: &Guest) -> Outcome {
             works!(file.end(fence.id, END_SIGNAL, 0));
             Ok(())
         };
-        let (got, _) = woken(|| file.driver_waits(object, point, true, LONG), wake)?;
+        let got = woken(|| file.driver_waits(object, point, true, long()), wake)?;
         same!(works!(got), 0);
     }
     Ok(())
@@ -226,7 +226,7 @@ fn core_waits_for_submission(guest: &Guest) -> Outcome {
             works!(file.end(fence.id, END_SIGNAL, 0));
             Ok(())
         };
-        let (got, _) = woken(|| file.syncobj_wait(object, point, LONG, WAIT_FOR_SUBMIT), wake)?;
+        let got = woken(|| file.syncobj_wait(object, point, long(), WAIT_FOR_SUBMIT), wake)?;
         works!(got);
     }
     Ok(())
@@ -240,7 +240,7 @@ fn eventfd_tells(guest: &Guest) -> Outcome {
     works!(file.syncobj_eventfd(line, 1, &event));
     let wanted = SyncIssue { syncobj: line, point: 1, timeout_ms: 300, ..Default::default() };
     works!(file.issue(wanted));
-    same!(works!(sys::poll(&event, PollFlags::IN, 8000)), PollFlags::IN);
+    same!(works!(sys::poll(&event, PollFlags::IN, long_ms())), PollFlags::IN);
     same!(works!(file.syncobj_query(line)), 1);
     Ok(())
 }

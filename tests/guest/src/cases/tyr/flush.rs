@@ -4,6 +4,7 @@
 //! Source: "MMIO regions exposed to userspace" in `include/uapi/drm/panthor_drm.h`; `panthor_device_mmap_io` in
 //! `drivers/gpu/drm/panthor/panthor_device.c` (Linux 7.3).
 
+use rustix::fs::MemfdFlags;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
 use crate::check::Outcome;
@@ -16,7 +17,7 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_flush_id":
-    is_read, is_not_written, is_one_page, is_shared, nothing_beside_it, at_the_offset_of_small_clients,
+    is_read, is_read_in_any_way, kernel_reads_it_for_a_client, is_not_written, is_one_page, is_shared, nothing_beside_it, at_the_offset_of_small_clients,
     offsets_that_do_not_exist, offset_is_the_files, not_inherited, gone_with_the_device, survives_its_file,
 }
 
@@ -51,6 +52,38 @@ fn is_read(guest: &Guest) -> Outcome {
     let id = page.read(0);
     holds!(id != 0 && id != u32::MAX, "{id:#x} is a flush's number");
     counts(&file, &page)
+}
+
+/// Whatever a client loads from its page, the driver does not misuse its hardware: the runner counts the violations of a case.
+fn is_read_in_any_way(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let page = works!(file.flush_id());
+    let id = u128::from(page.read(0));
+    for width in [1, 2, 4, 8] {
+        for offset in (0..16).chain(PAGE - 16..=PAGE - width) {
+            // The register has the first four bytes, and nothing is behind it.
+            let expected = id.checked_shr(8 * offset as u32).unwrap_or(0) & ((1 << (8 * width)) - 1);
+            let (got, place) = (page.load(offset, width), format!("{width} bytes at {offset:#x}"));
+            holds!(u128::from(got) == expected, "{place} are {got:#x}, not {expected:#x}");
+        }
+    }
+    Ok(())
+}
+
+/// A client has the kernel read the page: it copies as it likes.
+fn kernel_reads_it_for_a_client(guest: &Guest) -> Outcome {
+    let file = file(guest)?;
+    let page = works!(file.flush_id());
+    let to = works!(rustix::fs::memfd_create("flush-id", MemfdFlags::CLOEXEC));
+    for (offset, length) in [(0, PAGE), (0, 1), (1, 2), (3, 13), (PAGE - 7, 7)] {
+        same!(works!(page.give_from(offset, &to, length)), length);
+        let mut copy = vec![0xa5; length];
+        same!(works!(rustix::io::pread(&to, &mut copy, 0)), length);
+        let id = page.read(0).to_le_bytes();
+        let expected: Vec<u8> = (offset..offset + length).map(|at| id.get(at).copied().unwrap_or(0)).collect();
+        holds!(copy == expected, "{length} bytes at {offset:#x} are the register's, and zeros behind it");
+    }
+    Ok(())
 }
 
 /// EINVAL, and EACCES later.

@@ -10,6 +10,7 @@ use crate::device::fence_of;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
+use crate::pace::patient_ms;
 use crate::pci::rescan;
 use crate::sys::{self, BadAddress, Mapping};
 use crate::tyr::view::Vm;
@@ -185,7 +186,7 @@ fn something_waits(guest: &Guest, file: &TyrFile) -> Outcome<(Gate, std::os::fd:
 
 /// Nobody is left waiting for a device that is gone.
 fn signalled_soon(sync_file: &std::os::fd::OwnedFd) -> Outcome {
-    let events = works!(sys::poll(sync_file, rustix::event::PollFlags::IN, 5000));
+    let events = works!(sys::poll(sync_file, rustix::event::PollFlags::IN, patient_ms(5000).into()));
     holds!(events.contains(rustix::event::PollFlags::IN), "the fence is signalled");
     Ok(())
 }

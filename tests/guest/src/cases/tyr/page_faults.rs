@@ -5,9 +5,12 @@
 
 use rustix::io::Errno;
 
+use std::time::{Duration, Instant};
+
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::klog::KernelLog;
+use crate::pace::patient;
 use crate::tyr::view::{Met, Vm};
 use crate::tyr::{Gpu, Op, TyrFile, signal, wait};
 use crate::uapi::PAGE;
@@ -28,9 +31,9 @@ const VA: u64 = 0x4000_0000;
 
 /// Waits until the driver has taken note of a fault: an interrupt comes when it comes.
 fn until_unusable(file: &TyrFile, vm: u32) -> Outcome {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while works!(file.vm_state(vm)) == USABLE {
-        holds!(start.elapsed().as_secs() < 5, "VM {vm} becomes unusable");
+        holds!(start.elapsed() < patient(Duration::from_secs(5)), "VM {vm} becomes unusable");
         std::thread::yield_now();
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::cases::sync;
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
+use crate::pace::{patient, patient_ms};
 use crate::sys::{Answer, BadAddress};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, Op, TyrFile, point, signal, wait};
@@ -34,7 +35,9 @@ crate::cases::cases! {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 /// Long enough for all that is not waiting for something.
-const SOON: Duration = Duration::from_secs(5);
+fn soon() -> Duration {
+    patient(Duration::from_secs(5))
+}
 
 /// What says that nothing has happened yet.
 const NOW: Duration = Duration::ZERO;
@@ -65,7 +68,7 @@ impl Gate {
 
 /// Waits until a sync object's fence is signalled.
 pub(in crate::cases) fn ended(file: &TyrFile, handle: u32) -> Answer {
-    file.0.syncobj_wait(handle, 0, SOON, WAIT_FOR_SUBMIT)
+    file.0.syncobj_wait(handle, 0, soon(), WAIT_FOR_SUBMIT)
 }
 
 /// Whether a sync object's fence is not signalled yet.
@@ -138,10 +141,10 @@ fn points_of_a_timeline(guest: &Guest) -> Outcome {
     let (line, gate) = (syncobj(&file)?, Gate::new(guest, &file)?);
     let op = |at: u64| Op::map(bo, 0, VA + at * 16 * P, P).after(&[point(signal(line), at)]);
     works!(file.bind_async(vm, &[op(1), op(2), op(5).after(&[wait(gate.handle)]), op(9)]));
-    works!(file.0.syncobj_wait(line, 2, SOON, WAIT_FOR_SUBMIT));
+    works!(file.0.syncobj_wait(line, 2, soon(), WAIT_FOR_SUBMIT));
     same!(works!(file.0.syncobj_query(line)), 2);
     works!(gate.open());
-    works!(file.0.syncobj_wait(line, 9, SOON, WAIT_FOR_SUBMIT));
+    works!(file.0.syncobj_wait(line, 9, soon(), WAIT_FOR_SUBMIT));
     same!(works!(file.0.syncobj_query(line)), 9);
     Ok(())
 }
@@ -404,7 +407,7 @@ fn several_waits_and_several_signals(guest: &Guest) -> Outcome {
     }
     works!(ended(&file, one));
     works!(ended(&file, two));
-    works!(file.0.syncobj_wait(line, 2, SOON, WAIT_FOR_SUBMIT));
+    works!(file.0.syncobj_wait(line, 2, soon(), WAIT_FOR_SUBMIT));
     Ok(())
 }
 
@@ -472,7 +475,7 @@ fn end_as_a_sync_file(guest: &Guest) -> Outcome {
     same!(works!(sync::status_of(&sync_file)), 0);
     drop(file);
     works!(gate.open());
-    let events = works!(crate::sys::poll(&sync_file, rustix::event::PollFlags::IN, 5000));
+    let events = works!(crate::sys::poll(&sync_file, rustix::event::PollFlags::IN, patient_ms(5000).into()));
     holds!(events.contains(rustix::event::PollFlags::IN), "the sync file is signalled");
     Ok(())
 }
@@ -490,7 +493,7 @@ fn thousand_in_the_queue(guest: &Guest) -> Outcome {
     works!(vm.bind_async(&[Op::unmap(VA + 64 * P, 64 * P).after(&[signal(out)])]));
     vm.shows(VA, 256 * P, &[])?;
     works!(gate.open());
-    works!(file.0.syncobj_wait(out, 0, Duration::from_secs(40), 0));
+    works!(file.0.syncobj_wait(out, 0, patient(Duration::from_secs(40)), 0));
     vm.shows(VA, 256 * P, &[(VA, 0x100, 64)])?;
     works!(file.0.syncobj_set(&SYNCOBJ_SIGNAL, out));
     Ok(())

@@ -20,6 +20,7 @@ use crate::device::DrmFile;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
+use crate::pace::patient;
 use crate::pci::rescan;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal};
 use crate::uapi::PAGE;
@@ -96,7 +97,7 @@ fn use_it(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
         let [map, unmap] = ops;
         or_gone!("VM_BIND", file.bind_async(vm, &[map, unmap.after(&[signal(out)])]));
         if random.bool() {
-            or_gone!("SYNCOBJ_WAIT", file.0.syncobj_wait(out, 0, Duration::from_secs(5), WAIT_FOR_SUBMIT));
+            or_gone!("SYNCOBJ_WAIT", file.0.syncobj_wait(out, 0, patient(Duration::from_secs(5)), WAIT_FOR_SUBMIT));
         }
     }
     or_gone!("VM_GET_STATE", file.vm_state(vm));
