@@ -32,6 +32,7 @@ use core::{
     pin::Pin,
     ptr::NonNull,
     sync::atomic::{
+        AtomicBool,
         AtomicPtr,
         Ordering, //
     }, //
@@ -92,6 +93,8 @@ pub(crate) struct DeviceCore<T: Driver> {
     /// For clients that map registers.
     #[pin]
     pub(crate) registers: registers::Mapped,
+    /// Whether C was asked for a mount of huge pages.
+    pub(crate) huge_pages: AtomicBool,
     #[pin]
     data: T::Data,
 }
@@ -461,6 +464,7 @@ fn init_core<T: Driver>(
         registration: AtomicPtr::new(core::ptr::null_mut()),
         mappings <- DmaMappings::new(),
         registers <- registers::Mapped::new(),
+        huge_pages: AtomicBool::new(false),
         data <- data,
     }? Error);
 

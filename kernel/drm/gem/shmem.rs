@@ -46,6 +46,7 @@ use core::{
         null_mut,
         NonNull, //
     },
+    sync::atomic::Ordering, //
 };
 use kernel::{
     bindings,
@@ -368,18 +369,23 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if the device is shared: an object of it was made, or somebody else has a reference. `EOPNOTSUPP` if the system has
-    /// no huge pages, `ENOMEM`. Objects can be made all the same.
+    /// `EBUSY` if the device is shared: an object of it was made, or somebody else has a reference; or if this was called before.
+    /// `EOPNOTSUPP` if the system has no huge pages, `ENOMEM`. Objects can be made all the same.
     ///
     /// Context: process context, may sleep. Source: `drm_gem_huge_mnt_create()`.
     pub fn use_huge_pages(&self) -> Result {
         // Anyone else with a reference may be making objects, and C looks for the mount without a lock. Two references
         // are there from `UnregisteredDevice::new` on: ours and the adapter's, which makes no objects.
         // SAFETY: The device is valid (L21).
-        match unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw(), 2) } {
-            true => self.mount_huge_pages(),
-            false => Err(EBUSY),
+        if !unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw(), 2) } {
+            return Err(EBUSY);
         }
+        // Once: C arranges that the mount is taken down even if it has got none, and would arrange it again for one that it
+        // gets later.
+        if self.core().huge_pages.swap(true, Ordering::Relaxed) {
+            return Err(EBUSY);
+        }
+        self.mount_huge_pages()
     }
 
     /// A kernel without huge pages has no field for the mount.
@@ -396,7 +402,8 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
             bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
         };
         // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with, and leaves the
-        // pointer to a mount that it has taken down again, when it could not say that this shall be done later (L15).
+        // pointer to a mount that it has taken down again, when it could not say that this shall be done later. What it has
+        // noted to take down when the device is released is what the field says then: null, or the one mount (L15).
         unsafe {
             let mount = &raw mut (*self.as_raw()).huge_mnt;
             if made != 0 {

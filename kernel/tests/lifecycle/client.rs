@@ -94,6 +94,7 @@ impl Client {
             uapi::LIFECYCLE_LATE_WORK => shared::LATE_WORK.set(),
             uapi::LIFECYCLE_SLOW_DROP => shared::SLOW_DROP.set(),
             uapi::LIFECYCLE_GATE => shared::set_gate(arg.value != 0)?,
+            uapi::LIFECYCLE_HUGE_TWICE => shared::HUGE_TWICE.set(),
             uapi::LIFECYCLE_LONG_FDINFO => shared::LONG_FDINFO.store(arg.value as u32, Relaxed),
             _ => return Err(EINVAL),
         }

@@ -21,6 +21,7 @@ struct drm_lifecycle {
 #define LIFECYCLE_LATE_WORK	4	/* the next registration data to be dropped queues slow work */
 #define LIFECYCLE_SLOW_DROP	5	/* the next object's payload to be dropped waits at the gate */
 #define LIFECYCLE_LONG_FDINFO	6	/* fdinfo has a value of this many bytes, which is written as one string */
+#define LIFECYCLE_HUGE_TWICE	7	/* the next probe asks for huge pages twice, before anything else */
 
 #define LIFECYCLE_FAIL_DATA		1	/* the device's data */
 #define LIFECYCLE_FAIL_OBJECT		2	/* an object's payload */

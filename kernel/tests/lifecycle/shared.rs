@@ -79,6 +79,9 @@ pub(crate) static LATE_WORK: Once = Once::new();
 /// The next payload that is dropped waits at the gate.
 pub(crate) static SLOW_DROP: Once = Once::new();
 
+/// The next probe asks for huge pages twice.
+pub(crate) static HUGE_TWICE: Once = Once::new();
+
 /// How long a value in fdinfo is.
 pub(crate) static LONG_FDINFO: Atomic<u32> = Atomic::new(0);
 

@@ -177,6 +177,11 @@ impl Client {
         self.call(&CONTROL, 5, 0, 0).map(drop)
     }
 
+    /// The next probe asks for huge pages twice.
+    pub(crate) fn huge_twice(&self) -> Answer {
+        self.call(&CONTROL, 7, 0, 0).map(drop)
+    }
+
     /// From now on fdinfo has a value of `bytes` bytes.
     pub(crate) fn long_fdinfo(&self, bytes: u64) -> Answer {
         self.call(&CONTROL, 6, 0, bytes).map(drop)

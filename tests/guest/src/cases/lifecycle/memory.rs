@@ -7,8 +7,9 @@ use rustix::io::Errno;
 
 use crate::check::{Outcome, fail, skip};
 use crate::device;
+use crate::failnth::{Fault, enomem};
 use crate::guest::Guest;
-use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, unbind};
+use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
 use crate::sys::Mapping;
 use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{refuses, same, works};
@@ -16,7 +17,7 @@ use crate::{refuses, same, works};
 crate::cases::cases! {
     "lifecycle":
     l16_object_from_before_registration, l15_huge_pages_come_before_objects, large_objects_are_huge_pages,
-    vmap_reads_and_writes, l21_import_is_mapped_by_its_second_handle,
+    vmap_reads_and_writes, l21_import_is_mapped_by_its_second_handle, l15_failed_mount_is_not_tried_again,
 }
 
 /// What the driver wrote before registration is there after it, by kernel mapping, by mmap and by DMA.
@@ -124,5 +125,29 @@ fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
     mapping.write(12, 0xd);
     same!(direct.read(12), 0xd);
     drop((mapping, direct));
+    test.unload()
+}
+
+/// C notes that the mount is to be taken down even when it has got none. After another attempt that succeeds it would take the one
+/// mount down twice.
+fn l15_failed_mount_is_not_tried_again(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    works!(unbind(0));
+    test.trace.wait_for("0: data dropped")?;
+    let observer = test.open(1)?;
+    test.trace.clear();
+    for (fails, said) in [(true, "-12, then -16"), (false, "0, then -16")] {
+        works!(observer.huge_twice());
+        let fault = fails.then(|| Fault::nth(enomem("fc_mount_longterm"), 1, "drm_gem_huge_mnt_create")).transpose()?;
+        works!(bind(0));
+        drop(fault);
+        test.trace.wait_for(&format!("0: huge pages: {said}"))?;
+        // An object that was made after the failure, or in the mount, can be used.
+        works!(test.open(0)?.call(&EARLY, 0, 0, 0));
+        works!(unbind(0));
+        test.trace.wait_for("0: data dropped")?;
+        test.trace.clear();
+    }
+    drop(observer);
     test.unload()
 }
