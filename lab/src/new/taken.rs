@@ -58,7 +58,7 @@ impl Taken<'_> {
     pub(super) fn refuse(&self, name: &Name) -> Result<()> {
         let Some(why) = self.why(name)? else { return Ok(()) };
         Err(Error::new(Kind::Usage, format!("a driver cannot be called `{}`: {why}", name.module))
-            .hint("nothing was written; choose another name, such as `my_gpu`"))
+            .hint("nothing was written: choose another name"))
     }
 
     fn why(&self, name: &Name) -> Result<Option<String>> {
