@@ -19,8 +19,11 @@ const LOOPS: usize = 12;
 /// How often everything is done.
 const TIMES: usize = 10;
 
-/// Tests in the guest that wait for other processes, for timers and for an emulated GPU: their suites, and a part of their names.
-const TESTS: [(fn() -> Guest, &str); 4] = [
+/// A suite of tests in the guest, and a part of its cases' names.
+type Tests = (fn() -> Guest, &'static str);
+
+/// Tests in the guest that wait for other processes, for timers and for an emulated GPU.
+const TESTS: [Tests; 4] = [
     (Guest::rust, "fence::"),
     (Guest::rust, "sync_fence::"),
     (Guest::nova, "nova_fault::"),
