@@ -88,14 +88,23 @@ impl drm::pci::Driver for Edu {
 }
 
 /// What is refused from here on: a mask while a handler may run, a second set of vectors, and a vector
-/// that does not exist.
+/// that does not exist; and pages of registers that are none.
 fn rules(cx: &drm::pci::Probe<'_>) -> Result {
     let refused = cx.set_dma_mask(DmaMask::new::<64>()) == Err(EBUSY)
         && cx.set_max_segment(4096) == Err(EBUSY)
         && cx
             .irq_vectors(1, 1, IrqTypes::all())
             .is_err_and(|e| e == EBUSY);
-    if refused {
+    // A client maps whole pages of the BAR, which has a mebibyte.
+    let page = |bar, offset| cx.register_page(bar, offset).map(drop);
+    let pages = page(0, 0).is_ok()
+        && page(0, 0xf_f000).is_ok()
+        && [4, 0x800, 0xf_f800, 0x10_0000, 1 << 40, !0xfff]
+            .into_iter()
+            .all(|offset| page(0, offset) == Err(EINVAL))
+        && page(1, 0).is_err()
+        && page(6, 0).is_err();
+    if refused && pages {
         Ok(())
     } else {
         dev_err!(cx, "what must be refused is not\n");
