@@ -46,31 +46,73 @@ fn replay(name: &str) {
     }
 }
 
-macro_rules! replays {
-    ($($test:ident: $name:literal),* $(,)?) => {
-        const REPLAYED: &[&str] = &[$($name),*];
+const REPLAYED: &[&str] = &[
+    "mali",
+    "vfio-user",
+    "nova",
+    "fault-plan",
+    "csf-fw",
+    "page-tables",
+    "console",
+    "agent",
+    "programs",
+    "binary",
+    "lists",
+];
 
-        $(
-            #[test]
-            fn $test() {
-                replay($name);
-            }
-        )*
-    };
+#[test]
+fn mali() {
+    replay("mali");
 }
 
-replays! {
-    mali: "mali",
-    vfio_user: "vfio-user",
-    nova: "nova",
-    fault_plan: "fault-plan",
-    csf_fw: "csf-fw",
-    page_tables: "page-tables",
-    console: "console",
-    agent: "agent",
-    programs: "programs",
-    binary: "binary",
-    lists: "lists",
+#[test]
+fn vfio_user() {
+    replay("vfio-user");
+}
+
+#[test]
+fn nova() {
+    replay("nova");
+}
+
+#[test]
+fn fault_plan() {
+    replay("fault-plan");
+}
+
+#[test]
+fn csf_fw() {
+    replay("csf-fw");
+}
+
+#[test]
+fn page_tables() {
+    replay("page-tables");
+}
+
+#[test]
+fn console() {
+    replay("console");
+}
+
+#[test]
+fn agent() {
+    replay("agent");
+}
+
+#[test]
+fn programs() {
+    replay("programs");
+}
+
+#[test]
+fn binary() {
+    replay("binary");
+}
+
+#[test]
+fn lists() {
+    replay("lists");
 }
 
 #[test]

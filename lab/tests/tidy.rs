@@ -86,7 +86,10 @@ const NOT_FOR_DRIVERS: &[(&str, &str)] = &[
     ("configfs", "forgotten, a subsystem outlives the module"),
     ("hrtimer", "forgotten, a handle lets the timer outlive the module"),
     ("kernel::fs", "a process that exits has no table of files any more when its files are closed"),
-    ("alloc_irq_vectors", "a second allocation frees the first one's vectors under their handlers: use `Probe::irq_vectors`"),
+    (
+        "alloc_irq_vectors",
+        "a second allocation frees the first one's vectors under their handlers: use `Probe::irq_vectors`",
+    ),
     ("extern crate", "under another name, a crate can put unsafe code into what a derive makes"),
     ("zerocopy(crate", "another crate can put unsafe code into what the derive makes"),
 ];
@@ -160,7 +163,8 @@ fn nothing_names_the_machine_it_was_written_on() {
     let sources = files(".", &[".rs", ".c", ".h", ".toml", ".md", ".sh", ".stderr", "Kbuild", "drydock"]);
     let mut complaints = Vec::new();
     for (path, text) in &sources {
-        let named = |line: &str| homes.iter().any(|home| line.contains(home.as_str()));
+        // The guest's ordinary user has a home there, too.
+        let named = |line: &str| homes.iter().any(|home| line.replace("/home/user\"", "").contains(home.as_str()));
         let lines = text.lines().enumerate().filter(|(_, line)| named(line));
         complaints.extend(lines.map(|(index, _)| format!("{path}:{}: a path of one machine", index + 1)));
     }

@@ -190,8 +190,17 @@ impl Client {
             }
             uapi::LIFECYCLE_KEPT_DMA => {
                 let object = shared::kept_object()?;
-                dev.enter(|plugged| object.sg_table(&plugged).map(|_| ()))
-                    .ok_or(ENODEV)??;
+                // The device that may map the object is the one that may sync it.
+                dev.enter(|plugged| {
+                    let mapped = object.sg_table(&plugged).map(|_| ());
+                    let synced = object.sync(&plugged, 0..1, false);
+                    if mapped == synced {
+                        mapped
+                    } else {
+                        Err(EIO)
+                    }
+                })
+                .ok_or(ENODEV)??;
             }
             uapi::LIFECYCLE_KEPT_VMAP => exchange(&*shared::kept_object()?, 0, &mut arg.value)?,
             uapi::LIFECYCLE_KEPT_ENTER => {
@@ -230,6 +239,7 @@ impl Client {
     ) -> Result {
         let object = Object::lookup(file, arg.handle)?;
         let table = object.sg_table(dev)?;
+        sync(dev, &object)?;
         arg.what = table.iter().count() as u32;
         arg.value = table.iter().map(|entry| entry.dma_len()).sum();
         Ok(())
@@ -248,6 +258,25 @@ fn write_long(out: &mut FdInfo<'_>, bytes: usize) -> Result {
     let text = KVVec::from_elem(b'x', bytes, GFP_KERNEL)?;
     let text = core::str::from_utf8(&text).map_err(|_| EINVAL)?;
     Ok(writeln!(out, "lifecycle-long:\t{text}")?)
+}
+
+/// Syncs the whole object, unless it is an import: that is for its exporter.
+///
+/// # Errors
+///
+/// `EIO` if it is not answered as it must be; beyond the object and backwards nothing is synced.
+fn sync(dev: &Plugged<'_, Lifecycle>, object: &Object) -> Result {
+    let size = object.size().bytes() as u64;
+    for range in [0..size + 1, size..size - 1, u64::MAX..u64::MAX] {
+        if object.sync(dev, range, true) != Err(EINVAL) {
+            return Err(EIO);
+        }
+    }
+    match object.sync(dev, 0..size, true) {
+        Ok(()) if !object.is_imported() => Ok(()),
+        Err(error) if object.is_imported() && error == EINVAL => Ok(()),
+        _ => Err(EIO),
+    }
 }
 
 /// Writes `value` at a byte of the object, and gives back what was there.

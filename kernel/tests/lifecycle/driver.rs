@@ -14,6 +14,8 @@ use crate::{
     },
     uapi, //
 };
+use drm::fence::Fence;
+use drm::resv::Usage;
 use drm::gem::{
     self,
     Class, //
@@ -23,6 +25,7 @@ use kernel::{
         self,
         Bound, //
     },
+    page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef,
     time::{
@@ -185,6 +188,7 @@ impl drm::platform::Driver for Lifecycle {
 
         let early = Object::new(&dev, gem::Size::PAGE, shared::serial())?;
         early.vmap()?.write(0, &EARLY.to_ne_bytes())?;
+        rules(&early)?;
         let huge = dev.use_huge_pages().map_or_else(Error::to_errno, |()| 0);
         pr_info!("{id}: huge pages when shared: {huge}\n");
         if shared::KEEP_NEXT.take() {
@@ -195,6 +199,29 @@ impl drm::platform::Driver for Lifecycle {
         let ready = dev.ready(Hardware::new(id, early, cx.parent()))?;
         shared::may_fail(uapi::LIFECYCLE_FAIL_PROBE)?;
         Ok(ready)
+    }
+}
+
+/// What is refused of a page: words that are not aligned or not in it, and fences without room.
+fn rules(object: &Object) -> Result {
+    let map = object.vmap()?;
+    let outside = [1, 2, 3, PAGE_SIZE - 2, PAGE_SIZE, usize::MAX - 3];
+    let words = outside.into_iter().all(|at| {
+        map.read_word(at) == Err(EINVAL) && map.write_word(at, 0) == Err(EINVAL)
+    });
+    let fence = Fence::signaled();
+    let room = object.resv().lock(|resv| -> Result<bool> {
+        let mut slots = resv.reserve(1)?;
+        slots.add(&fence, Usage::Read)?;
+        let used_up = slots.add(&fence, Usage::Read) == Err(ENOSPC);
+        let none = resv.reserve(0)?.add(&fence, Usage::Read) == Err(ENOSPC);
+        Ok(used_up && none)
+    })?;
+    if words && room {
+        Ok(())
+    } else {
+        pr_err!("what must be refused is not\n");
+        Err(EINVAL)
     }
 }
 

@@ -62,13 +62,17 @@ impl DriverVm for Space {
 ///
 /// `EIO` if tables and mappings do not agree, or the reserved addresses are given away.
 pub(crate) fn map(dev: &Device<Lifecycle>, object: &Object) -> Result<(Owner<Space>, u64)> {
-    let space = Space {
-        id: dev.id,
-        _space: Noisy(dev.id, c"address space"),
-    };
     let all = VaRange::new(0, ALL)?;
-    let layout = Layout::new(all).reserve(VaRange::new(RESERVED, ALL - RESERVED)?)?;
-    let vm = Owner::<Space>::new(dev, c"lifecycle", layout, Ok(space), 0)?;
+    let new = || {
+        let space = Space {
+            id: dev.id,
+            _space: Noisy(dev.id, c"address space"),
+        };
+        let layout = Layout::new(all).reserve(VaRange::new(RESERVED, ALL - RESERVED)?)?;
+        Owner::<Space>::new(dev, c"lifecycle", layout, Ok(space), 0)
+    };
+    let (vm, other) = (new()?, new()?);
+    rules(&vm, &other, object)?;
 
     let range = VaRange::new(RESERVED - (1 << 20), object.size().bytes() as u64)?;
     let request = Map::new(&vm, range, object, 0, ())?;
@@ -90,4 +94,18 @@ pub(crate) fn map(dev: &Device<Lifecycle>, object: &Object) -> Result<(Owner<Spa
         return Err(EIO);
     }
     Ok((vm, mapped))
+}
+
+/// What an address space refuses: more than an object has, and what was prepared for another address space.
+fn rules(vm: &Vm<Space>, other: &Vm<Space>, object: &Object) -> Result {
+    let range = VaRange::new(0, object.size().bytes() as u64)?;
+    let beyond = Map::new(vm, range, object, PAGE, ()).is_err_and(|error| error == EINVAL);
+    let (map, unmap) = (Map::new(other, range, object, 0, ())?, Unmap::new(other, range)?);
+    let mapped = vm.lock(|vm| vm.map(map, &mut ())).into_result();
+    let unmapped = vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result();
+    if beyond && mapped == Err(EINVAL) && unmapped == Err(EINVAL) {
+        Ok(())
+    } else {
+        Err(EIO)
+    }
 }
