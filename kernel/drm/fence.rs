@@ -235,10 +235,10 @@ impl Fence {
 
     /// How the work ended: `None` while it has not, then success or the issuer's error.
     ///
-    /// Context: any, but not within a callback of this fence, since it takes the fence's lock.
+    /// Context: any, a callback of this fence included.
     pub fn status(&self) -> Option<Result> {
         // SAFETY: By the type invariants (L21).
-        match unsafe { bindings::dma_fence_get_status(self.as_raw()) } {
+        match unsafe { raw::drm_rust_dma_fence_status(self.as_raw()) } {
             0 => None,
             // One stands for success.
             status if status > 0 => Some(Ok(())),

@@ -31,7 +31,24 @@ bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence)
 EXPORT_SYMBOL_GPL(drm_rust_dma_fence_is_signaled);
 
 /*
+ * How `fence` ended: 0 while it has not, 1, or a negative error.
+ *
+ * Of a fence that is signalled, the flag is set after the error and before the callbacks run. So who sees it needs no lock,
+ * and a callback may ask.
+ */
+int drm_rust_dma_fence_status(struct dma_fence *fence)
+{
+	if (test_bit_acquire(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags))
+		return READ_ONCE(fence->error) ?: 1;
+	return dma_fence_get_status(fence);
+}
+EXPORT_SYMBOL_GPL(drm_rust_dma_fence_status);
+
+/*
  * Signals `fence`, with `error` if that is not zero, unless it is signalled already; says whether it did.
+ *
+ * A callback of the fence, which runs under its lock, may call this (by dropping the fence's signaler): the flag is set then,
+ * and the lock is not taken.
  *
  * dma_fence_check_and_signal() cannot set an error, and setting one before it would race with others that
  * signal: both must happen under one hold of the lock.
@@ -40,6 +57,9 @@ bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error)
 {
 	bool cookie, first;
 	unsigned long flags;
+
+	if (dma_fence_test_signaled_flag(fence))
+		return false;
 
 	cookie = dma_fence_begin_signalling();
 	dma_fence_lock_irqsave(fence, flags);

@@ -21,6 +21,7 @@ void drm_rust_dma_fence_get(struct dma_fence *fence);
 bool drm_rust_dma_fence_get_unless_zero(struct dma_fence *fence);
 void drm_rust_dma_fence_put(struct dma_fence *fence);
 bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence);
+int drm_rust_dma_fence_status(struct dma_fence *fence);
 bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error);
 void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *));
 bool drm_rust_dma_resv_trylock(struct dma_resv *resv);
