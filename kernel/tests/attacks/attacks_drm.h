@@ -72,7 +72,7 @@ struct drm_attack {
 #define ATTACK_OFFSET			30	/* where the object of `handle` is mapped: `value` */
 #define ATTACK_OWN_CALLBACK_DROP	31	/* a fence expires; its callback drops itself */
 
-#define ATTACK_CHILDREN_TWINS		1	/* two of one name and id */
+#define ATTACK_CHILDREN_ONE		1	/* one, with the id 0 */
 #define ATTACK_CHILDREN_NAMES		2	/* names that are none */
 #define ATTACK_CHILDREN_IDS		3	/* the smallest and the largest id */
 

@@ -56,10 +56,7 @@ pub(crate) fn make(cx: &drm::platform::Probe<'_>, device: u32) {
         );
     };
     match NEXT.xchg(0, Full) {
-        uapi::ATTACK_CHILDREN_TWINS => {
-            one(PART, 0);
-            one(PART, 0);
-        }
+        uapi::ATTACK_CHILDREN_ONE => one(PART, 0),
         uapi::ATTACK_CHILDREN_NAMES => {
             one(c"", 0);
             one(c"../part", 0);

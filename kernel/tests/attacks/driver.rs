@@ -233,8 +233,8 @@ pub(crate) fn ready<'bound, B: Bus>(
     Ok((dev, hardware))
 }
 
-/// What the number of a sibling is beyond that of the device.
-const SIBLING: u32 = 100;
+/// What the number of a sibling is beyond that of the device: its last digit is another, so that the log's lines are told apart.
+const SIBLING: u32 = 105;
 /// The number of `edu`.
 const EDU: u32 = 9;
 

@@ -20,13 +20,16 @@ use crate::{holds, same, works};
 
 crate::cases::cases! {
     "attacks":
-    callback_file_open, callback_file_close, callback_file_close_of_a_killed_client, callback_file_close_after_unplug,
-    callback_file_drop, callback_file_drop_of_a_killed_client, callback_fdinfo, callback_file_page,
-    callback_object_new, callback_object_dumb, callback_object_import, callback_object_open,
-    callback_object_open_by_name, callback_object_open_by_import, callback_object_close,
-    callback_object_close_with_the_file, callback_object_close_of_a_killed_client, callback_object_drop,
-    callback_object_drop_by_munmap, callback_object_drop_by_a_dma_buf, callback_object_drop_after_unplug,
-    callback_unplugged, callback_hardware_drop, callback_work, callback_space_drop, callback_action, callback_data_drop,
+    callback_file_open within 60, callback_file_close within 60, callback_file_close_of_a_killed_client within 60,
+    callback_file_close_after_unplug within 60, callback_file_drop within 60,
+    callback_file_drop_of_a_killed_client within 60, callback_fdinfo within 60, callback_file_page within 60,
+    callback_object_new within 60, callback_object_dumb within 60, callback_object_import within 60,
+    callback_object_open within 60, callback_object_open_by_name within 60, callback_object_open_by_import within 60,
+    callback_object_close within 60, callback_object_close_with_the_file within 60,
+    callback_object_close_of_a_killed_client within 60, callback_object_drop within 60,
+    callback_object_drop_by_munmap within 60, callback_object_drop_by_a_dma_buf within 60,
+    callback_object_drop_after_unplug within 60, callback_unplugged within 60, callback_hardware_drop within 60,
+    callback_work within 60, callback_space_drop within 60, callback_action within 60, callback_data_drop within 60,
     callback_suspend within 60, callback_resume within 60,
 }
 

@@ -18,9 +18,9 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "attacks":
-    client_is_killed_in_a_wait, client_is_killed_in_a_wait_after_unplug, client_is_killed_with_a_hoard,
-    client_is_killed_with_many_handles within 60, module_goes_while_clients_come within 60,
-    fdinfo_is_read_while_objects_go within 60,
+    client_is_killed_in_a_wait within 60, client_is_killed_in_a_wait_after_unplug within 60,
+    client_is_killed_with_a_hoard within 60, client_is_killed_with_many_handles within 60,
+    module_goes_while_clients_come within 60, fdinfo_is_read_while_objects_go within 60,
 }
 
 /// Starts a client in a process of its own, which does something and then waits to be killed.
@@ -135,17 +135,21 @@ fn module_goes_while_clients_come(guest: &Guest) -> Outcome {
         };
         let clients = [scope.spawn(come), scope.spawn(come)];
         let reloads = (|| {
-            let mut gone = 0;
-            for _ in 0..200 {
+            for round in 0..20 {
                 works!(unbind(0));
-                gone += u32::from(modules::remove("attacks").is_ok());
-                // If the module is gone, its devices are bound when it comes.
-                test.load("attacks")?;
-                if render_node(0).is_none() {
+                if round % 2 == 0 {
+                    // Nobody can open the device now, and those who have let go of it soon.
+                    while let Err(errno) = modules::remove("attacks") {
+                        holds!(errno == Errno::AGAIN, "the module is in use at most");
+                        thread::yield_now();
+                    }
+                    // The device is bound when the module comes.
+                    test.load("attacks")?;
+                } else {
                     works!(bind(0));
                 }
             }
-            Ok(gone)
+            Ok(())
         })();
         done.store(true, Ordering::Relaxed);
         let answered = clients.map(|client| client.join().expect("a client does not panic"));
@@ -153,8 +157,8 @@ fn module_goes_while_clients_come(guest: &Guest) -> Outcome {
         for answer in answered {
             calls += answer?;
         }
-        holds!(reloads? > 0 && calls > 0, "the module went, and clients were answered");
-        Ok(())
+        holds!(calls > 0, "clients were answered");
+        reloads
     })?;
     test.unload()
 }

@@ -13,7 +13,8 @@ use crate::{same, works};
 
 crate::cases::cases! {
     "attacks":
-    init_leaves_nothing, init_leaves_work, init_leaves_a_fence, init_leaves_a_callback, module_is_made_again,
+    init_leaves_nothing within 60, init_leaves_work within 60, init_leaves_a_fence within 60,
+    init_leaves_a_callback within 60, module_is_made_again within 60,
 }
 
 /// Loads the module whose init fails.
@@ -28,7 +29,7 @@ fn load(guest: &Guest, leaves: u32) -> Outcome {
 /// The module can be loaded again and again.
 fn init_leaves_nothing(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
-    for _ in 0..10 {
+    for _ in 0..3 {
         load(guest, 0)?;
     }
     test.unload()
@@ -45,6 +46,9 @@ fn init_leaves_work(guest: &Guest) -> Outcome {
 
 /// S5: a fence that is forgotten, whose class, names and module are freed before it expires.
 fn init_leaves_a_fence(guest: &Guest) -> Outcome {
+    if finds_leaks() {
+        return skip("this kernel would report what this leaks");
+    }
     let mut test = Test::new(guest)?;
     load(guest, 1)?;
     // Another module has the memory by now, and time passes in which the fence would expire.

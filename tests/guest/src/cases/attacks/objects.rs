@@ -12,9 +12,10 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "attacks":
-    object_is_mapped_beyond_its_end, object_is_synced_beyond_its_end, object_is_too_large_to_be_mapped,
-    object_of_another_device, object_outlives_its_address_space, one_of_everything_outlives_the_device,
-    one_of_everything_is_used_late,
+    object_is_mapped_beyond_its_end within 60, object_is_synced_beyond_its_end within 60,
+    object_is_too_large_to_be_mapped within 60, object_of_another_device within 60,
+    object_outlives_its_address_space within 60, one_of_everything_outlives_the_device within 60,
+    one_of_everything_is_used_late within 60,
 }
 
 /// Offsets that overflow. Unchecked, the copies of `VMap` read and write the kernel's memory.

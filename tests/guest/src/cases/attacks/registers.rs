@@ -21,8 +21,9 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 crate::cases::cases! {
     "attacks":
-    registers_are_idle_when_hidden, registers_are_idle_after_unplug, registers_are_idle_after_a_failed_registration,
-    registers_are_hidden_by_their_own_fault, callback_driver_page, registers_cannot_be_written, interrupt_after_unplug,
+    registers_are_idle_when_hidden within 60, registers_are_idle_after_unplug within 60,
+    registers_are_idle_after_a_failed_registration within 60, registers_are_hidden_by_their_own_fault within 60,
+    callback_driver_page within 60, registers_cannot_be_written within 60, interrupt_after_unplug within 60,
 }
 
 /// What `edu` says of itself: the low 16 bits are `00ed`.

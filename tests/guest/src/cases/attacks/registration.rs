@@ -20,8 +20,8 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "attacks":
-    registration_fails_with_everything_kept, failed_device_that_leaks_is_not_in_debugfs, leaked_device_is_not_in_debugfs,
-    init_fails_with_a_client,
+    registration_fails_with_everything_kept within 60, failed_device_that_leaks_is_not_in_debugfs within 60,
+    leaked_device_is_not_in_debugfs within 60, init_fails_with_a_client within 60,
 }
 
 /// The directory of a platform device in debugfs.
@@ -34,6 +34,7 @@ fn debugfs(device: u32) -> PathBuf {
 fn registration_fails_with_everything_kept(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));
+    test.trace.clear();
     let fault = Fault::nth_waits(enomem("drm_minor_register"), 2, PROBE.scope)?;
     let (client, buffer) = thread::scope(|scope| -> Outcome<_> {
         let bound = scope.spawn(|| bind(0));

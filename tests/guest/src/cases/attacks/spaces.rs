@@ -10,7 +10,7 @@ use crate::works;
 
 crate::cases::cases! {
     "attacks":
-    request_for_another_or_an_ended_space, space_of_all_addresses within 60, spaces_after_unplug,
+    request_for_another_or_an_ended_space within 60, space_of_all_addresses within 60, spaces_after_unplug within 60,
 }
 
 /// Carried out, a mapping would lie in one address space and its tie to the object in another, or in one that nobody ends.
