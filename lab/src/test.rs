@@ -87,6 +87,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),
         Box::new(guest::Guest::c()),
+        Box::new(guest::Guest::attacks()),
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
         Box::new(guest::Guest::tyr_built()),

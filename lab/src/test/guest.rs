@@ -41,32 +41,39 @@ pub(super) struct Guest {
     driver: &'static str,
     /// What the driver loads, if it loads something.
     firmware: Option<Choice>,
+    /// The one area that is run, of those that have a boot of their own.
+    area: Option<&'static str>,
 }
 
 impl Guest {
     /// Ours.
     pub(super) fn rust() -> Self {
-        Self { name: "guest-vgem", driver: "vgem", firmware: None }
+        Self { name: "guest-vgem", driver: "vgem", firmware: None, area: None }
     }
 
     /// The stock kernel's, which has to behave the same.
     pub(super) fn c() -> Self {
-        Self { name: "guest-c-vgem", driver: "c-vgem", firmware: None }
+        Self { name: "guest-c-vgem", driver: "c-vgem", firmware: None, area: None }
+    }
+
+    /// The attacks on the library by safe drivers, beside our vgem.
+    pub(super) fn attacks() -> Self {
+        Self { name: "attacks", driver: "vgem", firmware: None, area: Some("attacks") }
     }
 
     /// Our two for an NVIDIA GPU, on an emulated one.
     pub(super) fn nova() -> Self {
-        Self { name: "guest-nova", driver: "nova", firmware: None }
+        Self { name: "guest-nova", driver: "nova", firmware: None, area: None }
     }
 
     /// Ours for an Arm Mali, on an emulated one with the published firmware.
     pub(super) fn tyr() -> Self {
-        Self { name: "guest-tyr", driver: "tyr", firmware: Some(Choice::Real) }
+        Self { name: "guest-tyr", driver: "tyr", firmware: Some(Choice::Real), area: None }
     }
 
     /// The same with a firmware that is built here.
     pub(super) fn tyr_built() -> Self {
-        Self { name: "guest-tyr-built", driver: "tyr", firmware: Some(Choice::Built) }
+        Self { name: "guest-tyr-built", driver: "tyr", firmware: Some(Choice::Built), area: None }
     }
 
     /// The emulated GPU, or why this suite has to be skipped.
@@ -104,6 +111,7 @@ impl Suite for Guest {
         argv.extend(["--patience", &patience]);
         let left = context.deadline.left().map(|left| left.as_secs().to_string());
         argv.extend(left.iter().flat_map(|left| ["--within", left]));
+        argv.extend(self.area.iter().flat_map(|area| ["--only", area]));
         match (part, &self.firmware) {
             ("", Some(Choice::Real)) => argv.extend(["--without", ONCE]),
             ("", _) => {}
@@ -155,8 +163,10 @@ fn ended(status: Status, count: u64, part: &str, said: &[String]) -> Result<()> 
     }
 }
 
+/// An area of the suite's own name is not said twice.
 fn parse(suite: &str, line: &str) -> Option<Case> {
     let (word, rest) = line.split_once(' ')?;
+    let rest = rest.strip_prefix(suite).and_then(|rest| rest.strip_prefix("::")).unwrap_or(rest);
     let (name, why) = rest.split_once(": ").unwrap_or((rest, ""));
     let verdict = match word {
         "ok" => return Some(Case { name: format!("{suite}::{rest}"), verdict: Verdict::Passed }),
@@ -189,6 +199,7 @@ mod tests {
         assert_eq!(failed.name, "guest-vgem::ioctl::null");
         assert_eq!(failed.verdict, Verdict::Failed { why: "expected EFAULT: got EINVAL".into(), details: vec![] });
         assert_eq!(parse("guest-vgem", "panicked"), None);
+        assert_eq!(parse("attacks", "ok attacks::late").unwrap().name, "attacks::late");
     }
 
     #[test]

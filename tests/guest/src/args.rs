@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::cases::APART;
 use crate::driver::Driver;
 use crate::guest::Guest;
 use crate::modules::Modules;
@@ -29,6 +30,10 @@ pub(crate) struct Args {
     /// Skip the cases of these areas, the first parts of their names
     #[arg(long, value_name = "AREA,…", value_delimiter = ',')]
     pub(crate) without: Vec<String>,
+
+    /// Run only the cases of this area; some areas are run only when they are asked for by this
+    #[arg(long, value_name = "AREA")]
+    pub(crate) only: Option<String>,
 
     /// Print the names of the cases and do nothing else
     #[arg(long)]
@@ -78,9 +83,14 @@ fn processes(text: &str) -> Result<usize, String> {
 }
 
 impl Args {
-    /// Whether the filter lets a case through.
+    /// Whether the case is of an area that is run, and the filter lets it through.
     pub(crate) fn selects(&self, case: &str) -> bool {
-        self.filter.as_deref().is_none_or(|part| case.contains(part))
+        let area = case.split_once("::").map_or(case, |(area, _)| area);
+        let runs = match &self.only {
+            Some(only) => area == only,
+            None => !APART.contains(&area),
+        };
+        runs && self.filter.as_deref().is_none_or(|part| case.contains(part))
     }
 
     /// Whether the case is of an area that is left out.
@@ -125,6 +135,14 @@ mod tests {
         let args = parse("--driver vgem fence::").unwrap();
         assert!(args.selects("fence::signal_twice"));
         assert!(!args.selects("gem::close_twice"));
+    }
+
+    #[test]
+    fn an_area_that_stands_apart_runs_only_when_it_is_named() {
+        assert!(!parse("--driver vgem").unwrap().selects("attacks::late_signal"));
+        let args = parse("--driver vgem --only attacks late").unwrap();
+        assert!(args.selects("attacks::late_signal"));
+        assert!(!args.selects("attacks::fdinfo") && !args.selects("event::too_late"));
     }
 
     #[test]

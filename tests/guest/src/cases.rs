@@ -3,6 +3,7 @@
 //!
 //! Source: each area names its own.
 
+mod attacks;
 mod auth;
 mod bus;
 mod dmabuf;
@@ -125,6 +126,15 @@ const AREAS: &[&[Case]] = &[
     sweep::events::CASES,
     race::CASES,
     storm::vgem::CASES,
+    attacks::callbacks::CASES,
+    attacks::objects::CASES,
+    attacks::spaces::CASES,
+    attacks::fences::CASES,
+    attacks::clients::CASES,
+    attacks::registration::CASES,
+    attacks::registers::CASES,
+    attacks::children::CASES,
+    attacks::modules::CASES,
     nova::identity::CASES,
     nova::param::CASES,
     nova::object::CASES,
@@ -159,6 +169,9 @@ const AREAS: &[&[Case]] = &[
     tyr::race::CASES,
     storm::tyr::CASES,
 ];
+
+/// Areas that have a boot of their own: they are run only if they are named (`--only`).
+pub(crate) const APART: &[&str] = &["attacks"];
 
 /// Parts of cases that run in processes of their own.
 pub(crate) fn workers() -> impl Iterator<Item = &'static Worker> {

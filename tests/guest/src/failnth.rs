@@ -100,6 +100,11 @@ impl Fault {
         Self::arm(&format!("func={} ret={} nth={nth} scope={scope} block", call.function, call.returns))
     }
 
+    /// As `nth_of_any`, but the call waits for `release` before it fails.
+    pub(crate) fn nth_of_any_waits(call: Call, nth: u32) -> Outcome<Self> {
+        Self::arm(&format!("func={} ret={} nth={nth} block", call.function, call.returns))
+    }
+
     /// No call fails; each, of any process, is a line of the trace.
     pub(crate) fn watch(function: &str) -> Outcome<Self> {
         Self::arm(&format!("func={function} watch"))

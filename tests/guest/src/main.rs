@@ -5,6 +5,7 @@
 //! DRM core of Linux 7.3, named at each case.
 
 mod args;
+mod attacks;
 mod cases;
 mod check;
 mod device;

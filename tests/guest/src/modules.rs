@@ -4,7 +4,7 @@
 //! Source: finit_module(2), delete_module(2), modules.dep(5).
 
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -50,12 +50,19 @@ impl Modules {
 
     /// Loads all files that are not loaded; those that are stay.
     pub(crate) fn load(&self) -> Answer {
-        self.files.iter().filter(|file| !is_loaded(file)).try_for_each(|file| insert(file))
+        self.files.iter().filter(|file| !is_loaded(file)).try_for_each(|file| insert(file, c""))
+    }
+
+    /// Loads all files that are not loaded, the last one with parameters.
+    pub(crate) fn load_with(&self, parameters: &CStr) -> Answer {
+        let (last, needed) = self.files.split_last().ok_or(Errno::NOENT)?;
+        needed.iter().filter(|file| !is_loaded(file)).try_for_each(|file| insert(file, c""))?;
+        insert(last, parameters)
     }
 
     /// Loads the last file alone, whether or not it is loaded.
     pub(crate) fn load_last(&self) -> Answer {
-        self.files.last().map_or(Err(Errno::NOENT), |file| insert(file))
+        self.files.last().map_or(Err(Errno::NOENT), |file| insert(file, c""))
     }
 
     /// The names of the modules, the last loaded first.
@@ -71,11 +78,11 @@ fn is_loaded(file: &Path) -> bool {
 }
 
 /// finit_module(2)
-fn insert(file: &Path) -> Answer {
+fn insert(file: &Path, parameters: &CStr) -> Answer {
     let fd = sys::open(file, OFlags::RDONLY)?;
     let plain = file.extension().is_some_and(|end| end == "ko");
     let flags = if plain { 0 } else { COMPRESSED };
-    rustix::system::finit_module(&fd, c"", flags)
+    rustix::system::finit_module(&fd, parameters, flags)
 }
 
 /// delete_module(2) without waiting for users to go.

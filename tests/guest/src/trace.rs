@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What the test modules say in the kernel log, in its order: the record of who came and went when.
 //!
-//! Source: `Documentation/ABI/testing/dev-kmsg`; the lines are those of `kernel/tests/lifecycle` and
-//! `kernel/tests/failnth`.
+//! Source: `Documentation/ABI/testing/dev-kmsg`; the lines are those of `kernel/tests/lifecycle`,
+//! `kernel/tests/attacks` and `kernel/tests/failnth`.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -107,7 +107,7 @@ impl Trace {
 /// What a record says, if it is one of the modules': `N: what` or `failnth: NAME` or a report.
 fn line_of(record: &str) -> Option<&str> {
     let text = record.split_once(';')?.1.lines().next()?;
-    let ours = text.strip_prefix("lifecycle: ");
+    let ours = ["lifecycle: ", "attacks: ", "attacks_init: "].iter().find_map(|module| text.strip_prefix(module));
     ours.or_else(|| (text.starts_with("failnth: ") || text.starts_with("drm_rust: ")).then_some(text))
 }
 
@@ -118,6 +118,7 @@ mod tests {
     #[test]
     fn only_the_modules_are_heard() {
         assert_eq!(line_of("6,1,2,-;lifecycle: 0: data dropped\n"), Some("0: data dropped"));
+        assert_eq!(line_of("6,1,2,-;attacks: 0: file-open enter 1\n"), Some("0: file-open enter 1"));
         assert_eq!(line_of("6,1,2,-;failnth: device_add\n"), Some("failnth: device_add"));
         assert_eq!(line_of("6,1,2,-;[drm] Initialized lifecycle 1.2.3\n"), None);
     }

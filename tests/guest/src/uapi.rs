@@ -122,6 +122,8 @@ plain! {
     }
     /// `struct drm_lifecycle` of the life-cycle test driver
     Lifecycle { what: u32, handle: u32, value: u64 }
+    /// `struct drm_attack` (`kernel/tests/attacks/attacks_drm.h`)
+    Attack { what: u32, handle: u32, value: u64 }
 }
 
 /// `struct drm_version`: its three addresses are filled in by `DrmFile::version`.

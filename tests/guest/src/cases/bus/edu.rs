@@ -294,7 +294,7 @@ fn sleeps_and_wakes(guest: &Guest) -> Outcome {
 }
 
 /// The kernel's own test of suspension to a level; a second later it wakes.
-fn tested(level: &str, state: &str) -> Answer {
+pub(in crate::cases) fn tested(level: &str, state: &str) -> Answer {
     write("/sys/module/suspend/parameters/pm_test_delay", "1")?;
     write("/sys/power/pm_test", level)?;
     let slept = write("/sys/power/state", state);

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Address spaces of a GPU that is not there, whose tables are a count of pages.
+
+use crate::{
+    buffer::Object,
+    driver::Attacked,
+    trap::{
+        self,
+        Snare, //
+    },
+};
+use drm::{
+    gem::{
+        self,
+        Class, //
+    },
+    gpuvm::{
+        DriverVm,
+        Layout,
+        Map,
+        Mapping,
+        Owner,
+        Unmap,
+        VaRange,
+        Vm, //
+    },
+    Device, //
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+pub(crate) const PAGE: u64 = PAGE_SIZE as u64;
+
+pub(crate) struct Space {
+    _snare: Snare,
+}
+
+impl DriverVm for Space {
+    type Driver = Attacked;
+    type Tables = u64;
+    type Flags = ();
+    type Context<'a> = ();
+
+    fn map(_: &Vm<Self>, pages: &mut u64, new: &Mapping<'_, Self>, (): &mut ()) {
+        *pages += new.range().len() / PAGE;
+    }
+
+    fn unmap(_: &Vm<Self>, pages: &mut u64, old: VaRange, (): &mut ()) {
+        *pages -= old.len() / PAGE;
+    }
+
+    fn clear(_: &Vm<Self>, pages: &mut u64) {
+        *pages = 0;
+    }
+}
+
+/// An address space of all addresses in `all`.
+pub(crate) fn new(dev: &Device<Attacked>, all: VaRange) -> Result<Owner<Space>> {
+    let space = Space {
+        _snare: Snare(trap::SPACE_DROP, dev.into()),
+    };
+    Owner::new(dev, c"attacks", Layout::new(all), Ok(space), 0)
+}
+
+/// An address space of 4 GiB.
+pub(crate) fn small(dev: &Device<Attacked>) -> Result<Owner<Space>> {
+    new(dev, VaRange::new(0, 1 << 32)?)
+}
+
+/// A request to map all of an object.
+pub(crate) fn request(vm: &Vm<Space>, at: u64, object: &Object) -> Result<Map<Space>> {
+    let range = VaRange::new(at, object.size().bytes() as u64)?;
+    Map::new(vm, range, object, 0, ())
+}
+
+/// How many pages are mapped. `EIO` if tables and mappings do not agree.
+fn pages(vm: &Vm<Space>, all: VaRange) -> Result<u64> {
+    let (tables, mapped) = vm.lock(|vm| {
+        let mut mapped = 0;
+        vm.for_each(all, |mapping| mapped += mapping.range().len() / PAGE);
+        (*vm.tables(), mapped)
+    });
+    if tables == mapped {
+        Ok(mapped)
+    } else {
+        Err(EIO)
+    }
+}
+
+/// Makes an address space, maps an object, takes out its middle, and ends it.
+pub(crate) fn scratch(dev: &Device<Attacked>) -> Result {
+    let vm = small(dev)?;
+    let object = Object::new(dev, gem::Size::round_up(3 * PAGE)?, ())?;
+    let map = request(&vm, PAGE, &object)?;
+    vm.lock(|vm| vm.map(map, &mut ())).into_result()?;
+    let unmap = Unmap::new(&vm, VaRange::new(2 * PAGE, PAGE)?)?;
+    vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result()?;
+    match pages(&vm, VaRange::new(0, 1 << 32)?)? {
+        2 => Ok(()),
+        _ => Err(EIO),
+    }
+}
+
+/// `ATTACK_SPACES`: requests that are carried out in an address space that they were not made for, or that has ended.
+pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
+    let (one, other) = (small(dev)?, small(dev)?);
+    let object = Object::new(dev, gem::Size::PAGE, ())?;
+
+    let map = request(&one, 0, &object)?;
+    let unmap = Unmap::new(&one, VaRange::new(0, PAGE)?)?;
+    let answers = other.lock(|vm| [vm.map(map, &mut ()), vm.unmap(unmap, &mut ())]);
+    if answers.iter().any(|done| done.result() != Err(EINVAL)) {
+        return Err(EIO);
+    }
+    drop(answers);
+
+    // A request that is older than the end, one that is younger, and one for what was mapped.
+    let mapped = request(&one, 0, &object)?;
+    one.lock(|vm| vm.map(mapped, &mut ())).into_result()?;
+    let (map, vm) = (
+        request(&one, PAGE, &object)?,
+        ARef::<Vm<Space>>::from(&*one),
+    );
+    drop(one);
+    let late = request(&vm, PAGE, &object)?;
+    let unmap = Unmap::new(&vm, VaRange::new(0, PAGE)?)?;
+    for done in [
+        vm.lock(|vm| vm.map(map, &mut ())),
+        vm.lock(|vm| vm.map(late, &mut ())),
+        vm.lock(|vm| vm.unmap(unmap, &mut ())),
+    ] {
+        if done.result() != Err(ECANCELED) {
+            return Err(EIO);
+        }
+    }
+    match pages(&vm, VaRange::new(0, 1 << 32)?)? {
+        0 => Ok(()),
+        _ => Err(EIO),
+    }
+}
+
+/// `ATTACK_SPACE_EXTREMES`: the largest address space, with an object at its very end that is cut into `pieces`.
+pub(crate) fn extremes(dev: &Device<Attacked>, pieces: u64) -> Result {
+    if pieces == 0 || pieces > 4096 {
+        return Err(EINVAL);
+    }
+    let all = VaRange::new(0, u64::MAX)?;
+    let vm = new(dev, all)?;
+    let object = Object::new(dev, gem::Size::round_up(2 * pieces * PAGE)?, ())?;
+    let start = (u64::MAX - 2 * pieces * PAGE) & !(PAGE - 1);
+
+    let refused = [
+        request(&vm, u64::MAX - PAGE, &object).err(),
+        Map::new(&vm, VaRange::new(start, PAGE)?, &object, u64::MAX, ()).err(),
+        VaRange::new(u64::MAX, 1).err(),
+        VaRange::new(0, 0).err(),
+    ];
+    if refused.iter().any(|error| *error != Some(EINVAL)) {
+        return Err(EIO);
+    }
+
+    let sparse = Map::sparse(&vm, VaRange::new(0, 1 << 63)?, ())?;
+    vm.lock(|vm| vm.map(sparse, &mut ())).into_result()?;
+    let map = request(&vm, start, &object)?;
+    vm.lock(|vm| vm.map(map, &mut ())).into_result()?;
+    for piece in 0..pieces {
+        let unmap = Unmap::new(&vm, VaRange::new(start + 2 * piece * PAGE, PAGE)?)?;
+        vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result()?;
+    }
+    if pages(&vm, all)? != pieces + (1 << 63) / PAGE {
+        return Err(EIO);
+    }
+    // All of them go at once.
+    let unmap = Unmap::new(&vm, all)?;
+    vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result()?;
+    match pages(&vm, all)? {
+        0 => Ok(()),
+        _ => Err(EIO),
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Traps: calls every safe function that a callback has the arguments for, from within that callback.
+
+use crate::{
+    buffer::Object,
+    client::Client,
+    driver::Attacked,
+    fences,
+    kept,
+    objects,
+    space,
+    uapi, //
+};
+use drm::{
+    event::Event,
+    file::{
+        caller_has,
+        Capability, //
+    },
+    gem::{
+        self,
+        Class, //
+    },
+    syncobj::{
+        find_fence,
+        Syncobj,
+        WaitForSubmit, //
+    },
+    time::Shifted,
+    Device,
+    File, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+    },
+    time::Monotonic, //
+};
+
+/// A callback that C makes into the driver: its number in the uapi, and its name in the log.
+#[derive(Clone, Copy)]
+pub(crate) struct Callback(u32, &'static str);
+
+macro_rules! callbacks {
+    ($($name:ident = $number:ident, $text:literal;)*) => { $(
+        pub(crate) const $name: Callback = Callback(uapi::$number, $text);
+    )* };
+}
+
+callbacks! {
+    FILE_OPEN = ATTACK_IN_FILE_OPEN, "file-open";
+    FILE_CLOSE = ATTACK_IN_FILE_CLOSE, "file-close";
+    FILE_DROP = ATTACK_IN_FILE_DROP, "file-drop";
+    FDINFO = ATTACK_IN_FDINFO, "fdinfo";
+    FILE_PAGE = ATTACK_IN_FILE_PAGE, "file-page";
+    OBJECT_NEW = ATTACK_IN_OBJECT_NEW, "object-new";
+    OBJECT_DUMB = ATTACK_IN_OBJECT_DUMB, "object-dumb";
+    OBJECT_IMPORT = ATTACK_IN_OBJECT_IMPORT, "object-import";
+    OBJECT_OPEN = ATTACK_IN_OBJECT_OPEN, "object-open";
+    OBJECT_CLOSE = ATTACK_IN_OBJECT_CLOSE, "object-close";
+    OBJECT_DROP = ATTACK_IN_OBJECT_DROP, "object-drop";
+    UNPLUGGED = ATTACK_IN_UNPLUGGED, "unplugged";
+    HARDWARE_DROP = ATTACK_IN_HARDWARE_DROP, "hardware-drop";
+    WORK = ATTACK_IN_WORK, "work";
+    SPACE_DROP = ATTACK_IN_SPACE_DROP, "space-drop";
+    ACTION = ATTACK_IN_ACTION, "action";
+    DATA_DROP = ATTACK_IN_DATA_DROP, "data-drop";
+    DRIVER_PAGE = ATTACK_IN_DRIVER_PAGE, "driver-page";
+    SUSPEND = ATTACK_IN_SUSPEND, "suspend";
+    RESUME = ATTACK_IN_RESUME, "resume";
+}
+
+/// What a device does the next time, once.
+pub(crate) struct Trap {
+    id: u32,
+    callback: Atomic<u32>,
+    /// The next unplugged device is never released.
+    pub(crate) leak: Once,
+    /// The next unplugged device is told to interrupt.
+    pub(crate) interrupt: Once,
+    /// The next page of registers is asked for by a driver that hides them meanwhile.
+    pub(crate) hide: Once,
+}
+
+/// Something to be done once.
+pub(crate) struct Once(Atomic<u32>);
+
+impl Once {
+    const fn new() -> Self {
+        Self(Atomic::new(0))
+    }
+
+    pub(crate) fn set(&self) {
+        self.0.store(1, Relaxed);
+    }
+
+    pub(crate) fn take(&self) -> bool {
+        self.0.cmpxchg(1, 0, Full).is_ok()
+    }
+}
+
+impl Trap {
+    pub(crate) fn new(id: u32) -> Self {
+        Self {
+            id,
+            callback: Atomic::new(0),
+            leak: Once::new(),
+            interrupt: Once::new(),
+            hide: Once::new(),
+        }
+    }
+
+    /// The number of the device, for the log.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Arms the trap: the next call of the callback `number` is an attack.
+    pub(crate) fn set(&self, number: u32) {
+        self.callback.store(number, Relaxed);
+    }
+
+    /// Whether this call is the attack, which is logged.
+    fn springs(&self, callback: Callback) -> Option<Attack> {
+        self.callback.cmpxchg(callback.0, 0, Full).ok()?;
+        Some(Attack {
+            id: self.id,
+            callback: callback.1,
+        })
+    }
+
+    /// For a callback that has no device any more.
+    pub(crate) fn without_device(&self, callback: Callback) {
+        if let Some(attack) = self.springs(callback) {
+            attack.without_device();
+            attack.ends();
+        }
+    }
+}
+
+/// For a callback that has a device.
+pub(crate) fn with_device(callback: Callback, dev: &Device<Attacked>) {
+    if let Some(attack) = dev.trap.springs(callback) {
+        attack.without_device();
+        attack.with_device(dev);
+        attack.ends();
+    }
+}
+
+/// For a callback that has an object.
+pub(crate) fn with_object(callback: Callback, object: &Object) {
+    if let Some(attack) = object.device().trap.springs(callback) {
+        attack.without_device();
+        attack.with_device(object.device());
+        attack.with_object(object);
+        attack.ends();
+    }
+}
+
+/// For a callback that has an object and an open file.
+pub(crate) fn with_object_and_file(callback: Callback, object: &Object, file: &File<Client>) {
+    if let Some(attack) = object.device().trap.springs(callback) {
+        attack.without_device();
+        attack.with_device(object.device());
+        attack.with_object(object);
+        attack.with_file(file);
+        attack.ends();
+    }
+}
+
+/// Attacks when it is dropped.
+pub(crate) struct Snare(pub(crate) Callback, pub(crate) ARef<Device<Attacked>>);
+
+impl Drop for Snare {
+    fn drop(&mut self) {
+        with_device(self.0, &self.1);
+    }
+}
+
+/// An attack that is under way: who makes it, for the log.
+struct Attack {
+    id: u32,
+    callback: &'static str,
+}
+
+impl Attack {
+    fn say(&self, function: &str, answer: Result<u32>) {
+        // CAST: The answers are small.
+        let answer = answer.map_or_else(Error::to_errno, |value| value as i32);
+        pr_info!("{}: {} {} {}\n", self.id, self.callback, function, answer);
+    }
+
+    fn answers(&self, function: &str, answer: Result) {
+        self.say(function, answer.map(|()| 0));
+    }
+
+    fn ends(&self) {
+        pr_info!("{}: {} ends\n", self.id, self.callback);
+    }
+
+    fn without_device(&self) {
+        self.answers("fence", fences::scratch());
+        self.answers("sync-object", Syncobj::new(None).map(drop));
+        // As clocks are: what the process does not have any more cannot be asked for.
+        self.say("time", Ok(Monotonic::for_caller(1) as u32));
+        self.say("capability", Ok(caller_has(Capability::SysAdmin).into()));
+    }
+
+    fn with_device(&self, dev: &Device<Attacked>) {
+        self.say("enter", Ok(dev.enter(|_| ()).is_some().into()));
+        self.answers("work", dev.queue_work(|_| ()));
+        self.answers("prepared-work", dev.prepare_work(|_| ()).map(drop));
+        self.answers("action", dev.add_action(|| ()));
+        drop(ARef::from(dev));
+        self.answers("object", objects::scratch(dev));
+        self.answers("dma", objects::scratch_dma(dev));
+        self.answers("space", space::scratch(dev));
+    }
+
+    fn with_object(&self, object: &Object) {
+        drop(ARef::from(object));
+        self.answers(
+            "mapping",
+            object.vmap().and_then(|map| map.write(0, b"attack")),
+        );
+        self.answers("offset", object.mmap_offset().map(drop));
+        self.answers("reservation", fences::attach(object));
+    }
+
+    fn with_file(&self, file: &File<Client>) {
+        let object = Object::new(file.device(), gem::Size::PAGE, ());
+        let handle = object.and_then(|object| object.create_handle(file));
+        self.answers(
+            "lookup",
+            handle
+                .and_then(|handle| Object::lookup(file, handle))
+                .map(drop),
+        );
+        self.answers("event", Event::reserve(file, kept::TOLD).map(Event::send));
+        self.answers(
+            "cancelled-event",
+            Event::reserve(file, kept::TOLD).map(drop),
+        );
+        self.answers("kept-event", kept::event(file));
+        let sync = Syncobj::new(None).and_then(|object| object.create_handle(file));
+        let found = sync.and_then(|handle| find_fence(file, handle, 0, WaitForSubmit::No));
+        // There is no fence in it yet.
+        self.answers("find-fence", found.map(drop));
+        self.say("master", Ok(file.is_current_master().into()));
+    }
+}

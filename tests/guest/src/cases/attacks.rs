@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Attacks on the library by safe code; each finds the kernel whole (docs/attacks.md).
+//!
+//! The runner fails a case after which the kernel reports anything. Source: `kernel/tests/attacks`.
+
+pub(crate) mod callbacks;
+pub(crate) mod children;
+pub(crate) mod clients;
+pub(crate) mod fences;
+pub(crate) mod modules;
+pub(crate) mod objects;
+pub(crate) mod registers;
+pub(crate) mod registration;
+pub(crate) mod spaces;

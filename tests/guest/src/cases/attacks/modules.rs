@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Modules whose init fails with something left behind, and a module that is made once more while it goes.
+//!
+//! Source: kernel/module/main.c (Linux 7.3).
+
+use rustix::io::Errno;
+
+use crate::attacks::{Test, What, bind, unbind};
+use crate::check::{Outcome, skip};
+use crate::driver::module_users;
+use crate::guest::{Guest, finds_leaks};
+use crate::{same, works};
+
+crate::cases::cases! {
+    "attacks":
+    init_leaves_nothing within 60, init_leaves_work within 60, init_leaves_a_fence within 60,
+    init_leaves_a_callback within 60, module_is_made_again within 60,
+}
+
+/// Loads the module whose init fails.
+fn load(guest: &Guest, leaves: u32) -> Outcome {
+    let parameters = std::ffi::CString::new(format!("leaves={leaves}")).expect("no zero byte");
+    // What the probe fails with is not told by C's faux bus.
+    same!(guest.modules()?.of("attacks_init")?.load_with(&parameters), Err(Errno::NODEV));
+    same!(module_users("attacks_init")?, None);
+    Ok(())
+}
+
+/// The module can be loaded again and again.
+fn init_leaves_nothing(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    for _ in 0..3 {
+        load(guest, 0)?;
+    }
+    test.unload()
+}
+
+/// Work that still runs: it is in the module's text, which C frees when the init has failed.
+fn init_leaves_work(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    test.trace.clear();
+    load(guest, 3)?;
+    same!(test.trace.count("what was left runs, entered: false"), 1);
+    test.unload()
+}
+
+/// S5: a fence that is forgotten, whose class, names and module are freed before it expires.
+fn init_leaves_a_fence(guest: &Guest) -> Outcome {
+    if finds_leaks() {
+        return skip("this kernel would report what this leaks");
+    }
+    let mut test = Test::new(guest)?;
+    load(guest, 1)?;
+    // Another module has the memory by now, and time passes in which the fence would expire.
+    works!(test.open(0)?.run(What::Wait, 0, 2000));
+    test.unload()
+}
+
+/// S5: the function that is called then.
+fn init_leaves_a_callback(guest: &Guest) -> Outcome {
+    if finds_leaks() {
+        return skip("this kernel would report what this leaks");
+    }
+    let mut test = Test::new(guest)?;
+    test.trace.clear();
+    load(guest, 2)?;
+    same!(test.trace.count("what was left is called"), 1);
+    test.unload()
+}
+
+/// S8: work makes the module's value anew while the exit drains it: its drivers would stay, and their text not.
+fn module_is_made_again(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    works!(test.open(0)?.run(What::Again, 0, 0));
+    works!(unbind(0));
+    works!(bind(0));
+    test.trace.clear();
+    test.unload()?;
+    same!(test.trace.count("0: the module once more: -16"), 1);
+    test.load("attacks")?;
+    works!(test.open(0)?.run(What::Late, 0, 0));
+    test.unload()
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Address spaces: their ends, and requests that come too late or to the wrong one.
+//!
+//! Source: drm_gpuvm.c (Linux 7.3).
+
+use crate::attacks::{Test, What, bind, unbind};
+use crate::check::Outcome;
+use crate::guest::Guest;
+use crate::works;
+
+crate::cases::cases! {
+    "attacks":
+    request_for_another_or_an_ended_space within 60, space_of_all_addresses within 60, spaces_after_unplug within 60,
+}
+
+/// Carried out, a mapping would lie in one address space and its tie to the object in another, or in one that nobody ends.
+fn request_for_another_or_an_ended_space(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    for _ in 0..10 {
+        works!(client.run(What::Spaces, 0, 0));
+    }
+    drop(client);
+    test.unload()
+}
+
+/// Addresses up to the last, and an object that is cut into many pieces which go at once: sums that overflow find what is not
+/// there.
+fn space_of_all_addresses(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    for pieces in [1, 2, 500] {
+        works!(client.run(What::SpaceExtremes, 0, pieces));
+    }
+    drop(client);
+    test.unload()
+}
+
+/// An address space is memory: it works without the hardware, and keeps the device.
+fn spaces_after_unplug(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    for (what, value) in [(What::Spaces, 0), (What::SpaceExtremes, 3)] {
+        let file = test.open(0)?;
+        works!(file.at_close(what, value));
+        works!(unbind(0));
+        drop(file);
+        test.trace.wait_for("0: at close: 0")?;
+        test.trace.clear();
+        works!(bind(0));
+    }
+    drop(client);
+    test.unload()
+}
