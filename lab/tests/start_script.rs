@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The start script, run in checkouts and with environments of all kinds, with a cargo that only notes how it was called.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, outside of the tests' functions")]
 
 use std::ffi::OsStr;
 use std::fs;

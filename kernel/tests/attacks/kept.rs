@@ -60,6 +60,9 @@ impl event::Payload for Told {
     const TYPE: u32 = event::FIRST_DRIVER_TYPE;
 }
 
+/// Work that is prepared and not queued.
+type Work = PreparedWork<Attacked, fn(&Device<Attacked>)>;
+
 /// What is kept. The fields are dropped in their order.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -73,7 +76,7 @@ pub(crate) struct Kept {
     objects: KVec<ARef<Object>>,
     points: KVec<PreparedPoint>,
     sync_objects: KVec<ARef<Syncobj>>,
-    work: KVec<PreparedWork<Attacked, fn(&Device<Attacked>)>>,
+    work: KVec<Work>,
 }
 
 /// A callback that only says that it ran.

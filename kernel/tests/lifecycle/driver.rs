@@ -15,11 +15,11 @@ use crate::{
     uapi, //
 };
 use drm::fence::Fence;
-use drm::resv::Usage;
 use drm::gem::{
     self,
     Class, //
 };
+use drm::resv::Usage;
 use kernel::{
     device::{
         self,
@@ -206,9 +206,9 @@ impl drm::platform::Driver for Lifecycle {
 fn rules(object: &Object) -> Result {
     let map = object.vmap()?;
     let outside = [1, 2, 3, PAGE_SIZE - 2, PAGE_SIZE, usize::MAX - 3];
-    let words = outside.into_iter().all(|at| {
-        map.read_word(at) == Err(EINVAL) && map.write_word(at, 0) == Err(EINVAL)
-    });
+    let words = outside
+        .into_iter()
+        .all(|at| map.read_word(at) == Err(EINVAL) && map.write_word(at, 0) == Err(EINVAL));
     let fence = Fence::signaled();
     let room = object.resv().lock(|resv| -> Result<bool> {
         let mut slots = resv.reserve(1)?;

@@ -100,7 +100,10 @@ pub(crate) fn map(dev: &Device<Lifecycle>, object: &Object) -> Result<(Owner<Spa
 fn rules(vm: &Vm<Space>, other: &Vm<Space>, object: &Object) -> Result {
     let range = VaRange::new(0, object.size().bytes() as u64)?;
     let beyond = Map::new(vm, range, object, PAGE, ()).is_err_and(|error| error == EINVAL);
-    let (map, unmap) = (Map::new(other, range, object, 0, ())?, Unmap::new(other, range)?);
+    let (map, unmap) = (
+        Map::new(other, range, object, 0, ())?,
+        Unmap::new(other, range)?,
+    );
     let mapped = vm.lock(|vm| vm.map(map, &mut ())).into_result();
     let unmapped = vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result();
     if beyond && mapped == Err(EINVAL) && unmapped == Err(EINVAL) {

@@ -26,11 +26,11 @@ use drm::{
 use kernel::{
     dma::DmaMask,
     irq::Flags,
+    page::PAGE_SIZE,
     pci::{
         IrqType,
         IrqTypes, //
     },
-    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::Relaxed,
@@ -93,9 +93,22 @@ fn pages(cx: &drm::pci::Probe<'_>) -> bool {
     const MEGABYTE: u64 = 1 << 20;
     let there = [(0, 0), (0, MEGABYTE - PAGE_SIZE as u64)];
     // Within a page, beyond the BAR, BARs without anything, the ROM, a bridge's window, and what no device has.
-    let not_there = [(0, 1), (0, MEGABYTE), (0, u64::MAX), (1, 0), (5, 0), (6, 0), (7, 0), (u32::MAX, 0)];
-    there.iter().all(|&(bar, offset)| cx.register_page(bar, offset).is_ok())
-        && not_there.iter().all(|&(bar, offset)| cx.register_page(bar, offset).is_err_and(|e| e == EINVAL))
+    let not_there = [
+        (0, 1),
+        (0, MEGABYTE),
+        (0, u64::MAX),
+        (1, 0),
+        (5, 0),
+        (6, 0),
+        (7, 0),
+        (u32::MAX, 0),
+    ];
+    there
+        .iter()
+        .all(|&(bar, offset)| cx.register_page(bar, offset).is_ok())
+        && not_there
+            .iter()
+            .all(|&(bar, offset)| cx.register_page(bar, offset).is_err_and(|e| e == EINVAL))
 }
 
 /// What is refused from here on: a mask while a handler may run, a second set of vectors, a vector

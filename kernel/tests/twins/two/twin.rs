@@ -36,7 +36,8 @@ impl drm::parent::Driver for Twin {
 impl drm::faux::Driver<Parent> for Twin {
     fn probe<'bound>(cx: &drm::faux::Probe<'bound>) -> Result<Pin<KBox<()>>> {
         dev_info!(cx, "kept is {:?}\n", TypeId::of::<Kept>());
-        let child = cx.add_auxiliary::<crate::LocalModule, CovariantForLt!(u64)>(c"rdma", 0, Ok(42));
+        let child =
+            cx.add_auxiliary::<crate::LocalModule, CovariantForLt!(u64)>(c"rdma", 0, Ok(42));
         dev_info!(cx, "a child of mlx5_core: {:?}\n", child);
         Ok(KBox::pin((), GFP_KERNEL)?)
     }

@@ -3,7 +3,7 @@
 //!
 //! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; docs/specs/edu.rst of QEMU.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::io::Errno;
@@ -42,7 +42,7 @@ fn device(guest: &Guest) -> Outcome<(Test<'_>, PathBuf)> {
     }
 }
 
-fn open(folder: &PathBuf) -> Outcome<Client> {
+fn open(folder: &Path) -> Outcome<Client> {
     Client::open(&render_node_in(folder).expect("the device has a render node"))
 }
 
@@ -50,7 +50,7 @@ fn map(client: &Client) -> Answer<Mapping> {
     Mapping::new(&client.0, REGISTERS, PAGE, ProtFlags::READ, MapFlags::SHARED)
 }
 
-fn write(folder: &PathBuf, file: &str) -> Answer {
+fn write(folder: &Path, file: &str) -> Answer {
     let address = folder.file_name().expect("a device has a name").to_string_lossy().into_owned();
     sys::write(&format!("/sys/bus/pci/drivers/attacks/{file}"), &address)
 }
