@@ -173,7 +173,7 @@ impl Run<'_> {
     /// Runs the suites on one kernel. If there are several, its cases' names say which.
     fn on(&self, kernel: &str) -> Result<Vec<Case>> {
         let built_here = debug_kernel::named(kernel);
-        let wanted = |suite: &&&dyn Suite| built_here.is_none() || suite.need() == Need::Guest;
+        let wanted = |suite: &&&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
         let suites: Vec<_> = self.suites.iter().filter(wanted).collect();
         let mut cases = Vec::new();
         let too_late = match built_here {

@@ -63,6 +63,10 @@ impl Suite for Clients {
         Need::Guest
     }
 
+    fn tests_the_kernel(&self) -> bool {
+        false
+    }
+
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
         Ok(CASES.iter().map(|(name, _)| told_name(name)).collect())
     }

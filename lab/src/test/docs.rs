@@ -31,6 +31,10 @@ impl Suite for Docs {
         Need::Guest
     }
 
+    fn tests_the_kernel(&self) -> bool {
+        false
+    }
+
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
         Ok(BTreeSet::from([TYR.to_owned()]))
     }

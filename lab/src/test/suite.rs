@@ -185,6 +185,11 @@ pub(super) trait Suite {
     /// What has to be there before it runs.
     fn need(&self) -> Need;
 
+    /// Whether what is loaded into a kernel is tested, and not the lab itself: on a debug kernel nothing else is run.
+    fn tests_the_kernel(&self) -> bool {
+        self.need() == Need::Guest
+    }
+
     /// The names of all its cases, as the checkout has them: what can be known before anything is compiled.
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>>;
 

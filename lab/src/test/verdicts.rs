@@ -53,6 +53,10 @@ impl Suite for Verdicts {
         Need::Guest
     }
 
+    fn tests_the_kernel(&self) -> bool {
+        false
+    }
+
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
         Ok(CASES.iter().map(|(name, ..)| told_name(name)).collect())
     }
