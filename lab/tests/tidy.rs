@@ -164,7 +164,7 @@ fn nothing_names_the_machine_it_was_written_on() {
     let mut complaints = Vec::new();
     for (path, text) in &sources {
         // The guest's ordinary user has a home there, too.
-        let named = |line: &str| homes.iter().any(|home| line.replace("/home/user\"", "").contains(home.as_str()));
+        let named = |line: &str| homes.iter().any(|home| line.replace("/home/user", "").contains(home.as_str()));
         let lines = text.lines().enumerate().filter(|(_, line)| named(line));
         complaints.extend(lines.map(|(index, _)| format!("{path}:{}: a path of one machine", index + 1)));
     }
