@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
 #include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/time_namespace.h>
+
+#include <drm/drm_managed.h>
 
 #include "helpers.h"
 
@@ -98,6 +103,51 @@ bool drm_rust_device_is_unshared(struct drm_device *dev, int own)
 	return atomic_read_acquire(&dev->ref.refcount.refs) == own;
 }
 EXPORT_SYMBOL_GPL(drm_rust_device_is_unshared);
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+static void unmount_huge_pages(struct drm_device *dev, void *mount)
+{
+	kern_unmount(mount);
+}
+
+/*
+ * Gives a device that nobody else uses yet a tmpfs of its own, whose files have huge pages where they are large enough.
+ *
+ * drm_gem_huge_mnt_create() does the same, but loses the context if an option cannot be set, answers ENOPARAM then, and keeps
+ * what a failed mount returns.
+ */
+int drm_rust_mount_huge_pages(struct drm_device *dev)
+{
+	struct file_system_type *tmpfs = get_fs_type("tmpfs");
+	struct vfsmount *mount;
+	struct fs_context *fc;
+	int error;
+
+	if (!tmpfs)
+		return -EOPNOTSUPP;
+	fc = fs_context_for_mount(tmpfs, SB_KERNMOUNT);
+	if (IS_ERR(fc))
+		return PTR_ERR(fc);
+
+	error = vfs_parse_fs_string(fc, "source", "tmpfs");
+	if (!error) {
+		error = vfs_parse_fs_string(fc, "huge", "within_size");
+		/* The processor has no huge pages. */
+		if (error == -EINVAL)
+			error = -EOPNOTSUPP;
+	}
+	mount = error ? ERR_PTR(error) : fc_mount_longterm(fc);
+	put_fs_context(fc);
+	if (IS_ERR(mount))
+		return PTR_ERR(mount);
+
+	error = drmm_add_action_or_reset(dev, unmount_huge_pages, mount);
+	if (!error)
+		dev->huge_mnt = mount;
+	return error;
+}
+EXPORT_SYMBOL_GPL(drm_rust_mount_huge_pages);
+#endif
 
 /*
  * Whether somebody but the loader holds a reference to a module whose init runs. The loader holds one then

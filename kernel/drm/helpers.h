@@ -34,6 +34,9 @@ void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool
 
 bool drm_rust_device_is_unshared(struct drm_device *dev, int own);
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+int drm_rust_mount_huge_pages(struct drm_device *dev);
+#endif
 bool drm_rust_module_is_held(struct module *module);
 const char *drm_rust_module_name(struct module *module);
 struct module *drm_rust_driver_module(struct device *dev);

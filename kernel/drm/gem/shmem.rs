@@ -372,7 +372,7 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     /// `EBUSY` if the device is shared: an object of it was made, or somebody else has a reference; or if this was called before.
     /// `EOPNOTSUPP` if the system has no huge pages, `ENOMEM`. Objects can be made all the same.
     ///
-    /// Context: process context, may sleep. Source: `drm_gem_huge_mnt_create()`.
+    /// Context: process context, may sleep. Source: `struct drm_device::huge_mnt`, Documentation/admin-guide/mm/transhuge.rst.
     pub fn use_huge_pages(&self) -> Result {
         // Anyone else with a reference may be making objects, and C looks for the mount without a lock. Two references
         // are there from `UnregisteredDevice::new` on: ours and the adapter's, which makes no objects.
@@ -380,8 +380,7 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
         if !unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw(), 2) } {
             return Err(EBUSY);
         }
-        // Once: C arranges that the mount is taken down even if it has got none, and would arrange it again for one that it
-        // gets later.
+        // Once: a device has one mount.
         if self.core().huge_pages.swap(true, Ordering::Relaxed) {
             return Err(EBUSY);
         }
@@ -397,26 +396,8 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
     #[cfg(CONFIG_TRANSPARENT_HUGEPAGE)]
     fn mount_huge_pages(&self) -> Result {
         // SAFETY: The device is valid. As the caller saw, nobody but us and the adapter has a reference; ours stays in this
-        // thread, so no object is being made (L15).
-        let made = unsafe {
-            bindings::drm_gem_huge_mnt_create(self.as_raw(), c"within_size".as_char_ptr())
-        };
-        // SAFETY: As above. The C function takes an error pointer for a mount, which every object would fail with, and leaves the
-        // pointer to a mount that it has taken down again, when it could not say that this shall be done later. What it has
-        // noted to take down when the device is released is what the field says then: null, or the one mount (L15).
-        unsafe {
-            let mount = &raw mut (*self.as_raw()).huge_mnt;
-            if made != 0 {
-                *mount = core::ptr::null_mut();
-            } else if let Err(error) = kernel::error::from_err_ptr(*mount) {
-                *mount = core::ptr::null_mut();
-                return Err(error);
-            }
-            if (*mount).is_null() && made == 0 {
-                return Err(EOPNOTSUPP);
-            }
-        }
-        to_result(made)
+        // thread, so no object is being made. The mount goes when the device is released, after all its objects (L11, L15).
+        to_result(unsafe { crate::raw::drm_rust_mount_huge_pages(self.as_raw()) })
     }
 }
 

@@ -128,8 +128,7 @@ fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// C notes that the mount is to be taken down even when it has got none. After another attempt that succeeds it would take the one
-/// mount down twice.
+/// A device has one mount, which is taken down with it once, or none.
 fn l15_failed_mount_is_not_tried_again(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));
@@ -138,7 +137,7 @@ fn l15_failed_mount_is_not_tried_again(guest: &Guest) -> Outcome {
     test.trace.clear();
     for (fails, said) in [(true, "-12, then -16"), (false, "0, then -16")] {
         works!(observer.huge_twice());
-        let fault = fails.then(|| Fault::nth(enomem("fc_mount_longterm"), 1, "drm_gem_huge_mnt_create")).transpose()?;
+        let fault = fails.then(|| Fault::nth(enomem("fc_mount_longterm"), 1, "drm_rust_mount_huge_pages")).transpose()?;
         works!(bind(0));
         drop(fault);
         test.trace.wait_for(&format!("0: huge pages: {said}"))?;
