@@ -137,7 +137,8 @@ fn l15_failed_mount_is_not_tried_again(guest: &Guest) -> Outcome {
     test.trace.clear();
     for (fails, said) in [(true, "-12, then -16"), (false, "0, then -16")] {
         works!(observer.huge_twice());
-        let fault = fails.then(|| Fault::nth(enomem("fc_mount_longterm"), 1, "drm_rust_mount_huge_pages")).transpose()?;
+        let fault =
+            fails.then(|| Fault::nth(enomem("fc_mount_longterm"), 1, "drm_rust_mount_huge_pages")).transpose()?;
         works!(bind(0));
         drop(fault);
         test.trace.wait_for(&format!("0: huge pages: {said}"))?;

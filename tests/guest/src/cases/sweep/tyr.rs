@@ -100,7 +100,7 @@ fn mapping(guest: &Guest) -> Outcome {
         |file, handle| file.file.bo_offset(handle),
     );
     // The object is made of huge pages, and the node's mapping is aligned to them: a touch fills an entry of a table that is there.
-    table.retain(|operation| !operation.name.ends_with("of a mapping of a node"));
+    table.retain(|operation| !operation.name.ends_with("a mapping of a node"));
     table.push(
         Operation::new(
             "mmap of registers",
