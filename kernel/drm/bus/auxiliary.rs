@@ -140,7 +140,7 @@ impl<'bound> Probe<'bound> {
     }
 }
 
-/// What a parent's driver has lent: the data and the module that it comes from.
+/// Lent data, with the module that it comes from.
 #[pin_data]
 struct Lent<T> {
     owner: &'static ThisModule,

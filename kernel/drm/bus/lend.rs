@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the driver of a parent can lend to the driver of a child, which may be in another module.
+//! Types that a parent's driver can lend to a child's driver, which may be in another module.
 //!
 //! Data that two modules share is a way for each to leave text of its own with the other: a closure, a function pointer, a
 //! trait object, a reference to a constant. The child's module keeps the parent's loaded, so what comes from the parent is

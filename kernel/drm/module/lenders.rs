@@ -24,7 +24,7 @@ use kernel::{
     }, //
 };
 
-/// One module, which the list holds a reference to.
+/// An entry of the list: a module, to which the list holds a reference.
 struct Lender {
     module: NonNull<bindings::module>,
     next: *mut Lender,
