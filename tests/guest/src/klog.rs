@@ -62,10 +62,10 @@ impl KernelLog {
             if self.lines().iter().any(|line| line.contains(wanted)) {
                 return true;
             }
-            let left = end.saturating_duration_since(Instant::now()).as_millis();
-            let Some(file) = self.file.as_ref().filter(|_| left > 0) else { return false };
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(file) = self.file.as_ref().filter(|_| !left.is_zero()) else { return false };
             // An error is that of a record that was overwritten: there is something to read.
-            let _ = sys::poll(file, PollFlags::IN, i64::try_from(left).unwrap_or(0));
+            let _ = sys::poll(file, PollFlags::IN, left.as_millis() as u64);
         }
     }
 

@@ -175,8 +175,7 @@ fn watch(mut child: Child, seconds: u64, leave_seconds: u64) -> std::io::Result<
 }
 
 fn ended_within(pidfd: impl AsFd, seconds: u64) -> std::io::Result<bool> {
-    let milliseconds = i64::try_from(seconds * 1000).expect("limits are small");
-    Ok(sys::poll(pidfd, PollFlags::IN, milliseconds)?.contains(PollFlags::IN))
+    Ok(sys::poll(pidfd, PollFlags::IN, 1000 * seconds)?.contains(PollFlags::IN))
 }
 
 /// The functions on the kernel stack of a process, nearest first.

@@ -7,6 +7,7 @@ use std::arch::asm;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -365,9 +366,9 @@ pub(crate) fn write(path: &str, text: &str) -> Answer {
 pub(crate) fn poll(
     fd: impl AsFd,
     events: rustix::event::PollFlags,
-    milliseconds: i64,
+    milliseconds: u64,
 ) -> Answer<rustix::event::PollFlags> {
-    let limit = rustix::event::Timespec { tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000 };
+    let limit = Duration::from_millis(milliseconds).try_into().map_err(|_| Errno::INVAL)?;
     let mut fds = [rustix::event::PollFd::new(&fd, events)];
     rustix::event::poll(&mut fds, Some(&limit))?;
     Ok(fds[0].revents())

@@ -33,7 +33,7 @@ fn long() -> Duration {
 }
 
 /// The same in milliseconds.
-fn long_ms() -> i64 {
+fn long_ms() -> u64 {
     patient_ms(8_000).into()
 }
 

@@ -216,7 +216,7 @@ pub(super) fn poll(client: &mut Client<'_>) -> Answer {
     let chosen = client.random.usize(..client.files.len());
     let events = [PollFlags::IN, PollFlags::OUT, PollFlags::IN | PollFlags::OUT];
     let events = events[client.random.usize(..events.len())];
-    sys::poll(&client.files[chosen], events, client.random.i64(0..4)).map(drop)
+    sys::poll(&client.files[chosen], events, client.random.u64(0..4)).map(drop)
 }
 
 /// Reads events of a DRM file; one that waits is interrupted by the storm's signals.

@@ -82,8 +82,9 @@ fn killed(client: &Client, callback: Callback, act: impl FnOnce(&Client) -> Outc
             return false;
         }
         // Until it is killed, with its files open.
-        let _ = sys::poll(&ready, rustix::event::PollFlags::empty(), -1);
-        false
+        loop {
+            rustix::event::pause();
+        }
     }));
     drop(says_so);
     let mut word = [0];

@@ -26,7 +26,7 @@ crate::cases::cases! {
 
 /// How long somebody waits, in milliseconds, for what must wake him: less than the ten seconds after which vgem signals a fence by
 /// itself, so it does not grow with the host's load. Whoever waits in vain comes back without an event.
-const BEFORE_ITS_LIMIT: i64 = 9000;
+const BEFORE_ITS_LIMIT: u64 = 9000;
 
 /// Whether a thread of this process is asleep, waited for until it is.
 pub(crate) fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
