@@ -307,16 +307,18 @@ impl Summary {
         events.result(self, Self::text);
     }
 
+    /// What failed comes last before the counts: a log that is cut keeps its end.
     fn text(&self) -> String {
-        let mut lines = Vec::new();
+        let (mut skipped, mut undecided, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for case in &self.cases {
             match &case.verdict {
                 Verdict::Passed => {}
-                Verdict::Failed { why, .. } => lines.push(format!("FAIL {}: {why}", case.name)),
-                Verdict::Skipped { why } => lines.push(format!("skip {}: {why}", case.name)),
-                Verdict::Undecided { why, .. } => lines.push(format!("undecided {}: {why}", case.name)),
+                Verdict::Skipped { why } => skipped.push(format!("skip {}: {why}", case.name)),
+                Verdict::Undecided { why, .. } => undecided.push(format!("undecided {}: {why}", case.name)),
+                Verdict::Failed { why, .. } => failed.push(format!("FAIL {}: {why}", case.name)),
             }
         }
+        let mut lines = [skipped, undecided, failed].concat();
         let mut counts = format!("{} passed, {} failed", self.passed, self.failed);
         if self.skipped > 0 {
             counts.push_str(&format!(", {} skipped", self.skipped));
@@ -377,7 +379,8 @@ mod tests {
         summary.add(vec![case("guest-c-vgem::b", Verdict::Skipped { why: "a faux device cannot be unbound".into() })]);
         let text = summary.text();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[1], "skip guest-c-vgem::b: a faux device cannot be unbound");
+        assert_eq!(lines[0], "skip guest-c-vgem::b: a faux device cannot be unbound");
+        assert_eq!(lines[1], "FAIL guest-vgem::b: EBUSY");
         assert_eq!(lines[2], "1 passed, 1 failed, 1 skipped");
     }
 
