@@ -35,6 +35,10 @@ use drm::{
     Registered, //
 };
 use kernel::{
+    driver::{
+        Registration,
+        RegistrationOps, //
+    },
     module::this_module,
     new_mutex,
     prelude::*,
@@ -161,6 +165,7 @@ impl Client {
             }
             uapi::ATTACK_PREPARED => fences::prepared(dev),
             uapi::ATTACK_AGAIN => dev.queue_work(make_the_module_again),
+            uapi::ATTACK_REGISTER => register_again(),
             uapi::ATTACK_CHILDREN => {
                 children::NEXT.store(value as u32, Relaxed);
                 Ok(())
@@ -209,6 +214,19 @@ impl Client {
             _ => Err(EINVAL),
         }
     }
+}
+
+/// `ATTACK_REGISTER`: the driver once more, with each of its buses; whoever held such a registration could forget it.
+fn register_again() -> Result {
+    fn refused<A: RegistrationOps>() -> bool {
+        let again = Registration::<A>::new(c"again", this_module::<LocalModule>());
+        matches!(KBox::pin_init(again, GFP_KERNEL), Err(error) if error == EBUSY)
+    }
+    let (pci, platform) = (
+        refused::<drm::pci::Adapter<Attacked>>(),
+        refused::<drm::platform::Adapter<Attacked>>(),
+    );
+    fences::holds(pci && platform)
 }
 
 /// Queues itself until the module's exit has begun, and then makes the module's value once more, with its registrations.

@@ -49,7 +49,7 @@ use kernel::{
 const PATIENCE: Timeout = Timeout::from_secs(10);
 
 /// `EIO` unless it holds.
-fn holds(condition: bool) -> Result {
+pub(crate) fn holds(condition: bool) -> Result {
     if condition {
         Ok(())
     } else {

@@ -24,6 +24,11 @@ use drm::{
         self,
         Class, //
     },
+    syncobj::{
+        find_fence,
+        Syncobj,
+        WaitForSubmit, //
+    },
     Device,
     File,
     Plugged,
@@ -250,6 +255,15 @@ impl Client {
             2 => queue_again(dev),
             what => queue_work(dev, what != 0),
         }
+    }
+
+    pub(crate) fn syncobj(_dev: &Dev, arg: &mut drm_lifecycle, file: &File<Self>) -> Result {
+        match arg.what {
+            0 => arg.handle = Syncobj::new(None)?.create_handle(file)?,
+            1 => drop(find_fence(file, arg.handle, 0, WaitForSubmit::No)?),
+            _ => drop(Syncobj::find(file, arg.handle)?),
+        }
+        Ok(())
     }
 }
 

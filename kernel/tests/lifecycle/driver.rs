@@ -137,6 +137,7 @@ impl drm::Driver for Lifecycle {
         uapi::DRM_IOCTL_LIFECYCLE_VMAP: uapi::drm_lifecycle, RENDER_ALLOW => Client::vmap;
         uapi::DRM_IOCTL_LIFECYCLE_DMA: uapi::drm_lifecycle, RENDER_ALLOW => Client::dma;
         uapi::DRM_IOCTL_LIFECYCLE_WORK: uapi::drm_lifecycle, RENDER_ALLOW => Client::work;
+        uapi::DRM_IOCTL_LIFECYCLE_SYNCOBJ: uapi::drm_lifecycle, RENDER_ALLOW => Client::syncobj;
     }
 
     fn unplugged(dev: &drm::Device<Self, drm::Registered>, data: &Hardware<'_>) {

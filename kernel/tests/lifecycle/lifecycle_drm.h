@@ -73,5 +73,10 @@ struct drm_lifecycle {
 #define DRM_IOCTL_LIFECYCLE_DMA		LIFECYCLE_NR(11)
 /* Queues work; if `what` is 1 it waits at the gate, if 2 it queues itself again for as long as it can. */
 #define DRM_IOCTL_LIFECYCLE_WORK	LIFECYCLE_NR(12)
+/*
+ * Asks for a handle of a new sync object (`what` is 0), for the fence of that of `handle` (1), or for that itself (2): the driver
+ * does not have the feature.
+ */
+#define DRM_IOCTL_LIFECYCLE_SYNCOBJ	LIFECYCLE_NR(13)
 
 #endif

@@ -112,6 +112,7 @@ pub(crate) enum What {
     AtClose = 29,
     Offset = 30,
     OwnCallbackDrop = 31,
+    Register = 32,
 }
 
 /// The driver, freshly loaded, and what its modules say from then on.

@@ -27,7 +27,7 @@ macro_rules! requests {
 
 requests! {
     CONTROL = 0, ENTER = 1, GUARDED = 2, BLOCK = 3, BLOCK_UNGUARDED = 4, OBJECT = 5, INFO = 6, EARLY = 7,
-    KEEP = 8, KEPT = 9, VMAP = 10, DMA = 11, WORK = 12,
+    KEEP = 8, KEPT = 9, VMAP = 10, DMA = 11, WORK = 12, SYNCOBJ = 13,
 }
 
 /// A step that the driver fails on request.
@@ -190,6 +190,11 @@ impl Client {
     /// A handle of a new object.
     pub(crate) fn object(&self, bytes: u64) -> Answer<u32> {
         Ok(self.call(&OBJECT, 0, 0, bytes)?.handle)
+    }
+
+    /// Asks for a sync object in one of three ways.
+    pub(crate) fn syncobj(&self, way: u32) -> Answer {
+        self.call(&SYNCOBJ, way, 1, 0).map(drop)
     }
 
     /// The number of the device that an object was made on.

@@ -10,7 +10,10 @@ use drm::{
     Plugged,
     Registered, //
 };
-use kernel::prelude::*;
+use kernel::{
+    module::this_module,
+    prelude::*, //
+};
 
 drm::module_faux_driver! {
     type: Faux,
@@ -58,8 +61,14 @@ struct Client;
 impl drm::DriverFile for Client {
     type Driver = Faux;
 
+    /// Asks for the device once more, which each client finds refused.
     fn open(_dev: &Device<Faux, Registered>) -> impl PinInit<Self, Error> {
-        Ok(Self)
+        let again =
+            drm::faux::Registration::<Faux>::new(c"faux_rust", this_module::<LocalModule>());
+        match again {
+            Err(error) if error == EBUSY => Ok(Self),
+            _ => Err(EIO),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ crate::cases::cases! {
     l12_object_of_another_device_gets_no_handle, l12_object_of_another_device_is_not_mapped,
     l12_object_of_another_device_is_in_no_address_space,
     l12_handles_belong_to_their_file, l12_dma_buf_of_another_device_is_foreign,
-    l12_older_dma_buf_of_the_same_object, l13_sizes,
+    l12_older_dma_buf_of_the_same_object, l12_file_without_sync_objects, l13_sizes,
 }
 
 /// EINVAL: the class is the same, the device is another.
@@ -137,5 +137,16 @@ fn l12_older_dma_buf_of_the_same_object(guest: &Guest) -> Outcome {
         same!(works!(file.0.import(&exported)), imported);
     }
     drop((client, file, older, newer));
+    test.unload()
+}
+
+/// EOPNOTSUPP, as from the core's ioctls: C makes the table of sync objects only for a driver with the feature.
+fn l12_file_without_sync_objects(guest: &Guest) -> Outcome {
+    let mut test = Test::new(guest)?;
+    let client = test.open(0)?;
+    for way in 0..3 {
+        refuses!(client.syncobj(way), OPNOTSUPP);
+    }
+    drop(client);
     test.unload()
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use rustix::process::WaitOptions;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -22,7 +23,7 @@ crate::cases::cases! {
     size_is_told_without_a_pointer, whole_structure, too_small_for_what_matters, newest_fields_may_be_left_out,
     room_beyond_the_structure_is_zeroed, unknown_types, addresses_that_cannot_be_used,
     answer_that_cannot_be_written, gpu_is_the_boards, interface_is_the_firmwares, page_sizes, gpu_time_goes_on,
-    time_of_a_client_that_knows_no_flags, clocks_beside_the_gpus, cycles_and_duration, what_is_not_asked_for_is_zero,
+    time_of_a_client_that_knows_no_flags, clocks_beside_the_gpus, clocks_of_a_time_namespace, cycles_and_duration, what_is_not_asked_for_is_zero,
     flags_of_time_that_do_not_exist, priorities_of_root, priorities_of_an_ordinary_client,
 }
 
@@ -218,10 +219,28 @@ fn nanoseconds(clock: ClockId) -> u64 {
 
 /// The clock that is asked for, at a moment within the call.
 fn clocks_beside_the_gpus(guest: &Guest) -> Outcome {
+    clocks_agree(&file(guest)?)
+}
+
+/// A client in a time namespace is told the times that it reads itself: the driver reads those of the machine.
+fn clocks_of_a_time_namespace(guest: &Guest) -> Outcome {
+    const AHEAD: u32 = 100_000;
     let file = file(guest)?;
+    let here = nanoseconds(ClockId::Monotonic);
+    works!(sys::shift_time_of_children(AHEAD));
+    let client = works!(sys::fork(|| {
+        let there = nanoseconds(ClockId::Monotonic);
+        there > here + u64::from(AHEAD) * 1_000_000_000 && clocks_agree(&file).is_ok()
+    }));
+    let ended = works!(rustix::process::waitpid(Some(client), WaitOptions::empty()));
+    same!(ended.and_then(|(_, status)| status.exit_status()), Some(0));
+    Ok(())
+}
+
+fn clocks_agree(file: &TyrFile) -> Outcome {
     for (flag, clock) in [(TIME_MONOTONIC, ClockId::Monotonic), (TIME_MONOTONIC_RAW, ClockId::MonotonicRaw)] {
         let before = nanoseconds(clock);
-        let told = works!(time(&file, flag | TIME_GPU));
+        let told = works!(time(file, flag | TIME_GPU));
         let after = nanoseconds(clock);
         let at = told.cpu_timestamp_sec * 1_000_000_000 + told.cpu_timestamp_nsec;
         holds!((before..=after).contains(&at), "{at} lies between {before} and {after}");
