@@ -218,7 +218,7 @@ impl Client {
 
 /// `ATTACK_REGISTER`: the driver once more, with each of its buses; whoever held such a registration could forget it.
 fn register_again() -> Result {
-    fn refused<A: RegistrationOps>() -> bool {
+    fn refused<A: RegistrationOps + 'static>() -> bool {
         let again = Registration::<A>::new(c"again", this_module::<LocalModule>());
         matches!(KBox::pin_init(again, GFP_KERNEL), Err(error) if error == EBUSY)
     }

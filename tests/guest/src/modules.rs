@@ -3,7 +3,7 @@
 //!
 //! Source: finit_module(2), delete_module(2), modules.dep(5).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 
@@ -95,21 +95,26 @@ pub(crate) fn remove(module: &str) -> Answer {
 fn order(list: &str, module: &str) -> Option<Vec<String>> {
     let rows = list.lines().filter_map(|line| line.split_once(':'));
     let needs: HashMap<String, (&str, &str)> = rows.map(|(file, needs)| (module_name(file), (file, needs))).collect();
-    let mut files = Vec::new();
-    visit(module, &needs, &mut files)?;
+    let (mut begun, mut files) = (HashSet::new(), Vec::new());
+    visit(module, &needs, &mut begun, &mut files)?;
     Some(files)
 }
 
-/// Depth first, what is needed before what needs it, each once.
-fn visit(module: &str, needs: &HashMap<String, (&str, &str)>, files: &mut Vec<String>) -> Option<()> {
+/// Depth first, what is needed before what needs it, each once. In a circle one comes too early, which the kernel refuses.
+fn visit(
+    module: &str,
+    needs: &HashMap<String, (&str, &str)>,
+    begun: &mut HashSet<String>,
+    files: &mut Vec<String>,
+) -> Option<()> {
+    if !begun.insert(module.to_owned()) {
+        return Some(());
+    }
     let (file, list) = needs.get(module)?;
     for need in list.split_whitespace() {
-        visit(&module_name(need), needs, files)?;
+        visit(&module_name(need), needs, begun, files)?;
     }
-    let file = if file.contains('.') { (*file).to_owned() } else { format!("{file}.ko") };
-    if !files.contains(&file) {
-        files.push(file);
-    }
+    files.push(if file.contains('.') { (*file).to_owned() } else { format!("{file}.ko") });
     Some(())
 }
 
@@ -154,6 +159,11 @@ extra/vgem-rust.ko: kernel/drm/drm_shmem_helper.ko.xz kernel/drm/drm.ko.xz
     #[test]
     fn a_module_that_is_not_listed_is_not_found() {
         assert_eq!(order(DEP, "nova"), None);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        assert_eq!(order("a: b\nb: c\nc: a\n", "a").unwrap(), ["c.ko", "b.ko", "a.ko"]);
     }
 
     #[test]
