@@ -103,11 +103,14 @@ fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &E
             if debug_kernel::needs_fetch(&cache, variant, &stock)? {
                 drop(lock);
                 lock = Lock::exclusive(&cache, events)?;
-                debug_kernel::fetch(&cache, &updated_apt(&cache, events)?, variant, &stock, events)?;
+                room::ensure(cache.base(), &room::DEBUG_KERNEL)?;
+                updated_apt(&cache, events)
+                    .and_then(|apt| debug_kernel::fetch(&cache, &apt, variant, &stock, events))
+                    .map_err(|error| room::explain(error, cache.base()))?;
                 lock.downgrade()?;
             }
             // Long, and in a place of its own: others may use the cache meanwhile.
-            debug_kernel::build(&cache, variant, &stock, events)?
+            debug_kernel::build(&cache, variant, &stock, events).map_err(|error| room::explain(error, cache.base()))?
         }
     };
     Ok(Toolchain { root, kernel, cache, repo, _lock: lock })
