@@ -21,7 +21,7 @@ pub(crate) const WHOLE: Room = Room { bytes: 6_000_000_000, files: Some(150_000)
 /// What one more stock kernel takes.
 pub(crate) const KERNEL: Room = Room { bytes: 2_000_000_000, files: Some(60_000) };
 /// What a debug kernel takes while it is made, with its compilers.
-pub(crate) const DEBUG_KERNEL: Room = Room { bytes: 4_000_000_000, files: Some(130_000) };
+pub(crate) const DEBUG_KERNEL: Room = Room { bytes: 3_000_000_000, files: Some(80_000) };
 /// With less than this, a failure is for want of room.
 const FULL: Room = Room { bytes: 64_000_000, files: Some(100) };
 
