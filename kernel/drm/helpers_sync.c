@@ -76,6 +76,42 @@ bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error)
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_fence_signal_once);
 
+/*
+ * The callbacks that this processor runs, the innermost first. C calls them under the fence's lock with interrupts off, so a
+ * processor that can be interrupted runs none, and no other looks at this list. With PREEMPT_RT they can be interrupted, so no
+ * list is kept there.
+ */
+static DEFINE_PER_CPU(struct drm_rust_firing *, innermost);
+
+void drm_rust_firing_begins(struct drm_rust_firing *firing)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		firing->below = this_cpu_read(innermost);
+		this_cpu_write(innermost, firing);
+	}
+}
+EXPORT_SYMBOL_GPL(drm_rust_firing_begins);
+
+void drm_rust_firing_ends(struct drm_rust_firing *firing)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		this_cpu_write(innermost, firing->below);
+}
+EXPORT_SYMBOL_GPL(drm_rust_firing_ends);
+
+/* Whether the caller is within a callback that runs under the lock of `fence`: a callback of it, or of one with the same lock. */
+bool drm_rust_is_locked_by_firing(struct dma_fence *fence)
+{
+	struct drm_rust_firing *firing;
+
+	for (firing = this_cpu_read(innermost); firing; firing = firing->below) {
+		if (dma_fence_spinlock(firing->fence) == dma_fence_spinlock(fence))
+			return true;
+	}
+	return false;
+}
+EXPORT_SYMBOL_GPL(drm_rust_is_locked_by_firing);
+
 void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *))
 {
 	timer_setup(timer, function, 0);

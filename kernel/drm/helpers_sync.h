@@ -23,6 +23,16 @@ void drm_rust_dma_fence_put(struct dma_fence *fence);
 bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence);
 int drm_rust_dma_fence_status(struct dma_fence *fence);
 bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error);
+
+/* A callback of `fence` that runs, and the one that it interrupts, or that signalled `fence`. */
+struct drm_rust_firing {
+	struct dma_fence *fence;
+	struct drm_rust_firing *below;
+};
+void drm_rust_firing_begins(struct drm_rust_firing *firing);
+void drm_rust_firing_ends(struct drm_rust_firing *firing);
+bool drm_rust_is_locked_by_firing(struct dma_fence *fence);
+
 void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *));
 bool drm_rust_dma_resv_trylock(struct dma_resv *resv);
 bool drm_rust_file_has_syncobj(struct drm_file *file, bool timeline);

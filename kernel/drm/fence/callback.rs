@@ -5,7 +5,10 @@
 //! C header: `include/linux/dma-fence.h` (`dma_fence_add_callback`)
 
 use super::Fence;
-use crate::module::ModuleRuntime;
+use crate::{
+    module::ModuleRuntime,
+    raw, //
+};
 use core::{
     cell::UnsafeCell,
     mem::ManuallyDrop,
@@ -24,7 +27,6 @@ use kernel::{
             Release, //
         },
     },
-    task::Task,
     types::Opaque, //
 };
 
@@ -32,9 +34,9 @@ use kernel::{
 ///
 /// Made by [`Fence::on_signal`]. The function runs at most once, in whatever context the fence is
 /// signalled, under the fence's lock and with interrupts off, and is dropped right after. So neither it
-/// nor what it owns may sleep, wait, take a lock that is ever held while signalling this fence, or drop
-/// another `Callback` of this fence; what needs more belongs into a work item that the function queues.
-/// Its own `Callback` it may drop: what is left of it is freed when the function returns. Signalling or
+/// nor what it owns may sleep, wait, or take a lock that is ever held while signalling this fence; what
+/// needs more belongs into a work item that the function queues. It may drop its own `Callback`, which is freed when the
+/// function returns, and others of this fence, whose functions do not run then and are dropped in their turn. Signalling or
 /// dropping the [`Signaler`](super::Signaler) of *another* fence works, but takes a lock of the same class
 /// as the one that is held, which lockdep takes for a recursion; better leave that to the work item too.
 ///
@@ -46,8 +48,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `entry` was added to `fence`, unless its state is `FIRED`. This type frees it, or [`run`] does if the value is dropped in the
-/// function that it runs.
+/// `entry` was added to `fence`, unless its state is `FIRED`. This type frees it, or [`run`] does if the value is dropped in a
+/// function that runs under the fence's lock.
 pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
     fence: ARef<Fence>,
     entry: ManuallyDrop<Pin<KBox<Entry<F>>>>,
@@ -66,20 +68,8 @@ struct Head {
     run: unsafe fn(*const Head, &Fence),
     module: &'static ThisModule,
     state: Atomic<i32>,
-    /// The task in which, or on top of which, [`fire`] runs the function; null before.
-    runner: Atomic<*mut bindings::task_struct>,
-    /// Whether the owner has given the entry up while the function runs: [`run`] frees it then.
+    /// Whether the owner has given the entry up under the fence's lock: [`run`] frees it then.
     abandoned: Atomic<bool>,
-}
-
-impl Head {
-    /// Whether the caller is within the function that [`fire`] runs.
-    ///
-    /// Nobody else can see itself as the runner: the task does not go on, and nothing on top of it, before the function
-    /// has returned and the state says so.
-    fn runs_here(&self) -> bool {
-        self.runner.load(Relaxed) == Task::current_raw() && self.state.load(Relaxed) == WAITING
-    }
 }
 
 /// # Invariants
@@ -111,8 +101,13 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
     // reference is put (L15, L19).
     unsafe {
         let module = (*head).module.as_ptr();
-        (*head).runner.store(Task::current_raw(), Relaxed);
+        let mut firing = raw::drm_rust_firing {
+            fence,
+            below: null_mut(),
+        };
+        raw::drm_rust_firing_begins(&mut firing);
         ((*head).run)(head, Fence::from_raw(fence));
+        raw::drm_rust_firing_ends(&mut firing);
         bindings::module_put(module);
     }
 }
@@ -157,7 +152,7 @@ unsafe fn remove(fence: &Fence, head: &Head) {
     }
 }
 
-/// Runs and drops the function of an entry.
+/// Runs and drops the function of an entry; of one that was given up, only drops it.
 ///
 /// # Safety
 ///
@@ -166,11 +161,12 @@ unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
     // SAFETY: By the caller; `head` is the first field of the entry (L20).
     let entry = unsafe { &*head.cast::<Entry<F>>() };
     // SAFETY: By the caller (L20).
-    if let Some(function) = unsafe { (*entry.function.get()).take() } {
+    let function = unsafe { (*entry.function.get()).take() };
+    if let Some(function) = function.filter(|_| !entry.head.abandoned.load(Relaxed)) {
         function(fence);
     }
     if entry.head.abandoned.load(Relaxed) {
-        // SAFETY: It comes from the box of a `Callback`, which the function has dropped: the entry is ours (L20).
+        // SAFETY: It comes from the box of a `Callback` that was dropped under the lock which is held here: the entry is ours (L20).
         drop(unsafe { KBox::from_raw(head.cast_mut().cast::<Entry<F>>()) });
         return;
     }
@@ -197,13 +193,15 @@ impl<F: FnOnce(&Fence) + Send + 'static> Callback<F> {
 
 impl<F: FnOnce(&Fence) + Send + 'static> Drop for Callback<F> {
     fn drop(&mut self) {
-        if self.entry.head.runs_here() {
-            // Waiting for the function would be for ever: it holds the fence's lock, and it is the caller.
-            self.entry.head.abandoned.store(true, Relaxed);
-            return;
-        }
         // The last access to an entry is that which sets this state: neither `fire` nor C use it after.
         if !self.has_run() {
+            // SAFETY: A reference to a fence is valid (L19).
+            if unsafe { raw::drm_rust_is_locked_by_firing(self.fence.as_raw()) } {
+                // Taking the lock would be for ever: C holds it for the caller. Until C lets go of it, nobody but the caller is in
+                // the function; whoever comes to the entry then, or returns to it, sees this.
+                self.entry.head.abandoned.store(true, Relaxed);
+                return;
+            }
             // SAFETY: By the type invariants it was added (L19).
             unsafe { remove(&self.fence, &self.entry.head) };
         }
@@ -235,7 +233,6 @@ impl Fence {
                     run: run::<F>,
                     module: this_module::<M>(),
                     state: Atomic::new(WAITING),
-                    runner: Atomic::new(null_mut()),
                     abandoned: Atomic::new(false),
                 },
                 function: UnsafeCell::new(Some(function)),

@@ -165,6 +165,7 @@ impl Client {
             }
             uapi::ATTACK_PREPARED => fences::prepared(dev),
             uapi::ATTACK_AGAIN => dev.queue_work(make_the_module_again),
+            uapi::ATTACK_OTHER_CALLBACKS => fences::drops_the_other_callbacks(),
             uapi::ATTACK_REGISTER => register_again(),
             uapi::ATTACK_CHILDREN => {
                 children::NEXT.store(value as u32, Relaxed);

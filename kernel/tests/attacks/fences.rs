@@ -131,7 +131,43 @@ pub(crate) fn drops_its_own_callback() -> Result {
     Err(EAGAIN)
 }
 
-/// Where a callback finds itself.
+/// `ATTACK_OTHER_CALLBACKS`
+pub(crate) fn drops_the_other_callbacks() -> Result {
+    let calls = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+    let count = || {
+        let calls = calls.clone();
+        move |_: &Fence| {
+            calls.add(1, Relaxed);
+        }
+    };
+    let slots = [
+        Arc::pin_init(Slot::new(), GFP_KERNEL)?,
+        Arc::pin_init(Slot::new(), GFP_KERNEL)?,
+    ];
+    let work = FENCES.issue(None)?;
+
+    // They are called in this order.
+    let before = work.on_signal::<LocalModule, _>(count())?;
+    let theirs = slots.clone();
+    let attacker = work.on_signal::<LocalModule, _>(move |_| {
+        for slot in &theirs {
+            let other = slot.callback.lock().take();
+            drop(other);
+        }
+    })?;
+    let after = work.on_signal::<LocalModule, _>(count())?;
+
+    let others: [KBox<dyn Send>; 2] = [
+        KBox::new(before, GFP_KERNEL)?,
+        KBox::new(after, GFP_KERNEL)?,
+    ];
+    for (slot, other) in slots.iter().zip(others) {
+        *slot.callback.lock() = Some(other);
+    }
+    holds(work.signal() && attacker.has_run() && calls.load(Relaxed) == 1)
+}
+
+/// Where a callback finds itself, or another.
 #[pin_data]
 struct Slot {
     #[pin]

@@ -113,6 +113,7 @@ pub(crate) enum What {
     Offset = 30,
     OwnCallbackDrop = 31,
     Register = 32,
+    OtherCallbacks = 33,
 }
 
 /// The driver, freshly loaded, and what its modules say from then on.

@@ -15,7 +15,7 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "attacks":
     fence_is_signalled_in_its_own_callback within 60, fence_is_asked_in_its_own_callback within 60,
-    callback_drops_itself within 60, fence_that_never_expires within 60, fence_is_signalled_too_late within 60,
+    callback_drops_itself within 60, callback_drops_the_others within 60, fence_that_never_expires within 60, fence_is_signalled_too_late within 60,
     fences_beyond_the_room within 60, chain_goes_at_once within 60, fence_ends_with_the_device within 60,
     fence_is_named_after_unplug within 60, work_is_queued_by_a_fence within 60,
 }
@@ -29,6 +29,11 @@ fn fence_is_signalled_in_its_own_callback(guest: &Guest) -> Outcome {
 /// As above (S18): dropping a callback waits until it has run.
 fn callback_drops_itself(guest: &Guest) -> Outcome {
     run(guest, What::OwnCallbackDrop, 0)
+}
+
+/// As above: C holds the lock that taking a callback back needs. The one that was to come does not run.
+fn callback_drops_the_others(guest: &Guest) -> Outcome {
+    run(guest, What::OtherCallbacks, 0)
 }
 
 /// As above, by asking how the fence ended.
