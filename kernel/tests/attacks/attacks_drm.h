@@ -71,7 +71,7 @@ struct drm_attack {
 #define ATTACK_AT_CLOSE			29	/* the next file that is closed carries out `handle` with `value`, and logs the answer */
 #define ATTACK_OFFSET			30	/* where the object of `handle` is mapped: `value` */
 #define ATTACK_OWN_CALLBACK_DROP	31	/* a fence expires; its callback drops itself */
-#define ATTACK_REGISTER			32	/* registers the driver once more with each bus */
+#define ATTACK_REGISTER			32	/* registers a driver that its module does not declare */
 #define ATTACK_OTHER_CALLBACKS		33	/* a fence is signalled; its second callback drops the first and the third */
 
 #define ATTACK_CHILDREN_ONE		1	/* one, with the id 0 */

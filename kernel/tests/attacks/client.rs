@@ -24,6 +24,7 @@ use crate::{
     LocalModule, //
 };
 use drm::{
+    bus::Parent,
     file::FdInfo,
     gem::{
         self,
@@ -35,10 +36,7 @@ use drm::{
     Registered, //
 };
 use kernel::{
-    driver::{
-        Registration,
-        RegistrationOps, //
-    },
+    driver::Registration,
     module::this_module,
     new_mutex,
     prelude::*,
@@ -166,7 +164,7 @@ impl Client {
             uapi::ATTACK_PREPARED => fences::prepared(dev),
             uapi::ATTACK_AGAIN => dev.queue_work(make_the_module_again),
             uapi::ATTACK_OTHER_CALLBACKS => fences::drops_the_other_callbacks(),
-            uapi::ATTACK_REGISTER => register_again(),
+            uapi::ATTACK_REGISTER => register_another(),
             uapi::ATTACK_CHILDREN => {
                 children::NEXT.store(value as u32, Relaxed);
                 Ok(())
@@ -217,17 +215,32 @@ impl Client {
     }
 }
 
-/// `ATTACK_REGISTER`: the driver once more, with each of its buses; whoever held such a registration could forget it.
-fn register_again() -> Result {
-    fn refused<A: RegistrationOps + 'static>() -> bool {
-        let again = Registration::<A>::new(c"again", this_module::<LocalModule>());
-        matches!(KBox::pin_init(again, GFP_KERNEL), Err(error) if error == EBUSY)
+/// `ATTACK_REGISTER`: a driver that the macro does not know; whoever held such a registration could forget it.
+fn register_another() -> Result {
+    type Adapter = drm::platform::Adapter<Stray, Parent>;
+    let another = Registration::<Adapter>::new(c"attacks", this_module::<LocalModule>());
+    let answer = KBox::pin_init(another, GFP_KERNEL).map(drop);
+    fences::holds(answer == Err(EBUSY))
+}
+
+/// A driver of no device.
+struct Stray;
+
+#[vtable]
+impl drm::parent::Driver for Stray {
+    type Data<'bound> = ();
+    const NAME: &'static CStr = c"attacks_stray";
+}
+
+impl drm::platform::Driver<Parent> for Stray {
+    type IdInfo = ();
+
+    fn probe<'bound>(
+        _cx: &drm::platform::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<Pin<KBox<()>>> {
+        Err(ENODEV)
     }
-    let (pci, platform) = (
-        refused::<drm::pci::Adapter<Attacked>>(),
-        refused::<drm::platform::Adapter<Attacked>>(),
-    );
-    fences::holds(pci && platform)
 }
 
 /// Queues itself until the module's exit has begun, and then makes the module's value once more, with its registrations.

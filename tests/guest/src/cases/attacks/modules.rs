@@ -15,7 +15,7 @@ crate::cases::cases! {
     "attacks":
     init_leaves_nothing within 60, init_leaves_work within 60, init_leaves_a_fence within 60,
     init_leaves_a_callback within 60, module_is_made_again within 60,
-    driver_is_registered_again within 60,
+    driver_is_registered_by_hand within 60,
 }
 
 /// Loads the module whose init fails.
@@ -84,7 +84,7 @@ fn module_is_made_again(guest: &Guest) -> Outcome {
 }
 
 /// A registration that is not the macro's could be forgotten, and the driver would stay registered when its text is gone.
-fn driver_is_registered_again(guest: &Guest) -> Outcome {
+fn driver_is_registered_by_hand(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.run(What::Register, 0, 0));
     test.unload()
