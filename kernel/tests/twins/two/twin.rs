@@ -38,7 +38,7 @@ impl drm::faux::Driver<Parent> for Twin {
         dev_info!(cx, "kept is {:?}\n", TypeId::of::<Kept>());
         let child =
             cx.add_auxiliary::<crate::LocalModule, CovariantForLt!(u64)>(c"rdma", 0, Ok(42));
-        let answer = child.map_or_else(Error::to_errno, |_| 0);
+        let answer = child.map_or_else(Error::to_errno, |()| 0);
         dev_info!(cx, "a child of mlx5_core: {}\n", answer);
         Ok(KBox::pin((), GFP_KERNEL)?)
     }
