@@ -307,7 +307,7 @@ impl Summary {
         events.result(self, Self::text);
     }
 
-    /// What failed comes last before the counts: a log that is cut keeps its end.
+    /// Lists the skipped, then the undecided, then the failed cases, then the counts: a log cut in the middle keeps its end.
     fn text(&self) -> String {
         let (mut skipped, mut undecided, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for case in &self.cases {

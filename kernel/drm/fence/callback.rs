@@ -35,8 +35,9 @@ use kernel::{
 /// Made by [`Fence::on_signal`]. The function runs at most once, in whatever context the fence is
 /// signalled, under the fence's lock and with interrupts off, and is dropped right after. So neither it
 /// nor what it owns may sleep, wait, or take a lock that is ever held while signalling this fence; what
-/// needs more belongs into a work item that the function queues. It may drop its own `Callback`, which is freed when the
-/// function returns, and others of this fence, whose functions do not run then and are dropped in their turn. Signalling or
+/// needs more belongs into a work item that the function queues. The function may drop its own `Callback`, which is freed
+/// when the function returns. It may drop other callbacks of this fence: their functions are dropped without running.
+/// (Not on a `PREEMPT_RT` kernel: there the drop waits for ever.) Signalling or
 /// dropping the [`Signaler`](super::Signaler) of *another* fence works, but takes a lock of the same class
 /// as the one that is held, which lockdep takes for a recursion; better leave that to the work item too.
 ///
@@ -152,7 +153,7 @@ unsafe fn remove(fence: &Fence, head: &Head) {
     }
 }
 
-/// Runs and drops the function of an entry; of one that was given up, only drops it.
+/// Runs and drops the function of an entry; drops it without running it if the owner has given the entry up.
 ///
 /// # Safety
 ///
@@ -197,8 +198,8 @@ impl<F: FnOnce(&Fence) + Send + 'static> Drop for Callback<F> {
         if !self.has_run() {
             // SAFETY: A reference to a fence is valid (L19).
             if unsafe { raw::drm_rust_is_locked_by_firing(self.fence.as_raw()) } {
-                // Taking the lock would be for ever: C holds it for the caller. Until C lets go of it, nobody but the caller is in
-                // the function; whoever comes to the entry then, or returns to it, sees this.
+                // `remove` would wait for ever: the caller runs under the lock that it takes. The entry's function either is
+                // further up this stack or has not begun, so `run` reads this flag later.
                 self.entry.head.abandoned.store(true, Relaxed);
                 return;
             }

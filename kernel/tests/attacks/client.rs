@@ -215,7 +215,7 @@ impl Client {
     }
 }
 
-/// `ATTACK_REGISTER`: a driver that the macro does not know; whoever held such a registration could forget it.
+/// `ATTACK_REGISTER`: registers a driver that the module does not declare. Its registration could be forgotten.
 fn register_another() -> Result {
     type Adapter = drm::platform::Adapter<Stray, Parent>;
     let another = Registration::<Adapter>::new(c"attacks", this_module::<LocalModule>());

@@ -74,8 +74,8 @@ struct drm_lifecycle {
 /* Queues work; if `what` is 1 it waits at the gate, if 2 it queues itself again for as long as it can. */
 #define DRM_IOCTL_LIFECYCLE_WORK	LIFECYCLE_NR(12)
 /*
- * Asks for a handle of a new sync object (`what` is 0), for the fence of that of `handle` (1), or for that itself (2): the driver
- * does not have the feature.
+ * Makes a sync object and a handle of it (`what` is 0), looks up the fence of the sync object `handle` (1), or the object (2).
+ * Each fails with EOPNOTSUPP: the driver does not have the feature.
  */
 #define DRM_IOCTL_LIFECYCLE_SYNCOBJ	LIFECYCLE_NR(13)
 

@@ -20,7 +20,7 @@ pub(crate) struct Room {
 pub(crate) const WHOLE: Room = Room { bytes: 6_000_000_000, files: Some(150_000) };
 /// What one more stock kernel takes.
 pub(crate) const KERNEL: Room = Room { bytes: 2_000_000_000, files: Some(60_000) };
-/// What a debug kernel takes while it is made, with its compilers.
+/// Room for one debug kernel and its compilers while it is built.
 pub(crate) const DEBUG_KERNEL: Room = Room { bytes: 3_000_000_000, files: Some(80_000) };
 /// With less than this, a failure is for want of room.
 const FULL: Room = Room { bytes: 64_000_000, files: Some(100) };

@@ -192,7 +192,7 @@ impl Client {
         Ok(self.call(&OBJECT, 0, 0, bytes)?.handle)
     }
 
-    /// Asks for a sync object in one of three ways.
+    /// Makes or looks up a sync object, as `way` says: see `DRM_IOCTL_LIFECYCLE_SYNCOBJ`.
     pub(crate) fn syncobj(&self, way: u32) -> Answer {
         self.call(&SYNCOBJ, way, 1, 0).map(drop)
     }

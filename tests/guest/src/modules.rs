@@ -100,7 +100,7 @@ fn order(list: &str, module: &str) -> Option<Vec<String>> {
     Some(files)
 }
 
-/// Depth first, what is needed before what needs it, each once. In a circle one comes too early, which the kernel refuses.
+/// Lists each module once, after those that it needs. In a circle one comes too early, which the kernel refuses.
 fn visit(
     module: &str,
     needs: &HashMap<String, (&str, &str)>,

@@ -61,7 +61,7 @@ struct Client;
 impl drm::DriverFile for Client {
     type Driver = Faux;
 
-    /// Asks for the device once more, which each client finds refused.
+    /// Fails with `EIO` unless a second device of the module is refused with `EBUSY`.
     fn open(_dev: &Device<Faux, Registered>) -> impl PinInit<Self, Error> {
         let again =
             drm::faux::Registration::<Faux>::new(c"faux_rust", this_module::<LocalModule>());

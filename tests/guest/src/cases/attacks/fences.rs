@@ -15,9 +15,9 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "attacks":
     fence_is_signalled_in_its_own_callback within 60, fence_is_asked_in_its_own_callback within 60,
-    callback_drops_itself within 60, callback_drops_the_others within 60, fence_that_never_expires within 60, fence_is_signalled_too_late within 60,
-    fences_beyond_the_room within 60, chain_goes_at_once within 60, fence_ends_with_the_device within 60,
-    fence_is_named_after_unplug within 60, work_is_queued_by_a_fence within 60,
+    callback_drops_itself within 60, callback_drops_the_others within 60, fence_that_never_expires within 60,
+    fence_is_signalled_too_late within 60, fences_beyond_the_room within 60, chain_goes_at_once within 60,
+    fence_ends_with_the_device within 60, fence_is_named_after_unplug within 60, work_is_queued_by_a_fence within 60,
 }
 
 /// A fence expires, and its callback signals or drops the fence's own signaler. The fence's lock is held, with interrupts

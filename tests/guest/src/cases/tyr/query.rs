@@ -23,7 +23,8 @@ crate::cases::cases! {
     size_is_told_without_a_pointer, whole_structure, too_small_for_what_matters, newest_fields_may_be_left_out,
     room_beyond_the_structure_is_zeroed, unknown_types, addresses_that_cannot_be_used,
     answer_that_cannot_be_written, gpu_is_the_boards, interface_is_the_firmwares, page_sizes, gpu_time_goes_on,
-    time_of_a_client_that_knows_no_flags, clocks_beside_the_gpus, clocks_of_a_time_namespace, cycles_and_duration, what_is_not_asked_for_is_zero,
+    time_of_a_client_that_knows_no_flags, clocks_beside_the_gpus, clocks_of_a_time_namespace, cycles_and_duration,
+    what_is_not_asked_for_is_zero,
     flags_of_time_that_do_not_exist, priorities_of_root, priorities_of_an_ordinary_client,
 }
 
