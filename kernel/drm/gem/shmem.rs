@@ -4,6 +4,11 @@
 //!
 //! C header: `include/drm/drm_gem_shmem_helper.h`
 
+mod callbacks;
+mod huge_pages;
+
+pub(super) use callbacks::can_list_pages;
+
 use super::{
     common_funcs,
     dma::DmaNode,
@@ -21,7 +26,6 @@ use super::{
 };
 use crate::{
     gpuvm::{
-        has_own_resv,
         DriverVm,
         SharedResv,
         Vm, //
@@ -41,17 +45,11 @@ use core::{
         Deref,
         Range, //
     },
-    ptr::{
-        null,
-        null_mut,
-        NonNull, //
-    },
-    sync::atomic::Ordering, //
+    ptr::NonNull, //
 };
 use kernel::{
     bindings,
     error::to_result,
-    page::PAGE_SHIFT,
     prelude::*,
     scatterlist::SGTable,
     sync::aref::{
@@ -99,14 +97,14 @@ where
 {
     const FUNCS: bindings::drm_gem_object_funcs = bindings::drm_gem_object_funcs {
         free: Some(Self::free),
-        export: Some(export),
-        print_info: Some(print_info),
-        pin: Some(pin),
-        unpin: Some(unpin),
-        get_sg_table: Some(get_sg_table),
-        vmap: Some(vmap),
-        vunmap: Some(vunmap),
-        mmap: Some(mmap),
+        export: Some(callbacks::export),
+        print_info: Some(callbacks::print_info),
+        pin: Some(callbacks::pin),
+        unpin: Some(callbacks::unpin),
+        get_sg_table: Some(callbacks::get_sg_table),
+        vmap: Some(callbacks::vmap),
+        vunmap: Some(callbacks::vunmap),
+        mmap: Some(callbacks::mmap),
         vm_ops: &raw const bindings::drm_gem_shmem_vm_ops,
         ..common_funcs::<Self>()
     };
@@ -363,44 +361,6 @@ where
     }
 }
 
-impl<T: Driver> UnregisteredDevice<'_, T> {
-    /// Has the pages of objects that are made from now on lie together where they can: in huge pages, for objects that are
-    /// at least as large, if the system has such to give (`huge=within_size` of tmpfs).
-    ///
-    /// # Errors
-    ///
-    /// `EBUSY` if the device is shared: an object of it was made, or somebody else has a reference; or if this was called before.
-    /// `EOPNOTSUPP` if the system has no huge pages, `ENOMEM`. Objects can be made all the same.
-    ///
-    /// Context: process context, may sleep. Source: `struct drm_device::huge_mnt`, Documentation/admin-guide/mm/transhuge.rst.
-    pub fn use_huge_pages(&self) -> Result {
-        // Anyone else with a reference may be making objects, and C looks for the mount without a lock. Two references
-        // are there from `UnregisteredDevice::new` on: ours and the adapter's, which makes no objects.
-        // SAFETY: The device is valid (L21).
-        if !unsafe { crate::raw::drm_rust_device_is_unshared(self.as_raw(), 2) } {
-            return Err(EBUSY);
-        }
-        // Once: a device has one mount.
-        if self.core().huge_pages.swap(true, Ordering::Relaxed) {
-            return Err(EBUSY);
-        }
-        self.mount_huge_pages()
-    }
-
-    /// A kernel without huge pages has no field for the mount.
-    #[cfg(not(CONFIG_TRANSPARENT_HUGEPAGE))]
-    fn mount_huge_pages(&self) -> Result {
-        Err(EOPNOTSUPP)
-    }
-
-    #[cfg(CONFIG_TRANSPARENT_HUGEPAGE)]
-    fn mount_huge_pages(&self) -> Result {
-        // SAFETY: The device is valid. As the caller saw, nobody but us and the adapter has a reference; ours stays in this
-        // thread, so no object is being made. The mount goes when the device is released, after all its objects (L11, L15).
-        to_result(unsafe { crate::raw::drm_rust_mount_huge_pages(self.as_raw()) })
-    }
-}
-
 impl_always_ref_counted!(Object);
 
 impl<P: DriverObject> Deref for Object<P> {
@@ -459,147 +419,3 @@ unsafe impl<P: DriverObject> Send for Object<P> {}
 
 // SAFETY: As for `Send` (L15).
 unsafe impl<P: DriverObject> Sync for Object<P> {}
-
-// The C helpers that do the work take a `drm_gem_shmem_object`; those for the table are inline functions
-// of the header. These are their counterparts.
-
-/// Whether C can list the object's pages. It asks for the list in one piece, and warns if that is larger than `INT_MAX`: a
-/// terabyte of memory. Any client can make such an object, as pages come later.
-///
-/// # Errors
-///
-/// `ENOMEM`.
-///
-/// # Safety
-///
-/// `obj` is a valid object (L21).
-pub(super) unsafe fn can_list_pages(obj: *const bindings::drm_gem_object) -> Result {
-    // SAFETY: By the requirement; the size does not change (L13).
-    let pages = unsafe { (*obj).size } >> PAGE_SHIFT;
-    if pages > c_int::MAX as usize / size_of::<*mut bindings::page>() {
-        return Err(ENOMEM);
-    }
-    Ok(())
-}
-
-/// Exports an object, unless it shares the reservation object of an address space: others would wait for all that is
-/// done there.
-///
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn export(
-    obj: *mut bindings::drm_gem_object,
-    flags: c_int,
-) -> *mut bindings::dma_buf {
-    // SAFETY: C passes a valid object. An imported one is exported by its exporter (L12).
-    if unsafe { !has_own_resv(obj) && (*obj).import_attach.is_null() } {
-        return EINVAL.to_ptr();
-    }
-    // SAFETY: As above; this is what C calls when there is no callback (L12).
-    unsafe { bindings::drm_gem_prime_export(obj, flags) }
-}
-
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn print_info(
-    p: *mut bindings::drm_printer,
-    indent: c_uint,
-    obj: *const bindings::drm_gem_object,
-) {
-    // SAFETY: C passes an object with these functions, so one at the start of a shmem object (L12).
-    unsafe { bindings::drm_gem_shmem_print_info(obj.cast(), p, indent) }
-}
-
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
-    // SAFETY: As in `print_info` (L12).
-    if let Err(error) = unsafe { can_list_pages(obj) } {
-        return error.to_errno();
-    }
-    // SAFETY: As in `print_info`; C holds the reservation lock (L22).
-    unsafe { bindings::drm_gem_shmem_pin_locked(obj.cast()) }
-}
-
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
-    // SAFETY: As in `pin` (L22).
-    unsafe { bindings::drm_gem_shmem_unpin_locked(obj.cast()) }
-}
-
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn get_sg_table(obj: *mut bindings::drm_gem_object) -> *mut bindings::sg_table {
-    // SAFETY: As in `print_info`; C has pinned the pages (L12).
-    unsafe { bindings::drm_gem_shmem_get_sg_table(obj.cast()) }
-}
-
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn vmap(
-    obj: *mut bindings::drm_gem_object,
-    map: *mut bindings::iosys_map,
-) -> c_int {
-    // SAFETY: As in `print_info` (L12).
-    if let Err(error) = unsafe { can_list_pages(obj) } {
-        return error.to_errno();
-    }
-    // SAFETY: As in `pin` (L22).
-    unsafe { bindings::drm_gem_shmem_vmap_locked(obj.cast(), map) }
-}
-
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-unsafe extern "C" fn vunmap(obj: *mut bindings::drm_gem_object, map: *mut bindings::iosys_map) {
-    // SAFETY: As in `pin` (L22).
-    unsafe { bindings::drm_gem_shmem_vunmap_locked(obj.cast(), map) }
-}
-
-/// Maps the pages of an object, or what the exporter of an imported object maps.
-///
-/// C's function maps `obj->dma_buf` of an imported object. C clears that field when the object's last handle is closed:
-/// while the object is being mapped, or before the driver makes another handle of it. C would warn. The dma-buf of
-/// the attachment stays as long as the object.
-///
-/// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
-///
-/// # Safety
-///
-/// Called by C only, as the table says in which it stands (L20).
-#[inline(never)]
-unsafe extern "C" fn mmap(
-    obj: *mut bindings::drm_gem_object,
-    vma: *mut bindings::vm_area_struct,
-) -> c_int {
-    // SAFETY: C passes an object with these functions, to which it holds a reference. The field does not change after the
-    // object's creation (L12, L21).
-    let attachment = unsafe { (*obj).import_attach };
-    if attachment.is_null() {
-        // SAFETY: As above (L21).
-        if let Err(error) = unsafe { can_list_pages(obj) } {
-            return error.to_errno();
-        }
-        // SAFETY: As above, so it is at the start of a shmem object; C passes the mapping that is being made (L12, L20).
-        return unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) };
-    }
-    // SAFETY: The object owns the attachment and a reference to its dma-buf. The mapping is being made, so it is ours alone:
-    // its operations become the exporter's. Those do not give back the reference to the object that C took for the mapping;
-    // C's caller holds another (L20, L21).
-    unsafe {
-        (*vma).vm_private_data = null_mut();
-        (*vma).vm_ops = null();
-        let error = bindings::dma_buf_mmap((*attachment).dmabuf, vma, 0);
-        if error == 0 {
-            crate::raw::drm_rust_gem_object_put(obj);
-        }
-        error
-    }
-}
