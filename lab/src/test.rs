@@ -3,6 +3,7 @@
 //!
 //! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
 
+mod beside;
 mod clients;
 pub(crate) mod compile_fail;
 mod demo;
@@ -20,7 +21,7 @@ mod verdicts;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -32,6 +33,7 @@ use crate::firmware::Choice;
 use crate::kernels::STOCK;
 use crate::repo;
 use crate::scenario::Plan;
+use crate::vm::pace;
 use crate::{debug_kernel, setup};
 
 use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
@@ -84,9 +86,20 @@ struct Summary {
     skipped: usize,
     undecided: usize,
     cases: Vec<Case>,
+    suites: Vec<Taken>,
 }
 
-/// All suites, quickest to tell first.
+/// How long a suite took.
+#[derive(Debug, Serialize)]
+struct Taken {
+    suite: String,
+    seconds: f64,
+}
+
+/// How many of those that took longest are told.
+const SLOWEST: usize = 5;
+
+/// All suites: what is quick to tell comes first, then what takes longest, so that nothing long is left for the end.
 fn suites() -> Vec<Box<dyn Suite>> {
     vec![
         Box::new(host::Host),
@@ -101,11 +114,11 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),
         Box::new(guest::Guest::rust()),
-        Box::new(guest::Guest::c()),
-        Box::new(guest::Guest::attacks()),
+        Box::new(guest::Guest::tyr_built()),
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
-        Box::new(guest::Guest::tyr_built()),
+        Box::new(guest::Guest::c()),
+        Box::new(guest::Guest::attacks()),
         Box::new(stress::Stress),
     ]
 }
@@ -142,7 +155,9 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     };
     let mut summary = Summary::default();
     for kernel in &options.kernel {
-        summary.add(run.on(kernel)?);
+        let (cases, suites) = run.on(kernel)?;
+        summary.add(cases);
+        summary.suites.extend(suites);
     }
     if summary.cases.is_empty() {
         return Err(no_case(options.filter.as_deref(), &names));
@@ -171,11 +186,11 @@ struct Run<'r> {
 
 impl Run<'_> {
     /// Runs the suites on one kernel. If there are several, its cases' names say which.
-    fn on(&self, kernel: &str) -> Result<Vec<Case>> {
+    fn on(&self, kernel: &str) -> Result<(Vec<Case>, Vec<Taken>)> {
         let built_here = debug_kernel::named(kernel);
-        let wanted = |suite: &&&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
-        let suites: Vec<_> = self.suites.iter().filter(wanted).collect();
-        let mut cases = Vec::new();
+        let wanted = |suite: &&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
+        let suites: Vec<_> = self.suites.iter().copied().filter(wanted).collect();
+        let (mut cases, mut taken) = (Vec::new(), Vec::new());
         let too_late = match built_here {
             Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
             _ => false,
@@ -186,16 +201,28 @@ impl Run<'_> {
             let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
             let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()) }, self.events)?;
             let context = self.context(&ready);
-            for suite in suites {
-                let ran = run(*suite, &context)?;
-                cases.extend(unlisted(suite.name(), &ran, self.known));
-                cases.extend(ran);
+            let (alone, beside): (Vec<&dyn Suite>, Vec<_>) = suites.into_iter().partition(|suite| suite.is_alone());
+            for (suites, width) in [(beside, beside::width()), (alone, 1)] {
+                // As many machines, and not more than there are suites.
+                let width = width.min(suites.len());
+                pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
+                let ran = beside::beside(&suites, width, |suite| {
+                    let begun = Instant::now();
+                    Ok((run(*suite, &context)?, begun.elapsed()))
+                })?;
+                for (suite, (ran, time)) in suites.iter().zip(ran) {
+                    cases.extend(unlisted(suite.name(), &ran, self.known));
+                    cases.extend(ran);
+                    taken.push(Taken { suite: suite.name().to_owned(), seconds: time.as_secs_f64() });
+                }
             }
         }
         if self.options.kernel.len() > 1 {
-            cases.iter_mut().for_each(|case| case.name = format!("{} ({kernel})", case.name));
+            let with_kernel = |name: &mut String| *name = format!("{name} ({kernel})");
+            cases.iter_mut().map(|case| &mut case.name).for_each(with_kernel);
+            taken.iter_mut().map(|taken| &mut taken.suite).for_each(with_kernel);
         }
-        Ok(cases)
+        Ok((cases, taken))
     }
 
     fn context<'c>(&'c self, ready: &'c Ready) -> Context<'c> {
@@ -307,7 +334,17 @@ impl Summary {
         events.result(self, Self::text);
     }
 
-    /// Lists the skipped, then the undecided, then the failed cases, then the counts: a log cut in the middle keeps its end.
+    /// The suites that took longest, if there were several; some ran beside each other.
+    fn slowest(&self) -> Option<String> {
+        let mut suites: Vec<_> = self.suites.iter().collect();
+        suites.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
+        let told: Vec<_> =
+            suites.iter().take(SLOWEST).map(|taken| format!("{} {:.0} s", taken.suite, taken.seconds)).collect();
+        (suites.len() > 1).then(|| format!("took longest: {}", told.join(", ")))
+    }
+
+    /// Lists the skipped cases, the slowest suites, the undecided and the failed cases, and the counts: a log cut in the middle keeps
+    /// its end.
     fn text(&self) -> String {
         let (mut skipped, mut undecided, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for case in &self.cases {
@@ -318,7 +355,7 @@ impl Summary {
                 Verdict::Failed { why, .. } => failed.push(format!("FAIL {}: {why}", case.name)),
             }
         }
-        let mut lines = [skipped, undecided, failed].concat();
+        let mut lines = [skipped, self.slowest().into_iter().collect(), undecided, failed].concat();
         let mut counts = format!("{} passed, {} failed", self.passed, self.failed);
         if self.skipped > 0 {
             counts.push_str(&format!(", {} skipped", self.skipped));
@@ -382,6 +419,15 @@ mod tests {
         assert_eq!(lines[0], "skip guest-c-vgem::b: a faux device cannot be unbound");
         assert_eq!(lines[1], "FAIL guest-vgem::b: EBUSY");
         assert_eq!(lines[2], "1 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn the_suites_that_took_longest_are_told() {
+        let taken = |suite: &str, seconds| Taken { suite: suite.into(), seconds };
+        let mut summary = Summary { suites: vec![taken("host", 61.2)], ..Summary::default() };
+        assert_eq!(summary.text(), "0 passed, 0 failed");
+        summary.suites.push(taken("guest-vgem (debug)", 600.0));
+        assert_eq!(summary.text(), "took longest: guest-vgem (debug) 600 s, host 61 s\n0 passed, 0 failed");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::vm::gpu::{self, Wanted};
 use crate::vm::guest::Guest;
 use crate::vm::image::{self, Image, Sources};
 use crate::vm::machine::{self, Machine};
-use crate::vm::pace::{self, patient};
+use crate::vm::pace::{Pace, patient};
 use crate::vm::qemu::{self, Accel, Spec};
 use crate::vm::symbols::Frame;
 use crate::vm::{accel, error as vm_error, payload};
@@ -195,7 +195,7 @@ impl Stage {
         events: &Events,
         story: impl FnOnce(&mut Scene<'_>) -> Result<T, vm_error::Error>,
     ) -> Result<(T, Ending)> {
-        let (mut machine, guest) = self.boot(boot, events)?;
+        let (mut machine, guest, _pace) = self.boot(boot, events)?;
         let terminal = machine.terminal();
         let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
         let mut scene = Scene::new(&guest, &self.image, terminal).with_gpu(machine.gpu(), firmware);
@@ -228,7 +228,7 @@ impl Stage {
         events: &Events,
         story: impl FnOnce(&mut Scene<'_>) -> Result<(), vm_error::Error>,
     ) -> Result<Vec<Line>> {
-        let (mut machine, guest) = self.boot(boot, events)?;
+        let (mut machine, guest, _pace) = self.boot(boot, events)?;
         let step = events.step("doing what the kernel is to report");
         let terminal = machine.terminal();
         let told = story(&mut Scene::new(&guest, &self.image, terminal));
@@ -246,17 +246,17 @@ impl Stage {
     /// A machine whose guest answers and whose kernel has reported nothing. Until then nothing of ours is in it but the agent, so
     /// what goes wrong is no driver's fault, and the boot is repeated once: an emulated machine that its host starves stops without
     /// a word now and then, or its kernel finds timers late.
-    fn boot(&self, boot: &Boot, events: &Events) -> Result<(Machine, Guest)> {
+    fn boot(&self, boot: &Boot, events: &Events) -> Result<(Machine, Guest, Pace)> {
         let step = events.step(format!("booting {}", self.toolchain.kernel.release));
         // One host thread does all of a machine that counts.
         let usual = self.flavour().patience() * if boot.counting { 3 } else { 1 };
-        pace::expect(usual);
+        let pace = Pace::expect(usual);
         let attempt = || -> Result<Attempt> {
             let mut machine = self.start(boot, events).map_err(machinery)?;
             let begun = Instant::now();
-            Ok(match machine.guest(BOOT_LIMIT * usual).and_then(|guest| clean(&machine, guest)) {
+            Ok(match machine.guest(pace.of_boot(BOOT_LIMIT)).and_then(|guest| clean(&machine, guest)) {
                 Ok(guest) => {
-                    pace::measure(begun.elapsed(), usual);
+                    pace.measure(begun.elapsed());
                     Attempt::Up(machine, guest)
                 }
                 Err(error) => Attempt::Failed(machine, error),
@@ -274,7 +274,7 @@ impl Stage {
         match booted {
             Attempt::Up(machine, guest) => {
                 step.done();
-                Ok((machine, guest))
+                Ok((machine, guest, pace))
             }
             Attempt::Failed(machine, error) => Err(verdict::not_booted(self, machine, error)),
         }

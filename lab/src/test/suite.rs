@@ -178,7 +178,7 @@ impl Context<'_> {
 }
 
 /// A group of cases that are run by the same means.
-pub(super) trait Suite {
+pub(super) trait Suite: Sync {
     /// Its name, the first part of its cases' names.
     fn name(&self) -> &'static str;
 
@@ -195,6 +195,11 @@ pub(super) trait Suite {
 
     /// Whether it takes so long that it runs only if it is named, or all are asked for.
     fn is_long(&self) -> bool {
+        false
+    }
+
+    /// Whether it would spoil what runs beside it.
+    fn is_alone(&self) -> bool {
         false
     }
 
