@@ -63,6 +63,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) patience: u32,
 
+    /// Let a case fail if the machine lacks what it needs, instead of skipping it: for a machine that was made for the tests
+    #[arg(long)]
+    pub(crate) complete: bool,
+
     /// Skip cases that might not end in so many seconds from now
     #[arg(long, value_name = "SECONDS")]
     pub(crate) within: Option<u64>,

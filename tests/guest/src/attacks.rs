@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::cases::bus::edu;
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
 use crate::guest::Guest;
@@ -209,10 +210,9 @@ pub(crate) fn unbind(device: u32) -> Answer {
     sys::write(&format!("{DRIVER}/unbind"), &format!("lifecycle.{device}"))
 }
 
-/// The folder of QEMU's `edu` in sysfs, if the machine has it and the driver serves it.
+/// The folder of QEMU's `edu` in sysfs, if the machine has it; the driver's, once it is loaded.
 pub(crate) fn edu() -> Option<PathBuf> {
-    let listed = fs::read_dir("/sys/bus/pci/drivers/attacks").ok()?.flatten();
-    listed.map(|entry| entry.path()).find(|path| path.join("vendor").exists())
+    Some(Path::new("/sys/bus/pci/devices").join(edu::address()?))
 }
 
 /// The render node of a device by its folder.

@@ -5,7 +5,7 @@
 
 mod attacks;
 mod auth;
-mod bus;
+pub(crate) mod bus;
 pub(crate) mod compat;
 mod dmabuf;
 mod dumb;

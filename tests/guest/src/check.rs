@@ -3,6 +3,8 @@
 //!
 //! Source: the names of error numbers are those of `include/uapi/asm-generic/errno*.h`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustix::io::Errno;
 
 /// Why a case ended early.
@@ -25,6 +27,20 @@ pub(crate) fn fail<T>(why: impl Into<String>) -> Outcome<T> {
 /// The early end of a case that cannot speak here.
 pub(crate) fn skip<T>(why: impl Into<String>) -> Outcome<T> {
     Err(Stop::Skip(why.into()))
+}
+
+/// Whether the machine has all that a case can need.
+static COMPLETE: AtomicBool = AtomicBool::new(false);
+
+/// Sets that for this process, from its command line.
+pub(crate) fn set_complete(complete: bool) {
+    COMPLETE.store(complete, Ordering::Relaxed);
+}
+
+/// The early end of a case that needs what the machine does not have: where it should have it, the driver may have failed to
+/// bind, and nobody would see that.
+pub(crate) fn lacks<T>(what: impl Into<String>) -> Outcome<T> {
+    if COMPLETE.load(Ordering::Relaxed) { fail(what) } else { skip(what) }
 }
 
 impl From<std::io::Error> for Stop {

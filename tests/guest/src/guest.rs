@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::check::{Outcome, fail, skip};
+use crate::check::{Outcome, fail, lacks};
 use crate::device::DrmFile;
 use crate::differences;
 use crate::driver::{Driver, Nodes, module_users};
@@ -58,7 +58,7 @@ impl Guest {
     pub(crate) fn modules(&self) -> Outcome<&Modules> {
         match &self.modules {
             Some(modules) => Ok(modules),
-            None => skip("the module's files were not named (`--modules`)"),
+            None => lacks("the module's files were not named (`--modules`)"),
         }
     }
 
@@ -88,7 +88,7 @@ impl Guest {
     pub(crate) fn users(&self) -> Outcome<u32> {
         match module_users(self.driver.module())? {
             Some(users) => Ok(users),
-            None => skip(format!("module `{}` is not loaded", self.driver.module())),
+            None => lacks(format!("module `{}` is not loaded", self.driver.module())),
         }
     }
 

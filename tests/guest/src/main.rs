@@ -37,6 +37,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     pace::set(args.patience);
+    check::set_complete(args.complete);
     if args.list {
         let wanted = cases::all().filter(|case| args.driver.is_none_or(|driver| case.is_for(driver)));
         wanted.filter(|case| args.selects(case.name)).for_each(|case| println!("{}", case.name));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::check::{Outcome, fail, skip};
+use crate::check::{Outcome, fail, lacks};
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
@@ -59,7 +59,7 @@ impl Gpu {
         }
         match Self::find() {
             Some(gpu) => Ok(gpu),
-            None => skip("the machine has no NVIDIA GPU, emulated or not"),
+            None => lacks("the machine has no NVIDIA GPU, emulated or not"),
         }
     }
 

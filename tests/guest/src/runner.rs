@@ -143,6 +143,9 @@ fn in_own_process(args: &Args, case: &Case, seed: u64) -> std::io::Result<Verdic
     let mut command = Command::new("/proc/self/exe");
     command.args(["--driver", args.driver().name(), "--case", case.name]);
     command.args(["--seed", &seed.to_string(), "--patience", &args.patience.to_string()]);
+    if args.complete {
+        command.arg("--complete");
+    }
     if let Some(folder) = &args.modules {
         command.arg("--modules").arg(folder);
     }

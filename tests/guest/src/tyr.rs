@@ -14,7 +14,7 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use crate::check::{Outcome, fail, skip};
+use crate::check::{Outcome, fail, lacks};
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::pci::{Function, Kind, rescan};
@@ -58,7 +58,7 @@ impl Gpu {
         }
         match Self::find() {
             Some(gpu) => Ok(gpu),
-            None => skip("the machine has no Mali GPU, emulated or not"),
+            None => lacks("the machine has no Mali GPU, emulated or not"),
         }
     }
 

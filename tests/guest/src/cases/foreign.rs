@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::PollFlags;
 
-use crate::check::{Outcome, skip};
+use crate::check::{Outcome, lacks};
 use crate::device::{self, DrmFile};
 use crate::guest::Guest;
 use crate::sys::{self, Answer, Mapping};
@@ -29,7 +29,7 @@ fn memory_buffer(pages: usize) -> Outcome<(OwnedFd, Mapping)> {
     let mapping = works!(Mapping::shared(&memory, 0, pages * PAGE));
     match device::udmabuf(&memory, pages * PAGE) {
         Ok(buffer) => Ok((buffer, mapping)),
-        Err(rustix::io::Errno::NOENT) => skip("this kernel has no /dev/udmabuf"),
+        Err(rustix::io::Errno::NOENT) => lacks("this kernel has no /dev/udmabuf"),
         Err(errno) => crate::check::fail(format!("udmabuf: {errno}")),
     }
 }
@@ -37,7 +37,7 @@ fn memory_buffer(pages: usize) -> Outcome<(OwnedFd, Mapping)> {
 fn heap_buffer(pages: usize) -> Outcome<OwnedFd> {
     match device::heap_buffer(pages * PAGE) {
         Ok(buffer) => Ok(buffer),
-        Err(rustix::io::Errno::NOENT) => skip("this kernel has no system heap"),
+        Err(rustix::io::Errno::NOENT) => lacks("this kernel has no system heap"),
         Err(errno) => crate::check::fail(format!("system heap: {errno}")),
     }
 }

@@ -9,7 +9,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use crate::check::{Outcome, fail, skip};
+use crate::check::{Outcome, fail, lacks};
 
 use super::{Function, Kind};
 
@@ -30,7 +30,7 @@ impl Function {
     pub(crate) fn ask(&self, command: &str) -> Outcome<String> {
         let config = File::options().read(true).write(true).open(self.path("config"))?;
         if !is_emulated(word(&config, MAILBOX)?) {
-            return skip("the GPU takes no commands: it is not the emulated one");
+            return lacks("the GPU takes no commands: it is not the emulated one");
         }
         for four in command.as_bytes().chunks(4) {
             let mut word = [0; 4];

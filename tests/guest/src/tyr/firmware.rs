@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use csf_fw::Firmware as Container;
 
-use crate::check::{Outcome, fail, skip};
+use crate::check::{Outcome, fail, lacks};
 
 /// What drivers ask for.
 const NAME: &str = "arm/mali/arch10.8/mali_csffw.bin";
@@ -29,7 +29,7 @@ impl Firmware {
         let mut paths = folders.map(|folder| PathBuf::from(folder).join(NAME));
         match paths.find(|path| path.is_file()) {
             Some(path) => Ok(Self { bytes: fs::read(&path)?, path }),
-            None => skip(format!("the guest has no `{NAME}`")),
+            None => lacks(format!("the guest has no `{NAME}`")),
         }
     }
 

@@ -9,7 +9,7 @@ use std::thread;
 use rustix::io::Errno;
 
 use crate::attacks::{Callback, Client, Test, What, edu, render_node_in};
-use crate::check::{Outcome, skip};
+use crate::check::{Outcome, fail, lacks};
 use crate::failnth::{Fault, enomem};
 use crate::guest::Guest;
 use crate::modules;
@@ -38,12 +38,15 @@ fn device(guest: &Guest) -> Outcome<(Test<'_>, PathBuf)> {
     let test = Test::new(guest)?;
     match edu() {
         Some(folder) => Ok((test, folder)),
-        None => skip("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)"),
+        None => lacks("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)"),
     }
 }
 
 fn open(folder: &Path) -> Outcome<Client> {
-    Client::open(&render_node_in(folder).expect("the device has a render node"))
+    match render_node_in(folder) {
+        Some(node) => Client::open(&node),
+        None => fail("the driver has not bound `edu`"),
+    }
 }
 
 fn map(client: &Client) -> Answer<Mapping> {

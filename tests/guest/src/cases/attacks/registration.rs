@@ -9,7 +9,7 @@ use std::thread;
 use rustix::io::Errno;
 
 use crate::attacks::{Callback, Client, Test, What, bind, edu, render_node, render_node_in, unbind};
-use crate::check::{Outcome, skip};
+use crate::check::{Outcome, lacks, skip};
 use crate::failnth::{Fault, enomem};
 use crate::guest::{Guest, finds_leaks};
 use crate::modules;
@@ -120,7 +120,7 @@ fn leaked_device_is_not_in_debugfs(guest: &Guest) -> Outcome {
 fn init_fails_with_a_client(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     if edu().is_none() {
-        return skip("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)");
+        return lacks("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)");
     }
     works!(modules::remove("attacks"));
     let fault = Fault::nth_of_any_waits(enomem("__platform_driver_register"), 1)?;

@@ -9,7 +9,7 @@ use std::fs;
 use std::thread;
 
 use crate::cases::fence::waiting::woken;
-use crate::check::{Outcome, skip};
+use crate::check::{Outcome, lacks};
 use crate::device::DrmFile;
 use crate::failnth::{Call, enomem, null};
 use crate::guest::Guest;
@@ -38,7 +38,7 @@ const LONG: u32 = 0x1000_0000;
 fn device(guest: &Guest) -> Outcome<String> {
     load(guest, DRIVER)?;
     let Some(address) = address() else {
-        return skip("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)");
+        return lacks("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)");
     };
     if nodes(DRIVER).is_empty() {
         works!(bind(&address));
@@ -46,7 +46,8 @@ fn device(guest: &Guest) -> Outcome<String> {
     Ok(address)
 }
 
-fn address() -> Option<String> {
+/// Where it is on the bus, whoever drives it.
+pub(crate) fn address() -> Option<String> {
     let listed = fs::read_dir(format!("{BUS}/devices")).ok()?.flatten();
     let is = |path: &std::path::Path, file: &str, id: &str| {
         fs::read_to_string(path.join(file)).is_ok_and(|text| text.trim() == id)

@@ -5,7 +5,7 @@
 
 use rustix::io::Errno;
 
-use crate::check::{Outcome, fail, skip};
+use crate::check::{Outcome, fail, lacks};
 use crate::device;
 use crate::failnth::{Fault, enomem};
 use crate::guest::Guest;
@@ -104,7 +104,7 @@ fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     let buffer = match device::heap_buffer(PAGE) {
-        Err(Errno::NOENT) => return skip("this kernel has no system heap"),
+        Err(Errno::NOENT) => return lacks("this kernel has no system heap"),
         buffer => works!(buffer),
     };
     let direct = works!(Mapping::shared(&buffer, 0, PAGE));
