@@ -6,6 +6,7 @@ use crate::{
     buffer::Buffer,
     children,
     client::Client,
+    fences::holds,
     kept::Kept,
     trap::{
         self,
@@ -275,6 +276,7 @@ impl drm::pci::Driver for Attacked {
         let page = cx.register_page(0, 0)?;
         let (dev, hardware) = ready(cx, EDU, Some(page), Some(bar.clone()))?;
         dev.set_idle_registers(IDLE)?;
+        holds(dev.set_idle_registers(!IDLE) == Err(EBUSY))?;
         let vectors = cx.irq_vectors(1, 1, IrqTypes::all())?;
         let handler = || Interrupt {
             bar: bar.clone(),

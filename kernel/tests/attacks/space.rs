@@ -5,6 +5,7 @@
 use crate::{
     buffer::Object,
     driver::Attacked,
+    fences::holds,
     trap::{
         self,
         Snare, //
@@ -66,9 +67,12 @@ pub(crate) fn new(dev: &Device<Attacked>, all: VaRange) -> Result<Owner<Space>> 
     Owner::new(dev, c"attacks", Layout::new(all), Ok(space), 0)
 }
 
+/// The size of most address spaces here: 4 GiB.
+const SMALL: u64 = 1 << 32;
+
 /// An address space of 4 GiB.
 pub(crate) fn small(dev: &Device<Attacked>) -> Result<Owner<Space>> {
-    new(dev, VaRange::new(0, 1 << 32)?)
+    new(dev, VaRange::new(0, SMALL)?)
 }
 
 /// A request to map all of an object.
@@ -99,7 +103,7 @@ pub(crate) fn scratch(dev: &Device<Attacked>) -> Result {
     vm.lock(|vm| vm.map(map, &mut ())).into_result()?;
     let unmap = Unmap::new(&vm, VaRange::new(2 * PAGE, PAGE)?)?;
     vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result()?;
-    match pages(&vm, VaRange::new(0, 1 << 32)?)? {
+    match pages(&vm, VaRange::new(0, SMALL)?)? {
         2 => Ok(()),
         _ => Err(EIO),
     }
@@ -109,6 +113,20 @@ pub(crate) fn scratch(dev: &Device<Attacked>) -> Result {
 pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
     let (one, other) = (small(dev)?, small(dev)?);
     let object = Object::new(dev, gem::Size::PAGE, ())?;
+
+    // Addresses that the space does not have, in part or at all.
+    let wide = Object::new(dev, gem::Size::round_up(2 * PAGE)?, ())?;
+    for beyond in [
+        VaRange::new(SMALL, PAGE)?,
+        VaRange::new(SMALL - PAGE, 2 * PAGE)?,
+    ] {
+        let refused = [
+            Map::new(&one, beyond, &wide, 0, ()).err(),
+            Map::sparse(&one, beyond, ()).err(),
+            Unmap::new(&one, beyond).err(),
+        ];
+        holds(refused.iter().all(|error| *error == Some(EINVAL)))?;
+    }
 
     let map = request(&one, 0, &object)?;
     let unmap = Unmap::new(&one, VaRange::new(0, PAGE)?)?;
@@ -137,7 +155,7 @@ pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
             return Err(EIO);
         }
     }
-    match pages(&vm, VaRange::new(0, 1 << 32)?)? {
+    match pages(&vm, VaRange::new(0, SMALL)?)? {
         0 => Ok(()),
         _ => Err(EIO),
     }

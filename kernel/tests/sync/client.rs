@@ -240,7 +240,11 @@ impl Client {
         arg: &uapi::drm_sync_test_close,
         _file: &File<Self>,
     ) -> Result {
-        data.pending.close(error(arg.error)?);
+        let error = error(arg.error)?;
+        match arg.stays_open {
+            0 => data.pending.close(error),
+            _ => drop(data.pending.fail_all(error)),
+        }
         Ok(())
     }
 }

@@ -77,10 +77,10 @@ struct drm_sync_test_callbacks {
 	__u32 leaked;		/* returned: functions that were not dropped; 0 */
 };
 
-/* Closes the device's set of pending fences: all end with this error, and new ones get it. */
+/* Ends all fences of the device's set of pending fences with this error, and closes the set with it unless it stays open. */
 struct drm_sync_test_close {
 	__u32 error;
-	__u32 pad;
+	__u32 stays_open;
 };
 
 #define DRM_IOCTL_SYNC_TEST_ISSUE	DRM_IOWR(DRM_COMMAND_BASE + 0, struct drm_sync_test_issue)

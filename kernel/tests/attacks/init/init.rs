@@ -42,7 +42,7 @@ impl drm::faux::Driver for Failing {
                 core::mem::forget(work);
             }
             3 => dev.queue_work(|dev| {
-                kernel::time::delay::fsleep(kernel::time::Delta::from_millis(200));
+                kernel::time::delay::fsleep(kernel::time::Delta::from_secs(3));
                 pr_info!(
                     "0: what was left runs, entered: {}\n",
                     dev.enter(|_| ()).is_some()

@@ -139,9 +139,14 @@ impl DrmFile {
         self.ioctl(&SYNC_NOTIFY, SyncNotify { action, ..Default::default() }).map(drop)
     }
 
-    /// Ends all fences of the device's set.
+    /// Ends all fences of the device's set, and closes it.
     fn close_set(&self, error: u32) -> Answer {
-        self.ioctl(&SYNC_CLOSE, SyncClose { error, pad: 0 }).map(drop)
+        self.ioctl(&SYNC_CLOSE, SyncClose { error, stays_open: 0 }).map(drop)
+    }
+
+    /// Ends the fences that are in the device's set now.
+    fn fail_set(&self, error: u32) -> Answer {
+        self.ioctl(&SYNC_CLOSE, SyncClose { error, stays_open: 1 }).map(drop)
     }
 
     /// The fence of a sync object as a sync file.

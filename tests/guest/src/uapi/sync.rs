@@ -27,7 +27,7 @@ plain! {
     /// `struct drm_sync_test_callbacks`
     SyncCallbacks { rounds: u32, ran: u32, taken_back: u32, leaked: u32 }
     /// `struct drm_sync_test_close`
-    SyncClose { error: u32, pad: u32 }
+    SyncClose { error: u32, stays_open: u32 }
 }
 
 /// `struct drm_syncobj_timeline_wait`

@@ -18,7 +18,7 @@ crate::cases::cases! {
     "sync_fence":
     l19_ends_once, l19_failure_is_told, l19_dropped_is_cancelled, l19_close_cancels, l19_expires,
     l19_forgotten_expires, l19_names_while_pending, l19_outlives_its_module,
-    l5_closing_the_set_ends_its_fences, l5_unbind_ends_the_set, l5_unbind_wakes_a_waiter,
+    l5_closing_the_set_ends_its_fences, l5_failing_the_set_leaves_it_open, l5_unbind_ends_the_set, l5_unbind_wakes_a_waiter,
     l6_unbind_does_not_wait_for_a_waiter, l15_unsignalled_keeps_the_module,
     l15_forgotten_keeps_the_module_until_it_expires,
 }
@@ -154,6 +154,24 @@ fn l5_closing_the_set_ends_its_fences(guest: &Guest) -> Outcome {
     works!(unbind());
     works!(bind());
     works!(reopen()?.issue_new(IN_SET, 0));
+    Ok(())
+}
+
+/// Hardware that is reset: what was under way ends with the error, what comes after does not.
+fn l5_failing_the_set_leaves_it_open(guest: &Guest) -> Outcome {
+    let file = open(guest)?;
+    let failed = [works!(file.issue_new(IN_SET, 0)), works!(file.issue_new(IN_SET | ON_TIMELINE, 60_000))];
+    let other = works!(file.issue_new(0, 0));
+    works!(file.fail_set(EIO));
+    for fence in &failed {
+        same!(works!(file.status(fence.syncobj)), EIO);
+    }
+    refuses!(file.end(failed[0].id, END_SIGNAL, 0), TIMEDOUT);
+    refuses!(file.status(other.syncobj), TIME);
+    let next = works!(file.issue_new(IN_SET, 0));
+    refuses!(file.status(next.syncobj), TIME);
+    works!(file.end(next.id, END_SIGNAL, 0));
+    same!(works!(file.status(next.syncobj)), 0);
     Ok(())
 }
 

@@ -12,10 +12,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{self, BadAddress, Mapping};
+use crate::sys::{self, Answer, BadAddress, Mapping};
 use crate::tyr::{Gpu, TyrFile};
-use crate::uapi::PAGE;
 use crate::uapi::tyr::*;
+use crate::uapi::{self, PAGE};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
@@ -26,6 +26,7 @@ crate::cases::cases! {
     time_of_a_client_that_knows_no_flags, clocks_beside_the_gpus, clocks_of_a_time_namespace, cycles_and_duration,
     what_is_not_asked_for_is_zero,
     flags_of_time_that_do_not_exist, priorities_of_root, priorities_of_an_ordinary_client,
+    priorities_of_a_master,
 }
 
 fn file(guest: &Guest) -> Outcome<TyrFile> {
@@ -182,7 +183,7 @@ fn page_sizes(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn time(file: &TyrFile, flags: u32) -> crate::sys::Answer<TimestampInfo> {
+fn time(file: &TyrFile, flags: u32) -> Answer<TimestampInfo> {
     file.info(QUERY_TIMESTAMP, TimestampInfo { flags, ..Default::default() })
 }
 
@@ -301,10 +302,29 @@ fn priorities_of_root(guest: &Guest) -> Outcome {
 /// Low and medium: more takes `CAP_SYS_NICE` or being the master.
 fn priorities_of_an_ordinary_client(guest: &Guest) -> Outcome {
     let file = file(guest)?;
-    let mut sets = works!(capabilities(None));
-    sets.effective.remove(CapabilitySet::SYS_NICE);
-    works!(set_capabilities(None, sets));
-    let info: GroupPrioritiesInfo = works!(file.info(QUERY_PRIORITIES, GroupPrioritiesInfo::default()));
-    same!(info.allowed_mask, 0x3);
+    works!(give_up_sys_nice());
+    same!(priorities(&file)?, 0x3);
     Ok(())
+}
+
+/// All four for the first file of the primary node, as long as it is master; never for the second.
+fn priorities_of_a_master(guest: &Guest) -> Outcome {
+    let gpu = Gpu::ready(guest)?;
+    works!(give_up_sys_nice());
+    let (master, other) = (gpu.open_node("card")?, gpu.open_node("card")?);
+    same!((priorities(&master)?, priorities(&other)?), (0xf, 0x3));
+    works!(master.0.master(&uapi::DROP_MASTER));
+    same!((priorities(&master)?, priorities(&other)?), (0x3, 0x3));
+    Ok(())
+}
+
+fn give_up_sys_nice() -> Answer {
+    let mut sets = capabilities(None)?;
+    sets.effective.remove(CapabilitySet::SYS_NICE);
+    set_capabilities(None, sets)
+}
+
+fn priorities(file: &TyrFile) -> Outcome<u8> {
+    let info: GroupPrioritiesInfo = works!(file.info(QUERY_PRIORITIES, GroupPrioritiesInfo::default()));
+    Ok(info.allowed_mask)
 }
