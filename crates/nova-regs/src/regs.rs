@@ -260,6 +260,13 @@ mod tests {
         // Other bits of the word say nothing.
         assert!(GfwBoot::from(0x1234_56ff).is_completed());
         assert!(!GfwBootPrivLevelMask::from(!1).is_readable());
+        assert!(GfwBootPrivLevelMask::from(0x8000_0001).is_readable());
+    }
+
+    #[test]
+    fn only_all_ones_say_that_nobody_answers() {
+        assert!(PmcBoot0::from(u32::MAX).is_absent());
+        assert!([0, 0xb720_00a1, u32::MAX - 1].into_iter().all(|word| !PmcBoot0::from(word).is_absent()));
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl drm::pci::Driver for Edu {
         if id != Some(&cx.device_id()) {
             return Err(ENODEV);
         }
+        // Before the device is enabled, which C refuses if a BAR has no address.
+        if !pages(cx) {
+            dev_err!(cx, "a page of what is no BAR is not refused\n");
+            return Err(EIO);
+        }
         cx.enable_device_mem()?;
         // The device's default is 28 bits; the machine gives it more (its property `dma_mask`).
         cx.set_dma_mask(DmaMask::new::<32>())?;
@@ -92,12 +97,14 @@ impl drm::pci::Driver for Edu {
 fn pages(cx: &drm::pci::Probe<'_>) -> bool {
     const MEGABYTE: u64 = 1 << 20;
     let there = [(0, 0), (0, MEGABYTE - PAGE_SIZE as u64)];
-    // Within a page, beyond the BAR, BARs without anything, the ROM, a bridge's window, and what no device has.
+    // Within a page, beyond the BAR, what `bars.c` puts there, a BAR without anything, the ROM, a bridge's window, and what no
+    // device has.
     let not_there = [
         (0, 1),
         (0, MEGABYTE),
         (0, u64::MAX),
         (1, 0),
+        (2, 0),
         (5, 0),
         (6, 0),
         (7, 0),
@@ -111,15 +118,13 @@ fn pages(cx: &drm::pci::Probe<'_>) -> bool {
             .all(|&(bar, offset)| cx.register_page(bar, offset).is_err_and(|e| e == EINVAL))
 }
 
-/// What is refused from here on: a mask while a handler may run, a second set of vectors, a vector
-/// that does not exist, and pages of what is no BAR.
+/// What is refused from here on: a mask while a handler may run, and a second set of vectors.
 fn rules(cx: &drm::pci::Probe<'_>) -> Result {
     let refused = cx.set_dma_mask(DmaMask::new::<64>()) == Err(EBUSY)
         && cx.set_max_segment(4096) == Err(EBUSY)
         && cx
             .irq_vectors(1, 1, IrqTypes::all())
-            .is_err_and(|e| e == EBUSY)
-        && pages(cx);
+            .is_err_and(|e| e == EBUSY);
     if refused {
         Ok(())
     } else {
