@@ -22,7 +22,7 @@ use crate::events::Events;
 use crate::exit;
 use crate::firmware::Choice;
 use crate::foreign::{self, Hearer};
-use crate::scenario::{Boot, Plan, Program, Scene, Stage};
+use crate::scenario::{Boot, Content, Plan, Program, Scene, Stage};
 use crate::vm::error::Error as VmError;
 
 use table::{Side, Table};
@@ -96,7 +96,7 @@ struct Line {
 
 /// Carries out `drydock bench`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
-    let plan = Plan { kernel: options.kernel };
+    let plan = Plan { kernel: options.kernel, content: Content::all_modules().with(Program::BENCH) };
     match options.driver {
         Subject::Tyr => tyr::main(&plan, options.firmware.as_ref(), events),
         Subject::Vgem if options.firmware.is_some() => {

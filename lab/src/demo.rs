@@ -21,8 +21,9 @@ use crate::events::Events;
 use crate::exit;
 use crate::firmware::Choice;
 use crate::model::Choices;
+use crate::repo;
 use crate::report::{State, Timeline, page, table};
-use crate::scenario::{Boot, LIMIT, Plan, Program, Stage, gpu_of};
+use crate::scenario::{Boot, Content, LIMIT, Plan, Program, Stage, gpu_of};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Process;
 use crate::vm::qemu::Accel;
@@ -115,7 +116,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     if options.driver == Story::Oops {
         return oops::main(options, events);
     }
-    let plan = Plan { kernel: options.kernel.clone() };
+    let content = Content::of_driver(&repo::root()?, options.driver.name())?.with(Program::CLIENT);
+    let plan = Plan { kernel: options.kernel.clone(), content };
     let stage = Stage::prepare(&plan, events)?;
     let timeline = live(options.driver, &stage, options.firmware.as_ref(), options.log, events)?;
     let html = options.html.unwrap_or_else(|| stage.toolchain().repo.join(options.driver.page()));

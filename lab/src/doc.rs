@@ -41,7 +41,7 @@ struct Made {
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let toolchain = setup::ensure(events)?;
     let source = toolchain.repo.join("kernel");
-    let built = modules::build(&toolchain, &source, events)?;
+    let built = modules::build(&toolchain, &source, None, events)?;
     let pages = toolchain.repo.join("target/doc");
     std::fs::create_dir_all(&pages).with_context(|| format!("failed to create `{}`", pages.display()))?;
     let warnings = document(&toolchain, &source, &built.dir, &pages, options.deny_warnings, events)?;

@@ -25,7 +25,7 @@ use crate::exit;
 use crate::firmware::Choice;
 use crate::guestbin;
 use crate::model::Choices;
-use crate::scenario::{Boot, Plan, Program, Stage, driver_modules, gpu_of};
+use crate::scenario::{Boot, Content, Plan, Program, Stage, driver_modules, gpu_of};
 
 use coverage::Coverage;
 use guest::{Session, Stopped};
@@ -168,7 +168,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     if subjects.is_empty() {
         subjects = Subject::ALL.to_vec();
     }
-    let stage = Stage::prepare(&Plan { kernel: Some(debug_kernel::NAME.to_owned()) }, events)?;
+    let stage =
+        Stage::prepare(&Plan { kernel: Some(debug_kernel::NAME.to_owned()), content: Content::all_modules() }, events)?;
     let fuzzer = fuzzer(&stage, events)?;
     let mut figures = Figures { outcomes: Vec::new(), coverage: Coverage::default() };
     let mut failure = None;
@@ -285,7 +286,8 @@ fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
     let programs = std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()));
     let programs = programs.map_err(|error| Error::new(Kind::Usage, error.chain()))?;
     let kernel = options.kernel.clone().unwrap_or_else(|| debug_kernel::NAME.to_owned());
-    let stage = Stage::prepare(&Plan { kernel: Some(kernel) }, events)?;
+    let stage =
+        Stage::prepare(&Plan { kernel: Some(kernel), content: Content::all_modules().with(Program::FUZZ) }, events)?;
     let boot = boot(subject, options.firmware.as_ref(), events)?;
     let session = Replay::of(subject, &stage, boot, programs)?;
     let told = session.run(&format!("replaying on {}", subject.name()), events).map_err(|stopped| stopped.error)?;

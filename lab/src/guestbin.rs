@@ -25,34 +25,33 @@ pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
     Ok(())
 }
 
-/// Builds the workspace members `packages` and gives the path of each one's program, which has its package's name.
-pub fn build(toolchain: &Toolchain, packages: &[&str], events: &Events) -> Result<Vec<PathBuf>> {
-    build_in("guest-programs", toolchain, packages, &[], events)
+/// Builds the workspace member `package` and gives the path of its program, which has its name.
+pub fn build(toolchain: &Toolchain, package: &str, events: &Events) -> Result<PathBuf> {
+    build_in("guest-programs", toolchain, package, &[], events)
 }
 
-/// The same for one with `features`, in a directory of its own: what others are built of would be built again with them.
+/// The same with `features`, in a directory of its own: the program without them stays.
 pub fn build_with(toolchain: &Toolchain, package: &str, features: &[&str], events: &Events) -> Result<PathBuf> {
-    let built = build_in(&format!("guest-{package}"), toolchain, &[package], features, events)?;
-    Ok(built.into_iter().next().expect("one package is one program"))
+    build_in(&format!("guest-{package}"), toolchain, package, features, events)
 }
 
 fn build_in(
     directory: &str,
     toolchain: &Toolchain,
-    packages: &[&str],
+    package: &str,
     features: &[&str],
     events: &Events,
-) -> Result<Vec<PathBuf>> {
+) -> Result<PathBuf> {
     let target = toolchain.work().join(directory);
     std::fs::create_dir_all(&target).with_context(|| format!("failed to create `{}`", target.display()))?;
     let _lock = Lock::of_directory(&target, events)?;
     fetch(toolchain, events)?;
-    let step = events.step(format!("building {}", packages.join(", ")));
+    let step = events.step(format!("building {package}"));
     let mut cargo = cargo(toolchain, &target)?;
     cargo.args(["build", "--offline", "--locked", "--release", "--manifest-path", "/src/Cargo.toml"]);
     // With a target of their own, the flags are for the programs only: a procedural macro cannot be linked statically.
     cargo.args(["--target", TARGET]);
-    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo.args(["--package", package]);
     cargo.args(features.iter().flat_map(|feature| ["--features", feature]));
     cargo.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
     process::run(&mut cargo, &step).map_err(|error| match error.kind() {
@@ -60,7 +59,7 @@ fn build_in(
         _ => Error::new(Kind::Build, "the guest programs do not build").details(error.detail_lines()),
     })?;
     step.done();
-    Ok(packages.iter().map(|package| target.join(TARGET).join("release").join(package)).collect())
+    Ok(target.join(TARGET).join("release").join(package))
 }
 
 /// What the guest runs.

@@ -36,7 +36,7 @@ struct Written {
 /// Carries out `drydock ide`.
 pub fn main(_options: Options, events: &Events) -> Result<u8> {
     let toolchain = setup::ensure(events)?;
-    let built = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
+    let built = modules::build(&toolchain, &toolchain.repo.join("kernel"), None, events)?;
     let project = describe(&toolchain, &built.dir)?;
     let file = toolchain.repo.join(FILE);
     let text = serde_json::to_vec_pretty(&project).expect("a project has string keys");

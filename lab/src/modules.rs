@@ -5,6 +5,7 @@
 
 mod warnings;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cache::Lock;
@@ -25,8 +26,14 @@ pub struct BuiltModules {
     pub modules: Vec<PathBuf>,
 }
 
-/// Builds the modules of `source`, a directory with a `Kbuild` file. Another run that builds the same waits.
-pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<BuiltModules> {
+/// Builds the modules of `source`, a directory with a `Kbuild` file, or `only` those that are named. Another run that builds the
+/// same waits.
+pub fn build(
+    toolchain: &Toolchain,
+    source: &Path,
+    only: Option<&BTreeSet<String>>,
+    events: &Events,
+) -> Result<BuiltModules> {
     let name = crate::cache::hash([source.to_string_lossy()]);
     let dir = toolchain.work().join("modules").join(&toolchain.kernel.release).join(&name[..12]);
     std::fs::create_dir_all(&dir).with_context(|| format!("failed to create `{}`", dir.display()))?;
@@ -47,6 +54,10 @@ pub fn build(toolchain: &Toolchain, source: &Path, events: &Events) -> Result<Bu
         "MO=/out",
         "modules",
     ]);
+    if let Some(only) = only {
+        let names: Vec<_> = only.iter().map(String::as_str).collect();
+        make.arg(format!("DRYDOCK_ONLY={}", names.join(" ")));
+    }
     // Before, since a build that fails or is ended has compiled some of the objects, and noted it as well.
     leave_kernel_alone(&out)?;
     let mut said = Vec::new();

@@ -16,7 +16,7 @@ use crate::cache::CacheLayout;
 use crate::drivers::{self, Checked, KBUILD};
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
-use crate::scenario::{Boot, Plan, Stage};
+use crate::scenario::{Boot, Content, Plan, Stage};
 use crate::vm::kmod::Stock;
 use crate::{cache, exit, metadata, repo, setup, test};
 use names::Name;
@@ -116,7 +116,8 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
 /// Builds, boots, loads and runs the driver's check.
 fn check(repo: &Path, name: &Name, events: &Events) -> Result<()> {
     let driver = Checked::read(repo, &name.module)?;
-    let stage = Stage::prepare(&Plan::default(), events)?;
+    let plan = Plan { kernel: None, content: Content::of_driver(repo, &name.module)? };
+    let stage = Stage::prepare(&plan, events)?;
     let (output, _) = stage.play(&Boot::default(), events, |scene| driver.check(scene, &name.module))?;
     let said = || output.out.lines().chain(output.err.lines());
     match output.status.shell_code() {

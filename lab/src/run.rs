@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events::{Events, of_output};
 use crate::firmware::Choice;
 use crate::model::Choices;
-use crate::scenario::{Boot, Plan, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu};
+use crate::scenario::{Boot, Content, Plan, Program, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu};
 use crate::vm::error::Error as VmError;
 use crate::vm::gpu::Wanted;
 use crate::vm::guest::{Guest, Input, Passed};
@@ -77,10 +77,16 @@ pub struct Options {
 
 /// Carries out `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
-    drivers::check(&repo::root()?, &options.driver, options.kernel.as_deref())?;
+    let repo = repo::root()?;
+    drivers::check(&repo, &options.driver, options.kernel.as_deref())?;
     options.kernel.as_deref().map_or(Ok(()), debug_kernel::check_name)?;
     let gpu = gpu(&options, events)?;
-    let plan = Plan { kernel: options.kernel.clone() };
+    let content = Content::of_driver(&repo, &options.driver)?;
+    let content = match options.client.as_slice() {
+        [] => content.with(Program::CLIENT),
+        words => content.for_words(words),
+    };
+    let plan = Plan { kernel: options.kernel.clone(), content };
     let stage = Stage::prepare(&plan, events)?;
     let modules = driver_modules(&options.driver, stage.image())?;
     let (cpus, show_log) = (options.cpus, options.log);

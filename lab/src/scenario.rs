@@ -10,15 +10,17 @@
 //! })?;
 //! ```
 
+mod content;
 mod hardware;
 pub(crate) mod leaks;
 mod scene;
 mod stage;
 pub(crate) mod verdict;
 
+pub(crate) use content::{Content, Program};
 pub(crate) use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
 pub(crate) use scene::{Scene, driver_module, driver_modules};
-pub(crate) use stage::{Boot, Plan, Program, Stage};
+pub(crate) use stage::{Boot, Plan, Stage};
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use crate::events::{Events, Step};
 use crate::exit;
 use crate::firmware::Choice;
 use crate::model::Choices;
-use crate::scenario::{Boot, Plan, Program, Scene, Stage, driver_modules, gpu_of, has_firmware};
+use crate::scenario::{Boot, Content, Plan, Program, Scene, Stage, driver_modules, gpu_of, has_firmware};
 use crate::vm::error::Error as VmError;
 use crate::vm::lines::Lines;
 use crate::vm::pace::{self, patient};
@@ -94,7 +94,8 @@ fn minutes(text: &str) -> Result<Duration, String> {
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let drivers = chosen(&options)?;
     let seed = options.seed.unwrap_or_else(new_seed);
-    let stage = Stage::prepare(&Plan { kernel: Some(options.kernel.clone()) }, events)?;
+    let content = Content::all_modules().with(Program::TESTS);
+    let stage = Stage::prepare(&Plan { kernel: Some(options.kernel.clone()), content }, events)?;
     let (mut passed, mut failed) = (Vec::new(), None);
     for driver in drivers {
         match over(driver, seed, &options, &stage, events) {

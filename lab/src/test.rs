@@ -32,7 +32,7 @@ use crate::exit;
 use crate::firmware::Choice;
 use crate::kernels::STOCK;
 use crate::repo;
-use crate::scenario::Plan;
+use crate::scenario::{Content, Plan};
 use crate::vm::pace;
 use crate::{debug_kernel, setup};
 
@@ -146,7 +146,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let run = Run {
         repo: &repo,
-        suites: suites.iter().map(Box::as_ref).filter(|suite| is_wanted(*suite, &filter, options.all)).collect(),
+        suites: wanted_suites(&suites, &wanted, &filter, &options),
         known: &known,
         filter: &filter,
         deadline: Deadline::within(options.within.map(|minutes| Duration::from_secs(60 * minutes))),
@@ -164,6 +164,22 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     summary.tell(events);
     Ok(summary.code())
+}
+
+/// The suites that have wanted cases. Of what the documentation's examples are called the host's suite knows only a part.
+fn wanted_suites<'s>(
+    suites: &'s [Box<dyn Suite>],
+    wanted: &BTreeSet<&String>,
+    filter: &Filter,
+    options: &Options,
+) -> Vec<&'s dyn Suite> {
+    let has_wanted = |suite: &dyn Suite| {
+        let beginning = format!("{}::", suite.name());
+        wanted.iter().any(|name| name.starts_with(&beginning))
+            || options.filter.as_deref().is_some_and(is_in_documentation)
+    };
+    let suites = suites.iter().map(Box::as_ref);
+    suites.filter(|suite| is_wanted(*suite, filter, options.all) && has_wanted(*suite)).collect()
 }
 
 /// Whether a suite can have wanted cases. One that takes long is named, or all are asked for.
@@ -199,7 +215,9 @@ impl Run<'_> {
             cases.extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
         } else {
             let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
-            let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()) }, self.events)?;
+            let contents = suites.iter().map(|suite| suite.content(self.repo, self.filter));
+            let content = contents.collect::<Result<Vec<_>>>()?.into_iter().fold(Content::library(), Content::and);
+            let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()), content }, self.events)?;
             let context = self.context(&ready);
             let (alone, beside): (Vec<&dyn Suite>, Vec<_>) = suites.into_iter().partition(|suite| suite.is_alone());
             for (suites, width) in [(beside, beside::width()), (alone, 1)] {

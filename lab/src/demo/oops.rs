@@ -17,7 +17,7 @@ use crate::debug_kernel;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::exit;
-use crate::scenario::{Boot, Plan, Stage};
+use crate::scenario::{Boot, Content, Plan, Stage};
 use crate::test::compile_fail::{self, Demonstration};
 use crate::vm::kasan::Report;
 
@@ -57,7 +57,7 @@ pub(super) fn main(options: Options, events: &Events) -> Result<u8> {
         let message = "only the debug kernel reports what `demo oops` does to it";
         return Err(Error::new(Kind::Usage, message).hint("leave `--kernel` out"));
     }
-    let stage = Stage::prepare(&Plan { kernel: Some(kernel) }, events)?;
+    let stage = Stage::prepare(&Plan { kernel: Some(kernel), content: Content::all_modules() }, events)?;
     let boot = Boot { show_log: options.log, ..Boot::default() };
     let cpus = boot.cpus;
     let started = Instant::now();

@@ -18,7 +18,7 @@ use crate::vm::image::Image;
 use crate::vm::pace::patient;
 use crate::vm::place;
 
-use super::hardware;
+use super::content::own_modules;
 
 /// Leaving takes fewer rounds, one for each module that goes: no kernel of ours has so many. A guest that lists one for ever
 /// does not keep us for ever.
@@ -195,24 +195,21 @@ fn leaked(module: &str, error: VmError) -> VmError {
     }
 }
 
-/// The modules that `driver` means, in the order in which they are loaded: those of the table in `hardware.rs`, or ours
-/// called `DRIVER_rust` or `DRIVER`; `c-DRIVER` is the stock one.
+/// The modules that `driver` means, in the order in which they are loaded: ours, or for `c-DRIVER` the stock one.
 pub(crate) fn driver_modules(driver: &str, image: &Image) -> Result<Vec<String>> {
-    if let Some(modules) =
-        hardware::modules_of(driver).filter(|modules| modules.iter().all(|name| image.ours.contains_key(*name)))
-    {
-        return Ok(modules.iter().map(|&name| name.to_owned()).collect());
+    match own_modules(driver, |name| image.ours.contains_key(name)) {
+        Some(modules) => Ok(modules),
+        None => stock_module(driver, image).map(|module| vec![module]),
     }
-    driver_module(driver, image).map(|module| vec![module])
 }
 
-/// The module that `driver` means if it is one: ours called `DRIVER_rust` or `DRIVER`; `c-DRIVER` is the stock one.
+/// The module that `driver` means if it is one.
 pub(crate) fn driver_module(driver: &str, image: &Image) -> Result<String> {
-    let name = driver.replace('-', "_");
-    let candidates = [format!("{name}_rust"), name.clone()];
-    if let Some(found) = candidates.iter().find(|candidate| image.ours.contains_key(*candidate)) {
-        return Ok(found.clone());
-    }
+    let mut modules = driver_modules(driver, image)?;
+    Ok(modules.remove(0))
+}
+
+fn stock_module(driver: &str, image: &Image) -> Result<String> {
     let stock = driver.strip_prefix("c-").map(|name| name.replace('-', "_"));
     if let Some(stock) = stock.filter(|stock| image.modules.contains(stock)) {
         return Ok(stock);

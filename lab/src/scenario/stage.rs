@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that a boot needs, prepared once: toolchain, modules, guest programs, image, accelerator.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use crate::vm::qemu::{self, Accel, Spec};
 use crate::vm::symbols::Frame;
 use crate::vm::{accel, error as vm_error, payload};
 
+use super::content::{Content, Program};
 use super::leaks;
 use super::scene::Scene;
 use super::verdict::{self, Ending};
@@ -56,40 +58,13 @@ const DEBUG_WORDS: &[&str] = &["kasan_multi_shot", "no5lvl", "watchdog_thresh=60
 /// Memory in MiB that a guest has more of on the debug kernel: what its checkers keep.
 const DEBUG_MEMORY: u32 = 1024;
 
-/// A workspace member that runs in the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Program {
-    /// Its directory in the checkout.
-    pub(crate) directory: &'static str,
-    /// Its package's, and its file's, name.
-    pub(crate) name: &'static str,
-}
-
-impl Program {
-    const AGENT: Program = Program { directory: "lab/agent", name: "drydock-agent" };
-    /// The tests that run in the guest.
-    pub(crate) const TESTS: Program = Program { directory: "tests/guest", name: "drydock-guest-tests" };
-    /// The client on the crate `drm`.
-    pub(crate) const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
-    /// The guest's side of the benchmark.
-    pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-bench" };
-    /// What executes sequences of calls. The one that looks for new ones is built for `drydock fuzz` only.
-    pub(crate) const FUZZ: Program = Program { directory: "tests/fuzz", name: "drydock-fuzz" };
-    /// All that a person may want in a guest.
-    pub(crate) const ALL: &'static [Program] = &[Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
-
-    /// Whether the checkout has it as a member of its workspace.
-    pub(crate) fn exists(self, repo: &Path) -> bool {
-        let quoted = format!("\"{}\"", self.directory);
-        fs::read_to_string(repo.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains(&quoted))
-    }
-}
-
 /// What a command needs in its guest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     /// The kernel, by its release or series; `None` is the one in use.
     pub(crate) kernel: Option<String>,
+    /// What is built for it.
+    pub(crate) content: Content,
 }
 
 /// How to boot.
@@ -150,13 +125,19 @@ impl Stage {
     /// Prepares whatever is missing and builds whatever changed.
     pub(crate) fn prepare(plan: &Plan, events: &Events) -> Result<Self> {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
-        let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
-        Self::with_modules(toolchain, modules, events)
+        let kernel = toolchain.repo.join("kernel");
+        let modules = modules::build(&toolchain, &kernel, plan.content.modules.as_ref(), events)?;
+        Self::with_modules(toolchain, modules, &plan.content.programs, events)
     }
 
     /// The same with modules that were built elsewhere.
-    pub(crate) fn with_modules(toolchain: Toolchain, modules: BuiltModules, events: &Events) -> Result<Self> {
-        let programs = build_programs(&toolchain, events)?;
+    pub(crate) fn with_modules(
+        toolchain: Toolchain,
+        modules: BuiltModules,
+        programs: &BTreeSet<Program>,
+        events: &Events,
+    ) -> Result<Self> {
+        let programs = build_programs(&toolchain, programs, events)?;
         let step = events.step("making the guest image");
         let image = make_image(&toolchain, &modules.modules, &programs).map_err(machinery)?;
         let boot_dir = toolchain.cache.base().join("boot").join(&toolchain.kernel.release);
@@ -449,18 +430,21 @@ fn log_listener(events: &Events) -> Listener {
     Box::new(move |line| events.line(&line.to_string()))
 }
 
-/// Builds all programs that the checkout has, whoever needs them now: another selection would have cargo build their
-/// dependencies again, with other features.
-fn build_programs(toolchain: &Toolchain, events: &Events) -> Result<Vec<(String, PathBuf)>> {
-    let mut programs = vec![Program::AGENT];
-    programs.extend(Program::ALL.iter().filter(|program| program.exists(&toolchain.repo)));
-    let names: Vec<&str> = programs.iter().map(|program| program.name).collect();
-    let files = guestbin::build(toolchain, &names, events)?;
-    let places = programs.iter().map(|program| match *program {
-        Program::AGENT => "/init".to_owned(),
-        other => format!("/usr/bin/{}", other.name),
-    });
-    Ok(places.zip(files).collect())
+/// Builds the agent and `programs`, as far as the checkout has them, and tells their places in the guest.
+///
+/// Each by itself: cargo builds what several depend on with the features of all that are built together, so that another
+/// selection would build it again.
+fn build_programs(
+    toolchain: &Toolchain,
+    programs: &BTreeSet<Program>,
+    events: &Events,
+) -> Result<Vec<(String, PathBuf)>> {
+    let there = programs.iter().filter(|program| program.exists(&toolchain.repo));
+    let mut built = vec![("/init".to_owned(), guestbin::build(toolchain, Program::AGENT.name, events)?)];
+    for program in there {
+        built.push((format!("/usr/bin/{}", program.name), guestbin::build(toolchain, program.name, events)?));
+    }
+    Ok(built)
 }
 
 fn make_image(

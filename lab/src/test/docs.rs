@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::error::{Context as _, Kind, Result};
 use crate::firmware::Choice;
 use crate::model::Choices;
-use crate::scenario::{Boot, gpu_of};
+use crate::scenario::{Boot, Content, gpu_of};
 
-use super::suite::{Case, Context, Need, Suite, Verdict};
+use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
 /// The pages with logs.
 pub(super) struct Docs;
@@ -29,6 +29,10 @@ impl Suite for Docs {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn content(&self, repo: &Path, _filter: &Filter) -> Result<Content> {
+        Content::of_driver(repo, "tyr")
     }
 
     fn tests_the_kernel(&self) -> bool {

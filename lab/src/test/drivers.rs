@@ -8,11 +8,11 @@ use std::path::Path;
 
 use crate::drivers::Checked;
 use crate::error::{Error, Kind, Result};
-use crate::scenario::{Boot, Scene, Stage, driver_module};
+use crate::scenario::{Boot, Content, Scene, Stage, driver_module};
 use crate::vm::error::Error as VmError;
 use crate::vm::guest::Output;
 
-use super::suite::{Case, Context, Need, Suite, Verdict};
+use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
 /// The checks of `kernel/drivers`.
 pub(super) struct Drivers;
@@ -27,6 +27,13 @@ impl Suite for Drivers {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn content(&self, repo: &Path, filter: &Filter) -> Result<Content> {
+        let checked = crate::drivers::checked(repo);
+        let wanted = checked.iter().filter(|name| filter.selects(&told_name(name)));
+        let contents = wanted.map(|name| Content::of_driver(repo, name)).collect::<Result<Vec<_>>>()?;
+        Ok(contents.into_iter().fold(Content::library(), Content::and))
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {

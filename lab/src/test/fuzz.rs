@@ -7,8 +7,9 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::fuzz::{Options, Replay, Subject, boot, corpus_text, one};
+use crate::scenario::{Content, Program};
 
-use super::suite::{Case, Context, Need, Suite, Verdict};
+use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
 /// A test begins alike each time; to look elsewhere is what `drydock fuzz` is for.
 const SEED: u64 = 1;
@@ -42,6 +43,10 @@ impl Suite for Fuzz {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
+        Ok(Content::all_modules().with(Program::FUZZ))
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {

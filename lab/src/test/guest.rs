@@ -12,13 +12,13 @@ use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
 use crate::error::{Error, Kind, Result};
 use crate::firmware::Choice;
 use crate::model::Choices;
-use crate::scenario::{Boot, Program, gpu_of};
+use crate::scenario::{Boot, Content, Program, gpu_of};
 use crate::vm::gpu::Wanted;
 use crate::vm::lines::Lines;
 use crate::vm::pace;
 
 use super::names;
-use super::suite::{Case, Context, Need, Suite, Verdict};
+use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
 /// The program's code for having tested nothing, for whatever reason.
 const CANNOT_RUN: i32 = 2;
@@ -98,6 +98,10 @@ impl Suite for Guest {
 
     fn need(&self) -> Need {
         Need::Guest
+    }
+
+    fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
+        Ok(Content::all_modules().with(Program::TESTS))
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {

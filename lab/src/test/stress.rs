@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use crate::demo::{self, Story};
 use crate::error::{Context as _, Result};
 use crate::process::die_with_us;
+use crate::scenario::{Content, Program};
 use crate::vm::pace;
 
 use super::beside::beside;
@@ -55,6 +56,10 @@ impl Suite for Stress {
 
     fn is_long(&self) -> bool {
         true
+    }
+
+    fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
+        Ok(Content::all_modules().with(Program::CLIENT).with(Program::TESTS))
     }
 
     fn is_alone(&self) -> bool {

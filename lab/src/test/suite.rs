@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::firmware::Choice;
 use crate::modules::{self, BuiltModules};
-use crate::scenario::{Plan, Stage};
+use crate::scenario::{Content, Plan, Stage};
 use crate::setup::{self, Toolchain};
 
 use super::drivers;
@@ -122,9 +122,12 @@ impl Ready {
         if need == Need::Toolchain {
             return Ok(Self::Toolchain(toolchain));
         }
-        let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), events)?;
+        let content = &plan.content;
+        let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), content.modules.as_ref(), events)?;
         match need {
-            Need::Guest => Ok(Self::Guest(Box::new(Stage::with_modules(toolchain, modules, events)?))),
+            Need::Guest => {
+                Ok(Self::Guest(Box::new(Stage::with_modules(toolchain, modules, &content.programs, events)?)))
+            }
             _ => Ok(Self::Modules(toolchain, modules)),
         }
     }
@@ -184,6 +187,11 @@ pub(super) trait Suite: Sync {
 
     /// What has to be there before it runs.
     fn need(&self) -> Need;
+
+    /// What the guest has for the cases that the filter wants, of suites that need modules or a guest.
+    fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
+        Ok(Content::all_modules())
+    }
 
     /// Whether what is loaded into a kernel is tested, and not the lab itself: on a debug kernel nothing else is run.
     fn tests_the_kernel(&self) -> bool {
