@@ -26,7 +26,7 @@ const TIMES: usize = 10;
 type Tests = (fn() -> Guest, &'static str);
 
 /// Tests in the guest that wait for other processes, for timers and for an emulated GPU.
-const TESTS: [Tests; 3] = [(Guest::rust, "fence::"), (Guest::nova, "nova_fault::"), (Guest::tyr_built, "tyr_queue::")];
+const TESTS: [Tests; 3] = [(Guest::rust, "sync_fence::"), (Guest::nova, "nova_fault::"), (Guest::tyr_built, "tyr_queue::")];
 
 /// How many machines there are at a time, beside the loops.
 const MACHINES: u8 = 3;
