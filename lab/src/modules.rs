@@ -46,8 +46,7 @@ pub fn build(
     // Both streams in one, so that it is known which object's compiler a line comes from.
     let mut make = toolchain.command("sh", &binds);
     make.args(["-c", "exec make \"$@\" 2>&1", "make"]);
-    let jobs = std::thread::available_parallelism().map_or(2, usize::from);
-    make.arg(format!("-j{jobs}")).args(metadata::make_variables(&toolchain.kernel.release)).args([
+    make.arg(format!("-j{}", jobs())).args(metadata::make_variables(&toolchain.kernel.release)).args([
         "-C",
         "/kernel/tree",
         "M=/kernel-src",
@@ -73,6 +72,11 @@ pub fn build(
     step.done_with(format!("{} modules", modules.len()));
     warnings.texts().into_iter().for_each(|text| events.note(text.replace(SOURCE, &source.display().to_string())));
     Ok(BuiltModules { dir: out, modules })
+}
+
+/// How many compilers `make` runs at a time.
+pub(crate) fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// A module of the kernel's that ours would take the place of, for all that need it.
@@ -119,7 +123,7 @@ fn find_modules(dir: &Path) -> Result<Vec<PathBuf>> {
 const MADE_BY_KERNEL: &str = "/kernel/tree/rust/kernel/generated_";
 
 /// Takes those out of what Kbuild has noted of each object in `dir`: the kernel is not ours to write to.
-fn leave_kernel_alone(dir: &Path) -> Result<()> {
+pub(crate) fn leave_kernel_alone(dir: &Path) -> Result<()> {
     for entry in std::fs::read_dir(dir).with_context(|| format!("failed to read `{}`", dir.display()))?.flatten() {
         let path = entry.path();
         if path.is_dir() {

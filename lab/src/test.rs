@@ -71,6 +71,12 @@ pub struct Options {
     suites: bool,
 }
 
+/// Check the formatting and run clippy, with the toolchain root's tools
+///
+/// Checks the workspace and what is loaded into a kernel. The suite `lints` of `drydock test --all` does the same.
+#[derive(Debug, Args)]
+pub struct LintOptions {}
+
 /// A debug kernel that is not there is not begun if there is less time than this; it takes about half of it.
 const TO_BUILD: Duration = Duration::from_secs(25 * 60);
 /// The same for a suite, which may have to boot.
@@ -86,14 +92,34 @@ struct Summary {
     skipped: usize,
     undecided: usize,
     cases: Vec<Case>,
+    /// How long each suite took.
     suites: Vec<Taken>,
+    /// Cases that took [`SLOW`] or longer.
+    slow_cases: Vec<Taken>,
 }
 
-/// How long a suite took.
+/// How long a suite or a case took.
 #[derive(Debug, Serialize)]
 struct Taken {
-    suite: String,
+    name: String,
     seconds: f64,
+}
+
+impl Taken {
+    fn new(name: &str, time: Duration) -> Self {
+        Self { name: name.to_owned(), seconds: time.as_secs_f64() }
+    }
+}
+
+/// A case that takes so long is listed in the machine-readable result.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// What came of some suites.
+#[derive(Default)]
+struct Ran {
+    cases: Vec<Case>,
+    suites: Vec<Taken>,
+    slow_cases: Vec<Taken>,
 }
 
 /// How many of those that took longest are told.
@@ -155,15 +181,27 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     };
     let mut summary = Summary::default();
     for kernel in &options.kernel {
-        let (cases, suites) = run.on(kernel)?;
-        summary.add(cases);
-        summary.suites.extend(suites);
+        summary.add(run.on(kernel)?);
     }
     if summary.cases.is_empty() {
         return Err(no_case(options.filter.as_deref(), &names));
     }
     summary.tell(events);
     Ok(summary.code())
+}
+
+/// Carries out `drydock lint`.
+pub fn lint(LintOptions {}: LintOptions, events: &Events) -> Result<u8> {
+    let options = Options {
+        filter: Some(lints::NAME.to_owned()),
+        kernel: vec![STOCK.to_owned()],
+        within: None,
+        firmware: None,
+        bless: false,
+        all: false,
+        suites: false,
+    };
+    main(options, events)
 }
 
 /// The suites that have wanted cases. Of what the documentation's examples are called the host's suite knows only a part.
@@ -202,17 +240,18 @@ struct Run<'r> {
 
 impl Run<'_> {
     /// Runs the suites on one kernel. If there are several, its cases' names say which.
-    fn on(&self, kernel: &str) -> Result<(Vec<Case>, Vec<Taken>)> {
+    fn on(&self, kernel: &str) -> Result<Ran> {
         let built_here = debug_kernel::named(kernel);
         let wanted = |suite: &&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
         let suites: Vec<_> = self.suites.iter().copied().filter(wanted).collect();
-        let (mut cases, mut taken) = (Vec::new(), Vec::new());
+        let mut all = Ran::default();
         let too_late = match built_here {
             Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
             _ => false,
         };
         if too_late {
-            cases.extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
+            all.cases
+                .extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
         } else {
             let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
             let contents = suites.iter().map(|suite| suite.content(self.repo, self.filter));
@@ -226,21 +265,21 @@ impl Run<'_> {
                 pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
                 let ran = beside::beside(&suites, width, |suite| {
                     let begun = Instant::now();
-                    Ok((run(*suite, &context)?, begun.elapsed()))
+                    let ran = run(*suite, &context)?;
+                    Ok(Ran { suites: vec![Taken::new(suite.name(), begun.elapsed())], ..ran })
                 })?;
-                for (suite, (ran, time)) in suites.iter().zip(ran) {
-                    cases.extend(unlisted(suite.name(), &ran, self.known));
-                    cases.extend(ran);
-                    taken.push(Taken { suite: suite.name().to_owned(), seconds: time.as_secs_f64() });
+                for (suite, ran) in suites.iter().zip(ran) {
+                    all.cases.extend(unlisted(suite.name(), &ran.cases, self.known));
+                    all.add(ran);
                 }
             }
         }
         if self.options.kernel.len() > 1 {
             let with_kernel = |name: &mut String| *name = format!("{name} ({kernel})");
-            cases.iter_mut().map(|case| &mut case.name).for_each(with_kernel);
-            taken.iter_mut().map(|taken| &mut taken.suite).for_each(with_kernel);
+            all.cases.iter_mut().map(|case| &mut case.name).for_each(with_kernel);
+            all.suites.iter_mut().chain(&mut all.slow_cases).map(|taken| &mut taken.name).for_each(with_kernel);
         }
-        Ok((cases, taken))
+        Ok(all)
     }
 
     fn context<'c>(&'c self, ready: &'c Ready) -> Context<'c> {
@@ -293,25 +332,34 @@ fn unbegun(suite: &str, why: &str) -> Case {
 }
 
 /// Runs one suite. What keeps it from running to its end is one more failed case of it.
-fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Vec<Case>> {
+fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Ran> {
+    let mut ran = Ran::default();
     if context.deadline.is_nearer_than(TO_BEGIN) {
-        return Ok(vec![unbegun(suite.name(), NO_TIME)]);
+        ran.cases.push(unbegun(suite.name(), NO_TIME));
+        return Ok(ran);
     }
-    let mut cases = Vec::new();
-    let ran = suite.run(context, &mut |case| {
+    let mut begun = Instant::now();
+    let ended = suite.run(context, &mut |case| {
         if context.filter.selects(&case.name) {
+            let time = std::mem::replace(&mut begun, Instant::now()).elapsed();
+            ran.slow_cases.extend((time >= SLOW).then(|| Taken::new(&case.name, time)));
             show(&case, context.events);
-            cases.push(case);
+            ran.cases.push(case);
         }
     });
-    match ran {
-        Ok(()) => Ok(cases),
-        Err(error) => {
-            let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::of_error(error)? };
-            show(&case, context.events);
-            cases.push(case);
-            Ok(cases)
-        }
+    if let Err(error) = ended {
+        let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::of_error(error)? };
+        show(&case, context.events);
+        ran.cases.push(case);
+    }
+    Ok(ran)
+}
+
+impl Ran {
+    fn add(&mut self, other: Self) {
+        self.cases.extend(other.cases);
+        self.suites.extend(other.suites);
+        self.slow_cases.extend(other.slow_cases);
     }
 }
 
@@ -327,8 +375,10 @@ fn show(case: &Case, events: &Events) {
 }
 
 impl Summary {
-    fn add(&mut self, cases: Vec<Case>) {
-        for case in cases {
+    fn add(&mut self, ran: Ran) {
+        self.suites.extend(ran.suites);
+        self.slow_cases.extend(ran.slow_cases);
+        for case in ran.cases {
             match case.verdict {
                 Verdict::Passed => self.passed += 1,
                 Verdict::Failed { .. } => self.failed += 1,
@@ -357,7 +407,7 @@ impl Summary {
         let mut suites: Vec<_> = self.suites.iter().collect();
         suites.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
         let told: Vec<_> =
-            suites.iter().take(SLOWEST).map(|taken| format!("{} {:.0} s", taken.suite, taken.seconds)).collect();
+            suites.iter().take(SLOWEST).map(|taken| format!("{} {:.0} s", taken.name, taken.seconds)).collect();
         (suites.len() > 1).then(|| format!("took longest: {}", told.join(", ")))
     }
 
@@ -394,6 +444,10 @@ mod tests {
         Case { name: name.into(), verdict }
     }
 
+    fn cases(cases: Vec<Case>) -> Ran {
+        Ran { cases, ..Ran::default() }
+    }
+
     #[test]
     fn a_filter_that_no_case_fits_is_a_wrong_command_line() {
         let error = no_case(Some("typo"), &["host", "guest-vgem"]);
@@ -426,12 +480,15 @@ mod tests {
     #[test]
     fn the_last_line_counts_and_the_reasons_stand_above_it() {
         let mut summary = Summary::default();
-        summary.add(vec![
+        summary.add(cases(vec![
             case("host::a", Verdict::Passed),
             case("guest-vgem::b", Verdict::Failed { why: "EBUSY".into(), details: Vec::new() }),
-        ]);
+        ]));
         assert_eq!(summary.text(), "FAIL guest-vgem::b: EBUSY\n1 passed, 1 failed");
-        summary.add(vec![case("guest-c-vgem::b", Verdict::Skipped { why: "a faux device cannot be unbound".into() })]);
+        summary.add(cases(vec![case(
+            "guest-c-vgem::b",
+            Verdict::Skipped { why: "a faux device cannot be unbound".into() },
+        )]));
         let text = summary.text();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "skip guest-c-vgem::b: a faux device cannot be unbound");
@@ -441,7 +498,7 @@ mod tests {
 
     #[test]
     fn the_suites_that_took_longest_are_told() {
-        let taken = |suite: &str, seconds| Taken { suite: suite.into(), seconds };
+        let taken = |name: &str, seconds| Taken { name: name.into(), seconds };
         let mut summary = Summary { suites: vec![taken("host", 61.2)], ..Summary::default() };
         assert_eq!(summary.text(), "0 passed, 0 failed");
         summary.suites.push(taken("guest-vgem (debug)", 600.0));
@@ -452,12 +509,12 @@ mod tests {
     fn what_the_host_spoils_has_a_code_of_its_own() {
         let spoiled = || case("guest-tyr::run", Verdict::Undecided { why: "the host".into(), details: Vec::new() });
         let mut summary = Summary::default();
-        summary.add(vec![case("host::a", Verdict::Passed)]);
+        summary.add(cases(vec![case("host::a", Verdict::Passed)]));
         assert_eq!(summary.code(), exit::OK);
-        summary.add(vec![spoiled()]);
+        summary.add(cases(vec![spoiled()]));
         assert_eq!(summary.code(), exit::STARVED);
         assert!(summary.text().ends_with("1 passed, 0 failed, 1 undecided: the host starved the guest"));
-        summary.add(vec![case("host::b", Verdict::Failed { why: "EIO".into(), details: Vec::new() })]);
+        summary.add(cases(vec![case("host::b", Verdict::Failed { why: "EIO".into(), details: Vec::new() })]));
         assert_eq!(summary.code(), exit::CHECK);
     }
 

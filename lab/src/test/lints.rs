@@ -17,6 +17,9 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 /// The four checks.
 pub(super) struct Lints;
 
+/// The suite's name.
+pub(super) const NAME: &str = "lints";
+
 /// A check: its name, and the command that fails if there is something to say.
 type Check = (&'static str, fn(&Context<'_>) -> Result<Command>);
 
@@ -29,7 +32,7 @@ const CHECKS: &[Check] = &[
 
 impl Suite for Lints {
     fn name(&self) -> &'static str {
-        "lints"
+        NAME
     }
 
     fn need(&self) -> Need {
@@ -111,15 +114,15 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
     Ok(cargo)
 }
 
-/// The kernel's own way: its build with clippy in place of rustc. It only warns, so the warnings are made errors; and it
-/// checks what it compiles, so nothing may be left from an earlier run.
+/// The kernel's own way: its build with clippy in place of rustc. Warnings are errors, so an object that exists is clean, and only
+/// what has changed since is checked.
 fn clippy_kernel(context: &Context<'_>) -> Result<Command> {
     let toolchain = context.toolchain();
-    let out = toolchain.work().join("clippy-kernel");
-    crate::cache::remove_tree(&out)?;
-    let binds = modules::sources(&toolchain.repo.join("kernel")).write(directory(out)?, "/out");
+    let out = directory(toolchain.work().join("clippy-kernel"))?;
+    modules::leave_kernel_alone(&out)?;
+    let binds = modules::sources(&toolchain.repo.join("kernel")).write(out, "/out");
     let mut make = toolchain.command("make", &binds);
-    make.args(metadata::make_variables(&toolchain.kernel.release));
+    make.arg(format!("-j{}", modules::jobs())).args(metadata::make_variables(&toolchain.kernel.release));
     make.args(["CLIPPY=1", "KRUSTFLAGS=-Dwarnings", "-C", "/kernel/tree", "M=/kernel-src", "MO=/out", "modules"]);
     Ok(make)
 }
