@@ -8,7 +8,7 @@ use crate::error::{Context, Error, Kind, Result};
 use super::case::{self, Case};
 
 /// The page, in the checkout.
-const PAGE: &str = "docs/what-the-compiler-stops.md";
+const PAGE: &str = "docs/explain/what-the-compiler-stops.md";
 
 /// The areas in the order of the page, each with what it is about.
 const AREAS: &[(&str, &str)] = &[
@@ -63,7 +63,7 @@ fn entry(case: &Case) -> Result<String> {
     let reason = case.reason();
     let reason = if reason.is_empty() { String::new() } else { format!("{reason}\n\n") };
     Ok(format!(
-        "\n### {title}\n\n{reason}[{name}](../{directory}/{name}.rs)\n\n```diff\n{difference}```\n\n```text\n{message}```\n",
+        "\n### {title}\n\n{reason}[{name}](../../{directory}/{name}.rs)\n\n```diff\n{difference}```\n\n```text\n{message}```\n",
         name = case.name,
         directory = case::DIRECTORY,
         difference = case.difference(),
