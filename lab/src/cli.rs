@@ -170,6 +170,15 @@ mod tests {
     }
 
     #[test]
+    fn every_command_is_in_the_reference() {
+        let page = include_str!("../../docs/reference/commands.md");
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let row = format!("| `{}` |", command.get_name());
+            assert!(page.lines().any(|line| line.starts_with(&row)), "`{}` has no row", command.get_name());
+        }
+    }
+
+    #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
     }
