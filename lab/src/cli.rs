@@ -156,7 +156,9 @@ mod tests {
     fn commands_in_the_documentation_are_accepted() {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut count = 0;
-        for page in pages(&repo.join("docs")).into_iter().chain([repo.join("README.md")]) {
+        for page in
+            pages(&repo.join("docs")).into_iter().chain(["README.md", "CONTRIBUTING.md"].map(|page| repo.join(page)))
+        {
             let text = std::fs::read_to_string(&page).unwrap();
             for command in commands(&text) {
                 // A word in brackets may be left out.
