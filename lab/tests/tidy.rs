@@ -190,20 +190,3 @@ fn mutants_are_of_functions_that_there_are() {
     }
     none(complaints);
 }
-
-#[test]
-fn readme_counts_the_obligations() {
-    let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
-    let rows = read("docs/reference/obligations.md").lines().filter(|line| line.starts_with("| L")).count();
-    assert!(read("README.md").contains(&format!("{rows} obligations")), "there are {rows} obligations");
-}
-
-#[test]
-fn the_tutorials_driver_is_the_one_that_is_built() {
-    let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
-    let driver = read("kernel/drivers/counter/counter.rs");
-    assert!(
-        read("docs/start/first-driver.md").contains(&format!("```rust\n{}\n```", driver.trim())),
-        "copy `counter.rs` into docs/start/first-driver.md"
-    );
-}
