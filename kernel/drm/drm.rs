@@ -19,7 +19,7 @@
 //! | [`kms`] | the gate of mode setting |
 //! | [`module`] | what a driver module owns as a whole |
 //!
-//! The obligations L1 to L28 that comments cite are those of docs/life-cycle.md.
+//! The obligations L1 to L28 that comments cite are those of docs/reference/obligations.md.
 //!
 //! Source of the C contract: `include/drm/drm_drv.h`, Documentation/gpu/drm-internals.rst.
 

@@ -5,9 +5,9 @@
 //! reads each against the C source.
 //!
 //! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
-//! reads which obligation is shown by which tests (docs/life-cycle.md), and here both are put together.
+//! reads which obligation is shown by which tests (docs/reference/obligations.md), and here both are put together.
 //!
-//! Source: docs/life-cycle.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
+//! Source: docs/reference/obligations.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
 
 mod obligations;
 mod scan;
@@ -86,7 +86,7 @@ struct Audit {
 #[derive(Clone, Debug, Serialize)]
 struct Shown {
     obligation: String,
-    /// As docs/life-cycle.md names its tests.
+    /// As docs/reference/obligations.md names its tests.
     patterns: Vec<String>,
     /// The command that shows it where no test does.
     command: Option<String>,
@@ -168,7 +168,7 @@ impl Row {
         self.reason.as_ref()?;
         let place = format!("{}:{}", self.file, self.line);
         if self.cited.is_empty() {
-            return Some(format!("{place}: no obligation of docs/life-cycle.md is named"));
+            return Some(format!("{place}: no obligation of docs/reference/obligations.md is named"));
         }
         let untested = self.cited.iter().find(|name| table.tests_of(name, tests).is_empty())?;
         Some(format!("{place}: no test shows {untested}"))
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_row_without_an_obligation_or_with_one_that_no_test_shows_is_a_complaint() {
-        let table = Obligations::of(&["| L1 | a | `b/` | `c::*` |", "| L2 | a | `d.rs` | `./drydock bench` |"]);
+        let table = Obligations::of("- L1: `c::*`\n- L2: `./drydock bench`\n");
         let tests = Tests::of(&["c::one"]);
         let complaint = |comment: &str| {
             let found = scan::scan(&format!("{comment}\nconst A: () = unsafe {{ b() }};\n")).unwrap().remove(0);
@@ -239,7 +239,10 @@ mod tests {
         assert_eq!(complaint("// It is complained of already, as one without a reason."), None);
         let complaint = |comment| complaint(comment).unwrap();
         let place = "kernel/drm/b/e.rs:2";
-        assert_eq!(complaint("// SAFETY: Yes."), format!("{place}: no obligation of docs/life-cycle.md is named"));
+        assert_eq!(
+            complaint("// SAFETY: Yes."),
+            format!("{place}: no obligation of docs/reference/obligations.md is named")
+        );
         assert_eq!(complaint("// SAFETY: Yes (L2)."), format!("{place}: no test shows L2"));
         assert_eq!(complaint("// SAFETY: Yes (L1, L99)."), format!("{place}: no test shows L99"));
     }

@@ -147,12 +147,19 @@ mod tests {
         words.filter(|command| !command.is_empty()).collect()
     }
 
+    /// Returns all pages below `folder`.
+    fn pages(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let below = paths.flat_map(|path| if path.is_dir() { pages(&path) } else { vec![path] });
+        below.filter(|path| path.extension().is_some_and(|end| end == "md")).collect()
+    }
+
     #[test]
     fn commands_in_the_documentation_are_accepted() {
         let repo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let pages = std::fs::read_dir(repo.join("docs")).unwrap().map(|page| page.unwrap().path());
         let mut count = 0;
-        for page in pages.chain([repo.join("README.md")]).filter(|page| page.extension().is_some_and(|end| end == "md"))
+        for page in
+            pages(&repo.join("docs")).into_iter().chain(["README.md", "CONTRIBUTING.md"].map(|page| repo.join(page)))
         {
             let text = std::fs::read_to_string(&page).unwrap();
             for command in commands(&text) {
@@ -164,6 +171,15 @@ mod tests {
             }
         }
         assert!(count > 40, "the documentation shows {count} commands");
+    }
+
+    #[test]
+    fn every_command_is_in_the_reference() {
+        let page = include_str!("../../docs/reference/commands.md");
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let row = format!("| `{}` |", command.get_name());
+            assert!(page.lines().any(|line| line.starts_with(&row)), "`{}` has no row", command.get_name());
+        }
     }
 
     #[test]

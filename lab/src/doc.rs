@@ -10,16 +10,19 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use crate::cache::write_atomically;
 use crate::error::{Context, Error, Kind, Result};
 use crate::events::Events;
 use crate::root::Binds;
 use crate::setup::{self, Toolchain};
+use crate::test::compile_fail;
 use crate::{exit, modules, process};
 
 /// Build the documentation of the `drm` crate
 ///
 /// Writes HTML pages to `target/doc` of the checkout. Private items of the crate are left out; types of the kernel's crates
-/// link to the kernel's own pages.
+/// link to the kernel's own pages. `what-the-compiler-stops.html` shows every case of `tests/compile-fail` with the compiler's
+/// message.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Fail if rustdoc has something to warn about
@@ -30,6 +33,9 @@ pub struct Options {
 /// Where the kernel's crates are documented.
 const KERNEL_PAGES: &str = "https://rust.docs.kernel.org";
 const KERNEL_CRATES: [&str; 4] = ["kernel", "pin_init", "ffi", "core"];
+
+/// The page of the mistakes that do not compile, beside rustdoc's.
+const MISTAKES: &str = "what-the-compiler-stops.html";
 
 #[derive(Debug, Serialize)]
 struct Made {
@@ -45,6 +51,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let pages = toolchain.repo.join("target/doc");
     std::fs::create_dir_all(&pages).with_context(|| format!("failed to create `{}`", pages.display()))?;
     let warnings = document(&toolchain, &source, &built.dir, &pages, options.deny_warnings, events)?;
+    write_atomically(&pages.join(MISTAKES), compile_fail::html(&toolchain.repo)?)?;
     let made = Made { index: pages.join("drm/index.html"), warnings };
     events.result(&made, |made| made.index.display().to_string());
     Ok(exit::OK)

@@ -69,10 +69,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_help_names_every_code() {
+    fn help_and_reference_name_every_code() {
         for code in [OK, CHECK, USAGE, BUILD, MACHINERY, KERNEL, SILENT, STARVED, HOST, LIMIT, INTERRUPTED, PIPE] {
             let line = format!("{code:5}  ");
             assert!(HELP.lines().any(|l| l.starts_with(&line)), "`{code}` is not in the table");
+            let row = format!("| {code} |");
+            let page = include_str!("../../docs/reference/exit-codes.md");
+            assert!(page.lines().any(|line| line.starts_with(&row)), "`{code}` is not in the reference");
         }
     }
 }

@@ -5,7 +5,7 @@
 //! The fuzzer itself is `tests/fuzz`, which runs in the guest; here it is given its corpus, what it found is kept, the run is
 //! judged as every run is, and the places it met become lines.
 //!
-//! Source: Documentation/dev-tools/kcov.rst (Linux 7.3); docs/fuzzing.md.
+//! Source: Documentation/dev-tools/kcov.rst (Linux 7.3); docs/how-to/fuzz-a-driver.md.
 
 mod corpus;
 mod coverage;

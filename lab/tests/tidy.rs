@@ -73,7 +73,7 @@ fn drivers_have_no_unsafe_and_forbid_it() {
 }
 
 /// What a driver does not use of the kernel crate, though it is safe to call, and why. `kernel/drm` cannot refuse it by a type;
-/// docs/holes.md says so under "What we trust".
+/// docs/reference/holes.md says so under "What we trust".
 const NOT_FOR_DRIVERS: &[(&str, &str)] = &[
     ("workqueue", "work of a system's queue may run when the module is gone: use `Device::queue_work`"),
     ("devres", "what another device keeps may be dropped when the module is gone"),
@@ -189,21 +189,4 @@ fn mutants_are_of_functions_that_there_are() {
         }
     }
     none(complaints);
-}
-
-#[test]
-fn the_readme_counts_the_obligations() {
-    let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
-    let rows = read("docs/life-cycle.md").lines().filter(|line| line.starts_with("| L")).count();
-    assert!(read("README.md").contains(&format!("lists the {rows} obligations")), "there are {rows} obligations");
-}
-
-#[test]
-fn the_readmes_driver_is_the_one_that_is_built() {
-    let read = |path: &str| fs::read_to_string(repo().join(path)).expect("the checkout can be read");
-    let driver = read("kernel/drivers/counter/counter.rs");
-    assert!(
-        read("README.md").contains(&format!("```rust\n{}\n```", driver.trim())),
-        "copy `counter.rs` into README.md"
-    );
 }

@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_plan_in_the_documentation_is_one() {
-        let page = include_str!("../../docs/emulated-gpus.md");
+        let page = include_str!("../../docs/how-to/use-an-emulated-gpu.md");
         let plan = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         assert_eq!(Plan::parse::<Nova>(plan).unwrap().0.len(), 2);
     }

@@ -3,7 +3,7 @@
 //! A driver for Arm's Mali GPUs with a command stream frontend (architecture 10, as the Mali-G610).
 //!
 //! It resets the GPU, loads and boots its firmware with a device that userspace cannot see yet, and only then has it
-//! registered. It reports itself as Linux's C driver `panthor` does and speaks its uapi, `panthor_drm.h`; docs/tyr.md
+//! registered. It reports itself as Linux's C driver `panthor` does and speaks its uapi, `panthor_drm.h`; docs/explain/tyr.md
 //! says how much of it.
 //!
 //! Source: `crates/mali-regs`, `crates/mali-mmu`, `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor for what

@@ -100,8 +100,8 @@ impl<'bound> Probe<'bound> {
     ///
     /// The parent is bound, and the data is there, for all of `'bound`: this device goes before. (The kernel crate lets a
     /// driver make auxiliary devices of which that is not so, by forgetting `kernel::auxiliary::Registration`; see "What we
-    /// trust" in docs/holes.md.) The parent's module stays loaded until this driver's module has gone, since the data may
-    /// have references that outlive it (`&'static CStr`).
+    /// trust" in docs/reference/holes.md.) The parent's module stays loaded until this driver's module has gone, since the data
+    /// may have references that outlive it (`&'static CStr`).
     ///
     /// # Errors
     ///

@@ -121,7 +121,7 @@ unsafe impl<T: Lend + AlwaysRefCounted> Lend for ARef<T> {}
 unsafe impl<T: Plain, B: Backend> Lend for Lock<T, B> {}
 
 // A child may do with a device of its parent's what the kernel crate lets it do with any device that it reaches, by
-// `kernel::devres` for one; docs/holes.md, "What we trust".
+// `kernel::devres` for one; docs/reference/holes.md, "What we trust".
 //
 // SAFETY: A handle of a device of C (L15).
 unsafe impl<Ctx: device::DeviceContext> Lend for device::Device<Ctx> {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver that tries to break `kernel/drm` with safe code: the attacks of docs/attacks.md.
+//! A driver that tries to break `kernel/drm` with safe code: the attacks of docs/explain/attacks.md.
 //!
 //! It serves the two devices of `lifecycle_devices` (by driver_override) and QEMU's `edu`. A test asks for an attack by ioctl,
 //! and compares what the kernel says with what must hold; the answers of callbacks are lines of the kernel log.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * The uapi of the attack drivers: one structure, whose fields each attack reads and writes as its comment says.
- * docs/attacks.md tells how to add an attack.
+ * docs/how-to/add-an-attack.md tells how to add an attack.
  */
 #ifndef ATTACKS_DRM_H
 #define ATTACKS_DRM_H

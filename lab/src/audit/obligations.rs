@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which tests show which obligation: the table in docs/life-cycle.md.
+//! Which tests show which obligation: the table and the list of tests in docs/reference/obligations.md.
 
 use std::path::Path;
 
@@ -8,17 +8,17 @@ use crate::error::{Context, Error, Kind, Result};
 use super::Shown;
 use super::tests_by_name::{Tests, alternatives};
 
-/// The page with the table.
-const PAGE: &str = "docs/life-cycle.md";
+/// The page with a table of the obligations and, below it, a list of the tests that show each.
+const PAGE: &str = "docs/reference/obligations.md";
 /// A page whose paragraphs name tests behind [`TRIED_BY`].
-const HOLES: &str = "docs/holes.md";
+const HOLES: &str = "docs/reference/holes.md";
 const TRIED_BY: &str = "Tried by: ";
 /// What a command begins with.
 const COMMAND: &str = "./drydock ";
 /// How many obligations there are.
 const COUNT: usize = 28;
 
-/// A row of the table.
+/// An obligation with its item of the list, `- L1: tests`.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: String,
@@ -28,7 +28,7 @@ struct Row {
     command: Option<String>,
 }
 
-/// The table, and what else the pages say is a test.
+/// The list of tests by obligation, and what else the pages say is a test.
 #[derive(Debug)]
 pub(super) struct Obligations {
     rows: Vec<Row>,
@@ -37,21 +37,25 @@ pub(super) struct Obligations {
 }
 
 impl Obligations {
-    /// Reads the table.
+    /// Reads the pages. Fails unless the table and the list have the same obligations, each once.
     pub(super) fn read(repo: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(repo.join(PAGE)).with_context(|| format!("failed to read `{PAGE}`"))?;
-        let rows: Vec<Row> = text.lines().filter_map(Row::parse).collect();
-        if rows.len() != COUNT {
-            let message = format!("`{PAGE}` has {} rows of obligations and not {COUNT}", rows.len());
-            return Err(Error::new(Kind::Check, message));
+        let rows = items(&text);
+        let listed: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let table = table(&text);
+        if table.len() != COUNT || listed != table {
+            let (table, list) = (table.len(), listed.len());
+            let message = format!("`{PAGE}`: the table has {table} obligations and the list of tests {list}");
+            return Err(Error::new(Kind::Check, message)
+                .hint(format!("both name L1 to L{COUNT} in order: `| L1 | …` and `- L1: …`")));
         }
         let holes = std::fs::read_to_string(repo.join(HOLES)).with_context(|| format!("failed to read `{HOLES}`"))?;
         Ok(Self { rows, tried: tried_by(&holes) })
     }
 
     #[cfg(test)]
-    pub(super) fn of(lines: &[&str]) -> Self {
-        Self { rows: lines.iter().filter_map(|line| Row::parse(line)).collect(), tried: Vec::new() }
+    pub(super) fn of(list: &str) -> Self {
+        Self { rows: items(list), tried: Vec::new() }
     }
 
     /// The tests that show an obligation.
@@ -88,18 +92,41 @@ impl Obligations {
     }
 }
 
+/// The names in the table's rows, `| L1 | what must hold | held by |`.
+fn table(page: &str) -> Vec<&str> {
+    let names = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
+    names.map(|(name, _)| name).filter(|name| is_name(name)).collect()
+}
+
+/// The items of the list, `- L1: tests`. An item goes on in lines that begin with two spaces.
+fn items(page: &str) -> Vec<Row> {
+    let mut items: Vec<(&str, String)> = Vec::new();
+    let mut open = false;
+    for line in page.lines() {
+        let begun = line.strip_prefix("- ").and_then(|item| item.split_once(": ")).filter(|(name, _)| is_name(name));
+        if let Some((name, tests)) = begun {
+            items.push((name, tests.to_owned()));
+        } else if let (true, Some(more), Some((_, tests))) = (open, line.strip_prefix("  "), items.last_mut()) {
+            tests.push(' ');
+            tests.push_str(more);
+        }
+        open = begun.is_some() || (open && line.starts_with("  "));
+    }
+    items.into_iter().map(|(name, tests)| Row::new(name, &tests)).collect()
+}
+
+/// Whether a word is an obligation's name, such as `L1`.
+fn is_name(word: &str) -> bool {
+    word.strip_prefix('L').is_some_and(|number| number.parse::<u8>().is_ok())
+}
+
 impl Row {
-    /// `| L1 | what must hold | held by | shown by |`
-    fn parse(line: &str) -> Option<Self> {
-        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
-        let &[name, _, _, shown] = cells.as_slice() else { return None };
-        let number = name.strip_prefix('L')?;
-        number.parse::<u8>().ok()?;
-        Some(Self {
+    fn new(name: &str, shown: &str) -> Self {
+        Self {
             name: name.to_owned(),
             tests: quoted(shown).filter(is_pattern).map(str::to_owned).collect(),
             command: quoted(shown).find(|word| word.starts_with(COMMAND)).map(str::to_owned),
-        })
+        }
     }
 }
 
@@ -123,17 +150,26 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    const LINE: &str =
-        "| L5 | Teardown, in order. | `registration.rs` (`Drop`), `fence/` | `life::l5_*`; tidy: `a` occurs once |";
+    const ITEM: &str = "- L5: `life::l5_*`;\n  tidy: `a` occurs once\n";
 
     #[test]
-    fn a_row_names_tests_or_a_command() {
-        let row = Row::parse(LINE).unwrap();
-        assert_eq!((row.name.as_str(), row.tests), ("L5", vec!["life::l5_*".to_owned()]));
-        let bench = Row::parse("| L17 | No cost. | `ioctl.rs` | `./drydock bench`: it is C's |").unwrap();
-        assert_eq!((bench.tests.len(), bench.command.as_deref()), (0, Some("./drydock bench")));
-        assert_eq!(Row::parse("|---|---|---|---|"), None);
-        assert_eq!(Row::parse("| | what must hold | held by | shown by |"), None);
+    fn an_item_names_tests_or_a_command() {
+        let rows = items(&format!("{ITEM}- L17: `./drydock bench`: it is C's\n\n  `other::text`\n- `L6`: `x::y`\n"));
+        let [first, second] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!((first.name.as_str(), &first.tests[..]), ("L5", &["life::l5_*".to_owned()][..]));
+        assert_eq!((second.tests.len(), second.command.as_deref()), (0, Some("./drydock bench")));
+    }
+
+    #[test]
+    fn a_long_item_goes_on_in_indented_lines() {
+        let rows = items("- L1: `a::b`,\n  `c::d`\n\nText\n");
+        assert_eq!(rows[0].tests, ["a::b", "c::d"]);
+    }
+
+    #[test]
+    fn table_has_the_names_of_its_rows() {
+        let page = "| | what must hold | held by |\n|---|---|---|\n| L1 | One. | `a.rs` |\n| L28 | Two. | `b.rs` |\n";
+        assert_eq!(table(page), ["L1", "L28"]);
     }
 
     #[test]
@@ -144,16 +180,16 @@ mod tests {
 
     #[test]
     fn a_name_that_means_no_test_is_noticed() {
-        let table = Obligations::of(&[LINE]);
-        assert_eq!(table.complaints(&Tests::of(&["life::l5_unplug"])), [""; 0]);
+        let list = Obligations::of(ITEM);
+        assert_eq!(list.complaints(&Tests::of(&["life::l5_unplug"])), [""; 0]);
         assert_eq!(
-            table.complaints(&Tests::of(&["life::l6"])),
-            ["docs/life-cycle.md: L5: no test is called `life::l5_*`"]
+            list.complaints(&Tests::of(&["life::l6"])),
+            ["docs/reference/obligations.md: L5: no test is called `life::l5_*`"]
         );
-        let several = Obligations::of(&["| L5 | a | `b.rs` | `life::{l5_unplug,gone}` |"]);
+        let several = Obligations::of("- L5: `life::{l5_unplug,gone}`");
         assert_eq!(
             several.complaints(&Tests::of(&["life::l5_unplug"])),
-            ["docs/life-cycle.md: L5: no test is called `life::gone`"]
+            ["docs/reference/obligations.md: L5: no test is called `life::gone`"]
         );
     }
 }

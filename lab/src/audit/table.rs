@@ -17,7 +17,7 @@ pub(super) fn text(audit: &Audit, summary: bool) -> String {
         lines.extend(rows.map(line));
     }
     lines.push(String::new());
-    lines.push("the obligations (docs/life-cycle.md), how many tests show each, and which:".to_owned());
+    lines.push("the obligations (docs/reference/obligations.md), how many tests show each, and which:".to_owned());
     lines.extend(audit.obligations.iter().map(|obligation| shown(obligation, summary)));
     lines.push(String::new());
     lines.extend(audit.complaints.iter().cloned());
@@ -42,7 +42,7 @@ fn line(row: &Row) -> String {
     format!("{:>7}  {role:9}  {cited:18}  {tests:>3} tests  {}", row.line, shortened(reason)).trim_end().to_owned()
 }
 
-/// The tests as docs/life-cycle.md names them if only counts are wanted, or else one by one.
+/// The tests as docs/reference/obligations.md names them if only counts are wanted, or else one by one.
 fn shown(shown: &Shown, summary: bool) -> String {
     let (count, by) = match (shown.tests.len(), &shown.command) {
         (0, Some(command)) => ("-".to_owned(), format!("no test, but `{command}`")),
@@ -148,7 +148,7 @@ mod tests {
             120  block      L5 L6                 6 tests  It is alive.
             130  block      NONE                  0 tests  It is alive.
 
-        the obligations (docs/life-cycle.md), how many tests show each, and which:
+        the obligations (docs/reference/obligations.md), how many tests show each, and which:
             L5     13  life::{name_0, name_1, name_2, name_3, name_4, name_5, name_6, name_7, name_8, name_9, name_10,
                        name_11}, race::name_0
             L6      2  compile-fail::gate::{name_0, name_1}
@@ -163,7 +163,7 @@ mod tests {
         insta::assert_snapshot!(text(&audit(), true), @r"
         kernel/drm/a.rs: 3 blocks, 1 declaration
 
-        the obligations (docs/life-cycle.md), how many tests show each, and which:
+        the obligations (docs/reference/obligations.md), how many tests show each, and which:
             L5     13  life::name_*, race
             L6      2  gate::*
             L17     -  no test, but `./drydock bench`

@@ -35,7 +35,8 @@ impl Tests {
         Self(names.iter().map(|&name| name.to_owned()).collect())
     }
 
-    /// Those that a pattern of docs/life-cycle.md means: a name, a name with `*` at its end, an area, or `area::{one,other}`.
+    /// Returns the tests that a pattern of docs/reference/obligations.md means: a name, a name with `*` at its end, an area,
+    /// or `area::{one,other}`.
     pub(super) fn matching(&self, pattern: &str) -> Vec<&str> {
         let alternatives = alternatives(pattern);
         let fits = |name: &&String| alternatives.iter().any(|pattern| is_meant(pattern, name));

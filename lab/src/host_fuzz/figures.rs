@@ -185,7 +185,7 @@ mod tests {
         let fault = Fault { why, input: Some("…/fuzz-host/mali/faults/crash-00ff…".into()) };
         let figures = Figures { executions: 1, edges: 1, features: 1, inputs: 1 };
         let report = Report { seed: 1, rows: vec![Row { target: "mali", figures, seconds: 1.0, fault: Some(fault) }] };
-        let page = include_str!("../../../docs/fuzzing-host.md");
+        let page = include_str!("../../../docs/how-to/fuzz-the-host.md");
         let shown = page.split("```").find(|block| block.starts_with("\nFAULT in")).expect("the page shows a fault");
         assert!(report.text().contains(shown.trim()), "{shown} is not in {}", report.text());
     }

@@ -35,7 +35,7 @@ fn scan(guest: &Guest, script: &str) -> Result<Vec<String>, VmError> {
     Ok(output.out.lines().map(str::to_owned).collect())
 }
 
-/// What C itself loses (docs/life-cycle.md, "Faults of the C core").
+/// What C itself loses (docs/reference/c-core-faults.md).
 const LOST_BY_C: &[&str] = &["device_set_deferred_probe_reason+"];
 
 /// What two scans found, each block once: as the first told it, which knew more names. Blocks that were made by the same way are

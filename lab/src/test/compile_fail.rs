@@ -109,6 +109,11 @@ fn demonstration(compiler: &Compiler<'_>, case: &Case) -> Result<Demonstration> 
     Ok(Demonstration { title: case.title().to_owned(), reason: case.reason(), difference: case.difference(), message })
 }
 
+/// All cases with their messages, as a page for a browser.
+pub(crate) fn html(repo: &Path) -> Result<String> {
+    page::html(repo)
+}
+
 fn told_name(case: &Case) -> String {
     format!("compile-fail::{}", case.name)
 }

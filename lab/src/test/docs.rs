@@ -15,9 +15,9 @@ use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 /// The pages with logs.
 pub(super) struct Docs;
 
-/// The log of a probe of tyr, as `docs/tyr.md` shows it.
+/// The log of a probe of tyr, as `docs/explain/tyr.md` shows it.
 const TYR: &str = "docs::tyr_probe";
-const PAGE: &str = "docs/tyr.md";
+const PAGE: &str = "docs/explain/tyr.md";
 
 /// `dmesg` takes no longer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_page_of_tyr_shows_a_log() {
-        let page = include_str!("../../../docs/tyr.md");
+        let page = include_str!("../../../docs/explain/tyr.md");
         assert!(shown(page, "tyr 0000").len() > 3);
     }
 }

@@ -155,7 +155,7 @@ pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
 }
 
 /// Whether a descriptor is of a dma-buf that udmabuf exports, whose `DMA_BUF_IOCTL_SYNC` is not for us to test
-/// (docs/life-cycle.md, "Faults of the C core").
+/// (docs/reference/c-core-faults.md).
 pub(crate) fn is_udmabuf(fd: RawFd) -> bool {
     fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).is_ok_and(|text| text.contains("exp_name:\tudmabuf\n"))
 }

@@ -2,7 +2,7 @@
 //! Sequences of typed calls on a DRM device, executed as root inside a booted guest.
 //!
 //! `replay` executes those that are given; `search` looks for new ones by the coverage of a kernel with KCOV, and is built with
-//! the feature `search` only. docs/fuzzing.md says what for.
+//! the feature `search` only. docs/how-to/fuzz-a-driver.md says what for.
 
 #![cfg_attr(not(feature = "search"), allow(dead_code, reason = "what only a search needs is compiled with the rest"))]
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The driver that attacks the library, as a case uses it: its devices, and what it says in the kernel log.
 //!
-//! Source: `kernel/tests/attacks`; docs/attacks.md tells how to add an attack.
+//! Source: `kernel/tests/attacks`; docs/how-to/add-an-attack.md tells how to add an attack.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ fn booted_with(fault: &str) -> Driver {
 
 #[test]
 fn every_fault_is_documented() {
-    let page = include_str!("../../../../docs/emulated-gpus.md");
+    let page = include_str!("../../../../docs/reference/model-interface.md");
     let (_, table) = page.split_once("| kind | keys | of |").unwrap();
     for kind in Mali::FAULTS {
         assert!(table.lines().any(|line| line.contains(&format!("`{kind}`")) && line.contains("`mali`")), "{kind}");

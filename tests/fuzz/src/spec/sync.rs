@@ -6,7 +6,7 @@
 use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
 use super::{BOTH, Class, Field, Kind, PAD, Spec, WRITE, drm, field, ioctl};
 
-/// Above 2^19 `drm_syncobj_array_find()` warns of the memory that it asks for (docs/life-cycle.md, "Faults of the C core").
+/// Above 2^19 `drm_syncobj_array_find()` warns of the memory that it asks for (docs/reference/c-core-faults.md).
 const COUNT: Kind = Count(1 << 18);
 const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
 const POINTS: Kind = Rows(&[field("point", POINT)]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Attacks on the library by safe code; each finds the kernel whole (docs/attacks.md).
+//! Attacks on the library by safe code; each finds the kernel whole (docs/explain/attacks.md).
 //!
 //! The runner fails a case after which the kernel reports anything. Source: `kernel/tests/attacks`.
 

@@ -62,7 +62,7 @@ pub(super) fn known() -> impl Iterator<Item = u32> {
 }
 
 /// Whether it is a number of an ioctl that makes an object, or that says how many there are of something: in a random one the size
-/// could be all of the memory, or so many that C warns of what it asks for (docs/life-cycle.md).
+/// could be all of the memory, or so many that C warns of what it asks for (docs/reference/c-core-faults.md).
 pub(super) fn asks_for_much(number: u8) -> bool {
     let much = |fields: &[Field]| fields.iter().any(|field| matches!(field, New(Pool::Gem) | Count));
     all().any(|(known, fields)| known as u8 == number && much(fields))
@@ -227,7 +227,7 @@ const CORE: &[Row] = &[
         "SYNCOBJ_FD_TO_HANDLE of a sync file",
         6,
         uapi::sync::SYNCOBJ_FD_TO_HANDLE,
-        // Without memory for a point C loses the fence and the sync object (docs/life-cycle.md).
+        // Without memory for a point C loses the fence and the sync object (docs/reference/c-core-faults.md).
         &[Id(Pool::Syncobj), Word(&[1, 3]), Descriptor(Kind::SyncFile), Pad, OnlyLong(&[0])],
     ),
     raw(

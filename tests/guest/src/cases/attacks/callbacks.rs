@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Every safe function that a callback has the arguments for, called from within that callback.
 //!
-//! Each case is a row of the table in docs/attacks.md: the callback, and the answer of each function in it. Without the
+//! Each case is a row of the table in docs/explain/attacks.md: the callback, and the answer of each function in it. Without the
 //! protection that a case is about, the call uses what C has freed or not made yet, or waits for a lock that C holds.
 //!
 //! Source: drm_gem.c, drm_file.c, drm_prime.c, drm_managed.c, drm_gpuvm.c (Linux 7.3).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A probe that fails at each step that the driver takes itself (L3).
 //!
-//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+//! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use crate::check::Outcome;
 use crate::guest::Guest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The driver's data of an open file, from open to close (L14).
 //!
-//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+//! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use crate::check::Outcome;
 use crate::device;

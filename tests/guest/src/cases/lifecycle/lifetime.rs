@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Objects that outlive their file and their binding (L11).
 //!
-//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+//! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use crate::check::{Outcome, skip};
 use crate::guest::Guest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The kernel's and the client's view of one object, made before registration or after (L16).
 //!
-//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+//! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use rustix::io::Errno;
 

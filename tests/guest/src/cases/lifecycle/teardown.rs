@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! In which order what a device has goes, and that mappings for the hardware go with the binding (L3, L5).
 //!
-//! Source: docs/life-cycle.md for the obligations, whose numbers begin the names.
+//! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use crate::check::Outcome;
 use crate::device;
