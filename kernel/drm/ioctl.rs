@@ -353,7 +353,7 @@ impl<T: Driver> Entry<T> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 unsafe extern "C" fn call<T: Driver, A: Argument + HandledBy<H, T, D, Kind>, D, Kind, H>(
     dev: *mut bindings::drm_device,
     arg: *mut c_void,

@@ -207,7 +207,7 @@ impl<T: Driver> Plugged<'_, T> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
     filp: *mut bindings::file,
     vma: *mut bindings::vm_area_struct,
@@ -249,7 +249,7 @@ impl<T: Driver> VmOps<T> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
         // SAFETY: C passes a fault of a mapping with this table: one that `mmap_callback` of `T` has made. It keeps its
         // file (L14, L20).

@@ -78,7 +78,7 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands (L20).
+            /// Called only by C, as documented for the table that contains it (L20).
             unsafe extern "C" fn probe_callback(
                 dev: *mut kernel::bindings::$c_device,
                 $($id: *const kernel::bindings::$c_id,)?
@@ -95,7 +95,7 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands (L20).
+            /// Called only by C, as documented for the table that contains it (L20).
             unsafe extern "C" fn remove_callback(dev: *mut kernel::bindings::$c_device) {
                 // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
@@ -105,7 +105,7 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands (L20).
+            /// Called only by C, as documented for the table that contains it (L20).
             unsafe extern "C" fn shutdown_callback(dev: *mut kernel::bindings::$c_device) {
                 // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };

@@ -119,7 +119,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
         // SAFETY: The bus passes a valid device, under its lock, that nobody uses for DMA yet; the mask lies in it (L26).
         let dma = unsafe {
@@ -138,7 +138,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn remove_callback(fdev: *mut bindings::faux_device) {
         // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback (L20).
         let dev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };

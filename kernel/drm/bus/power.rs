@@ -42,7 +42,7 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn suspend(dev: *mut bindings::device) -> c_int {
         // SAFETY: The driver core calls this for a device whose driver has this table, so that is bound to the adapter
         // of `T`, or was until it was shut down. It holds the device's lock, which a probe holds too (L20).
@@ -51,7 +51,7 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: As above (L20).
         unsafe { Self::call(dev, T::wake_up) }

@@ -31,7 +31,7 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn create<P: DriverObject>(
     file: *mut bindings::drm_file,
     dev: *mut bindings::drm_device,

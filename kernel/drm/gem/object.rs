@@ -95,7 +95,7 @@ where
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         // SAFETY: C passes an object with these functions, so one of `Self`, without references (L20).
         let (this, dev) = unsafe {
@@ -173,7 +173,7 @@ unsafe impl<P: DriverObject> Sync for Object<P> {}
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 unsafe extern "C" fn no_mmap(
     _obj: *mut bindings::drm_gem_object,
     _vma: *mut bindings::vm_area_struct,

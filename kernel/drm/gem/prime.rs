@@ -86,7 +86,7 @@ fn into_raw<C: Class>(obj: ARef<C>) -> *mut bindings::drm_gem_object {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn import_own<C: Class>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -106,7 +106,7 @@ where
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn import<P: DriverObject>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,

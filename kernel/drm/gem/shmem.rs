@@ -238,7 +238,7 @@ where
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         let this: *mut Self = obj.cast();
         // SAFETY: C passes an object with these functions, so one of `Self` (at offset 0), without

@@ -264,7 +264,8 @@ impl<T: DriverVm> Steps<'_, '_, T> {
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands, with what [`Locked`] passed (L20).
+/// Called only by C, as documented for the table that contains it, with the argument that
+/// [`Locked`] passed (L20).
 pub(super) unsafe extern "C" fn step_map<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,

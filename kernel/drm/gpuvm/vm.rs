@@ -227,7 +227,7 @@ impl<T: DriverVm> Vm<T> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn free(vm: *mut bindings::drm_gpuvm) {
         // SAFETY: C passes an address space with this table, so one of `Self`, without references, so that nobody uses it any
         // more: each mapping and each tie to an object had one. It is in the box made by `Owner::new`. C has given back the

@@ -42,7 +42,7 @@ pub(in crate::gem) unsafe fn can_list_pages(obj: *const bindings::drm_gem_object
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn export(
     obj: *mut bindings::drm_gem_object,
     flags: c_int,
@@ -57,7 +57,7 @@ pub(super) unsafe extern "C" fn export(
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn print_info(
     p: *mut bindings::drm_printer,
     indent: c_uint,
@@ -69,7 +69,7 @@ pub(super) unsafe extern "C" fn print_info(
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
     // SAFETY: As in `print_info` (L12).
     if let Err(error) = unsafe { can_list_pages(obj) } {
@@ -81,7 +81,7 @@ pub(super) unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
     // SAFETY: As in `pin` (L22).
     unsafe { bindings::drm_gem_shmem_unpin_locked(obj.cast()) }
@@ -89,7 +89,7 @@ pub(super) unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn get_sg_table(
     obj: *mut bindings::drm_gem_object,
 ) -> *mut bindings::sg_table {
@@ -99,7 +99,7 @@ pub(super) unsafe extern "C" fn get_sg_table(
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn vmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
@@ -114,7 +114,7 @@ pub(super) unsafe extern "C" fn vmap(
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn vunmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
@@ -133,7 +133,7 @@ pub(super) unsafe extern "C" fn vunmap(
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 #[inline(never)]
 pub(super) unsafe extern "C" fn mmap(
     obj: *mut bindings::drm_gem_object,
