@@ -72,7 +72,7 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `open(2)` returns the error. Nothing is left of the file then.
+    /// `open(2)` returns any error. Nothing is left of the file then.
     ///
     /// Context: process context, may sleep. The device may already be unplugged.
     fn open(dev: &Device<Self::Driver, Registered>) -> impl PinInit<Self, Error>;

@@ -108,7 +108,7 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// The object's creation fails with this error. Context: process context, may sleep.
+    /// Any error fails the object's creation. Context: process context, may sleep.
     fn new(dev: &Device<Self::Driver>, size: Size, args: Self::Args) -> impl PinInit<Self, Error>;
 
     /// Returns whether the CPU maps this object's pages as write-combining instead of cached.
@@ -122,8 +122,7 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// The ioctl fails with this error. Without this method, creating a dumb buffer fails with
-    /// `ENOSYS`.
+    /// Any error fails the ioctl. Without this method, creating a dumb buffer fails with `ENOSYS`.
     ///
     /// Context: process context, may sleep; not in a section of [`Device::enter`].
     fn dumb(dev: &Device<Self::Driver, crate::Registered>, size: Size) -> Result<Self::Args> {
@@ -136,7 +135,7 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// The ioctl fails with this error. Without this method, the import fails with `EINVAL`.
+    /// Any error fails the ioctl. Without this method, the import fails with `EINVAL`.
     /// (Dma-bufs of the same device can always be imported; that returns the object they were
     /// exported from.)
     ///
@@ -152,7 +151,7 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// The ioctl fails with this error, and no handle is created. Context: may sleep.
+    /// Any error fails the ioctl, and no handle is created. Context: may sleep.
     fn open(obj: &ObjectOf<Self>, file: &FileOf<Self>) -> Result {
         let _ = (obj, file);
         Ok(())
