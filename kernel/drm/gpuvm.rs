@@ -22,7 +22,7 @@
 //! changes nothing, or completes. It may be called where a fence waits for it and no memory may be
 //! allocated.
 //!
-//! # Who keeps whom
+//! # References
 //!
 //! A mapping holds its address space and, through C's `drm_gpuvm_bo`, its object. Each of these
 //! holds the device (L11). An address space and its mappings form a reference cycle, which
