@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The headers whose declarations the crate `drm` uses beyond those in `kernel::bindings`;
+ * The headers of the declarations that the crate `drm` uses beyond those in `kernel::bindings`.
  * bindgen reads this file with the kernel's own flags (kernel/Kbuild).
  */
 #include <drm/drm_accel.h>

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Buses: where devices come from and go to.
+//! Buses: the drivers' traits and the adapters that probe and remove devices.
 //!
-//! Each bus has an adapter that owns what must not be forgotten: the registration of the DRM device,
-//! the children, and the interrupts. It implements [`kernel::driver::RegistrationOps`] with private callbacks, so that
-//! no safe code can call a probe and keep its result (L4), and has the power-management hooks that the
-//! kernel crate's own bus drivers lack.
+//! Each bus has an adapter that owns everything that must not be forgotten: the registration of the
+//! DRM device, the children, and the interrupts. The adapter implements
+//! [`kernel::driver::RegistrationOps`] with private callbacks, so no safe code can call a probe and
+//! keep its result (L4). It also has the power-management hooks that the kernel crate's own bus
+//! drivers lack.
 //!
-//! A bus's driver trait is that of a [DRM driver](crate::Driver), `Driver`, or of one that makes no DRM device but
-//! is the [`parent`] of such, `Driver<Parent>`.
+//! The driver trait of a bus has two forms. `Driver` is for a [DRM driver](crate::Driver).
+//! `Driver<Parent>` is for a driver that makes no DRM device but is the [`parent`] of one.
 //!
 //! Source: Documentation/driver-api/driver-model/binding.rst.
 
@@ -74,10 +75,11 @@ pub trait Bus: private::Sealed + Sized + 'static {
     /// The bus's device type, in a context of the driver core.
     type Device<Ctx: device::DeviceContext>: device::AsBusDevice<Ctx>;
 
-    /// A device in a bus callback is bound.
+    /// Returns the device as bound, which a device in a bus callback always is.
     fn as_bound<'a>(dev: &'a Self::Device<CoreInternal<'_>>) -> &'a Self::Device<Bound>;
 
-    /// The device that does the DMA for one that does none itself; bound for as long as that.
+    /// Returns the device that does the DMA for one that does none itself. It is bound for at least
+    /// as long.
     fn dma_device(dev: &Self::Device<Bound>) -> Option<&device::Device<Bound>> {
         let _ = dev;
         None
@@ -89,10 +91,11 @@ mod private {
 }
 use private::Sealed;
 
-/// The probe of one device on bus `B`: what a driver may do only while it probes.
+/// The probe of one device on bus `B`. It offers what a driver may do only while it probes.
 ///
-/// `'bound` names this probe: the time from now until the device is unbound. It is invariant, so that
-/// what belongs to one probe cannot be returned from another. Dereferences to the bus device, bound.
+/// `'bound` names this probe: the time from now until the device is unbound. It is invariant, so an
+/// object that belongs to one probe cannot be returned from another. A `Probe` dereferences to the
+/// bus device, which is bound.
 ///
 /// # Examples
 ///
@@ -106,8 +109,8 @@ use private::Sealed;
 pub struct Probe<'bound, B: Bus> {
     device: &'bound B::Device<Bound>,
     pub(crate) owned: Owned<'bound>,
-    /// Whether other code may use the device beside the probe by now: interrupt handlers, or the driver
-    /// of a child.
+    /// Whether code other than the probe may already use the device: interrupt handlers, or the
+    /// driver of a child.
     concurrent: Cell<bool>,
     /// The driver's module.
     module: &'static ThisModule,
@@ -117,7 +120,7 @@ pub struct Probe<'bound, B: Bus> {
 }
 
 impl<'bound, B: Bus> Probe<'bound, B> {
-    /// The probe of `device` by a driver of the module `M`.
+    /// Creates the probe of `device` by a driver of the module `M`.
     fn new<M: ModuleRuntime>(device: &'bound B::Device<Bound>) -> Self {
         Self {
             device,
@@ -130,15 +133,17 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         }
     }
 
-    /// Keeps the module `other` loaded until the driver's own has gone; that one keeps itself as long as it needs.
+    /// Keeps the module `other` loaded until the driver's own module is unloaded. The driver's
+    /// module keeps itself loaded for as long as it needs.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` if `other` is being unloaded. Context: process context, may sleep.
+    /// Fails with `ENOMEM`, and with `ENODEV` if `other` is being unloaded. Context: process
+    /// context, may sleep.
     ///
     /// # Safety
     ///
-    /// `other` is there during the call (L15).
+    /// `other` exists during the call (L15).
     unsafe fn keep_module(&self, other: &'static ThisModule) -> Result {
         match NonNull::new(other.as_ptr()) {
             // SAFETY: By the requirement (L15).
@@ -149,12 +154,13 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         }
     }
 
-    /// The bus device that is probed, bound for all of `'bound` (which what one reaches through `Deref` is not).
+    /// Returns the bus device that is probed. It is bound for all of `'bound`, unlike the device
+    /// reached through `Deref`.
     pub fn device(&self) -> &'bound B::Device<Bound> {
         self.device
     }
 
-    /// The generic device of [`device`](Self::device).
+    /// Returns the generic device of [`device`](Self::device).
     pub fn parent(&self) -> &'bound device::Device<Bound> {
         self.device.as_ref()
     }
@@ -169,7 +175,7 @@ impl<B: Bus> Deref for Probe<'_, B> {
 }
 
 impl<B: Bus> AsRef<device::Device> for Probe<'_, B> {
-    /// For `dev_info!` and its like.
+    /// Lets `dev_info!` and similar macros take the probe.
     fn as_ref(&self) -> &device::Device {
         self.parent()
     }

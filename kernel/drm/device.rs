@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A DRM device: allocated by its driver's probe, shared as counted references, entered while plugged.
+//! DRM devices: a driver's probe allocates one, counted references share it, and sections enter it
+//! while it is plugged.
 //!
 //! C header: `include/drm/drm_device.h`
 
@@ -55,16 +56,16 @@ use kernel::{
     },
 };
 
-/// A DRM device of driver `T`, of which the context `C` tells what is known.
+/// A DRM device of driver `T`. The context `C` says what is known about it.
 ///
 /// Counted references are `ARef<Device<T>>` (context [`Uninit`]). `Device<T>` dereferences to
 /// `T::Data`.
 ///
 /// # Invariants
 ///
-/// - `dev` is a `struct drm_device` that [`UnregisteredDevice::new`] initialised, embedded in an
-///   allocation of at least `size_of::<Self>()` bytes; it and the rest live until its last reference
-///   goes.
+/// - `dev` is a `struct drm_device` that [`UnregisteredDevice::new`] initialised. It is embedded in
+///   an allocation of at least `size_of::<Self>()` bytes. The allocation lives until the last
+///   reference is dropped.
 /// - `core` is initialised as long as a reference to `Self` exists.
 /// - The layout of `Self` does not depend on `C`.
 /// - What `C` says holds.
@@ -75,32 +76,33 @@ pub struct Device<T: Driver, C: DeviceContext = Uninit> {
     _ctx: PhantomData<C>,
 }
 
-/// What the crate keeps for a device beside the C structure. Dropped by the first managed action.
+/// The crate's own data of a device, beside the C structure. The first managed action drops it.
 ///
 /// # Invariants
 ///
-/// `registration` is null, or points to the `T::RegistrationData` of the device's only registration,
-/// which is valid for as long as `drm_dev_enter()` may succeed on the device.
+/// `registration` is null, or points to the `T::RegistrationData` of the device's only
+/// registration. That data is valid for as long as `drm_dev_enter()` may succeed on the device.
 #[pin_data]
 pub(crate) struct DeviceCore<T: Driver> {
-    /// What stands between [`Device::enter`] and a device that is not registered, which for C is
-    /// never "unplugged" (L7). Of `core` and not of the kernel crate, whose atomic pointers call a C
-    /// function for each load (L17); only Rust code uses it, so the memory models do not meet.
+    /// Lets [`Device::enter`] refuse a device that is not registered, which C never treats as
+    /// "unplugged" (L7). The type is that of `core`, because the kernel crate's atomic pointers
+    /// call a C function for each load (L17). Only Rust code uses the field, so the memory models
+    /// do not mix.
     registration: AtomicPtr<c_void>,
-    /// The DMA mappings of the device's objects, to be undone before its parent is unbound (L5).
+    /// The DMA mappings of the device's objects. They are undone before the parent is unbound (L5).
     #[pin]
     pub(crate) mappings: DmaMappings,
-    /// For clients that map registers.
+    /// State for clients that map registers.
     #[pin]
     pub(crate) registers: registers::Mapped,
-    /// Whether C was asked for a mount of huge pages.
+    /// Whether C was asked to mount a file system with huge pages.
     pub(crate) huge_pages: AtomicBool,
     #[pin]
     data: T::Data,
 }
 
 // L2: all contexts of a device share one layout. The contexts have no values, so one check per
-// generic instance suffices; it is evaluated by `UnregisteredDevice::new`.
+// generic instance suffices. `UnregisteredDevice::new` evaluates it.
 impl<T: Driver> Device<T> {
     const LAYOUT: core::alloc::Layout = {
         let layout = core::alloc::Layout::new::<Device<T, Uninit>>();
@@ -113,34 +115,34 @@ impl<T: Driver> Device<T> {
 }
 
 impl<T: Driver, C: DeviceContext> Device<T, C> {
-    /// The C device. Valid as long as `self` is.
+    /// Returns the C device, which is valid as long as `self` is.
     pub(crate) fn as_raw(&self) -> *mut bindings::drm_device {
         self.dev.get()
     }
 
-    /// What the crate keeps beside the C device.
+    /// Returns the crate's own data of the device.
     pub(crate) fn core(&self) -> &DeviceCore<T> {
         &self.core
     }
 
-    /// The device around a C device.
+    /// Returns the device that contains a C device.
     ///
     /// # Safety
     ///
     /// - `ptr` is a `struct drm_device` of driver `T`, initialised by [`UnregisteredDevice::new`],
     ///   and a reference to it is held for `'a`.
-    /// - What the context `C` says holds for it (L9, L27).
+    /// - The promise of the context `C` holds for the device (L9, L27).
     pub(crate) unsafe fn from_raw<'a>(ptr: *const bindings::drm_device) -> &'a Self {
-        // SAFETY: By the first requirement `ptr` is the field `dev` of a `Device<T, _>`, whose layout
-        // and field offsets do not depend on the context (type invariant) (L2).
+        // SAFETY: By the first requirement `ptr` points to the field `dev` of a `Device<T, _>`.
+        // Layout and field offsets of that type do not depend on the context (type invariant) (L2).
         unsafe { &*ptr.byte_sub(offset_of!(Self, dev)).cast() }
     }
 
-    /// The same device in another context.
+    /// Returns the same device in another context.
     ///
     /// # Safety
     ///
-    /// What `New` says holds for the device from now on (L27).
+    /// The promise of `New` holds for the device from now on (L27).
     pub(crate) unsafe fn assume_ctx<New: DeviceContext>(&self) -> &Device<T, New> {
         // CAST: The layout does not depend on the context (type invariant).
         let ptr = core::ptr::from_ref(self).cast();
@@ -150,16 +152,16 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
         unsafe { &*ptr }
     }
 
-    /// Runs `f` while the device is plugged: registered, its parent bound, its registration data
-    /// alive.
+    /// Runs `f` while the device is plugged: it is registered, its parent is bound and its
+    /// registration data is alive.
     ///
-    /// Returns `None`, without running `f`, before registration, after a registration that failed,
-    /// and once the device was unplugged. While `f` runs, unplugging waits: the section is one of
-    /// SRCU, shared by all DRM devices. `f` may sleep, but what blocks for long (waiting for a fence,
-    /// say) belongs outside.
+    /// Returns `None` without running `f` before registration, after a failed registration, and
+    /// once the device is unplugged. Unplugging waits while `f` runs: the section is an SRCU
+    /// section that all DRM devices share. `f` may sleep. Anything that blocks for long, such as
+    /// waiting for a fence, belongs outside.
     ///
-    /// The section is a closure and not a value, because a value could be forgotten, and then every
-    /// unplug of the machine would hang (L6).
+    /// The section is a closure rather than a guard value. A value could be forgotten, and every
+    /// unplug on the machine would then hang (L6).
     ///
     /// Context: any that may take an SRCU read lock (not NMI). Source: `drm_dev_enter()` in
     /// drivers/gpu/drm/drm_drv.c.
@@ -182,53 +184,55 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
             return None;
         }
         let result = self.plugged().map(f);
-        // SAFETY: `idx` comes from the successful `drm_dev_enter()` above; what `f` was given cannot
-        // outlive it, because it is generic over the lifetime (L6).
+        // SAFETY: `idx` comes from the successful `drm_dev_enter()` above. The argument of `f`
+        // cannot outlive the section, because `f` is generic over its lifetime (L6).
         unsafe { bindings::drm_dev_exit(idx) };
         result
     }
 
-    /// The guard, if the device has registration data.
+    /// Returns the guard, if the device has registration data.
     ///
-    /// The caller is inside a section of `drm_dev_enter()` for as long as it uses the result.
+    /// The caller must stay in a section of `drm_dev_enter()` for as long as it uses the result.
     #[inline]
     fn plugged(&self) -> Option<Plugged<'_, T>> {
         // Pairs with the release store of `publish`.
         let data = NonNull::new(self.core.registration.load(Ordering::Acquire))?;
 
         Some(Plugged {
-            // SAFETY: The pointer is set just before registration begins. What the context `Registered` adds to `Init` is that
-            // nothing static is created any more, which `Ready` says, from which the pointer comes (L7, L27).
+            // SAFETY: The pointer is set just before registration begins. `Registered` adds to
+            // `Init` that nothing static is created any more. `Ready`, from which the pointer
+            // comes, guarantees that (L7, L27).
             dev: unsafe { self.assume_ctx() },
             data: data.cast(),
             _not_send: PhantomData,
         })
     }
 
-    /// Makes `data` the device's registration data, or none with a null pointer.
+    /// Sets the device's registration data to `data`. A null pointer removes it.
     ///
     /// # Safety
     ///
     /// - A pointer that is not null stays valid until a call with null *and* a grace period of the
-    ///   unplug section after it.
+    ///   unplug section after that call.
     /// - It points to a `T::RegistrationData` whose lifetime encloses the registration (L7).
     pub(crate) unsafe fn publish(&self, data: *mut c_void) {
         // INVARIANT: By the safety requirements.
         self.core.registration.store(data, Ordering::Release);
     }
 
-    /// Whether `self` and `other` are the same device, that is, the same instance.
+    /// Returns whether `self` and `other` are the same instance of the device.
     pub fn is_same<D: DeviceContext>(&self, other: &Device<T, D>) -> bool {
         core::ptr::eq(self.as_raw(), other.as_raw())
     }
 
-    /// The device's unique name, as `drm_get_unique` and fdinfo call it: that of its parent.
+    /// Returns the device's unique name, as `drm_get_unique` and fdinfo report it: the name of its
+    /// parent.
     pub fn name(&self) -> &CStr {
         self.parent().name()
     }
 
-    /// The parent: the device on its bus. Whether it is still bound is not known here; within
-    /// [`Device::enter`] it is, see [`Plugged::parent`].
+    /// Returns the parent: the device on its bus. The parent may be unbound. Within
+    /// [`Device::enter`] it is bound; see [`Plugged::parent`].
     pub fn parent(&self) -> &device::Device {
         // SAFETY: C took a reference to the parent at allocation and keeps it until the device is
         // released (L21).
@@ -237,7 +241,7 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
 }
 
 impl<T: Driver, C: DeviceContext> AsRef<device::Device> for Device<T, C> {
-    /// For `dev_info!` and its like.
+    /// Lets `dev_info!` and similar macros take the device.
     fn as_ref(&self) -> &device::Device {
         self.parent()
     }
@@ -251,7 +255,7 @@ impl<T: Driver> Deref for Device<T, Uninit> {
     }
 }
 
-/// A stronger context dereferences to the next weaker one; there is no way back.
+/// Dereferences a stronger context to the next weaker one, never back.
 macro_rules! impl_context_deref {
     ($($strong:ty => $weak:ty),* $(,)?) => {$(
         impl<T: Driver> Deref for Device<T, $strong> {
@@ -259,7 +263,8 @@ macro_rules! impl_context_deref {
 
             #[inline]
             fn deref(&self) -> &Self::Target {
-                // SAFETY: What the weaker context says is part of what the stronger one says (L27).
+                // SAFETY: The promise of the weaker context is part of that of the stronger one
+                // (L27).
                 unsafe { self.assume_ctx() }
             }
         }
@@ -283,26 +288,29 @@ unsafe impl<T: Driver> AlwaysRefCounted for Device<T> {
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid (L21).
+        // SAFETY: The caller owns a reference and drops it here. `obj` is valid up to then (L21).
         unsafe { bindings::drm_dev_put(obj.as_ref().as_raw()) };
     }
 }
 
-// SAFETY: The C device may be used and released from any thread, `T::Data` is `Send + Sync` (L15).
+// SAFETY: The C device may be used and released from any thread, and `T::Data` is `Send + Sync`
+// (L15).
 unsafe impl<T: Driver, C: DeviceContext> Send for Device<T, C> {}
 
-// SAFETY: As for `Send`: the C device locks for itself, `DeviceCore` has atomics, locks and `T::Data` (L15).
+// SAFETY: As for `Send`. The C device does its own locking, and `DeviceCore` consists of atomics,
+// locks and `T::Data` (L15).
 unsafe impl<T: Driver, C: DeviceContext> Sync for Device<T, C> {}
 
-/// Proof that a device is plugged: registered now, its parent bound now, its registration data alive.
+/// Proof that a device is plugged: it is registered, its parent is bound and its registration data
+/// is alive.
 ///
-/// Exists only within [`Device::enter`] and guarded ioctls, and cannot leave them. Dereferences to
-/// `Device<T, Registered>`.
+/// The proof exists only within [`Device::enter`] and guarded ioctls, and cannot leave them. It
+/// dereferences to `Device<T, Registered>`.
 ///
 /// # Invariants
 ///
-/// A section of `drm_dev_enter()` on `dev` that succeeded is open for `'g`, and `data` was its
-/// registration data in it.
+/// A successful section of `drm_dev_enter()` on `dev` is open for `'g`. `data` is the device's
+/// registration data in that section.
 pub struct Plugged<'g, T: Driver> {
     dev: &'g Device<T, Registered>,
     data: NonNull<c_void>,
@@ -310,31 +318,32 @@ pub struct Plugged<'g, T: Driver> {
 }
 
 impl<'g, T: Driver> Plugged<'g, T> {
-    /// The device, for the length of the section.
+    /// Returns the device, valid for the whole section.
     #[inline]
     pub fn device(&self) -> &'g Device<T, Registered> {
         self.dev
     }
 
-    /// Gives `f` the registration data.
+    /// Calls `f` with the registration data.
     ///
-    /// The data may borrow from the time for which the parent is bound; that lifetime is `'a`, of
-    /// which `f` may assume nothing but that it covers the section. So a reference to the data cannot
-    /// be stored in the data itself (L8), nor leave the section.
+    /// The data may borrow from the time during which the parent is bound. The lifetime `'a` names
+    /// that time, and `f` may assume only that it covers the section. So a reference to the data
+    /// can neither be stored in the data itself (L8) nor leave the section.
     #[inline]
     pub fn registration<R>(&self, f: impl for<'a> FnOnce(&'g T::RegistrationData<'a>) -> R) -> R {
-        // SAFETY: By the type invariants and those of `DeviceCore`, the pointer is to the registration
-        // data and valid for `'g`: teardown waits for open sections before it drops the data. Its true
-        // lifetime encloses the registration and so `'g`; `f` is generic over it, hence cannot tell it
-        // from any other (L7, L8).
+        // SAFETY: By the type invariants and those of `DeviceCore`, the pointer refers to the
+        // registration data and is valid for `'g`: teardown waits for open sections before it drops
+        // the data. The data's true lifetime encloses the registration and so `'g`. `f` is generic
+        // over that lifetime, so it cannot distinguish it from any other (L7, L8).
         f(unsafe { self.data.cast().as_ref() })
     }
 
-    /// The parent, bound for the length of the section: unbinding waits in the bus's remove step.
+    /// Returns the parent, which is bound for the whole section: unbinding waits in the bus's
+    /// remove step.
     #[inline]
     pub fn parent(&self) -> &'g device::Device<device::Bound> {
-        // SAFETY: The parent is unbound only after its remove step, which unplugs the device, which
-        // waits for this section (type invariant) (L6).
+        // SAFETY: The parent is unbound only after its remove step. That step unplugs the device,
+        // and unplugging waits for this section (type invariant) (L6).
         unsafe { self.dev.parent().as_bound() }
     }
 }
@@ -348,18 +357,20 @@ impl<T: Driver> Deref for Plugged<'_, T> {
     }
 }
 
-/// A device that was never registered, and the only way to register it.
+/// A device that was never registered. Owning it is the only way to register the device.
 ///
-/// It is created in a driver's probe, for that probe's device (`'bound` names the time for which
-/// that is bound), may already create GEM objects and load firmware, and is handed to the bus
-/// adapter, which registers it, by [`ready`](Self::ready). Single-threaded, as the C initialisation
-/// of a device is. Dereferences to `Device<T, C>`.
+/// A driver's probe creates it for the device that is probed; `'bound` names the time during which
+/// that device is bound. It may already create GEM objects and load firmware.
+/// [`ready`](Self::ready) hands it to the bus adapter, which registers it.
+///
+/// It is single-threaded, as the C initialisation of a device is. It dereferences to
+/// `Device<T, C>`.
 ///
 /// # Invariants
 ///
 /// - The device was never registered, and no other `UnregisteredDevice` of it exists.
 /// - Its parent is the device of the probe that `'bound` belongs to.
-/// - What `C` says holds for it.
+/// - The promise of `C` holds for the device.
 ///
 /// # Examples
 ///
@@ -374,33 +385,35 @@ impl<T: Driver> Deref for Plugged<'_, T> {
 #[must_use = "a device that is not made ready is dropped without ever being registered"]
 pub struct UnregisteredDevice<'bound, T: Driver, C: DeviceContext = Uninit> {
     dev: ARef<Device<T>>,
-    /// Invariant in `'bound`: it is a name, not a length of time to shorten.
+    /// Invariant in `'bound`: the lifetime is a name and must not be shortened.
     _probe: PhantomData<fn(&'bound ()) -> &'bound ()>,
     _ctx: PhantomData<C>,
     _not_thread_safe: NotThreadSafe,
 }
 
 impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
-    /// Allocates a device with the parent that is being probed, and initialises its data.
+    /// Allocates a device whose parent is the device being probed, and initialises its data.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENODEV` if the DRM core is not there, `EINVAL` for features that exclude each other,
-    /// and what `data` fails with. After an error nothing is left (L3).
+    /// Fails with `ENOMEM`, with `ENODEV` if the DRM core is not initialised, with `EINVAL` for
+    /// features that exclude each other, and with any error from `data`. After an error nothing is
+    /// left (L3).
     ///
     /// Context: process context, may sleep. Source: `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c.
     pub fn new<B: Bus>(cx: &Probe<'bound, B>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         let this = alloc::<T>(cx.parent(), &DriverTable::<T>::DRIVER)?;
 
-        // INVARIANT: The device is new; its parent is that of the probe named `'bound`.
+        // INVARIANT: The device is new, and its parent is that of the probe named `'bound`.
         let this = Self::from_new(init_core(this, data)?);
-        // Kept by the adapter, and not by this value, which could be forgotten (L4).
+        // The adapter keeps the mappings, because this value could be forgotten (L4).
         cx.owned
             .mappings
             .add(Ok(Mapped(this.dev.clone())))
             .map(drop)?;
         if let Some(dma) = B::dma_device(cx.device()) {
-            // SAFETY: Both devices are valid; C takes a reference. Nobody else knows the new one (L21).
+            // SAFETY: Both devices are valid, and C takes a reference. No other code knows the new
+            // device (L21).
             unsafe {
                 bindings::drm_dev_set_dma_dev(
                     this.as_raw(),
@@ -413,9 +426,9 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     }
 }
 
-/// Allocates and initialises the C device, and nothing else of a `Device<T>`.
+/// Allocates and initialises the C device, but no other part of a `Device<T>`.
 ///
-/// Here, and nowhere else, size and offset are told to C; both come from the one type
+/// This is the only place that passes size and offset to C. Both come from the one type
 /// `Device<T, Uninit>` (L2).
 fn alloc<T: Driver>(
     parent: &device::Device<device::Bound>,
@@ -424,9 +437,10 @@ fn alloc<T: Driver>(
     let layout = Kmalloc::aligned_layout(Device::<T>::LAYOUT);
 
     // SAFETY:
-    // - `parent` is a valid device, `table` lives as long as the driver's module (L3: one table from
-    //   the first moment to the last).
-    // - The allocation is as large as `Device<T, Uninit>`, at whose field `dev` the C device lies (L2).
+    // - `parent` is a valid device. `table` lives as long as the driver's module
+    //   (L3: one table from the first moment to the last).
+    // - The allocation is as large as `Device<T, Uninit>`, and the C device lies at the field `dev`
+    //   of that type (L2).
     let raw = unsafe {
         bindings::__drm_dev_alloc(
             core::ptr::from_ref(parent).cast_mut().cast(),
@@ -438,8 +452,8 @@ fn alloc<T: Driver>(
     NonNull::new(from_err_ptr(raw)?.cast()).ok_or(ENOMEM)
 }
 
-/// A device that may have objects mapped for DMA by its parent, since its probe or later. Dropping it undoes the mappings:
-/// in the remove step, where that was done already, or when the probe fails (L5).
+/// A device whose parent may map objects for DMA. Dropping it undoes the mappings that are left: in
+/// the remove step, which has already undone them, or when the probe fails (L5).
 struct Mapped<T: Driver>(ARef<Device<T>>);
 
 impl<T: Driver> Drop for Mapped<T> {
@@ -448,9 +462,9 @@ impl<T: Driver> Drop for Mapped<T> {
     }
 }
 
-/// Initialises the rest of a device and arranges that the first managed action drops it again.
+/// Initialises the rest of a device and adds the first managed action, which drops it again.
 ///
-/// Owns the only reference of `this`; gives it back on error.
+/// Takes the only reference to `this`, and drops it on error.
 fn init_core<T: Driver>(
     this: NonNull<Device<T>>,
     data: impl PinInit<T::Data, Error>,
@@ -471,11 +485,12 @@ fn init_core<T: Driver>(
     // SAFETY: `raw` is a new device; its managed actions are C's own (L15).
     let counted = unsafe { T::OwnerModule::runtime().count(raw) };
     // SAFETY: `core` is uninitialised memory of the right layout that never moves. On error nothing
-    // in it is left initialised (L3).
+    // in it stays initialised (L3).
     let filled = counted.and_then(|()| unsafe { pin_init::raw_try_init(core, init) });
     let result = filled.and_then(|()| {
-        // SAFETY: `raw` is valid; the action drops `core` exactly once, or at once if it cannot be
-        // added. Later actions run before it (last in, first out), so they may still use the data (L3).
+        // SAFETY: `raw` is valid. The action drops `core` exactly once, or immediately if it cannot
+        // be added. Later actions run before it (last in, first out), so they may still use the
+        // data (L3).
         to_result(unsafe {
             crate::raw::__drmm_add_action_or_reset(
                 raw,
@@ -486,8 +501,8 @@ fn init_core<T: Driver>(
         })
     });
     if let Err(e) = result {
-        // SAFETY: We own the only reference. Of the managed actions at most the count is ours, which does not look at `core`,
-        // so that C frees the memory without (L3).
+        // SAFETY: We own the only reference. At most one managed action is ours, the count, and it
+        // does not read `core`. So C frees the memory without touching `core` (L3).
         unsafe { bindings::drm_dev_put(raw) };
         return Err(e);
     }
@@ -496,11 +511,11 @@ fn init_core<T: Driver>(
     Ok(unsafe { ARef::from_raw(this) })
 }
 
-/// The managed action that drops what `init_core` initialised.
+/// Drops what `init_core` initialised, as a managed action.
 ///
 /// # Safety
 ///
-/// Called by C only, with what `init_core` passed, once (L20).
+/// Called only by C, with the argument that `init_core` passed, once (L20).
 unsafe extern "C" fn drop_core<T: Driver>(_dev: *mut bindings::drm_device, core: *mut c_void) {
     // SAFETY: `core` is what `init_core` passed, initialised and pinned; C calls an action once, when
     // the device has no reference left (L3).
@@ -510,7 +525,7 @@ unsafe extern "C" fn drop_core<T: Driver>(_dev: *mut bindings::drm_device, core:
 impl<'bound, T: Driver, C: DeviceContext> UnregisteredDevice<'bound, T, C> {
     /// # Invariants
     ///
-    /// The caller upholds the type invariants: `dev` is new or comes from another context of the
+    /// The caller upholds the type invariants: `dev` is new, or comes from another context of the
     /// same `UnregisteredDevice`, which is consumed.
     pub(crate) fn from_new(dev: ARef<Device<T>>) -> Self {
         Self {
@@ -525,15 +540,14 @@ impl<'bound, T: Driver, C: DeviceContext> UnregisteredDevice<'bound, T, C> {
         self.dev
     }
 
-    /// Says that the device is ready to be registered, with the data that lives while it is.
+    /// Marks the device as ready to be registered, with the data that lives while it is registered.
     ///
-    /// What is returned goes back to the bus adapter that called probe, and it registers the device.
-    /// A driver that declares mode setting must have called
-    /// [`init_kms`](UnregisteredDevice::init_kms) before.
+    /// Probe returns the result to the bus adapter, which registers the device. A driver that
+    /// declares mode setting must call [`init_kms`](UnregisteredDevice::init_kms) first.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and what `data` fails with; the device is dropped then.
+    /// Fails with `ENOMEM` and with any error from `data`. The device is then dropped.
     ///
     /// Context: process context, may sleep.
     pub fn ready(
@@ -552,7 +566,7 @@ impl<T: Driver, C: DeviceContext> Deref for UnregisteredDevice<'_, T, C> {
     type Target = Device<T, C>;
 
     fn deref(&self) -> &Self::Target {
-        // SAFETY: What `C` says holds by the type invariants (L27).
+        // SAFETY: The promise of `C` holds by the type invariants (L27).
         unsafe { self.dev.assume_ctx() }
     }
 }

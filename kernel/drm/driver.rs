@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a DRM driver is: its types, tied together, and the C table made from them.
+//! DRM drivers: the types of one, tied together, and the C table made from them.
 //!
 //! C header: `include/drm/drm_drv.h`
 
@@ -27,22 +27,23 @@ use kernel::{
     str::as_char_ptr_in_const_context, //
 };
 
-/// Name and version of a driver, as `DRM_IOCTL_VERSION` reports them.
+/// The name and version of a driver, as `DRM_IOCTL_VERSION` reports them.
 pub struct DriverInfo {
-    /// Major version: raised for changes that break userspace (in practice: never).
+    /// The major version, raised for changes that break userspace (in practice: never).
     pub major: i32,
-    /// Minor version: raised with each addition to the uapi.
+    /// The minor version, raised with each addition to the uapi.
     pub minor: i32,
-    /// Patch level.
+    /// The patch level.
     pub patchlevel: i32,
     /// The short name by which clients find the driver, such as `vgem`.
     pub name: &'static CStr,
-    /// A description for people.
+    /// A description for human readers.
     pub desc: &'static CStr,
 }
 
 impl DriverInfo {
-    /// Version 1.0.0 of the driver `name`; other versions with the syntax `Self { minor: 2, ..Self::new(…) }`.
+    /// Creates the version 1.0.0 of the driver `name`. For other versions use
+    /// `Self { minor: 2, ..Self::new(…) }`.
     pub const fn new(name: &'static CStr, desc: &'static CStr) -> Self {
         Self {
             major: 1,
@@ -54,9 +55,9 @@ impl DriverInfo {
     }
 }
 
-/// The feature flags that a driver declares (`enum drm_driver_feature`), GEM always included.
+/// The feature flags that a driver declares (`enum drm_driver_feature`). GEM is always included.
 ///
-/// Mode setting is not among them: it follows from [`Driver::Kms`].
+/// Mode setting is not one of them: it follows from [`Driver::Kms`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Features(u32);
 
@@ -64,24 +65,24 @@ impl Features {
     /// Memory management with GEM, and a primary node.
     pub const GEM: Self = Self(bindings::drm_driver_feature_DRIVER_GEM);
 
-    /// A render node (`/dev/dri/renderD*`) beside the primary node; ioctls that are marked
+    /// Adds a render node (`/dev/dri/renderD*`) beside the primary node. Ioctls marked
     /// [`RENDER_ALLOW`](ioctl::Flags::RENDER_ALLOW) can be called through it.
     pub const fn render(self) -> Self {
         self.with(bindings::drm_driver_feature_DRIVER_RENDER)
     }
 
-    /// An accel node (`/dev/accel/accel*`) *instead of* the DRM nodes, for compute accelerators.
+    /// Replaces the DRM nodes with an accel node (`/dev/accel/accel*`), for compute accelerators.
     /// Excludes [`render`](Self::render) and mode setting.
     pub const fn accel(self) -> Self {
         self.with(bindings::drm_driver_feature_DRIVER_COMPUTE_ACCEL)
     }
 
-    /// Synchronisation objects ([`crate::syncobj`]).
+    /// Adds synchronisation objects ([`crate::syncobj`]).
     pub const fn syncobj(self) -> Self {
         self.with(bindings::drm_driver_feature_DRIVER_SYNCOBJ)
     }
 
-    /// Synchronisation objects with timelines; includes [`syncobj`](Self::syncobj).
+    /// Adds synchronisation objects with timelines; includes [`syncobj`](Self::syncobj).
     pub const fn syncobj_timeline(self) -> Self {
         self.syncobj()
             .with(bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE)
@@ -98,9 +99,9 @@ impl Features {
 
 /// A DRM driver.
 ///
-/// All types that appear together at run time are tied to it here, so that those of another driver
-/// cannot slip in (L9). Implement it with `#[vtable]`, and a bus's driver trait beside it, such as
-/// [`platform::Driver`](crate::platform::Driver), which has the probe.
+/// The trait ties together all types that appear together at run time, so the types of another
+/// driver cannot slip in (L9). Implement it with `#[vtable]`. Also implement the driver trait of a
+/// bus, such as [`platform::Driver`](crate::platform::Driver), which has the probe.
 ///
 /// # Examples
 ///
@@ -148,43 +149,46 @@ impl Features {
 /// ```
 #[vtable]
 pub trait Driver: Sized + 'static {
-    /// The module that the driver is part of; filled in by `#[vtable]`.
+    /// The module that contains the driver; `#[vtable]` fills it in.
     type OwnerModule: kernel::ModuleMetadata + ModuleRuntime;
 
-    /// Lives as long as the device: from [`UnregisteredDevice::new`](crate::UnregisteredDevice::new)
-    /// until the last file, buffer and reference is gone, maybe long after the hardware. `Device<T>`
+    /// Data that lives as long as the device: from
+    /// [`UnregisteredDevice::new`](crate::UnregisteredDevice::new) until the last file, buffer and
+    /// reference is released. That may be long after the hardware is unplugged. `Device<T>`
     /// dereferences to it.
     type Data: Send + Sync + 'static;
 
-    /// Lives while the device is registered, and may borrow from the time for which the parent is
-    /// bound: the place for everything that touches hardware. Reached through
-    /// [`Plugged::registration`] and by guarded ioctls.
+    /// Data that lives while the device is registered. It may borrow from the time during which the
+    /// parent is bound, so everything that touches hardware belongs here. [`Plugged::registration`]
+    /// and guarded ioctls give access to it.
     type RegistrationData<'bound>: Send + Sync + 'bound;
 
-    /// One open file, that is, one client.
+    /// The data of one open file, that is, of one client.
     type File: DriverFile<Driver = Self>;
 
-    /// The buffers: the one class of GEM objects of this driver.
+    /// The driver's one class of GEM objects.
     type Object: gem::Class<Driver = Self>;
 
     /// [`NoKms`](crate::NoKms), or [`kms::Kms`] for a driver with mode setting.
     type Kms: kms::Kind;
 
-    /// Name and version.
+    /// The driver's name and version.
     const INFO: DriverInfo;
 
-    /// What the driver is called on its bus, in `/sys/bus/BUS/drivers` and in front of what it logs, if that is another name
-    /// than the one in [`INFO`](Self::INFO): one by which clients know the uapi of another driver, say.
+    /// The driver's name on its bus, if it differs from the one in [`INFO`](Self::INFO). It appears
+    /// in `/sys/bus/BUS/drivers` and in front of log messages. They differ, for example, if clients
+    /// know the uapi of another driver by the name in `INFO`.
     const BUS_NAME: &'static CStr = Self::INFO.name;
 
-    /// What the driver offers.
+    /// The features that the driver offers.
     const FEATURES: Features;
 
     /// The driver's ioctls, from [`ioctls!`](crate::ioctls!).
     const IOCTLS: ioctl::Table<Self>;
 
-    /// The page of registers that clients map at place `index`, which is what
-    /// [`DriverFile::register_page`] makes of an offset. Without this method, or if it says `None`, there is none.
+    /// Returns the page of registers that clients map at place `index`.
+    /// [`DriverFile::register_page`] computes `index` from an offset. By default, and wherever this
+    /// returns `None`, there is no such page.
     ///
     /// Context: process context; locks of an address space are held. It must not sleep for long.
     fn register_page<'a, 'bound: 'a>(
@@ -195,16 +199,16 @@ pub trait Driver: Sized + 'static {
         None
     }
 
-    /// Called once when the device was unplugged, before its interrupts are freed and its
-    /// registration data is dropped: brings the hardware to rest while everything is still there.
+    /// Brings the hardware to rest. Called once, after the device is unplugged and before its
+    /// interrupts are freed and its registration data is dropped.
     ///
-    /// No section of [`Device::enter`] is open any more and none will be. Context: process context,
-    /// may sleep.
+    /// No section of [`Device::enter`] is open any more, and none can be opened. Context: process
+    /// context, may sleep.
     fn unplugged(dev: &Device<Self, Registered>, data: &Self::RegistrationData<'_>) {
         let _ = (dev, data);
     }
 
-    /// Called before the system sleeps (suspend, hibernation). Userspace is frozen.
+    /// Suspends the hardware before the system sleeps (suspend, hibernation). Userspace is frozen.
     ///
     /// # Errors
     ///
@@ -214,18 +218,18 @@ pub trait Driver: Sized + 'static {
         Ok(())
     }
 
-    /// Called when the system woke up again, before userspace runs.
+    /// Resumes the hardware after the system wakes up, before userspace runs.
     ///
     /// # Errors
     ///
-    /// An error is logged by the core. Context: process context, may sleep.
+    /// The driver core logs an error. Context: process context, may sleep.
     fn resume(dev: &Plugged<'_, Self>, data: &Self::RegistrationData<'_>) -> Result {
         let _ = (dev, data);
         Ok(())
     }
 }
 
-/// The C tables of driver `T`. There is one `drm_driver` for the whole life of a device (L3).
+/// The C tables of driver `T`. One `drm_driver` serves a device for its whole life (L3).
 pub(crate) struct DriverTable<T: Driver>(PhantomData<T>);
 
 impl<T: Driver> DriverTable<T> {
@@ -254,7 +258,7 @@ impl<T: Driver> DriverTable<T> {
         T::FEATURES.has(bindings::drm_driver_feature_DRIVER_COMPUTE_ACCEL)
     }
 
-    /// The table that C sees.
+    /// The table that C reads.
     pub(crate) const DRIVER: bindings::drm_driver = bindings::drm_driver {
         open: Some(file::open_callback::<T>),
         postclose: Some(file::postclose_callback::<T>),

@@ -2,7 +2,8 @@
 
 //! Events: messages that a client reads from its open file.
 //!
-//! A driver defines the payload, reserves an event in the ioctl that will cause it, and sends it later:
+//! A driver defines the payload, reserves an event in the ioctl that will cause it, and sends it
+//! later:
 //!
 //! ```
 //! #[derive(IntoBytes)]
@@ -25,8 +26,9 @@
 //! # }
 //! ```
 //!
-//! The client sees `struct drm_event { type, length }` followed by the payload. A file has room for 4096
-//! bytes of events that are reserved or unread; reserving early is what makes sending unable to fail.
+//! The client reads `struct drm_event { type, length }` followed by the payload. A file has room
+//! for 4096 bytes of events that are reserved or unread. Because the room is reserved early,
+//! sending cannot fail.
 //!
 //! C header: `include/drm/drm_file.h` (`struct drm_pending_event`); C code: `drivers/gpu/drm/drm_file.c`
 
@@ -56,44 +58,46 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// The smallest type number of an event that is a driver's own (`include/uapi/drm/drm.h`).
+/// The smallest event type number available to drivers (`include/uapi/drm/drm.h`).
 pub const FIRST_DRIVER_TYPE: u32 = 0x8000_0000;
 
-/// What an event tells: plain bytes without padding, so that nothing of the kernel leaks.
+/// The content of an event: plain bytes without padding, so that no kernel memory leaks.
 ///
-/// It is part of the driver's uapi: a `#[repr(C)]` struct, whose size is best a multiple of 8, since clients
-/// read events one after the other. Its alignment is 8 at most, and it fits into a file's room for events;
-/// the compiler checks that, and the type number.
+/// The payload is part of the driver's uapi. It is a `#[repr(C)]` struct, whose size is best a
+/// multiple of 8, because clients read events one after the other. Its alignment is at most 8, and
+/// it fits into a file's room for events. The compiler checks both, and the type number.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the payload of an event",
     note = "derive `IntoBytes` for it and implement `drm::event::Payload` with its type number"
 )]
 pub trait Payload: IntoBytes + Send + Sync + 'static {
-    /// The number by which clients tell the driver's events apart; at least [`FIRST_DRIVER_TYPE`].
+    /// The number by which clients distinguish the driver's events; at least [`FIRST_DRIVER_TYPE`].
     const TYPE: u32;
 }
 
-/// An event that is reserved in a file and not sent yet.
+/// An event that is reserved in a file and not yet sent.
 ///
-/// Dereferences to the payload, which may be changed until it is sent. Dropping it cancels the event and
-/// gives its room back. It outlives what it is for without harm: when the file is closed, C forgets the
-/// event, and sending it is silent; the device's memory is kept by a reference.
+/// It dereferences to the payload, which may be changed until the event is sent. Dropping it
+/// cancels the event and releases its room. It may outlive the file and the device: when the file
+/// is closed, C forgets the event, and sending it then has no effect. A reference keeps the
+/// device's memory.
 ///
-/// Forgetting it (`mem::forget`) leaks its memory and that reference, so the device is never released; its
-/// room in the file is lost until the file's close.
+/// Forgetting it (`mem::forget`) leaks its memory and that reference, so the device is never
+/// released. Its room in the file is lost until the file is closed.
 ///
 /// # Invariants
 ///
-/// - `message` is a kmalloc allocation that we own, reserved by C for a file of `dev`, or forgotten by C
-///   since that file is closed. C uses it under the device's event lock, and not the payload.
-/// - `fence` is not what C signals: `base.fence` and `base.completion` are null.
+/// - `message` is a kmalloc allocation that we own. C has reserved it for a file of `dev`, or has
+///   forgotten it because that file is closed. C uses it under the device's event lock, except for
+///   the payload.
+/// - C does not signal `fence`: `base.fence` and `base.completion` are null.
 pub struct Event<T: Driver, P: Payload> {
     message: NonNull<Message<P>>,
     dev: ARef<Device<T>>,
     fence: Option<Signaler>,
 }
 
-/// The memory of an event; C frees it by `kfree` of its start when it was read, or cancelled.
+/// The memory of an event. C frees it by `kfree` of its start after it was read or cancelled.
 #[repr(C)]
 struct Message<P> {
     base: bindings::drm_pending_event,
@@ -101,13 +105,14 @@ struct Message<P> {
     payload: P,
 }
 
-// SAFETY: The payload is `Send`, the device's references are, and C locks for the rest (L15).
+// SAFETY: The payload and references to the device are `Send`. C locks for the rest (L15).
 unsafe impl<T: Driver, P: Payload> Send for Event<T, P> {}
-// SAFETY: A shared reference gives the payload, which is `Sync`, and nothing else (L15).
+// SAFETY: A shared reference only gives the payload, which is `Sync` (L15).
 unsafe impl<T: Driver, P: Payload> Sync for Event<T, P> {}
 
 impl<T: Driver, P: Payload> Event<T, P> {
-    /// The length that clients see: header and payload, without what may pad `Message` at its end.
+    /// The length that clients see: header and payload, without any padding at the end of
+    /// `Message`.
     const LENGTH: usize = {
         assert!(
             P::TYPE >= FIRST_DRIVER_TYPE,
@@ -124,7 +129,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
         );
 
         let length = size_of::<bindings::drm_event>() + size_of::<P>();
-        // `event_space` of `drm_file_alloc()`.
+        // The limit is `event_space` of `drm_file_alloc()`.
         assert!(
             length <= 4096,
             "an event has 4096 bytes at most, header included"
@@ -136,7 +141,8 @@ impl<T: Driver, P: Payload> Event<T, P> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` when the file has no room for it, since the client has not read others, or no memory.
+    /// Fails with `ENOMEM` if the file has no room for the event because the client has not read
+    /// others, or if there is no memory.
     ///
     /// Context: process context; may sleep to allocate.
     pub fn reserve<F>(file: &File<F>, payload: P) -> Result<Self>
@@ -159,9 +165,10 @@ impl<T: Driver, P: Payload> Event<T, P> {
         let dev: ARef<Device<T>> = file.device().into();
 
         let message = KBox::into_raw(message);
-        // SAFETY: `file` is open, and not being closed: no callback that comes while C closes a file gets a `File`. So C will
-        // forget this event when it closes the file. `dev` is its device; `base` is zeroed but for what the call sets, and both
-        // stay where they are until C frees them or we do. `base` is the start of the allocation (L14, L23).
+        // SAFETY: `file` is open and not being closed: no callback that C makes while it closes a
+        // file gets a `File`. So C will forget this event when it closes the file. `dev` is the
+        // file's device. `base` is zeroed except for what the call sets. Both stay in place until C
+        // or we free them. `base` is the start of the allocation (L14, L23).
         let ret = unsafe {
             bindings::drm_event_reserve_init(
                 dev.as_raw(),
@@ -171,41 +178,42 @@ impl<T: Driver, P: Payload> Event<T, P> {
             )
         };
         if let Err(error) = to_result(ret) {
-            // SAFETY: It comes from a box, and C did not take it (L23).
+            // SAFETY: The message comes from a box, and C did not take it (L23).
             drop(unsafe { KBox::from_raw(message) });
             return Err(error);
         }
 
-        // INVARIANT: C has reserved it for a file of `dev` just now.
+        // INVARIANT: C has just reserved the message for a file of `dev`.
         Ok(Self {
-            // SAFETY: It comes from a box, so it is not null (L23).
+            // SAFETY: The message comes from a box, so it is not null (L23).
             message: unsafe { NonNull::new_unchecked(message) },
             dev,
             fence: None,
         })
     }
 
-    /// Makes the event signal `fence` as well: just before it is sent, or, if it is cancelled, as a dropped
-    /// [`Signaler`] does.
+    /// Makes the event also signal `fence`. The fence is signalled just before the event is sent.
+    /// If the event is cancelled, the fence is signalled like that of a dropped [`Signaler`].
     #[must_use]
     pub fn with_fence(mut self, fence: Signaler) -> Self {
         self.fence = Some(fence);
         self
     }
 
-    /// Sends the event: the client can read it, and `poll` says so.
+    /// Sends the event: the client can read it, and `poll` reports it.
     ///
-    /// If the file was closed meanwhile, the event is freed and only its fence is signalled.
+    /// If the file has been closed, the event is freed and only its fence is signalled.
     ///
-    /// Context: any, interrupts included, as long as the device has other references: the last one is to be
-    /// put in process context.
+    /// Context: any, including interrupts, as long as the device has other references: the last one
+    /// must be put in process context.
     pub fn send(self) {
         let mut this = ManuallyDrop::new(self);
         if let Some(fence) = this.fence.take() {
             fence.signal();
         }
-        // SAFETY: By the type invariants. C owns the event from now on, and frees it at once if its file is closed. `dev`, in which
-        // the lock for that lies, is taken out once, as `this` is not dropped, and put after the call (L21, L23).
+        // SAFETY: By the type invariants. C owns the event from now on, and frees it immediately if
+        // its file is closed. `dev`, which contains the lock for that, is taken out once, because
+        // `this` is not dropped, and put after the call (L21, L23).
         unsafe {
             bindings::drm_send_event(this.dev.as_raw(), this.message.cast().as_ptr());
             core::ptr::drop_in_place(&mut this.dev);
@@ -215,7 +223,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
 
 impl<T: Driver, P: Payload> Drop for Event<T, P> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants; C frees the event. `dev` is put after this (L21, L23).
+        // SAFETY: By the type invariants. C frees the event. `dev` is put after this (L21, L23).
         unsafe { bindings::drm_event_cancel_free(self.dev.as_raw(), self.message.cast().as_ptr()) };
     }
 }
@@ -224,8 +232,8 @@ impl<T: Driver, P: Payload> Deref for Event<T, P> {
     type Target = P;
 
     fn deref(&self) -> &P {
-        // SAFETY: By the type invariants we own it, and C does not use the payload before it is sent. No
-        // reference to the whole message is made, since C does use `base` (L23).
+        // SAFETY: By the type invariants we own it, and C does not use the payload before it is
+        // sent. No reference to the whole message is made, because C does use `base` (L23).
         unsafe { &(*self.message.as_ptr()).payload }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Exports the Rust symbols of `drm_rust.ko` to the drivers, for the same reason and in the same way as
- * rust/exports.c of the kernel: a Rust symbol has no C declaration that EXPORT_SYMBOL_GPL could see.
+ * Exports the Rust symbols of `drm_rust.ko` to the drivers, as rust/exports.c of the kernel does
+ * and for the same reason: a Rust symbol has no C declaration for EXPORT_SYMBOL_GPL.
  */
 #include <linux/export.h>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Fences: the promise that some work on a buffer will be finished, and the signal that it is.
+//! Fences: each promises that some work on a buffer will finish, and signals when it has finished.
 //!
-//! [`Fence`] is any fence of the system, whoever issued it. A driver issues its own with a [`Signaler`],
-//! which it gets from a [`Class`] (one fence on a timeline of its own), from a [`Timeline`] (fences that
-//! are finished in order), or from a [`Pending`] set (fences that end when their hardware does):
+//! [`Fence`] is any fence of the system, whichever driver issued it. A driver issues its own fences
+//! with a [`Signaler`]. It gets one from a [`Class`] (one fence on a timeline of its own), from a
+//! [`Timeline`] (fences that finish in order), or from a [`Pending`] set (fences that end when
+//! their hardware does):
 //!
 //! ```
 //! # use drm::{fence::Timeout, gem::Class as _};
@@ -23,34 +24,39 @@
 //!
 //! # How a fence ends (L19)
 //!
-//! What C demands of fences that may outlive the module that issued them, each point with its place in
-//! `drivers/dma-buf/dma-fence.c` and `include/linux/dma-fence.h`:
+//! C requires the following of fences that may outlive the module that issued them. Each point
+//! refers to `drivers/dma-buf/dma-fence.c` and `include/linux/dma-fence.h`:
 //!
-//! - `dma_fence_signal_timestamp_locked` sets `ops` to null when the operations have neither `release`
-//!   nor `wait`; from then on only C code and the fence's own memory are used. Ours have neither.
-//! - The lock must be the fence's own (`dma_fence_init` with a null lock: `DMA_FENCE_FLAG_INLINE_LOCK_BIT`),
-//!   since it is taken after the signal too (`dma_fence_get_status`, `dma_fence_remove_callback`).
-//! - Without `release`, `dma_fence_release` frees by `kfree_rcu(fence)`: the fence lies at offset 0 of a
-//!   kmalloc allocation, nothing in that allocation has drop glue, and every resource ends at the signal.
-//! - Readers of the names and of `ops` stand in an RCU read-side section. They may still be there after
-//!   the signal; `free_module` waits for a grace period between a module's exit and freeing its memory.
-//! - A fence whose last reference goes while callbacks wait is an error (a warning, and `EDEADLK` for
-//!   those callbacks): the issuer holds a reference until it has signalled. A [`Signaler`] does.
+//! - `dma_fence_signal_timestamp_locked` sets `ops` to null if the operations have neither
+//!   `release` nor `wait`. From then on only C code and the fence's own memory are used. Our
+//!   operations have neither.
+//! - The lock must be the fence's own (`dma_fence_init` with a null lock:
+//!   `DMA_FENCE_FLAG_INLINE_LOCK_BIT`), because it is also taken after the signal
+//!   (`dma_fence_get_status`, `dma_fence_remove_callback`).
+//! - Without `release`, `dma_fence_release` frees the fence by `kfree_rcu(fence)`. So the fence
+//!   lies at offset 0 of a kmalloc allocation, nothing in that allocation has drop glue, and every
+//!   resource is released at the signal.
+//! - Readers of the names and of `ops` are in an RCU read-side section. They may still be there
+//!   after the signal. `free_module` waits for a grace period between a module's exit and freeing
+//!   its memory.
+//! - Dropping a fence's last reference while callbacks wait is an error (a warning, and `EDEADLK`
+//!   for those callbacks). So the issuer holds a reference until it has signalled. A [`Signaler`]
+//!   does.
 //!
-//! So the text and the names that an *unsignalled* fence needs must stay: the operations and the timer
-//! function are in `drm_rust.ko`, which stays as long as any driver that links to it, and each unsignalled
-//! fence holds a reference on the module of its [`Class`]. Whoever signals first puts that reference, and
-//! does so from text of `drm_rust.ko`. That is L15: either the caller runs in the driver's text, which then
-//! something else keeps in place anyway, or it is the timer's softirq, which the grace period in
-//! `free_module` waits for.
+//! So the text and the names that an *unsignalled* fence needs must stay. The operations and the
+//! timer function are in `drm_rust.ko`, which stays loaded as long as any driver that links to it.
+//! Each unsignalled fence holds a reference on the module of its [`Class`]. The first signal puts
+//! that reference, from text of `drm_rust.ko`. That is L15: either the caller runs in the driver's
+//! text, which something else then keeps loaded anyway, or it is the timer's softirq, which the
+//! grace period in `free_module` waits for.
 //!
-//! A [`Signaler`] that is forgotten (`mem::forget`, a cycle of counted references) is a leak and nothing
-//! worse: its fence ends by its timeout or by its [`Pending`] set; if it has neither, waiters wait, and the
-//! reference on the module keeps `rmmod` from ever freeing what the fence uses.
+//! A forgotten [`Signaler`] (`mem::forget`, a cycle of counted references) is only a leak. Its
+//! fence ends by its timeout or by its [`Pending`] set. If it has neither, waiters keep waiting,
+//! and the reference on the module keeps `rmmod` from ever freeing what the fence uses.
 //!
-//! The kernel frees a module whose *init* fails whatever references there are (`do_init_module()`). So the module's
-//! runtime (`module.rs`) waits until those are given back: `insmod` hangs until the fence ends, rather than that its
-//! end runs in freed text.
+//! The kernel frees a module whose *init* fails even if references remain (`do_init_module()`). So
+//! the module's runtime (`module.rs`) waits until those are dropped. `insmod` hangs until the fence
+//! ends; otherwise the fence's end would run in freed text.
 //!
 //! C header: `include/linux/dma-fence.h`
 
@@ -90,44 +96,45 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A span of time after which a fence expires or a wait gives up, in units of the kernel's timer tick.
+/// A span of time after which a fence expires or a wait gives up, in units of the kernel's timer
+/// tick.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timeout(Jiffies);
 
 impl Timeout {
-    /// No time at all: a wait only looks.
+    /// A zero timeout: a wait only checks.
     pub const ZERO: Self = Self(0);
 
-    /// For ever (`MAX_SCHEDULE_TIMEOUT`).
+    /// An infinite timeout (`MAX_SCHEDULE_TIMEOUT`).
     pub const MAX: Self = Self(c_long::MAX as Jiffies);
 
-    /// `seconds`, known when compiling.
+    /// Creates a timeout of `seconds`, which must be known at compile time.
     pub const fn from_secs(seconds: u32) -> Self {
         Self(seconds as Jiffies * raw::DRM_RUST_HZ)
     }
 
-    /// `milliseconds`, rounded up to whole ticks.
+    /// Creates a timeout of `milliseconds`, rounded up to whole ticks.
     pub fn from_millis(milliseconds: Msecs) -> Self {
         Self::from_jiffies(msecs_to_jiffies(milliseconds))
     }
 
-    /// `jiffies`, at most [`MAX`](Self::MAX).
+    /// Creates a timeout of `jiffies`, at most [`MAX`](Self::MAX).
     pub fn from_jiffies(jiffies: Jiffies) -> Self {
         Self(jiffies).min(Self::MAX)
     }
 
-    /// The number of ticks.
+    /// Returns the number of ticks.
     pub const fn jiffies(self) -> Jiffies {
         self.0
     }
 
-    /// The signed form in which C's waits take it.
+    /// Returns the signed form that C's waits take.
     fn as_schedule_timeout(self) -> c_long {
-        // All ways to make one stay below `MAX`: `from_secs` because of the width of its argument.
+        // No constructor exceeds `MAX`: in `from_secs` because of the width of its argument.
         self.0 as c_long
     }
 
-    /// What a wait of C returned: an error, zero when the time is up, or what is left of it.
+    /// Converts the result of a C wait: an error, zero if the time is up, or the remaining time.
     pub(crate) fn from_wait(ret: c_long) -> Result<Self> {
         match ret {
             0 => Err(ETIME),
@@ -138,9 +145,9 @@ impl Timeout {
     }
 }
 
-/// A fence, as every driver and client may hold it: to ask, to wait, to be called.
+/// A fence that any driver or client may hold. It can be queried, waited for, and given callbacks.
 ///
-/// Reference counted by C; [`ARef<Fence>`] is the owned form, made from a reference with
+/// C counts the references. [`ARef<Fence>`] is the owned form, made from a reference with
 /// `ARef::from(fence)`. Taking and dropping references needs no particular context.
 ///
 /// # Examples
@@ -158,17 +165,18 @@ impl Timeout {
 ///
 /// # Invariants
 ///
-/// The `struct dma_fence` is initialised, and its reference count is at least one while a reference to
-/// this type lives.
+/// The `struct dma_fence` is initialised, and its reference count is at least one while a reference
+/// to this type lives.
 #[repr(transparent)]
 pub struct Fence(Opaque<bindings::dma_fence>);
 
-// SAFETY: A fence is made to be shared among drivers; all access goes through C functions that lock (L15).
+// SAFETY: A fence is made to be shared among drivers. All access goes through C functions that lock
+// (L15).
 unsafe impl Send for Fence {}
 // SAFETY: As above (L15).
 unsafe impl Sync for Fence {}
 
-// SAFETY: The count of `struct dma_fence` keeps it alive, and each fence has one (L21).
+// SAFETY: The count of `struct dma_fence` keeps it alive, and every fence has a count (L21).
 unsafe impl AlwaysRefCounted for Fence {
     #[inline]
     fn inc_ref(&self) {
@@ -178,13 +186,13 @@ unsafe impl AlwaysRefCounted for Fence {
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference that it owns (L21).
+        // SAFETY: The caller drops a reference that it owns (L21).
         unsafe { raw::drm_rust_dma_fence_put(obj.cast().as_ptr()) };
     }
 }
 
 impl Fence {
-    /// The fence at `fence`.
+    /// Returns the fence at `fence`.
     ///
     /// # Safety
     ///
@@ -196,117 +204,122 @@ impl Fence {
         unsafe { &*fence.cast() }
     }
 
-    /// Takes over the reference at `fence`; `None` for null.
+    /// Takes over the reference at `fence`. Returns `None` for null.
     ///
     /// # Safety
     ///
-    /// `fence` is null or a pointer to a fence with a reference that the caller gives away (L21).
+    /// `fence` is null, or points to a fence with a reference that the caller passes on (L21).
     pub(crate) unsafe fn take_raw(fence: *mut bindings::dma_fence) -> Option<ARef<Self>> {
         let fence = NonNull::new(fence)?;
-        // CAST: As in `from_raw`. SAFETY: The caller gives the reference away (L21).
+        // CAST: As in `from_raw`. SAFETY: The caller passes the reference on (L21).
         Some(unsafe { ARef::from_raw(fence.cast()) })
     }
 
-    /// The C structure.
+    /// Returns the C structure.
     #[inline]
     pub(crate) fn as_raw(&self) -> *mut bindings::dma_fence {
         self.0.get()
     }
 
-    /// A fence that is signalled already, for places that must have one (`dma_fence_get_stub`).
+    /// Returns a fence that is already signalled, for places that need one (`dma_fence_get_stub`).
     ///
-    /// It is one and the same fence for the whole system. Context: any.
+    /// The whole system shares this one fence. Context: any.
     pub fn signaled() -> ARef<Self> {
-        // SAFETY: No preconditions; it returns a reference that we own (L21).
+        // SAFETY: There are no preconditions. The call returns a reference that we own (L21).
         let stub = unsafe { Self::take_raw(bindings::dma_fence_get_stub()) };
         // PANIC: The stub is a static of the kernel.
         stub.expect("the kernel has a stub fence from boot on")
     }
 
-    /// Whether the fence is signalled.
+    /// Returns whether the fence is signalled.
     ///
-    /// Asks the issuer as well, who may find out just now and signal it. Context: any, but not while
-    /// holding the fence's lock unless it is signalled, as a [`Callback`]'s fence is.
+    /// This also asks the issuer, which may notice only now that the work is done, and signal the
+    /// fence. Context: any, but not while holding the fence's lock, unless the fence is signalled,
+    /// as in a [`Callback`].
     #[inline]
     pub fn is_signaled(&self) -> bool {
         // SAFETY: By the type invariants (L21).
         unsafe { raw::drm_rust_dma_fence_is_signaled(self.as_raw()) }
     }
 
-    /// How the work ended: `None` while it has not, then success or the issuer's error.
+    /// Returns how the work ended: `None` while it has not, then success or the issuer's error.
     ///
-    /// Context: any, a callback of this fence included.
+    /// Context: any, including a callback of this fence.
     pub fn status(&self) -> Option<Result> {
         // SAFETY: By the type invariants (L21).
         match unsafe { raw::drm_rust_dma_fence_status(self.as_raw()) } {
             0 => None,
-            // One stands for success.
+            // A status of one means success.
             status if status > 0 => Some(Ok(())),
             error => Some(to_result(error)),
         }
     }
 
-    /// The timeline that the fence is on: a number that no other timeline of this boot has.
+    /// Returns the timeline of the fence, as a number that no other timeline of this boot has.
     #[inline]
     pub fn context(&self) -> u64 {
         // SAFETY: By the type invariants; the field never changes (L21).
         unsafe { (*self.as_raw()).context }
     }
 
-    /// The place of the fence on its timeline. Comparable only among fences of one
-    /// [`context`](Self::context).
+    /// Returns the place of the fence on its timeline. Only places of fences with the same
+    /// [`context`](Self::context) are comparable.
     #[inline]
     pub fn seqno(&self) -> u64 {
         // SAFETY: By the type invariants; the field never changes (L21).
         unsafe { (*self.as_raw()).seqno }
     }
 
-    /// Whether the fence stands for several others: a chain (a point on a [sync object's](crate::syncobj)
-    /// timeline) or an array. Such a fence cannot go into a [reservation object](crate::resv).
+    /// Returns whether the fence represents several others: a chain (a point on a [sync
+    /// object's](crate::syncobj) timeline) or an array. Such a fence cannot be added to a
+    /// [reservation object](crate::resv).
     #[inline]
     pub fn is_container(&self) -> bool {
-        // SAFETY: By the type invariants. The pointer is written when the fence is signalled, and C reads it
-        // without a lock likewise; it is only compared (L19).
+        // SAFETY: By the type invariants. The pointer is written when the fence is signalled, and C
+        // also reads it without a lock. It is only compared (L19).
         let ops = unsafe { (&raw const (*self.as_raw()).ops).read_volatile() };
         ops == &raw const bindings::dma_fence_array_ops
             || ops == &raw const bindings::dma_fence_chain_ops
     }
 
-    /// Waits until the fence is signalled; a signal to the calling task ends the wait.
+    /// Waits until the fence is signalled or the calling task gets a signal.
     ///
     /// # Errors
     ///
-    /// `ERESTARTSYS` when interrupted. That the *work* failed is no error of the wait; ask
-    /// [`status`](Self::status).
+    /// Fails with `ERESTARTSYS` if interrupted. Failure of the *work* is no error of the wait;
+    /// [`status`](Self::status) returns it.
     ///
-    /// Context: process context; sleeps. Any [reservation object](crate::resv) may be locked, but no
-    /// lock that the issuer needs to get the work done.
+    /// Context: process context; sleeps. Any [reservation object](crate::resv) may be locked, but
+    /// no lock that the issuer needs to get the work done.
     pub fn wait(&self) -> Result {
         self.wait_timeout(Timeout::MAX).map(|_| ())
     }
 
-    /// Like [`wait`](Self::wait), for at most `timeout`. Returns what is left of it, at least one tick.
+    /// Waits like [`wait`](Self::wait), for at most `timeout`. Returns the remaining time, which is
+    /// at least one tick.
     ///
     /// # Errors
     ///
-    /// `ETIME` when the time is up, `ERESTARTSYS` when interrupted.
+    /// Fails with `ETIME` if the time is up, and with `ERESTARTSYS` if interrupted.
     pub fn wait_timeout(&self, timeout: Timeout) -> Result<Timeout> {
         Timeout::from_wait(self.wait_raw(true, timeout))
     }
 
-    /// Like [`wait_timeout`](Self::wait_timeout), but nothing interrupts it.
+    /// Waits like [`wait_timeout`](Self::wait_timeout), but is not interrupted by signals.
     ///
-    /// Only for places that cannot give up, such as tearing down, and with a bound on the time.
+    /// Use this only where giving up is not possible, such as in teardown, and with a bound on the
+    /// time.
     ///
     /// # Errors
     ///
-    /// `ETIME` when the time is up.
+    /// Fails with `ETIME` if the time is up.
     pub fn wait_uninterruptible(&self, timeout: Timeout) -> Result<Timeout> {
         Timeout::from_wait(self.wait_raw(false, timeout))
     }
 
     fn wait_raw(&self, interruptible: bool, timeout: Timeout) -> c_long {
-        // SAFETY: By the type invariants, and the caller's reference keeps the fence for the wait (L21).
+        // SAFETY: By the type invariants, and the caller's reference keeps the fence during the
+        // wait (L21).
         unsafe {
             bindings::dma_fence_wait_timeout(
                 self.as_raw(),
@@ -316,8 +329,8 @@ impl Fence {
         }
     }
 
-    /// Asks the issuer to finish the work soon, for instance because a display waits for it; most issuers
-    /// ignore it. `deadline` is in nanoseconds of the monotonic clock. Context: any.
+    /// Asks the issuer to finish the work soon, for example because a display waits for it. Most
+    /// issuers ignore this. `deadline` is in nanoseconds of the monotonic clock. Context: any.
     pub fn set_deadline(&self, deadline: i64) {
         // SAFETY: By the type invariants (L21).
         unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline) };

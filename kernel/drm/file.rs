@@ -23,10 +23,10 @@ use kernel::{
     },
 };
 
-/// What a driver keeps for each open file.
+/// A driver's data for each open file.
 ///
-/// The data lives from a successful open to the file's last close, whether the device is unplugged
-/// meanwhile or not (L14).
+/// The data lives from a successful open to the file's last close, even if the device is unplugged
+/// in between (L14).
 ///
 /// # Examples
 ///
@@ -65,28 +65,30 @@ use kernel::{
 /// ```
 #[vtable]
 pub trait DriverFile: Send + Sync + Sized + 'static {
-    /// The driver whose files these are.
+    /// The driver that the files belong to.
     type Driver: Driver<File = Self>;
 
-    /// Userspace opens a node of the device: makes the file's data.
+    /// Creates the file's data when userspace opens a node of the device.
     ///
     /// # Errors
     ///
-    /// An error is what `open(2)` returns; nothing is left of the file then.
+    /// `open(2)` returns any error. Nothing is left of the file then.
     ///
-    /// Context: process context, may sleep. The device may be unplugged by now.
+    /// Context: process context, may sleep. The device may already be unplugged.
     fn open(dev: &Device<Self::Driver, Registered>) -> impl PinInit<Self, Error>;
 
-    /// Userspace has closed the file: called before the data is dropped. The file's handles are gone
-    /// already.
+    /// Reacts to the close of the file, before the data is dropped. The file's handles are already
+    /// closed.
     ///
-    /// Context: process context, may sleep. The process may be ending: it has no memory, files and namespaces then.
+    /// Context: process context, may sleep. If the process is exiting, it no longer has memory,
+    /// files or namespaces.
     fn close(self: Pin<&Self>, dev: &Device<Self::Driver, Registered>) {
         let _ = dev;
     }
 
-    /// Which page of the device's registers ([`Driver::register_page`]) a client means that maps `offset` of the node. `None` if
-    /// it means a buffer: all offsets of those are below 2^44.
+    /// Returns the page of registers ([`Driver::register_page`]) that a client requests by mapping
+    /// `offset` of the node. `None` means that the client maps a buffer: all offsets of buffers are
+    /// below 2^44.
     ///
     /// Context: process context; the lock of an address space is held.
     fn register_page(&self, offset: u64) -> Option<u32> {
@@ -94,25 +96,25 @@ pub trait DriverFile: Send + Sync + Sized + 'static {
         None
     }
 
-    /// Adds the driver's own keys to the file's fdinfo, lines of `key: value`.
+    /// Adds the driver's own keys to the file's fdinfo, as lines of `key: value`.
     ///
-    /// The keys are documented in Documentation/gpu/drm-usage-stats.rst; driver, client and
-    /// memory statistics are written by the core before. Not called once the device was unplugged.
+    /// Documentation/gpu/drm-usage-stats.rst documents the keys. The core writes driver, client and
+    /// memory statistics first. Not called once the device is unplugged.
     ///
-    /// Context: process context, that of the reader, who may be another process than the client; may sleep; within a
-    /// section of [`Device::enter`].
+    /// Context: process context of the reader, which may be another process than the client; may
+    /// sleep; within a section of [`Device::enter`].
     fn fdinfo(&self, dev: &Device<Self::Driver, Registered>, out: &mut FdInfo<'_>) {
         let _ = (dev, out);
     }
 }
 
-/// An open file of a device of driver `F::Driver`. Dereferences to the driver's data for it.
+/// An open file of a device of driver `F::Driver`. It dereferences to the driver's data for it.
 ///
 /// # Invariants
 ///
 /// The C file belongs to a device of `F::Driver` and has been opened: `driver_priv` is a
 /// `Pin<KBox<F>>` turned foreign.
-// Invariant in `F`: a subtype of `F` may well be another driver's file (L9).
+// Invariant in `F`: a subtype of `F` may be the file of another driver (L9).
 #[repr(transparent)]
 pub struct File<F: DriverFile>(Opaque<bindings::drm_file>, PhantomData<fn(F) -> F>);
 
@@ -126,26 +128,26 @@ impl<F: DriverFile> File<F> {
         unsafe { &*ptr.cast() }
     }
 
-    /// The C file.
+    /// Returns the C file.
     pub(crate) fn as_raw(&self) -> *mut bindings::drm_file {
         self.0.get()
     }
 
-    /// The device that the file was opened on.
+    /// Returns the device that the file was opened on.
     pub fn device(&self) -> &Device<F::Driver, Registered> {
-        // SAFETY: A file has a minor, and through it a reference to its device, until it is closed. A
-        // file can be opened only after registration has begun; the driver is `F::Driver` by the type
-        // invariants (L9, L14, L27).
+        // SAFETY: Until it is closed, a file has a minor, and through it a reference to its device.
+        // A file can be opened only after registration has begun. The driver is `F::Driver` by the
+        // type invariants (L9, L14, L27).
         unsafe { Device::from_raw((*(*self.as_raw()).minor).dev) }
     }
 
-    /// The driver's data.
+    /// Returns the driver's data for the file.
     pub fn data(&self) -> Pin<&F> {
         // SAFETY: By the type invariants (L14).
         unsafe { Pin::<KBox<F>>::borrow((*self.as_raw()).driver_priv) }
     }
 
-    /// Whether this client is the master: the one that may change the display.
+    /// Returns whether this client is the master: the one that may change the display.
     ///
     /// Context: any but interrupts (takes a spinlock of the file). Source: `drm_is_current_master()`.
     pub fn is_current_master(&self) -> bool {
@@ -153,7 +155,7 @@ impl<F: DriverFile> File<F> {
         unsafe { crate::raw::drm_is_current_master(self.as_raw()) }
     }
 
-    /// Whether the file was opened through the render node.
+    /// Returns whether the file was opened through the render node.
     pub fn is_render_client(&self) -> bool {
         // SAFETY: As in `device` (L14).
         unsafe {
@@ -170,43 +172,46 @@ impl<F: DriverFile> Deref for File<F> {
     }
 }
 
-/// What a process may be allowed beyond others.
+/// A privilege that a process may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Capability {
-    /// To administer the system: `CAP_SYS_ADMIN`.
+    /// Permission to administer the system: `CAP_SYS_ADMIN`.
     SysAdmin = bindings::CAP_SYS_ADMIN,
-    /// To give itself and others a higher priority: `CAP_SYS_NICE`.
+    /// Permission to raise the priority of itself and others: `CAP_SYS_NICE`.
     SysNice = bindings::CAP_SYS_NICE,
 }
 
-/// Whether the calling process has `capability`. Marks it as one that has used that, if so.
+/// Returns whether the calling process has `capability`. If so, marks the process as having used
+/// superuser privileges.
 ///
-/// Context: process context: an ioctl, say. When a process ends, it still has its capabilities.
+/// Context: process context, such as an ioctl. A process that exits still has its capabilities.
 pub fn caller_has(capability: Capability) -> bool {
-    // SAFETY: A capability that there is; C has a `BUG` for others. A task has credentials until it is freed (L28).
+    // SAFETY: The capability exists; C calls `BUG` for others. A task has credentials until it is
+    // freed (L28).
     unsafe { bindings::capable(capability as c_int) }
 }
 
-/// Where a file's fdinfo is written to, with `write!`.
+/// The output for a file's fdinfo; write to it with `write!`.
 pub struct FdInfo<'a>(*mut bindings::drm_printer, PhantomData<&'a mut ()>);
 
 impl fmt::Write for FdInfo<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        // C warns of, and cuts, what is longer than 32767 bytes.
+        // C warns about pieces longer than 32767 bytes and truncates them.
         for piece in s.as_bytes().chunks(4096) {
-            // SAFETY: The printer is valid for the callback, which `'a` is; the helper prints `len` bytes at most (L20).
+            // SAFETY: The printer is valid for the callback, whose time is `'a`. The helper prints
+            // at most `len` bytes (L20).
             unsafe { crate::raw::drm_rust_print(self.0, piece.as_ptr().cast(), piece.len()) };
         }
         Ok(())
     }
 }
 
-/// `drm_driver::open`.
+/// Implements `drm_driver::open`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
@@ -217,7 +222,7 @@ pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
 
     match KBox::pin_init(T::File::open(dev), GFP_KERNEL) {
         Ok(data) => {
-            // SAFETY: `file` is being opened and ours to fill in (L14).
+            // SAFETY: `file` is being opened, and this callback fills in the field (L14).
             unsafe { (*file).driver_priv = data.into_foreign() };
             0
         }
@@ -225,35 +230,37 @@ pub(crate) unsafe extern "C" fn open_callback<T: Driver>(
     }
 }
 
-/// `drm_driver::postclose`. C does not call it after an open that failed.
+/// Implements `drm_driver::postclose`. C does not call it after a failed open.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(crate) unsafe extern "C" fn postclose_callback<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
 ) {
-    // SAFETY: As in `open_callback`; the file's minor keeps the device until C is done with the file (L9, L27).
+    // SAFETY: As in `open_callback`. The file's minor keeps the device until C is done with the
+    // file (L9, L27).
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
-    // SAFETY: `driver_priv` was set by `open_callback`. After this, C does not use it and calls nothing of the driver for the file:
-    // its events and handles went before (L14).
+    // SAFETY: `open_callback` set `driver_priv`. From here on C does not use it and calls nothing
+    // of the driver for the file: its events and handles were removed before (L14).
     let data = unsafe { Pin::<KBox<T::File>>::from_foreign((*file).driver_priv) };
 
     data.as_ref().close(dev);
 }
 
-/// `drm_driver::show_fdinfo`.
+/// Implements `drm_driver::show_fdinfo`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
     printer: *mut bindings::drm_printer,
     file: *mut bindings::drm_file,
 ) {
-    // SAFETY: C passes a printer and a file of a device of driver `T`. Who reads fdinfo, maybe another process, holds a reference
-    // to the file, so it stays open; C has entered the device (L14, L20).
+    // SAFETY: C passes a printer and a file of a device of driver `T`. The reader of fdinfo, maybe
+    // another process, holds a reference to the file, so the file stays open. C has entered the
+    // device (L14, L20).
     unsafe { bindings::drm_show_memory_stats(printer, file) };
     // SAFETY: As above (L9, L14).
     let file = unsafe { File::<T::File>::from_raw(file) };
@@ -261,7 +268,7 @@ pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
     file.fdinfo(file.device(), &mut FdInfo(printer, PhantomData));
 }
 
-/// The file operations of a node, which are the same for all drivers but for the owner.
+/// Returns the file operations of a node. They are the same for all drivers except for the owner.
 pub(crate) const fn operations(
     owner: *mut bindings::module,
     accel: bool,

@@ -2,13 +2,13 @@
 
 //! Buffers: GEM objects, their handles and mappings.
 //!
-//! A driver has one class of objects, [`Driver::Object`]: either [`shmem::Object`], backed by pages, or
-//! [`Object`], backed by whatever the driver puts into it. All objects of its devices are of this class
-//! *by construction*, wherever they come from: made by the driver, as a dumb buffer, or imported (L12).
-//! So a handle can be looked up as that class without a check.
+//! A driver has one class of objects, [`Driver::Object`]: either [`shmem::Object`], backed by
+//! pages, or [`Object`], backed by whatever the driver puts into it. All objects of its devices are
+//! of this class *by construction*: those made by the driver, dumb buffers, and imported ones
+//! (L12). So a handle can be looked up as that class without a check.
 //!
-//! An object keeps its device (L11). It may be created before the device is registered, and works on
-//! after the device is gone.
+//! An object keeps its device (L11). It may be created before the device is registered, and keeps
+//! working after the device is unplugged.
 //!
 //! C header: `include/drm/drm_gem.h`; kernel document: Documentation/gpu/drm-mm.rst.
 
@@ -55,9 +55,10 @@ pub type FileOf<P> = File<<<P as DriverObject>::Driver as Driver>::File>;
 /// The driver's data for a file of the driver that payload `P` belongs to.
 pub type FileDataOf<P> = <<P as DriverObject>::Driver as Driver>::File;
 
-/// What a driver keeps in each of its objects: the payload.
+/// A driver's data in each of its objects: the payload.
 ///
-/// Implement it with `#[vtable]`; a method that is not there is not offered to userspace.
+/// Implement it with `#[vtable]`. Userspace is not offered methods that the implementation leaves
+/// out.
 ///
 /// # Examples
 ///
@@ -97,30 +98,31 @@ pub type FileDataOf<P> = <<P as DriverObject>::Driver as Driver>::File;
 /// ```
 #[vtable]
 pub trait DriverObject: Send + Sync + Sized + 'static {
-    /// The driver whose objects these are.
+    /// The driver that the objects belong to.
     type Driver: Driver<Object: Class<Payload = Self>>;
 
-    /// What a payload is made from.
+    /// The arguments that a payload is made from.
     type Args;
 
-    /// Makes the payload of an object of `size`.
+    /// Creates the payload of an object of `size`.
     ///
     /// # Errors
     ///
-    /// An error is that of the object's creation. Context: process context, may sleep.
+    /// Any error fails the object's creation. Context: process context, may sleep.
     fn new(dev: &Device<Self::Driver>, size: Size, args: Self::Args) -> impl PinInit<Self, Error>;
 
-    /// Whether the CPU's mappings of this object's pages are write-combining instead of cached. Asked
-    /// once, when the object is created; imported objects are mapped as their exporter says.
+    /// Returns whether the CPU maps this object's pages as write-combining instead of cached.
+    /// Called once, when the object is created. Imported objects are mapped as their exporter says.
     fn write_combine(&self) -> bool {
         false
     }
 
-    /// A client asks for a dumb buffer of `size`: what to make its payload from.
+    /// Returns the arguments for the payload of a dumb buffer of `size` that a client wants to
+    /// create.
     ///
     /// # Errors
     ///
-    /// An error is that of the ioctl. Without this method dumb buffers are `ENOSYS`.
+    /// Any error fails the ioctl. Without this method, creating a dumb buffer fails with `ENOSYS`.
     ///
     /// Context: process context, may sleep; not in a section of [`Device::enter`].
     fn dumb(dev: &Device<Self::Driver, crate::Registered>, size: Size) -> Result<Self::Args> {
@@ -128,44 +130,48 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
         Err(ENOSYS)
     }
 
-    /// A client imports a dma-buf of another device, of `size`: what to make the payload from.
+    /// Returns the arguments for the payload when a client imports a dma-buf of another device, of
+    /// `size`.
     ///
     /// # Errors
     ///
-    /// An error is that of the ioctl. Without this method the import is `EINVAL`. (Dma-bufs of the same
-    /// device always can be imported: that gives the object they were exported from.)
+    /// Any error fails the ioctl. Without this method, the import fails with `EINVAL`.
+    /// (Dma-bufs of the same device can always be imported; that returns the object they were
+    /// exported from.)
     ///
-    /// Context: process context, may sleep; within a section of [`Device::enter`]. C holds the device's lock of
-    /// names (`object_name_lock`), also while the payload is made: no handle may be made here.
+    /// Context: process context, may sleep; within a section of [`Device::enter`]. C holds the
+    /// device's `object_name_lock`, also while the payload is made, so no handle may be created
+    /// here.
     fn import(dev: &crate::Plugged<'_, Self::Driver>, size: Size) -> Result<Self::Args> {
         let _ = (dev, size);
         Err(EINVAL)
     }
 
-    /// A client gets a handle for the object.
+    /// Reacts when a client gets a handle for the object.
     ///
     /// # Errors
     ///
-    /// An error is that of the ioctl, and there is no handle then. Context: may sleep.
+    /// Any error fails the ioctl, and no handle is created. Context: may sleep.
     fn open(obj: &ObjectOf<Self>, file: &FileOf<Self>) -> Result {
         let _ = (obj, file);
         Ok(())
     }
 
-    /// Reacts to the end of a client's handle for the object: the client closed the handle, or its file.
+    /// Reacts when a client's handle for the object ends, because the client closed the handle or
+    /// its file.
     ///
-    /// `file` is the driver's data for that client, and not the [`File`]. C calls this while it closes the
-    /// file, too, and then the file's table still lists handles of objects that are freed, and its events
-    /// are gone. What needs the device has [`Class::device`].
+    /// `file` is the driver's data for that client rather than the [`File`]. C also calls this
+    /// while it closes the file. The file's table then still lists handles of freed objects, and
+    /// its events are already freed. Use [`Class::device`] to get the device.
     ///
-    /// Context: process context, may sleep. When the file is closed, that may be after the client's process
-    /// has given up its memory and its namespaces. Source: `drm_file_free()` in
+    /// Context: process context, may sleep. When the file is closed, the client's process may
+    /// already have dropped its memory and its namespaces. Source: `drm_file_free()` in
     /// drivers/gpu/drm/drm_file.c.
     fn close(obj: &ObjectOf<Self>, file: Pin<&FileDataOf<Self>>) {
         let _ = (obj, file);
     }
 
-    /// The object's state, for the memory statistics in fdinfo.
+    /// Returns the object's state, for the memory statistics in fdinfo.
     ///
     /// Context: atomic, a spinlock of the file is held.
     fn status(obj: &ObjectOf<Self>) -> Status {
@@ -179,16 +185,16 @@ pub trait DriverObject: Send + Sync + Sized + 'static {
 pub struct Status(bindings::drm_gem_object_status);
 
 impl Status {
-    /// Neither of the following.
+    /// The object is neither resident, purgeable nor active.
     pub const NONE: Self = Self(0);
     /// The object has memory now.
     pub const RESIDENT: Self = Self(bindings::drm_gem_object_status_DRM_GEM_OBJECT_RESIDENT);
     /// Userspace has marked the object as one that may be discarded.
     pub const PURGEABLE: Self = Self(bindings::drm_gem_object_status_DRM_GEM_OBJECT_PURGEABLE);
-    /// Hardware uses the object now.
+    /// The hardware is using the object.
     pub const ACTIVE: Self = Self(bindings::drm_gem_object_status_DRM_GEM_OBJECT_ACTIVE);
 
-    /// Both.
+    /// Combines the two states.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -218,7 +224,7 @@ mod private {
 use private::Sealed;
 
 /// A class of GEM objects. Sealed: [`shmem::Object`] and [`Object`], which dereference to the
-/// driver's payload. The methods here are those of every object.
+/// driver's payload. Every object has the methods of this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a class of GEM objects",
     note = "use `drm::gem::shmem::Object<Payload>` or `drm::gem::Object<Payload>`"
@@ -226,7 +232,7 @@ use private::Sealed;
 pub trait Class:
     Sealed + AlwaysRefCounted + Send + Sync + Sized + Deref<Target = Self::Payload> + 'static
 {
-    /// The driver whose class this is.
+    /// The driver that the class belongs to.
     type Driver: Driver;
 
     /// The driver's part of each object.
@@ -236,7 +242,7 @@ pub trait Class:
     #[doc(hidden)]
     const OPS: Ops;
 
-    /// The C object. Valid as long as `self` is.
+    /// Returns the C object, which is valid as long as `self` is.
     #[doc(hidden)]
     fn as_raw(&self) -> *mut bindings::drm_gem_object;
 
@@ -246,7 +252,7 @@ pub trait Class:
     #[doc(hidden)]
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self;
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     fn size(&self) -> Size {
         // SAFETY: The object is valid; its size does not change (L13).
         let bytes = unsafe { (*self.as_raw()).size };
@@ -254,34 +260,36 @@ pub trait Class:
         Size::from_valid(bytes)
     }
 
-    /// The device whose object this is.
+    /// Returns the device that the object belongs to.
     ///
-    /// The context is [`Uninit`](crate::Uninit), even once the device is registered (L16): ask with
-    /// [`Device::enter`].
+    /// The context is [`Uninit`](crate::Uninit), even once the device is registered (L16).
+    /// [`Device::enter`] checks whether it is.
     fn device(&self) -> &Device<Self::Driver> {
         // SAFETY: The object holds a reference to its device, which is one of `Self::Driver` (L11).
         unsafe { Device::from_raw((*self.as_raw()).dev) }
     }
 
-    /// The reservation object: the fences that tell who still reads and writes the object's memory.
+    /// Returns the reservation object. Its fences tell which work still reads and writes the
+    /// object's memory.
     fn resv(&self) -> &Resv {
         // SAFETY: Every object has one, valid as long as the object, and it does not change after
         // the object's creation (L22).
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 
-    /// Whether the memory is that of a dma-buf from elsewhere.
+    /// Returns whether the memory belongs to a dma-buf of another exporter.
     fn is_imported(&self) -> bool {
-        // SAFETY: The object is valid; the field is set before anyone else can see the object (L12).
+        // SAFETY: The object is valid. The field is set before other code can see the object (L12).
         unsafe { !(*self.as_raw()).import_attach.is_null() }
     }
 
-    /// Makes a handle of the object for `file`; the file holds a reference until it is closed.
+    /// Creates a handle of the object for `file`. The file holds a reference until the handle or
+    /// the file is closed.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `file` belongs to another device of the driver (L12), `ENOMEM`, `ENOSPC`, and what
-    /// [`DriverObject::open`] fails with.
+    /// Fails with `EINVAL` if `file` belongs to another device of the driver (L12), with `ENOMEM`,
+    /// with `ENOSPC`, and with any error from [`DriverObject::open`].
     ///
     /// Context: process context, may sleep. Source: `drm_gem_handle_create()`.
     fn create_handle(&self, file: &FileOf<Self::Payload>) -> Result<u32>
@@ -292,19 +300,19 @@ pub trait Class:
             return Err(EINVAL);
         }
         let mut handle = 0;
-        // SAFETY: Object and file are valid and of the same device; the class is the driver's. The file is not being closed, as in
-        // `lookup`: C would not see the handle any more (L12, L14).
+        // SAFETY: Object and file are valid and of the same device, and the class is the driver's.
+        // The file is not being closed (see `lookup`), or C would miss the new handle (L12, L14).
         to_result(unsafe {
             bindings::drm_gem_handle_create(file.as_raw(), self.as_raw(), &mut handle)
         })?;
         Ok(handle)
     }
 
-    /// The object that `handle` stands for in `file`.
+    /// Returns the object that `handle` refers to in `file`.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is none.
+    /// Fails with `ENOENT` if there is no such handle.
     ///
     /// Context: any but interrupts (takes a spinlock). Source: `drm_gem_object_lookup()`.
     #[inline]
@@ -312,28 +320,30 @@ pub trait Class:
     where
         Self::Driver: Driver<Object = Self>,
     {
-        // SAFETY: `file` is open, and not being closed: no callback that comes while C closes a file gets a
-        // `File`. So each handle in its table holds a reference to its object (L12, L14).
+        // SAFETY: `file` is open and not being closed: no callback that C makes while it closes a
+        // file gets a `File`. So each handle in its table holds a reference to its object
+        // (L12, L14).
         let obj = unsafe { bindings::drm_gem_object_lookup(file.as_raw(), handle) };
         if obj.is_null() {
             return Err(ENOENT);
         }
-        // SAFETY: All objects with a handle in a file of this driver are of its class (L12): made by
-        // `create_handle`, as dumb buffers, or imported, each of which asks for `Driver::Object`.
+        // SAFETY: All objects with a handle in a file of this driver are of its class (L12). They
+        // are made by `create_handle`, as dumb buffers, or by import, each of which requires
+        // `Driver::Object`.
         let obj = unsafe { Self::from_raw(obj) };
-        // SAFETY: We take over the reference that the look-up took (L21).
+        // SAFETY: We take over the reference that the lookup took (L21).
         Ok(unsafe { ARef::from_raw(NonNull::from(obj)) })
     }
 
-    /// The offset at which clients that have a handle can map the object through the node.
+    /// Returns the offset at which clients that have a handle can map the object through the node.
     ///
     /// # Errors
     ///
-    /// `ENOSPC` if no offset is free.
+    /// Fails with `ENOSPC` if no offset is free.
     ///
     /// Context: process context. Source: `drm_gem_create_mmap_offset()`.
     fn mmap_offset(&self) -> Result<u64> {
-        // SAFETY: The object is valid; C returns the offset that there is, if there is one (L21).
+        // SAFETY: The object is valid. If it already has an offset, C keeps that (L21).
         to_result(unsafe { bindings::drm_gem_create_mmap_offset(self.as_raw()) })?;
         // SAFETY: As above (L21).
         Ok(unsafe { crate::raw::drm_rust_gem_mmap_offset(self.as_raw()) })
@@ -343,8 +353,8 @@ pub trait Class:
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` if the class has no memory of its own ([`Object`]), `ENOMEM`, and the errors of a
-    /// foreign exporter.
+    /// Fails with `EOPNOTSUPP` if the class has no memory of its own ([`Object`]), with `ENOMEM`,
+    /// and with the errors of a foreign exporter.
     ///
     /// Context: process context, may sleep; takes the reservation lock.
     fn vmap(&self) -> Result<VMap<Self>> {
@@ -352,11 +362,11 @@ pub trait Class:
     }
 }
 
-/// `drm_gem_object_funcs::open`.
+/// Implements `drm_gem_object_funcs::open`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 unsafe extern "C" fn open_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
     file: *mut bindings::drm_file,
@@ -364,49 +374,52 @@ unsafe extern "C" fn open_callback<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C calls this for an object of class `C`, to which it holds a reference, and a file of its device, in a system
-    // call on that file, so that it is not being closed (L12, L14).
+    // SAFETY: C calls this for an object of class `C`, to which it holds a reference, and a file of
+    // the object's device. It does so in a system call on that file, so the file is not being
+    // closed (L12, L14).
     let (obj, file) = unsafe { (C::from_raw(obj), File::from_raw(file)) };
     C::Payload::open(obj, file).map_or_else(|e| e.to_errno(), |()| 0)
 }
 
-/// `drm_gem_object_funcs::close`.
+/// Implements `drm_gem_object_funcs::close`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 unsafe extern "C" fn close_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
     file: *mut bindings::drm_file,
 ) where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C calls this for an object of class `C`, whose handle holds a reference until C puts it after
-    // this call, and for a file of its device: `driver_priv` is what `open_callback` stored, until
-    // `postclose`, which comes after all handles. The `File` itself stays in here: during
-    // `drm_gem_release()` its handle table lists freed objects, and its events are gone (L12, L14, L23).
+    // SAFETY: C calls this for an object of class `C` and a file of its device. The handle holds a
+    // reference to the object until C puts it after this call. `driver_priv` is what
+    // `open_callback` stored, until `postclose`, which comes after all handles. The `File` itself
+    // does not leave this function: during `drm_gem_release()` its handle table lists freed
+    // objects, and its events are freed (L12, L14, L23).
     let (obj, file): (&C, &FileOf<C::Payload>) =
         unsafe { (C::from_raw(obj), File::from_raw(file)) };
     C::Payload::close(obj, file.data());
 }
 
-/// `drm_gem_object_funcs::status`.
+/// Implements `drm_gem_object_funcs::status`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 unsafe extern "C" fn status_callback<C: Class>(
     obj: *mut bindings::drm_gem_object,
 ) -> bindings::drm_gem_object_status
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C calls this for an object of class `C` that has a handle in a file whose fdinfo is read. The reader keeps the file
-    // open, and C holds the lock without which no handle goes (L12, L14).
+    // SAFETY: C calls this for an object of class `C` that has a handle in a file whose fdinfo is
+    // read. The reader keeps the file open, and C holds the lock without which no handle is removed
+    // (L12, L14).
     C::Payload::status(unsafe { C::from_raw(obj) }).0
 }
 
-/// The callbacks that do not depend on where the memory of class `C` is.
+/// Returns the callbacks that do not depend on where the memory of class `C` is.
 const fn common_funcs<C: Class>() -> bindings::drm_gem_object_funcs
 where
     C::Driver: Driver<Object = C>,
@@ -431,7 +444,7 @@ where
     }
 }
 
-/// Counts the references of a class with those of the C object.
+/// Implements reference counting of a class with the count of the C object.
 macro_rules! impl_always_ref_counted {
     ($class:ident) => {
         // SAFETY: References are counted by `drm_gem_object_get()` and `drm_gem_object_put()` (L21).

@@ -1,43 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Address spaces of a GPU: which object is mapped where, and the steps that page tables follow.
+//! Address spaces of a GPU: which object is mapped where, and the steps that update page tables.
 //!
-//! A client asks for a range to be mapped or unmapped, whatever is there. C's `drm_gpuvm` knows what is mapped and
-//! breaks the request into steps: what is covered goes, what is cut is split, then comes the new mapping. A driver
-//! implements [`DriverVm`], whose [`Tables`](DriverVm::Tables) follow the steps.
+//! A client requests to map or unmap a range, regardless of what is mapped there. C's `drm_gpuvm`
+//! knows the mappings and breaks the request into steps: covered mappings are unmapped, cut ones
+//! are split, and then the new mapping is made. A driver implements [`DriverVm`], whose
+//! [`Tables`](DriverVm::Tables) follow the steps.
 //!
 //! | type | what it is |
 //! |---|---|
 //! | [`Vm`] | an address space; counted references are `ARef<Vm<T>>` |
-//! | [`Owner`] | who ends it: when it is dropped everything is unmapped, whoever still has references |
-//! | [`Map`], [`Unmap`] | a request with all the memory that it takes; making one may fail |
-//! | [`Locked`] | the address space while its lock is held: where requests are carried out |
-//! | [`Done`] | what is left of a request, to be dropped where sleeping is allowed |
+//! | [`Owner`] | ends the address space: dropping it unmaps everything, even if references remain |
+//! | [`Map`], [`Unmap`] | a request with all the memory that it needs; creating one may fail |
+//! | [`Locked`] | the address space while its lock is held; it carries out requests |
+//! | [`Done`] | the rest of a request, to be dropped where sleeping is allowed |
 //!
 //! # All or nothing
 //!
-//! What can fail (looking up, checking, allocating) happens when a request is made; the steps of a driver cannot
-//! fail, which their types say. So [`Locked::map`] either refuses and has changed nothing, or does all of it, and may
-//! be called where a fence waits for it and no memory may be allocated.
+//! Everything that can fail (lookups, checks, allocations) happens when a request is created. A
+//! driver's steps cannot fail, and their types say so. So [`Locked::map`] either refuses and
+//! changes nothing, or completes. It may be called where a fence waits for it and no memory may be
+//! allocated.
 //!
-//! # Who keeps whom
+//! # References
 //!
-//! A mapping holds its address space and, through C's `drm_gpuvm_bo`, its object; each of these holds the device
-//! (L11). The cycle that an address space makes with its own mappings is cut by [`Owner`]. An object or an address
-//! space of another instance of the device is refused with `EINVAL` (L12); those of another driver do not compile
-//! (L9).
+//! A mapping holds its address space and, through C's `drm_gpuvm_bo`, its object. Each of these
+//! holds the device (L11). An address space and its mappings form a reference cycle, which
+//! [`Owner`] breaks. An object or an address space of another instance of the device is refused
+//! with `EINVAL` (L12). Those of another driver do not compile (L9).
 //!
-//! What a request has unmapped keeps its objects until its [`Done`] is dropped, even if another request's goes before:
-//! the driver flushes the GPU's caches in between.
+//! The objects that a request unmapped stay until its [`Done`] is dropped, even if the `Done` of
+//! another request is dropped first. The driver flushes the GPU's caches in between.
 //!
 //! # Locks, from the outside in
 //!
-//! 1. The address space's own, a mutex: the mappings and the tables ([`Vm::lock`]). May be taken where a fence waits.
-//! 2. `gpuva.lock` of an object, a mutex: which mappings it has (`DRM_GPUVM_IMMEDIATE_MODE`). Taken by this module
-//!    only.
+//! 1. The address space's own mutex protects the mappings and the tables ([`Vm::lock`]). It may be
+//!    taken where a fence waits.
+//! 2. The mutex `gpuva.lock` of an object protects the list of its mappings
+//!    (`DRM_GPUVM_IMMEDIATE_MODE`). Only this module takes it.
 //!
-//! Apart from these, the address space's reservation object protects the list of objects that have another one
-//! (`DRM_GPUVM_RESV_PROTECTED`). This module takes it when a request is made and when what is left of one is dropped.
+//! The address space's reservation object protects the list of objects that have a reservation
+//! object of their own (`DRM_GPUVM_RESV_PROTECTED`). This module locks it when a request is created
+//! and when its [`Done`] is dropped.
 //!
 //! C header: `include/drm/drm_gpuvm.h`
 
@@ -74,12 +78,14 @@ use crate::Driver;
 /// The objects that can be mapped in an address space of `T`.
 pub type ObjectOf<T> = <<T as DriverVm>::Driver as Driver>::Object;
 
-/// What a driver keeps for each address space, and how its page tables follow the steps.
+/// A driver's data for each address space, and the steps by which its page tables follow the
+/// mappings.
 ///
-/// The implementor is the part that needs no lock: [`Vm`] dereferences to it.
+/// The implementor is the part that needs no lock. [`Vm`] dereferences to it.
 ///
-/// Context of the steps: the address space is locked, and a fence may be waiting. They may sleep, but allocate
-/// nothing that waits for memory to be reclaimed, take no reservation lock, and drop no last reference to an object.
+/// Context of the steps: the address space is locked, and a fence may be waiting. Steps may sleep.
+/// They must not make an allocation that waits for memory reclaim, take a reservation lock, or drop
+/// the last reference to an object.
 ///
 /// # Examples
 ///
@@ -131,18 +137,18 @@ pub type ObjectOf<T> = <<T as DriverVm>::Driver as Driver>::Object;
     note = "implement `drm::gpuvm::DriverVm` for it"
 )]
 pub trait DriverVm: Send + Sync + Sized + 'static {
-    /// The driver whose address spaces these are.
+    /// The driver that the address spaces belong to.
     type Driver: Driver;
 
-    /// The page tables, and whatever else changes together with them.
+    /// The page tables, and everything else that changes together with them.
     type Tables: Send + 'static;
 
-    /// What the driver notes with each mapping, such as how the GPU may access it. The parts of a mapping that is split
-    /// keep it.
+    /// The driver's note on each mapping, such as how the GPU may access it. If a mapping is split,
+    /// its parts keep it.
     type Flags: Copy + Send + Sync + 'static;
 
-    /// What a step is given from who carries out the request: memory that was set aside for tables, say, or hardware
-    /// that is plugged for the moment.
+    /// The caller's argument for the steps, such as memory set aside for tables, or hardware that
+    /// is plugged at the moment.
     type Context<'a>;
 
     /// Maps `new`. Nothing is mapped there, neither in the address space nor in the tables.
@@ -153,13 +159,13 @@ pub trait DriverVm: Send + Sync + Sized + 'static {
         cx: &mut Self::Context<'_>,
     );
 
-    /// Unmaps `old`: a whole mapping, or what [`remap`](Self::remap) passes on.
+    /// Unmaps `old`: a whole mapping, or the range that [`remap`](Self::remap) passes on.
     fn unmap(vm: &Vm<Self>, tables: &mut Self::Tables, old: VaRange, cx: &mut Self::Context<'_>);
 
-    /// Unmaps a part of a mapping; what is left of it, at one end or both, stays mapped as it is.
+    /// Unmaps a part of a mapping. The rest, at one end or both, stays mapped unchanged.
     ///
-    /// Without this method, the part is unmapped. Tables that cannot take a part out of a large page map what is left
-    /// of that page anew here.
+    /// Without this method, the part is unmapped. Tables that cannot unmap a part of a large page
+    /// must map the rest of that page again here.
     fn remap(
         vm: &Vm<Self>,
         tables: &mut Self::Tables,
@@ -169,10 +175,10 @@ pub trait DriverVm: Send + Sync + Sized + 'static {
         Self::unmap(vm, tables, remap.hole(), cx);
     }
 
-    /// The address space has ended: makes sure that the GPU does not use the tables any more, and empties them.
-    /// Called once; no step comes after.
+    /// Empties the tables when the address space ends, after making sure that the GPU no longer
+    /// uses them. Called once; no step follows.
     ///
-    /// The objects that were mapped stay until this returns. The device may be unplugged. Context: process context, may
-    /// sleep; the address space is locked.
+    /// The mapped objects stay alive until this returns. The device may be unplugged. Context:
+    /// process context, may sleep; the address space is locked.
     fn clear(vm: &Vm<Self>, tables: &mut Self::Tables);
 }

@@ -29,8 +29,9 @@ u64 drm_rust_gem_mmap_offset(struct drm_gem_object *obj)
 EXPORT_SYMBOL_GPL(drm_rust_gem_mmap_offset);
 
 /*
- * Initialises a zeroed object without memory of its own, as drm_gem_shmem_init() does one with. The C
- * function for it is not exported: C wants to allocate such objects by itself.
+ * Initialises a zeroed object without memory of its own, as drm_gem_shmem_init() does an object
+ * with memory. The C function for it is not exported, because C wants to allocate such objects
+ * itself.
  */
 int drm_rust_gem_shmem_init_private(struct drm_device *dev, struct drm_gem_shmem_object *shmem,
 				    size_t size)
@@ -88,7 +89,9 @@ bool drm_rust_dma_is_coherent(struct device *dev)
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_is_coherent);
 
-/* What the device has written is not lost: the CPU's caches are written back before they are forgotten. */
+/*
+ * Writes back the CPU's caches before invalidating them, so that the device's writes are not lost.
+ */
 void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool both)
 {
 	dma_sync_single_for_device(dev, address, size, DMA_TO_DEVICE);
@@ -97,7 +100,10 @@ void drm_rust_dma_sync(struct device *dev, dma_addr_t address, size_t size, bool
 }
 EXPORT_SYMBOL_GPL(drm_rust_dma_sync);
 
-/* Whether the device has `own` references and no others. What was done with others has then happened before. */
+/*
+ * Returns whether the device has exactly `own` references. Everything done with other references
+ * has then happened before.
+ */
 bool drm_rust_device_is_unshared(struct drm_device *dev, int own)
 {
 	return atomic_read_acquire(&dev->ref.refcount.refs) == own;
@@ -111,10 +117,11 @@ static void unmount_huge_pages(struct drm_device *dev, void *mount)
 }
 
 /*
- * Gives a device that nobody else uses yet a tmpfs of its own, whose files have huge pages where they are large enough.
+ * Mounts a tmpfs for a device that no other code uses yet. Files that are large enough get huge
+ * pages.
  *
- * drm_gem_huge_mnt_create() does the same, but loses the context if an option cannot be set, answers ENOPARAM then, and keeps
- * what a failed mount returns.
+ * drm_gem_huge_mnt_create() does the same, but has bugs: it loses the context and returns ENOPARAM
+ * if an option cannot be set, and it keeps the result of a failed mount.
  */
 int drm_rust_mount_huge_pages(struct drm_device *dev)
 {
@@ -150,8 +157,9 @@ EXPORT_SYMBOL_GPL(drm_rust_mount_huge_pages);
 #endif
 
 /*
- * Whether somebody but the loader holds a reference to a module whose init runs. The loader holds one then
- * (load_module()). A module in its exit has none: without that the exit would not have begun.
+ * Returns whether anything but the loader holds a reference to a module whose init runs. The loader
+ * holds one then (load_module()). A module in its exit has no references, or the exit would not
+ * have begun.
  */
 bool drm_rust_module_is_held(struct module *module)
 {
@@ -165,14 +173,20 @@ const char *drm_rust_module_name(struct module *module)
 }
 EXPORT_SYMBOL_GPL(drm_rust_module_name);
 
-/* The module whose driver `dev` is bound to; null if the driver is built in. The caller keeps `dev` bound. */
+/*
+ * Returns the module whose driver `dev` is bound to; NULL if the driver is built in. The caller
+ * keeps `dev` bound.
+ */
 struct module *drm_rust_driver_module(struct device *dev)
 {
 	return dev->driver ? dev->driver->owner : NULL;
 }
 EXPORT_SYMBOL_GPL(drm_rust_driver_module);
 
-/* Whether a BAR decodes memory at an address: firmware may have left it without one, and it then says 0. */
+/*
+ * Returns whether a BAR decodes memory at an address. If firmware left it without one, its address
+ * is 0.
+ */
 bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar)
 {
 	unsigned long flags = pci_resource_flags(dev, bar);
@@ -181,7 +195,10 @@ bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar)
 }
 EXPORT_SYMBOL_GPL(drm_rust_pci_bar_is_memory);
 
-/* Makes a mapping that is being made one of a page of registers, at `place`: shared, to be read, and no more. */
+/*
+ * Turns a mapping that is being created into one of a page of registers at `place`: shared and
+ * read-only.
+ */
 int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long place)
 {
 	if (!(vma->vm_flags & VM_SHARED) || vma_pages(vma) != 1 || (vma->vm_flags & (VM_WRITE | VM_EXEC)))
@@ -213,7 +230,7 @@ vm_fault_t drm_rust_insert_registers(struct vm_fault *vmf, unsigned long pfn)
 }
 EXPORT_SYMBOL_GPL(drm_rust_insert_registers);
 
-/* Without a page, one of zeroes. */
+/* Inserts `page`, or a page of zeroes if it is NULL. */
 vm_fault_t drm_rust_insert_idle(struct vm_fault *vmf, struct page *page)
 {
 	page = page ?: ZERO_PAGE(vmf->address);
@@ -222,8 +239,9 @@ vm_fault_t drm_rust_insert_idle(struct vm_fault *vmf, struct page *page)
 EXPORT_SYMBOL_GPL(drm_rust_insert_idle);
 
 /*
- * A task that exits has given up its namespaces (exit_nsproxy_namespaces()) before the last reference to its files is
- * put (exit_task_work()): then there is no shift. Nobody but the task itself changes its pointer.
+ * A task that exits has dropped its namespaces (exit_nsproxy_namespaces()) before the last
+ * reference to its files is put (exit_task_work()). Time is not shifted then. Only the task itself
+ * changes its pointer.
  */
 s64 drm_rust_in_time_namespace(s64 monotonic)
 {

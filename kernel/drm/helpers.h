@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * C inline functions and macros that the crate `drm` calls, as functions with symbols.
- * The kernel's own rust/helpers/drm.c is compiled only with DRM=y.
+ * C inline functions and macros for the crate `drm`, as functions with symbols. The kernel's own
+ * rust/helpers/drm.c is compiled only with DRM=y.
  */
 #ifndef DRM_RUST_HELPERS_H
 #define DRM_RUST_HELPERS_H

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/*
- * Address spaces: C inline functions and macros that the crate `drm` calls.
- */
+/* Address spaces: C inline functions and macros for the crate `drm`. */
 #include <linux/export.h>
 #include <linux/mutex.h>
 
@@ -13,7 +11,7 @@ void drm_rust_gpuvm_get(struct drm_gpuvm *vm)
 }
 EXPORT_SYMBOL_GPL(drm_rust_gpuvm_get);
 
-/* The list is protected by this lock for address spaces in immediate mode, and all of ours are. */
+/* This lock protects the list for address spaces in immediate mode, and all of ours are in it. */
 void drm_rust_gpuva_link(struct drm_gpuva *va, struct drm_gpuvm_bo *vm_bo)
 {
 	if (!va->gem.obj)

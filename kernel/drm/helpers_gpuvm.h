@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/*
- * Address spaces: C inline functions and macros that the crate `drm` calls.
- */
+/* Address spaces: C inline functions and macros for the crate `drm`. */
 #ifndef DRM_RUST_HELPERS_GPUVM_H
 #define DRM_RUST_HELPERS_GPUVM_H
 

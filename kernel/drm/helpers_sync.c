@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/*
- * Fences, timers and sync objects: C inline functions and macros that the crate `drm` calls.
- */
+/* Fences, timers and sync objects: C inline functions and macros for the crate `drm`. */
 #include <linux/export.h>
 
 #include "helpers_sync.h"
@@ -31,10 +29,10 @@ bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence)
 EXPORT_SYMBOL_GPL(drm_rust_dma_fence_is_signaled);
 
 /*
- * How `fence` ended: 0 while it has not, 1, or a negative error.
+ * Returns how `fence` ended: 0 while it has not, 1 for success, or a negative error.
  *
- * Of a fence that is signalled, the flag is set after the error and before the callbacks run. So who sees it needs no lock,
- * and a callback may ask.
+ * The flag of a signalled fence is set after the error and before the callbacks run. So a caller
+ * that sees the flag needs no lock, and a callback may call this.
  */
 int drm_rust_dma_fence_status(struct dma_fence *fence)
 {
@@ -45,13 +43,14 @@ int drm_rust_dma_fence_status(struct dma_fence *fence)
 EXPORT_SYMBOL_GPL(drm_rust_dma_fence_status);
 
 /*
- * Signals `fence`, with `error` if that is not zero, unless it is signalled already; says whether it did.
+ * Signals `fence`, with `error` unless that is zero, if it is not yet signalled. Returns whether
+ * this call signalled it.
  *
- * A callback of the fence, which runs under its lock, may call this (by dropping the fence's signaler): the flag is set then,
- * and the lock is not taken.
+ * A callback of the fence, which runs under its lock, may call this by dropping the fence's
+ * signaler. The flag is set then, and the lock is not taken.
  *
- * dma_fence_check_and_signal() cannot set an error, and setting one before it would race with others that
- * signal: both must happen under one hold of the lock.
+ * dma_fence_check_and_signal() cannot set an error. Setting one before it would race with other
+ * callers that signal, because both must happen under one hold of the lock.
  */
 bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error)
 {
@@ -77,9 +76,9 @@ bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error)
 EXPORT_SYMBOL_GPL(drm_rust_dma_fence_signal_once);
 
 /*
- * The callbacks that this processor runs, the innermost first. C calls them under the fence's lock with interrupts off, so a
- * processor that can be interrupted runs none, and no other looks at this list. With PREEMPT_RT they can be interrupted, so no
- * list is kept there.
+ * The callbacks that run on this processor, the innermost first. C calls them under the fence's
+ * lock with interrupts off. So a processor that can be interrupted runs none, and no other
+ * processor reads this list. With PREEMPT_RT they can be interrupted, so no list is kept there.
  */
 static DEFINE_PER_CPU(struct drm_rust_firing *, innermost);
 
@@ -99,7 +98,10 @@ void drm_rust_firing_ends(struct drm_rust_firing *firing)
 }
 EXPORT_SYMBOL_GPL(drm_rust_firing_ends);
 
-/* Whether the caller is within a callback that runs under the lock of `fence`: a callback of it, or of one with the same lock. */
+/*
+ * Returns whether the caller is within a callback that runs under the lock of `fence`: a callback
+ * of `fence`, or of another fence with the same lock.
+ */
 bool drm_rust_is_locked_by_firing(struct dma_fence *fence)
 {
 	struct drm_rust_firing *firing;

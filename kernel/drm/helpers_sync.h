@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/*
- * Fences, timers and sync objects: C inline functions and macros that the crate `drm` calls.
- */
+/* Fences, timers and sync objects: C inline functions and macros for the crate `drm`. */
 #ifndef DRM_RUST_HELPERS_SYNC_H
 #define DRM_RUST_HELPERS_SYNC_H
 
@@ -14,7 +12,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
 
-/* `HZ` itself is a different number for bindgen: it sees the one of the uapi headers. */
+/* bindgen sees a different number for `HZ` itself: the one of the uapi headers. */
 static const unsigned long DRM_RUST_HZ = HZ;
 
 void drm_rust_dma_fence_get(struct dma_fence *fence);
@@ -24,7 +22,10 @@ bool drm_rust_dma_fence_is_signaled(struct dma_fence *fence);
 int drm_rust_dma_fence_status(struct dma_fence *fence);
 bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error);
 
-/* A callback of `fence` that runs, and the one that it interrupts, or that signalled `fence`. */
+/*
+ * A running callback of `fence`. It links to the callback that it interrupts, or that signalled
+ * `fence`.
+ */
 struct drm_rust_firing {
 	struct dma_fence *fence;
 	struct drm_rust_firing *below;
@@ -40,7 +41,10 @@ void drm_rust_syncobj_get(struct drm_syncobj *syncobj);
 void drm_rust_syncobj_put(struct drm_syncobj *syncobj);
 struct dma_fence *drm_rust_syncobj_fence_get(struct drm_syncobj *syncobj);
 
-/* The node of a timeline is opaque to Rust: bindgen cannot tell it without the unions within. */
+/*
+ * The node of a timeline is opaque to Rust, because bindgen cannot describe it without the unions
+ * within.
+ */
 void *drm_rust_dma_fence_chain_alloc(void);
 void drm_rust_dma_fence_chain_free(void *chain);
 void drm_rust_syncobj_add_point(struct drm_syncobj *syncobj, void *chain, struct dma_fence *fence, u64 point);

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver's ioctls: a table that is checked when it is compiled.
+//! A driver's ioctls, as a table that is checked at compile time.
 //!
-//! An entry names the uapi's ioctl number, its argument type, who may call it, and the handler. The
-//! compiler checks that numbers are the uapi's, in order and without gaps, that the argument has the
-//! size and direction that the number encodes and consists of plain bytes, and that the handler takes
-//! the device, the data and the file of the driver whose table it is (L10).
+//! An entry names the uapi's ioctl number, its argument type, the permitted callers, and the
+//! handler. The compiler checks that the numbers are the uapi's, in order and without gaps. It
+//! checks that the argument has the size and direction that the number encodes and consists of
+//! plain bytes. And it checks that the handler takes the device, the data and the file of the
+//! driver that owns the table (L10).
 //!
-//! A handler is one of two kinds, told apart by its first parameter:
+//! A handler is one of two kinds. Its first parameter determines the kind:
 //!
-//! - *Guarded*: `fn(&Plugged<'_, T>, &T::RegistrationData<'_>, argument, &File<T::File>) -> Result`.
-//!   It runs while the device is plugged; otherwise the ioctl answers `ENODEV`. The default choice.
-//! - *Unguarded*: `fn(&Device<T, Registered>, argument, &File<T::File>) -> Result`. For what needs only
-//!   memory, or blocks for long: it does not hold up an unplug, and costs no SRCU section. (C answers
-//!   `ENODEV` at the entry of an ioctl for it, too.) It may use [`Device::enter`].
+//! - *Guarded*:
+//!   `fn(&Plugged<'_, T>, &T::RegistrationData<'_>, argument, &File<T::File>) -> Result`. It runs
+//!   while the device is plugged; otherwise the ioctl fails with `ENODEV`. This is the default
+//!   choice.
+//! - *Unguarded*: `fn(&Device<T, Registered>, argument, &File<T::File>) -> Result`. Use it for work
+//!   that needs only memory, or that blocks for long: it does not delay an unplug, and costs no
+//!   SRCU section. (At the entry of an ioctl, C fails with `ENODEV` for it, too.) It may use
+//!   [`Device::enter`].
 //!
-//! The argument is `&A` for an ioctl that userspace only writes to (`_IOW`), `&mut A` for one that
-//! returns something (`_IOR`, `_IOWR`). A handler may return `Result` or `Result<u32>`, the value of the
-//! system call.
+//! The argument is `&A` for an ioctl that userspace only writes to (`_IOW`), and `&mut A` for one
+//! that returns data (`_IOR`, `_IOWR`). A handler may return `Result`, or `Result<u32>` with the
+//! value of the system call.
 //!
 //! C header: `include/drm/drm_ioctl.h`
 
@@ -44,18 +48,18 @@ use kernel::{
     uapi, //
 };
 
-/// The number of a driver's ioctl `nr` (from 0) that userspace only writes to; for a uapi without a C
-/// header.
+/// Returns the number of a driver's ioctl `nr` (from 0) that userspace only writes to, for a uapi
+/// without a C header.
 pub const fn iow<A>(nr: u32) -> u32 {
     kernel::ioctl::_IOW::<A>(uapi::DRM_IOCTL_BASE as u32, uapi::DRM_COMMAND_BASE + nr)
 }
 
-/// As [`iow`], for an ioctl that userspace writes to and reads from.
+/// Returns the number like [`iow`], for an ioctl that userspace writes to and reads from.
 pub const fn iowr<A>(nr: u32) -> u32 {
     kernel::ioctl::_IOWR::<A>(uapi::DRM_IOCTL_BASE as u32, uapi::DRM_COMMAND_BASE + nr)
 }
 
-/// Who may call an ioctl (`enum drm_ioctl_flags`).
+/// The permitted callers of an ioctl (`enum drm_ioctl_flags`).
 #[derive(Clone, Copy)]
 pub struct Flags(u32);
 
@@ -63,29 +67,30 @@ impl Flags {
     /// Any client of the primary node.
     pub const NONE: Self = Self(0);
 
-    /// Clients of the render node too. To be set for everything that rendering needs.
+    /// Clients of the render node too. Set it for everything that rendering needs.
     pub const RENDER_ALLOW: Self = Self(bindings::drm_ioctl_flags_DRM_RENDER_ALLOW);
 
-    /// On the primary node, only clients that are authenticated by the master.
+    /// On the primary node, only clients that the master has authenticated.
     pub const AUTH: Self = Self(bindings::drm_ioctl_flags_DRM_AUTH);
 
-    /// Only the current master, through the primary node: what changes the display.
+    /// Only the current master, through the primary node. Set it for everything that changes the
+    /// display.
     pub const MASTER: Self = Self(bindings::drm_ioctl_flags_DRM_MASTER);
 
     /// Only a process with `CAP_SYS_ADMIN`.
     pub const ROOT_ONLY: Self = Self(bindings::drm_ioctl_flags_DRM_ROOT_ONLY);
 
-    /// Both.
+    /// Combines the two sets of flags.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
 
-/// What an ioctl's argument is made of: plain bytes in both directions, so that no invalid value can
-/// come in and no padding leaks out.
+/// The argument of an ioctl: plain bytes in both directions, so that no invalid value can come in
+/// and no padding leaks out.
 ///
-/// Implemented for every type that derives zerocopy's `FromBytes` and `IntoBytes`; the bindings of a
-/// driver's uapi header are generated with these derives (kernel/Kbuild).
+/// The trait is implemented for every type that derives zerocopy's `FromBytes` and `IntoBytes`. The
+/// bindings of a driver's uapi header are generated with these derives (kernel/Kbuild).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an ioctl's argument: it is not known to consist of plain bytes",
     note = "derive `FromBytes` and `IntoBytes` (an explicit field for each byte of padding)"
@@ -93,12 +98,12 @@ impl Flags {
 pub trait Argument: FromBytes + IntoBytes {}
 impl<A: FromBytes + IntoBytes> Argument for A {}
 
-/// What a handler may return for success: nothing (0), or the value of the system call.
+/// A handler's value for success: nothing (0), or the value of the system call.
 #[diagnostic::on_unimplemented(
     message = "an ioctl handler returns `Result` or `Result<u32>`, not `Result<{Self}>`"
 )]
 pub trait Success {
-    /// The system call's value, or `ERANGE` if it has none.
+    /// Returns the system call's value, or `ERANGE` if it does not fit.
     #[doc(hidden)]
     fn into_value(self) -> c_int;
 }
@@ -122,17 +127,18 @@ fn outcome<S: Success>(result: Result<S>) -> c_int {
     result.map_or_else(|e| e.to_errno(), S::into_value)
 }
 
-/// Whether an ioctl returns something in its argument, as its number says; a type without values.
+/// Says whether an ioctl returns data in its argument, according to its number. The type has no
+/// values.
 #[doc(hidden)]
 pub enum Direction<const RETURNS: bool> {}
 
-/// How a handler takes its argument.
+/// The way in which a handler takes its argument.
 #[doc(hidden)]
 pub trait Passing {
     /// `&A` or `&mut A`.
     type Ref<'x, A: 'x>;
 
-    /// The argument as the handler takes it.
+    /// Passes the argument in the form that the handler takes.
     fn pass<A>(arg: &mut A) -> Self::Ref<'_, A>;
 }
 
@@ -154,8 +160,8 @@ impl Passing for Direction<true> {
     }
 }
 
-/// A function that can handle an ioctl of driver `T` with argument `A`, in the [`Direction`] `D`; `Kind` tells
-/// which sort it is and is always inferred. See the [module](self).
+/// A function that can handle an ioctl of driver `T` with argument `A`, in the [`Direction`] `D`.
+/// `Kind` is the kind of handler and is always inferred. See the [module](self).
 #[diagnostic::on_unimplemented(
     message = "this function cannot handle an ioctl of driver `{T}` with argument `{A}`",
     label = "not a handler for this entry of this driver's table",
@@ -169,7 +175,7 @@ pub trait Handler<T: Driver, A, D, Kind>: Copy + 'static {
     fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int;
 }
 
-/// The kinds of handlers; types without values.
+/// The kinds of handlers, as types without values.
 #[doc(hidden)]
 pub mod kind {
     use core::marker::PhantomData;
@@ -216,10 +222,10 @@ where
     }
 }
 
-/// An argument whose handler is `H`: what an entry asks for, rather than for the [`Handler`].
+/// An argument whose handler is `H`. An entry requires this trait rather than [`Handler`].
 ///
-/// What is asked of the argument's type, here and in the traits below, makes the compiler's message point at that
-/// type, and so at the entry; otherwise it would show the whole table.
+/// This trait and the ones below put the requirements on the argument's type. So the compiler's
+/// message points at that type, and thereby at the entry. Otherwise it would show the whole table.
 #[doc(hidden)]
 pub trait HandledBy<H, T: Driver, D, Kind>: Sized {
     /// Calls `handler`.
@@ -238,7 +244,7 @@ impl<A, T: Driver, D, Kind, H: Handler<T, A, D, Kind>> HandledBy<H, T, D, Kind> 
     }
 }
 
-/// An entry whose ioctl has the number `NR` may stand in place `PLACE` of a table: if they are the same.
+/// Allows an entry with the ioctl number `NR` in place `PLACE` of a table, if the two are the same.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the ioctl with number {NR} stands in place {PLACE} of the table (from 0)",
@@ -248,7 +254,8 @@ impl<A, T: Driver, D, Kind, H: Handler<T, A, D, Kind>> HandledBy<H, T, D, Kind> 
 pub trait InPlace<const NR: u32, const PLACE: u32> {}
 impl<A, const NR: u32> InPlace<NR, NR> for A {}
 
-/// An ioctl whose number says `SIZE` bytes may have an argument of `BYTES`: if they are the same.
+/// Allows an argument of `BYTES` for an ioctl whose number says `SIZE` bytes, if the two are the
+/// same.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the ioctl's number says that its argument has {SIZE} bytes; `{Self}` has {BYTES}",
@@ -257,44 +264,44 @@ impl<A, const NR: u32> InPlace<NR, NR> for A {}
 pub trait OfSize<const SIZE: usize, const BYTES: usize> {}
 impl<A, const SIZE: usize> OfSize<SIZE, SIZE> for A {}
 
-/// Whether ioctl `cmd` returns something in its argument.
+/// Returns whether ioctl `cmd` returns data in its argument.
 #[doc(hidden)]
 pub const fn returns(cmd: u32) -> bool {
     _IOC_DIR(cmd) & uapi::_IOC_READ != 0
 }
 
-/// The place of ioctl `cmd` in its driver's table; a number of the core's has none.
+/// Returns the place of ioctl `cmd` in its driver's table. A number of the core's has none.
 #[doc(hidden)]
 pub const fn number(cmd: u32) -> u32 {
     _IOC_NR(cmd).wrapping_sub(uapi::DRM_COMMAND_BASE)
 }
 
-/// The size of the argument of ioctl `cmd`, in bytes.
+/// Returns the size of the argument of ioctl `cmd`, in bytes.
 #[doc(hidden)]
 pub const fn size(cmd: u32) -> usize {
     _IOC_SIZE(cmd)
 }
 
-/// One entry of the table of driver `T`; made by [`ioctls!`](crate::ioctls!).
+/// An entry of the table of driver `T`. [`ioctls!`](crate::ioctls!) creates it.
 #[repr(transparent)]
 pub struct Entry<T: Driver> {
     desc: bindings::drm_ioctl_desc,
-    /// Invariant in `T`: a subtype of `T` may well be another driver (L10).
+    /// Invariant in `T`: a subtype of `T` may be another driver (L10).
     _driver: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Driver> Entry<T> {
-    /// An entry for a number that the uapi does not use: it answers `EINVAL`.
+    /// An entry for a number that the uapi does not use. The ioctl fails with `EINVAL`.
     #[doc(hidden)]
     pub const RESERVED: Self = Self {
         desc: pin_init::zeroed(),
         _driver: PhantomData,
     };
 
-    /// The entry for ioctl `cmd`.
+    /// Creates the entry for ioctl `cmd`.
     ///
-    /// The macro passes what `cmd` encodes as parameters too, so that what does not fit is a trait that is not
-    /// implemented, which the compiler explains better than a constant that fails.
+    /// The macro also passes the parts of `cmd` as parameters. So a mismatch is a trait that is not
+    /// implemented, which the compiler explains better than a failed constant.
     #[doc(hidden)]
     pub const fn new<
         A,
@@ -320,7 +327,8 @@ impl<T: Driver> Entry<T> {
             _IOC_TYPE(cmd) == uapi::DRM_IOCTL_BASE as u32,
             "not a DRM ioctl: its type is not 'd'"
         );
-        // What the traits say in better words; anyone may implement those, so they do not count.
+        // Repeats the checks of the traits, which have better messages. Any code may implement the
+        // traits, so they prove nothing.
         assert!(
             size(cmd) == size_of::<A>(),
             "the argument type has another size than the ioctl number says"
@@ -349,39 +357,41 @@ impl<T: Driver> Entry<T> {
     }
 }
 
-/// What C calls for an entry.
+/// Calls the handler of an entry, for C.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 unsafe extern "C" fn call<T: Driver, A: Argument + HandledBy<H, T, D, Kind>, D, Kind, H>(
     dev: *mut bindings::drm_device,
     arg: *mut c_void,
     file: *mut bindings::drm_file,
 ) -> c_int {
-    // SAFETY: `Entry::new` was given a value of this type, which has no size and is `Copy`: another one
-    // needs no memory to be read from (L10).
+    // SAFETY: `Entry::new` was given a value of this type, which has no size and is `Copy`. Another
+    // one can be read without any memory (L10).
     let handler = unsafe { NonNull::<H>::dangling().read() };
 
-    // SAFETY: `Table<T>` is only used for devices of driver `T` (`DriverTable`), and an ioctl arrives
-    // through an open file, so registration has begun; the file keeps the device (L10).
+    // SAFETY: `Table<T>` is used only for devices of driver `T` (`DriverTable`). An ioctl arrives
+    // through an open file, so registration has begun, and the file keeps the device (L10).
     let dev = unsafe { Device::<T, Registered>::from_raw(dev) };
-    // SAFETY: As above, the file was opened by `T::File::open` (L10).
+    // SAFETY: As above. `T::File::open` opened the file (L10).
     let file = unsafe { File::<T::File>::from_raw(file) };
-    // SAFETY: `drm_ioctl()` passes a buffer of at least `_IOC_SIZE(cmd)` bytes, all initialised (those
-    // that userspace did not pass are zero), that is ours during the call; `Entry::new` compared the size, and `A` is
-    // plain bytes. It is aligned to 8 bytes: kmalloc promises that. For the array of `char` on the stack C does not, but the
-    // ABI of x86-64 does (arrays of 16 bytes and more are aligned to 16), and no other architecture is built for (L10).
+    // SAFETY: `drm_ioctl()` passes a buffer of at least `_IOC_SIZE(cmd)` bytes that is ours during
+    // the call. All of it is initialised: bytes that userspace did not pass are zero. `Entry::new`
+    // compared the size, and `A` is plain bytes. The buffer is aligned to 8 bytes. kmalloc
+    // guarantees that. C does not guarantee it for the array of `char` on the stack, but the ABI of
+    // x86-64 does (arrays of 16 bytes and more are aligned to 16), and no other architecture is
+    // built for (L10).
     let arg = unsafe { &mut *arg.cast::<A>() };
 
     A::handle(handler, dev, arg, file)
 }
 
-/// The ioctl table of driver `T`; made by [`ioctls!`](crate::ioctls!).
+/// The ioctl table of driver `T`. [`ioctls!`](crate::ioctls!) creates it.
 pub struct Table<T: Driver>(&'static [Entry<T>]);
 
 impl<T: Driver> Table<T> {
-    /// A table. Evaluated when it is compiled.
+    /// Creates a table, at compile time.
     #[doc(hidden)]
     pub const fn new(entries: &'static [Entry<T>]) -> Self {
         let end = (uapi::DRM_COMMAND_END - uapi::DRM_COMMAND_BASE) as usize;
@@ -402,7 +412,7 @@ impl<T: Driver> Table<T> {
         Self(entries)
     }
 
-    /// A table without ioctls.
+    /// Creates a table without ioctls.
     pub const fn empty() -> Self {
         Self(&[])
     }
@@ -417,12 +427,12 @@ impl<T: Driver> Table<T> {
     }
 }
 
-/// The ioctls of a driver, in the order of their numbers: the associated constant
+/// Declares the ioctls of a driver, in the order of their numbers, as the associated constant
 /// [`Driver::IOCTLS`].
 ///
-/// Each entry is `NUMBER: argument type, flags => handler;`, where the number is the uapi's
-/// `DRM_IOCTL_…` constant, and flags are the names in [`Flags`], joined by `|`. A number that the uapi
-/// does not use is written `_;`.
+/// Each entry is `NUMBER: argument type, flags => handler;`. The number is the uapi's `DRM_IOCTL_…`
+/// constant, and the flags are the names in [`Flags`], joined by `|`. Write `_;` for a number that
+/// the uapi does not use.
 ///
 /// # Examples
 ///
@@ -468,7 +478,7 @@ macro_rules! ioctls {
     };
 }
 
-/// Turns the entries of [`ioctls!`](crate::ioctls!) into an array; counts them as it goes.
+/// Converts the entries of [`ioctls!`](crate::ioctls!) into an array, and counts them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __ioctl_entries {

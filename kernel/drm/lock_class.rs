@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Classes of locks that are the same in all modules.
+//! Lock classes that are the same in all modules.
 //!
 //! Source: `look_up_lock_class()` in kernel/locking/lockdep.c
 
-/// The name and the key of a lock's class.
+/// Returns the name and the key of a lock's class.
 ///
-/// What is generic or inlined is compiled into each driver's module, and a literal in it has an address in each. lockdep
-/// compares addresses, and reports a key that it knows by a name elsewhere. So both come from a function that is compiled
-/// once.
+/// Generic and inlined code is compiled into each driver's module, so a literal in it has another
+/// address in each. lockdep compares addresses, and reports a key that it knows under a name at
+/// another address. So both come from a function that is compiled once.
 macro_rules! lock_class {
     ($name:literal) => {{
         #[inline(never)]

@@ -18,18 +18,18 @@ use kernel::{
 };
 
 impl<T: Driver, C: DeviceContext> Device<T, C> {
-    /// Arranges that `action` runs when the device is released, that is, when its last reference is
-    /// gone, possibly long after its hardware.
+    /// Registers `action` to run when the device is released. That is when its last reference is
+    /// dropped, possibly long after its hardware is unplugged.
     ///
-    /// Actions run in reverse order, all before `T::Data` is dropped. `action` cannot borrow; a counted
-    /// reference to the device itself in it would keep the device forever.
+    /// Actions run in reverse order, all before `T::Data` is dropped. `action` cannot borrow. A
+    /// counted reference to the device itself in it would keep the device forever.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `action` has run already then.
+    /// Fails with `ENOMEM`. `action` has already run then.
     ///
-    /// Context: process context, may sleep. `action` runs where the last reference is dropped, which is process context too, and
-    /// may sleep; maybe in a process that is ending.
+    /// Context: process context, may sleep. `action` runs where the last reference is dropped. That
+    /// is process context too, possibly of an exiting process, and may sleep.
     ///
     /// # Examples
     ///
@@ -55,8 +55,8 @@ fn add_action<F: FnOnce() + Send + 'static>(
     dev: *mut bindings::drm_device,
     action: KBox<F>,
 ) -> Result {
-    // SAFETY: `dev` is a valid device, with a reference, so that its actions do not run yet; `run` gets the box back, once, now or at
-    // release. C copies the name (L20).
+    // SAFETY: `dev` is a valid device with a reference, so its actions do not run yet. `run` takes
+    // the box back once, now or at release. C copies the name (L20).
     to_result(unsafe {
         crate::raw::__drmm_add_action_or_reset(
             dev,
@@ -69,12 +69,12 @@ fn add_action<F: FnOnce() + Send + 'static>(
 
 /// # Safety
 ///
-/// Called by C only, with what `add_action` passed, once (L20).
+/// Called only by C, with the argument that `add_action` passed, once (L20).
 unsafe extern "C" fn run<F: FnOnce() + Send + 'static>(
     _dev: *mut bindings::drm_device,
     action: *mut c_void,
 ) {
-    // SAFETY: `action` comes from `into_foreign` in `add_action`; C passes it on once (L20).
+    // SAFETY: `action` comes from `into_foreign` in `add_action`. C passes it on once (L20).
     let action = unsafe { KBox::<F>::from_foreign(action) };
     KBox::into_inner(action)();
 }

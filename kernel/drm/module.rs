@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a driver module owns as a whole: its workqueue and the count of its devices.
+//! The module-wide resources of a driver: its workqueue and the count of its devices.
 //!
 //! C headers: `include/linux/workqueue.h`, `include/linux/module.h`
 
@@ -39,27 +39,28 @@ use lenders::Lenders;
 
 /// The static part of a driver module.
 ///
-/// A `static` of this type is what [`module_platform_driver!`](crate::module_platform_driver!) and its
-/// like declare; [`Running`] starts and stops it.
+/// [`module_platform_driver!`](crate::module_platform_driver!) and the similar macros declare a
+/// `static` of this type. [`Running`] starts and stops it.
 pub struct Runtime {
-    /// Whether [`Running::new`] was called: once in the life of a module.
+    /// Whether [`Running::new`] was called, which happens once in the life of a module.
     started: Atomic<i32>,
     /// The workqueue; null while the module is not running.
     queue: Atomic<*mut bindings::workqueue_struct>,
-    /// Devices that are allocated and not yet released.
+    /// The number of devices that are allocated and not yet released.
     devices: Atomic<i32>,
-    /// Where the module's own value lies, in which the macro puts the registrations of its drivers: first address and the one
-    /// behind the last.
+    /// The place of the module's own value, in which the macro puts the registrations of its
+    /// drivers: its first address and the address after its last.
     place: Atomic<usize>,
     end: Atomic<usize>,
-    /// How many faux devices may still be made: one from the start of the module, if its macro makes one.
+    /// The number of faux devices that may still be created: one at the start of the module, if its
+    /// macro creates one.
     faux: Atomic<i32>,
-    /// The modules that have lent this one data.
+    /// The modules that have lent data to this one.
     lenders: Lenders,
 }
 
 impl Runtime {
-    /// A runtime that is not started. For the macros.
+    /// Creates a runtime that is not started. The macros call this.
     #[doc(hidden)]
     pub const fn new() -> Self {
         Self {
@@ -73,11 +74,12 @@ impl Runtime {
         }
     }
 
-    /// Called by an adapter before it registers its driver, with the place of the C structure.
+    /// Checks that an adapter may register its driver, whose C structure is at `driver`.
     ///
-    /// `kernel::driver::Registration` can be made by any safe code, and forgotten: then the driver would stay after its module
-    /// is gone. So only those are admitted that lie in the module's own value, where the macro has put them and nobody else
-    /// can put anything: they go at the module's exit. `EBUSY` for others.
+    /// Any safe code can create a `kernel::driver::Registration` and forget it. The driver would
+    /// then stay registered after its module is unloaded. So only registrations in the module's own
+    /// value are allowed. The macro puts them there, no other code can, and they are dropped at the
+    /// module's exit. Fails with `EBUSY` for others.
     pub(crate) fn admit_driver(&self, driver: *const c_void) -> Result {
         let place = self.place.load(Relaxed)..self.end.load(Relaxed);
         if place.contains(&driver.addr()) {
@@ -87,10 +89,11 @@ impl Runtime {
         }
     }
 
-    /// Called by the faux bus before it makes a module's device, which does not stay where it is made.
+    /// Checks that the faux bus may create a module's device. The place of the device's value cannot
+    /// be checked, because the value moves after its creation.
     ///
-    /// The first in a module's life, which is the macro's and comes before any code of the driver, is the only one: `EBUSY` for
-    /// others.
+    /// Only the first call in a module's life succeeds. It is the macro's, and comes before any
+    /// code of the driver. Fails with `EBUSY` for others.
     pub(crate) fn admit_device(&self) -> Result {
         if self.faux.xchg(0, Relaxed) == 0 {
             return Err(EBUSY);
@@ -98,33 +101,36 @@ impl Runtime {
         Ok(())
     }
 
-    /// Keeps the module `lender` loaded until this one has gone, for data that may point to its text.
+    /// Keeps the module `lender` loaded until this one is unloaded, for data that may point to its
+    /// text.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` if `lender` is being unloaded. Context: process context, may sleep.
+    /// Fails with `ENOMEM`, and with `ENODEV` if `lender` is being unloaded. Context: process
+    /// context, may sleep.
     ///
     /// # Safety
     ///
-    /// `lender` is a module that does not go during the call (L15).
+    /// `lender` is a module that is not unloaded during the call (L15).
     pub(crate) unsafe fn keep_lender(&self, lender: NonNull<bindings::module>) -> Result {
         // SAFETY: By the requirement (L15).
         unsafe { self.lenders.add(lender) }
     }
 
-    /// Counts the device `dev`, which is new, until everything of it but its memory has gone.
+    /// Counts the new device `dev` until all of it except its memory is released.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; it is not counted then. Context: process context, may sleep.
+    /// Fails with `ENOMEM`; `dev` is not counted then. Context: process context, may sleep.
     ///
     /// # Safety
     ///
-    /// `dev` is a valid device whose managed actions are C's own, so that this one runs after all those of its driver (L15,
-    /// L20).
+    /// `dev` is a valid device whose managed actions are C's own, so this one runs after all those
+    /// of its driver (L15, L20).
     pub(crate) unsafe fn count(&'static self, dev: *mut bindings::drm_device) -> Result {
         self.devices.add(1, Relaxed);
-        // SAFETY: By the requirement. `released` gets the runtime, now after an error or at the release (L20).
+        // SAFETY: By the requirement. `released` gets the runtime at the release, or now if there is
+        // an error (L20).
         to_result(unsafe {
             raw::__drmm_add_action_or_reset(
                 dev,
@@ -135,37 +141,39 @@ impl Runtime {
         })
     }
 
-    /// Waits for all work that is queued now. Context: may sleep.
+    /// Waits for all work that is currently queued. Context: may sleep.
     pub(crate) fn flush(&self) {
         let queue = self.queue.load(Acquire);
         if !queue.is_null() {
-            // SAFETY: The queue lives until `Running` is dropped, which is after the last caller:
-            // drivers are unregistered before (L15).
+            // SAFETY: The queue lives until `Running` is dropped. That is after the last caller,
+            // because drivers are unregistered before (L15).
             unsafe { crate::raw::drm_rust_flush_workqueue(queue) };
         }
     }
 }
 
-/// Implemented by the macros for a driver's module: gives the module's [`Runtime`].
+/// A driver's module. The macros implement it, to return the module's [`Runtime`].
 ///
 /// # Safety
 ///
-/// The implementor is a module's type as [`module!`](kernel::prelude::module!) takes it, [`THIS_MODULE`](ModuleMetadata) is that
-/// module, and its value of that module owns a [`Running`] of the runtime, which it drops after its drivers (L4, L15).
+/// The implementor is a module's type as [`module!`](kernel::prelude::module!) takes it, and
+/// [`THIS_MODULE`](ModuleMetadata) is that module. The value of the type in that module owns a
+/// [`Running`] of the runtime, which it drops after its drivers (L4, L15).
 #[diagnostic::on_unimplemented(
     message = "the module of this driver is not declared with one of this crate's macros",
     note = "use `drm::module_platform_driver!` or its like instead of `kernel::module!`"
 )]
 pub unsafe trait ModuleRuntime: ModuleMetadata {
-    /// The runtime.
+    /// Returns the runtime.
     fn runtime() -> &'static Runtime;
 }
 
-/// A runtime from the module's init to its exit. The last field of a module, so that it goes last.
+/// A runtime from the module's init to its exit. It is the last field of a module, so it is dropped
+/// last.
 ///
 /// # Invariants
 ///
-/// The queue of `runtime` was created by [`Running::new`] and is not destroyed yet.
+/// [`Running::new`] created the queue of `runtime`, which is not yet destroyed.
 #[doc(hidden)]
 pub struct Running {
     runtime: &'static Runtime,
@@ -174,19 +182,21 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts the runtime of the module type `M`, with a workqueue named after the module, for the drivers whose
-    /// registrations lie in `module`, and `faux` faux devices.
+    /// Starts the runtime of the module type `M`, with a workqueue named after the module. `module`
+    /// contains the registrations of its drivers. `faux` is the number of its faux devices.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EBUSY` if it was started before. A module's init is a safe function of a type that its driver can
-    /// name, so it may be called again, even while the module's exit runs. It fails here, before it makes anything.
+    /// Fails with `ENOMEM`, and with `EBUSY` if the runtime was started before. A module's init is
+    /// a safe function of a type that its driver can name. So it may be called again, even while
+    /// the module's exit runs. That call fails here, before it creates anything.
     ///
     /// # Safety
     ///
-    /// - The first result is dropped at the module's exit, not before its drivers are gone, and not forgotten.
-    /// - `module` points to the module's own value in the first call: what lies in it is dropped at the module's exit, or when
-    ///   its init fails, and nobody but the macro initialises anything of it (L4, L15).
+    /// - The first result is dropped at the module's exit, after its drivers are unregistered. It
+    ///   is not forgotten.
+    /// - In the first call, `module` points to the module's own value. Its contents are dropped at
+    ///   the module's exit, or when its init fails. Only the macro initialises any of it (L4, L15).
     pub unsafe fn new<M: ModuleRuntime>(module: *const M, faux: i32) -> Result<Self> {
         let (runtime, name) = (M::runtime(), M::NAME);
         if runtime.started.xchg(1, Relaxed) != 0 {
@@ -210,14 +220,14 @@ impl Running {
         })
     }
 
-    /// Waits until nobody but the loader holds a reference to a module whose init has failed.
+    /// Waits until only the loader holds a reference to a module whose init has failed.
     ///
-    /// C frees such a module whatever references there are: those of unsignalled fences, of callbacks that wait for one, and of
-    /// clients that have opened a node meanwhile. In an exit there are none. Nothing tells when one is given back, so this looks
-    /// again and again.
+    /// C frees such a module even if references remain: those of unsignalled fences, of callbacks
+    /// that wait for one, and of clients that have opened a node. In an exit there are none.
+    /// Dropping a reference notifies nobody, so this polls.
     fn wait_for_holders(&self) {
         let mut looks = 0_u32;
-        // SAFETY: The module is there while its init or exit runs, of which this is a part (L15).
+        // SAFETY: The module exists while its init or exit runs, and this is a part of them (L15).
         while unsafe { raw::drm_rust_module_is_held(self.this.as_ptr()) } {
             if looks == LOOKS_BEFORE_A_WORD {
                 pr_err!(
@@ -230,8 +240,9 @@ impl Running {
         }
     }
 
-    /// Waits for devices that somebody has looked up just now: `drm_stub_open()` holds one for a moment, and reads its
-    /// driver's tables, before it pins the module. Returns how many remain, which nobody will release.
+    /// Waits for devices that are being looked up: `drm_stub_open()` holds one for a moment, and
+    /// reads its driver's tables, before it pins the module. Returns the number of devices that
+    /// remain, which no code will release.
     fn wait_for_devices(&self) -> i32 {
         for _ in 0..LOOKS_BEFORE_A_WORD {
             if self.runtime.devices.load(Acquire) == 0 {
@@ -243,9 +254,9 @@ impl Running {
     }
 }
 
-/// How long to sleep between two looks at something that tells nobody when it changes.
+/// The time to sleep between two polls.
 const BETWEEN_LOOKS: Delta = Delta::from_millis(10);
-/// So many looks, about a second, before something is said, or given up.
+/// The number of polls, about a second, before a message is logged or the wait is given up.
 const LOOKS_BEFORE_A_WORD: u32 = 100;
 
 impl Drop for Running {
@@ -254,18 +265,20 @@ impl Drop for Running {
 
         let queue = self.runtime.queue.load(Relaxed);
         self.runtime.end.store(0, Relaxed);
-        // First, for work that queues itself again would be waited for without end.
+        // This comes first, because waiting for work that queues itself again would never end.
         self.runtime.queue.store(null_mut(), Release);
-        // SAFETY: By the type invariants. The module's drivers are gone, so nothing but work itself could
-        // still use the queue; this waits for it, so that none runs in the module's text after it (L15).
+        // SAFETY: By the type invariants. The module's drivers are unregistered, so only work
+        // itself could still use the queue. This call waits for it, so none runs in the module's
+        // text afterwards (L15).
         unsafe { bindings::destroy_workqueue(queue) };
 
-        // SAFETY: Process context. The callbacks of fences that are signalled by now may run until a grace
-        // period has passed (L19).
+        // SAFETY: This is process context. The callbacks of fences that are already signalled may
+        // run until a grace period has passed (L19).
         unsafe { bindings::synchronize_rcu() };
 
         let devices = self.wait_for_devices();
-        // One that looked a device up has pinned the module instead, if that was possible: in an init.
+        // If possible, that is in an init, code that looked a device up has pinned the module
+        // instead.
         self.wait_for_holders();
         if devices != 0 {
             pr_err!(
@@ -274,23 +287,24 @@ impl Drop for Running {
                 devices
             );
         }
-        // Nothing of this module runs any more that could use what it was lent.
+        // No code of this module that could use the lent data runs any more.
         self.runtime.lenders.let_go();
     }
 }
 
-/// The managed action that comes last of a counted device.
+/// Uncounts a device, as its last managed action.
 ///
-/// Not inlined into drivers: when it has counted, the module's exit may end, so nothing may be left to run in the driver's
-/// text. All its actions have run before, and C's, which follow, do not look at the driver.
+/// Not inlined into drivers: after the device is uncounted, the module's exit may end, so nothing
+/// may be left to run in the driver's text. All the driver's actions have run before. C's actions,
+/// which follow, do not use the driver.
 ///
 /// # Safety
 ///
-/// Called by C only, with what [`Runtime::count`] passed, once (L20).
+/// Called only by C, with the argument that [`Runtime::count`] passed, once (L20).
 #[inline(never)]
 unsafe extern "C" fn released(_dev: *mut bindings::drm_device, runtime: *mut c_void) {
-    // SAFETY: `count` passed a runtime. Who drops the last reference keeps the module, or has looked the device up just now: for
-    // that, its exit waits (L15, L20).
+    // SAFETY: `count` passed a runtime. The caller that drops the last reference keeps the module,
+    // or is just looking the device up; the module's exit waits for that (L15, L20).
     unsafe { &*runtime.cast::<Runtime>() }
         .devices
         .fetch_sub(1, Release);

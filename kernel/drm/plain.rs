@@ -16,11 +16,12 @@ use crate::{
 use core::marker::PhantomData;
 use kernel::prelude::*;
 
-/// What a driver `T` that keeps nothing for each file, or for each buffer, takes in the place of a type of
-/// its own: as [`Driver::File`], as the payload of its shmem-backed [`Driver::Object`], or as both.
+/// A file or buffer to which driver `T` adds no data.
 ///
-/// Such buffers can be dumb buffers. Those of other devices are not imported
-/// ([`import`](DriverObject::import) is what it is by default).
+/// Use it as [`Driver::File`], as the payload of a shmem-backed [`Driver::Object`], or as both.
+///
+/// Such buffers can be dumb buffers. Buffers of other devices cannot be imported, because
+/// [`import`](DriverObject::import) keeps its default.
 ///
 /// # Examples
 ///
@@ -39,7 +40,7 @@ use kernel::prelude::*;
 ///     drm::ioctls! {}
 /// }
 /// ```
-// Invariant in `T`: as a driver's own types, it is that driver's only (L9).
+// Invariant in `T`: like a driver's own types, it belongs to that driver only (L9).
 pub struct Plain<T>(PhantomData<fn(T) -> T>);
 
 #[vtable]

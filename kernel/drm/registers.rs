@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Registers that clients map into their address space, a page at a time, to read.
+//! Registers that clients map into their address space to read, a page at a time.
 //!
-//! A driver takes a [`RegisterPage`] in its probe, keeps it in its registration data, and says with
-//! [`DriverFile::register_page`](crate::DriverFile::register_page) at which offsets of the node a client finds it. The
-//! mapping is filled in when it is touched: with the registers while the device is plugged and they are shown
-//! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise with a page of memory, as drm-uapi.rst
-//! asks for after an unplug: never `SIGBUS`.
+//! A driver takes a [`RegisterPage`] in its probe and keeps it in its registration data.
+//! [`DriverFile::register_page`](crate::DriverFile::register_page) says at which offsets of the
+//! node a client finds it. The mapping is filled in by page faults. It shows the registers while
+//! the device is plugged and they are shown
+//! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise a page of memory.
+//! drm-uapi.rst requires that after an unplug; a client never gets `SIGBUS`.
 //!
-//! Locks: a fault comes with locks of the address space. It enters the device, asks the driver for the page, and takes the
-//! device's `registers` around what it fills in.
+//! Locks: a page fault holds locks of the address space. The handler enters the device, asks the
+//! driver for the page, and takes the device's `registers` around filling it in.
 //!
 //! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; `include/linux/mm.h`
 
@@ -45,20 +46,22 @@ use kernel::{
     },
 };
 
-/// A page of a device's registers. Taken in the probe of the device, and gone before it is unbound.
+/// A page of a device's registers. It is taken in the device's probe, and dropped before the device
+/// is unbound.
 ///
 /// # Invariants
 ///
-/// `pfn` is that of a page of memory-mapped registers of a device that is bound for `'bound`.
+/// `pfn` is the number of a page of memory-mapped registers of a device that is bound for `'bound`.
 pub struct RegisterPage<'bound> {
     pfn: c_ulong,
     _bound: PhantomData<&'bound ()>,
 }
 
 impl RegisterPage<'_> {
-    /// The page at `offset` of the `length` bytes of registers at the physical address `start`.
+    /// Returns the page at `offset` of the `length` bytes of registers at the physical address
+    /// `start`.
     ///
-    /// The caller vouches for the type invariant with these.
+    /// The caller guarantees the type invariant with these arguments.
     fn within(start: u64, length: u64, offset: u64) -> Result<Self> {
         let whole = offset
             .checked_add(PAGE_SIZE as u64)
@@ -67,7 +70,7 @@ impl RegisterPage<'_> {
         if !whole || address % PAGE_SIZE as u64 != 0 {
             return Err(EINVAL);
         }
-        // INVARIANT: By the caller's word, and the page lies inside.
+        // INVARIANT: The caller guarantees it, and the page lies inside.
         Ok(Self {
             pfn: (address >> PAGE_SHIFT) as c_ulong,
             _bound: PhantomData,
@@ -76,17 +79,17 @@ impl RegisterPage<'_> {
 }
 
 impl<'bound> pci::Probe<'bound> {
-    /// The page of registers at `offset` of BAR `bar`, for clients to map.
+    /// Returns the page of registers at `offset` of BAR `bar`, for clients to map.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the BAR, or the BAR has I/O ports or no
-    /// address.
+    /// Fails with `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the
+    /// BAR, or the BAR has I/O ports or no address.
     ///
     /// Context: process context.
     pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
         let dev = self.device();
-        // Behind the BARs C lists the expansion ROM and bridge windows.
+        // After the BARs, C lists the expansion ROM and bridge windows.
         if bar >= bindings::PCI_STD_NUM_BARS {
             return Err(EINVAL);
         }
@@ -97,17 +100,19 @@ impl<'bound> pci::Probe<'bound> {
         if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(raw, bar as c_int) } {
             return Err(EINVAL);
         }
-        // INVARIANT: Memory of the device, which is bound for `'bound`.
+        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
         RegisterPage::within(start, length, offset)
     }
 }
 
 impl<'bound> platform::Probe<'bound> {
-    /// The page of registers at `offset` of the device's memory `index`, for clients to map.
+    /// Returns the page of registers at `offset` of the device's memory `index`, for clients to
+    /// map.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is no such page: `offset` is not aligned, or beyond it; `ENODEV` if there is no such memory.
+    /// Fails with `EINVAL` if `offset` is not aligned or lies beyond the memory, and with `ENODEV`
+    /// if there is no such memory.
     ///
     /// Context: process context.
     pub fn register_page(&self, index: u32, offset: u64) -> Result<RegisterPage<'bound>> {
@@ -115,18 +120,19 @@ impl<'bound> platform::Probe<'bound> {
         if !resource.flags().contains(Flags::IORESOURCE_MEM) {
             return Err(EINVAL);
         }
-        // INVARIANT: Memory of the device, which is bound for `'bound`.
+        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
         RegisterPage::within(resource.start(), resource.size(), offset)
     }
 }
 
-/// What a device keeps for clients that map registers.
+/// A device's state for clients that map registers.
 #[pin_data]
 pub(crate) struct Mapped {
-    /// Whether the registers are shown. Held while a mapping is filled in.
+    /// Whether the registers are shown. The lock is held while a mapping is filled in.
     #[pin]
     shown: Mutex<bool>,
-    /// What is shown when they are not, if the driver has said so. Goes with the device, which a mapping keeps.
+    /// The page shown while the registers are hidden, if the driver has set one. It is freed with
+    /// the device, which a mapping keeps.
     idle: SetOnce<Page>,
 }
 
@@ -140,21 +146,23 @@ impl Mapped {
     }
 }
 
-/// Unmaps what clients have mapped of the device `dev` from `from` (bytes) to the end. They fault again.
+/// Unmaps clients' mappings of the device `dev` from the byte `from` to the end. Later accesses
+/// fault again.
 ///
-/// Context: process context, may sleep; not inside the locks of an address space.
+/// Context: process context, may sleep; not with locks of an address space held.
 ///
 /// # Safety
 ///
 /// `dev` is a valid device (L21).
 unsafe fn unmap_from(dev: *mut bindings::drm_device, from: bindings::loff_t) {
-    // SAFETY: By the requirement. All nodes' files share the mapping of the device's inode, which the device keeps.
-    // A length of zero means to the end; the last argument includes private copies (L24).
+    // SAFETY: By the requirement. The files of all nodes share the mapping of the device's inode,
+    // which the device keeps. A length of zero means up to the end. The last argument includes
+    // private copies (L24).
     unsafe { bindings::unmap_mapping_range((*(*dev).anon_inode).i_mapping, from, 0, 1) };
 }
 
-/// Unmaps everything that clients have mapped of a device, as `drm_dev_unplug()` does. For a device whose registration
-/// has failed: C does not do it then.
+/// Unmaps all mappings of a device, as `drm_dev_unplug()` does. C does not do it for a device whose
+/// registration has failed.
 ///
 /// Context: process context, may sleep.
 pub(crate) fn unmap_all<T: Driver>(dev: &Device<T>) {
@@ -162,23 +170,23 @@ pub(crate) fn unmap_all<T: Driver>(dev: &Device<T>) {
     unsafe { unmap_from(dev.as_raw(), 0) };
 }
 
-/// Where mappings of registers lie among those of a node, in pages: above all buffers. The same for all drivers,
-/// whatever offsets their clients use.
+/// The place of register mappings among those of a node, in pages: above all buffers. It is the
+/// same for all drivers, whatever offsets their clients use.
 const PLACE: c_ulong = 1 << (56 - PAGE_SHIFT);
 
 impl<T: Driver> UnregisteredDevice<'_, T> {
-    /// Says what clients find in mapped registers while these are not shown, or the device is gone: `word`, and zeroes
-    /// behind it. Zeroes only, if it is never said.
+    /// Sets the content of mapped registers while they are hidden or the device is unplugged:
+    /// `word`, followed by zeroes. By default it is all zeroes.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EBUSY` if it was said before.
+    /// Fails with `ENOMEM`, and with `EBUSY` if it was set before.
     ///
     /// Context: process context, may sleep.
     pub fn set_idle_registers(&self, word: u32) -> Result {
         let page = Page::alloc_page(GFP_KERNEL | __GFP_ZERO)?;
         let bytes = word.to_ne_bytes();
-        // SAFETY: The bytes are valid, and nobody else knows the page (L24).
+        // SAFETY: The bytes are valid, and no other code knows the page (L24).
         unsafe { page.write_raw(bytes.as_ptr(), 0, bytes.len()) }?;
         if self.core().registers.idle.populate(page) {
             Ok(())
@@ -189,12 +197,12 @@ impl<T: Driver> UnregisteredDevice<'_, T> {
 }
 
 impl<T: Driver> Plugged<'_, T> {
-    /// Shows the registers to clients that have mapped them, or hides them: before they lose their power, say. They are
-    /// shown from the start.
+    /// Shows the registers to clients that have mapped them, or hides them, for example before they
+    /// lose power. They are shown initially.
     ///
-    /// After it no client accesses what it does not see any more.
+    /// After this returns, no client can access hidden registers any more.
     ///
-    /// Context: process context, may sleep; not inside the locks of an address space.
+    /// Context: process context, may sleep; not with locks of an address space held.
     pub fn show_registers(&self, shown: bool) {
         let mut now = self.core().registers.shown.lock();
         *now = shown;
@@ -203,22 +211,23 @@ impl<T: Driver> Plugged<'_, T> {
     }
 }
 
-/// `file_operations::mmap` of a driver whose files have registers to map.
+/// Implements `file_operations::mmap` of a driver whose files have registers to map.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
     filp: *mut bindings::file,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
-    // SAFETY: C passes an open file of a node of driver `T`. (`drm_gem_prime_mmap()` passes one that it makes up, without the
-    // driver's data, but for objects without a callback for `mmap` only, and both our classes have one.) (L14)
+    // SAFETY: C passes an open file of a node of driver `T`. (`drm_gem_prime_mmap()` passes one
+    // that it makes up, without the driver's data. But it does so only for objects without a
+    // callback for `mmap`, and both our classes have one.) (L14)
     let file = unsafe { File::<T::File>::from_raw((*filp).private_data.cast()) };
-    // SAFETY: C passes the mapping that is being made; it is ours alone (L20).
+    // SAFETY: C passes the mapping that is being created, which no other code uses (L20).
     let offset = (unsafe { (*vma).vm_pgoff } as u64) << PAGE_SHIFT;
     let Some(index) = file.data().register_page(offset) else {
-        // SAFETY: As this function (L20).
+        // SAFETY: By the requirement of this function (L20).
         return unsafe { bindings::drm_gem_mmap(filp, vma) };
     };
     let there = file
@@ -229,7 +238,8 @@ pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
         Some(false) => return EINVAL.to_errno(),
         Some(true) => {}
     }
-    // SAFETY: The mapping is ours alone. It lies at `PLACE` and beyond; faults find the place there (L24).
+    // SAFETY: No other code uses the mapping. It lies at `PLACE` and beyond, where faults find the
+    // place (L24).
     unsafe {
         let error = crate::raw::drm_rust_vma_of_registers(vma, PLACE + index as c_ulong);
         if error == 0 {
@@ -249,17 +259,17 @@ impl<T: Driver> VmOps<T> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn fault(vmf: *mut bindings::vm_fault) -> bindings::vm_fault_t {
-        // SAFETY: C passes a fault of a mapping with this table: one that `mmap_callback` of `T` has made. It keeps its
-        // file (L14, L20).
+        // SAFETY: C passes a fault of a mapping with this table, which `mmap_callback` of `T`
+        // created. The mapping keeps its file (L14, L20).
         let (dev, index) = unsafe {
             let filp = crate::raw::drm_rust_vmf_file(vmf);
             let file = File::<T::File>::from_raw((*filp).private_data.cast());
             let place = crate::raw::drm_rust_vmf_place(vmf);
             (file.device(), place.wrapping_sub(PLACE) as u32)
         };
-        // SAFETY: As above; the registers are there while the device is plugged (L6).
+        // SAFETY: As above. The registers exist while the device is plugged (L6).
         let filled = dev.enter(|plugged| unsafe { Self::fill(vmf, &plugged, index) });
         filled.unwrap_or_else(|| {
             // SAFETY: As above (L20).
@@ -267,7 +277,7 @@ impl<T: Driver> VmOps<T> {
         })
     }
 
-    /// Fills in the registers, or what stands for them while they are hidden.
+    /// Fills in the registers, or their replacement while they are hidden.
     ///
     /// # Safety
     ///
@@ -278,13 +288,15 @@ impl<T: Driver> VmOps<T> {
         index: u32,
     ) -> bindings::vm_fault_t {
         plugged.registration(|data| {
-            // The driver's code, which may hide the registers itself, runs before the lock is taken.
+            // Runs before the lock is taken, because it is the driver's code, which may itself hide
+            // the registers.
             let page = T::register_page(data, index);
-            // Held, so that who hides them finds in the mapping what is filled in here.
+            // Held, so that code that hides the registers finds this page in the mapping.
             let shown = plugged.core().registers.shown.lock();
             match page {
-                // SAFETY: By the requirement. The page is one of registers by its type invariant. Mappings of it are zapped
-                // when the registration ends, by an unplug or since it failed; both wait for this section before (L6, L24).
+                // SAFETY: By the requirement. By its type invariant the page is one of registers.
+                // Mappings of it are zapped when the registration ends, by an unplug or because it
+                // failed. Both wait for this section first (L6, L24).
                 Some(page) if *shown => unsafe {
                     crate::raw::drm_rust_insert_registers(vmf, page.pfn)
                 },
@@ -300,12 +312,13 @@ impl<T: Driver> VmOps<T> {
     unsafe fn insert_idle(vmf: *mut bindings::vm_fault, dev: &Device<T>) -> bindings::vm_fault_t {
         let idle = dev.core().registers.idle.as_ref();
         let idle = idle.map_or(null_mut(), Page::as_ptr);
-        // SAFETY: By the requirement. The page goes with the device, which the mapping's file keeps (L21, L24).
+        // SAFETY: By the requirement. The page is freed with the device, which the mapping's file
+        // keeps (L21, L24).
         unsafe { crate::raw::drm_rust_insert_idle(vmf, idle) }
     }
 }
 
-/// The callback for the table of driver `T`.
+/// Returns the callback for the table of driver `T`.
 pub(crate) const fn mmap<T: Driver>(
 ) -> unsafe extern "C" fn(*mut bindings::file, *mut bindings::vm_area_struct) -> c_int {
     if <T::File as DriverFile>::HAS_REGISTER_PAGE {

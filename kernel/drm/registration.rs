@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Registration with userspace and its end; used by the bus adapters only.
+//! Registration with userspace and its end. Only the bus adapters use this module.
 //!
-//! A driver never holds a registration, so it cannot forget one (L4): probe returns a [`Ready`], the
-//! adapter registers it and ends the registration in the bus's remove step (L5).
+//! A driver never holds a registration, so it cannot forget one (L4). Probe returns a [`Ready`],
+//! which the adapter registers. The adapter ends the registration in the bus's remove step (L5).
 //!
 //! C header: `include/drm/drm_drv.h`; kernel document: Documentation/gpu/drm-uapi.rst, "Device
 //! Hot-Unplug".
@@ -30,11 +30,11 @@ use kernel::{
 
 /// A device that is ready to be registered, with its registration data.
 ///
-/// Made by [`UnregisteredDevice::ready`](crate::UnregisteredDevice::ready), given back by probe.
-/// Dropped instead (an error after it), the device goes without ever having been seen by userspace.
+/// [`UnregisteredDevice::ready`](crate::UnregisteredDevice::ready) creates it and probe returns it.
+/// If it is dropped instead, after an error, the device is released and userspace never saw it.
 #[must_use = "return it from probe: the bus adapter registers the device"]
 pub struct Ready<'bound, T: Driver> {
-    // Declared before the device: the data may refer to it and goes first.
+    // Declared before the device: the data may refer to the device, so it is dropped first.
     data: Pin<KBox<T::RegistrationData<'bound>>>,
     dev: ARef<Device<T>>,
     _probe: PhantomData<fn(&'bound ()) -> &'bound ()>,
@@ -50,13 +50,13 @@ impl<'bound, T: Driver> Ready<'bound, T> {
     }
 }
 
-/// A device that is registered; dropping it ends that, in the order of L5.
+/// A registered device. Dropping it ends the registration, in the order of L5.
 ///
 /// # Invariants
 ///
-/// The device was registered once, by [`Registration::new`], and `data` is published in it.
+/// [`Registration::new`] registered the device once, and `data` is published in it.
 pub struct Registration<'bound, T: Driver> {
-    // The order of the fields is the order in which they go: the device reference last (L5).
+    // The fields are dropped in this order: the device reference is last (L5).
     data: Pin<KBox<T::RegistrationData<'bound>>>,
     owned: Owned<'bound>,
     dev: ARef<Device<T>>,
@@ -67,11 +67,11 @@ pub struct Registration<'bound, T: Driver> {
 impl<'bound, T: Driver> Registration<'bound, T> {
     /// Registers the device.
     ///
-    /// Its data is visible before the first ioctl can arrive (L7). If registration fails, userspace may
-    /// have opened a node already: that ends like an unplug.
+    /// The data is visible before the first ioctl can arrive (L7). If registration fails, userspace
+    /// may already have opened a node. The registration then ends like an unplug.
     pub(crate) fn new(ready: Ready<'bound, T>, owned: Owned<'bound>) -> Result<Self> {
         let Ready { data, dev, .. } = ready;
-        // INVARIANT: `Drop` runs from here on, on failure too.
+        // INVARIANT: `Drop` runs from here on, even on failure.
         let mut this = Self {
             data,
             owned,
@@ -80,9 +80,9 @@ impl<'bound, T: Driver> Registration<'bound, T> {
         };
 
         let data: *const T::RegistrationData<'bound> = &*this.data;
-        // SAFETY: The data stays in place until `Drop`, which withdraws it after the last section has
-        // ended; its lifetime encloses the registration, as the bus adapter drops `this` in its remove
-        // step (L7).
+        // SAFETY: The data stays in place until `Drop`, which withdraws it after the last section
+        // has ended. Its lifetime encloses the registration, because the bus adapter drops `this`
+        // in its remove step (L7).
         unsafe { this.dev.publish(data.cast_mut().cast()) };
 
         // SAFETY: The device is initialised and not yet registered: `Ready` was made from the only
@@ -102,7 +102,7 @@ impl<'bound, T: Driver> Registration<'bound, T> {
         Ok(this)
     }
 
-    /// The device.
+    /// Returns the device.
     pub(crate) fn device(&self) -> &Device<T, Registered> {
         // SAFETY: By the type invariants registration has begun (L27).
         unsafe { self.dev.assume_ctx() }
@@ -111,32 +111,32 @@ impl<'bound, T: Driver> Registration<'bound, T> {
 
 impl<T: Driver> Drop for Registration<'_, T> {
     fn drop(&mut self) {
-        // Their drivers use this device: they go while it is whole.
+        // The children's drivers use this device, so remove them while it is complete.
         self.owned.remove_children();
 
         if self.registered {
-            // Unplug rather than unregister: it waits for the open sections, zaps the mappings, and
-            // lets open files answer `ENODEV`.
+            // Unplugs rather than unregisters: `drm_dev_unplug()` waits for open sections, zaps the
+            // mappings, and makes open files return `ENODEV`.
             //
             // SAFETY: The device is valid and registered (L5).
             unsafe { bindings::drm_dev_unplug(self.dev.as_raw()) };
         } else {
-            // `drm_dev_register()` has marked the device unplugged, waited for the open sections and
-            // removed the nodes before it returned its error. Clients may have opened one before, and
-            // what they have mapped C leaves to them: registers, of hardware that is about to go. It
-            // leaves the files in debugfs, too, which look at the driver.
+            // On error, `drm_dev_register()` has already marked the device unplugged, waited for
+            // the open sections and removed the nodes. A client may have opened a node before. C
+            // leaves two things behind: that client's mappings of registers, whose hardware is
+            // about to go away, and the files in debugfs, which read the driver.
             unmap_all(&self.dev);
-            // SAFETY: Null, an error, or the directory that C made for the device; C looks which, and waits for those who
-            // read a file in it. Nothing else uses the field until the device is released, and C does nothing then if it
-            // is null (L5).
+            // SAFETY: The field is null, an error, or the directory that C made for the device. C
+            // distinguishes them, and waits for readers of files in it. Nothing else uses the field
+            // until the device is released, and C then does nothing if it is null (L5).
             unsafe {
                 let root = &raw mut (*self.dev.as_raw()).debugfs_root;
                 bindings::debugfs_remove(root.replace(null_mut()));
             }
         }
 
-        // SAFETY: Null is always allowed. No section is open and none can be: the
-        // device is unplugged (L7).
+        // SAFETY: Null is always allowed. No section is open and none can be opened: the device is
+        // unplugged (L7).
         unsafe { self.dev.publish(null_mut()) };
 
         T::unplugged(self.device(), &self.data);
@@ -144,6 +144,6 @@ impl<T: Driver> Drop for Registration<'_, T> {
         T::OwnerModule::runtime().flush();
         self.dev.core().mappings.undo_all();
         dev_dbg!(self.dev.parent(), "drm: {}: unplugged\n", T::INFO.name);
-        // The fields go now: first the data, the device reference last.
+        // The fields are dropped now: first the data, last the device reference.
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Reservation objects: the fences that a buffer carries, for everyone who shares the buffer.
+//! Reservation objects: the fences of a buffer, shared by everyone who shares the buffer.
 //!
-//! Each buffer has one, borrowed from it as [`Resv`]; importers and exporters of a dma-buf see the same
-//! one. A driver asks whether conflicting work is under way, waits for it, and adds the fences of its own
-//! work, each with a [`Usage`]:
+//! Each buffer has one, borrowed from it as [`Resv`]. Importers and exporters of a dma-buf see the
+//! same one. A driver checks whether conflicting work is under way, waits for it, and adds the
+//! fences of its own work, each with a [`Usage`]:
 //!
 //! ```
 //! # use drm::gem::Class as _;
@@ -41,11 +41,12 @@ use kernel::{
     },
 };
 
-/// What the work behind a fence does with the buffer; asking for a usage includes all before it.
+/// Says what the work behind a fence does with the buffer. A query for a usage includes all usages
+/// before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u32)]
 pub enum Usage {
-    /// The kernel's own moves of the buffer's memory; everybody must wait for these.
+    /// The kernel's own moves of the buffer's memory; all other work must wait for these.
     Kernel = bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL,
     /// A client's writes that others synchronise with implicitly.
     Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
@@ -57,8 +58,8 @@ pub enum Usage {
 }
 
 impl Usage {
-    /// What a new access must wait for: a write for all reads and writes, a read for the writes
-    /// (`dma_resv_usage_rw`).
+    /// Returns the usage that a new access must wait for: a write waits for all reads and writes, a
+    /// read for the writes (`dma_resv_usage_rw`).
     pub const fn for_access(write: bool) -> Self {
         if write {
             Self::Read
@@ -72,9 +73,9 @@ impl Usage {
 ///
 /// # Invariants
 ///
-/// The `struct dma_resv` is initialised while a reference to this type lives, and so long its lock is held
-/// by nobody who has gone: locks are taken by functions here that release them (see
-/// [`lock`](Self::lock)).
+/// The `struct dma_resv` is initialised while a reference to this type lives. During that time no
+/// task that has exited holds its lock: locks are taken only by functions here that release them
+/// (see [`lock`](Self::lock)).
 #[repr(transparent)]
 pub struct Resv(Opaque<bindings::dma_resv>);
 
@@ -84,7 +85,7 @@ unsafe impl Send for Resv {}
 unsafe impl Sync for Resv {}
 
 impl Resv {
-    /// The reservation object at `resv`.
+    /// Returns the reservation object at `resv`.
     ///
     /// # Safety
     ///
@@ -101,25 +102,26 @@ impl Resv {
         self.0.get()
     }
 
-    /// Whether all fences of `usage` and those before it are signalled.
+    /// Returns whether all fences of `usage` and of the usages before it are signalled.
     ///
-    /// A look without the lock: others may add fences right after. Context: any but NMI; not under a lock that a
-    /// [`Callback`](crate::fence::Callback) takes, since it asks the issuers, who may find out just now and signal.
+    /// The check takes no lock, so other code may add fences right after it. Context: any but NMI.
+    /// Do not call it under a lock that a [`Callback`](crate::fence::Callback) takes: it asks the
+    /// issuers, which may notice only now that their work is done, and signal.
     #[inline]
     pub fn is_signaled(&self, usage: Usage) -> bool {
         // SAFETY: By the type invariants (L22).
         unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage as u32) }
     }
 
-    /// Waits until all fences of `usage` and those before it are signalled; a signal to the calling task
-    /// ends the wait. Returns what is left of `timeout`.
+    /// Waits until all fences of `usage` and of the usages before it are signalled, or the calling
+    /// task gets a signal. Returns the remaining part of `timeout`.
     ///
     /// # Errors
     ///
-    /// `ETIME` when the time is up, `ERESTARTSYS` when interrupted.
+    /// Fails with `ETIME` if the time is up, and with `ERESTARTSYS` if interrupted.
     ///
-    /// Context: process context; sleeps. The lock may be held or not; without it, fences that are added
-    /// meanwhile may be waited for or not.
+    /// Context: process context; sleeps. The lock may be held or not. Without it, the wait may or
+    /// may not include fences that are added in the meantime.
     pub fn wait(&self, usage: Usage, timeout: Timeout) -> Result<Timeout> {
         // SAFETY: By the type invariants (L22).
         let ret = unsafe {
@@ -130,48 +132,53 @@ impl Resv {
 
     /// Calls `function` with the reservation object locked.
     ///
-    /// A closure and not a guard: a lock that safe code can leave locked for ever would outlive the buffer
-    /// in which it lies, and the task that C notes as its owner.
+    /// This takes a closure rather than returning a guard. If safe code could leave the lock locked
+    /// forever, the lock would outlive the buffer that contains it, and the task that C records as
+    /// its owner.
     ///
-    /// Context: process context; sleeps. No other reservation object may be locked by the caller (that
-    /// takes a context against deadlocks, which this function does not use), nor a lock that is taken
-    /// while one is locked: page faults, `mmap_lock`, and the issuing of fences are *outside* of it. Nor may the
-    /// last reference to a buffer go within: freeing it locks its own, after a lock that mapping a buffer takes first.
+    /// Context: process context; sleeps. The caller must not have locked another reservation object
+    /// (that takes a context against deadlocks, which this function does not use). Nor may the
+    /// caller hold a lock that is taken while a reservation object is locked: page faults,
+    /// `mmap_lock`, and the issuing of fences are *outside* of it.
+    ///
+    /// Do not drop the last reference to a buffer in `function`: freeing a buffer locks its own
+    /// reservation object, after a lock that mapping a buffer takes first.
     #[inline]
     pub fn lock<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> R {
         // SAFETY: By the type invariants. Without a context the call cannot fail (L22).
         unsafe { bindings::dma_resv_lock(self.as_raw(), null_mut()) };
-        // SAFETY: It was just locked (L22).
+        // SAFETY: The object was just locked (L22).
         unsafe { self.run_locked(function) }
     }
 
-    /// Like [`lock`](Self::lock), or `None` without calling `function` when it is locked already.
+    /// Calls `function` like [`lock`](Self::lock). If the object is already locked, returns `None`
+    /// without calling it.
     ///
-    /// Context: process context, since a mutex cannot be unlocked in an interrupt. Does not sleep by itself. Otherwise as for
-    /// [`lock`](Self::lock).
+    /// Context: process context, because a mutex cannot be unlocked in an interrupt. Does not sleep
+    /// by itself. Otherwise as for [`lock`](Self::lock).
     #[inline]
     pub fn try_lock<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> Option<R> {
         // SAFETY: By the type invariants (L22).
         if !unsafe { raw::drm_rust_dma_resv_trylock(self.as_raw()) } {
             return None;
         }
-        // SAFETY: It was just locked (L22).
+        // SAFETY: The object was just locked (L22).
         Some(unsafe { self.run_locked(function) })
     }
 
     /// # Safety
     ///
-    /// The caller has locked it, and leaves unlocking to this function (L22).
+    /// The caller has locked the object, and leaves unlocking to this function (L22).
     #[inline]
     unsafe fn run_locked<R>(&self, function: impl FnOnce(&mut Locked<'_>) -> R) -> R {
-        // INVARIANT: It is locked, and is unlocked only after `locked` is gone.
+        // INVARIANT: The object is locked, and is unlocked only after `locked` is dropped.
         let mut locked = Locked {
             resv: self,
             _task: NotThreadSafe,
         };
         let result = function(&mut locked);
 
-        // SAFETY: We hold the lock, by the caller (L22).
+        // SAFETY: We hold the lock, by the requirement (L22).
         unsafe { bindings::dma_resv_unlock(self.as_raw()) };
         result
     }
@@ -180,8 +187,8 @@ impl Resv {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` when there is no room; `EINVAL` when the fence stands for several (see
-    /// [`Fence::is_container`]): add those one by one.
+    /// Fails with `ENOMEM` if there is no room. Fails with `EINVAL` if the fence represents several
+    /// (see [`Fence::is_container`]); add those one by one.
     ///
     /// Context: as for [`lock`](Self::lock).
     #[inline]
@@ -190,11 +197,11 @@ impl Resv {
     }
 }
 
-/// A [`Resv`] that the calling task has locked; only within [`Resv::lock`].
+/// A [`Resv`] that the calling task has locked. It exists only within [`Resv::lock`].
 ///
 /// # Invariants
 ///
-/// The calling task holds the lock while this lives.
+/// The calling task holds the lock while this value lives.
 pub struct Locked<'a> {
     resv: &'a Resv,
     _task: NotThreadSafe,
@@ -203,23 +210,24 @@ pub struct Locked<'a> {
 impl Locked<'_> {
     /// Makes room for `count` fences, so that adding them cannot fail for lack of memory.
     ///
-    /// Room that is not used when the lock is released is lost; reserving again replaces what was reserved
-    /// before.
+    /// Unused room is lost when the lock is released. Reserving again replaces the previous
+    /// reservation.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. Context: may sleep to allocate.
+    /// Fails with `ENOMEM`. Context: may sleep to allocate.
     #[inline]
     pub fn reserve(&mut self, count: u16) -> Result<Slots<'_>> {
-        // C warns about a count of zero, and computes with 32 bits without looking for overflows: hence
-        // the argument's type.
+        // C warns about a count of zero, and computes with 32 bits without checking for overflows.
+        // Hence the argument's type.
         if count > 0 {
-            // SAFETY: By the type invariants it is locked (L22).
+            // SAFETY: By the type invariants the object is locked (L22).
             let ret =
                 unsafe { bindings::dma_resv_reserve_fences(self.resv.as_raw(), count.into()) };
             to_result(ret)?;
         }
-        // INVARIANT: There is room for `count`, while the lock is held, which `self` is borrowed for.
+        // INVARIANT: There is room for `count` while the lock is held, for which `self` is
+        // borrowed.
         Ok(Slots {
             resv: self.resv,
             left: count,
@@ -227,7 +235,7 @@ impl Locked<'_> {
         })
     }
 
-    /// Whether all fences of `usage` and those before it are signalled.
+    /// Returns whether all fences of `usage` and of the usages before it are signalled.
     pub fn is_signaled(&self, usage: Usage) -> bool {
         self.resv.is_signaled(usage)
     }
@@ -237,7 +245,7 @@ impl Locked<'_> {
 ///
 /// # Invariants
 ///
-/// `resv` is locked and has room for `left` fences more.
+/// `resv` is locked and has room for `left` more fences.
 pub struct Slots<'a> {
     resv: &'a Resv,
     left: u16,
@@ -245,14 +253,15 @@ pub struct Slots<'a> {
 }
 
 impl Slots<'_> {
-    /// Adds `fence` for `usage`, which takes a slot; the buffer gets a reference of its own.
+    /// Adds `fence` for `usage`, which uses a slot. The buffer gets a reference of its own.
     ///
-    /// A fence that is later on the same timeline takes the place of the earlier one, so that a
-    /// [timeline](crate::fence::Timeline) must be signalled in order.
+    /// A later fence of a timeline replaces an earlier one, so a [timeline](crate::fence::Timeline)
+    /// must be signalled in order.
     ///
     /// # Errors
     ///
-    /// `ENOSPC` when no slot is left; `EINVAL` for a [container](Fence::is_container).
+    /// Fails with `ENOSPC` if no slot is left, and with `EINVAL` for a
+    /// [container](Fence::is_container).
     #[inline]
     pub fn add(&mut self, fence: &Fence, usage: Usage) -> Result {
         if self.left == 0 {
@@ -261,9 +270,10 @@ impl Slots<'_> {
         if fence.is_container() {
             return Err(EINVAL);
         }
-        // INVARIANT: The call takes one slot at most.
+        // INVARIANT: The call uses at most one slot.
         self.left -= 1;
-        // SAFETY: By the type invariants it is locked and has room: C has a `BUG_ON` for the contrary (L22).
+        // SAFETY: By the type invariants the object is locked and has room: C calls `BUG` otherwise
+        // (L22).
         unsafe { bindings::dma_resv_add_fence(self.resv.as_raw(), fence.as_raw(), usage as u32) };
         Ok(())
     }

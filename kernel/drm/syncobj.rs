@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Sync objects: places for fences that clients name by handles, so that they can synchronise explicitly.
+//! Sync objects: containers for fences that clients name by handles, for explicit synchronisation.
 //!
-//! A client makes sync objects, waits on them and shares them by the core's own ioctls; a driver with
-//! [`Features::syncobj`](crate::Features::syncobj) looks up the handles that a submission names, takes the
-//! fences to wait for, and puts in the fence of the work:
+//! A client creates, waits on and shares sync objects with the core's own ioctls. A driver with
+//! [`Features::syncobj`](crate::Features::syncobj) looks up the handles that a submission names,
+//! takes the fences to wait for, and puts in the fence of the work:
 //!
 //! ```
 //! # use core::num::NonZeroU64;
@@ -29,8 +29,9 @@
 //! }
 //! ```
 //!
-//! All functions here need process context and no fence's lock: C takes the object's lock without disabling
-//! interrupts. So a [`Callback`](crate::fence::Callback) of a fence must neither change nor drop a sync object.
+//! All functions here need process context, and no fence's lock may be held: C takes the object's
+//! lock without disabling interrupts. So a [`Callback`](crate::fence::Callback) of a fence must
+//! neither change nor drop a sync object.
 //!
 //! C header: `include/drm/drm_syncobj.h`; uapi: `include/uapi/drm/drm.h` (`DRM_IOCTL_SYNCOBJ_*`)
 
@@ -60,10 +61,10 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A sync object: holds one fence, or a timeline of fences, or nothing yet.
+/// A sync object. It holds one fence, a timeline of fences, or nothing yet.
 ///
-/// Reference counted by C; handles and file descriptors of clients hold references of their own. It belongs
-/// to no device, and works on when one is gone.
+/// C counts the references. Handles and file descriptors of clients hold references of their own. A
+/// sync object belongs to no device, and keeps working after a device is unplugged.
 ///
 /// # Invariants
 ///
@@ -77,7 +78,8 @@ unsafe impl Send for Syncobj {}
 // SAFETY: As above (L15).
 unsafe impl Sync for Syncobj {}
 
-// SAFETY: The count of `struct drm_syncobj` keeps it alive, and each has one (L21).
+// SAFETY: The count of `struct drm_syncobj` keeps it alive, and every sync object has a count
+// (L21).
 unsafe impl AlwaysRefCounted for Syncobj {
     fn inc_ref(&self) {
         // SAFETY: By the type invariants the count is at least one (L21).
@@ -85,83 +87,92 @@ unsafe impl AlwaysRefCounted for Syncobj {
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference that it owns (L21).
+        // SAFETY: The caller drops a reference that it owns (L21).
         unsafe { raw::drm_rust_syncobj_put(obj.cast().as_ptr()) };
     }
 }
 
 impl Syncobj {
-    /// A sync object that holds `fence`, or nothing.
+    /// Creates a sync object that holds `fence`, or nothing.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. Context: may sleep to allocate.
+    /// Fails with `ENOMEM`. Context: may sleep to allocate.
     pub fn new(fence: Option<&Fence>) -> Result<ARef<Self>> {
         let mut syncobj = null_mut();
-        // SAFETY: `syncobj` is valid for writes; the call takes its own reference on the fence (L21).
+        // SAFETY: `syncobj` is valid for writes. The call takes its own reference on the fence
+        // (L21).
         to_result(unsafe { raw::drm_syncobj_create(&mut syncobj, 0, fence_ptr(fence)) })?;
-        // SAFETY: The call succeeded, so it is a new sync object whose reference is ours (L21).
+        // SAFETY: The call succeeded, so it returned a new sync object whose reference is ours
+        // (L21).
         unsafe { Self::take_raw(syncobj) }.ok_or(ENOMEM)
     }
 
-    /// The sync object that `handle` names in `file`.
+    /// Returns the sync object that `handle` names in `file`.
     ///
     /// # Errors
     ///
-    /// `ENOENT` when there is none; `EOPNOTSUPP` when the driver does not have the feature.
+    /// Fails with `ENOENT` if there is no such handle, and with `EOPNOTSUPP` if the driver does not
+    /// have the feature.
     ///
     /// Context: process context; does not sleep.
     pub fn find<F: DriverFile>(file: &File<F>, handle: u32) -> Result<ARef<Self>> {
         check_feature(file, false)?;
-        // SAFETY: The file is open, and its table is initialised, as the feature is there (L12).
+        // SAFETY: The file is open. Its table is initialised, because the driver has the feature
+        // (L12).
         let syncobj = unsafe { raw::drm_syncobj_find(file.as_raw(), handle) };
         // SAFETY: The call returns null, or an object with a reference for us (L21).
         unsafe { Self::take_raw(syncobj) }.ok_or(ENOENT)
     }
 
-    /// A new handle for this sync object in `file`, which the client destroys or its close does.
+    /// Creates a handle for this sync object in `file`. The client destroys the handle, or closing
+    /// the file does.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EBUSY` when all numbers are taken; `EOPNOTSUPP` when the driver does not have the feature.
+    /// Fails with `ENOMEM`, with `EBUSY` if all numbers are in use, and with `EOPNOTSUPP` if the
+    /// driver does not have the feature.
     ///
     /// Context: may sleep to allocate.
     pub fn create_handle<F: DriverFile>(&self, file: &File<F>) -> Result<u32> {
         check_feature(file, false)?;
         let mut handle = 0;
-        // SAFETY: As in `find`; the table gets a reference of its own (L12, L21).
+        // SAFETY: As in `find`. The table gets a reference of its own (L12, L21).
         to_result(unsafe {
             raw::drm_syncobj_get_handle(file.as_raw(), self.as_raw(), &mut handle)
         })?;
         Ok(handle)
     }
 
-    /// The fence that it holds now; for a timeline, that of its last point.
+    /// Returns the current fence. For a timeline, it is the fence of the last point.
     ///
     /// Context: process context; does not sleep.
     pub fn fence(&self) -> Option<ARef<Fence>> {
-        // SAFETY: By the type invariants. It returns null or a fence with a reference for us (L21).
+        // SAFETY: By the type invariants. The call returns null or a fence with a reference for us
+        // (L21).
         unsafe { Fence::take_raw(raw::drm_rust_syncobj_fence_get(self.as_raw())) }
     }
 
-    /// Makes it hold `fence`, or nothing, instead of what it held; a timeline ends by that.
+    /// Replaces the content with `fence`, or with nothing. This ends a timeline.
     ///
-    /// Those who wait for it to hold a fence wake up. Cannot fail, so that it can be done after the work has
-    /// started. Context: process context; does not sleep.
+    /// Waiters for a fence to be put in wake up. This cannot fail, so it can be called after the
+    /// work has started. Context: process context; does not sleep.
     pub fn replace_fence(&self, fence: Option<&Fence>) {
-        // SAFETY: By the type invariants; the call takes its own reference on the fence (L21).
+        // SAFETY: By the type invariants. The call takes its own reference on the fence (L21).
         unsafe { raw::drm_syncobj_replace_fence(self.as_raw(), fence_ptr(fence)) };
     }
 
     /// Adds `fence` to the timeline, as its point `at`.
     ///
-    /// A point is signalled when its fence and all before it are. Points should be added in rising order; one
-    /// that is not higher than the last takes the last one's number, which is what the core's ioctls do.
-    /// Cannot fail but for the wrong kind of fence, so that it can be done after the work has started.
+    /// A point is signalled when its fence and all fences before it are signalled. Add points in
+    /// rising order: a point that is not higher than the last takes the last one's number, as with
+    /// the core's ioctls. This fails only for the wrong kind of fence, so it can be called after
+    /// the work has started.
     ///
     /// # Errors
     ///
-    /// `EINVAL` when the fence is itself a [container](Fence::is_container), such as another timeline's point.
+    /// Fails with `EINVAL` if the fence is itself a [container](Fence::is_container), such as
+    /// another timeline's point.
     ///
     /// Context: process context; does not sleep.
     pub fn add_point(&self, point: PreparedPoint, fence: &Fence, at: NonZeroU64) -> Result {
@@ -169,8 +180,8 @@ impl Syncobj {
         if fence.is_container() {
             return Err(EINVAL);
         }
-        // SAFETY: By the type invariants. The node is not initialised and is given away; the call takes its
-        // own reference on the fence (L21).
+        // SAFETY: By the type invariants. The node is not initialised, and we pass it on. The call
+        // takes its own reference on the fence (L21).
         unsafe {
             raw::drm_rust_syncobj_add_point(
                 self.as_raw(),
@@ -182,15 +193,15 @@ impl Syncobj {
         Ok(())
     }
 
-    /// Takes over the reference at `syncobj`; `None` for null.
+    /// Takes over the reference at `syncobj`. Returns `None` for null.
     ///
     /// # Safety
     ///
-    /// `syncobj` is null or a sync object with a reference that the caller gives away (L21).
+    /// `syncobj` is null, or a sync object with a reference that the caller passes on (L21).
     unsafe fn take_raw(syncobj: *mut raw::drm_syncobj) -> Option<ARef<Self>> {
         let syncobj = NonNull::new(syncobj)?;
         // CAST: `Self` is a transparent wrapper around `struct drm_syncobj`.
-        // SAFETY: The caller gives the reference away (L21).
+        // SAFETY: The caller passes the reference on (L21).
         Some(unsafe { ARef::from_raw(syncobj.cast()) })
     }
 
@@ -199,26 +210,29 @@ impl Syncobj {
     }
 }
 
-/// Whether [`find_fence`] waits for a client to put a fence in (`DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT`).
+/// Says whether [`find_fence`] waits for a client to put a fence in
+/// (`DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WaitForSubmit {
-    /// It does not: no fence yet is an error.
+    /// The call does not wait: a missing fence is an error.
     No,
-    /// It does, for five seconds at most. Not while any lock is held, nor in a section of
-    /// [`Device::enter`](crate::Device::enter) (so in unguarded ioctls only): it waits for userspace. The lock checker warns.
+    /// The call waits, for at most five seconds. It waits for userspace, so no lock may be held.
+    /// Nor may it be used in a section of [`Device::enter`](crate::Device::enter), so it is for
+    /// unguarded ioctls only. The lock checker warns.
     Yes,
 }
 
-/// The fence of the sync object that `handle` names in `file`: of its timeline's `point`, or the one that it
-/// holds for point 0.
+/// Returns a fence of the sync object that `handle` names in `file`: that of its timeline's
+/// `point`, or its current fence for point 0.
 ///
-/// For a point that is signalled already it may be [`Fence::signaled`].
+/// For a point that is already signalled, the result may be [`Fence::signaled`].
 ///
 /// # Errors
 ///
-/// `ENOENT` when the handle names nothing; `EINVAL` when there is no such fence yet; `EOPNOTSUPP` when the
-/// driver does not have the feature, for a point other than 0 that for timelines. When waiting moreover
-/// `ETIME` and, when interrupted, `ERESTARTSYS`.
+/// Fails with `ENOENT` if there is no such handle, and with `EINVAL` if there is no such fence yet.
+/// Fails with `EOPNOTSUPP` if the driver does not have the feature; for a point other than 0, that
+/// is the feature for timelines. When waiting, also fails with `ETIME` and, if interrupted, with
+/// `ERESTARTSYS`.
 ///
 /// Context: process context; sleeps when waiting.
 pub fn find_fence<F: DriverFile>(
@@ -234,13 +248,13 @@ pub fn find_fence<F: DriverFile>(
     };
 
     let mut fence = null_mut();
-    // SAFETY: The file is open, its table is initialised, as the feature is there, and `fence` is valid for
-    // writes (L12).
+    // SAFETY: The file is open. Its table is initialised, because the driver has the feature.
+    // `fence` is valid for writes (L12).
     to_result(unsafe {
         raw::drm_syncobj_find_fence(file.as_raw(), handle, point, flags.into(), &mut fence)
     })?;
-    // SAFETY: The call succeeded: a fence with a reference for us. After a failure, what it left in `fence`
-    // would be stale (L21).
+    // SAFETY: The call succeeded, so `fence` is a fence with a reference for us. After a failure,
+    // the value left in `fence` would be stale (L21).
     unsafe { Fence::take_raw(fence) }.ok_or(EINVAL)
 }
 
@@ -248,24 +262,25 @@ pub fn find_fence<F: DriverFile>(
 ///
 /// # Invariants
 ///
-/// Points to a `struct dma_fence_chain` from `dma_fence_chain_alloc()` that is not initialised; we own it.
+/// The pointer refers to an uninitialised `struct dma_fence_chain` from `dma_fence_chain_alloc()`,
+/// which we own.
 pub struct PreparedPoint(NonNull<c_void>);
 
-// SAFETY: It is memory that nobody else uses (L15).
+// SAFETY: No other code uses the memory (L15).
 unsafe impl Send for PreparedPoint {}
-// SAFETY: A shared reference gives nothing (L15).
+// SAFETY: A shared reference offers no operation (L15).
 unsafe impl Sync for PreparedPoint {}
 
 impl PreparedPoint {
-    /// Allocates it.
+    /// Allocates the memory.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. Context: may sleep to allocate.
+    /// Fails with `ENOMEM`. Context: may sleep to allocate.
     pub fn new() -> Result<Self> {
-        // SAFETY: No preconditions (L21).
+        // SAFETY: There are no preconditions (L21).
         let node = unsafe { raw::drm_rust_dma_fence_chain_alloc() };
-        // INVARIANT: It is new, if it is not null.
+        // INVARIANT: If the pointer is not null, the node is new.
         Ok(Self(NonNull::new(node).ok_or(ENOMEM)?))
     }
 
@@ -281,9 +296,10 @@ impl Drop for PreparedPoint {
     }
 }
 
-/// `EOPNOTSUPP`, as from the core's ioctls, unless the device has sync objects (with timelines).
+/// Fails with `EOPNOTSUPP`, like the core's ioctls, unless the device has sync objects (with
+/// timelines).
 fn check_feature<F: DriverFile>(file: &File<F>, timeline: bool) -> Result {
-    // SAFETY: The file is open, so its minor and device are there (L14).
+    // SAFETY: The file is open, so its minor and device exist (L14).
     if unsafe { raw::drm_rust_file_has_syncobj(file.as_raw(), timeline) } {
         Ok(())
     } else {

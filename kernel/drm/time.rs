@@ -12,31 +12,32 @@ use kernel::{
     },
 };
 
-/// The monotonic clock before it is adjusted to run as others do: `CLOCK_MONOTONIC_RAW`.
+/// The monotonic clock without frequency adjustment: `CLOCK_MONOTONIC_RAW`.
 pub enum MonotonicRaw {}
 
-// SAFETY: `ktime_get_raw()` counts from the boot on, so it is neither negative nor more
-// than `KTIME_MAX` (L28).
+// SAFETY: `ktime_get_raw()` counts from boot, so it is neither negative nor more than `KTIME_MAX`
+// (L28).
 unsafe impl ClockSource for MonotonicRaw {
     const ID: bindings::clockid_t = bindings::CLOCK_MONOTONIC_RAW as bindings::clockid_t;
 
     fn ktime_get() -> bindings::ktime_t {
-        // SAFETY: May be called in any context but NMI (L28).
+        // SAFETY: It may be called in any context but NMI (L28).
         unsafe { bindings::ktime_get_raw() }
     }
 }
 
-/// A clock that a time namespace shifts as it does the monotonic one. Sealed.
+/// A clock that a time namespace shifts like the monotonic one. Sealed.
 pub trait Shifted: ClockSource + private::Sealed {
-    /// Returns what the calling process would read for `nanoseconds` of the clock: shifted as its time namespace says.
+    /// Returns what the calling process would read when the clock is at `nanoseconds`, shifted by
+    /// its time namespace.
     ///
-    /// A process that exits has left its namespaces when its files are closed; then nothing is shifted. In an
-    /// interrupt, the calling process is the interrupted one.
+    /// A process that exits has left its namespaces when its files are closed. The value is not
+    /// shifted then. In an interrupt, the calling process is the interrupted one.
     ///
-    /// Context: any, though only in an ioctl is the caller the client for sure.
+    /// Context: any, but only in an ioctl is the caller certainly the client.
     fn for_caller(nanoseconds: i64) -> i64 {
-        // SAFETY: No preconditions: the helper looks whether the current task still has namespaces, which it keeps
-        // until it drops them itself (L28).
+        // SAFETY: There are no preconditions. The helper checks whether the current task still has
+        // namespaces. The task keeps them until it drops them itself (L28).
         unsafe { crate::raw::drm_rust_in_time_namespace(nanoseconds) }
     }
 }

@@ -190,3 +190,29 @@ fn mutants_are_of_functions_that_there_are() {
     }
     none(complaints);
 }
+
+/// Words with which a doc comment would begin without naming its subject (docs of the kernel's Rust code begin with a verb or
+/// the item).
+const HEADLESS: &[&str] =
+    &["What", "Who", "Whoever", "Those", "Which", "One", "It", "Both", "None", "That", "The same", "As above"];
+
+#[test]
+fn doc_comments_in_the_kernel_name_their_subject() {
+    let mut complaints = Vec::new();
+    for (path, text) in files("kernel", &[".rs"]) {
+        let mut before = None;
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let marker = ["///", "//!"].into_iter().find(|marker| line.starts_with(marker));
+            if let (Some(marker), true) = (marker, marker != before) {
+                let words = line[marker.len()..].trim_start();
+                let headless = HEADLESS.iter().find(|word| words.starts_with(**word) && has_word(words, word));
+                complaints.extend(headless.map(|word| {
+                    format!("{path}:{}: a doc comment begins with a verb or its item, not with `{word}`", index + 1)
+                }));
+            }
+            before = marker;
+        }
+    }
+    none(complaints);
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A whole DRM driver: buffers that clients can map and share, and an ioctl that counts its calls.
+//! A complete DRM driver: buffers that clients can map and share, and an ioctl that counts its
+//! calls.
 
 #![forbid(unsafe_code)]
 
@@ -8,7 +9,7 @@ use drm::{gem, ioctl};
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
 
-/// What `DRM_IOCTL_COUNTER_NEXT` returns: plain bytes, or it does not compile.
+/// The argument of `DRM_IOCTL_COUNTER_NEXT`. It must be plain bytes to compile.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 struct Next {
@@ -47,7 +48,8 @@ impl drm::platform::Driver for Counter {
 }
 
 impl Counter {
-    /// Runs only while the device is plugged; the count is gone with it.
+    /// Returns the next count. This runs only while the device is plugged, and the count is dropped
+    /// with the registration.
     fn next(
         _dev: &drm::Plugged<'_, Counter>,
         count: &Atomic<u64>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Buffers: those of clients, and those of the driver itself, which no client sees.
+//! Buffers of clients, and buffers of the driver itself, which no client sees.
 //!
 //! Source: `panthor_drm.h`; behaviour: drivers/gpu/drm/panthor/panthor_gem.c
 
@@ -48,15 +48,16 @@ const WB_MMAP: u32 = uapi::drm_panthor_bo_flags_DRM_PANTHOR_BO_WB_MMAP;
 /// The longest label, with its NUL.
 const LABEL_MAX: usize = 4096;
 
-/// What a buffer is made from.
+/// The arguments that a buffer is made from.
 pub(crate) struct Args {
     flags: u32,
-    /// Whether the GPU sees the processors' caches.
+    /// Whether the GPU snoops the processors' caches.
     coherent: bool,
 }
 
 impl Args {
-    /// A buffer of the driver's own, which no client maps. `coherent` says whether the GPU sees the processors' caches.
+    /// Returns the arguments for a buffer of the driver itself, which no client maps. `coherent`
+    /// says whether the GPU snoops the processors' caches.
     pub(crate) fn own(coherent: bool) -> Self {
         Self {
             flags: NO_MMAP,
@@ -67,10 +68,10 @@ impl Args {
 
 #[pin_data]
 pub(crate) struct Buffer {
-    /// Those that it was created with.
+    /// Flags passed to `BO_CREATE`.
     flags: u32,
     coherent: bool,
-    /// What a client calls it.
+    /// The client's label for the buffer.
     #[pin]
     label: Mutex<Option<CString>>,
 }
@@ -88,7 +89,8 @@ impl gem::DriverObject for Buffer {
         }? Error)
     }
 
-    /// For a GPU that does not see the processors' caches, unless the client will flush these by itself.
+    /// Returns `true` for a GPU that does not snoop the processors' caches, unless the client
+    /// flushes these itself.
     fn write_combine(&self) -> bool {
         !self.coherent && self.flags & WB_MMAP == 0
     }
@@ -102,8 +104,9 @@ impl gem::DriverObject for Buffer {
 }
 
 impl Client {
-    /// The size is rounded up to whole pages. `EINVAL` for none, for unknown flags or both at once, for a `pad`, and
-    /// for an exclusive VM that is not there.
+    /// Creates a buffer, with the size rounded up to whole pages. Fails with `EINVAL` for a size of
+    /// zero, for unknown flags or both at once, for a nonzero `pad`, and for an exclusive VM that
+    /// does not exist.
     pub(crate) fn bo_create(
         dev: &Plugged<'_, Tyr>,
         hardware: &Hardware<'_>,
@@ -130,7 +133,8 @@ impl Client {
         Ok(())
     }
 
-    /// `EPERM` for a buffer that shall not be mapped, `ENOENT` for a handle that is not this file's.
+    /// Returns the mmap offset of a buffer. Fails with `EPERM` if the buffer must not be mapped,
+    /// and with `ENOENT` if this file does not have the handle.
     pub(crate) fn bo_mmap_offset(
         _dev: &Device<Tyr, Registered>,
         arg: &mut drm_panthor_bo_mmap_offset,
@@ -147,7 +151,7 @@ impl Client {
         Ok(())
     }
 
-    /// `E2BIG` for a label that is too long; without one, the buffer has none any more.
+    /// Sets or removes the label of a buffer. Fails with `E2BIG` if the label is too long.
     pub(crate) fn bo_set_label(
         _dev: &Device<Tyr, Registered>,
         arg: &mut drm_panthor_bo_set_label,
@@ -161,13 +165,14 @@ impl Client {
             0 => None,
             address => Some(label(address)?),
         };
-        // What was there is dropped when the lock is free again.
+        // The old label is dropped after the lock is released.
         let _before = core::mem::replace(&mut *object.label.lock(), label);
         Ok(())
     }
 
-    /// `EINVAL` for an unknown type, a range that is not in the buffer, or an imported buffer: its exporter's business.
-    /// Operations before the wrong one are done.
+    /// Syncs ranges of buffers. Fails with `EINVAL` for an unknown type, for a range outside the
+    /// buffer, and for an imported buffer, which only its exporter can sync. Operations before the
+    /// failing one are done.
     pub(crate) fn bo_sync(
         dev: &Plugged<'_, Tyr>,
         _hardware: &Hardware<'_>,
@@ -179,7 +184,7 @@ impl Client {
         ops.iter().try_for_each(|op| sync(dev, op, file))
     }
 
-    /// `ENOENT` for a handle that is not this file's.
+    /// Returns flags of a buffer. Fails with `ENOENT` if this file does not have the handle.
     pub(crate) fn bo_query_info(
         _dev: &Device<Tyr, Registered>,
         arg: &mut drm_panthor_bo_query_info,
@@ -197,10 +202,10 @@ impl Client {
     }
 }
 
-/// The label at a client's address.
+/// Reads the label at a client's address.
 fn label(address: u64) -> Result<CString> {
     let address = usize::try_from(address).map_err(|_| EFAULT)?;
-    // One more than fits, to know what is too long.
+    // Reads one byte more than fits, to detect a label that is too long.
     let mut bytes = KVec::from_elem(0u8, LABEL_MAX + 1, GFP_KERNEL)?;
     let text = UserSlice::new(UserPtr::from_addr(address), LABEL_MAX + 1)
         .reader()
@@ -224,7 +229,7 @@ fn sync(dev: &Plugged<'_, Tyr>, op: &drm_panthor_bo_sync_op, file: &File<Client>
         }
         _ => return Err(EINVAL),
     };
-    // What is not cached is seen at once.
+    // Uncached memory is visible immediately.
     if gem::DriverObject::write_combine(&**object) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client: its address spaces, and what else is kept for it.
+//! Clients, with their address spaces and their other data.
 //!
 //! Source: `panthor_drm.h`; behaviour: drivers/gpu/drm/panthor/panthor_drv.c
 
@@ -31,7 +31,7 @@ use kernel::{
 
 #[pin_data]
 pub(crate) struct Client {
-    /// Where the client maps registers.
+    /// The offset at which the client maps registers.
     mmio_offset: Atomic<u64>,
     #[pin]
     pub(crate) vms: vm::Pool,
@@ -43,7 +43,7 @@ impl drm::DriverFile for Client {
 
     fn open(_dev: &Device<Tyr, Registered>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            // A process of 32 bits says so by itself, with the ioctl.
+            // A 32-bit process sets its own offset with the ioctl.
             mmio_offset: Atomic::new(DRM_PANTHOR_USER_MMIO_OFFSET_64BIT),
             vms <- vm::Pool::new(),
         }? Error)
@@ -57,7 +57,7 @@ impl drm::DriverFile for Client {
     fn fdinfo(&self, dev: &Device<Tyr, Registered>, out: &mut FdInfo<'_>) {
         let hertz = dev.enter(|plugged| plugged.registration(|hardware| hardware.hertz()));
         if let Some(hertz) = hertz {
-            // The printer takes what it gets.
+            // Writing to the printer does not fail.
             let _ = writeln!(out, "drm-maxfreq-panthor:\t{hertz} Hz");
             let _ = writeln!(out, "drm-curfreq-panthor:\t{hertz} Hz");
         }
@@ -65,7 +65,7 @@ impl drm::DriverFile for Client {
 }
 
 impl Client {
-    /// `EINVAL` for another offset than the two that there are.
+    /// Sets the offset of mapped registers. Fails with `EINVAL` for any but the two known offsets.
     pub(crate) fn set_user_mmio_offset(
         _dev: &Device<Tyr, Registered>,
         arg: &mut drm_panthor_set_user_mmio_offset,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's table.
+//! The driver's type.
 
 use crate::{
     buffer::Object,
@@ -27,7 +27,7 @@ impl drm::Driver for Tyr {
     type Object = Object;
     type Kms = drm::NoKms;
 
-    /// Name and version are those of the C driver: clients look for them.
+    /// Name and version are those of the C driver, because clients look for them.
     const INFO: drm::DriverInfo = drm::DriverInfo {
         minor: 9,
         ..drm::DriverInfo::new(c"panthor", c"Panthor DRM driver")
@@ -57,7 +57,7 @@ impl drm::Driver for Tyr {
         DRM_IOCTL_PANTHOR_BO_QUERY_INFO: drm_panthor_bo_query_info, RENDER_ALLOW => Client::bo_query_info;
     }
 
-    /// The only page that clients map is the one with the count of cache flushes.
+    /// Returns the page with the count of cache flushes, the only one that clients map.
     fn register_page<'a, 'bound: 'a>(
         hardware: &'a Hardware<'bound>,
         index: u32,
@@ -67,12 +67,12 @@ impl drm::Driver for Tyr {
 
     fn unplugged(_dev: &Device<Self, Registered>, hardware: &Hardware<'_>) {
         hardware.rest();
-        // Only now: who waits for these fences may think that the GPU uses nothing any more.
+        // Close only now: waiters for these fences may assume that the GPU no longer uses anything.
         hardware.binds.close(ENODEV);
     }
 
     fn suspend(dev: &Plugged<'_, Self>, hardware: &Hardware<'_>) -> Result {
-        // Before the registers lose their power.
+        // Hide the registers before they lose their power.
         dev.show_registers(false);
         hardware.rest();
         Ok(())

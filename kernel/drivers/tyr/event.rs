@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Events that interrupts tell, and those who wait for them.
+//! Events that interrupts report, and waiting for them.
 
 use kernel::{
     new_condvar, new_mutex,
@@ -16,7 +16,7 @@ use kernel::{
     },
 };
 
-/// Bits that were told since they were last forgotten.
+/// The events reported since they were last cleared, as bits.
 #[pin_data]
 pub(crate) struct Events {
     #[pin]
@@ -25,14 +25,15 @@ pub(crate) struct Events {
     changed: CondVar,
 }
 
-/// How a wait ended.
+/// The result of a wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// It was told.
+    /// The event was reported.
     Told,
-    /// A signal has come. Hardware cannot be left alone for that: one goes on looking at it.
+    /// A signal arrived. Keep polling: the hardware is still busy.
     Disturbed,
-    /// It was not told in time. An interrupt may have been lost: one looks once more.
+    /// The event was not reported in time. Check the hardware once more, because an interrupt may
+    /// have been lost.
     InVain,
 }
 
@@ -44,23 +45,23 @@ impl Events {
         })
     }
 
-    /// Forgets `bits`, before what makes them happen is begun.
+    /// Clears `bits`. Call this before starting the operation that causes them.
     pub(crate) fn forget(&self, bits: u32) {
         *self.told.lock() &= !bits;
     }
 
-    /// Tells `bits`. Context: may sleep.
+    /// Reports `bits`. Context: may sleep.
     pub(crate) fn tell(&self, bits: u32) {
         *self.told.lock() |= bits;
         self.changed.notify_all();
     }
 
-    /// Whether one of `bits` was told.
+    /// Returns whether one of `bits` was reported.
     pub(crate) fn happened(&self, bits: u32) -> bool {
         *self.told.lock() & bits != 0
     }
 
-    /// Waits until one of `bits` was told, or `patience` is over.
+    /// Waits until one of `bits` was reported, or until `patience` is over.
     pub(crate) fn wait(&self, bits: u32, patience: Msecs) -> Waited {
         let mut jiffies = msecs_to_jiffies(patience);
         let mut told = self.told.lock();

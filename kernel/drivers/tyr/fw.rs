@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The firmware: loaded into buffers, booted, and spoken to.
+//! The firmware: loading it into buffers, booting it, and communicating with it.
 //!
-//! All of it happens in the probe, with a device that was never registered: its sections are buffers like those of
-//! clients, mapped into the microcontroller's address space.
+//! All of this happens in the probe, with a device that was never registered. The firmware's
+//! sections are buffers like those of clients, mapped into the microcontroller's address space.
 //!
-//! Source: `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor/panthor_fw.c for what is said to the firmware,
-//! and when.
+//! Source: `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor/panthor_fw.c for the order
+//! of requests to the firmware.
 
 mod interface;
 mod mcu;
@@ -35,29 +35,31 @@ use kernel::{
 };
 use section::Section;
 
-/// The firmware of a GPU, with everything that it consists of.
+/// The firmware of a GPU, with all its parts.
 pub(crate) struct Firmware<'bound> {
     gpu: Arc<Gpu<'bound>>,
     mmu: Arc<AddressSpaces<'bound>>,
-    /// The file, from which sections are loaded again when the GPU has slept.
+    /// The firmware file. Sections are loaded from it again after the GPU has slept.
     file: firmware::Firmware,
     sections: KVec<Section>,
     table: Arc<Table>,
     _running: mcu::Stop<'bound>,
-    /// What the firmware has said of itself since it booted first.
+    /// The interface that the firmware has reported since its first boot.
     interface: Interface,
-    /// Cycles of the GPU's clock in a second.
+    /// The frequency of the GPU's clock, in hertz.
     hertz: u32,
 }
 
 impl<'bound> Firmware<'bound> {
-    /// Loads the firmware, boots it, and asks it what it can do. The level 2 cache is on, and interrupts work.
+    /// Loads the firmware, boots it, and reads its capabilities. The level 2 cache must be on, and
+    /// interrupts must work.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is no file for this GPU; `EINVAL` if it is not one, or tells what cannot be; `ENOMEM`;
-    /// `ETIMEDOUT` if the firmware does not boot or answer; `ENODEV` if the GPU is gone. A line in the log says what
-    /// failed.
+    /// Fails with `ENOENT` if there is no file for this GPU. Fails with `EINVAL` if the file is not
+    /// firmware, or if the firmware reports impossible values. Fails with `ENOMEM`. Fails with
+    /// `ETIMEDOUT` if the firmware does not boot or answer, and with `ENODEV` if the GPU does not
+    /// respond. A line in the log says what failed.
     ///
     /// Context: process context, sleeps.
     pub(crate) fn boot(
@@ -75,7 +77,8 @@ impl<'bound> Firmware<'bound> {
             sections.push(section, GFP_KERNEL)?;
         }
         mmu.give_to_mcu(&table)?;
-        // Declared after the sections: if something fails from here on, it goes before them.
+        // Declared after the sections, so that it is dropped before them if something fails from
+        // here on.
         let running = mcu::Stop(gpu.clone());
         mcu::start(&gpu)?;
 
@@ -105,23 +108,23 @@ impl<'bound> Firmware<'bound> {
         Ok(firmware)
     }
 
-    /// What the firmware has said of itself.
+    /// Returns the interface that the firmware has reported.
     pub(crate) fn interface(&self) -> &Interface {
         &self.interface
     }
 
-    /// Tells the firmware how it shall work, and that it lives.
+    /// Configures the firmware, and checks that it is alive.
     fn configure(&self) -> Result {
         let shared = shared(&self.sections)?;
         self.interface.configure(&self.gpu, shared, self.hertz)?;
         self.interface.ping(&self.gpu, shared)
     }
 
-    /// Halts the firmware and stops the microcontroller. What fails is told in the log.
+    /// Halts the firmware and stops the microcontroller. Failures are only logged.
     ///
     /// Context: process context, sleeps.
     pub(crate) fn stop(&self) {
-        // It does not, if the GPU did not wake up.
+        // The microcontroller does not run if the GPU did not wake up.
         if self.gpu.mcu_runs.load(Relaxed) {
             if let Ok(shared) = shared(&self.sections) {
                 self.interface.halt(&self.gpu, shared);
@@ -130,18 +133,19 @@ impl<'bound> Firmware<'bound> {
         mcu::stop(&self.gpu);
     }
 
-    /// Boots the firmware again, after the GPU has lost its state: what it has written to its own memory is as it was
-    /// in the file.
+    /// Boots the firmware again after the GPU has lost its state. Memory that the firmware has
+    /// written is restored from the file first.
     ///
     /// # Errors
     ///
-    /// As for [`boot`](Self::boot); `EIO` if the firmware says something else of itself than before.
+    /// Fails with the errors of [`boot`](Self::boot), and with `EIO` if the firmware reports
+    /// another interface than before.
     pub(crate) fn boot_again(&self) -> Result {
         let parsed = parse(&self.gpu, &self.file)?;
         for (section, source) in self.sections.iter().zip(parsed.sections()) {
             section.reload(&source)?;
         }
-        // Also after a fault of its own, which has taken the slot away.
+        // This is also needed after a fault of the firmware's own, which has freed the slot.
         self.mmu.give_to_mcu(&self.table)?;
         mcu::start(&self.gpu)?;
         let now = Interface::read(&self.gpu, shared(&self.sections)?)?;
@@ -187,7 +191,7 @@ fn parse<'a>(gpu: &Gpu<'_>, file: &'a firmware::Firmware) -> Result<csf_fw::Firm
     })
 }
 
-/// The section through which driver and firmware speak.
+/// Returns the section through which driver and firmware communicate.
 fn shared(sections: &[Section]) -> Result<interface::Memory<'_>> {
     let section = sections.iter().find(|section| section.is_shared());
     let section = section.ok_or(EINVAL)?;

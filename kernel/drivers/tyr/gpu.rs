@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The GPU as a whole: what it is, its reset, its power, and its caches.
+//! The GPU as a whole: its identity, reset, power, and caches.
 //!
-//! Source: `crates/mali-regs` (`gpu.rs`, `id.rs`, `power.rs`); drivers/gpu/drm/panthor/panthor_gpu.c for what
-//! comes in which order.
+//! Source: `crates/mali-regs` (`gpu.rs`, `id.rs`, `power.rs`);
+//! drivers/gpu/drm/panthor/panthor_gpu.c for the order of accesses.
 
 use crate::{
     event::{
@@ -52,15 +52,16 @@ use mali_regs::{
     GpuId, //
 };
 
-/// How long a reset, a change of power, or a flush may take: far longer than any does, for an emulated GPU on a machine
-/// that is busy.
+/// The time that a reset, a change of power, or a flush may take. It is far longer than any of them
+/// takes, to allow for an emulated GPU on a busy machine.
 const PATIENCE: Delta = Delta::from_secs(1);
-/// The same in milliseconds.
+/// The limit for a flush, in milliseconds.
 const FLUSH_PATIENCE: u32 = 1000;
-/// After so many milliseconds without an answer it is asked whether the GPU is still there.
+/// The time in milliseconds without an answer after which the driver checks whether the GPU still
+/// responds.
 const GLANCE: u32 = 20;
 
-/// What the GPU says of itself: values that never change.
+/// Properties that the GPU reports about itself. They never change.
 #[derive(Clone, Copy)]
 pub(crate) struct Info {
     pub(crate) id: GpuId,
@@ -109,8 +110,8 @@ impl Info {
         }
     }
 
-    /// The lines of a Mali's boot log, word by word those that people know; the first splits the id as the
-    /// drivers did that wrote it.
+    /// Logs the known lines of a Mali's boot log, word for word. The first line splits the id as
+    /// the original drivers did.
     fn log(&self, dev: &Device<Bound>) {
         let id = self.id.0;
         dev_info!(
@@ -150,11 +151,13 @@ impl Info {
     }
 }
 
-/// Resets the GPU, with whatever it was doing. `told` says whether an interrupt has told of the end, and used the event up.
+/// Resets the GPU and cancels its work. `told` returns whether an interrupt has reported the end,
+/// and clears that event.
 ///
 /// # Errors
 ///
-/// `ENODEV` if it is gone, `ETIMEDOUT` if the reset does not end; a line in the log says so.
+/// Fails with `ENODEV` if the GPU does not respond, and with `ETIMEDOUT` if the reset does not end.
+/// A line in the log says so.
 ///
 /// Context: process context, sleeps.
 fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool) -> Result {
@@ -163,7 +166,7 @@ fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool
     reset_ends(dev, regs, told)
 }
 
-/// Waits for the end of a reset that was begun.
+/// Waits for the end of a running reset.
 fn reset_ends(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool) -> Result {
     regs.poll(
         |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
@@ -183,7 +186,7 @@ fn reset_ends(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool
     Ok(())
 }
 
-/// A GPU whose registers are mapped: what interrupts, address spaces and firmware share.
+/// A GPU whose registers are mapped. Interrupts, address spaces and firmware share it.
 #[pin_data]
 pub(crate) struct Gpu<'bound> {
     pub(crate) regs: Registers<'bound>,
@@ -197,31 +200,36 @@ pub(crate) struct Gpu<'bound> {
     pub(crate) job_line: Line,
     #[pin]
     pub(crate) mmu_line: Line,
-    /// Whether the microcontroller was switched on, and not off again.
+    /// Whether the microcontroller is switched on.
     pub(crate) mcu_runs: Atomic<bool>,
-    /// Whether it was reset and not powered on since: it has nothing cached, and knows no address space.
+    /// Whether the GPU was reset and not powered on since. It then has nothing cached, and knows no
+    /// address space.
     blank: Atomic<bool>,
-    /// Whether a reset was given up, and may still end: no command may be given meanwhile.
+    /// Whether waiting for a reset was given up. The reset may still end; until then the GPU must
+    /// not get any command.
     hangs: Atomic<bool>,
-    /// Whether it was said that the GPU does not answer any more.
+    /// Whether it was logged that the GPU no longer responds.
     missed: Atomic<bool>,
     #[pin]
     events: Events,
-    /// What the firmware has told.
+    /// The events that the firmware has reported.
     #[pin]
     pub(crate) job_events: Events,
-    /// Held during a flush: there is one at a time. Whether the last was given up, and may still end.
+    /// Held during a flush, so there is only one at a time. The value says whether waiting for the
+    /// last flush was given up; it may still end.
     #[pin]
     flushing: Mutex<bool>,
 }
 
 impl<'bound> Gpu<'bound> {
-    /// Resets the GPU and asks it what it is. `coherent` says whether the device's DMA is.
+    /// Resets the GPU and reads its properties. `coherent` says whether the device's DMA is
+    /// coherent.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if nothing answers, or it is no GPU with a command stream frontend; those of the reset;
-    /// `EOPNOTSUPP` if it cannot be as coherent as the machine is.
+    /// Fails with `ENODEV` if nothing answers, or if the device is not a GPU with a command stream
+    /// frontend. Fails with the errors of the reset. Fails with `EOPNOTSUPP` if the GPU cannot be
+    /// as coherent as the machine is.
     ///
     /// Context: process context, sleeps.
     pub(crate) fn new(
@@ -251,8 +259,8 @@ impl<'bound> Gpu<'bound> {
         )
     }
 
-    /// Says in the log that `what` is not as it should be, for a register that is `value`; or that the GPU is gone,
-    /// once. Gives back the error.
+    /// Logs that `what` is wrong, for a register with the given `value`. If the GPU no longer
+    /// responds, logs that instead, once. Returns the error.
     pub(crate) fn complain(&self, error: Error, what: fmt::Arguments<'_>) -> Error {
         if error != ENODEV {
             dev_err!(self.dev, "{}\n", what);
@@ -262,7 +270,7 @@ impl<'bound> Gpu<'bound> {
         error
     }
 
-    /// The coherency protocol that it speaks with the processors.
+    /// Returns the coherency protocol between the GPU and the processors.
     pub(crate) fn coherency(&self) -> u32 {
         if self.coherent {
             coherency::ACE_LITE
@@ -271,11 +279,11 @@ impl<'bound> Gpu<'bound> {
         }
     }
 
-    /// Resets it again: it has lost all its state afterwards.
+    /// Resets the GPU again. It loses all its state.
     ///
     /// # Errors
     ///
-    /// Those of the reset when it was found.
+    /// Errors are those of the first reset.
     pub(crate) fn reset(&self) -> Result {
         let mut unfinished = self.flushing.lock();
         let told = || self.events.happened(irq::gpu::RESET_COMPLETED);
@@ -292,33 +300,35 @@ impl<'bound> Gpu<'bound> {
         Ok(())
     }
 
-    /// Whether it was reset and not powered on since: it accesses no memory then, and needs no commands for that.
+    /// Returns whether the GPU was reset and not powered on since. It then accesses no memory, and
+    /// needs no command to stop that.
     pub(crate) fn is_blank(&self) -> bool {
         self.blank.load(Acquire)
     }
 
-    /// Whether a reset was begun that has not ended: it takes no commands.
+    /// Returns whether a reset has begun and not ended. The GPU then takes no commands.
     pub(crate) fn hangs(&self) -> bool {
         self.hangs.load(Acquire)
     }
 
-    /// Powers the level 2 cache on, which everything else needs.
+    /// Powers on the level 2 cache, which everything else needs.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the GPU is gone, `ETIMEDOUT`; a line in the log says so.
+    /// Fails with `ENODEV` if the GPU does not respond, and with `ETIMEDOUT`. A line in the log
+    /// says so.
     pub(crate) fn power_on(&self) -> Result {
         self.blank.store(false, Release);
         self.regs.write(gpu::COHERENCY_ENABLE, self.coherency());
         let l2 = Domain::L2.block();
         self.power_is_still("on", Domain::L2)?;
-        // One group of cores is all that is supported: that of the first cache.
+        // Only one group of cores is supported: that of the first cache.
         self.regs.write_wide(l2.power_on, FIRST_L2);
         self.power_settles("on", |regs| regs.read_wide(l2.ready) & FIRST_L2 != 0)
     }
 
-    /// Powers everything off, what needs the level 2 cache before that. Errors are told in the log and no more:
-    /// there is nothing that one could do about them.
+    /// Powers everything off, starting with the parts that need the level 2 cache. Errors are only
+    /// logged, because the driver cannot handle them.
     pub(crate) fn power_off(&self) {
         if self.hangs() {
             return;
@@ -339,7 +349,8 @@ impl<'bound> Gpu<'bound> {
         }
     }
 
-    /// Waits until nothing of a domain is on its way: a command that comes meanwhile may be lost.
+    /// Waits until no power transition of a domain is pending, because a command during one may be
+    /// lost.
     fn power_is_still(&self, way: &str, domain: Domain) -> Result {
         let block = domain.block();
         self.power_settles(way, |regs| regs.read_wide(block.changing) == 0)
@@ -371,11 +382,12 @@ impl<'bound> Gpu<'bound> {
         })
     }
 
-    /// Writes back and forgets what the GPU's caches hold, and waits until that is done.
+    /// Cleans and invalidates the GPU's caches, and waits until that is done.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the GPU is gone, `ETIMEDOUT`; a line in the log says so.
+    /// Fails with `ENODEV` if the GPU does not respond, and with `ETIMEDOUT`. A line in the log
+    /// says so.
     ///
     /// Context: process context, sleeps; not in the thread of the GPU's own interrupt.
     pub(crate) fn flush_caches(&self) -> Result {
@@ -386,7 +398,7 @@ impl<'bound> Gpu<'bound> {
         };
         let mut unfinished = self.flushing.lock();
         if *unfinished {
-            // What tells of its end must not be taken for the end of the one that begins now.
+            // The end of the previous flush must not be mistaken for the end of the new one.
             self.flush_ends()?;
         }
         *unfinished = true;
@@ -397,9 +409,9 @@ impl<'bound> Gpu<'bound> {
         Ok(())
     }
 
-    /// Waits for the end of the flush that was begun. What tells of it is used up.
+    /// Waits for the end of the running flush, and clears its event.
     fn flush_ends(&self) -> Result {
-        // A GPU that is gone tells of nothing, and whoever unbinds it waits for this.
+        // A GPU that is gone reports nothing, and unbinding it waits for this function.
         let waited = match self.events.wait(FLUSHED, GLANCE) {
             Waited::InVain if !self.regs.is_gone() => self.events.wait(FLUSHED, FLUSH_PATIENCE),
             waited => waited,
@@ -424,8 +436,9 @@ impl<'bound> Gpu<'bound> {
                 ),
             )
         })?;
-        // The thread may not have told of it yet. Either it has read the event and tells now, or it never will; else
-        // the next flush would be told of this one's end.
+        // The thread may not have reported the event yet. After this, either it has read the event
+        // and reports it now, or it never will. Otherwise the next flush would get the report of
+        // this one's end.
         self.clear(&self.gpu_line, FLUSHED);
         self.gpu_line.synchronize();
         if more.is_zero() && !self.events.happened(FLUSHED) {
@@ -436,19 +449,19 @@ impl<'bound> Gpu<'bound> {
     }
 }
 
-/// The event that a flush of the caches has ended.
+/// The event that reports the end of a cache flush.
 const FLUSHED: u32 = irq::gpu::CLEAN_CACHES_COMPLETED;
 
 /// The level 2 cache of the first group of cores.
 const FIRST_L2: u64 = 1;
 
-/// Resets a GPU and asks it what it is.
+/// Resets a GPU and reads its properties.
 fn identify(dev: &Device<Bound>, regs: &Registers<'_>, coherent: bool) -> Result<Info> {
     if regs.is_gone() {
         dev_err!(dev, "the GPU does not answer: its registers read as ones\n");
         return Err(ENODEV);
     }
-    // Nobody hears of interrupts yet.
+    // No handler reports interrupts yet.
     soft_reset(dev, regs, || false)?;
     let info = Info::read(regs);
     if regs.is_gone() {
@@ -477,16 +490,16 @@ fn identify(dev: &Device<Bound>, regs: &Registers<'_>, coherent: bool) -> Result
     Ok(info)
 }
 
-/// The architecture that this driver knows: the first with a command stream frontend.
+/// The architecture that this driver supports: the first with a command stream frontend.
 const ARCHITECTURE: u32 = 10;
 
-/// Events of the GPU's line that interrupt.
+/// The events of the GPU's line that cause interrupts.
 pub(crate) const EVENTS: u32 = irq::gpu::FAULT
     | irq::gpu::PROTECTED_FAULT
     | irq::gpu::RESET_COMPLETED
     | irq::gpu::CLEAN_CACHES_COMPLETED;
 
-/// Serves the GPU's line.
+/// The server of the GPU's line.
 pub(crate) struct Server;
 
 impl Serve for Server {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Groups, queues and tiler heaps: what this driver does not have.
+//! Groups, queues and tiler heaps, which this driver does not support.
 //!
-//! Each of their ioctls answers `EOPNOTSUPP`, which is what a driver without a feature says
-//! (Documentation/gpu/drm-uapi.rst, "Recommended IOCTL Return Values"), and not what C says for a wrong argument: so a
-//! client can tell one from the other. It looks at no argument.
+//! Each of their ioctls fails with `EOPNOTSUPP`, as Documentation/gpu/drm-uapi.rst recommends for a
+//! driver without a feature ("Recommended IOCTL Return Values"). The C driver returns other errors
+//! for wrong arguments, so a client can distinguish the two. The arguments are not checked.
 
 use crate::{
     client::Client,
@@ -18,7 +18,7 @@ use drm::{
 use kernel::prelude::*;
 
 impl Client {
-    /// There are no groups, queues and heaps.
+    /// Fails: there are no groups, queues and heaps.
     pub(crate) fn unsupported<A>(
         _dev: &Device<Tyr, Registered>,
         _arg: &mut A,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A GPU that works: how it is brought up, and to rest.
+//! Bringing up a GPU, and bringing it to rest.
 
 use crate::{
     driver::Tyr,
@@ -47,7 +47,7 @@ use kernel::{
     },
 };
 
-/// The GPU's interrupts, as the bus has them.
+/// The GPU's interrupts, as the bus describes them.
 pub(crate) struct Interrupts<'bound> {
     pub(crate) gpu: IrqRequest<'bound>,
     pub(crate) job: IrqRequest<'bound>,
@@ -55,13 +55,13 @@ pub(crate) struct Interrupts<'bound> {
     pub(crate) flags: Flags,
 }
 
-/// What a client reads as the count of cache flushes while the GPU sleeps, or when it is gone. Zero would mean that a
-/// flush is always needed, and none is when nothing has run.
+/// The count of cache flushes that a client reads while the GPU sleeps or after it is unplugged.
+/// Zero would mean that a flush is always needed, but none is needed if nothing has run.
 const IDLE_FLUSH_ID: u32 = 1;
 
-/// What the device has while it is registered.
+/// The device's data while it is registered.
 pub(crate) struct Hardware<'bound> {
-    // The order of the fields is the order in which they go: what feeds the GPU last.
+    // The fields are dropped in this order: the power supply last.
     firmware: Firmware<'bound>,
     /// The fences of operations that wait in the queues of address spaces.
     pub(crate) binds: fence::Pending,
@@ -73,7 +73,8 @@ pub(crate) struct Hardware<'bound> {
     power: Power,
 }
 
-/// A GPU whose level 2 cache is on, and which may interrupt; brought to rest when that is dropped, if not before.
+/// A GPU whose level 2 cache is on, and which may interrupt. Dropping it brings the GPU to rest,
+/// unless that is already done.
 struct Awake<'bound> {
     gpu: Arc<Gpu<'bound>>,
     on: Atomic<bool>,
@@ -118,12 +119,13 @@ impl Drop for Awake<'_> {
     }
 }
 
-/// Brings up a GPU whose registers are mapped and that is fed, and says that its device is ready.
+/// Brings up a GPU whose registers are mapped and whose power is on, and makes its device ready.
 ///
 /// # Errors
 ///
-/// `ENODEV` if there is no GPU, or it goes; `ETIMEDOUT` if it does not do what it is told; those of the firmware
-/// ([`Firmware::boot`]). A line in the log says what failed, with register and value.
+/// Fails with `ENODEV` if there is no GPU or it disappears, with `ETIMEDOUT` if it does not carry
+/// out a command, and with the errors of the firmware ([`Firmware::boot`]). A line in the log says
+/// what failed, with register and value.
 pub(crate) fn probe<'bound, B: Bus>(
     cx: &Probe<'bound, B>,
     regs: Registers<'bound>,
@@ -195,17 +197,17 @@ fn request<'bound, B: Bus>(
 }
 
 impl Hardware<'_> {
-    /// What the firmware has said of itself.
+    /// Returns the interface that the firmware has reported.
     pub(crate) fn interface(&self) -> &fw::Interface {
         self.firmware.interface()
     }
 
-    /// Cycles of the GPU's clock in a second.
+    /// Returns the frequency of the GPU's clock, in hertz.
     pub(crate) fn hertz(&self) -> u32 {
         self.power.hertz()
     }
 
-    /// Brings the GPU to rest: no interrupt comes any more, and nothing accesses memory.
+    /// Brings the GPU to rest: it causes no more interrupts, and nothing accesses memory.
     ///
     /// Context: process context, sleeps.
     pub(crate) fn rest(&self) {
@@ -220,11 +222,11 @@ impl Hardware<'_> {
         self.power.off();
     }
 
-    /// Brings the GPU up again, which has lost all its state.
+    /// Brings up the GPU again after it has lost all its state.
     ///
     /// # Errors
     ///
-    /// As for [`probe`].
+    /// Fails with the errors of [`probe`].
     ///
     /// Context: process context, sleeps.
     pub(crate) fn wake_up(&self) -> Result {

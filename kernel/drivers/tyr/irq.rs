@@ -2,8 +2,9 @@
 
 //! The three interrupts: GPU, JOB and MMU.
 //!
-//! The hard part masks its line, and the thread serves what happened, clears it and takes the mask off
-//! again; so the vector, which tells only of a change from nothing to something, tells of what comes next.
+//! The hard handler masks its line. The thread handles the events, clears them and removes the
+//! mask. The vector reports only a change from no event to some event, so this makes it report the
+//! next one.
 //!
 //! Source: `crates/mali-regs` (`irq.rs`); drivers/gpu/drm/panthor/panthor_device.h for the order of accesses.
 
@@ -34,23 +35,25 @@ use kernel::{
 };
 use mali_regs::irq::Block;
 
-/// One of the GPU's interrupt lines: its registers, and which of its events interrupt.
+/// An interrupt line of the GPU: its registers, and the mask of its enabled events.
 #[pin_data]
 pub(crate) struct Line {
     pub(crate) block: Block,
     #[pin]
     mask: Mutex<u32>,
-    /// Held by the thread while it serves.
+    /// Held by the thread while it handles events.
     #[pin]
     serving: Mutex<()>,
-    /// Whether the registers may be read: others may interrupt on a line that is shared while they have no clock.
+    /// Whether handlers may read the registers. On a shared line, other devices may interrupt while
+    /// the registers have no clock.
     hears: Atomic<bool>,
-    /// How many hard handlers are at the registers.
+    /// The number of hard handlers that access the registers.
     handling: Atomic<i32>,
 }
 
 impl Line {
-    /// `key` is of this line alone: the thread of one may wait for that of another, in a flush.
+    /// Creates a line. `key` must belong to this line alone, because the thread of one line may
+    /// wait for that of another, in a flush.
     pub(crate) fn new(block: Block, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             block,
@@ -61,31 +64,36 @@ impl Line {
         })
     }
 
-    /// Lets the handlers access registers from now on: the GPU is fed. At first they do not.
+    /// Lets the handlers access registers from now on. The GPU's power must be on. Initially they
+    /// must not access registers.
     pub(crate) fn hear(&self) {
         self.hears.store(true, Release);
     }
 
-    /// Has the handlers access no register from its return on, before the GPU loses its power.
+    /// Stops the handlers from accessing registers, before the GPU loses its power. No handler does
+    /// so after this returns.
     ///
     /// Context: sleeps; not in the line's own thread.
     pub(crate) fn deafen(&self) {
         self.hears.xchg(false, Full);
-        // A handler counts itself before it looks at `hears`, both fully ordered: one that is not seen here sees that.
+        // A handler counts itself before it reads `hears`, and both accesses are fully ordered. So
+        // a handler that this loop does not see sees the new value.
         while self.handling.load(Acquire) != 0 {
             fsleep(Delta::from_micros(10));
         }
         self.synchronize();
     }
 
-    /// Keeps [`deafen`](Self::deafen) waiting, or is None since it was called.
+    /// Makes [`deafen`](Self::deafen) wait for this handler. Returns `None` if it was already
+    /// called.
     fn handle(&self) -> Option<Handling<'_>> {
         self.handling.fetch_add(1, Full);
         let handling = Handling(self);
         self.hears.load(Acquire).then_some(handling)
     }
 
-    /// Waits until the thread has told of all that it has read; it will read what is pending then.
+    /// Waits until the thread has reported all events that it has read. It will read any pending
+    /// events afterwards.
     ///
     /// Context: may sleep; not in the line's own thread.
     pub(crate) fn synchronize(&self) {
@@ -93,7 +101,7 @@ impl Line {
     }
 }
 
-/// A hard handler that is at the registers.
+/// A hard handler that may access the registers.
 struct Handling<'a>(&'a Line);
 
 impl Drop for Handling<'_> {
@@ -103,51 +111,52 @@ impl Drop for Handling<'_> {
 }
 
 impl Gpu<'_> {
-    /// Lets `events` of a line interrupt, and no others.
+    /// Enables `events` of a line, and disables all others.
     pub(crate) fn set_mask(&self, line: &Line, events: u32) {
         let mut mask = line.mask.lock();
         *mask = events;
         self.regs.write(line.block.mask, events);
     }
 
-    /// Lets `with` of a line interrupt as well, and `without` no longer.
+    /// Enables the events `with` of a line, and disables `without`.
     pub(crate) fn change_mask(&self, line: &Line, with: u32, without: u32) {
         let mut mask = line.mask.lock();
         *mask = (*mask | with) & !without;
         self.regs.write(line.block.mask, *mask);
     }
 
-    /// Has a line interrupt anew for what is pending: the interrupt that told of it was lost.
+    /// Makes a line interrupt again for pending events, after their interrupt was lost.
     pub(crate) fn kick(&self, line: &Line) {
         let mask = line.mask.lock();
         self.regs.write(line.block.mask, 0);
         self.regs.write(line.block.mask, *mask);
     }
 
-    /// Forgets events of a line that happened.
+    /// Clears events of a line.
     pub(crate) fn clear(&self, line: &Line, events: u32) {
         self.regs.write(line.block.clear, events);
     }
 }
 
-/// Who does something about the events of a line.
+/// A handler for the events of a line.
 pub(crate) trait Serve: Send + Sync {
-    /// The line.
+    /// Returns the line.
     fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line;
 
-    /// Serves `events`, and clears them before it looks at what they tell of.
+    /// Handles `events`. It clears them before it reads their causes.
     ///
     /// Context: the interrupt's thread, may sleep.
     fn serve(&self, gpu: &Gpu<'_>, events: u32);
 }
 
-/// The handler of a line.
+/// The interrupt handler of a line.
 pub(crate) struct Interrupt<'bound, S> {
     pub(crate) gpu: Arc<Gpu<'bound>>,
     pub(crate) server: S,
 }
 
-/// How often the thread looks for more before it lets the line interrupt again.
+/// The number of times that the thread checks for more events before it lets the line interrupt
+/// again.
 const ROUNDS: usize = 8;
 
 impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
@@ -158,7 +167,7 @@ impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
         };
         let block = line.block;
         let status = self.gpu.regs.read(block.status);
-        // Ones: the GPU is gone.
+        // All ones mean that the GPU is gone.
         if status == 0 || status == u32::MAX {
             return ThreadedIrqReturn::None;
         }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Address spaces: page tables, the slots of the MMU in which some of them are resident, and faults.
+//! Address spaces: page tables, the MMU slots in which some of them are resident, and faults.
 //!
-//! Everything is owned by [`AddressSpaces`], which lives as long as the registration: what a client holds is an
-//! [`Arc<Table>`] that is emptied before the GPU's parent is unbound. So no table's memory is mapped for DMA
-//! after that (L5), and a client that comes later is told `ENODEV`.
+//! [`AddressSpaces`] owns everything, and lives as long as the registration. A client holds an
+//! [`Arc<Table>`] that is emptied before the GPU's parent is unbound. So no table's memory is
+//! mapped for DMA after that (L5), and later calls of clients fail with `ENODEV`.
 //!
-//! A table is changed by [`AddressSpaces::change`]: it locks the region that changes, if the table is resident, has
-//! the change made, flushes, and unlocks. Memory for tables is set aside before ([`AddressSpaces::reserve`]), so
-//! that a change in the path of a fence allocates nothing.
+//! [`AddressSpaces::change`] changes a table. If the table is resident, it locks the region that
+//! changes, makes the change, flushes, and unlocks. [`AddressSpaces::reserve`] sets memory for
+//! tables aside in advance, so a change that a fence waits for allocates nothing.
 //!
-//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush; these may be taken where a fence waits,
-//! and nothing is allocated under them. `tables` is taken after none of these, but a client's address space may be
-//! locked then, for which fences wait too.
+//! Locks, outer first: [`Table`]'s, then `slots`, then that of a cache flush. They may be taken in
+//! code that a fence waits for, so nothing is allocated under them. `tables` is taken after none of
+//! these. A client's address space may be locked when it is taken, and fences wait for that too.
 //!
 //! Source: `crates/mali-mmu`, `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c for the order of
 //! commands.
@@ -55,7 +55,7 @@ use mali_regs::mmu::{
     MAX_ADDRESS_SPACES, //
 };
 
-/// The slot of the microcontroller's table, which nobody else gets.
+/// The slot of the microcontroller's table. It is never used for another table.
 const MCU: usize = 0;
 
 /// All address spaces of a GPU.
@@ -69,15 +69,16 @@ pub(crate) struct AddressSpaces<'bound> {
     tables: Mutex<Tables>,
 }
 
-/// All tables that there are.
+/// All existing tables.
 struct Tables(RBTree<usize, Arc<Table>>);
 
-/// Which of them the MMU knows.
+/// The MMU slots and the tables resident in them.
 struct Slots {
     slots: [Slot; MAX_ADDRESS_SPACES],
-    /// How often a table was used; the slot with the least is the one that is taken.
+    /// The number of uses of tables so far. The table with the lowest number of last use loses its
+    /// slot.
     uses: u64,
-    /// The GPU has lost its state, or does not answer: nothing is told to it.
+    /// Whether the GPU has lost its state or does not respond. It gets no commands then.
     asleep: bool,
 }
 
@@ -88,7 +89,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// Whether the MMU did not answer for its table.
+    /// Returns whether the MMU failed to answer for the slot's table.
     fn is_lost(&self) -> bool {
         let fault = self.table.as_ref().and_then(|table| table.fault());
         fault.is_some_and(|fault| fault.is_lost())
@@ -96,11 +97,12 @@ impl Slot {
 }
 
 impl<'bound> AddressSpaces<'bound> {
-    /// No address spaces yet. The level 2 cache is on.
+    /// Creates an empty set of address spaces. The level 2 cache must be on.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the widths of the GPU's addresses are none that tables can have; `ENOMEM`.
+    /// Fails with `EINVAL` if tables do not support the widths of the GPU's addresses, and with
+    /// `ENOMEM`.
     pub(crate) fn new(gpu: Arc<Gpu<'bound>>) -> Result<Arc<Self>> {
         let features = gpu.info.mmu_features;
         let geometry = Geometry::new(features.va_bits(), features.pa_bits())
@@ -135,16 +137,16 @@ impl<'bound> AddressSpaces<'bound> {
         )
     }
 
-    /// The widths of addresses.
+    /// Returns the widths of addresses.
     pub(crate) fn geometry(&self) -> Geometry {
         self.geometry
     }
 
-    /// A table in which nothing is mapped. It takes a slot when it is first changed.
+    /// Creates an empty table. It takes a slot when it is first changed.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// Fails with `ENOMEM`.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn create(&self) -> Result<Arc<Table>> {
@@ -154,8 +156,8 @@ impl<'bound> AddressSpaces<'bound> {
         Ok(table)
     }
 
-    /// Ends a table: the GPU forgets it, and its memory goes. Whoever still holds it is told `ENODEV`. Does
-    /// nothing the second time.
+    /// Ends a table: the MMU drops it, and its memory is freed. Its holders can no longer change it.
+    /// A second call does nothing.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn destroy(&self, table: &Arc<Table>) {
@@ -170,7 +172,8 @@ impl<'bound> AddressSpaces<'bound> {
         let mut pages = table.lock();
         let mut slots = self.slots.lock();
         if self.evict(&mut slots, table).is_err() {
-            // The GPU may still read it: it stays until nothing can, which is when all tables go.
+            // The GPU may still read the table, so it stays until nothing can, which is when all
+            // tables are freed.
             table.fail(Fault::LOST);
             return;
         }
@@ -181,23 +184,27 @@ impl<'bound> AddressSpaces<'bound> {
         drop(place);
     }
 
-    /// Sets tables aside for one later [`change`](Self::change) of `table`, `count` of them at most being needed.
+    /// Sets tables aside for one later [`change`](Self::change) of `table`, which needs at most
+    /// `count` of them.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ECANCELED` if the table was ended. Context: process context, may sleep, allocates.
+    /// Fails with `ENOMEM`, and with `ECANCELED` if the table was ended. Context: process context,
+    /// may sleep, allocates.
     pub(crate) fn reserve(&self, table: &Arc<Table>, count: usize) -> Result<Reserve> {
         Table::reserve(table, self.gpu.dev, count)
     }
 
-    /// How many tables [`reserve`](Self::reserve) must set aside for a change that maps `size` bytes at `offset` of the
-    /// memory of `sgt` to `va`, after unmapping whatever is there: fewer where blocks can be used.
+    /// Returns the number of tables to [`reserve`](Self::reserve) for a change that maps `size`
+    /// bytes at `offset` of the memory of `sgt` to `va`, after unmapping everything there. Fewer
+    /// are needed where blocks can be used.
     pub(crate) fn tables_for_pages(&self, va: u64, sgt: &SGTable, offset: u64, size: u64) -> usize {
         let pieces = table::pieces(sgt, offset, size);
         self.geometry.tables_for_pieces(va, pieces) + self.geometry.tables_for_unmap()
     }
 
-    /// The same for a change that maps the block of the memory of `sgt` again and again.
+    /// Returns the number of tables to reserve for a change that maps the block of the memory of
+    /// `sgt` repeatedly.
     pub(crate) fn tables_for_filler(&self, va: u64, sgt: &SGTable, size: u64) -> usize {
         let is_block = |(pa, length): (u64, u64)| pa % BLOCK_SIZE == 0 && length == BLOCK_SIZE;
         let tables = if table::pieces(sgt, 0, BLOCK_SIZE)
@@ -211,20 +218,22 @@ impl<'bound> AddressSpaces<'bound> {
         tables + self.geometry.tables_for_unmap()
     }
 
-    /// How many it must set aside for a change that unmaps one range.
+    /// Returns the number of tables to reserve for a change that unmaps one range.
     pub(crate) fn tables_for_unmap(&self) -> usize {
         self.geometry.tables_for_unmap()
     }
 
-    /// Changes what is mapped in `size` bytes from `va`, by the calls that `f` makes, and has the GPU see it: the table
-    /// is resident afterwards, if the GPU is awake. Nothing else accesses the region meanwhile.
+    /// Changes the mappings of `size` bytes from `va` with the calls that `f` makes, and makes the
+    /// GPU see the change. If the GPU is awake, the table is resident afterwards. Nothing else
+    /// accesses the region in the meantime.
     ///
-    /// `reserve` is used up. If `f` fails, what it did before stays done, and the GPU sees that.
+    /// The call uses up `reserve`. If `f` fails, its earlier changes stay, and the GPU sees them.
     ///
     /// # Errors
     ///
-    /// What `f` fails with; `ECANCELED` if the table was ended; `ENODEV` if the GPU is gone; `ETIMEDOUT` if the MMU does
-    /// not answer: the table is marked as faulted then, and no longer resident. Nothing is allocated.
+    /// Fails with any error from `f`, with `ECANCELED` if the table was ended, and with `ENODEV` if
+    /// the GPU does not respond. Fails with `ETIMEDOUT` if the MMU does not answer. The table is
+    /// then marked as faulted, and is no longer resident. Nothing is allocated.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn change<R>(
@@ -245,14 +254,15 @@ impl<'bound> AddressSpaces<'bound> {
         }
         let result = f(&mut Change::new(pages));
         if let Some(slot) = slot {
-            // Without an answer, the GPU may still read tables that are no longer used: they are kept.
+            // Without an answer, the GPU may still read tables that are no longer used, so they are
+            // kept.
             command::flush_and_unlock(&self.gpu, slot).map_err(|error| self.lose(table, error))?;
         }
         reserve.used(pages);
         result
     }
 
-    /// As [`change`](Self::change), of a table that the GPU shall not see yet.
+    /// Changes a table like [`change`](Self::change), but the GPU must not see the table yet.
     pub(crate) fn change_hidden<R>(
         &self,
         table: &Arc<Table>,
@@ -266,11 +276,11 @@ impl<'bound> AddressSpaces<'bound> {
         result
     }
 
-    /// Makes the microcontroller's table resident in the slot that is its own.
+    /// Makes the microcontroller's table resident in the slot reserved for it.
     ///
     /// # Errors
     ///
-    /// `ENODEV`, `ETIMEDOUT` if the MMU does not answer.
+    /// Fails with `ENODEV`, and with `ETIMEDOUT` if the MMU does not answer.
     pub(crate) fn give_to_mcu(&self, table: &Arc<Table>) -> Result {
         let pages = table.lock();
         let root = (*pages).as_ref().ok_or(ENODEV)?.root();
@@ -279,13 +289,13 @@ impl<'bound> AddressSpaces<'bound> {
         command::enable(&self.gpu, MCU, self.setup(root))
     }
 
-    /// The GPU is about to lose its power: it forgets all tables, and is told nothing more until
-    /// [`wake_up`](Self::wake_up).
+    /// Makes the MMU drop all tables, because the GPU is about to lose its power. It gets no more
+    /// commands until [`wake_up`](Self::wake_up).
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` if the MMU does not answer for one of them, and may still see it; a line in the log says so. Those of
-    /// a GPU that is gone are seen by nobody.
+    /// Fails with `ETIMEDOUT` if the MMU does not answer for a table, and may still see it; a line
+    /// in the log says so. A GPU that is gone sees no tables.
     pub(crate) fn fall_asleep(&self) -> Result {
         let mut slots = self.slots.lock();
         if slots.asleep {
@@ -298,7 +308,7 @@ impl<'bound> AddressSpaces<'bound> {
                 continue;
             };
             match command::disable(&self.gpu, slot) {
-                // It is not to be resident again.
+                // The table must not become resident again.
                 Ok(()) if slots.slots[slot].is_lost() => slots.slots[slot].table = None,
                 Ok(()) => {}
                 Err(ENODEV) => return Ok(()),
@@ -308,14 +318,15 @@ impl<'bound> AddressSpaces<'bound> {
         result
     }
 
-    /// The GPU has lost its state, and is there again: tells it the tables that were resident, but for
-    /// the microcontroller's, which the firmware gives when it boots.
+    /// Restores the tables that were resident after the GPU has lost its state and is powered
+    /// again. The microcontroller's table is not restored here; booting the firmware does that.
     ///
     /// # Errors
     ///
-    /// `ENODEV`, `ETIMEDOUT` if the MMU does not answer.
+    /// Fails with `ENODEV`, and with `ETIMEDOUT` if the MMU does not answer.
     pub(crate) fn wake_up(&self) -> Result {
-        // The order of locks forbids to ask each table for its root here, so roots are asked for before.
+        // Reads the roots first, because the lock order forbids taking each table's lock under
+        // `slots`.
         let mut roots = [None; MAX_ADDRESS_SPACES];
         for (slot, root) in roots
             .iter_mut()
@@ -337,7 +348,8 @@ impl<'bound> AddressSpaces<'bound> {
         Ok(())
     }
 
-    /// The slot of `table`; takes one for it if it has none. None if it shall not be seen by the GPU.
+    /// Returns the slot of `table`, and takes one for it if it has none. Returns `None` if the GPU
+    /// must not see it.
     fn make_resident(
         &self,
         slots: &mut Slots,
@@ -345,7 +357,7 @@ impl<'bound> AddressSpaces<'bound> {
         root: u64,
     ) -> Result<Option<usize>> {
         if table.fault().is_some() {
-            // What the MMU may still see is not changed.
+            // A table that the MMU may still see must not change.
             self.evict(slots, table)?;
             return Ok(None);
         }
@@ -374,7 +386,7 @@ impl<'bound> AddressSpaces<'bound> {
         Ok(Some(slot))
     }
 
-    /// What the MMU is told of a table.
+    /// Returns the MMU's configuration for a table.
     fn setup(&self, root: u64) -> command::Setup {
         let cached = if self.gpu.coherent {
             memattr::WRITE_BACK_COHERENT
@@ -391,7 +403,7 @@ impl<'bound> AddressSpaces<'bound> {
         }
     }
 
-    /// Takes a table's slot away, if it has one.
+    /// Frees a table's slot, if it has one.
     fn evict(&self, slots: &mut Slots, table: &Arc<Table>) -> Result {
         let Some(slot) = slots.slot_of(table) else {
             return Ok(());
@@ -399,20 +411,22 @@ impl<'bound> AddressSpaces<'bound> {
         self.free_slot(slots, slot)
     }
 
-    /// Has the MMU forget the table of a slot.
+    /// Makes the MMU drop the table of a slot.
     fn free_slot(&self, slots: &mut Slots, slot: usize) -> Result {
         if !slots.asleep {
             command::disable(&self.gpu, slot)?;
         } else if slots.slots[slot].is_lost() && !self.gpu.is_blank() {
-            // It was not forgotten when the GPU fell asleep, and nothing can be told any more.
+            // The MMU did not drop the table when the GPU was put to sleep, and it can get no
+            // commands now.
             return Err(ETIMEDOUT);
         }
         slots.slots[slot].table = None;
         Ok(())
     }
 
-    /// The MMU did not answer for a table: nothing is known of what it sees, so the slot stays the table's until the MMU
-    /// says that it has forgotten it. Gives back the error.
+    /// Marks a table as lost, because the MMU did not answer for it. It is unknown what the MMU
+    /// sees, so the table keeps its slot until the MMU confirms that it has dropped it. Returns the
+    /// error.
     fn lose(&self, table: &Arc<Table>, error: Error) -> Error {
         table.fail(Fault::LOST);
         error
@@ -428,7 +442,8 @@ impl Slots {
         self.slots.iter().position(is_it)
     }
 
-    /// A free slot, or the one that was used least recently; never the microcontroller's, nor one that does not answer.
+    /// Returns a free slot, or the least recently used one. It is never the microcontroller's slot,
+    /// nor one that does not answer.
     fn choose(&self, present: u32) -> Option<usize> {
         let theirs = (0..MAX_ADDRESS_SPACES).filter(|slot| {
             *slot != MCU && present >> slot & 1 != 0 && !self.slots[*slot].is_lost()
@@ -441,7 +456,8 @@ impl Slots {
 }
 
 impl Drop for Tables {
-    /// The GPU is at rest, or cannot access memory any more, and its parent is still bound: all tables go.
+    /// Frees all tables. The GPU is at rest, or can no longer access memory, and its parent is
+    /// still bound.
     fn drop(&mut self) {
         for table in self.0.values() {
             drop(table.lock().take());
@@ -449,7 +465,7 @@ impl Drop for Tables {
     }
 }
 
-/// Where a table is among all: at its address.
+/// Returns the key of a table among all tables: its address.
 fn key(table: &Arc<Table>) -> usize {
     core::ptr::from_ref(&**table).addr()
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A GPU that is a PCI function: the emulated one.
+//! GPUs that are PCI functions: the emulated GPU.
 //!
-//! Source: `models/src/mali.rs`, which is the only one there is.
+//! Source: `models/src/mali.rs`, the only such GPU.
 
 use crate::{
     driver::Tyr,
@@ -53,7 +53,7 @@ impl drm::pci::Driver for Tyr {
             .iomap_region_sized(REGISTERS, c"tyr")
             .inspect_err(|e| dev_err!(cx, "BAR0 cannot be mapped: {:?}\n", e))?;
         cx.set_master()?;
-        // One vector each, in this order.
+        // Each interrupt has one vector, in this order.
         let interrupts = || {
             let types = IrqTypes::default().with(IrqType::MsiX);
             let vectors = cx

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What feeds the GPU: clocks and regulators, where its bus has them.
+//! The power supply of the GPU: clocks and regulators, where its bus has them.
 //!
 //! Source: Documentation/devicetree/bindings/gpu/arm,mali-valhall-csf.yaml
 
@@ -24,9 +24,9 @@ use kernel::{
     },
 };
 
-/// What feeds a GPU. It is on, until [`off`](Self::off) or until it is dropped.
+/// The power supply of a GPU. It is on until [`off`](Self::off) is called or it is dropped.
 pub(crate) struct Power {
-    /// None on a bus that feeds its devices by itself.
+    /// `None` on a bus that powers its devices itself.
     soc: Option<Soc>,
     on: Atomic<bool>,
     hertz: u32,
@@ -36,13 +36,13 @@ struct Soc {
     core: Clk,
     stacks: OptionalClk,
     coregroup: OptionalClk,
-    // On as long as they are there.
+    // The regulators are on as long as these fields exist.
     _mali: Regulator<Enabled>,
     _sram: Regulator<Enabled>,
 }
 
 impl Power {
-    /// Of a bus that feeds the GPU by itself, with a clock of `hertz`.
+    /// Creates the supply of a GPU that its bus powers, with a clock of `hertz`.
     pub(crate) fn of_bus(hertz: u32) -> Self {
         Self {
             soc: None,
@@ -51,11 +51,12 @@ impl Power {
         }
     }
 
-    /// Of a SoC, as the device tree has it: switched on.
+    /// Creates the supply of a GPU in a SoC, as the device tree describes it, and switches it on.
     ///
     /// # Errors
     ///
-    /// `EPROBE_DEFER` if something is not there yet, and what switching it on fails with; a line in the log says so.
+    /// Fails with `EPROBE_DEFER` if a resource is not available yet, and with any error from
+    /// switching it on. A line in the log says so.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn of_soc(dev: &Device<Bound>) -> Result<Self> {
@@ -85,16 +86,17 @@ impl Power {
         Ok(power)
     }
 
-    /// Cycles of the GPU's clock in a second.
+    /// Returns the frequency of the GPU's clock, in hertz.
     pub(crate) fn hertz(&self) -> u32 {
         self.hertz
     }
 
-    /// Switches the clocks on, unless they are.
+    /// Switches the clocks on, unless they are on.
     ///
     /// # Errors
     ///
-    /// What the clocks fail with; all are off then. Context: process context, may sleep.
+    /// Fails with any error from the clocks. All clocks are off then. Context: process context, may
+    /// sleep.
     pub(crate) fn on(&self) -> Result {
         if let (Some(soc), false) = (&self.soc, self.on.load(Relaxed)) {
             soc.core.prepare_enable()?;
@@ -110,7 +112,7 @@ impl Power {
         Ok(())
     }
 
-    /// Switches the clocks off, unless they are. Context: process context, may sleep.
+    /// Switches the clocks off, unless they are off. Context: process context, may sleep.
     pub(crate) fn off(&self) {
         if let (Some(soc), true) = (&self.soc, self.on.load(Relaxed)) {
             soc.coregroup.disable_unprepare();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! `DEV_QUERY`: what a client may know of the device.
+//! `DEV_QUERY`: the properties of the device that a client may read.
 //!
 //! Source: `panthor_drm.h`; behaviour: drivers/gpu/drm/panthor/panthor_drv.c (`panthor_ioctl_dev_query`).
 
@@ -59,8 +59,9 @@ mod kind {
 }
 
 impl Client {
-    /// `EINVAL` for an unknown type, or less room than the first version of the structure had. Without an address, it
-    /// says how large the structure is; with one, `size` stays what it was, as in C.
+    /// Returns a structure with properties. Fails with `EINVAL` for an unknown type, or for less
+    /// room than the first version of the structure needs. Without an address, returns the
+    /// structure's size. With one, `size` stays unchanged, as in C.
     pub(crate) fn dev_query(
         _dev: &Plugged<'_, Tyr>,
         hardware: &Hardware<'_>,
@@ -132,7 +133,7 @@ fn gpu_info(gpu: &Gpu<'_>) -> drm_panthor_gpu_info {
         tiler_present: info.tiler_present,
         core_features: info.core_features,
         pad: 0,
-        // Came with architecture 11.
+        // The register was added with architecture 11.
         gpu_features: 0,
     }
 }
@@ -149,7 +150,7 @@ fn csif_info(hardware: &Hardware<'_>) -> drm_panthor_csif_info {
     }
 }
 
-/// The priorities that a group of this client may have.
+/// Returns the priorities that a group of this client may have.
 fn priorities(file: &File<Client>) -> drm_panthor_group_priorities_info {
     use uapi::*;
     let everybody = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_LOW
@@ -183,11 +184,11 @@ mod flag {
         drm_panthor_timestamp_info_flags_DRM_PANTHOR_TIMESTAMP_DURATION;
 
     pub(super) const ALL: u32 = GPU | CPU | OFFSET | CYCLES | FREQUENCY | DURATION;
-    /// What was asked for before there were flags.
+    /// The values that were returned before there were flags.
     pub(super) const OLD: u32 = GPU | OFFSET | FREQUENCY;
 }
 
-/// The times that `flags` asks for. `EINVAL` for unknown flags.
+/// Returns the times that `flags` requests. Fails with `EINVAL` for unknown flags.
 fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
     let asked = if flags == 0 { flag::OLD } else { flags };
     let has = |flag: u32| asked & flag != 0;
@@ -202,7 +203,7 @@ fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
     }
     let regs = &gpu.regs;
     let mut info = drm_panthor_timestamp_info {
-        // The frequency of the machine's counter is not known but on Arm, which is as C has it.
+        // The frequency of the machine's counter is known only on Arm, as in C.
         timestamp_frequency: 0,
         current_timestamp: 0,
         timestamp_offset: 0,
@@ -217,7 +218,7 @@ fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
     }
     let sources =
         u32::from(cpu_clock.is_some()) + u32::from(has(flag::GPU)) + u32::from(has(flag::CYCLES));
-    // Who asks for several times, or for how long that takes, wants them close together.
+    // Several times, and the duration of reading them, must be read close together.
     let undisturbed = (has(flag::DURATION) || sources > 1).then(local_interrupt_disable);
     let begin = Monotonic::ktime_get();
     if has(flag::GPU) {

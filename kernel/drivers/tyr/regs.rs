@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The register block, on whichever bus it lies.
+//! The register block, on any bus.
 //!
-//! A GPU that is no longer there reads as ones. Nothing here waits for it: each loop that polls asks
-//! [`Registers::is_gone`] when time is over, or sees ones for what they are.
+//! A GPU that is gone reads as all ones. Nothing here waits for it: each polling loop calls
+//! [`Registers::is_gone`] when time is over, or recognises the ones.
 //!
 //! Source: `crates/mali-regs`.
 
@@ -26,7 +26,7 @@ use mali_regs::{
     SIZE, //
 };
 
-/// The registers of a GPU, mapped.
+/// The mapped registers of a GPU.
 pub(crate) enum Registers<'bound> {
     /// BAR0 of a PCI function.
     Pci(Bar<'bound, SIZE>),
@@ -42,35 +42,36 @@ impl Registers<'_> {
         }
     }
 
-    /// The value of a register, or the lower half of one of 64 bits.
+    /// Reads a register, or the lower half of a 64-bit register.
     pub(crate) fn read(&self, register: Register) -> u32 {
         self.read_at(register, 0)
     }
 
-    /// The value of register `index` of an array. One that is not there reads as ones, as for the bus.
+    /// Reads register `index` of an array. A register that does not exist reads as ones, as on the
+    /// bus.
     pub(crate) fn read_at(&self, register: Register, index: usize) -> u32 {
         self.block()
             .try_read32(register.at(index))
             .unwrap_or(u32::MAX)
     }
 
-    /// The value of a register of 64 bits.
+    /// Reads a 64-bit register.
     pub(crate) fn read_wide(&self, register: Register) -> u64 {
         self.read_wide_at(register, 0)
     }
 
-    /// The value of register `index` of an array of such of 64 bits.
+    /// Reads register `index` of an array of 64-bit registers.
     pub(crate) fn read_wide_at(&self, register: Register, index: usize) -> u64 {
         let at = register.at(index);
         let half = |at| u64::from(self.block().try_read32(at).unwrap_or(u32::MAX));
         half(at) | half(at + 4) << 32
     }
 
-    /// The value of a counter of 64 bits, whose lower half may overflow between the reads of the halves.
+    /// Reads a 64-bit counter, whose lower half may overflow between the reads of the halves.
     pub(crate) fn read_counter(&self, register: Register) -> u64 {
         let upper = |whole: u64| whole >> 32;
         let mut before = self.read_wide(register);
-        // Overflows are 2^32 steps apart: twice is enough.
+        // Overflows are 2^32 steps apart, so two attempts are enough.
         for _ in 0..2 {
             let now = self.read_wide(register);
             if upper(now) == upper(before) {
@@ -86,33 +87,35 @@ impl Registers<'_> {
         self.write_at(register, 0, value);
     }
 
-    /// Writes register `index` of an array; one that is not there takes it, as for the bus.
+    /// Writes register `index` of an array. Writes to a register that does not exist are ignored,
+    /// as on the bus.
     pub(crate) fn write_at(&self, register: Register, index: usize, value: u32) {
         let _ = self.block().try_write32(value, register.at(index));
     }
 
-    /// Writes register `index` of an array of such of 64 bits: low half first.
+    /// Writes register `index` of an array of 64-bit registers, the low half first.
     pub(crate) fn write_wide_at(&self, register: Register, index: usize, value: u64) {
         let at = register.at(index);
         let _ = self.block().try_write32(value as u32, at);
         let _ = self.block().try_write32((value >> 32) as u32, at + 4);
     }
 
-    /// Writes a register of 64 bits.
+    /// Writes a 64-bit register.
     pub(crate) fn write_wide(&self, register: Register, value: u64) {
         self.write_wide_at(register, 0, value);
     }
 
-    /// Whether the GPU does not answer any more: it reads as ones, which is no GPU's id.
+    /// Returns whether the GPU no longer responds: it reads as all ones, which is not a valid id.
     pub(crate) fn is_gone(&self) -> bool {
         self.read(gpu::GPU_ID) == u32::MAX
     }
 
-    /// Reads by `read` until `done` says so; looks again after `pause`.
+    /// Calls `read` until `done` accepts the value, and sleeps for `pause` in between.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the GPU is gone, `ETIMEDOUT` with the last value in `last` if `patience` is over.
+    /// Fails with `ENODEV` if the GPU does not respond. Fails with `ETIMEDOUT` when `patience` is
+    /// over, with the last value in `last`.
     ///
     /// Context: process context, sleeps.
     pub(crate) fn poll(
@@ -126,7 +129,7 @@ impl Registers<'_> {
         let polled = read_poll_timeout(
             || {
                 last = read(self);
-                // Half a word of ones is one that may be gone.
+                // A lower half of all ones may mean that the GPU is gone.
                 if last as u32 == u32::MAX && self.is_gone() {
                     return Err(ENODEV);
                 }
@@ -140,12 +143,12 @@ impl Registers<'_> {
     }
 }
 
-/// A register that did not become what was waited for.
+/// A register that did not reach the expected value.
 #[derive(Clone, Copy)]
 pub(crate) struct Timeout {
     /// `ENODEV` or `ETIMEDOUT`.
     pub(crate) error: Error,
-    /// What it was at last.
+    /// The last value read.
     pub(crate) last: u64,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A GPU that is a part of a SoC, told by the device tree.
+//! GPUs that are part of a SoC, described by the device tree.
 //!
 //! Source: Documentation/devicetree/bindings/gpu/arm,mali-valhall-csf.yaml
 

@@ -2,12 +2,12 @@
 
 //! A driver for Arm's Mali GPUs with a command stream frontend (architecture 10, as the Mali-G610).
 //!
-//! It resets the GPU, loads and boots its firmware with a device that userspace cannot see yet, and only then has it
-//! registered. It reports itself as Linux's C driver `panthor` does and speaks its uapi, `panthor_drm.h`; docs/explain/tyr.md
-//! says how much of it.
+//! The driver resets the GPU, and loads and boots its firmware with a device that userspace cannot
+//! see yet. Only then is the device registered. It reports itself as Linux's C driver `panthor`
+//! does and implements its uapi, `panthor_drm.h`; docs/explain/tyr.md says how much of it.
 //!
-//! Source: `crates/mali-regs`, `crates/mali-mmu`, `crates/csf-fw`, `crates/csf-iface`; drivers/gpu/drm/panthor for what
-//! its clients rely on.
+//! Source: `crates/mali-regs`, `crates/mali-mmu`, `crates/csf-fw`, `crates/csf-iface`;
+//! drivers/gpu/drm/panthor for the behaviour that clients rely on.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Structures that a client passes by address and size, so that either side may know a longer one than the other.
+//! Structures that a client passes by address and size, so that each side may use a longer version
+//! than the other.
 //!
 //! Source: `panthor_drm.h`, "generic rules about the data passed to the Panthor IOCTLs"; behaviour:
 //! drivers/gpu/drm/panthor/panthor_drv.c (`panthor_set_uobj`, `panthor_get_uobj_array`).
@@ -20,11 +21,13 @@ fn user(address: u64, length: usize) -> Result<UserSlice> {
     Ok(UserSlice::new(UserPtr::from_addr(address), length))
 }
 
-/// Gives a client as much of `object` as it has room for, and zeroes behind it if it has more.
+/// Copies as much of `object` to a client as it has room for, and fills any further room with
+/// zeroes.
 ///
 /// # Errors
 ///
-/// `EINVAL` if the client has less room than `least`, that of the first version of the structure; `EFAULT`.
+/// Fails with `EINVAL` if the client has less room than `least`, the size of the first version of
+/// the structure. Fails with `EFAULT`.
 pub(crate) fn give<T: FromBytes + IntoBytes>(
     address: u64,
     size: u32,
@@ -49,22 +52,22 @@ pub(crate) fn give<T: FromBytes + IntoBytes>(
     Ok(())
 }
 
-/// Takes a structure of `size` bytes from a client: zeroes for what it does not know.
+/// Copies a structure of `size` bytes from a client. Fields that the client does not know are zero.
 ///
 /// # Errors
 ///
-/// `E2BIG` if it knows more, and that is not zero; `EFAULT`.
+/// Fails with `E2BIG` if the client's structure is longer and the rest is not zero. Fails with
+/// `EFAULT`.
 pub(crate) fn take<T: FromBytes + IntoBytes>(address: u64, size: u32) -> Result<T> {
     read(&mut user(address, size as usize)?.reader(), size as usize)
 }
 
-/// Takes an array of structures from a client, in its stride.
+/// Copies an array of structures from a client, in the client's stride.
 ///
 /// # Errors
 ///
-/// `EINVAL` if the stride is less than `least`, that of the first version of the structure; `E2BIG` as for [`take`];
-/// `ENOMEM`,
-/// `EFAULT`.
+/// Fails with `EINVAL` if the stride is less than `least`, the size of the first version of the
+/// structure. Fails with `E2BIG` like [`take`], with `ENOMEM`, and with `EFAULT`.
 pub(crate) fn take_array<T: FromBytes + IntoBytes>(
     array: &drm_panthor_obj_array,
     least: usize,
@@ -79,7 +82,7 @@ pub(crate) fn take_array<T: FromBytes + IntoBytes>(
     }
     let length = stride.checked_mul(count).ok_or(EFAULT)?;
     let mut reader = user(array.array, length)?.reader();
-    // A client that asks for too much is no reason for the allocator to warn.
+    // A client that requests too much must not make the allocator warn.
     taken.reserve(count, GFP_KERNEL | __GFP_NOWARN)?;
     for _ in 0..count {
         taken.push(read(&mut reader, stride)?, GFP_KERNEL | __GFP_NOWARN)?;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Clients' address spaces: what is mapped where, and the page tables that follow.
+//! Clients' address spaces: which object is mapped where, and the page tables that follow.
 //!
-//! [`Space`] is what the driver adds to an address space of [`drm::gpuvm`]: the table that the GPU walks, and the
-//! queue of operations that wait for fences. A file's [`Pool`] has the owners. Operations are made in `bind`, and
-//! carried out there, at once for a client that waits, or by the `queue` when their fences allow it.
+//! [`Space`] is the driver's part of an address space of [`drm::gpuvm`]: the table that the GPU
+//! walks, and the queue of operations that wait for fences. A file's [`Pool`] has the owners.
+//! `bind` creates operations and carries them out: immediately for a client that waits, or from the
+//! `queue` when their fences allow it.
 //!
-//! Locks, outer first: `Queue::running`, the address space's own, those of [`crate::mmu`]. `Queue::submitting` is
-//! outside of everything but the first, with which it is never held.
+//! Locks, outer first: `Queue::running`, the address space's own, those of [`crate::mmu`].
+//! `Queue::submitting` is outside of everything but the first, with which it is never held.
 //!
 //! uapi: `include/uapi/drm/panthor_drm.h` (`DRM_PANTHOR_VM_*`); behaviour: drivers/gpu/drm/panthor/panthor_mmu.c
 
@@ -59,26 +60,26 @@ use mali_mmu::{
 };
 use queue::Queue;
 
-/// The fences of operations in a queue.
+/// The class of the fences of queued operations.
 static FENCES: fence::Class = fence::Class::of::<Tyr>(c"vm-bind");
 
-/// What sparse mappings show again and again: as much as a block.
+/// The size of the memory that sparse mappings show repeatedly: one block.
 const FILLER: gem::Size = gem::Size::constant::<{ BLOCK_SIZE as usize }>();
 
-/// What the driver keeps for an address space.
+/// The driver's data for an address space.
 #[pin_data]
 pub(crate) struct Space {
-    /// What the GPU walks.
+    /// The table that the GPU walks.
     table: Arc<Table>,
     /// The first address that clients cannot map.
     user_end: u64,
-    /// A queued operation has failed: what is mapped is not what the client thinks.
+    /// Whether a queued operation has failed. The mappings then differ from the client's view.
     broken: Atomic<bool>,
     #[pin]
     queue: Queue,
 }
 
-/// How the GPU may access a mapping: the uapi's flags for that.
+/// The permitted GPU accesses to a mapping, as flags of the uapi.
 #[derive(Clone, Copy)]
 pub(crate) struct Access(u32);
 
@@ -91,7 +92,7 @@ impl Access {
     const SPARSE: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE as u32;
     const ALL: u32 = Self::READONLY | Self::NOEXEC | Self::UNCACHED | Self::SPARSE;
 
-    /// From flags that are all known.
+    /// Converts uapi flags, all of which must be known.
     fn from_uapi(flags: u32) -> Result<Self> {
         if flags & !Self::ALL != 0 {
             return Err(EINVAL);
@@ -116,18 +117,19 @@ impl Access {
     }
 }
 
-/// What a step of an operation is given.
+/// The argument of the steps of an operation.
 pub(crate) struct Step<'a> {
     change: Change<'a>,
-    /// The memory that the operation maps, if it does.
+    /// The memory that the operation maps, if any.
     memory: Option<&'a SGTable>,
-    /// The table did not take a step, for which memory was set aside: it and the address space differ.
+    /// An error if the table refused a step, for which memory was set aside. Table and address
+    /// space differ then.
     failed: Result,
 }
 
 impl DriverVm for Space {
     type Driver = Tyr;
-    /// They have a lock of their own, since they end before the address space does (L5).
+    /// The tables have a lock of their own, because they end before the address space does (L5).
     type Tables = ();
     type Flags = Access;
     type Context<'a> = Step<'a>;
@@ -152,7 +154,8 @@ impl DriverVm for Space {
     }
 
     fn clear(vm: &Vm<Self>, (): &mut ()) {
-        // If it is unplugged, the table is empty already, or will be before the GPU's parent goes.
+        // If the device is unplugged, the table is already empty, or will be before the GPU's
+        // parent is unbound.
         vm.device().enter(|plugged| {
             plugged.registration(|hw: &Hardware<'_>| hw.mmu.destroy(&vm.table));
         });
@@ -160,7 +163,7 @@ impl DriverVm for Space {
 }
 
 impl<'a> Step<'a> {
-    /// The steps of one operation, which maps `memory` if it maps something.
+    /// Creates the argument for the steps of one operation. `memory` is the memory to map, if any.
     fn new(change: Change<'a>, memory: Option<&'a SGTable>) -> Self {
         Self {
             change,
@@ -169,7 +172,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Maps the filler's `memory` again and again, in step with addresses: in blocks, if it is one.
+    /// Maps the filler's `memory` repeatedly, aligned to addresses: in blocks, if it is one.
     fn fill(&mut self, range: VaRange, memory: &SGTable, attributes: Attributes) -> Result {
         let filler = FILLER.bytes() as u64;
         let mut va = range.start();
@@ -185,7 +188,7 @@ impl<'a> Step<'a> {
 }
 
 impl Space {
-    /// An address space in which nothing is mapped, of which the client has the addresses up to `user_end`.
+    /// Creates an empty address space. The client may use the addresses up to `user_end`.
     fn create(plugged: &Plugged<'_, Tyr>, hw: &Hardware<'_>, user_end: u64) -> Result<Owner<Self>> {
         let end = hw.mmu.geometry().va_end();
         let mut layout = Layout::new(VaRange::new(0, end)?);
@@ -203,17 +206,18 @@ impl Space {
         Owner::new(plugged, c"tyr-vm", layout, space, ()).inspect_err(|_| hw.mmu.destroy(&table))
     }
 
-    /// Whether the client has to make a new address space: a queued operation failed, or the GPU met a fault here.
+    /// Returns whether the client must create a new address space, because a queued operation
+    /// failed or the GPU hit a fault here.
     pub(crate) fn is_unusable(&self) -> bool {
         self.broken.load(Relaxed) || self.table.fault().is_some()
     }
 
-    /// Makes it unusable.
+    /// Makes the address space unusable.
     fn fail(&self) {
         self.broken.store(true, Relaxed);
     }
 
-    /// Notes that the table did not take a step.
+    /// Records whether the table refused the step.
     fn note(&self, step: &mut Step<'_>, result: Result) {
         if result.is_err() {
             self.fail();

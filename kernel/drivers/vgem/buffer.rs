@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The buffers: memory and nothing else.
+//! The buffers of vgem, which are only memory.
 
 use crate::driver::Vgem;
 use drm::{
@@ -24,8 +24,8 @@ impl gem::DriverObject for Buffer {
         Ok(Self)
     }
 
-    /// There is no ioctl that says when the CPU starts and ends to access a buffer, so what is written
-    /// must be visible to other devices without one.
+    /// Returns `true`: no ioctl marks the start and end of a CPU access, so other devices must see
+    /// writes without one.
     fn write_combine(&self) -> bool {
         true
     }

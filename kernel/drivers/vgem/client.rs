@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client: its fences, by number.
+//! Clients of vgem, with their fences by number.
 
 use crate::{
     buffer::Object,
@@ -24,17 +24,18 @@ use kernel::{
     sync::Mutex, //
 };
 
-/// A client that is gone, or forgot to signal, ends its fences all the same, without an error.
+/// The class of the clients' fences. If a client exits or forgets to signal, its fences end without
+/// an error.
 static FENCES: fence::Class =
     fence::Class::new::<crate::LocalModule>(c"vgem", c"unbound").success_when_dropped();
 
-/// So that a client cannot stop others for good.
+/// The time after which a fence expires, so that a client cannot block others forever.
 const TIMEOUT: fence::Timeout = fence::Timeout::from_secs(10);
 
 #[pin_data]
 pub(crate) struct Client {
-    /// The fence with number `n` is at `n - 1`, until it is signalled. Numbers are not used again, so a client
-    /// decides how many there are: the memory need not lie together.
+    /// The fence with number `n` is at `n - 1` until it is signalled. Numbers are not reused, so a
+    /// client determines the length. The memory need not be contiguous.
     #[pin]
     fences: Mutex<KVVec<Option<Signaler>>>,
 }
@@ -53,7 +54,8 @@ impl drm::DriverFile for Client {
 impl Client {
     /// Attaches a new fence to a buffer, as a reader or the writer, and returns its number.
     ///
-    /// `EBUSY` if an unsignalled fence is in the way: for a reader that of a writer, for a writer any.
+    /// Fails with `EBUSY` if there is a conflicting unsignalled fence: for a reader that of a
+    /// writer, for a writer any.
     pub(crate) fn fence_attach(
         _dev: &Device<Vgem, Registered>,
         arg: &mut uapi::drm_vgem_fence_attach,
@@ -78,7 +80,8 @@ impl Client {
         Ok(())
     }
 
-    /// Signals the fence of a number, once. `ETIMEDOUT` if time ran out before.
+    /// Signals the fence of a number, once. Fails with `ETIMEDOUT` if the fence has already
+    /// expired.
     pub(crate) fn fence_signal(
         _dev: &Device<Vgem, Registered>,
         arg: &uapi::drm_vgem_fence_signal,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's table and its probe.
+//! The driver's type and its probe.
 
 use crate::{
     buffer::{
@@ -21,7 +21,7 @@ use kernel::{
 
 pub(crate) struct Vgem;
 
-/// What the device has while it is registered: a buffer that was there before userspace was.
+/// The device's data while it is registered: a buffer created before userspace sees the device.
 pub(crate) struct Hardware {
     _scratch: ARef<Object>,
 }
@@ -43,7 +43,8 @@ impl drm::Driver for Vgem {
     };
     const FEATURES: drm::Features = drm::Features::GEM.render();
 
-    // Fences are memory: they can be attached and signalled without anything plugged in.
+    // The fence ioctls are unguarded. Fences are memory, so they can be attached and signalled
+    // after an unplug.
     drm::ioctls! {
         _;
         uapi::DRM_IOCTL_VGEM_FENCE_ATTACH: uapi::drm_vgem_fence_attach, RENDER_ALLOW => Client::fence_attach;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The uapi of vgem, for bindgen (kernel/Kbuild): the structures come from the header, the ioctl numbers, which
- * are macros there, become constants here.
+ * The uapi of vgem, for bindgen (kernel/Kbuild). The structures come from the header. The ioctl
+ * numbers are macros there and become constants here.
  */
 #include <uapi/drm/vgem_drm.h>
 

@@ -2,9 +2,9 @@
 
 //! A virtual GEM provider: buffers and fences without a GPU, for clients and tests.
 //!
-//! Offers what the kernel's C driver of the same name offers: dumb buffers, mapping, PRIME both ways,
-//! and fences that a client attaches to a buffer and signals. Unlike that one it is a platform driver,
-//! so its device can be unbound and bound through sysfs.
+//! It offers the same as the kernel's C driver of this name: dumb buffers, mapping, PRIME both
+//! ways, and fences that a client attaches to a buffer and signals. Unlike the C driver it is a
+//! platform driver, so its device can be unbound and bound through sysfs.
 //!
 //! uapi: `include/uapi/drm/vgem_drm.h`; behaviour: drivers/gpu/drm/vgem
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The adapters of the buses that keep their drivers in a C structure: what is the same for all of them.
+//! The adapters of the buses whose drivers are registered as a C structure, in the parts that all
+//! of them share.
 //!
-//! C headers: `include/linux/{auxiliary_bus,pci,platform_device}.h`, which declare three structures of one shape.
+//! C headers: `include/linux/{auxiliary_bus,pci,platform_device}.h`, which declare three structures
+//! of one shape.
 
-/// Declares `Adapter`, which connects the trait `Driver` of the module where it stands with the bus of that module.
+/// Declares `Adapter`, which connects the trait `Driver` of the calling module to the bus of that
+/// module.
 ///
-/// Its C callbacks are private, and it is the owner of the bindings of its driver's devices. `fill` writes into the
-/// still zeroed C structure what depends on the driver, `probe` says which `IdInfo` the driver gets for the id that C
-/// passes, if C does.
+/// Its C callbacks are private, and it owns the bindings of its driver's devices. `fill` writes the
+/// fields that depend on the driver into the zeroed C structure. `probe` says which `IdInfo` the
+/// driver gets for the id that C passes, if C passes one.
 macro_rules! adapter {
     (
         $bus:ty, $what:literal: $c_driver:ident of $c_device:ident,
@@ -23,7 +26,7 @@ macro_rules! adapter {
 
         // SAFETY:
         // - The C structure embeds a `struct device_driver` at this offset.
-        // - `Binding` is what `probe` stores as driver data (L20).
+        // - `Binding` is the type that `probe` stores as driver data (L20).
         unsafe impl<T: Driver<R>, R: 'static> kernel::driver::DriverLayout for Adapter<T, R> {
             type DriverType = kernel::bindings::$c_driver;
             type DriverData<'bound> = $crate::bus::Binding<'bound, T, R>;
@@ -31,7 +34,8 @@ macro_rules! adapter {
                 core::mem::offset_of!(kernel::bindings::$c_driver, driver);
         }
 
-        // SAFETY: `unregister` undoes what `register` did; the C functions ask for no more (L20).
+        // SAFETY: `unregister` undoes what `register` did. The C functions require nothing else
+        // (L20).
         unsafe impl<T: Driver<R>, R: 'static> kernel::driver::RegistrationOps for Adapter<T, R> {
             unsafe fn register(
                 drv: &kernel::types::Opaque<kernel::bindings::$c_driver>,
@@ -42,7 +46,8 @@ macro_rules! adapter {
                 <T::OwnerModule as $crate::module::ModuleRuntime>::runtime()
                     .admit_driver($fill.cast_const().cast())?;
 
-                // SAFETY: The structure is initialised and not yet registered, so it is ours alone (L20).
+                // SAFETY: The structure is initialised and not yet registered, so no other code
+                // uses it (L20).
                 unsafe {
                     $($write)*
                     (*$fill).driver.pm = $crate::bus::power::PowerTable::<T, R>::TABLE;
@@ -64,11 +69,11 @@ macro_rules! adapter {
         }
 
         impl<T: Driver<R>, R: 'static> Adapter<T, R> {
-            /// The device of a callback.
+            /// Returns the device that C passed to a callback.
             ///
             /// # Safety
             ///
-            /// The bus has passed `dev` to a callback, whose time is `'a` (L20).
+            /// The bus has passed `dev` to a callback that lasts for `'a` (L20).
             unsafe fn device<'a>(
                 dev: *mut kernel::bindings::$c_device,
             ) -> &'a <$bus as $crate::bus::Bus>::Device<kernel::device::CoreInternal<'a>> {
@@ -78,7 +83,7 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands (L20).
+            /// Called only by C, as documented for the table that contains it (L20).
             unsafe extern "C" fn probe_callback(
                 dev: *mut kernel::bindings::$c_device,
                 $($id: *const kernel::bindings::$c_id,)?
@@ -95,7 +100,7 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands (L20).
+            /// Called only by C, as documented for the table that contains it (L20).
             unsafe extern "C" fn remove_callback(dev: *mut kernel::bindings::$c_device) {
                 // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
@@ -105,12 +110,12 @@ macro_rules! adapter {
 
             /// # Safety
             ///
-            /// Called by C only, as the table says in which it stands (L20).
+            /// Called only by C, as documented for the table that contains it (L20).
             unsafe extern "C" fn shutdown_callback(dev: *mut kernel::bindings::$c_device) {
                 // SAFETY: By the requirement (L20).
                 let dev = unsafe { Self::device(dev) };
-                // SAFETY: The bus calls shutdown only for a device that has a driver, under its lock, which a probe holds, too: so
-                // for one that is bound (L20).
+                // SAFETY: The bus calls shutdown only for a device that has a driver, under the
+                // device's lock. A probe holds that lock too, so the device is bound (L20).
                 unsafe { $crate::bus::Binding::<T, R>::shutdown(dev.as_ref()) };
             }
         }

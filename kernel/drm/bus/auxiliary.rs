@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The auxiliary bus: parts of a device as devices of their own, each with its driver.
+//! The auxiliary bus: parts of a device as devices of their own, each with its own driver.
 //!
-//! A driver that is a parent makes a child in its probe, with [`Probe::add_auxiliary`](super::Probe::add_auxiliary). The
-//! child's driver, in another module maybe, is a [`Driver`] here; it gets the data that the parent has for it with
-//! [`Probe::parent_data`].
+//! The driver of a parent creates a child in its probe, with
+//! [`Probe::add_auxiliary`](super::Probe::add_auxiliary). The child's driver, possibly in another
+//! module, is a [`Driver`] here. [`Probe::parent_data`] gives it the data that the parent lends to
+//! it.
 //!
 //! C header: `include/linux/auxiliary_bus.h`; kernel document:
 //! Documentation/driver-api/auxiliary_bus.rst
@@ -54,40 +55,40 @@ impl Bus for Auxiliary {
         dev
     }
 
-    /// A part of a device: its parent, which outlives it.
+    /// Returns the device's parent, which outlives the device.
     fn dma_device(dev: &auxiliary::Device<Bound>) -> Option<&device::Device<Bound>> {
         Some(dev.parent())
     }
 }
 
-/// The probe of an auxiliary device. Dereferences to
+/// The probe of an auxiliary device. It dereferences to
 /// [`auxiliary::Device<Bound>`](kernel::auxiliary::Device), which has the parent and its data.
 pub type Probe<'bound> = super::Probe<'bound, Auxiliary>;
 
-/// The auxiliary devices that a driver serves, each with an `Info`; made from the array that
+/// The auxiliary devices that a driver serves, each with an `Info`. It is made from the array that
 /// [`kernel::auxiliary_device_table!`] declares.
 pub type IdTable<Info> = super::IdTable<DeviceId, Info>;
 
-/// A driver for devices of the auxiliary bus: a DRM driver, or in the role [`Parent`](super::Parent) one that has
-/// children itself.
+/// A driver for devices of the auxiliary bus: a DRM driver, or in the role
+/// [`Parent`](super::Parent) a driver whose devices have children of their own.
 ///
-/// A module with one such driver is declared with
+/// Declare a module with one such driver with
 /// [`module_auxiliary_driver!`](crate::module_auxiliary_driver!).
 pub trait Driver<R: 'static = Drm>: Role<R> {
-    /// What the driver attaches to each device id of its table.
+    /// The data that the driver attaches to each device id of its table.
     type IdInfo: 'static;
 
     /// The match table, of names `MODULE.NAME`: the parent's module and the child's name.
     const ID_TABLE: IdTable<Self::IdInfo>;
 
-    /// A device is there: prepares it and says with which data it is ready, with a [`Ready`](crate::Ready) to be
-    /// registered, or a parent's [`Data`](super::parent::Driver::Data).
+    /// Prepares the device. Returns a [`Ready`](crate::Ready) to be registered, or a parent's
+    /// [`Data`](super::parent::Driver::Data).
     ///
-    /// The adapter owns what is returned. After an error nothing is left of the device. The parent
-    /// is bound for all of `'bound`: it removes its children before anything else. It may be
-    /// in its own probe still.
+    /// The adapter owns the result. After an error nothing is left of the device. The parent is
+    /// bound for all of `'bound`: it removes its children before anything else. It may still be in
+    /// its own probe.
     ///
-    /// Context: process context, may sleep; the device's lock is held, and maybe the parent's.
+    /// Context: process context, may sleep; the device's lock is held, and possibly the parent's.
     fn probe<'bound>(
         cx: &Probe<'bound>,
         id: Option<&'bound Self::IdInfo>,
@@ -95,18 +96,22 @@ pub trait Driver<R: 'static = Drm>: Role<R> {
 }
 
 impl<'bound> Probe<'bound> {
-    /// What the parent has for this device: the data that its driver gave to
-    /// [`add_auxiliary`](super::Probe::add_auxiliary), of the same type `F`.
+    /// Returns the data that the parent lends to this device: the data passed to
+    /// [`add_auxiliary`](super::Probe::add_auxiliary), under the same type `F`.
     ///
-    /// The parent is bound, and the data is there, for all of `'bound`: this device goes before. (The kernel crate lets a
-    /// driver make auxiliary devices of which that is not so, by forgetting `kernel::auxiliary::Registration`; see "What we
-    /// trust" in docs/reference/holes.md.) The parent's module stays loaded until this driver's module has gone, since the data
-    /// may have references that outlive it (`&'static CStr`).
+    /// The parent is bound and the data exists for all of `'bound`, because this device is removed
+    /// before them. (The kernel crate lets a driver create auxiliary devices for which this does
+    /// not hold, by forgetting `kernel::auxiliary::Registration`; see "What we trust" in
+    /// docs/reference/holes.md.)
+    ///
+    /// The parent's module stays loaded until this driver's module is unloaded, because the data
+    /// may contain references that outlive the data (`&'static CStr`).
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the parent's data is of another type, or was not lent with `add_auxiliary`; `ENOENT` if the parent's driver
-    /// is not one in Rust, or gave none: a line in the kernel's log says so. `ENOMEM`.
+    /// Fails with `EINVAL` if the parent's data is of another type or was not lent with
+    /// `add_auxiliary`. Fails with `ENOENT`, and a line in the kernel's log, if the parent's driver
+    /// is not a Rust driver or lent no data. Fails with `ENOMEM`.
     ///
     /// Context: process context.
     ///
@@ -134,13 +139,14 @@ impl<'bound> Probe<'bound> {
                 )
             })?;
         let lent = Pin::get_ref(lent);
-        // SAFETY: The parent is bound, to a driver of the module that has lent this, so that module is there (L15).
+        // SAFETY: The parent is bound to a driver of the module that lent this, so that module is
+        // loaded (L15).
         unsafe { self.keep_module(lent.owner) }?;
         Ok(&lent.data)
     }
 }
 
-/// Lent data, with the module that it comes from.
+/// Lent data, with the module that lent it.
 #[pin_data]
 struct Lent<T> {
     owner: &'static ThisModule,
@@ -150,37 +156,43 @@ struct Lent<T> {
 
 /// [`Lent`] data of the type `F`.
 ///
-/// Drivers cannot name this type. So the kernel crate's own ways to a child's data answer `EINVAL` for data that was lent here,
-/// and [`Probe::parent_data`] refuses data that the kernel crate's `auxiliary::Registration` has put there.
+/// Drivers cannot name this type. So the kernel crate's own accessors of a child's data return
+/// `EINVAL` for data that was lent here. Likewise, [`Probe::parent_data`] refuses data of the
+/// kernel crate's `auxiliary::Registration`.
 struct LentFor<F>(PhantomData<fn(F)>);
 
 impl<F: CovariantForLt> ForLt for LentFor<F> {
     type Of<'a> = Lent<F::Of<'a>>;
 }
 
-// SAFETY: The data is covariant in its lifetime, and so is a structure of it (L8).
+// SAFETY: The data is covariant in its lifetime, and so is a structure that contains it (L8).
 unsafe impl<F: CovariantForLt> CovariantForLt for LentFor<F> {}
 
 impl<'bound, B: Bus> super::Probe<'bound, B> {
-    /// Makes a child on the auxiliary bus: the device `MODULE.NAME.ID`, where `M` is this driver's module
-    /// (`crate::LocalModule`).
+    /// Creates a child on the auxiliary bus: the device `MODULE.NAME.ID`, where `M` is this
+    /// driver's module (`crate::LocalModule`).
     ///
-    /// `data` is what the child's driver gets from [`parent_data`](Probe::parent_data), under the same type `F`, and no
-    /// other. It may borrow from the time for which this device is bound, and share what the driver keeps by counted
-    /// reference (`Arc<Bar<'bound>>`, say). It is of a type that can be [lent](Lend): the two drivers may be in
-    /// different modules, and nothing in it lets the child leave something of its own behind. The adapter owns the
-    /// child. It goes, and its driver with it, as the first act of the remove step, or when the probe fails.
+    /// The child's driver gets `data` from [`parent_data`](Probe::parent_data), only under the same
+    /// type `F`. The data may borrow from the time during which this device is bound. It may share
+    /// what the driver keeps by counted reference, such as an `Arc<Bar<'bound>>`. Its type must be
+    /// one that can be [lent](Lend): the two drivers may be in different modules, and the child
+    /// must not be able to leave anything of its own in the data.
+    ///
+    /// The adapter owns the child. It unbinds and removes the child as the first act of the remove
+    /// step, or when the probe fails.
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if the module's declaration gives it another name than its file has: C's drivers choose their devices
-    ///   by that name, and would take this one for a device of the module which is really called so.
-    /// - `EINVAL` if `name` is empty, too long (`MODULE.NAME` has 39 bytes at most), or has anything but printable ASCII
-    ///   characters without spaces and slashes.
-    /// - `EEXIST` if there is a device of that name and `id`: two devices of one driver need different ids.
-    /// - `ENOMEM`, and any error from `data`.
+    /// - Fails with `EINVAL` if the module's declaration gives it another name than its file has. C
+    ///   drivers match devices by that name, and would take this one for a device of the module
+    ///   that really has the name.
+    /// - Fails with `EINVAL` if `name` is empty, too long (`MODULE.NAME` has at most 39 bytes), or
+    ///   has anything but printable ASCII characters without spaces and slashes.
+    /// - Fails with `EEXIST` if a device of that name and `id` exists: two devices of one driver
+    ///   need different ids.
+    /// - Fails with `ENOMEM` and with any error from `data`.
     ///
-    /// Context: process context, may sleep; the child's driver may probe inside.
+    /// Context: process context, may sleep; the child's driver may probe inside this call.
     pub fn add_auxiliary<M: ModuleRuntime, F: CovariantForLt + 'static>(
         &self,
         name: &'static CStr,
@@ -202,16 +214,16 @@ impl<'bound, B: Bus> super::Probe<'bound, B> {
             );
             return Err(EINVAL);
         }
-        // A driver's table has no room for longer ones, and C would warn of very long ones.
+        // A driver's table has no room for longer names, and C warns about very long ones.
         let length = M::NAME.count_bytes() + c".".count_bytes() + name.count_bytes();
         if !is_name(name) || length >= bindings::AUXILIARY_NAME_SIZE as usize {
             return Err(EINVAL);
         }
         self.concurrent.set(true);
         // SAFETY: The list owns the registration and drops it while this device is bound: in the
-        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26). The
-        // child cannot store a borrow of the data in the data: the type is covariant, and all that can
-        // be changed in what is `Lend` are plain values (L8).
+        // remove step or when the probe fails. The registration cannot be forgotten, because the
+        // driver never gets it (L26). The child cannot store a borrow of the data in the data: the
+        // type is covariant, and only plain values can change in a `Lend` type (L8).
         let child = unsafe {
             auxiliary::Registration::<'bound, LentFor<F>>::new_with_lt(
                 self.parent(),
@@ -226,7 +238,8 @@ impl<'bound, B: Bus> super::Probe<'bound, B> {
     }
 }
 
-/// Whether two names are of one module: Kbuild turns the dashes of a file's name into underscores.
+/// Returns whether two names are names of one module: Kbuild turns the dashes of a file's name into
+/// underscores.
 fn is_same_module_name(a: &CStr, b: &CStr) -> bool {
     fn folded(name: &CStr) -> impl Iterator<Item = u8> + '_ {
         let bytes = name.to_bytes().iter();
@@ -242,8 +255,9 @@ adapter! {
         (*drv).name = bus_name::<T, R>().as_char_ptr();
         (*drv).id_table = T::ID_TABLE.as_ptr();
     }
-    // SAFETY: C passes the entry by which it has matched the device, so it is not null: this bus has no override. It is of the
-    // table of `T`, whose infos are `T::IdInfo`; or one without an info (L20).
+    // SAFETY: C passes the entry by which it matched the device. It is not null, because this bus
+    // has no override. The entry belongs to the table of `T`, whose infos are `T::IdInfo`, or has
+    // no info (L20).
     probe(adev, id: auxiliary_device_id): unsafe {
         (*id.cast::<DeviceId>()).info_unchecked_opt::<T::IdInfo>()
     },

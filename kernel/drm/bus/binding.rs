@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What an adapter keeps of a bound device, from its probe to the remove step.
+//! The adapter's data of a bound device, from its probe to the remove step.
 //!
 //! Source: Documentation/driver-api/driver-model/{binding,driver}.rst.
 
@@ -18,25 +18,27 @@ use kernel::{
     prelude::*, //
 };
 
-/// What an adapter keeps in a bound device's driver data: what the driver has made of it, until the remove step.
+/// The adapter's driver data of a bound device. It holds what the driver made of the device, until
+/// the remove step.
 ///
 /// # Invariants
 ///
-/// `live` is touched by the adapter's callbacks only, which the driver core calls one at a
-/// time for a device (under its lock), each in a thread of its own choice: what is live is `Send`.
+/// Only the adapter's callbacks access `live`. The driver core calls them one at a time for a
+/// device, under the device's lock, each in any thread. So the contents of `live` are `Send`.
 pub struct Binding<'bound, T: Role<R>, R: 'static> {
     live: UnsafeCell<Option<T::Live<'bound>>>,
 }
 
 impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
-    /// Runs `probe` for `dev`, makes what it returns live (registers a DRM device) and stores the binding in `dev`.
+    /// Runs `probe` for `dev`, makes its result live (registers a DRM device) and stores the
+    /// binding in `dev`.
     pub(super) fn probe<B: Bus>(
         dev: &'bound B::Device<CoreInternal<'_>>,
         probe: impl FnOnce(&Probe<'bound, B>) -> Result<T::Ready<'bound>>,
     ) -> Result {
         let cx = Probe::new::<T::OwnerModule>(B::as_bound(dev));
-        // The closure gets a reference, so that what an unsuccessful probe has asked for (interrupts,
-        // children) goes with `cx`, after what the driver has created in it.
+        // The closure gets a reference. So everything that a failed probe requested (interrupts,
+        // children) is released with `cx`, after what the driver created in it.
         let ready = probe(&cx)?;
         let live = T::go_live(ready, cx.owned)?;
 
@@ -45,26 +47,28 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
         }))
     }
 
-    /// The remove step: ends what is live (L5). What is left of the binding, nothing, is dropped
-    /// by the driver core glue after it.
+    /// Runs the remove step: ends what is live (L5). The driver core glue then drops the binding,
+    /// which is empty.
     ///
     /// # Safety
     ///
-    /// `dev` was probed by [`Binding::probe`] for the same `T` and `R`, is still bound, and the driver core calls
-    /// one of the adapter's callbacks for it, so that its lock is held (L20).
+    /// `dev` was probed by [`Binding::probe`] for the same `T` and `R` and is still bound. The
+    /// driver core calls one of the adapter's callbacks for it, so its lock is held (L20).
     pub(super) unsafe fn remove(dev: &device::Device<CoreInternal<'_>>) {
-        // SAFETY: By the requirements, this type was stored in `dev` (L20).
+        // SAFETY: By the requirements, `dev` holds this type (L20).
         let binding = unsafe { dev.drvdata_borrow::<Self>() };
-        // SAFETY: By the type invariants nobody else has access now (L20).
+        // SAFETY: By the type invariants no other code has access now (L20).
         drop(unsafe { (*binding.live.get()).take() });
     }
 
-    /// The shutdown step, before the machine goes off or another kernel starts in it.
+    /// Runs the shutdown step, before the machine powers off or another kernel starts in it.
     ///
-    /// A driver that knows how its hardware is brought to rest ([`Driver::unplugged`](crate::Driver::unplugged)) must do
-    /// so now: under a new kernel (kexec) the device would go on writing to memory that is no longer its own. So
-    /// the binding ends as on removal. The remove step does not follow, but may, and finds nothing.
-    /// Other drivers have nothing to stop, and an unplug would only make the machine wait for their clients.
+    /// A driver that can bring its hardware to rest
+    /// ([`Driver::unplugged`](crate::Driver::unplugged)) must do so now. Otherwise, under a new
+    /// kernel (kexec), the device would keep writing to memory that it no longer owns. So the
+    /// binding ends as on removal. The remove step usually does not follow; if it does, it finds
+    /// nothing. Other drivers have nothing to stop, and unplugging their devices would only make
+    /// the machine wait for their clients.
     ///
     /// # Safety
     ///
@@ -76,7 +80,7 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
         }
     }
 
-    /// Gives `f` what is live, if there is something; used by the power-management callbacks.
+    /// Calls `f` with what is live, if anything is. The power-management callbacks use this.
     ///
     /// # Safety
     ///
@@ -85,9 +89,9 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
         dev: &device::Device<CoreInternal<'_>>,
         f: impl FnOnce(&T::Live<'_>) -> A,
     ) -> Option<A> {
-        // SAFETY: By the requirements, this type was stored in `dev` (L20).
+        // SAFETY: By the requirements, `dev` holds this type (L20).
         let binding = unsafe { dev.drvdata_borrow::<Self>() };
-        // SAFETY: By the type invariants nobody else has access now (L20).
+        // SAFETY: By the type invariants no other code has access now (L20).
         unsafe { (*binding.live.get()).as_ref() }.map(f)
     }
 }

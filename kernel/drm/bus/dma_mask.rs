@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a device's DMA can reach, said while it probes, and whether it is coherent.
+//! The reach of a device's DMA, set while the device probes, and its coherency.
 //!
 //! Source: Documentation/core-api/dma-api-howto.rst, `include/linux/dma-mapping.h`.
 
@@ -16,14 +16,15 @@ use kernel::{
 };
 
 impl<B: Bus> Probe<'_, B> {
-    /// Says which addresses the device can reach: `mask` for streaming and coherent mappings.
+    /// Sets the addresses that the device can reach: `mask` applies to streaming and coherent
+    /// mappings.
     ///
     /// # Errors
     ///
-    /// `EIO` if the platform cannot serve the mask, or the device does no DMA (a child of another
-    /// device, say). `EBUSY` once an interrupt was requested or a child was made: a handler, or the child's driver, might
-    /// map memory at the same time, which the C API forbids (the reason why the kernel crate's method
-    /// is `unsafe`).
+    /// Fails with `EIO` if the platform cannot serve the mask, or if the device does no DMA, such
+    /// as a child of another device. Fails with `EBUSY` once an interrupt was requested or a child
+    /// was created. A handler or the child's driver might map memory at the same time, which the C
+    /// API forbids. (For that reason the kernel crate's method is `unsafe`.)
     ///
     /// Context: process context.
     ///
@@ -38,23 +39,25 @@ impl<B: Bus> Probe<'_, B> {
         if self.concurrent.get() {
             return Err(EBUSY);
         }
-        // SAFETY: The device is valid. No other code uses it: this is its probe, which objects are mapped by in this thread
-        // only, no interrupt has been requested, no child has been made, and work that the probe has queued cannot enter a DRM
-        // device of it, nor otherwise know that it is bound (L26).
+        // SAFETY: The device is valid. No other code uses it. This is its probe, in which only this
+        // thread maps objects. No interrupt was requested and no child was created. Work that the
+        // probe has queued cannot enter a DRM device of this device, nor otherwise know that this
+        // device is bound (L26).
         to_result(unsafe { bindings::dma_set_mask_and_coherent(self.raw_parent(), mask.value()) })
     }
 
-    /// Sets the largest segment, in bytes, that the device's DMA can take.
+    /// Sets the size in bytes of the largest segment that the device's DMA can handle.
     ///
     /// # Errors
     ///
-    /// `EBUSY` once an interrupt was requested, as [`set_dma_mask`](Self::set_dma_mask); `EIO` if the
-    /// device's bus knows no such limit (a child of another device, say).
+    /// Fails with `EBUSY` once an interrupt was requested or a child was created, like
+    /// [`set_dma_mask`](Self::set_dma_mask). Fails with `EIO` if the device's bus has no such
+    /// limit, for example for a child of another device.
     pub fn set_max_segment(&self, bytes: u32) -> Result {
         if self.concurrent.get() {
             return Err(EBUSY);
         }
-        // SAFETY: The device is valid; its bus has set the field before probe (L26).
+        // SAFETY: The device is valid. Its bus set the field before probe (L26).
         if unsafe { (*self.raw_parent()).dma_parms.is_null() } {
             return Err(EIO);
         }
@@ -63,8 +66,9 @@ impl<B: Bus> Probe<'_, B> {
         Ok(())
     }
 
-    /// Whether the device sees what the processors have in their caches, and they what it writes: on some machines it
-    /// does, on others caches must be written back and forgotten.
+    /// Returns whether the device and the processors see each other's writes without cache
+    /// maintenance. On some machines they do; on others caches must be written back and
+    /// invalidated.
     ///
     /// Context: any.
     pub fn is_dma_coherent(&self) -> bool {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM drivers without any device: of the faux bus, whose devices a module makes by itself.
+//! DRM drivers without hardware, on the faux bus, whose devices a module creates itself.
 //!
-//! A faux device goes only with its module. It cannot be unbound through sysfs, and has no part in system
-//! sleep. A virtual driver that shall be unbound is one of the [platform bus](super::platform).
+//! A faux device is removed only with its module. It cannot be unbound through sysfs, and takes no
+//! part in system sleep. Use the [platform bus](super::platform) for a virtual driver that must be
+//! unbindable.
 //!
 //! C header: `include/linux/device/faux.h`; behaviour: drivers/base/faux.c
 
@@ -47,7 +48,8 @@ impl Bus for Faux {
     type Device<Ctx: device::DeviceContext> = faux::Device<Ctx>;
 
     fn as_bound<'a>(dev: &'a faux::Device<CoreInternal<'_>>) -> &'a faux::Device<Bound> {
-        // SAFETY: The layout does not depend on the context; a device in a bus callback is bound (L20).
+        // SAFETY: The layout does not depend on the context. A device in a bus callback is bound
+        // (L20).
         unsafe { &*core::ptr::from_ref(dev).cast() }
     }
 }
@@ -55,27 +57,28 @@ impl Bus for Faux {
 /// The probe of a faux device.
 pub type Probe<'bound> = super::Probe<'bound, Faux>;
 
-/// A driver for a faux device: a DRM driver, or in the role [`Parent`](super::Parent) the parent of some.
+/// A driver for a faux device: a DRM driver, or in the role [`Parent`](super::Parent) a driver
+/// whose device has children.
 ///
-/// A module with one such driver is declared with [`module_faux_driver!`](crate::module_faux_driver!);
-/// it makes the device, under the driver's name.
+/// Declare a module with one such driver with [`module_faux_driver!`](crate::module_faux_driver!).
+/// The module creates the device, under the driver's name.
 pub trait Driver<R: 'static = Drm>: Role<R> {
-    /// The module has made the device: prepares it and says with which data it is ready, with a
-    /// [`Ready`](crate::Ready) to be registered, or a parent's [`Data`](super::parent::Driver::Data).
+    /// Prepares the device that the module created. Returns a [`Ready`](crate::Ready) to be
+    /// registered, or a parent's [`Data`](super::parent::Driver::Data).
     ///
-    /// The adapter owns what is returned. After an error nothing is left of the device, and the module
-    /// cannot be loaded. The device's DMA mask is 64 bits wide until the driver says otherwise, so that it
-    /// can import and map any memory.
+    /// The adapter owns the result. After an error nothing is left of the device, and loading the
+    /// module fails. The device's DMA mask is 64 bits wide unless the driver sets another, so the
+    /// device can import and map any memory.
     ///
     /// Context: process context, may sleep; the device's lock is held.
     fn probe<'bound>(cx: &Probe<'bound>) -> Result<Self::Ready<'bound>>;
 }
 
-/// The faux device of driver `T`, of which a module has one as long as it is loaded.
+/// The faux device of driver `T`. A module has one for as long as it is loaded.
 ///
 /// # Invariants
 ///
-/// `device` is what `faux_device_create()` returned, with the callbacks of `T`.
+/// `device` is the result of `faux_device_create()` with the callbacks of `T`.
 pub struct Registration<T: Driver<R>, R: 'static = Drm> {
     device: NonNull<bindings::faux_device>,
     _driver: PhantomData<fn(T, R)>,
@@ -93,24 +96,24 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
         }
     };
 
-    /// Creates the device; for the macro, with the arguments that registering a driver takes.
+    /// Creates the device. The macro calls this with the arguments for registering a driver.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device cannot be created or its probe fails (the kernel's log says with what);
-    /// `EBUSY` if the module has it already.
+    /// Fails with `ENODEV` if the device cannot be created or its probe fails; the kernel's log has
+    /// the error. Fails with `EBUSY` if the module already has the device.
     ///
-    /// Context: process context, may sleep; the driver's probe runs inside.
+    /// Context: process context, may sleep; the driver's probe runs inside this call.
     #[doc(hidden)]
     pub fn new(_name: &'static CStr, _module: &'static ThisModule) -> Result<Self> {
         T::OwnerModule::runtime().admit_device()?;
 
-        // SAFETY: C copies the name, and uses the callbacks until the device is destroyed: by this value's `Drop`, in the module's
-        // exit, or before the call returns null (L4, L20).
+        // SAFETY: C copies the name. It uses the callbacks until the device is destroyed: by this
+        // value's `Drop`, in the module's exit, or before the call returns null (L4, L20).
         let device = unsafe {
             bindings::faux_device_create(bus_name::<T, R>().as_char_ptr(), null_mut(), &Self::OPS)
         };
-        // INVARIANT: Just created.
+        // INVARIANT: The device was just created.
         Ok(Self {
             device: NonNull::new(device).ok_or(ENODEV)?,
             _driver: PhantomData,
@@ -119,14 +122,15 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn probe_callback(fdev: *mut bindings::faux_device) -> c_int {
-        // SAFETY: The bus passes a valid device, under its lock, that nobody uses for DMA yet; the mask lies in it (L26).
+        // SAFETY: The bus passes a valid device, under its lock. No code uses it for DMA yet, and
+        // the mask lies in it (L26).
         let dma = unsafe {
             (*fdev).dev.dma_mask = &raw mut (*fdev).dev.coherent_dma_mask;
             bindings::dma_set_mask_and_coherent(&raw mut (*fdev).dev, u64::MAX)
         };
-        // SAFETY: As above; `CoreInternal` holds for the callback (L20).
+        // SAFETY: As above. `CoreInternal` holds for the callback (L20).
         let fdev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
 
         from_result(|| {
@@ -138,17 +142,18 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn remove_callback(fdev: *mut bindings::faux_device) {
-        // SAFETY: The bus passes a valid device; `CoreInternal` holds for the callback (L20).
+        // SAFETY: The bus passes a valid device. `CoreInternal` holds for the callback (L20).
         let dev = unsafe { &*fdev.cast::<faux::Device<CoreInternal<'_>>>() };
-        // SAFETY: The bus calls remove only after a probe that succeeded, once (L20).
+        // SAFETY: The bus calls remove only after a successful probe, once (L20).
         unsafe { Binding::<T, R>::remove(dev.as_ref()) };
 
-        // The bus is not one of the kernel crate's, whose glue would take the data back.
+        // The kernel crate has no glue for this bus that would take the data back.
         //
-        // SAFETY: `Binding::probe` has stored it with `Device::set_drvdata()`, as a box of this type, and this is its
-        // last use: the bus calls remove once for each probe that succeeded, under the device's lock (L20).
+        // SAFETY: `Binding::probe` stored it with `Device::set_drvdata()`, as a box of this type.
+        // This is its last use: the bus calls remove once for each successful probe, under the
+        // device's lock (L20).
         unsafe {
             let binding = bindings::dev_get_drvdata(&raw const (*fdev).dev);
             bindings::dev_set_drvdata(&raw mut (*fdev).dev, null_mut());
@@ -159,7 +164,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
 
 impl<T: Driver<R>, R: 'static> Drop for Registration<T, R> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, and this is the only owner (L20, L21).
+        // SAFETY: By the type invariants, and this value is the only owner (L20, L21).
         unsafe { bindings::faux_device_destroy(self.device.as_ptr()) };
     }
 }
@@ -167,5 +172,5 @@ impl<T: Driver<R>, R: 'static> Drop for Registration<T, R> {
 // SAFETY: A faux device may be destroyed from any thread (L15).
 unsafe impl<T: Driver<R>, R: 'static> Send for Registration<T, R> {}
 
-// SAFETY: There is nothing to do with a shared reference (L15).
+// SAFETY: A shared reference offers no operation (L15).
 unsafe impl<T: Driver<R>, R: 'static> Sync for Registration<T, R> {}

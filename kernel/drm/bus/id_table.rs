@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The table of the devices that a driver serves.
+//! The tables of the devices that drivers serve.
 //!
 //! C header: `include/linux/mod_devicetable.h`
 
@@ -10,22 +10,24 @@ use kernel::device_id::{
     RawDeviceId, //
 };
 
-/// A table of device ids `D`, to each of which the driver attaches an `Info`.
+/// A table of device ids `D`. The driver attaches an `Info` to each.
 ///
-/// Made from the array that the kernel crate's macros declare, for the [`platform`](super::platform),
-/// [`pci`](super::pci) and [`auxiliary`](super::auxiliary) buses. Its trait object for the same purpose is
-/// not used: that trait can be implemented by safe code, with any pointer.
+/// It is made from the array that the kernel crate's macros declare, for the
+/// [`platform`](super::platform), [`pci`](super::pci) and [`auxiliary`](super::auxiliary) buses.
+/// The kernel crate's trait object for the same purpose is not used, because safe code can
+/// implement that trait with any pointer.
 ///
 /// # Invariants
 ///
-/// The pointer is to an [`IdArray`] that lives as long as the driver's module and ends with an empty entry.
+/// The pointer refers to an [`IdArray`] that lives as long as the driver's module and ends with an
+/// empty entry.
 pub struct IdTable<D: RawDeviceId, Info: 'static> {
     ids: *const D::RawType,
     _info: PhantomData<&'static Info>,
 }
 
 impl<D: RawDeviceId, Info: 'static> IdTable<D, Info> {
-    /// The table of `array`.
+    /// Creates the table of `array`.
     pub const fn new<const N: usize>(array: &'static IdArray<D, Info, N>) -> Self {
         // INVARIANT: An `IdArray` starts with its ids and ends with an empty one.
         Self {

@@ -2,10 +2,10 @@
 
 //! Interrupts that the bus adapter owns.
 //!
-//! The kernel crate's `irq::Registration` is `unsafe` to create, because a forgotten one leaves a
-//! handler behind whose data goes. Here the adapter owns the registration from the start: the driver
-//! requests an interrupt in its probe and never holds what it could forget (L18). The adapter frees it after
-//! unplug (L5), or when the probe fails.
+//! The kernel crate's `irq::Registration` is `unsafe` to create: if one is forgotten, its handler
+//! stays registered after its data is freed. Here the adapter owns the registration from the start.
+//! The driver requests an interrupt in its probe and never holds a value that it could forget
+//! (L18). The adapter frees the interrupt after unplug (L5), or when the probe fails.
 //!
 //! Source: `include/linux/interrupt.h`, Documentation/core-api/genericirq.rst.
 
@@ -30,15 +30,16 @@ impl<'bound, B: Bus> Probe<'bound, B> {
     /// Requests the interrupt `request` for `handler`, which runs in interrupt context from now on.
     ///
     /// `request` comes from the bus device (`irq_by_index` of the platform bus) or from
-    /// [`pci::Vectors`](crate::pci::Vectors). What the handler shares with the driver, it shares by
-    /// counted reference: a handler that holds an `ARef` of the device reaches the device's data. The
-    /// interrupt is freed after the device was unplugged, after
-    /// [`Driver::unplugged`](crate::Driver::unplugged) has run; or when the probe fails.
+    /// [`pci::Vectors`](crate::pci::Vectors). The handler shares data with the driver by counted
+    /// reference: a handler that holds an `ARef` of the device reaches the device's data. The
+    /// interrupt is freed after the device was unplugged and
+    /// [`Driver::unplugged`](crate::Driver::unplugged) has run, or when the probe fails.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `name`, under which `/proc/irq` lists the handler, is empty or has anything but printable ASCII characters
-    /// without spaces and slashes; `ENOMEM`; any error from `handler`; and those of `request_irq()`: `EBUSY`, `EINVAL`.
+    /// Fails with `EINVAL` if `name`, under which `/proc/irq` lists the handler, is empty or has
+    /// anything but printable ASCII characters without spaces and slashes. Fails with `ENOMEM`,
+    /// with any error from `handler`, and with the errors of `request_irq()`: `EBUSY` and `EINVAL`.
     ///
     /// Context: process context, may sleep.
     ///
@@ -80,14 +81,15 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         }
         self.concurrent.set(true);
         // SAFETY: The list owns the registration and drops it while the device is bound: in the
-        // remove step or when the probe fails. It cannot be forgotten, the driver never gets it (L26).
+        // remove step or when the probe fails. The registration cannot be forgotten, because the
+        // driver never gets it (L26).
         let irq = unsafe { Registration::new(request, flags, name, handler) };
 
         self.owned.means.add(irq).map(drop)
     }
 
-    /// As [`request_irq`](Self::request_irq), with a handler of which a part runs in a thread and may
-    /// sleep.
+    /// Requests an interrupt like [`request_irq`](Self::request_irq), for a handler with a part
+    /// that runs in a thread and may sleep.
     pub fn request_threaded_irq<H: ThreadedHandler + Send + 'bound>(
         &self,
         request: IrqRequest<'bound>,

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Types that a parent's driver can lend to a child's driver, which may be in another module.
+//! Types that a parent's driver can lend to a child's driver, possibly in another module.
 //!
-//! Data that two modules share is a way for each to leave text of its own with the other: a closure, a function pointer, a
-//! trait object, a reference to a constant. The child's module keeps the parent's loaded, so what comes from the parent is
-//! harmless. The other direction must not exist, or neither module could ever be unloaded. So only types can be lent in
-//! which a child can store plain values and nothing else.
+//! Through shared data each of two modules could leave its own text with the other: a closure, a
+//! function pointer, a trait object, a reference to a constant. The child's module keeps the
+//! parent's module loaded, so text of the parent is harmless. The other direction must not exist,
+//! or neither module could ever be unloaded. So only types in which a child can store nothing but
+//! plain values can be lent.
 
 use kernel::{
     device,
@@ -34,23 +35,24 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// No value of the type has a pointer in it, nor can it be made from one (L15).
+/// No value of the type contains a pointer, nor can a pointer be made from one (L15).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not made of plain numbers",
     note = "what a driver in another module can change is made of numbers, arrays, tuples and options"
 )]
 pub unsafe trait Plain {}
 
-/// Types of data that a parent's driver can lend to its child's
-/// ([`add_auxiliary`](super::Probe::add_auxiliary)): numbers, text, handles of the parent's hardware, and combinations of
-/// them.
+/// Types of data that a parent's driver can lend to its child's driver
+/// ([`add_auxiliary`](super::Probe::add_auxiliary)): numbers, text, handles of the parent's
+/// hardware, and combinations of them.
 ///
-/// A type of a driver's own cannot be lent. Two modules never agree on it anyway: each compiles its own.
+/// A driver's own types cannot be lent. Two modules never agree on such a type anyway, because each
+/// compiles its own.
 ///
 /// # Safety
 ///
-/// With a shared reference to a value of the type, safe code cannot store anything in it, or in what it leads to, but
-/// [`Plain`] values (L15).
+/// Through a shared reference to a value of the type, safe code can store only [`Plain`] values in
+/// the value or in anything reachable from it (L15).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to a driver in another module",
     label = "not one of the types that can be lent",
@@ -61,9 +63,9 @@ pub unsafe trait Lend {}
 
 macro_rules! numbers {
     ($($number:ty),*) => {$(
-        // SAFETY: A number (L15).
+        // SAFETY: It is a number (L15).
         unsafe impl Plain for $number {}
-        // SAFETY: A number, which a shared reference does not change (L15).
+        // SAFETY: It is a number, which cannot be changed through a shared reference (L15).
         unsafe impl Lend for $number {}
     )*};
 }
@@ -81,7 +83,7 @@ macro_rules! tuples {
     ($(($($part:ident),*)),*) => {$(
         // SAFETY: Its parts have no pointers (L15).
         unsafe impl<$($part: Plain),*> Plain for ($($part,)*) {}
-        // SAFETY: What its parts do not let happen does not happen (L15).
+        // SAFETY: It allows nothing that its parts do not allow (L15).
         unsafe impl<$($part: Lend),*> Lend for ($($part,)*) {}
     )*};
 }
@@ -106,28 +108,29 @@ unsafe impl<T: Lend, const N: usize> Lend for [T; N] {}
 unsafe impl<T: Lend> Lend for [T] {}
 // SAFETY: As for its value (L15).
 unsafe impl<T: Lend> Lend for Option<T> {}
-// SAFETY: A shared reference does not change it (L15).
+// SAFETY: It cannot be changed through a shared reference (L15).
 unsafe impl Lend for str {}
-// SAFETY: A shared reference does not change it (L15).
+// SAFETY: It cannot be changed through a shared reference (L15).
 unsafe impl Lend for CStr {}
 
-// SAFETY: It leads to a value of which the same is true; what it points to may be the parent's own (L15).
+// SAFETY: It leads to a value for which the same holds. Whatever it points to may be the parent's
+// own (L15).
 unsafe impl<T: Lend + ?Sized> Lend for &T {}
-// SAFETY: As for a reference; only the count changes (L15).
+// SAFETY: As for a reference. Only the count changes (L15).
 unsafe impl<T: Lend + ?Sized> Lend for Arc<T> {}
-// SAFETY: As for a reference; only the count changes (L15).
+// SAFETY: As for a reference. Only the count changes (L15).
 unsafe impl<T: Lend + AlwaysRefCounted> Lend for ARef<T> {}
-// SAFETY: What is stored under the lock is plain (L15).
+// SAFETY: The value under the lock is plain (L15).
 unsafe impl<T: Plain, B: Backend> Lend for Lock<T, B> {}
 
-// A child may do with a device of its parent's what the kernel crate lets it do with any device that it reaches, by
-// `kernel::devres` for one; docs/reference/holes.md, "What we trust".
+// A child may use its parent's devices as the kernel crate lets it use any device that it reaches,
+// for example through `kernel::devres`. See "What we trust" in docs/reference/holes.md.
 //
-// SAFETY: A handle of a device of C (L15).
+// SAFETY: It is a handle of a device of C (L15).
 unsafe impl<Ctx: device::DeviceContext> Lend for device::Device<Ctx> {}
-// SAFETY: A handle of a device of C (L15).
+// SAFETY: It is a handle of a device of C (L15).
 unsafe impl<Ctx: device::DeviceContext> Lend for platform::Device<Ctx> {}
-// SAFETY: A handle of a device of C (L15).
+// SAFETY: It is a handle of a device of C (L15).
 unsafe impl<Ctx: device::DeviceContext> Lend for pci::Device<Ctx> {}
 // SAFETY: Registers take numbers (L15).
 unsafe impl<const SIZE: usize> Lend for Bar<'_, SIZE> {}

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the adapter owns for a bound device, so that the driver cannot forget it.
+//! Resources that the adapter owns for a bound device, so that the driver cannot forget them.
 //!
-//! An interrupt, a vector allocation, an enabled device, a child on the auxiliary bus: each is asked for
-//! in the probe, moves into the adapter's lists at once, and goes in the remove step (L5), in the
-//! reverse order of its coming; or when the probe fails.
+//! A probe requests interrupts, vectors, an enabled device, and children on the auxiliary bus. Each
+//! moves into the adapter's lists immediately. The adapter releases them in reverse order in the
+//! remove step (L5), or when the probe fails.
 //!
 //! Source: Documentation/driver-api/driver-model/binding.rst.
 
 use core::cell::Cell;
 use kernel::prelude::*;
 
-/// Something that is undone by being dropped, by the thread that removes the device.
+/// A resource that is released when the thread that removes the device drops it.
 trait Held: Send {}
 impl<R: Send> Held for R {}
 
-/// Things that go in the reverse order of their coming.
+/// Resources that are released in the reverse order of their addition.
 ///
-/// The vector is taken out for the moment of a change, and is in its place whenever code of the driver runs,
-/// which may make another change.
+/// The vector is taken out only during a change. It is in its place whenever code of the driver
+/// runs, because that code may make another change.
 pub(crate) struct List<'bound>(Cell<KVec<KBox<dyn Held + 'bound>>>);
 
 impl<'bound> List<'bound> {
@@ -26,14 +26,15 @@ impl<'bound> List<'bound> {
         Self(Cell::new(KVec::new()))
     }
 
-    /// Makes what `init` makes and keeps it. Returns where it lies until it goes.
+    /// Creates the resource that `init` initialises and keeps it. Returns its address, which is
+    /// valid until the resource is released.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and what `init` fails with; nothing is left then.
+    /// Fails with `ENOMEM` and with any error from `init`. Nothing is left then.
     pub(crate) fn add<R: Send + 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
         let held = KBox::pin_init(init, GFP_KERNEL)?;
-        // SAFETY: The box is only dropped from here on, its content never moves (L26).
+        // SAFETY: From here on the box is only dropped, so its content never moves (L26).
         let held = unsafe { Pin::into_inner_unchecked(held) };
         let place = core::ptr::from_ref(&*held);
 
@@ -56,10 +57,10 @@ impl<'bound> List<'bound> {
     }
 }
 
-/// What the adapter owns for one bound device: children, which use it, means, which they use, and what is undone when
-/// nothing uses the device any more.
+/// The resources of one bound device: children that use it, means that the children use, and
+/// mappings, undone when nothing uses the device any more.
 pub struct Owned<'bound> {
-    /// Devices that were made of this one.
+    /// Child devices of this one.
     pub(super) children: List<'bound>,
     /// Interrupts, their vectors, the enabled device.
     pub(super) means: List<'bound>,
@@ -76,14 +77,14 @@ impl Owned<'_> {
         }
     }
 
-    /// Removes the children, so that their drivers have let go of this device; before anything of it
-    /// goes itself. Context: may sleep.
+    /// Removes the children before anything of this device is released, so that their drivers no
+    /// longer use it. Context: may sleep.
     pub(crate) fn remove_children(&self) {
         self.children.clear();
     }
 
-    /// Frees the interrupts, waiting for handlers that run, and stops the device's own access to
-    /// memory; before DMA mappings are undone. Context: may sleep.
+    /// Frees the interrupts, waits for running handlers, and stops the device's own access to
+    /// memory. This must come before DMA mappings are undone. Context: may sleep.
     pub(crate) fn release_means(&self) {
         self.means.clear();
     }

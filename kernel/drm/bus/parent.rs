@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Drivers that make no DRM device, but are the parents of those that do.
+//! Drivers that make no DRM device, but own the parents of DRM devices.
 //!
-//! A large device is served by several drivers: one that owns the function on the bus, its registers and its firmware,
-//! and one for each part of it, a DRM driver among them. The first is a [`Driver`] here. Its probe makes the parts, with
-//! [`Probe::add_auxiliary`](super::Probe::add_auxiliary), and returns its data; the adapter owns both, removes the parts
-//! before anything else goes, and drops the data last. So there is nothing that the driver could forget (L4, L5).
+//! A large device is served by several drivers. One owns the function on the bus, its registers and
+//! its firmware. The others serve its parts, and one of them is a DRM driver. The first is a
+//! [`Driver`] here. Its probe creates the parts, with
+//! [`Probe::add_auxiliary`](super::Probe::add_auxiliary), and returns its data. The adapter owns
+//! both: it removes the parts first and drops the data last. So there is nothing that the driver
+//! could forget (L4, L5).
 //!
 //! Source: Documentation/driver-api/auxiliary_bus.rst.
 
@@ -15,8 +17,9 @@ use kernel::prelude::*;
 
 /// A driver whose devices are the parents of others.
 ///
-/// Implement it with `#[vtable]`, and a bus's driver trait in the role [`Parent`](super::Parent) beside it, such as
-/// [`pci::Driver<Parent>`](crate::pci::Driver), which has the probe.
+/// Implement it with `#[vtable]`. Also implement the driver trait of a bus in the role
+/// [`Parent`](super::Parent), such as [`pci::Driver<Parent>`](crate::pci::Driver), which has the
+/// probe.
 ///
 /// # Examples
 ///
@@ -55,25 +58,27 @@ use kernel::prelude::*;
 /// ```
 #[vtable]
 pub trait Driver: Sized + 'static {
-    /// The module that the driver is part of; filled in by `#[vtable]`.
+    /// The module that contains the driver; `#[vtable]` fills it in.
     type OwnerModule: kernel::ModuleMetadata + ModuleRuntime;
 
-    /// Lives while the device is bound, and may borrow from that time: the place for what touches the hardware. What
-    /// children and interrupts use as well is shared with them by counted reference (`Arc<Bar<'bound>>`, say).
+    /// Data that lives while the device is bound, and may borrow from that time. Everything that
+    /// touches the hardware belongs here. Share what children and interrupts also use by counted
+    /// reference, such as an `Arc<Bar<'bound>>`.
     type Data<'bound>: Send + 'bound;
 
-    /// What the driver is called on its bus, in `/sys/bus/BUS/drivers`.
+    /// The driver's name on its bus, in `/sys/bus/BUS/drivers`.
     const NAME: &'static CStr;
 
-    /// Called once when the device goes, after its children went, before its interrupts are freed and its data is
-    /// dropped: brings the hardware to rest while everything is still there.
+    /// Brings the hardware to rest when the device is removed. Called once, after its children were
+    /// removed and before its interrupts are freed and its data is dropped.
     ///
-    /// It is called before the machine goes off, too. Context: process context, may sleep.
+    /// Also called before the machine powers off. Context: process context, may sleep.
     fn unplugged(data: &Self::Data<'_>) {
         let _ = data;
     }
 
-    /// Called before the system sleeps (suspend, hibernation), after the children's drivers. Userspace is frozen.
+    /// Suspends the hardware before the system sleeps (suspend, hibernation), after the children's
+    /// drivers. Userspace is frozen.
     ///
     /// # Errors
     ///
@@ -83,21 +88,21 @@ pub trait Driver: Sized + 'static {
         Ok(())
     }
 
-    /// Called when the system woke up again, before the children's drivers.
+    /// Resumes the hardware after the system wakes up, before the children's drivers.
     ///
     /// # Errors
     ///
-    /// An error is logged by the core. Context: process context, may sleep.
+    /// The driver core logs an error. Context: process context, may sleep.
     fn resume(data: &Self::Data<'_>) -> Result {
         let _ = data;
         Ok(())
     }
 }
 
-/// A parent from its successful probe to the remove step; dropping it is the remove step.
+/// A parent from its successful probe to the remove step. Dropping it runs the remove step.
 #[doc(hidden)]
 pub struct Live<'bound, T: Driver> {
-    // The order of the fields is the order in which they go; `owned` is empty by then.
+    // The fields are dropped in this order. `owned` is empty when that happens.
     data: Pin<KBox<T::Data<'bound>>>,
     owned: Owned<'bound>,
 }
@@ -114,7 +119,7 @@ impl<'bound, T: Driver> Live<'bound, T> {
 
 impl<T: Driver> Drop for Live<'_, T> {
     fn drop(&mut self) {
-        // Their drivers use this device: they go while it is whole.
+        // The children's drivers use this device, so remove them while it is complete.
         self.owned.remove_children();
         T::unplugged(&self.data);
         self.owned.release_means();

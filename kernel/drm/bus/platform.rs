@@ -46,20 +46,21 @@ impl Bus for Platform {
 /// The probe of a platform device.
 pub type Probe<'bound> = super::Probe<'bound, Platform>;
 
-/// The devices of the device tree that a driver serves, each with an `Info`; made from the array that
-/// [`kernel::of_device_table!`] declares.
+/// The device-tree devices that a driver serves, each with an `Info`. It is made from the array
+/// that [`kernel::of_device_table!`] declares.
 pub type OfIdTable<Info> = IdTable<of::DeviceId, Info>;
 
-/// The devices of ACPI's tables that a driver serves, each with an `Info`; made from the array that
+/// The ACPI devices that a driver serves, each with an `Info`. It is made from the array that
 /// [`kernel::acpi_device_table!`] declares.
 pub type AcpiIdTable<Info> = IdTable<acpi::DeviceId, Info>;
 
-/// A driver for devices of the platform bus: a DRM driver, or in the role [`Parent`](super::Parent) the parent of some.
+/// A driver for devices of the platform bus: a DRM driver, or in the role [`Parent`](super::Parent)
+/// a driver whose devices have children.
 ///
-/// A module with one such driver is declared with
+/// Declare a module with one such driver with
 /// [`module_platform_driver!`](crate::module_platform_driver!).
 pub trait Driver<R: 'static = Drm>: Role<R> {
-    /// What the driver attaches to each device id of its tables.
+    /// The data that the driver attaches to each device id of its tables.
     type IdInfo: 'static;
 
     /// The device-tree match table.
@@ -68,11 +69,11 @@ pub trait Driver<R: 'static = Drm>: Role<R> {
     /// The ACPI match table.
     const ACPI_ID_TABLE: Option<AcpiIdTable<Self::IdInfo>> = None;
 
-    /// A device is there: prepares it and says with which data it is ready, with a [`Ready`](crate::Ready) to be
-    /// registered, or a parent's [`Data`](super::parent::Driver::Data).
+    /// Prepares the device. Returns a [`Ready`](crate::Ready) to be registered, or a parent's
+    /// [`Data`](super::parent::Driver::Data).
     ///
-    /// `id` is what the driver's table attaches to the device's entry, if the device was found by one.
-    /// The adapter owns what is returned. After an error nothing is left of the device.
+    /// `id` is the data that the driver's table attaches to the device's entry, if the device was
+    /// matched by one. The adapter owns the result. After an error nothing is left of the device.
     ///
     /// Context: process context, may sleep; the device's lock is held.
     fn probe<'bound>(
@@ -91,16 +92,17 @@ adapter! {
     }
     probe(pdev): {
         let dev = core::ptr::from_ref(pdev.as_ref()).cast();
-        // SAFETY: The device is valid, and its driver is this one, whose tables C looks in: for device tree and ACPI, the only
-        // firmware nodes with match data. What it finds there is a reference to a static `T::IdInfo`, or null (L20).
+        // SAFETY: The device is valid. Its driver is this one, whose tables C searches: those for
+        // device tree and ACPI, the only firmware nodes with match data. C finds a reference to a
+        // static `T::IdInfo`, or null (L20).
         unsafe { bindings::device_get_match_data(dev).cast::<T::IdInfo>().as_ref() }
     },
 }
 
-/// A platform device that a module creates by itself, for hardware that does not exist.
+/// A platform device that a module creates itself, for hardware that does not exist.
 ///
-/// Its 64-bit DMA mask is set before it is added, so that it can import and map any memory. It is
-/// removed again, and so unbound, when this value is dropped.
+/// Its 64-bit DMA mask is set before it is added, so it can import and map any memory. Dropping
+/// this value removes the device, and so unbinds it.
 ///
 /// # Invariants
 ///
@@ -108,22 +110,23 @@ adapter! {
 pub struct VirtualDevice(NonNull<bindings::platform_device>);
 
 impl VirtualDevice {
-    /// Creates the platform device `name`, for the driver `T` and no other. For the macro.
+    /// Creates the platform device `name` for the driver `T` only. The macro calls this.
     ///
-    /// The driver core gives a device with an override to the driver of that name only, whatever the device is called.
-    /// No other driver of the bus has the name: `T` is registered.
+    /// The driver core gives a device with an override only to the driver of that name, whatever
+    /// the device is called. No other driver of the bus has the name, because `T` is registered.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `name` is empty or has anything but printable ASCII characters without spaces and slashes; `ENOMEM`;
-    /// `EEXIST` if there is a device of this name already (another driver's).
+    /// Fails with `EINVAL` if `name` is empty or has anything but printable ASCII characters
+    /// without spaces and slashes. Fails with `ENOMEM`. Fails with `EEXIST` if another driver's
+    /// device already has this name.
     ///
-    /// Context: process context, may sleep; the driver's probe runs inside.
+    /// Context: process context, may sleep; the driver's probe runs inside this call.
     ///
     /// # Safety
     ///
-    /// `T`'s adapter is registered with the bus: otherwise a C driver of its name may get the device, and take it for one
-    /// that C made (L20).
+    /// `T`'s adapter is registered with the bus. Otherwise a C driver of its name may get the
+    /// device, and take it for a device that C made (L20).
     #[doc(hidden)]
     pub unsafe fn new<T: Driver<R>, R: 'static>(name: &CStr) -> Result<Self> {
         if !is_name(name) {
@@ -135,8 +138,9 @@ impl VirtualDevice {
         };
         let pdev = NonNull::new(pdev).ok_or(ENOMEM)?;
 
-        // SAFETY: The device was just made, so it is ours alone until it is added; its mask lies in it. C cuts the override
-        // at a newline and takes an empty one for none: an adapter's name has neither (L20, L26).
+        // SAFETY: The device was just made, so no other code uses it until it is added. Its mask
+        // lies in it. C cuts the override at a newline and ignores an empty one. An adapter's name
+        // is neither empty nor has a newline (L20, L26).
         let added = unsafe {
             (*pdev.as_ptr()).platform_dma_mask = u64::MAX;
             (*pdev.as_ptr()).dev.coherent_dma_mask = u64::MAX;
@@ -148,18 +152,18 @@ impl VirtualDevice {
             .and_then(|()| to_result(bindings::platform_device_add(pdev.as_ptr())))
         };
         if let Err(error) = added {
-            // SAFETY: The device is not added; this is its only reference (L21).
+            // SAFETY: The device is not added, and this is its only reference (L21).
             unsafe { bindings::platform_device_put(pdev.as_ptr()) };
             return Err(error);
         }
-        // INVARIANT: Just added.
+        // INVARIANT: The device was just added.
         Ok(Self(pdev))
     }
 }
 
 impl Drop for VirtualDevice {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, and this is the only owner (L20, L21).
+        // SAFETY: By the type invariants, and this value is the only owner (L20, L21).
         unsafe { bindings::platform_device_unregister(self.0.as_ptr()) };
     }
 }
@@ -167,5 +171,5 @@ impl Drop for VirtualDevice {
 // SAFETY: A platform device may be removed from any thread (L15).
 unsafe impl Send for VirtualDevice {}
 
-// SAFETY: There is nothing to do with a shared reference (L15).
+// SAFETY: A shared reference offers no operation (L15).
 unsafe impl Sync for VirtualDevice {}

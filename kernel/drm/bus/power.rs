@@ -33,7 +33,7 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
         ..pin_init::zeroed()
     };
 
-    /// The table, if the driver has a part in system sleep at all.
+    /// The table, or null if the driver takes no part in system sleep.
     pub(super) const TABLE: *const bindings::dev_pm_ops = if T::SLEEPS {
         &Self::OPS
     } else {
@@ -42,16 +42,17 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn suspend(dev: *mut bindings::device) -> c_int {
-        // SAFETY: The driver core calls this for a device whose driver has this table, so that is bound to the adapter
-        // of `T`, or was until it was shut down. It holds the device's lock, which a probe holds too (L20).
+        // SAFETY: The driver core calls this for a device whose driver has this table. So the
+        // device is bound to the adapter of `T`, or was until it was shut down. The driver core
+        // holds the device's lock, which a probe holds too (L20).
         unsafe { Self::call(dev, T::fall_asleep) }
     }
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: As above (L20).
         unsafe { Self::call(dev, T::wake_up) }
@@ -59,14 +60,15 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
 
     /// # Safety
     ///
-    /// `dev` is bound to the adapter of `T`, and the driver core called one of the
-    /// callbacks above, for which it holds the lock of `dev` (for late and noirq callbacks it would not) (L20).
+    /// `dev` is bound to the adapter of `T`. The driver core called one of the callbacks above, for
+    /// which it holds the lock of `dev` (for late and noirq callbacks it would not) (L20).
     unsafe fn call(dev: *mut bindings::device, f: impl FnOnce(&T::Live<'_>) -> Result) -> c_int {
         // SAFETY: `dev` is valid for the callback (L20).
         let dev = unsafe { Device::<CoreInternal<'_>>::from_raw(dev) };
 
         from_result(|| {
-            // SAFETY: By the requirements, the adapter has stored its binding, and nobody else uses it (L20).
+            // SAFETY: By the requirements, the adapter has stored its binding, and no other code
+            // uses it (L20).
             unsafe { Binding::<T, R>::with(dev, f) }.unwrap_or(Ok(()))?;
             Ok(0)
         })

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a driver makes of a device that it is given: a DRM device, or the parent of other devices.
+//! The roles of drivers: the driver makes a DRM device of its device, or makes it the parent of
+//! others.
 //!
-//! A bus's driver trait has its role as a parameter, and what differs between the roles is here: what probe
-//! returns, and what the adapter does with it until the remove step.
+//! The driver trait of a bus has the role as a parameter. This module defines what differs between
+//! the roles: what probe returns, and what the adapter does with the result until the remove step.
 //!
 //! Source: Documentation/driver-api/driver-model/binding.rst.
 
@@ -19,13 +20,14 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// The role of a [`drm::Driver`](crate::Driver): the device becomes a DRM device.
+/// The role of a [`drm::Driver`](crate::Driver), which makes a DRM device.
 pub enum Drm {}
 
-/// The role of a [`drm::parent::Driver`](parent::Driver): the device has children, which other drivers serve.
+/// The role of a [`drm::parent::Driver`](parent::Driver), whose device has children that other
+/// drivers serve.
 pub enum Parent {}
 
-/// A driver in the role `R`. Implemented for what a driver implements already; nobody else can name it.
+/// A driver in the role `R`. The crate implements it for drivers, and no other code can name it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a driver in the role `{R}`",
     label = "the bus's `Driver` is that of a driver in the role `{R}`",
@@ -35,38 +37,39 @@ pub trait Role<R: 'static>: Sized + 'static {
     /// The driver's module.
     type OwnerModule: ModuleRuntime;
 
-    /// What the driver is called on its bus.
+    /// The driver's name on its bus.
     const NAME: &'static CStr;
 
-    /// Whether it has hardware to bring to rest before the machine goes off.
+    /// Whether the driver has hardware to bring to rest before the machine powers off.
     const RESTS_AT_SHUTDOWN: bool;
 
-    /// Whether it has a part in system sleep.
+    /// Whether the driver takes part in system sleep.
     const SLEEPS: bool;
 
-    /// What probe returns.
+    /// The type that probe returns.
     type Ready<'bound>;
 
-    /// What the adapter keeps; dropping it is the remove step, in whatever thread that is.
+    /// The type that the adapter keeps. Dropping it, in any thread, is the remove step.
     type Live<'bound>: Send;
 
-    /// Makes one of the other, which is what follows a successful probe. `owned` is what the probe has asked for.
+    /// Converts the result of a successful probe into its live form. `owned` holds the resources
+    /// that the probe requested.
     fn go_live<'bound>(
         ready: Self::Ready<'bound>,
         owned: Owned<'bound>,
     ) -> Result<Self::Live<'bound>>;
 
-    /// The system is about to sleep.
+    /// Suspends the hardware before the system sleeps.
     fn fall_asleep(live: &Self::Live<'_>) -> Result;
 
-    /// The system woke up.
+    /// Resumes the hardware after the system wakes up.
     fn wake_up(live: &Self::Live<'_>) -> Result;
 }
 
-/// Whether C can take `name` for a driver, a device or an interrupt.
+/// Returns whether C accepts `name` for a driver, a device or an interrupt.
 ///
-/// Such names become files in sysfs or /proc, where C warns of slashes, of no name, and of `.` and `..`; it reads some only up to
-/// a newline; and people have to type them.
+/// Such names become files in sysfs or /proc. C warns about slashes, empty names, `.` and `..`
+/// there, and reads some names only up to a newline. Users must also be able to type them.
 pub(super) const fn is_name(name: &CStr) -> bool {
     let bytes = name.to_bytes();
     let mut i = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Being called when a fence is signalled.
+//! Callbacks that run when a fence is signalled.
 //!
 //! C header: `include/linux/dma-fence.h` (`dma_fence_add_callback`)
 
@@ -30,27 +30,30 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A function that will be called when a fence is signalled; dropping this takes it back.
+/// A function to call when a fence is signalled. Dropping this value removes the function.
 ///
-/// Made by [`Fence::on_signal`]. The function runs at most once, in whatever context the fence is
-/// signalled, under the fence's lock and with interrupts off, and is dropped right after. So neither it
-/// nor what it owns may sleep, wait, or take a lock that is ever held while signalling this fence; what
-/// needs more belongs into a work item that the function queues. The function may drop its own `Callback`, which is freed
-/// when the function returns. It may drop other callbacks of this fence: their functions are dropped without running.
-/// (Not on a `PREEMPT_RT` kernel: there the drop waits for ever.) Signalling or
-/// dropping the [`Signaler`](super::Signaler) of *another* fence works, but takes a lock of the same class
-/// as the one that is held, which lockdep takes for a recursion; better leave that to the work item too.
+/// [`Fence::on_signal`] creates it. The function runs at most once, in the context in which the
+/// fence is signalled, under the fence's lock and with interrupts off. It is dropped right after.
+/// So neither the function nor what it owns may sleep, wait, or take a lock that is ever held while
+/// this fence is signalled. Queue a work item from the function for anything more.
 ///
-/// Dropping waits for a call that is under way: afterwards the function is not running and will not run.
-/// Do not drop it under a lock that the function takes. Forgetting it (`mem::forget`) leaks its memory and
-/// leaves the function in place.
+/// The function may drop its own `Callback`, which is freed when the function returns. It may drop
+/// other callbacks of this fence: their functions are dropped without running. (Not on a
+/// `PREEMPT_RT` kernel: there the drop waits forever.) Signalling or dropping the
+/// [`Signaler`](super::Signaler) of *another* fence works, but takes a lock of the same class as
+/// the one that is held. lockdep takes that for a recursion, so better leave it to the work item
+/// too.
 ///
-/// Until the function has run or was taken back, its module cannot be unloaded.
+/// Dropping waits for a running call. Afterwards the function is not running and will not run. Do
+/// not drop it under a lock that the function takes. Forgetting it (`mem::forget`) leaks its memory
+/// and leaves the function registered.
+///
+/// The function's module cannot be unloaded until the function has run or was removed.
 ///
 /// # Invariants
 ///
-/// `entry` was added to `fence`, unless its state is `FIRED`. This type frees it, or [`run`] does if the value is dropped in a
-/// function that runs under the fence's lock.
+/// `entry` was added to `fence`, unless its state is `FIRED`. This type frees it. If the value is
+/// dropped in a function that runs under the fence's lock, [`run`] frees it instead.
 pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
     fence: ARef<Fence>,
     entry: ManuallyDrop<Pin<KBox<Entry<F>>>>,
@@ -58,25 +61,26 @@ pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
 
 /// The function has not run.
 const WAITING: i32 = 0;
-/// The function has run, or was never added because the fence was signalled, and is dropped.
+/// The function is dropped. It has run, or was never added because the fence was signalled.
 const FIRED: i32 = 1;
 
 /// The part of an entry that does not depend on the function's type.
 #[repr(C)]
 struct Head {
-    /// At offset 0: C gives it back to [`fire`].
+    /// Lies at offset 0, because C passes this pointer to [`fire`].
     cb: Opaque<bindings::dma_fence_cb>,
     run: unsafe fn(*const Head, &Fence),
     module: &'static ThisModule,
     state: Atomic<i32>,
-    /// Whether the owner has given the entry up under the fence's lock: [`run`] frees it then.
+    /// Whether the owner has dropped the entry under the fence's lock. [`run`] then frees the
+    /// entry.
     abandoned: Atomic<bool>,
 }
 
 /// # Invariants
 ///
-/// `function` is used by C's call of [`fire`], which happens once at most, or, once that can no longer
-/// happen, by the owner.
+/// C's call of [`fire`], which happens at most once, uses `function`. Once that can no longer
+/// happen, the owner uses it.
 #[repr(C)]
 #[pin_data]
 struct Entry<F> {
@@ -85,21 +89,22 @@ struct Entry<F> {
     function: UnsafeCell<Option<F>>,
 }
 
-/// What C calls.
+/// Runs an entry's function when C signals the fence.
 ///
-/// Never inlined into a driver: the reference on the driver's module is put here, by the text of
-/// `drm_rust.ko`, after the last instruction in the driver's (L15). Interrupts are off, so that the grace
-/// period in `free_module` in turn waits for this function.
+/// Never inlined into a driver: it puts the reference on the driver's module from the text of
+/// `drm_rust.ko`, after the last instruction in the driver's text (L15). Interrupts are off, so the
+/// grace period in `free_module` in turn waits for this function.
 ///
 /// # Safety
 ///
-/// Called by C with the `cb` of an [`Entry`] that was added to `fence`, under the fence's lock (L19, L20).
+/// Called by C with the `cb` of an [`Entry`] that was added to `fence`, under the fence's lock
+/// (L19, L20).
 #[inline(never)]
 unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dma_fence_cb) {
     let head = cb.cast_const().cast::<Head>();
-    // SAFETY: The entry stays until `run` has set its state, or `remove`, which takes the fence's lock, has
-    // found that it will not run; it is not used after `run`. The module stays until its
-    // reference is put (L15, L19).
+    // SAFETY: The entry stays until `run` has set its state, or until `remove`, which takes the
+    // fence's lock, has found that it will not run. It is not used after `run`. The module stays
+    // until its reference is put (L15, L19).
     unsafe {
         let module = (*head).module.as_ptr();
         let mut firing = raw::drm_rust_firing {
@@ -113,53 +118,55 @@ unsafe extern "C" fn fire(fence: *mut bindings::dma_fence, cb: *mut bindings::dm
     }
 }
 
-/// Adds `head` to `fence`; whether that was possible, that is, whether the fence was not signalled.
+/// Adds `head` to `fence`. Returns `false` if the fence was already signalled.
 ///
 /// # Safety
 ///
-/// `head` is that of a pinned [`Entry`] that stays until [`remove`] or [`fire`] are done with it (L19).
+/// `head` belongs to a pinned [`Entry`] that stays until [`remove`] or [`fire`] is done with it
+/// (L19).
 #[inline(never)]
 unsafe fn add(fence: &Fence, head: *const Head) -> Result<bool> {
     // SAFETY: By the caller (L19).
     let (module, cb) = unsafe { ((*head).module.as_ptr(), (*head).cb.get()) };
-    // SAFETY: The pointer is that of the function's module, or null. The reference counts in the module's init, too: if
-    // that fails, `Running` waits for it before C frees the module (L15).
+    // SAFETY: The pointer is that of the function's module, or null. The reference also counts in
+    // the module's init: if that fails, `Running` waits for it before C frees the module (L15).
     if !unsafe { bindings::try_module_get(module) } {
         return Err(ENODEV);
     }
-    // SAFETY: By the caller; `cb` is initialised by this call (L19).
+    // SAFETY: By the caller. This call initialises `cb` (L19).
     let ret = unsafe { bindings::dma_fence_add_callback(fence.as_raw(), cb, Some(fire)) };
     if ret != 0 {
-        // SAFETY: `fire` will not run, so the reference is ours to put. The caller is in the text of the
-        // module and cannot be unloaded for another reason (L15).
+        // SAFETY: `fire` will not run, so the reference is ours to put. The caller runs in the text
+        // of the module, which something else keeps loaded (L15).
         unsafe { bindings::module_put(module) };
     }
     Ok(ret == 0)
 }
 
-/// Takes `head` back, or waits until [`fire`] is done with it.
+/// Removes `head`, or waits until [`fire`] is done with it.
 ///
 /// # Safety
 ///
 /// `head` was added to `fence` successfully (L19).
 #[inline(never)]
 unsafe fn remove(fence: &Fence, head: &Head) {
-    // SAFETY: By the caller. The call takes the fence's lock, under which callbacks run: when it returns
-    // `false`, ours has returned (L19).
+    // SAFETY: By the caller. The call takes the fence's lock, under which callbacks run. If it
+    // returns `false`, our callback has returned (L19).
     if unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), head.cb.get()) } {
-        // SAFETY: `fire` will not run any more, so its reference is ours to put; the caller
-        // as in `add` (L15).
+        // SAFETY: `fire` will not run any more, so its reference is ours to put. For the caller,
+        // see `add` (L15).
         unsafe { bindings::module_put(head.module.as_ptr()) };
     }
 }
 
-/// Runs and drops the function of an entry; drops it without running it if the owner has given the entry up.
+/// Runs and drops the function of an entry. If the owner has dropped the entry, drops the function
+/// without running it.
 ///
 /// # Safety
 ///
-/// `head` is that of an `Entry<F>`, whose function is the caller's (L20).
+/// `head` belongs to an `Entry<F>`, and the caller may use its function (L20).
 unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
-    // SAFETY: By the caller; `head` is the first field of the entry (L20).
+    // SAFETY: By the caller. `head` is the first field of the entry (L20).
     let entry = unsafe { &*head.cast::<Entry<F>>() };
     // SAFETY: By the caller (L20).
     let function = unsafe { (*entry.function.get()).take() };
@@ -167,26 +174,27 @@ unsafe fn run<F: FnOnce(&Fence)>(head: *const Head, fence: &Fence) {
         function(fence);
     }
     if entry.head.abandoned.load(Relaxed) {
-        // SAFETY: It comes from the box of a `Callback` that was dropped under the lock which is held here: the entry is ours (L20).
+        // SAFETY: The pointer comes from the box of a `Callback` that was dropped under the lock
+        // held here. So the entry is ours (L20).
         drop(unsafe { KBox::from_raw(head.cast_mut().cast::<Entry<F>>()) });
         return;
     }
-    // The last access: the owner may free the entry from now on.
+    // This is the last access: the owner may free the entry from now on.
     entry.head.state.store(FIRED, Release);
 }
 
-// SAFETY: The function is `Send`, C keeps the rest under the fence's lock (L15).
+// SAFETY: The function is `Send`. C protects the rest with the fence's lock (L15).
 unsafe impl<F: FnOnce(&Fence) + Send> Send for Callback<F> {}
 // SAFETY: A shared reference only reads the state (L15).
 unsafe impl<F: FnOnce(&Fence) + Send> Sync for Callback<F> {}
 
 impl<F: FnOnce(&Fence) + Send + 'static> Callback<F> {
-    /// Whether the function has run. Context: any.
+    /// Returns whether the function has run. Context: any.
     pub fn has_run(&self) -> bool {
         self.entry.head.state.load(Acquire) == FIRED
     }
 
-    /// The fence.
+    /// Returns the fence.
     pub fn fence(&self) -> &Fence {
         &self.fence
     }
@@ -194,32 +202,36 @@ impl<F: FnOnce(&Fence) + Send + 'static> Callback<F> {
 
 impl<F: FnOnce(&Fence) + Send + 'static> Drop for Callback<F> {
     fn drop(&mut self) {
-        // The last access to an entry is that which sets this state: neither `fire` nor C use it after.
+        // Setting this state is the last access to an entry: neither `fire` nor C uses it
+        // afterwards.
         if !self.has_run() {
             // SAFETY: A reference to a fence is valid (L19).
             if unsafe { raw::drm_rust_is_locked_by_firing(self.fence.as_raw()) } {
-                // `remove` would wait for ever: the caller runs under the lock that it takes. The entry's function either is
-                // further up this stack or has not begun, so `run` reads this flag later.
+                // `remove` would wait forever, because the caller runs under the lock that `remove`
+                // takes. The entry's function is either further up this stack or has not begun, so
+                // `run` reads this flag later.
                 self.entry.head.abandoned.store(true, Relaxed);
                 return;
             }
-            // SAFETY: By the type invariants it was added (L19).
+            // SAFETY: By the type invariants the entry was added (L19).
             unsafe { remove(&self.fence, &self.entry.head) };
         }
-        // SAFETY: Nobody else uses the entry any more, and this is the value's end (L19).
+        // SAFETY: No other code uses the entry any more, and this value is not used again (L19).
         unsafe { ManuallyDrop::drop(&mut self.entry) };
     }
 }
 
 impl Fence {
-    /// Calls `function` when the fence is signalled; at once, in the caller's context, if it is already.
+    /// Calls `function` when the fence is signalled. If it already is, calls `function`
+    /// immediately, in the caller's context.
     ///
-    /// What `function` may do, how to take it back, and when it is dropped: see [`Callback`]. `M` is the
-    /// module that `function` is part of (`LocalModule`); it stays loaded for it.
+    /// [`Callback`] documents what `function` may do, how to remove it, and when it is dropped. `M`
+    /// is the module that contains `function` (`LocalModule`). It stays loaded for the function.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` when the module is being unloaded. `function` has not run then.
+    /// Fails with `ENOMEM`, and with `ENODEV` if the module is being unloaded. `function` has not
+    /// run then.
     ///
     /// Context: process context; may sleep to allocate.
     pub fn on_signal<M, F>(&self, function: F) -> Result<Callback<F>>
@@ -241,14 +253,14 @@ impl Fence {
             GFP_KERNEL,
         )?;
 
-        // Of the whole entry, which `run` makes of it again; the head comes first.
+        // Takes the address of the whole entry, because `run` casts it back. The head comes first.
         let head = core::ptr::from_ref(&*entry).cast::<Head>();
         // SAFETY: The entry is pinned, and `Callback` removes it before it frees it (L19).
         if !unsafe { add(self, head) }? {
-            // SAFETY: It was not added, so the function is ours (L19).
+            // SAFETY: The entry was not added, so the function is ours (L19).
             unsafe { run::<F>(head, self) };
         }
-        // INVARIANT: Either it was added, or it has fired.
+        // INVARIANT: The entry was added, or it has fired.
         Ok(Callback {
             fence: ARef::from(self),
             entry: ManuallyDrop::new(entry),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What fences have in common: their class, and the timelines on which they stand.
+//! The common properties of fences: their classes and timelines.
 //!
 //! C header: `include/linux/dma-fence.h`
 
@@ -26,23 +26,25 @@ use kernel::{
     }, //
 };
 
-/// What the fences of one kind have in common: their names, their module, and what dropping means.
+/// The common properties of the fences of one kind: their names, their module, and the result of
+/// dropping a signaller.
 ///
-/// A `static` in the driver. The names appear where the kernel describes fences to people
-/// (`/sys/kernel/debug/dma_buf/bufinfo`, tracepoints) and in `SYNC_IOC_FILE_INFO`.
+/// Declare it as a `static` in the driver. The names appear where the kernel describes fences to
+/// people (`/sys/kernel/debug/dma_buf/bufinfo`, tracepoints) and in `SYNC_IOC_FILE_INFO`.
 pub struct Class {
     driver_name: &'static CStr,
     timeline_name: &'static CStr,
     module: &'static ThisModule,
-    /// The error that a fence gets whose [`Signaler`] is dropped; zero for success.
+    /// The error of a fence whose [`Signaler`] is dropped; zero for success.
     dropped: c_int,
 }
 
 impl Class {
-    /// A class of fences that the module `M` issues; write `LocalModule` for it.
+    /// Creates a class of fences that the module `M` issues. Pass `LocalModule` as `M`.
     ///
-    /// `M` is kept loaded while a fence of the class is not signalled, and with it the class and its names: a driver can name
-    /// no other module's type. (A name that another module lent is kept by what keeps that module.)
+    /// `M`, and with it the class and its names, stays loaded while a fence of the class is not
+    /// signalled. A driver cannot name the type of another module. (If another module lent a name,
+    /// whatever keeps that module loaded keeps the name.)
     pub const fn new<M: ModuleRuntime>(
         driver_name: &'static CStr,
         timeline_name: &'static CStr,
@@ -55,29 +57,30 @@ impl Class {
         }
     }
 
-    /// A class of fences of the driver `T`, under that driver's name.
+    /// Creates a class of fences of the driver `T`, under that driver's name.
     pub const fn of<T: Driver>(timeline_name: &'static CStr) -> Self {
         Self::new::<T::OwnerModule>(T::INFO.name, timeline_name)
     }
 
-    /// Makes dropping a [`Signaler`] mean success instead of `ECANCELED`.
+    /// Makes a dropped [`Signaler`] mean success instead of `ECANCELED`.
     ///
-    /// For fences that a client signals, and whose end without it is no failure (as with C's `vgem`).
+    /// Use this for fences that a client signals, and whose end without a signal is no failure (as
+    /// in C's `vgem`).
     pub const fn success_when_dropped(mut self) -> Self {
         self.dropped = 0;
         self
     }
 
-    /// Issues a fence on a timeline of its own, that is, without an order among others.
+    /// Issues a fence on a timeline of its own, that is, without an order relative to others.
     ///
-    /// With a `timeout`, the fence is signalled without an error when that has passed. The kernel's rule
-    /// is that every fence ends in reasonable time whatever clients and hardware do: pass one unless
-    /// something else guarantees that. Until the fence is signalled, its module cannot be unloaded; its
-    /// device can be unbound.
+    /// With a `timeout`, the fence is signalled without an error when the time has passed. The
+    /// kernel requires every fence to end in reasonable time, regardless of clients and hardware.
+    /// Pass a timeout unless something else guarantees that. Until the fence is signalled, its
+    /// module cannot be unloaded. Its device can be unbound.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` when the module is being unloaded.
+    /// Fails with `ENOMEM`, and with `ENODEV` if the module is being unloaded.
     ///
     /// Context: process context; may sleep to allocate.
     pub fn issue(&'static self, timeout: Option<Timeout>) -> Result<Signaler> {
@@ -86,7 +89,7 @@ impl Class {
         Ok(signaler)
     }
 
-    /// The module that is kept loaded; null if there is none.
+    /// Returns the module that is kept loaded; null if there is none.
     #[inline]
     pub(super) fn module(&self) -> *mut bindings::module {
         self.module.as_ptr()
@@ -106,10 +109,11 @@ impl Class {
     }
 }
 
-/// A sequence of fences that are finished in the order in which they were issued.
+/// A sequence of fences that finish in the order in which they were issued.
 ///
-/// Others rely on that order: a reservation object keeps only the last fence of a timeline for each usage.
-/// Signal them in order; a queue whose jobs may finish in any order needs one timeline per job.
+/// Other code relies on that order: a reservation object keeps only the last fence of a timeline
+/// for each usage. Signal the fences in order. A queue whose jobs may finish in any order needs one
+/// timeline per job.
 pub struct Timeline {
     class: &'static Class,
     context: u64,
@@ -117,7 +121,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A new timeline for fences of `class`. Context: any.
+    /// Creates a timeline for fences of `class`. Context: any.
     pub fn new(class: &'static Class) -> Self {
         Self {
             class,
@@ -126,15 +130,16 @@ impl Timeline {
         }
     }
 
-    /// The number that [`Fence::context`](super::Fence::context) returns for fences of this timeline.
+    /// Returns the number that [`Fence::context`](super::Fence::context) returns for fences of this
+    /// timeline.
     pub fn context(&self) -> u64 {
         self.context
     }
 
     /// Issues the next fence. `timeout`, errors and context as for [`Class::issue`].
     ///
-    /// Concurrent callers get different places, in no particular order: hold the lock that orders the
-    /// jobs.
+    /// Concurrent callers get different places, in no particular order. Hold the lock that orders
+    /// the jobs.
     pub fn issue(&self, timeout: Option<Timeout>) -> Result<Signaler> {
         let signaler = Signaler::new(self.class, self.next(), timeout.is_some(), None)?;
         signaler.start(timeout);
@@ -153,14 +158,14 @@ impl Timeline {
     }
 }
 
-/// Where a fence stands: its timeline and its number there.
+/// The place of a fence: its timeline and its number on that timeline.
 pub(super) struct Place {
     pub(super) context: u64,
     pub(super) seqno: u64,
 }
 
 impl Place {
-    /// The first place of a new timeline.
+    /// Returns the first place of a new timeline.
     #[inline]
     pub(super) fn alone() -> Self {
         Self {
@@ -171,7 +176,7 @@ impl Place {
 
     #[inline]
     fn new_context() -> u64 {
-        // SAFETY: No preconditions; the number of contexts is not zero (L19).
+        // SAFETY: There are no preconditions. The number of contexts is not zero (L19).
         unsafe { bindings::dma_fence_context_alloc(1) }
     }
 }

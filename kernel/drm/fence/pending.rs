@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The unfinished fences of a piece of hardware, so that they can be ended when it goes (L5).
+//! The unfinished fences of a piece of hardware, so that they can be ended when the hardware is
+//! unplugged (L5).
 //!
-//! C header: `include/linux/dma-fence.h` ("fence cross-driver contract": fences must complete, also when
-//! the hardware does not)
+//! C header: `include/linux/dma-fence.h` ("fence cross-driver contract": fences must complete, even
+//! if the hardware does not)
 
 use super::{
     class::Place,
@@ -30,24 +31,26 @@ use kernel::{
     },
 };
 
-/// A set of fences that depend on one thing: an engine, a ring, a device.
+/// A set of fences that depend on one resource: an engine, a ring, a device.
 ///
-/// A fence issued through it is in the set until it is signalled. When the thing is reset,
-/// [`fail_all`](Self::fail_all) ends what was under way; when it goes, [`close`](Self::close) ends it and
-/// lets no new fence in. Dropping the set closes it with `ENODEV`, so that a driver which keeps it in its
-/// registration data leaves no waiter behind in any case: teardown drops that data after the unplug. A
-/// driver whose hardware reads buffers by DMA closes it in [`Driver::unplugged`](crate::Driver::unplugged),
-/// once the hardware is at rest and before the buffers' mappings are undone (L5).
+/// A fence issued through the set is in it until it is signalled. When the resource is reset,
+/// [`fail_all`](Self::fail_all) ends the fences in the set. When the resource is removed,
+/// [`close`](Self::close) ends them and refuses new ones.
 ///
-/// Fences that need no set should not be in one: it costs an allocation and a lock.
+/// Dropping the set closes it with `ENODEV`. So a driver that keeps it in its registration data
+/// never leaves a waiter behind, because teardown drops that data after the unplug. If the hardware
+/// reads buffers by DMA, close the set in [`Driver::unplugged`](crate::Driver::unplugged), once the
+/// hardware is at rest and before the buffers' mappings are undone (L5).
+///
+/// Do not put fences in a set unless they need one: a set costs an allocation and a lock per fence.
 pub struct Pending(Arc<Set>);
 
 impl Pending {
-    /// A set without fences.
+    /// Creates an empty set.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. Context: may sleep to allocate.
+    /// Fails with `ENOMEM`. Context: may sleep to allocate.
     pub fn new() -> Result<Self> {
         let (name, key) = lock_class!(c"drm_rust::Pending");
         let list = List {
@@ -62,16 +65,17 @@ impl Pending {
         Ok(Self(Arc::pin_init(set, GFP_KERNEL)?))
     }
 
-    /// Issues a fence on a timeline of its own; like [`Class::issue`].
+    /// Issues a fence on a timeline of its own, like [`Class::issue`].
     ///
     /// # Errors
     ///
-    /// As there, and the error that [`close`](Self::close) was called with.
+    /// Fails with the errors of [`Class::issue`] and with the error that [`close`](Self::close) was
+    /// called with.
     pub fn issue(&self, class: &'static Class, timeout: Option<Timeout>) -> Result<Signaler> {
         self.issue_at(class, Place::alone(), timeout)
     }
 
-    /// Issues the next fence of `timeline`; like [`Timeline::issue`], errors as for
+    /// Issues the next fence of `timeline`, like [`Timeline::issue`]. Errors are those of
     /// [`issue`](Self::issue).
     pub fn issue_on(&self, timeline: &Timeline, timeout: Option<Timeout>) -> Result<Signaler> {
         self.issue_at(timeline.class(), timeline.next(), timeout)
@@ -88,11 +92,12 @@ impl Pending {
 
         let mut list = self.0.list.lock();
         if let Some(error) = list.closed {
-            // Not under the lock: dropping `signaler` takes it.
+            // Release the lock first, because dropping `signaler` takes it.
             drop(list);
             return Err(error);
         }
-        // SAFETY: The fence was just made with a node of this set, and nobody else knows either (L19).
+        // SAFETY: The fence was just made with a node of this set, and no other code knows either
+        // of them (L19).
         unsafe { list.append(Issued::node(signaler.as_ptr())) };
         // Under the lock, so that `fail_all` cannot signal the fence before its timer runs.
         signaler.start(timeout);
@@ -101,18 +106,18 @@ impl Pending {
         Ok(signaler)
     }
 
-    /// Signals every fence of the set with `error`, in the order in which they were issued. Returns how
-    /// many there were.
+    /// Signals every fence of the set with `error`, in the order in which they were issued. Returns
+    /// the number of fences signalled.
     ///
-    /// Fences that are issued meanwhile are not waited for. Context: any.
+    /// Does not wait for fences that are issued at the same time. Context: any.
     pub fn fail_all(&self, error: Error) -> usize {
         let count = self.0.list.lock().len;
         (0..count).take_while(|_| self.0.fail_first(error)).count()
     }
 
-    /// Signals every fence of the set with `error`, and makes issuing further ones fail with it.
+    /// Signals every fence of the set with `error`, and makes issuing more fail with it.
     ///
-    /// If the set is closed already, the first error stays. Context: any.
+    /// If the set is already closed, the first error stays. Context: any.
     pub fn close(&self, error: Error) {
         self.0.list.lock().closed.get_or_insert(error);
         while self.0.fail_first(error) {}
@@ -125,7 +130,7 @@ impl Drop for Pending {
     }
 }
 
-/// What a [`Pending`] and the nodes of its fences share.
+/// The state that a [`Pending`] shares with the nodes of its fences.
 #[pin_data]
 pub(super) struct Set {
     #[pin]
@@ -133,18 +138,18 @@ pub(super) struct Set {
 }
 
 impl Set {
-    /// Takes the first fence out of the set and signals it; `false` if there is none.
+    /// Takes the first fence out of the set and signals it. Returns `false` if the set is empty.
     ///
-    /// The list's lock is not held while signalling: the fence's callbacks may do anything, also drop
-    /// another [`Signaler`] of this set.
+    /// The list's lock is not held while signalling, because the fence's callbacks may do anything,
+    /// such as drop another [`Signaler`] of this set.
     fn fail_first(&self, error: Error) -> bool {
         let mut list = self.list.lock();
         let Some(node) = NonNull::new(list.first) else {
             return false;
         };
-        // SAFETY: A node in the list is valid, and its fence has references: whoever signals the fence
-        // takes the node out, under this lock, and only then puts the reference that it
-        // holds itself (L19, L21).
+        // SAFETY: A node in the list is valid, and its fence has references. The caller that
+        // signals the fence takes the node out, under this lock, and only then puts its own
+        // reference (L19, L21).
         let fence = unsafe {
             list.remove(node);
             let fence = node.as_ref().fence;
@@ -162,21 +167,22 @@ impl Set {
     }
 }
 
-/// The fences of a set, oldest first; a plain doubly linked list.
+/// The fences of a set, oldest first, in a plain doubly linked list.
 ///
 /// # Invariants
 ///
-/// Every node in the list is valid, has `linked` set, belongs to a fence that is not signalled or whose
-/// signaller is about to [`Node::retire`] it, and is linked consistently; `len` is their number.
+/// Every node in the list is valid, has `linked` set, belongs to a fence that is not signalled or
+/// whose signaller is about to [`Node::retire`] it, and is linked consistently. `len` is the number
+/// of nodes.
 struct List {
     first: *mut Node,
     last: *mut Node,
     len: usize,
-    /// The error of [`Pending::close`].
+    /// The error passed to [`Pending::close`].
     closed: Option<Error>,
 }
 
-// SAFETY: The nodes are used by whoever holds the lock, on any thread (L15).
+// SAFETY: Only the holder of the lock uses the nodes, on any thread (L15).
 unsafe impl Send for List {}
 
 impl List {
@@ -193,12 +199,12 @@ impl List {
                 None => self.first = node,
             }
         }
-        // INVARIANT: `node` is the last of the list now.
+        // INVARIANT: `node` is the last node of the list now.
         self.last = node;
         self.len += 1;
     }
 
-    /// Takes `node` out, unless it is out already.
+    /// Takes `node` out of the list, unless it is already out.
     ///
     /// # Safety
     ///
@@ -226,7 +232,7 @@ impl List {
     }
 }
 
-/// The link between a fence and its set; owned by the fence until it is signalled.
+/// The link between a fence and its set. The fence owns it until it is signalled.
 ///
 /// # Invariants
 ///
@@ -250,7 +256,7 @@ impl Node {
         }
     }
 
-    /// Gives `node` to `fence`, which will [`retire`](Self::retire) it when it is signalled.
+    /// Passes `node` to `fence`, which will [`retire`](Self::retire) it when it is signalled.
     pub(super) fn into_owned_by(mut node: KBox<Self>, fence: *mut Issued) -> *mut Self {
         node.fence = fence;
         KBox::into_raw(node)
@@ -260,9 +266,9 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// The caller gives up the node, which came from a box (L19).
+    /// The caller passes on ownership of the node, which came from a box (L19).
     pub(super) unsafe fn retire(node: NonNull<Self>) {
-        // SAFETY: The caller owns the node; it can be in no list but that of its set (L19).
+        // SAFETY: The caller owns the node, and it can be only in the list of its set (L19).
         unsafe {
             node.as_ref().set.list.lock().remove(node);
             drop(KBox::from_raw(node.as_ptr()));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The one who signals a fence.
+//! The signaller of a fence.
 //!
-//! The module documentation of [`fence`](super) says how a fence ends and why that is sound.
+//! The module documentation of [`fence`](super) describes how a fence ends and why that is sound.
 //!
 //! C header: `include/linux/dma-fence.h`
 
@@ -28,27 +28,30 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// Who signals a fence: the only one, apart from its timeout and its [`Pending`](super::Pending) set.
+/// The exclusive right to signal a fence. Only the fence's timeout and its
+/// [`Pending`](super::Pending) set can signal it too.
 ///
-/// Dereferences to the [`Fence`], to be shared with `ARef::from(&**signaler)` or
-/// [`share`](Self::share), or to be given to [`Resv::attach`](crate::resv::Resv::attach). Dropping it
-/// signals the fence, with `ECANCELED` unless its [`Class`] says otherwise: work that nobody is left to
-/// report on was not done, and waiters must not wait for ever.
+/// It dereferences to the [`Fence`]. Share that with `ARef::from(&**signaler)` or
+/// [`share`](Self::share), or pass it to [`Resv::attach`](crate::resv::Resv::attach).
 ///
-/// Context of all methods and of dropping: any; interrupts included.
+/// Dropping it signals the fence, with `ECANCELED` unless its [`Class`] says otherwise. If no code
+/// is left to report on the work, the work was not done, and waiters must not wait forever.
+///
+/// Context of all methods and of dropping: any, including interrupts.
 ///
 /// # Invariants
 ///
-/// Points to an `Issued` fence and owns a reference on it.
+/// The pointer refers to an `Issued` fence, and this type owns a reference on it.
 pub struct Signaler(NonNull<Issued>);
 
-// SAFETY: A fence may be signalled by any thread (L15).
+// SAFETY: Any thread may signal a fence (L15).
 unsafe impl Send for Signaler {}
-// SAFETY: A shared reference gives no more than the `Fence`, which is `Sync` (L15).
+// SAFETY: A shared reference only gives the `Fence`, which is `Sync` (L15).
 unsafe impl Sync for Signaler {}
 
 impl Signaler {
-    /// Makes a fence that owns `node`; `armed` says whether [`start`](Self::start) will get a timeout.
+    /// Creates a fence that owns `node`. `armed` says whether [`start`](Self::start) will get a
+    /// timeout.
     #[inline]
     pub(super) fn new(
         class: &'static Class,
@@ -56,42 +59,43 @@ impl Signaler {
         armed: bool,
         node: Option<KBox<Node>>,
     ) -> Result<Self> {
-        // INVARIANT: The one reference of a new fence becomes ours.
+        // INVARIANT: We take over the one reference of a new fence.
         Ok(Self(Issued::alloc(class, place, armed, node)?))
     }
 
-    /// Starts the timer, once, if there is a timeout; then the fence may expire at any moment.
+    /// Starts the timer, once, if there is a timeout. From then on the fence may expire at any
+    /// moment.
     ///
-    /// The fence was made with `armed` if there is one. Nobody else can have signalled it before: the
-    /// timer would stay behind.
+    /// If there is a timeout, the fence must be made with `armed`. No other code may be able to
+    /// signal the fence before this call, or the timer would stay behind.
     #[inline]
     pub(super) fn start(&self, timeout: Option<Timeout>) {
         if let Some(timeout) = timeout {
             // SAFETY: By the type invariants the fence is alive. All callers have just made it as
-            // described, and show it to nobody before, or hold the lock of the set through which it could
-            // be signalled (L19, L21).
+            // described. They show it to no other code before, or hold the lock of the set through
+            // which it could be signalled (L19, L21).
             unsafe { Issued::start(self.0.as_ptr(), timeout) };
         }
     }
 
-    /// An owned reference to the fence.
+    /// Returns an owned reference to the fence.
     pub fn share(&self) -> ARef<Fence> {
         ARef::from(&**self)
     }
 
-    /// Signals success. Returns whether this call did it: `false` if the fence had expired, or its
-    /// [`Pending`](super::Pending) set had ended it.
+    /// Signals success. Returns whether this call signalled the fence: `false` if the fence had
+    /// expired or its [`Pending`](super::Pending) set had ended it.
     ///
-    /// Runs the callbacks that others added to the fence, under its lock with interrupts off.
+    /// The call runs the fence's callbacks, under the fence's lock with interrupts off.
     #[inline]
     pub fn signal(self) -> bool {
         self.finish(0)
     }
 
-    /// Signals that the work has failed with `error`; returns as [`signal`](Self::signal) does.
+    /// Signals that the work has failed with `error`. Returns the same as [`signal`](Self::signal).
     ///
-    /// By convention `ENODATA` (it produced nothing), `ECANCELED` (the timeline was cancelled), `ETIME`
-    /// (it took too long), `ENODEV` (the hardware is gone).
+    /// By convention `error` is `ENODATA` (the work produced nothing), `ECANCELED` (the timeline
+    /// was cancelled), `ETIME` (the work took too long) or `ENODEV` (the hardware is unplugged).
     #[inline]
     pub fn fail(self, error: Error) -> bool {
         self.finish(error.to_errno())
@@ -100,8 +104,8 @@ impl Signaler {
     #[inline]
     fn finish(self, error: c_int) -> bool {
         let this = ManuallyDrop::new(self);
-        // SAFETY: By the type invariants we own a reference; it is given up here, once, as `this` is not
-        // dropped (L21).
+        // SAFETY: By the type invariants we own a reference. It is dropped here, once, because
+        // `this` is not dropped (L21).
         unsafe {
             let first = Issued::finish(this.0.as_ptr(), error);
             raw::drm_rust_dma_fence_put(this.0.as_ptr().cast());
@@ -116,7 +120,7 @@ impl Signaler {
 
 impl Drop for Signaler {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants we own a reference, which is given up last (L21).
+        // SAFETY: By the type invariants we own a reference, which is dropped last (L21).
         unsafe {
             let error = Issued::error_when_dropped(self.0.as_ptr());
             Issued::finish(self.0.as_ptr(), error);

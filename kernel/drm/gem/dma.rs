@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DMA mappings of objects, undone before their device's parent is unbound (L5).
+//! DMA mappings of objects, which are undone before their device's parent is unbound (L5).
 //!
-//! C would undo a mapping when the object is freed, which may be long after unbind. A device therefore
-//! knows the objects that are mapped, and its teardown undoes them all; an object that is freed before
-//! undoes its own under the same lock, so that teardown waits for it.
+//! C would undo a mapping when the object is freed, which may be long after unbind. So a device
+//! keeps a list of its mapped objects, and its teardown undoes all their mappings. An object that
+//! is freed earlier undoes its own mapping under the same lock, so teardown waits for it.
 //!
-//! Lock order: the list's lock is taken before the reservation lock of the object that is mapped or unmapped. Who holds
-//! it may wait for memory, so where a fence waits it is not taken: there, objects are mapped already, which is told
-//! without it.
+//! Lock order: take the list's lock before the reservation lock of the object that is mapped or
+//! unmapped. The holder may wait for memory reclaim, so code that a fence waits for must not take
+//! it. There, objects are already mapped, and the lock is not needed to see that.
 //!
 //! Source: Documentation/core-api/dma-api.rst; drivers/gpu/drm/drm_gem_shmem_helper.c
 
@@ -34,41 +34,42 @@ use kernel::{
     sync::Mutex, //
 };
 
-/// The objects of a device that are mapped for DMA by its parent.
+/// The objects of a device that its parent has mapped for DMA.
 ///
 /// # Invariants
 ///
-/// Each entry is a `DmaNode` of a live object, whose `index` is its place in the list. Nodes are read
-/// and written under the lock only.
+/// Each entry is a `DmaNode` of a live object, and the node's `index` is its place in the list.
+/// Nodes are read and written only under the lock.
 #[pin_data]
 pub(crate) struct DmaMappings {
-    // Of pages that need not lie together: a client decides how many objects there are.
+    // The pages need not be contiguous, because a client decides how many objects there are.
     #[pin]
     mapped: Mutex<KVVec<Entry>>,
 }
 
 struct Entry(NonNull<DmaNode>);
 
-// SAFETY: What is used of a node through its entry is protected by the list's lock, or atomic; a node is there as long as its
-// entry (L15).
+// SAFETY: The fields of a node that are used through its entry are protected by the list's lock, or
+// atomic. A node exists as long as its entry (L15).
 unsafe impl Send for Entry {}
 
-/// An object's part of the list.
+/// The list node of an object.
 ///
 /// # Invariants
 ///
-/// `table` is null, or that of the object, which is mapped. It is changed under the list's lock only.
+/// `table` is null, or the table of the object, which is then mapped. It changes only under the
+/// list's lock.
 pub(super) struct DmaNode {
-    /// Whether the object was ever mapped, so that the list may know it.
+    /// Whether the object was ever mapped. Only then can it be in the list.
     mapped: AtomicBool,
     index: UnsafeCell<Option<usize>>,
-    /// Where the object is mapped, for those who do not have the lock.
+    /// The table of the mapped object, for readers without the lock.
     table: AtomicPtr<bindings::sg_table>,
     shmem: *mut bindings::drm_gem_shmem_object,
 }
 
 impl DmaNode {
-    /// A node for the object `shmem`, in which it lies.
+    /// Creates the node of the object `shmem` that contains it.
     pub(super) fn new(shmem: *mut bindings::drm_gem_shmem_object) -> Self {
         Self {
             mapped: AtomicBool::new(false),
@@ -87,17 +88,18 @@ impl DmaMappings {
         })
     }
 
-    /// Maps the object of `node`, unless it is, and returns its table.
+    /// Maps the object of `node`, unless it is mapped, and returns its table.
     ///
-    /// Context: process context, may sleep. Of an object that was mapped before, it is any context: no lock is taken,
-    /// and nothing is allocated.
+    /// Context: process context, may sleep. If the object was mapped before, any context: no lock
+    /// is taken and nothing is allocated.
     ///
     /// # Safety
     ///
-    /// The node is that of a live object of the device whose list this is, the device's parent is bound
-    /// and stays so during the call (L5, L21).
+    /// The node belongs to a live object of the device that owns this list. The device's parent is
+    /// bound and stays bound during the call (L5, L21).
     pub(super) unsafe fn map(&self, node: &DmaNode) -> Result<NonNull<bindings::sg_table>> {
-        // Undone only without references to the object, or when its device's parent goes: not before we return.
+        // The mapping is undone only when the object has no references or the device's parent is
+        // unbound: not before this returns.
         if let Some(sgt) = NonNull::new(node.table.load(Ordering::Acquire)) {
             return Ok(sgt);
         }
@@ -105,8 +107,8 @@ impl DmaMappings {
         if let Some(sgt) = NonNull::new(node.table.load(Ordering::Relaxed)) {
             return Ok(sgt);
         }
-        // Room first, so that nothing has to be undone. A client that asks for too much is no reason for the
-        // allocator to warn.
+        // Reserve first, so that nothing has to be undone. A client that requests too much must not
+        // make the allocator warn.
         mapped.reserve(1, GFP_KERNEL | __GFP_NOWARN)?;
 
         // SAFETY: The object is live by the requirement (L21).
@@ -117,29 +119,30 @@ impl DmaMappings {
         if index.is_none() {
             *index = Some(mapped.len());
             node.mapped.store(true, Ordering::Relaxed);
-            // INVARIANT: The last place, as just noted.
+            // INVARIANT: The entry is at the last place, which was just noted.
             mapped.push(Entry(node.into()), GFP_KERNEL | __GFP_NOWARN)?;
         }
-        // INVARIANT: It is mapped. Whoever sees the table this way sees what C has written there.
+        // INVARIANT: The object is mapped. Code that reads the table this way sees everything that
+        // C wrote there.
         node.table.store(sgt.as_ptr(), Ordering::Release);
         Ok(sgt)
     }
 
-    /// Makes bytes of the object of `node` visible to the device, and to the CPU too with `both`, if the object is
-    /// mapped.
+    /// Makes bytes of the object of `node` visible to the device, and with `both` also to the CPU,
+    /// if the object is mapped.
     ///
     /// # Safety
     ///
-    /// The node is that of a live object of the device whose list this is, and not an imported one; the device's parent
-    /// is bound and stays so during the call (L5, L21).
+    /// The node belongs to a live object of the device that owns this list, and the object is not
+    /// imported. The device's parent is bound and stays bound during the call (L5, L21).
     pub(super) unsafe fn sync(&self, node: &DmaNode, range: Range<u64>, both: bool) {
-        // Held, so that the mapping is not undone meanwhile.
+        // Holding the lock keeps the mapping from being undone.
         let _mapped = self.mapped.lock();
         // SAFETY: We hold the lock (L5).
         if unsafe { (*node.index.get()).is_none() } {
             return;
         }
-        // SAFETY: The object is mapped, so that its table is there (L5).
+        // SAFETY: The object is mapped, so its table exists (L5).
         let table = unsafe { SGTable::from_raw((*node.shmem).sgt) };
         // SAFETY: The object is live (L11, L21).
         let parent = unsafe { (*(*node.shmem).base.dev).dev };
@@ -151,25 +154,28 @@ impl DmaMappings {
             if from < to {
                 let address = piece.dma_address() + (from - start);
                 let bytes = (to - from) as usize;
-                // SAFETY: The piece is mapped for the parent, in both directions, and the bytes lie in it (L5).
+                // SAFETY: The piece is mapped for the parent in both directions, and the bytes lie
+                // in it (L5).
                 unsafe { crate::raw::drm_rust_dma_sync(parent, address, bytes, both) };
             }
             start = end;
         }
     }
 
-    /// Undoes the mapping of the object of `node`, which is about to be freed, unless teardown has done so.
+    /// Undoes the mapping of the object of `node`, which is about to be freed, unless teardown has
+    /// already done so.
     ///
-    /// Context: process context, may sleep; takes the object's reservation lock. Of an object that was never mapped, it is
-    /// any context.
+    /// Context: process context, may sleep; takes the object's reservation lock. If the object was
+    /// never mapped, any context.
     ///
     /// # Safety
     ///
-    /// The node is that of an object of the device whose list this is, without references but not yet released (L5).
+    /// The node belongs to an object of the device that owns this list. The object has no
+    /// references but is not yet released (L5).
     #[inline]
     pub(super) unsafe fn remove(&self, node: &DmaNode) {
-        // Whoever mapped the object had a reference, and gave it back before: no stronger order is
-        // needed. Most objects are never mapped and need not wait for the lock.
+        // Code that mapped the object held a reference and dropped it before, so no stronger order
+        // is needed. Most objects are never mapped and need not wait for the lock.
         if node.mapped.load(Ordering::Relaxed) {
             // SAFETY: By the requirement (L5).
             unsafe { self.remove_mapped(node) };
@@ -189,29 +195,30 @@ impl DmaMappings {
             return;
         };
         if let Some(slot) = mapped.get_mut(index) {
-            // INVARIANT: The last entry moves into the place that became free.
-            // SAFETY: By the type invariants the node is live; we hold the lock (L5).
+            // INVARIANT: The last entry moves into the free place.
+            // SAFETY: By the type invariants the node is live, and we hold the lock (L5).
             unsafe { *last.0.as_ref().index.get() = Some(index) };
             *slot = last;
         }
-        // INVARIANT: Before it is unmapped.
+        // INVARIANT: The pointer is cleared before the object is unmapped.
         node.table.store(null_mut(), Ordering::Relaxed);
-        // Before the lock is released: teardown, which finds no entry for it, ends only after this, and until
-        // then the parent is bound.
-        // SAFETY: The object is not yet released; its entry said that it is mapped (L5).
+        // Unmap before releasing the lock. Teardown finds no entry for the object, but ends only
+        // after this, and until then the parent is bound.
+        // SAFETY: The object is not yet released, and its entry said that it is mapped (L5).
         unsafe { unmap_object(node.shmem) };
     }
 
-    /// Undoes all mappings. The parent is still bound. Context: process context, may sleep; takes reservation locks.
+    /// Undoes all mappings. The parent must still be bound. Context: process context, may sleep;
+    /// takes reservation locks.
     pub(crate) fn undo_all(&self) {
         let mut mapped = self.mapped.lock();
         while let Some(entry) = mapped.pop() {
-            // SAFETY: By the type invariants the node is live: an object that is being freed waits in
-            // `remove` for the lock (L5).
+            // SAFETY: By the type invariants the node is live: an object that is being freed waits
+            // for the lock in `remove` (L5).
             unsafe {
                 let node = entry.0.as_ref();
                 *node.index.get() = None;
-                // INVARIANT: Before it is unmapped.
+                // INVARIANT: The pointer is cleared before the object is unmapped.
                 node.table.store(null_mut(), Ordering::Relaxed);
                 unmap_object(node.shmem);
             }
@@ -221,12 +228,13 @@ impl DmaMappings {
 
 /// # Safety
 ///
-/// `shmem` is a live object; the lock of its device's list is held (L5, L21).
+/// `shmem` is a live object, and the lock of its device's list is held (L5, L21).
 unsafe fn map_object(
     shmem: *mut bindings::drm_gem_shmem_object,
 ) -> Result<NonNull<bindings::sg_table>> {
-    // SAFETY: The object is live. For an imported one the attachment is valid, and the field `sgt` is
-    // used under the list's lock only, until the object is released, which is after `remove` (L5, L21).
+    // SAFETY: The object is live. An imported object has a valid attachment. The field `sgt` is
+    // used only under the list's lock until the object is released, which is after `remove`
+    // (L5, L21).
     let sgt = unsafe {
         let attachment = (*shmem).base.import_attach;
         if attachment.is_null() {
@@ -247,10 +255,12 @@ unsafe fn map_object(
 
 /// # Safety
 ///
-/// `shmem` is not yet released, and mapped; the lock of its device's list is held and the parent is bound (L5).
+/// `shmem` is mapped and not yet released. The lock of its device's list is held, and the parent is
+/// bound (L5).
 unsafe fn unmap_object(shmem: *mut bindings::drm_gem_shmem_object) {
-    // SAFETY: The object is there and mapped. An own object's pages were taken together with the
-    // mapping, under the reservation lock, and are given back with it (L5, L22).
+    // SAFETY: The object exists and is mapped. The pages of an object with its own memory were
+    // taken together with the mapping, under the reservation lock, and are released with it
+    // (L5, L22).
     unsafe {
         let attachment = (*shmem).base.import_attach;
         if attachment.is_null() {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! PRIME: buffers shared between devices as dma-bufs.
+//! PRIME: sharing buffers between devices as dma-bufs.
 //!
-//! Export is C's own ([`kernel::bindings::drm_gem_prime_export`]): a dma-buf holds its object, the device and
-//! the driver's module. Import is here, so that what comes out is of the driver's class (L12).
+//! Export uses C's own function ([`kernel::bindings::drm_gem_prime_export`]): a dma-buf holds its
+//! object, the device and the driver's module. Import is implemented here, so that the imported
+//! object is of the driver's class (L12).
 //!
 //! Source: drivers/gpu/drm/drm_prime.c, Documentation/driver-api/dma-buf.rst.
 
@@ -27,7 +28,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// The object that `buf` was exported from, if that was on `dev`.
+/// Returns the object that `buf` was exported from, if it was exported by `dev`.
 ///
 /// # Safety
 ///
@@ -43,8 +44,9 @@ where
     if !unsafe { bindings::drm_gem_is_prime_exported_dma_buf(dev, buf) } {
         return None;
     }
-    // SAFETY: Such a dma-buf belongs to an object of this device that has had a handle, and so to one of its driver's class, and
-    // holds a reference to it. The lock is held (L12, L21).
+    // SAFETY: Such a dma-buf belongs to an object of this device that has had a handle, so the
+    // object is of the driver's class. The dma-buf holds a reference to it. The lock is held
+    // (L12, L21).
     unsafe {
         let obj = (*buf).priv_.cast();
         make_current(obj, buf);
@@ -52,20 +54,21 @@ where
     }
 }
 
-/// Makes `buf` the dma-buf that `obj` is exported as from now on, if another is.
+/// Makes `buf` the dma-buf that exports of `obj` return from now on, if it is another.
 ///
-/// When an object's last handle is closed, C forgets its dma-buf, and exports it anew if a driver makes another
-/// handle of it; then there are two. On import, C warns unless it is the newer one.
+/// When an object's last handle is closed, C forgets its dma-buf. If the driver creates another
+/// handle of the object, C exports it again, so two dma-bufs exist. On import, C warns about any
+/// but the newer one.
 ///
-/// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
+/// Not inlined into drivers, because only this module imports the symbol namespace `DMA_BUF`.
 ///
 /// # Safety
 ///
-/// `obj` and `buf` are valid, `buf` was exported from `obj`, and the device's
-/// `object_name_lock` is held (L21).
+/// `obj` and `buf` are valid, `buf` was exported from `obj`, and the device's `object_name_lock` is
+/// held (L21).
 #[inline(never)]
 unsafe fn make_current(obj: *mut bindings::drm_gem_object, buf: *mut bindings::dma_buf) {
-    // SAFETY: By the requirements; the lock protects the field, which owns a reference (L21).
+    // SAFETY: By the requirements. The lock protects the field, which owns a reference (L21).
     unsafe {
         let old = (*obj).dma_buf;
         if !old.is_null() && old != buf {
@@ -76,17 +79,17 @@ unsafe fn make_current(obj: *mut bindings::drm_gem_object, buf: *mut bindings::d
     }
 }
 
-/// Gives the reference of `obj` to C.
+/// Passes the reference to `obj` to C.
 fn into_raw<C: Class>(obj: ARef<C>) -> *mut bindings::drm_gem_object {
     // SAFETY: The pointer comes from an `ARef`, so it is valid (L21).
     unsafe { ARef::into_raw(obj).as_ref().as_raw() }
 }
 
-/// `drm_driver::gem_prime_import` for classes that import nothing from other devices.
+/// Implements `drm_driver::gem_prime_import` for classes that import nothing from other devices.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn import_own<C: Class>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -94,19 +97,19 @@ pub(super) unsafe extern "C" fn import_own<C: Class>(
 where
     C::Driver: Driver<Object = C>,
 {
-    // SAFETY: C passes valid pointers, for a device of the driver in whose table this stands, and holds the
-    // lock (`drm_gem_prime_fd_to_handle()`) (L12).
+    // SAFETY: C passes valid pointers, for a device of the driver whose table contains this, and
+    // holds the lock (`drm_gem_prime_fd_to_handle()`) (L12).
     unsafe { own::<C>(dev, buf) }.map_or(EINVAL.to_ptr(), into_raw)
 }
 
-/// `drm_driver::gem_prime_import` for the class [`shmem::Object`].
+/// Implements `drm_driver::gem_prime_import` for the class [`shmem::Object`].
 ///
-/// The foreign case attaches the parent, or who does the DMA for it, to the dma-buf, so it runs while the device is
-/// plugged.
+/// Importing a foreign dma-buf attaches the parent, or the device that does its DMA, to the
+/// dma-buf. So it runs while the device is plugged.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn import<P: DriverObject>(
     dev: *mut bindings::drm_device,
     buf: *mut bindings::dma_buf,
@@ -118,8 +121,8 @@ where
     if let Some(obj) = unsafe { own::<shmem::Object<P>>(dev, buf) } {
         return into_raw(obj);
     }
-    // SAFETY: C calls this from an ioctl on a file of the device, of the driver in whose table this stands. So the file keeps
-    // the device, and registration has begun (L12, L27).
+    // SAFETY: C calls this from an ioctl on a file of the device. The table of the device's driver
+    // contains this function. So the file keeps the device, and registration has begun (L12, L27).
     let dev = unsafe { Device::<P::Driver, Registered>::from_raw(dev) };
 
     dev.enter(|plugged| {
@@ -143,17 +146,18 @@ where
     // SAFETY: `buf` is valid (L21).
     let size = Size::round_up(unsafe { (*buf).size } as u64)?;
     let args = P::import(dev, size)?;
-    // SAFETY: By the requirement. The object gives its device back after the attachment, and until there is one, the caller's
-    // section keeps the device (L11, L21).
+    // SAFETY: By the requirement. The object drops its device after the attachment. Until there is
+    // an object, the caller's section keeps the device (L11, L21).
     let attachment = unsafe { Attachment::new(dev, buf) }?;
 
     shmem::Object::import(dev, size, args, attachment)
 }
 
-/// The attachment of the bus device that does the DMA to a foreign dma-buf, with a reference to the dma-buf.
+/// The attachment to a foreign dma-buf of the bus device that does the DMA, with a reference to the
+/// dma-buf.
 ///
-/// C does not count the attachment among the references of that bus device, but the DRM device has one, so this may be
-/// dropped only while something keeps the DRM device (L11).
+/// C takes no reference to that bus device for the attachment, but the DRM device holds one. So
+/// drop this only while something keeps the DRM device (L11).
 ///
 /// # Invariants
 ///
@@ -163,33 +167,37 @@ pub(super) struct Attachment(NonNull<bindings::dma_buf_attachment>);
 impl Attachment {
     /// # Safety
     ///
-    /// `buf` is valid; the device of `dev` is kept longer than the result (L11, L21).
+    /// `buf` is valid. The device of `dev` is kept longer than the result (L11, L21).
     unsafe fn new<T: Driver>(dev: &Plugged<'_, T>, buf: *mut bindings::dma_buf) -> Result<Self> {
-        // SAFETY: The device is valid. Both fields are set before it is registered, and stay until it is released (L21).
+        // SAFETY: The device is valid. Both fields are set before it is registered, and do not
+        // change until it is released (L21).
         let (parent, dma) = unsafe { ((*dev.as_raw()).dev, (*dev.as_raw()).dma_dev) };
-        // SAFETY: `buf` is valid by the requirement, and the DRM device holds a reference to either device (L21).
+        // SAFETY: `buf` is valid by the requirement, and the DRM device holds a reference to both
+        // devices (L21).
         unsafe { Self::attach(if dma.is_null() { parent } else { dma }, buf) }
     }
 
-    /// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
+    /// Attaches `device` to `buf`.
     ///
-    /// Attaching uses no DMA, so `device` need not be bound for it. What maps the attachment demands that
-    /// ([`DmaMappings::map`](super::DmaMappings::map)).
+    /// Not inlined into drivers, because only this module imports the symbol namespace `DMA_BUF`.
+    ///
+    /// Attaching does no DMA, so `device` need not be bound for it. Code that maps the attachment
+    /// requires that ([`DmaMappings::map`](super::DmaMappings::map)).
     ///
     /// # Safety
     ///
-    /// `device` and `buf` are valid; `device` stays until the result is dropped (L21).
+    /// `device` and `buf` are valid, and `device` outlives the result (L21).
     #[inline(never)]
     unsafe fn attach(device: *mut bindings::device, buf: *mut bindings::dma_buf) -> Result<Self> {
         // SAFETY: By the requirements (L21).
         let raw = from_err_ptr(unsafe { bindings::dma_buf_attach(buf, device) })?;
         // SAFETY: `buf` is valid (L21).
         unsafe { crate::raw::drm_rust_get_dma_buf(buf) };
-        // INVARIANT: Just attached, and a reference taken.
+        // INVARIANT: The device was just attached, and a reference was taken.
         NonNull::new(raw).map(Self).ok_or(EINVAL)
     }
 
-    /// Gives the attachment and its reference to an object, whose release detaches it.
+    /// Passes the attachment and its reference to an object, which detaches it on release.
     pub(super) fn into_raw(self) -> *mut bindings::dma_buf_attachment {
         core::mem::ManuallyDrop::new(self).0.as_ptr()
     }

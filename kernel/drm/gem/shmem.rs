@@ -63,10 +63,11 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - `shmem` is initialised, lies in a `KBox` of `Self` that C owns through `free`, and its C object at offset 0.
-/// - `node` is that of `shmem`.
-/// - A counted reference to the device is held.
-/// - If the object has the reservation object of an address space, `shared` keeps that.
+/// - `shmem` is initialised and lies in a `KBox` of `Self` that C owns through `free`. Its C object
+///   is at offset 0.
+/// - `node` belongs to `shmem`.
+/// - The object holds a counted reference to the device.
+/// - If the object uses the reservation object of an address space, `shared` keeps that.
 ///
 /// # Examples
 ///
@@ -87,7 +88,7 @@ pub struct Object<P: DriverObject> {
     shared: Option<SharedResv>,
     #[pin]
     payload: P,
-    /// Invariant in `P`: a subtype of `P` may well be another driver's payload (L12).
+    /// Invariant in `P`: a subtype of `P` may be another driver's payload (L12).
     _class: PhantomData<fn(P) -> P>,
 }
 
@@ -109,26 +110,28 @@ where
         ..common_funcs::<Self>()
     };
 
-    /// Creates an object. Its pages come when they are first needed.
+    /// Creates an object. Its pages are allocated when they are first needed.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, `ENOSPC`, `EINVAL` for a size beyond what a file can have, and what the payload fails
-    /// with.
+    /// Fails with `ENOMEM`, with `ENOSPC`, with `EINVAL` for a size larger than a file can have,
+    /// and with any error from the payload.
     ///
     /// Context: process context, may sleep. Source: `drm_gem_shmem_init()`.
     pub fn new(dev: &Device<P::Driver>, size: Size, args: P::Args) -> Result<ARef<Self>> {
         Self::create(dev, size, args, None)
     }
 
-    /// Creates an object that is mapped in the address space `vm` or in none: it shares the reservation object of `vm`, and
-    /// cannot be exported.
+    /// Creates an object that can be mapped only in the address space `vm`. It shares the
+    /// reservation object of `vm`, and cannot be exported.
     ///
-    /// What works with all of the address space then needs one fence for all such objects. It does not keep `vm`.
+    /// Work that uses the whole address space then needs only one fence for all such objects. The
+    /// object does not keep `vm`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `vm` belongs to another device (L12), and those of [`new`](Self::new).
+    /// Fails with `EINVAL` if `vm` belongs to another device (L12), and with the errors of
+    /// [`new`](Self::new).
     ///
     /// Context: process context, may sleep.
     pub fn new_exclusive<T: DriverVm<Driver = P::Driver>>(
@@ -140,8 +143,8 @@ where
         if !dev.is_same(vm.device()) {
             return Err(EINVAL);
         }
-        // SAFETY: It goes into the object, which gives its device back after it; until there is one, the caller keeps the
-        // device, which is that of `vm` (L11).
+        // SAFETY: The result goes into the object, which drops its device after it. Until there is
+        // an object, the caller keeps the device, which is that of `vm` (L11).
         let shared = unsafe { SharedResv::of(vm) };
         Self::create(dev, size, args, Some(shared))
     }
@@ -155,21 +158,21 @@ where
         let this = Self::alloc(dev, size, args, shared)?;
         let shmem = this.shmem.get();
 
-        // SAFETY: The object is zeroed but for `funcs`, the device is valid, and the size is whole
-        // pages (L13). After an error C has cleaned up, and the box goes.
+        // SAFETY: The object is zeroed except for `funcs`, the device is valid, and the size is
+        // whole pages (L13). After an error C has cleaned up, and the box is dropped.
         to_result(unsafe { bindings::drm_gem_shmem_init(dev.as_raw(), shmem, size.bytes()) })?;
 
-        // SAFETY: The object is initialised and nobody else knows it (L12).
+        // SAFETY: The object is initialised and no other code knows it (L12).
         unsafe { (*shmem).set_map_wc(this.payload.write_combine()) };
         if let Some(shared) = &this.shared {
-            // INVARIANT: `shared` keeps it. SAFETY: As above (L22).
+            // INVARIANT: `shared` keeps the reservation object. SAFETY: As above (L22).
             unsafe { (*shmem).base.resv = shared.as_raw() };
         }
         // SAFETY: As above (L11).
         Ok(unsafe { Self::publish(dev, this) })
     }
 
-    /// Makes an object for a dma-buf from elsewhere.
+    /// Creates an object for a dma-buf of another exporter.
     pub(super) fn import(
         dev: &Device<P::Driver>,
         size: Size,
@@ -179,14 +182,14 @@ where
         let this = Self::alloc(dev, size, args, None)?;
         let shmem = this.shmem.get();
 
-        // SAFETY: As in `create`. The helper does what `drm_gem_shmem_init()` does for an object without
-        // memory of its own, and cleans up after an error (L13).
+        // SAFETY: As in `create`. The helper does what `drm_gem_shmem_init()` does, for an object
+        // without memory of its own, and cleans up after an error (L13).
         to_result(unsafe {
             crate::raw::drm_rust_gem_shmem_init_private(dev.as_raw(), shmem, size.bytes())
         })?;
 
-        // SAFETY: The object is initialised and nobody else knows it. It owns the attachment, and the
-        // dma-buf through it, until its release (L21).
+        // SAFETY: The object is initialised and no other code knows it. It owns the attachment, and
+        // the dma-buf through it, until its release (L21).
         unsafe {
             let attachment = attachment.into_raw();
             (*shmem).base.import_attach = attachment;
@@ -196,7 +199,7 @@ where
         Ok(unsafe { Self::publish(dev, this) })
     }
 
-    /// The memory of an object, with its payload, the C object zeroed.
+    /// Allocates an object with its payload. The C object is zeroed.
     fn alloc(
         dev: &Device<P::Driver>,
         size: Size,
@@ -205,9 +208,9 @@ where
     ) -> Result<Pin<KBox<Self>>> {
         let this = KBox::pin_init(
             try_pin_init!(&this in Self {
-                // Zeroed by the allocator, see the flags.
+                // The allocator has zeroed the memory; see the flags.
                 shmem <- Opaque::ffi_init(|_| ()),
-                // INVARIANT: The object in which the node lies.
+                // INVARIANT: This is the object that contains the node.
                 // SAFETY: Only an address is computed (L5).
                 node: DmaNode::new(unsafe { (&raw mut (*this.as_ptr()).shmem).cast() }),
                 shared,
@@ -216,7 +219,7 @@ where
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
-        // SAFETY: Nobody else knows the object (L12).
+        // SAFETY: No other code knows the object (L12).
         unsafe { (*this.shmem.get()).base.funcs = &Self::FUNCS };
         Ok(this)
     }
@@ -227,21 +230,21 @@ where
     ///
     /// The C object in `this` is initialised for `dev` (L11).
     unsafe fn publish(dev: &Device<P::Driver>, this: Pin<KBox<Self>>) -> ARef<Self> {
-        // INVARIANT: The reference that `free` gives back (L11).
+        // INVARIANT: This is the reference that `free` drops (L11).
         // SAFETY: The device is valid (L11).
         unsafe { bindings::drm_dev_get(dev.as_raw()) };
-        // SAFETY: The object never moves: it is owned by C from here on (L11).
+        // SAFETY: The object never moves: C owns it from here on (L11).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
-        // SAFETY: Not null; the C object's first reference is ours (L21).
+        // SAFETY: The pointer is not null, and the C object's first reference is ours (L21).
         unsafe { ARef::from_raw(NonNull::new_unchecked(this)) }
     }
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn free(obj: *mut bindings::drm_gem_object) {
         let this: *mut Self = obj.cast();
-        // SAFETY: C passes an object with these functions, so one of `Self` (at offset 0), without
+        // SAFETY: C passes an object with these functions, so it is a `Self` (at offset 0), without
         // references. Its device is kept until the end of this function (L20).
         let dev = unsafe { (*obj).dev };
 
@@ -252,36 +255,39 @@ where
                 .mappings
                 .remove(&(*this).node)
         };
-        // SAFETY: Nobody else uses the object any more: who maps the node may still find it by its offset, until the release
-        // takes that back, and sees that it has no references. The box is the one made in `alloc` (L11).
+        // SAFETY: No other code uses the object any more. Code that maps the node may still find it
+        // by its offset until the release removes the offset, but sees that it has no references.
+        // The box is the one made in `alloc` (L11).
         unsafe {
             core::ptr::drop_in_place(&raw mut (*this).payload);
             bindings::drm_gem_shmem_release((*this).shmem.get());
-            // The release has locked it.
+            // The release locks the reservation object, so drop it only now.
             core::ptr::drop_in_place(&raw mut (*this).shared);
             drop(KBox::from_raw(this.cast::<MaybeUninit<Self>>()));
         }
-        // SAFETY: The object's own reference, taken in `publish`; the last act (L11).
+        // SAFETY: This is the object's own reference, taken in `publish`. Dropping it is the last
+        // act (L11).
         unsafe { bindings::drm_dev_put(dev) };
     }
 
-    /// Whether the object was made by [`new_exclusive`](Self::new_exclusive).
+    /// Returns whether [`new_exclusive`](Self::new_exclusive) created the object.
     pub fn is_exclusive(&self) -> bool {
         self.shared.is_some()
     }
 
-    /// The object's pages as DMA addresses of the device's parent, mapped for both directions.
+    /// Returns the object's pages as DMA addresses of the device's parent, mapped for both
+    /// directions.
     ///
-    /// The pages are pinned from the first call on, until the object is freed or the device is
-    /// unplugged; then the mapping is undone. Later calls find it, take no lock and allocate nothing. So the table is good for the section of `plugged` only;
-    /// hardware that goes on using the addresses is stopped in
-    /// [`Driver::unplugged`].
+    /// The first call pins and maps the pages. They stay so until the object is freed or the device
+    /// is unplugged. Later calls return the same table, take no lock and allocate nothing. So the
+    /// table is valid only for the section of `plugged`. Stop hardware that uses the addresses
+    /// longer in [`Driver::unplugged`].
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `plugged` is another device than the object's; `ENOMEM`; `EINTR` if a signal
-    /// arrives; what the exporter of an imported object fails with; `EIO` if the device's parent does no
-    /// DMA (a child on the auxiliary bus, say).
+    /// Fails with `EINVAL` if `plugged` is another device than the object's, with `ENOMEM`, with
+    /// `EINTR` if a signal arrives, and with any error from the exporter of an imported object.
+    /// Fails with `EIO` if the device's parent does no DMA, such as a child on the auxiliary bus.
     ///
     /// Context: process context, may sleep; takes the reservation lock.
     pub fn sg_table<'g>(&'g self, plugged: &Plugged<'g, P::Driver>) -> Result<&'g SGTable> {
@@ -290,15 +296,18 @@ where
         unsafe { self.map_for(plugged.device()) }
     }
 
-    /// As [`sg_table`](Self::sg_table), in the probe: for a device that was never registered.
+    /// Returns the table like [`sg_table`](Self::sg_table), during the probe, for a device that was
+    /// never registered.
     ///
-    /// The mapping is good for as long as the device is not, and then as one that was made while it is plugged. If the
-    /// probe fails, it is undone after everything that the probe has asked the bus for: interrupts, and the device's own
+    /// The table is valid for as long as the device is not registered. Afterwards the mapping
+    /// behaves like one made while the device is plugged. If the probe fails, the mapping is undone
+    /// after everything that the probe requested from the bus: interrupts, and the device's own
     /// access to memory.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `dev` is another device than the object's; `ENOMEM`; `EIO` if the device's parent does no DMA.
+    /// Fails with `EINVAL` if `dev` is another device than the object's, with `ENOMEM`, and with
+    /// `EIO` if the device's parent does no DMA.
     ///
     /// Context: process context, may sleep; takes the reservation lock.
     ///
@@ -316,20 +325,23 @@ where
         &'p self,
         dev: &'p UnregisteredDevice<'_, P::Driver>,
     ) -> Result<&'p SGTable> {
-        // SAFETY: `'p` lies within the time whose name `dev` bears, for which the parent is bound. Who registers the device takes
-        // it by value, so that its teardown cannot come in `'p`; what the adapter owns undoes the mappings last, after
-        // everything that may borrow from that time, even of a device that was forgotten (L5).
+        // SAFETY: `'p` lies within the time that `dev` is named after, during which the parent is
+        // bound. Registering the device takes it by value, so its teardown cannot come in `'p`. The
+        // adapter's resources undo the mappings last, after everything that may borrow from that
+        // time. They do so even if the device was forgotten (L5).
         unsafe { self.map_for(dev) }
     }
 
-    /// Makes what the CPU has written to `range` (bytes) visible to the device, and with `both` what the device has written to
-    /// the CPU: for mappings that are cached where DMA is not coherent. Does nothing for an object that the device cannot see:
-    /// one that [`sg_table`](Self::sg_table) was never asked for.
+    /// Makes the CPU's writes to `range` (bytes) visible to the device, and with `both` also the
+    /// device's writes to the CPU.
+    ///
+    /// Use it for cached mappings where DMA is not coherent. It does nothing for an object that the
+    /// device cannot see, because [`sg_table`](Self::sg_table) was never called for it.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the range is not within the object, if the object is imported (its exporter's business), or if `plugged` is
-    /// another device than the object's.
+    /// Fails with `EINVAL` if the range is not within the object, if the object is imported (only
+    /// its exporter can sync it), or if `plugged` is another device than the object's.
     ///
     /// Context: process context, may sleep. Source: Documentation/core-api/dma-api.rst.
     pub fn sync(&self, plugged: &Plugged<'_, P::Driver>, range: Range<u64>, both: bool) -> Result {
@@ -337,8 +349,8 @@ where
         if !fits || self.is_imported() || !self.device().is_same(plugged.device()) {
             return Err(EINVAL);
         }
-        // SAFETY: The object is live and not imported, and its device's parent is bound:
-        // it is plugged (L5, L6).
+        // SAFETY: The object is live and not imported. Its device is plugged, so the device's
+        // parent is bound (L5, L6).
         unsafe { plugged.core().mappings.sync(&self.node, range, both) };
         Ok(())
     }
@@ -350,13 +362,15 @@ where
         if !self.device().is_same(dev) {
             return Err(EINVAL);
         }
-        // SAFETY: The parent is valid and bound; its bus set the field before. C would warn (L5).
+        // SAFETY: The parent is valid and bound. Its bus set the field before. C would warn
+        // otherwise (L5).
         if unsafe { (*(*dev.as_raw()).dev).dma_mask.is_null() } {
             return Err(EIO);
         }
         // SAFETY: The object is live, and its device's parent is bound (L5).
         let sgt = unsafe { dev.core().mappings.map(&self.node) }?;
-        // SAFETY: The table lives until the object is freed or mappings are undone: for `'g` at least (L5).
+        // SAFETY: The table lives until the object is freed or the mappings are undone, so at least
+        // for `'g` (L5).
         Ok(unsafe { SGTable::from_raw(sgt.as_ptr()) })
     }
 }
@@ -405,7 +419,7 @@ where
 
     /// # Safety
     ///
-    /// As the trait says (L12).
+    /// As required by the trait (L12).
     #[inline]
     unsafe fn from_raw<'a>(ptr: *mut bindings::drm_gem_object) -> &'a Self {
         // SAFETY: By the requirement, `ptr` is the start of a valid object (type invariants) (L12).
@@ -413,8 +427,8 @@ where
     }
 }
 
-// SAFETY: The C object locks for itself; the node is used under the lock of its list, and by atomics; `SharedResv` and `P` are
-// `Send + Sync` (L15).
+// SAFETY: The C object does its own locking. The node is used under the lock of its list, and
+// through atomics. `SharedResv` and `P` are `Send + Sync` (L15).
 unsafe impl<P: DriverObject> Send for Object<P> {}
 
 // SAFETY: As for `Send` (L15).

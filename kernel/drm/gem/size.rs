@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The size of a buffer: whole pages, not zero (L13).
+//! The size of a buffer: whole pages and not zero (L13).
 //!
 //! Source: `drm_gem_private_object_init()` in drivers/gpu/drm/drm_gem.c, which stops the machine with
 //! `BUG_ON` for a size that is not a multiple of the page size.
@@ -14,15 +14,15 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// A multiple of the page size, not zero, and at most `isize::MAX`.
+/// The value is a multiple of the page size, not zero, and at most `isize::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Size(usize);
 
 impl Size {
-    /// One page.
+    /// The size of one page.
     pub const PAGE: Self = Self(PAGE_SIZE);
 
-    /// A size known at compile time; one that is not a size does not compile.
+    /// Creates a size known at compile time. An invalid size does not compile.
     ///
     /// # Examples
     ///
@@ -44,11 +44,12 @@ impl Size {
         Self(BYTES)
     }
 
-    /// A size of exactly `bytes`.
+    /// Creates a size of exactly `bytes`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it is zero, not a multiple of the page size, or too large for the address space.
+    /// Fails with `EINVAL` if `bytes` is zero, not a multiple of the page size, or too large for
+    /// the address space.
     pub const fn exact(bytes: u64) -> Result<Self> {
         match Self::round_up(bytes) {
             Ok(size) if size.0 as u64 == bytes => Ok(size),
@@ -56,31 +57,31 @@ impl Size {
         }
     }
 
-    /// The smallest size of at least `bytes`.
+    /// Creates the smallest size of at least `bytes`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `bytes` is zero or the size is too large for the address space.
+    /// Fails with `EINVAL` if `bytes` is zero or the size is too large for the address space.
     pub const fn round_up(bytes: u64) -> Result<Self> {
         match bytes.checked_next_multiple_of(PAGE_SIZE as u64) {
-            // INVARIANT: Checked here.
+            // INVARIANT: The guard checks the size.
             Some(size) if size != 0 && size <= isize::MAX as u64 => Ok(Self(size as usize)),
             _ => Err(EINVAL),
         }
     }
 
-    /// The size of an object that exists.
+    /// Converts the size of an existing object.
     pub(crate) fn from_valid(bytes: usize) -> Self {
-        // INVARIANT: Objects are only created with a `Size`, and keep it.
+        // INVARIANT: Objects are created only with a `Size`, and keep it.
         Self(bytes)
     }
 
-    /// In bytes.
+    /// Returns the size in bytes.
     pub const fn bytes(self) -> usize {
         self.0
     }
 
-    /// In pages.
+    /// Returns the size in pages.
     pub const fn pages(self) -> usize {
         self.0 / PAGE_SIZE
     }

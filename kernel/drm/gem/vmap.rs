@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An object mapped into the kernel's address space.
+//! Mappings of objects into the kernel's address space.
 //!
 //! C headers: `include/linux/iosys-map.h`, `include/drm/drm_gem.h`
 
@@ -12,17 +12,18 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// A kernel mapping of a whole object. Keeps the object; unmapped when dropped.
+/// A kernel mapping of a whole object. It keeps the object, and is unmapped when dropped.
 ///
-/// Clients may map and change the same memory at any time, and it may be memory of a device, so there
-/// are no references into it: bytes are copied in and out.
+/// Clients may map and change the same memory at any time, and it may be memory of a device. So
+/// there are no references into it: bytes are copied in and out.
 ///
 /// Context of dropping: process context, may sleep; takes the reservation lock, and may drop the last reference to the object.
 ///
 /// # Invariants
 ///
-/// `map` is a mapping of `obj` that `drm_gem_vmap()` returned, and unchanged: C has a `BUG_ON` for another. It begins with a
-/// page and has all pages of `obj`, that of an imported object too, whose size is the dma-buf's, rounded up to a page.
+/// `map` is the unchanged mapping of `obj` that `drm_gem_vmap()` returned; C calls `BUG` for any
+/// other. It starts at a page and covers all pages of `obj`. That holds for an imported object too,
+/// whose size is that of the dma-buf rounded up to a page.
 ///
 /// # Examples
 ///
@@ -43,16 +44,17 @@ pub struct VMap<C: Class> {
 impl<C: Class> VMap<C> {
     pub(super) fn new(obj: &C) -> Result<Self> {
         let mut map = bindings::iosys_map::default();
-        // SAFETY: The object is valid; C fills in `map` on success (L21, L24).
+        // SAFETY: The object is valid. C fills in `map` on success (L21, L24).
         to_result(unsafe { bindings::drm_gem_vmap(obj.as_raw(), &mut map) })?;
-        // INVARIANT: Just mapped. Exporters map whole pages; the pages of one of ours are mapped all.
+        // INVARIANT: The object was just mapped. Exporters map whole pages, and all pages of our
+        // own objects are mapped.
         Ok(Self {
             map,
             obj: obj.into(),
         })
     }
 
-    /// The object.
+    /// Returns the mapped object.
     pub fn object(&self) -> &C {
         &self.obj
     }
@@ -61,7 +63,7 @@ impl<C: Class> VMap<C> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if that goes beyond the object; nothing is copied then.
+    /// Fails with `EINVAL` if the range exceeds the object. Nothing is copied then.
     ///
     /// Context: any.
     pub fn read(&self, offset: usize, to: &mut [u8]) -> Result {
@@ -77,7 +79,7 @@ impl<C: Class> VMap<C> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if that goes beyond the object; nothing is copied then.
+    /// Fails with `EINVAL` if the range exceeds the object. Nothing is copied then.
     ///
     /// Context: any.
     pub fn write(&self, offset: usize, from: &[u8]) -> Result {
@@ -94,25 +96,27 @@ impl<C: Class> VMap<C> {
         Ok(())
     }
 
-    /// The word at `offset`, read at once: a word that hardware writes meanwhile is the old one or the new one.
+    /// Reads the word at `offset` in one access. If hardware writes the word at the same time, the
+    /// result is the old or the new word.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if that is not aligned, or beyond the object.
+    /// Fails with `EINVAL` if the word is not aligned or lies beyond the object.
     ///
     /// Context: any.
     pub fn read_word(&self, offset: usize) -> Result<u32> {
         self.check_word(offset)?;
-        // SAFETY: The word lies in the mapping, which is valid by the type invariants, and is aligned, as mappings begin
-        // with a page (L24).
+        // SAFETY: The word lies in the mapping, which is valid by the type invariants. It is
+        // aligned, because mappings start at a page (L24).
         Ok(unsafe { crate::raw::drm_rust_iosys_map_read_word(&self.map, offset) })
     }
 
-    /// Writes the word at `offset` at once: hardware that reads meanwhile sees the old one or the new one.
+    /// Writes the word at `offset` in one access. Hardware that reads it at the same time sees the
+    /// old or the new word.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if that is not aligned, or beyond the object.
+    /// Fails with `EINVAL` if the word is not aligned or lies beyond the object.
     ///
     /// Context: any.
     pub fn write_word(&self, offset: usize, word: u32) -> Result {
@@ -139,13 +143,15 @@ impl<C: Class> VMap<C> {
 
 impl<C: Class> Drop for VMap<C> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants; the mapping is not used any more (L24).
+        // SAFETY: By the type invariants. The mapping is not used any more (L24).
         unsafe { bindings::drm_gem_vunmap(self.obj.as_raw(), &mut self.map) };
     }
 }
 
-// SAFETY: The mapping is the kernel's, valid in every thread; the object is `Send + Sync` (L15).
+// SAFETY: The mapping belongs to the kernel and is valid in every thread. The object is
+// `Send + Sync` (L15).
 unsafe impl<C: Class> Send for VMap<C> {}
 
-// SAFETY: As for `Send`; concurrent copies race like clients' do, on plain memory, in C (L15).
+// SAFETY: As for `Send`. Concurrent copies race as clients' accesses do, on plain memory, in C
+// (L15).
 unsafe impl<C: Class> Sync for VMap<C> {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Carrying out requests: what holds while an address space is locked, and what C calls for each step.
+//! Locked address spaces: how requests are carried out, and the callbacks that C makes for each
+//! step.
 //!
 //! C header: `include/drm/drm_gpuvm.h` (`drm_gpuvm_sm_map`, `drm_gpuvm_sm_unmap`)
 
@@ -29,11 +30,12 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// A [`Vm`] that the calling task has locked; only within [`Vm::lock`].
+/// A [`Vm`] that the calling task has locked. It exists only within [`Vm::lock`].
 ///
 /// # Invariants
 ///
-/// The calling task holds the lock while this lives; `state` is what it protects.
+/// The calling task holds the lock while this value lives. `state` is the data that the lock
+/// protects.
 pub struct Locked<'a, T: DriverVm> {
     vm: &'a Vm<T>,
     state: &'a mut State<T>,
@@ -41,9 +43,9 @@ pub struct Locked<'a, T: DriverVm> {
 }
 
 impl<'a, T: DriverVm> Locked<'a, T> {
-    /// For [`Vm::lock`], which has locked `vm` and so reached `state`.
+    /// Creates the value for [`Vm::lock`], which has locked `vm` to get `state`.
     pub(super) fn new(vm: &'a Vm<T>, state: &'a mut State<T>) -> Self {
-        // INVARIANT: By the above.
+        // INVARIANT: The caller has locked `vm`.
         Self {
             vm,
             state,
@@ -51,15 +53,15 @@ impl<'a, T: DriverVm> Locked<'a, T> {
         }
     }
 
-    /// The driver's tables.
+    /// Returns the driver's tables.
     pub fn tables(&mut self) -> &mut T::Tables {
         &mut self.state.tables
     }
 
-    /// The lowest mapping that touches `range`.
+    /// Returns the lowest mapping that touches `range`.
     pub fn find(&self, range: VaRange) -> Option<Mapping<'_, T>> {
-        // SAFETY: The address space is locked by the type invariants, and nothing is removed while `self` is
-        // borrowed. What is found is not the reserved range (L25).
+        // SAFETY: The address space is locked by the type invariants, and nothing is removed while
+        // `self` is borrowed. The result is not the reserved range (L25).
         unsafe {
             let va = self.vm.first_in(range)?;
             Some(Mapping::from_node(Node::from_raw(va.as_ptr())))
@@ -75,14 +77,15 @@ impl<'a, T: DriverVm> Locked<'a, T> {
         }
     }
 
-    /// Carries out `request`: what is in its range is unmapped, then the range is mapped.
+    /// Carries out `request`: unmaps everything in its range, then maps the range.
     ///
-    /// The driver follows with its tables, step by step, given `cx` for each.
+    /// The driver updates its tables step by step, and gets `cx` for each step.
     ///
     /// # Errors
     ///
-    /// In the [result](Done::result), and then nothing has changed: `EINVAL` if the request was made for another
-    /// address space, `ECANCELED` if the address space has ended.
+    /// The [result](Done::result) has the error, and nothing has changed then. It is `EINVAL` if
+    /// the request was made for another address space, and `ECANCELED` if the address space has
+    /// ended.
     pub fn map(&mut self, request: Map<T>, cx: &mut T::Context<'_>) -> Done<T> {
         let Map {
             range,
@@ -103,9 +106,10 @@ impl<'a, T: DriverVm> Locked<'a, T> {
                 new: Some((flags, bo)),
                 cx,
             };
-            // SAFETY: The address space is locked. The steps get `steps` as the table's functions expect it: this is
-            // an address space of `T`. The object in the request is kept by `bo`, a `drm_gpuvm_bo` of it in this
-            // address space, or both are null (L20, L25).
+            // SAFETY: The address space is locked. The steps get `steps` as the table's functions
+            // expect it, because this is an address space of `T`. `bo`, a `drm_gpuvm_bo` of the
+            // request's object in this address space, keeps the object. Or both are null
+            // (L20, L25).
             to_result(unsafe { bindings::drm_gpuvm_sm_map(self.vm.as_raw(), steps.as_ptr(), &new) })
         });
         Done {
@@ -114,11 +118,12 @@ impl<'a, T: DriverVm> Locked<'a, T> {
         }
     }
 
-    /// Carries out `request`: whatever is in its range is unmapped; mappings that reach out of it are cut.
+    /// Carries out `request`: unmaps everything in its range, and cuts mappings that extend beyond
+    /// it.
     ///
     /// # Errors
     ///
-    /// As for [`map`](Self::map).
+    /// Errors are those of [`map`](Self::map).
     pub fn unmap(&mut self, request: Unmap<T>, cx: &mut T::Context<'_>) -> Done<T> {
         let Unmap { range, mut rest } = request;
         let result = self.admit(&rest).and_then(|()| {
@@ -146,7 +151,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
         }
     }
 
-    /// Whether a request may be carried out here.
+    /// Checks that a request may be carried out here.
     fn admit(&self, rest: &Rest<T>) -> Result {
         if !rest.vm.is_same(self.vm) {
             return Err(EINVAL);
@@ -158,7 +163,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
     }
 }
 
-/// A mapping as C's operations describe it.
+/// Returns a mapping in the form of C's operations.
 fn map_op(
     range: VaRange,
     obj: *mut bindings::drm_gem_object,
@@ -173,19 +178,20 @@ fn map_op(
     }
 }
 
-/// What the steps of one request share.
+/// The state shared by the steps of one request.
 ///
 /// # Invariants
 ///
-/// `vm` is locked, and the request has a reference to it that it gives back after `removed`. `spare` has memory for what is left of the mappings that the request cuts, and for the new one if
-/// there is one; the `drm_gpuvm_bo` in `new` is one of `vm`, or null.
+/// `vm` is locked, and the request has a reference to it, which it drops after `removed`. `spare`
+/// has memory for the rest of the mappings that the request cuts, and for the new mapping if there
+/// is one. The `drm_gpuvm_bo` in `new` belongs to `vm`, or is null.
 struct Steps<'a, 'c, T: DriverVm> {
     vm: &'a Vm<T>,
     tables: &'a mut T::Tables,
     spare: &'a mut Spare<T>,
-    /// What goes out: kept by the request until the driver is done with it.
+    /// The removed mappings. The request keeps them until the driver is done with them.
     removed: &'a mut Removed<T>,
-    /// What is noted with the mapping that is added, and what ties its object to the address space.
+    /// The flags of the added mapping, and the tie of its object to the address space.
     new: Option<(T::Flags, *mut bindings::drm_gpuvm_bo)>,
     cx: &'a mut T::Context<'c>,
 }
@@ -200,9 +206,9 @@ impl<T: DriverVm> Steps<'_, '_, T> {
     /// `op` is the map step of the request (L25).
     unsafe fn map(&mut self, op: &bindings::drm_gpuva_op_map) -> Result {
         let (flags, bo) = self.new.take().ok_or(EINVAL)?;
-        // SAFETY: The object is the request's, and that of `bo`. The address space is locked (L25).
+        // SAFETY: The object is the request's and that of `bo`. The address space is locked (L25).
         unsafe { self.spare.put(self.vm.as_raw(), op, flags, bo) }?;
-        // SAFETY: As above: it is kept by `bo` at least until the request is dropped (L25).
+        // SAFETY: As above. `bo` keeps the object at least until the request is dropped (L25).
         let new = unsafe { Mapping::from_op(op, flags) };
         T::map(self.vm, self.tables, &new, self.cx);
         Ok(())
@@ -212,9 +218,9 @@ impl<T: DriverVm> Steps<'_, '_, T> {
     ///
     /// `op` is a remap step of the request (L25).
     unsafe fn remap(&mut self, op: &bindings::drm_gpuva_op_remap) -> Result {
-        // SAFETY: C passes the mapping that is cut, which is in the address space, and not the reserved range:
-        // requests that touch that are refused. What is left is described by valid operations with the same object,
-        // or by null (L25).
+        // SAFETY: C passes the mapping that is cut. It is in the address space, and it is not the
+        // reserved range, because requests that touch that are refused. Valid operations with the
+        // same object, or null, describe the rest (L25).
         let (va, node, before, after) = unsafe {
             let va = (*op.unmap).va;
             (
@@ -225,7 +231,8 @@ impl<T: DriverVm> Steps<'_, '_, T> {
             )
         };
         let flags = node.flags;
-        // SAFETY: The object is kept by the mapping, which has its share of it until the request is dropped (L25).
+        // SAFETY: The mapping keeps the object, by a share that it has until the request is dropped
+        // (L25).
         let (remap, bo) = unsafe {
             let remap = Remap {
                 old: Mapping::from_node(node),
@@ -236,8 +243,9 @@ impl<T: DriverVm> Steps<'_, '_, T> {
         };
         T::remap(self.vm, self.tables, &remap, self.cx);
 
-        // SAFETY: The address space is locked, and referred to by the request. The mapping goes out of the tree before
-        // its parts come in, but keeps its tie to the object until after they have theirs (L25).
+        // SAFETY: The address space is locked, and the request refers to it. The mapping leaves the
+        // tree before its parts are added, but keeps its tie to the object until the parts have
+        // theirs (L25).
         unsafe {
             self.removed.take(va);
             for op in [before, after].into_iter().flatten() {
@@ -260,21 +268,23 @@ impl<T: DriverVm> Steps<'_, '_, T> {
     }
 }
 
-/// `drm_gpuvm_ops::sm_step_map`.
+/// Implements `drm_gpuvm_ops::sm_step_map`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands, with what [`Locked`] passed (L20).
+/// Called only by C, as documented for the table that contains it, with the argument that
+/// [`Locked`] passed (L20).
 pub(super) unsafe extern "C" fn step_map<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
 ) -> c_int {
-    // SAFETY: `steps` is that of an address space with this table, so of `T`; `op` is a map step (L20, L25).
+    // SAFETY: `steps` belongs to an address space with this table, so to one of `T`. `op` is a map
+    // step (L20, L25).
     let result = unsafe { (*steps.cast::<Steps<'_, '_, T>>()).map(&(*op).__bindgen_anon_1.map) };
     result.map_or_else(|e| e.to_errno(), |()| 0)
 }
 
-/// `drm_gpuvm_ops::sm_step_remap`.
+/// Implements `drm_gpuvm_ops::sm_step_remap`.
 ///
 /// # Safety
 ///
@@ -283,13 +293,13 @@ pub(super) unsafe extern "C" fn step_remap<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
 ) -> c_int {
-    // SAFETY: As in `step_map`; `op` is a remap step (L20, L25).
+    // SAFETY: As in `step_map`. `op` is a remap step (L20, L25).
     let result =
         unsafe { (*steps.cast::<Steps<'_, '_, T>>()).remap(&(*op).__bindgen_anon_1.remap) };
     result.map_or_else(|e| e.to_errno(), |()| 0)
 }
 
-/// `drm_gpuvm_ops::sm_step_unmap`.
+/// Implements `drm_gpuvm_ops::sm_step_unmap`.
 ///
 /// # Safety
 ///
@@ -298,7 +308,7 @@ pub(super) unsafe extern "C" fn step_unmap<T: DriverVm>(
     op: *mut bindings::drm_gpuva_op,
     steps: *mut c_void,
 ) -> c_int {
-    // SAFETY: As in `step_map`; `op` is an unmap step (L20, L25).
+    // SAFETY: As in `step_map`. `op` is an unmap step (L20, L25).
     unsafe { (*steps.cast::<Steps<'_, '_, T>>()).unmap(&(*op).__bindgen_anon_1.unmap) };
     0
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A range of addresses that is one: not empty, and without overflow.
+//! Valid ranges of addresses: not empty, and without overflow.
 //!
-//! Source: `drm_gpuva_find_first()` in drivers/gpu/drm/drm_gpuvm.c computes the last address without looking for
-//! either.
+//! Source: `drm_gpuva_find_first()` in drivers/gpu/drm/drm_gpuvm.c, which computes the last address
+//! without checking for either.
 
 use kernel::prelude::*;
 
@@ -11,7 +11,7 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// `start < end`.
+/// `start < end` holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VaRange {
     start: u64,
@@ -19,55 +19,55 @@ pub struct VaRange {
 }
 
 impl VaRange {
-    /// The range of `len` bytes from `start`.
+    /// Creates the range of `len` bytes from `start`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if it is empty, or has no end that is an address.
+    /// Fails with `EINVAL` if the range is empty, or its end is not an address.
     pub const fn new(start: u64, len: u64) -> Result<Self> {
         match start.checked_add(len) {
-            // INVARIANT: Checked here.
+            // INVARIANT: The match checks both.
             Some(end) if len != 0 => Ok(Self { start, end }),
             _ => Err(EINVAL),
         }
     }
 
-    /// The range of a mapping that C knows.
+    /// Converts the range of a mapping that C knows.
     pub(super) const fn from_valid(start: u64, len: u64) -> Self {
-        // INVARIANT: C knows only what came in as a `VaRange`, and parts of that.
+        // INVARIANT: C knows only ranges that came in as a `VaRange`, and parts of them.
         Self {
             start,
             end: start + len,
         }
     }
 
-    /// The range from `start` up to `end`, which is not part of it, if there is anything in it.
+    /// Creates the range from `start` to `end` (exclusive), unless it would be empty.
     pub const fn between(start: u64, end: u64) -> Option<Self> {
         if start < end {
-            // INVARIANT: Just checked.
+            // INVARIANT: The condition was just checked.
             Some(Self { start, end })
         } else {
             None
         }
     }
 
-    /// The first address.
+    /// Returns the first address.
     pub const fn start(self) -> u64 {
         self.start
     }
 
-    /// The first address after it.
+    /// Returns the first address after the range.
     pub const fn end(self) -> u64 {
         self.end
     }
 
-    /// How many bytes it has; not zero.
+    /// Returns the number of bytes, which is not zero.
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub const fn len(self) -> u64 {
         self.end - self.start
     }
 
-    /// Whether all of `other` lies in it.
+    /// Returns whether all of `other` lies in this range.
     pub const fn contains(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Requests to map and unmap, with all the memory that they take, and what is left of them.
+//! Requests to map and unmap, with all the memory that they need, and their remains.
 //!
 //! C header: `include/drm/drm_gpuvm.h` (`drm_gpuvm_bo_obtain_prealloc`, `drm_gpuvm_bo_deferred_cleanup`)
 
@@ -26,36 +26,38 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// What ties an object to an address space: C's `drm_gpuvm_bo`, one for each pair.
+/// The tie of an object to an address space: C's `drm_gpuvm_bo`, one for each pair.
 ///
 /// # Invariants
 ///
-/// Points to a `drm_gpuvm_bo` that is in its object's list, of an address space in immediate mode; a reference is
-/// owned.
+/// The pointer refers to a `drm_gpuvm_bo` that is in its object's list and belongs to an address
+/// space in immediate mode. This type owns a reference to it.
 struct VmBo(NonNull<bindings::drm_gpuvm_bo>);
 
-// SAFETY: References are counted atomically, lists are locked by C (L15).
+// SAFETY: References are counted atomically, and C locks the lists (L15).
 unsafe impl Send for VmBo {}
 // SAFETY: As above (L15).
 unsafe impl Sync for VmBo {}
 
 impl VmBo {
-    /// That of `object` in `vm`.
+    /// Returns the tie of `object` to `vm`.
     fn new<T: DriverVm>(vm: &Vm<T>, object: &ObjectOf<T>) -> Result<Self> {
-        // SAFETY: Both are valid; the result holds references to both (L21).
+        // SAFETY: Both are valid, and the result holds references to both (L21).
         let new = unsafe { bindings::drm_gpuvm_bo_create(vm.as_raw(), object.as_raw()) };
         let new = NonNull::new(new).ok_or(ENOMEM)?;
-        // SAFETY: It is in no list, and its reference is given away: if there is one already, C frees the new one, and with it
-        // references to `vm` and `object` that are not the last, as the caller has others. The call takes the object's lock (L21, L25).
+        // SAFETY: The new tie is in no list, and its reference is passed on. If a tie exists
+        // already, C frees the new one, and with it references to `vm` and `object`. Those are not
+        // the last, because the caller has others. The call takes the object's lock (L21, L25).
         let bo = unsafe { bindings::drm_gpuvm_bo_obtain_prealloc(new.as_ptr()) };
-        // INVARIANT: Either the new one, or that which there was, with a reference for us.
+        // INVARIANT: The result is the new tie or the existing one, with a reference for us.
         NonNull::new(bo).map(Self).ok_or(ENOMEM)
     }
 
-    /// Tells the address space, unless it knows, that the object has a reservation object of its own.
+    /// Adds the object to the address space's list of objects with their own reservation object,
+    /// unless it is already there.
     fn announce<T: DriverVm>(&self, vm: &Vm<T>) {
         vm.resv().lock(|_| {
-            // SAFETY: By the type invariants; the lock that the list needs is held (L22).
+            // SAFETY: By the type invariants. The lock that the list needs is held (L22).
             unsafe { bindings::drm_gpuvm_bo_extobj_add(self.0.as_ptr()) }
         });
     }
@@ -63,15 +65,15 @@ impl VmBo {
 
 impl Drop for VmBo {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. What it holds is given up by the clean-up in `Rest` (L21).
+        // SAFETY: By the type invariants. The cleanup in `Rest` drops what the tie holds (L21).
         unsafe { bindings::drm_gpuvm_bo_put_deferred(self.0.as_ptr()) };
     }
 }
 
-/// What a request holds; cleans up after it.
+/// The resources of a request. Dropping it cleans up after the request.
 ///
-/// What it has unmapped keeps its objects until this goes, which is after the driver's flush. No other request's clean-up
-/// can free them before.
+/// The removed mappings keep their objects until this is dropped, which is after the driver's
+/// flush. The cleanup of another request cannot free them earlier.
 pub(super) struct Rest<T: DriverVm> {
     bo: Option<VmBo>,
     pub(super) spare: Spare<T>,
@@ -80,12 +82,12 @@ pub(super) struct Rest<T: DriverVm> {
 }
 
 impl<T: DriverVm> Rest<T> {
-    /// The object's tie to the address space; null for none.
+    /// Returns the object's tie to the address space; null if there is none.
     pub(super) fn bo(&self) -> *mut bindings::drm_gpuvm_bo {
         self.bo.as_ref().map_or(null_mut(), |bo| bo.0.as_ptr())
     }
 
-    /// The object; null for none.
+    /// Returns the object; null if there is none.
     pub(super) fn object(&self) -> *mut bindings::drm_gem_object {
         self.bo.as_ref().map_or(null_mut(), |bo| {
             // SAFETY: A tie that we hold is valid, and holds its object (L21).
@@ -102,9 +104,9 @@ impl<T: DriverVm> Drop for Rest<T> {
     }
 }
 
-/// A request to map a range, made with all the memory that it takes.
+/// A request to map a range, created with all the memory that it needs.
 ///
-/// Carried out by [`Locked::map`](super::Locked::map), once. Dropping it instead changes nothing.
+/// [`Locked::map`](super::Locked::map) carries it out, once. Dropping it instead changes nothing.
 ///
 /// Context of dropping: process context, may sleep; takes reservation locks.
 #[must_use = "carried out by `Locked::map`"]
@@ -116,13 +118,14 @@ pub struct Map<T: DriverVm> {
 }
 
 impl<T: DriverVm> Map<T> {
-    /// Prepares to map `object` at `range`, from `offset` bytes in it on.
+    /// Prepares to map `object` at `range`, starting at `offset` bytes in the object.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the object belongs to another device than `vm` (L12), if it is
-    /// [exclusive](crate::gem::shmem::Object::new_exclusive) to another address space, if it ends before the range
-    /// does, or if `range` is not free for clients (see [`Layout`](super::Layout)); `ENOMEM`.
+    /// Fails with `EINVAL` if the object belongs to another device than `vm` (L12), if it is
+    /// [exclusive](crate::gem::shmem::Object::new_exclusive) to another address space, if it ends
+    /// before the range does, or if `range` is not free for clients (see
+    /// [`Layout`](super::Layout)). Fails with `ENOMEM`.
     ///
     /// Context: process context, may sleep; takes the reservation lock of `vm`.
     pub fn new(
@@ -148,7 +151,7 @@ impl<T: DriverVm> Map<T> {
 
         let spare = Spare::new(3)?;
         let bo = VmBo::new(vm, object)?;
-        // Last, so that nothing has to be undone.
+        // This comes last, so that nothing has to be undone.
         if !shares {
             bo.announce(vm);
         }
@@ -165,11 +168,13 @@ impl<T: DriverVm> Map<T> {
         })
     }
 
-    /// Prepares to map nothing at `range`: reads give what the driver says, and the range is taken.
+    /// Prepares to reserve `range` without an object. The driver determines what reads there
+    /// return.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `range` is not free for clients, `ENOMEM`. Context: may sleep to allocate.
+    /// Fails with `EINVAL` if `range` is not free for clients, and with `ENOMEM`. Context: may
+    /// sleep to allocate.
     pub fn sparse(vm: &Vm<T>, range: VaRange, flags: T::Flags) -> Result<Self> {
         vm.check(range)?;
         Ok(Self {
@@ -185,20 +190,21 @@ impl<T: DriverVm> Map<T> {
         })
     }
 
-    /// The address space that it is for.
+    /// Returns the address space of the request.
     pub fn vm(&self) -> &Vm<T> {
         &self.rest.vm
     }
 
-    /// Where to map.
+    /// Returns the range to map.
     pub fn range(&self) -> VaRange {
         self.range
     }
 }
 
-/// A request to unmap whatever is in a range, made with all the memory that it takes.
+/// A request to unmap everything in a range, created with all the memory that it needs.
 ///
-/// Carried out by [`Locked::unmap`](super::Locked::unmap), once. Dropping it instead changes nothing.
+/// [`Locked::unmap`](super::Locked::unmap) carries it out, once. Dropping it instead changes
+/// nothing.
 ///
 /// Context of dropping: process context, may sleep; takes reservation locks.
 #[must_use = "carried out by `Locked::unmap`"]
@@ -208,11 +214,12 @@ pub struct Unmap<T: DriverVm> {
 }
 
 impl<T: DriverVm> Unmap<T> {
-    /// Prepares to unmap what is in `range`, be it nothing.
+    /// Prepares to unmap everything in `range`, which may be empty.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `range` is not free for clients, `ENOMEM`. Context: may sleep to allocate.
+    /// Fails with `EINVAL` if `range` is not free for clients, and with `ENOMEM`. Context: may
+    /// sleep to allocate.
     pub fn new(vm: &Vm<T>, range: VaRange) -> Result<Self> {
         vm.check(range)?;
         Ok(Self {
@@ -226,21 +233,22 @@ impl<T: DriverVm> Unmap<T> {
         })
     }
 
-    /// The address space that it is for.
+    /// Returns the address space of the request.
     pub fn vm(&self) -> &Vm<T> {
         &self.rest.vm
     }
 
-    /// What to unmap.
+    /// Returns the range to unmap.
     pub fn range(&self) -> VaRange {
         self.range
     }
 }
 
-/// How a request ended, and what is left of it: memory that was not needed, and the objects that are mapped no more.
+/// The result of a request, and its remains: unused memory, and the objects that are no longer
+/// mapped.
 ///
-/// To be dropped where reservation locks may be taken, so not before a fence that waits for the request is signalled,
-/// and not while the address space is locked: objects may be freed here.
+/// Drop it where reservation locks may be taken, because that may free objects. So do not drop it
+/// before a fence that waits for the request is signalled, nor while the address space is locked.
 ///
 /// Context of dropping: process context, may sleep; takes reservation locks.
 #[must_use = "says whether the request was carried out"]
@@ -250,12 +258,13 @@ pub struct Done<T: DriverVm> {
 }
 
 impl<T: DriverVm> Done<T> {
-    /// Whether the request was carried out; see [`Locked::map`](super::Locked::map) for the errors. Context: any.
+    /// Returns the result of the request; see [`Locked::map`](super::Locked::map) for the
+    /// errors. Context: any.
     pub fn result(&self) -> Result {
         self.result
     }
 
-    /// The same, and drops what is left.
+    /// Returns the result, and drops the remains.
     pub fn into_result(self) -> Result {
         self.result
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An address space, who has references to it, and who ends it.
+//! Address spaces, references to them, and their owners.
 //!
 //! C header: `include/drm/drm_gpuvm.h`
 
@@ -39,7 +39,7 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Which addresses an address space has, and which of them are not for requests.
+/// The addresses of an address space, and those of them that requests may not use.
 #[derive(Clone, Copy)]
 pub struct Layout {
     all: VaRange,
@@ -47,7 +47,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// An address space of the addresses in `all`.
+    /// Creates the layout of an address space with the addresses in `all`.
     pub const fn new(all: VaRange) -> Self {
         Self {
             all,
@@ -55,12 +55,12 @@ impl Layout {
         }
     }
 
-    /// The same, but requests that touch `reserved` are refused: what the kernel maps there by itself is safe from
-    /// clients.
+    /// Makes requests that touch `reserved` fail, so that clients cannot change the kernel's own
+    /// mappings there.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `reserved` is not a part of the address space.
+    /// Fails with `EINVAL` if `reserved` is not a part of the address space.
     pub const fn reserve(self, reserved: VaRange) -> Result<Self> {
         if self.all.contains(reserved) {
             Ok(Self {
@@ -73,16 +73,18 @@ impl Layout {
     }
 }
 
-/// An address space of a device. Dereferences to the driver's part that needs no lock.
+/// An address space of a device. It dereferences to the driver's part that needs no lock.
 ///
-/// Counted references are `ARef<Vm<T>>`. Dropping one may free the address space; process context, may sleep.
+/// Counted references are `ARef<Vm<T>>`. Drop them in process context: that may sleep, and may free
+/// the address space.
 ///
 /// # Invariants
 ///
-/// - `vm` is initialised, lies in a `KBox` of `Self` that C owns through `vm_free`, and is in immediate mode, with
-///   its lists protected by its reservation object.
-/// - It belongs to a device of `T::Driver`, which it keeps (L11).
-/// - All mappings in it but the reserved range are `Node<T>`. They are read and changed with `state` locked.
+/// - `vm` is initialised and lies in a `KBox` of `Self` that C owns through `vm_free`. It is in
+///   immediate mode, and its reservation object protects its lists.
+/// - The address space belongs to a device of `T::Driver`, which it keeps (L11).
+/// - All mappings in it except the reserved range are `Node<T>`. They are read and changed with
+///   `state` locked.
 /// - No mapping is added once `state` is closed.
 #[repr(C)]
 #[pin_data]
@@ -93,18 +95,18 @@ pub struct Vm<T: DriverVm> {
     state: Mutex<State<T>>,
     #[pin]
     data: T,
-    /// Invariant in `T`: a subtype of `T` may well be another driver's (L9).
+    /// Invariant in `T`: a subtype of `T` may belong to another driver (L9).
     _class: PhantomData<fn(T) -> T>,
 }
 
-/// What the lock of an address space protects, beside the mappings.
+/// The data that the lock of an address space protects, besides the mappings.
 pub(super) struct State<T: DriverVm> {
     pub(super) tables: T::Tables,
-    /// Whether its owner has ended it.
+    /// Whether the owner has ended the address space.
     pub(super) closed: bool,
 }
 
-// Tables are moved in, and handed out by `&mut`: they are never pinned.
+// Tables are moved in, and returned as `&mut`: they are never pinned.
 impl<T: DriverVm> Unpin for State<T> {}
 
 impl<T: DriverVm> Vm<T> {
@@ -116,39 +118,41 @@ impl<T: DriverVm> Vm<T> {
         ..pin_init::zeroed()
     };
 
-    /// The C address space. Valid as long as `self` is.
+    /// Returns the C address space, which is valid as long as `self` is.
     pub(crate) fn as_raw(&self) -> *mut bindings::drm_gpuvm {
         self.vm.get()
     }
 
-    /// The device that it belongs to.
+    /// Returns the device that the address space belongs to.
     pub fn device(&self) -> &Device<T::Driver> {
         // SAFETY: By the type invariants (L11).
         unsafe { Device::from_raw((*self.as_raw()).drm) }
     }
 
-    /// Its reservation object, which the objects that are exclusive to it share: the fences of work that uses all of
-    /// these.
+    /// Returns the reservation object, which the objects exclusive to this address space share. It
+    /// has the fences of work that uses all of them.
     pub fn resv(&self) -> &Resv {
-        // SAFETY: An address space has its reservation object from its creation to its end (L22).
+        // SAFETY: An address space has its reservation object from its creation until it is freed
+        // (L22).
         unsafe { Resv::from_raw((*(*self.as_raw()).r_obj).resv) }
     }
 
-    /// Whether both are the same address space.
+    /// Returns whether both are the same address space.
     pub fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(self, other)
     }
 
     /// Calls `function` with the address space locked.
     ///
-    /// A closure and not a guard, as with [`Resv::lock`]. For the lock checker, `function` is a place where a fence
-    /// waits, in which no memory may be allocated that has to be reclaimed first.
+    /// This takes a closure rather than returning a guard, like [`Resv::lock`]. The lock checker
+    /// treats `function` as code that a fence waits for. So it must not make an allocation that
+    /// waits for memory reclaim.
     ///
-    /// Context: process context, may sleep. No other address space may be locked, and no lock that a
-    /// [step](DriverVm) takes.
+    /// Context: process context, may sleep. The caller must not have locked another address space,
+    /// nor hold a lock that a [step](DriverVm) takes.
     pub fn lock<R>(&self, function: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
-        // Before the lock, as it stands where a fence really waits.
-        // SAFETY: No preconditions; paired with the end below (L25).
+        // Before taking the lock, as in code that a fence really waits for.
+        // SAFETY: There are no preconditions. The call below ends this section (L25).
         let cookie = unsafe { crate::raw::drm_rust_dma_fence_begin_signalling() };
         let result = function(&mut Locked::new(self, &mut self.state.lock()));
         // SAFETY: The cookie is from the begin above (L25).
@@ -156,9 +160,9 @@ impl<T: DriverVm> Vm<T> {
         result
     }
 
-    /// Whether `range` is one that requests may name.
+    /// Fails with `EINVAL` if requests may not use `range`.
     pub(super) fn check(&self, range: VaRange) -> Result {
-        // SAFETY: By the type invariants; what the call looks at does not change (L25).
+        // SAFETY: By the type invariants. The data that the call reads does not change (L25).
         let valid =
             unsafe { bindings::drm_gpuvm_range_valid(self.as_raw(), range.start(), range.len()) };
         if valid {
@@ -168,11 +172,11 @@ impl<T: DriverVm> Vm<T> {
         }
     }
 
-    /// The lowest mapping that touches `range`.
+    /// Returns the lowest mapping that touches `range`.
     ///
     /// # Safety
     ///
-    /// The address space is locked; the pointer is good until the mapping is removed (L25).
+    /// The address space is locked. The pointer is valid until the mapping is removed (L25).
     pub(super) unsafe fn first_in(&self, range: VaRange) -> Option<NonNull<bindings::drm_gpuva>> {
         let mut rest = Some(range);
         while let Some(range) = rest {
@@ -186,40 +190,41 @@ impl<T: DriverVm> Vm<T> {
             if !core::ptr::eq(va.as_ptr(), reserved) {
                 return Some(va);
             }
-            // SAFETY: As above; it does not change (L25).
+            // SAFETY: As above. The range does not change (L25).
             let after = unsafe { (*reserved).va.addr + (*reserved).va.range };
             rest = VaRange::between(after, range.end());
         }
         None
     }
 
-    /// All addresses.
+    /// Returns the range of all addresses.
     fn all(&self) -> VaRange {
-        // SAFETY: By the type invariants; the fields do not change (L25).
+        // SAFETY: By the type invariants. The fields do not change (L25).
         unsafe { VaRange::from_valid((*self.as_raw()).mm_start, (*self.as_raw()).mm_range) }
     }
 
-    /// Ends the address space: no request is carried out any more, nothing is mapped.
+    /// Ends the address space: unmaps everything and refuses all further requests.
     fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
         let all = self.all();
         let mut removed = Removed::<T>::new();
-        // SAFETY: The address space is locked. The caller has a reference to it, and `removed` goes
-        // before we return (L25).
+        // SAFETY: The address space is locked. The caller has a reference to it, and `removed` is
+        // dropped before this returns (L25).
         unsafe {
             while let Some(va) = self.first_in(all) {
                 removed.take(va.as_ptr());
             }
         }
-        // The objects are still there: `removed` has them.
+        // `removed` still holds the objects.
         T::clear(self, &mut state.tables);
         drop(state);
         drop(removed);
         self.clean_up();
     }
 
-    /// Gives up the objects that are mapped no more. Context: process context, may sleep; takes reservation locks.
+    /// Drops the objects that are no longer mapped. Context: process context, may sleep; takes
+    /// reservation locks.
     pub(super) fn clean_up(&self) {
         // SAFETY: By the type invariants. The caller has a reference to the address space (L25).
         unsafe { bindings::drm_gpuvm_bo_deferred_cleanup(self.as_raw()) };
@@ -227,11 +232,12 @@ impl<T: DriverVm> Vm<T> {
 
     /// # Safety
     ///
-    /// Called by C only, as the table says in which it stands (L20).
+    /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn free(vm: *mut bindings::drm_gpuvm) {
-        // SAFETY: C passes an address space with this table, so one of `Self`, without references, so that nobody uses it any
-        // more: each mapping and each tie to an object had one. It is in the box made by `Owner::new`. C has given back the
-        // object with its reservation object before, and gives back the device after this returns (L11).
+        // SAFETY: C passes an address space with this table, so it is a `Self`, without references.
+        // Each mapping and each tie to an object had one, so no code uses it any more. It lies in
+        // the box made by `Owner::new`. C has already dropped the object with its reservation
+        // object, and drops the device after this returns (L11).
         drop(unsafe { KBox::from_raw(vm.byte_sub(offset_of!(Self, vm)).cast::<Self>()) });
     }
 }
@@ -252,35 +258,38 @@ unsafe impl<T: DriverVm> AlwaysRefCounted for Vm<T> {
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller owns a reference and gives it up; until then `obj` is valid (L21).
+        // SAFETY: The caller owns a reference and drops it here. `obj` is valid up to then (L21).
         unsafe { bindings::drm_gpuvm_put(obj.as_ref().as_raw()) };
     }
 }
 
-// SAFETY: `T` is `Send` and `Sync`, the tables are `Send` and locked; C counts atomically, and what else it has is
-// locked (L15).
+// SAFETY: `T` is `Send` and `Sync`, and the tables are `Send` and locked. C counts atomically, and
+// locks the rest of its data (L15).
 unsafe impl<T: DriverVm> Send for Vm<T> {}
 
 // SAFETY: As above (L15).
 unsafe impl<T: DriverVm> Sync for Vm<T> {}
 
-/// Who ends an address space: dropping this unmaps everything and lets no request be carried out any more.
+/// The owner of an address space. Dropping it unmaps everything and makes all further requests
+/// fail.
 ///
-/// Mappings hold their address space, so that it would never be freed without this; there is one for each. Others may
-/// have counted references, made by `ARef::from(&*owner)`: what they still ask for is refused with `ECANCELED`.
-/// Dereferences to [`Vm`].
+/// Each address space has one owner. It is needed because mappings hold their address space, which
+/// would otherwise never be freed. Other code may take counted references with
+/// `ARef::from(&*owner)`. After the owner is dropped, its requests fail with `ECANCELED`. `Owner`
+/// dereferences to [`Vm`].
 ///
-/// Forgotten, it leaks the address space, its objects and the device, which is reported when the module goes.
+/// A forgotten owner leaks the address space, its objects and the device. The leak is reported when
+/// the module is unloaded.
 ///
 /// Context of dropping: process context, may sleep; takes reservation locks.
 pub struct Owner<T: DriverVm>(ARef<Vm<T>>);
 
 impl<T: DriverVm> Owner<T> {
-    /// Makes an address space of `dev` in which nothing is mapped.
+    /// Creates an empty address space of `dev`.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and what `data` fails with. Context: may sleep to allocate.
+    /// Fails with `ENOMEM` and with any error from `data`. Context: may sleep to allocate.
     pub fn new(
         dev: &Device<T::Driver>,
         name: &'static CStr,
@@ -288,8 +297,9 @@ impl<T: DriverVm> Owner<T> {
         data: impl PinInit<T, Error>,
         tables: T::Tables,
     ) -> Result<Self> {
-        // SAFETY: The device is valid. The caller keeps it until this function returns, where the result goes. The address space
-        // has a reference of its own to what is in it, which it gives back before the device (L11).
+        // SAFETY: The device is valid. The caller keeps it until this function returns, and the
+        // result is dropped before that. The address space has its own reference to the object in
+        // it, which it drops before the device (L11).
         let resv = unsafe { SharedResv::new(dev.as_raw()) }?;
         let state = State {
             tables,
@@ -298,7 +308,7 @@ impl<T: DriverVm> Owner<T> {
         let (state_lock, key) = lock_class!(c"drm_rust::Vm");
         let this = KBox::pin_init(
             try_pin_init!(Vm {
-                // Zeroed by the allocator, see the flags.
+                // The allocator has zeroed the memory; see the flags.
                 vm <- Opaque::ffi_init(|_| ()),
                 state <- Mutex::new(state, state_lock, key),
                 data <- data,
@@ -307,12 +317,13 @@ impl<T: DriverVm> Owner<T> {
             GFP_KERNEL | __GFP_ZERO,
         )?;
 
-        // SAFETY: It never moves: it is owned by C from here on (L11).
+        // SAFETY: It never moves: C owns it from here on (L11).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         let (all, reserved) = (layout.all, layout.reserved);
-        // SAFETY: The C structure is zeroed and ours. Device and object are valid; C takes references to both. The
-        // name and the table are static; the text in the table is of the module that drops address spaces. The ranges
-        // have ends, and the reserved one is a part of the other (L11, L25).
+        // SAFETY: The C structure is zeroed and ours. Device and object are valid, and C takes
+        // references to both. The name and the table are static. The text in the table belongs to
+        // the module that drops address spaces. The ranges have ends, and the reserved one is a
+        // part of the other (L11, L25).
         unsafe {
             bindings::drm_gpuvm_init(
                 (*this).vm.get(),
@@ -328,7 +339,7 @@ impl<T: DriverVm> Owner<T> {
                 &Vm::<T>::OPS,
             )
         };
-        // SAFETY: Not null, and the first reference is ours (L21).
+        // SAFETY: The pointer is not null, and the first reference is ours (L21).
         Ok(Self(unsafe {
             ARef::from_raw(NonNull::new_unchecked(this))
         }))

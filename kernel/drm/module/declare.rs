@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The macros by which drivers declare their modules.
+//! Macros with which drivers declare their modules.
 //!
-//! Source: `rust/macros/module.rs` for what a module's declaration says.
+//! Source: `rust/macros/module.rs` for the contents of a module's declaration.
 
 /// Declares a module with one driver for the platform bus.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a
-/// [`platform::Driver`](crate::platform::Driver)); or instead of it `parent`, a driver that is the
-/// [parent](crate::parent) of such, as the macros for the other buses do. With `virtual_device: c"name",` in front, the module
-/// also creates the platform device of that name, for hardware that does not exist.
+/// Takes the arguments of [`module!`](kernel::prelude::module!), with `type` the DRM driver (a
+/// [`platform::Driver`](crate::platform::Driver)). Instead of `type` it takes `parent`, a driver
+/// that is the [parent](crate::parent) of DRM devices, as the macros for the other buses do. With
+/// `virtual_device: c"name",` in front, the module also creates the platform device of that name,
+/// for hardware that does not exist.
 ///
 /// # Examples
 ///
@@ -34,8 +35,9 @@ macro_rules! module_platform_driver {
 
 /// Declares a module with one driver for the PCI bus.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a [`pci::Driver`](crate::pci::Driver)),
-/// or `parent` a driver that makes no DRM device ([`parent::Driver`](crate::parent::Driver)).
+/// Takes the arguments of [`module!`](kernel::prelude::module!), with `type` the DRM driver (a
+/// [`pci::Driver`](crate::pci::Driver)), or `parent` a driver that makes no DRM device
+/// ([`parent::Driver`](crate::parent::Driver)).
 ///
 /// # Examples
 ///
@@ -78,7 +80,7 @@ macro_rules! module_pci_driver {
 
 /// Declares a module with one driver for the auxiliary bus.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (an
+/// Takes the arguments of [`module!`](kernel::prelude::module!), with `type` the DRM driver (an
 /// [`auxiliary::Driver`](crate::auxiliary::Driver)), or `parent`.
 ///
 /// # Examples
@@ -122,8 +124,8 @@ macro_rules! module_auxiliary_driver {
 /// Declares a module with one driver for a faux device, which the module creates under the driver's
 /// name and owns.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver (a [`faux::Driver`](crate::faux::Driver)),
-/// or `parent`.
+/// Takes the arguments of [`module!`](kernel::prelude::module!), with `type` the DRM driver (a
+/// [`faux::Driver`](crate::faux::Driver)), or `parent`.
 ///
 /// # Examples
 ///
@@ -150,11 +152,11 @@ macro_rules! module_faux_driver {
     };
 }
 
-/// Declares a module with one driver that serves devices of several buses: those of `buses`, in whose order it is registered with
-/// them.
+/// Declares a module with one driver that serves devices of several buses. It is registered with
+/// the `buses` in the order in which they are listed.
 ///
-/// Takes what [`module!`](kernel::prelude::module!) takes, with `type` the DRM driver, which implements the driver trait of each
-/// bus, or `parent`.
+/// Takes the arguments of [`module!`](kernel::prelude::module!), with `type` the DRM driver, which
+/// implements the driver trait of each bus, or `parent`.
 ///
 /// # Examples
 ///
@@ -194,7 +196,7 @@ macro_rules! module_driver {
     };
 }
 
-/// The role that a word in a module's declaration means.
+/// Maps a word of a module's declaration to the driver's role.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __role {
@@ -206,7 +208,7 @@ macro_rules! __role {
     };
 }
 
-/// The registration of a driver with a bus: what a module has a field of.
+/// Maps a bus to the type of the module's field that registers the driver with it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __registration {
@@ -218,7 +220,7 @@ macro_rules! __registration {
     };
 }
 
-/// How many faux devices a registration makes.
+/// Returns the number of faux devices that a registration creates.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __faux_devices {
@@ -230,7 +232,7 @@ macro_rules! __faux_devices {
     };
 }
 
-/// The virtual device of a module that has one.
+/// Creates the virtual device of a module that has one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __virtual_device {
@@ -239,7 +241,7 @@ macro_rules! __virtual_device {
     };
     ([$device:expr] [platform] [$role:ident: $type:ty]) => {
         Some({
-            // Not in the `unsafe` block: it is the driver's expression.
+            // Outside the `unsafe` block, because it is the driver's expression.
             let name: &::kernel::str::CStr = $device;
             // SAFETY: The module's other field has registered the driver with the platform bus (L20).
             unsafe {
@@ -249,11 +251,11 @@ macro_rules! __virtual_device {
     };
 }
 
-/// The module of a driver on one or more buses: its virtual device if it makes one, the driver's registrations, the runtime,
-/// dropped in this order.
+/// Declares the module of a driver on one or more buses. The module's virtual device (if any), the
+/// driver's registrations and the runtime are dropped in this order.
 ///
-/// It takes words and not types, since the macro vouches for what the types do: that they are dropped with the module, and leave
-/// nothing behind then.
+/// It takes words rather than types, because the macro guarantees what the types do: they are
+/// dropped with the module, and leave nothing behind.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module {
@@ -270,8 +272,9 @@ macro_rules! __module {
             _running: $crate::module::Running,
         }
 
-        // SAFETY: `DrmModule` is what `module!` below gets. Its field `_running` is dropped after the drivers. A second value of
-        // this type cannot be made: `Running::new` succeeds once (L4, L15).
+        // SAFETY: `module!` below gets `DrmModule`. Its field `_running` is dropped after the
+        // drivers. A second value of this type cannot be made, because `Running::new` succeeds once
+        // (L4, L15).
         unsafe impl $crate::module::ModuleRuntime for DrmModule {
             fn runtime() -> &'static $crate::module::Runtime {
                 &__DRM_RUNTIME
@@ -283,9 +286,10 @@ macro_rules! __module {
                 module: &'static ::kernel::ThisModule,
             ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
                 ::kernel::prelude::try_pin_init!(&this in Self {
-                    // SAFETY: The last field of the module, which is dropped at its exit. In the first call, which is C's before
-                    // any code of the driver runs, `this` is the module's value; only here anything of it is initialised (L4,
-                    // L15).
+                    // SAFETY: This is the last field of the module, which is dropped at the
+                    // module's exit. In the first call, which C makes before any code of the driver
+                    // runs, `this` is the module's value. Only this code initialises any of it
+                    // (L4, L15).
                     _running: unsafe {
                         $crate::module::Running::new::<Self>(
                             this.as_ptr(),

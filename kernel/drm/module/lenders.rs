@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The modules whose data a module has been lent, and which stay loaded for it.
+//! The modules that have lent data to a module, and that stay loaded for it.
 //!
-//! A parent's driver lends data to its child's ([`add_auxiliary`](crate::bus::Probe::add_auxiliary)). Its text and its
-//! constants are the parent's, and the child may keep a `&'static` of them anywhere. So the parent's module stays until the
-//! child's module has gone, as if the child had been linked to it. Two modules that lend each other data are linked both ways,
-//! and stay.
+//! A parent's driver lends data to its child's driver
+//! ([`add_auxiliary`](crate::bus::Probe::add_auxiliary)). The data's text and constants are the
+//! parent's, and the child may keep a `&'static` of them anywhere. So the parent's module stays
+//! loaded until the child's module is unloaded, as if the child were linked to it. Two modules that
+//! lend data to each other are linked both ways, and stay loaded.
 //!
 //! C header: `include/linux/module.h`
 
@@ -30,7 +31,7 @@ struct Lender {
     next: *mut Lender,
 }
 
-/// A list of modules that only grows, until it is given up as a whole.
+/// A list of modules that only grows, until it is dropped as a whole.
 ///
 /// # Invariants
 ///
@@ -43,15 +44,16 @@ impl Lenders {
         Self(Atomic::new(null_mut()))
     }
 
-    /// Adds `module`, unless it is there.
+    /// Adds `module`, unless it is in the list.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` if the module is being unloaded. Context: process context, may sleep.
+    /// Fails with `ENOMEM`, and with `ENODEV` if the module is being unloaded. Context: process
+    /// context, may sleep.
     ///
     /// # Safety
     ///
-    /// `module` is a module that does not go during the call (L15).
+    /// `module` is a module that is not unloaded during the call (L15).
     pub(super) unsafe fn add(&self, module: NonNull<bindings::module>) -> Result {
         if self.has(module) {
             return Ok(());
@@ -68,10 +70,10 @@ impl Lenders {
             return Err(ENODEV);
         }
         let entry = KBox::into_raw(entry);
-        // INVARIANT: It comes from a box and holds the reference that was just taken.
+        // INVARIANT: The entry comes from a box and holds the reference that was just taken.
         loop {
             let first = self.0.load(Relaxed);
-            // SAFETY: Nobody else knows the entry before the exchange succeeds (L15).
+            // SAFETY: No other code knows the entry before the exchange succeeds (L15).
             unsafe { (*entry).next = first };
             if self.0.cmpxchg(first, entry, Full).is_ok() {
                 return Ok(());
@@ -79,11 +81,12 @@ impl Lenders {
         }
     }
 
-    /// Whether `module` is in the list. Two that add it at once may both find that it is not: it is then there twice, and
-    /// held twice.
+    /// Returns whether `module` is in the list. Two threads that add it concurrently may both find
+    /// that it is not. It is then in the list twice, and held twice.
     fn has(&self, module: NonNull<bindings::module>) -> bool {
         let mut entry = self.0.load(Acquire);
-        // SAFETY: By the type invariants entries stay. None is given up while the module probes, which the caller does (L15).
+        // SAFETY: By the type invariants entries stay. None is dropped while the module probes, and
+        // the caller is in a probe (L15).
         while let Some(lender) = unsafe { entry.as_ref() } {
             if lender.module == module {
                 return true;
@@ -93,13 +96,16 @@ impl Lenders {
         false
     }
 
-    /// Gives up all references. For the end of the module's exit, when nothing adds any more.
+    /// Drops all references. Called at the end of the module's exit, when no code adds entries any
+    /// more.
     pub(super) fn let_go(&self) {
         let mut entry = self.0.xchg(null_mut(), Full);
         while !entry.is_null() {
-            // SAFETY: By the type invariants; the list is empty, so nobody else finds the entry (L15).
+            // SAFETY: By the type invariants. The list is empty, so no other code finds the entry
+            // (L15).
             let lender = unsafe { KBox::from_raw(entry) };
-            // SAFETY: The entry held a reference. This is text of the crate's own module, which stays (L15).
+            // SAFETY: The entry held a reference. This is text of the crate's own module, which
+            // stays loaded (L15).
             unsafe { bindings::module_put(lender.module.as_ptr()) };
             entry = lender.next;
         }

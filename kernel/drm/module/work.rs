@@ -24,7 +24,7 @@ use kernel::{
     },
 };
 
-/// A function that waits in the module's workqueue to be called with its device.
+/// A function in the module's workqueue, to be called with its device.
 #[pin_data]
 struct Job<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> {
     #[pin]
@@ -51,13 +51,13 @@ impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> WorkItem for Job<T, F> {
 impl<T: Driver> Device<T> {
     /// Calls `f` with this device soon, in process context, where it may sleep.
     ///
-    /// The work runs on the module's own workqueue, which is flushed after the device was unplugged, and
-    /// drained before the module's exit ends (L15): `f` runs exactly once. It may find the device
-    /// unplugged; what it does with hardware, it does in [`enter`](Device::enter).
+    /// The work runs on the module's own workqueue. That is flushed after the device was unplugged,
+    /// and drained before the module's exit ends (L15), so `f` runs exactly once. `f` may find the
+    /// device unplugged. It must access hardware in [`enter`](Device::enter).
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `ENODEV` if the module is not running (its exit has begun).
+    /// Fails with `ENOMEM`, and with `ENODEV` if the module is not running (its exit has begun).
     ///
     /// Context: may sleep.
     ///
@@ -72,16 +72,17 @@ impl<T: Driver> Device<T> {
     /// # }
     /// ```
     pub fn queue_work(&self, f: impl FnOnce(&Device<T>) + Send + 'static) -> Result {
-        // The module's exit may begin in between, in which work may still run that queues this.
+        // The module's exit may begin in between. Work that may still run in the exit may queue
+        // this.
         self.prepare_work(f)?.try_queue().map_err(|_dropped| ENODEV)
     }
 
-    /// The same in two steps: what is returned can be queued from anywhere, a fence's callback included, and cannot
-    /// fail any more.
+    /// Allocates the work of [`queue_work`](Self::queue_work), to be queued later. The result can
+    /// be queued from anywhere, including a fence's callback, and queueing it cannot fail.
     ///
     /// # Errors
     ///
-    /// As for [`queue_work`](Self::queue_work). Context: may sleep.
+    /// Errors are those of [`queue_work`](Self::queue_work). Context: may sleep.
     ///
     /// # Examples
     ///
@@ -112,30 +113,32 @@ impl<T: Driver> Device<T> {
     }
 }
 
-/// A function that is ready to be queued; made by [`Device::prepare_work`].
+/// A function that is ready to be queued. [`Device::prepare_work`] creates it.
 ///
-/// Dropped instead, the function does not run. Context of dropping: process context, may sleep.
+/// If it is dropped instead, the function does not run. Context of dropping: process context, may
+/// sleep.
 #[must_use = "it does not run by itself"]
 pub struct PreparedWork<T: Driver, F: FnOnce(&Device<T>) + Send + 'static>(Pin<KBox<Job<T, F>>>);
 
 impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
-    /// Queues it; see [`Device::queue_work`]. Context: any.
+    /// Queues the function; see [`Device::queue_work`]. Context: any.
     pub fn queue(self) {
         if let Err(this) = self.try_queue() {
-            // Whoever calls this should prevent that. A leak is the lesser evil: dropping may sleep.
+            // The caller should prevent this. A leak is the lesser evil, because dropping may
+            // sleep.
             core::mem::forget(this);
         }
     }
 
-    /// Queues it, or gives it back if the module's exit has begun.
+    /// Queues the function, or returns it if the module's exit has begun.
     fn try_queue(self) -> Result<(), Self> {
         let queue = T::OwnerModule::runtime().queue.load(Acquire);
         if queue.is_null() {
             return Err(self);
         }
-        // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller is such
-        // work, or is kept by what keeps the module: a file, a binding, an unsignalled fence, a
-        // fence's callback (L15).
+        // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller
+        // is such work, or something that keeps the module keeps the caller: a file, a binding, an
+        // unsignalled fence, a fence's callback (L15).
         unsafe { workqueue::Queue::from_raw(queue) }.enqueue(self.0);
         Ok(())
     }

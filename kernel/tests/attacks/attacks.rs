@@ -2,8 +2,9 @@
 
 //! A driver that tries to break `kernel/drm` with safe code: the attacks of docs/explain/attacks.md.
 //!
-//! It serves the two devices of `lifecycle_devices` (by driver_override) and QEMU's `edu`. A test asks for an attack by ioctl,
-//! and compares what the kernel says with what must hold; the answers of callbacks are lines of the kernel log.
+//! It serves the two devices of `lifecycle_devices` (by driver_override) and QEMU's `edu`. A test
+//! requests an attack by ioctl, and compares the kernel's answer with what must hold. Callbacks log
+//! their answers to the kernel log.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The buffers, whose callbacks are traps.
+//! Buffers whose callbacks are traps.
 
 use crate::{
     client::Client,

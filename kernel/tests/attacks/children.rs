@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Children on the auxiliary bus, which the same driver serves: names and ids that are taken or are none, probes that fail.
+//! Children on the auxiliary bus, which the same driver serves: names and ids that are used or
+//! invalid, and probes that fail.
 
 use crate::{
     driver::{
@@ -20,21 +21,21 @@ use kernel::{
     types::CovariantForLt, //
 };
 
-/// What children the next probe makes, once.
+/// Selects the children that the next probe creates, once.
 pub(crate) static NEXT: Atomic<u32> = Atomic::new(0);
 /// The errno of the next child's probe, once.
 pub(crate) static FAILS: Atomic<u32> = Atomic::new(0);
 
 const PART: &CStr = c"part";
 
-/// A name of `N - 1` letters.
+/// Returns a name of `N - 1` letters.
 const fn letters<const N: usize>() -> [u8; N] {
     let mut name = [b'x'; N];
     name[N - 1] = 0;
     name
 }
 
-/// A name as long as a path, and one that is longer than what a device says of itself.
+/// A name as long as a path. `LONGEST` is longer than a device's uevent can be.
 static LONG: [u8; 301] = letters();
 static LONGEST: [u8; 4001] = letters();
 
@@ -42,7 +43,7 @@ fn name(bytes: &'static [u8]) -> &'static CStr {
     CStr::from_bytes_with_nul(bytes).unwrap_or(PART)
 }
 
-/// Makes the children that were asked for; the log tells what came of each.
+/// Creates the requested children, and logs the result of each.
 pub(crate) fn make(cx: &drm::platform::Probe<'_>, device: u32) {
     let one = |name: &'static CStr, id| {
         let answer =
@@ -78,7 +79,7 @@ kernel::auxiliary_device_table!(
     [(auxiliary::DeviceId::new(c"attacks", PART), ())]
 );
 
-/// What the number of a child is beyond its id.
+/// The offset of a child's number from its id.
 const CHILD: u32 = 20;
 
 impl drm::auxiliary::Driver for Attacked {
@@ -93,7 +94,7 @@ impl drm::auxiliary::Driver for Attacked {
         let (dev, hardware) = ready(cx, CHILD + cx.id() % 10, None, None)?;
         match FAILS.xchg(0, Full) {
             0 => dev.ready(Ok(hardware)),
-            // The device is made, and forgotten.
+            // The device was created and is dropped again.
             errno => {
                 drop(dev);
                 drop(hardware);

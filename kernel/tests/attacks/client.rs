@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client, and the ioctls that ask for attacks.
+//! The clients, and the ioctls that request attacks.
 
 use crate::{
     buffer::Object,
@@ -98,7 +98,7 @@ impl drm::DriverFile for Client {
 }
 
 impl Client {
-    /// `DRM_IOCTL_ATTACK_TRAP`
+    /// Implements `DRM_IOCTL_ATTACK_TRAP`.
     pub(crate) fn trap(
         dev: &Device<Attacked, Registered>,
         arg: &mut drm_attack,
@@ -111,7 +111,7 @@ impl Client {
         Ok(())
     }
 
-    /// `DRM_IOCTL_ATTACK_RUN`
+    /// Implements `DRM_IOCTL_ATTACK_RUN`.
     pub(crate) fn run(
         dev: &Device<Attacked, Registered>,
         arg: &mut drm_attack,
@@ -144,7 +144,7 @@ impl Client {
         }
     }
 
-    /// An attack that needs no file: while there is one, or when it is closed.
+    /// Carries out an attack that needs no file, either while a file is open or when it is closed.
     fn without_file(dev: &Device<Attacked>, what: u32, value: u64) -> Result {
         match what {
             uapi::ATTACK_VMAP_HUGE => objects::map_huge(dev, value),
@@ -189,7 +189,7 @@ impl Client {
         }
     }
 
-    /// `DRM_IOCTL_ATTACK_PLUGGED`
+    /// Implements `DRM_IOCTL_ATTACK_PLUGGED`.
     pub(crate) fn plugged(
         dev: &Plugged<'_, Attacked>,
         data: &Hardware<'_>,
@@ -215,7 +215,8 @@ impl Client {
     }
 }
 
-/// `ATTACK_REGISTER`: registers a driver that the module does not declare. Its registration could be forgotten.
+/// `ATTACK_REGISTER`: registers a driver that the module does not declare. Its registration could
+/// be forgotten.
 fn register_another() -> Result {
     type Adapter = drm::platform::Adapter<Stray, Parent>;
     let another = Registration::<Adapter>::new(c"attacks", this_module::<LocalModule>());
@@ -223,7 +224,7 @@ fn register_another() -> Result {
     fences::holds(answer == Err(EBUSY))
 }
 
-/// A driver of no device.
+/// A driver without devices.
 struct Stray;
 
 #[vtable]
@@ -243,7 +244,8 @@ impl drm::platform::Driver<Parent> for Stray {
     }
 }
 
-/// Queues itself until the module's exit has begun, and then makes the module's value once more, with its registrations.
+/// Queues itself until the module's exit has begun, and then creates the module's value again, with
+/// its registrations.
 fn make_the_module_again(dev: &Device<Attacked>) {
     fsleep(Delta::from_millis(10));
     if dev.queue_work(make_the_module_again).is_err() {

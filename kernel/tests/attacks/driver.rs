@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's table, its probe and its teardown.
+//! The driver's type, its probe and its teardown.
 
 use crate::{
     buffer::Buffer,
@@ -64,7 +64,7 @@ pub(crate) struct Attacked;
 
 pub(crate) static FENCES: Class = Class::of::<Attacked>(c"attacks");
 
-/// What a device has from its allocation to its release.
+/// The device's data from its allocation to its release.
 #[pin_data]
 pub(crate) struct Data {
     pub(crate) id: u32,
@@ -72,13 +72,13 @@ pub(crate) struct Data {
     pub(crate) interrupts: Atomic<i32>,
     #[pin]
     pub(crate) kept: Mutex<Kept>,
-    /// What the next file that is closed carries out: an attack and its value.
+    /// The attack, with its value, that the next file to be closed carries out.
     #[pin]
     pub(crate) at_close: Mutex<Option<(u32, u64)>>,
     _last: Last,
 }
 
-/// Attacks when the data is dropped.
+/// Carries out an attack when the data is dropped.
 struct Last(Arc<Trap>);
 
 impl Drop for Last {
@@ -101,10 +101,10 @@ fn data(id: u32) -> impl PinInit<Data, Error> {
 
 type Bar<'bound> = pci::Bar<'bound, 0x100>;
 
-/// What the device has while it is registered.
+/// The device's data while it is registered.
 pub(crate) struct Hardware<'bound> {
     pub(crate) pending: Pending,
-    /// Another device of the driver, of the same probe, which is never registered.
+    /// Another device of the driver, from the same probe, which is never registered.
     pub(crate) sibling: ARef<Device<Attacked>>,
     page: Option<RegisterPage<'bound>>,
     bar: Option<Arc<Bar<'bound>>>,
@@ -165,7 +165,7 @@ impl drm::Driver for Attacked {
 }
 
 impl Hardware<'_> {
-    /// Has the device interrupt, and waits until the handler was there.
+    /// Makes the device interrupt, and waits until the handler has run.
     fn interrupt(&self) -> Result {
         let (bar, dev) = (self.bar.as_ref().ok_or(ENODEV)?, &self.snare.1);
         let before = dev.interrupts.load(Relaxed);
@@ -213,7 +213,8 @@ impl ThreadedHandler for Interrupt<'_> {
     }
 }
 
-/// What all buses have in common. The sibling comes first: it is there when the other fails.
+/// Prepares the device on any bus. The sibling comes first, so it exists when the other device
+/// fails.
 pub(crate) fn ready<'bound, B: Bus>(
     cx: &Probe<'bound, B>,
     id: u32,
@@ -234,9 +235,10 @@ pub(crate) fn ready<'bound, B: Bus>(
     Ok((dev, hardware))
 }
 
-/// What the number of a sibling is beyond that of the device: its last digit is another, so that the log's lines are told apart.
+/// The offset of a sibling's number from that of the device. It changes the last digit, so that the
+/// lines of the log differ.
 const SIBLING: u32 = 105;
-/// The number of `edu`.
+/// The number of the `edu` device.
 const EDU: u32 = 9;
 
 impl drm::platform::Driver for Attacked {
@@ -282,7 +284,7 @@ impl drm::pci::Driver for Attacked {
             bar: bar.clone(),
             dev: (&*dev).into(),
         };
-        // Names that /proc cannot have: C warns of them.
+        // Names that /proc cannot have: C warns about them.
         for name in [c"", c".", c"..", c"attacks/irq"] {
             let irq = vectors.request(0)?;
             let answer = cx.request_threaded_irq(irq, Flags::SHARED, name, Ok(handler()));
@@ -296,5 +298,5 @@ impl drm::pci::Driver for Attacked {
     }
 }
 
-/// What clients find in registers that are not shown.
+/// The content of hidden registers.
 const IDLE: u32 = 0x1d1e;

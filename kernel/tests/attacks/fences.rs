@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Attacks by way of fences.
+//! Attacks through fences.
 
 use crate::{
     buffer::Object,
@@ -45,10 +45,10 @@ use kernel::{
     },
 };
 
-/// As long as nobody waits in vain for a fence that ends by itself.
+/// The timeout of waits. It is longer than any fence here needs to end.
 const PATIENCE: Timeout = Timeout::from_secs(10);
 
-/// `EIO` unless it holds.
+/// Fails with `EIO` unless `condition` holds.
 pub(crate) fn holds(condition: bool) -> Result {
     if condition {
         Ok(())
@@ -73,9 +73,11 @@ pub(crate) fn attach(object: &Object) -> Result {
     holds(object.resv().is_signaled(Usage::Write))
 }
 
-/// Lets fences expire until one has done so while `function` waited for it, and returns that function's answer.
+/// Lets fences expire until one has expired while `function` was attached to it. Returns that
+/// function's answer.
 ///
-/// A fence that expires before the function is added calls it from here, which is no attack.
+/// If a fence expires before the function is attached, `on_signal` calls the function directly,
+/// which is no attack.
 fn when_expired<F>(make: impl Fn(drm::fence::Signaler, Arc<Atomic<i32>>) -> F) -> Result<i32>
 where
     F: FnOnce(&Fence) + Send + 'static,
@@ -95,11 +97,11 @@ where
     Err(EAGAIN)
 }
 
-/// `ATTACK_OWN_CALLBACK`
+/// `ATTACK_OWN_CALLBACK`: a callback signals and drops the signaller of its own fence.
 pub(crate) fn drops_its_own_signaler() -> Result {
     let answer = when_expired(|work, answer| {
         move |_: &Fence| {
-            // It was not the first to signal it.
+            // Another signal came first.
             answer.store(if work.signal() { 2 } else { 1 }, Relaxed);
         }
     })?;
@@ -107,7 +109,7 @@ pub(crate) fn drops_its_own_signaler() -> Result {
     when_expired(|work, _| move |_: &Fence| drop(work)).map(drop)
 }
 
-/// `ATTACK_OWN_CALLBACK_DROP`
+/// `ATTACK_OWN_CALLBACK_DROP`: a callback drops itself.
 pub(crate) fn drops_its_own_callback() -> Result {
     for _ in 0..100 {
         let slot = Arc::pin_init(Slot::new(), GFP_KERNEL)?;
@@ -131,7 +133,7 @@ pub(crate) fn drops_its_own_callback() -> Result {
     Err(EAGAIN)
 }
 
-/// `ATTACK_OTHER_CALLBACKS`
+/// `ATTACK_OTHER_CALLBACKS`: a callback drops the other callbacks of its fence.
 pub(crate) fn drops_the_other_callbacks() -> Result {
     let calls = Arc::new(Atomic::new(0), GFP_KERNEL)?;
     let count = || {
@@ -146,7 +148,7 @@ pub(crate) fn drops_the_other_callbacks() -> Result {
     ];
     let work = FENCES.issue(None)?;
 
-    // They are called in this order.
+    // C calls them in this order.
     let before = work.on_signal::<LocalModule, _>(count())?;
     let theirs = slots.clone();
     let attacker = work.on_signal::<LocalModule, _>(move |_| {
@@ -167,7 +169,7 @@ pub(crate) fn drops_the_other_callbacks() -> Result {
     holds(work.signal() && attacker.has_run() && calls.load(Relaxed) == 1)
 }
 
-/// Where a callback finds itself, or another.
+/// A place that holds a callback, to be found by that callback or another.
 #[pin_data]
 struct Slot {
     #[pin]
@@ -182,7 +184,7 @@ impl Slot {
     }
 }
 
-/// `ATTACK_STATUS_IN_CALLBACK`
+/// `ATTACK_STATUS_IN_CALLBACK`: a callback queries how its fence ended.
 pub(crate) fn asks_in_its_callback() -> Result {
     let answer = when_expired(|work, answer| {
         move |fence: &Fence| {
@@ -194,18 +196,18 @@ pub(crate) fn asks_in_its_callback() -> Result {
     holds(answer == 1)
 }
 
-/// `ATTACK_FOREVER`
+/// `ATTACK_FOREVER`: the longest timeout does not expire early.
 pub(crate) fn forever() -> Result {
     let forever = FENCES.issue(Some(Timeout::MAX))?;
     let almost = FENCES.issue(Some(Timeout::from_jiffies(Timeout::MAX.jiffies() - 1)))?;
-    // Timers have been looked at when this one has expired.
+    // When this fence has expired, the timers have been processed.
     let short = FENCES.issue(Some(Timeout::from_jiffies(2)))?;
     short.wait_timeout(PATIENCE)?;
     holds(!forever.is_signaled() && !almost.is_signaled())?;
     holds(forever.signal() && almost.signal() && !short.signal())
 }
 
-/// `ATTACK_CHAIN`
+/// `ATTACK_CHAIN`: drops a timeline of many points.
 pub(crate) fn chain(points: u64) -> Result {
     let timeline = Syncobj::new(None)?;
     let mut work = KVec::new();
@@ -215,7 +217,7 @@ pub(crate) fn chain(points: u64) -> Result {
         timeline.add_point(PreparedPoint::new()?, &fence, at)?;
         work.push(fence, GFP_KERNEL)?;
     }
-    // The last is signalled first: all wait for the first, and go together.
+    // The last fence is signalled first. All wait for the first one, and are freed together.
     while let Some(fence) = work.pop() {
         holds(fence.signal())?;
     }
@@ -223,7 +225,7 @@ pub(crate) fn chain(points: u64) -> Result {
     Ok(())
 }
 
-/// `ATTACK_LATE`
+/// `ATTACK_LATE`: uses fences that have expired.
 pub(crate) fn late() -> Result {
     let expired = || {
         let work = FENCES.issue(Some(Timeout::from_jiffies(1)))?;
@@ -235,12 +237,12 @@ pub(crate) fn late() -> Result {
     holds(!signalled.signal() && !failed.fail(EIO))?;
     drop(dropped);
     holds(fences.iter().all(|fence| fence.status() == Some(Ok(()))))?;
-    // What comes too late is called at once, what is taken back was there.
+    // A callback added too late is called immediately, and can still be removed.
     let callback = fences[0].on_signal::<LocalModule, _>(|_| ())?;
     holds(callback.has_run())
 }
 
-/// `ATTACK_CROWDED`
+/// `ATTACK_CROWDED`: adds one fence more than the reserved room.
 pub(crate) fn crowded(dev: &Device<Attacked>, file: &File<Client>) -> Result {
     let object = Object::new(dev, gem::Size::PAGE, ())?;
     let work = [FENCES.issue(None)?, FENCES.issue(None)?];
@@ -261,7 +263,7 @@ pub(crate) fn crowded(dev: &Device<Attacked>, file: &File<Client>) -> Result {
     })
 }
 
-/// `ATTACK_WAIT`
+/// `ATTACK_WAIT`: waits for a fence.
 pub(crate) fn wait(dev: &Device<Attacked>, milliseconds: u64) -> Result {
     let milliseconds = u32::try_from(milliseconds).map_err(|_| EINVAL)?;
     let work = FENCES.issue(Some(Timeout::from_millis(milliseconds)))?;
@@ -271,7 +273,7 @@ pub(crate) fn wait(dev: &Device<Attacked>, milliseconds: u64) -> Result {
     answer
 }
 
-/// `ATTACK_PREPARED`
+/// `ATTACK_PREPARED`: queues and drops prepared work.
 pub(crate) fn prepared(dev: &Device<Attacked>) -> Result {
     let dropped = dev.prepare_work(|_| pr_info!("dropped work runs\n"))?;
     let queued = dev.prepare_work(|dev| pr_info!("{}: queued work runs\n", dev.id))?;
@@ -282,7 +284,8 @@ pub(crate) fn prepared(dev: &Device<Attacked>) -> Result {
     holds(callback.has_run())
 }
 
-/// `ATTACK_PENDING`: a fence that ends with the device, in a sync object, whose handle is returned. Its signaler is forgotten.
+/// `ATTACK_PENDING`: puts a fence that ends with the device into a sync object, and returns the
+/// handle of that. The signaller is forgotten.
 pub(crate) fn pending(data: &Hardware<'_>, file: &File<Client>) -> Result<u32> {
     let work = data.pending.issue(&FENCES, None)?;
     let handle = Syncobj::new(Some(&work))?.create_handle(file)?;

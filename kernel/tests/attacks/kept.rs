@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! One of everything that a driver can own, to be kept where it should not be, and dropped when it should not be.
+//! A collection with one of everything that a driver can own. The driver keeps and drops the items
+//! in unusual places.
 
 use crate::{
     buffer::Object,
@@ -53,7 +54,7 @@ use kernel::{
 #[repr(C)]
 pub(crate) struct Told(u64);
 
-/// What every event says.
+/// The content of every event.
 pub(crate) const TOLD: Told = Told(0xa77a_c4ed);
 
 impl event::Payload for Told {
@@ -63,11 +64,11 @@ impl event::Payload for Told {
 /// Work that is prepared and not queued.
 type Work = PreparedWork<Attacked, fn(&Device<Attacked>)>;
 
-/// What is kept. The fields are dropped in their order.
+/// The kept items. The fields are dropped in their order.
 #[derive(Default)]
 pub(crate) struct Kept {
     events: KVec<Event<Attacked, Told>>,
-    /// Before the signalers: dropping one takes it back.
+    /// Dropped before the signalers: dropping a callback removes it from its fence.
     callbacks: KVec<Callback<fn(&Fence)>>,
     pub(crate) signalers: KVec<Signaler>,
     mappings: KVec<VMap<Object>>,
@@ -79,18 +80,18 @@ pub(crate) struct Kept {
     work: KVec<Work>,
 }
 
-/// A callback that only says that it ran.
+/// Logs that the callback ran.
 fn called(_: &Fence) {
     pr_info!("a kept callback runs\n");
 }
 
-/// Work that only says that it ran.
+/// Logs that the work ran.
 fn works(dev: &Device<Attacked>) {
     pr_info!("{}: kept work runs\n", dev.id);
 }
 
 impl Kept {
-    /// Adds one of everything, all of this file's device.
+    /// Adds one of everything, all for this file's device.
     pub(crate) fn add_one_of_each(&mut self, file: &File<Client>) -> Result {
         let dev = file.device();
         let object = Object::new(dev, gem::Size::PAGE, ())?;
@@ -122,7 +123,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Uses everything for what it is for.
+    /// Uses each item for its purpose.
     pub(crate) fn use_up(mut self) -> Result {
         for map in &self.mappings {
             map.write(0, b"late")?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Attacks by way of buffers: beyond their bounds, beyond their address space, on another device.
+//! Attacks through buffers: beyond their bounds, beyond their address space, on another device.
 
 use crate::{
     buffer::Object,
@@ -31,21 +31,22 @@ use drm::{
 };
 use kernel::prelude::*;
 
-/// Makes an object, maps it, attaches a fence to it, and lets go of it.
+/// Creates an object, maps it, attaches a fence to it, and drops it.
 pub(crate) fn scratch(dev: &Device<Attacked>) -> Result {
     let object = Object::new(dev, gem::Size::PAGE, ())?;
     object.vmap()?.write(0, b"scratch")?;
     fences::attach(&object)
 }
 
-/// Maps an object for DMA, in a section of its own. `ENODEV` if there is none.
+/// Maps an object for DMA, in a section of its own. Fails with `ENODEV` if the device is not
+/// plugged.
 pub(crate) fn scratch_dma(dev: &Device<Attacked>) -> Result {
     let object = Object::new(dev, gem::Size::PAGE, ())?;
     dev.enter(|plugged| object.sg_table(&plugged).map(|_| ()))
         .ok_or(ENODEV)?
 }
 
-/// `EIO` unless all of these are `EINVAL`.
+/// Fails with `EIO` unless all answers are `EINVAL`.
 pub(crate) fn all_invalid<const N: usize>(answers: [Result; N]) -> Result {
     if answers.iter().all(|answer| *answer == Err(EINVAL)) {
         Ok(())
@@ -54,18 +55,18 @@ pub(crate) fn all_invalid<const N: usize>(answers: [Result; N]) -> Result {
     }
 }
 
-/// `ATTACK_VMAP_HUGE`
+/// `ATTACK_VMAP_HUGE`: maps a huge object into the kernel.
 pub(crate) fn map_huge(dev: &Device<Attacked>, bytes: u64) -> Result {
     let object = Object::new(dev, gem::Size::round_up(bytes)?, ())?;
     object.vmap().map(drop)
 }
 
-/// `ATTACK_VMAP_BOUNDS`
+/// `ATTACK_VMAP_BOUNDS`: reads and writes beyond an object.
 pub(crate) fn map_bounds(object: &Object) -> Result {
     let map = object.vmap()?;
     let size = object.size().bytes();
     let mut bytes = [0; 4];
-    // All of it can be reached, and no more.
+    // All of the object can be accessed, and nothing beyond it.
     map.write(size - 4, &bytes)?;
     map.read(size, &mut [])?;
     all_invalid([
@@ -84,7 +85,7 @@ pub(crate) fn map_bounds(object: &Object) -> Result {
     ])
 }
 
-/// `ATTACK_SYNC_BOUNDS`
+/// `ATTACK_SYNC_BOUNDS`: syncs ranges beyond an object.
 pub(crate) fn sync_bounds(
     dev: &Plugged<'_, Attacked>,
     data: &Hardware<'_>,
@@ -95,7 +96,7 @@ pub(crate) fn sync_bounds(
     object.sg_table(dev)?;
     object.sync(dev, 0..size, true)?;
     object.sync(dev, size..size, true)?;
-    // Clippy takes a range that ends before it begins for a mistake, which it is.
+    // Clippy reports a range that ends before it begins as a mistake, which is intended here.
     let backwards = core::ops::Range {
         start: size,
         end: 0,
@@ -109,7 +110,7 @@ pub(crate) fn sync_bounds(
     ])
 }
 
-/// `ATTACK_SIBLING`: what belongs to another device of the driver does not work with this one.
+/// `ATTACK_SIBLING`: items of another device of the driver do not work with this one.
 pub(crate) fn of_another_device(
     dev: &Plugged<'_, Attacked>,
     data: &Hardware<'_>,
@@ -129,7 +130,8 @@ pub(crate) fn of_another_device(
         Object::new_exclusive(dev, gem::Size::PAGE, (), &their_space).map(drop),
         Object::new_exclusive(&data.sibling, gem::Size::PAGE, (), &our_space).map(drop),
     ])?;
-    // It was never registered, so that nobody enters it, but all that needs no hardware works.
+    // The sibling was never registered, so it cannot be entered. Everything that needs no hardware
+    // works.
     if data.sibling.enter(|_| ()).is_some() || scratch_dma(&data.sibling) != Err(ENODEV) {
         return Err(EIO);
     }
@@ -140,7 +142,8 @@ pub(crate) fn of_another_device(
     })
 }
 
-/// `ATTACK_EXCLUSIVE`: makes an object of an address space, ends that, and returns a handle of the object.
+/// `ATTACK_EXCLUSIVE`: creates an object of an address space, ends that, and returns a handle of
+/// the object.
 pub(crate) fn exclusive(dev: &Device<Attacked>, file: &File<Client>) -> Result<u32> {
     let (vm, other) = (space::small(dev)?, space::small(dev)?);
     let object = Object::new_exclusive(dev, gem::Size::PAGE, (), &vm)?;
@@ -148,7 +151,7 @@ pub(crate) fn exclusive(dev: &Device<Attacked>, file: &File<Client>) -> Result<u
     let map = space::request(&vm, 0, &object)?;
     vm.lock(|vm| vm.map(map, &mut ())).into_result()?;
     drop(vm);
-    // The address space is gone, and with it everything but the reservation object.
+    // The address space is freed, except for the reservation object.
     let work = FENCES.issue(None)?;
     object.resv().attach(&work, Usage::Write)?;
     if object.resv().is_signaled(Usage::Read) || !work.signal() {
@@ -160,7 +163,7 @@ pub(crate) fn exclusive(dev: &Device<Attacked>, file: &File<Client>) -> Result<u
     object.create_handle(file)
 }
 
-/// `ATTACK_HANDLES`
+/// `ATTACK_HANDLES`: creates many handles and does not close them.
 pub(crate) fn handles(file: &File<Client>, count: u64) -> Result {
     for _ in 0..count {
         Object::new(file.device(), gem::Size::PAGE, ())?.create_handle(file)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Address spaces of a GPU that is not there, whose tables are a count of pages.
+//! Address spaces of a GPU that does not exist. Their tables are a count of pages.
 
 use crate::{
     buffer::Object,
@@ -59,7 +59,7 @@ impl DriverVm for Space {
     }
 }
 
-/// An address space of all addresses in `all`.
+/// Creates an address space of all addresses in `all`.
 pub(crate) fn new(dev: &Device<Attacked>, all: VaRange) -> Result<Owner<Space>> {
     let space = Space {
         _snare: Snare(trap::SPACE_DROP, dev.into()),
@@ -70,18 +70,18 @@ pub(crate) fn new(dev: &Device<Attacked>, all: VaRange) -> Result<Owner<Space>> 
 /// The size of most address spaces here: 4 GiB.
 const SMALL: u64 = 1 << 32;
 
-/// An address space of 4 GiB.
+/// Creates an address space of 4 GiB.
 pub(crate) fn small(dev: &Device<Attacked>) -> Result<Owner<Space>> {
     new(dev, VaRange::new(0, SMALL)?)
 }
 
-/// A request to map all of an object.
+/// Creates a request to map all of an object.
 pub(crate) fn request(vm: &Vm<Space>, at: u64, object: &Object) -> Result<Map<Space>> {
     let range = VaRange::new(at, object.size().bytes() as u64)?;
     Map::new(vm, range, object, 0, ())
 }
 
-/// How many pages are mapped. `EIO` if tables and mappings do not agree.
+/// Returns the number of mapped pages. Fails with `EIO` if tables and mappings differ.
 fn pages(vm: &Vm<Space>, all: VaRange) -> Result<u64> {
     let (tables, mapped) = vm.lock(|vm| {
         let mut mapped = 0;
@@ -95,7 +95,7 @@ fn pages(vm: &Vm<Space>, all: VaRange) -> Result<u64> {
     }
 }
 
-/// Makes an address space, maps an object, takes out its middle, and ends it.
+/// Creates an address space, maps an object, unmaps its middle, and ends the address space.
 pub(crate) fn scratch(dev: &Device<Attacked>) -> Result {
     let vm = small(dev)?;
     let object = Object::new(dev, gem::Size::round_up(3 * PAGE)?, ())?;
@@ -109,12 +109,13 @@ pub(crate) fn scratch(dev: &Device<Attacked>) -> Result {
     }
 }
 
-/// `ATTACK_SPACES`: requests that are carried out in an address space that they were not made for, or that has ended.
+/// `ATTACK_SPACES`: carries out requests in another address space than their own, and in one that
+/// has ended.
 pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
     let (one, other) = (small(dev)?, small(dev)?);
     let object = Object::new(dev, gem::Size::PAGE, ())?;
 
-    // Addresses that the space does not have, in part or at all.
+    // Addresses of which some or all are outside of the space.
     let wide = Object::new(dev, gem::Size::round_up(2 * PAGE)?, ())?;
     for beyond in [
         VaRange::new(SMALL, PAGE)?,
@@ -136,7 +137,7 @@ pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
     }
     drop(answers);
 
-    // A request that is older than the end, one that is younger, and one for what was mapped.
+    // A request from before the end, one from after it, and one for mapped memory.
     let mapped = request(&one, 0, &object)?;
     one.lock(|vm| vm.map(mapped, &mut ())).into_result()?;
     let (map, vm) = (
@@ -161,7 +162,8 @@ pub(crate) fn requests(dev: &Device<Attacked>) -> Result {
     }
 }
 
-/// `ATTACK_SPACE_EXTREMES`: the largest address space, with an object at its very end that is cut into `pieces`.
+/// `ATTACK_SPACE_EXTREMES`: uses the largest address space, with an object at its very end that is
+/// cut into `pieces`.
 pub(crate) fn extremes(dev: &Device<Attacked>, pieces: u64) -> Result {
     if pieces == 0 || pieces > 4096 {
         return Err(EINVAL);
@@ -192,7 +194,7 @@ pub(crate) fn extremes(dev: &Device<Attacked>, pieces: u64) -> Result {
     if pages(&vm, all)? != pieces + (1 << 63) / PAGE {
         return Err(EIO);
     }
-    // All of them go at once.
+    // Unmaps all pieces at once.
     let unmap = Unmap::new(&vm, all)?;
     vm.lock(|vm| vm.unmap(unmap, &mut ())).into_result()?;
     match pages(&vm, all)? {

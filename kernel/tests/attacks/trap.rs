@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Traps: calls every safe function that a callback has the arguments for, from within that callback.
+//! Traps: callbacks that call every safe function for which they have the arguments.
 
 use crate::{
     buffer::Object,
@@ -44,7 +44,7 @@ use kernel::{
     time::Monotonic, //
 };
 
-/// A callback that C makes into the driver: its number in the uapi, and its name in the log.
+/// A callback that C makes into the driver, with its number in the uapi and its name in the log.
 #[derive(Clone, Copy)]
 pub(crate) struct Callback(u32, &'static str);
 
@@ -77,19 +77,19 @@ callbacks! {
     RESUME = ATTACK_IN_RESUME, "resume";
 }
 
-/// What a device does the next time, once.
+/// Actions that a device carries out once, the next time.
 pub(crate) struct Trap {
     id: u32,
     callback: Atomic<u32>,
-    /// The next unplugged device is never released.
+    /// Leaks the next unplugged device.
     pub(crate) leak: Once,
-    /// The next unplugged device is told to interrupt.
+    /// Makes the next unplugged device interrupt.
     pub(crate) interrupt: Once,
-    /// The next page of registers is asked for by a driver that hides them meanwhile.
+    /// Hides the registers in the next `Driver::register_page`.
     pub(crate) hide: Once,
 }
 
-/// Something to be done once.
+/// An action to be carried out once.
 pub(crate) struct Once(Atomic<u32>);
 
 impl Once {
@@ -117,7 +117,7 @@ impl Trap {
         }
     }
 
-    /// The number of the device, for the log.
+    /// Returns the number of the device, for the log.
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
@@ -127,7 +127,7 @@ impl Trap {
         self.callback.store(number, Relaxed);
     }
 
-    /// Whether this call is the attack, which is logged.
+    /// Returns the attack if this call is one. The attack is logged.
     fn springs(&self, callback: Callback) -> Option<Attack> {
         self.callback.cmpxchg(callback.0, 0, Full).ok()?;
         Some(Attack {
@@ -136,7 +136,7 @@ impl Trap {
         })
     }
 
-    /// For a callback that has no device any more.
+    /// Checks for an attack in a callback whose device is already released.
     pub(crate) fn without_device(&self, callback: Callback) {
         if let Some(attack) = self.springs(callback) {
             attack.without_device();
@@ -145,7 +145,7 @@ impl Trap {
     }
 }
 
-/// For a callback that has a device.
+/// Checks for an attack in a callback that has a device.
 pub(crate) fn with_device(callback: Callback, dev: &Device<Attacked>) {
     if let Some(attack) = dev.trap.springs(callback) {
         attack.without_device();
@@ -154,7 +154,7 @@ pub(crate) fn with_device(callback: Callback, dev: &Device<Attacked>) {
     }
 }
 
-/// For a callback that has an object.
+/// Checks for an attack in a callback that has an object.
 pub(crate) fn with_object(callback: Callback, object: &Object) {
     if let Some(attack) = object.device().trap.springs(callback) {
         attack.without_device();
@@ -164,7 +164,7 @@ pub(crate) fn with_object(callback: Callback, object: &Object) {
     }
 }
 
-/// For a callback that has an object and an open file.
+/// Checks for an attack in a callback that has an object and an open file.
 pub(crate) fn with_object_and_file(callback: Callback, object: &Object, file: &File<Client>) {
     if let Some(attack) = object.device().trap.springs(callback) {
         attack.without_device();
@@ -175,7 +175,7 @@ pub(crate) fn with_object_and_file(callback: Callback, object: &Object, file: &F
     }
 }
 
-/// Attacks when it is dropped.
+/// Carries out an attack when dropped.
 pub(crate) struct Snare(pub(crate) Callback, pub(crate) ARef<Device<Attacked>>);
 
 impl Drop for Snare {
@@ -184,7 +184,7 @@ impl Drop for Snare {
     }
 }
 
-/// An attack that is under way: who makes it, for the log.
+/// A running attack, with the device and the callback for the log.
 struct Attack {
     id: u32,
     callback: &'static str,
@@ -208,7 +208,8 @@ impl Attack {
     fn without_device(&self) {
         self.answers("fence", fences::scratch());
         self.answers("sync-object", Syncobj::new(None).map(drop));
-        // As clocks are: what the process does not have any more cannot be asked for.
+        // Reads a clock and a capability. A process that exits no longer has namespaces, so its
+        // clock is not shifted.
         self.say("time", Ok(Monotonic::for_caller(1) as u32));
         self.say("capability", Ok(caller_has(Capability::SysAdmin).into()));
     }
@@ -251,7 +252,7 @@ impl Attack {
         self.answers("kept-event", kept::event(file));
         let sync = Syncobj::new(None).and_then(|object| object.create_handle(file));
         let found = sync.and_then(|handle| find_fence(file, handle, 0, WaitForSubmit::No));
-        // There is no fence in it yet.
+        // The sync object has no fence yet.
         self.answers("find-fence", found.map(drop));
         self.say("master", Ok(file.is_current_master().into()));
     }

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Makes the n-th call of a named kernel function fail, on a kernel that has no fault injection.
+ * Makes the n-th call of a named kernel function fail, on a kernel without fault injection.
  *
  * Each open file of /dev/failnth is one fault. A write arms it, with words separated by spaces:
  *
- *   func=NAME     the function; called through its entry, so it must not be inlined
- *   nth=N         which call is meant, counted from 1; 0 (the default) only counts
- *   ret=VALUE     what that call returns without being carried out (default -12, that is ENOMEM)
- *   scope=NAME    count only calls from within NAME, made by the process that armed the fault; without
- *                 it every call of any process counts
- *   outside=NAME  within the scope, but not from within NAME; up to three of them
- *   sized         only calls whose second argument is not 0: krealloc() to a size of 0 is how Rust frees
- *   block         the n-th call waits, until the file is written `release`, before it returns VALUE
- *   watch         each counted call is noted in the kernel log: "failnth: NAME"
+ *   func=NAME     the function; its entry is probed, so it must not be inlined
+ *   nth=N         the number of the call that fails, from 1; 0 (the default) only counts
+ *   ret=VALUE     the value that this call returns without being carried out (default -12: ENOMEM)
+ *   scope=NAME    count only calls from within NAME, made by the process that armed the fault;
+ *                 without it every call of any process counts
+ *   outside=NAME  within the scope, but not from within NAME; at most three of them
+ *   sized         only calls whose second argument is not 0: Rust frees by krealloc() to a size of 0
+ *   block         the n-th call waits until `release` is written to the file, then returns VALUE
+ *   watch         logs each counted call to the kernel log: "failnth: NAME"
  *
- * One with a scope that does not wait is armed again by "nth=N" alone, with its counts at 0, which takes none of
- * the time that setting the probes does.
+ * "nth=N" alone arms a fault again that has a scope and does not wait, with its counts at 0. That
+ * is faster, because it does not set the probes again.
  *
- * Written `settle`, it waits until everything is freed that only waited for a grace period, or for more of
- * its kind, and arms nothing. Caches have to be shrunk before (/sys/kernel/slab).
+ * Writing `settle` waits until all objects are freed that only wait for a grace period or for more
+ * objects of their kind. It arms nothing. Shrink the caches first (/sys/kernel/slab).
  *
- * A read gives "calls=N hits=N waiting=N"; poll(2) says POLLIN while a call waits. A close disarms.
+ * A read returns "calls=N hits=N waiting=N". poll(2) reports POLLIN while a call waits. A close
+ * disarms the fault.
  *
- * Source: Documentation/trace/kprobes.rst ("Changing Execution Path"), kernel/fail_function.c for the way,
- * arch/x86/lib/error-inject.c for what is not exported, mm/slab_common.c.
+ * Source: Documentation/trace/kprobes.rst ("Changing Execution Path"), kernel/fail_function.c for
+ * the method, arch/x86/lib/error-inject.c for the parts that are not exported, mm/slab_common.c.
  */
 #include <linux/fs.h>
 #include <linux/kprobes.h>
@@ -59,10 +60,10 @@ struct fault {
 	long ret;
 	bool sized, block, watch, armed;
 	pid_t owner;
-	/* The task that is within the scope now, and how deep. */
+	/* The task that is within the scope now, and its nesting depth. */
 	struct task_struct *inside;
 	unsigned int depth;
-	/* How deep that task is within what does not count. */
+	/* The nesting depth of that task within the `outside` functions. */
 	unsigned int outside_depth;
 	atomic_t calls, hits, waiting;
 	bool released;
@@ -70,10 +71,13 @@ struct fault {
 	struct mutex lock;
 };
 
-/* The fault whose call waits: one at a time, since the function that waits gets no argument of ours. */
+/*
+ * The fault whose call waits. There is only one at a time, because the function that waits gets no
+ * argument of ours.
+ */
 static struct fault *waiter;
 
-/* A function that does nothing but return, to whoever called the function it replaces. */
+/* Does nothing but return to the caller of the function that it replaces. */
 asmlinkage void failnth_return(void);
 asm(
 	".text\n"
@@ -85,7 +89,7 @@ asm(
 	".size failnth_return, .-failnth_return\n"
 );
 
-/* Stands in for the function whose call is to wait. */
+/* Replaces the function whose call is to wait. */
 static noinline long failnth_wait(void)
 {
 	struct fault *fault = READ_ONCE(waiter);
@@ -93,9 +97,9 @@ static noinline long failnth_wait(void)
 
 	atomic_set(&fault->waiting, 1);
 	wake_up_all(&fault->queue);
-	/* The limit is for a test that died: its files are closed, and that waits for us. */
+	/* The limit is for a test that died. Closing its files waits for this function. */
 	wait_event_timeout(fault->queue, READ_ONCE(fault->released), 20 * HZ);
-	/* A close that sees that nobody waits frees the fault after a grace period. */
+	/* A close that finds no waiter frees the fault after a grace period. */
 	rcu_read_lock();
 	WRITE_ONCE(waiter, NULL);
 	atomic_set(&fault->waiting, 0);
@@ -137,7 +141,10 @@ static int fault_pre(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(fault_pre);
 
-/* Its presence keeps the probe from being optimised into a jump, which could not change the way. */
+/*
+ * The presence of this handler keeps the probe from being optimised into a jump, which could not
+ * change the execution path.
+ */
 static void fault_post(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -230,7 +237,7 @@ static void fault_disarm_outsides(struct fault *fault, int count)
 			unregister_kretprobe(&fault->outsides[count].probe);
 }
 
-/* Between two calls within the scope: who writes is in neither. */
+/* This runs between two calls within the scope, because the writer is in neither. */
 static int fault_arm_again(struct fault *fault, const char *text)
 {
 	unsigned int nth;
@@ -304,9 +311,12 @@ static void fault_release(struct fault *fault)
 }
 
 /*
- * kvfree_rcu_barrier() is not exported. The end of a cache has most of it in it, since objects of the cache could
- * be among what kfree_rcu() has gathered, and rcu_barrier() too; what processors keep of other caches for that is
- * given up when those are shrunk, before this. Addresses of vfree() are given back many at a time.
+ * Waits until objects are freed that kfree_rcu() and vfree() have collected.
+ *
+ * kvfree_rcu_barrier() is not exported. Destroying a cache includes most of it, because kfree_rcu()
+ * may have collected objects of that cache. It includes rcu_barrier(), too. The objects that
+ * processors keep for other caches are released when those are shrunk, before this. vfree() returns
+ * addresses in batches.
  */
 static int failnth_settle(void)
 {
@@ -315,7 +325,7 @@ static int failnth_settle(void)
 	if (!cache)
 		return -ENOMEM;
 	kmem_cache_destroy(cache);
-	/* Its files in sysfs. */
+	/* Wait for the cache's files in sysfs. */
 	rcu_barrier();
 	vm_unmap_aliases();
 	return 0;
@@ -376,7 +386,7 @@ static int failnth_close(struct inode *inode, struct file *file)
 		fault_disarm_outsides(fault, OUTSIDES);
 	}
 	wait_event(fault->queue, READ_ONCE(waiter) != fault && !atomic_read(&fault->waiting));
-	/* Who waited may still have to wake us. */
+	/* The waiter may still have to wake us. */
 	synchronize_rcu();
 	kfree(fault);
 	return 0;
@@ -407,7 +417,7 @@ static int __init failnth_init(void)
 static void __exit failnth_exit(void)
 {
 	misc_deregister(&failnth_device);
-	/* Who waited may be on its way out of failnth_wait(), which is not in a read-side section to its end. */
+	/* The waiter may be leaving failnth_wait(), whose end is not in a read-side section. */
 	synchronize_rcu_tasks();
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A module whose loading takes a while and then fails, for tests of what the lab says of a guest that hangs.
+ * A module whose loading takes a while and then fails, to test the lab's report of a guest that hangs.
  *
- *   seconds=N   how long it takes
- *   how=0       it waits, as a driver does that waits for hardware that never answers
- *   how=1       it spins, as a loop without an end does
- *   how=2       it spins with interrupts disabled
+ *   seconds=N   the time that loading takes
+ *   how=0       waits, like a driver whose hardware never answers
+ *   how=1       spins, like an endless loop
+ *   how=2       spins with interrupts disabled
  *
  * Source: none but our own.
  */

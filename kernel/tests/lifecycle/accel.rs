@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A compute accelerator: an accel node instead of the DRM nodes, and objects without memory behind them.
+//! A compute accelerator: it has an accel node instead of the DRM nodes, and objects without memory
+//! behind them.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +14,7 @@ use drm::{
 };
 use kernel::prelude::*;
 
-/// As `struct drm_lifecycle` of the life-cycle test driver.
+/// An ioctl's argument, laid out like `struct drm_lifecycle` of the life-cycle test driver.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 struct Made {
@@ -52,7 +53,8 @@ impl drm::platform::Driver for Accelerator {
     }
 }
 
-/// Makes an object of `value` bytes: `handle`. `EIO` if it can be mapped into the kernel.
+/// Creates an object of `value` bytes: `handle`. Fails with `EIO` if the object can be mapped into
+/// the kernel.
 fn make(
     dev: &drm::Device<Accelerator, drm::Registered>,
     arg: &mut Made,
@@ -66,7 +68,7 @@ fn make(
     Ok(())
 }
 
-/// The payload: nothing, and unlike [`drm::Plain`] it offers no dumb buffers, which need memory.
+/// An empty payload. Unlike [`drm::Plain`] it offers no dumb buffers, which need memory.
 struct Buffer;
 
 #[vtable]

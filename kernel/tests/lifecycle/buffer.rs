@@ -23,7 +23,7 @@ use kernel::prelude::*;
 pub(crate) type Object = gem::shmem::Object<Buffer>;
 
 pub(crate) struct Buffer {
-    /// The number of the device that it was made on.
+    /// The number of the device that created the object.
     pub(crate) device: u32,
     pub(crate) serial: u32,
     _noisy: Noisy,
@@ -33,7 +33,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if shared::SLOW_DROP.take() {
             pr_info!("{}: object's drop waits\n", self.device);
-            // The limit is long enough for tests, which look at the log.
+            // Ignore the time limit: it is long enough for tests, which read the log.
             let _ = shared::pass_gate();
         }
     }
@@ -45,7 +45,7 @@ impl gem::DriverObject for Buffer {
     type Args = u32;
 
     fn new(dev: &Device<Lifecycle>, _size: gem::Size, serial: u32) -> impl PinInit<Self, Error> {
-        // The device's data is there, whatever the device's state.
+        // The device's data exists in any state of the device.
         let device = dev.id;
         shared::may_fail(uapi::LIFECYCLE_FAIL_OBJECT).map(|()| Self {
             device,
@@ -69,7 +69,7 @@ impl gem::DriverObject for Buffer {
     }
 
     fn close(obj: &Object, file: Pin<&Client>) {
-        // The file's data is still there.
+        // The file's data still exists.
         pr_info!("{}: handle closed by file of {}\n", obj.device, file.id);
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client, and the driver's ioctls.
+//! The clients, and the driver's ioctls.
 
 use crate::{
     buffer::Object,
@@ -44,7 +44,7 @@ use kernel::{
     }, //
 };
 
-/// The device, as all callbacks of its files get it.
+/// The device type that all callbacks of files get.
 type Dev = Device<Lifecycle, Registered>;
 
 #[pin_data]
@@ -83,7 +83,7 @@ impl drm::DriverFile for Client {
     }
 
     fn fdinfo(&self, dev: &Dev, out: &mut FdInfo<'_>) {
-        // Without effect when it fails: there is nothing that could be told to the reader.
+        // A failure has no effect, because it could not be reported to the reader.
         let _ = writeln!(out, "lifecycle-device:\t{}", dev.id);
         if let long @ 1.. = shared::LONG_FDINFO.load(Relaxed) {
             let _ = write_long(out, long as usize);
@@ -131,7 +131,7 @@ impl Client {
     ) -> Result {
         pr_info!("{}: guarded ioctl waits\n", data.id);
         shared::pass_gate()?;
-        // Whatever happened meanwhile, the data is there until this section ends.
+        // Whatever has happened in the meantime, the data exists until this section ends.
         pr_info!("{}: guarded ioctl goes on\n", data.id);
         arg.value = dev.enter(|_| ()).is_some().into();
         Ok(())
@@ -195,7 +195,7 @@ impl Client {
             }
             uapi::LIFECYCLE_KEPT_DMA => {
                 let object = shared::kept_object()?;
-                // The device that may map the object is the one that may sync it.
+                // The device that may map the object is also the one that may sync it.
                 dev.enter(|plugged| {
                     let mapped = object.sg_table(&plugged).map(|_| ());
                     let synced = object.sync(&plugged, 0..1, false);
@@ -274,11 +274,12 @@ fn write_long(out: &mut FdInfo<'_>, bytes: usize) -> Result {
     Ok(writeln!(out, "lifecycle-long:\t{text}")?)
 }
 
-/// Syncs the whole object, unless it is an import: that is for its exporter.
+/// Syncs the whole object, unless it is imported, which only its exporter can sync.
 ///
 /// # Errors
 ///
-/// `EIO` if it is not answered as it must be; beyond the object and backwards nothing is synced.
+/// Fails with `EIO` if an answer is not as it must be. Ranges beyond the object and backwards are
+/// not synced.
 fn sync(dev: &Plugged<'_, Lifecycle>, object: &Object) -> Result {
     let size = object.size().bytes() as u64;
     for range in [0..size + 1, size..size - 1, u64::MAX..u64::MAX] {
@@ -293,7 +294,7 @@ fn sync(dev: &Plugged<'_, Lifecycle>, object: &Object) -> Result {
     }
 }
 
-/// Writes `value` at a byte of the object, and gives back what was there.
+/// Writes `value` at a byte of the object, and returns the previous content.
 fn exchange(object: &Object, at: usize, value: &mut u64) -> Result {
     let map = object.vmap()?;
     let mut old = [0; 8];
@@ -303,12 +304,12 @@ fn exchange(object: &Object, at: usize, value: &mut u64) -> Result {
     Ok(())
 }
 
-/// Queues work that says whether it found the device plugged.
+/// Queues work that logs whether it found the device plugged.
 fn queue_work(dev: &Device<Lifecycle>, waits: bool) -> Result {
     dev.queue_work(move |dev| {
         pr_info!("{}: work begins\n", dev.id);
         if waits {
-            // The limit is long enough for tests, which look at the log.
+            // Ignore the time limit: it is long enough for tests, which read the log.
             let _ = shared::pass_gate();
         }
         pr_info!(
@@ -319,7 +320,7 @@ fn queue_work(dev: &Device<Lifecycle>, waits: bool) -> Result {
     })
 }
 
-/// Queues work that queues itself again, until it cannot.
+/// Queues work that queues itself again until that fails.
 fn queue_again(dev: &Device<Lifecycle>) -> Result {
     dev.queue_work(|dev| {
         fsleep(Delta::from_millis(1));

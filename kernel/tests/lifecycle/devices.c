@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Two platform devices, `lifecycle.0` and `lifecycle.1`, for the driver of lifecycle.rs: hardware that is there
- * whether the driver is or not, as on a real bus. Unloading this module takes it away.
+ * Two platform devices, `lifecycle.0` and `lifecycle.1`, for the driver of lifecycle.rs. As on a
+ * real bus, the hardware exists with or without the driver. Unloading this module removes it.
  */
 #include <linux/dma-mapping.h>
 #include <linux/err.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's table, its probe and its teardown.
+//! The driver's type, its probe and its teardown.
 
 use crate::{
     buffer::{
@@ -36,7 +36,7 @@ use kernel::{
 
 pub(crate) struct Lifecycle;
 
-/// What the device has from its allocation to its release. The fields go in their order.
+/// The device's data from its allocation to its release. The fields are dropped in their order.
 #[pin_data]
 pub(crate) struct Data {
     pub(crate) id: u32,
@@ -57,7 +57,7 @@ impl Data {
     }
 }
 
-/// What the device has while it is registered.
+/// The device's data while it is registered.
 pub(crate) struct Hardware<'bound> {
     pub(crate) id: u32,
     pub(crate) serial: u32,
@@ -79,7 +79,7 @@ impl<'bound> Hardware<'bound> {
 
 impl Drop for Hardware<'_> {
     fn drop(&mut self) {
-        // The parent is still bound: its name can be asked for.
+        // The parent is still bound, so its name can be read.
         pr_info!(
             "{}: registration data dropped, of {}\n",
             self.id,
@@ -91,7 +91,8 @@ impl Drop for Hardware<'_> {
     }
 }
 
-/// Queues work that teardown does not flush any more, slow enough to be overtaken by what does not wait.
+/// Queues work that teardown no longer flushes. It is slow enough that anything that does not wait
+/// overtakes it.
 fn queue_late_work(dev: &drm::Device<Lifecycle>) {
     let queued = dev.queue_work(|dev| {
         fsleep(Delta::from_millis(300));
@@ -203,7 +204,8 @@ impl drm::platform::Driver for Lifecycle {
     }
 }
 
-/// What is refused of a page: words that are not aligned or not in it, and fences without room.
+/// Checks the refused accesses to a page: words that are not aligned or lie outside of it, and
+/// fences without room.
 fn rules(object: &Object) -> Result {
     let map = object.vmap()?;
     let outside = [1, 2, 3, PAGE_SIZE - 2, PAGE_SIZE, usize::MAX - 3];
@@ -226,10 +228,10 @@ fn rules(object: &Object) -> Result {
     }
 }
 
-/// What stands in the object that was made before registration.
+/// The content of the object that was created before registration.
 const EARLY: u64 = 0x0ea2_17b1_2d00;
 
-/// The number at the end of the platform device's name.
+/// Returns the number at the end of the platform device's name.
 fn number(parent: &device::Device<Bound>) -> u32 {
     match parent.name().to_bytes().last() {
         Some(digit) => u32::from(digit - b'0'),

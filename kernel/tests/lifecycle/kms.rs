@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver that declares mode setting and has no objects for it: the gate `init_kms` (L1).
+//! A driver that declares mode setting and has no objects for it, to test the gate `init_kms` (L1).
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ impl drm::platform::Driver for Gate {
     ) -> Result<drm::Ready<'bound, Self>> {
         let dev = drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?;
 
-        // An object and a reference from before the gate stay good beyond it.
+        // An object and a reference from before the gate stay valid after it.
         let scratch = gem::shmem::Object::<drm::Plain<Self>>::new(&dev, gem::Size::PAGE, ())?;
         let dev = dev.init_kms(|setup| {
             dev_info!(cx, "inside the gate of mode setting\n");

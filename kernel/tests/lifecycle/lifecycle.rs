@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The life-cycle test driver: does, on request, what tests of the obligations L3 to L16 need, and says in
-//! the kernel log when each of its parts comes and goes.
+//! The life-cycle test driver. On request it does what tests of the obligations L3 to L16 need, and
+//! logs when each of its parts is created and dropped.
 //!
-//! Its lines are `lifecycle: N: what happened`, N being the number of the device. The tests are in
-//! tests/guest; the requests in lifecycle_drm.h.
+//! Its lines are `lifecycle: N: what happened`, where N is the number of the device. The tests are
+//! in tests/guest, and the requests in lifecycle_drm.h.
 
 #![deny(unsafe_code)]
 

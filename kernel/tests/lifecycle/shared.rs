@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What all devices of the driver share: the failures that tests ask for, the gate, what was put away.
+//! State that all devices of the driver share: the failures that tests request, the gate, and the
+//! kept items.
 
 use crate::{
     buffer::Object,
@@ -28,7 +29,7 @@ use kernel::{
     time::msecs_to_jiffies, //
 };
 
-/// A line of the log when it goes.
+/// Writes a line to the log when dropped.
 pub(crate) struct Noisy(pub(crate) u32, pub(crate) &'static CStr);
 
 impl Drop for Noisy {
@@ -37,15 +38,15 @@ impl Drop for Noisy {
     }
 }
 
-/// The step that fails the next time it is taken; 0 is none.
+/// The step that fails the next time it is taken; 0 for none.
 static FAIL: Atomic<u32> = Atomic::new(0);
 
-/// Asks for one failure of `step`.
+/// Requests one failure of `step`.
 pub(crate) fn set_failure(step: u32) {
     FAIL.store(step, Relaxed);
 }
 
-/// `EIO` if `step` was asked to fail, once.
+/// Fails with `EIO` if a failure of `step` was requested, once.
 pub(crate) fn may_fail(step: u32) -> Result {
     match FAIL.cmpxchg(step, 0, Full) {
         Ok(_) => Err(EIO),
@@ -70,19 +71,19 @@ impl Once {
     }
 }
 
-/// The next probe puts its device away.
+/// Makes the next probe keep its device.
 pub(crate) static KEEP_NEXT: Once = Once::new();
 
-/// The next registration data that is dropped queues work.
+/// Makes the next registration data to be dropped queue work.
 pub(crate) static LATE_WORK: Once = Once::new();
 
-/// The next payload that is dropped waits at the gate.
+/// Makes the next payload to be dropped wait at the gate.
 pub(crate) static SLOW_DROP: Once = Once::new();
 
-/// The next probe asks for huge pages twice.
+/// Makes the next probe call `use_huge_pages` twice.
 pub(crate) static HUGE_TWICE: Once = Once::new();
 
-/// How long a value in fdinfo is.
+/// The length of a value in fdinfo.
 pub(crate) static LONG_FDINFO: Atomic<u32> = Atomic::new(0);
 
 /// Counts objects and probes.
@@ -92,7 +93,7 @@ pub(crate) fn serial() -> u32 {
     SERIAL.fetch_add(1, Relaxed).unsigned_abs()
 }
 
-/// A gate that is shut; there is none while everybody may pass.
+/// A shut gate. There is none while the gate is open.
 #[pin_data]
 struct Gate {
     #[pin]
@@ -131,24 +132,26 @@ impl Gate {
     }
 }
 
-/// Opens the gate, or shuts it.
+/// Opens or shuts the gate.
 pub(crate) fn set_gate(open: bool) -> Result {
     let gate = if open { None } else { Some(Gate::new()?) };
     let old = core::mem::replace(&mut KEPT.lock().gate, gate);
-    // Those who wait at the old one have a reference of their own.
+    // Waiters at the old gate have a reference of their own.
     if let Some(old) = old {
         old.open();
     }
     Ok(())
 }
 
-/// Waits until the gate is open; `EINTR` for a signal, `ETIMEDOUT` after 20 seconds.
+/// Waits until the gate is open. Fails with `EINTR` for a signal, and with `ETIMEDOUT` after 20
+/// seconds.
 pub(crate) fn pass_gate() -> Result {
     let gate = KEPT.lock().gate.clone();
     gate.map_or(Ok(()), |gate| gate.pass())
 }
 
-/// What devices share, and what was put away: it outlives its device's binding, its files, and all other devices.
+/// State that devices share, with the kept items. It outlives its device's binding, its files, and
+/// all other devices.
 struct Kept {
     gate: Option<Arc<Gate>>,
     device: Option<ARef<drm::Device<Lifecycle>>>,
@@ -162,15 +165,16 @@ mod kept {
     use super::*;
 
     global_lock! {
-        // SAFETY: `begin` comes before any use: each probe calls it first, and all else happens to a device that was probed (L3).
+        // SAFETY: `begin` comes before any use. Each probe calls it first, and every other use is
+        // on a device that was probed (L3).
         pub(super) unsafe(uninit) static KEPT: Mutex<Kept> = Kept { gate: None, device: None, object: None, vm: None };
     }
 
-    /// Whether somebody has begun to initialise the lock, and whether that is done.
+    /// Set when a probe starts to initialise the lock. `DONE` is set when that is finished.
     static BEGUN: SetOnce<()> = SetOnce::new();
     static DONE: SetOnce<()> = SetOnce::new();
 
-    /// Makes ready what devices share. `EAGAIN` while another probe does.
+    /// Initialises the state that devices share. Fails with `EAGAIN` while another probe does so.
     pub(crate) fn begin() -> Result {
         if BEGUN.populate(()) {
             // SAFETY: Only one call of `populate` succeeds (L3).
@@ -184,30 +188,30 @@ mod kept {
 pub(crate) use kept::begin;
 use kept::KEPT;
 
-/// Puts a device away, or lets go of it. What was there goes after the lock.
+/// Keeps a device, or drops the kept one. The previous one is dropped after the lock is released.
 pub(crate) fn keep_device(device: Option<ARef<drm::Device<Lifecycle>>>) {
     let old = core::mem::replace(&mut KEPT.lock().device, device);
     drop(old);
 }
 
-/// Puts an object away, or lets go of it.
+/// Keeps an object, or drops the kept one.
 pub(crate) fn keep_object(object: Option<ARef<Object>>) {
     let old = core::mem::replace(&mut KEPT.lock().object, object);
     drop(old);
 }
 
-/// Puts an address space away, or lets go of it.
+/// Keeps an address space, or drops the kept one.
 pub(crate) fn keep_vm(vm: Option<Owner<Space>>) {
     let old = core::mem::replace(&mut KEPT.lock().vm, vm);
     drop(old);
 }
 
-/// The device that was put away. `ENOENT` if there is none.
+/// Returns the kept device. Fails with `ENOENT` if there is none.
 pub(crate) fn kept_device() -> Result<ARef<drm::Device<Lifecycle>>> {
     KEPT.lock().device.clone().ok_or(ENOENT)
 }
 
-/// The object that was put away. `ENOENT` if there is none.
+/// Returns the kept object. Fails with `ENOENT` if there is none.
 pub(crate) fn kept_object() -> Result<ARef<Object>> {
     KEPT.lock().object.clone().ok_or(ENOENT)
 }

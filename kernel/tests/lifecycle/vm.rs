@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An address space of a GPU that is not there, whose tables are a count of pages.
+//! An address space of a GPU that does not exist. Its tables are a count of pages.
 
 use crate::{
     buffer::Object,
@@ -27,7 +27,7 @@ use kernel::{
 };
 
 const PAGE: u64 = PAGE_SIZE as u64;
-/// All addresses, and those that are not for requests.
+/// The number of addresses, and the range that requests may not use.
 const ALL: u64 = 1 << 30;
 const RESERVED: u64 = 1 << 29;
 
@@ -55,12 +55,12 @@ impl DriverVm for Space {
     }
 }
 
-/// Maps an object in a new address space of `dev`, and unmaps all but its first and its last page. Returns how many
-/// pages are mapped.
+/// Maps an object in a new address space of `dev`, and unmaps all but its first and its last page.
+/// Returns the number of mapped pages.
 ///
 /// # Errors
 ///
-/// `EIO` if tables and mappings do not agree, or the reserved addresses are given away.
+/// Fails with `EIO` if tables and mappings differ, or if a request may use the reserved addresses.
 pub(crate) fn map(dev: &Device<Lifecycle>, object: &Object) -> Result<(Owner<Space>, u64)> {
     let all = VaRange::new(0, ALL)?;
     let new = || {
@@ -96,7 +96,8 @@ pub(crate) fn map(dev: &Device<Lifecycle>, object: &Object) -> Result<(Owner<Spa
     Ok((vm, mapped))
 }
 
-/// What an address space refuses: more than an object has, and what was prepared for another address space.
+/// Checks what an address space refuses: more bytes than an object has, and requests for another
+/// address space.
 fn rules(vm: &Vm<Space>, other: &Vm<Space>, object: &Object) -> Result {
     let range = VaRange::new(0, object.size().bytes() as u64)?;
     let beyond = Map::new(vm, range, object, PAGE, ()).is_err_and(|error| error == EINVAL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver whose ioctls do nothing: what the layer costs, against `noop_c.c` (`./drydock bench`).
+//! A driver whose ioctls do nothing, to measure the layer's cost against `noop_c.c`
+//! (`./drydock bench`).
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A driver whose ioctls do nothing, as a careful C author would write it: what noop.rs is measured
- * against. Its guarded ioctl enters the same section and looks at the same kind of data.
+ * A driver whose ioctls do nothing, as a careful C author would write it, to compare noop.rs with.
+ * Its guarded ioctl enters the same section and reads the same kind of data.
  */
 #include <linux/module.h>
 #include <linux/platform_device.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The uapi of the two `noop` drivers, of which one is Rust and one is C: ioctls that do nothing, to measure
- * what a driver's ioctl costs by itself.
+ * The uapi of the two `noop` drivers, in Rust and in C: ioctls that do nothing, to measure the cost
+ * of a driver's ioctl itself.
  */
 #ifndef NOOP_DRM_H
 #define NOOP_DRM_H
 
 #include <drm/drm.h>
 
-/* What is passed and not looked at. */
+/* The argument, which is passed and not read. */
 struct drm_noop {
 	__u64 value;
 };

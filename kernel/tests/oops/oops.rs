@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Makes the mistake of the review that Drydock starts from, on purpose: a device is allocated with the
-//! size of the wrapper that owns it.
+//! Repeats the mistake of the review that started Drydock, on purpose: it allocates a device with
+//! the size of the wrapper that owns it.
 //!
-//! It is what `kernel/drm` is there to make impossible, so nothing of that is used here: C is called as
-//! the reviewed patch called it. For the debug kernel, which reports the first write beyond the
-//! allocation (`drydock demo oops`); on any other the writes would go where nobody looks.
+//! `kernel/drm` exists to make this impossible, so this module does not use it. It calls C as the
+//! reviewed patch did. Use it on the debug kernel, which reports the first write beyond the
+//! allocation (`drydock demo oops`). On any other kernel the writes would go unnoticed.
 //!
 //! Source: `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c.
 
@@ -33,14 +33,14 @@ module! {
     license: "Dual MIT/GPL",
 }
 
-/// What is to be allocated: what C has of a device, and what the driver keeps beside it.
+/// The structure to allocate: C's device, and the driver's data beside it.
 #[repr(C)]
 struct Device {
     dev: Opaque<bindings::drm_device>,
     _data: u64,
 }
 
-/// A device that was never registered: the owner of one, and therefore a pointer.
+/// A device that was never registered. It owns the device, so it is a pointer.
 struct UnregisteredDevice(NonNull<Device>);
 
 impl UnregisteredDevice {
@@ -52,11 +52,11 @@ impl UnregisteredDevice {
     };
 
     fn new(parent: &device::Device<device::Bound>) -> Result<Self> {
-        // The mistake. As long as this function stood in `impl Device`, the line was right.
+        // This is the mistake. While this function was in `impl Device`, the line was right.
         let layout = Kmalloc::aligned_layout(Layout::new::<Self>());
 
-        // SAFETY: Not at all (L2): C is told that the device lies in the allocation, which is smaller. The
-        // module loads only where that is reported (`Oops::init`).
+        // SAFETY: Not at all (L2): C is passed a size for which the allocation is too small. The
+        // module loads only on a kernel that reports that (`Oops::init`).
         let raw = unsafe {
             bindings::__drm_dev_alloc(
                 core::ptr::from_ref(parent).cast_mut().cast(),
@@ -71,8 +71,8 @@ impl UnregisteredDevice {
 
 impl Drop for UnregisteredDevice {
     fn drop(&mut self) {
-        // SAFETY: The pointer is that of a device whose first reference is ours; `dev` is
-        // its first field (L21).
+        // SAFETY: The pointer refers to a device whose first reference is ours. `dev` is its first
+        // field (L21).
         unsafe { bindings::drm_dev_put(self.0.as_ptr().cast()) };
     }
 }

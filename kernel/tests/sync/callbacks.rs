@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Callbacks of fences, taken back at about the time when the fence expires.
+//! Callbacks of fences, removed at about the time when the fence expires.
 
 use crate::{
     client::Client,
@@ -24,10 +24,10 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Something to own.
+/// A value for functions to own.
 struct Alive;
 
-/// Lets `rounds` fences expire while their callbacks are taken back, and counts how each ended.
+/// Lets `rounds` fences expire while their callbacks are removed, and counts how each ended.
 pub(crate) fn race(
     _dev: &Device<SyncTest, Registered>,
     arg: &mut uapi::drm_sync_test_callbacks,
@@ -40,7 +40,7 @@ pub(crate) fn race(
     for round in 0..arg.rounds {
         let alive = Arc::new(Alive, GFP_KERNEL)?;
         round_of(round, &alive, arg)?;
-        // Each function owned a reference, whether it ran or not.
+        // Each function owned a reference, and must have dropped it, whether it ran or not.
         if Arc::into_unique_or_drop(alive).is_none() {
             arg.leaked += 1;
         }
@@ -58,7 +58,7 @@ fn round_of(round: u32, alive: &Arc<Alive>, arg: &mut uapi::drm_sync_test_callba
         callbacks.push(callback, GFP_KERNEL)?;
     }
 
-    // Gets near the tick, without sleeping past it.
+    // Approaches the tick without sleeping past it.
     for _ in 0..(round % 64) * 2000 {
         core::hint::spin_loop();
     }

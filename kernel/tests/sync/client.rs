@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client: its fences by number, and the events that it keeps.
+//! The clients, with their fences by number, and the events that they keep.
 
 use crate::{
     driver::{
@@ -54,7 +54,7 @@ impl event::Payload for Finished {
     const TYPE: u32 = uapi::SYNC_TEST_EVENT_FINISHED;
 }
 
-/// Events that are reserved and not sent.
+/// Events that are reserved and not yet sent.
 pub(crate) type Kept = KVec<Event<SyncTest, Finished>>;
 
 #[pin_data]
@@ -79,17 +79,17 @@ impl drm::DriverFile for Client {
     }
 }
 
-/// `errno` as an error, if it is one.
+/// Converts `errno` to an error. Fails with `EINVAL` if it is not one.
 fn error(errno: u32) -> Result<Error> {
     match errno {
-        // CAST: It is small.
+        // CAST: The number is small.
         1..=4095 => Ok(Error::from_errno(-(errno as c_int))),
         _ => Err(EINVAL),
     }
 }
 
 impl Client {
-    /// `DRM_IOCTL_SYNC_TEST_ISSUE`
+    /// Implements `DRM_IOCTL_SYNC_TEST_ISSUE`.
     pub(crate) fn issue(
         _dev: &Plugged<'_, SyncTest>,
         data: &Hardware,
@@ -111,7 +111,7 @@ impl Client {
         Ok(())
     }
 
-    /// The sync object of a handle, or a new one, with its handle.
+    /// Returns the sync object of a handle, or a new one with its handle.
     fn syncobj(file: &File<Self>, handle: u32) -> Result<(ARef<Syncobj>, u32)> {
         if handle != 0 {
             return Ok((Syncobj::find(file, handle)?, handle));
@@ -121,7 +121,7 @@ impl Client {
         Ok((object, handle))
     }
 
-    /// A fence of the kind that is asked for.
+    /// Issues a fence of the requested kind.
     fn signaler(
         data: &Hardware,
         arg: &uapi::drm_sync_test_issue,
@@ -137,14 +137,14 @@ impl Client {
         }
     }
 
-    /// The fence `id`, which nobody can end but the caller from now on.
+    /// Takes the fence `id`. From then on only the caller can end it.
     fn take(file: &File<Self>, id: u32) -> Result<Signaler> {
         let index = (id as usize).checked_sub(1).ok_or(EINVAL)?;
         let fence = file.fences.lock().get_mut(index).and_then(Option::take);
         fence.ok_or(EINVAL)
     }
 
-    /// `DRM_IOCTL_SYNC_TEST_END`
+    /// Implements `DRM_IOCTL_SYNC_TEST_END`.
     pub(crate) fn end(
         _dev: &Device<SyncTest, Registered>,
         arg: &uapi::drm_sync_test_end,
@@ -171,7 +171,7 @@ impl Client {
         }
     }
 
-    /// `DRM_IOCTL_SYNC_TEST_WAIT`; not guarded, since it may block for as long as it likes.
+    /// Implements `DRM_IOCTL_SYNC_TEST_WAIT`. Not guarded, because it may block for any time.
     pub(crate) fn wait(
         _dev: &Device<SyncTest, Registered>,
         arg: &mut uapi::drm_sync_test_wait,
@@ -190,7 +190,7 @@ impl Client {
         Ok(())
     }
 
-    /// `DRM_IOCTL_SYNC_TEST_NOTIFY`
+    /// Implements `DRM_IOCTL_SYNC_TEST_NOTIFY`.
     pub(crate) fn notify(
         _dev: &Plugged<'_, SyncTest>,
         data: &Hardware,
@@ -233,7 +233,7 @@ impl Client {
         Ok(())
     }
 
-    /// `DRM_IOCTL_SYNC_TEST_CLOSE`
+    /// Implements `DRM_IOCTL_SYNC_TEST_CLOSE`.
     pub(crate) fn close_pending(
         _dev: &Plugged<'_, SyncTest>,
         data: &Hardware,

@@ -29,17 +29,17 @@ pub(crate) struct SyncTest;
 /// The fences that the driver issues.
 pub(crate) static FENCES: Class = Class::of::<SyncTest>(c"test");
 
-/// What the device has while it is plugged. When this goes, its fences end with `ENODEV` and its events are
-/// cancelled.
+/// The device's data while it is plugged. When it is dropped, its fences end with `ENODEV` and its
+/// events are cancelled.
 #[pin_data]
 pub(crate) struct Hardware {
     pub(crate) pending: Pending,
-    /// Events of files, open or closed.
+    /// Events of open or closed files.
     #[pin]
     pub(crate) events: Mutex<Kept>,
 }
 
-/// The payload of the driver's buffers: nothing.
+/// The empty payload of the driver's buffers.
 pub(crate) struct Buffer;
 
 #[vtable]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver for tests only: issues fences, puts them into sync objects, and sends events, on request.
+//! A driver for tests only. On request it issues fences, puts them into sync objects, and sends
+//! events.
 //!
 //! uapi: `sync_test_drm.h` beside this file.
 

@@ -7,7 +7,7 @@
 
 #include <drm/drm.h>
 
-#define SYNC_TEST_TIMELINE	(1 << 0)	/* on the file's timeline, not on one of its own */
+#define SYNC_TEST_TIMELINE	(1 << 0)	/* on the file's timeline, rather than on one of its own */
 #define SYNC_TEST_PENDING	(1 << 1)	/* in the device's set of pending fences */
 
 /* Issues a fence, and puts it into a sync object at a point (0: replaces its fence). */
@@ -23,7 +23,10 @@ struct drm_sync_test_issue {
 #define SYNC_TEST_DROP		1
 #define SYNC_TEST_FORGET	2
 
-/* Ends a fence. EINVAL: no such fence; ETIMEDOUT: it was signalled before. */
+/*
+ * Ends a fence. Fails with EINVAL if there is no such fence, and with ETIMEDOUT if it was already
+ * signalled.
+ */
 struct drm_sync_test_end {
 	__u32 id;
 	__u32 error;		/* an errno; 0: success */
@@ -42,7 +45,7 @@ struct drm_sync_test_wait {
 
 #define SYNC_TEST_EVENT_FINISHED	0x80000000
 
-/* What read(2) gives for such an event. */
+/* The event that read(2) returns. */
 struct drm_sync_test_event {
 	struct drm_event base;
 	__u64 cookie;
@@ -56,9 +59,9 @@ struct drm_sync_test_event {
 #define SYNC_TEST_HAND_OVER	3
 
 /*
- * Reserves an event and keeps it, or decides what becomes of all that the file keeps. Those that are handed over
- * to the device survive the file's close: they are sent or dropped by whoever asks that next, or dropped with the
- * device.
+ * Reserves an event and keeps it, or decides about all events that the file keeps. Events that are
+ * handed over to the device survive the file's close. They are sent or dropped by the next call
+ * that requests it, or dropped with the device.
  */
 struct drm_sync_test_notify {
 	__u64 cookie;
@@ -67,8 +70,8 @@ struct drm_sync_test_notify {
 };
 
 /*
- * Lets callbacks race with the expiry of their fences: `rounds` fences that expire at the next tick, four
- * callbacks each, of which some are taken back at about that time.
+ * Lets callbacks race with the expiry of their fences. `rounds` fences expire at the next tick,
+ * with four callbacks each, some of which are removed at about that time.
  */
 struct drm_sync_test_callbacks {
 	__u32 rounds;
@@ -77,7 +80,10 @@ struct drm_sync_test_callbacks {
 	__u32 leaked;		/* returned: functions that were not dropped; 0 */
 };
 
-/* Ends all fences of the device's set of pending fences with this error, and closes the set with it unless it stays open. */
+/*
+ * Ends all fences of the device's set of pending fences with this error. Closes the set with the
+ * error unless it stays open.
+ */
 struct drm_sync_test_close {
 	__u32 error;
 	__u32 stays_open;

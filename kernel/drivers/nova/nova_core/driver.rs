@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The match table, the probe, and what lives while the function is bound.
+//! The match table, the probe, and the data that lives while the function is bound.
 
 use crate::hardware::{
     self,
@@ -32,16 +32,16 @@ use nova_regs::{
 
 pub(crate) struct NovaCore;
 
-/// What the driver has of a function: its registers, which nobody else may map.
+/// The driver's data of a function: its registers, which no other driver may map.
 pub(crate) struct Function<'bound> {
     device: &'bound Device<Bound>,
     bar: Bar<'bound>,
 }
 
-/// The number of the next child. None comes back, so that no two devices ever have the same name.
+/// The number of the next child. Numbers are not reused, so no two devices ever have the same name.
 static NEXT_ID: Atomic<u32> = Atomic::new(0);
 
-// GPUs of all generations; the registers tell which.
+// Matches GPUs of all generations; the registers identify them.
 kernel::pci_device_table!(
     DEVICES,
     <NovaCore as drm::pci::Driver<Parent>>::IdInfo,
@@ -103,7 +103,7 @@ impl drm::parent::Driver for NovaCore {
 
     const NAME: &'static CStr = c"nova-core";
 
-    /// The GPU has lost its state and boots anew, as after power-on.
+    /// Waits for the GPU to boot. It has lost its state and boots again, as after power-on.
     fn resume(function: &Function<'_>) -> Result {
         hardware::wait_until_ready(function.device, &function.bar)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the registers say: which GPU this is, and whether it is ready.
+//! Reads from the registers which GPU this is, and whether it is ready.
 //!
 //! Source: Documentation/gpu/nova/core/devinit.rst; `crates/nova-regs` for the registers.
 
@@ -30,21 +30,24 @@ use nova_regs::{
     Readiness, //
 };
 
-/// The registers.
+/// The mapped registers.
 pub(crate) type Bar<'bound> = pci::Bar<'bound, { nova_regs::pci::REGISTERS_SIZE }>;
 
-/// How long a GPU may boot; it starts to when it comes out of reset, long before a driver is there.
+/// The time that a GPU may take to boot. It starts to boot when it comes out of reset, long before
+/// a driver probes it.
 const PATIENCE: Delta = Delta::from_secs(4);
 
-/// Inlined, so that the offset is known when it is compared with the size of the BAR.
+/// Reads a register. Inlined, so that the offset is a constant when it is compared with the size of
+/// the BAR.
 #[inline(always)]
 fn read<R: Register>(bar: &Bar<'_>) -> R {
     bar.read32(R::OFFSET).into()
 }
 
-/// Which GPU it is, if it is one that this driver supports. Says so in the log, or why not.
+/// Identifies the GPU if this driver supports it. Logs the GPU, or why it is not supported.
 ///
-/// `ENODEV` if it is not there or not known, `EOPNOTSUPP` if it is known but boots in another way.
+/// Fails with `ENODEV` if the GPU does not respond or is not known. Fails with `EOPNOTSUPP` if it
+/// is known but boots in another way.
 pub(crate) fn identify(dev: &Device<Bound>, bar: &Bar<'_>) -> Result<(Chip, Revision)> {
     let boot0: PmcBoot0 = read(bar);
     if boot0.is_absent() {
@@ -92,13 +95,14 @@ pub(crate) fn identify(dev: &Device<Bound>, bar: &Bar<'_>) -> Result<(Chip, Revi
     }
 }
 
-/// How far the GPU's own firmware has come, if the firmware lets that be read yet.
+/// Returns the boot progress of the GPU's own firmware, if the firmware allows reading it yet.
 fn progress(bar: &Bar<'_>) -> Option<GfwBoot> {
     let mask: GfwBootPrivLevelMask = read(bar);
     mask.is_readable().then(|| read(bar))
 }
 
-/// Waits until the GPU's own firmware has set it up. `ETIMEDOUT` if that takes too long, `ENODEV` if the GPU goes.
+/// Waits until the GPU's own firmware has set it up. Fails with `ETIMEDOUT` if that takes too long,
+/// and with `ENODEV` if the GPU disappears.
 ///
 /// Context: process context, sleeps.
 pub(crate) fn wait_until_ready(dev: &Device<Bound>, bar: &Bar<'_>) -> Result {
@@ -108,7 +112,7 @@ pub(crate) fn wait_until_ready(dev: &Device<Bound>, bar: &Bar<'_>) -> Result {
         Delta::from_millis(1),
         PATIENCE,
     );
-    // Ones, too, look like a progress that is complete.
+    // All ones also look like completed progress.
     if read::<PmcBoot0>(bar).is_absent() {
         dev_err!(dev, "the GPU is gone while it boots\n");
         return Err(ENODEV);

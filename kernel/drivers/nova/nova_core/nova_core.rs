@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver of an NVIDIA GPU's PCI function: it identifies the GPU, waits until it is ready, owns its registers, and makes
-//! the auxiliary device to which `nova-drm` binds. It is no DRM driver itself.
+//! The driver of an NVIDIA GPU's PCI function. It identifies the GPU, waits until it is ready, owns
+//! its registers, and creates the auxiliary device that `nova-drm` binds to. It is not a DRM driver
+//! itself.
 //!
-//! Under the names that Linux 7.3's own driver has (drivers/gpu/nova-core), so that clients and scripts find the same.
-//! Source of the hardware's facts: `crates/nova-regs`.
+//! It uses the names of Linux 7.3's own driver (drivers/gpu/nova-core), so that clients and scripts
+//! find them. Source of the hardware's facts: `crates/nova-regs`.
 
 #![forbid(unsafe_code)]
 

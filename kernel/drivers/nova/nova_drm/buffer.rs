@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A buffer: a handle and a size. Nothing lies behind it until the GPU's memory is managed.
+//! Buffers: each is a handle and a size. A buffer has no memory until the driver manages the GPU's
+//! memory.
 
 use crate::driver::Nova;
 use drm::{

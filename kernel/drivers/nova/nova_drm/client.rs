@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client: its ioctls.
+//! The ioctls of nova's clients.
 
 use crate::{
     buffer::Object,
@@ -20,10 +20,11 @@ use drm::{
 use kernel::prelude::*;
 use nova_regs::Gpu;
 
-/// Nothing is kept for a client but its buffers.
+/// The data of a client: nothing but its buffers.
 pub(crate) type Client = drm::Plain<Nova>;
 
-/// `pad` is there to be used one day, so nobody may have got used to its being ignored.
+/// Checks that `pad` is zero. It may get a meaning later, so clients must not rely on its being
+/// ignored.
 fn zero(pad: u32) -> Result {
     if pad == 0 {
         Ok(())
@@ -33,7 +34,8 @@ fn zero(pad: u32) -> Result {
 }
 
 impl Nova {
-    /// `EINVAL` for an unknown parameter; all 64 bits of it count.
+    /// Returns a parameter of the GPU. Fails with `EINVAL` for an unknown parameter; all 64 bits of
+    /// it count.
     pub(crate) fn get_param(
         _dev: &Plugged<'_, Nova>,
         gpu: &Gpu,
@@ -47,7 +49,8 @@ impl Nova {
         Ok(())
     }
 
-    /// The size is rounded up to whole pages. `EINVAL` for none, and for more than there are addresses.
+    /// Creates a buffer, with the size rounded up to whole pages. Fails with `EINVAL` if the size
+    /// is zero or exceeds the address space.
     pub(crate) fn gem_create(
         dev: &Device<Nova, Registered>,
         arg: &mut uapi::drm_nova_gem_create,
@@ -59,7 +62,7 @@ impl Nova {
         Ok(())
     }
 
-    /// `ENOENT` for a handle that is not this file's.
+    /// Returns the size of a buffer. Fails with `ENOENT` if this file does not have the handle.
     pub(crate) fn gem_info(
         _dev: &Device<Nova, Registered>,
         arg: &mut uapi::drm_nova_gem_info,

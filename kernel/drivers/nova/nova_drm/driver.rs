@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's table and its probe.
+//! The driver's type and its probe.
 
 use crate::{
     buffer::Object,
@@ -52,7 +52,7 @@ impl drm::Driver for Nova {
         major: 0,
         ..drm::DriverInfo::new(c"nova-drm", c"NVIDIA Graphics and Compute")
     };
-    /// Without a render node, as upstream.
+    /// Omits a render node, like upstream.
     const FEATURES: drm::Features = drm::Features::GEM;
 
     drm::ioctls! {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The DRM driver of an NVIDIA GPU, for the auxiliary device that `nova_core` makes: the whole of `nova_drm.h`.
+//! The DRM driver of an NVIDIA GPU, for the auxiliary device that `nova_core` creates. It
+//! implements all of `nova_drm.h`.
 //!
-//! Under the names and with the numbers of Linux 7.3's own driver (drivers/gpu/drm/nova).
+//! It uses the names and numbers of Linux 7.3's own driver (drivers/gpu/drm/nova).
 
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the firmware says of itself, and what it is asked to do.
+//! The firmware's interface: what it reports, and the requests to it.
 //!
-//! Both sides read and write the same memory. Nothing that the firmware tells is trusted: each place is checked to lie
-//! in the shared section, each count to be one that can be.
+//! Both sides read and write the same memory. The driver does not trust the firmware: it checks
+//! that each block lies in the shared section, and that each count is possible.
 //!
 //! Source: `crates/csf-iface`.
 
@@ -39,21 +39,21 @@ use mali_regs::{
     irq::job, //
 };
 
-/// How long the firmware may take to acknowledge, in milliseconds.
+/// The time that the firmware may take to acknowledge, in milliseconds.
 const PATIENCE: u32 = 1000;
 
-/// Microseconds after which idle cores are powered off.
+/// The time in microseconds after which idle cores are powered off.
 const POWER_OFF_AFTER: u32 = 10_000;
-/// Cycles after which a stream without progress is told, in units of 1024.
+/// The cycles, in units of 1024, after which a stream without progress is reported.
 const PROGRESS_AFTER: u32 = 5 * 500 * 1024;
 
-/// Registers of a stream that the driver keeps for itself when it calls a client's stream.
+/// The registers of a stream that the driver keeps for itself when it calls a client's stream.
 const KEPT_REGISTERS: u32 = 4;
 
-/// Groups are told apart by their priority, of which there are so many.
+/// The number of priorities. Each group has its own priority.
 const MAX_PRIORITIES: u32 = 16;
 
-/// The shared section as both sides see it.
+/// The shared section, as seen by both sides.
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'a> {
     pub(super) map: &'a VMap<Object>,
@@ -61,7 +61,7 @@ pub(super) struct Memory<'a> {
 }
 
 impl Memory<'_> {
-    /// The word at `field` of the block at `block`.
+    /// Reads the word at `field` of the block at `block`.
     fn word(&self, block: usize, field: usize) -> Result<u32> {
         self.map.read_word(block + field)
     }
@@ -70,32 +70,32 @@ impl Memory<'_> {
         self.map.write_word(block + field, word)
     }
 
-    /// The place of a control block of `T`, if all of it is in the section.
+    /// Returns the offset of a control block of `T`, if all of it is in the section.
     fn control<T>(&self, offset: u64) -> Result<usize> {
         self.place.check(offset, size_of::<T>()).ok_or(EINVAL)
     }
 
-    /// The place of a block of `T` that the firmware tells by its address.
+    /// Returns the offset of a block of `T` from the address that the firmware reports.
     fn block<T>(&self, va: u32) -> Result<usize> {
         self.place.offset_of(va, size_of::<T>()).ok_or(EINVAL)
     }
 }
 
-/// What the firmware says of itself.
+/// The interface that the firmware reports.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub(crate) version: Version,
     pub(crate) features: u32,
     pub(crate) instr_features: u32,
     groups: u32,
-    /// Streams of each group.
+    /// The number of streams of each group.
     streams: u32,
     stream_features: u32,
     input: usize,
     output: usize,
 }
 
-/// What a client is told of the interface.
+/// The part of the interface that a client can query.
 pub(crate) struct Slots {
     pub(crate) groups: u32,
     pub(crate) streams: u32,
@@ -105,15 +105,15 @@ pub(crate) struct Slots {
 }
 
 impl Interface {
-    /// Reads it, after the firmware has booted.
+    /// Reads the interface, after the firmware has booted.
     ///
     /// # Errors
     ///
-    /// `EIO` if the firmware did not start after all; `EINVAL` if it tells what cannot be; `ENODEV` if the GPU is gone.
-    /// A line in the log says so.
+    /// Fails with `EIO` if the firmware did not start after all, with `EINVAL` if it reports
+    /// impossible values, and with `ENODEV` if the GPU does not respond. A line in the log says so.
     pub(super) fn read(gpu: &Gpu<'_>, memory: Memory<'_>) -> Result<Self> {
         let version = Version(memory.word(0, offset_of!(global::Control, version))?);
-        // A GPU that is gone has written nothing, or half of it.
+        // A GPU that is gone has written the interface not at all, or in part.
         let or_gone = |error| if gpu.regs.is_gone() { ENODEV } else { error };
         if version.0 == 0 {
             let status = gpu.regs.read(mali_regs::mcu::MCU_STATUS);
@@ -132,7 +132,7 @@ impl Interface {
         })
     }
 
-    /// What is wrong, and its value, if something is.
+    /// Reads the interface. Fails with the name of an impossible value, and the value.
     fn try_read(memory: Memory<'_>, version: Version) -> Result<Self, (&'static str, u32)> {
         let word = |field| memory.word(0, field).map_err(|_| ("GLB_CONTROL", 0));
         let input = word(offset_of!(global::Control, input_va))?;
@@ -170,12 +170,12 @@ impl Interface {
         })
     }
 
-    /// Whether the firmware said the same another time.
+    /// Returns whether the firmware reported the same interface again.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self == other
     }
 
-    /// What there is for clients.
+    /// Returns the part of the interface for clients.
     pub(crate) fn slots(&self) -> Slots {
         let features = stream::Features::from_bits(self.stream_features);
         Slots {
@@ -194,14 +194,16 @@ impl Interface {
         })
     }
 
-    /// Tells the firmware which cores it may use and after which times it shall do what.
+    /// Configures the cores that the firmware may use, and its timeouts.
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` if it does not acknowledge, `ENODEV` if the GPU is gone; a line in the log says so.
+    /// Fails with `ETIMEDOUT` if the firmware does not acknowledge, and with `ENODEV` if the GPU
+    /// does not respond. A line in the log says so.
     pub(super) fn configure(&self, gpu: &Gpu<'_>, memory: Memory<'_>, hertz: u32) -> Result {
         const ASKED: u32 = req::CFG_ALLOC_EN | req::CFG_POWEROFF_TIMER | req::CFG_PROGRESS_TIMER;
-        // Cycles are counted for clients' queries. That it is idle need not be told: nothing ever runs.
+        // Enables the cycle counter, for clients' queries. Idle events stay disabled, because
+        // nothing ever runs.
         const STATES: u32 = req::COUNTER_EN;
         let timer = |micros| Timer::new(micros, hertz, Timer::GPU_CYCLES).0;
         let cores = gpu.info.shader_present;
@@ -232,19 +234,19 @@ impl Interface {
         self.ring_and_wait(gpu, memory, ASKED, "its configuration")
     }
 
-    /// Asks whether the firmware lives.
+    /// Checks that the firmware is alive.
     ///
     /// # Errors
     ///
-    /// As for [`configure`](Self::configure).
+    /// Fails with the errors of [`configure`](Self::configure).
     pub(super) fn ping(&self, gpu: &Gpu<'_>, memory: Memory<'_>) -> Result {
         let request = self.handshake(memory)?.ask(req::PING);
         memory.set(self.input, offset_of!(global::Input, req), request)?;
         self.ring_and_wait(gpu, memory, req::PING, "a ping")
     }
 
-    /// Asks the firmware to halt, and waits until it has. What fails is told in the log: the microcontroller is stopped
-    /// in any case.
+    /// Requests the firmware to halt, and waits until it has. Failures are only logged, because the
+    /// microcontroller is stopped in any case.
     pub(super) fn halt(&self, gpu: &Gpu<'_>, memory: Memory<'_>) {
         let asked = self.handshake(memory).and_then(|now| {
             let request = if self.has_state() {
@@ -273,13 +275,13 @@ impl Interface {
         }
     }
 
-    /// Tells the firmware to look, and waits until `asked` is no longer pending.
+    /// Rings the doorbell, and waits until `asked` is no longer pending.
     fn ring_and_wait(&self, gpu: &Gpu<'_>, memory: Memory<'_>, asked: u32, what: &str) -> Result {
         gpu.job_events.forget(job::GLOBAL);
         gpu.regs
             .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);
         let mut more = Delta::ZERO;
-        // Each of the requests may be acknowledged with an interrupt of its own.
+        // The firmware may acknowledge each request with an interrupt of its own.
         for _ in 0..=asked.count_ones() {
             if self.handshake(memory)?.pending(asked) == 0 {
                 return Ok(());
@@ -320,7 +322,7 @@ impl Interface {
     }
 }
 
-/// What a group slot says of itself; all of them must say the same.
+/// The properties that a group slot reports. All slots must report the same.
 #[derive(PartialEq, Eq)]
 struct Group {
     features: u32,
@@ -369,7 +371,8 @@ impl Group {
     }
 }
 
-/// The features of the stream slot at `at`, whose blocks lie where they can.
+/// Returns the features of the stream slot at `at`, after checking that its blocks lie in the
+/// section.
 fn stream_features(memory: Memory<'_>, at: u64) -> Result<u32, (&'static str, u32)> {
     let control = memory
         .control::<stream::Control>(at)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The microcontroller: on, off, and the interrupt by which its firmware tells that it has something to say.
+//! The microcontroller: switching it on and off, and the interrupt with which its firmware notifies
+//! the driver.
 //!
 //! Source: `crates/mali-regs` (`mcu.rs`, `irq.rs`).
 
@@ -30,11 +31,11 @@ use mali_regs::{
     },
 };
 
-/// How long the firmware may take to boot, in milliseconds.
+/// The time that the firmware may take to boot, in milliseconds.
 const BOOT_PATIENCE: u32 = 3000;
 const STOP_PATIENCE: Delta = Delta::from_secs(1);
 
-/// What the microcontroller's status is called.
+/// Returns the name of a microcontroller status.
 fn name(status: u32) -> &'static str {
     match Status::from_bits(status) {
         Status::Disabled => "disabled",
@@ -44,7 +45,7 @@ fn name(status: u32) -> &'static str {
     }
 }
 
-/// Switches the microcontroller on, and waits until its firmware tells that it has booted.
+/// Switches the microcontroller on, and waits until its firmware reports that it has booted.
 pub(super) fn start(gpu: &Gpu<'_>) -> Result {
     gpu.clear(&gpu.job_line, u32::MAX);
     gpu.job_events.forget(job::GLOBAL);
@@ -81,13 +82,13 @@ pub(super) fn start(gpu: &Gpu<'_>) -> Result {
     Ok(())
 }
 
-/// Waits until the firmware has halted, after it was asked to.
+/// Waits until the firmware has halted on request.
 pub(super) fn wait_until_halted(gpu: &Gpu<'_>) -> Result {
     wait(gpu, Status::Halted, Delta::from_secs(1))
 }
 
-/// Switches the microcontroller off, and its interrupt, unless it is; resets the GPU if that does not help, since the
-/// memory of the firmware is about to go. What fails is told in the log.
+/// Switches the microcontroller and its interrupt off, unless they are off. If that fails, resets
+/// the GPU, because the memory of the firmware is about to be freed. Failures are only logged.
 pub(super) fn stop(gpu: &Gpu<'_>) {
     if !gpu.mcu_runs.xchg(false, Relaxed) {
         return;
@@ -102,7 +103,7 @@ pub(super) fn stop(gpu: &Gpu<'_>) {
     }
 }
 
-/// Stops the microcontroller when it is dropped: before the memory of its firmware goes.
+/// Stops the microcontroller when dropped, before the memory of its firmware is freed.
 pub(super) struct Stop<'bound>(pub(super) Arc<Gpu<'bound>>);
 
 impl Drop for Stop<'_> {
@@ -131,7 +132,7 @@ fn wait(gpu: &Gpu<'_>, wanted: Status, patience: Delta) -> Result {
     })
 }
 
-/// Serves the firmware's line.
+/// The server of the firmware's line.
 pub(crate) struct Server;
 
 impl Serve for Server {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A section of the firmware: a buffer, mapped for the microcontroller and for us.
+//! Sections of the firmware: buffers that are mapped for the microcontroller and for the kernel.
 
 use crate::{
     buffer::{
@@ -33,7 +33,7 @@ use mali_mmu::{
     Attributes, //
 };
 
-/// A section that is loaded.
+/// A loaded section.
 pub(super) struct Section {
     map: VMap<Object>,
     start: u32,
@@ -41,7 +41,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Makes a buffer for `source`, fills it and maps it at the section's addresses.
+    /// Creates a buffer for `source`, fills it and maps it at the section's addresses.
     pub(super) fn load(
         dev: &drm::UnregisteredDevice<'_, Tyr>,
         gpu: &Gpu<'_>,
@@ -97,7 +97,7 @@ impl Section {
         Ok(section)
     }
 
-    /// Loads it again, if the firmware may have written to it.
+    /// Loads the section again, if the firmware may have written to it.
     pub(super) fn reload(&self, source: &csf_fw::Section<'_>) -> Result {
         if self.flags.has(Flags::WRITE) {
             self.fill(source)?;
@@ -105,7 +105,7 @@ impl Section {
         Ok(())
     }
 
-    /// Writes what the file has of it, and zeroes behind that if it shall be so.
+    /// Writes the section's data from the file, and zeroes behind it if the section requires that.
     fn fill(&self, source: &csf_fw::Section<'_>) -> Result {
         const ZEROES: [u8; PAGE_SIZE] = [0; PAGE_SIZE];
         self.map.write(0, source.data())?;
@@ -129,7 +129,7 @@ impl Section {
         }
     }
 
-    /// Whether driver and firmware speak through it.
+    /// Returns whether driver and firmware communicate through the section.
     pub(super) fn is_shared(&self) -> bool {
         self.start == csf_fw::SHARED_START
     }

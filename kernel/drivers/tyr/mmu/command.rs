@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The MMU's commands: how a slot is told of a table, and how a change is made seen.
+//! The MMU's commands: setting the table of a slot, and making a change visible.
 //!
-//! Source: `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c, which flushes with a command of the
-//! GPU and not one of the MMU, as do we.
+//! Source: `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c. Like that driver,
+//! this one flushes with a command of the GPU rather than of the MMU.
 
 use crate::gpu::Gpu;
 use core::ops::Range;
@@ -23,21 +23,22 @@ use mali_regs::{
 };
 
 const PAUSE: Delta = Delta::from_micros(10);
-/// Much more than it takes. An emulated GPU on a busy machine may not be scheduled for a while.
+/// The time that a command may take. It is much longer than needed, because an emulated GPU on a
+/// busy machine may not be scheduled for a while.
 const PATIENCE: Delta = Delta::from_secs(1);
 
-/// What a slot is told of a table.
+/// The configuration of a slot for a table.
 #[derive(Clone, Copy)]
 pub(super) struct Setup {
     /// The physical address of the root table.
     pub(super) root: u64,
     /// The kinds of memory.
     pub(super) attributes: u64,
-    /// How tables are read.
+    /// The format of the tables.
     pub(super) config: TransCfg,
 }
 
-/// Waits until the slot takes a command.
+/// Waits until the slot accepts a command.
 fn wait_until_ready(gpu: &Gpu<'_>, slot: usize) -> Result {
     gpu.regs
         .poll(
@@ -58,16 +59,16 @@ fn wait_until_ready(gpu: &Gpu<'_>, slot: usize) -> Result {
         })
 }
 
-/// Gives a command and waits until it is done.
+/// Issues a command and waits until it is done.
 fn run(gpu: &Gpu<'_>, slot: usize, command: Command) -> Result {
     wait_until_ready(gpu, slot)?;
     gpu.regs.write_at(mmu::AS_COMMAND, slot, command.bits());
     wait_until_ready(gpu, slot)
 }
 
-/// Has the slot use a table. What it did before is over.
+/// Makes the slot use a table. Its earlier accesses have ended.
 pub(super) fn enable(gpu: &Gpu<'_>, slot: usize, setup: Setup) -> Result {
-    // A fault that is still pending is that of the slot's last table.
+    // A fault that is still pending belongs to the slot's last table.
     gpu.clear(&gpu.mmu_line, irq::mmu::fault(slot as u32));
     write_setup(gpu, slot, setup);
     run(gpu, slot, Command::Update)?;
@@ -75,7 +76,8 @@ pub(super) fn enable(gpu: &Gpu<'_>, slot: usize, setup: Setup) -> Result {
     Ok(())
 }
 
-/// Has every access through the slot fault. The caches are flushed before, so that nothing comes late.
+/// Makes every access through the slot fault. The caches are flushed first, so that no write
+/// arrives late.
 pub(super) fn disable(gpu: &Gpu<'_>, slot: usize) -> Result {
     gpu.change_mask(&gpu.mmu_line, 0, irq::mmu::fault(slot as u32));
     if gpu.is_blank() {
@@ -102,7 +104,7 @@ fn write_setup(gpu: &Gpu<'_>, slot: usize, setup: Setup) {
         .write_wide_at(mmu::AS_TRANSCFG, slot, setup.config.0);
 }
 
-/// Keeps accesses out of a region, until [`flush_and_unlock`].
+/// Blocks accesses to a region, until [`flush_and_unlock`].
 pub(super) fn lock(gpu: &Gpu<'_>, slot: usize, region: Range<u64>) -> Result {
     let region = LockRegion::covering(region.start, region.end.saturating_sub(region.start))
         .ok_or(EINVAL)?;
@@ -112,7 +114,7 @@ pub(super) fn lock(gpu: &Gpu<'_>, slot: usize, region: Range<u64>) -> Result {
     run(gpu, slot, Command::Lock)
 }
 
-/// Has the GPU forget what it knew of the region, and lets accesses go on.
+/// Makes the GPU drop its cached data of the region, and allows accesses again.
 pub(super) fn flush_and_unlock(gpu: &Gpu<'_>, slot: usize) -> Result {
     gpu.flush_caches()?;
     run(gpu, slot, Command::Unlock)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Faults: what the GPU met in an address space, and the interrupt that tells of it.
+//! Faults of the GPU in address spaces, and the interrupt that reports them.
 //!
 //! Source: `crates/mali-regs` (`exception.rs`, `mmu.rs`).
 
@@ -26,7 +26,7 @@ use mali_regs::{
     },
 };
 
-/// Why a table is not used any more: the first thing that went wrong.
+/// The reason why a table is no longer used: the first error.
 #[derive(Clone, Copy)]
 pub(crate) struct Fault {
     /// `AS_FAULTSTATUS`, or all ones if the MMU did not answer.
@@ -36,19 +36,19 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The MMU did not answer for the table.
+    /// The fault of a table for which the MMU did not answer.
     pub(crate) const LOST: Self = Self {
         status: u32::MAX,
         address: 0,
     };
 
-    /// Whether it is [`LOST`](Self::LOST).
+    /// Returns whether this is [`LOST`](Self::LOST).
     pub(super) fn is_lost(&self) -> bool {
         self.status == Self::LOST.status
     }
 }
 
-/// Serves the MMU's line.
+/// The server of the MMU's line.
 pub(crate) struct Server<'bound>(pub(crate) Arc<AddressSpaces<'bound>>);
 
 impl Serve for Server<'_> {
@@ -67,13 +67,14 @@ impl Serve for Server<'_> {
 }
 
 impl AddressSpaces<'_> {
-    /// An access through a slot faulted: nobody handles that, so its table is not used any more.
+    /// Ends the use of a table after an access through its slot faulted. No code handles such
+    /// faults.
     fn faulted(&self, slot: usize) {
         let regs = &self.gpu.regs;
         let fault = irq::mmu::fault(slot as u32);
         let mut slots = self.slots.lock();
-        // While this waited for the lock, the slot may have been given to another table, which clears the fault of the
-        // last one.
+        // While this waited for the lock, the slot may have been assigned to another table. That
+        // clears the fault of the last one.
         let happened = regs.read(self.gpu.mmu_line.block.rawstat);
         if happened & fault == 0 || happened == u32::MAX {
             return;
@@ -96,7 +97,7 @@ impl AddressSpaces<'_> {
                 address,
             });
         }
-        // Said in the log if it fails: then the MMU may still see the table, and the slot stays its.
+        // A failure is logged. The MMU may then still see the table, and the table keeps its slot.
         let _ = self.free_slot(&mut slots, slot);
         self.gpu.clear(&self.gpu.mmu_line, fault);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A page table whose pages the GPU reads by DMA.
+//! Page tables whose pages the GPU reads by DMA.
 //!
 //! Source: `crates/mali-mmu`.
 
@@ -45,10 +45,11 @@ use mali_mmu::{
     TablePool, //
 };
 
-/// Entries of a table.
+/// The number of entries of a table.
 const ENTRIES: usize = mali_mmu::PAGE_SIZE as usize / 8;
 
-/// The page of a table: memory that the GPU reads. None is a table that does not exist: nothing is mapped by it.
+/// The page of a table, in memory that the GPU reads. `None` is a table that does not exist and
+/// maps nothing.
 pub(super) struct Page(Option<Coherent<[u64; ENTRIES]>>);
 
 static NOTHING: Page = Page(None);
@@ -73,7 +74,7 @@ impl TablePage for Page {
     }
 }
 
-/// A zeroed page.
+/// Allocates a zeroed page.
 fn new_page(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
     let page = Coherent::zeroed(dev, GFP_KERNEL | __GFP_NOWARN)?;
     RBTreeNode::new(
@@ -83,14 +84,15 @@ fn new_page(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
     )
 }
 
-/// The most pages that an address space may have or be promised, 256 MiB of them. The client's memory bounds what it maps
-/// of objects, but sparse mappings need none, of 128 GiB at most for this reason.
+/// The maximum number of pages that an address space may use or have promised: 256 MiB of them. The
+/// client's memory limits how much of objects it can map, but sparse mappings need no memory. This
+/// limits them to 128 GiB.
 const MOST: usize = 1 << 16;
 
-/// How many spare pages a table keeps: as many as mapping a page may take.
+/// The number of spare pages that a table keeps: as many as mapping a page may need.
 const KEPT: usize = 7;
 
-/// Pages by their addresses for the GPU. A page that moves from one map to another needs no memory.
+/// Pages by their addresses for the GPU. Moving a page from one map to another needs no memory.
 struct Pages {
     pages: RBTree<u64, Page>,
     count: usize,
@@ -123,13 +125,13 @@ impl Pages {
 
 /// The pages of one address space.
 pub(super) struct Pool {
-    /// Tables.
+    /// Pages in use as tables.
     used: Pages,
-    /// Zeroed pages that were set aside.
+    /// Zeroed pages that are set aside.
     spare: Pages,
-    /// Tables that are none any more, which the GPU may still read.
+    /// Former tables that the GPU may still read.
     retired: Pages,
-    /// How many spare pages changes were promised that are still to come.
+    /// The number of spare pages promised to future changes.
     promised: usize,
 }
 
@@ -143,7 +145,7 @@ impl Pool {
         }
     }
 
-    /// Frees the pages that nobody was promised, but for some that the next change will want.
+    /// Frees the pages that are not promised, except for some that the next change will need.
     fn trim(&mut self) {
         while self.spare.count > self.promised + KEPT {
             drop(self.spare.take_any());
@@ -154,7 +156,7 @@ impl Pool {
 impl TablePool for Pool {
     type Page = Page;
 
-    /// From what was set aside only.
+    /// Takes a page that was set aside. Never allocates.
     fn allocate(&mut self) -> Option<u64> {
         let (address, node) = self.spare.take_any()?;
         self.used.put(node);
@@ -172,7 +174,7 @@ impl TablePool for Pool {
     }
 }
 
-/// The page table of an address space. Emptied before the GPU's parent is unbound.
+/// The page table of an address space. It is emptied before the GPU's parent is unbound.
 #[pin_data]
 pub(crate) struct Table {
     #[pin]
@@ -194,7 +196,7 @@ impl Table {
         )
     }
 
-    /// What went wrong with it first, if something did: the GPU does not see it any more then.
+    /// Returns the first error of the table, if any. The GPU no longer sees the table then.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.copy()
     }
@@ -203,16 +205,18 @@ impl Table {
         self.pages.lock()
     }
 
-    /// Marks it. Only the first time counts.
+    /// Marks the table as faulted. Only the first fault is kept.
     pub(super) fn fail(&self, fault: Fault) {
         self.fault.populate(fault);
     }
 
     pub(super) fn reserve(this: &Arc<Self>, dev: &Device<Bound>, count: usize) -> Result<Reserve> {
-        // Counted from here on, so that many who ask at once stay within the bound together.
+        // Pages are counted from here on, so that concurrent callers together stay within the
+        // limit.
         let reserve = Self::promise(this, count)?;
         while this.lacks_pages()? {
-            // Not under the lock, which changes take where a fence waits: this may wait for memory.
+            // Allocate outside of the lock, because this may wait for memory and fences wait for
+            // changes, which take the lock.
             let page = new_page(dev)?;
             let mut pages = this.pages.lock();
             let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
@@ -221,7 +225,7 @@ impl Table {
         Ok(reserve)
     }
 
-    /// Promises spare pages that are still to be found.
+    /// Promises spare pages that are yet to be allocated.
     fn promise(this: &Arc<Self>, count: usize) -> Result<Reserve> {
         let mut pages = this.pages.lock();
         let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
@@ -235,7 +239,7 @@ impl Table {
         })
     }
 
-    /// Whether more spare pages are promised than there are.
+    /// Returns whether more spare pages are promised than exist.
     fn lacks_pages(&self) -> Result<bool> {
         let mut pages = self.pages.lock();
         let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
@@ -243,14 +247,15 @@ impl Table {
     }
 }
 
-/// Tables that were set aside for a change; given back if there is none.
+/// Tables that are set aside for a change. Dropping this releases them.
 pub(crate) struct Reserve {
     table: Arc<Table>,
     count: usize,
 }
 
 impl Reserve {
-    /// The change was made: what it did not need goes, and with it what the GPU does not read any more.
+    /// Releases the unused pages after the change was made, and the pages that the GPU no longer
+    /// reads.
     pub(super) fn used(mut self, pages: &mut PageTable<Pool>) {
         let pool = pages.pool_mut();
         pool.promised -= core::mem::take(&mut self.count);
@@ -270,7 +275,7 @@ impl Drop for Reserve {
     }
 }
 
-/// A change that is being made.
+/// A change in progress.
 pub(crate) struct Change<'a>(&'a mut PageTable<Pool>);
 
 impl<'a> Change<'a> {
@@ -278,17 +283,18 @@ impl<'a> Change<'a> {
         Self(pages)
     }
 
-    /// The same change, for a shorter time.
+    /// Borrows the change for a shorter time.
     pub(crate) fn reborrow(&mut self) -> Change<'_> {
         Change(self.0)
     }
 
-    /// Maps `size` bytes from `va` to memory that lies together, at the address `pa` for the GPU.
+    /// Maps `size` bytes from `va` to contiguous memory at the GPU's address `pa`.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what is not of whole pages, or beyond the last address; `EEXIST` if something is mapped there;
-    /// `ENOMEM` if too little was set aside. Nothing has changed then.
+    /// Fails with `EINVAL` if the range is not whole pages or exceeds the last address. Fails with
+    /// `EEXIST` if something is mapped there, and with `ENOMEM` if too little memory was set aside.
+    /// Nothing has changed then.
     pub(crate) fn map(&mut self, va: u64, pa: u64, size: u64, attributes: Attributes) -> Result {
         self.0.map(va, pa, size, attributes).map_err(errno)
     }
@@ -297,7 +303,8 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`map`](Self::map); `EINVAL` if that is beyond the memory. Nothing has changed then.
+    /// Fails with the errors of [`map`](Self::map), and with `EINVAL` if the range exceeds the
+    /// memory. Nothing has changed then.
     pub(crate) fn map_pages(
         &mut self,
         va: u64,
@@ -317,24 +324,27 @@ impl<'a> Change<'a> {
             result => result,
         };
         if result.is_err() && done != 0 {
-            // It was mapped just now, in entries of its own: no block is split, so this takes no tables.
+            // The range was mapped just now, in entries of its own. No block is split, so this
+            // needs no tables.
             let _ = self.0.unmap(va, done);
         }
         result
     }
 
-    /// Unmaps `size` bytes from `va`, and says how many of them were mapped. Blocks at the ends are split.
+    /// Unmaps `size` bytes from `va`. Splits blocks at the ends. Returns the number of bytes that
+    /// were mapped.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what is not of whole pages, or beyond the last address; `ENOMEM` if too little was set aside.
-    /// Nothing has changed then.
+    /// Fails with `EINVAL` if the range is not whole pages or exceeds the last address, and with
+    /// `ENOMEM` if too little memory was set aside. Nothing has changed then.
     pub(crate) fn unmap(&mut self, va: u64, size: u64) -> Result<u64> {
         self.0.unmap(va, size).map_err(errno)
     }
 }
 
-/// The pieces of `size` bytes at `offset` of the memory of `sgt`, as the GPU addresses them; fewer if there is less.
+/// Returns the pieces of `size` bytes at `offset` of the memory of `sgt`, with their addresses for
+/// the GPU. Returns fewer bytes if the memory is shorter.
 pub(super) fn pieces(
     sgt: &SGTable,
     offset: u64,
@@ -351,7 +361,7 @@ pub(super) fn pieces(
     })
 }
 
-/// The range of a change, with all of the blocks through which its ends may cut.
+/// Returns the range of a change, extended to all blocks that its ends may split.
 pub(super) fn blocks_around(pages: &PageTable<Pool>, va: u64, size: u64) -> Range<u64> {
     let end = va.saturating_add(size);
     let (mut first, mut last) = (va, end);
@@ -369,7 +379,7 @@ pub(super) fn blocks_around(pages: &PageTable<Pool>, va: u64, size: u64) -> Rang
     first..last
 }
 
-/// Bytes that an entry of `level` maps.
+/// Returns the number of bytes that an entry of `level` maps.
 fn span(level: u32) -> u64 {
     match level {
         1 => 1 << 30,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! One operation of a `VM_BIND`: checked and given its memory, then carried out.
+//! The operations of a `VM_BIND`: each is checked, gets its memory, and is carried out.
 //!
-//! uapi: `struct drm_panthor_vm_bind_op`; which errno: drivers/gpu/drm/panthor/panthor_mmu.c
+//! uapi: `struct drm_panthor_vm_bind_op`; errno: drivers/gpu/drm/panthor/panthor_mmu.c
 
 use super::{
     Access,
@@ -45,7 +45,7 @@ const UNMAP: u32 = uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYP
 const SYNC_ONLY: u32 =
     uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY as u32;
 
-/// An operation that is ready to be carried out; nothing has to be allocated for it any more.
+/// An operation that is ready to be carried out. It needs no further allocation.
 pub(super) enum Operation {
     Map {
         request: Map<Space>,
@@ -56,11 +56,11 @@ pub(super) enum Operation {
         request: Unmap<Space>,
         reserve: Reserve,
     },
-    /// Waiting and signalling is all it does.
+    /// The operation only waits and signals.
     Nothing,
 }
 
-/// How an operation ended, and what is left of it; to be dropped where reservation locks may be taken.
+/// The result of an operation, and its remains. Drop it where reservation locks may be taken.
 pub(super) struct Ended {
     pub(super) result: Result,
     _map: Option<Map<Space>>,
@@ -69,7 +69,7 @@ pub(super) struct Ended {
     _memory: Option<ARef<Object>>,
 }
 
-/// Who asks for what, in which address space.
+/// The file, device and address space of an operation.
 #[derive(Clone, Copy)]
 pub(super) struct Binding<'a, 'g, 'h> {
     pub(super) plugged: &'a Plugged<'g, Tyr>,
@@ -78,12 +78,13 @@ pub(super) struct Binding<'a, 'g, 'h> {
 }
 
 impl Binding<'_, '_, '_> {
-    /// Checks an operation and gives it its memory.
+    /// Checks an operation and allocates its memory.
     ///
     /// # Errors
     ///
-    /// `EINVAL` for what the uapi does not allow, a handle that names nothing, or one that is exclusive to another
-    /// address space; `ENOMEM`, `ECANCELED` in an address space that has ended, and those of an imported buffer's exporter.
+    /// Fails with `EINVAL` if the uapi does not allow the operation, or if its handle does not
+    /// exist or is exclusive to another address space. Fails with `ENOMEM`, with `ECANCELED` in an
+    /// address space that has ended, and with any error from an imported buffer's exporter.
     ///
     /// Context: process context, may sleep; takes reservation locks.
     pub(super) fn prepare(
@@ -129,7 +130,7 @@ impl Binding<'_, '_, '_> {
         } else {
             Map::new(self.vm, range, &memory, op.bo_offset, access)?
         };
-        // Has the pages pinned and mapped, so that doing it again later allocates nothing.
+        // Pins and maps the pages now, so that mapping them again later allocates nothing.
         let sgt = memory.sg_table(self.plugged)?;
         let (mmu, start, size) = (&self.hw.mmu, range.start(), range.len());
         let tables = if sparse {
@@ -162,9 +163,10 @@ impl Binding<'_, '_, '_> {
 
     /// Carries out an operation. Allocates nothing.
     ///
-    /// The errors in what is returned: `EINVAL` for a mapping in an address space that is unusable, `ECANCELED` in
-    /// one that has ended, `ENODEV`, `ETIMEDOUT` if the MMU does not answer. Nothing is mapped or unmapped then, but
-    /// in the last case, which makes the address space unusable.
+    /// The result has the error. It is `EINVAL` for a mapping in an unusable address space,
+    /// `ECANCELED` in one that has ended, `ENODEV`, or `ETIMEDOUT` if the MMU does not answer.
+    /// Nothing is mapped or unmapped then, except after `ETIMEDOUT`, which makes the address space
+    /// unusable.
     ///
     /// Context: process context, may sleep.
     pub(super) fn carry_out(self, operation: Operation) -> Ended {
@@ -181,7 +183,8 @@ impl Binding<'_, '_, '_> {
 
     fn map(self, request: Map<Space>, memory: ARef<Object>, reserve: Reserve) -> Ended {
         let range = request.range();
-        // What is not used is dropped with what is returned: not while the address space is locked.
+        // An unused request is dropped with the result, which is after the address space is
+        // unlocked.
         let (mut request, mut done) = (Some(request), None);
         let result = memory.sg_table(self.plugged).and_then(|sgt| {
             self.vm.lock(|vm| {
@@ -218,7 +221,7 @@ impl Binding<'_, '_, '_> {
         }
     }
 
-    /// Has the table changed in `range`, and the GPU see it.
+    /// Changes the table in `range`, and makes the GPU see the change.
     fn change(
         self,
         reserve: Reserve,
@@ -247,7 +250,7 @@ fn prepare_nothing(op: &uapi::drm_panthor_vm_bind_op) -> Result<Operation> {
 }
 
 impl Operation {
-    /// The reservation object of what is mapped, if it is another than the address space's.
+    /// Returns the reservation object of the mapped object, if it differs from the address space's.
     pub(super) fn resv(&self, vm: &Vm<Space>) -> Option<&Resv> {
         match self {
             Self::Map { memory, .. } if !core::ptr::eq(memory.resv(), vm.resv()) => {
@@ -259,7 +262,7 @@ impl Operation {
 }
 
 impl Ended {
-    /// There is no hardware to do it with.
+    /// Returns the result of an operation without hardware.
     pub(super) fn unplugged() -> Self {
         Self::new(Err(ENODEV), None)
     }

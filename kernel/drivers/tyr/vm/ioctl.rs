@@ -2,7 +2,7 @@
 
 //! The ioctls on address spaces.
 //!
-//! uapi: `include/uapi/drm/panthor_drm.h`; which errno: drivers/gpu/drm/panthor/panthor_drv.c
+//! uapi: `include/uapi/drm/panthor_drm.h`; errno: drivers/gpu/drm/panthor/panthor_drv.c
 
 use super::{
     bind::Binding,
@@ -26,7 +26,7 @@ use kernel::prelude::*;
 
 const ASYNC: u32 = uapi::drm_panthor_vm_bind_flags_DRM_PANTHOR_VM_BIND_ASYNC;
 
-/// `DRM_IOCTL_PANTHOR_VM_CREATE`
+/// Implements `DRM_IOCTL_PANTHOR_VM_CREATE`.
 pub(crate) fn create(
     plugged: &Plugged<'_, Tyr>,
     hw: &Hardware<'_>,
@@ -42,7 +42,7 @@ pub(crate) fn create(
     Ok(())
 }
 
-/// `DRM_IOCTL_PANTHOR_VM_DESTROY`
+/// Implements `DRM_IOCTL_PANTHOR_VM_DESTROY`.
 pub(crate) fn destroy(
     _dev: &Device<Tyr, Registered>,
     args: &mut uapi::drm_panthor_vm_destroy,
@@ -54,7 +54,7 @@ pub(crate) fn destroy(
     file.vms.destroy(args.id)
 }
 
-/// `DRM_IOCTL_PANTHOR_VM_BIND`
+/// Implements `DRM_IOCTL_PANTHOR_VM_BIND`.
 pub(crate) fn bind(
     plugged: &Plugged<'_, Tyr>,
     hw: &Hardware<'_>,
@@ -71,7 +71,8 @@ pub(crate) fn bind(
         vm: &vm,
     };
     match bind_in(binding, args, file) {
-        // Another thread of the client has ended the address space meanwhile: its number names none any more.
+        // Another thread of the client has ended the address space in the meantime, so its number
+        // is no longer valid.
         Err(error) if error == ECANCELED => Err(EINVAL),
         result => result,
     }
@@ -89,9 +90,9 @@ fn bind_in(
     }
     for (done, op) in ops.iter().enumerate() {
         at_once(binding, file, op).inspect_err(|&error| {
-            // What was done stays: the client is told how many of its operations that is. But not when a signal came:
-            // its library asks again with these very arguments, and all its operations have to be there then. Those
-            // that are done are done once more, with the same outcome.
+            // Completed operations stay, and the client gets their number. After a signal it does
+            // not, because its library repeats the call with the same arguments, which must still
+            // list all operations. The completed ones are done again, with the same outcome.
             if error != EINTR {
                 args.ops.count = done as u32;
             }
@@ -109,7 +110,7 @@ fn at_once(
     if op.syncs.count != 0 {
         return Err(EINVAL);
     }
-    // As with the C driver, whatever else it says.
+    // The C driver ignores the other fields in this case, too.
     if op.size == 0 {
         return Ok(());
     }
@@ -117,7 +118,7 @@ fn at_once(
     binding.carry_out(operation).result
 }
 
-/// `DRM_IOCTL_PANTHOR_VM_GET_STATE`
+/// Implements `DRM_IOCTL_PANTHOR_VM_GET_STATE`.
 pub(crate) fn get_state(
     _dev: &Device<Tyr, Registered>,
     args: &mut uapi::drm_panthor_vm_get_state,

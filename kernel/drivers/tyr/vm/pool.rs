@@ -30,10 +30,10 @@ use kernel::{
     },
 };
 
-/// How many address spaces a file may have, as with the C driver.
+/// The maximum number of address spaces of a file, as in the C driver.
 const MAX: usize = 32;
 
-/// What is left to the kernel at least, in bytes.
+/// The minimum size in bytes of the kernel's part.
 const MIN_KERNEL: u64 = 256 << 20;
 
 /// An owner whose queue ends before the address space does.
@@ -45,19 +45,20 @@ impl Drop for Entry {
     }
 }
 
-/// The address spaces of a file. They end with it.
+/// The address spaces of a file. They end when the file is closed.
 #[pin_data]
 pub(crate) struct Pool {
     /// The address space with number `n` is at `n - 1`.
     #[pin]
     entries: Mutex<[Option<Entry>; MAX]>,
-    /// What sparse mappings show, made when there is the first. The GPU may write to it, so each client has its own.
+    /// The memory that sparse mappings show, created with the first one. The GPU may write to it,
+    /// so each client has its own.
     #[pin]
     filler: Mutex<Option<ARef<Object>>>,
 }
 
 impl Pool {
-    /// None yet.
+    /// Creates an empty pool.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             entries <- new_mutex!([const { None }; MAX], "tyr::Pool"),
@@ -65,11 +66,12 @@ impl Pool {
         })
     }
 
-    /// Makes an address space; returns its number.
+    /// Creates an address space. Returns its number.
     ///
     /// # Errors
     ///
-    /// `EBUSY` if there are too many, `ENOMEM`. Context: process context, may sleep.
+    /// Fails with `EBUSY` if there are too many, and with `ENOMEM`. Context: process context, may
+    /// sleep.
     pub(super) fn create(
         &self,
         plugged: &Plugged<'_, Tyr>,
@@ -79,7 +81,7 @@ impl Pool {
         let entry = Entry(Space::create(plugged, hw, user_end)?);
         let mut entries = self.entries.lock();
         let Some(place) = entries.iter().position(Option::is_none) else {
-            // Not under the lock: it ends an address space.
+            // Unlock first, because this ends an address space.
             drop(entries);
             return Err(EBUSY);
         };
@@ -87,12 +89,12 @@ impl Pool {
         Ok(place as u32 + 1)
     }
 
-    /// Ends the address space with number `id`: nothing is mapped in it any more, and what waits in its queue is
-    /// cancelled.
+    /// Ends the address space with number `id`: unmaps everything in it, and cancels the operations
+    /// in its queue.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is none. Context: process context, may sleep.
+    /// Fails with `EINVAL` if there is none. Context: process context, may sleep.
     pub(super) fn destroy(&self, id: u32) -> Result {
         let mut entries = self.entries.lock();
         let slot = index(id).and_then(|index| entries.get_mut(index));
@@ -102,11 +104,11 @@ impl Pool {
         Ok(())
     }
 
-    /// What sparse mappings of the file's address spaces show.
+    /// Returns the memory that sparse mappings of the file's address spaces show.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. Context: process context, may sleep.
+    /// Fails with `ENOMEM`. Context: process context, may sleep.
     pub(super) fn filler(
         &self,
         plugged: &Plugged<'_, Tyr>,
@@ -121,11 +123,11 @@ impl Pool {
         Ok(new)
     }
 
-    /// The address space with number `id`. It may be ended while the caller has it.
+    /// Returns the address space with number `id`. It may end while the caller has it.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is none. Context: process context.
+    /// Fails with `EINVAL` if there is none. Context: process context.
     pub(crate) fn get(&self, id: u32) -> Result<ARef<Vm<Space>>> {
         let entries = self.entries.lock();
         let slot = index(id).and_then(|index| entries.get(index));
@@ -134,25 +136,26 @@ impl Pool {
     }
 }
 
-/// Where in a pool the address space with number `id` is.
+/// Returns the index in a pool of the address space with number `id`.
 fn index(id: u32) -> Option<usize> {
     (id as usize).checked_sub(1)
 }
 
-/// The end of what a client gets of `full` bytes of addresses, if it asks for `wanted`, or for what is sensible (0).
+/// Returns the end of the client's part of `full` bytes of addresses. The client requests `wanted`,
+/// or a default (0).
 ///
-/// The kernel's part is a power of two, so that the client may get more than it wanted.
+/// The kernel's part is a power of two, so the client may get more than it requested.
 ///
 /// # Errors
 ///
-/// `EINVAL` if too little would be left to the kernel.
+/// Fails with `EINVAL` if too little would be left to the kernel.
 pub(super) fn user_end(wanted: u64, full: u64) -> Result<u64> {
     let most = full
         .checked_sub(MIN_KERNEL)
         .filter(|most| *most != 0)
         .ok_or(EINVAL)?;
-    // The C driver takes the size of a process's address space if that is smaller than the GPU's, which makes
-    // the same half of 48 bits on this machine.
+    // The C driver uses the size of a process's address space if that is smaller than the GPU's. On
+    // this machine the result is the same half of 48 bits.
     let user = match wanted {
         0 => most.min(full / 2),
         wanted if wanted <= most => wanted,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The queue of an address space: operations that are carried out in the order in which they were submitted, each
-//! when the fences are signalled that it waits for.
+//! The queue of an address space. It carries out operations in the order of their submission, each
+//! when the fences that it waits for are signalled.
 //!
-//! A job has a fence of its own, which is signalled at its end. It ends by being carried out, by the end of the
-//! address space or of its file (`ECANCELED`), or by the device being unplugged (`ENODEV`). The first that fails
-//! makes the address space unusable.
+//! Each job has its own fence, which is signalled when the job ends. A job ends when it is carried
+//! out, when the address space or its file ends (`ECANCELED`), or when the device is unplugged
+//! (`ENODEV`). The first job that fails makes the address space unusable.
 //!
-//! Each fence that a job waits for has a piece of work ready which is queued when that is signalled, and looks
-//! whether the job at the head of the queue can go.
+//! For each fence that a job waits for, a work item is prepared. It is queued when the fence is
+//! signalled, and checks whether the job at the head of the queue can run.
 
 use super::{
     bind::{
@@ -45,32 +45,33 @@ use kernel::{
     },
 };
 
-/// What is kept until a fence is signalled: the callback that was added to it. Only its being dropped matters.
+/// A callback that was added to a fence, kept until the fence is signalled. It is only ever
+/// dropped.
 trait Callback: Send {}
 impl<F: FnOnce(&Fence) + Send + 'static> Callback for drm::fence::Callback<F> {}
 
 /// A fence that a job waits for.
 pub(super) struct Wait {
-    // Declared first: taken back before the fence may go.
+    // Declared first, so that it is removed before the fence may be freed.
     _callback: KBox<dyn Callback>,
     fence: ARef<Fence>,
 }
 
-/// The fences that a job waits for, each once, however often a client names it: by [`Wait::key`], in pieces of memory
-/// that are small however many there are.
+/// The fences that a job waits for, by [`Wait::key`], so each occurs once even if a client names it
+/// several times. The tree allocates many small pieces of memory rather than a large one.
 pub(super) type Waits = RBTree<usize, Wait>;
 
 impl Wait {
-    /// What tells `fence` from all others that are there.
+    /// Returns a key that distinguishes `fence` from all other existing fences.
     pub(super) fn key(fence: &Fence) -> usize {
         core::ptr::from_ref(fence).addr()
     }
 
-    /// Has the queue of `vm` looked at when `fence` is signalled.
+    /// Makes the queue of `vm` run when `fence` is signalled.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`. Context: may sleep.
+    /// Fails with `ENOMEM`. Context: may sleep.
     pub(super) fn new(vm: &Vm<Space>, fence: ARef<Fence>) -> Result<Self> {
         let owned: ARef<Vm<Space>> = vm.into();
         let work = vm.device().prepare_work(move |dev| run(dev, &owned))?;
@@ -82,17 +83,17 @@ impl Wait {
     }
 }
 
-/// An operation in the queue, and afterwards what is left of it.
+/// An operation in the queue, and afterwards its remains.
 pub(super) struct Job {
     operation: Option<Operation>,
     waits: Waits,
-    /// Its fence, until it is signalled.
+    /// The job's fence, until it is signalled.
     done: Option<Signaler>,
     _ended: Option<Ended>,
 }
 
 impl Job {
-    /// An operation that waits for `waits` and signals `done`.
+    /// Creates a job for an operation that waits for `waits` and signals `done`.
     pub(super) fn new(operation: Operation, waits: Waits, done: Signaler) -> Self {
         Self {
             operation: Some(operation),
@@ -106,7 +107,7 @@ impl Job {
         self.waits.values().all(|wait| wait.fence.is_signaled())
     }
 
-    /// Carries it out. What is left stays in it.
+    /// Carries out the operation. Its remains stay in the job.
     fn carry_out(&mut self, dev: &Device<Tyr>, vm: &Vm<Space>) {
         let (Some(operation), Some(done)) = (self.operation.take(), self.done.take()) else {
             return;
@@ -121,7 +122,8 @@ impl Job {
                 binding.carry_out(operation)
             })
         });
-        // Not if it is unplugged: a call that has begun before that would be told of the address space.
+        // Not if the device is unplugged, or a call that began before the unplug would report an
+        // error of the address space.
         if matches!(&ended, Some(ended) if ended.result.is_err()) {
             vm.fail();
         }
@@ -134,33 +136,34 @@ impl Job {
     }
 }
 
-/// Where a job is in the queue: by its fence's place on the queue's timeline.
+/// The place of a job in the queue: that of its fence on the queue's timeline.
 pub(super) type Place = RBTreeNode<u64, Job>;
 
 /// The jobs of an address space.
 #[pin_data]
 pub(super) struct Queue {
-    /// Where the fences of the jobs stand.
+    /// The timeline of the jobs' fences.
     pub(super) timeline: Timeline,
-    /// Held from issuing a job's fence to having it in the queue: none comes in before one that is already running.
+    /// Held from issuing a job's fence until the job is in the queue, so that no job is inserted
+    /// before one that is already running.
     #[pin]
     pub(super) submitting: Mutex<()>,
-    /// Held by whoever carries out jobs.
+    /// Held while jobs are carried out.
     #[pin]
     running: Mutex<()>,
-    /// Held for moments only, in which nothing is allocated: fences wait for it.
+    /// Held only briefly and without allocations, because fences wait for it.
     #[pin]
     jobs: Mutex<Jobs>,
 }
 
 struct Jobs {
     waiting: RBTree<u64, Job>,
-    /// Nothing comes in any more.
+    /// Whether the queue refuses new jobs.
     closed: bool,
 }
 
 impl Queue {
-    /// A queue without jobs.
+    /// Creates an empty queue.
     pub(super) fn new(class: &'static Class) -> impl PinInit<Self> {
         pin_init!(Self {
             timeline: Timeline::new(class),
@@ -173,11 +176,11 @@ impl Queue {
         })
     }
 
-    /// Puts jobs in. Afterwards somebody must call [`run`].
+    /// Adds jobs. The caller must call [`run`] afterwards.
     ///
     /// # Errors
     ///
-    /// Gives the jobs back if the address space has ended.
+    /// Returns the jobs if the address space has ended.
     pub(super) fn push(&self, new: KVVec<Place>) -> Result<(), KVVec<Place>> {
         let mut jobs = self.jobs.lock();
         if jobs.closed {
@@ -189,7 +192,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Moves the first job to `to`, if it is up to `last` and can go.
+    /// Moves the first job to `to`, if its place is at most `last` and it can run.
     fn take<'a>(&self, last: u64, to: &'a mut RBTree<u64, Job>) -> Option<&'a mut Job> {
         let mut jobs = self.jobs.lock();
         let (place, job) = jobs.waiting.iter().next()?;
@@ -201,7 +204,7 @@ impl Queue {
         to.get_mut(&place)
     }
 
-    /// The last job's place.
+    /// Returns the place of the last job.
     fn last(&self) -> Option<u64> {
         let jobs = self.jobs.lock();
         let last = jobs.waiting.cursor_back()?;
@@ -209,33 +212,34 @@ impl Queue {
         Some(*place)
     }
 
-    /// Ends all jobs in the order of the queue, and lets no other in. Context: process context, may sleep; takes
-    /// reservation locks.
+    /// Ends all jobs in the order of the queue, and refuses new ones. Context: process context, may
+    /// sleep; takes reservation locks.
     pub(super) fn close(&self) {
         let mut left = {
             let mut jobs = self.jobs.lock();
             jobs.closed = true;
             core::mem::replace(&mut jobs.waiting, RBTree::new())
         };
-        // After the one that is under way.
+        // Wait for the job that is running.
         let turn = self.running.lock();
         for job in left.values_mut() {
-            // Fails with `ECANCELED`.
+            // The fence fails with `ECANCELED`.
             drop(job.done.take());
         }
         drop(turn);
-        // What is left of them goes here, as in `run`.
+        // The remains of the jobs are dropped here, as in `run`.
     }
 }
 
-/// Carries out the jobs of `vm` that can go.
+/// Carries out the jobs of `vm` that can run.
 ///
-/// Not those that come in meanwhile, for which there is another call: what is left of jobs gathers here, since dropping
-/// it takes reservation locks, whose holders may wait for the fence of a job. So nobody waits for that.
+/// Jobs that are added in the meantime are left to another call. The remains of jobs are collected
+/// here, because dropping them takes reservation locks, whose holders may wait for the fence of a
+/// job. So no fence waits for the drop.
 ///
 /// Context: process context, may sleep; takes reservation locks.
 pub(super) fn run(dev: &Device<Tyr>, vm: &Vm<Space>) {
-    // Made of the queue's own nodes: nothing is allocated here.
+    // The tree consists of the queue's own nodes, so nothing is allocated here.
     let mut left = RBTree::new();
     let turn = vm.queue.running.lock();
     let last = vm.queue.last().unwrap_or(0);

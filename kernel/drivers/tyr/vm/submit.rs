@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Putting operations into an address space's queue, with what they wait for and signal.
+//! Adding operations to an address space's queue, with the fences that they wait for and signal.
 //!
-//! All that can fail comes first. A client sees no fence of a call that is refused, and nothing is bound by it.
+//! Everything that can fail comes first. A client sees no fence of a refused call, and such a call
+//! binds nothing.
 //!
-//! uapi: `struct drm_panthor_sync_op`; which errno: drivers/gpu/drm/panthor/panthor_drv.c
+//! uapi: `struct drm_panthor_sync_op`; errno: drivers/gpu/drm/panthor/panthor_drv.c
 
 use super::{
     bind::{
@@ -53,9 +54,10 @@ const SIGNAL: u32 = uapi::drm_panthor_sync_op_flags_DRM_PANTHOR_SYNC_OP_SIGNAL a
 ///
 /// # Errors
 ///
-/// Those of [`Binding::prepare`]; `EINVAL` for a mapping in an address space that is unusable, for flags without a
-/// meaning, for a sync object that does not exist and would be signalled, and for one without a fence to wait for;
-/// `ENOENT` for one that does not exist and would be waited for; `ENODEV`. Nothing is done then.
+/// Fails with the errors of [`Binding::prepare`]. Fails with `EINVAL` for a mapping in an unusable
+/// address space, for undefined flags, for a missing sync object to be signalled, and for a sync
+/// object without a fence to wait for. Fails with `ENOENT` for a missing sync object to wait for,
+/// and with `ENODEV`. Nothing is done then.
 ///
 /// Context: process context, may sleep; takes reservation locks.
 pub(super) fn submit(
@@ -92,7 +94,7 @@ pub(super) fn submit(
             let place = RBTreeNode::new(seqno, job, GFP_KERNEL)?;
             jobs.push(place, GFP_KERNEL | __GFP_NOWARN)?;
         }
-        // What is given back is dropped, and its fences fail.
+        // The returned jobs are dropped, and their fences fail.
         binding.vm.queue.push(jobs).map_err(|_| EINVAL)?;
     }
     signals.publish();
@@ -100,8 +102,8 @@ pub(super) fn submit(
     Ok(())
 }
 
-/// Makes an operation a job, with a fence that the objects it touches, and what it signals, get; and says which place
-/// it has in the queue.
+/// Creates the job of an operation, and its place in the queue. The job's fence is added to the
+/// objects that the operation uses and to the sync objects that it signals.
 fn job(
     binding: Binding<'_, '_, '_>,
     file: &File<Client>,
@@ -124,7 +126,7 @@ fn job(
         .hw
         .binds
         .issue_on(&binding.vm.queue.timeline, None)?;
-    // Synchronisation is explicit: the fence only says that the objects are in use.
+    // Synchronisation is explicit: the fence only marks the objects as in use.
     binding.vm.resv().attach(&done, Usage::Bookkeep)?;
     if let Some(resv) = operation.resv(binding.vm) {
         resv.attach(&done, Usage::Bookkeep)?;
@@ -135,7 +137,7 @@ fn job(
     Ok((done.seqno(), Job::new(operation, waits, done)))
 }
 
-/// `EINVAL` for a sync operation that means nothing.
+/// Checks a sync operation. Fails with `EINVAL` if its flags or its point are not valid.
 fn check(sync: &uapi::drm_panthor_sync_op) -> Result {
     let known = sync.flags & !(HANDLE_TYPE | SIGNAL) == 0;
     let valid = match sync.flags & HANDLE_TYPE {
@@ -150,7 +152,7 @@ fn check(sync: &uapi::drm_panthor_sync_op) -> Result {
     }
 }
 
-/// The fence that a sync object has now.
+/// Returns the current fence of a sync object.
 fn find_fence(file: &File<Client>, sync: &uapi::drm_panthor_sync_op) -> Result<ARef<Fence>> {
     syncobj::find_fence(file, sync.handle, sync.timeline_value, WaitForSubmit::No)
 }
@@ -159,15 +161,17 @@ fn find_fence(file: &File<Client>, sync: &uapi::drm_panthor_sync_op) -> Result<A
 struct Signal {
     point: Option<(NonZeroU64, PreparedPoint)>,
     syncobj: ARef<Syncobj>,
-    /// That of the last operation so far that signals it; before, the one that it has.
+    /// The fence of the last operation so far that signals the sync object; before that, its
+    /// current fence.
     fence: Option<ARef<Fence>>,
 }
 
-/// All that the operations of the call signal, each once, by handle and point: a call may name very many.
+/// All sync objects and points that the operations of the call signal. Each occurs once, by handle
+/// and point, because a call may name very many.
 struct Signals(RBTree<(u32, u64), Signal>);
 
 impl Signals {
-    /// Looks up what `syncs` signal, and takes the memory for it.
+    /// Looks up the sync objects that `syncs` signal, and allocates their memory.
     fn collect<'a>(
         file: &File<Client>,
         syncs: impl Iterator<Item = &'a uapi::drm_panthor_sync_op>,
@@ -203,14 +207,15 @@ impl Signals {
         }
     }
 
-    /// Gives the fences to the sync objects, to the points on a timeline in their order. Cannot fail.
+    /// Puts the fences into the sync objects, in the order of the points on a timeline. Cannot
+    /// fail.
     fn publish(mut self) {
         for signal in self.0.values_mut() {
             let Some(fence) = signal.fence.take() else {
                 continue;
             };
             match signal.point.take() {
-                // It only fails for a fence that stands for several, and ours does not.
+                // This fails only for a fence that represents several others, and ours does not.
                 Some((at, point)) => drop(signal.syncobj.add_point(point, &fence, at)),
                 None => signal.syncobj.replace_fence(Some(&fence)),
             }
@@ -218,7 +223,7 @@ impl Signals {
     }
 }
 
-/// Which sync object, and which point on it.
+/// Returns the sync object and point of a sync operation.
 fn key(sync: &uapi::drm_panthor_sync_op) -> (u32, u64) {
     (sync.handle, sync.timeline_value)
 }

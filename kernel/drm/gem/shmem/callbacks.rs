@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What C calls for an object that is backed by shmem.
+//! The callbacks that C makes for an object backed by shmem.
 //!
-//! The helpers of C that do the work take a `drm_gem_shmem_object`; those for its table of functions are inline functions of the
-//! header. These are their counterparts.
+//! C's helpers that do the work take a `drm_gem_shmem_object`. The header has inline functions that
+//! adapt them to the table of functions. The functions here are their counterparts.
 //!
 //! C header: `include/drm/drm_gem_shmem_helper.h`
 
@@ -18,18 +18,19 @@ use kernel::{
     prelude::*, //
 };
 
-/// Whether C can list the object's pages. It asks for the list in one piece, and warns if that is larger than `INT_MAX`: a
-/// terabyte of memory. Any client can make such an object, as pages come later.
+/// Returns whether C can list the object's pages. C allocates the list in one piece, and warns if
+/// that is larger than `INT_MAX`: a terabyte of memory. Any client can create such an object,
+/// because its pages are allocated later.
 ///
 /// # Errors
 ///
-/// `ENOMEM`.
+/// Fails with `ENOMEM`.
 ///
 /// # Safety
 ///
 /// `obj` is a valid object (L21).
 pub(in crate::gem) unsafe fn can_list_pages(obj: *const bindings::drm_gem_object) -> Result {
-    // SAFETY: By the requirement; the size does not change (L13).
+    // SAFETY: By the requirement. The size does not change (L13).
     let pages = unsafe { (*obj).size } >> PAGE_SHIFT;
     if pages > c_int::MAX as usize / size_of::<*mut bindings::page>() {
         return Err(ENOMEM);
@@ -37,12 +38,12 @@ pub(in crate::gem) unsafe fn can_list_pages(obj: *const bindings::drm_gem_object
     Ok(())
 }
 
-/// Exports an object, unless it shares the reservation object of an address space: others would wait for all that is
-/// done there.
+/// Exports an object, unless it shares the reservation object of an address space: importers would
+/// wait for all work on the address space.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn export(
     obj: *mut bindings::drm_gem_object,
     flags: c_int,
@@ -51,37 +52,38 @@ pub(super) unsafe extern "C" fn export(
     if unsafe { !has_own_resv(obj) && (*obj).import_attach.is_null() } {
         return EINVAL.to_ptr();
     }
-    // SAFETY: As above; this is what C calls when there is no callback (L12).
+    // SAFETY: As above. C calls this function if there is no callback (L12).
     unsafe { bindings::drm_gem_prime_export(obj, flags) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn print_info(
     p: *mut bindings::drm_printer,
     indent: c_uint,
     obj: *const bindings::drm_gem_object,
 ) {
-    // SAFETY: C passes an object with these functions, so one at the start of a shmem object (L12).
+    // SAFETY: C passes an object with these functions, so it is at the start of a shmem object
+    // (L12).
     unsafe { bindings::drm_gem_shmem_print_info(obj.cast(), p, indent) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn pin(obj: *mut bindings::drm_gem_object) -> c_int {
     // SAFETY: As in `print_info` (L12).
     if let Err(error) = unsafe { can_list_pages(obj) } {
         return error.to_errno();
     }
-    // SAFETY: As in `print_info`; C holds the reservation lock (L22).
+    // SAFETY: As in `print_info`. C holds the reservation lock (L22).
     unsafe { bindings::drm_gem_shmem_pin_locked(obj.cast()) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
     // SAFETY: As in `pin` (L22).
     unsafe { bindings::drm_gem_shmem_unpin_locked(obj.cast()) }
@@ -89,17 +91,17 @@ pub(super) unsafe extern "C" fn unpin(obj: *mut bindings::drm_gem_object) {
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn get_sg_table(
     obj: *mut bindings::drm_gem_object,
 ) -> *mut bindings::sg_table {
-    // SAFETY: As in `print_info`; C has pinned the pages (L12).
+    // SAFETY: As in `print_info`. C has pinned the pages (L12).
     unsafe { bindings::drm_gem_shmem_get_sg_table(obj.cast()) }
 }
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn vmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
@@ -114,7 +116,7 @@ pub(super) unsafe extern "C" fn vmap(
 
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 pub(super) unsafe extern "C" fn vunmap(
     obj: *mut bindings::drm_gem_object,
     map: *mut bindings::iosys_map,
@@ -123,36 +125,39 @@ pub(super) unsafe extern "C" fn vunmap(
     unsafe { bindings::drm_gem_shmem_vunmap_locked(obj.cast(), map) }
 }
 
-/// Maps the pages of an object, or what the exporter of an imported object maps.
+/// Maps the pages of an object, or lets the exporter of an imported object map them.
 ///
-/// C's function maps `obj->dma_buf` of an imported object. C clears that field when the object's last handle is closed:
-/// while the object is being mapped, or before the driver makes another handle of it. C would warn. The dma-buf of
-/// the attachment stays as long as the object.
+/// For an imported object, C's function maps `obj->dma_buf`. C clears that field when the object's
+/// last handle is closed. That may happen while the object is being mapped, or before the driver
+/// creates another handle of it, and C would then warn. The dma-buf of the attachment lives as long
+/// as the object.
 ///
-/// Not inlined into drivers: only this module imports the symbol namespace `DMA_BUF`.
+/// Not inlined into drivers, because only this module imports the symbol namespace `DMA_BUF`.
 ///
 /// # Safety
 ///
-/// Called by C only, as the table says in which it stands (L20).
+/// Called only by C, as documented for the table that contains it (L20).
 #[inline(never)]
 pub(super) unsafe extern "C" fn mmap(
     obj: *mut bindings::drm_gem_object,
     vma: *mut bindings::vm_area_struct,
 ) -> c_int {
-    // SAFETY: C passes an object with these functions, to which it holds a reference. The field does not change after the
-    // object's creation (L12, L21).
+    // SAFETY: C passes an object with these functions, to which it holds a reference. The field
+    // does not change after the object's creation (L12, L21).
     let attachment = unsafe { (*obj).import_attach };
     if attachment.is_null() {
         // SAFETY: As above (L21).
         if let Err(error) = unsafe { can_list_pages(obj) } {
             return error.to_errno();
         }
-        // SAFETY: As above, so it is at the start of a shmem object; C passes the mapping that is being made (L12, L20).
+        // SAFETY: As above, so it is at the start of a shmem object. C passes the mapping that is
+        // being created (L12, L20).
         return unsafe { bindings::drm_gem_shmem_mmap(obj.cast(), vma) };
     }
-    // SAFETY: The object owns the attachment and a reference to its dma-buf. The mapping is being made, so it is ours alone:
-    // its operations become the exporter's. Those do not give back the reference to the object that C took for the mapping;
-    // C's caller holds another (L20, L21).
+    // SAFETY: The object owns the attachment and a reference to its dma-buf. The mapping is being
+    // created, so no other code uses it, and its operations become the exporter's. Those do not
+    // drop the reference to the object that C took for the mapping; C's caller holds another
+    // (L20, L21).
     unsafe {
         (*vma).vm_private_data = null_mut();
         (*vma).vm_ops = null();

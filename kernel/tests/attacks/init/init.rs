@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A module whose init fails, and what it leaves behind: the attack is named by the parameter `leaves`.
+//! A module whose init fails, to test what it leaves behind. The parameter `leaves` selects the
+//! attack.
 
 #![forbid(unsafe_code)]
 

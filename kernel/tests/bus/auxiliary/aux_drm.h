@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The uapi of the test drivers of the auxiliary bus, parent and child; tests/guest knows it, too. */
+/* The uapi of the test drivers of the auxiliary bus, parent and child. tests/guest uses it, too. */
 #ifndef AUX_DRM_H
 #define AUX_DRM_H
 
@@ -7,8 +7,8 @@
 
 struct aux_drm_info {
 	__u32 id;		/* of the child; 0 of the parent */
-	__u32 calls;		/* by all children so far, this one included */
-	__u32 resumed;		/* how often this device resumed from system sleep */
+	__u32 calls;		/* from all children so far, including this one */
+	__u32 resumed;		/* the number of times this device resumed from system sleep */
 	__u32 pad;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the parent lends its children: part of both modules, so that they agree on the type.
+//! The data that the parent lends its children. This file is part of both modules, so they agree on
+//! the type.
 
 use drm::gem;
 use kernel::{
@@ -14,13 +15,14 @@ use kernel::{
     types::CovariantForLt, //
 };
 
-/// How often children called, and the parent itself, for as long as it is bound.
+/// The number of calls of the children, and the parent device for as long as it is bound.
 pub(crate) type Lent = CovariantForLt!((Arc<Atomic<i32>>, &'_ platform::Device<Bound>));
 
 /// The name of the children.
 pub(crate) const NAME: &CStr = c"part";
 
-/// Both drivers have buffers of a sort, as every driver must, and no use for them.
+/// The payload of both drivers' buffers. Every driver must have buffers, but these two do not use
+/// any.
 pub(crate) struct Buffer<T>(core::marker::PhantomData<fn(T)>);
 
 #[vtable]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Gives QEMU's `edu` BARs that are no registers, for as long as this is loaded and no driver is bound: BAR 1 has ports, as many as a page
- * has bytes, and with `unset=1` BAR 2 has memory at no address, as firmware leaves a BAR for which there was no room.
+ * Gives QEMU's `edu` BARs that have no registers, while this module is loaded and no driver is
+ * bound. BAR 1 has ports, as many as a page has bytes. With `unset=1`, BAR 2 has memory without an
+ * address, as firmware leaves a BAR for which there was no room.
  */
 #include <linux/ioport.h>
 #include <linux/module.h>

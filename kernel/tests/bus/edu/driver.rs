@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's table, its probe, and its ioctls.
+//! The driver's type, its probe, and its ioctls.
 
 use crate::{
     hardware::{
@@ -40,7 +40,7 @@ use kernel::{
 
 pub(crate) struct Edu;
 
-// The number beside the id is only there to see that it arrives.
+// The test only checks that the number beside the id arrives.
 kernel::pci_device_table!(
     DEVICES,
     <Edu as drm::pci::Driver>::IdInfo,
@@ -60,13 +60,13 @@ impl drm::pci::Driver for Edu {
         if id != Some(&cx.device_id()) {
             return Err(ENODEV);
         }
-        // Before the device is enabled, which C refuses if a BAR has no address.
+        // Checked before the device is enabled, which C refuses if a BAR has no address.
         if !pages(cx) {
             dev_err!(cx, "a page of what is no BAR is not refused\n");
             return Err(EIO);
         }
         cx.enable_device_mem()?;
-        // The device's default is 28 bits; the machine gives it more (its property `dma_mask`).
+        // The device's default is 28 bits. The machine sets more (its property `dma_mask`).
         cx.set_dma_mask(DmaMask::new::<32>())?;
         let bar: Arc<Bar<'bound>> =
             Arc::new(cx.device().iomap_region_sized(0, c"edu_rust")?, GFP_KERNEL)?;
@@ -93,12 +93,13 @@ impl drm::pci::Driver for Edu {
     }
 }
 
-/// Whether pages of registers are those of BARs with memory, of which the device has one, and no others.
+/// Returns whether pages of registers can be taken from the device's BAR with memory, and from
+/// nothing else.
 fn pages(cx: &drm::pci::Probe<'_>) -> bool {
     const MEGABYTE: u64 = 1 << 20;
     let there = [(0, 0), (0, MEGABYTE - PAGE_SIZE as u64)];
-    // Within a page, beyond the BAR, what `bars.c` puts there, a BAR without anything, the ROM, a bridge's window, and what no
-    // device has.
+    // A part of a page, a page beyond the BAR, the BARs of `bars.c`, an empty BAR, the ROM, a
+    // bridge's window, and a BAR number beyond all devices.
     let not_there = [
         (0, 1),
         (0, MEGABYTE),
@@ -118,7 +119,8 @@ fn pages(cx: &drm::pci::Probe<'_>) -> bool {
             .all(|&(bar, offset)| cx.register_page(bar, offset).is_err_and(|e| e == EINVAL))
 }
 
-/// What is refused from here on: a mask while a handler may run, and a second set of vectors.
+/// Checks what is refused from here on: a mask while a handler may run, and a second set of
+/// vectors.
 fn rules(cx: &drm::pci::Probe<'_>) -> Result {
     let refused = cx.set_dma_mask(DmaMask::new::<64>()) == Err(EBUSY)
         && cx.set_max_segment(4096) == Err(EBUSY)
@@ -203,7 +205,7 @@ impl Client {
         Ok(())
     }
 
-    /// Unguarded: it waits for the device between two short sections.
+    /// Computes a factorial. Unguarded: it waits for the device between two short sections.
     fn factorial(
         dev: &Device<Edu, Registered>,
         arg: &mut uapi::edu_drm_factorial,
@@ -221,7 +223,7 @@ impl Client {
         Ok(())
     }
 
-    /// Unguarded, as [`factorial`](Self::factorial).
+    /// Copies data by DMA. Unguarded, like [`factorial`](Self::factorial).
     fn dma(dev: &Device<Edu, Registered>, arg: &uapi::edu_drm_dma, file: &File<Self>) -> Result {
         let buffer = Object::lookup(file, arg.handle)?;
         let _turn = dev.turn.lock();
@@ -242,7 +244,7 @@ impl Client {
     }
 }
 
-/// Where the device finds the bytes of the request, which must lie together.
+/// Returns the address at which the device finds the bytes of the request. They must be contiguous.
 fn bus_address(
     plugged: &Plugged<'_, Edu>,
     buffer: &Object,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Test driver for `edu`, QEMU's device for learning: registers, an interrupt, and DMA on the PCI bus.
+//! Test driver for `edu`, QEMU's educational device: registers, an interrupt, and DMA on the PCI
+//! bus.
 //!
-//! An ioctl computes a factorial on the device and waits for its interrupt; another lets the device copy
-//! between its own memory and a buffer. Neither waits within a section of the unplug guard.
+//! One ioctl computes a factorial on the device and waits for its interrupt. Another lets the
+//! device copy between its own memory and a buffer. Neither waits within a section of the unplug
+//! guard.
 //!
 //! Source: docs/specs/edu.rst of QEMU
 

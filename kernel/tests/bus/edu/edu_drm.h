@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The uapi of the test driver for QEMU's `edu` device; tests/guest knows it, too. */
+/* The uapi of the test driver for QEMU's `edu` device. tests/guest uses it, too. */
 #ifndef EDU_DRM_H
 #define EDU_DRM_H
 
@@ -8,8 +8,8 @@
 struct edu_drm_info {
 	__u32 identification;	/* the register, read now */
 	__u32 message_irq;	/* 1 if the interrupt is a message (MSI) */
-	__u32 interrupts;	/* how many came so far */
-	__u32 resumed;		/* how often the device resumed from system sleep */
+	__u32 interrupts;	/* the number of interrupts so far */
+	__u32 resumed;		/* the number of times the device resumed from system sleep */
 };
 
 struct edu_drm_factorial {

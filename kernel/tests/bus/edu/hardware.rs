@@ -44,11 +44,11 @@ const DMA_RUN: u32 = 0x01;
 const DMA_FROM_DEVICE: u32 = 0x02;
 const DMA_INTERRUPT: u32 = 0x04;
 
-/// Where the device's own memory lies for its DMA engine, and how large it is, in bytes.
+/// The address and the size in bytes of the device's own memory, for its DMA engine.
 const BUFFER: u32 = 0x40000;
 pub(crate) const BUFFER_SIZE: u32 = 4096;
 
-/// What the device is to do, and why it interrupts.
+/// The jobs of the device, each with its interrupt reason.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Job {
@@ -63,13 +63,13 @@ pub(crate) struct Hardware<'bound> {
 }
 
 impl Hardware<'_> {
-    /// The low 16 bits are `00ed`, the high ones the version.
+    /// Reads the identification. The low 16 bits are `00ed`, and the high ones the version.
     pub(crate) fn identification(bar: &Bar<'_>) -> u32 {
         bar.read32(IDENTIFICATION)
     }
 
-    /// Waits until the device has finished what it was told before this driver came: what it still does
-    /// then, it would do to memory that has found another use.
+    /// Waits until the device has finished commands from before this driver was bound. Otherwise it
+    /// would write to memory that has been reused.
     pub(crate) fn wait_until_idle(bar: &Bar<'_>) -> Result {
         let busy =
             || {
@@ -102,8 +102,8 @@ impl Hardware<'_> {
         self.bar.read32(FACTORIAL)
     }
 
-    /// Starts to copy `length` bytes between the device's memory and the bus address `address`, which the
-    /// mask of the device keeps below 4 GiB.
+    /// Starts to copy `length` bytes between the device's memory and the bus address `address`. The
+    /// device's mask keeps that below 4 GiB.
     pub(crate) fn start_dma(&self, address: u32, length: u32, to_device: bool) -> Result {
         if self.bar.read32(DMA_COMMAND) & DMA_RUN != 0 {
             return Err(EBUSY);
@@ -122,17 +122,17 @@ impl Hardware<'_> {
     }
 }
 
-/// Acknowledges interrupts, and tells those who wait for a job that it is done.
+/// Acknowledges interrupts, and wakes the waiters for a job.
 pub(crate) struct Interrupt<'bound> {
     pub(crate) bar: Arc<Bar<'bound>>,
-    /// Counted: the handler may run as long as the adapter lets it.
+    /// A counted reference, because the handler may run as long as the adapter allows.
     pub(crate) dev: ARef<Device<Edu>>,
 }
 
 impl ThreadedHandler for Interrupt<'_> {
     fn handle(&self) -> ThreadedIrqReturn {
         let reasons = self.bar.read32(INTERRUPT_STATUS);
-        // All ones: the device is not there any more.
+        // All ones: the device is gone.
         if reasons == 0 || reasons == u32::MAX {
             return ThreadedIrqReturn::None;
         }

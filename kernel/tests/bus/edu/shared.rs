@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the ioctls and the interrupt's handler share: which jobs are done.
+//! State that the ioctls and the interrupt's handler share: the completed jobs.
 //!
-//! It is the device's data, so it outlives the hardware: who waits when the device is unplugged is told so.
+//! It is the device's data, so it outlives the hardware, and waiters learn that the device was
+//! unplugged.
 
 use crate::hardware::Job;
 use kernel::{
@@ -21,7 +22,7 @@ use kernel::{
     time::msecs_to_jiffies, //
 };
 
-/// No job takes this long; in milliseconds.
+/// The timeout of jobs, in milliseconds. No job takes this long.
 const PATIENCE: u32 = 5000;
 
 #[pin_data]
@@ -30,10 +31,10 @@ pub(crate) struct Shared {
     pub(crate) resumed: Atomic<i32>,
     factorials: Atomic<i32>,
     transfers: Atomic<i32>,
-    /// One job at a time: held from its start until it is done.
+    /// Serialises jobs: held from the start of a job until it is done.
     #[pin]
     pub(crate) turn: Mutex<()>,
-    /// Whether the device is gone.
+    /// Whether the device is unplugged.
     #[pin]
     gone: Mutex<bool>,
     #[pin]
@@ -53,7 +54,7 @@ impl Shared {
         })
     }
 
-    /// How many jobs of this sort are done.
+    /// Returns the number of completed jobs of this kind.
     pub(crate) fn done(&self, job: Job) -> i32 {
         self.counter(job).load(Relaxed)
     }
@@ -65,7 +66,7 @@ impl Shared {
         }
     }
 
-    /// Notes what an interrupt says. Context: any.
+    /// Records the reasons of an interrupt. Context: any.
     pub(crate) fn interrupted(&self, reasons: u32) {
         self.interrupts.add(1, Relaxed);
         for job in [Job::Factorial, Job::Dma] {
@@ -75,22 +76,23 @@ impl Shared {
         }
     }
 
-    /// Wakes those who wait.
+    /// Wakes the waiters.
     pub(crate) fn wake(&self) {
-        // The lock orders this with the look of those who are about to wait.
+        // The lock orders this with the check of code that is about to wait.
         drop(self.gone.lock());
         self.changed.notify_all();
     }
 
-    /// The device is gone: nobody need wait any more.
+    /// Marks the device as unplugged, and ends all waits.
     pub(crate) fn leave(&self) {
         *self.gone.lock() = true;
         self.changed.notify_all();
     }
 
-    /// Waits until more jobs of this sort are done than `before`.
+    /// Waits until more than `before` jobs of this kind are done.
     ///
-    /// `ENODEV` if the device goes, `EINTR` for a signal, `ETIMEDOUT` if nothing happens.
+    /// Fails with `ENODEV` if the device is unplugged, with `EINTR` for a signal, and with
+    /// `ETIMEDOUT` if nothing happens.
     pub(crate) fn wait(&self, job: Job, before: i32) -> Result {
         let mut patience = msecs_to_jiffies(PATIENCE);
         let mut gone = self.gone.lock();

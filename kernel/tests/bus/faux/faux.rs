@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Test driver: a DRM device without any device, on the faux bus.
+//! Test driver: a DRM device without hardware, on the faux bus.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Test driver: one of two whose crate roots have the same file name, and a type of the same name in it.
+//! Test driver: the first of two whose crate roots have the same file name, and contain a type of
+//! the same name.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +19,7 @@ drm::module_faux_driver! {
 
 struct Twin;
 
-/// The other has a box under this name.
+/// A number. The other driver has a box under this name.
 #[expect(dead_code, reason = "only the type matters")]
 struct Kept(u64);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Test driver: the other of two whose crate roots have the same file name.
+//! Test driver: the second of two whose crate roots have the same file name.
 //!
-//! Its module is declared under another name than its file has: that of a C module with children on the auxiliary bus.
+//! Its module is declared under another name than its file has: the name of a C module with
+//! children on the auxiliary bus.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +24,7 @@ drm::module_faux_driver! {
 
 struct Twin;
 
-/// The other has a number under this name.
+/// A box. The other driver has a number under this name.
 #[expect(dead_code, reason = "only the type matters")]
 struct Kept(KBox<u64>);
 

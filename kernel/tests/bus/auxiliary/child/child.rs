@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Test driver: a child on the auxiliary bus, which uses what its parent lends it.
+//! Test driver: a child on the auxiliary bus, which uses the data that its parent lends to it.
 
 #![forbid(unsafe_code)]
 
@@ -46,14 +46,14 @@ drm::module_auxiliary_driver! {
 
 struct Child;
 
-/// The child's hardware is the parent's.
+/// The child's view of the parent's hardware.
 struct Part<'bound> {
     id: u32,
     calls: Arc<Atomic<i32>>,
     parent: &'bound platform::Device<Bound>,
 }
 
-// The word beside the id is only there to see that it arrives.
+// The test only checks that the word beside the id arrives.
 kernel::auxiliary_device_table!(
     DEVICES,
     <Child as drm::auxiliary::Driver>::IdInfo,
@@ -72,7 +72,7 @@ impl drm::auxiliary::Driver for Child {
         cx: &drm::auxiliary::Probe<'bound>,
         id: Option<&'bound &'static CStr>,
     ) -> Result<drm::Ready<'bound, Self>> {
-        // It is checked that the type is the one that the parent gave.
+        // Another type than the parent's must be refused.
         if cx.parent_data::<CovariantForLt!(u32)>().err() != Some(EINVAL) || id != Some(&c"a part")
         {
             return Err(ENXIO);
@@ -102,7 +102,7 @@ impl drm::auxiliary::Driver for Child {
 
 #[vtable]
 impl drm::Driver for Child {
-    /// How often it resumed.
+    /// The number of times that the device resumed.
     type Data = Atomic<i32>;
     type RegistrationData<'bound> = Part<'bound>;
     type File = Client;
@@ -156,7 +156,7 @@ impl Client {
         info: &mut uapi::aux_drm_info,
         _file: &File<Self>,
     ) -> Result {
-        // The parent does the DMA: the child cannot.
+        // The parent does the DMA, because the child cannot.
         let buffer = gem::shmem::Object::<Buffer<Child>>::new(dev, gem::Size::PAGE, ())?;
         if buffer.sg_table(dev).err() != Some(EIO) {
             return Err(EINVAL);

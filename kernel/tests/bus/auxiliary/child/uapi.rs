@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The uapi, generated from the C header by way of `uapi.h` (kernel/Kbuild).
+//! The uapi, generated from the C header through `uapi.h` (kernel/Kbuild).
 
 #![allow(
     missing_docs,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Test driver: a platform device that makes two children on the auxiliary bus.
+//! Test driver: a platform device that creates two children on the auxiliary bus.
 
 #![forbid(unsafe_code)]
 
@@ -61,7 +61,7 @@ impl drm::platform::Driver for Parent {
                 Ok((calls.clone(), cx.device())),
             )?;
         }
-        // A child's driver may map memory by now.
+        // A child's driver may already map memory.
         if cx.set_dma_mask(DmaMask::new::<64>()) != Err(EBUSY) {
             return Err(EINVAL);
         }
@@ -71,7 +71,7 @@ impl drm::platform::Driver for Parent {
 
 #[vtable]
 impl drm::Driver for Parent {
-    /// How often it resumed.
+    /// The number of times that the device resumed.
     type Data = Atomic<i32>;
     type RegistrationData<'bound> = Arc<Atomic<i32>>;
     type File = Client;
