@@ -189,7 +189,7 @@ fn remove_holders(module: &str) -> Outcome {
     while !left.is_empty() {
         let before = left.len();
         left.retain(|holder| modules::remove(holder).is_err());
-        holds!(left.len() < before, "one of {left:?} can go");
+        holds!(left.len() < before, "one of {left:?} can be unloaded");
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ fn unload_while_opening(guest: &Guest) -> Outcome {
         works!(files.load());
     }
     crowd.finish(guest.seed)?;
-    holds!(modules::remove(guest.driver.module()).is_ok(), "unused, the module goes ({gone} times)");
+    holds!(modules::remove(guest.driver.module()).is_ok(), "the unused module can be unloaded ({gone} times before)");
     works!(files.load());
     Ok(())
 }

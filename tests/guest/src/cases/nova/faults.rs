@@ -160,7 +160,7 @@ fn gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
         }
         same!(gpu.child(), None);
     }
-    fail("a probe reads registers without end")
+    fail("a probe never stops reading registers")
 }
 
 /// Checks that a complete probe makes at least a few accesses, and that the device works.
