@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Numbers and choices out of bytes. Behind the end there are zeros, so that any prefix of an input is one.
+//! Takes numbers and choices from bytes. Zeros follow the end, so that any prefix of an input is an input.
 
-/// Bytes that are yet to be used.
+/// Bytes that were not used yet.
 pub(crate) struct Bytes<'b>(&'b [u8]);
 
 impl<'b> Bytes<'b> {
@@ -13,14 +13,14 @@ impl<'b> Bytes<'b> {
         self.0.is_empty()
     }
 
-    /// Some of the bytes, or what is left of them.
+    /// Takes some of the bytes, or the rest of them.
     pub(crate) fn take(&mut self, count: usize) -> &'b [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;
         taken
     }
 
-    /// All that is left.
+    /// Takes all remaining bytes.
     pub(crate) fn rest(&mut self) -> &'b [u8] {
         self.take(usize::MAX)
     }
@@ -52,13 +52,13 @@ impl<'b> Bytes<'b> {
         self.u8() & 1 != 0
     }
 
-    /// One of `things`.
+    /// Returns one of `things`.
     pub(crate) fn one_of<T: Copy>(&mut self, things: &[T]) -> T {
         let at = if things.len() > 1 << 8 { self.u16().into() } else { usize::from(self.u8()) };
         things[at % things.len()]
     }
 
-    /// What `take` makes of the bytes, until they end or there are `most`.
+    /// Collects what `take` makes of the bytes, until they end or there are `most`.
     pub(crate) fn all<T>(&mut self, most: usize, mut take: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let mut all = Vec::new();
         while !self.is_empty() && all.len() < most {

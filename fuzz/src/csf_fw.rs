@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A container of firmware: the file that the user names, or that a package brings.
+//! A container of firmware: the file that the user names, or that a package installs.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ pub(crate) const TARGET: Target = Target {
 
 fn run(bytes: &[u8]) {
     let parsed = Firmware::parse(bytes);
-    // The model wants what the parser wants.
+    // The model accepts exactly what the parser accepts.
     let taken = Mali::new(Instant::now()).expect_firmware(bytes.to_vec());
     assert_eq!(parsed.as_ref().err(), taken.as_ref().err());
     let Ok(firmware) = parsed else { return };
@@ -33,7 +33,7 @@ fn run(bytes: &[u8]) {
     assert!(words <= bytes.len() / 4, "an entry takes a word");
 }
 
-/// What holds for what the parser has let through.
+/// Checks the properties of a parsed entry.
 fn check(entry: &Entry<'_>) {
     match entry {
         Entry::Section(section) => {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A model without its sockets, and what anybody can do to one: accesses, commands, and letting time pass, which is whatever
-//! the input says.
+//! A model without its sockets, and every action on it: accesses, commands, and the passing of time. The input decides.
 
 use std::fs::File;
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use rustix::fs::MemfdFlags;
 
 use crate::bytes::Bytes;
 
-/// What becomes due at one moment is few things.
+/// The most events that are due at one moment.
 const MOST_AT_ONCE: usize = 64;
 
 /// A device and the time.
@@ -38,10 +37,10 @@ impl Machine<Nova> {
     }
 }
 
-/// Something that is done to a device.
+/// An action on a device.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// An access to a region, of any length.
+    /// Reads a region, with any length.
     Read {
         region: u32,
         offset: u64,
@@ -54,13 +53,13 @@ pub(crate) enum Step {
     },
     /// The function is reset.
     Reset,
-    /// Until nothing more becomes due within a second.
+    /// Waits until nothing more becomes due within a second.
     Wait,
-    /// So many milliseconds pass.
+    /// Lets this number of milliseconds pass.
     Sleep(u64),
     /// A line on the control socket.
     Command(String),
-    /// The same from within the guest.
+    /// A line for the mailbox, from within the guest.
     Mailbox(String),
 }
 
@@ -73,7 +72,7 @@ impl Step {
         Self::Write { region, offset, data: value.to_le_bytes().to_vec() }
     }
 
-    /// A step on a device whose registers of note are at `places` of BAR0.
+    /// Takes a step on a device whose interesting registers are at `places` of BAR0.
     pub(crate) fn from(bytes: &mut Bytes<'_>, places: &[usize]) -> Self {
         match bytes.u8() % 11 {
             0 => Self::read(0, bytes.one_of(places) as u64, 4),
@@ -113,7 +112,7 @@ fn length(bytes: &mut Bytes<'_>) -> usize {
     bytes.one_of(&[4, 4, 4, 1, 2, 8, 0, 3, 5, 16, 255, 4096])
 }
 
-/// An address that means something, or any.
+/// Takes a meaningful address, or any.
 pub(crate) fn address(bytes: &mut Bytes<'_>) -> u64 {
     let near = u64::from(bytes.u16());
     match bytes.u8() % 8 {
@@ -127,7 +126,7 @@ pub(crate) fn address(bytes: &mut Bytes<'_>) -> u64 {
     }
 }
 
-/// A line for the control socket.
+/// Takes a line for the control socket.
 fn command(bytes: &mut Bytes<'_>) -> String {
     const KINDS: [&str; 14] = [
         "removal",
@@ -196,7 +195,7 @@ fn command(bytes: &mut Bytes<'_>) -> String {
     }
 }
 
-/// Puts numbers to the places of `#`, addresses to those of `@`.
+/// Replaces each `#` by a number, each `@` by an address.
 fn filled(text: &str, bytes: &mut Bytes<'_>) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -220,7 +219,7 @@ fn number(bytes: &mut Bytes<'_>) -> String {
 }
 
 impl<G: Gpu> Machine<G> {
-    /// A device with memory and bus mastering switched on, whose events are listened to.
+    /// Creates a device with memory and bus mastering enabled, whose events are read.
     pub(crate) fn new(gpu: G, plan: Plan<G::Fault>) -> Self {
         let now = Instant::now();
         let mut device = Device::new(gpu, plan, now);
@@ -257,7 +256,7 @@ impl<G: Gpu> Machine<G> {
         self.tick();
     }
 
-    /// What is due happens; then nothing is due any more, or the clock's thread would never sleep.
+    /// Makes due events happen. Nothing may be due afterwards, or the clock's thread would never sleep.
     fn tick(&mut self) {
         for _ in 0..MOST_AT_ONCE {
             match self.device.due() {
@@ -296,13 +295,13 @@ impl<G: Gpu> Machine<G> {
         answered(&answer);
     }
 
-    /// The client goes.
+    /// Disconnects the client.
     pub(crate) fn end(mut self) {
         self.device.finish();
     }
 }
 
-/// Whatever was asked, the answer is one.
+/// Checks that the answer to any command is a valid answer.
 fn answered(answer: &[u8]) {
     serde_json::from_slice::<Answer>(answer).expect("an answer is a line of JSON");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A fault plan: the only TOML that the lab reads. A plan that is one is then played.
+//! A fault plan: the only TOML that the lab reads. A valid plan is then played.
 
 use drydock_models::Gpu;
 use drydock_models::fault::Plan;
@@ -11,7 +11,7 @@ pub(crate) const TARGET: Target =
     Target { name: "fault-plan", run, show: |bytes| String::from_utf8_lossy(bytes).into_owned() };
 
 fn run(bytes: &[u8]) {
-    // The lab reads a file as text, and refuses what is none.
+    // The lab reads a file as text, and refuses one that is not.
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     play(text, Machine::mali);
     play(text, Machine::nova);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Panics that are no fault of ours, and are known: the crate `vfio_user` panics on some malformed messages, and the server
-//! takes that for the end of the connection (`models/src/server.rs`).
+//! Known panics that are not our fault: the crate `vfio_user` panics on some malformed messages, and the server takes
+//! that for the end of the connection (`models/src/server.rs`).
 
 use std::panic::{self, PanicHookInfo};
 
-/// Has such panics pass in silence; others are told as before.
+/// Silences such panics; others are reported as before.
 pub fn ignore_known() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

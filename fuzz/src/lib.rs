@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Fuzz targets: what runs on the host, given bytes that others could have written. A target is a function that takes any
-//! bytes and must come back, soon, without a panic and with little memory.
+//! Fuzz targets: code that runs on the host, given bytes that others could have written. A target is a function that
+//! takes any bytes and must return, soon, without a panic and with little memory.
 //!
 //! ```text
 //! vfio_user    a model's server            csf_fw       the container of a GPU's firmware
 //! mali, nova   a model, by its accesses    page_tables  tables in memory that anybody writes
 //! device       what both have in common    fault_plan   TOML
-//! bytes        numbers out of bytes        foreign      what may panic although it is not ours
+//! bytes        numbers from bytes          foreign      known panics of other crates
 //! ```
 //!
-//! The lab's own readers are in `lab/src/foreign.rs`, or named there. `drydock fuzz-host` looks for inputs (`main.rs`);
-//! `tests/corpus.rs` gives the targets all inputs that were kept.
+//! The lab's own readers are in `lab/src/foreign.rs`, or named there. `drydock fuzz-host` searches for inputs
+//! (`main.rs`); `tests/corpus.rs` runs the targets on all kept inputs.
 
 #![forbid(unsafe_code)]
 
@@ -24,14 +24,14 @@ mod nova;
 mod page_tables;
 mod vfio_user;
 
-/// Something that takes bytes. What it is about, the lab knows: [`drydock::host_fuzz::TARGETS`].
+/// A function that takes bytes. The lab knows its subject: [`drydock::host_fuzz::TARGETS`].
 #[derive(Debug)]
 pub struct Target {
-    /// What it is called, and the directory of its inputs.
+    /// The target's name, and the directory of its inputs.
     pub name: &'static str,
-    /// Takes bytes.
+    /// Runs the target on bytes.
     pub run: fn(&[u8]),
-    /// What it makes of bytes, for people.
+    /// Describes for people what the target makes of bytes.
     pub show: fn(&[u8]) -> String,
 }
 
@@ -50,13 +50,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "lists", run: drydock::foreign::lists, show: text },
 ];
 
-/// The target of that name.
+/// Returns the target of that name.
 #[must_use]
 pub fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
-/// Bytes as text, with what is none escaped.
+/// Returns bytes as text, with everything else escaped.
 fn text(bytes: &[u8]) -> String {
     bytes.split_inclusive(|byte| *byte == b'\n').map(|line| format!("{}\n", line.escape_ascii())).collect()
 }

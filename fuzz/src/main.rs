@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! libFuzzer around the target that `DRYDOCK_FUZZ_TARGET` names; `drydock fuzz-host` builds and starts it.
+//! Runs libFuzzer on the target that `DRYDOCK_FUZZ_TARGET` names; `drydock fuzz-host` builds and starts it.
 //!
 //! Source: LLVM, docs/LibFuzzer.rst. The flags that make coverage visible are those that cargo-fuzz gives to rustc.
 
@@ -12,7 +12,7 @@ use cap::Cap;
 use drydock_host_fuzz::{TARGETS, Target, foreign, target};
 use libfuzzer_sys::fuzz_target;
 
-/// An input that wants more memory than this is one that takes too much.
+/// The memory limit: an input that needs more has found a fault.
 const MEMORY: usize = 1 << 30;
 
 #[global_allocator]
@@ -28,7 +28,7 @@ static TARGET: LazyLock<&Target> = LazyLock::new(|| {
 
 static SHOW: LazyLock<bool> = LazyLock::new(|| std::env::var_os("DRYDOCK_FUZZ_SHOW").is_some());
 
-// The crate's own hook, which aborts, is in place before what is said to be done first.
+// The crate's own hook, which aborts, is installed before `init` runs.
 fuzz_target!(init: foreign::ignore_known(), |bytes: &[u8]| {
     if *SHOW {
         eprintln!("{}", (TARGET.show)(bytes));

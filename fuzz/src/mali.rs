@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The model of a Mali: any accesses, tables and blocks of the firmware's interface by whoever drives it.
+//! The model of a Mali, with any accesses, tables and blocks of the firmware's interface, by any driver.
 
 mod driver;
 
@@ -19,7 +19,7 @@ use driver::{Driver, MEMORY, container};
 
 pub(crate) use driver::BASE;
 
-/// The most that is done to one device.
+/// The most steps on one device.
 const MOST: usize = 128;
 
 pub(crate) const TARGET: Target = Target {
@@ -31,26 +31,26 @@ pub(crate) const TARGET: Target = Target {
     },
 };
 
-/// Where registers are, each doorbell and each half of what is wide.
+/// The offsets of registers, including each doorbell and each half of a wide register.
 static PLACES: LazyLock<Vec<usize>> = LazyLock::new(|| {
     let blocks = (0..0x3000).step_by(4).filter(|offset| find(*offset).is_some());
     blocks.chain([doorbell::LATEST_FLUSH_ID.offset]).chain((0..8).map(|index| doorbell::DOORBELL.at(index))).collect()
 });
 
-/// What the device is and what was done to it before.
+/// The state of the device at the start.
 #[derive(Clone, Copy, Debug)]
 struct Start {
-    /// The model knows what is to be loaded.
+    /// Whether the model knows the firmware to be loaded.
     expects: bool,
     version: Version,
     boots: bool,
 }
 
-/// Something that a driver does.
+/// An act of a driver.
 #[derive(Debug)]
 enum Act {
     Step(Step),
-    /// Writes a word of memory, so many times.
+    /// Writes a word of memory, repeatedly.
     Poke {
         at: u64,
         value: u64,
@@ -61,7 +61,7 @@ enum Act {
         va: u64,
         bits: u64,
     },
-    /// Gives an address space tables.
+    /// Gives tables to an address space.
     SetUp {
         space: usize,
         table: Option<u64>,
@@ -80,12 +80,12 @@ enum Act {
         acknowledge: u64,
         bits: u32,
     },
-    /// Fills in what a group needs to run, and asks for a state.
+    /// Fills in the fields that a group needs to run, and requests a state.
     Group {
         slot: u64,
         state: u32,
     },
-    /// Fills in what a stream needs to run, and asks for a state.
+    /// Fills in the fields that a stream needs to run, and requests a state.
     Stream {
         slot: u64,
         index: u64,
@@ -178,12 +178,12 @@ fn slot(bytes: &mut Bytes<'_>) -> u64 {
     u64::from(bytes.u8() % 8)
 }
 
-/// A page of the guest's memory.
+/// Takes the address of a page of the guest's memory.
 fn memory(bytes: &mut Bytes<'_>) -> u64 {
     BASE + u64::from(bytes.u8()) % (MEMORY >> 12) * 4096
 }
 
-/// A table's entry, or any bits.
+/// Takes a table's entry, or any bits.
 fn entry(bytes: &mut Bytes<'_>) -> u64 {
     match bytes.u8() % 4 {
         0 => bytes.u64(),
@@ -193,7 +193,7 @@ fn entry(bytes: &mut Bytes<'_>) -> u64 {
     }
 }
 
-/// The offset of a block of the interface.
+/// Takes the offset of a block of the interface.
 fn block(bytes: &mut Bytes<'_>) -> u64 {
     let (slot, index) = (slot(bytes), slot(bytes));
     match bytes.u8() % 8 {

@@ -8,7 +8,7 @@ use crate::Target;
 use crate::bytes::Bytes;
 use crate::device::{Machine, Step};
 
-/// The most that is done to one device.
+/// The most steps on one device.
 const MOST: usize = 256;
 
 pub(crate) const TARGET: Target =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Page tables of a Mali's MMU: walks of tables that anybody wrote, and ranges that clients of the driver chose.
+//! Page tables of a Mali's MMU: walks of tables with any content, and ranges that clients of the driver choose.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use mali_mmu::{
 use crate::Target;
 use crate::bytes::Bytes;
 
-/// The most tables that are gone through, or made.
+/// The most tables that are visited or made.
 const MOST_TABLES: usize = 64;
 /// The most ranges that are mapped and unmapped.
 const MOST_RANGES: usize = 24;
@@ -45,7 +45,7 @@ fn geometry(bytes: &mut Bytes<'_>) -> Geometry {
     Geometry::new(va, pa).unwrap_or(Geometry::new(48, 40).expect("widths of the Mali-G610"))
 }
 
-/// The whole physical memory is the input, again and again: entries that lead anywhere lead into it.
+/// The input is repeated to fill the whole physical memory, so entries with any address lead into it.
 fn walks(geometry: Geometry, bytes: &mut Bytes<'_>) {
     let (root, va) = (bytes.u64(), bytes.u64());
     places(bytes);
@@ -67,7 +67,7 @@ fn walks(geometry: Geometry, bytes: &mut Bytes<'_>) {
             Err(WalkError::Read(())) => unreachable!("all memory can be read"),
         }
     }
-    // What a survey of tables finds, walks find; it does not look whether a table is where one can be.
+    // A survey and walks find the same mappings. A survey does not check whether a table's address is possible.
     let mut seen = 0_u64;
     let tables = survey(geometry, root % geometry.pa_end(), MOST_TABLES, read, |va, leaf| {
         seen += 1;
@@ -81,7 +81,7 @@ fn walks(geometry: Geometry, bytes: &mut Bytes<'_>) {
     }
 }
 
-/// What a firmware says of its blocks leads into the section, or nowhere.
+/// The firmware's values lead to places in the section, or to none.
 fn places(bytes: &mut Bytes<'_>) {
     let shared = Shared { start: bytes.u32(), size: bytes.u32() };
     let (slot, stride) = (bytes.u32(), bytes.u32());
@@ -93,14 +93,14 @@ fn places(bytes: &mut Bytes<'_>) {
     }
 }
 
-/// A range that is mapped or unmapped.
+/// A range to map or unmap.
 #[derive(Clone, Copy, Debug)]
 struct Change {
-    /// Where to, if it is mapped.
+    /// The physical address, if the range is mapped.
     pa: Option<u64>,
     va: u64,
     size: u64,
-    /// So many tables can be made.
+    /// The number of tables that can still be made.
     left: usize,
 }
 
@@ -112,7 +112,7 @@ impl Change {
     }
 }
 
-/// A number of pages, of blocks, or any.
+/// Takes a number of pages, of blocks, or any.
 fn number(bytes: &mut Bytes<'_>) -> u64 {
     let number = u64::from(bytes.u16());
     match bytes.u8() % 5 {
@@ -124,7 +124,7 @@ fn number(bytes: &mut Bytes<'_>) -> u64 {
     }
 }
 
-/// Ranges that are mapped: by first address, the one behind the last and where it leads.
+/// The mapped ranges: the first address leads to the one behind the last, and the physical address.
 #[derive(Default)]
 struct Model(BTreeMap<u64, (u64, u64)>);
 
@@ -138,7 +138,7 @@ impl Model {
         self.overlaps(va, va.saturating_add(1)).next().map(|(from, _, pa)| pa + (va - from))
     }
 
-    /// Takes a range away, and says how many bytes of it were mapped.
+    /// Removes a range, and returns how many bytes of it were mapped.
     fn unmap(&mut self, va: u64, end: u64) -> u64 {
         let cut: Vec<_> = self.overlaps(va, end).collect();
         let mut bytes = 0;
@@ -156,7 +156,7 @@ impl Model {
     }
 }
 
-/// Maps and unmaps, and compares with a list of ranges.
+/// Maps and unmaps, and compares the result with a list of ranges.
 fn changes(geometry: Geometry, bytes: &mut Bytes<'_>) {
     let Ok(mut table) = PageTable::new(Pool::default(), geometry) else { return };
     let mut model = Model::default();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A model's server and a client that keeps to the protocol for as long as it likes: messages, with descriptors and without,
-//! and then any bytes.
+//! A model's server and a client that follows the protocol for a while: messages, with descriptors and without, and
+//! then any bytes.
 //!
 //! Source: the vfio-user specification; the crate `vfio_user` for how it cuts a stream into messages.
 
@@ -27,15 +27,16 @@ use crate::Target;
 use crate::bytes::Bytes;
 use crate::device::address;
 
-/// The most messages. With their answers they fit the socket, so that nobody waits for anybody.
+/// The most messages. With their answers they fit the socket, so that neither side waits for the other.
 const MOST: usize = 40;
-/// The most bytes that a message asks for.
+/// The most bytes that a message requests.
 const MOST_DATA: u32 = 1 << 10;
 
-/// No answer is wanted. The crate refuses that with commands that make no sense then, and takes their bodies for messages.
+/// The flag for a message without an answer. With commands where that makes no sense, the crate refuses it, and takes
+/// their bodies for messages.
 const NO_REPLY: u32 = 1 << 4;
 const WANT_REPLY: [u16; 5] = [1, 4, 5, 7, 9];
-/// Regions that there are. The crate takes the data of a write to another for messages.
+/// The number of regions. The crate takes the data of a write to another region for messages.
 const REGIONS: u32 = 9;
 
 pub(crate) const TARGET: Target = Target {
@@ -54,7 +55,7 @@ enum Name {
     Mali,
 }
 
-/// A message: command, flags, body, and how many descriptors come with it.
+/// A message: command, flags, body, and the number of descriptors that it carries.
 #[derive(Debug)]
 struct Message {
     command: u16,
@@ -80,7 +81,7 @@ impl Message {
     }
 
     fn whole(bytes: &mut Bytes<'_>) -> Self {
-        // A reply is asked for, not asked for, or the flags are nonsense.
+        // A reply is requested or not, or the flags are nonsense.
         let flags = bytes.one_of(&[0, 0, NO_REPLY, 1, u32::MAX]);
         let plain = |command, body| Self { command, flags, body, descriptors: Descriptors::None };
         match bytes.u8() % 10 {
@@ -136,7 +137,7 @@ fn version(bytes: &mut Bytes<'_>) -> Vec<u8> {
     [words(&[1 << 16], &[]), text].concat()
 }
 
-/// The body of an access to a region.
+/// Returns the body of an access to a region.
 fn region(bytes: &mut Bytes<'_>, data: &[u8]) -> Vec<u8> {
     let offset = match bytes.u8() % 4 {
         0 => bytes.u64(),
@@ -166,8 +167,8 @@ fn parse(bytes: &[u8]) -> (Name, Vec<Message>, Vec<u8>) {
     (name, messages, tame(bytes.rest()))
 }
 
-/// Any bytes as messages, with what would have the crate allocate gigabytes made small: it takes a client's word for sizes,
-/// and who can be its client can allocate as much by itself.
+/// Returns any bytes as messages. Sizes for which the crate would allocate gigabytes are made small: the crate trusts a
+/// client's sizes, and a program that can be its client can allocate as much by itself.
 fn tame(tail: &[u8]) -> Vec<u8> {
     let mut tail = tail[..tail.len().min(MOST_DATA as usize)].to_vec();
     let mut at = 0;
@@ -176,7 +177,7 @@ fn tame(tail: &[u8]) -> Vec<u8> {
         let flags = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
         let body = match command {
             _ if flags & NO_REPLY != 0 && WANT_REPLY.contains(&command) => 0,
-            // The upper bytes of its size, and of the counts below.
+            // This is the upper bytes of its size, and of the counts below.
             1 => {
                 tail[at + 6..at + 8].fill(0);
                 let size = usize::from(u16::from_le_bytes([tail[at + 4], tail[at + 5]]));
@@ -218,7 +219,7 @@ fn run(bytes: &[u8]) {
 
 fn talk<G: Gpu>(device: Device<G>, messages: &[Message], tail: &[u8]) {
     let (listener, client) = connection();
-    // All is said before anybody listens.
+    // The client sends everything before the server reads.
     for message in messages {
         send(&client, message).expect("there is room in the socket");
     }
@@ -230,7 +231,7 @@ fn talk<G: Gpu>(device: Device<G>, messages: &[Message], tail: &[u8]) {
     assert!(answered.is_ok() || !tail.is_empty() || !messages.is_empty(), "who says nothing is left in peace");
 }
 
-/// A socket that listens, and one that has connected to it.
+/// Returns a listening socket, and one that is connected to it.
 fn connection() -> (UnixListener, UnixStream) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = format!("drydock-host-fuzz-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -260,7 +261,7 @@ fn send(client: &UnixStream, message: &Message) -> io::Result<()> {
     Ok(())
 }
 
-/// Four pages.
+/// Creates a memory file of four pages.
 fn memory() -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create("guest", MemfdFlags::CLOEXEC)?;
     rustix::fs::ftruncate(&file, 4 << 12)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Every input that was kept, given to its target once more: without a fuzzer, by any compiler.
+//! Runs every kept input on its target again: without a fuzzer, with any compiler.
 
 use std::alloc::System;
 use std::fs;
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use cap::Cap;
 use drydock_host_fuzz::{TARGETS, foreign, target};
 
-/// As in the fuzzer: who wants more takes too much.
+/// The memory limit, as in the fuzzer: an input that needs more has found a fault.
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, 1 << 30);
 
-/// No input takes so long; most take less than a millisecond.
+/// The time limit of an input; most take less than a millisecond.
 const LONGEST: Duration = Duration::from_secs(20);
 
 fn directory(name: &str) -> PathBuf {

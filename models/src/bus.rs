@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a model may do beyond its registers: interrupt, reach the guest's memory, know the time, and report.
+//! The machine around a model, beyond its registers: interrupts, the guest's memory, the time, and reports.
 //!
 //! Source: none but our own; the conditions are those of [`crate::fault::Common`].
 
@@ -11,16 +11,16 @@ use crate::gpu::Access;
 use crate::interrupts::Vectors;
 use crate::memory::{DmaError, Memory};
 
-/// What stands between the device and its machine, and may go wrong.
+/// The faults between the device and its machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Conditions {
-    /// The device is gone: nobody answers.
+    /// The device is gone: it does not answer.
     pub(crate) removed: bool,
-    /// So many interrupts do not arrive.
+    /// The number of next interrupts that do not arrive.
     pub(crate) lost_interrupts: u64,
-    /// What takes time takes so many times longer; 0 and 1 are as usual.
+    /// The factor on all durations; 0 and 1 are as usual.
     pub(crate) slowness: u32,
-    /// Memory refuses.
+    /// Memory accesses fail.
     pub(crate) dma_refused: bool,
 }
 
@@ -31,9 +31,9 @@ pub struct Bus {
     pub(crate) conditions: Conditions,
     pub(crate) master: bool,
     pub(crate) now: Instant,
-    /// The access that is being carried out, and whether it is a write.
+    /// The access in progress, and whether it is a write.
     pub(crate) access: Option<(Register, bool)>,
-    /// What was read since the last event of another kind: value by BAR, offset and width.
+    /// The values read since the last event of another kind, by BAR, offset and width.
     read: BTreeMap<(u8, u64, u8), u64>,
     sinks: Vec<Sink>,
     violations: u64,
@@ -54,19 +54,19 @@ impl Bus {
         }
     }
 
-    /// The time. It stands still within a call.
+    /// Returns the time, which does not advance within a call.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// When something that takes `time` is done if it begins now, the fault `slow` considered.
+    /// Returns when something that takes `time` is done if it begins now, including the fault `slow`.
     #[must_use]
     pub fn after(&self, time: Duration) -> Instant {
         self.now + time.saturating_mul(self.conditions.slowness.max(1))
     }
 
-    /// The guest's memory, for who plays the client that maps it.
+    /// Returns the guest's memory, for code that acts as the client that maps it.
     pub fn memory(&mut self) -> &mut Memory {
         &mut self.memory
     }
@@ -82,7 +82,8 @@ impl Bus {
     /// Reads the guest's memory.
     ///
     /// # Errors
-    /// What [`DmaError`] lists. Not being a bus master is a violation too: a driver has forgotten something.
+    /// The errors of [`DmaError`]. An access without bus mastering is a violation too: the driver has forgotten to
+    /// enable it.
     pub fn read_memory(&mut self, address: u64, data: &mut [u8]) -> Result<(), DmaError> {
         self.may_access()?;
         self.memory.read(address, data)
@@ -97,8 +98,8 @@ impl Bus {
         self.memory.write(address, data)
     }
 
-    /// Reports that the driver does what hardware does not allow: `text` says what is wrong, the access that is being
-    /// carried out is added.
+    /// Reports that the driver does something that hardware does not allow. `text` says what is wrong; the access in
+    /// progress is added.
     pub fn violation(&mut self, text: impl Into<String>) {
         let (access, write) = match self.access.clone() {
             Some((access, write)) => (Some(access), write),
@@ -108,18 +109,18 @@ impl Bus {
         self.emit(What::Violation { text: text.into(), access, write });
     }
 
-    /// How often [`Bus::violation`] was called.
+    /// Returns how often [`Bus::violation`] was called.
     #[must_use]
     pub fn violations(&self) -> u64 {
         self.violations
     }
 
-    /// Tells of something that became of the GPU.
+    /// Reports a change of the GPU's state.
     pub fn state(&mut self, text: impl Into<String>) {
         self.emit(What::State { text: text.into() });
     }
 
-    /// Sends what happens to `sink` from now on.
+    /// Sends all further events to `sink`.
     pub fn listen(&mut self, sink: Sink) {
         self.sinks.push(sink);
     }
@@ -132,7 +133,7 @@ impl Bus {
         self.sinks.retain_mut(|sink| sink(&event).is_ok());
     }
 
-    /// Tells of a read, unless it gave the same when it was told last and nothing else has happened since: a driver that
+    /// Reports a read, unless the last report had the same value and nothing else has happened since: a driver that
     /// polls would fill every screen.
     pub(crate) fn emit_read(&mut self, register: Register) {
         let key = (register.bar, register.offset, register.width);
@@ -141,7 +142,7 @@ impl Bus {
         }
     }
 
-    /// The access as it is shown.
+    /// Describes the access for an event.
     pub(crate) fn shown(access: Access, value: u64, name: Option<String>) -> Register {
         Register { bar: access.bar, offset: access.offset, width: access.width as u8, value, name }
     }

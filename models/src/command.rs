@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What can be asked of a model while it runs: by a line of JSON on the control socket, or from within the guest.
+//! Commands to a running model: by a line of JSON on the control socket, or from within the guest.
 //!
 //! | line | does |
 //! |---|---|
 //! | `{"fault": {"kind": "removal", "after": {"accesses": 3}}}` | plans a fault, as a table of a fault plan does |
-//! | `"repair"` | ends all faults and forgets those that are planned: the GPU is as if just plugged in |
-//! | `"status"` | gives the number of accesses and of violations, and whether the device is removed |
-//! | `{"query": …}` | asks the GPU's model something of its own |
+//! | `"repair"` | ends all faults and drops planned ones: the GPU is as if just plugged in |
+//! | `"status"` | returns the number of accesses and of violations, and whether the device is removed |
+//! | `{"query": …}` | sends a query to the GPU's model |
 //!
 //! Each is answered by a line `{"ok": …}` or `{"error": "…"}`.
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::config;
 
-/// Something that is asked of a model.
+/// A command to a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Command {
@@ -23,32 +23,32 @@ pub enum Command {
     Fault(Map<String, Value>),
     /// Ends all faults.
     Repair,
-    /// How things are.
+    /// Returns the state of the device.
     Status,
-    /// A question that the GPU's own model answers.
+    /// Sends a query to the GPU's own model.
     Query(Value),
 }
 
-/// What a model answers.
+/// The answer of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It was done.
+    /// The command succeeded, with this result.
     Ok(Value),
-    /// It was not, for this reason.
+    /// The command failed, for this reason.
     Error(String),
 }
 
-/// The longest command or answer of a mailbox.
+/// The longest command or answer of the mailbox.
 const LONGEST: usize = 64 << 10;
 
-/// A command from within the guest, through a vendor's capability of the configuration space at [`config::MAILBOX`], whatever
-/// the driver does: so a test can ask for a fault where it stands.
+/// A command from within the guest, through a vendor's capability of the configuration space at [`config::MAILBOX`],
+/// whatever the driver does: so a test can plan a fault at any point.
 ///
 /// | at | write | read |
 /// |---|---|---|
 /// | +4 | four bytes of the command; zeros are left out | four bytes of the answer; zeros behind its end |
-/// | +8 | carries the command out | the number of bytes of the answer that are left to read |
+/// | +8 | executes the command | the number of bytes of the answer that are left to read |
 ///
 /// Only whole, aligned words count.
 #[derive(Debug, Default)]
@@ -58,13 +58,13 @@ pub struct Mailbox {
     read: usize,
 }
 
-/// Where four bytes go in or out, from the capability's start.
+/// The offset of the data register, from the capability's start.
 pub const MAILBOX_DATA: usize = 4;
-/// Where the command is carried out.
+/// The offset of the register that executes the command.
 pub const MAILBOX_DOORBELL: usize = 8;
 
 impl Mailbox {
-    /// Whether an access is the mailbox's: the offset in it.
+    /// Returns the offset in the mailbox, if the access is to the mailbox.
     #[must_use]
     pub fn at(offset: u64, length: usize) -> Option<usize> {
         let at = usize::try_from(offset).ok()?.checked_sub(config::MAILBOX)?;
@@ -84,7 +84,7 @@ impl Mailbox {
         word
     }
 
-    /// Writes a word. Gives the command if it is to be carried out; [`Mailbox::answer`] takes what comes of it.
+    /// Writes a word. Returns the command if it is to be executed; [`Mailbox::answer`] takes its answer.
     pub fn write(&mut self, at: usize, word: [u8; 4]) -> Option<Vec<u8>> {
         if at == MAILBOX_DOORBELL {
             return Some(std::mem::take(&mut self.command));
@@ -94,7 +94,7 @@ impl Mailbox {
         None
     }
 
-    /// Leaves an answer to be read; one that is too long is replaced by that it is.
+    /// Stores an answer to be read. An answer that is too long is replaced by an error.
     pub fn answer(&mut self, answer: Vec<u8>) {
         self.answer = match answer.len() {
             ..=LONGEST => answer,

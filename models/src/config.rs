@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! PCI configuration space: what it holds, and which of its bits a write changes.
+//! PCI configuration space: its contents, and the bits that a write changes.
 //!
-//! Source: PCI Local Bus Specification 3.0, 6.1 (header), 6.2.5 (base addresses), 6.8 (MSI and MSI-X);
-//! Linux, include/uapi/linux/pci_regs.h for the names.
+//! Source: PCI Local Bus Specification 3.0, 6.1 (header), 6.2.5 (base addresses), 6.8 (MSI and MSI-X); Linux,
+//! include/uapi/linux/pci_regs.h for the names.
 
 use crate::gpu::{Bar, Function, Interrupts};
 
-/// Its size in bytes: that of a conventional function, without extended capabilities.
+/// The size in bytes: that of a conventional function, without extended capabilities.
 pub const SIZE: usize = 256;
 
-/// Where the capability lies through which a test in the guest gives commands; see [`crate::command::Mailbox`].
+/// The offset of the capability by which a test in the guest sends commands; see [`crate::command::Mailbox`].
 pub const MAILBOX: usize = 0xe0;
-/// The bytes of that capability.
+/// The size of that capability in bytes.
 pub const MAILBOX_SIZE: usize = 12;
 
 const COMMAND: usize = 0x04;
 const COMMAND_MASTER: u8 = 1 << 2;
-/// Memory, bus master, parity, SERR, and no INTx: what a driver may switch.
+/// The bits that a driver may change: memory, bus master, parity, SERR, and no INTx.
 const COMMAND_BITS: u16 = 0x0546;
 const STATUS: usize = 0x06;
 const STATUS_CAPABILITIES: u8 = 1 << 4;
@@ -29,7 +29,7 @@ const ID_MSI: u8 = 0x05;
 const ID_MSI_X: u8 = 0x11;
 const ID_VENDOR: u8 = 0x09;
 
-/// Where the pending bits of MSI-X lie in their BAR; the table is before them.
+/// The offset of the pending bits of MSI-X in their BAR; the table is before them.
 pub const MSI_X_PENDING: u64 = 0x800;
 
 /// The configuration space of one function.
@@ -38,15 +38,15 @@ pub struct Config {
     bytes: [u8; SIZE],
     /// The bits that a write changes.
     writable: [u8; SIZE],
-    /// What it holds after a reset.
+    /// The contents after a reset.
     initial: [u8; SIZE],
 }
 
 impl Config {
-    /// The space of `function`.
+    /// Creates the configuration space of `function`.
     ///
     /// # Panics
-    /// If the function contradicts itself: base addresses that overlap, sizes that are no power of two.
+    /// If the function contradicts itself: BARs that overlap, sizes that are no power of two.
     #[must_use]
     pub fn new(function: &Function) -> Self {
         let mut config = Self { bytes: [0; SIZE], writable: [0; SIZE], initial: [0; SIZE] };
@@ -61,13 +61,13 @@ impl Config {
         config
     }
 
-    /// Back to what it was, as a reset of the function does.
+    /// Restores the initial contents, as a reset of the function does.
     pub fn reset(&mut self) {
         self.bytes = self.initial;
     }
 
-    /// As after the function was plugged in anew, where it was: nobody has switched it on, its addresses are still those that
-    /// the machine has given it.
+    /// Restores the state after the function was plugged in again at the same place: it is disabled, and its addresses
+    /// are still those that the machine has assigned.
     pub fn plug_in(&mut self) {
         self.bytes[COMMAND] &= !COMMAND_MASTER;
         let control = INTERRUPTS + 2;
@@ -80,7 +80,7 @@ impl Config {
         self.bytes[COMMAND] & COMMAND_MASTER != 0
     }
 
-    /// Reads; what lies outside is zero.
+    /// Reads bytes. Bytes outside of the space are zero.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         let from = usize::try_from(offset).unwrap_or(SIZE).min(SIZE);
         let there = data.len().min(SIZE - from);
@@ -88,7 +88,7 @@ impl Config {
         data[..there].copy_from_slice(&self.bytes[from..from + there]);
     }
 
-    /// Writes those bits that can be written.
+    /// Writes the writable bits.
     pub fn write(&mut self, offset: u64, data: &[u8]) {
         let from = usize::try_from(offset).unwrap_or(SIZE).min(SIZE);
         for ((byte, writable), new) in self.bytes[from..].iter_mut().zip(&self.writable[from..]).zip(data) {
@@ -109,7 +109,7 @@ impl Config {
         self.writable[INTERRUPT_LINE] = 0xff;
     }
 
-    /// A base address: its low bits say of what kind it is, those below its size cannot be written.
+    /// Adds a BAR: its low bits describe its kind, and the bits below its size cannot be written.
     fn base_address(&mut self, bar: &Bar) {
         assert!(bar.size.is_power_of_two() && bar.size >= 16, "a base address has a size that is a power of two");
         assert!(bar.wide || bar.size <= 1 << 31, "a base address of 32 bits has no room for its size");
@@ -122,12 +122,12 @@ impl Config {
         self.writable[at..at + length].copy_from_slice(&address.to_le_bytes()[..length]);
     }
 
-    /// MSI with an address of 64 bits and no mask bits.
+    /// Adds MSI with an address of 64 bits and no mask bits.
     fn msi(&mut self, vectors: u8) {
         assert!(vectors.is_power_of_two() && vectors <= 32, "MSI has 1, 2, 4, 8, 16 or 32 vectors");
         let capable = (vectors.trailing_zeros() as u8) << 1;
         self.put(INTERRUPTS, &[ID_MSI, MAILBOX as u8, 0x80 | capable]);
-        // Enable and the number of vectors; address; data.
+        // These are enable and the number of vectors; address; data.
         self.writable[INTERRUPTS + 2] = 0x71;
         self.writable[INTERRUPTS + 4] = 0xfc;
         self.writable[INTERRUPTS + 5..INTERRUPTS + 14].fill(0xff);
@@ -138,7 +138,7 @@ impl Config {
         let [low, high] = (vectors - 1).to_le_bytes();
         self.put(INTERRUPTS, &[ID_MSI_X, MAILBOX as u8, low, high, bar]);
         self.put(INTERRUPTS + 8, &(MSI_X_PENDING as u32 | u32::from(bar)).to_le_bytes());
-        // Enable, and the mask of the whole function.
+        // These are enable, and the mask of the whole function.
         self.writable[INTERRUPTS + 3] = 0xc0;
     }
 
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(word(&config, 0x10), 0xff00_0000);
         assert_eq!((word(&config, 0x14), word(&config, 0x18)), (0x0000_000c, 0xffff_fffe));
         assert_eq!(word(&config, 0x1c), 0xffff_f000);
-        assert_eq!(word(&config, 0x20), 0, "there is none");
+        assert_eq!(word(&config, 0x20), 0, "the function has no such BAR");
     }
 
     #[test]

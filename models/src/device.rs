@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A whole device without its sockets: configuration space, BARs, faults and time around a model.
 //!
-//! Every access first does what was due before it, so a host that gives the clock's thread no processor does not make the
-//! hardware look late.
+//! Every access first does everything that was due before it. So the hardware does not look late on a host that gives
+//! the clock's thread no processor.
 //!
 //! Source: Linux, include/uapi/linux/vfio.h for the numbers of regions.
 
@@ -21,10 +21,10 @@ use crate::gpu::{Access, Function, Gpu, Interrupts, Width};
 /// The region of the configuration space; those before it are the BARs by number.
 pub const CONFIG_REGION: u32 = 7;
 
-/// Table and pending bits of MSI-X together.
+/// The size of table and pending bits of MSI-X together.
 const MSI_X_SIZE: usize = 4096;
 
-/// Bytes of a page that clients may map.
+/// The size of a page that clients may map.
 const CLIENT_PAGE: u64 = 4096;
 
 /// The longest access of a bus, in bytes.
@@ -44,7 +44,7 @@ pub struct Device<G: Gpu> {
 }
 
 impl<G: Gpu> Device<G> {
-    /// A device that was just plugged in, with the faults of a plan.
+    /// Creates a device that was just plugged in, with the faults of a plan.
     pub fn new(gpu: G, plan: Plan<G::Fault>, now: Instant) -> Self {
         let function = gpu.function();
         let config = Config::new(&function);
@@ -60,22 +60,22 @@ impl<G: Gpu> Device<G> {
         device
     }
 
-    /// What the PCI function says of itself.
+    /// Returns the description of the PCI function.
     pub fn function(&self) -> &Function {
         &self.function
     }
 
-    /// The machine around the model.
+    /// Returns the machine around the model.
     pub fn bus(&mut self) -> &mut Bus {
         &mut self.bus
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn gpu(&mut self) -> &mut G {
         &mut self.gpu
     }
 
-    /// A read of a region. Whatever is asked for, `data` is filled as a bus would.
+    /// Reads a region. Whatever the access, `data` is filled as a bus would.
     pub fn read(&mut self, region: u32, offset: u64, data: &mut [u8], now: Instant) {
         self.tick(now);
         if region == CONFIG_REGION {
@@ -86,7 +86,7 @@ impl<G: Gpu> Device<G> {
         }
         let Some(access) = self.access(region, offset, data.len()) else {
             self.bus.violation(format!("BAR{region} has no {} bytes to read at {offset:#x}", data.len()));
-            // A length that no bus has may be huge; it is not worth filling.
+            // An invalid length may be huge, so only the beginning is filled.
             return data.iter_mut().take(MOST).for_each(|byte| *byte = 0xff);
         };
         if let Some(table) = self.msi_x(access) {
@@ -117,7 +117,7 @@ impl<G: Gpu> Device<G> {
         self.count(name);
     }
 
-    /// The function is reset.
+    /// Resets the function.
     pub fn reset(&mut self, now: Instant) {
         self.tick(now);
         self.config.reset();
@@ -126,13 +126,13 @@ impl<G: Gpu> Device<G> {
         self.gpu.reset(&mut self.bus);
     }
 
-    /// When [`Device::tick`] has something to do.
+    /// Returns when [`Device::tick`] must be called next.
     pub fn due(&self) -> Option<Instant> {
         let gpu = self.gpu.due().filter(|_| !self.bus.conditions.removed);
         self.planned.iter().filter_map(Planned::due).chain(gpu).min()
     }
 
-    /// Does everything that is due by `now`, each thing at its own time: what follows from it is not late either.
+    /// Does everything that is due by `now`, each thing at its own time, so that its consequences are not late either.
     pub fn tick(&mut self, now: Instant) {
         while let Some(due) = self.due().filter(|due| *due <= now) {
             self.bus.now = self.bus.now.max(due);
@@ -144,7 +144,7 @@ impl<G: Gpu> Device<G> {
         self.bus.now = now;
     }
 
-    /// Carries out a command, as [`crate::command`] lists them, and gives the answer; both are JSON.
+    /// Executes a command, as [`crate::command`] lists them, and returns the answer; both are JSON.
     pub fn command(&mut self, line: &[u8], now: Instant) -> Vec<u8> {
         self.tick(now);
         let answer = match serde_json::from_slice::<Command>(line) {
@@ -154,7 +154,7 @@ impl<G: Gpu> Device<G> {
         serde_json::to_vec(&answer).expect("an answer has string keys")
     }
 
-    /// Tells of the faults that never began; for the end.
+    /// Reports the faults that never began. Called at the end.
     pub fn finish(&mut self) {
         for planned in std::mem::take(&mut self.planned) {
             self.bus.emit(What::FaultUnused { text: planned.text });
@@ -185,7 +185,7 @@ impl<G: Gpu> Device<G> {
         self.planned.clear();
         let conditions = std::mem::take(&mut self.bus.conditions);
         if conditions.removed {
-            // What the machine has written meanwhile did not arrive.
+            // Writes of the machine during the removal did not arrive.
             self.config.plug_in();
             self.bus.master = false;
         }
@@ -222,8 +222,8 @@ impl<G: Gpu> Device<G> {
         })
     }
 
-    /// A read from a page that clients may map. They read bytes wherever they like, and the driver cannot keep them from it:
-    /// each byte is that of the register of 32 bits that it lies in, or zero.
+    /// Reads from a page that clients may map. Clients read bytes anywhere in it, and the driver cannot prevent that.
+    /// Each byte is that of the 32-bit register in which it lies, or zero.
     fn read_for_client(&mut self, offset: u64, data: &mut [u8]) {
         let Some(bar) = self.function.client_page.map(|page| page.bar) else { return };
         let mut name = None;
@@ -261,7 +261,7 @@ impl<G: Gpu> Device<G> {
         self.bus.access = None;
     }
 
-    /// The access, if the BAR has it: inside, of a width that the bus knows, and aligned to it.
+    /// Returns the access, if the BAR has it: inside, of a width that the bus knows, and aligned to it.
     fn access(&self, region: u32, offset: u64, length: usize) -> Option<Access> {
         let width = Width::of(length)?;
         let bar = self.function.bars.iter().find(|bar| u32::from(bar.index) == region)?;
@@ -269,10 +269,10 @@ impl<G: Gpu> Device<G> {
         (inside && offset % length as u64 == 0).then_some(Access { bar: bar.index, offset, width })
     }
 
-    /// The bytes of an access to the BAR of MSI-X: memory, whatever the client does with it.
+    /// Returns the bytes of an access to the BAR of MSI-X: it is memory, whatever the client does with it.
     fn msi_x(&mut self, access: Access) -> Option<&mut [u8]> {
         let mine = matches!(self.function.interrupts, Interrupts::MsiX { bar, .. } if bar == access.bar);
-        // Behind table and pending bits the memory repeats.
+        // The memory repeats behind table and pending bits.
         let from = access.offset as usize % MSI_X_SIZE;
         mine.then(|| &mut self.msi_x[from..from + access.width.bytes()])
     }

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What happened in a model, with its time: the trace. Files, the control socket and the lab's timeline are readers of it.
+//! Events of a model, with their times: the trace. Files, the control socket and the lab's timeline are readers of it.
 //!
-//! An event is one line of JSON. Its time is that of the host's `CLOCK_MONOTONIC`, which other programs of the machine can
-//! read too, so that traces can be merged.
+//! An event is one line of JSON. Its time is that of the host's `CLOCK_MONOTONIC`, which other programs of the machine
+//! can read too, so that traces can be merged.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Seconds of the host's monotonic clock.
     pub time: f64,
-    /// What.
+    /// The kind of event.
     #[serde(flatten)]
     pub what: What,
 }
 
-/// What happened.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
-    /// A register was read. One that gives the same again, with only reads since, is no event.
+    /// A register was read. A read with the same value as before, with only reads since, is no event.
     Read(Register),
     /// A register was written.
     Write(Register),
@@ -30,51 +30,51 @@ pub enum What {
     Interrupt {
         /// The vector's number.
         vector: u32,
-        /// Whether it arrived: nobody may have asked for it, or a fault has swallowed it.
+        /// Whether it arrived. The vector may be disabled, or a fault may have swallowed the interrupt.
         delivered: bool,
     },
     /// The function was reset.
     Reset,
-    /// Something became of the GPU.
+    /// The GPU's state changed.
     State {
-        /// What.
+        /// A description of the change.
         text: String,
     },
-    /// A fault that was asked for began.
+    /// A planned fault began.
     Fault {
-        /// Which.
+        /// A description of the fault.
         text: String,
     },
-    /// A fault that was asked for never began: what it waits for did not happen.
+    /// A planned fault never began, since its condition was not fulfilled.
     FaultUnused {
-        /// Which.
+        /// A description of the fault.
         text: String,
     },
     /// All faults ended.
     Repaired,
-    /// The driver did what hardware does not allow.
+    /// The driver did something that hardware does not allow.
     Violation {
-        /// What is wrong with it.
+        /// A description of the error.
         text: String,
-        /// With which access, if it was one.
+        /// The access, if it was one.
         access: Option<Register>,
-        /// Whether it was a write.
+        /// Whether the access was a write.
         write: bool,
     },
 }
 
-/// An access, as it is shown.
+/// An access, as an event shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Register {
     /// The BAR.
     pub bar: u8,
     /// Bytes from its start.
     pub offset: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub width: u8,
-    /// What was read or written.
+    /// The value that was read or written.
     pub value: u64,
-    /// What the manual calls it.
+    /// The register's name in the manual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -89,7 +89,7 @@ impl fmt::Display for Register {
 }
 
 impl Register {
-    /// The value with as many digits as the access is wide.
+    /// Formats the value with as many digits as the access is wide.
     fn hex(&self) -> String {
         format!("{:#0width$x}", self.value, width = 2 + 2 * usize::from(self.width))
     }
@@ -116,17 +116,17 @@ impl fmt::Display for What {
     }
 }
 
-/// The host's monotonic clock in seconds.
+/// Returns the host's monotonic clock in seconds.
 #[must_use]
 pub fn monotonic() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Where events go; one that gives an error hears no more.
+/// A receiver of events. One that returns an error receives no more.
 pub type Sink = Box<dyn FnMut(&Event) -> std::io::Result<()> + Send>;
 
-/// A sink that writes a line of JSON for each event, in one piece.
+/// Returns a sink that writes a line of JSON for each event, in one piece.
 pub fn json_lines(mut to: impl std::io::Write + Send + 'static) -> Sink {
     Box::new(move |event| {
         let mut line = serde_json::to_vec(event).expect("an event has string keys");

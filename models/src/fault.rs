@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Faults on request: which, and when. A plan is a TOML file; the same tables come as JSON over the control socket.
+//! Faults on request, with their conditions. A plan is a TOML file; the same tables come as JSON over the control
+//! socket.
 //!
 //! ```toml
 //! [[fault]]
@@ -16,8 +17,8 @@
 //! after = { seconds = 1 }                             # a second after the first access
 //! ```
 //!
-//! Without `after` a fault begins at once. Accesses and seconds count from when the fault was asked for; seconds from the
-//! first access on, since a guest takes its time to come to the driver.
+//! Without `after` a fault begins at once. Accesses and seconds count from when the fault was planned; seconds from the
+//! first access on, since a guest needs time to reach the driver.
 
 use std::time::{Duration, Instant};
 
@@ -31,23 +32,23 @@ use crate::gpu::Gpu;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Common {
-    /// The device is gone: reads give ones, writes and its own accesses have no effect, it does not interrupt.
+    /// The device is gone: reads return ones, writes and its own accesses have no effect, and it does not interrupt.
     Removal {},
     /// The next interrupts do not arrive.
     LostInterrupt {
-        /// How many; one if nothing is said.
+        /// The number of interrupts; 1 by default.
         #[serde(default = "one")]
         count: u64,
     },
-    /// An interrupt that nothing has caused.
+    /// An interrupt without a cause.
     SpuriousInterrupt {
-        /// Of which vector; 0 if nothing is said.
+        /// The vector; 0 by default.
         #[serde(default)]
         vector: u32,
     },
     /// Everything that takes time takes longer: resets, power, a processor's answers.
     Slow {
-        /// How many times.
+        /// The factor.
         factor: u32,
     },
     /// The device's accesses to memory fail.
@@ -65,76 +66,76 @@ fn one() -> u64 {
 /// A fault of any device, or of one kind of GPU.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault<F> {
-    /// Of any device.
+    /// A fault of any device.
     Common(Common),
-    /// Of the GPU.
+    /// A fault of the GPU.
     Gpu(F),
 }
 
-/// When a fault begins.
+/// The time when a fault begins.
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
     /// At once.
     Now,
-    /// After so much time from the first access on.
+    /// After this time from the first access on.
     Time(Duration),
-    /// After so many accesses, to one register or to all.
+    /// After this number of accesses, to one register or to all.
     Accesses(u64, Option<String>),
 }
 
-/// A fault that was asked for.
+/// A planned fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned<F> {
-    /// Which.
+    /// The fault.
     pub fault: Fault<F>,
-    /// When.
+    /// The time when it begins.
     pub when: When,
-    /// What the plan says, for people.
+    /// The text of the plan, for people.
     pub text: String,
     seen: u64,
     first: Option<Instant>,
 }
 
-/// Why a plan is refused.
+/// The reason why a plan is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// It is not TOML, or has other tables than `fault`.
+    /// The text is not TOML, or has other tables than `fault`.
     #[error("the fault plan cannot be read: {0}")]
     Syntax(#[from] toml::de::Error),
-    /// A fault of it makes no sense.
+    /// A fault of the plan makes no sense.
     #[error("fault {number} of the plan: {error}")]
     Fault {
-        /// Which, from 1.
+        /// The fault's number in the plan, from 1.
         number: usize,
-        /// What is wrong.
+        /// The error in the fault.
         error: FaultError,
     },
 }
 
-/// Why a fault is refused.
+/// The reason why a fault is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultError {
-    /// Nothing says what it is.
+    /// The fault has no kind.
     #[error("it has no `kind` (known kinds: {known})")]
     NoKind {
-        /// What it could be.
+        /// The kinds that this device has.
         known: String,
     },
     /// This device has no such fault.
     #[error("kind `{kind}` not found (known kinds: {known})")]
     Unknown {
-        /// What was asked for.
+        /// The requested kind.
         kind: String,
-        /// What there is.
+        /// The kinds that this device has.
         known: String,
     },
     /// A key is missing, unknown or of the wrong type.
     #[error("{0}")]
     Keys(#[from] serde_json::Error),
-    /// `after` says nothing, or too much.
+    /// `after` has no condition, or too many.
     #[error("`after` needs either `seconds`, or `accesses` or `register` or both")]
     After,
-    /// A time that is none.
+    /// An invalid time.
     #[error("`seconds = {0}` is no time")]
     Seconds(f64),
 }
@@ -157,10 +158,10 @@ struct File {
 }
 
 impl<F: DeserializeOwned> Plan<F> {
-    /// Reads a plan for `G` from the text of a TOML file.
+    /// Parses a plan for `G` from the text of a TOML file.
     ///
     /// # Errors
-    /// What is wrong with it, and with which of its faults.
+    /// The error in the text, or in one of its faults.
     pub fn parse<G: Gpu<Fault = F>>(text: &str) -> Result<Self, PlanError> {
         let file: File = toml::from_str(text)?;
         let faults = file.fault.into_iter().enumerate();
@@ -194,10 +195,10 @@ impl After {
 }
 
 impl<F: DeserializeOwned> Planned<F> {
-    /// Reads one fault for `G`.
+    /// Parses one fault for `G`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error in the fault.
     pub fn parse<G: Gpu<Fault = F>>(mut table: Map<String, Value>) -> Result<Self, FaultError> {
         let text = describe(&table);
         let when = match table.remove("after") {
@@ -230,7 +231,7 @@ impl<F> Planned<F> {
         self.seen += u64::from(counts);
     }
 
-    /// When it begins by itself, if its time is known.
+    /// Returns when the fault begins by itself, if its time is known.
     pub(crate) fn due(&self) -> Option<Instant> {
         match self.when {
             When::Time(time) => self.first?.checked_add(time),
@@ -238,7 +239,7 @@ impl<F> Planned<F> {
         }
     }
 
-    /// Whether it begins now.
+    /// Whether the fault begins now.
     pub(crate) fn begins(&self, now: Instant) -> bool {
         match &self.when {
             When::Now => true,
@@ -248,7 +249,7 @@ impl<F> Planned<F> {
     }
 }
 
-/// A fault in a few words: its kind, and its keys as they were written.
+/// Describes a fault in a few words: its kind, and its keys as they were written.
 fn describe(table: &Map<String, Value>) -> String {
     let kind = table.get("kind").and_then(Value::as_str).unwrap_or("?");
     let keys = table.iter().filter(|(key, _)| *key != "kind").map(|(key, value)| format!("{key} = {value}"));

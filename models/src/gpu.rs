@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a model is: a PCI function, its registers, and what becomes due by itself.
+//! The interface of a model: a PCI function, its registers, and the changes that become due by themselves.
 //!
 //! Source: PCI Local Bus Specification 3.0, 6.1 (identity) and 6.2.5 (base addresses).
 
@@ -14,67 +14,67 @@ use crate::bus::Bus;
 
 /// An emulated GPU.
 ///
-/// All methods are called under one lock, so a model needs none of its own. None may block: what takes time is an instant
-/// that [`Gpu::due`] names and a change that [`Gpu::tick`] makes.
+/// All methods are called under one lock, so a model needs none of its own. None may block: an operation that takes
+/// time is an instant that [`Gpu::due`] returns and a change that [`Gpu::tick`] makes.
 pub trait Gpu: Send + 'static {
-    /// Faults of this kind of GPU, beside those that every device has ([`crate::fault::Common`]): an enum that serde reads
-    /// as a table with `kind`.
+    /// The faults of this kind of GPU, in addition to those of every device ([`crate::fault::Common`]): an enum that
+    /// serde reads as a table with `kind`.
     type Fault: DeserializeOwned + Clone + Debug + Send + 'static;
-    /// The words that `kind` may be in a [`Gpu::Fault`].
+    /// The values of `kind` in a [`Gpu::Fault`].
     const FAULTS: &'static [&'static str];
 
-    /// What the PCI function says of itself. Asked once.
+    /// Returns the description of the PCI function. Called once.
     fn function(&self) -> Function;
 
-    /// What the manual calls a register; `None` for a place that is none.
+    /// Returns the name of a register in the manual, or `None` if there is no register.
     fn register(&self, bar: u8, offset: u64) -> Option<Cow<'static, str>>;
 
-    /// A read, aligned to its width and inside its BAR. What the GPU does not have is reported with [`Bus::violation`] and
-    /// answered as the hardware would.
+    /// Reads a register. The access is aligned to its width and inside its BAR. An access to something that the GPU
+    /// does not have is reported with [`Bus::violation`] and answered as the hardware would.
     fn read(&mut self, bus: &mut Bus, access: Access) -> u64;
 
-    /// A write, as [`Gpu::read`].
+    /// Writes a register, under the conditions of [`Gpu::read`].
     fn write(&mut self, bus: &mut Bus, access: Access, value: u64);
 
-    /// The function is reset. Faults stay.
+    /// Resets the function. Faults stay.
     fn reset(&mut self, bus: &mut Bus);
 
-    /// A fault of this kind of GPU begins.
+    /// Begins a fault of this kind of GPU.
     fn fault(&mut self, bus: &mut Bus, fault: &Self::Fault);
 
-    /// All faults end; the GPU is as if it was just plugged in.
+    /// Ends all faults. The GPU is as if it was just plugged in.
     fn repair(&mut self, bus: &mut Bus);
 
-    /// When [`Gpu::tick`] has something to do next.
+    /// Returns when [`Gpu::tick`] must be called next.
     fn due(&self) -> Option<Instant> {
         None
     }
 
-    /// Does what is due at [`Bus::now`].
+    /// Makes the changes that are due at [`Bus::now`].
     fn tick(&mut self, _bus: &mut Bus) {}
 
-    /// Answers a question that only a test asks, such as what the GPU sees at an address.
+    /// Answers a query that only a test makes, such as for the GPU's view of an address.
     fn query(&mut self, _bus: &mut Bus, _question: &Value) -> Result<Value, String> {
         Err("this model answers no questions".into())
     }
 }
 
-/// How a PCI function presents itself.
+/// The description of a PCI function.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// The maker.
+    /// The vendor's number.
     pub vendor: u16,
-    /// The kind of device.
+    /// The device's number.
     pub device: u16,
-    /// Its revision.
+    /// The device's revision.
     pub revision: u8,
     /// Base class, subclass and programming interface, a byte each.
     pub class: u32,
-    /// Maker and kind of the board.
+    /// The vendor's and the device's number of the board.
     pub subsystem: (u16, u16),
-    /// What can be reached by memory accesses.
+    /// The memory ranges of the function.
     pub bars: Vec<Bar>,
-    /// How it interrupts.
+    /// The kind of interrupts.
     pub interrupts: Interrupts,
     /// The page of registers that drivers let clients map and read.
     pub client_page: Option<Page>,
@@ -92,9 +92,9 @@ pub struct Page {
 /// A range of memory of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bar {
-    /// Its number, 0 to 5. One of 64 bits takes the next number as well.
+    /// The BAR's number, 0 to 5. A BAR of 64 bits takes the next number as well.
     pub index: u8,
-    /// Its size in bytes, a power of two of at least 16.
+    /// The BAR's size in bytes, a power of two of at least 16.
     pub size: u64,
     /// Whether its address has 64 bits.
     pub wide: bool,
@@ -102,17 +102,17 @@ pub struct Bar {
     pub prefetchable: bool,
 }
 
-/// How a function interrupts.
+/// The kind of a function's interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupts {
-    /// By MSI, with 1, 2, 4, 8, 16 or 32 vectors.
+    /// MSI, with 1, 2, 4, 8, 16 or 32 vectors.
     Msi {
-        /// Their number.
+        /// The number of vectors.
         vectors: u8,
     },
-    /// By MSI-X. Its table and pending bits are a BAR of their own, which the base serves.
+    /// MSI-X. Its table and pending bits are a BAR of their own, which the base handles.
     MsiX {
-        /// Their number, at most 128.
+        /// The number of vectors, at most 128.
         vectors: u16,
         /// The BAR's number; it must be among [`Function::bars`] with at least 4 KiB.
         bar: u8,
@@ -120,7 +120,7 @@ pub enum Interrupts {
 }
 
 impl Interrupts {
-    /// The number of vectors.
+    /// Returns the number of vectors.
     #[must_use]
     pub fn vectors(self) -> u32 {
         match self {
@@ -130,7 +130,7 @@ impl Interrupts {
     }
 }
 
-/// How many bytes an access has.
+/// The width of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Width {
@@ -145,32 +145,32 @@ pub enum Width {
 }
 
 impl Width {
-    /// The width of `bytes` bytes, if the bus has such accesses.
+    /// Returns the width of `bytes` bytes, if the bus has such accesses.
     #[must_use]
     pub fn of(bytes: usize) -> Option<Self> {
         [Self::One, Self::Two, Self::Four, Self::Eight].into_iter().find(|width| width.bytes() == bytes)
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub fn bytes(self) -> usize {
         self as usize
     }
 
-    /// What a read of this width gives when nobody answers.
+    /// Returns the value of a read of this width that is not answered.
     #[must_use]
     pub fn ones(self) -> u64 {
         u64::MAX >> (64 - 8 * self.bytes())
     }
 }
 
-/// Where and how wide a BAR is accessed.
+/// The place and width of an access to a BAR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The BAR.
     pub bar: u8,
-    /// Bytes from its start.
+    /// Bytes from the BAR's start.
     pub offset: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub width: Width,
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Interrupt vectors: event descriptors that the client hands over for each vector that the guest has enabled.
+//! Interrupt vectors: event descriptors that the client passes for each vector that the guest has enabled.
 //!
 //! Masking is the client's: it keeps a masked vector's interrupt pending for the guest.
 //!
@@ -18,13 +18,13 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// `count` vectors that nobody has asked for.
+    /// Creates `count` disabled vectors.
     #[must_use]
     pub fn new(count: u32) -> Self {
         Self { vectors: (0..count).map(|_| None).collect() }
     }
 
-    /// Hands over the descriptors of `count` vectors from number `start` on; those without one are switched off.
+    /// Sets the descriptors of `count` vectors from number `start` on. A vector without a descriptor is disabled.
     ///
     /// # Errors
     /// `EINVAL` if there are not that many vectors, or more descriptors than vectors.
@@ -38,16 +38,16 @@ impl Vectors {
         Ok(())
     }
 
-    /// Switches all vectors off.
+    /// Disables all vectors.
     pub fn clear(&mut self) {
         self.vectors.fill_with(|| None);
     }
 
-    /// Interrupts with `vector`. Whether anybody has asked for it.
+    /// Interrupts with `vector`. Returns whether the vector is enabled.
     pub fn raise(&self, vector: u32) -> bool {
         let vector = usize::try_from(vector).ok().and_then(|vector| self.vectors.get(vector));
         let Some(Some(descriptor)) = vector else { return false };
-        // A counter that is full would block; the interrupt it stands for has not been taken yet, so none is lost.
+        // A write to a full counter would block. Its interrupt was not handled yet, so none is lost.
         let mut ready = [PollFd::new(descriptor, PollFlags::OUT)];
         if poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(1) {
             return true;
@@ -55,13 +55,13 @@ impl Vectors {
         rustix::io::write(descriptor.as_fd(), &1u64.to_ne_bytes()).is_ok()
     }
 
-    /// Interrupts with `count` vectors from number `start` on, as a client may ask for a trial.
+    /// Interrupts with `count` vectors from number `start` on, as a client may request for a test.
     ///
     /// # Errors
     /// `EINVAL` if there are not that many vectors.
     pub fn raise_all(&self, start: u32, count: u32) -> Result<(), Errno> {
         for vector in self.range(start, count)? {
-            // One that is off stays so.
+            // A disabled vector stays so.
             self.raise(vector as u32);
         }
         Ok(())
@@ -95,7 +95,7 @@ mod tests {
     fn a_vector_that_is_on_counts() {
         let event = event();
         let mut vectors = Vectors::new(2);
-        assert!(!vectors.raise(1), "nobody has asked for it");
+        assert!(!vectors.raise(1), "the vector is disabled");
         vectors.set(1, 1, vec![event.try_clone().unwrap()]).unwrap();
         assert!(vectors.raise(1) && vectors.raise(1));
         assert_eq!(count(&event), 2);

@@ -2,17 +2,18 @@
 //! A Mali-G610 behind PCI: BAR0 is the register block of the SoC, and MSI-X has a vector each for GPU, JOB and MMU.
 //!
 //! ```text
-//! identity   what the GPU says of itself           power      domains that go on and off
-//! irq        the three interrupts                  query      what a test may ask
+//! identity   the GPU's constant registers          power      domains that go on and off
+//! irq        the three interrupts                  query      queries of tests
 //! mmu        accesses, by address space            mcu        the microcontroller and its firmware
-//! space      one address space, with its walks     chip       what that one reaches
-//! tlb        translations that are remembered      sync       sync objects
+//! space      one address space, with its walks     chip       the microcontroller's view of the GPU
+//! tlb        cached translations                   sync       sync objects
 //! ```
 //!
-//! Not modelled: command streams, performance counters, protected mode, caches of data. A driver that asks for one of the
+//! Not modelled: command streams, performance counters, protected mode, caches of data. A driver that uses one of the
 //! first three gets a violation.
 //!
-//! Source: Linux 7.3, `drivers/gpu/drm/panthor`; registers are those of the crate `mali-regs`, tables those of `mali-mmu`.
+//! Source: Linux 7.3, `drivers/gpu/drm/panthor`; registers are those of the crate `mali-regs`, tables those of
+//! `mali-mmu`.
 
 mod chip;
 mod identity;
@@ -52,7 +53,7 @@ const VECTORS: u8 = 2;
 const RESET_TAKES: Duration = Duration::from_micros(500);
 const FLUSH_TAKES: Duration = Duration::from_micros(50);
 
-/// The longest that a fault can make something take.
+/// The longest duration that a fault can set.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A Mali-G610.
@@ -72,9 +73,9 @@ pub struct Mali {
     flushes: u32,
     /// A fault: resets never end.
     reset_stuck: bool,
-    /// One has begun.
+    /// Whether a reset that never ends has begun.
     hangs: bool,
-    /// A fault: resets take so long.
+    /// A fault: the duration of resets.
     reset_takes: Option<Duration>,
 }
 
@@ -84,31 +85,31 @@ pub struct Mali {
 pub enum Fault {
     /// A reset that begins does not end.
     StuckReset {},
-    /// A reset takes so long.
+    /// A reset takes this long.
     SlowReset {
-        /// How long.
+        /// The duration.
         seconds: f64,
     },
-    /// Cores that shall change their power do not.
+    /// Cores do not change their power on request.
     StuckPower {},
-    /// The MMU does not end its commands, until the GPU is reset.
+    /// The MMU does not end its commands until the GPU is reset.
     StuckMmu {},
-    /// The microcontroller does not stop, until the GPU is reset.
+    /// The microcontroller does not stop until the GPU is reset.
     StuckMcu {},
-    /// The microcontroller never says that it is up.
+    /// The microcontroller never reports that it has started.
     SilentBoot {},
-    /// The microcontroller answers nothing any more.
+    /// The microcontroller does not answer any more.
     SilentMcu {},
-    /// The microcontroller takes so long to boot.
+    /// The microcontroller takes this long to boot.
     SlowBoot {
-        /// How long.
+        /// The duration.
         seconds: f64,
     },
-    /// The microcontroller reads a byte of the firmware that is not what was loaded, and does not come up.
+    /// The microcontroller reads a byte of the firmware that differs from what was loaded, and does not start.
     CorruptFirmware {
-        /// Which of the sections that are loaded, from 0.
+        /// The index among the loaded sections, from 0.
         section: usize,
-        /// Which of its bytes.
+        /// The offset of the byte in the section.
         #[serde(default)]
         offset: u32,
     },
@@ -118,13 +119,13 @@ fn is_reset(command: u32) -> bool {
     matches!(Command::from_bits(command), Some(Command::SoftReset | Command::HardReset))
 }
 
-/// A time of a fault plan.
+/// Returns a duration of a fault plan.
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST)
 }
 
 impl Mali {
-    /// A GPU that is just plugged in.
+    /// Creates a GPU that was just plugged in.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self {
@@ -146,16 +147,16 @@ impl Mali {
         }
     }
 
-    /// The same, and what its driver loads is to be the firmware of a container: `file` is its bytes.
+    /// Makes the GPU expect its driver to load the firmware of a container, whose bytes are `file`.
     ///
     /// # Errors
-    /// What is wrong with the container.
+    /// The error in the container.
     pub fn expect_firmware(mut self, file: Vec<u8>) -> Result<Self, csf_fw::Error> {
         self.mcu.expect(file)?;
         Ok(self)
     }
 
-    /// The microcontroller, and what it reaches of the rest.
+    /// Returns the microcontroller, and its view of the rest.
     fn mcu<'a>(&'a mut self, bus: &'a mut Bus) -> (&'a mut Mcu, Chip<'a>) {
         let chip = Chip { bus, mmu: &mut self.mmu, job: &mut self.job, gpu: &mut self.gpu, power: &mut self.power };
         (&mut self.mcu, chip)
@@ -189,7 +190,7 @@ impl Mali {
         }
     }
 
-    /// The state after a reset; what it interrupts with stays as it is.
+    /// Restores the state after a reset. The interrupt masks are unchanged.
     fn restart(&mut self) {
         self.power.reset();
         self.mcu.reset();
@@ -203,7 +204,7 @@ impl Mali {
         self.mmu.reset();
     }
 
-    /// The half of a register of the GPU control block.
+    /// Returns the half of a register of the GPU control block.
     fn control(&self, bus: &Bus, found: Found) -> Option<u32> {
         let nanos = bus.now().saturating_duration_since(self.started).as_nanos() as u64;
         let whole = match found.register {
@@ -211,7 +212,7 @@ impl Mali {
             register if *register == gpu::COHERENCY_ENABLE => self.coherency.into(),
             register if *register == gpu::L2_CONFIG => self.l2_config.into(),
             register if *register == gpu::TIMESTAMP_OFFSET => self.timestamp_offset,
-            // The system's counter runs at 24 MHz, as that of the board.
+            // The system's counter runs at 24 MHz, like the board's.
             register if *register == gpu::TIMESTAMP => (nanos / 125 * 3).wrapping_add(self.timestamp_offset),
             register if *register == gpu::CYCLE_COUNT => nanos,
             register if *register == gpu::GPU_FAULTSTATUS || *register == gpu::GPU_FAULTADDRESS => 0,
@@ -295,7 +296,7 @@ impl Mali {
 
     fn end_flush(&mut self, bus: &mut Bus) {
         if self.flushing.take_if(|done| *done <= bus.now()).is_some() {
-            // Zero is no count.
+            // Zero is not a valid count.
             self.flushes = self.flushes.wrapping_add(1).max(1);
             self.gpu.raise(bus, events::gpu::CLEAN_CACHES_COMPLETED);
         }
@@ -356,7 +357,7 @@ impl Gpu for Mali {
         if [&mut self.gpu, &mut self.job, &mut self.mmu.irq].into_iter().any(|irq| irq.write(bus, offset, value)) {
             return;
         }
-        // The next driver does not know of a reset that hangs, and may try another.
+        // The next driver does not know about a reset that hangs, and may try another.
         let tries_again = self.hangs && *found.register == gpu::GPU_COMMAND && is_reset(value);
         if self.is_resetting() && !tries_again {
             return bus.violation("the register is written while the GPU is being reset");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The guest's memory as the device sees it: ranges that the client maps and takes away, reached by bus address.
+//! The guest's memory as the device sees it: ranges that the client maps and unmaps, accessed by bus address.
 //!
 //! Source: vfio-user specification, `VFIO_USER_DMA_MAP` and `VFIO_USER_DMA_UNMAP`.
 
@@ -10,32 +10,32 @@ use vm_memory::mmap::MmapRegionBuilder;
 use vm_memory::{Bytes, FileOffset, GuestAddress, GuestMemoryMmap, GuestRegionMmap};
 use vm_memory::{GuestMemoryBackend, GuestMemoryRegion};
 
-/// Why an access to memory was not carried out.
+/// The reason why an access to memory failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DmaError {
-    /// No memory is there, or not for the whole length.
+    /// The range is not mapped, or not for its whole length.
     #[error("no memory of the guest at {address:#x}, {length:#x} bytes")]
     Unmapped {
         /// The first address.
         address: u64,
-        /// How many bytes.
+        /// The number of bytes.
         length: usize,
     },
-    /// The range may only be read.
+    /// The range is read-only.
     #[error("the memory at {address:#x} is read-only")]
     ReadOnly {
         /// The first address.
         address: u64,
     },
-    /// The function may not master the bus (PCI command register).
+    /// The function is not allowed to be a bus master (PCI command register).
     #[error("the function is not allowed to be a bus master")]
     NotMaster,
-    /// A fault that was asked for.
+    /// A planned fault refuses the access.
     #[error("the access is refused")]
     Refused,
 }
 
-/// What a client may do with a range that it maps for the device.
+/// The device's rights to a range that a client maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights {
     /// The device may read.
@@ -44,11 +44,11 @@ pub struct Rights {
     pub write: bool,
 }
 
-/// All ranges that are mapped.
+/// All mapped ranges.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     ranges: GuestMemoryMmap,
-    /// Ranges that may only be read, as first and last address.
+    /// Read-only ranges, as first and last address.
     read_only: Vec<(u64, u64)>,
 }
 
@@ -56,7 +56,7 @@ impl Memory {
     /// Maps `size` bytes of `file` from `offset` on at `address`.
     ///
     /// # Errors
-    /// `EINVAL` if the range is empty, overlaps another, wraps around or lies outside the file; what `mmap` says.
+    /// `EINVAL` if the range is empty, overlaps another, wraps around or is beyond the file; any error of `mmap`.
     pub fn map(&mut self, file: File, offset: u64, address: u64, size: u64, rights: Rights) -> Result<(), Errno> {
         let length = usize::try_from(size).ok().filter(|length| *length > 0).ok_or(Errno::INVAL)?;
         let last = address.checked_add(size - 1).ok_or(Errno::INVAL)?;
@@ -79,10 +79,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Takes away every range that lies within `size` bytes from `address` on; a range is taken away as a whole.
+    /// Unmaps every range that is within `size` bytes from `address` on, each as a whole.
     ///
     /// # Errors
-    /// `EINVAL` if there is none, or if one lies only partly in it.
+    /// `EINVAL` if no range is within these bytes, or if a range is only partly in them.
     pub fn unmap(&mut self, address: u64, size: u64) -> Result<(), Errno> {
         let last = address.checked_add(size.checked_sub(1).ok_or(Errno::INVAL)?).ok_or(Errno::INVAL)?;
         let touched: Vec<(u64, u64)> = self.bounds().filter(|(from, to)| *from <= last && *to >= address).collect();
@@ -97,17 +97,17 @@ impl Memory {
         Ok(())
     }
 
-    /// Takes everything away.
+    /// Unmaps all ranges.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// First and last address of each range, in order.
+    /// Returns first and last address of each range, in order.
     pub fn bounds(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.ranges.iter().map(|range| (range.start_addr().0, range.last_addr().0))
     }
 
-    /// Reads all of `data`, which may span ranges that touch.
+    /// Reads all of `data`, which may span adjacent ranges.
     ///
     /// # Errors
     /// [`DmaError::Unmapped`]; `data` is then undefined.
@@ -119,7 +119,7 @@ impl Memory {
     /// Writes all of `data`.
     ///
     /// # Errors
-    /// [`DmaError::ReadOnly`], and then nothing is written; [`DmaError::Unmapped`], and what lies before the gap is written.
+    /// [`DmaError::ReadOnly`] without writing anything; [`DmaError::Unmapped`] after writing the part before the gap.
     pub fn write(&self, address: u64, data: &[u8]) -> Result<(), DmaError> {
         let unmapped = DmaError::Unmapped { address, length: data.len() };
         let Some(more) = data.len().checked_sub(1) else { return Ok(()) };
@@ -187,7 +187,7 @@ mod tests {
     }
 
     proptest! {
-        /// Pages that are mapped are there with their bytes, others are not, whatever order of maps and unmaps came before.
+        /// After any sequence of maps and unmaps, exactly the mapped pages can be read, with their bytes.
         #[test]
         fn as_a_table_of_pages(steps in prop::collection::vec((any::<bool>(), 0u64..8, 1u64..4), 1..40)) {
             let mut memory = Memory::default();

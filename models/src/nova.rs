@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! An NVIDIA GPU as far as a driver sees it that identifies the chip and waits for the GPU's own firmware (GFW).
+//! An NVIDIA GPU, as far as a driver needs it that identifies the chip and waits for the GPU's own firmware (GFW).
 //!
-//! After a reset the firmware starts by itself. At first it keeps its progress to itself; then it lowers the protection of
-//! the register that tells it; then it finishes. A driver must look at these in that order. What lies behind VRAM's BAR is
-//! not modelled, nor is anything else that is not named in `nova-regs`: touching it is a violation.
+//! After a reset the firmware starts by itself. At first its progress is protected; then it lowers the protection of
+//! the progress register; then it finishes. A driver must check these in that order. The memory behind VRAM's BAR is
+//! not modelled, nor is anything else that is not in `nova-regs`: an access is a violation.
 //!
-//! Source: Linux 7.3, `drivers/gpu/nova-core` (`gpu/hal/tu102.rs` waits up to 4 s) and Documentation/gpu/nova/core/devinit.rst;
-//! registers and chips are those of the crate `nova-regs`.
+//! Source: Linux 7.3, `drivers/gpu/nova-core` (`gpu/hal/tu102.rs` waits up to 4 s) and
+//! Documentation/gpu/nova/core/devinit.rst; registers and chips are those of the crate `nova-regs`.
 
 mod boot;
 
@@ -21,10 +21,11 @@ use crate::bus::Bus;
 use crate::gpu::{Access, Bar, Function, Gpu, Interrupts, Width};
 use boot::Boot;
 
-/// The size of VRAM's BAR in MiB if nobody chooses another.
+/// The default size of VRAM's BAR in MiB.
 pub const DEFAULT_VRAM: u32 = 256;
 
-/// What a GPU answers where it has no register: as upstream's driver finds it, with the reason in the low bits.
+/// The GPU's answer where it has no register: a value that upstream's driver recognises, with the reason in the low
+/// bits.
 const BAD_READ: u64 = 0xbadf_5040;
 
 const REVISION: Revision = Revision::new(0xa, 1);
@@ -44,20 +45,20 @@ pub struct Nova {
 pub enum Fault {
     /// The firmware stops before it has finished.
     StuckBoot {
-        /// At which progress, 0 to 254.
+        /// The progress at which it stops, 0 to 254.
         #[serde(default)]
         progress: u8,
     },
-    /// The GPU starts anew, and its firmware takes so long.
+    /// The GPU restarts, and its firmware takes this long.
     SlowBoot {
-        /// Until it has finished.
+        /// The time until it has finished.
         seconds: f64,
     },
-    /// The chip is one that nobody knows.
+    /// The chip is an unknown one.
     UnknownChip {},
     /// The chip is another one.
     OtherChip {
-        /// Its name, such as `TU102`.
+        /// The chip's name, such as `TU102`.
         name: ChipName,
     },
 }
@@ -78,10 +79,10 @@ impl TryFrom<String> for ChipName {
 }
 
 impl Nova {
-    /// A GPU that is just plugged in, whose BAR for VRAM has `vram` MiB.
+    /// Creates a GPU that was just plugged in, whose BAR for VRAM has `vram` MiB.
     ///
     /// # Errors
-    /// If that is no power of two, or beyond 64 GiB.
+    /// If `vram` is no power of two, or the BAR is beyond 64 GiB.
     pub fn new(vram: u32, now: Instant) -> Result<Self, String> {
         if !vram.is_power_of_two() || vram > 64 << 10 {
             return Err(format!("a BAR cannot have {vram} MiB (a power of two, at most 65536)"));
@@ -90,7 +91,7 @@ impl Nova {
         Ok(Self { vram: u64::from(vram) << 20, boot0, boot42, boot: Boot::begin(now) })
     }
 
-    /// The chip answers as another.
+    /// Makes the GPU answer as another chip.
     fn become_chip(&mut self, architecture: u8, implementation: u8) {
         self.boot0 = PmcBoot0::new(architecture, implementation, REVISION);
         self.boot42 = PmcBoot42::new(architecture, implementation, REVISION);
@@ -168,7 +169,7 @@ impl Gpu for Nova {
         match fault {
             Fault::StuckBoot { progress } => self.boot.stick(bus, *progress),
             Fault::SlowBoot { seconds } => self.boot.slow(bus, *seconds),
-            // Ampere's gap: no chip has this number.
+            // No chip of Ampere has this number.
             Fault::UnknownChip {} => self.become_chip(nova_regs::Architecture::Ampere as u8, 0xf),
             Fault::OtherChip { name } => self.become_chip(name.0.architecture() as u8, name.0.implementation()),
         }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A device on its sockets: vfio-user for the virtual machine monitor, lines of JSON for whoever commands it, and a clock.
+//! A device on its sockets: vfio-user for the virtual machine monitor, lines of JSON for commands, and a clock.
 //!
 //! Three threads share the device's lock. All of them sleep when nothing happens.
 //!
-//! Source: vfio-user specification; the crate `vfio_user`, of which is to be known: it answers an error even where no
-//! answer was asked for, so its backend never gives one; it panics on some malformed messages, which ends the connection.
+//! Source: vfio-user specification; the crate `vfio_user`, which has two peculiarities: it answers an error even where
+//! no answer was requested, so its backend never returns one; it panics on some malformed messages, which ends the
+//! connection.
 
 mod backend;
 mod clock;
@@ -24,31 +25,31 @@ use vfio_user::Server;
 use crate::device::Device;
 use crate::gpu::Gpu;
 
-/// Where the virtual machine monitor connects.
+/// The socket to which the virtual machine monitor connects.
 #[derive(Debug)]
 pub enum Socket {
-    /// At a path, which must not exist; it is removed in the end.
+    /// A path, which must not exist; it is removed at the end.
     Path(PathBuf),
-    /// At a socket that listens already.
+    /// A socket that listens already.
     Listening(OwnedFd),
 }
 
-/// Where commands come from; events go there too.
+/// The source of commands, which also receives events.
 #[derive(Debug)]
 pub enum Control {
-    /// From whoever connects there.
+    /// Any program that connects to the listener.
     Listener(UnixListener),
-    /// From one connection.
+    /// A single connection.
     Connected(UnixStream),
 }
 
-/// Why a device cannot be served, or not any longer.
+/// The reason why a device cannot be served, or not any longer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The socket cannot be made, or breaks.
     #[error("vfio-user: {0}")]
     Protocol(#[from] vfio_user::Error),
-    /// The client sent what is no message at all.
+    /// The client sent something that is no message.
     #[error("vfio-user: the client does not keep to the protocol")]
     Malformed,
     /// The control socket cannot be used.
@@ -56,11 +57,11 @@ pub enum Error {
     Control(io::Error),
 }
 
-/// A device and who waits for its clock.
+/// A device, and the condition for which its clock waits.
 struct Shared<G: Gpu> {
     device: Mutex<Device<G>>,
     changed: Condvar,
-    /// The client has gone. Changes under the device's lock.
+    /// Whether the client has disconnected. Changes under the device's lock.
     ended: AtomicBool,
 }
 
@@ -69,7 +70,7 @@ impl<G: Gpu> Shared<G> {
         self.device.lock().expect("a model does not panic")
     }
 
-    /// Does something with the device at this moment, and wakes the clock if it has to look again.
+    /// Uses the device at this moment, and wakes the clock if it must check again.
     fn with<T>(&self, act: impl FnOnce(&mut Device<G>, Instant) -> T) -> T {
         let mut device = self.lock();
         let before = device.due();
@@ -81,7 +82,7 @@ impl<G: Gpu> Shared<G> {
     }
 }
 
-/// Serves one client until it goes. Gives the number of violations.
+/// Serves one client until it disconnects. Returns the number of violations.
 ///
 /// # Errors
 /// See [`Error`].

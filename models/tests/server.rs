@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A device on its sockets, with a well-behaved client, one that is not, and one that commands.
+//! Tests a device on its sockets, with a well-behaved client, a malicious one, and one that sends commands.
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
 
@@ -95,7 +95,7 @@ fn a_fault_with_a_time_comes_without_any_access_to_wake_it() {
     assert_eq!(read(&mut client, 0, 0), u32::MAX);
 }
 
-/// The header of a message; the fields are the client's to choose.
+/// Returns the header of a message, with any fields.
 fn message(id: u16, command: u16, size: u32, flags: u32, body: &[u8]) -> Vec<u8> {
     [&id.to_le_bytes(), &command.to_le_bytes(), &size.to_le_bytes()[..], &flags.to_le_bytes(), &[0; 4], body].concat()
 }
@@ -103,7 +103,7 @@ fn message(id: u16, command: u16, size: u32, flags: u32, body: &[u8]) -> Vec<u8>
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever comes over the socket, the device is served to the end: it ends with a result, not with the process.
+    /// Whatever comes over the socket, serving ends with a result, not with a panic.
     #[test]
     fn no_message_brings_it_down(
         messages in prop::collection::vec(
@@ -118,7 +118,7 @@ proptest! {
         let mut answers = stream.try_clone().unwrap();
         let drain = thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
         for (id, command, size, flags, body) in messages {
-            // Counts and sizes of gigabytes are well formed, but nobody wants to wait for them.
+            // Counts and sizes of gigabytes are well formed, but a test cannot wait for them.
             let body: Vec<u8> = body.into_iter().enumerate().map(|(at, byte)| if at % 4 == 3 { 0 } else { byte }).collect();
             let _ = stream.write_all(&message(id, command, size, flags, &body));
         }

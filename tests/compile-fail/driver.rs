@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-// What every case includes: the driver `Mini`, complete and as small as one can be, and `Other`, a second
-// one. What a case adds is its mistake.
+// The driver `Mini`, complete and as small as possible, and a second one, `Other`. Every case includes them and adds
+// its mistake.
 
 #[allow(unused_imports, reason = "each case uses some of it")]
 use drm::{
@@ -24,7 +24,7 @@ type Parent = kernel::device::Device<kernel::device::Bound>;
 type Object = gem::shmem::Object<Buffer>;
 type OtherObject = gem::shmem::Object<OtherBuffer>;
 
-/// What `Mini` has while it is registered; borrows from the time for which its parent is bound.
+/// Data of `Mini` while it is registered; it borrows for the time for which its parent is bound.
 struct Hardware<'bound> {
     parent: &'bound Parent,
     revision: u32,
@@ -67,7 +67,7 @@ macro_rules! driver {
     };
 }
 
-/// Implements a driver whose types are there.
+/// Implements a driver whose types exist already.
 macro_rules! implement {
     ($driver:ty, $data:ty, $file:ty, $payload:ty, $kms:ty, $ioctls:expr) => {
         #[vtable]
@@ -95,7 +95,7 @@ const INFO: drm::DriverInfo = drm::DriverInfo {
     desc: c"A driver that does nothing",
 };
 
-/// What a driver keeps for a file: nothing.
+/// The driver's data of a file: none.
 macro_rules! client {
     ($file:ty, $driver:ty) => {
         #[vtable]
@@ -109,7 +109,7 @@ macro_rules! client {
     };
 }
 
-/// What a driver keeps in a buffer: nothing.
+/// The driver's data of a buffer: none.
 macro_rules! payload {
     ($payload:ty, $driver:ty) => {
         #[vtable]
@@ -146,11 +146,11 @@ drm::module_platform_driver! {
     license: "Dual MIT/GPL",
 }
 
-// At the end, so that the lines above keep their numbers in messages.
+// This comes last, so that the lines above keep their numbers in messages.
 #[allow(unused_imports, reason = "each case uses some of it")]
 use drm::gpuvm::{DriverVm, Layout, Locked, Map, Mapping, Owner, Unmap, VaRange, Vm};
 
-/// Declares an address space of a driver, whose tables are a number.
+/// Declares an address space of a driver. Its tables are a number.
 macro_rules! space {
     ($space:ident, $driver:ty) => {
         struct $space;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Measures what DRM system calls cost, in a guest whose clock counts instructions.
+//! Measures the cost of DRM system calls, in a guest whose clock counts instructions.
 //!
-//! `drydock-bench load FILE.ko` loads a module and measures that; `drydock-bench rows DRIVER` measures
-//! the rows that there are for the driver (`vgem`, `noop_rust`, `noop_c`, `tyr`), whose node must be there. Each
-//! result is one line of JSON on standard output. `drydock-bench hold pages` (or `blocks`) maps a GiB with tyr and waits.
+//! `drydock-bench load FILE.ko` loads a module and measures that. `drydock-bench rows DRIVER` measures the rows of the
+//! driver (`vgem`, `noop_rust`, `noop_c`, `tyr`), whose node must exist. Each result is one line of JSON on standard
+//! output. `drydock-bench hold pages` (or `blocks`) maps a GiB with tyr and waits.
 //!
 //! QEMU is started with `-icount shift=0`: one instruction is one nanosecond of the guest's clock.
 

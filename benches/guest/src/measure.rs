@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How a cost is measured: the median over many batches of calls.
+//! Measures a cost as the median over many batches of calls.
 //!
-//! Timer ticks make single batches dearer; the median does not see them.
+//! Timer ticks make single batches more expensive, but do not affect the median.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-/// One result.
+/// A result.
 #[derive(Serialize)]
 struct Line<'a> {
     row: &'a str,
@@ -28,14 +28,14 @@ pub(crate) fn report(row: &str, driver: &str, instructions: f64) -> Result<()> {
     Ok(())
 }
 
-/// The guest's clock: with `-icount shift=0`, one per instruction.
+/// Returns the guest's clock: with `-icount shift=0`, it advances by one per instruction.
 #[inline]
 fn now() -> i64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
-/// How often an operation is repeated.
+/// The number of repetitions of an operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Repeat {
     batches: usize,
@@ -45,11 +45,11 @@ pub(crate) struct Repeat {
 impl Repeat {
     /// For operations of about a thousand instructions.
     pub(crate) const LIGHT: Self = Self { batches: 200, calls: 200 };
-    /// For operations of tens of thousands.
+    /// For operations of tens of thousands of instructions.
     pub(crate) const HEAVY: Self = Self { batches: 100, calls: 20 };
 }
 
-/// The median cost of `operation`, in instructions.
+/// Returns the median cost of `operation`, in instructions.
 pub(crate) fn median(repeat: Repeat, mut operation: impl FnMut() -> Result<()>) -> Result<f64> {
     for _ in 0..repeat.calls {
         operation()?;
@@ -63,22 +63,23 @@ pub(crate) fn median(repeat: Repeat, mut operation: impl FnMut() -> Result<()>) 
     })
 }
 
-/// The median of what `sample` returns.
+/// Returns the median of the results of `sample`.
 fn median_of(count: usize, mut sample: impl FnMut() -> Result<f64>) -> Result<f64> {
     let mut samples = (0..count).map(|_| sample()).collect::<Result<Vec<_>>>()?;
     samples.sort_by(f64::total_cmp);
     Ok(samples[samples.len() / 2])
 }
 
-/// Instructions that this thread has executed, in the kernel too: what it has slept through does not count. Asking costs some.
+/// Returns the instructions that this thread has executed, also in the kernel, but not those during its sleep. The
+/// query itself costs some.
 fn executed() -> i64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
-/// The costs of two operations, the second of which undoes the first, where both ask another processor, such as a GPU, to do
-/// something and wait for it: the lower quartiles of many calls. The time that they sleep until it is done does not count, but
-/// how often they have to ask depends on the other's speed.
+/// Returns the costs of two operations, of which the second undoes the first. Both start work on another processor,
+/// such as a GPU, and wait for it. The costs are the lower quartiles of many calls. The sleep until the work is done
+/// does not count, but the number of polls depends on the other processor's speed.
 pub(crate) fn quartiles_of_both(
     mut first: impl FnMut() -> Result<()>,
     mut second: impl FnMut() -> Result<()>,
@@ -101,7 +102,7 @@ pub(crate) fn quartiles_of_both(
     Ok((first - asking, second - asking))
 }
 
-/// The median cost of one step of `operation`, which makes `steps` of them; `prepare` is not counted.
+/// Returns the median cost of one step of `operation`, which makes `steps` of them. `prepare` does not count.
 pub(crate) fn median_prepared<T>(
     steps: usize,
     mut prepare: impl FnMut() -> Result<T>,
@@ -115,8 +116,8 @@ pub(crate) fn median_prepared<T>(
     })
 }
 
-/// Loads a module and reports what that cost, from the call to the return: its node is there then, since
-/// the driver probes inside.
+/// Loads a module and reports the cost from the call to the return. Its node exists then, since the driver probes
+/// inside.
 pub(crate) fn load(path: &Path) -> Result<()> {
     let file = File::open(path)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

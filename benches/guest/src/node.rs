@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The node of a driver.
+//! Finds and opens the node of a driver.
 //!
 //! Source: `DRM_IOCTL_VERSION` in `include/uapi/drm/drm.h`.
 
@@ -20,7 +20,7 @@ pub(crate) fn ioctl<T: Ioctl>(file: &File, argument: &mut T) -> Result<()> {
     }
 }
 
-/// `struct drm_version`, of which only the name is asked for.
+/// `struct drm_version`, of which only the name is requested.
 #[repr(C)]
 struct Version {
     numbers: [i32; 4],
@@ -29,12 +29,12 @@ struct Version {
     others: [usize; 4],
 }
 
-/// The name of the driver behind an open node.
+/// Returns the name of the driver behind an open node.
 fn driver_name(file: &File) -> Result<String> {
     let mut name = vec![0; 64];
     let mut version = Version { numbers: [0; 4], name_len: name.len(), name: name.as_mut_ptr(), others: [0; 4] };
     let number = 3 << 30 | (size_of::<Version>() as u32) << 16 | u32::from(b'd') << 8;
-    // SAFETY: the name's buffer is as long as the structure says; the other buffers have no length.
+    // SAFETY: the name's buffer has the length in the structure; the other buffers have no length.
     if unsafe { libc::ioctl(file.as_raw_fd(), number as _, &raw mut version) } == -1 {
         return Err(Error::last_os_error());
     }
@@ -47,7 +47,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// The primary node of `driver`.
+/// Returns the primary node of `driver`.
 pub(crate) fn find(driver: &str) -> Result<PathBuf> {
     for entry in std::fs::read_dir("/dev/dri")? {
         let path = entry?.path();

@@ -16,7 +16,7 @@ use crate::uapi::{
     HandleToFd, MapDumb, Unguarded,
 };
 
-/// Measures and reports the rows that there are for `driver`.
+/// Measures and reports the rows of `driver`.
 pub(crate) fn all(driver: &str) -> Result<()> {
     let node = find(driver)?;
     let card = open(&node)?;
@@ -30,7 +30,7 @@ pub(crate) fn all(driver: &str) -> Result<()> {
     Ok(())
 }
 
-/// What measures a row: gets an open node and its path, returns instructions.
+/// A function that measures a row: it gets an open node and its path, and returns instructions.
 type Row = fn(&File, &Path) -> Result<f64>;
 
 const NOOP: [(&str, Row); 2] = [
@@ -49,7 +49,7 @@ const VGEM: [(&str, Row); 8] = [
     ("open + close of the node", |_, node| median(Repeat::HEAVY, || open(node).map(drop))),
 ];
 
-/// A dumb buffer of `pages` pages.
+/// Creates a dumb buffer of `pages` pages.
 fn create(card: &File, pages: u32) -> Result<u32> {
     let mut dumb = CreateDumb { height: pages, width: 1024, bpp: 32, ..CreateDumb::default() };
     ioctl(card, &mut dumb)?;
@@ -80,7 +80,7 @@ fn gem_open(card: &File, _: &Path) -> Result<f64> {
 fn export(card: &File, handle: u32) -> Result<OwnedFd> {
     let mut prime = HandleToFd { handle, ..HandleToFd::default() };
     ioctl(card, &mut prime)?;
-    // SAFETY: the ioctl returned a descriptor that nobody else owns.
+    // SAFETY: the ioctl returned a descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(prime.fd) })
 }
 
@@ -91,7 +91,7 @@ fn handle_to_fd(card: &File, _: &Path) -> Result<f64> {
     Ok(cost)
 }
 
-/// Imports into a second file of the device, as another client would.
+/// Imports a buffer into a second file of the device, as another client would.
 fn fd_to_handle(card: &File, node: &Path) -> Result<f64> {
     let handle = create(card, 1)?;
     let exported = export(card, handle)?;

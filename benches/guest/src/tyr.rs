@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The rows of tyr: what it costs to map memory for a GPU, and to ask about it.
+//! The rows of tyr: the cost of mapping memory for a GPU, and of queries.
 //!
-//! Buffers are mapped page by page where their virtual addresses lie one page beside a block's, and by blocks of 2 MiB where
-//! memory and addresses both begin one. Whether the driver used blocks is not told by it, but by the GPU, whom the lab asks
-//! while [`hold`] waits.
+//! Buffers are mapped page by page where their virtual addresses are one page off a block's, and by blocks of 2 MiB
+//! where memory and addresses both begin a block. The driver does not report whether it used blocks, so the lab asks
+//! the GPU while [`hold`] waits.
 //!
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
@@ -16,20 +16,20 @@ use crate::node::{find, ioctl, open};
 use crate::uapi::GemClose;
 use crate::uapi::panthor::{BoCreate, DevQuery, GpuInfo, Op, VmBind, VmCreate, VmDestroy};
 
-/// The name that the driver tells.
+/// The driver's DRM name.
 pub(crate) const DRIVER: &str = "panthor";
 
 const PAGE: u64 = 4096;
 const BLOCK: u64 = 2 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Blocks of the buffer that is mapped by blocks, all in one call.
+/// The number of blocks of the buffer that is mapped by blocks, all in one call.
 const BLOCKS: u64 = 16;
 
-/// Where it is mapped: a gigabyte's beginning.
+/// The address of the mapping: the beginning of a gigabyte.
 const BASE: u64 = 4 * GIB;
 
-/// Whether memory of the kernel's own file system may be huge pages.
+/// The setting of huge pages for the kernel's internal shared memory mount.
 const HUGE: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 
 /// Measures and reports all rows.
@@ -62,7 +62,7 @@ pub(crate) fn all() -> Result<()> {
     client.close(buffer)
 }
 
-/// Maps a GiB by pages or by blocks, says `holding`, and waits for the end of its input.
+/// Maps a GiB by pages or by blocks, prints `holding`, and waits for the end of its input.
 pub(crate) fn hold(how: &str) -> Result<()> {
     let client = Client::new()?;
     let beside = match how {
@@ -87,7 +87,7 @@ struct Client {
 
 impl Client {
     fn new() -> Result<Self> {
-        // Without it the kernel gives a buffer single pages, and no driver could map blocks.
+        // Without this setting the kernel gives a buffer single pages, and no driver could map blocks.
         std::fs::write(HUGE, "force")?;
         let card = open(&find(DRIVER)?)?;
         let vm = Self::vm(&card)?;
@@ -128,7 +128,7 @@ impl Client {
         ioctl(&self.card, &mut VmBind::new(self.vm, std::slice::from_ref(&op)))
     }
 
-    /// The costs of mapping and of unmapping, each of one call.
+    /// Returns the costs of mapping and of unmapping, each in one call.
     fn costs(&self, handle: u32, va: u64, size: u64) -> Result<(f64, f64)> {
         quartiles_of_both(|| self.map(handle, va, size), || self.unmap(va, size))
     }

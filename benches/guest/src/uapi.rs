@@ -8,7 +8,7 @@
 /// # Safety
 ///
 /// `repr(C)`, as large as `NUMBER` says, without padding and without addresses that the kernel would
-/// use, except where the type's constructors vouch for them and its fields are private.
+/// use, except where the type's constructors guarantee that they are valid and its fields are private.
 pub(crate) unsafe trait Ioctl {
     /// The ioctl's number.
     const NUMBER: u32;
@@ -42,7 +42,7 @@ macro_rules! ioctls {
     )* };
 }
 
-// Behind the macro, which it uses.
+// This comes after the macro, which it uses.
 pub(crate) mod panthor;
 
 ioctls! {

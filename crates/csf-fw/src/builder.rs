@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Makes containers: for tests, and where the published firmware cannot be had.
+//! Builds containers, for tests and for places without the published firmware.
 
 use std::vec::Vec;
 
@@ -8,68 +8,68 @@ use crate::firmware::HEADER;
 use crate::section::Flags;
 use crate::{MAGIC, PAGE_SIZE, SHARED_START};
 
-/// A container that is being made.
+/// A container under construction.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
-    /// For each entry its words, and where among them the offset of its data is missing.
+    /// For each entry its words, and the place among them where the offset of its data is missing.
     entries: Vec<(Vec<u8>, Option<Data>)>,
     version_hash: u32,
 }
 
-/// The data of an entry, and how it is referred to.
+/// The data of an entry, and the form of the reference to it.
 #[derive(Clone, Debug)]
 struct Data {
     bytes: Vec<u8>,
     /// Offset in the entry of the reference's two words.
     at: usize,
-    /// Whether the second is the data's size; it is its end otherwise.
+    /// Whether the second word is the data's size; otherwise it is its end.
     sized: bool,
 }
 
 impl Builder {
-    /// A container without entries.
+    /// Creates a container without entries.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The number that names the firmware's version.
+    /// Sets the number that identifies the firmware's version.
     pub fn version_hash(mut self, hash: u32) -> Self {
         self.version_hash = hash;
         self
     }
 
-    /// A section of `size` bytes, at `start` of the microcontroller's addresses, that begins with `data`.
+    /// Adds a section of `size` bytes, at `start` of the microcontroller's addresses, that begins with `data`.
     pub fn section(self, flags: u32, start: u32, size: u32, data: &[u8]) -> Self {
         let words = [flags, start, start.saturating_add(size), 0, 0];
         self.with(kind::SECTION.into(), &words, b"", Some(Data { bytes: data.to_vec(), at: 16, sized: false }))
     }
 
-    /// A setting.
+    /// Adds a setting.
     pub fn config(self, address: u32, min: u32, max: u32, name: &str) -> Self {
         self.with(u32::from(kind::CONFIG) | OPTIONAL, &[address, min, max], name.as_bytes(), None)
     }
 
-    /// A trace buffer whose five words lie at `address` and behind.
+    /// Adds a trace buffer whose five words are at `address` and behind.
     pub fn trace_buffer(self, buffer: u32, address: u32, enable_count: u32, name: &str) -> Self {
         let at = |word: u32| address.saturating_add(word * 4);
         let words = [buffer, at(0), at(1), at(2), at(3), at(4), enable_count];
         self.with(u32::from(kind::TRACE_BUFFER) | OPTIONAL, &words, name.as_bytes(), None)
     }
 
-    /// A description of a timeline.
+    /// Adds a description of a timeline.
     pub fn timeline(self, data: &[u8], name: &str) -> Self {
         let data = Data { bytes: data.to_vec(), at: 4, sized: true };
         self.with(u32::from(kind::TIMELINE) | OPTIONAL, &[0, 0], name.as_bytes(), Some(data))
     }
 
-    /// The commit that the firmware was built from.
+    /// Adds the commit that the firmware was built from.
     pub fn git_sha(self, sha: &str) -> Self {
         let bytes = [b"git_sha: ", sha.as_bytes(), b"\0"].concat();
         let data = Data { bytes, at: 4, sized: true };
         self.with(u32::from(kind::BUILD_INFO) | OPTIONAL, &[0, 0], b"", Some(data))
     }
 
-    /// An entry of any kind. `header` is its first word without the size.
+    /// Adds an entry of any kind. `header` is its first word without the size.
     pub fn raw(self, header: u32, words: &[u32]) -> Self {
         self.with(header, words, b"", None)
     }
@@ -90,7 +90,7 @@ impl Builder {
         self
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn build(mut self) -> Vec<u8> {
         let list: usize = self.entries.iter().map(|(entry, _)| entry.len()).sum();
         let size = HEADER + list;
@@ -112,15 +112,15 @@ impl Builder {
     }
 }
 
-/// A container laid out as the published firmware is: vectors, code, data and the shared section, whose data is `shared`.
-/// Its vectors lead into its code, but nothing in it can run; its bytes differ from page to page, so that a section in the
-/// wrong place shows.
+/// Returns a container with the layout of the published firmware: vectors, code, data and the shared section, whose
+/// data is `shared`. Its vectors lead into its code, but nothing in it can run. Its bytes differ from page to page, so
+/// that a misplaced section is noticed.
 pub fn sample(shared: &[u8]) -> Vec<u8> {
     const RO: u32 = Flags::READ | 1 << 3;
     let bytes = |seed: u32, count: u32| -> Vec<u8> {
         (0..count).map(|at| (seed.wrapping_add(at / 4).wrapping_mul(0x9e37_79b1) >> (at % 4 * 8)) as u8).collect()
     };
-    // The stack, and where it begins.
+    // These are the stack and the entry point.
     let vectors = [0x200_8000u32.to_le_bytes().to_vec(), 0x80_0041u32.to_le_bytes().to_vec(), bytes(1, 116)].concat();
     Builder::new()
         .version_hash(0x0105_0000)

@@ -5,7 +5,7 @@ use crate::error::Reason;
 use crate::read;
 use crate::section::Section;
 
-/// Kinds of entries, as they stand in the file.
+/// Kinds of entries, by their numbers in the file.
 pub(crate) mod kind {
     pub(crate) const SECTION: u8 = 0;
     pub(crate) const CONFIG: u8 = 1;
@@ -15,34 +15,34 @@ pub(crate) mod kind {
     pub(crate) const BUILD_INFO: u8 = 6;
 }
 
-/// The bit of an entry's first word that says that it may be ignored.
+/// The bit of an entry's first word that allows to ignore the entry.
 pub(crate) const OPTIONAL: u32 = 1 << 31;
 
-/// An entry of a container. Only sections are needed to run the firmware; of the others, one that is malformed is
+/// An entry of a container. Only sections are needed to run the firmware. A malformed entry of another kind is
 /// [`Entry::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry<'a> {
-    /// Something to load.
+    /// A range to load.
     Section(Section<'a>),
     /// A setting of the firmware.
     Config(Config<'a>),
     /// A buffer that the firmware can write a trace to.
     TraceBuffer(TraceBuffer<'a>),
-    /// What the events of a timeline mean.
+    /// The meanings of a timeline's events.
     Timeline(Timeline<'a>),
-    /// How the firmware was built.
+    /// The firmware's build information.
     BuildInfo(BuildInfo<'a>),
-    /// Something else.
+    /// An entry of another kind.
     Other {
-        /// Its kind.
+        /// The number of its kind.
         kind: u8,
-        /// What follows its first word.
+        /// The words behind its first word.
         body: &'a [u8],
     },
 }
 
 impl<'a> Entry<'a> {
-    /// The entry whose first word is `header` and whose other words are `body`.
+    /// Parses the entry whose first word is `header` and whose other words are `body`.
     pub(crate) fn parse(file: &'a [u8], header: u32, body: &'a [u8]) -> Result<Self, Reason> {
         let kind = header as u8;
         let known = match kind {
@@ -68,7 +68,7 @@ pub struct Config<'a> {
     pub min: u32,
     /// The greatest value.
     pub max: u32,
-    /// What it is called.
+    /// The setting's name.
     pub name: &'a str,
 }
 
@@ -82,21 +82,21 @@ impl<'a> Config<'a> {
 /// A trace buffer: the words in the firmware's memory through which the driver gives it one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceBuffer<'a> {
-    /// What kind of buffer.
+    /// The kind of the buffer.
     pub kind: u32,
-    /// Where the buffer's size is written.
+    /// The address of the word for the buffer's size.
     pub size_address: u32,
-    /// Where the address of the insert offset is written.
+    /// The address of the word for the address of the insert offset.
     pub insert_address: u32,
-    /// Where the address of the extract offset is written.
+    /// The address of the word for the address of the extract offset.
     pub extract_address: u32,
-    /// Where the buffer's address is written.
+    /// The address of the word for the buffer's address.
     pub data_address: u32,
-    /// Where the bits are that switch events on.
+    /// The address of the bits that enable events.
     pub enable_address: u32,
-    /// How many such bits there are.
+    /// The number of these bits.
     pub enable_count: u32,
-    /// What it is called.
+    /// The buffer's name.
     pub name: &'a str,
 }
 
@@ -121,7 +121,7 @@ impl<'a> TraceBuffer<'a> {
 pub struct Timeline<'a> {
     /// The description.
     pub data: &'a [u8],
-    /// What it is called.
+    /// The timeline's name.
     pub name: &'a str,
 }
 
@@ -132,7 +132,7 @@ impl<'a> Timeline<'a> {
     }
 }
 
-/// How the firmware was built.
+/// The firmware's build information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BuildInfo<'a> {
     /// The text.
@@ -145,7 +145,7 @@ impl<'a> BuildInfo<'a> {
         Some(Self { text: read::text(text)? })
     }
 
-    /// The commit that it was built from, if it says so.
+    /// Returns the commit that the firmware was built from, if the text has it.
     pub fn git_sha(&self) -> Option<&'a str> {
         self.text.strip_prefix("git_sha: ").map(str::trim_end)
     }

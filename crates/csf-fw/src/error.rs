@@ -1,51 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Why a file is not a container of firmware.
+//! The errors of a file that is not a container of firmware.
 
 use core::fmt;
 
-/// What is wrong with a file, and where.
+/// An error in a file, with its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// Offset in the file of what was being read.
+    /// Offset in the file of the item that was being read.
     pub at: usize,
-    /// What is wrong there.
+    /// The kind of error.
     pub reason: Reason,
 }
 
-/// What is wrong with a file.
+/// The kinds of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It ends too early.
+    /// The file ends too early.
     Truncated,
-    /// It does not begin as a container does.
+    /// The file does not begin with the magic number.
     Magic(u32),
-    /// It is of a version that has another format.
+    /// The file's version has another format.
     Version {
         /// The major version.
         major: u8,
         /// The minor version.
         minor: u8,
     },
-    /// The header's size leaves no room for the header.
+    /// The size in the header is too small for the header itself.
     HeaderSize(u32),
-    /// An entry's size is not of whole words, or leaves no room for its first.
+    /// An entry's size is not a multiple of four, or has no room for its first word.
     EntrySize(u8),
-    /// An entry must be understood and is not.
+    /// An entry of an unknown kind is not marked as optional.
     EntryKind(u8),
-    /// A section's flags have bits that nobody knows.
+    /// A section's flags have unknown bits.
     SectionFlags(u32),
-    /// A section's addresses are not of whole pages, or end before they begin.
+    /// A section's addresses are not aligned to pages, or end before they begin.
     SectionAddresses {
         /// The first address.
         start: u32,
-        /// The one behind the last.
+        /// The address behind the last.
         end: u32,
     },
     /// A section's data is not in the file, or ends before it begins.
     SectionData {
         /// The first offset.
         start: u32,
-        /// The one behind the last.
+        /// The offset behind the last.
         end: u32,
     },
     /// A section has more data than addresses.
@@ -66,7 +66,7 @@ impl fmt::Display for Error {
             }
             Reason::HeaderSize(size) => write!(f, "a header of `{size}` bytes is too short"),
             Reason::EntrySize(size) => write!(f, "an entry cannot have `{size}` bytes"),
-            Reason::EntryKind(kind) => write!(f, "an entry of kind `{kind}` must be understood and is not"),
+            Reason::EntryKind(kind) => write!(f, "an entry of the unknown kind `{kind}` is not optional"),
             Reason::SectionFlags(flags) => write!(f, "a section has the unknown flags `{flags:#x}`"),
             Reason::SectionAddresses { start, end } => {
                 write!(f, "a section's addresses `{start:#x}` to `{end:#x}` are no range of pages")

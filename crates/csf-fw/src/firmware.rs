@@ -6,10 +6,10 @@ use crate::error::{Error, Reason};
 use crate::section::Section;
 use crate::{MAGIC, MAJOR, read};
 
-/// Bytes of the header.
+/// The size of the header in bytes.
 pub(crate) const HEADER: usize = 20;
 
-/// A container that was found to be whole.
+/// A container that was checked completely.
 #[derive(Clone, Copy, Debug)]
 pub struct Firmware<'a> {
     file: &'a [u8],
@@ -18,7 +18,7 @@ pub struct Firmware<'a> {
 }
 
 impl<'a> Firmware<'a> {
-    /// Reads a file: its header, and each of its entries.
+    /// Parses a file: its header, and each of its entries.
     pub fn parse(file: &'a [u8]) -> Result<Self, Error> {
         let error = |at, reason| Error { at, reason };
         let word = |at| read::word(file, at).ok_or(error(at, Reason::Truncated));
@@ -42,24 +42,24 @@ impl<'a> Firmware<'a> {
         Ok(Self { file, list })
     }
 
-    /// The minor version of the format.
+    /// Returns the minor version of the format.
     pub fn minor(&self) -> u8 {
         self.file.get(4).copied().unwrap_or_default()
     }
 
-    /// A number that names the firmware's version. In the published files it is the version of the interface: 1.5.0 for
-    /// architecture 10, 2.8.0 for 11, 3.13.0 for 12 and 13.
+    /// Returns a number that identifies the firmware's version. In the published files it is the version of the
+    /// interface: 1.5.0 for architecture 10, 2.8.0 for 11, 3.13.0 for 12 and 13.
     pub fn version_hash(&self) -> u32 {
         read::word(self.file, 8).unwrap_or_default()
     }
 
-    /// All entries, in their order.
+    /// Returns all entries, in their order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
-        // `parse` went through all of them, and met no error.
+        // `parse` has read all entries without an error.
         Entries { file: self.file, list: self.list, at: 0 }.filter_map(Result::ok)
     }
 
-    /// The sections that a driver loads, in their order.
+    /// Returns the sections that a driver loads, in their order.
     pub fn sections(&self) -> impl Iterator<Item = Section<'a>> + use<'a> {
         let sections = self.entries().filter_map(|entry| match entry {
             Entry::Section(section) => Some(section),
@@ -68,7 +68,7 @@ impl<'a> Firmware<'a> {
         sections.filter(Section::is_loaded)
     }
 
-    /// The commit that the firmware was built from, if it says so.
+    /// Returns the commit that the firmware was built from, if the firmware contains it.
     pub fn git_sha(&self) -> Option<&'a str> {
         self.entries().find_map(|entry| match entry {
             Entry::BuildInfo(info) => info.git_sha(),

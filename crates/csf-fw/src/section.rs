@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What is loaded: a range of the microcontroller's addresses, and the bytes that it begins with.
+//! A section to load: a range of the microcontroller's addresses, and the bytes with which it begins.
 
 use core::ops::Range;
 
@@ -9,13 +9,13 @@ use crate::{PAGE_SIZE, SHARED_START, read};
 /// How the microcontroller may cache a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheMode {
-    /// Not.
+    /// The microcontroller must not cache the section.
     None,
-    /// It may.
+    /// The microcontroller may cache the section.
     Cached,
-    /// Not, and it is coherent with the processors.
+    /// The microcontroller must not cache the section; accesses are coherent with the processors.
     UncachedCoherent,
-    /// It may, and it is coherent with the processors.
+    /// The microcontroller may cache the section; accesses are coherent with the processors.
     CachedCoherent,
 }
 
@@ -32,11 +32,11 @@ impl Flags {
     pub const EXECUTE: u32 = 1 << 2;
     /// The [`CacheMode`], two bits.
     pub const CACHE_MODE: u32 = 3 << 3;
-    /// It is for protected mode only.
+    /// The section is for protected mode only.
     pub const PROTECTED: u32 = 1 << 5;
-    /// The driver speaks with the firmware through it.
+    /// The section is shared by driver and firmware.
     pub const SHARED: u32 = 1 << 30;
-    /// What has no data is zero.
+    /// The rest behind the data is zero.
     pub const ZERO: u32 = 1 << 31;
 
     const KNOWN: u32 =
@@ -47,7 +47,7 @@ impl Flags {
         self.0 & mask == mask
     }
 
-    /// How it may be cached.
+    /// Returns how the section may be cached.
     pub const fn cache_mode(self) -> CacheMode {
         match (self.0 & Self::CACHE_MODE) >> 3 {
             0 => CacheMode::None,
@@ -69,7 +69,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// A section by the words of its entry.
+    /// Parses a section from the words of its entry.
     pub(crate) fn parse(file: &'a [u8], body: &'a [u8]) -> Result<Self, Reason> {
         let word = |index: usize| read::word(body, index * 4).ok_or(Reason::Truncated);
         let (flags, start, end) = (word(0)?, word(1)?, word(2)?);
@@ -92,37 +92,37 @@ impl<'a> Section<'a> {
         Ok(section)
     }
 
-    /// Its flags.
+    /// Returns the section's flags.
     pub fn flags(&self) -> Flags {
         self.flags
     }
 
-    /// The microcontroller's addresses of it: whole pages.
+    /// Returns the section's range of the microcontroller's addresses, in whole pages.
     pub fn addresses(&self) -> Range<u32> {
         self.start..self.end
     }
 
-    /// Bytes of it.
+    /// Returns the section's size in bytes.
     pub fn size(&self) -> u32 {
         self.end - self.start
     }
 
-    /// The bytes that it begins with; at most its size.
+    /// Returns the bytes with which the section begins, at most its size.
     pub fn data(&self) -> &'a [u8] {
         self.data
     }
 
-    /// Whether a driver without protected mode loads it: it is not for that mode, and not empty.
+    /// Whether a driver without protected mode loads the section: it is not for that mode, and not empty.
     pub fn is_loaded(&self) -> bool {
         !self.flags.has(Flags::PROTECTED) && self.start != self.end
     }
 
-    /// Whether it is the one through which driver and firmware speak.
+    /// Whether this is the section that driver and firmware share as their interface.
     pub fn is_shared_interface(&self) -> bool {
         self.start == SHARED_START && self.is_loaded()
     }
 
-    /// Its name, if it has one. The published firmware has none: what stands there is a number.
+    /// Returns the section's name, if it has one. The published firmware has none: it has a number in its place.
     pub fn name(&self) -> Option<&'a str> {
         read::text(self.rest).filter(|name| !name.is_empty())
     }

@@ -3,10 +3,10 @@
 
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Groups that an interface may have.
+/// The most groups of an interface.
 pub const MAX_GROUPS: u32 = 31;
 
-/// Groups that it must have.
+/// The fewest groups of an interface.
 pub const MIN_GROUPS: u32 = 3;
 
 /// The control block, at the beginning of the shared section.
@@ -21,7 +21,7 @@ pub struct Control {
     pub input_va: u32,
     /// Address of [`Output`].
     pub output_va: u32,
-    /// How many group slots there are.
+    /// The number of group slots.
     pub group_num: u32,
     /// Bytes from one group's control block to the next.
     pub group_stride: u32,
@@ -31,7 +31,7 @@ pub struct Control {
     pub instr_features: u32,
 }
 
-/// What the driver writes.
+/// The block that the driver writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Input {
@@ -39,29 +39,29 @@ pub struct Input {
     pub req: u32,
     /// The requests whose acknowledgement interrupts.
     pub ack_irq_mask: u32,
-    /// Requests to look at groups, a bit for each.
+    /// Requests to check groups, a bit for each.
     pub doorbell_req: u32,
-    /// Not used.
+    /// Unused.
     pub reserved1: u32,
-    /// Cycles of the GPU, in units of 1024, after which a stream without progress is told.
+    /// Cycles of the GPU, in units of 1024, after which the firmware reports a stream without progress.
     pub progress_timer: u32,
     /// [`Timer`] after which idle cores are powered off.
     pub poweroff_timer: u32,
     /// Shader cores that may be used.
     pub core_en_mask: u64,
-    /// Not used.
+    /// Unused.
     pub reserved2: u32,
     /// Address space of the performance counters' buffer.
     pub perfcnt_as: u32,
-    /// Its address.
+    /// The buffer's address.
     pub perfcnt_base: u64,
-    /// How far it was read.
+    /// The offset up to which the buffer was read.
     pub perfcnt_extract: u32,
-    /// Not used.
+    /// Unused.
     pub reserved3: [u32; 3],
-    /// How counters are sampled.
+    /// The configuration of sampling.
     pub perfcnt_config: u32,
-    /// Which groups' counters are sampled.
+    /// The groups whose counters are sampled.
     pub perfcnt_csg_select: u32,
     /// Counters of the firmware.
     pub perfcnt_fw_enable: u32,
@@ -75,57 +75,57 @@ pub struct Input {
     pub perfcnt_tiler_enable: u32,
     /// Counters of MMU and level 2 cache.
     pub perfcnt_mmu_l2_enable: u32,
-    /// Not used.
+    /// Unused.
     pub reserved4: [u32; 8],
-    /// [`Timer`] after which the firmware tells that it is idle.
+    /// [`Timer`] after which the firmware reports that it is idle.
     pub idle_timer: u32,
-    /// Not used.
+    /// Unused.
     pub reserved5: u32,
 }
 
-/// What the firmware writes.
+/// The block that the firmware writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Output {
     /// Acknowledgements of [`Input::req`].
     pub ack: u32,
-    /// Not used.
+    /// Unused.
     pub reserved1: u32,
     /// Acknowledgements of [`Input::doorbell_req`].
     pub doorbell_ack: u32,
-    /// Not used.
+    /// Unused.
     pub reserved2: u32,
-    /// Why it halted: [`halt_status`].
+    /// The reason for a halt: [`halt_status`].
     pub halt_status: u32,
     /// State of the performance counters.
     pub perfcnt_status: u32,
-    /// How far their buffer was written.
+    /// The offset up to which the counters' buffer was written.
     pub perfcnt_insert: u32,
 }
 
 /// Bits of [`Input::req`] and [`Output::ack`].
 pub mod req {
-    /// State: halt. `MCU_STATUS` tells when it has; it is not acknowledged.
+    /// State: halt. `MCU_STATUS` reports the halt; it is not acknowledged.
     pub const HALT: u32 = 1 << 0;
-    /// Take over [`super::Input::progress_timer`].
+    /// Apply [`super::Input::progress_timer`].
     pub const CFG_PROGRESS_TIMER: u32 = 1 << 1;
-    /// Take over [`super::Input::core_en_mask`].
+    /// Apply [`super::Input::core_en_mask`].
     pub const CFG_ALLOC_EN: u32 = 1 << 2;
-    /// Take over [`super::Input::poweroff_timer`].
+    /// Apply [`super::Input::poweroff_timer`].
     pub const CFG_POWEROFF_TIMER: u32 = 1 << 3;
     /// Enter protected mode.
     pub const PROTM_ENTER: u32 = 1 << 4;
-    /// State: count performance.
+    /// State: the performance counters are enabled.
     pub const PERFCNT_EN: u32 = 1 << 5;
     /// Take a sample of the counters.
     pub const PERFCNT_SAMPLE: u32 = 1 << 6;
-    /// State: count cycles.
+    /// State: the cycle counter is enabled.
     pub const COUNTER_EN: u32 = 1 << 7;
-    /// Say that you live.
+    /// Acknowledge, to show that the firmware is alive.
     pub const PING: u32 = 1 << 8;
-    /// Take over the settings.
+    /// Apply the settings.
     pub const FWCFG_UPDATE: u32 = 1 << 9;
-    /// State: tell when idle.
+    /// State: report when idle.
     pub const IDLE_EN: u32 = 1 << 10;
     /// State: one of [`super::state`], from [`crate::Version::GLOBAL_STATE`] on.
     pub const STATE: u32 = 7 << 12;
@@ -141,12 +141,13 @@ pub mod req {
     pub const PERFCNT_THRESHOLD: u32 = 1 << 24;
     /// Event: the counters' buffer was full.
     pub const PERFCNT_OVERFLOW: u32 = 1 << 25;
-    /// Event: nothing to do.
+    /// Event: the firmware is idle.
     pub const IDLE: u32 = 1 << 26;
 
-    /// What the driver asks for.
+    /// The bits by which the driver makes requests.
     pub const REQUESTS: u32 = (1 << 11) - 1;
-    /// What the firmware tells: here it asks, and the driver acknowledges in [`super::Input::req`].
+    /// The bits by which the firmware reports events: here the firmware requests, and the driver acknowledges in
+    /// [`super::Input::req`].
     pub const EVENTS: u32 = 0x7f << 20;
 
     /// Each bit with its name, for messages.
@@ -187,26 +188,27 @@ pub mod state {
 
 /// Values of [`Output::halt_status`].
 pub mod halt_status {
-    /// It was asked to.
+    /// The firmware halted on request.
     pub const OK: u32 = 0;
-    /// It could not go on.
+    /// The firmware could not continue.
     pub const PANIC: u32 = 0x4e;
-    /// It hung.
+    /// The firmware hung.
     pub const WATCHDOG: u32 = 0x4f;
 }
 
-/// A time for the firmware, in units of 1024 cycles.
+/// A timeout for the firmware, in units of 1024 cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer(
-    /// As it stands in the input block.
+    /// The word in the input block.
     pub u32,
 );
 
 impl Timer {
-    /// The bit that says that cycles are those of the GPU; they are those of the system's counter otherwise.
+    /// The bit that selects the GPU's cycles; without it cycles are those of the system's counter.
     pub const GPU_CYCLES: u32 = 1 << 31;
 
-    /// A time of `micros` microseconds on a clock of `hertz`, rounded up, and no longer than a timer can be.
+    /// Returns a timeout of `micros` microseconds on a clock of `hertz`, rounded up, and limited to the longest
+    /// possible.
     #[must_use]
     pub const fn new(micros: u32, hertz: u32, source: u32) -> Self {
         let units = (micros as u64 * hertz as u64).div_ceil(1_000_000 << 10);
@@ -215,7 +217,7 @@ impl Timer {
         Self(value | source & Self::GPU_CYCLES)
     }
 
-    /// Its cycles.
+    /// Returns the timeout in cycles.
     #[must_use]
     pub const fn cycles(self) -> u64 {
         ((self.0 & !Self::GPU_CYCLES) as u64) << 10

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A group slot: where a group of streams runs.
+//! A group slot, in which a group of streams runs.
 
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Streams that a group may have.
+/// The most streams of a group.
 pub const MAX_STREAMS: u32 = 32;
 
-/// Streams that it must have.
+/// The fewest streams of a group.
 pub const MIN_STREAMS: u32 = 8;
 
-/// The control block: [`crate::group_control`] says where.
+/// The control block, whose place [`crate::group_control`] returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Control {
@@ -21,15 +21,15 @@ pub struct Control {
     pub output_va: u32,
     /// Bytes of the buffer that a suspended group needs.
     pub suspend_size: u32,
-    /// Bytes of the same for protected mode.
+    /// Bytes of the buffer that a group suspended in protected mode needs.
     pub protm_suspend_size: u32,
-    /// How many stream slots there are.
+    /// The number of stream slots.
     pub stream_num: u32,
     /// Bytes from one stream's control block to the next.
     pub stream_stride: u32,
 }
 
-/// What the driver writes.
+/// The block that the driver writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Input {
@@ -37,11 +37,11 @@ pub struct Input {
     pub req: u32,
     /// The requests whose acknowledgement interrupts.
     pub ack_irq_mask: u32,
-    /// Requests to look at streams, a bit for each.
+    /// Requests to check streams, a bit for each.
     pub doorbell_req: u32,
     /// Acknowledgements of [`Output::cs_irq_req`].
     pub cs_irq_ack: u32,
-    /// Not used.
+    /// Unused.
     pub reserved1: [u32; 4],
     /// Shader cores that may do compute work.
     pub allow_compute: u64,
@@ -51,33 +51,33 @@ pub struct Input {
     pub allow_other: u32,
     /// [`EndpointRequest`], before [`crate::Version::WIDE_ENDPOINT_REQUEST`].
     pub endpoint_req: u32,
-    /// The same from then on.
+    /// [`EndpointRequest`], from that version on.
     pub endpoint_req2: u64,
-    /// Address of the buffer that the group is suspended to.
+    /// Address of the buffer for the suspended group.
     pub suspend_buf: u64,
-    /// Address of the same for protected mode.
+    /// Address of the buffer for the group suspended in protected mode.
     pub protm_suspend_buf: u64,
     /// The address space.
     pub config: u32,
-    /// How iterators are traced.
+    /// The configuration of iterator traces.
     pub iter_trace_config: u32,
 }
 
-/// What the firmware writes.
+/// The block that the firmware writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Output {
     /// Acknowledgements of [`Input::req`].
     pub ack: u32,
-    /// Not used.
+    /// Unused.
     pub reserved1: u32,
     /// Acknowledgements of [`Input::doorbell_req`].
     pub doorbell_ack: u32,
-    /// Streams that have something to say.
+    /// Streams that have events to report.
     pub cs_irq_req: u32,
     /// Endpoints that the group has.
     pub status_endpoint_current: u32,
-    /// Endpoints that it asked for.
+    /// Endpoints that the group requested.
     pub status_endpoint_req: u32,
     /// [`STATUS_IDLE`].
     pub status_state: u32,
@@ -85,29 +85,29 @@ pub struct Output {
     pub resource_dep: u32,
 }
 
-/// Bit of [`Output::status_state`]: the group has nothing to do.
+/// Bit of [`Output::status_state`]: the group is idle.
 pub const STATUS_IDLE: u32 = 1 << 0;
 
 /// Bits of [`Input::req`] and [`Output::ack`].
 pub mod req {
     /// State: one of [`super::state`].
     pub const STATE: u32 = 7;
-    /// Take over the endpoint request.
+    /// Apply the endpoint request.
     pub const ENDPOINT_CONFIG: u32 = 1 << 4;
     /// Write the status words.
     pub const STATUS_UPDATE: u32 = 1 << 5;
     /// Event: a sync object changed.
     pub const SYNC_UPDATE: u32 = 1 << 28;
-    /// Event: the group has nothing to do.
+    /// Event: the group is idle.
     pub const IDLE: u32 = 1 << 29;
     /// Event: a doorbell was rung for a group that does not run.
     pub const DOORBELL: u32 = 1 << 30;
     /// Event: no progress for too long.
     pub const PROGRESS_TIMER_EVENT: u32 = 1 << 31;
 
-    /// What the driver asks for.
+    /// The bits by which the driver makes requests.
     pub const REQUESTS: u32 = STATE | ENDPOINT_CONFIG | STATUS_UPDATE;
-    /// What the firmware tells.
+    /// The bits by which the firmware reports events.
     pub const EVENTS: u32 = SYNC_UPDATE | IDLE | PROGRESS_TIMER_EVENT;
 
     /// Each bit with its name, for messages.
@@ -124,17 +124,17 @@ pub mod req {
 
 /// Values of [`req::STATE`].
 pub mod state {
-    /// End it.
+    /// End the group.
     pub const TERMINATE: u32 = 0;
-    /// Begin.
+    /// Start the group.
     pub const START: u32 = 1;
-    /// Save it.
+    /// Suspend the group and save its state.
     pub const SUSPEND: u32 = 2;
-    /// Go on with what was saved.
+    /// Continue with the saved state.
     pub const RESUME: u32 = 3;
 }
 
-/// What a group asks for to run on: the lower 32 bits of its endpoint request.
+/// The resources that a group requests to run on: the lower 32 bits of its endpoint request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndpointRequest {
     /// Shader cores for compute work, at most 255.
@@ -143,16 +143,16 @@ pub struct EndpointRequest {
     pub fragment: u8,
     /// Tilers, at most 15.
     pub tiler: u8,
-    /// Compute work wants its cores for itself.
+    /// Compute work needs its cores exclusively.
     pub exclusive_compute: bool,
-    /// Fragment work wants its cores for itself.
+    /// Fragment work needs its cores exclusively.
     pub exclusive_fragment: bool,
     /// Priority, 0 (lowest) to 15.
     pub priority: u8,
 }
 
 impl EndpointRequest {
-    /// The word; a tiler count or priority that does not fit is cut to what does.
+    /// Returns the word. A tiler count or priority that does not fit is truncated to its field.
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.compute as u32
@@ -163,7 +163,7 @@ impl EndpointRequest {
             | (self.priority as u32 & 0xf) << 28
     }
 
-    /// What a word asks for.
+    /// Returns the request that a word contains.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self {

@@ -1,45 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How a request is made and acknowledged.
+//! The protocol by which a request is made and acknowledged.
 //!
-//! Source: `panthor_fw.h` (`panthor_fw_toggle_reqs`, `panthor_fw_update_reqs`), `panthor_fw.c` (`panthor_fw_wait_acks`).
+//! Source: `panthor_fw.h` (`panthor_fw_toggle_reqs`, `panthor_fw_update_reqs`), `panthor_fw.c`
+//! (`panthor_fw_wait_acks`).
 
-/// A request word of the one side and the acknowledge word of the other. A bit that differs is a request that is pending; the
-/// other side acknowledges it by making the bit equal. So neither ever writes the other's word.
+/// A request word of one side and the acknowledge word of the other. A bit that differs is a pending request. The other
+/// side acknowledges it by making the bit equal. So neither side ever writes the other's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handshake {
-    /// The word of the side that asks.
+    /// The word of the requesting side.
     pub request: u32,
-    /// The word of the side that is asked.
+    /// The word of the acknowledging side.
     pub acknowledge: u32,
 }
 
 impl Handshake {
-    /// The request word that makes the bits of `mask` pending, and leaves the others as they are.
+    /// Returns the request word that makes the bits of `mask` pending, and leaves the others unchanged.
     #[must_use]
     pub const fn ask(self, mask: u32) -> u32 {
         (self.request & !mask) | (!self.acknowledge & mask)
     }
 
-    /// The acknowledge word with which the side that is asked tells of events, the bits of `mask`: they are pending until the
-    /// other side's request word has them equal.
+    /// Returns the acknowledge word by which the acknowledging side reports the events of `mask`. They are pending
+    /// until the requesting side makes these bits equal in its word.
     #[must_use]
     pub const fn tell(self, mask: u32) -> u32 {
         (self.acknowledge & !mask) | (!self.request & mask)
     }
 
-    /// The request word with the bits of `mask` taken from `value`: for what is a state and not an event.
+    /// Returns the request word with the bits of `mask` taken from `value`, for bits that are a state and not an event.
     #[must_use]
     pub const fn set(self, value: u32, mask: u32) -> u32 {
         (self.request & !mask) | (value & mask)
     }
 
-    /// The bits of `mask` that are pending.
+    /// Returns the bits of `mask` that are pending.
     #[must_use]
     pub const fn pending(self, mask: u32) -> u32 {
         (self.request ^ self.acknowledge) & mask
     }
 
-    /// The acknowledge word that makes the bits of `mask` no longer pending, and leaves the others as they are.
+    /// Returns the acknowledge word that makes the bits of `mask` no longer pending, and leaves the others unchanged.
     #[must_use]
     pub const fn answer(self, mask: u32) -> u32 {
         (self.acknowledge & !mask) | (self.request & mask)

@@ -3,12 +3,12 @@
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_fw.h` and `panthor_fw.c` of Linux 7.3.
 //!
-//! There is one [`global`] interface, a number of [`group`] slots, and in each a number of [`stream`] slots. Each of them is
-//! three blocks: *control* says what there is and where the other two are, *input* is written by the driver, *output* by the
-//! firmware. A block is a structure of plain bytes; the other side may change it at any time, so what is shared is
-//! read and written word by word, at `offset_of!` of a field, and never borrowed.
+//! There is one [`global`] interface, a number of [`group`] slots, and in each a number of [`stream`] slots. Each of
+//! them is three blocks: *control* describes the slot and has the addresses of the other two, *input* is written by the
+//! driver, *output* by the firmware. A block is a structure of plain bytes. The other side may change it at any time,
+//! so shared memory is read and written word by word, at `offset_of!` of a field, and never borrowed.
 //!
-//! Driver and firmware speak by bits that differ: see [`Handshake`].
+//! Driver and firmware communicate by bits that differ: see [`Handshake`].
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -25,37 +25,37 @@ pub use place::{Shared, group_control, stream_control};
 
 use core::fmt;
 
-/// The version of the interface, as the firmware tells it.
+/// The version of the interface, as the firmware reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(
-    /// As it stands in [`global::Control::version`]; 0 means that the firmware did not start.
+    /// The word in [`global::Control::version`]; 0 means that the firmware did not start.
     pub u32,
 );
 
 impl Version {
-    /// From this version on, instrumentation says its features.
+    /// From this version on, the firmware reports the features of its instrumentation.
     pub const INSTRUMENTATION: Self = Self::new(1, 1, 0);
     /// From this version on, a group's endpoints are requested with 64 bits.
     pub const WIDE_ENDPOINT_REQUEST: Self = Self::new(4, 0, 0);
     /// From this version on, the firmware's state is requested by a field and not by the halt bit.
     pub const GLOBAL_STATE: Self = Self::new(4, 1, 0);
 
-    /// A version by its parts.
+    /// Returns the version with these parts.
     pub const fn new(major: u8, minor: u8, patch: u16) -> Self {
         Self((major as u32) << 24 | (minor as u32) << 16 | patch as u32)
     }
 
-    /// The major version.
+    /// Returns the major version.
     pub const fn major(self) -> u32 {
         self.0 >> 24
     }
 
-    /// The minor version.
+    /// Returns the minor version.
     pub const fn minor(self) -> u32 {
         self.0 >> 16 & 0xff
     }
 
-    /// The patch level.
+    /// Returns the patch level.
     pub const fn patch(self) -> u32 {
         self.0 & 0xffff
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Where blocks lie in the shared section.
+//! The places of the blocks in the shared section.
 //!
 //! Source: `panthor_fw.c` (`iface_fw_to_cpu_addr`, `panthor_init_csg_iface`, `panthor_init_cs_iface`).
 
@@ -9,38 +9,39 @@ const GROUPS: u64 = 0x1000;
 /// Offset in a group's control block of the first stream's.
 const STREAMS: u64 = 0x40;
 
-/// Offset of the control block of a group slot; the last there is, if what the firmware tells is beyond all numbers. `stride` is [`crate::global::Control::group_stride`].
+/// Returns the offset of the control block of a group slot. It saturates at the largest number if the firmware's values
+/// overflow. `stride` is [`crate::global::Control::group_stride`].
 #[must_use]
 pub const fn group_control(group: u32, stride: u32) -> u64 {
     (group as u64 * stride as u64).saturating_add(GROUPS)
 }
 
-/// Offset of the control block of a stream slot of the group at offset `group`. `stride` is
+/// Returns the offset of the control block of a stream slot of the group at offset `group`. `stride` is
 /// [`crate::group::Control::stream_stride`].
 #[must_use]
 pub const fn stream_control(group: u64, stream: u32, stride: u32) -> u64 {
     (stream as u64 * stride as u64).saturating_add(STREAMS).saturating_add(group)
 }
 
-/// The shared section: its addresses for the firmware.
+/// The shared section, with its addresses for the firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shared {
     /// The first address.
     pub start: u32,
-    /// Bytes of it.
+    /// The section's size in bytes.
     pub size: u32,
 }
 
 impl Shared {
-    /// The offset of `length` bytes at the firmware's address `va`, if all of them lie in the section and are aligned as
-    /// blocks are.
+    /// Returns the offset of `length` bytes at the firmware's address `va`, if all of them are in the section and
+    /// aligned as blocks are.
     #[must_use]
     pub const fn offset_of(self, va: u32, length: usize) -> Option<usize> {
         let Some(offset) = va.checked_sub(self.start) else { return None };
         self.check(offset as u64, length)
     }
 
-    /// The same for bytes at an offset, which the firmware may have told.
+    /// Checks the same for bytes at an offset, which may come from the firmware.
     #[must_use]
     pub const fn check(self, offset: u64, length: usize) -> Option<usize> {
         let Some(end) = offset.checked_add(length as u64) else { return None };
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn blocks_of_the_published_firmware() {
-        // Its control blocks lie 0xa0 and 0xc bytes apart; the second group's third stream's input is said at 0x10fc.
+        // The control blocks are 0xa0 and 0xc bytes apart; the address of the second group's third stream's input is at
+        // 0x10fc.
         assert_eq!(stream_control(group_control(1, 0xa0), 2, 0xc) + 4, 0x10fc);
         assert_eq!(SHARED.offset_of(0x0400_2000, 0x84), Some(0x2000));
     }
@@ -79,7 +81,7 @@ mod tests {
                 prop_assert!(offset + length <= SHARED.size as usize);
                 prop_assert_eq!(u64::from(va), u64::from(SHARED.start) + offset as u64);
             }
-            // Whatever the firmware tells, nothing overflows.
+            // Whatever the firmware's values, nothing overflows.
             prop_assert!(stream_control(group_control(group, stride), stream, stride) >= STREAMS);
         }
     }

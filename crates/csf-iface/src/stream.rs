@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A stream slot: where a command stream runs.
+//! A stream slot, in which a command stream runs.
 
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The control block: [`crate::stream_control`] says where.
+/// The control block, whose place [`crate::stream_control`] returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Control {
-    /// What the stream can do: [`Features`].
+    /// The stream's abilities: [`Features`].
     pub features: u32,
     /// Address of [`Input`].
     pub input_va: u32,
@@ -15,7 +15,7 @@ pub struct Control {
     pub output_va: u32,
 }
 
-/// What the driver writes.
+/// The block that the driver writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Input {
@@ -23,75 +23,75 @@ pub struct Input {
     pub req: u32,
     /// Priority in bits 0 to 3, the doorbell's number in bits 8 to 15.
     pub config: u32,
-    /// Not used.
+    /// Unused.
     pub reserved1: u32,
     /// The requests whose acknowledgement interrupts.
     pub ack_irq_mask: u32,
     /// Address of the ring buffer.
     pub ringbuf_base: u64,
-    /// Bytes of it.
+    /// Size of the ring buffer in bytes.
     pub ringbuf_size: u32,
-    /// Not used.
+    /// Unused.
     pub reserved2: u32,
-    /// Where the tiler's heap begins.
+    /// Start of the tiler's heap.
     pub heap_start: u64,
-    /// Where it ends.
+    /// End of the tiler's heap.
     pub heap_end: u64,
     /// Address of [`RingInput`].
     pub ringbuf_input: u64,
     /// Address of [`RingOutput`].
     pub ringbuf_output: u64,
-    /// How instrumentation works.
+    /// The configuration of the instrumentation.
     pub instr_config: u32,
-    /// Bytes of its buffer.
+    /// Size of the instrumentation's buffer in bytes.
     pub instrbuf_size: u32,
-    /// Address of its buffer.
+    /// Address of the instrumentation's buffer.
     pub instrbuf_base: u64,
-    /// Address of the offset in it.
+    /// Address of the offset in that buffer.
     pub instrbuf_offset_ptr: u64,
 }
 
-/// What the firmware writes.
+/// The block that the firmware writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct Output {
     /// Acknowledgements of [`Input::req`].
     pub ack: u32,
-    /// Not used.
+    /// Unused.
     pub reserved1: [u32; 15],
-    /// The instruction that it is at.
+    /// Address of the current instruction.
     pub status_cmd_ptr: u64,
-    /// What it waits for.
+    /// The condition that the stream waits for.
     pub status_wait: u32,
-    /// Resources that it asked for.
+    /// Resources that the stream requested.
     pub status_req_resource: u32,
-    /// The sync object that it waits for.
+    /// The sync object that the stream waits for.
     pub status_wait_sync_ptr: u64,
-    /// The value that it waits for, lower half.
+    /// The value that the stream waits for, lower half.
     pub status_wait_sync_value: u32,
     /// Scoreboard entries in use.
     pub status_scoreboards: u32,
-    /// Why it does not go on: [`blocked`].
+    /// The reason why the stream is blocked: [`blocked`].
     pub status_blocked_reason: u32,
-    /// The value that it waits for, upper half.
+    /// The value that the stream waits for, upper half.
     pub status_wait_sync_value_hi: u32,
-    /// Not used.
+    /// Unused.
     pub reserved2: [u32; 6],
-    /// A fault after which it went on: type in bits 0 to 7, data above.
+    /// A fault after which the stream continued: type in bits 0 to 7, data above.
     pub fault: u32,
-    /// A fault after which it did not.
+    /// A fault after which the stream did not continue.
     pub fatal: u32,
     /// More on the fault.
     pub fault_info: u64,
-    /// More on the fatal one.
+    /// More on the fatal fault.
     pub fatal_info: u64,
-    /// Not used.
+    /// Unused.
     pub reserved3: [u32; 10],
     /// Chunks of the heap: vertices and tiling that began.
     pub heap_vt_start: u32,
     /// Chunks of the heap: vertices and tiling that ended.
     pub heap_vt_end: u32,
-    /// Not used.
+    /// Unused.
     pub reserved4: u32,
     /// Chunks of the heap: fragments that ended.
     pub heap_frag_end: u32,
@@ -99,25 +99,25 @@ pub struct Output {
     pub heap_address: u64,
 }
 
-/// What the driver writes beside a ring buffer.
+/// The driver's words beside a ring buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct RingInput {
-    /// How many bytes were ever put in.
+    /// The total number of bytes put in.
     pub insert: u64,
-    /// Where the firmware begins to take out, when the stream starts.
+    /// The offset at which the firmware begins to take out, when the stream starts.
     pub extract: u64,
 }
 
-/// What the firmware writes beside a ring buffer.
+/// The firmware's words beside a ring buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub struct RingOutput {
-    /// How many bytes were ever taken out.
+    /// The total number of bytes taken out.
     pub extract: u64,
     /// Whether the stream is at work.
     pub active: u32,
-    /// Not used.
+    /// Unused.
     pub reserved: u32,
 }
 
@@ -127,29 +127,29 @@ pub mod req {
     pub const STATE: u32 = 7;
     /// The value of [`STATE`] with which a stream runs.
     pub const START: u32 = 1;
-    /// State: tell when work was taken out of the ring buffer.
+    /// State: report when work was taken out of the ring buffer.
     pub const EXTRACT_EVENT: u32 = 1 << 4;
-    /// State: waiting for a sync object is being idle.
+    /// State: waiting for a sync object counts as idle.
     pub const IDLE_SYNC_WAIT: u32 = 1 << 8;
-    /// State: waiting for protected mode is being idle.
+    /// State: waiting for protected mode counts as idle.
     pub const IDLE_PROTM_PENDING: u32 = 1 << 9;
-    /// State: an empty ring buffer is being idle.
+    /// State: an empty ring buffer counts as idle.
     pub const IDLE_EMPTY: u32 = 1 << 10;
-    /// State: waiting for resources is being idle.
+    /// State: waiting for resources counts as idle.
     pub const IDLE_RESOURCE_REQ: u32 = 1 << 11;
     /// Event: the tiler's heap is exhausted.
     pub const TILER_OOM: u32 = 1 << 26;
-    /// Event: protected mode is wanted.
+    /// Event: the stream needs protected mode.
     pub const PROTM_PENDING: u32 = 1 << 27;
-    /// Event: [`super::Output::fatal`].
+    /// Event: a fault in [`super::Output::fatal`].
     pub const FATAL: u32 = 1 << 30;
-    /// Event: [`super::Output::fault`].
+    /// Event: a fault in [`super::Output::fault`].
     pub const FAULT: u32 = 1 << 31;
 
-    /// What the driver asks for.
+    /// The bits by which the driver makes requests.
     pub const REQUESTS: u32 =
         STATE | EXTRACT_EVENT | IDLE_SYNC_WAIT | IDLE_PROTM_PENDING | IDLE_EMPTY | IDLE_RESOURCE_REQ;
-    /// What the firmware tells.
+    /// The bits by which the firmware reports events.
     pub const EVENTS: u32 = TILER_OOM | PROTM_PENDING | FATAL | FAULT;
 
     /// Each bit with its name, for messages.
@@ -169,39 +169,39 @@ pub mod req {
 
 /// Values of [`Output::status_blocked_reason`].
 pub mod blocked {
-    /// It is not.
+    /// The stream is not blocked.
     pub const UNBLOCKED: u32 = 0;
-    /// It waits for scoreboard entries.
+    /// The stream waits for scoreboard entries.
     pub const SCOREBOARD_WAIT: u32 = 1;
-    /// It waits for progress.
+    /// The stream waits for progress.
     pub const PROGRESS_WAIT: u32 = 2;
-    /// It waits for a sync object.
+    /// The stream waits for a sync object.
     pub const SYNC_WAIT: u32 = 3;
-    /// It waits for deferred instructions.
+    /// The stream waits for deferred instructions.
     pub const DEFERRED: u32 = 4;
-    /// It waits for resources.
+    /// The stream waits for resources.
     pub const RESOURCE: u32 = 5;
-    /// It waits for a flush.
+    /// The stream waits for a flush.
     pub const FLUSH: u32 = 6;
 }
 
-/// What a stream can do: [`Control::features`].
+/// The abilities of a stream: [`Control::features`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Registers, 1 to 256.
     pub registers: u16,
     /// Scoreboard entries.
     pub scoreboards: u8,
-    /// It runs compute work.
+    /// The stream runs compute work.
     pub compute: bool,
-    /// It runs fragment work.
+    /// The stream runs fragment work.
     pub fragment: bool,
-    /// It runs the tiler.
+    /// The stream runs the tiler.
     pub tiler: bool,
 }
 
 impl Features {
-    /// The word. No registers at all cannot be said and are one.
+    /// Returns the word. It cannot express zero registers, which become one.
     #[must_use]
     pub const fn bits(self) -> u32 {
         (self.registers.saturating_sub(1) & 0xff) as u32
@@ -211,7 +211,7 @@ impl Features {
             | (self.tiler as u32) << 18
     }
 
-    /// What a word says.
+    /// Returns the features that a word contains.
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self {

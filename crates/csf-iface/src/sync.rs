@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Sync objects: values in a group's memory for which streams wait, and to which instructions of streams add.
+//! Sync objects: values in a group's memory. Streams wait for them, and instructions of streams add to them.
 //!
-//! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3 (`struct panthor_syncobj_32b`, `struct panthor_syncobj_64b`).
+//! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3 (`struct panthor_syncobj_32b`, `struct
+//! panthor_syncobj_64b`).
 
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -11,7 +12,7 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct Sync32 {
     /// The value.
     pub value: u32,
-    /// Zero, or why the work that was to change the value failed.
+    /// Zero, or the error of the work that should have changed the value.
     pub status: u32,
 }
 
@@ -21,9 +22,9 @@ pub struct Sync32 {
 pub struct Sync64 {
     /// The value.
     pub value: u64,
-    /// Zero, or why the work that was to change the value failed.
+    /// Zero, or the error of the work that should have changed the value.
     pub status: u32,
-    /// Not used.
+    /// Unused.
     pub reserved: u32,
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One entry of a table.
+//! An entry of a table.
 //!
 //! Source: Arm Architecture Reference Manual, "VMSAv8-64 Block descriptor and Page descriptor formats".
 
 use crate::geometry::LAST_LEVEL;
 
 const VALID: u64 = 1 << 0;
-/// In a valid entry: a table, or on the last level a page; without it a block.
+/// In a valid entry: a table, or on the last level a page. Without this bit the entry is a block.
 const TABLE_OR_PAGE: u64 = 1 << 1;
 const ATTR_INDEX_SHIFT: u32 = 2;
-/// AP[1]: what is unprivileged may access it; all that the GPU does is.
+/// AP[1]: unprivileged accesses are allowed. All of the GPU's accesses are unprivileged.
 const UNPRIVILEGED: u64 = 1 << 6;
 /// AP[2].
 const READ_ONLY: u64 = 1 << 7;
@@ -17,12 +17,12 @@ const OUTER_SHAREABLE: u64 = 2 << 8;
 const INNER_SHAREABLE: u64 = 3 << 8;
 const ACCESS_FLAG: u64 = 1 << 10;
 const NOT_GLOBAL: u64 = 1 << 11;
-/// Not to be executed, privileged or not.
+/// Neither privileged nor unprivileged code may execute it.
 const NO_EXECUTE: u64 = 3 << 53;
 /// Bits 47 to 12.
 pub(crate) const ADDRESS: u64 = ((1 << 48) - 1) & !0xfff;
 
-/// Kinds of memory, by their index in `AS_MEMATTR`: those that a driver sets up there.
+/// Kinds of memory, by their index in `AS_MEMATTR`, as a driver sets it up.
 pub mod memory {
     /// Not cached by the GPU.
     pub const UNCACHED: u8 = 0;
@@ -30,14 +30,14 @@ pub mod memory {
     pub const CACHED: u8 = 1;
 }
 
-/// How memory may be used through a mapping.
+/// The allowed uses of memory through a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
-    /// It cannot be written.
+    /// The memory cannot be written.
     pub read_only: bool,
-    /// It cannot be executed.
+    /// The memory cannot be executed.
     pub no_execute: bool,
-    /// Its kind, one of eight: an index into `AS_MEMATTR`, as [`memory`] names them.
+    /// The kind of memory, one of eight: an index into `AS_MEMATTR`, as in [`memory`].
     pub memory: u8,
 }
 
@@ -58,14 +58,14 @@ impl Attributes {
     }
 }
 
-/// What an entry says.
+/// The meaning of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// Nothing is mapped.
     Invalid,
-    /// The table of the next level lies at this address.
+    /// The address of a table of the next level.
     Table(u64),
-    /// Memory at this address.
+    /// Mapped memory.
     Leaf(Leaf),
 }
 
@@ -74,9 +74,9 @@ pub(crate) enum Entry {
 pub(crate) struct Leaf {
     pub(crate) address: u64,
     pub(crate) attributes: Attributes,
-    /// Without it the first access faults.
+    /// The access flag. Without it the first access faults.
     pub(crate) accessed: bool,
-    /// Without it the GPU may not access it.
+    /// Whether unprivileged accesses, and so the GPU's, are allowed.
     pub(crate) unprivileged: bool,
 }
 
@@ -87,8 +87,8 @@ impl Leaf {
 }
 
 impl Entry {
-    /// What the bits of an entry in a table of `level` say. Encodings that the format reserves are invalid, as they are for
-    /// hardware; so is an address that is not aligned to what the entry stands for in its lower bits, which are ignored.
+    /// Returns the meaning of an entry's bits in a table of `level`. Reserved encodings are invalid, as they are for
+    /// hardware. An address that is not aligned to the entry's size has its lower bits ignored.
     pub(crate) const fn decode(level: u32, bits: u64) -> Self {
         if bits & VALID == 0 {
             return Self::Invalid;
@@ -105,7 +105,7 @@ impl Entry {
         }
     }
 
-    /// The bits of this entry in a table of `level`.
+    /// Returns the bits of this entry in a table of `level`.
     pub(crate) const fn encode(self, level: u32) -> u64 {
         match self {
             Self::Invalid => 0,
@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn entries_have_the_bits_of_the_kernels_own_format() {
-        // What `io-pgtable-arm.c` makes of a writable, cached, not executable page: nG, AP_UNPRIV, AF, SH_IS, index 1, XN.
+        // `io-pgtable-arm.c` makes these bits for a writable, cached, not executable page: nG, AP_UNPRIV, AF, SH_IS,
+        // index 1, XN.
         let attributes = Attributes { read_only: false, no_execute: true, memory: memory::CACHED };
         let page = Entry::Leaf(Leaf::new(0x12_3456_7000, attributes)).encode(3);
         assert_eq!(page, 0x12_3456_7000 | 3 | 1 << 2 | 1 << 6 | 3 << 8 | 1 << 10 | 1 << 11 | 3 << 53);
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn reserved_encodings_are_invalid() {
-        // A block on level 0, and on level 3 what would be a block.
+        // Blocks do not exist on level 0, nor on level 3.
         assert_eq!((Entry::decode(0, 0x1001), Entry::decode(3, 0x1001)), (Entry::Invalid, Entry::Invalid));
         assert_eq!(Entry::decode(0, 0x1003), Entry::Table(0x1000));
         assert_eq!(Entry::decode(2, !1), Entry::Invalid);

@@ -2,14 +2,14 @@
 //! Page tables as a Mali GPU's MMU reads them: the AARCH64 stage 1 format with granules of 4 KiB.
 //!
 //! Source: Arm Architecture Reference Manual, "VMSAv8-64 translation table format descriptors";
-//! `drivers/iommu/io-pgtable-arm.c` (format `ARM_64_LPAE_S1`) and `drivers/gpu/drm/panthor/panthor_mmu.c` of Linux 7.3 for
-//! which of its attributes the GPU's driver uses.
+//! `drivers/iommu/io-pgtable-arm.c` (format `ARM_64_LPAE_S1`) and `drivers/gpu/drm/panthor/panthor_mmu.c` of Linux 7.3
+//! for the attributes that the GPU's driver uses.
 //!
-//! [`PageTable`] is the driver's side: it maps and unmaps, in tables whose pages a [`TablePool`] gives and takes.
-//! [`walk`] is the hardware's side: it reads entries by physical address, whoever made them, and says what an access would meet.
-//! [`survey`] goes through all of them.
+//! [`PageTable`] is the driver's side: it maps and unmaps, in tables whose pages a [`TablePool`] allocates and frees.
+//! [`walk`] is the hardware's side: it reads entries by physical address, and returns the result of an access.
+//! [`survey`] visits all entries.
 //!
-//! | level | an entry stands for | can be a block |
+//! | level | an entry spans | can be a block |
 //! |---|---|---|
 //! | 0 | 512 GiB | no |
 //! | 1 | 1 GiB | yes |

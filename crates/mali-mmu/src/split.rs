@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which tables it takes to split the blocks at both ends of a range.
+//! Counts the tables that are needed to split the blocks at both ends of a range.
 
 use crate::geometry::{LAST_LEVEL, shift, span};
 
@@ -8,12 +8,12 @@ use crate::geometry::{LAST_LEVEL, shift, span};
 pub(crate) struct End {
     /// The address of the cut.
     pub(crate) va: u64,
-    /// The level of the block that it may cut through, if something is mapped there.
+    /// The level of the block that it may cut through, if there is a mapping.
     pub(crate) level: Option<u32>,
 }
 
 impl End {
-    /// Whether the cut takes a table of `level` that is not there.
+    /// Whether the cut needs a new table of `level`.
     const fn takes(self, level: u32) -> bool {
         match self.level {
             Some(block) => block < level && self.va % span(level - 1) != 0,
@@ -22,7 +22,7 @@ impl End {
     }
 }
 
-/// How many tables it takes to cut at both ends. They may cut through the same block and then share tables.
+/// Returns how many tables the cuts at both ends need. If both cut through the same block, they share tables.
 pub(crate) fn tables_for(start: End, end: End) -> usize {
     let mut tables = 0;
     for level in 1..=LAST_LEVEL {
@@ -45,13 +45,13 @@ mod tests {
             tables_for(End { va: start, level: start_level }, End { va: end, level: end_level })
         };
         assert_eq!(count(0, Some(1), large, None), 0);
-        // A hole of a page in a block of 2 MiB, and in one of 1 GiB.
+        // These are a hole of a page in a block of 2 MiB, and in one of 1 GiB.
         assert_eq!(count(page, Some(2), 2 * page, Some(2)), 1);
         assert_eq!(count(page, Some(1), 2 * page, Some(1)), 2);
-        // The cuts lie in the same block of 1 GiB, but not in the same 2 MiB of it.
+        // The cuts are in the same block of 1 GiB, but not in the same 2 MiB of it.
         assert_eq!(count(page, Some(1), block + page, Some(1)), 3);
         assert_eq!(count(block, Some(1), 2 * block, Some(1)), 1);
-        // The cuts lie in different blocks.
+        // The cuts are in different blocks.
         assert_eq!(count(page, Some(1), large + page, Some(1)), 4);
         assert_eq!(count(page, Some(3), 2 * page, Some(3)), 0);
     }

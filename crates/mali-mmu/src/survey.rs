@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! All that tables map, for who wants to see the whole: tests, and tools.
+//! Visits everything that tables map, for tests and tools.
 
 use crate::entry::{Entry, Leaf};
 use crate::geometry::{ENTRIES, Geometry, LAST_LEVEL, span};
 use crate::walk::Translation;
 
-/// Why tables could not be gone through.
+/// The reason why a survey failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SurveyError<E> {
     /// An entry could not be read.
     Read {
-        /// Where it stands.
+        /// The entry's physical address.
         at: u64,
-        /// Why.
+        /// The reader's error.
         error: E,
     },
-    /// There are more tables than were allowed: they may lead in circles.
+    /// There are more tables than allowed: they may form a cycle.
     TooMany,
 }
 
-/// Goes through the tables below `root` in the order of virtual addresses. `read` reads the eight bytes of an entry at a
-/// physical address; `visit` gets each page and block that is mapped, with its virtual address, the access flag or not.
+/// Visits the tables below `root` in the order of virtual addresses. `read` reads the eight bytes of an entry at a
+/// physical address. `visit` gets each mapped page and block with its virtual address, whether its access flag is set
+/// or not.
 ///
-/// Gives how many tables there are of each level, the root among them. No more than `most` are read.
+/// Returns the number of tables of each level, including the root. At most `most` tables are read.
 pub fn survey<E>(
     geometry: Geometry,
     root: u64,
@@ -32,7 +33,8 @@ pub fn survey<E>(
 ) -> Result<[u64; 4], SurveyError<E>> {
     let mut tables = [0; 4];
     let mut left = most;
-    // For each level the table that is gone through, the virtual address of its first entry, and which entry is next.
+    // For each level this has the current table, the virtual address of its first entry, and the index of the next
+    // entry.
     let mut path = [(0, 0, ENTRIES); LAST_LEVEL as usize + 1];
     let first = geometry.root_level();
     let mut level = first;
@@ -84,7 +86,7 @@ mod tests {
     #[test]
     fn a_circle_ends() {
         let geometry = Geometry::new(48, 40).unwrap();
-        // Every entry of every table leads to the table itself.
+        // Every entry of every table refers to the table itself.
         let circle = survey(geometry, 0x1000, 100, |_| Ok::<_, ()>(0x1003), |_, _| {});
         assert_eq!(circle, Err(SurveyError::TooMany));
         let unread = survey(geometry, 0x1000, 100, |_| Err("gone"), |_, _| {});
@@ -92,7 +94,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is visited is what walks find, and nothing is left out.
+        /// A survey visits exactly the mappings that walks find.
         #[test]
         fn a_survey_is_all_walks(ranges in prop::collection::vec((0u64..0x2000, 1u64..700), 1..12)) {
             let geometry = Geometry::new(39, 40).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Tables that a driver makes: map, unmap, and what of it can fail.
+//! Page tables that a driver makes: mapping, unmapping, and their errors.
 
 use core::fmt;
 
@@ -8,51 +8,51 @@ use crate::geometry::{ENTRIES, Geometry, LAST_LEVEL, PAGE_SIZE, index, span};
 use crate::split::{End, tables_for};
 use crate::walk::{Access, Translation, walk};
 
-/// A table: a page that the GPU can read, of 512 entries of eight bytes, little endian.
+/// A page for a table: the GPU can read it, and it holds 512 entries of eight bytes, little endian.
 pub trait TablePage {
-    /// Entry `index`, less than 512.
+    /// Returns entry `index`, which is less than 512.
     fn get(&self, index: usize) -> u64;
 
-    /// Sets entry `index`, less than 512. The GPU may be reading: it must see the whole entry or none of it, and not before
-    /// all that was set earlier.
+    /// Sets entry `index`, which is less than 512. The GPU may be reading: it must see the whole entry or none of it,
+    /// and not before everything that was set earlier.
     fn set(&self, index: usize, entry: u64);
 }
 
-/// Where tables come from. A table is named by its physical address, as the GPU sees it.
+/// The allocator of tables. A table is identified by its physical address, as the GPU sees it.
 pub trait TablePool {
-    /// What a table is.
+    /// The type of a table's page.
     type Page: TablePage + ?Sized;
 
-    /// A table whose entries are all zero, or nothing if there is no memory.
+    /// Allocates a table whose entries are all zero, or returns `None` if there is no memory.
     fn allocate(&mut self) -> Option<u64>;
 
-    /// A table that was allocated and not yet freed.
+    /// Returns the page of a table that was allocated and not yet freed.
     fn page(&self, table: u64) -> &Self::Page;
 
-    /// Takes back a table. The GPU may still be reading it until its translations of the range have been flushed: it must not
-    /// be used for anything else before.
+    /// Frees a table. The GPU may read it until its translations of the range are flushed, so it must not be reused
+    /// before that.
     fn free(&mut self, table: u64);
 }
 
-/// Why a range was not mapped or unmapped. Nothing has changed then, to the bit.
+/// The reason why a range was not mapped or unmapped. An error leaves every bit of the tables unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// An address or the size is not of whole pages.
+    /// An address or the size is not a multiple of the page size.
     Unaligned,
     /// The range is empty, or has addresses beyond the last, virtual or physical.
     Range,
-    /// Something is mapped in the range: at this address, or in what a block at this address would take.
+    /// A part of the range is mapped already: at this address, or in a block at this address that would be used.
     Mapped(u64),
     /// There is no memory for a table.
     NoMemory,
-    /// The pool gave a table at this address, where the GPU cannot read one.
+    /// The pool returned a table at this address, which the GPU cannot read.
     TableAddress(u64),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unaligned => f.write_str("the range is not of whole pages"),
+            Self::Unaligned => f.write_str("the range is not aligned to pages"),
             Self::Range => f.write_str("the range is empty or ends beyond the last address"),
             Self::Mapped(va) => write!(f, "`{va:#x}` is mapped already"),
             Self::NoMemory => f.write_str("no memory for a table"),
@@ -63,7 +63,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// A range to be mapped.
+/// A range to map.
 #[derive(Clone, Copy)]
 struct Mapping {
     va: u64,
@@ -73,7 +73,7 @@ struct Mapping {
 }
 
 impl Mapping {
-    /// The entry of `level` for the slot at `slot`, if one entry can map all of it.
+    /// Returns the entry of `level` for the slot at `slot`, if one entry can map all of it.
     fn leaf(&self, level: u32, slot: u64) -> Option<Entry> {
         let covered = self.va <= slot && slot + span(level) <= self.end;
         if level == 0 || !covered {
@@ -89,7 +89,7 @@ impl Mapping {
 /// # Invariants
 ///
 /// - Each table but the root has an entry that is not zero.
-/// - Each table is referred to by one entry, and came from the pool.
+/// - Each table is referred to by one entry, and was allocated from the pool.
 pub struct PageTable<P: TablePool> {
     pool: P,
     geometry: Geometry,
@@ -97,30 +97,32 @@ pub struct PageTable<P: TablePool> {
 }
 
 impl<P: TablePool> PageTable<P> {
-    /// An address space in which nothing is mapped.
+    /// Creates an address space without mappings.
     pub fn new(mut pool: P, geometry: Geometry) -> Result<Self, Error> {
         let root = allocate(&mut pool, geometry)?;
         Ok(Self { pool, geometry, root })
     }
 
-    /// The physical address of the root table, for `AS_TRANSTAB`.
+    /// Returns the physical address of the root table, for `AS_TRANSTAB`.
     pub fn root(&self) -> u64 {
         self.root
     }
 
-    /// The widths of its addresses.
+    /// Returns the widths of the addresses.
     pub fn geometry(&self) -> Geometry {
         self.geometry
     }
 
-    /// Where its tables come from: to set some aside, or to release those that the GPU no longer reads.
+    /// Returns the pool of tables: to allocate some ahead, or to release those that the GPU no longer reads.
     pub fn pool_mut(&mut self) -> &mut P {
         &mut self.pool
     }
 
-    /// Maps `size` bytes from virtual address `va` to physical address `pa`, in blocks as large as both are aligned.
+    /// Maps `size` bytes from virtual address `va` to physical address `pa`, in blocks as large as both alignments
+    /// allow.
     ///
-    /// Nothing may be mapped there. An error has changed nothing. At most [`Geometry::tables_for_map`] tables are taken.
+    /// The range must not have mappings. An error leaves the tables unchanged. At most [`Geometry::tables_for_map`]
+    /// tables are allocated.
     pub fn map(&mut self, va: u64, pa: u64, size: u64, attributes: Attributes) -> Result<(), Error> {
         let end = self.check(va, size)?;
         if pa % PAGE_SIZE != 0 {
@@ -130,7 +132,7 @@ impl<P: TablePool> PageTable<P> {
             return Err(Error::Range);
         }
         let mapping = Mapping { va, end, pa, attributes };
-        // All that can fail comes first, and maps nothing; what it leaves behind when it fails are empty tables.
+        // Every step that can fail comes first, and maps nothing. If one fails, only empty tables must be removed.
         let (root, level) = (self.root, self.geometry.root_level());
         let reserved = self.reserve(root, level, &mapping);
         match reserved {
@@ -142,10 +144,11 @@ impl<P: TablePool> PageTable<P> {
         reserved
     }
 
-    /// Unmaps `size` bytes from `va`, and says how many of them were mapped. Blocks at the ends are split.
+    /// Unmaps `size` bytes from `va`, and returns how many of them were mapped. Blocks at the ends are split.
     ///
-    /// An error has changed nothing. At most [`Geometry::tables_for_unmap`] tables are taken. The caller holds a lock on the
-    /// region, so that the GPU sees no block and its parts at once, and flushes its translations afterwards.
+    /// An error leaves the tables unchanged. At most [`Geometry::tables_for_unmap`] tables are allocated. The caller
+    /// holds a lock on the region, so that the GPU does not see a block and its parts at once, and flushes the GPU's
+    /// translations afterwards.
     pub fn unmap(&mut self, va: u64, size: u64) -> Result<u64, Error> {
         let end = self.check(va, size)?;
         let ends = [va, end].map(|va| End { va, level: self.translate(va).map(|to| to.level) });
@@ -157,7 +160,7 @@ impl<P: TablePool> PageTable<P> {
         Ok(self.clear(root, level, va, end))
     }
 
-    /// Where an address leads, if something is mapped there.
+    /// Returns the translation of an address, if it is mapped.
     pub fn translate(&self, va: u64) -> Option<Translation> {
         let read = |at: u64| {
             let table = at & !(PAGE_SIZE - 1);
@@ -166,7 +169,7 @@ impl<P: TablePool> PageTable<P> {
         walk(self.geometry, self.root, va, Access::Read, read).ok()
     }
 
-    /// The end of a range of virtual addresses, if it is one.
+    /// Returns the end of a range of virtual addresses, if the range is valid.
     fn check(&self, va: u64, size: u64) -> Result<u64, Error> {
         if va % PAGE_SIZE != 0 || size % PAGE_SIZE != 0 {
             return Err(Error::Unaligned);
@@ -183,7 +186,7 @@ impl<P: TablePool> PageTable<P> {
         self.pool.page(table).set(at, entry.encode(level));
     }
 
-    /// Makes the tables that a mapping needs, and checks that nothing is in its way.
+    /// Allocates the tables that a mapping needs, and checks that its range has no mappings.
     fn reserve(&mut self, table: u64, level: u32, mapping: &Mapping) -> Result<(), Error> {
         if level == LAST_LEVEL {
             let page = self.pool.page(table);
@@ -207,7 +210,7 @@ impl<P: TablePool> PageTable<P> {
         Ok(())
     }
 
-    /// Writes the entries of a mapping whose tables are there.
+    /// Writes the entries of a mapping whose tables exist.
     fn fill(&self, table: u64, level: u32, mapping: &Mapping) {
         let page = self.pool.page(table);
         for (at, slot) in slots(level, mapping.va, mapping.end) {
@@ -219,7 +222,7 @@ impl<P: TablePool> PageTable<P> {
         }
     }
 
-    /// Frees the empty tables below `table` that a range touches, and says whether `table` is now empty.
+    /// Frees the empty tables below `table` that a range touches, and returns whether `table` is now empty.
     fn prune(&mut self, table: u64, level: u32, va: u64, end: u64) -> bool {
         if level < LAST_LEVEL {
             for (at, slot) in slots(level, va, end) {
@@ -233,7 +236,7 @@ impl<P: TablePool> PageTable<P> {
         self.is_empty(table)
     }
 
-    /// Takes tables from the pool: all of them or, with an error, none.
+    /// Allocates tables from the pool: all of them or, with an error, none.
     fn set_aside(&mut self, count: usize) -> Result<Spare, Error> {
         let mut spare = Spare::default();
         while spare.count < count {
@@ -250,7 +253,7 @@ impl<P: TablePool> PageTable<P> {
         Ok(spare)
     }
 
-    /// Splits blocks until one begins at `va`, or nothing is mapped there.
+    /// Splits blocks until one begins at `va`, or `va` is not mapped.
     fn split(&mut self, va: u64, spare: &mut Spare) {
         let (mut table, mut level) = (self.root, self.geometry.root_level());
         while va % span(level) != 0 {
@@ -259,7 +262,7 @@ impl<P: TablePool> PageTable<P> {
                 Entry::Invalid => return,
                 Entry::Table(next) => next,
                 Entry::Leaf(block) => {
-                    let next = spare.take().expect("a table was set aside for each split");
+                    let next = spare.take().expect("a table was allocated ahead for each split");
                     let page = self.pool.page(next);
                     for part in 0..ENTRIES {
                         let address = block.address + part as u64 * span(level + 1);
@@ -273,7 +276,7 @@ impl<P: TablePool> PageTable<P> {
         }
     }
 
-    /// Unmaps a range through whose ends no block reaches, and says how many bytes were mapped.
+    /// Unmaps a range whose ends are not within a block, and returns how many bytes were mapped.
     fn clear(&mut self, table: u64, level: u32, va: u64, end: u64) -> u64 {
         if level == LAST_LEVEL {
             let page = self.pool.page(table);
@@ -317,14 +320,14 @@ impl<P: TablePool> Drop for PageTable<P> {
 }
 
 impl Mapping {
-    /// The part of it in the slot of `level` at `slot`.
+    /// Returns the part of the mapping in the slot of `level` at `slot`.
     fn within(&self, slot: u64, level: u32) -> Self {
         let va = self.va.max(slot);
         Self { va, end: self.end.min(slot + span(level)), pa: self.pa + (va - self.va), ..*self }
     }
 }
 
-/// Tables that were set aside for splits.
+/// Tables that were allocated ahead for splits.
 #[derive(Default)]
 struct Spare {
     tables: [u64; 4],
@@ -343,15 +346,15 @@ impl Spare {
     }
 }
 
-/// The entries of a table of `level` that a range touches: each with the address where what it stands for begins. The range
-/// lies within one table.
+/// Returns the entries of a table of `level` that a range touches, each with the first address that it spans. The range
+/// is within one table.
 fn slots(level: u32, va: u64, end: u64) -> impl Iterator<Item = (usize, u64)> {
     let first = va & !(span(level) - 1);
     let count = (end - first).div_ceil(span(level));
     (0..count).map(move |n| first + n * span(level)).map(move |slot| (index(level, slot), slot))
 }
 
-/// A table at an address that an entry can hold.
+/// Allocates a table at an address that an entry can hold.
 fn allocate<P: TablePool>(pool: &mut P, geometry: Geometry) -> Result<u64, Error> {
     let table = pool.allocate().ok_or(Error::NoMemory)?;
     if table & !ADDRESS != 0 || table >= geometry.pa_end() {

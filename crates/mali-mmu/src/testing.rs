@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What tests use in the place of a driver's pages.
+//! Replaces a driver's pages in tests.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,20 +21,20 @@ impl TablePage for HostPage {
     }
 }
 
-/// What a test sees of a pool while the tables own it.
+/// A test's view of a pool that the tables own.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// How many more tables there are.
+    /// The number of tables that can still be allocated.
     pub(crate) left: Cell<usize>,
-    /// Tables that are in use.
+    /// The number of tables in use.
     pub(crate) used: Cell<usize>,
-    /// How many were ever taken.
+    /// The number of tables ever allocated.
     pub(crate) taken: Cell<usize>,
-    /// Every table that was given back.
+    /// Every table that was freed.
     pub(crate) freed: RefCell<Vec<u64>>,
 }
 
-/// A pool of pages at made-up physical addresses.
+/// A pool of pages at invented physical addresses.
 pub(crate) struct HostPool {
     pages: BTreeMap<u64, Box<HostPage>>,
     next: u64,
@@ -42,13 +42,13 @@ pub(crate) struct HostPool {
 }
 
 impl HostPool {
-    /// A pool of `left` tables.
+    /// Creates a pool of `left` tables.
     pub(crate) fn new(left: usize) -> (Self, Rc<Ledger>) {
         let ledger = Rc::new(Ledger { left: Cell::new(left), ..Ledger::default() });
         (Self { pages: BTreeMap::new(), next: 1 << 39, ledger: ledger.clone() }, ledger)
     }
 
-    /// Each table with its entries.
+    /// Returns each table with its entries.
     pub(crate) fn contents(&self) -> BTreeMap<u64, Vec<u64>> {
         let entries = |page: &HostPage| page.0.iter().map(Cell::get).collect();
         self.pages.iter().map(|(at, page)| (*at, entries(page))).collect()

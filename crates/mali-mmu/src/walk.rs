@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the hardware does with tables: it reads them, for each access.
+//! Walks tables for each access, as the hardware does.
 
 use crate::entry::{Attributes, Entry};
 use crate::geometry::{Geometry, LAST_LEVEL, index, span};
 
-/// What is tried.
+/// The kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// A read.
@@ -15,21 +15,21 @@ pub enum Access {
     Execute,
 }
 
-/// Where a virtual address leads.
+/// The translation of a virtual address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Translation {
     /// The physical address.
     pub address: u64,
-    /// Bytes from there that the same entry maps.
+    /// The number of bytes from there that the same entry maps.
     pub length: u64,
     /// The level of the entry: 3 for a page, 2 for a block of 2 MiB, 1 for one of 1 GiB.
     pub level: u32,
-    /// How the memory may be used.
+    /// The allowed uses of the memory.
     pub attributes: Attributes,
 }
 
 impl Translation {
-    /// Bytes that the entry maps, those before the address among them.
+    /// Returns the number of bytes that the entry maps, including those before the address.
     pub const fn span(&self) -> u64 {
         span(self.level)
     }
@@ -44,31 +44,31 @@ impl Translation {
     }
 }
 
-/// What kind of fault an access meets.
+/// The kind of fault that an access causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The virtual address has more bits than the address space.
     InputSize,
-    /// A physical address in the tables, the root's among them, has more bits than the GPU.
+    /// A physical address in the tables, including the root's, has more bits than the GPU.
     OutputSize,
-    /// Nothing is mapped.
+    /// The address is not mapped.
     Translation,
-    /// What is mapped lacks its access flag.
+    /// The mapping lacks its access flag.
     AccessFlag,
-    /// What is mapped does not permit the access.
+    /// The mapping does not permit the access.
     Permission,
 }
 
-/// Why an access does not get through.
+/// The fault that an access causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// The level of the table where it was found.
+    /// The level of the table with the faulting entry.
     pub level: u32,
 }
 
-/// Why a walk ended early.
+/// The reason why a walk ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalkError<E> {
     /// The access faults.
@@ -80,7 +80,7 @@ pub enum WalkError<E> {
 /// Walks the tables below `root` for an access to `va`, as the hardware would. `read` reads the eight bytes of an entry
 /// at a physical address.
 ///
-/// At most four entries are read, whatever they say.
+/// At most four entries are read, whatever their values.
 pub fn walk<E>(
     geometry: Geometry,
     root: u64,
@@ -106,7 +106,7 @@ pub fn walk<E>(
                 level += 1;
                 continue;
             }
-            // On the last level, entries of tables do not exist: `decode` gives none.
+            // On the last level `decode` returns no table, since such entries do not exist.
             Entry::Table(_) => return fault(FaultKind::Translation, level),
             Entry::Leaf(leaf) => leaf,
         };
@@ -133,7 +133,7 @@ mod tests {
         None => panic!("widths of the Mali-G610"),
     };
 
-    /// Walks tables in which entry `n` that is read says `entries[n]`.
+    /// Walks tables in which the `n`-th entry that is read is `entries[n]`.
     fn walk_by(entries: &[u64], va: u64, access: Access) -> Result<Translation, WalkError<()>> {
         let mut entries = entries.iter();
         walk(GEOMETRY, 0x1000, va, access, |_| entries.next().copied().ok_or(()))

@@ -4,17 +4,17 @@
 //! Source: `panthor_fw_regs.h`, `panthor_drm.h` (`DRM_PANTHOR_USER_FLUSH_ID_MMIO_OFFSET`), `tyr/regs.rs`.
 
 registers! {
-    /// How often caches were flushed; userspace may map this page.
+    /// The number of cache flushes. Userspace may map this page.
     LATEST_FLUSH_ID @ 0x1_0000, W32, Read;
-    /// A written [`RING`] tells the firmware to look.
+    /// Writing [`RING`] makes the firmware check its input.
     DOORBELL[COUNT; 0x1_0000] @ 0x8_0000, W32, Write;
 }
 
-/// Doorbells that fit the register block.
+/// The number of doorbells in the register block.
 pub const COUNT: usize = (crate::SIZE - 0x8_0000) / 0x1_0000;
 
 /// The doorbell of the global interface; the others can be given to streams.
 pub const GLOBAL: usize = 0;
 
-/// What rings a doorbell.
+/// The value that rings a doorbell.
 pub const RING: u32 = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What went wrong: the codes in fault status registers and in a stream's fault words.
+//! Exception codes in fault status registers and in a stream's fault words.
 //!
 //! Source: `panthor_device.h` (`enum drm_panthor_exception_type`).
 
@@ -10,7 +10,7 @@ macro_rules! exceptions {
     ($($(#[$meta:meta])* $name:ident = $code:literal;)*) => {
         $($(#[$meta])* pub const $name: u32 = $code;)*
 
-        /// What a code is called.
+        /// Returns the name of a code.
         pub const fn name(code: u32) -> Option<&'static str> {
             match code {
                 $($code => Some(stringify!($name)),)*
@@ -25,27 +25,27 @@ exceptions! {
     OK = 0x00;
     /// The work was ended by request.
     TERMINATED = 0x04;
-    /// A job said that it failed.
+    /// A job reported a failure.
     KABOOM = 0x05;
-    /// A job said that it found something.
+    /// A job reported that it found something.
     EUREKA = 0x06;
-    /// Still at work.
+    /// The work is still in progress.
     ACTIVE = 0x08;
     /// A stream lost a resource.
     CS_RES_TERM = 0x0f;
     /// A stream is configured wrongly.
     CS_CONFIG_FAULT = 0x40;
-    /// A stream cannot go on.
+    /// A stream cannot continue.
     CS_UNRECOVERABLE = 0x41;
     /// A stream's endpoint faulted.
     CS_ENDPOINT_FAULT = 0x44;
     /// A stream's memory access failed.
     CS_BUS_FAULT = 0x48;
-    /// A stream has an instruction that does not exist.
+    /// A stream contains an invalid instruction.
     CS_INSTR_INVALID = 0x49;
-    /// A stream calls too deep.
+    /// A stream's calls are nested too deeply.
     CS_CALL_STACK_OVERFLOW = 0x4a;
-    /// A stream waited for one that faulted.
+    /// A stream waited for another that faulted.
     CS_INHERIT_FAULT = 0x4b;
     /// A shader's program counter is wrong.
     INSTR_INVALID_PC = 0x50;
@@ -55,17 +55,17 @@ exceptions! {
     INSTR_BARRIER_FAULT = 0x55;
     /// A descriptor is wrong.
     DATA_INVALID_FAULT = 0x58;
-    /// A tile lies outside its range.
+    /// A tile is outside its range.
     TILE_RANGE_FAULT = 0x59;
-    /// An address lies outside its range.
+    /// An address is outside its range.
     ADDR_RANGE_FAULT = 0x5a;
-    /// Something failed, and nothing says what.
+    /// Something failed, without any details.
     IMPRECISE_FAULT = 0x5b;
     /// The tiler's heap is exhausted.
     OOM = 0x60;
     /// The firmware failed.
     CSF_FW_INTERNAL_ERROR = 0x68;
-    /// The firmware could not take a resource back in time.
+    /// The firmware could not evict a resource in time.
     CSF_RES_EVICTION_TIMEOUT = 0x69;
     /// The GPU's bus access failed.
     GPU_BUS_FAULT = 0x80;
@@ -75,23 +75,23 @@ exceptions! {
     SYS_SHAREABILITY_FAULT = 0x89;
     /// Cacheability is wrong.
     GPU_CACHEABILITY_FAULT = 0x8a;
-    /// Nothing is mapped: found at the level of the root.
+    /// The address is not mapped: found at the level of the root.
     TRANSLATION_FAULT_0 = 0xc0;
-    /// Nothing is mapped: found at level 1.
+    /// The address is not mapped: found at level 1.
     TRANSLATION_FAULT_1 = 0xc1;
-    /// Nothing is mapped: found at level 2.
+    /// The address is not mapped: found at level 2.
     TRANSLATION_FAULT_2 = 0xc2;
-    /// Nothing is mapped: found at level 3.
+    /// The address is not mapped: found at level 3.
     TRANSLATION_FAULT_3 = 0xc3;
     /// The address space has no tables.
     TRANSLATION_FAULT_4 = 0xc4;
-    /// What is mapped may not be used so: found at level 0.
+    /// The mapping does not permit the access: found at level 0.
     PERM_FAULT_0 = 0xc8;
-    /// What is mapped may not be used so: found at level 1.
+    /// The mapping does not permit the access: found at level 1.
     PERM_FAULT_1 = 0xc9;
-    /// What is mapped may not be used so: found at level 2.
+    /// The mapping does not permit the access: found at level 2.
     PERM_FAULT_2 = 0xca;
-    /// What is mapped may not be used so: found at level 3.
+    /// The mapping does not permit the access: found at level 3.
     PERM_FAULT_3 = 0xcb;
     /// An entry without its access flag, at level 1.
     ACCESS_FLAG_1 = 0xd9;

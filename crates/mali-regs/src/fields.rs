@@ -55,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     fields! {
-        /// A value to try the macro on.
+        /// A sample value for the macro.
         Sample(u64) {
             /// The whole lower half.
             lower, with_lower: 0..32;

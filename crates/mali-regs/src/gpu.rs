@@ -4,7 +4,7 @@
 //! Source: `panthor_gpu_regs.h`, `tyr/regs.rs`.
 
 registers! {
-    /// Which GPU this is: [`crate::GpuId`].
+    /// The GPU's identity: [`crate::GpuId`].
     GPU_ID @ 0x000, W32, Read;
     /// The level 2 cache: [`crate::id::L2Features`].
     L2_FEATURES @ 0x004, W32, Read;
@@ -20,11 +20,11 @@ registers! {
     AS_PRESENT @ 0x018, W32, Read;
     /// Versions of the command stream frontend: [`crate::id::CsfId`].
     CSF_ID @ 0x01c, W32, Read;
-    /// What to do: [`Command`].
+    /// The command to execute: [`Command`].
     GPU_COMMAND @ 0x030, W32, Write;
-    /// What it does: [`status`].
+    /// The GPU's activity: [`status`].
     GPU_STATUS @ 0x034, W32, Read;
-    /// Why the last fault happened: [`FaultStatus`].
+    /// The cause of the last fault: [`FaultStatus`].
     GPU_FAULTSTATUS @ 0x03c, W32, Read;
     /// The address of the last fault.
     GPU_FAULTADDRESS @ 0x040, W64, Read;
@@ -50,31 +50,31 @@ registers! {
     THREAD_MAX_WORKGROUP_SIZE @ 0x0a4, W32, Read;
     /// Threads that can wait for a barrier.
     THREAD_MAX_BARRIER_SIZE @ 0x0a8, W32, Read;
-    /// What a core offers its threads: [`crate::id::ThreadFeatures`].
+    /// The resources of a core for its threads: [`crate::id::ThreadFeatures`].
     THREAD_FEATURES @ 0x0ac, W32, Read;
     /// A bit for each format of textures.
     TEXTURE_FEATURES[4; 4] @ 0x0b0, W32, Read;
     /// Revision beyond `GPU_ID`.
     REVIDR @ 0x280, W32, Read;
-    /// A bit for each coherency protocol of [`coherency`] that the GPU can speak.
+    /// A bit for each coherency protocol of [`coherency`] that the GPU supports.
     COHERENCY_FEATURES @ 0x300, W32, Read;
-    /// The one of them that it speaks; takes effect when the level 2 cache is powered on.
+    /// The protocol in use; takes effect when the level 2 cache is powered on.
     COHERENCY_ENABLE @ 0x304, W32, ReadWrite;
 }
 
 /// The value that opens the power overrides.
 pub const PWR_KEY_UNLOCK: u32 = 0x2968_a819;
 
-/// How a cache is flushed.
+/// The kind of a cache flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// Not at all.
+    /// The cache is not flushed.
     None,
-    /// What is dirty goes to memory.
+    /// Dirty lines are written to memory.
     Clean,
-    /// What it holds is dropped.
+    /// The contents are dropped.
     Invalidate,
-    /// Both, in this order.
+    /// Dirty lines are written to memory, then the contents are dropped.
     CleanInvalidate,
 }
 
@@ -99,22 +99,22 @@ impl Flush {
     }
 }
 
-/// What can be written to `GPU_COMMAND`.
+/// The commands for `GPU_COMMAND`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Nothing.
+    /// Does nothing.
     Nop,
-    /// Resets the GPU once what it does on the bus has ended; `RESET_COMPLETED` tells when.
+    /// Resets the GPU once its bus transfers have ended; `RESET_COMPLETED` reports the end.
     SoftReset,
-    /// Resets it at once.
+    /// Resets the GPU at once.
     HardReset,
-    /// Flushes caches; `CLEAN_CACHES_COMPLETED` tells when it is done.
+    /// Flushes caches; `CLEAN_CACHES_COMPLETED` reports the end.
     FlushCaches {
         /// The level 2 cache.
         l2: Flush,
         /// The load and store caches of the shader cores.
         load_store: Flush,
-        /// All others.
+        /// All other caches.
         other: Flush,
     },
     /// Clears `GPU_FAULTSTATUS` and `GPU_FAULTADDRESS`.
@@ -122,7 +122,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The value to write.
+    /// Returns the value to write.
     pub const fn bits(self) -> u32 {
         match self {
             Self::Nop => 0,
@@ -135,7 +135,7 @@ impl Command {
         }
     }
 
-    /// What a value that was written asks for; nothing if it is no command.
+    /// Returns the command of a written value, or `None` if it is no command.
     pub const fn from_bits(bits: u32) -> Option<Self> {
         let flushes = (Flush::from_bits(bits >> 8), Flush::from_bits(bits >> 12), Flush::from_bits(bits >> 16));
         let command = match (bits & 0xff, flushes) {
@@ -146,14 +146,14 @@ impl Command {
             (7, _) => Self::ClearFault,
             _ => return None,
         };
-        // Bits that belong to no field of the command are a mistake.
+        // Bits outside of the command's fields are a mistake.
         if command.bits() == bits { Some(command) } else { None }
     }
 }
 
 /// Bits of `GPU_STATUS`.
 pub mod status {
-    /// The GPU does something.
+    /// The GPU is active.
     pub const ACTIVE: u32 = 1 << 0;
     /// A power domain is changing.
     pub const POWER_ACTIVE: u32 = 1 << 1;
@@ -169,26 +169,26 @@ pub mod status {
 pub mod coherency {
     /// The GPU snoops the processors.
     pub const ACE_LITE: u32 = 0;
-    /// Both snoop each other.
+    /// GPU and processors snoop each other.
     pub const ACE: u32 = 1;
-    /// Nobody snoops.
+    /// There is no snooping.
     pub const NONE: u32 = 31;
 }
 
 fields! {
     /// `GPU_FAULTSTATUS`.
     FaultStatus(u32) {
-        /// Which fault: [`crate::exception`].
+        /// The fault's code: [`crate::exception`].
         exception, with_exception: 0..8;
-        /// What was tried: [`crate::mmu::AccessType`].
+        /// The kind of access: [`crate::mmu::AccessType`].
         access, with_access: 8..10;
-        /// Whether `GPU_FAULTADDRESS` says where.
+        /// Whether `GPU_FAULTADDRESS` is valid.
         address_valid, with_address_valid: 10..11;
-        /// Whether the next field says whose.
+        /// Whether the next field is valid.
         address_space_valid, with_address_space_valid: 11..12;
         /// The address space.
         address_space, with_address_space: 12..16;
-        /// Who tried it.
+        /// The source of the access.
         source, with_source: 16..32;
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which GPU this is and what it has: the values of the registers that never change.
+//! The GPU's identity and resources: the values of the registers that never change.
 //!
 //! Source: `panthor_gpu_regs.h`, `panthor_hw.c` (products), `panthor_fw.c` (path of the firmware), `tyr/regs.rs`.
 
@@ -26,7 +26,7 @@ fields! {
 }
 
 impl GpuId {
-    /// What the product is called, for those of architecture 10; later ones need more registers to tell.
+    /// Returns the product's name, for products of architecture 10. Later ones need more registers to tell.
     pub const fn product(self) -> Option<&'static str> {
         match (self.arch_major(), self.product_major()) {
             (10, 2) => Some("Mali-G710"),
@@ -37,7 +37,7 @@ impl GpuId {
         }
     }
 
-    /// Where this GPU's firmware lies below a firmware directory, to be shown with `Display`.
+    /// Returns the path of this GPU's firmware below a firmware directory, which implements `Display`.
     pub const fn firmware_path(self) -> FirmwarePath {
         FirmwarePath(self)
     }
@@ -94,7 +94,7 @@ fields! {
     MmuFeatures(u32) {
         /// Bits of a virtual address.
         va_bits, with_va_bits: 0..8;
-        /// Bits of a physical address: what the driver sets its DMA mask to.
+        /// Bits of a physical address, to which the driver sets its DMA mask.
         pa_bits, with_pa_bits: 8..16;
     }
 }
@@ -118,11 +118,11 @@ fields! {
 }
 
 fields! {
-    /// `THREAD_FEATURES`: what a shader core offers its threads.
+    /// `THREAD_FEATURES`: the resources of a shader core for its threads.
     ThreadFeatures(u32) {
         /// Registers of a core.
         max_registers, with_max_registers: 0..22;
-        /// 0: not said, 1: silicon, 2: FPGA, 3: software emulation.
+        /// 0: unspecified, 1: silicon, 2: FPGA, 3: software emulation.
         implementation, with_implementation: 22..24;
         /// Tasks that may queue.
         max_task_queue, with_max_task_queue: 24..32;
@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_board_of_the_review() {
-        // "id 0xa867 major 0x67 minor 0x0 status 0x5": the words of a driver that split the lower half another way.
+        // "id 0xa867 major 0x67 minor 0x0 status 0x5" is the line of a driver that splits the lower half in another
+        // way.
         let id = GpuId(0xa867_0005);
         assert_eq!((id.arch_major(), id.arch_minor(), id.arch_revision()), (10, 8, 6));
         assert_eq!((id.product(), id.version_status()), (Some("Mali-G610"), 5));

@@ -38,7 +38,7 @@ registers! {
 /// The registers of one interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Events that happened; a written one makes an event happen.
+    /// Events that happened; writing a one makes an event happen.
     pub rawstat: Register,
     /// Written ones clear events.
     pub clear: Register,
@@ -78,7 +78,7 @@ pub mod gpu {
     pub const DOORBELL_MIRROR: u32 = 1 << 18;
     /// `MCU_STATUS` changed.
     pub const MCU_STATUS_CHANGED: u32 = 1 << 19;
-    /// All of them.
+    /// All events.
     pub const ALL: u32 = FAULT
         | PROTECTED_FAULT
         | RESET_COMPLETED
@@ -91,10 +91,10 @@ pub mod gpu {
 
 /// Events of the firmware's interrupt.
 pub mod job {
-    /// The global interface has something to say.
+    /// The global interface has an event to report.
     pub const GLOBAL: u32 = 1 << 31;
 
-    /// Group slot `slot`, of at most 31, has something to say.
+    /// Group slot `slot`, of at most 31, has an event to report.
     pub const fn group(slot: u32) -> u32 {
         1 << slot
     }

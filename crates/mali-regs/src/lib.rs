@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The registers of a Mali GPU with a command stream frontend (architecture 10, as the Mali-G610), said once for the
+//! The registers of a Mali GPU with a command stream frontend (architecture 10, as the Mali-G610), defined once for the
 //! driver and for the model of the GPU.
 //!
 //! Source of all facts: the drivers `panthor` and `tyr` of Linux 7.3 (`drivers/gpu/drm/panthor/panthor_*_regs.h`,
 //! `drivers/gpu/drm/tyr/regs.rs`) and their uapi header `panthor_drm.h`.
 //!
-//! A register is a [`Register`]: its name, offset, width and who may do what. What stands in it is either a type with
-//! named fields ([`GpuId`], [`mmu::TransCfg`]), an enumeration ([`gpu::Command`]) or bits ([`irq::gpu`]).
+//! A register is a [`Register`]: its name, offset, width and access rights. Its value is either a type with named
+//! fields ([`GpuId`], [`mmu::TransCfg`]), an enumeration ([`gpu::Command`]) or bits ([`irq::gpu`]).
 //!
 //! | word | meaning |
 //! |---|---|

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The microcontroller: switched on and off here, spoken to through memory.
+//! The microcontroller: enabled and disabled here, while communication goes through memory.
 //!
 //! Source: `panthor_fw_regs.h`, `tyr/regs.rs`.
 
 registers! {
-    /// Whether it shall run: [`Control`].
+    /// Whether the microcontroller should run: [`Control`].
     MCU_CONTROL @ 0x700, W32, ReadWrite;
-    /// Whether it runs: [`Status`].
+    /// Whether the microcontroller runs: [`Status`].
     MCU_STATUS @ 0x704, W32, Read;
 }
 
-/// What can be written to `MCU_CONTROL`.
+/// The values for `MCU_CONTROL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// Stop.
@@ -22,7 +22,7 @@ pub enum Control {
 }
 
 impl Control {
-    /// The value to write.
+    /// Returns the value to write.
     pub const fn bits(self) -> u32 {
         match self {
             Self::Disable => 0,
@@ -31,7 +31,7 @@ impl Control {
         }
     }
 
-    /// What a value that was written asks for.
+    /// Returns the meaning of a written value.
     pub const fn from_bits(bits: u32) -> Option<Self> {
         match bits {
             0 => Some(Self::Disable),
@@ -42,21 +42,21 @@ impl Control {
     }
 }
 
-/// What can be read from `MCU_STATUS`.
+/// The values of `MCU_STATUS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It does not run.
+    /// The microcontroller does not run.
     Disabled,
-    /// It runs.
+    /// The microcontroller runs.
     Enabled,
-    /// It halted since it was asked to.
+    /// The microcontroller halted on request.
     Halted,
-    /// It ended with an error that only a reset cures.
+    /// The microcontroller ended with an error that needs a reset.
     Fatal,
 }
 
 impl Status {
-    /// The register's value.
+    /// Returns the register's value.
     pub const fn bits(self) -> u32 {
         match self {
             Self::Disabled => 0,
@@ -66,7 +66,7 @@ impl Status {
         }
     }
 
-    /// What the register says.
+    /// Returns the meaning of the register's value.
     pub const fn from_bits(bits: u32) -> Self {
         match bits & 3 {
             0 => Self::Disabled,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The MMU's address spaces: where their tables are, how they are read, and the commands that make changes seen.
+//! The MMU's address spaces: the addresses and configuration of their tables, and the commands that apply changes.
 //!
 //! Source: `panthor_mmu_regs.h`, `panthor_mmu.c` (`pack_region_range`, `mair_to_memattr`), `tyr/regs.rs`.
 
-/// Address spaces that have registers; `AS_PRESENT` says which of them there are.
+/// The number of address spaces that have registers. `AS_PRESENT` shows those that exist.
 pub const MAX_ADDRESS_SPACES: usize = 16;
 
 const STRIDE: usize = 0x40;
@@ -11,17 +11,17 @@ const STRIDE: usize = 0x40;
 registers! {
     /// Physical address of the root table.
     AS_TRANSTAB[MAX_ADDRESS_SPACES; STRIDE] @ 0x2400, W64, ReadWrite;
-    /// The eight kinds of memory that an entry can name: [`memattr`].
+    /// The eight kinds of memory to which an entry can refer: [`memattr`].
     AS_MEMATTR[MAX_ADDRESS_SPACES; STRIDE] @ 0x2408, W64, ReadWrite;
     /// The region of the next [`Command::Lock`]: [`LockRegion`].
     AS_LOCKADDR[MAX_ADDRESS_SPACES; STRIDE] @ 0x2410, W64, ReadWrite;
-    /// What to do: [`Command`].
+    /// The command to execute: [`Command`].
     AS_COMMAND[MAX_ADDRESS_SPACES; STRIDE] @ 0x2418, W32, Write;
-    /// Why the last fault happened: [`FaultStatus`].
+    /// The cause of the last fault: [`FaultStatus`].
     AS_FAULTSTATUS[MAX_ADDRESS_SPACES; STRIDE] @ 0x241c, W32, Read;
     /// The virtual address of the last fault.
     AS_FAULTADDRESS[MAX_ADDRESS_SPACES; STRIDE] @ 0x2420, W64, Read;
-    /// Whether a command is at work: [`status`].
+    /// Whether a command is in progress: [`status`].
     AS_STATUS[MAX_ADDRESS_SPACES; STRIDE] @ 0x2428, W32, Read;
     /// How tables are read: [`TransCfg`].
     AS_TRANSCFG[MAX_ADDRESS_SPACES; STRIDE] @ 0x2430, W64, ReadWrite;
@@ -31,22 +31,22 @@ registers! {
 
 /// Bits of `AS_STATUS`.
 pub mod status {
-    /// A command is at work; no other may be given.
+    /// A command is in progress; no other may be written.
     pub const ACTIVE: u32 = 1 << 0;
-    /// The MMU itself is at work on it.
+    /// The MMU itself is executing the command.
     pub const ACTIVE_INTERNAL: u32 = 1 << 1;
 }
 
-/// What can be written to `AS_COMMAND`.
+/// The commands for `AS_COMMAND`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Nothing.
+    /// Does nothing.
     Nop,
-    /// Takes over `AS_TRANSTAB`, `AS_MEMATTR` and `AS_TRANSCFG`.
+    /// Applies `AS_TRANSTAB`, `AS_MEMATTR` and `AS_TRANSCFG`.
     Update,
-    /// Stops accesses to the region in `AS_LOCKADDR` and forgets its translations.
+    /// Stops accesses to the region in `AS_LOCKADDR` and drops its translations.
     Lock,
-    /// Lets them go on.
+    /// Lets accesses to the region continue.
     Unlock,
     /// Cleans the caches of the tables, and unlocks.
     FlushTables,
@@ -55,7 +55,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The value to write.
+    /// Returns the value to write.
     pub const fn bits(self) -> u32 {
         match self {
             Self::Nop => 0,
@@ -67,7 +67,7 @@ impl Command {
         }
     }
 
-    /// What a value that was written asks for.
+    /// Returns the command of a written value.
     pub const fn from_bits(bits: u32) -> Option<Self> {
         match bits {
             0 => Some(Self::Nop),
@@ -88,7 +88,7 @@ fields! {
         mode, with_mode: 0..4;
         /// 55 less the bits of a virtual address.
         ina_bits, with_ina_bits: 6..11;
-        /// 55 less the bits of a physical address; 0 for all that the GPU has.
+        /// 55 less the bits of a physical address; 0 means all bits of the GPU.
         outa_bits, with_outa_bits: 14..19;
         /// Whether root tables are concatenated.
         sl_concat, with_sl_concat: 22..23;
@@ -102,9 +102,9 @@ fields! {
         disable_hier_ap, with_disable_hier_ap: 33..34;
         /// An entry without its access flag does not fault.
         disable_af_fault, with_disable_af_fault: 34..35;
-        /// What can be written cannot be executed.
+        /// Memory that can be written cannot be executed.
         wxn, with_wxn: 35..36;
-        /// What can be executed can be read.
+        /// Memory that can be executed can be read.
         xreadable, with_xreadable: 36..37;
     }
 }
@@ -117,16 +117,16 @@ pub mod mode {
     pub const IDENTITY: u64 = 2;
     /// AARCH64 stage 1 tables with granules of 4 KiB.
     pub const AARCH64_4K: u64 = 6;
-    /// The same with 64 KiB.
+    /// AARCH64 stage 1 tables with granules of 64 KiB.
     pub const AARCH64_64K: u64 = 8;
 }
 
 impl TransCfg {
-    /// Every access faults.
+    /// A configuration in which every access faults.
     pub const UNMAPPED: Self = Self(mode::UNMAPPED);
 
-    /// Tables with granules of 4 KiB for addresses of `va_bits` (25 to 48) bits, cached when they are read. `coherent` says
-    /// that the GPU snoops the processors' caches.
+    /// Returns the configuration for tables with granules of 4 KiB for addresses of `va_bits` (25 to 48) bits, cached
+    /// when they are read. With `coherent` the GPU snoops the processors' caches.
     pub const fn aarch64_4k(va_bits: u32, coherent: bool) -> Self {
         let outer_shareable = if coherent { 2 } else { 0 };
         Self(mode::AARCH64_4K)
@@ -136,7 +136,7 @@ impl TransCfg {
             .with_ptw_shareability(outer_shareable)
     }
 
-    /// Bits of a virtual address, if the value is one of those that mean a width.
+    /// Returns the bits of a virtual address, if the value means a valid width.
     pub const fn va_bits(self) -> Option<u32> {
         match self.ina_bits() {
             bits @ 7..=30 => Some(55 - bits as u32),
@@ -145,18 +145,18 @@ impl TransCfg {
     }
 }
 
-/// Kinds of memory: each a byte of `AS_MEMATTR`, named by its index in a page-table entry.
+/// Kinds of memory: each a byte of `AS_MEMATTR`, to which a page-table entry refers by its index.
 pub mod memattr {
     /// Not cached.
     pub const UNCACHED: u8 = 1 << 6 | 3 << 2;
     /// Cached, write-back, allocated on reads and writes; coherent inside the GPU.
     pub const WRITE_BACK: u8 = 2 << 6 | 3 << 2 | 3;
-    /// The same, and coherent with the processors.
+    /// Like `WRITE_BACK`, and coherent with the processors.
     pub const WRITE_BACK_COHERENT: u8 = WRITE_BACK | 1 << 4;
     /// Every access faults.
     pub const FAULT: u8 = 3 << 6;
 
-    /// The register's value: kind of memory `index` is `kinds[index]`.
+    /// Returns the register's value in which kind of memory `index` is `kinds[index]`.
     pub const fn pack(kinds: [u8; 8]) -> u64 {
         u64::from_le_bytes(kinds)
     }
@@ -167,11 +167,11 @@ pub mod memattr {
     }
 }
 
-/// The region that a lock holds: a power of two of bytes, aligned to itself.
+/// The region of a lock: its size is a power of two, to which it is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockRegion {
     start: u64,
-    /// Logarithm of the bytes.
+    /// Logarithm of the region's bytes.
     order: u32,
 }
 
@@ -179,13 +179,14 @@ impl LockRegion {
     /// Logarithm of the smallest region.
     pub const MIN_ORDER: u32 = 15;
 
-    /// The smallest region that holds `size` bytes from `start`. Nothing for no bytes, or for those that would wrap.
+    /// Returns the smallest region that contains `size` bytes from `start`, or `None` for no bytes, or for a range that
+    /// wraps around.
     pub const fn covering(start: u64, size: u64) -> Option<Self> {
         if size == 0 {
             return None;
         }
         let Some(last) = start.checked_add(size - 1) else { return None };
-        // The region reaches to the highest bit in which its first and last byte differ.
+        // The region extends to the highest bit in which its first and last byte differ.
         let differ = u64::BITS - (start ^ last).leading_zeros();
         let order = if differ < Self::MIN_ORDER { Self::MIN_ORDER } else { differ };
         Some(Self { start: start & !Self::mask(order), order })
@@ -198,12 +199,13 @@ impl LockRegion {
         }
     }
 
-    /// The value for `AS_LOCKADDR`.
+    /// Returns the value for `AS_LOCKADDR`.
     pub const fn bits(self) -> u64 {
         self.start | (self.order as u64 - 1)
     }
 
-    /// What the register says. The hardware ignores bits of the address below the region; a size that is too small is none.
+    /// Returns the region in the register. The hardware ignores bits of the address below the region; a size that is
+    /// too small is no region.
     pub const fn from_bits(bits: u64) -> Option<Self> {
         let order = (bits & 0x3f) as u32 + 1;
         if order < Self::MIN_ORDER {
@@ -212,23 +214,23 @@ impl LockRegion {
         Some(Self { start: bits & !Self::mask(order), order })
     }
 
-    /// The first address.
+    /// Returns the first address.
     pub const fn start(self) -> u64 {
         self.start
     }
 
-    /// The last address.
+    /// Returns the last address.
     pub const fn last(self) -> u64 {
         self.start | Self::mask(self.order)
     }
 
-    /// Whether `address` lies in it.
+    /// Whether `address` is in the region.
     pub const fn contains(self, address: u64) -> bool {
         self.start <= address && address <= self.last()
     }
 }
 
-/// What was tried when a fault happened.
+/// The kind of access that caused a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessType {
     /// An atomic operation.
@@ -242,7 +244,7 @@ pub enum AccessType {
 }
 
 impl AccessType {
-    /// The field's value.
+    /// Returns the field's value.
     pub const fn bits(self) -> u32 {
         match self {
             Self::Atomic => 0,
@@ -252,7 +254,7 @@ impl AccessType {
         }
     }
 
-    /// What the field says.
+    /// Returns the meaning of the field's value.
     pub const fn from_bits(bits: u32) -> Self {
         match bits & 3 {
             0 => Self::Atomic,
@@ -262,7 +264,7 @@ impl AccessType {
         }
     }
 
-    /// Its name, as it stands in messages.
+    /// Returns the name for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Atomic => "ATOMIC",
@@ -276,11 +278,11 @@ impl AccessType {
 fields! {
     /// `AS_FAULTSTATUS`.
     FaultStatus(u32) {
-        /// Which fault: [`crate::exception`].
+        /// The fault's code: [`crate::exception`].
         exception, with_exception: 0..8;
-        /// What was tried: [`AccessType`].
+        /// The kind of access: [`AccessType`].
         access, with_access: 8..10;
-        /// Who tried it.
+        /// The source of the access.
         source, with_source: 16..32;
     }
 }
@@ -311,9 +313,9 @@ mod tests {
     #[test]
     fn a_lock_is_packed_as_the_c_driver_packs_it() {
         let bits = |start, size| LockRegion::covering(start, size).map(LockRegion::bits);
-        // A page: the smallest region, its logarithm less one.
+        // A page has the smallest region, as its logarithm less one.
         assert_eq!(bits(0x40_0000, 0x1000), Some(0x40_000e));
-        // Across a boundary of 2 MiB: the naturally aligned block with both sides.
+        // A range across a boundary of 2 MiB needs the naturally aligned block with both sides.
         assert_eq!(bits(0x1f_f000, 0x2000), Some(21));
         assert_eq!(bits(0, u64::MAX), Some(63));
         assert_eq!(bits(0x1000, 0), None);
@@ -327,7 +329,7 @@ mod tests {
             if let Some(region) = LockRegion::covering(start, size) {
                 prop_assert!(region.contains(start) && region.contains(start + (size - 1)));
                 prop_assert_eq!(LockRegion::from_bits(region.bits()), Some(region));
-                // None half as large would do.
+                // No region of half the size would do.
                 let half = region.start() + (region.last() - region.start()) / 2;
                 let needed = start <= half && half < start + (size - 1);
                 prop_assert!(needed || region.last() - region.start() == 0x7fff);

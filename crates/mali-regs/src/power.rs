@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Power: which cores there are, which are on, and how they are asked to change. A bit stands for a core.
+//! Power: the existing cores, their power state, and the requests to change it. A bit is a core.
 //!
 //! Source: `panthor_gpu_regs.h`, `panthor_gpu.c`.
 
 use crate::Register;
 
 registers! {
-    /// Shader cores that there are.
+    /// Existing shader cores.
     SHADER_PRESENT @ 0x100, W64, Read;
-    /// Tilers that there are.
+    /// Existing tilers.
     TILER_PRESENT @ 0x110, W64, Read;
-    /// Level 2 caches that there are.
+    /// Existing level 2 caches.
     L2_PRESENT @ 0x120, W64, Read;
     /// Shader cores that are on.
     SHADER_READY @ 0x140, W64, Read;
@@ -30,21 +30,21 @@ registers! {
     TILER_PWROFF @ 0x1d0, W64, Write;
     /// Written ones power level 2 caches off.
     L2_PWROFF @ 0x1e0, W64, Write;
-    /// Shader cores that are changing.
+    /// Shader cores that are changing their state.
     SHADER_PWRTRANS @ 0x200, W64, Read;
-    /// Tilers that are changing.
+    /// Tilers that are changing their state.
     TILER_PWRTRANS @ 0x210, W64, Read;
-    /// Level 2 caches that are changing.
+    /// Level 2 caches that are changing their state.
     L2_PWRTRANS @ 0x220, W64, Read;
-    /// Shader cores that are at work.
+    /// Shader cores that are active.
     SHADER_PWRACTIVE @ 0x240, W64, Read;
-    /// Tilers that are at work.
+    /// Tilers that are active.
     TILER_PWRACTIVE @ 0x250, W64, Read;
-    /// Level 2 caches that are at work.
+    /// Level 2 caches that are active.
     L2_PWRACTIVE @ 0x260, W64, Read;
 }
 
-/// What is powered together.
+/// Cores that are powered together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
     /// The level 2 caches; the driver powers them.
@@ -58,25 +58,25 @@ pub enum Domain {
 /// The registers of a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The cores that there are.
+    /// Existing cores.
     pub present: Register,
-    /// Those that are on.
+    /// Cores that are on.
     pub ready: Register,
-    /// Written ones power on.
+    /// Writing ones powers cores on.
     pub power_on: Register,
-    /// Written ones power off.
+    /// Writing ones powers cores off.
     pub power_off: Register,
-    /// Those that are changing.
+    /// Cores that are changing their state.
     pub changing: Register,
-    /// Those that are at work.
+    /// Cores that are active.
     pub active: Register,
 }
 
 impl Domain {
-    /// All domains, each after those that it needs to be on.
+    /// All domains, each after the domains that it needs.
     pub const ALL: [Self; 3] = [Self::L2, Self::Tiler, Self::Shader];
 
-    /// Its name, as it stands in messages.
+    /// Returns the name for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::L2 => "L2",
@@ -85,7 +85,7 @@ impl Domain {
         }
     }
 
-    /// Its registers.
+    /// Returns the domain's registers.
     pub const fn block(self) -> Block {
         match self {
             Self::L2 => Block {

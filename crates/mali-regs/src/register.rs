@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a register is, and which one an offset means.
+//! The description of a register, and the lookup of a register by its offset.
 
 use core::fmt;
 
-/// Bytes of a register.
+/// The width of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     /// 32 bits.
@@ -13,7 +13,7 @@ pub enum Width {
 }
 
 impl Width {
-    /// Bytes of it.
+    /// Returns the width in bytes.
     pub const fn bytes(self) -> usize {
         match self {
             Self::W32 => 4,
@@ -22,43 +22,43 @@ impl Width {
     }
 }
 
-/// What a driver may do with a register.
+/// The access rights of a driver to a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Only read it: a write does nothing that one could want.
+    /// Only reading: a write has no useful effect.
     Read,
-    /// Only write it: it has no value.
+    /// Only writing: the register has no value.
     Write,
-    /// Both.
+    /// Reading and writing.
     ReadWrite,
 }
 
 /// A register, or an array of equal registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Register {
-    /// Its name in Arm's documents and in the kernel's drivers.
+    /// The name in Arm's documents and in the kernel's drivers.
     pub name: &'static str,
-    /// Where it, or the first of the array, begins in the register block.
+    /// The offset in the register block, for an array of its first register.
     pub offset: usize,
-    /// Its width.
+    /// The register's width.
     pub width: Width,
-    /// What a driver may do with it.
+    /// The driver's access rights.
     pub access: Access,
-    /// How many there are.
+    /// The number of registers.
     pub count: usize,
-    /// Bytes from one to the next.
+    /// Bytes from one register to the next.
     pub stride: usize,
 }
 
 impl Register {
-    /// The offset of register `index` of an array.
+    /// Returns the offset of register `index` of an array.
     ///
-    /// An index outside the array gives an offset outside it: that is for the access to be refused.
+    /// An index outside the array gives an offset outside it, which the access must refuse.
     pub const fn at(&self, index: usize) -> usize {
         self.offset + index * self.stride
     }
 
-    /// Which register of this array, and which byte of it, stands at `offset`.
+    /// Returns the index in this array, and the byte of that register, at `offset`.
     const fn index_of(&self, offset: usize) -> Option<(usize, usize)> {
         let Some(from) = offset.checked_sub(self.offset) else { return None };
         let (Some(index), Some(byte)) = (from.checked_div(self.stride), from.checked_rem(self.stride)) else {
@@ -68,14 +68,14 @@ impl Register {
     }
 }
 
-/// What stands at an offset.
+/// The register at an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The register or array.
     pub register: &'static Register,
-    /// Which of the array; 0 for a register that is none.
+    /// The index in the array; 0 for a single register.
     pub index: usize,
-    /// Whether it is the upper half of a 64-bit register.
+    /// Whether the offset is of the upper half of a 64-bit register.
     pub upper: bool,
 }
 
@@ -103,7 +103,7 @@ pub(crate) const BLOCKS: &[&[Register]] = &[
     crate::doorbell::REGISTERS,
 ];
 
-/// The register that an aligned access of 32 bits at `offset` reaches, if there is one.
+/// Returns the register that an aligned access of 32 bits at `offset` reaches, if there is one.
 pub fn find(offset: usize) -> Option<Found> {
     if offset % 4 != 0 {
         return None;
@@ -116,8 +116,8 @@ pub fn find(offset: usize) -> Option<Found> {
     .next()
 }
 
-/// Declares registers as constants, and `REGISTERS` as the list of them: offset, width and access, and for an array how
-/// many there are and the bytes from one to the next.
+/// Declares registers as constants, and `REGISTERS` as the list of them: offset, width and access, and for an array the
+/// number of registers and the bytes from one to the next.
 macro_rules! registers {
     ($(
         $(#[$meta:meta])*
@@ -161,7 +161,7 @@ mod tests {
                 }
             }
         }
-        // Every word that belongs to a register is found under its name, and no other is.
+        // Every word that belongs to a register is found by its offset, and no other word is.
         for offset in (0..crate::SIZE).step_by(4) {
             assert_eq!(find(offset).map(|found| found.register.name), words.get(&offset).copied(), "{offset:#x}");
         }

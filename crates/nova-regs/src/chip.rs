@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The chips that can be identified, and how each says that it is ready.
+//! The chips that can be identified, and how each reports that it is ready.
 //!
 //! Source: Linux 7.3, `drivers/gpu/nova-core/gpu.rs` (names and numbers), `gpu/hal/{tu102,gh100}.rs` (readiness).
 
@@ -24,17 +24,17 @@ pub enum Architecture {
     BlackwellGB20x = 0x1b,
 }
 
-/// What a driver waits for before it may use the GPU.
+/// The condition for which a driver waits before it may use the GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// For the scratch register [`GfwBoot`](crate::regs::GfwBoot).
+    /// The scratch register [`GfwBoot`](crate::regs::GfwBoot).
     Gfw,
-    /// For a processor of the GPU that the driver must talk to (FSP).
+    /// A processor of the GPU with which the driver must communicate (FSP).
     Fsp,
 }
 
 impl Architecture {
-    /// How GPUs of this generation say that they are ready.
+    /// Returns how GPUs of this generation report that they are ready.
     #[must_use]
     pub const fn readiness(self) -> Readiness {
         match self {
@@ -44,7 +44,7 @@ impl Architecture {
     }
 }
 
-/// A chip, by its [`id`](Chip::id).
+/// A chip, identified by its [`id`](Chip::id).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Chip {
     name: &'static str,
@@ -64,7 +64,7 @@ macro_rules! chips {
                 };
             )*)*
 
-            /// All of them.
+            /// All chips.
             pub const ALL: &[Self] = &[$($(Self::$name),*),*];
         }
     };
@@ -80,43 +80,43 @@ chips! {
 }
 
 impl Chip {
-    /// The chip that a register names, if it is known.
+    /// Returns the chip that a register identifies, if it is known.
     #[must_use]
     pub fn identify(boot42: PmcBoot42) -> Option<Self> {
         Self::ALL.iter().copied().find(|chip| chip.id() == boot42.chip_id())
     }
 
-    /// What it is called: `GA102`.
+    /// Returns the chip's name, such as `GA102`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// Its generation.
+    /// Returns the chip's generation.
     #[must_use]
     pub const fn architecture(self) -> Architecture {
         self.architecture
     }
 
-    /// Which chip of its generation.
+    /// Returns the chip's number in its generation.
     #[must_use]
     pub const fn implementation(self) -> u8 {
         self.implementation
     }
 
-    /// A number that is unique to the chip: `0x172`.
+    /// Returns a number that is unique to the chip, such as `0x172`.
     #[must_use]
     pub const fn id(self) -> u16 {
         (self.architecture as u16) << 4 | self.implementation as u16
     }
 
-    /// What the chip reports in [`PmcBoot0`].
+    /// Returns the chip's value of [`PmcBoot0`].
     #[must_use]
     pub const fn boot0(self, revision: Revision) -> PmcBoot0 {
         PmcBoot0::new(self.architecture as u8, self.implementation, revision)
     }
 
-    /// What the chip reports in [`PmcBoot42`].
+    /// Returns the chip's value of [`PmcBoot42`].
     #[must_use]
     pub const fn boot42(self, revision: Revision) -> PmcBoot42 {
         PmcBoot42::new(self.architecture as u8, self.implementation, revision)
@@ -158,7 +158,7 @@ mod tests {
         let volta = PmcBoot42::new(0x14, 0, revision);
         let gap = PmcBoot42::new(0x17, 1, revision);
         assert_eq!((Chip::identify(volta), Chip::identify(gap)), (None, None));
-        // As of a device that is gone.
+        // A device that is gone reads like this.
         assert_eq!(Chip::identify(PmcBoot42::from(crate::regs::ABSENT)), None);
     }
 

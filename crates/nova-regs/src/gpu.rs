@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the driver of the PCI function tells the drivers of the GPU's parts.
+//! Data that the PCI function's driver lends to the drivers of the GPU's parts.
 
 use crate::chip::Chip;
 use crate::regs::{PmcBoot42, Revision};
@@ -8,18 +8,18 @@ use crate::regs::{PmcBoot42, Revision};
 /// A GPU that was identified and is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gpu {
-    /// Which chip it is.
+    /// The chip.
     pub chip: Chip,
     /// The chip's revision.
     pub revision: Revision,
-    /// How much of VRAM can be reached through its BAR, in bytes.
+    /// The size of VRAM that can be accessed through its BAR, in bytes.
     pub vram_bar_size: u64,
 }
 
 /// A [`Gpu`] as numbers: the word of its register [`PmcBoot42`], and the size of its VRAM BAR in bytes.
 ///
-/// This is what crosses from one module to the other. A `Gpu` cannot: its chip has a name, which lies in the module that
-/// made it.
+/// These numbers are lent from one module to the other. A `Gpu` cannot be: its chip has a name, which is located in the
+/// module that made it.
 pub type Words = (u32, u64);
 
 impl Gpu {

@@ -6,16 +6,16 @@
 
 /// A register of BAR0, 32 bits wide.
 pub trait Register: Copy + From<u32> + Into<u32> {
-    /// Where it lies, in bytes from the start of BAR0.
+    /// The offset in bytes from the start of BAR0.
     const OFFSET: usize;
-    /// What its manual calls it.
+    /// The name in its manual.
     const NAME: &'static str;
 }
 
-/// What a read gives when there is no device to answer.
+/// The value that a read returns when there is no device to answer.
 pub const ABSENT: u32 = u32::MAX;
 
-/// Declares register types: name, offset, and what the manual calls them.
+/// Declares register types: name, offset, and the name in the manual.
 macro_rules! registers {
     ($($(#[$doc:meta])* $name:ident @ $offset:literal = $manual:literal;)*) => {
         $(
@@ -49,17 +49,17 @@ macro_rules! registers {
 }
 
 registers! {
-    /// What chip this is, as chips of all generations before Rubin say it.
+    /// The chip's identity, for chips of all generations before Rubin.
     PmcBoot0 @ 0x0000_0000 = "NV_PMC_BOOT_0";
-    /// What chip this is, from Fermi on; what a driver for Turing and later goes by.
+    /// The chip's identity, from Fermi on; drivers for Turing and later use it.
     PmcBoot42 @ 0x0000_0a00 = "NV_PMC_BOOT_42";
-    /// Who may read [`GfwBoot`].
+    /// The access rights to [`GfwBoot`].
     GfwBootPrivLevelMask @ 0x0011_8128 = "NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK";
-    /// How far the GPU's own firmware has come; to be read only when [`GfwBootPrivLevelMask`] allows it.
+    /// The progress of the GPU's own firmware. Must be read only when [`GfwBootPrivLevelMask`] allows it.
     GfwBoot @ 0x0011_8234 = "NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT";
 }
 
-/// The bits `high..=low` of `raw`, which are at most eight.
+/// Returns the bits `high..=low` of `raw`, which are at most eight.
 const fn field(raw: u32, high: u32, low: u32) -> u8 {
     ((raw >> low) & ((1 << (high - low + 1)) - 1)) as u8
 }
@@ -68,9 +68,9 @@ impl PmcBoot0 {
     /// The architecture of GF100, the first Fermi, in [`architecture`](Self::architecture).
     const FERMI: u8 = 0xc;
 
-    /// The register of a chip, with a `revision` of which both halves have four bits.
+    /// Returns the register of a chip, with a `revision` of which both halves have four bits.
     ///
-    /// Of a chip that fits: its architecture's number has six bits.
+    /// The chip must fit: its architecture's number has six bits.
     #[must_use]
     pub const fn new(architecture: u8, implementation: u8, revision: Revision) -> Self {
         let low = (architecture & 0x1f) as u32;
@@ -79,19 +79,19 @@ impl PmcBoot0 {
         Self(low << 24 | implementation << 20 | high << 8 | (revision.major() as u32) << 4 | revision.minor() as u32)
     }
 
-    /// The architecture's number, all six bits of it.
+    /// Returns the architecture's number, all six bits of it.
     #[must_use]
     pub const fn architecture(self) -> u8 {
         field(self.0, 8, 8) << 5 | field(self.0, 28, 24)
     }
 
-    /// Which chip of the architecture.
+    /// Returns the chip's number in its architecture.
     #[must_use]
     pub const fn implementation(self) -> u8 {
         field(self.0, 23, 20)
     }
 
-    /// The chip's revision.
+    /// Returns the chip's revision.
     #[must_use]
     pub const fn revision(self) -> Revision {
         Revision::new(field(self.0, 7, 4), field(self.0, 3, 0))
@@ -103,7 +103,7 @@ impl PmcBoot0 {
         self.architecture() < Self::FERMI
     }
 
-    /// Whether nobody answered: the device is gone, or asleep.
+    /// Whether the device did not answer: it is gone, or asleep.
     #[must_use]
     pub const fn is_absent(self) -> bool {
         self.0 == ABSENT
@@ -111,7 +111,7 @@ impl PmcBoot0 {
 }
 
 impl PmcBoot42 {
-    /// The register of a chip.
+    /// Returns the register of a chip.
     #[must_use]
     pub const fn new(architecture: u8, implementation: u8, revision: Revision) -> Self {
         let architecture = (architecture & 0x3f) as u32;
@@ -120,25 +120,25 @@ impl PmcBoot42 {
         Self(architecture << 24 | implementation << 20 | major << 16 | minor << 12)
     }
 
-    /// The architecture's number.
+    /// Returns the architecture's number.
     #[must_use]
     pub const fn architecture(self) -> u8 {
         field(self.0, 29, 24)
     }
 
-    /// Which chip of the architecture.
+    /// Returns the chip's number in its architecture.
     #[must_use]
     pub const fn implementation(self) -> u8 {
         field(self.0, 23, 20)
     }
 
-    /// The chip's revision.
+    /// Returns the chip's revision.
     #[must_use]
     pub const fn revision(self) -> Revision {
         Revision::new(field(self.0, 19, 16), field(self.0, 15, 12))
     }
 
-    /// Architecture and implementation in one number, which is unique to a chip: that of [`Chip::id`](crate::Chip::id).
+    /// Returns architecture and implementation as one number, which is unique to a chip: [`Chip::id`](crate::Chip::id).
     #[must_use]
     pub const fn chip_id(self) -> u16 {
         (self.architecture() as u16) << 4 | self.implementation() as u16
@@ -146,7 +146,7 @@ impl PmcBoot42 {
 }
 
 impl GfwBootPrivLevelMask {
-    /// The register when the driver may, or may not, read [`GfwBoot`].
+    /// Returns the register for a driver that may, or may not, read [`GfwBoot`].
     #[must_use]
     pub const fn new(readable: bool) -> Self {
         Self(readable as u32)
@@ -163,19 +163,19 @@ impl GfwBoot {
     /// The progress that means that the firmware has finished.
     pub const COMPLETED: u8 = 0xff;
 
-    /// The register at some progress.
+    /// Returns the register at some progress.
     #[must_use]
     pub const fn new(progress: u8) -> Self {
         Self(progress as u32)
     }
 
-    /// How far the firmware has come.
+    /// Returns the progress of the firmware.
     #[must_use]
     pub const fn progress(self) -> u8 {
         field(self.0, 7, 0)
     }
 
-    /// Whether the firmware has finished, so that a driver may go on.
+    /// Whether the firmware has finished, so that a driver may continue.
     #[must_use]
     pub const fn is_completed(self) -> bool {
         self.progress() == Self::COMPLETED
@@ -190,19 +190,19 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// A revision; of both numbers four bits count.
+    /// Returns a revision. Four bits of both numbers count.
     #[must_use]
     pub const fn new(major: u8, minor: u8) -> Self {
         Self { major: major & 0xf, minor: minor & 0xf }
     }
 
-    /// The number that changes with the masks of the silicon.
+    /// Returns the number that changes with the masks of the silicon.
     #[must_use]
     pub const fn major(self) -> u8 {
         self.major
     }
 
-    /// The number that changes with the metal.
+    /// Returns the number that changes with the metal.
     #[must_use]
     pub const fn minor(self) -> u8 {
         self.minor
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_words_of_a_real_ga102() {
-        // As nouveau prints it for a GeForce RTX 3090: "NVIDIA GA102 (b72000a1)". The top bits are of no field.
+        // nouveau prints this for a GeForce RTX 3090: "NVIDIA GA102 (b72000a1)". The top bits belong to no field.
         let boot0 = PmcBoot0::from(0xb720_00a1);
         assert_eq!((boot0.architecture(), boot0.implementation()), (0x17, 2));
         assert_eq!(boot0.revision(), A1);
@@ -257,7 +257,7 @@ mod tests {
         let completed: std::vec::Vec<_> =
             (0..=0xff).filter(|progress| GfwBoot::new(*progress).is_completed()).collect();
         assert_eq!(completed, [GfwBoot::COMPLETED]);
-        // Other bits of the word say nothing.
+        // Other bits of the word do not matter.
         assert!(GfwBoot::from(0x1234_56ff).is_completed());
         assert!(!GfwBootPrivLevelMask::from(!1).is_readable());
         assert!(GfwBootPrivLevelMask::from(0x8000_0001).is_readable());

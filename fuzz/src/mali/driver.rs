@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A driver of a few lines, for inputs that begin behind what a random one would never get right: memory, page tables, and a
-//! firmware that is loaded.
+//! A driver of a few lines, for inputs that begin with a state that random bytes would never reach: memory, page
+//! tables, and a loaded firmware.
 
 use csf_fw::builder::Builder;
 use csf_fw::{Firmware, Flags, PAGE_SIZE, SHARED_START};
@@ -13,15 +13,16 @@ use std::time::Instant;
 
 use crate::device::{Machine, Step};
 
-/// Where the guest's memory begins.
+/// The start of the guest's memory.
 pub(crate) const BASE: u64 = 0x1_0000_0000;
-/// How much there is.
+/// The size of the guest's memory.
 pub(super) const MEMORY: u64 = 192 << 12;
 
-/// Bytes of the section that driver and firmware share: what the published firmware has, and what groups and streams need.
+/// The size of the section that driver and firmware share: the published firmware's content, and the buffers of groups
+/// and streams.
 const SHARED_SIZE: u32 = 16 * PAGE_SIZE;
 
-/// Valid, accessed, and the GPU's.
+/// The bits of an entry that is valid, accessed, and accessible to the GPU.
 const PAGE: u64 = 0x443;
 
 /// The driver and its GPU.
@@ -32,7 +33,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// A GPU with its L2 on, which expects the firmware `expected`.
+    /// Creates a GPU with its L2 on, which expects the firmware `expected`.
     pub(super) fn new(expected: Option<&[u8]>) -> Self {
         let mut mali = Mali::new(Instant::now());
         if let Some(file) = expected {
@@ -47,7 +48,7 @@ impl Driver {
         driver
     }
 
-    /// A page of zeros; the last one again when there is none left.
+    /// Allocates a page of zeros. Without free pages it returns the last one again.
     fn page(&mut self) -> u64 {
         let page = self.free;
         self.free = (self.free + u64::from(PAGE_SIZE)).min(BASE + MEMORY - u64::from(PAGE_SIZE));
@@ -64,20 +65,21 @@ impl Driver {
         }
     }
 
-    /// Writes memory; where there is none, nothing.
+    /// Writes memory; elsewhere nothing happens.
     pub(super) fn poke(&mut self, at: u64, data: &[u8]) {
-        // Inputs may name any address.
+        // An input may contain any address.
         let _ = self.machine.device.bus().memory().write(at, data);
     }
 
     pub(super) fn peek(&mut self, at: u64) -> u64 {
         let mut bytes = [0; 8];
-        // What cannot be read is zero.
+        // Unreadable memory is zero.
         let _ = self.machine.device.bus().memory().read(at, &mut bytes);
         u64::from_le_bytes(bytes)
     }
 
-    /// Where the entry of the last level stands for an address of the first address space; tables above it are made.
+    /// Returns the place of the last level's entry for an address of the first address space, and makes the tables
+    /// above it.
     fn entry(&mut self, va: u64) -> u64 {
         let mut table = self.root;
         for shift in [39, 30, 21] {
@@ -91,19 +93,19 @@ impl Driver {
         table + (va >> 12 & 0x1ff) * 8
     }
 
-    /// Maps fresh memory there, with the bits of an entry.
+    /// Maps fresh memory at the address, with the bits of an entry.
     pub(super) fn map(&mut self, va: u64, bits: u64) {
         let (at, page) = (self.entry(va), self.page());
         self.poke(at, &(page | bits | PAGE).to_le_bytes());
     }
 
-    /// Where an address of the first address space lies in memory.
+    /// Returns the physical address of an address of the first address space.
     pub(super) fn pa(&mut self, va: u64) -> u64 {
         let entry = self.entry(va);
         (self.peek(entry) & 0xffff_ffff_f000) + va % u64::from(PAGE_SIZE)
     }
 
-    /// Gives an address space the driver's tables, or others.
+    /// Gives the driver's tables, or others, to an address space.
     pub(super) fn set_up(&mut self, space: usize, table: Option<u64>, config: TransCfg) {
         let attributes = memattr::pack([memattr::UNCACHED, memattr::WRITE_BACK, 0, 0, 0, 0, 0, 0]);
         self.write_wide(mmu::AS_TRANSTAB, space, table.unwrap_or(self.root));
@@ -113,7 +115,7 @@ impl Driver {
         self.machine.take(&Step::Sleep(1));
     }
 
-    /// Loads a firmware and has the microcontroller run it.
+    /// Loads a firmware and starts the microcontroller.
     pub(super) fn boot(&mut self, file: &[u8]) {
         self.set_up(0, None, TransCfg::aarch64_4k(48, true));
         for section in Firmware::parse(file).expect("it was built right").sections() {
@@ -132,7 +134,7 @@ impl Driver {
         self.machine.take(&Step::Wait);
     }
 
-    /// A word of the shared section.
+    /// Returns a word of the shared section.
     pub(super) fn word(&mut self, offset: u64) -> u32 {
         let pa = self.pa(u64::from(SHARED_START) + offset);
         self.peek(pa) as u32
@@ -149,7 +151,7 @@ impl Driver {
     }
 }
 
-/// A container that is quickly loaded.
+/// Returns a container that loads quickly.
 pub(super) fn container(version: Version) -> Vec<u8> {
     let vectors = [0x80_0000u32.to_le_bytes(), 0x80_0041u32.to_le_bytes()].concat();
     Builder::new()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One output stream of a process: read only as far as the lab has room for it.
+//! One output stream of a process, read only as far as the lab has room for it.
 //!
 //! Source: our own protocol, `WINDOW`.
 
@@ -12,10 +12,10 @@ use drydock_agent::protocol::{Event, Stream, WINDOW};
 
 use crate::server::Outbox;
 
-/// Bytes of one message.
+/// The size of a message's bytes.
 const PIECE: usize = 32 << 10;
 
-/// What may still be sent of a stream.
+/// The state that decides how much of a stream may be sent.
 pub(crate) struct Flow {
     state: Mutex<State>,
     changed: Condvar,
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl Flow {
-    /// A stream of which nothing was sent.
+    /// Creates the flow of a stream of which nothing was sent.
     pub(crate) fn new() -> Self {
         Self { state: Mutex::new(State { room: WINDOW, closed: false }), changed: Condvar::new() }
     }
@@ -41,13 +41,13 @@ impl Flow {
         self.changed.notify_all();
     }
 
-    /// Ends the stream at its next read, as a reader that goes away.
+    /// Ends the stream at its next read, as when a reader closes a pipe.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Sends what `from` has until its end, or until the lab closes it.
+    /// Sends the bytes of `from` until their end, or until the lab closes the stream.
     pub(crate) fn pump(&self, process: u32, stream: Stream, mut from: impl Read, outbox: &Outbox) {
         let mut buffer = vec![0; PIECE];
         while let Some(room) = self.wait_for_room() {
@@ -68,10 +68,10 @@ impl Flow {
         (!state.closed).then(|| PIECE.min(state.room as usize))
     }
 
-    /// Uses room for `count` bytes; `false` if nobody wants them any more.
+    /// Uses room for `count` bytes. Returns `false` if the lab has closed the stream.
     fn take(&self, count: usize) -> bool {
         let mut state = self.lock();
-        // What was read is no more than there was room for, and only this thread uses it up.
+        // At most as many bytes were read as there was room for, and only this thread uses the room.
         state.room -= count as u32;
         !state.closed
     }

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// No message is longer. A length beyond it means that the stream is out of step.
+/// The longest message. A greater length means that the stream is out of step.
 pub const MAX_FRAME: usize = 64 << 20;
 
 /// Writes one message with a single `write_all`, so that writers that share a lock never interleave.
@@ -29,7 +29,7 @@ fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// Reads one message; `None` when the stream ends between two messages.
+/// Reads one message. Returns `None` when the stream ends between two messages.
 pub fn read<T: DeserializeOwned>(stream: &mut impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     if !read_or_end(stream, &mut length)? {

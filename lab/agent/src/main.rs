@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The first process of a guest: mounts what a program expects, then does what the lab asks.
+//! The first process of a guest: mounts the file systems that programs expect, then executes the lab's requests.
 //!
-//! It is linked statically and started by the kernel as `/init` from the initial RAM file system. It
-//! never returns; whatever fails is said on the console, and the machine ends.
+//! It is linked statically and started by the kernel as `/init` from the initial RAM file system. It never returns: it
+//! prints an error to the console, and ends the machine.
 //!
 //! Source: Documentation/admin-guide/initrd.rst and Documentation/filesystems/ramfs-rootfs-initramfs.rst.
 
@@ -50,8 +50,8 @@ fn boot() -> Result<(), String> {
     })
 }
 
-/// Ends the machine; returns only if the kernel refuses. It is a restart, which the lab has QEMU take for the end
-/// (`-no-reboot`): after system sleep the firmware leaves q35 without the registers that would switch it off.
+/// Ends the machine; returns only if the kernel refuses. It is a restart, which the lab makes QEMU treat as the end
+/// (`-no-reboot`): after system sleep the firmware leaves q35 without the registers that would power it off.
 fn end() -> ExitCode {
     rustix::fs::sync();
     match reboot(RebootCommand::Restart) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Loading and unloading kernel modules in the order of their dependencies.
+//! Loads and unloads kernel modules in the order of their dependencies.
 //!
-//! The image carries every module flat in one directory, with a list of who needs whom that the lab
-//! made from the modules' own `depends=` lines; no `modprobe` and no `depmod` are needed.
+//! The image has every module flat in one directory, with a list of dependencies that the lab made from the modules'
+//! own `depends=` lines. No `modprobe` and no `depmod` are needed.
 //!
 //! Source: finit_module(2), delete_module(2).
 
@@ -22,10 +22,10 @@ use rustix::{
 
 use crate::files::failure;
 
-/// Two loads at once would both see a dependency missing, and the second would fail with `EEXIST`.
+/// Serialises loads: two at once would both see a dependency missing, and the second would fail with `EEXIST`.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Loads `name` with `params`, and before it whatever it needs that is not there yet.
+/// Loads `name` with `params`, and before it every dependency that is not loaded yet.
 pub(crate) fn load(name: &str, params: &str) -> Result<Reply, Failure> {
     let _turn = ONE_AT_A_TIME.lock().expect("no holder of the lock panics");
     let name = normal(name);
@@ -34,7 +34,7 @@ pub(crate) fn load(name: &str, params: &str) -> Result<Reply, Failure> {
     let present = present().map_err(|error| failure("read", "/proc/modules", &error))?;
     let mut loaded = Vec::new();
     for module in order {
-        // The module that was asked for is loaded even if it is there: `EEXIST` is its answer.
+        // The requested module is loaded even if it is loaded already: the answer is `EEXIST`.
         if module != name && present.contains(&module) {
             continue;
         }
@@ -45,7 +45,7 @@ pub(crate) fn load(name: &str, params: &str) -> Result<Reply, Failure> {
     Ok(Reply::Loaded(loaded))
 }
 
-/// Unloads `name`; the kernel refuses while it is in use.
+/// Unloads `name`. The kernel refuses while it is in use.
 pub(crate) fn unload(name: &str) -> Result<Reply, Failure> {
     let _turn = ONE_AT_A_TIME.lock().expect("no holder of the lock panics");
     let name = normal(name);
@@ -66,14 +66,14 @@ fn load_one(module: &str, params: &str) -> io::Result<()> {
     Ok(finit_module(&file, &params, 0)?)
 }
 
-/// `name` and all that it needs, dependencies before dependents, each once.
+/// Returns `name` and all its dependencies, dependencies before dependents, each once.
 fn order(name: &str, needs: &HashMap<String, Vec<String>>) -> Result<Vec<String>, Failure> {
     let mut order = Vec::new();
     visit(name, needs, &mut Vec::new(), &mut order)?;
     Ok(order)
 }
 
-/// Depth first. Modules on the `way` here wait for what this one needs, so none of them may be that.
+/// Visits depth first. Modules on the `way` here depend on this one, so it must not depend on them.
 fn visit(
     name: &str,
     needs: &HashMap<String, Vec<String>>,
@@ -112,7 +112,7 @@ fn present() -> io::Result<Vec<String>> {
     Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 
-/// A module's name as the kernel knows it: dashes in file names are underscores in names.
+/// Returns the kernel's name of a module: dashes in file names are underscores in names.
 fn normal(name: &str) -> String {
     name.replace('-', "_")
 }

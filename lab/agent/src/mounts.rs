@@ -7,7 +7,7 @@ use std::{fs, io, path::Path};
 
 use rustix::mount::{MountFlags, mount};
 
-/// One thing to mount: what, where, and its options.
+/// A file system to mount: type, directory, and options.
 struct Mount {
     kind: &'static str,
     at: &'static str,
@@ -29,8 +29,8 @@ const MOUNTS: &[Mount] = &[
     Mount { kind: "tracefs", at: "/sys/kernel/tracing", options: c"", flags: NOTHING },
 ];
 
-/// Settings: every log line reaches the console from here on, and so does each one that a program
-/// writes to `/dev/kmsg` (by default all but ten in five seconds are dropped).
+/// Settings: every log line reaches the console from here on, and so does each line that a program writes to
+/// `/dev/kmsg` (by default all but ten in five seconds are dropped).
 const SETTINGS: &[(&str, &str)] = &[("/proc/sys/kernel/printk", "8"), ("/proc/sys/kernel/printk_devkmsg", "on\n")];
 
 /// Mounts everything and applies the settings.
@@ -45,7 +45,7 @@ pub(crate) fn prepare() -> Result<(), String> {
 }
 
 fn mount_one(entry: &Mount) -> io::Result<()> {
-    // In sysfs the directory exists or the kernel lacks the feature; nobody can make it.
+    // In sysfs the directory exists or the kernel lacks the feature; it cannot be made.
     if !Path::new(entry.at).exists() {
         if entry.at.starts_with("/sys/") {
             return Ok(());

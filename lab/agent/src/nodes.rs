@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Whom device nodes belong to: as on a Debian machine, where udev gives GPUs to the groups `video` and `render`.
+//! Assigns device nodes to groups as on a Debian machine, where udev gives GPUs to the groups `video` and `render`.
 //!
-//! The kernel makes each node for root alone. What is there when a module was loaded, or before a program starts, is given
-//! away at once, so that nobody has to wait for it; what appears later, when the kernel tells of it.
+//! The kernel makes each node for root alone. Nodes that exist after a module was loaded, or before a program starts,
+//! are assigned at once, so that no program has to wait. Later nodes are assigned when the kernel announces them.
 //!
-//! Source: systemd's rules.d/50-udev-default.rules; Documentation/driver-api/driver-model/uevent (netlink messages of the
-//! kernel: `ACTION@PATH`, then `KEY=VALUE` strings, each ended by a zero byte).
+//! Source: systemd's rules.d/50-udev-default.rules; Documentation/driver-api/driver-model/uevent (netlink messages of
+//! the kernel: `ACTION@PATH`, then `KEY=VALUE` strings, each ended by a zero byte).
 
 use std::{
     fs, io,
@@ -20,14 +20,14 @@ use rustix::net::{
     recv, socket,
 };
 
-/// A node: its directory, how its name begins, and its group.
+/// A kind of node: its directory, the beginning of its name, and its group.
 struct Rule {
     directory: &'static str,
     begins: &'static str,
     group: u32,
 }
 
-// The numbers of the image's /etc/group.
+// The group numbers are those of the image's /etc/group.
 const VIDEO: u32 = 44;
 const RENDER: u32 = 105;
 
@@ -37,29 +37,29 @@ const RULES: &[Rule] = &[
     Rule { directory: "/dev/accel", begins: "accel", group: RENDER },
 ];
 
-/// The home of the guest's ordinary user, as the image's /etc/passwd has it.
+/// The home of the guest's ordinary user, as in the image's /etc/passwd.
 const HOME: &str = "/home/user";
 const USER: u32 = 1000;
 
-/// Makes the user's home and begins to follow what the kernel tells of devices.
+/// Makes the user's home and begins to follow the kernel's announcements of devices.
 pub(crate) fn prepare() -> Result<(), String> {
     let made = fs::create_dir_all(HOME).and_then(|()| chown(HOME, Some(USER), Some(USER)));
     made.map_err(|error| format!("cannot make `{HOME}`: {error}"))?;
     follow().map_err(|error| format!("cannot hear of devices: {error}"))
 }
 
-/// Gives every node that is as the kernel made it to its group.
+/// Assigns every node that is as the kernel made it to its group.
 pub(crate) fn settle() {
     for rule in RULES {
         let entries = fs::read_dir(rule.directory).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(rule.begins)) {
-            // The device may go while we look at it.
+            // The device may be removed meanwhile.
             let _ = give(&entry.path(), rule.group);
         }
     }
 }
 
-/// A node that somebody has changed stays as it is.
+/// Assigns a node to a group, unless its owner or mode was changed already.
 fn give(node: &Path, group: u32) -> io::Result<()> {
     let now = fs::symlink_metadata(node)?;
     if (now.uid(), now.gid(), now.permissions().mode() & 0o777) != (0, 0, 0o600) {
@@ -71,14 +71,14 @@ fn give(node: &Path, group: u32) -> io::Result<()> {
 
 fn follow() -> io::Result<()> {
     let events = socket(AddressFamily::NETLINK, SocketType::RAW, Some(KOBJECT_UEVENT))?;
-    // Group 1 has what the kernel says; our own number is the kernel's to choose.
+    // Group 1 has the kernel's announcements; the kernel chooses our own number.
     bind(&events, &SocketAddrNetlink::new(0, 1))?;
     thread::spawn(move || {
         let mut message = vec![0; 16 << 10];
         loop {
             match recv(&events, &mut message, RecvFlags::empty()) {
                 Ok((count, _)) if !is_of_a_gpu(&message[..count]) => {}
-                // Also when messages were lost (`ENOBUFS`): any of them may have been one.
+                // This includes lost messages (`ENOBUFS`): any of them may have announced a node.
                 _ => settle(),
             }
         }

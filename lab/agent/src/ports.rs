@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Finding a virtio-serial port by its name.
+//! Finds a virtio-serial port by its name.
 //!
-//! Source: Documentation/ABI/testing/sysfs-class and drivers/char/virtio_console.c for the `name`
-//! attribute under `/sys/class/virtio-ports`; udev would make links of it, but there is none here.
+//! Source: Documentation/ABI/testing/sysfs-class and drivers/char/virtio_console.c for the `name` attribute under
+//! `/sys/class/virtio-ports`; udev would make links of it, but there is none here.
 
 use std::{
     fs::{self, File},
@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the ports may take to appear; the lab gives up a boot later. The bus is scanned before the first process starts, but the
-/// host answers the port's control messages when it pleases.
+/// Time limit until the ports appear; the lab's limit for a boot is longer. The bus is scanned before the first process
+/// starts, but the host answers the port's control messages at any time.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Opens the port called `name` for reading and writing.
@@ -35,7 +35,7 @@ pub(crate) fn find(name: &str) -> Result<PathBuf, String> {
         if start.elapsed() > PATIENCE {
             return Err(format!("no virtio port named `{name}` appeared"));
         }
-        // No event tells of a new port without a uevent socket; a boot waits here once at most.
+        // No event announces a new port without a uevent socket, and a boot waits here at most once.
         thread::sleep(Duration::from_millis(5));
     }
 }

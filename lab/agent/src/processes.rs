@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Starting programs, moving their bytes, and collecting every process that ends.
+//! Starts programs, moves their bytes, and collects every process that exits.
 //!
-//! Nothing is kept of what a program does not read, and little of what the lab does not: bytes for a program's input are
-//! answered when they are in its pipe, and its outputs are read as far as the lab has room (`flow.rs`).
+//! The agent keeps no bytes that a program does not read, and few that the lab does not. Bytes for a program's input
+//! are answered when they are in its pipe, and its outputs are read as far as the lab has room (`flow.rs`).
 //!
-//! The first process inherits all orphans, so one thread waits for *any* child; nobody else may wait,
-//! or the two would steal each other's children. A start holds the table's lock until the child is in
-//! it, so the collector cannot meet a child it does not know.
+//! The first process inherits all orphans, so one thread waits for *any* child. No other thread may wait, or the two
+//! would steal each other's children. A start holds the table's lock until the child is in it, so the collector cannot
+//! find a child that it does not know.
 //!
 //! Source: waitpid(2), setpgid(2).
 
@@ -30,7 +30,7 @@ use rustix::{
 
 use crate::{files::failure, flow::Flow, server::Outbox};
 
-/// What every started program sees.
+/// The environment of every started program.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("PATH", "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"),
     ("HOME", "/root"),
@@ -38,7 +38,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("RUST_BACKTRACE", "1"),
 ];
 
-/// The processes that the lab started and that have not ended, and the outputs that are still open.
+/// The processes that the lab started and that have not exited, and the outputs that are still open.
 pub(crate) struct Processes {
     table: Mutex<HashMap<Pid, Process>>,
     grown: Condvar,
@@ -46,23 +46,23 @@ pub(crate) struct Processes {
     outbox: Outbox,
 }
 
-/// The outputs by process and stream. One may outlive its process: a child may hold it.
+/// The outputs by process and stream. An output may outlive its process: a child may hold it.
 type Flows = HashMap<(u32, Stream), Arc<Flow>>;
 
 struct Process {
     number: u32,
-    /// To the thread that writes to it; a process that does not read keeps only that thread waiting.
+    /// Sends bytes to the thread that writes the input. A process that does not read blocks only that thread.
     stdin: Option<Sender<Bytes>>,
 }
 
-/// What a process is to read, and the request that brought it.
+/// Input for a process, and the request that brought it.
 struct Bytes {
     call: u32,
     bytes: Vec<u8>,
 }
 
 impl Processes {
-    /// An empty table and the thread that collects what ends.
+    /// Creates an empty table and the thread that collects processes.
     pub(crate) fn new(outbox: Outbox) -> Arc<Self> {
         let this = Arc::new(Self { table: Mutex::default(), grown: Condvar::new(), flows: Arc::default(), outbox });
         let collector = Arc::clone(&this);
@@ -97,8 +97,8 @@ impl Processes {
         Ok(Reply::Done)
     }
 
-    /// Hands bytes to the thread that writes a process's standard input, which answers `call`; closes the input behind
-    /// what that thread has if there are none.
+    /// Passes bytes to the thread that writes a process's standard input, and that thread answers `call`. Without bytes
+    /// it closes the input, after those it already has.
     pub(crate) fn input(&self, call: u32, number: u32, bytes: Vec<u8>) -> Result<Option<Reply>, Failure> {
         let mut table = self.lock();
         let (_, process) = find(&mut table, number)?;
@@ -117,7 +117,7 @@ impl Processes {
         }
     }
 
-    /// Closes the reading end of an output. One that is closed already is left alone.
+    /// Closes the reading end of an output, if it is open.
     pub(crate) fn close_output(&self, number: u32, stream: Stream) -> Result<Reply, Failure> {
         if let Some(flow) = self.flow(number, stream) {
             flow.close();
@@ -150,13 +150,13 @@ impl Processes {
         });
     }
 
-    /// Looks without collecting, then collects under the lock: a start that fails collects its own child,
-    /// and does so before it lets go of the lock.
+    /// Waits without collecting, then collects under the lock: a start that fails collects its own child, and does so
+    /// before it releases the lock.
     fn collect(&self) {
         loop {
             match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
                 Ok(_) => self.collect_ended(),
-                // No children at all: sleep until one is started.
+                // There are no children at all: sleep until one is started.
                 Err(Errno::CHILD) => {
                     let table = self.lock();
                     if table.is_empty() {
@@ -176,7 +176,7 @@ impl Processes {
                 (None, Some(signal)) => Status::Signal(signal),
                 (None, None) => continue,
             };
-            // An orphan that is not in the table belongs to nobody any more.
+            // An orphan that is not in the table needs no answer.
             if let Some(process) = table.remove(&pid) {
                 self.outbox.send(&Event::Exited { process: process.number, status });
             }
@@ -188,8 +188,8 @@ impl Processes {
     }
 }
 
-/// A thread that writes what it is sent to a process's standard input, until the sender or the reader is gone, and
-/// answers each request that brought bytes.
+/// Starts a thread that writes the bytes it receives to a process's standard input, until the sender or the reader is
+/// gone, and answers each request that brought bytes.
 fn writer(mut stdin: ChildStdin, number: u32, outbox: Outbox) -> Sender<Bytes> {
     let (sender, receiver) = channel::<Bytes>();
     thread::spawn(move || {
@@ -206,7 +206,7 @@ fn input_closed(number: u32) -> Failure {
     Failure { errno: Errno::PIPE.raw_os_error(), message: format!("the input of process {number} is closed") }
 }
 
-/// A command with the guest's environment.
+/// Returns a command with the guest's environment.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(ENVIRONMENT.iter().copied()).current_dir("/root");
@@ -232,8 +232,8 @@ mod tests {
 
     use super::*;
 
-    /// One table and its far end: the process that runs the tests has one collector of children, as a guest has. Each test
-    /// has its turn.
+    /// Locks the only table and its far end: the process that runs the tests has one collector of children, as a guest
+    /// has, so tests take turns.
     fn lab() -> MutexGuard<'static, (Arc<Processes>, UnixStream)> {
         static LAB: OnceLock<Mutex<(Arc<Processes>, UnixStream)>> = OnceLock::new();
         let lab = LAB.get_or_init(|| {
@@ -250,7 +250,7 @@ mod tests {
         processes.start(number, command).unwrap();
     }
 
-    /// The events up to the one that `wanted` picks.
+    /// Returns the events up to the one that `wanted` selects.
     fn until(port: &mut UnixStream, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
         let mut seen = Vec::new();
         while !seen.last().is_some_and(&wanted) {
@@ -323,7 +323,7 @@ mod tests {
             }
         }
         let child = String::from_utf8(said).unwrap().trim().parse().ok().and_then(Pid::from_raw).unwrap();
-        // The output is open as long as the child lives.
+        // The output stays open as long as the child lives.
         rustix::process::kill_process(child, Signal::KILL).unwrap();
         until(port, |event| matches!(event, Event::Closed { process: 30, stream: Stream::Out }));
     }

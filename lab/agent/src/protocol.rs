@@ -1,47 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The messages between the lab (host) and the agent (guest), and the names both must know.
 //!
-//! The lab sends [`Request`]s, the agent sends [`Event`]s. Each [`Call`] carries a number that its
-//! [`Event::Answer`] repeats, so that answers may come out of order: a module that takes long to load
-//! does not keep a client's output waiting.
+//! The lab sends [`Request`]s, the agent sends [`Event`]s. Each [`Call`] carries a number that its [`Event::Answer`]
+//! repeats, so that answers may come out of order: a module that takes long to load does not delay a client's output.
 //!
 //! Source: our own; both ends are built from this file in the same run, so it carries no version.
 
 use serde::{Deserialize, Serialize};
 
-/// Name of the virtio-serial port on which the protocol is spoken.
+/// Name of the virtio-serial port of the protocol.
 pub const AGENT_PORT: &str = "drydock.agent";
 
-/// Word on the kernel's command line that has the protocol spoken on [`SERIAL_LINE`] instead.
+/// Word on the kernel's command line that moves the protocol to [`SERIAL_LINE`].
 pub const SERIAL_WORD: &str = "drydock.serial";
 
 /// The machine's second serial line; the first is the kernel's console.
 pub const SERIAL_LINE: &str = "/dev/ttyS1";
 
-/// Word on the kernel's command line that asks for a shell on the console instead of the protocol.
+/// Word on the kernel's command line that requests a shell on the console instead of the protocol.
 pub const SHELL_WORD: &str = "drydock.shell";
 
 /// Directory of the guest image that holds every kernel module, flat, as `NAME.ko`.
 pub const MODULE_DIR: &str = "/modules";
 
-/// File of the guest image that says which module needs which: lines of `NAME: DEPENDENCY…`.
+/// File of the guest image with the modules' dependencies: lines of `NAME: DEPENDENCY…`.
 pub const MODULE_DEPENDENCIES: &str = "/modules/dependencies";
 
 /// Bytes of one output stream of a process that the agent sends before the lab has taken any of them.
 ///
-/// Then the agent stops reading that stream, and the process blocks in its next write, as in a pipe that nobody reads.
+/// After that the agent stops reading the stream, and the process blocks in its next write, as in a pipe without a
+/// reader.
 pub const WINDOW: u32 = 256 << 10;
 
-/// What the lab asks the agent to do; `call` is repeated in the answer.
+/// A request of the lab to the agent; the answer repeats `call`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Number chosen by the lab, unique within one boot. For [`Call::Spawn`] it also names the process.
     pub call: u32,
-    /// The thing to do.
+    /// The request itself.
     pub what: Call,
 }
 
-/// The things an agent can do.
+/// The requests that an agent can execute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Call {
     /// Load module `name` with `params`, after the modules it depends on.
@@ -61,9 +61,9 @@ pub enum Call {
         /// Program and arguments; a program without a slash is looked up in `PATH`.
         argv: Vec<String>,
     },
-    /// Hand bytes to the standard input of a process; no bytes close it.
+    /// Pass bytes to the standard input of a process; no bytes close it.
     ///
-    /// The answer comes when all of them are in the process's pipe, so a process that does not read keeps the lab waiting.
+    /// The answer comes when all of them are in the process's pipe, so a process that does not read delays the lab.
     Input {
         /// Number of the request that started the process.
         process: u32,
@@ -89,7 +89,7 @@ pub enum Call {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// The names in a directory, sorted.
+    /// List the names in a directory, sorted.
     ListDir {
         /// Absolute path.
         path: String,
@@ -101,7 +101,7 @@ pub enum Call {
         /// Value of `TERM`.
         term: String,
     },
-    /// Flush the log and end the machine. There is no answer.
+    /// Flush the log and power the machine off. There is no answer.
     PowerOff,
     /// Let the agent send this many more bytes of a process's output (see [`WINDOW`]). There is no answer.
     Taken {
@@ -112,20 +112,20 @@ pub enum Call {
         /// How many bytes the lab has taken.
         count: u32,
     },
-    /// Close the reading end of a process's output: its next write fails with `EPIPE`, or `SIGPIPE` ends it.
+    /// Close the reading end of a process's output: the process's next write fails with `EPIPE`, or `SIGPIPE` ends it.
     CloseOutput {
         /// Number of the request that started the process.
         process: u32,
         /// The stream.
         stream: Stream,
     },
-    /// List what runs, and where in the kernel each task is.
+    /// List the tasks that run, and the place of each in the kernel.
     Tasks,
     /// Kill every process but the agent, and wait until they are gone.
     EndProcesses,
 }
 
-/// What the agent tells the lab.
+/// The messages from the agent to the lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The first message of a boot.
@@ -137,23 +137,23 @@ pub enum Event {
     Answer {
         /// Number of the request.
         call: u32,
-        /// What came of it.
+        /// The result of the request.
         result: Result<Reply, Failure>,
     },
     /// Bytes that a process wrote.
     Output {
         /// Number of the request that started the process.
         process: u32,
-        /// Where it wrote them.
+        /// The stream to which they were written.
         stream: Stream,
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// The end of a process. Output may still follow, of the process and of children that hold its streams.
+    /// The end of a process. Output may still follow, from the process and from children that hold its streams.
     Exited {
         /// Number of the request that started the process.
         process: u32,
-        /// How it ended.
+        /// The status with which it ended.
         status: Status,
     },
     /// The end of one output stream: every process that could write to it has closed it.
@@ -165,22 +165,22 @@ pub enum Event {
     },
 }
 
-/// What a request gives back.
+/// The result of a successful request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// It was done, and that is all there is to say.
+    /// The request was executed and has no other result.
     Done,
-    /// The modules that were loaded for an [`Call::Insmod`], in order; empty if all were there.
+    /// The modules that were loaded for an [`Call::Insmod`], in order; empty if all were loaded already.
     Loaded(Vec<String>),
     /// Contents of a file.
     Bytes(Vec<u8>),
     /// Names in a directory.
     Names(Vec<String>),
-    /// What runs in the guest.
+    /// The tasks that run in the guest.
     Tasks(Vec<Task>),
 }
 
-/// A thread of a process in the guest, of the agent while it carries out a request, or a kernel thread that is busy.
+/// A thread of a process in the guest, of the agent while it executes a request, or a busy kernel thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Number of its process; 1 is the agent.
@@ -189,13 +189,13 @@ pub struct Task {
     pub tid: u32,
     /// Number of its process's parent; 2 is the kernel's.
     pub parent: u32,
-    /// Command line, or the name of a kernel thread, or the request that the agent's thread carries out.
+    /// Command line, or the name of a kernel thread, or the request that the agent's thread executes.
     pub command: String,
-    /// State as in `/proc/PID/stat`: `R` runs, `S` and `D` wait, `Z` has ended.
+    /// State as in `/proc/PID/stat`: `R` runs, `S` and `D` wait, `Z` has exited.
     pub state: String,
     /// Functions on its kernel stack, innermost first, as the kernel prints them. Empty for a task outside the kernel.
     pub stack: Vec<String>,
-    /// Files of devices that its process has open or mapped, each as `fd 3: /dev/dri/card0`.
+    /// Device files that its process has open or mapped, each as `fd 3: /dev/dri/card0`.
     pub holds: Vec<String>,
 }
 
@@ -208,7 +208,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Which of its two outputs a process wrote to.
+/// The output stream of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Stream {
     /// Standard output.
@@ -217,7 +217,7 @@ pub enum Stream {
     Err,
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// It returned this code.
@@ -232,8 +232,8 @@ impl Status {
         self == Status::Code(0)
     }
 
-    /// The exit code a shell would show for it: 128 and the signal's number for a signal. A number that is none, which only a
-    /// hostile guest can tell, makes no success of it.
+    /// Returns the exit code a shell would show: 128 and the signal's number for a signal. An invalid number, which
+    /// only a hostile guest can send, is never a success.
     pub fn shell_code(self) -> i32 {
         match self {
             Status::Code(code) => code,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The loop that reads requests and has each answered by a thread of its own.
+//! The loop that reads requests, each of which is answered by a thread of its own.
 //!
 //! Source: our own protocol, `protocol.rs`.
 
@@ -16,12 +16,12 @@ use drydock_agent::{
 
 use crate::{files, modules, nodes, processes::Processes, shell, tasks};
 
-/// The way to the lab; clones share one port and never interleave messages.
+/// The connection to the lab. Clones share one port and never interleave messages.
 #[derive(Clone)]
 pub(crate) struct Outbox(Arc<Mutex<File>>);
 
 impl Outbox {
-    /// The way to the lab behind `port`.
+    /// Creates the connection to the lab behind `port`.
     pub(crate) fn new(port: File) -> Self {
         Self(Arc::new(Mutex::new(port)))
     }
@@ -33,7 +33,7 @@ impl Outbox {
     }
 }
 
-/// Serves the lab on `port` until it asks for the end or goes away.
+/// Serves the lab on `port` until it requests the end or disconnects.
 pub(crate) fn serve(port: File) -> Result<(), String> {
     let mut requests = port.try_clone().map_err(|error| format!("cannot share the port: {error}"))?;
     let outbox = Outbox::new(port);
@@ -49,8 +49,8 @@ pub(crate) fn serve(port: File) -> Result<(), String> {
     }
 }
 
-/// Carries out a request. What may take long gets a thread; what must keep its order (starts before inputs, inputs
-/// among themselves) is done here and never blocks.
+/// Executes a request. A request that may take long gets a thread; requests that must keep their order (starts before
+/// inputs, inputs among themselves) are executed here and never block.
 fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
     let Request { call, what } = request;
     let result = match what {
@@ -63,7 +63,7 @@ fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
         Call::CloseOutput { process, stream } => processes.close_output(process, stream),
         Call::Taken { process, stream, count } => return processes.taken(process, stream, count),
         Call::Input { process, bytes } => match processes.input(call, process, bytes) {
-            // The thread that writes them answers.
+            // The thread that writes the bytes answers.
             Ok(None) => return,
             Ok(Some(reply)) => Ok(reply),
             Err(failure) => Err(failure),
@@ -73,7 +73,7 @@ fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
     outbox.send(&Event::Answer { call, result });
 }
 
-/// Carries out a request in a thread whose name says which one it is, for whoever looks where the agent hangs.
+/// Executes a request in a thread whose name identifies it, so that a hang of the agent can be located.
 fn in_thread(call: u32, what: Call, outbox: &Outbox) {
     let thread = thread::Builder::new().name(tasks::name_of(&what));
     let answered = outbox.clone();

@@ -26,7 +26,7 @@ pub(crate) fn on_console() -> Result<(), String> {
     shell.status().map(drop).map_err(|error| format!("cannot run the shell: {error}"))
 }
 
-/// Starts a shell on the lab's terminal; its end is told like that of any process.
+/// Starts a shell on the lab's terminal. Its end is reported like that of any process.
 pub(crate) fn on_port(number: u32, size: (u16, u16), term: &str, processes: &Processes) -> Result<Reply, Failure> {
     let terminal = File::options().read(true).write(true).open(TERMINAL);
     let terminal = terminal.map_err(|error| failure("open", TERMINAL, &error))?;
@@ -35,8 +35,8 @@ pub(crate) fn on_port(number: u32, size: (u16, u16), term: &str, processes: &Pro
     processes.start(number, shell_on("hvc0", term))
 }
 
-/// A session leader that opens a terminal makes it its own, so Ctrl-C and job control work in the shell.
-/// `setsid` does that without a fork only if the caller leads no process group.
+/// Returns the command of a shell on a terminal. A session leader that opens a terminal makes it its own, so Ctrl-C and
+/// job control work in the shell. `setsid` does that without a fork only if the caller leads no process group.
 fn shell_on(terminal: &str, term: &str) -> Command {
     let script = format!("exec setsid sh -c 'exec sh -i </dev/{terminal} >/dev/{terminal} 2>&1'");
     let mut shell = command("/bin/sh");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What runs in the guest: where in the kernel it is, which devices it holds, and its end.
+//! The tasks that run in the guest: their places in the kernel, the devices they hold, and their end.
 //!
 //! Source: proc(5), `stack`, `stat`, `cmdline`, `fd` and `maps`.
 
@@ -14,26 +14,26 @@ use std::{
 use drydock_agent::protocol::{Call, Failure, Reply, Task};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Begins the name of a thread that carries out a request.
+/// The first character of the name of a thread that executes a request.
 const REQUEST: char = '@';
 
 /// The kernel keeps this many bytes of a thread's name.
 const LONGEST_NAME: usize = 15;
 
-/// The agent.
+/// The process number of the agent.
 const INIT: u32 = 1;
 
 /// The parent of the kernel's own threads.
 const KTHREADD: u32 = 2;
 
-/// A running task has no stack to be seen until it is preempted: it is looked at so often, and so far apart.
+/// The number and the distance of the looks at a running task, which has no visible stack until it is preempted.
 const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// How long killed processes may take to be gone.
+/// Time limit until killed processes are gone.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
-/// Functions of a stack that are told.
+/// The most functions of a stack that are listed.
 const DEEPEST: usize = 24;
 
 /// Prefixes of the files through which a process holds a driver: nodes, and what was exported from them.
@@ -43,7 +43,7 @@ const DEVICES: &[&str] =
 /// Directories whose files hold the module that serves them.
 const SERVED: &[&str] = &["/sys/kernel/debug/"];
 
-/// The name of the thread that carries out `what`, without spaces: the kernel prints it among words.
+/// Returns the name of the thread that executes `what`, without spaces, since the kernel prints it among words.
 pub(crate) fn name_of(what: &Call) -> String {
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let name = match what {
@@ -52,7 +52,7 @@ pub(crate) fn name_of(what: &Call) -> String {
         Call::ReadFile { path } => format!("read:{}", last(path)),
         Call::WriteFile { path, .. } => format!("write:{}", last(path)),
         Call::ListDir { path } => format!("list:{}", last(path)),
-        // They look at the others.
+        // These threads look at the others.
         _ => return String::from("tasks"),
     };
     let clean: String = name.chars().filter(|c| *c != '\0').collect();
@@ -63,11 +63,11 @@ pub(crate) fn name_of(what: &Call) -> String {
     text
 }
 
-/// Lists the threads of all processes, the agent's that carry out requests, and the kernel's that are busy.
+/// Lists the threads of all processes, the agent's threads that execute requests, and busy kernel threads.
 pub(crate) fn list() -> Vec<Task> {
     let mut tasks: Vec<Task> = numbers("/proc").into_iter().flat_map(tasks_of).collect();
     look_for_stacks(&mut tasks);
-    // A kernel thread that runs was caught by chance unless it is in a function for long.
+    // A running kernel thread was caught by chance, unless it stays in a function.
     tasks.retain(|task| !(task.holds.is_empty() && task.stack.is_empty() && is_of_kernel(task.pid)));
     tasks
 }
@@ -87,15 +87,15 @@ pub(crate) fn end_all() -> Result<Reply, Failure> {
             return Err(Failure { errno: 0, message });
         }
         for pid in left.iter().filter_map(|pid| Pid::from_raw(*pid as i32)) {
-            // One that has ended meanwhile is what is wanted.
+            // A process that has exited meanwhile is fine.
             let _ = kill_process(pid, Signal::KILL);
         }
-        // The end of a process that is no child of ours is no event that we could wait for.
+        // There is no event for the end of a process that is not our child.
         thread::sleep(BETWEEN_LOOKS);
     }
 }
 
-/// The threads of process `pid` that are of interest.
+/// Returns the threads of process `pid` that are of interest.
 fn tasks_of(pid: u32) -> Vec<Task> {
     let process = format!("/proc/{pid}");
     let Some(Stat { parent, state, name }) = stat(Path::new("/proc"), pid) else { return Vec::new() };
@@ -124,14 +124,14 @@ fn tasks_of(pid: u32) -> Vec<Task> {
     tasks
 }
 
-/// Looks at each task until its stack was seen, a running one often enough to be seen preempted.
+/// Looks at each task until its stack is visible; at a running one often enough to find it preempted.
 fn look_for_stacks(tasks: &mut [Task]) {
     let mut without: HashSet<usize> = (0..tasks.len()).collect();
     for look in 0..LOOKS {
         without.retain(|at| {
             let task = &mut tasks[*at];
             task.stack = stack(task.pid, task.tid);
-            // One that waits and has no stack is none of the kernel's; one that has ended has none.
+            // A task that waits and has no stack is not in the kernel; one that has exited has none.
             task.stack.is_empty() && task.state == "R"
         });
         if without.is_empty() {
@@ -146,7 +146,7 @@ fn look_for_stacks(tasks: &mut [Task]) {
 fn stack(pid: u32, tid: u32) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/stack")).unwrap_or_default();
     let calls = text.lines().filter_map(|line| line.split_once("] ")).map(|(_, call)| call.trim());
-    // The way into the kernel is the same for all.
+    // The entry into the kernel is the same for all.
     calls.filter(|call| call.contains("+0x")).take(DEEPEST).map(str::to_owned).collect()
 }
 
@@ -160,7 +160,7 @@ fn command_line(process: &str) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// The files of devices that a process has open or mapped.
+/// Returns the device files that a process has open or mapped.
 fn holds(process: &str) -> Vec<String> {
     let mut held = Vec::new();
     for fd in numbers(&format!("{process}/fd")) {
@@ -184,7 +184,7 @@ fn is_held(path: &str) -> bool {
     DEVICES.iter().chain(SERVED).any(|prefix| path.starts_with(prefix))
 }
 
-/// The file of a line of `maps`: `ADDRESSES RIGHTS OFFSET DEVICE INODE   PATH`.
+/// Returns the file of a line of `maps`: `ADDRESSES RIGHTS OFFSET DEVICE INODE   PATH`.
 fn mapped_file(line: &str) -> Option<&str> {
     let mut rest = line;
     for _ in 0..5 {
@@ -193,27 +193,27 @@ fn mapped_file(line: &str) -> Option<&str> {
     Some(rest.trim_start()).filter(|path| !path.is_empty())
 }
 
-/// The names in `directory` that are numbers.
+/// Returns the names in `directory` that are numbers.
 fn numbers(directory: &str) -> Vec<u32> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// What `stat` says of a task.
+/// The fields of a task's `stat`.
 struct Stat {
     name: String,
     state: String,
     parent: u32,
 }
 
-/// The state of a task that has not ended; one that waits only to be collected has.
+/// Returns the state of a task that has not exited; a task that only waits to be collected has.
 fn stat(directory: &Path, number: u32) -> Option<Stat> {
     let text = fs::read_to_string(directory.join(number.to_string()).join("stat")).ok()?;
     parse_stat(&text).filter(|stat| stat.state != "Z" && stat.state != "X")
 }
 
 fn parse_stat(text: &str) -> Option<Stat> {
-    // The name stands in brackets, and may have spaces and brackets itself.
+    // The name is in brackets, and may itself contain spaces and brackets.
     let (before, after) = text.rsplit_once(')')?;
     let mut words = after.split_whitespace();
     let name = before.split_once('(')?.1.to_owned();

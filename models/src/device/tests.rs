@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The base around a model that keeps what is written to it.
+//! Tests the base with a model that keeps what is written to it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ impl Gpu for Memory {
     fn write(&mut self, bus: &mut Bus, access: Access, value: u64) {
         self.words.insert(access.offset, value);
         if access.offset == 0x100 {
-            // A copy engine of sorts, for the tests of memory.
+            // This is a simple copy engine, for the tests of memory.
             let _ = bus.write_memory(value, b"hello");
         }
     }
@@ -143,7 +143,7 @@ fn a_removed_device_answers_with_ones_and_does_nothing() {
     assert_eq!(bench.device.gpu().words[&0], 7);
     assert_eq!(bench.command(r#""repair""#), r#"{"ok":null}"#);
     assert_eq!(bench.read(CONFIG_REGION, 0), 0x0001_13b5);
-    assert_eq!(bench.read(0, 0), 0, "it was plugged in anew");
+    assert_eq!(bench.read(0, 0), 0, "it was plugged in again");
 }
 
 #[test]
@@ -179,7 +179,8 @@ fn a_fault_whose_time_has_come_begins_at_an_access_without_the_clock() {
     assert_eq!(bench.read(0, 0), u32::MAX);
 }
 
-/// Whatever a client reads of its page, however wide and wherever, is its own business; beside it and for writes nothing changes.
+/// A client may read its page with any width at any place, without a violation. Other pages and writes are not
+/// affected.
 #[test]
 fn a_clients_reads_of_its_page_are_no_violations() {
     let mut bench = Bench::new();
@@ -261,7 +262,7 @@ fn what_cannot_be_understood_is_answered() {
     assert_eq!(bench.command(r#""status""#), r#"{"ok":{"accesses":0,"removed":false,"violations":0}}"#);
 }
 
-/// Gives a command as a test in the guest does.
+/// Sends a command as a test in the guest does.
 fn mail(bench: &mut Bench, line: &str) -> String {
     let (data, doorbell) = ((MAILBOX + MAILBOX_DATA) as u64, (MAILBOX + MAILBOX_DOORBELL) as u64);
     for chunk in line.as_bytes().chunks(4) {

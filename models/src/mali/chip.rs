@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the microcontroller reaches of the GPU around it: memory through address space 0, interrupts, power.
+//! The microcontroller's view of the GPU: memory through address space 0, interrupts, power.
 
 use csf_iface::Handshake;
 use mali_regs::irq::{gpu, job};
@@ -50,28 +50,28 @@ impl Chip<'_> {
         self.write(u64::from(va) + offset as u64, &value.to_le_bytes())
     }
 
-    /// The request word at `request` and the acknowledge word at `acknowledge`.
+    /// Returns the request word at `request` and the acknowledge word at `acknowledge`.
     pub(super) fn handshake(&mut self, request: u32, acknowledge: u32) -> Result<Handshake, Stop> {
         Ok(Handshake { request: self.word(request)?, acknowledge: self.word(acknowledge)? })
     }
 
-    /// The global interface interrupts.
+    /// Interrupts for the global interface.
     pub(super) fn tell_global(&mut self) {
         self.job.raise(self.bus, job::GLOBAL);
     }
 
-    /// A group's interface interrupts.
+    /// Interrupts for a group's interface.
     pub(super) fn tell_group(&mut self, slot: u32) {
         self.job.raise(self.bus, job::group(slot));
     }
 
-    /// `MCU_STATUS` has changed.
+    /// Interrupts for a change of `MCU_STATUS`.
     pub(super) fn tell_status(&mut self) {
         self.gpu.raise(self.bus, gpu::MCU_STATUS_CHANGED);
     }
 }
 
-/// The names of the bits of `bits`, for people.
+/// Returns the names of the bits of `bits`, for people.
 pub(super) fn names(bits: u32, names: &[(u32, &str)]) -> String {
     let known = names.iter().filter(|(mask, _)| bits & mask != 0).map(|(_, name)| (*name).to_owned());
     let rest = names.iter().fold(bits, |rest, (mask, _)| rest & !mask);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the GPU says of itself: a Mali-G610 on a Radxa ROCK 5B, as its boot log has it. What the log does not say is zero, or
-//! marked.
+//! The GPU's constant registers: those of a Mali-G610 on a Radxa ROCK 5B, from its boot log. Values that are not in the
+//! log are zero, or marked.
 
 use mali_regs::gpu;
 
-/// Arm.
+/// Arm's number.
 pub(super) const VENDOR: u16 = 0x13b5;
-/// "Emulated", near enough.
+/// An invented number, with `e` for "emulated".
 pub(super) const DEVICE: u16 = 0xe610;
 /// Display controller, other.
 pub(super) const CLASS: u32 = 0x03_80_00;
@@ -21,7 +21,7 @@ pub(super) const AS_PRESENT: u32 = 0xff;
 /// Bits of a physical address.
 pub(super) const PA_BITS: u32 = 40;
 
-/// Registers that never change.
+/// Returns the value of a register that never changes.
 pub(super) fn fixed(offset: usize) -> Option<u32> {
     let registers = [
         (gpu::GPU_ID, 0xa867_0005),
@@ -33,11 +33,11 @@ pub(super) fn fixed(offset: usize) -> Option<u32> {
         (gpu::CORE_FEATURES, 0),
         (gpu::CSF_ID, 0),
         (gpu::REVIDR, 0),
-        // Not in the log: what the architecture allows at most.
+        // These are not in the log, but the most that the architecture allows.
         (gpu::THREAD_MAX_THREADS, 2048),
         (gpu::THREAD_MAX_WORKGROUP_SIZE, 1024),
         (gpu::THREAD_MAX_BARRIER_SIZE, 1024),
-        // 64 K registers; implemented in software.
+        // These are 64 K registers, and an implementation in software.
         (gpu::THREAD_FEATURES, 3 << 22 | 0x1_0000),
         (gpu::COHERENCY_FEATURES, 1 << gpu::coherency::ACE_LITE),
     ];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One of the three interrupts: events, which of them interrupt, and a vector that tells when the first of those comes.
+//! One of the three interrupts: events, a mask, and a vector that interrupts when the first unmasked event happens.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_device.h` of Linux 7.3.
 
@@ -21,27 +21,28 @@ impl Irq {
         Self { block, vector, raw: 0, mask: 0 }
     }
 
-    /// Forgets all events.
+    /// Clears all events.
     pub(super) fn clear(&mut self) {
         self.raw = 0;
     }
 
-    /// Forgets all events, and lets none interrupt.
+    /// Clears all events, and masks all.
     pub(super) fn reset(&mut self) {
         (self.raw, self.mask) = (0, 0);
     }
 
-    /// Events happen.
+    /// Makes events happen.
     pub(super) fn raise(&mut self, bus: &mut Bus, events: u32) {
         self.change(bus, self.raw | events, self.mask);
     }
 
-    /// The events that have not been cleared.
+    /// Returns the events that were not cleared.
     pub(super) fn raised(&self) -> u32 {
         self.raw
     }
 
-    /// What a register of this interrupt holds; nothing if `offset` is none, or one that has no value.
+    /// Returns the value of a register of this interrupt. Returns `None` for any other offset and for a register
+    /// without a value.
     pub(super) fn read(&self, offset: usize) -> Option<u32> {
         match offset {
             at if at == self.block.rawstat.offset => Some(self.raw),
@@ -51,7 +52,7 @@ impl Irq {
         }
     }
 
-    /// Writes a register of this interrupt, if `offset` is one that can be written.
+    /// Writes a register of this interrupt. Returns whether `offset` is one that can be written.
     pub(super) fn write(&mut self, bus: &mut Bus, offset: usize, value: u32) -> bool {
         let (raw, mask) = match offset {
             at if at == self.block.rawstat.offset => (self.raw | value, self.mask),
@@ -63,7 +64,7 @@ impl Irq {
         true
     }
 
-    /// The vector tells of the change from nothing to something: it is a level for the hardware, a message for the bus.
+    /// Interrupts on the change from nothing to something: the hardware has a level, the bus has messages.
     fn change(&mut self, bus: &mut Bus, raw: u32, mask: u32) {
         let before = self.raw & self.mask;
         (self.raw, self.mask) = (raw, mask);

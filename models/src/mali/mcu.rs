@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The microcontroller: it boots what the driver has loaded, and then plays the firmware's side of the interface. The
-//! firmware's code is read and compared, and not executed.
+//! The microcontroller: it boots the firmware that the driver has loaded, and then acts as the firmware's side of the
+//! interface. The firmware's code is read and compared, but not executed.
 //!
 //! ```text
-//! container   whether what is loaded is the firmware
-//! layout      where the firmware's blocks are
+//! container   checks that the loaded bytes are the firmware
+//! layout      the places of the firmware's blocks
 //! global      requests to the firmware as a whole
 //! group       group slots: starting, suspending, resuming, ending
-//! stream      stream slots: rings and doorbells; the place for whoever executes command streams
+//! stream      stream slots: rings and doorbells; the place for an executor of command streams
 //! ```
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_fw.c` and `panthor_sched.c` of Linux 7.3; the times are our own.
@@ -33,30 +33,30 @@ use container::{Container, Flipped, Wrong};
 use global::Firmware;
 use layout::Layout;
 
-/// How long a boot takes.
+/// The duration of a boot.
 const BOOT_TAKES: Duration = Duration::from_millis(2);
-/// How long it takes to stop.
+/// The duration of a stop.
 const STOP_TAKES: Duration = Duration::from_micros(20);
 
-/// The interface of a firmware of which nothing else is known: that of the published one for architecture 10.
+/// The interface of an unknown firmware: that of the published one for architecture 10.
 const VERSION: Version = Version::new(1, 5, 0);
 
-/// The shared section reaches no further, if only the tables say how far.
+/// The largest size of the shared section, if only the tables determine it.
 const SHARED_MOST: u32 = 1 << 20;
 
 /// The microcontroller.
 #[derive(Debug)]
 pub(super) struct Mcu {
-    /// What should have been loaded, if it is known.
+    /// The firmware that should have been loaded, if it is known.
     container: Option<Container>,
     control: Control,
     status: Status,
     state: State,
-    /// The firmware halted, and expects to find its memory as it left it.
+    /// The firmware halted, and expects to find its memory unchanged.
     halted: bool,
-    /// It was said that there is no container.
+    /// Whether the missing container was reported.
     said: bool,
-    /// An access waits for the driver: nothing happens before it has done something about its address space.
+    /// An access waits for the driver: nothing happens before the driver changes its address space.
     waits: bool,
     pub(super) faults: Faults,
 }
@@ -67,26 +67,26 @@ enum State {
     Boots(Instant),
     Runs(Box<Firmware>),
     Stops(Instant),
-    /// It does nothing any more.
+    /// The microcontroller does nothing any more.
     Dead,
 }
 
-/// Faults that were asked for.
+/// Faults of the microcontroller.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
-    /// It never says that it is up.
+    /// The microcontroller never reports that it has started.
     pub(super) silent_boot: bool,
-    /// It does not stop before the next reset.
+    /// The microcontroller does not stop before the next reset.
     pub(super) stuck: bool,
-    /// It answers nothing.
+    /// The microcontroller does not answer.
     pub(super) silent: bool,
-    /// A boot takes so long.
+    /// The duration of a boot.
     pub(super) boot: Option<Duration>,
     flipped: Option<Flipped>,
 }
 
 impl Faults {
-    /// A byte of the firmware is not what was loaded.
+    /// Makes a byte of the firmware differ from what was loaded.
     pub(super) fn flip(&mut self, section: usize, offset: u32) {
         self.flipped = Some(Flipped { section, offset });
     }
@@ -106,18 +106,18 @@ impl Mcu {
         }
     }
 
-    /// Says what the driver will have loaded.
+    /// Sets the firmware that the driver should load.
     pub(super) fn expect(&mut self, file: Vec<u8>) -> Result<(), csf_fw::Error> {
         self.container = Some(Container::new(file)?);
         Ok(())
     }
 
-    /// As if just plugged in: what is expected stays.
+    /// Restores the state after plugging in. The expected firmware stays.
     pub(super) fn repair(&mut self) {
         *self = Self { container: self.container.take(), ..Self::new() };
     }
 
-    /// The GPU is reset.
+    /// Resets the microcontroller with the GPU.
     pub(super) fn reset(&mut self) {
         (self.control, self.status, self.state, self.waits) = (Control::Disable, Status::Disabled, State::Off, false);
         self.faults.stuck = false;
@@ -131,12 +131,12 @@ impl Mcu {
         self.status.bits()
     }
 
-    /// Whether it needs the L2.
+    /// Whether the microcontroller needs the L2.
     pub(super) fn is_on(&self) -> bool {
         self.status == Status::Enabled
     }
 
-    /// `MCU_CONTROL` is written.
+    /// Handles a write of `MCU_CONTROL`.
     pub(super) fn set_control(&mut self, chip: &mut Chip<'_>, value: u32) {
         let Some(control) = Control::from_bits(value) else {
             return chip.bus.violation("there is no such command of the MCU");
@@ -164,7 +164,7 @@ impl Mcu {
         self.set_status(chip, Status::Enabled);
     }
 
-    /// A doorbell is rung.
+    /// Handles a doorbell.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, number: usize) {
         match &mut self.state {
             _ if self.faults.silent => {}
@@ -173,13 +173,13 @@ impl Mcu {
             State::Dead if self.status == Status::Halted => {
                 chip.bus.violation("a doorbell is rung while the MCU is halted");
             }
-            // A driver may not know yet that it is dead.
+            // A driver may not know yet that the microcontroller is dead.
             State::Dead => {}
             State::Off | State::Stops(_) => chip.bus.violation("a doorbell is rung while the MCU is off"),
         }
     }
 
-    /// The driver has done something about an address space: what waited may go on.
+    /// Continues waiting accesses after the driver has changed an address space.
     pub(super) fn wake(&mut self, chip: &mut Chip<'_>) {
         self.waits = false;
         if let State::Runs(firmware) = &mut self.state {
@@ -187,7 +187,7 @@ impl Mcu {
         }
     }
 
-    /// When something is due.
+    /// Returns when something is due.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             _ if self.waits => None,
@@ -219,7 +219,7 @@ impl Mcu {
         }
     }
 
-    /// What comes of the firmware's work: it halts, or goes on, or cannot.
+    /// Applies the result of the firmware's work: it halts, continues, or fails.
     fn settle(&mut self, chip: &mut Chip<'_>, done: Result<bool, Stop>) {
         match done {
             Ok(false) => {}
@@ -273,10 +273,10 @@ impl Mcu {
         }
     }
 
-    /// Boots: first what the hardware does, then what the firmware does.
+    /// Boots: first the hardware's part, then the firmware's part.
     fn start(&mut self, chip: &mut Chip<'_>, warm: bool) -> Result<Firmware, Wrong> {
         let vectors: [u32; 2] = [chip.word(0)?, chip.word(4)?];
-        // The lowest bit says which instruction set, and there is only one.
+        // The lowest bit selects the instruction set, of which there is only one.
         chip.mmu.probe(chip.bus, SPACE, u64::from(vectors[1] & !1), 2, Access::Execute)?;
         match &self.container {
             Some(container) => container.check(chip, warm, self.faults.flipped)?,
@@ -295,7 +295,7 @@ impl Mcu {
         Ok(firmware)
     }
 
-    /// Nobody has said what should be loaded.
+    /// Boots without an expected firmware.
     fn unchecked(&mut self, chip: &mut Chip<'_>) -> Result<(), Wrong> {
         if !std::mem::replace(&mut self.said, true) {
             chip.bus.state("what is loaded is not compared: no container of firmware was given to the model");
@@ -307,7 +307,7 @@ impl Mcu {
         Ok(())
     }
 
-    /// What a test may know.
+    /// Describes the state for tests.
     pub(super) fn describe(&self) -> Value {
         let firmware = match &self.state {
             State::Runs(firmware) => firmware.describe(),
@@ -326,7 +326,7 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-/// How many bytes from the start of the shared section on are mapped so that they can be written.
+/// Returns how many bytes from the start of the shared section on are mapped writable.
 fn mapped(chip: &mut Chip<'_>) -> u32 {
     let page = PAGE_SIZE as u32;
     let pages = (0..SHARED_MOST / page).take_while(|index| {

@@ -22,16 +22,16 @@ pub(super) struct Mmu {
     pub(super) stuck: bool,
 }
 
-/// Why an access does not get through, or not yet.
+/// The reason why an access fails or waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// It faults. The interrupt has told so.
+    /// The access faults, and the interrupt has reported it.
     Fault(Fault),
-    /// It waits for the driver.
+    /// The access waits for the driver.
     Stalled(Stall),
 }
 
-/// What an access waits for.
+/// The condition for which an access waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stall {
     /// The driver has not handled the last fault of the address space.
@@ -41,7 +41,7 @@ pub(super) enum Stall {
 }
 
 impl Stall {
-    /// For people.
+    /// Returns a description for people.
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Fault => "an earlier fault of the address space has not been handled",
@@ -69,17 +69,17 @@ impl Mmu {
         self.spaces.get_mut(index)
     }
 
-    /// Whether the driver has a fault to handle.
+    /// Whether the driver must handle a fault.
     pub(super) fn is_stuck(&self) -> bool {
         self.spaces.iter().any(AddressSpace::is_stuck)
     }
 
-    /// When a command ends.
+    /// Returns when a command ends.
     pub(super) fn due(&self) -> Option<Instant> {
         self.spaces.iter().filter_map(AddressSpace::due).min().filter(|_| !self.stuck)
     }
 
-    /// Ends the commands that are due. Whether any did.
+    /// Ends the commands that are due. Returns whether there were any.
     pub(super) fn tick(&mut self, bus: &mut Bus) -> bool {
         let mut any = false;
         if self.stuck {
@@ -106,7 +106,7 @@ impl Mmu {
         self.access(bus, space, va, data.len(), Access::Write, |bus, at, part| bus.write_memory(at, &data[part]))
     }
 
-    /// Tries an access without making it; it faults as the access would.
+    /// Tries an access without making it. It faults as the access would.
     pub(super) fn probe(
         &mut self,
         bus: &mut Bus,
@@ -118,7 +118,7 @@ impl Mmu {
         self.access(bus, space, va, length, access, |_, _, _| Ok(()))
     }
 
-    /// Whether an access would get through; nobody is told if not.
+    /// Whether an access would succeed. A failure is not reported.
     pub(super) fn check(
         &mut self,
         bus: &mut Bus,
@@ -135,7 +135,7 @@ impl Mmu {
         Ok(())
     }
 
-    /// Where an address leads, for an access to it that faults if it may not be.
+    /// Returns the physical address for an access, which faults if it is not allowed.
     pub(super) fn translate(
         &mut self,
         bus: &mut Bus,
@@ -147,8 +147,8 @@ impl Mmu {
         found.map_err(|fault| self.fault(bus, space, fault))
     }
 
-    /// An access of `length` bytes, in as many parts as tables make of it: `each` gets an address of memory and which bytes
-    /// go there.
+    /// Makes an access of `length` bytes, in as many parts as the tables require. `each` gets a physical address and
+    /// the part of the bytes for it.
     fn access(
         &mut self,
         bus: &mut Bus,
@@ -168,7 +168,7 @@ impl Mmu {
         Ok(())
     }
 
-    /// The address space, if accesses to `va` go on there.
+    /// Returns the address space, if accesses to `va` may continue.
     fn enter(&mut self, space: usize, va: u64) -> Result<&mut AddressSpace, Stop> {
         let space = self.spaces.get_mut(space).expect("who accesses knows the number to be one");
         match space.stall(va) {
@@ -177,7 +177,7 @@ impl Mmu {
         }
     }
 
-    /// Tells the driver of a fault.
+    /// Reports a fault to the driver.
     fn fault(&mut self, bus: &mut Bus, space: usize, fault: Fault) -> Stop {
         self.spaces[space].fault(fault);
         bus.state(format!("address space {space}: {fault}"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Power domains: cores that are on, off, or on their way.
+//! Power domains: cores that are on, off, or changing.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_gpu.c` of Linux 7.3; the times are our own.
 
@@ -10,7 +10,7 @@ use mali_regs::power::{Block, Domain};
 use super::identity;
 use crate::bus::Bus;
 
-/// How long a core takes.
+/// The duration of a core's change.
 const TAKES: Duration = Duration::from_micros(300);
 
 /// All domains.
@@ -19,7 +19,7 @@ pub(super) struct Power {
     /// Cores that are on, by domain in the order of [`Domain::ALL`].
     ready: [u64; 3],
     changes: Vec<Change>,
-    /// A fault: nothing that is asked for ever happens.
+    /// A fault: requests have no effect.
     pub(super) stuck: bool,
 }
 
@@ -35,7 +35,7 @@ fn number(domain: Domain) -> usize {
     Domain::ALL.iter().position(|each| *each == domain).expect("ALL has every domain")
 }
 
-/// The cores that there are.
+/// Returns the existing cores of a domain.
 pub(super) fn present(domain: Domain) -> u64 {
     match domain {
         Domain::L2 => identity::L2_PRESENT,
@@ -45,18 +45,18 @@ pub(super) fn present(domain: Domain) -> u64 {
 }
 
 impl Power {
-    /// Cores of a domain that are on.
+    /// Returns the cores of a domain that are on.
     pub(super) fn ready(&self, domain: Domain) -> u64 {
         self.ready[number(domain)]
     }
 
-    /// Everything goes off at once.
+    /// Powers everything off at once.
     pub(super) fn reset(&mut self) {
         self.ready = [0; 3];
         self.changes.clear();
     }
 
-    /// What the firmware powers goes off at once.
+    /// Powers off at once everything that the firmware powers.
     pub(super) fn cut(&mut self, bus: &mut Bus) {
         for domain in [Domain::Shader, Domain::Tiler] {
             let at = number(domain);
@@ -67,7 +67,7 @@ impl Power {
         }
     }
 
-    /// What a register of a domain holds; nothing if the offset is none that can be read.
+    /// Returns the value of a domain's register, or `None` if the offset is not of one that can be read.
     pub(super) fn read(&self, offset: usize) -> Option<u64> {
         let domain = |at: fn(Block) -> usize| Domain::ALL.into_iter().find(|domain| at(domain.block()) == offset);
         if let Some(domain) = domain(|block| block.present.offset) {
@@ -79,11 +79,11 @@ impl Power {
         if let Some(domain) = domain(|block| block.changing.offset) {
             return Some(self.changing(number(domain)));
         }
-        // Nothing is ever at work for longer than one looks.
+        // No core is ever seen at work.
         domain(|block| block.active.offset).map(|_| 0)
     }
 
-    /// Carries out a write to a register that asks for power, if the offset is one.
+    /// Writes a register that requests a power change. Returns whether the offset is of such a register.
     pub(super) fn write(&mut self, bus: &mut Bus, offset: usize, cores: u64) -> bool {
         let asked = Domain::ALL.into_iter().find_map(|domain| match domain.block() {
             block if block.power_on.offset == offset => Some((domain, true)),
@@ -102,7 +102,7 @@ impl Power {
         true
     }
 
-    /// Cores shall go on or off.
+    /// Requests to power cores on or off.
     pub(super) fn ask(&mut self, bus: &mut Bus, domain: Domain, cores: u64, on: bool) {
         let l2 = self.ready(Domain::L2) != 0;
         let others = (self.ready[1] | self.ready[2]) != 0;
@@ -124,12 +124,12 @@ impl Power {
         self.changes.iter().filter(|change| change.domain == domain).fold(0, |all, change| all | change.cores)
     }
 
-    /// When the next change ends.
+    /// Returns when the next change ends.
     pub(super) fn due(&self) -> Option<Instant> {
         self.changes.iter().map(|change| change.done).min()
     }
 
-    /// Ends the changes that are due. Whether any ended, and whether none is left.
+    /// Ends the changes that are due. Returns whether any ended, and whether none is left.
     pub(super) fn tick(&mut self, bus: &mut Bus) -> (bool, bool) {
         let (done, left): (Vec<_>, _) = self.changes.drain(..).partition(|change| change.done <= bus.now());
         self.changes = left;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a test may ask of the GPU: what it sees at an address, what its tables say, and to make an access.
+//! Queries of a test: for the GPU's view of an address, for its tables, and to make an access.
 //!
 //! | question | answer |
 //! |---|---|
-//! | `{"load": {"space", "va", "length"}}` | `bytes`, or `fault` and `va`; the driver hears nothing of it |
+//! | `{"load": {"space", "va", "length"}}` | `bytes`, or `fault` and `va`; not reported to the driver |
 //! | `{"words": {"space", "va": [...]}}` | the 64 bits at each address, or `null` where an access would fault |
 //! | `{"sync": {"space", "va", "wide"}}` | `value` and `status` of a sync object, or `fault` and `va` |
-//! | `{"walk": {"space", "va"}}` | `pa`, `length`, `level`, `read_only`, `no_execute`, `memory`, or `fault`; as the tables are now |
-//! | `{"mappings": {"space", "from", "to"}}` | what the tables map there: a list of ranges, each `va`, `size`, `pa`, and as for `walk` |
-//! | `{"runs": {"space", "va", "length"}}` | the pages that the GPU can read there, as lists of six numbers: address, how many, the first one's first word, rights (1 write, 2 execute, 4 cached), level, and how much more each further page's word is, 1 or 0 |
-//! | `{"tables": {"space"}}` | `tables`: how many there are on each level; `pages`, `blocks` |
-//! | `"spaces"` | those that are set up: `table`, `config`, `attributes`, `locked`, `stuck`, `remembered` |
-//! | `{"access": {"space", "va", "access", "length", "bytes"}}` | an access as of a shader core: `bytes` for a read; `fault` and `va`, and then the driver hears of it; `stalled` while the driver has something to do first |
-//! | `"mcu"` | its status, and what the firmware knows of its groups and streams |
+//! | `{"walk": {"space", "va"}}` | `pa`, `length`, `level`, `read_only`, `no_execute`, `memory`, or `fault`; from the current tables |
+//! | `{"mappings": {"space", "from", "to"}}` | the mappings of the tables there: a list of ranges, each `va`, `size`, `pa`, and as for `walk` |
+//! | `{"runs": {"space", "va", "length"}}` | the pages that the GPU can read there, as lists of six numbers: address, number of pages, the first one's first word, rights (1 write, 2 execute, 4 cached), level, and the difference between the words of two pages, 1 or 0 |
+//! | `{"tables": {"space"}}` | `tables`: the number on each level; `pages`, `blocks` |
+//! | `"spaces"` | the address spaces that are set up: `table`, `config`, `attributes`, `locked`, `stuck`, `remembered` |
+//! | `{"access": {"space", "va", "access", "length", "bytes"}}` | an access as by a shader core: `bytes` for a read; `fault` and `va`, which is reported to the driver; `stalled` while the driver must do something first |
+//! | `"mcu"` | its status, and the firmware's state of its groups and streams |
 
 mod runs;
 
@@ -26,28 +26,28 @@ use super::space::{self, Fault, InForce};
 use super::sync;
 use crate::bus::Bus;
 
-/// The most that a question may ask for at once.
+/// The most bytes in a query.
 const MOST_BYTES: usize = 1 << 20;
-/// The most tables that are looked at.
+/// The most tables that are visited.
 const MOST_TABLES: usize = 1 << 12;
 /// The most ranges in an answer.
 const MOST_RANGES: usize = 4096;
 
 pub(super) use runs::runs;
 
-/// A question of a test.
+/// A query of a test.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Question {
-    /// What an address space has at an address.
+    /// The bytes at an address.
     Load { space: usize, va: u64, length: usize },
-    /// What it has at each of many addresses.
+    /// The words at many addresses.
     Words { space: usize, va: Vec<u64> },
     /// A sync object.
     Sync { space: usize, va: u64, wide: bool },
-    /// Where its tables lead from an address.
+    /// The translation of an address by the tables.
     Walk { space: usize, va: u64 },
-    /// What its tables map in a range.
+    /// The mappings of a range by the tables.
     Mappings {
         space: usize,
         #[serde(default)]
@@ -55,11 +55,11 @@ pub(super) enum Question {
         #[serde(default = "everywhere")]
         to: u64,
     },
-    /// What it sees in a range, page by page.
+    /// The GPU's view of a range, page by page.
     Runs { space: usize, va: u64, length: u64 },
-    /// How many tables it has.
+    /// The number of tables.
     Tables { space: usize },
-    /// Which address spaces are set up.
+    /// The address spaces that are set up.
     Spaces,
     /// Makes an access.
     Access {
@@ -71,7 +71,7 @@ pub(super) enum Question {
         #[serde(default)]
         bytes: Option<Vec<u8>>,
     },
-    /// How the microcontroller is.
+    /// The state of the microcontroller.
     Mcu,
 }
 
@@ -79,7 +79,7 @@ fn everywhere() -> u64 {
     u64::MAX
 }
 
-/// What kind of access.
+/// The kind of an access.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Kind {
@@ -88,7 +88,7 @@ pub(super) enum Kind {
     Execute,
 }
 
-/// What the GPU has at an address, to the eyes of a test.
+/// Returns the GPU's bytes at an address, without effects on the GPU.
 pub(super) fn load(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, length: usize) -> Result<Value, String> {
     let length = bounded(va, length)?;
     let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
@@ -99,7 +99,7 @@ pub(super) fn load(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, length: 
     })
 }
 
-/// The eight bytes at each address, where there are any.
+/// Returns the eight bytes at each address, where there are any.
 pub(super) fn words(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: &[u64]) -> Result<Value, String> {
     let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
     let words = va.iter().map(|va| {
@@ -109,7 +109,7 @@ pub(super) fn words(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: &[u64]) -> R
     Ok(json!(words.collect::<Vec<_>>()))
 }
 
-/// A sync object.
+/// Returns a sync object.
 pub(super) fn sync(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bool) -> Result<Value, String> {
     mmu.space(space).ok_or(NO_SPACE)?;
     match sync::look(mmu, bus, space, va, wide) {
@@ -119,7 +119,7 @@ pub(super) fn sync(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bo
     }
 }
 
-/// Where the tables lead, whatever is remembered.
+/// Returns the translation by the tables, whatever the MMU has cached.
 pub(super) fn tables_at(mmu: &Mmu, bus: &mut Bus, space: usize, va: u64) -> Result<Value, String> {
     let set = set_up(mmu, space)?;
     let geometry = set.geometry.ok_or("the address space has no tables")?;
@@ -136,7 +136,7 @@ pub(super) fn tables_at(mmu: &Mmu, bus: &mut Bus, space: usize, va: u64) -> Resu
     })
 }
 
-/// The ranges that the tables map from `from` to before `to`: neighbours that lead to neighbours are one.
+/// Returns the ranges that the tables map from `from` to before `to`. Neighbours that map to neighbours are one range.
 pub(super) fn mappings(mmu: &Mmu, bus: &mut Bus, space: usize, from: u64, to: u64) -> Result<Value, String> {
     let mut ranges: Vec<(u64, u64, u64, Attributes)> = Vec::new();
     let mut many = false;
@@ -168,7 +168,7 @@ pub(super) fn mappings(mmu: &Mmu, bus: &mut Bus, space: usize, from: u64, to: u6
     Ok(ranges.collect())
 }
 
-/// How many tables there are, and what they map.
+/// Returns the number of tables, and of their mappings.
 pub(super) fn tables(mmu: &Mmu, bus: &mut Bus, space: usize) -> Result<Value, String> {
     let (mut pages, mut blocks) = (0u64, 0u64);
     let tables = surveyed(mmu, bus, space, |_, leaf| match leaf.level {
@@ -192,7 +192,7 @@ fn surveyed(
     })
 }
 
-/// The address spaces that are set up.
+/// Returns the address spaces that are set up.
 pub(super) fn spaces(mmu: &Mmu) -> Value {
     let all = (0..).map_while(|index| Some((index, mmu.space(index)?)));
     let used = all.filter_map(|(index, space)| Some((index, space, space.in_force()?)));

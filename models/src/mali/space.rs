@@ -16,15 +16,15 @@ use super::tlb::Tlb;
 use crate::bus::Bus;
 use crate::memory::DmaError;
 
-/// How long a command takes.
+/// The duration of a command.
 const TAKES: Duration = Duration::from_micros(20);
 
 /// An address space.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AddressSpace {
-    /// What was written, and is not in force before an update.
+    /// The written values, which take effect at an update.
     written: Setup,
-    /// What is in force.
+    /// The values in effect.
     setup: Setup,
     lock_address: u64,
     locked: Option<LockRegion>,
@@ -43,7 +43,7 @@ struct Setup {
     config: TransCfg,
 }
 
-/// Why an access did not get through.
+/// The reason why an access failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) exception: u32,
@@ -66,18 +66,18 @@ fn kind(access: Access) -> AccessType {
     }
 }
 
-/// How an address space is set up: what is in force.
+/// The configuration in effect.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InForce {
     pub(super) table: u64,
     pub(super) attributes: u64,
     pub(super) config: TransCfg,
-    /// The shape of its tables, if it has any.
+    /// The shape of the tables, if there are any.
     pub(super) geometry: Option<Geometry>,
 }
 
 impl AddressSpace {
-    /// The value of the half of a register.
+    /// Returns the value of the half of a register.
     pub(super) fn read(&self, found: Found) -> Option<u32> {
         let whole = match found.register {
             register if *register == mmu::AS_TRANSTAB => self.written.table,
@@ -93,7 +93,7 @@ impl AddressSpace {
         Some(if found.upper { (whole >> 32) as u32 } else { whole as u32 })
     }
 
-    /// Writes the half of a register, if it is one that keeps its value.
+    /// Writes the half of a register. Returns whether it is one that keeps its value.
     pub(super) fn write(&mut self, found: Found, value: u32) -> bool {
         let whole = match found.register {
             register if *register == mmu::AS_TRANSTAB => &mut self.written.table,
@@ -107,7 +107,7 @@ impl AddressSpace {
         true
     }
 
-    /// A command is written.
+    /// Handles a written command.
     pub(super) fn command(&mut self, bus: &mut Bus, value: u32) {
         let Some(command) = Command::from_bits(value) else {
             return bus.violation("there is no such command of the MMU");
@@ -118,12 +118,13 @@ impl AddressSpace {
         self.command = Some((command, bus.after(TAKES)));
     }
 
-    /// When its command ends.
+    /// Returns when the command ends.
     pub(super) fn due(&self) -> Option<Instant> {
         self.command.map(|(_, done)| done)
     }
 
-    /// Ends its command if it is due. Whether it did. `told` says that a fault's event has not been cleared yet.
+    /// Ends the command if it is due, and returns whether it did. `told` says that a fault's event has not been cleared
+    /// yet.
     pub(super) fn tick(&mut self, bus: &mut Bus, told: bool) -> bool {
         let Some((command, _)) = self.command.take_if(|(_, done)| *done <= bus.now()) else { return false };
         match command {
@@ -145,7 +146,7 @@ impl AddressSpace {
         }
     }
 
-    /// Every command that lets a region go has it flushed first.
+    /// Ends a lock. Every command that unlocks a region has flushed it before.
     fn unlock(&mut self, bus: &mut Bus, command: Command, told: bool) {
         match self.locked.take() {
             Some(region) => self.tlb.forget(region),
@@ -168,12 +169,12 @@ impl AddressSpace {
             return bus.violation(text);
         }
         self.setup = setup;
-        // What waits is tried again with the new tables.
+        // Waiting accesses are retried with the new tables.
         self.stuck = false;
         self.tlb.clear();
     }
 
-    /// What is in force; nothing before the first update.
+    /// Returns the configuration in effect, or `None` before the first update.
     pub(super) fn in_force(&self) -> Option<InForce> {
         let Setup { table, attributes, config } = self.setup;
         let geometry = match config.mode() {
@@ -184,17 +185,17 @@ impl AddressSpace {
         used.then_some(InForce { table, attributes, config, geometry })
     }
 
-    /// The region that is locked.
+    /// Returns the locked region.
     pub(super) fn locked(&self) -> Option<LockRegion> {
         self.locked
     }
 
-    /// How many translations are remembered.
+    /// Returns how many translations are cached.
     pub(super) fn remembered(&self) -> usize {
         self.tlb.len()
     }
 
-    /// Why accesses to `va` do not go on.
+    /// Returns why accesses to `va` wait.
     pub(super) fn stall(&self, va: u64) -> Option<Stall> {
         match self.locked {
             _ if self.stuck => Some(Stall::Fault),
@@ -203,19 +204,19 @@ impl AddressSpace {
         }
     }
 
-    /// Whether accesses wait since a fault has not been handled.
+    /// Whether accesses wait because a fault was not handled.
     pub(super) fn is_stuck(&self) -> bool {
         self.stuck
     }
 
-    /// Keeps a fault for the driver, and lets no more accesses through until it has handled it.
+    /// Stores a fault for the driver, and makes all accesses wait until the driver has handled it.
     pub(super) fn fault(&mut self, fault: Fault) {
         self.fault = FaultStatus(0).with_exception(fault.exception).with_access(kind(fault.access).bits());
         self.fault_address = fault.address;
         self.stuck = true;
     }
 
-    /// Where an access leads: as it is remembered, or by tables that are read now.
+    /// Translates an access: by the cached translation, or by tables that are read now.
     pub(super) fn translate(&mut self, bus: &mut Bus, va: u64, access: Access) -> Result<Translation, Fault> {
         let fault = |exception| Fault { exception, address: va, access };
         let Some(InForce { table, attributes, config, geometry }) = self.in_force() else {
@@ -227,7 +228,7 @@ impl AddressSpace {
         let geometry = geometry.ok_or(fault(exception::TRANSLATION_FAULT_4))?;
         let now = walk(geometry, table, va, Access::Read, |at| entry(bus, at));
         let translation = match (self.tlb.find(va), now) {
-            // If the tables cannot be read, the access itself will tell.
+            // If the tables cannot be read, the access itself will report it.
             (Some(remembered), Err(WalkError::Read(_))) => remembered,
             (Some(remembered), now) => {
                 if now != Ok(remembered) {
@@ -250,12 +251,12 @@ impl AddressSpace {
         }
     }
 
-    /// The first address behind `va`, where nothing is mapped, that may be mapped.
+    /// Returns the first address behind the unmapped `va` that may be mapped.
     pub(super) fn next_after(&self, bus: &mut Bus, va: u64) -> u64 {
         let page = (va | (PAGE_SIZE - 1)).saturating_add(1);
         let Some(InForce { table, geometry: Some(geometry), .. }) = self.in_force() else { return page };
         let next = match walk(geometry, table, va, Access::Read, |at| entry(bus, at)) {
-            // The entry that says so stands for as much.
+            // The entry that is not mapped spans this much.
             Err(WalkError::Fault(mali_mmu::Fault { kind: FaultKind::Translation, level })) => {
                 (va | ((1 << (12 + 9 * (3 - level))) - 1)).saturating_add(1)
             }
@@ -265,7 +266,7 @@ impl AddressSpace {
         self.tlb.next_after(va).map_or(next, |remembered| next.min(remembered))
     }
 
-    /// As much of an access of `length` bytes as one table entry maps: how many bytes.
+    /// Returns how many bytes of an access of `length` bytes one table entry maps.
     pub(super) fn part(
         &mut self,
         bus: &mut Bus,
@@ -281,7 +282,7 @@ impl AddressSpace {
         Ok(size)
     }
 
-    /// Reads memory for a test: faults are answered and not told to the driver.
+    /// Reads memory for a test. Faults are returned and not reported to the driver.
     pub(super) fn load(&mut self, bus: &mut Bus, va: u64, data: &mut [u8]) -> Result<(), Fault> {
         let mut at = 0;
         while at < data.len() {
@@ -295,13 +296,13 @@ impl AddressSpace {
     }
 }
 
-/// The eight bytes of a table's entry.
+/// Returns the eight bytes of a table's entry.
 pub(super) fn entry(bus: &mut Bus, at: u64) -> Result<u64, DmaError> {
     let mut entry = [0; 8];
     bus.read_memory(at, &mut entry).map(|()| u64::from_le_bytes(entry))
 }
 
-/// The code of what ended a walk.
+/// Returns the exception code of a walk's error.
 pub(super) fn exception_of(error: &WalkError<DmaError>) -> u32 {
     let WalkError::Fault(fault) = error else { return exception::GPU_BUS_FAULT };
     match fault.kind {

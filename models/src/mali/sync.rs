@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Sync objects, as the instructions of command streams reach them. Until those are executed, only tests look at them.
+//! Sync objects, as instructions of command streams access them. Until those are executed, only tests read them.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3.
 
@@ -11,16 +11,16 @@ use super::mmu::Mmu;
 use super::space::Fault;
 use crate::bus::Bus;
 
-/// Why something is no sync object.
+/// The reason why something is no sync object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// It is not aligned to its size.
+    /// The address is not aligned to the size.
     Unaligned,
-    /// The GPU could not change it.
+    /// The GPU could not write it.
     Fault(Fault),
 }
 
-/// The value and the status of the sync object at an address; nobody is told if there is none.
+/// Returns value and status of the sync object at an address. An error is not reported to the driver.
 pub(super) fn look(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bool) -> Result<(u64, u32), Wrong> {
     let size = if wide { size_of::<Sync64>() } else { size_of::<Sync32>() };
     if va % size as u64 != 0 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The Mali as its driver meets it, without sockets: time is whatever the test says.
+//! Tests the Mali as its driver sees it, without sockets. The test sets the time.
 
 mod boot;
 mod driver;
@@ -36,7 +36,7 @@ impl Bench {
     fn of(mali: Mali, plan: &str) -> Self {
         let now = mali.started;
         let mut device = Device::new(mali, Plan::parse::<Mali>(plan).unwrap(), now);
-        // Memory and bus mastering.
+        // These bits enable memory and bus mastering.
         device.write(CONFIG_REGION, 4, &6u16.to_le_bytes(), now);
         let told = Arc::new(Mutex::new(Vec::new()));
         let ear = Arc::clone(&told);
@@ -47,7 +47,7 @@ impl Bench {
         Self { device, now, told }
     }
 
-    /// A device whose L2 is on.
+    /// Returns a device whose L2 is on.
     fn powered() -> Self {
         let mut bench = Self::new("");
         bench.write(power::L2_PWRON, 1);
@@ -78,7 +78,7 @@ impl Bench {
         self.write_at(register.offset + 4, (value >> 32) as u32);
     }
 
-    /// Until nothing is left to happen.
+    /// Lets time pass until nothing is due.
     fn wait(&mut self) {
         while let Some(due) = self.device.due() {
             self.now = self.now.max(due);
@@ -90,29 +90,29 @@ impl Bench {
         self.device.bus().violations()
     }
 
-    /// Asks as a test in the guest would.
+    /// Sends a query as a test in the guest would.
     fn ask(&mut self, question: Value) -> Value {
         let line = json!({ "query": question }).to_string();
         let answer = self.device.command(line.as_bytes(), self.now);
         serde_json::from_slice(&answer).unwrap()
     }
 
-    /// What the address space 0 has.
+    /// Returns the bytes in address space 0.
     fn load(&mut self, va: u64, length: usize) -> Value {
         self.ask(json!({ "load": { "space": 0, "va": va, "length": length } }))["ok"].clone()
     }
 
-    /// When the device was plugged in.
+    /// Returns when the device was plugged in.
     fn device_start(&mut self) -> Instant {
         self.device.gpu().started
     }
 
-    /// Whether something was told that contains `text`.
+    /// Whether an event contains `text`.
     fn was_told(&self, text: &str) -> bool {
         self.told.lock().unwrap().iter().any(|line| line.contains(text))
     }
 
-    /// The violations that were told.
+    /// Returns the violations in the events.
     fn complaints(&self) -> Vec<String> {
         let told = self.told.lock().unwrap();
         told.iter().filter_map(|line| line.strip_prefix("violation: ")).map(str::to_owned).collect()
@@ -178,7 +178,7 @@ fn a_flush_is_counted_and_told() {
     assert_ne!(bench.read(irq::GPU_IRQ_RAWSTAT) & irq::gpu::CLEAN_CACHES_COMPLETED, 0);
 }
 
-/// The page of the flush count is the clients' to read as they like, and the driver's other registers are not.
+/// Clients may read the page of the flush count in any way, but not the driver's other registers.
 #[test]
 fn any_read_of_the_flush_page_is_a_clients() {
     let mut bench = Bench::powered();
@@ -240,7 +240,7 @@ fn faults_stick_until_the_repair() {
     assert_eq!(bench.read(power::L2_READY), 1);
 }
 
-/// Where the guest's memory begins.
+/// The start of the guest's memory.
 const BASE: u64 = 0x1_0000_0000;
 
 /// Gives the device 1 MiB of memory at [`BASE`].
@@ -256,7 +256,7 @@ fn memory(bench: &mut Bench) -> File {
 fn the_mmu_walks_tables_in_the_guests_memory() {
     let mut bench = Bench::powered();
     let _file = memory(&mut bench);
-    // Four tables in a row, then a page: the address has index 0 on all levels but the last.
+    // These are four tables in a row, then a page: the address has index 0 on all levels but the last.
     let entries: BTreeMap<u64, u64> = [
         (BASE, (BASE + 0x1000) | 3),
         (BASE + 0x1000, (BASE + 0x2000) | 3),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Translations that the MMU remembers. It forgets them only when it is told to, so a driver that changes its tables and
-//! does not flush is found out: the GPU goes on with what the tables no longer say.
+//! Translations that the MMU caches. It drops them only on a flush, so a driver that changes its tables without one is
+//! detected: the GPU continues with the old translations.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_mmu.c` of Linux 7.3 (which ranges are flushed, and when).
 
@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use mali_mmu::Translation;
 use mali_regs::mmu::LockRegion;
 
-/// How many translations are remembered at most.
+/// The most translations that are cached.
 const MOST: usize = 1 << 16;
 
-/// Translations by the first address of what their table entry maps.
+/// Translations by the first address that their table entry maps.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tlb(BTreeMap<u64, Translation>);
 
 impl Tlb {
-    /// Where `va` led when its entry was read.
+    /// Returns the translation of `va` from when its entry was read.
     pub(super) fn find(&self, va: u64) -> Option<Translation> {
         let (start, first) = self.0.range(..=va).next_back()?;
         let within = va - start;
@@ -25,15 +25,15 @@ impl Tlb {
         Some(Translation { address: first.address + within, length, ..*first })
     }
 
-    /// The first address behind `va` at which something that is remembered begins.
+    /// Returns the first address behind `va` at which a cached translation begins.
     pub(super) fn next_after(&self, va: u64) -> Option<u64> {
         self.0.range(va.checked_add(1)?..).next().map(|(start, _)| *start)
     }
 
-    /// Remembers where `va` leads.
+    /// Caches the translation of `va`.
     pub(super) fn insert(&mut self, va: u64, to: Translation) {
         if self.0.len() >= MOST {
-            // Which ones hardware evicts is its own affair.
+            // The hardware may evict any translations.
             self.0.clear();
         }
         let within = va & (to.span() - 1);
@@ -41,17 +41,17 @@ impl Tlb {
         self.0.insert(va - within, first);
     }
 
-    /// Forgets what touches a region.
+    /// Drops the translations that touch a region.
     pub(super) fn forget(&mut self, region: LockRegion) {
         self.0.retain(|start, to| *start > region.last() || start + (to.length - 1) < region.start());
     }
 
-    /// Forgets everything.
+    /// Drops all translations.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// How many translations are remembered.
+    /// Returns how many translations are cached.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     proptest! {
-        /// A region takes away what touches it, and nothing else.
+        /// A flush drops the translations that touch its region, and no others.
         #[test]
         fn a_flush_has_a_range(pages in prop::collection::vec(0u64..1024, 1..20), start in 0u64..1024, count in 1u64..64) {
             let mut tlb = Tlb::default();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The GPU's own firmware as it starts: protected, then readable, then finished.
+//! The boot of the GPU's own firmware: its progress is first protected, then readable, then complete.
 //!
 //! Source: Documentation/gpu/nova/core/devinit.rst; that a boot takes some tens of milliseconds is a guess.
 
@@ -9,27 +9,27 @@ use nova_regs::regs::{GfwBoot, GfwBootPrivLevelMask};
 
 use crate::bus::Bus;
 
-/// How long the firmware takes if nothing is wrong.
+/// The duration of a boot without faults.
 const USUAL: Duration = Duration::from_millis(60);
 
-/// The longest that a fault may make it take.
+/// The longest duration that a fault may set.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// The stages of a boot: the part of the whole time when each ends, and the progress that is told from then on. `None` is
-/// told to nobody yet.
+/// The stages of a boot: the percentage of the whole time at which each ends, and the progress that is shown from then
+/// on. With `None` the progress is still protected.
 const STAGES: [(u32, Option<u8>); 4] = [(0, None), (25, Some(0x10)), (60, Some(0x80)), (100, Some(GfwBoot::COMPLETED))];
 
-/// How far the firmware is.
+/// The progress of the firmware.
 #[derive(Debug)]
 pub(super) struct Boot {
     began: Instant,
-    /// How long all of it takes.
+    /// The duration of the whole boot.
     takes: Duration,
-    /// The stage that is reached.
+    /// The current stage.
     stage: usize,
-    /// A fault: the progress beyond which it never comes.
+    /// A fault: the progress at which the boot stops.
     stuck: Option<u8>,
-    /// A fault: how long each boot takes.
+    /// A fault: the duration of each boot.
     slow: Option<Duration>,
 }
 
@@ -38,7 +38,7 @@ impl Boot {
         Self { began: now, takes: USUAL, stage: 0, stuck: None, slow: None }
     }
 
-    /// The GPU was reset: the firmware starts.
+    /// Restarts the firmware after a reset of the GPU.
     pub(super) fn restart(&mut self, bus: &mut Bus) {
         self.began = bus.now();
         self.takes = self.slow.unwrap_or_else(|| bus.after(USUAL) - bus.now());
@@ -61,24 +61,24 @@ impl Boot {
         self.restart(bus);
     }
 
-    /// Who may read the progress.
+    /// Returns the protection of the progress.
     pub(super) fn mask(&self) -> GfwBootPrivLevelMask {
         GfwBootPrivLevelMask::new(STAGES[self.stage].1.is_some())
     }
 
-    /// The progress; only what [`Self::mask`] allows to read is worth something.
+    /// Returns the progress. It is valid only if [`Self::mask`] allows reading it.
     pub(super) fn progress(&self) -> GfwBoot {
         GfwBoot::new(self.stuck.or(STAGES[self.stage].1).unwrap_or_default())
     }
 
-    /// When the next stage is reached. A firmware that is stuck still lets its progress be read.
+    /// Returns when the next stage is reached. A firmware that is stuck still lowers the protection.
     pub(super) fn due(&self) -> Option<Instant> {
         let (percent, _) = STAGES.get(self.stage + 1)?;
         let stuck = self.stuck.is_some() && STAGES[self.stage].1.is_some();
         (!stuck).then(|| self.began + self.takes * *percent / 100)
     }
 
-    /// Goes on by as many stages as are due.
+    /// Advances by as many stages as are due.
     pub(super) fn tick(&mut self, bus: &mut Bus) {
         while self.due().is_some_and(|due| due <= bus.now()) {
             self.stage += 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The NVIDIA GPU as its driver meets it, without sockets: time is whatever the test says.
+//! Tests the NVIDIA GPU as its driver sees it, without sockets. The test sets the time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::fault::Plan;
 
 const BOOTED: Duration = Duration::from_millis(100);
 
-/// A device, its start, and what it tells.
+/// A device, its start, and its events.
 struct Bench {
     device: Device<Nova>,
     start: Instant,
@@ -31,7 +31,8 @@ impl Bench {
         Self { device, start, told }
     }
 
-    /// What `offset` holds so long after the start. The clock never runs: each read does what was due before it.
+    /// Returns the value at `offset` at this time after the start. The clock never runs: each read does what was due
+    /// before it.
     fn read(&mut self, offset: usize, at: Duration) -> u32 {
         let mut bytes = [0; 4];
         self.device.read(0, offset as u64, &mut bytes, self.start + at);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a client of vfio-user asks, handed to the device.
+//! Passes the requests of a vfio-user client to the device.
 //!
 //! Source: vfio-user specification; Linux, include/uapi/linux/vfio.h for regions, interrupts and flags.
 
@@ -22,7 +22,7 @@ use crate::memory::Rights;
 
 const _: () = assert!(CONFIG_REGION == VFIO_PCI_CONFIG_REGION_INDEX);
 
-/// The vectors as a client is told of them.
+/// Returns the description of the vectors for a client.
 pub(super) fn interrupts(function: &Function) -> Vec<IrqInfo> {
     let (mine, count) = (index(function), function.interrupts.vectors());
     let info = |index| match index == mine {
@@ -32,7 +32,7 @@ pub(super) fn interrupts(function: &Function) -> Vec<IrqInfo> {
     (0..VFIO_PCI_NUM_IRQS).map(info).collect()
 }
 
-/// The regions as a client is told of them. None can be mapped: every access is to be seen.
+/// Returns the description of the regions for a client. None can be mapped, since every access must be seen.
 pub(super) fn regions(function: &Function) -> Vec<ServerRegion> {
     let region = |index| {
         let bar = function.bars.iter().find(|bar| u32::from(bar.index) == index);
@@ -45,7 +45,7 @@ pub(super) fn regions(function: &Function) -> Vec<ServerRegion> {
     (0..VFIO_PCI_NUM_REGIONS).map(region).collect()
 }
 
-/// The index of the kind of interrupts that a function has.
+/// Returns the index of the function's kind of interrupts.
 fn index(function: &Function) -> u32 {
     match function.interrupts {
         Interrupts::Msi { .. } => VFIO_PCI_MSI_IRQ_INDEX,
@@ -56,7 +56,7 @@ fn index(function: &Function) -> u32 {
 /// The device as the crate `vfio_user` sees it.
 pub(super) struct Backend<'s, G: Gpu> {
     shared: &'s Arc<Shared<G>>,
-    /// The only kind of interrupts there is.
+    /// The index of the only kind of interrupts.
     index: u32,
 }
 
@@ -65,7 +65,7 @@ impl<'s, G: Gpu> Backend<'s, G> {
         Self { shared, index: index(shared.lock().function()) }
     }
 
-    /// Tells of something that the client asked for and that was not done; it gets no error, see [`super`].
+    /// Reports a client's request that failed; the client gets no error, see [`super`].
     fn refuse(&self, what: std::fmt::Arguments<'_>) {
         self.shared.with(|device, _| device.bus().state(format!("refused: {what}")));
     }
@@ -90,7 +90,8 @@ impl<G: Gpu> ServerBackend for Backend<'_, G> {
         size: u64,
         fd: Option<File>,
     ) -> io::Result<()> {
-        // A range without a file can be reached by messages only; no memory that a driver gives away is such.
+        // A range without a file can only be accessed by messages. Memory that a driver shares with the device always
+        // has a file.
         let Some(file) = fd else { return Ok(()) };
         let rights = Rights { read: flags.contains(DmaMapFlags::READ), write: flags.contains(DmaMapFlags::WRITE) };
         let mapped = self.shared.with(|device, _| device.bus().memory.map(file, offset, address, size, rights));
@@ -121,7 +122,7 @@ impl<G: Gpu> ServerBackend for Backend<'_, G> {
         let done = self.shared.with(|device, _| {
             let vectors = &mut device.bus().vectors;
             if index != self.index || flags & VFIO_IRQ_SET_ACTION_TRIGGER == 0 {
-                // Kinds of interrupts that the function does not have, and masks, which are the client's.
+                // The function does not have this kind of interrupts, or it is a mask, which is the client's.
                 return Ok(());
             }
             if flags & VFIO_IRQ_SET_DATA_EVENTFD != 0 {

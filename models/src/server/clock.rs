@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The thread that does what becomes due by itself.
+//! The thread that does everything that becomes due by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,13 +9,13 @@ use std::time::Instant;
 use super::Shared;
 use crate::gpu::Gpu;
 
-/// Starts the clock; it runs until the client has gone.
+/// Starts the clock, which runs until the client has disconnected.
 pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>) {
     let shared = Arc::clone(shared);
     thread::spawn(move || run(&shared));
 }
 
-/// Does what is due, and sleeps until something is, or until there is a reason to look again.
+/// Does what is due, and sleeps until something is, or until there is a reason to check again.
 fn run<G: Gpu>(shared: &Shared<G>) {
     let mut device = shared.lock();
     while !shared.ended.load(Ordering::Relaxed) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The control socket: commands come in, answers and events go out, a line of JSON each.
 //!
-//! All lines are written under the device's lock, so none is torn. A reader that does not read loses the connection, not
-//! the device its time.
+//! All lines are written under the device's lock, so none is torn. A client that does not read loses the connection;
+//! the device does not wait for it.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::Shutdown;
@@ -15,10 +15,10 @@ use super::{Control, Shared};
 use crate::event;
 use crate::gpu::Gpu;
 
-/// How long a reader may keep the device waiting.
+/// The longest time that a client may delay the device.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Starts to listen. A connection that exists already hears everything from the first event on.
+/// Starts to listen. An existing connection receives all events from the first on.
 pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>, control: Control) -> io::Result<()> {
     match control {
         Control::Connected(stream) => connect(shared, stream),
@@ -26,7 +26,7 @@ pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>, control: Control) -> io::Re
             let shared = Arc::clone(shared);
             thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
-                    // One that breaks at once has gone; the next may stay.
+                    // A connection that breaks at once is gone; the next one may stay.
                     let _ = connect(&shared, stream);
                 }
             });
@@ -41,14 +41,14 @@ fn connect<G: Gpu>(shared: &Arc<Shared<G>>, stream: UnixStream) -> io::Result<()
     let mut lines = event::json_lines(events);
     let sink = move |event: &_| {
         lines(event).inspect_err(|_| {
-            // A reader that misses events sees the end of the connection; one that has gone needs no end.
+            // A client that misses events sees the end of the connection. One that is gone needs no end.
             let _ = cut.shutdown(Shutdown::Both);
         })
     };
     shared.with(|device, _| device.bus().listen(Box::new(sink)));
     let shared = Arc::clone(shared);
     thread::spawn(move || {
-        // The connection's end, however it comes, is the end of its commands.
+        // Any end of the connection is the end of its commands.
         let _ = answer(&shared, &stream);
     });
     Ok(())

@@ -35,7 +35,7 @@ impl Card {
         self.get_driver().is_ok_and(|found| found.name() == driver)
     }
 
-    /// Name, version and description of the driver, as it tells them.
+    /// Returns name, version and description of the driver, as the driver reports them.
     pub(crate) fn describe(&self) -> anyhow::Result<String> {
         let driver = self.get_driver().context("failed to ask for the driver")?;
         let (name, about) = (driver.name().to_string_lossy(), driver.description().to_string_lossy());
@@ -44,7 +44,7 @@ impl Card {
     }
 }
 
-/// The first card whose driver has one of these names.
+/// Returns the first card whose driver has one of these names.
 pub(crate) fn find(drivers: &[&str]) -> anyhow::Result<PathBuf> {
     let mut nodes: Vec<PathBuf> = match std::fs::read_dir("/dev/dri") {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(|path| is_card(path)).collect(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Waits until the kernel announces a device node, and is the first to open it.
 //!
-//! Source: netlink(7), `NETLINK_KOBJECT_UEVENT`; `lib/kobject_uevent.c` for what an announcement looks like.
+//! Source: netlink(7), `NETLINK_KOBJECT_UEVENT`; `lib/kobject_uevent.c` for the format of an announcement.
 
 use std::io::Write;
 use std::path::Path;
@@ -14,15 +14,16 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 
 use crate::card::Card;
 
-/// The kernel announces a node a moment before it can be opened. As long may that take on an idle machine.
+/// Time limit until an announced node can be opened, on an idle machine: the kernel announces it a little earlier.
 const MOMENT: Duration = Duration::from_secs(5);
 
-/// Prints `waiting`, waits for the next primary node and opens it; says so in the kernel's log as well, which has the time.
+/// Prints `waiting`, waits for the next primary node and opens it. Also logs this to the kernel's log, which has the
+/// time.
 pub(crate) fn run(patience: u32) -> anyhow::Result<()> {
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(KOBJECT_UEVENT));
     let socket = socket.context("failed to make a socket for announcements")?;
-    // The first group has what comes from the kernel itself.
+    // The first group has the kernel's own announcements.
     bind(&socket, &SocketAddrNetlink::new(0, 1)).context("failed to listen to announcements")?;
     println!("waiting");
     std::io::stdout().flush().context("failed to write to stdout")?;
@@ -36,7 +37,7 @@ pub(crate) fn run(patience: u32) -> anyhow::Result<()> {
     };
     let (card, refused) = open(Path::new(&node), MOMENT * patience)?;
     let driver = card.describe()?;
-    // Only a courtesy to who reads the log: elsewhere than in a guest nobody may write there.
+    // This only helps readers of the log. Outside of a guest the log may not be writable.
     let _ = std::fs::write("/dev/kmsg", format!("drydock-client: opened {node}, driven by {driver}\n"));
     println!("The kernel announced {node}; it is driven by {driver}.");
     if refused > 0 {
@@ -45,7 +46,7 @@ pub(crate) fn run(patience: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The name below /dev that an announcement gives to a new primary node.
+/// Returns the name below /dev that an announcement gives to a new primary node.
 fn announced(message: &[u8]) -> Option<&str> {
     let fields = || message.split(|byte| *byte == 0).filter_map(|field| std::str::from_utf8(field).ok());
     let is_new = fields().any(|field| field == "ACTION=add") && fields().any(|field| field == "SUBSYSTEM=drm");
@@ -53,7 +54,7 @@ fn announced(message: &[u8]) -> Option<&str> {
     (is_new && name.starts_with("dri/card")).then_some(name)
 }
 
-/// Opens a node that was announced just now; says how often it could not be opened yet.
+/// Opens a node that was just announced. Also returns how often the open failed before.
 fn open(node: &Path, patience: Duration) -> anyhow::Result<(Card, usize)> {
     let began = Instant::now();
     let mut refused = 0;
@@ -67,7 +68,7 @@ fn open(node: &Path, patience: Duration) -> anyhow::Result<(Card, usize)> {
         if !not_yet || began.elapsed() >= patience {
             return Err(error);
         }
-        // There is no event for it: the kernel tells of a node once.
+        // There is no event to wait for: the kernel announces a node once.
         std::thread::sleep(Duration::from_micros(200));
         refused += 1;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Holds a file and a mapping while somebody unplugs the device, then tells what is left.
+//! Holds a file and a mapping while the device is unplugged, then reports what is left.
 //!
 //! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug".
 
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::card::Card;
 use crate::{pattern, share};
 
-/// Prints `holding`, waits for a line (or the end) of stdin, and looks what is left.
+/// Prints `holding`, waits for a line (or the end) of stdin, and checks what is left.
 pub(crate) fn run(card: Card) -> anyhow::Result<()> {
     let mut buffer = share::create(&card)?;
     let mut mapping = card.map_dumb_buffer(&mut buffer).context("failed to map the buffer")?;
@@ -41,7 +41,7 @@ pub(crate) fn wait() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the answer to an ioctl says about the device.
+/// Returns a sentence about the device, from the answer to an ioctl.
 pub(crate) fn sentence(answer: &std::io::Result<()>) -> anyhow::Result<&'static str> {
     match answer {
         Ok(()) => Ok("An ioctl is answered: the device is still there."),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A client on the `drm` crate: uses a device as its driver allows, and tells each step.
+//! A client on the `drm` crate: uses a device as its driver allows, and reports each step.
 //!
 //! Source: the documentation of the crate `drm`; `include/uapi/drm/vgem_drm.h` for what it lacks.
 
@@ -19,18 +19,18 @@ use clap::Parser;
 
 use crate::card::Card;
 
-/// Uses a device of vgem, nova or tyr as any program would, and tells each step in a sentence.
+/// Uses a device of vgem, nova or tyr as any program would, and reports each step in a sentence.
 ///
-/// With vgem: creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and
-/// attaches and signals a fence. With nova: asks for the size of VRAM's BAR, creates a buffer, and asks for its size.
-/// With tyr: asks what the GPU is, creates a buffer, maps it, and maps it for the GPU.
+/// With vgem: creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and attaches
+/// and signals a fence. With nova: queries the size of VRAM's BAR, creates a buffer, and queries its size. With tyr:
+/// queries the GPU's properties, creates a buffer, maps it, and maps it for the GPU.
 #[derive(Debug, Parser)]
 #[command(name = "drydock-client", version)]
 struct Args {
-    /// Keep a file and a mapping (nova: a buffer; tyr: a mapping for the GPU as well) open, print `holding`, go on after a line on stdin
+    /// Keep a file and a mapping (nova: a buffer; tyr: a mapping for the GPU as well) open, print `holding`, and
+    /// continue after a line on stdin
     ///
-    /// Meant for unplugging the device in between: what then happens to the mapping, to ioctls and to
-    /// the close is told.
+    /// Unplug the device in between: the client then reports what happens to the mapping, to ioctls and to the close.
     #[arg(long)]
     hold: bool,
 
@@ -38,11 +38,11 @@ struct Args {
     #[arg(long, conflicts_with_all = ["hold", "node"])]
     first: bool,
 
-    /// With `--first`: how many times as long as on an idle machine a node may take until it can be opened
+    /// With `--first`: factor on the time that a node may take until it can be opened; 1 is for an idle machine
     #[arg(long, value_name = "N", default_value_t = 1)]
     patience: u32,
 
-    /// The device node; without it the first whose driver is known
+    /// The device node [default: the first whose driver is known]
     #[arg(long, value_name = "PATH")]
     node: Option<PathBuf>,
 }

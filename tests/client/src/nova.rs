@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! nova's three ioctls, which are all it has.
+//! Uses nova's three ioctls, which are all it has.
 //!
 //! Source: `include/uapi/drm/nova_drm.h`.
 
@@ -12,7 +12,7 @@ use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 use crate::card::Card;
 use crate::hold;
 
-/// What the driver calls itself.
+/// The driver's DRM name.
 pub(crate) const DRIVER: &str = "nova-drm";
 
 /// `struct drm_nova_getparam`
@@ -30,7 +30,7 @@ struct Gem {
     size: u64,
 }
 
-/// `DRM_COMMAND_BASE`: where a driver's own numbers begin.
+/// `DRM_COMMAND_BASE`: the first number of a driver's own ioctls.
 const COMMAND_BASE: u8 = 0x40;
 const GETPARAM: Opcode = opcode::read_write::<GetParam>(b'd', COMMAND_BASE);
 const GEM_CREATE: Opcode = opcode::read_write::<Gem>(b'd', COMMAND_BASE + 1);
@@ -38,7 +38,7 @@ const GEM_INFO: Opcode = opcode::read_write::<Gem>(b'd', COMMAND_BASE + 2);
 /// `NOVA_GETPARAM_VRAM_BAR_SIZE`
 const VRAM_BAR_SIZE: u64 = 1;
 
-/// A size that is no number of pages.
+/// A size that is not a multiple of the page size.
 const SIZE: u64 = 5000;
 
 /// Uses every ioctl once.
@@ -47,7 +47,7 @@ pub(crate) fn run(card: &Card) -> anyhow::Result<()> {
     create(card)
 }
 
-/// Holds a file and a buffer while somebody takes the device away, then tells what is left.
+/// Holds a file and a buffer while the device is unplugged, then reports what is left.
 pub(crate) fn hold(card: Card) -> anyhow::Result<()> {
     create(&card)?;
     hold::wait()?;
@@ -57,18 +57,18 @@ pub(crate) fn hold(card: Card) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The size of the BAR for VRAM in bytes.
+/// Returns the size of the BAR for VRAM in bytes.
 fn vram(card: impl AsFd) -> Result<u64, Errno> {
     let mut get = GetParam { param: VRAM_BAR_SIZE, value: 0 };
-    // SAFETY: number and structure belong together, as the header has them.
+    // SAFETY: number and structure belong together, as in the header.
     unsafe { ioctl(card, Updater::<GETPARAM, _>::new(&mut get)) }?;
     Ok(get.value)
 }
 
-/// Creates a buffer and asks for its size, which is rounded up to pages.
+/// Creates a buffer and queries its size, which is rounded up to pages.
 fn create(card: &Card) -> anyhow::Result<()> {
     let mut gem = Gem { handle: 0, pad: 0, size: SIZE };
-    // SAFETY: number and structure belong together, as the header has them.
+    // SAFETY: number and structure belong together, as in the header.
     unsafe { ioctl(card, Updater::<GEM_CREATE, _>::new(&mut gem)) }.context("failed to create a buffer")?;
     let size = info(card, gem.handle).context("failed to ask for the buffer's size")?;
     ensure!(size >= SIZE, "the buffer has {size} bytes; {SIZE} were asked for");
@@ -76,10 +76,10 @@ fn create(card: &Card) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The size of a buffer in bytes.
+/// Returns the size of a buffer in bytes.
 fn info(card: impl AsFd, handle: u32) -> Result<u64, Errno> {
     let mut gem = Gem { handle, pad: 0, size: 0 };
-    // SAFETY: number and structure belong together, as the header has them.
+    // SAFETY: number and structure belong together, as in the header.
     unsafe { ioctl(card, Updater::<GEM_INFO, _>::new(&mut gem)) }?;
     Ok(gem.size)
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What is written to a buffer, so that it can be recognised elsewhere.
+//! A pattern that is written to a buffer and recognised elsewhere.
 //!
 //! Source: none.
 
-/// Fills a buffer: each byte depends on its place, so that swapped pages are seen.
+/// Fills a buffer. Each byte depends on its place, so that swapped pages are noticed.
 pub(crate) fn fill(bytes: &mut [u8]) {
     bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = at_place(at));
 }
 
-/// The first place where the bytes are not what `fill` wrote.
+/// Returns the first place where the bytes differ from what `fill` wrote.
 pub(crate) fn first_difference(bytes: &[u8]) -> Option<usize> {
     // The bytes may have been changed by another program, so they must be read again.
     let bytes = std::hint::black_box(bytes);

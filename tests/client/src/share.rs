@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One buffer, two files: create, map, write, export, import, read back, fence.
+//! Shares one buffer between two files: create, map, write, export, import, read back, fence.
 //!
 //! Source: the documentation of `drm::control::Device`.
 
@@ -17,7 +17,7 @@ use crate::{pattern, vgem};
 /// Width and height of the buffer in pixels of 32 bits.
 const SIZE: (u32, u32) = (256, 64);
 
-/// Does it all, first with one file of the device and then with the other.
+/// Makes all steps, first with one file of the device and then with the other.
 pub(crate) fn run(writer: &Card, reader: &Card) -> anyhow::Result<()> {
     let mut buffer = create(writer)?;
     let bytes = write(writer, &mut buffer)?;
@@ -32,7 +32,7 @@ pub(crate) fn run(writer: &Card, reader: &Card) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A fresh buffer, all zero.
+/// Creates a buffer, which is all zero.
 pub(crate) fn create(card: &Card) -> anyhow::Result<DumbBuffer> {
     let buffer = card.create_dumb_buffer(SIZE, DrmFourcc::Xrgb8888, 32);
     let buffer = buffer.context("failed to create a buffer")?;
@@ -60,7 +60,7 @@ fn read_back(card: &Card, handle: Handle, bytes: usize) -> anyhow::Result<()> {
     let map = drm_ffi::mode::dumbbuffer::map(card.as_fd(), handle.into(), 0, 0);
     let offset = map.context("failed to ask where to map the import")?.offset;
     let options = memmap2::MmapOptions::new().offset(offset).len(bytes).to_owned();
-    // SAFETY: nobody writes to the buffer while the mapping exists: its writer is this program.
+    // SAFETY: the buffer is not written while the mapping exists: this program is its only writer.
     let mapping = unsafe { options.map(&card.as_fd()) }.context("failed to map the import")?;
     if let Some(at) = pattern::first_difference(&mapping) {
         anyhow::bail!("byte {at} read through the second file is not what was written");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A Mali through panthor's uapi: asks what it is, and maps a buffer for processor and GPU.
+//! Uses a Mali through panthor's uapi: queries its properties, and maps a buffer for processor and GPU.
 //!
 //! Source: `include/uapi/drm/panthor_drm.h`.
 
@@ -14,16 +14,16 @@ use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 use crate::card::Card;
 use crate::{hold, pattern};
 
-/// What the driver calls itself.
+/// The driver's DRM name.
 pub(crate) const DRIVER: &str = "panthor";
 
-/// Where the GPU finds the buffer.
+/// The GPU's address of the buffer.
 const VA: u64 = 0x1000_0000;
 
-/// Its size in bytes.
+/// The buffer's size in bytes.
 const SIZE: u64 = 3 * 4096;
 
-/// Bytes of a page, of which so many are shown.
+/// Bytes of a page. The first bytes of each page are shown.
 const PAGE: usize = 4096;
 const BEGINNING: usize = 16;
 
@@ -126,7 +126,7 @@ struct BoMmapOffset {
     offset: u64,
 }
 
-/// `DRM_COMMAND_BASE`: where a driver's own numbers begin.
+/// `DRM_COMMAND_BASE`: the first number of a driver's own ioctls.
 const COMMAND_BASE: u8 = 0x40;
 const DEV_QUERY: Opcode = opcode::read_write::<DevQuery>(b'd', COMMAND_BASE);
 const VM_CREATE: Opcode = opcode::read_write::<VmCreate>(b'd', COMMAND_BASE + 1);
@@ -142,12 +142,12 @@ const UNMAP: u32 = 1 << 28;
 
 /// Calls an ioctl.
 fn call<const NUMBER: Opcode, T>(card: &Card, argument: &mut T) -> Result<(), Errno> {
-    // SAFETY: number and structure belong together, as the header has them; what a structure points to is as long as it
-    // says and outlives the call, which every caller here sees to.
+    // SAFETY: number and structure belong together, as in the header. Memory that a structure points to has the length
+    // that it gives and outlives the call, as every caller here makes sure.
     unsafe { ioctl(card.as_fd(), Updater::<NUMBER, _>::new(argument)) }
 }
 
-/// Asks what the GPU is, maps a buffer for it and unmaps it.
+/// Queries the GPU's properties, maps a buffer for it and unmaps it.
 pub(crate) fn run(card: &Card) -> anyhow::Result<()> {
     let info = info(card).context("failed to ask what the GPU is")?;
     println!("{}", describe(&info));
@@ -157,7 +157,7 @@ pub(crate) fn run(card: &Card) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Holds a file and a buffer that both sides have mapped while somebody takes the device away, then tells what is left.
+/// Holds a file and a buffer that both sides have mapped while the device is unplugged, then reports what is left.
 pub(crate) fn hold(card: Card) -> anyhow::Result<()> {
     let mut shared = Shared::new(&card)?;
     hold::wait()?;
@@ -229,7 +229,7 @@ fn map(card: &Card, handle: u32, size: u64) -> anyhow::Result<MmapMut> {
     let mut place = BoMmapOffset { handle, pad: 0, offset: 0 };
     call::<BO_MMAP_OFFSET, _>(card, &mut place).context("failed to ask where to map the buffer")?;
     let options = MmapOptions::new().offset(place.offset).len(usize::try_from(size)?).to_owned();
-    // SAFETY: nobody else writes to the buffer: no other program has it, and the GPU does not work for this one.
+    // SAFETY: the buffer has no other writer: no other program has it, and the GPU has no work.
     unsafe { options.map_mut(&card.as_fd()) }.context("failed to map the buffer")
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! vgem's two own ioctls, which the `drm` crate does not know.
+//! Uses vgem's two own ioctls, which the `drm` crate does not know.
 //!
 //! Source: `include/uapi/drm/vgem_drm.h`.
 
@@ -25,24 +25,24 @@ struct FenceSignal {
     flags: u32,
 }
 
-/// `DRM_COMMAND_BASE`: where a driver's own numbers begin.
+/// `DRM_COMMAND_BASE`: the first number of a driver's own ioctls.
 const COMMAND_BASE: u8 = 0x40;
 const ATTACH: Opcode = opcode::read_write::<FenceAttach>(b'd', COMMAND_BASE + 1);
 const SIGNAL: Opcode = opcode::write::<FenceSignal>(b'd', COMMAND_BASE + 2);
 /// `VGEM_FENCE_WRITE`
 const WRITE: u32 = 1;
 
-/// Announces that the buffer is being written to; the number of the fence comes back.
+/// Announces that the buffer is being written to. Returns the number of the fence.
 pub(crate) fn attach_write_fence(card: impl AsFd, buffer: Handle) -> Result<u32, Errno> {
     let mut attach = FenceAttach { handle: buffer.into(), flags: WRITE, out_fence: 0, pad: 0 };
-    // SAFETY: number and structure belong together, as the header has them.
+    // SAFETY: number and structure belong together, as in the header.
     unsafe { ioctl(card, Updater::<ATTACH, _>::new(&mut attach)) }?;
     Ok(attach.out_fence)
 }
 
 /// Announces that the writing is done.
 pub(crate) fn signal_fence(card: impl AsFd, fence: u32) -> Result<(), Errno> {
-    // SAFETY: number and structure belong together, as the header has them.
+    // SAFETY: number and structure belong together, as in the header.
     unsafe { ioctl(card, Setter::<SIGNAL, _>::new(FenceSignal { fence, flags: 0 })) }
 }
 

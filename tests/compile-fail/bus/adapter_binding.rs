@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the adapter keeps for a bound device is taken away from it.
+//! A driver takes what the adapter keeps for a bound device.
 //!
-//! It owns the registration, which ends in the bus's remove step and nowhere else (L4, L5).
+//! The adapter owns the registration, which ends in the bus's remove step and nowhere else (L4, L5).
 
 include!("../driver.rs");
 

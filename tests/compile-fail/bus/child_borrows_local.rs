@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A parent lends its child what goes at the end of the probe.
+//! A parent lends its child a variable that is dropped at the end of the probe.
 //!
-//! The child is there for as long as the parent is bound.
+//! The child exists for as long as the parent is bound.
 
 include!("../driver.rs");
 

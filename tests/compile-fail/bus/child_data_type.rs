@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A child's driver takes its parent's data for something else.
+//! A child's driver takes its parent's data for another type.
 //!
-//! Which type it is is said once, and checked against what the parent gave; there is no cast after it.
+//! The type is named once, and checked against the type that the parent lent; there is no cast after it.
 
 include!("../driver.rs");
 

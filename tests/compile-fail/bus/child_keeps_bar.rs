@@ -2,7 +2,7 @@
 
 //! A child's driver keeps its parent's registers in its device's data.
 //!
-//! The device may live on in open files when the parent is unbound and its registers are not mapped any more.
+//! The device may live on in open files when the parent is unbound and its registers are no longer mapped.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A child's driver keeps its parent's data for ever.
+//! A child's driver keeps its parent's data forever.
 //!
-//! The data is the parent's, and goes after the child; what is kept could be used after it.
+//! The data is the parent's, and is dropped after the child; a kept reference could be used after that.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A parent lends its child a place for a closure.
 //!
-//! The child could leave its own code there, which the parent would call when the child's module is gone (L15).
+//! The child could store its own code there, and the parent would call it after the child's module is unloaded (L15).
 
 include!("../driver.rs");
 

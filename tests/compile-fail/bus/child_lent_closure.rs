@@ -2,7 +2,7 @@
 
 //! A parent lends its child a closure.
 //!
-//! Its code is the parent's, and the child could call it when the parent's module is gone (L15).
+//! Its code is the parent's, and the child could call it after the parent's module is unloaded (L15).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A parent lends its child data in which the child can store a borrow of that data.
 //!
-//! The stored borrow would be followed when the data is dropped (L8).
+//! The drop of the data would follow the stored borrow (L8).
 
 include!("../driver.rs");
 

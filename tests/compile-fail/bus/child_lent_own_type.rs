@@ -2,7 +2,7 @@
 
 //! A parent lends its child a type of its own.
 //!
-//! The compiler does not see what a type may keep, and the child's module does not know this one (L15).
+//! The compiler cannot see what a type may keep, and the child's module does not know this type (L15).
 
 include!("../driver.rs");
 

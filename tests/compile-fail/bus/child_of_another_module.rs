@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A child is made under the name of another module.
+//! A parent makes a child under the name of another module.
 //!
-//! C's drivers choose their devices by that name, and would take this one for a larger structure of that module's (L20, L26).
+//! C's drivers choose devices by that name, and would take this one for that module's larger structure (L20, L26).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! An interrupt handler borrows a variable of the probe.
 //!
-//! It is called until the device is unbound, long after the probe has returned.
+//! The handler is called until the device is unbound, long after the probe has returned.
 
 include!("../driver.rs");
 

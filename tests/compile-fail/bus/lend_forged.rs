@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver says that its type can be lent.
+//! A driver declares that its type can be lent.
 //!
 //! That is a promise about code of other modules, which only the layer can make (L15).
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver's name has a newline in it.
+//! A driver's name contains a newline.
 //!
-//! C reads a driver's name up to there, and gives the driver's devices to one of that shorter name (L20).
+//! C reads a driver's name up to the newline, and gives the driver's devices to one with that shorter name (L20).
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver makes up a bus.
+//! A driver defines its own bus.
 //!
-//! An adapter owns the registration and ends it in the bus's remove step; that is not for a driver to say (L5).
+//! An adapter owns the registration and ends it in the bus's remove step; a driver must not decide that (L5).
 
 include!("../driver.rs");
 

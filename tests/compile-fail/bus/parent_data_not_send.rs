@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A parent's data cannot go to another thread.
+//! A parent's data cannot be sent to another thread.
 //!
-//! The thread that unbinds a device is another than that which bound it.
+//! The thread that unbinds a device is not the one that bound it.
 
 include!("../driver.rs");
 

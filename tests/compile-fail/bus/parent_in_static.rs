@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The bound parent is kept in a static.
+//! A driver keeps the bound parent in a static.
 //!
-//! It is bound until the device is unbound, not for ever.
+//! The parent is bound until the device is unbound, not forever.
 
 include!("../driver.rs");
 

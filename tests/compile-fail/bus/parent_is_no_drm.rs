@@ -2,7 +2,7 @@
 
 //! A driver that makes no DRM device is given to a bus as one that does.
 //!
-//! What its probe returns is not a device to be registered.
+//! The bus cannot register the value that its probe returns.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A parent driver makes by hand what its adapter keeps of a bound device.
 //!
-//! It could drop it before the children go, or forget it (L4).
+//! The driver could drop it before the children are removed, or forget it (L4).
 
 include!("../driver.rs");
 

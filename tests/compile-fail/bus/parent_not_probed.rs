@@ -2,7 +2,7 @@
 
 //! A device is allocated under a parent that is not being probed.
 //!
-//! The proof that a parent is bound, and by this driver, is the probe (L4).
+//! Only the probe proves that the parent is bound, and to this driver (L4).
 
 include!("../driver.rs");
 

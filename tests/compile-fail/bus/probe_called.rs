@@ -2,7 +2,7 @@
 
 //! A driver's probe is called from outside of a probe.
 //!
-//! It could be called with any device, and its result be forgotten (L4).
+//! The caller could pass any device, and forget the result (L4).
 
 include!("../driver.rs");
 

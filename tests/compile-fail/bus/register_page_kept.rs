@@ -2,7 +2,7 @@
 
 //! A page of registers is kept beyond the time for which the device is bound.
 //!
-//! Clients would map what may be another device's by then (L6).
+//! Clients would map registers that may belong to another device (L6).
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver says for itself what an adapter does with its devices.
+//! A driver defines for itself what an adapter does with its devices.
 //!
-//! That is what keeps a registration from being forgotten (L4).
+//! The adapter keeps a registration from being forgotten (L4).
 
 include!("../driver.rs");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The crate's own way to change a context is called.
+//! A driver calls the crate's own function to change a context.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A counted reference claims more than a counted reference can.
 //!
-//! It outlives every moment, so it knows only what holds for ever: `ARef<Device<T>>`, in the context `Uninit`.
+//! It outlives every moment, so it knows only what holds forever: `ARef<Device<T>>`, in the context `Uninit`.
 
 include!("../driver.rs");
 

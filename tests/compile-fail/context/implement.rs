@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver makes up a context.
+//! A driver defines its own context.
 //!
-//! Contexts are sealed: what they say must be true, and only the crate knows (L1).
+//! Contexts are sealed: their claims must be true, and only the crate knows (L1).
 
 include!("../driver.rs");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Something that is not a context stands in a context's place.
+//! A type that is not a context is used as one.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A value of a context is made.
+//! A driver makes a value of a context.
 //!
-//! Contexts have no values; there is nothing to forge.
+//! Contexts have no values, so there is nothing to forge.
 
 include!("../driver.rs");
 

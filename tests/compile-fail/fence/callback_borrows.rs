@@ -2,7 +2,7 @@
 
 //! A fence's callback borrows a local variable.
 //!
-//! It may be called after the function has returned.
+//! C may call it after the function has returned.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A fence's callback has what belongs to one thread.
+//! A fence's callback owns a value that belongs to one thread.
 //!
-//! It is called in whatever context the fence is signalled.
+//! The callback runs in whatever context the fence is signalled.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A fence's class is said to be of a module that is none.
+//! A fence's class names a module that is none.
 //!
-//! That module is kept loaded for the fence's names and end (L15, L19).
+//! The module is kept loaded for the fence's names and end (L15, L19).
 
 include!("../driver.rs");
 

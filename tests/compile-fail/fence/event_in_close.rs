@@ -2,7 +2,7 @@
 
 //! An event is reserved while its file closes.
 //!
-//! C has let go of the file's events by then: a new one stays linked to the file after that is freed (L14, L23).
+//! C has dropped the file's events already: a new one stays linked to the file after that is freed (L14, L23).
 
 include!("../driver.rs");
 

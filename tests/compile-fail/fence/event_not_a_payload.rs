@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An event is sent whose type number nobody has chosen.
+//! An event is sent whose type number was not chosen.
 
 include!("../driver.rs");
 

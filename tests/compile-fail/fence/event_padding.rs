@@ -2,7 +2,7 @@
 
 //! An event's payload has padding.
 //!
-//! Bytes that nobody writes would carry the kernel's memory to the client.
+//! Padding bytes are never written, and would carry the kernel's memory to the client.
 
 include!("../driver.rs");
 

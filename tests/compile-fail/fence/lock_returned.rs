@@ -2,7 +2,7 @@
 
 //! The lock of a reservation object leaves its scope.
 //!
-//! Forgotten, it would stay locked for ever.
+//! If the lock were forgotten, the object would stay locked forever.
 
 include!("../driver.rs");
 

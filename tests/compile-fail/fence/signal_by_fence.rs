@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Somebody who only has the fence signals it.
+//! Code that only has the fence signals it.
 //!
 //! Only the issuer's `Signaler` can.
 

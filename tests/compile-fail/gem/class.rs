@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver makes up a class of buffers behind the crate's back.
+//! A driver defines a class of buffers that the crate does not know.
 //!
-//! The class decides what a C object is taken for; the crate's two are all there are (L12).
+//! The class decides what a C object is taken for; the crate's two are the only ones (L12).
 
 include!("../driver.rs");
 

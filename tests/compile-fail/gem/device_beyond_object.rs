@@ -2,7 +2,7 @@
 
 //! A buffer's device is used after the buffer.
 //!
-//! The buffer's reference to its device goes with the buffer (L11); a reference of one's own stays.
+//! The buffer's reference to its device is dropped with the buffer (L11); a separate reference stays.
 
 include!("../driver.rs");
 

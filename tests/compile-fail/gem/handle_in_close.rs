@@ -2,7 +2,7 @@
 
 //! A handle is made while its file closes.
 //!
-//! C is going through the handles: the new one would be left behind, or be closed and made again without end (L12, L14).
+//! C is closing all handles: the new one would be left over, or be closed and made again forever (L12, L14).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A buffer's payload is changed without a lock.
 //!
-//! Clients and work share a buffer; what changes needs a lock or an atomic.
+//! Clients and work share a buffer, so changes need a lock or an atomic.
 
 include!("../driver.rs");
 

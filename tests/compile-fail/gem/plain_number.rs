@@ -2,7 +2,7 @@
 
 //! A buffer's size is given as a number.
 //!
-//! Whether it is a size has to be decided once: `Size::exact` and `Size::round_up` say no in time (L13).
+//! The size must be checked once, early: `Size::exact` and `Size::round_up` refuse invalid numbers (L13).
 
 include!("../driver.rs");
 

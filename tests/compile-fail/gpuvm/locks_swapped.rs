@@ -2,7 +2,7 @@
 
 //! The locks of two address spaces are swapped.
 //!
-//! Each would stand for the other's mappings.
+//! Each would be used for the other's mappings.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A mapping is looked at when the address space is not locked any more.
+//! A mapping is used after the address space was unlocked.
 //!
-//! It may be gone by then.
+//! The mapping may be gone.
 
 include!("../driver.rs");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What says nothing about steps is taken for an address space.
+//! A type without steps is used as an address space.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! Another driver's object is mapped.
 //!
-//! Its steps would take it for one of this driver's (L9).
+//! The address space's steps would take it for one of this driver's objects (L9).
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A range is written down without being checked.
+//! A range is built by hand, without a check.
 //!
-//! C computes with ranges without looking for overflows.
+//! C computes with ranges without checks for overflows.
 
 include!("../driver.rs");
 

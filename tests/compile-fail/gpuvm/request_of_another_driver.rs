@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A request for an address space of another driver is carried out.
+//! A request for an address space of another driver is executed.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A request is carried out twice.
+//! A request is executed twice.
 //!
-//! The memory that was set aside for it is used up by the first time.
+//! The first time uses up the memory that was allocated for it.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A step says that it failed.
+//! A step reports a failure.
 //!
-//! What can fail is done when the request is made: so a request is carried out as a whole or not at all.
+//! Everything that can fail is done when the request is made, so a request is executed as a whole or not at all.
 
 include!("../driver.rs");
 

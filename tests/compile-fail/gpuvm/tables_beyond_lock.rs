@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The tables are used when the address space is not locked any more.
+//! The tables are used after the address space was unlocked.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! An address space gets a second owner.
 //!
-//! Each would end it.
+//! Each owner would end it.
 
 include!("../driver.rs");
 

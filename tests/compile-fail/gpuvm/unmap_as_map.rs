@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A request to unmap is carried out as one to map.
+//! A request to unmap is executed as one to map.
 
 include!("../driver.rs");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A request is carried out without locking the address space.
+//! A request is executed without locking the address space.
 
 include!("../driver.rs");
 

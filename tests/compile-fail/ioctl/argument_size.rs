@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An entry's argument has another size than its number says.
+//! An entry's argument has another size than its number.
 //!
 //! C copies as many bytes as the number says, and the handler would read beyond them.
 

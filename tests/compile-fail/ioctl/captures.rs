@@ -2,7 +2,7 @@
 
 //! A handler captures a value.
 //!
-//! A table is a constant and C calls a bare function, so there is no place for it.
+//! A table is a constant and C calls a bare function, so there is no place for the value.
 
 include!("../driver.rs");
 

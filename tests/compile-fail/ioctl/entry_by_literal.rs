@@ -2,7 +2,7 @@
 
 //! A table entry is built by hand.
 //!
-//! The callback in it would be called by C with whatever the driver claims (L10).
+//! C would call the entry's callback with whatever the driver claims (L10).
 
 include!("../driver.rs");
 

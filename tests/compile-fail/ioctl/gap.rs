@@ -2,7 +2,7 @@
 
 //! The table leaves a number out.
 //!
-//! C finds an entry by its number; one that the uapi does not use is written `_;` (L10).
+//! C finds an entry by its number; a number that the uapi does not use is written `_;` (L10).
 
 include!("../driver.rs");
 

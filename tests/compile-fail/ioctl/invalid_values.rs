@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An argument has a type of which not every value is valid.
+//! An argument has a type for which some values are invalid.
 //!
 //! Userspace passes any bytes it likes.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An argument is of a type that is not known to be plain bytes.
+//! An argument has a type that is not known to be plain bytes.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! An argument has padding.
 //!
-//! Bytes that nobody writes would carry the kernel's memory to userspace.
+//! Padding bytes are never written, and would carry the kernel's memory to userspace.
 
 include!("../driver.rs");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A handler returns what a system call cannot.
+//! A handler returns a value that a system call cannot return.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A handler changes the argument of an ioctl that returns nothing.
 //!
-//! What it writes would never reach userspace.
+//! The change would never reach userspace.
 
 include!("../driver.rs");
 

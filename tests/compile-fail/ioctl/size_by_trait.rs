@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An argument says by itself that it has the size in the ioctl's number.
+//! An argument claims by a trait that it has the size in the ioctl's number.
 //!
-//! The trait is there for the compiler's messages; what counts is compared beside it.
+//! The trait only serves the compiler's messages; the sizes are compared separately.
 
 include!("../driver.rs");
 

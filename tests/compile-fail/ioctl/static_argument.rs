@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A handler asks for an argument that lives for ever.
+//! A handler requires an argument that lives forever.
 
 include!("../driver.rs");
 

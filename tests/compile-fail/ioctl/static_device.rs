@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A handler asks for a device that lives for ever.
+//! A handler requires a device that lives forever.
 //!
-//! It gets one for the call; to keep it, take a counted reference.
+//! It gets one for the call; to keep the device, take a counted reference.
 
 include!("../driver.rs");
 

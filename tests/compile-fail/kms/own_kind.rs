@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver makes up a kind of mode setting that needs no `init_kms`.
+//! A driver defines a kind of mode setting that needs no `init_kms`.
 
 include!("../driver.rs");
 

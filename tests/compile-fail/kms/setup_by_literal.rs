@@ -2,7 +2,7 @@
 
 //! Mode-setting objects are set up on a device that is registered.
 //!
-//! What creates them asks for a `Setup`, which exists only within `init_kms`.
+//! Creating them requires a `Setup`, which exists only within `init_kms`.
 
 include!("../driver.rs");
 

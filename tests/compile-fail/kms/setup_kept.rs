@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The leave to create mode-setting objects is kept.
+//! The permission to create mode-setting objects is kept.
 
 include!("../driver.rs");
 

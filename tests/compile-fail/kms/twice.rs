@@ -2,7 +2,7 @@
 
 //! `init_kms` is called twice.
 //!
-//! It takes the device in `Uninit` and gives it back in `Init`, in which the objects are frozen.
+//! It takes the device in `Uninit` and returns it in `Init`, in which the objects are frozen.
 
 include!("../driver.rs");
 

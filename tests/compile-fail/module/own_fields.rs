@@ -2,7 +2,7 @@
 
 //! The macro for a module gets fields of its own.
 //!
-//! It vouches for what it declares: that it goes with the module (L4).
+//! The macro guarantees that everything it declares is dropped with the module (L4).
 
 include!("../driver.rs");
 

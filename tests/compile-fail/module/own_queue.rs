@@ -2,7 +2,7 @@
 
 //! The module's workqueue is started by hand.
 //!
-//! Forgotten, or dropped too early, it would run work after the module's text is gone (L15).
+//! If it were forgotten, or dropped too early, it would run work after the module's text is freed (L15).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A driver names a module of its own making as its owner.
 //!
-//! The owner is what stays loaded while files are open; only the module macros can say which module that is (L15).
+//! The owner stays loaded while files are open; only the module macros can say which module that is (L15).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A driver has an `unsafe` block.
 //!
-//! It needs none, and says so by `#![forbid(unsafe_code)]` (L18). Here the compiler was told to forbid it.
+//! It needs none, and declares so by `#![forbid(unsafe_code)]` (L18). Here the compiler was told to forbid it.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What registration data borrows leaves the scope.
+//! A borrow in the registration data leaves the scope.
 //!
-//! It is bound for as long as the registration lasts, of which the scope sees only its own part.
+//! The borrowed value lives as long as the registration, of which the scope sees only its own part.
 
 include!("../driver.rs");
 

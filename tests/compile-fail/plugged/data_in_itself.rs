@@ -2,7 +2,7 @@
 
 //! A reference to registration data is stored in the registration data.
 //!
-//! It would dangle while the data is dropped. The lifetime of the reference and that in the data's type are told apart (L8).
+//! It would dangle while the data is dropped. The lifetime of the reference differs from that in the data's type (L8).
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An ioctl's handler asks for registration data that may refer to itself.
+//! An ioctl's handler requires registration data that may refer to itself.
 //!
-//! The same as storing it by a closure: the two lifetimes are one here (L8).
+//! This equals storing it by a closure: the two lifetimes are one here (L8).
 
 include!("../driver.rs");
 

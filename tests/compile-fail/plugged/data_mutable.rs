@@ -2,7 +2,7 @@
 
 //! Registration data is changed without a lock.
 //!
-//! Ioctls run at the same time; what changes needs a lock or an atomic.
+//! Ioctls run at the same time, so changes need a lock or an atomic.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! The guard is moved into a work item.
 //!
-//! Work runs later and elsewhere, and enters for itself.
+//! Work runs later and elsewhere, and must enter by itself.
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The bound parent is asked for on a device that may have lost it.
+//! The bound parent is requested from a device that may have lost it.
 //!
-//! `Device::parent` gives a parent of which nothing more is known; within `enter` it is bound (L6).
+//! `Device::parent` returns a parent about which nothing more is known; within `enter` it is bound (L6).
 
 include!("../driver.rs");
 

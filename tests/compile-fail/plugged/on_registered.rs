@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Registration data is asked for on a device that may be unplugged by now.
+//! Registration data is requested from a device that may be unplugged.
 //!
-//! `Registered` says that registration has begun at some point; that it still lasts is only known in `enter` (L6).
+//! `Registered` means that registration has begun at some point; only `enter` proves that it still lasts (L6).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A buffer is mapped for DMA outside of `enter`.
 //!
-//! The mapping belongs to the parent and is undone before that is unbound (L5).
+//! The mapping belongs to the parent and is undone before the parent is unbound (L5).
 
 include!("../driver.rs");
 

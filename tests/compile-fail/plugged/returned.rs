@@ -2,7 +2,7 @@
 
 //! The guard is returned from its scope.
 //!
-//! It is generic over the scope's lifetime, so it cannot leave, nor be forgotten in a way that matters (L6).
+//! It is generic over the scope's lifetime, so it cannot leave, and forgetting it has no effect (L6).
 
 include!("../driver.rs");
 

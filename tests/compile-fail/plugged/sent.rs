@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The guard is given to another thread.
+//! The guard is sent to another thread.
 //!
-//! The section is the task's that entered it (L15).
+//! The section belongs to the task that entered it (L15).
 
 include!("../driver.rs");
 

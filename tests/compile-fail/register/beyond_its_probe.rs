@@ -2,7 +2,7 @@
 
 //! The unregistered device is kept beyond its probe.
 //!
-//! `'bound` names the time from this probe to its unbind; it can be made neither longer nor shorter (L4).
+//! `'bound` is the time from this probe to its unbind, which can be made neither longer nor shorter (L4).
 
 include!("../driver.rs");
 

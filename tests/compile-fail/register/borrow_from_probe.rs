@@ -2,7 +2,7 @@
 
 //! Registration data borrows a variable of the probe.
 //!
-//! It lives until the device is unbound, long after the probe has returned; it may borrow for `'bound` only (L7).
+//! The data lives until the device is unbound, long after the probe has returned; it may borrow for `'bound` only (L7).
 
 include!("../driver.rs");
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The C function that registers is called.
+//! A driver calls the C function that registers.
 //!
-//! It asks for much that a driver cannot show; a driver has no `unsafe` (L18).
+//! It requires much that a driver cannot prove, and a driver has no `unsafe` (L18).
 
 include!("../driver.rs");
 

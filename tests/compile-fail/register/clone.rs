@@ -2,7 +2,7 @@
 
 //! The unregistered device is cloned, so that it could be registered twice.
 //!
-//! It is the only one that can register the device (L1); what can be shared is the device in it.
+//! Only this value can register the device (L1); the device in it can be shared.
 
 include!("../driver.rs");
 

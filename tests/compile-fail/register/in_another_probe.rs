@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What one probe made ready is returned by another.
+//! A probe returns a device that another probe made ready.
 //!
 //! Two probes have two lifetimes, and both are invariant: a device is registered under the parent it was made for (L4).
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the adapter registers is built by hand.
+//! The value that the adapter registers is built by hand.
 //!
 //! Only `UnregisteredDevice::ready` makes it, so a device that was registered before cannot be in it (L1).
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The crate's registration is named, to be held and forgotten by a driver.
+//! A driver names the crate's registration, to hold and forget it.
 //!
-//! After `mem::forget` nobody would unplug the device. So the adapters own it and no driver ever sees it (L4).
+//! After `mem::forget` the device would never be unplugged. So the adapters own it and no driver ever sees it (L4).
 
 include!("../driver.rs");
 

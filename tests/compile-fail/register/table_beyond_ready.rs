@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Addresses of a buffer that are good in the probe are used after it.
+//! Addresses of a buffer that are valid in the probe are used after it.
 //!
-//! From then on it may be unplugged at any moment, and its mappings be undone (L5).
+//! After `ready` the device may be unplugged at any moment, and its mappings undone (L5).
 
 include!("../driver.rs");
 

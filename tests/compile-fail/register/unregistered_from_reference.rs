@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The crate's own way to make an unregistered device is called.
+//! A driver calls the crate's own function to make an unregistered device.
 //!
 //! It asserts that the device was never registered, which only the crate can know (L1).
 

@@ -2,7 +2,7 @@
 
 //! The unregistered device is used after it was handed over.
 //!
-//! From `ready` on it is the bus adapter's. A counted reference, `ARef<Device<_>>`, stays good (L1).
+//! From `ready` on it is the bus adapter's. A counted reference, `ARef<Device<_>>`, stays valid (L1).
 
 include!("../driver.rs");
 

@@ -2,8 +2,8 @@
 
 //! A device is allocated with the size of the wrong type.
 //!
-//! This was the oops in the review that Drydock starts from: the size of the owning wrapper instead of the device's. A driver
-//! cannot say a size at all: `UnregisteredDevice::new` takes none, and C's allocator is out of reach (L2).
+//! This was the oops in the review that Drydock starts from: the size of the owning wrapper instead of the device's. A
+//! driver cannot pass a size at all: `UnregisteredDevice::new` takes none, and C's allocator is not accessible (L2).
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! C's allocator is called with the size of the wrong type.
 //!
-//! As the reviewed patch did, by a `Layout::new::<Self>()` whose `Self` had become another type (L2).
+//! The reviewed patch did so, by a `Layout::new::<Self>()` whose `Self` had become another type (L2).
 
 include!("../driver.rs");
 

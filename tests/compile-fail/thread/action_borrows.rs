@@ -2,7 +2,7 @@
 
 //! A managed action borrows a local variable.
 //!
-//! It runs when the last reference to the device is gone.
+//! The action runs when the last reference to the device is gone.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A file is shared with another thread.
 //!
-//! It is good during the callback that it was given to.
+//! The reference is valid only during the callback that received it.
 
 include!("../driver.rs");
 

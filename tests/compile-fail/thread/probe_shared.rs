@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a probe may do is done from another thread.
+//! The rights of a probe are used from another thread.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! The unregistered device is shared with another thread.
 //!
-//! What may be shared is the device in it: `&*dev`, or a counted reference (L15).
+//! Only the device in it may be shared: `&*dev`, or a counted reference (L15).
 
 include!("../driver.rs");
 

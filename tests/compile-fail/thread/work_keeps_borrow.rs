@@ -2,7 +2,7 @@
 
 //! A work item keeps a borrowed device.
 //!
-//! It is given the device, by a reference of its own.
+//! It gets the device by a reference of its own.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A buffer is turned into another driver's buffer by subtyping.
 //!
-//! As with files: a class of buffers is invariant in its payload (L12).
+//! A class of buffers is invariant in its payload, as files are (L12).
 
 include!("../driver.rs");
 

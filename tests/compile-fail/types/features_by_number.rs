@@ -2,7 +2,7 @@
 
 //! Feature flags are given as a number.
 //!
-//! A flag may ask for more of a driver, as mode setting does; each has a function.
+//! A flag may require more from a driver, as mode setting does, so each has a function.
 
 include!("../driver.rs");
 

@@ -2,7 +2,7 @@
 
 //! A driver declares another driver's buffers as its own.
 //!
-//! What a handle stands for would be looked up as the wrong type (L12).
+//! A lookup of a handle would return the wrong type (L12).
 
 include!("../driver.rs");
 

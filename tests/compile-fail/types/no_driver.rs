@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A bus's callbacks are implemented for something that is no driver.
+//! A bus's callbacks are implemented for a type that is no driver.
 
 include!("../driver.rs");
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver makes up a class of buffers.
+//! A driver defines its own class of buffers.
 //!
 //! All buffers of a driver are of one class of the crate, by construction (L12).
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A buffer's payload has what belongs to one thread.
+//! A buffer's payload owns a value that belongs to one thread.
 //!
-//! A buffer is freed by whoever drops its last reference (L9).
+//! The thread that drops the last reference frees the buffer (L9).
 
 include!("../driver.rs");
 

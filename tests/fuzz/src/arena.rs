@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Memory for what calls point to, good and bad.
+//! Memory for the arguments of calls, at good and bad addresses.
 //!
-//! One mapping: room that is given out from its beginning, a page that can only be read, a page, and behind that one where
-//! nothing may be read or written. Nobody holds references into it: bytes are copied in and out.
+//! It is one mapping: room that is used from its beginning, a read-only page, a page, and behind that one a page
+//! without access. There are no references into it: bytes are copied in and out.
 //!
 //! Source: mmap(2), mprotect(2).
 
@@ -10,7 +10,7 @@ use crate::program::Address;
 use crate::sys::{self, Answer};
 
 const PAGE: usize = 4096;
-/// Room for one program.
+/// The size of the room for one program.
 const ROOM: usize = 64 * PAGE;
 const READ_ONLY: usize = ROOM;
 const END: usize = ROOM + 2 * PAGE;
@@ -31,14 +31,14 @@ impl Arena {
         Ok(Self { start, used: 0 })
     }
 
-    /// Forgets all that was put.
+    /// Clears everything that was put.
     pub(crate) fn clear(&mut self) {
         let used = std::mem::take(&mut self.used);
-        // SAFETY: the room is ours, can be written, and nobody holds references to it.
+        // SAFETY: the room is ours, can be written, and there are no references to it.
         unsafe { std::ptr::write_bytes(self.start as *mut u8, 0, used) };
     }
 
-    /// Puts bytes where `at` says, and gives the address. Behind them are zeros, unless they are at the edge.
+    /// Puts bytes at a place of kind `at`, and returns the address. Zeros follow them, unless they are at the edge.
     pub(crate) fn put(&mut self, at: Address, bytes: &[u8]) -> usize {
         match at {
             Address::Good => self.put_good(bytes),
@@ -56,19 +56,20 @@ impl Arena {
         }
     }
 
-    /// Bytes that were put at a good address, as they are now.
+    /// Returns the current bytes at a good address.
     pub(crate) fn get(&self, address: usize, length: usize) -> Option<Vec<u8>> {
         let inside = address >= self.start && address.checked_add(length)? <= self.start + ROOM;
         inside.then(|| {
             let mut bytes = vec![0; length];
-            // SAFETY: the range lies in the room, and nobody holds references to it.
+            // SAFETY: the range is in the room, and there are no references to it.
             unsafe { std::ptr::copy_nonoverlapping(address as *const u8, bytes.as_mut_ptr(), length) };
             bytes
         })
     }
 
     fn put_good(&mut self, bytes: &[u8]) -> usize {
-        // Between two blocks is room for what the kernel may write too much, were it wrong; a full arena has none left.
+        // The gap between two blocks takes what a faulty kernel writes beyond the first. A full arena has no room left
+        // for it.
         let length = (bytes.len() + 64).next_multiple_of(16);
         if self.used + length > ROOM {
             return self.put(Address::Unmapped, bytes);
@@ -84,7 +85,7 @@ impl Arena {
         let can_write = sys::mprotect(page, PAGE, libc::PROT_READ | libc::PROT_WRITE).is_ok();
         if can_write {
             copy_in(page, &bytes[..bytes.len().min(PAGE)]);
-            // If the right stays, the kernel may write there, too: no harm.
+            // If the page stays writable, the kernel may write to it, which does no harm.
             let _ = sys::mprotect(page, PAGE, libc::PROT_READ);
         }
         page
@@ -98,7 +99,7 @@ fn copy_in(address: usize, bytes: &[u8]) {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // It is our own mapping, so it cannot fail; if it did, nothing could be done.
+        // Unmapping our own mapping cannot fail, and a failure could not be handled.
         let _ = sys::munmap(self.start, END + PAGE);
     }
 }

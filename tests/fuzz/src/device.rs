@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A driver's device: its nodes, and taking it from the driver and giving it back.
+//! A driver's device: finds its nodes, and unbinds and binds it.
 //!
 //! Source: Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/driver-model/ (Linux 7.3).
 
@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::sys::{self, Answer};
 
-/// Whose device.
+/// The driver whose device is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
     Vgem,
@@ -20,11 +20,11 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
-    /// All of them.
+    /// All drivers.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
 
-    /// The module whose driver has the DRM device.
+    /// Returns the module whose driver has the DRM device.
     const fn module(self) -> &'static str {
         match self {
             Self::Vgem => "vgem_rust",
@@ -33,13 +33,13 @@ impl Driver {
         }
     }
 
-    /// Whether the device's parent in turn is a device with a driver of ours.
+    /// Whether the device's parent in turn has a driver of ours.
     const fn has_parent(self) -> bool {
         matches!(self, Self::Nova)
     }
 }
 
-/// A device in sysfs with the folder of its driver.
+/// A device in sysfs with its driver's folder.
 #[derive(Clone, Debug)]
 struct Bound {
     name: String,
@@ -62,28 +62,28 @@ impl Bound {
 #[derive(Clone, Debug)]
 pub(crate) struct Device {
     driver: Driver,
-    /// The device itself, and its parent if that has a driver of ours: while both are bound.
+    /// The device itself, and its parent if that has a driver of ours; complete while both are bound.
     levels: Vec<Bound>,
-    /// Which of them is unbound.
+    /// The index of the unbound level.
     unbound: Option<usize>,
-    /// `/dev/dri/…`, the primary node first.
+    /// The nodes `/dev/dri/…`, the primary node first.
     nodes: Vec<PathBuf>,
 }
 
 impl Device {
-    /// The device, which has to be bound.
+    /// Finds the device, which must be bound.
     pub(crate) fn find(driver: Driver) -> Result<Self, String> {
         let mut device = Self { driver, levels: Vec::new(), unbound: None, nodes: Vec::new() };
         device.look().ok_or_else(|| format!("no DRM device belongs to the module `{}`", driver.module()))?;
         Ok(device)
     }
 
-    /// A node; there is at least the primary one.
+    /// Returns a node. There is at least the primary one.
     pub(crate) fn node(&self, index: u64) -> &Path {
         &self.nodes[index as usize % self.nodes.len()]
     }
 
-    /// Takes the device, or its parent, from its driver.
+    /// Unbinds the driver of the device, or of its parent.
     pub(crate) fn unbind(&mut self, level: u64) -> Answer {
         let level = level as usize % self.levels.len();
         if self.unbound.is_some() {
@@ -94,7 +94,7 @@ impl Device {
         Ok(0)
     }
 
-    /// Gives back what was taken. The device's number may be another one then.
+    /// Binds the driver that was unbound. The device's number may have changed after that.
     pub(crate) fn bind(&mut self) -> Answer {
         let Some(level) = self.unbound else { return Err(libc::EBUSY) };
         self.levels[level].write("bind")?;
@@ -102,7 +102,7 @@ impl Device {
         self.look().map(|()| 0).ok_or(libc::ENODEV)
     }
 
-    /// Finds device and nodes by the module that the driver comes from.
+    /// Finds device and nodes by the driver's module.
     fn look(&mut self) -> Option<()> {
         let mut cards: Vec<_> = entries(Path::new("/sys/class/drm")).filter(|card| is_numbered(card, "card")).collect();
         cards.sort();
@@ -126,14 +126,14 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-/// Whether a path ends in the prefix and a number, which a connector's does not.
+/// Whether a path ends in the prefix and a number, unlike a connector's.
 fn is_numbered(path: &Path, prefix: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let number = name.strip_prefix(prefix).unwrap_or_default();
     !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// A buffer of the system's heap, or of pages of a memfd.
+/// Creates a buffer of the system's heap, or of pages of a memfd.
 pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
     use std::os::fd::FromRawFd;
     let pages = pages.clamp(1, 64);
@@ -142,7 +142,8 @@ pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
         // `struct dma_heap_allocation_data`
         let mut data = [pages as u64 * 4096, (libc::O_CLOEXEC | libc::O_RDWR) as u64 * (1 << 32), 0];
         sys::ioctl(heap.as_raw_fd(), 0xc018_4800, data.as_mut_ptr() as usize)?;
-        // SAFETY: on success the kernel has put a new descriptor, which nobody else has, into `fd`, the third of six words.
+        // SAFETY: on success the kernel has put a new descriptor, which nothing else owns, into `fd`, the third of six
+        // words.
         return Ok(unsafe { OwnedFd::from_raw_fd(data[1] as u32 as i32) });
     }
     let memory = sys::memory_file(pages)?;
@@ -150,12 +151,12 @@ pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
     // `struct udmabuf_create` with UDMABUF_FLAGS_CLOEXEC
     let data = [memory.as_raw_fd() as u64 | 1 << 32, 0, pages as u64 * 4096];
     let fd = sys::ioctl(device.as_raw_fd(), 0x4018_7542, data.as_ptr() as usize)?;
-    // SAFETY: this call returns the new descriptor, which nobody else has.
+    // SAFETY: this call returns the new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Whether a descriptor is of a dma-buf that udmabuf exports, whose `DMA_BUF_IOCTL_SYNC` is not for us to test
-/// (docs/reference/c-core-faults.md).
+/// Whether a descriptor is a dma-buf of udmabuf, whose `DMA_BUF_IOCTL_SYNC` is not ours to test (docs/reference/obligations.md,
+/// "Faults of the C core").
 pub(crate) fn is_udmabuf(fd: RawFd) -> bool {
     fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).is_ok_and(|text| text.contains("exp_name:\tudmabuf\n"))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One execution, told before it begins and judged when it has ended.
+//! Executes one program: reports it before it begins and judges it when it has ended.
 //!
 //! Source: none.
 
@@ -19,16 +19,16 @@ pub(crate) struct Judge<'k> {
     workers: Workers<'k>,
     log: KernelLog,
     recorder: Recorder,
-    /// How many were executed.
+    /// The number of executed programs.
     pub(crate) executions: u64,
 }
 
-/// Why there is no going on.
+/// The reason to stop.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The program did something to the kernel.
     Found(String),
-    /// It cannot be executed at all.
+    /// The program cannot be executed at all.
     Cannot(String),
 }
 
@@ -38,7 +38,7 @@ impl<'k> Judge<'k> {
         Ok(Self { workers, log: KernelLog::from_now()?, recorder: Recorder::new(), executions: 0 })
     }
 
-    /// Executes a program; `None` if its process was ended by it, which is nothing wrong with the kernel.
+    /// Executes a program. Returns `None` if the program ended its process, which is no fault of the kernel.
     pub(crate) fn run(&mut self, program: &Program) -> Result<Option<Vec<Errno>>, Stop> {
         let text = text::write(program);
         self.recorder.tell(&text);

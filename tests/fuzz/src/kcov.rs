@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which instrumented places of the kernel a thread has come by: KCOV.
+//! KCOV: records the instrumented places of the kernel that a thread reaches.
 //!
-//! The buffer is shared with the process that executes programs. That one switches it on and off around a program, and the
-//! kernel switches it off when the process ends.
+//! The buffer is shared with the process that executes programs. That process enables it before a program and disables
+//! it afterwards, and the kernel disables it when the process ends.
 //!
 //! Source: Documentation/dev-tools/kcov.rst, `include/uapi/linux/kcov.h` (Linux 7.3).
 
@@ -21,10 +21,10 @@ const ENABLE: u32 = 0x6364;
 const DISABLE: u32 = 0x6365;
 /// `KCOV_TRACE_PC`
 const PLACES: usize = 0;
-/// Words in the buffer: the number of those behind it that are filled, and them.
+/// The number of words in the buffer: the number of filled words, and these words.
 const WORDS: usize = 1 << 17;
 
-/// The buffer, and what switches it.
+/// The buffer, and the file that enables it.
 #[derive(Debug)]
 pub(crate) struct Kcov {
     fd: OwnedFd,
@@ -32,7 +32,7 @@ pub(crate) struct Kcov {
 }
 
 impl Kcov {
-    /// A buffer, or why the kernel has none.
+    /// Opens KCOV and maps a buffer, or returns why the kernel has none.
     pub(crate) fn new() -> Result<Self, String> {
         let open = || -> Answer<(OwnedFd, usize)> {
             let fd = sys::open(Path::new(FILE), libc::O_RDWR)?;
@@ -42,30 +42,30 @@ impl Kcov {
             Ok((fd, start))
         };
         let (fd, start) = open().map_err(|errno| format!("the kernel has no KCOV (`{FILE}`: errno {errno})"))?;
-        // SAFETY: the mapping has this size and is never unmapped; all that others do to it is to write words.
+        // SAFETY: the mapping has this size and is never unmapped; other parties only write words to it.
         let words = unsafe { slice::from_raw_parts(start as *const AtomicU64, WORDS) };
         Ok(Self { fd, words })
     }
 
-    /// Begins with an empty buffer, for the calling thread.
+    /// Enables an empty buffer, for the calling thread.
     pub(crate) fn begin(&self) -> Answer {
         self.words[0].store(0, Ordering::Relaxed);
         sys::ioctl(self.fd.as_raw_fd(), ENABLE, PLACES)
     }
 
-    /// Ends it.
+    /// Disables it.
     pub(crate) fn end(&self) -> Answer {
         sys::ioctl(self.fd.as_raw_fd(), DISABLE, 0)
     }
 
-    /// The places, in their order.
+    /// Returns the places in the order in which they were reached.
     pub(crate) fn places(&self) -> impl Iterator<Item = u64> + use<'_> {
         let count = self.words[0].load(Ordering::Acquire) as usize;
         self.words[1..=count.min(WORDS - 1)].iter().map(|word| word.load(Ordering::Relaxed))
     }
 }
 
-/// Where the sections with code of each loaded module of `names` are: module, section, address.
+/// Returns the addresses of the code sections of each loaded module of `names`: module, section, address.
 pub(crate) fn sections() -> BTreeMap<String, BTreeMap<String, u64>> {
     let mut found = BTreeMap::new();
     for module in fs::read_dir("/sys/module").into_iter().flatten().flatten() {

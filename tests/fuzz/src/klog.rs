@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Whether the kernel has reported something: the first telling line of its log since the last look.
+//! Finds reports of the kernel: the first significant line of its log since the last look.
 //!
-//! What it means is for the lab to say, which has the whole report; here it is only a reason to stop.
+//! The lab judges what a report means, since it has all of it. Here it is only a reason to stop.
 //!
 //! Source: `Documentation/ABI/testing/dev-kmsg` (Linux 7.3).
 
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::sys;
 
-/// How a report begins.
+/// Texts with which a report begins.
 const REPORTS: &[&str] = &[
     "BUG: ",
     "WARNING: ",
@@ -39,12 +39,12 @@ impl KernelLog {
     pub(crate) fn from_now() -> Result<Self, String> {
         let open = sys::open(Path::new("/dev/kmsg"), libc::O_RDONLY | libc::O_NONBLOCK);
         let file = open.map_err(|errno| format!("`/dev/kmsg` cannot be read: errno {errno}"))?;
-        // SAFETY: there is no address.
+        // SAFETY: the call takes no address.
         unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_END) };
         Ok(Self(file))
     }
 
-    /// The first report since the last look.
+    /// Returns the first report since the last look.
     pub(crate) fn report(&self) -> Option<String> {
         let mut found = None;
         let mut record = [0_u8; 8192];
@@ -54,7 +54,7 @@ impl KernelLog {
                     let record = String::from_utf8_lossy(&record[..count as usize]);
                     found = found.or_else(|| telling(&record).map(str::to_owned));
                 }
-                // Records were overwritten before they were read: go on with the next.
+                // Records were overwritten before they were read: continue with the next.
                 Err(libc::EPIPE) => {}
                 Err(_) => return found,
             }
@@ -62,7 +62,7 @@ impl KernelLog {
     }
 }
 
-/// What a record says, if it begins a report.
+/// Returns the text of a record, if it begins a report.
 fn telling(record: &str) -> Option<&str> {
     let text = record.split_once(';')?.1.lines().next()?;
     REPORTS.iter().any(|report| text.starts_with(report) || text.contains(&format!(": {report}"))).then_some(text)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Sequences of typed calls on a DRM device, executed as root inside a booted guest.
+//! Executes sequences of typed calls on a DRM device, as root inside a booted guest.
 //!
-//! `replay` executes those that are given; `search` looks for new ones by the coverage of a kernel with KCOV, and is built with
-//! the feature `search` only. docs/how-to/fuzz-a-driver.md says what for.
+//! `replay` executes given sequences. `search` looks for new ones by the coverage of a kernel with KCOV, and is built
+//! only with the feature `search`. docs/how-to/fuzz-a-driver.md explains the purpose.
 
 #![cfg_attr(not(feature = "search"), allow(dead_code, reason = "what only a search needs is compiled with the rest"))]
 
@@ -35,14 +35,14 @@ use crate::judge::{Judge, Stop};
 use crate::program::Program;
 use crate::report::{Line, say};
 
-/// Something was found.
+/// Exit code if something was found.
 const FOUND: u8 = 1;
-/// Nothing could be executed.
+/// Exit code if nothing could be executed.
 const CANNOT: u8 = 2;
 
-/// Executes sequences of calls on a DRM device, and tells what comes of it as lines of JSON.
+/// Executes sequences of calls on a DRM device, and reports the results as lines of JSON.
 ///
-/// Programs come on stdin, one a line.
+/// Programs are read from stdin, one a line.
 #[derive(Debug, Parser)]
 #[command(name = "drydock-fuzz", version)]
 struct Cli {
@@ -54,17 +54,17 @@ struct Cli {
 enum Command {
     /// Execute the programs once, in their order
     Replay(What),
-    /// Look for programs that meet further places of the kernel, beginning with those given
+    /// Search for programs that reach new places of the kernel, beginning with those on stdin
     #[cfg(feature = "search")]
     Search(search::Options),
 }
 
 #[derive(Debug, Args)]
 struct What {
-    /// Whose device
+    /// The driver whose device is used
     #[arg(long, value_enum)]
     driver: Driver,
-    /// An execution may take so many seconds
+    /// Time limit of an execution in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     limit: u64,
 }
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The programs on stdin.
+/// Reads the programs on stdin.
 fn programs() -> Result<Vec<Program>, String> {
     let mut programs = Vec::new();
     for (number, line) in std::io::stdin().lock().lines().enumerate() {

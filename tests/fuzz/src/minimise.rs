@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Few and short programs that meet all places that many and long ones do.
+//! Reduces a corpus to few and short programs that reach the same places.
 //!
-//! Source: none; the cover is the greedy one: again and again the program that adds most.
+//! Source: none; the cover is the greedy one: it always adds the program that adds most.
 
 use std::collections::BTreeSet;
 
 use crate::program::Program;
 
-/// Places that a program meets.
+/// The places that a program reaches.
 pub(crate) type Places = BTreeSet<u64>;
 
-/// The programs that are needed, and of each the places that those before it lack.
+/// Returns the needed programs, each with the places that those before it lack.
 pub(crate) fn cover(mut all: Vec<(Program, Places)>) -> Vec<(Program, Places)> {
     let mut met = Places::new();
     let mut chosen = Vec::new();
     loop {
         all.iter_mut().for_each(|(_, places)| places.retain(|place| !met.contains(place)));
         all.retain(|(_, places)| !places.is_empty());
-        // The most for the fewest calls.
+        // The value is the most places for the fewest calls.
         let value = |(program, places): &(Program, Places)| places.len() * 1000 / (program.calls.len() + 1);
         let Some(best) = (0..all.len()).max_by_key(|at| value(&all[*at])) else { return chosen };
         let (program, places) = all.swap_remove(best);
@@ -26,13 +26,13 @@ pub(crate) fn cover(mut all: Vec<(Program, Places)>) -> Vec<(Program, Places)> {
     }
 }
 
-/// Leaves out the calls without which a program still meets all that it is `needed` for.
+/// Removes the calls without which a program still reaches all places that it is `needed` for.
 pub(crate) fn shorten<E>(
     mut program: Program,
     needed: &Places,
     mut meets: impl FnMut(&Program) -> Result<Places, E>,
 ) -> Result<Program, E> {
-    // From the end: what uses something comes after what makes it.
+    // This begins at the end: a call that uses something comes after the call that makes it.
     for at in (0..program.calls.len()).rev() {
         let mut shorter = program.clone();
         shorter.calls.remove(at);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A program: calls in a row, each with its fields' values.
+//! A program: a sequence of calls, each with the values of its fields.
 //!
 //! Source: none.
 
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::{Field, Kind, Spec, all, named};
 
-/// What is executed.
+/// A sequence of calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Program {
     pub(crate) calls: Vec<Call>,
 }
 
-/// One call.
+/// A call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Call {
-    /// Which of all calls.
+    /// The index of the call's description.
     spec: u16,
-    /// Where its structure lies.
+    /// The place of the call's structure.
     pub(crate) at: Address,
-    /// The size that the ioctl's number says, if not the structure's.
+    /// The size in the ioctl's number, if it is not the structure's.
     pub(crate) size: Option<u16>,
-    /// One for each field.
+    /// The values, one for each field.
     pub(crate) values: Vec<Value>,
 }
 
@@ -33,7 +33,7 @@ impl Call {
         Self { spec: at.try_into().expect("there are some hundred"), at: Address::Good, size: None, values }
     }
 
-    /// The call of a name, with values that say nothing.
+    /// Returns the call of a name, with default values.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let spec = named(name)?;
         Some(Self::new(spec, spec.fields.iter().map(|field| Value::nothing(field.kind)).collect()))
@@ -44,22 +44,22 @@ impl Call {
     }
 }
 
-/// A field's value.
+/// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Value {
-    /// What fits: zero, the number of rows, their size.
+    /// The fitting value: zero, the number of rows, their size.
     Auto,
     Number(u64),
-    /// What was given `n` times ago, of the field's class.
+    /// The number that the `n`-th last call returned, of the field's class.
     Ago(u8),
-    /// What a field of [`Kind::Rows`] points to.
+    /// The rows that a field of [`Kind::Rows`] points to.
     Rows(Address, Vec<Vec<Value>>),
-    /// What a field of [`Kind::Room`] points to: so many bytes, all of this value.
+    /// The bytes that a field of [`Kind::Room`] points to: their number, and the value of all of them.
     Room(Address, u16, u8),
 }
 
 impl Value {
-    /// The value that is left out of a program's text.
+    /// Returns the default value, which a program's text omits.
     pub(crate) fn nothing(kind: Kind) -> Self {
         match kind {
             Kind::Number(..) | Kind::Flags(..) | Kind::Size(..) | Kind::Zeros(_) => Self::Number(0),
@@ -70,7 +70,7 @@ impl Value {
         }
     }
 
-    /// Whether a field of this kind may have it.
+    /// Whether a field of this kind may have the value.
     pub(crate) fn fits(&self, kind: Kind) -> bool {
         match (self, kind) {
             (Self::Rows(_, rows), Kind::Rows(fields)) => rows.iter().all(|row| row_fits(row, fields)),
@@ -83,31 +83,31 @@ impl Value {
     }
 }
 
-/// Whether values are those of these fields.
+/// Whether the values fit these fields.
 pub(crate) fn row_fits(row: &[Value], fields: &[Field]) -> bool {
     row.len() == fields.len() && row.iter().zip(fields).all(|(value, field)| value.fits(field.kind))
 }
 
-/// Where something lies that the kernel is to read or write.
+/// A kind of place that the kernel reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Address {
-    /// In memory that can be read and written.
+    /// Memory that can be read and written.
     Good,
-    /// Its first half does, the second would lie where nothing is mapped.
+    /// The first half is in good memory, the second where nothing is mapped.
     Edge,
     ReadOnly,
     Null,
-    /// Where nothing can be mapped.
+    /// A page where nothing can be mapped.
     Unmapped,
-    /// In the kernel's half.
+    /// The kernel's half of the address space.
     Kernel,
-    /// Where no page table reaches.
+    /// An address that no page table can translate.
     NonCanonical,
 }
 
 impl Address {
-    /// All but the good one.
+    /// All places except the good one.
     pub(crate) const BAD: [Self; 6] =
         [Self::Edge, Self::ReadOnly, Self::Null, Self::Unmapped, Self::Kernel, Self::NonCanonical];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Random programs and changes of programs, as a uapi's reader would make them: mostly sensible, often at a border, sometimes
-//! wrong on purpose.
+//! Makes and changes random programs as a reader of the uapi would: mostly sensible, often at a border, sometimes wrong
+//! on purpose.
 //!
 //! Source: none.
 
@@ -10,18 +10,18 @@ use crate::device::Driver;
 use crate::program::{Address, Call, Program, Value};
 use crate::spec::{self, Class, Does, Field, Kind, Spec};
 
-/// A program has no more calls.
+/// The largest number of calls in a program.
 pub(crate) const LONGEST: usize = 32;
 
-/// No more rows are pointed to.
+/// The largest number of rows that a field points to.
 const MOST_ROWS: usize = 4;
 
 /// Sizes from here ...
 const TOO_LARGE: u64 = 4 << 20;
-/// ... to here are not tried: memory for them might be had, and then nobody else has any.
+/// ... to here are not tried: they might be allocated, and leave no memory for anything else.
 const OVERFLOWING: u64 = 1 << 62;
 
-/// Makes what is random for one driver.
+/// Makes random programs for one driver.
 pub(crate) struct Source {
     specs: Vec<&'static Spec>,
     weights: u32,
@@ -34,7 +34,7 @@ impl Source {
         Self { specs, weights }
     }
 
-    /// A new program: an open file and some calls, with what they need before them.
+    /// Returns a new program: an open file and some calls, with the calls that they need before them.
     pub(crate) fn program(&self, random: &mut Rng) -> Program {
         let mut program = Program { calls: Vec::new() };
         for _ in 0..random.usize(2..10) {
@@ -43,7 +43,7 @@ impl Source {
         program
     }
 
-    /// Changes a program in one to four ways; `other` is one that it may go on with.
+    /// Changes a program in one to four ways; it may be continued with a part of `other`.
     pub(crate) fn change(&self, program: &mut Program, other: Option<&Program>, random: &mut Rng) {
         for _ in 0..1 + random.u32(0..4) {
             self.change_once(program, other, random);
@@ -73,7 +73,7 @@ impl Source {
         }
     }
 
-    /// Puts a call somewhere, and often before it what gives what it takes and nothing gives yet.
+    /// Inserts a call at a random place, and often a call before it that makes what it needs.
     fn insert(&self, program: &mut Program, random: &mut Rng) {
         let at = random.usize(0..=program.calls.len());
         self.insert_at(program, at, self.any(random), 4, random);
@@ -109,14 +109,14 @@ impl Source {
     }
 }
 
-/// Goes on with the end of another program.
+/// Continues with the end of another program.
 fn splice(program: &mut Program, other: Option<&Program>, random: &mut Rng) {
     let Some(other) = other.filter(|other| !other.calls.is_empty()) else { return };
     program.calls.truncate(random.usize(1..=program.calls.len()));
     program.calls.extend_from_slice(&other.calls[random.usize(0..other.calls.len())..]);
 }
 
-/// Gives an ioctl's structure another place or size.
+/// Changes the place or the size of an ioctl's structure.
 fn wrong(call: &mut Call, random: &mut Rng) {
     if !matches!(call.spec().does, Does::Ioctl { .. }) {
         return;
@@ -130,7 +130,7 @@ fn wrong(call: &mut Call, random: &mut Rng) {
     }
 }
 
-/// A value for each field.
+/// Returns a value for each field.
 fn row(fields: &[Field], random: &mut Rng) -> Vec<Value> {
     fields.iter().map(|field| value(field.kind, random)).collect()
 }
@@ -161,7 +161,7 @@ fn value(kind: Kind, random: &mut Rng) -> Value {
     }
 }
 
-/// What the arrays say, or a number that is not more than `most`.
+/// Returns the fitting value, or a number that is not above `most`.
 fn rarely_wrong(most: u32, random: &mut Rng) -> Value {
     match random.u32(0..24) {
         0 => Value::Number(number(4, &[0, 1, 2, 8, 16, 24, 48, 64, 0xffff_ffff], random).min(most.into())),
@@ -194,24 +194,24 @@ fn flags(size: usize, bits: &[u64], random: &mut Rng) -> u64 {
     bits.iter().filter(|_| random.u32(0..3) == 0).sum()
 }
 
-/// As much of a number as has room in so many bytes.
+/// Truncates a number to `size` bytes.
 fn cut(number: u64, size: usize) -> u64 {
     if size >= 8 { number } else { number & ((1 << (8 * size)) - 1) }
 }
 
-/// A size that the guest can stand.
+/// Returns a size that the guest can handle.
 fn sensible(number: u64, size: usize, random: &mut Rng) -> u64 {
     let most = cut(u64::MAX, size);
     match number {
         _ if number == most => number,
-        // A side of a picture, which is a factor of its size.
+        // This is a side of a picture, which is a factor of its size.
         _ if size < 8 && number > 1024 => random.u64(0..=1024),
         TOO_LARGE.. if number < OVERFLOWING => random.u64(0..=TOO_LARGE),
         _ => number,
     }
 }
 
-/// Changes one of a row's values.
+/// Changes one value of a row.
 fn change_row(fields: &[Field], values: &mut [Value], random: &mut Rng) {
     if fields.is_empty() {
         return;

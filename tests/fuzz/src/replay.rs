@@ -7,7 +7,7 @@ use crate::judge::{Judge, Stop};
 use crate::program::Program;
 use crate::report::{Line, say};
 
-/// Executes all; each is told when it is done.
+/// Executes all programs, and reports each when it is done.
 pub(crate) fn all(programs: &[Program], judge: &mut Judge<'_>) -> Result<(), Stop> {
     for (number, program) in programs.iter().enumerate() {
         let errnos = judge.run(program)?.unwrap_or_default();

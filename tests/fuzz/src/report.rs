@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the lab is told: lines of JSON on stdout, and before each execution the program itself, on a channel of its own.
+//! Reports to the lab: lines of JSON on stdout, and before each execution the program itself, on a channel of its own.
 //!
-//! That channel is the machine's second console, a virtio port: what is written there is with the host when the call returns,
-//! whatever becomes of the kernel afterwards.
+//! That channel is the machine's second console, a virtio port. Text written to it is with the host when the call
+//! returns, whatever happens to the kernel afterwards.
 //!
 //! Source: `drivers/char/virtio_console.c` (Linux 7.3); the reader is `lab/src/fuzz/guest.rs`.
 
@@ -14,38 +14,38 @@ use serde::Serialize;
 
 use crate::sys;
 
-/// One line.
+/// A line of the report.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Line {
-    /// How far it is.
+    /// The progress of the search.
     Progress { executions: u64, corpus: usize, places: usize },
-    /// A program of the corpus, in the end.
+    /// A program of the final corpus.
     Kept(String),
-    /// A program of a replay is done: its errnos.
+    /// The errnos of a replayed program.
     Replayed { program: usize, errnos: Vec<(String, i32)> },
-    /// Which places were met, by module and section: offsets in it.
+    /// The places that were reached, by module and section: offsets in the section.
     Coverage(BTreeMap<String, BTreeMap<String, Vec<u64>>>),
-    /// Why it ended early; the program is the one that was told last.
+    /// The reason for an early end. The program is the one recorded last.
     Found(String),
 }
 
-/// Says it.
+/// Prints a line.
 pub(crate) fn say(line: &Line) {
     println!("{}", serde_json::to_string(line).expect("lines have string keys"));
 }
 
-/// Where programs are told before they are executed.
+/// Records each program before its execution.
 #[derive(Debug)]
 pub(crate) struct Recorder(Option<OwnedFd>);
 
 impl Recorder {
-    /// The console, if the machine has it.
+    /// Opens the console, if the machine has it.
     pub(crate) fn new() -> Self {
         Self(sys::open(Path::new("/dev/hvc0"), libc::O_WRONLY | libc::O_NOCTTY).ok())
     }
 
-    /// Tells a program's text. It goes in pieces, since a console gives up on those that are too long.
+    /// Records a program's text. It is written in pieces, since the console gives up on long ones.
     pub(crate) fn tell(&self, text: &str) {
         let Some(console) = &self.0 else { return };
         for piece in text.as_bytes().chunks(1024).chain([&b"\n"[..]]) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Executes a program in this process, and leaves nothing of it behind.
+//! Executes a program in this process, and undoes everything that it did.
 //!
 //! Source: ioctl(2), mmap(2); the layout of ioctl numbers is that of `asm-generic/ioctl.h` (Linux 7.3).
 
@@ -12,38 +12,38 @@ use crate::program::{Address, Call, Program, Value};
 use crate::spec::{self, Class, Does, Field, Kind, Spec};
 use crate::sys::{self, Answer, Errno};
 
-/// Descriptors below this are this process's own.
+/// Descriptors below this number are the process's own.
 const FIRST: RawFd = 32;
 
-/// A call that sleeps for longer is interrupted, and then every so often.
+/// A call that sleeps longer than this many milliseconds is interrupted, again and again.
 const TICK: i64 = 200;
 
-/// The number of an ioctl, with the size of its structure or another one.
+/// Returns the number of an ioctl, with the size of its structure or another one.
 pub(crate) fn ioctl_number(spec: &Spec, size: Option<u16>) -> Option<u32> {
     let Does::Ioctl { direction, kind, number, .. } = spec.does else { return None };
     let size = size.map_or(spec::size_of(spec.fields) as u32, u32::from) & 0x3fff;
     Some(direction << 30 | size << 16 | u32::from(kind) << 8 | u32::from(number))
 }
 
-/// What executes programs.
+/// Executes programs.
 pub(crate) struct Runner {
     device: Device,
     arena: Arena,
-    /// What calls gave, by class.
+    /// The numbers that calls returned, by class.
     given: [Vec<u64>; Class::COUNT],
-    /// Address and length.
+    /// The address and length of each mapping.
     mappings: Vec<(usize, usize)>,
     zero: OwnedFd,
 }
 
-/// A structure in the arena, and where in it are numbers that the kernel may fill in.
+/// A structure in the arena, and the places in it where the kernel may return numbers.
 struct Laid {
     bytes: Vec<u8>,
     outputs: Vec<(usize, usize, Class)>,
 }
 
 impl Runner {
-    /// For a driver's device, which has to be bound. All higher descriptors of this process are closed.
+    /// Prepares for a driver's device, which must be bound. Closes all higher descriptors of this process.
     pub(crate) fn new(driver: Driver) -> Result<Self, String> {
         let device = Device::find(driver)?;
         let cannot = |what: &str, errno| format!("cannot {what}: errno {errno}");
@@ -55,7 +55,7 @@ impl Runner {
         Ok(Self { device, arena, given: Default::default(), mappings: Vec::new(), zero })
     }
 
-    /// Executes all calls and undoes what they did; gives each one's errno, or 0.
+    /// Executes all calls and undoes their effects. Returns each call's errno, or 0.
     pub(crate) fn run(&mut self, program: &Program) -> Vec<Errno> {
         sys::tick(TICK);
         let errnos = program.calls.iter().map(|call| self.call(call).err().unwrap_or(0)).collect();
@@ -69,11 +69,11 @@ impl Runner {
             // The program may have unmapped it.
             let _ = sys::munmap(address, length);
         }
-        // Nothing that is refused here can be mended.
+        // A failure here cannot be handled.
         let _ = sys::close_from(FIRST);
         self.arena.clear();
         self.given.iter_mut().for_each(Vec::clear);
-        // If it fails, the next program that opens a node says so; the supervisor looks after that.
+        // If this fails, the next program that opens a node reports it, and the supervisor handles that.
         let _ = self.device.bind();
     }
 
@@ -98,7 +98,7 @@ impl Runner {
                 return sys::poll(fd as i32, events as i16, limit.min(10) as i32).map(|events| events as u64);
             }
             Does::Read => {
-                // Without an event it would wait for one.
+                // Without an event the read would wait for one.
                 let (fd, length) = (number("fd") as i32, number("length").min(4096) as usize);
                 if sys::poll(fd, libc::POLLIN, 0)? & libc::POLLIN == 0 {
                     return Err(libc::EAGAIN);
@@ -126,7 +126,8 @@ impl Runner {
         Ok(gives.1)
     }
 
-    /// A probe that is interrupted is another matter than one that is not, and who unbinds has to know that it is done.
+    /// Changes the device without interrupts: an interrupted probe behaves differently, and after an unbind the caller
+    /// must know that it is done.
     fn undisturbed(&mut self, change: impl FnOnce(&mut Device) -> Answer) -> Answer {
         sys::tick(0);
         let answer = change(&mut self.device);
@@ -155,7 +156,7 @@ impl Runner {
         Ok(answer)
     }
 
-    /// Puts fields behind each other, and what they point to into the arena.
+    /// Puts the fields one behind the other, and what they point to into the arena.
     fn lay_out(&mut self, fields: &'static [Field], values: &[Value]) -> Laid {
         let mut laid = Laid { bytes: Vec::new(), outputs: Vec::new() };
         for (at, (field, value)) in fields.iter().zip(values).enumerate() {
@@ -187,7 +188,7 @@ impl Runner {
         }
     }
 
-    /// The named field's number.
+    /// Returns the named field's number.
     fn number(&self, fields: &[Field], values: &[Value], name: &str) -> u64 {
         let found = fields.iter().zip(values).find(|(field, _)| field.name == name);
         found.map_or(0, |(field, value)| self.word(field.kind, value))
@@ -201,7 +202,7 @@ impl Runner {
         }
     }
 
-    /// What was given some times ago; if that was not so often, what was given so often before.
+    /// Returns the number that was given `ago` times ago. If there are fewer, the count wraps around.
     fn ago(&self, class: Class, ago: u8) -> u64 {
         let given = &self.given[class as usize];
         match given.len() {
@@ -211,7 +212,7 @@ impl Runner {
     }
 
     fn close(&self, fd: u64) -> Answer {
-        // What is this process's own stays open.
+        // The process's own descriptors stay open.
         if fd < FIRST as u64 { Err(libc::EPERM) } else { sys::close(fd as i32) }
     }
 
@@ -229,14 +230,14 @@ impl Runner {
         sys::munmap(address, length)
     }
 
-    /// The kernel does it for us, and tells of a fault by an errno.
+    /// Makes the kernel access the byte, so that a fault is an errno.
     fn touch(&self, address: u64, offset: u64, write: bool) -> Answer {
         let found = self.mappings.iter().find(|(start, length)| *start as u64 == address && offset < *length as u64);
         let (start, _) = found.ok_or(libc::EINVAL)?;
         let at = start + offset as usize;
         match write {
             true => sys::read_to(self.zero.as_raw_fd(), at, 1),
-            // /dev/null would not look at it.
+            // A write to /dev/null would not read the byte.
             false => {
                 let memory = sys::memory_file(1)?;
                 sys::write_from(memory.as_raw_fd(), at, 1)
@@ -244,13 +245,13 @@ impl Runner {
         }
     }
 
-    /// Whether the device's primary node can be opened: it is bound, and no program has broken it.
+    /// Whether the device's primary node can be opened: the device is bound, and no program has broken it.
     pub(crate) fn is_whole(&self) -> Answer<()> {
         sys::open(self.device.node(0), libc::O_RDWR).map(drop)
     }
 }
 
-/// The rows that a stride or a count is about: the next ones behind it, or if there are none the last ones before it.
+/// Returns the rows to which a stride or a count belongs: the next ones behind it, or else the last ones before it.
 fn rows_near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<(&'static [Field], &'v Vec<Vec<Value>>)> {
     let rows = |(field, value): (&Field, &'v Value)| match (field.kind, value) {
         (Kind::Rows(row), Value::Rows(_, rows)) => Some((row, rows)),
@@ -260,11 +261,11 @@ fn rows_near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<(&'
     behind.or_else(|| fields[..at].iter().zip(&values[..at]).rev().find_map(rows))
 }
 
-/// Takes all descriptors below [`FIRST`] that are free, so that a program's are above.
+/// Takes all free descriptors below [`FIRST`], so that a program's are above.
 fn reserve(null: &OwnedFd) -> Answer<()> {
     sys::close_from(FIRST)?;
     for fd in 0..FIRST {
-        // SAFETY: there is no address.
+        // SAFETY: the call takes no address.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
             sys::duplicate(null, fd)?;
         }

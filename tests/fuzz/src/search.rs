@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Looks for programs that reach further places: LibAFL with programs for inputs, and KCOV for its map.
+//! Searches for programs that reach new places: LibAFL with programs as inputs, and KCOV for its map.
 //!
 //! Source: <https://docs.rs/libafl/0.15>; Documentation/dev-tools/kcov.rst (Linux 7.3).
 
@@ -35,16 +35,16 @@ use crate::text;
 use executor::Executor;
 use mutator::Change;
 
-/// The map's size: a few times the number of edges that there are.
+/// The map's size: a few times the number of edges.
 const MAP: usize = 1 << 16;
 
-/// How often it is told how far it is.
+/// The interval of progress reports.
 const TELL: Duration = Duration::from_secs(2);
 
-/// New programs to begin with.
+/// The number of new programs at the start.
 const FIRST: usize = 64;
 
-/// How often a program of the corpus is changed in a row, at most.
+/// The most changes in a row to a program of the corpus.
 const CHANGES: usize = 32;
 
 /// Options of `search`.
@@ -52,18 +52,18 @@ const CHANGES: usize = 32;
 pub(crate) struct Options {
     #[command(flatten)]
     what: What,
-    /// Where the random choices begin
+    /// Seed of the random choices
     #[arg(long)]
     seed: u64,
-    /// How long to look
+    /// Duration of the search in seconds
     #[arg(long)]
     seconds: u64,
-    /// Make what was found small, and tell it
+    /// Minimise the corpus and print it
     #[arg(long)]
     minimise: bool,
 }
 
-/// Looks until the time is over, and tells what was found; also if it has to end early.
+/// Searches until the time is over, and reports the results, also after an early end.
 pub(crate) fn main(options: &Options, given: Vec<Program>) -> Result<(), Stop> {
     let kcov = Kcov::new().map_err(Stop::Cannot)?;
     let judge = Judge::new(options.what.driver, Some(&kcov), options.what.limit()).map_err(Stop::Cannot)?;
@@ -78,7 +78,7 @@ fn map() -> StdMapObserver<'static, u8, false> {
     StdMapObserver::owned("edges", vec![0; MAP])
 }
 
-/// The corpus that the time sufficed for.
+/// Returns the corpus of a search within the time.
 fn look(options: &Options, given: Vec<Program>, executor: &mut Executor<'_>) -> Result<Vec<Program>, Stop> {
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let source = Source::new(options.what.driver);
@@ -112,14 +112,15 @@ fn look(options: &Options, given: Vec<Program>, executor: &mut Executor<'_>) -> 
     all.collect()
 }
 
-/// Tells few and short programs that meet all places that those of the corpus do, within half the time that the search had:
-/// what was not executed again by then is left out, and what was not shortened stays as it is.
+/// Reports few and short programs that reach all places of the corpus, within half the time of the search. A program
+/// that was not executed again in that time is left out, and one that was not shortened stays as it is.
 fn keep(corpus: Vec<Program>, options: &Options, executor: &mut Executor<'_>) -> Result<(), Stop> {
     let quarter = Duration::from_secs(options.seconds.div_ceil(4));
     let until = Instant::now() + quarter;
     let mut all = Vec::new();
     for program in corpus.into_iter().take_while(|_| Instant::now() < until) {
-        // What is met every time; a second run has nothing that only the first one made.
+        // These are the places that are reached every time: a second run does not reach those that only the first one
+        // does.
         let (once, again): (Places, Places) = (executor.places(&program)?, executor.places(&program)?);
         all.push((program, once.intersection(&again).copied().collect()));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What calls there are, as data: their structures field by field, and what each field refers to.
+//! Describes all calls as data: their structures field by field, and the objects that each field refers to.
 //!
 //! Source: each table names its own; the layout of ioctl numbers is that of `asm-generic/ioctl.h` (Linux 7.3).
 
@@ -12,7 +12,7 @@ mod vgem;
 
 use crate::device::Driver;
 
-/// Something that a call gives and a later one takes.
+/// A kind of object that a call makes and a later one uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// An open file of the device's nodes.
@@ -21,13 +21,13 @@ pub(crate) enum Class {
     SyncFile,
     SyncobjFile,
     EventFile,
-    /// A file's number for a buffer.
+    /// A file's handle of a buffer.
     Handle,
     Syncobj,
-    /// A buffer's name for all files.
+    /// A buffer's global name.
     Name,
     Magic,
-    /// Where mmap(2) finds a buffer.
+    /// The mmap(2) offset of a buffer.
     Offset,
     Mapping,
     /// vgem's number of a fence.
@@ -39,7 +39,7 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// How many there are.
+    /// The number of classes.
     pub(crate) const COUNT: usize = Self::Heap as usize + 1;
 
     /// Whether its numbers are file descriptors.
@@ -47,40 +47,40 @@ impl Class {
         matches!(self, Self::File | Self::DmaBuf | Self::SyncFile | Self::SyncobjFile | Self::EventFile)
     }
 
-    /// What stands for one if there is none.
+    /// Returns the number that means "no object".
     pub(crate) const fn nothing(self) -> u64 {
         if self.is_file() { u64::MAX } else { 0 }
     }
 }
 
-/// What a field is.
+/// The kind of a field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// A number of so many bytes, with values that are worth trying.
+    /// A number of this size in bytes, with values that are worth trying.
     Number(usize, &'static [u64]),
-    /// The same, made of these bits.
+    /// Like `Number`, but combined of these bits.
     Flags(usize, &'static [u64]),
-    /// A number of bytes of memory, or a factor of one: what lies between a little and too much to be tried is left out,
-    /// since the guest would only run out of memory.
+    /// A number of bytes of memory, or a factor of one. Values between small and far too large are not tried, since the
+    /// guest would only run out of memory.
     Size(usize, &'static [u64]),
-    /// So many zeros.
+    /// This number of zero bytes.
     Zeros(usize),
-    /// A number that an earlier call gave.
+    /// A number that an earlier call returned.
     Takes(usize, Class),
     /// A number that the kernel fills in.
     Gives(usize, Class),
-    /// How far apart the rows are that the next [`Kind::Rows`] points to.
+    /// The distance of the rows that the next [`Kind::Rows`] points to.
     Stride,
-    /// How many they are; it does not say more than this.
+    /// The number of those rows. It is never above this maximum.
     Count(u32),
     /// The address of rows of fields.
     Rows(&'static [Field]),
-    /// The address of bytes: up to so many.
+    /// The address of at most this number of bytes.
     Room(usize),
 }
 
 impl Kind {
-    /// How many bytes it takes in a structure.
+    /// Returns the field's size in a structure.
     pub(crate) const fn size(self) -> usize {
         match self {
             Self::Number(size, _) | Self::Flags(size, _) | Self::Size(size, _) => size,
@@ -98,12 +98,12 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
 }
 
-/// Bytes of all fields; the structures have no holes.
+/// Returns the size of all fields together; the structures have no padding.
 pub(crate) fn size_of(fields: &[Field]) -> usize {
     fields.iter().map(|field| field.kind.size()).sum()
 }
 
-/// What a call does with its fields.
+/// The action of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Does {
     /// ioctl(2) on a file of this class.
@@ -113,23 +113,23 @@ pub(crate) enum Does {
         kind: u8,
         number: u8,
     },
-    /// open(2) of a node.
+    /// Opens a node by open(2).
     Open,
     Close,
     Mmap,
     Munmap,
-    /// Reads or writes a byte of a mapping, without a signal if that cannot be.
+    /// Reads or writes a byte of a mapping, without a signal if that fails.
     Touch,
     Poll,
     Read,
     /// Reads `/proc/self/fdinfo`.
     Fdinfo,
     Eventfd,
-    /// Makes a buffer of somebody else's.
+    /// Makes a buffer of another exporter.
     Foreign,
-    /// Takes the device from its driver.
+    /// Unbinds the driver from the device.
     Unbind,
-    /// Gives it back.
+    /// Binds the driver again.
     Bind,
 }
 
@@ -139,12 +139,12 @@ pub(crate) struct Spec {
     pub(crate) name: &'static str,
     pub(crate) does: Does,
     pub(crate) fields: &'static [Field],
-    /// How often it is chosen, beside others.
+    /// The call's weight among all calls.
     pub(crate) weight: u32,
 }
 
 impl Spec {
-    /// What it gives.
+    /// Returns the classes of the numbers that the call returns.
     pub(crate) fn gives(&self) -> impl Iterator<Item = Class> + use<> {
         let special = match self.does {
             Does::Open => Some(Class::File),
@@ -160,7 +160,7 @@ impl Spec {
         special.into_iter().chain(fields)
     }
 
-    /// What it takes: the file that it is done on, too.
+    /// Returns the classes that the call needs, including the file that it is made on.
     pub(crate) fn takes(&self) -> impl Iterator<Item = Class> + use<> {
         let on = match self.does {
             Does::Ioctl { on, .. } => Some(on),
@@ -178,13 +178,13 @@ fn taken(kind: Kind) -> Vec<Class> {
     }
 }
 
-/// All calls of all drivers, by name.
+/// Returns all calls of all drivers, by name.
 pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
     let tables = [files::CALLS, core::CALLS, sync::CALLS, vgem::CALLS, nova::CALLS, tyr::CALLS];
     tables.into_iter().flatten()
 }
 
-/// The calls that make sense for a driver.
+/// Returns the calls that make sense for a driver.
 pub(crate) fn of(driver: Driver) -> Vec<&'static Spec> {
     let own = match driver {
         Driver::Vgem => vgem::CALLS,
@@ -194,7 +194,7 @@ pub(crate) fn of(driver: Driver) -> Vec<&'static Spec> {
     [files::CALLS, core::CALLS, sync::CALLS, own].into_iter().flatten().collect()
 }
 
-/// The call of a name.
+/// Returns the call of a name.
 pub(crate) fn named(name: &str) -> Option<&'static Spec> {
     all().find(|spec| spec.name == name)
 }
@@ -203,14 +203,14 @@ pub(crate) fn named(name: &str) -> Option<&'static Spec> {
 const WRITE: u32 = 1;
 /// Userspace reads, the kernel writes.
 const READ: u32 = 2;
-/// Both.
+/// Data is copied in both directions.
 const BOTH: u32 = 3;
 /// The ioctl type of DRM.
 const DRM: u8 = b'd';
 /// The first number of a driver's own ioctls.
 const COMMAND_BASE: u8 = 0x40;
 
-/// A field that has to be zero, or ought to be.
+/// A field that must be zero, or should be.
 const PAD: Kind = Kind::Number(4, &[0, 0, 0, 1]);
 
 const fn field(name: &'static str, kind: Kind) -> Field {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A program as a line of JSON that a person can read and change: an array of calls, each `{"NAME": {FIELD: VALUE, …}}`.
+//! A program as a line of JSON that a person can read and change: an array of calls, each `{"NAME": {FIELD: VALUE,
+//! …}}`.
 //!
-//! A value is a number; `"#2"`, what was given two times ago; an array of rows; or `{"room": BYTES, "fill": BYTE}`. What
-//! says nothing is left out. A key with an `@` is about the call or the pointer itself: `@at`, where its structure lies,
-//! `@size`, another size in the ioctl's number.
+//! A value is a number; `"#2"`, the number that was given two times ago; an array of rows; or `{"room": BYTES, "fill":
+//! BYTE}`. Default values are omitted. A key with an `@` is about the call or the pointer itself: `@at` is the place of
+//! its structure, `@size` another size in the ioctl's number.
 //!
 //! Source: none.
 
@@ -15,12 +16,12 @@ use crate::spec::{Field, Kind};
 const AT: &str = "@at";
 const SIZE: &str = "@size";
 
-/// A line without its end.
+/// Returns a program as a line without its end.
 pub(crate) fn write(program: &Program) -> String {
     Json::Array(program.calls.iter().map(call_to_json).collect()).to_string()
 }
 
-/// Reads a line, or says what is wrong with it.
+/// Parses a line, or returns what is wrong with it.
 pub(crate) fn read(line: &str) -> Result<Program, String> {
     let Json::Array(calls) = serde_json::from_str(line).map_err(|error| error.to_string())? else {
         return Err("a program is an array of calls".to_owned());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The process that executes programs, and the one that watches it.
+//! The process that executes programs, and the process that watches it.
 //!
-//! The worker is a forked copy that takes programs from a socket and answers each with its calls' errnos; it is replaced after
-//! many, or when it ends. Whoever waits for an answer does so for a limited time.
+//! The worker is a forked copy that takes programs from a socket and answers each with its calls' errnos. It is
+//! replaced after many programs, or when it ends. Waiting for an answer has a time limit.
 //!
 //! Source: fork(2), socketpair(2), proc(5).
 
@@ -17,23 +17,23 @@ use crate::run::Runner;
 use crate::sys::{self, Errno};
 use crate::text;
 
-/// A worker executes so many programs: what they leave behind in it must not pile up.
+/// The number of programs that a worker executes: their leftovers in it must not accumulate.
 const LIFETIME: u32 = 2000;
 
-/// How an execution ended.
+/// The end of an execution.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// With these errnos.
+    /// The program was executed, with these errnos.
     Done(Vec<Errno>),
     /// The worker was ended, by this signal if it was one.
     Died(Option<i32>),
-    /// It took too long, with the place in the kernel where it was.
+    /// The execution took too long, at this place in the kernel.
     TooLong(String),
     /// The device cannot be opened any more.
     Broken(Errno),
 }
 
-/// What has programs executed.
+/// Executes programs in a worker, which it replaces when needed.
 pub(crate) struct Workers<'k> {
     driver: Driver,
     kcov: Option<&'k Kcov>,
@@ -48,7 +48,7 @@ struct Worker {
 }
 
 impl<'k> Workers<'k> {
-    /// Each execution may take so long.
+    /// Prepares workers; `limit` is the time limit of each execution.
     pub(crate) fn new(driver: Driver, kcov: Option<&'k Kcov>, limit: Duration) -> Self {
         Self { driver, kcov, limit, current: None }
     }
@@ -86,14 +86,14 @@ impl<'k> Workers<'k> {
         Ok(self.current.insert(started))
     }
 
-    /// Kills the worker; the place, or that it cannot be left.
+    /// Kills the worker. Returns the place in the kernel, and whether it cannot leave it.
     fn end_hung(&mut self, place: &str) -> String {
         let Some(worker) = self.current.take() else { return place.to_owned() };
-        // SAFETY: there is no address; the process is our child, which was not waited for.
+        // SAFETY: the call takes no address; the process is our child and was not waited for.
         unsafe { libc::kill(worker.pid, libc::SIGKILL) };
-        // To leave the kernel it may take as long as an execution.
+        // Leaving the kernel may take as long as an execution.
         let milliseconds = i32::try_from(self.limit.as_millis()).unwrap_or(i32::MAX);
-        // The other end of the socket is closed when it has ended.
+        // The other end of the socket is closed when the worker has ended.
         if sys::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds).is_ok_and(|events| events == 0) {
             return format!("hangs in the kernel{place}");
         }
@@ -103,7 +103,7 @@ impl<'k> Workers<'k> {
 }
 
 impl Worker {
-    /// Has it end, and gives the signal that ended it.
+    /// Ends the worker, and returns the signal that ended it.
     fn end(self) -> Option<i32> {
         drop(self.socket);
         let mut status = 0;
@@ -147,7 +147,7 @@ fn start(driver: Driver, kcov: Option<&Kcov>) -> Result<Worker, String> {
     }
 }
 
-/// Executes what comes until nothing comes any more.
+/// Executes programs until the socket is closed.
 fn serve(mut socket: UnixStream, driver: Driver, kcov: Option<&Kcov>) -> Result<(), String> {
     let mut runner = Runner::new(driver)?;
     let mut size = [0; 4];
@@ -170,7 +170,7 @@ fn serve(mut socket: UnixStream, driver: Driver, kcov: Option<&Kcov>) -> Result<
     Ok(())
 }
 
-/// The functions on the kernel stack of a process, nearest first.
+/// Returns the functions on a process's kernel stack, nearest first.
 fn place_in_kernel(pid: libc::pid_t) -> String {
     let stack = std::fs::read_to_string(format!("/proc/{pid}/stack")).unwrap_or_default();
     let calls: Vec<_> = stack.lines().filter_map(|line| line.split_whitespace().nth(1)).take(6).collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The command line.
+//! The program's command line.
 //!
 //! Source: none.
 
@@ -24,14 +24,14 @@ pub(crate) struct Args {
     #[arg(long, value_enum, required_unless_present = "list")]
     pub(crate) driver: Option<Driver>,
 
-    /// Run the cases whose names contain this
+    /// Run only the cases whose names contain this text
     pub(crate) filter: Option<String>,
 
-    /// Skip the cases of these areas, the first parts of their names
+    /// Skip the cases of these areas (an area is the first part of a case's name)
     #[arg(long, value_name = "AREA,…", value_delimiter = ',')]
     pub(crate) without: Vec<String>,
 
-    /// Run only the cases of this area; some areas are run only when they are asked for by this
+    /// Run only the cases of this area; some areas run only when this option names them
     #[arg(long, value_name = "AREA")]
     pub(crate) only: Option<String>,
 
@@ -39,11 +39,12 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Instead of cases, a storm of so long: processes make random calls while the device comes and goes
+    /// Run a storm of this many seconds instead of cases: processes make random calls while the device is unbound and
+    /// bound
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["filter", "without", "list"], requires = "modules")]
     pub(crate) storm: Option<u64>,
 
-    /// How many processes make the calls of a storm
+    /// Number of processes that make the calls of a storm
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = processes)]
     pub(crate) processes: usize,
 
@@ -51,43 +52,43 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) modules: Option<PathBuf>,
 
-    /// Module files in `--modules` in the order of loading, instead of the folder's list
+    /// Module files in `--modules`, in the order of loading; replaces the folder's list
     #[arg(long, value_name = "FILE,…", value_delimiter = ',', requires = "modules")]
     pub(crate) load: Vec<String>,
 
-    /// Start of the random choices; a failed race prints the one it used
+    /// Seed of the random choices; a failed race prints the seed it used
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
-    /// How many times its usual limit each case may take: for a kernel that checks more than it runs
+    /// Factor on the time limit of each case, for a kernel that spends more time on checks than on work
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) patience: u32,
 
-    /// Let a case fail if the machine lacks what it needs, instead of skipping it: for a machine that was made for the tests
+    /// Fail a case if the machine lacks what it needs, instead of skipping it; for a machine made for the tests
     #[arg(long)]
     pub(crate) complete: bool,
 
-    /// Skip cases that might not end in so many seconds from now
+    /// Skip cases that might not end within this many seconds from now
     #[arg(long, value_name = "SECONDS")]
     pub(crate) within: Option<u64>,
 
-    /// Run this one case in this process (how the runner starts a case)
+    /// Run this one case in this process (the runner starts each case this way)
     #[arg(long, hide = true)]
     pub(crate) case: Option<String>,
 
-    /// Run this part of a case (how a case starts another process)
+    /// Run this part of a case (a case starts another process this way)
     #[arg(long, hide = true, conflicts_with = "case")]
     pub(crate) worker: Option<String>,
 }
 
-/// A number of processes for which there is room.
+/// Parses a number of processes for which there is room.
 fn processes(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| format!("`{text}` is not a number from 1 to {MOST}"))
 }
 
 impl Args {
-    /// Whether the case is of an area that is run, and the filter lets it through.
+    /// Whether the case belongs to an area that is run, and the filter selects it.
     pub(crate) fn selects(&self, case: &str) -> bool {
         let area = case.split_once("::").map_or(case, |(area, _)| area);
         let runs = match &self.only {
@@ -97,17 +98,17 @@ impl Args {
         runs && self.filter.as_deref().is_none_or(|part| case.contains(part))
     }
 
-    /// Whether the case is of an area that is left out.
+    /// Whether the case belongs to an area that `--without` skips.
     pub(crate) fn leaves_out(&self, case: &str) -> bool {
         case.split_once("::").is_some_and(|(area, _)| self.without.iter().any(|left_out| left_out == area))
     }
 
-    /// The driver, which clap has made sure is there unless cases are only listed.
+    /// Returns the driver. clap makes sure that there is one unless the cases are only listed.
     pub(crate) fn driver(&self) -> Driver {
         self.driver.expect("clap requires `--driver` unless `--list` is given")
     }
 
-    /// The guest that a case sees, or why the modules cannot be found.
+    /// Returns the guest that a case sees, or an error if the modules cannot be found.
     pub(crate) fn guest(&self, case: &'static str, seed: u64) -> std::io::Result<Guest> {
         let driver = self.driver();
         let modules = match &self.modules {

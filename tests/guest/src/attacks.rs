@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The driver that attacks the library, as a case uses it: its devices, and what it says in the kernel log.
+//! Gives cases the driver that attacks the library: its devices, and its lines in the kernel log.
 //!
-//! Source: `kernel/tests/attacks`; docs/how-to/add-an-attack.md tells how to add an attack.
+//! Source: `kernel/tests/attacks`; docs/how-to/add-an-attack.md explains how to add an attack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const RUN: Request<Attack> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BAS
 const PLUGGED: Request<Attack> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE + 1);
 const TRAP: Request<Attack> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE + 2);
 
-/// A callback that can be trapped, `ATTACK_IN_…`.
+/// A callback in which the driver can attack, `ATTACK_IN_…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Callback {
     FileOpen = 1,
@@ -52,7 +52,7 @@ pub(crate) enum Callback {
 }
 
 impl Callback {
-    /// What the driver's log calls it.
+    /// The callback's name in the driver's log.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::FileOpen => "file-open",
@@ -79,7 +79,7 @@ impl Callback {
     }
 }
 
-/// An attack that an ioctl carries out, `ATTACK_…`.
+/// An attack that an ioctl performs, `ATTACK_…`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     Make = 1,
@@ -117,7 +117,7 @@ pub(crate) enum What {
     OtherCallbacks = 33,
 }
 
-/// The driver, freshly loaded, and what its modules say from then on.
+/// The driver, freshly loaded, and everything that its modules log from then on.
 #[derive(Debug)]
 pub(crate) struct Test<'a> {
     guest: &'a Guest,
@@ -125,19 +125,19 @@ pub(crate) struct Test<'a> {
 }
 
 impl<'a> Test<'a> {
-    /// Loads the driver anew, with the two platform devices.
+    /// Loads the driver again, with the two platform devices.
     pub(crate) fn new(guest: &'a Guest) -> Outcome<Self> {
         let test = Self::without_driver(guest)?;
         test.load("attacks")?;
         Ok(test)
     }
 
-    /// Only the devices, which are the driver's once it comes.
+    /// Creates only the devices; the driver binds to them when it is loaded.
     pub(crate) fn without_driver(guest: &'a Guest) -> Outcome<Self> {
         for module in ["attacks", "lifecycle", "lifecycle_devices"] {
             match modules::remove(module) {
                 Ok(()) | Err(Errno::NOENT) => {}
-                Err(errno) => return fail(format!("`{module}` of an earlier case stays: {errno}")),
+                Err(errno) => return fail(format!("`{module}` is still loaded from an earlier case: {errno}")),
             }
         }
         let test = Self { guest, trace: Trace::from_now()? };
@@ -150,7 +150,7 @@ impl<'a> Test<'a> {
         Ok(test)
     }
 
-    /// Another file of the render node of the first platform device.
+    /// Opens another file of the first platform device's render node.
     pub(crate) fn reopen() -> Outcome<Client> {
         match render_node(0) {
             Some(node) => Client::open(&node),
@@ -158,7 +158,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// Loads a module of the folder with what it needs.
+    /// Loads a module of the folder, and the modules that it needs.
     pub(crate) fn load(&self, module: &str) -> Outcome {
         match self.guest.modules()?.of(module)?.load() {
             Ok(()) => Ok(()),
@@ -166,7 +166,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// A new file of the render node of a platform device.
+    /// Opens the render node of a platform device.
     pub(crate) fn open(&self, device: u32) -> Outcome<Client> {
         match render_node(device) {
             Some(node) => Client::open(&node),
@@ -174,7 +174,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// What the driver was answered in a callback of device `id`, without the last line.
+    /// Returns the answers that the driver got in a callback of device `id`, without the last line.
     pub(crate) fn answers(&mut self, id: u32, callback: Callback) -> Outcome<Vec<(String, i32)>> {
         let start = format!("{id}: {} ", callback.name());
         self.trace.wait_for(&format!("{start}ends"))?;
@@ -183,7 +183,7 @@ impl<'a> Test<'a> {
         Ok(answers.filter_map(|(function, answer)| Some((function.to_owned(), answer.parse().ok()?))).collect())
     }
 
-    /// Unloads the driver; nothing of it is left, and the library did not miss a device.
+    /// Unloads the driver, and checks that nothing of it is left and that the library did not miss a device.
     pub(crate) fn unload(&mut self) -> Outcome {
         if let Err(errno) = modules::remove("attacks") {
             return fail(format!("`attacks` cannot be unloaded: {errno}; {}", self.trace.told()));
@@ -195,27 +195,28 @@ impl<'a> Test<'a> {
     }
 }
 
-/// The render node of a platform device.
+/// Returns the render node of a platform device.
 pub(crate) fn render_node(device: u32) -> Option<PathBuf> {
     node(&format!("lifecycle.{device}"), "renderD")
 }
 
-/// Binds a device to the driver; `Test::new` does so for both.
+/// Binds a device to the driver; `Test::new` does so for both devices.
 pub(crate) fn bind(device: u32) -> Answer {
     sys::write(&format!("{DRIVER}/bind"), &format!("lifecycle.{device}"))
 }
 
-/// Takes a device from the driver.
+/// Unbinds a device from the driver.
 pub(crate) fn unbind(device: u32) -> Answer {
     sys::write(&format!("{DRIVER}/unbind"), &format!("lifecycle.{device}"))
 }
 
-/// The folder of QEMU's `edu` in sysfs, if the machine has it; the driver's, once it is loaded.
+/// Returns the sysfs folder of QEMU's `edu`, if the machine has that device. It belongs to the driver once the driver
+/// is loaded.
 pub(crate) fn edu() -> Option<PathBuf> {
     Some(Path::new("/sys/bus/pci/devices").join(edu::address()?))
 }
 
-/// The render node of a device by its folder.
+/// Finds the render node of a device by the device's folder.
 pub(crate) fn render_node_in(folder: &Path) -> Option<PathBuf> {
     let listed = fs::read_dir(folder.join("drm")).ok()?.flatten();
     let node = listed.map(|entry| entry.file_name()).find(|name| name.to_string_lossy().starts_with("renderD"))?;
@@ -227,7 +228,7 @@ pub(crate) fn render_node_in(folder: &Path) -> Option<PathBuf> {
 pub(crate) struct Client(pub(crate) DrmFile);
 
 impl Client {
-    /// A new file of a node.
+    /// Opens a node.
     pub(crate) fn open(node: &Path) -> Outcome<Self> {
         match DrmFile::open(node) {
             Ok(file) => Ok(Self(file)),
@@ -235,32 +236,32 @@ impl Client {
         }
     }
 
-    /// Has an attack carried out.
+    /// Performs an attack.
     pub(crate) fn run(&self, what: What, handle: u32, value: u64) -> Answer<Attack> {
         self.0.ioctl(&RUN, Attack { what: what as u32, handle, value })
     }
 
-    /// Has an attack carried out while the device is plugged.
+    /// Performs an attack while the device is plugged.
     pub(crate) fn plugged(&self, what: What, handle: u32, value: u64) -> Answer<Attack> {
         self.0.ioctl(&PLUGGED, Attack { what: what as u32, handle, value })
     }
 
-    /// Has the next call of a callback of this device be an attack.
+    /// Makes the next call of a callback of this device an attack.
     pub(crate) fn trap(&self, callback: Callback) -> Answer {
         self.0.ioctl(&TRAP, Attack { what: callback as u32, handle: 0, value: 0 }).map(drop)
     }
 
-    /// Has an attack carried out when the next file of this device is closed, whether it is plugged then or not.
+    /// Performs an attack when the next file of this device is closed, whether the device is plugged then or not.
     pub(crate) fn at_close(&self, what: What, value: u64) -> Answer {
         self.run(What::AtClose, what as u32, value).map(drop)
     }
 
-    /// A handle of a new object.
+    /// Creates an object and returns its handle.
     pub(crate) fn make(&self, bytes: usize) -> Answer<u32> {
         Ok(self.run(What::Make, 0, bytes as u64)?.handle)
     }
 
-    /// Maps an object, shared, to read and write. (A render client cannot ask for a dumb buffer's offset.)
+    /// Maps an object, shared, to read and write. (`MODE_MAP_DUMB` refuses a render client.)
     pub(crate) fn map(&self, handle: u32, len: usize) -> Answer<Mapping> {
         Mapping::shared(&self.0, self.run(What::Offset, handle, 0)?.value, len)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The cases by area: one file per area, one function per case.
+//! Lists the cases by area: one file per area, one function per case.
 //!
 //! Source: each area names its own.
 
@@ -35,19 +35,19 @@ use crate::check::Outcome;
 use crate::driver::Driver;
 use crate::guest::Guest;
 
-/// A case: its name, what it does, and how long it may take.
+/// A case: its name, its function, and its time limit.
 #[derive(Debug)]
 pub(crate) struct Case {
-    /// Area and what holds, `area::what`.
+    /// The area and the claim, `area::claim`.
     pub(crate) name: &'static str,
-    /// The case itself.
+    /// The function that runs the case.
     pub(crate) run: fn(&Guest) -> Outcome,
-    /// After this many seconds it is ended and has failed.
+    /// Time limit in seconds. A case that takes longer is killed and has failed.
     pub(crate) seconds: u64,
 }
 
 impl Case {
-    /// Whether it is about this driver: nova's and tyr's are about these alone, all others about vgem.
+    /// Whether the case is about this driver: areas `nova_` and `tyr_` are about these drivers, all others about vgem.
     pub(crate) fn is_for(&self, driver: Driver) -> bool {
         let of_a_gpu = [("nova_", Driver::Nova), ("tyr_", Driver::Tyr)];
         match of_a_gpu.iter().find(|(area, _)| self.name.starts_with(area)) {
@@ -57,7 +57,7 @@ impl Case {
     }
 }
 
-/// The table of an area: its functions, with a limit where the usual one is too short.
+/// Defines the table of an area: its functions, with a time limit where the default is too short.
 macro_rules! cases {
     ($area:literal: $($name:ident $(within $seconds:literal)?),* $(,)?) => {
         /// The cases of this area.
@@ -82,7 +82,7 @@ macro_rules! limit {
 }
 pub(crate) use limit;
 
-/// The areas in the order in which they are run: what can break the device comes last.
+/// The areas in the order in which they run: an area that can break the device comes last.
 const AREAS: &[&[Case]] = &[
     identity::CASES,
     fdinfo::CASES,
@@ -174,18 +174,18 @@ const AREAS: &[&[Case]] = &[
     storm::tyr::CASES,
 ];
 
-/// Areas that have a boot of their own: they are run only if they are named (`--only`).
+/// Areas that have a boot of their own: they run only if `--only` names them.
 pub(crate) const APART: &[&str] = &["attacks"];
 
-/// Parts of cases that run in processes of their own.
+/// Returns the parts of cases that run in processes of their own.
 pub(crate) fn workers() -> impl Iterator<Item = &'static Worker> {
     race::WORKERS.iter().chain(nova::race::WORKERS).chain(tyr::race::WORKERS)
 }
 
-/// A part of a case: its name, and what its process does.
+/// A part of a case: its name, and the function that its process runs.
 pub(crate) type Worker = (&'static str, fn(&Guest) -> Outcome);
 
-/// All cases.
+/// Returns all cases.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     AREAS.iter().copied().flatten()
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How a case says what must hold, so that a failure quotes the call and the answer.
+//! Macros by which a case checks an outcome, so that a failure quotes the call and the answer.
 //!
 //! Source: the names of error numbers are those of `include/uapi/asm-generic/errno*.h`.
 
@@ -10,21 +10,21 @@ use rustix::io::Errno;
 /// Why a case ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// Something did not hold.
+    /// A check failed.
     Fail(String),
-    /// The case says nothing here, with the reason.
+    /// The case does not apply here, for this reason.
     Skip(String),
 }
 
-/// What a case returns.
+/// The result of a case.
 pub(crate) type Outcome<T = ()> = Result<T, Stop>;
 
-/// The early end of a case whose claim is wrong.
+/// Ends a case whose check failed.
 pub(crate) fn fail<T>(why: impl Into<String>) -> Outcome<T> {
     Err(Stop::Fail(why.into()))
 }
 
-/// The early end of a case that cannot speak here.
+/// Ends a case that does not apply here.
 pub(crate) fn skip<T>(why: impl Into<String>) -> Outcome<T> {
     Err(Stop::Skip(why.into()))
 }
@@ -32,13 +32,13 @@ pub(crate) fn skip<T>(why: impl Into<String>) -> Outcome<T> {
 /// Whether the machine has all that a case can need.
 static COMPLETE: AtomicBool = AtomicBool::new(false);
 
-/// Sets that for this process, from its command line.
+/// Sets `COMPLETE` for this process, from its command line.
 pub(crate) fn set_complete(complete: bool) {
     COMPLETE.store(complete, Ordering::Relaxed);
 }
 
-/// The early end of a case that needs what the machine does not have: where it should have it, the driver may have failed to
-/// bind, and nobody would see that.
+/// Ends a case that needs something the machine lacks. On a machine that should have everything this is a failure: the
+/// driver may have failed to bind, and a skipped case would hide that.
 pub(crate) fn lacks<T>(what: impl Into<String>) -> Outcome<T> {
     if COMPLETE.load(Ordering::Relaxed) { fail(what) } else { skip(what) }
 }
@@ -49,7 +49,7 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-/// An error number as a reader of kernel code knows it.
+/// Returns an error number's name in the kernel, such as `EINVAL`.
 pub(crate) fn name(errno: Errno) -> String {
     macro_rules! names {
         ($($short:ident $long:ident,)*) => {
@@ -63,7 +63,7 @@ pub(crate) fn name(errno: Errno) -> String {
     }
 }
 
-/// The call is answered with this error number; a text may tell what was passed.
+/// Checks that the call fails with this error number. An optional text says what was passed.
 #[macro_export]
 macro_rules! refuses {
     ($call:expr, $errno:ident) => {
@@ -85,7 +85,7 @@ macro_rules! refuses {
     };
 }
 
-/// The call succeeds; its value is the value of the macro.
+/// Checks that the call succeeds, and evaluates to its value.
 #[macro_export]
 macro_rules! works {
     ($call:expr) => {
@@ -100,7 +100,7 @@ macro_rules! works {
     };
 }
 
-/// Both sides are equal.
+/// Checks that both sides are equal.
 #[macro_export]
 macro_rules! same {
     ($left:expr, $right:expr) => {
@@ -114,7 +114,7 @@ macro_rules! same {
     };
 }
 
-/// The condition is true; the text says what that means.
+/// Checks that the condition is true. The text says what a true condition means.
 #[macro_export]
 macro_rules! holds {
     ($condition:expr, $($text:tt)+) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! System calls as a 32-bit program makes them: by `int 0x80`, with arguments below 4 GiB.
+//! Makes system calls as a 32-bit program does: by `int 0x80`, with arguments below 4 GiB.
 //!
 //! Source: `arch/x86/entry/syscalls/syscall_32.tbl`; `drm_compat_ioctl` in `drivers/gpu/drm/drm_ioc32.c` (Linux 7.3).
 
@@ -13,25 +13,25 @@ use rustix::mm::ProtFlags;
 use crate::sys::{Answer, Mapping};
 use crate::uapi::{PAGE, ioc_size};
 
-/// Their numbers in the 32-bit table.
+/// System call numbers of the 32-bit table.
 const IOCTL: u32 = 54;
 const MMAP2: u32 = 192;
 
-/// How much memory arguments may take together.
+/// The space for all arguments of a call together.
 const ROOM: usize = 16 * PAGE;
 
-/// Memory that a field of another piece points to.
+/// Memory that a field of another piece of memory points to.
 #[derive(Debug)]
 pub(crate) struct Pointed {
-    /// The piece that has the address: 0 is the argument, 1 the first of these.
+    /// The piece that holds the address: 0 is the argument, 1 the first of these pieces.
     pub(crate) holder: usize,
-    /// Where in that piece the address is. An address of 64 bits has zeros above it already.
+    /// Offset of the address in that piece. A 64-bit address needs zeros above it already.
     pub(crate) at: usize,
-    /// What the address leads to, before and after the call.
+    /// The memory's content, before and after the call.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Memory below 4 GiB, with a page behind it that nobody can access.
+/// Memory below 4 GiB, followed by a page without access.
 struct Low(NonNull<u8>);
 
 impl Low {
@@ -68,13 +68,14 @@ impl Low {
 
 impl Drop for Low {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's, and nobody refers to it.
+        // SAFETY: this value owns the mapping, and there are no references to it.
         let unmapped = unsafe { libc::munmap(self.0.as_ptr().cast(), ROOM + PAGE) };
         assert_eq!(unmapped, 0, "a whole mapping can be unmapped");
     }
 }
 
-/// ioctl(2) of a 32-bit program. What is `pointed` to is laid out behind the argument, and each address points to it.
+/// Calls ioctl(2) as a 32-bit program. Each piece of `pointed` is placed behind the argument, and its address stored
+/// where the piece says.
 pub(crate) fn ioctl(fd: impl AsFd, number: u32, argument: &mut [u8], pointed: &mut [Pointed]) -> Answer<u32> {
     assert!(ioc_size(number) <= argument.len(), "the kernel copies as much as the number says");
     let low = Low::new()?;
@@ -98,30 +99,30 @@ pub(crate) fn ioctl(fd: impl AsFd, number: u32, argument: &mut [u8], pointed: &m
     answer
 }
 
-/// ioctl(2) of a 32-bit program whose argument is at an address that it may not use.
+/// Calls ioctl(2) as a 32-bit program, with an argument at an invalid address.
 pub(crate) fn ioctl_bad(fd: impl AsFd, number: u32) -> Answer<u32> {
     // SAFETY: nothing can be mapped below `mmap_min_addr`.
     unsafe { call(IOCTL, [fd.as_fd().as_raw_fd() as u32, number, 0x1000, 0, 0], 0) }
 }
 
-/// mmap2(2), shared: a 32-bit program counts its offset in pages.
+/// Calls mmap2(2), shared. A 32-bit program counts its offset in pages.
 pub(crate) fn map(fd: impl AsFd, offset: u64, len: usize, protection: ProtFlags) -> Answer<Mapping> {
     let page = u32::try_from(offset / PAGE as u64).map_err(|_| Errno::OVERFLOW)?;
     let arguments = [0, len as u32, protection.bits(), libc::MAP_SHARED as u32, fd.as_fd().as_raw_fd() as u32];
     // SAFETY: without `MAP_FIXED` no existing mapping is touched.
     let start = unsafe { call(MMAP2, arguments, page) }?;
-    // SAFETY: the kernel has just made it, and nobody else knows of it.
+    // SAFETY: the kernel has just made the mapping, and nothing else refers to it.
     Ok(unsafe { Mapping::adopt(start as usize, len) })
 }
 
-/// A system call by the 32-bit entry.
+/// Makes a system call by the 32-bit entry.
 ///
 /// # Safety
 ///
-/// As for the call itself.
+/// The requirements of the call itself.
 unsafe fn call(number: u32, [ebx, ecx, edx, esi, edi]: [u32; 5], ebp: u32) -> Answer<u32> {
     let answer: i32;
-    // SAFETY: by this function's contract; `rbx` and `rbp`, which the compiler keeps for itself, are as before.
+    // SAFETY: by this function's contract. `rbx` and `rbp`, which the compiler reserves, are restored.
     unsafe {
         asm!(
             "push rbp",
@@ -159,7 +160,7 @@ mod tests {
         let file = memory_file(2 * PAGE).unwrap();
         Mapping::shared(&file, 0, 2 * PAGE).unwrap().write(PAGE + 4, 0x3232);
         let Ok(mapping) = map(&file, PAGE as u64, PAGE, ProtFlags::READ) else {
-            // A kernel without the 32-bit entry.
+            // The kernel has no 32-bit entry.
             return;
         };
         assert_eq!(mapping.read(4), 0x3232);

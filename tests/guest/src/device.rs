@@ -37,13 +37,13 @@ impl DrmFile {
         Ok(Self { fd: sys::open(path, rustix::fs::OFlags::RDWR)? })
     }
 
-    /// Any ioctl whose structure holds no addresses.
+    /// Makes any ioctl whose structure holds no addresses.
     pub(crate) fn ioctl<T: Plain>(&self, request: &Request<T>, mut argument: T) -> Answer<T> {
         sys::ioctl(self, request, &mut argument)?;
         Ok(argument)
     }
 
-    /// `VERSION` with room for `name`; the whole structure comes back, its addresses stale.
+    /// `VERSION` with room for `name`. The whole structure is returned, with stale addresses.
     pub(crate) fn version(&self, name: &mut [u8]) -> Answer<uapi::Version> {
         let mut version =
             uapi::Version { name_len: name.len() as u64, name: name.as_mut_ptr() as u64, ..Default::default() };
@@ -53,7 +53,7 @@ impl DrmFile {
         Ok(version)
     }
 
-    /// The driver's name and description, as `VERSION` gives them.
+    /// Returns the driver's name and description, as `VERSION` reports them.
     pub(crate) fn names(&self) -> Answer<(String, String)> {
         let [mut name, mut desc] = [[0_u8; 64]; 2];
         let mut version = uapi::Version {
@@ -71,7 +71,7 @@ impl DrmFile {
         Ok((text(&name, version.name_len), text(&desc, version.desc_len)))
     }
 
-    /// `GET_UNIQUE` or `SET_CLIENT_NAME`: a length and a buffer; the length comes back.
+    /// `GET_UNIQUE` or `SET_CLIENT_NAME` with a length and a buffer. Returns the length.
     pub(crate) fn text(&self, request: &Request<uapi::Text>, buffer: &mut [u8]) -> Answer<u64> {
         let mut text = uapi::Text { len: buffer.len() as u64, address: buffer.as_mut_ptr() as u64 };
         let address = std::ptr::from_mut(&mut text) as usize;
@@ -80,21 +80,21 @@ impl DrmFile {
         Ok(text.len)
     }
 
-    /// As `text`, with an address that cannot be used.
+    /// Like `text`, with an invalid address.
     pub(crate) fn text_at(&self, request: &Request<uapi::Text>, len: u64, address: BadAddress) -> Answer<u64> {
         let mut text = uapi::Text { len, address: address.get() as u64 };
         let argument = std::ptr::from_mut(&mut text) as usize;
-        // SAFETY: nothing of this process is mapped where the buffer is said to be.
+        // SAFETY: nothing of this process is mapped at the buffer's address.
         unsafe { sys::ioctl_raw(self.as_fd(), request.number, argument) }?;
         Ok(text.len)
     }
 
-    /// `VERSION` whose name buffer is at an address that cannot be used.
+    /// `VERSION` with a name buffer at an invalid address.
     pub(crate) fn version_at(&self, name_len: u64, name: BadAddress) -> Answer<uapi::Version> {
         let name = name.get() as u64;
         let mut version = uapi::Version { name_len, name, ..Default::default() };
         let address = std::ptr::from_mut(&mut version) as usize;
-        // SAFETY: nothing of this process is mapped where the buffer is said to be.
+        // SAFETY: nothing of this process is mapped at the buffer's address.
         unsafe { sys::ioctl_raw(self.as_fd(), uapi::VERSION.number, address) }?;
         Ok(version)
     }
@@ -104,18 +104,18 @@ impl DrmFile {
         Ok(self.ioctl(&uapi::GET_CAP, uapi::Cap { capability, value: 0 })?.value)
     }
 
-    /// `MODE_CREATE_DUMB`; 32 by 32 by 32 makes one page.
+    /// `MODE_CREATE_DUMB`. A size of 32 by 32 at 32 bits makes one page.
     pub(crate) fn create_dumb(&self, width: u32, height: u32, bpp: u32) -> Answer<uapi::CreateDumb> {
         let wanted = uapi::CreateDumb { width, height, bpp, ..Default::default() };
         self.ioctl(&uapi::MODE_CREATE_DUMB, wanted)
     }
 
-    /// The handle of a fresh dumb buffer of this many pages.
+    /// Creates a dumb buffer of this many pages and returns its handle.
     pub(crate) fn pages(&self, count: u32) -> Answer<u32> {
         Ok(self.create_dumb(32, 32 * count, 32)?.handle)
     }
 
-    /// `MODE_MAP_DUMB`: the offset to pass to mmap(2).
+    /// `MODE_MAP_DUMB`. Returns the offset to pass to mmap(2).
     pub(crate) fn map_offset(&self, handle: u32) -> Answer<u64> {
         let wanted = uapi::MapDumb { handle, ..Default::default() };
         Ok(self.ioctl(&uapi::MODE_MAP_DUMB, wanted)?.offset)
@@ -136,12 +136,12 @@ impl DrmFile {
         self.ioctl(&uapi::GEM_CLOSE, uapi::GemClose { handle, pad: 0 }).map(drop)
     }
 
-    /// `GEM_FLINK`: the global name of a handle.
+    /// `GEM_FLINK`. Returns the global name of a handle.
     pub(crate) fn flink(&self, handle: u32) -> Answer<u32> {
         Ok(self.ioctl(&uapi::GEM_FLINK, uapi::GemFlink { handle, name: 0 })?.name)
     }
 
-    /// `GEM_OPEN`: handle and size of a global name.
+    /// `GEM_OPEN`. Returns the handle and the size of a global name.
     pub(crate) fn gem_open(&self, name: u32) -> Answer<uapi::GemOpen> {
         self.ioctl(&uapi::GEM_OPEN, uapi::GemOpen { name, ..Default::default() })
     }
@@ -150,7 +150,7 @@ impl DrmFile {
     pub(crate) fn export(&self, handle: u32, flags: u32) -> Answer<OwnedFd> {
         let wanted = uapi::Prime { handle, flags, fd: -1 };
         let made = self.ioctl(&uapi::PRIME_HANDLE_TO_FD, wanted)?;
-        // SAFETY: on success the kernel installed a new descriptor that nobody else owns.
+        // SAFETY: on success the kernel installed a new descriptor that nothing else owns.
         Ok(unsafe { OwnedFd::from_raw_fd(made.fd) })
     }
 
@@ -159,13 +159,13 @@ impl DrmFile {
         self.import_number(fd.as_raw_fd())
     }
 
-    /// `PRIME_FD_TO_HANDLE` with any number in the place of the descriptor.
+    /// `PRIME_FD_TO_HANDLE` with any number as the descriptor.
     pub(crate) fn import_number(&self, fd: RawFd) -> Answer<u32> {
         let wanted = uapi::Prime { handle: 0, flags: 0, fd };
         Ok(self.ioctl(&uapi::PRIME_FD_TO_HANDLE, wanted)?.handle)
     }
 
-    /// `VGEM_FENCE_ATTACH`: the number of the new fence.
+    /// `VGEM_FENCE_ATTACH`. Returns the number of the new fence.
     pub(crate) fn attach(&self, handle: u32, flags: u32) -> Answer<u32> {
         let wanted = uapi::FenceAttach { handle, flags, ..Default::default() };
         Ok(self.ioctl(&uapi::VGEM_FENCE_ATTACH, wanted)?.out_fence)
@@ -186,13 +186,13 @@ impl DrmFile {
         Ok(self.ioctl(&uapi::GET_MAGIC, uapi::Auth::default())?.magic)
     }
 
-    /// What `/proc/self/fdinfo` shows of the file.
+    /// Returns the file's text in `/proc/self/fdinfo`.
     pub(crate) fn fdinfo(&self) -> std::io::Result<String> {
         fdinfo(self)
     }
 }
 
-/// What `/proc/self/fdinfo` shows of a descriptor.
+/// Returns a descriptor's text in `/proc/self/fdinfo`.
 pub(crate) fn fdinfo(fd: &impl AsFd) -> std::io::Result<String> {
     std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd()))
 }
@@ -207,7 +207,7 @@ pub(crate) fn dma_buf_sync(buffer: impl AsFd, flags: u32) -> Answer {
 pub(crate) fn export_sync_file(buffer: impl AsFd, flags: u32) -> Answer<OwnedFd> {
     let mut wanted = uapi::DmaBufSyncFile { flags, fd: -1 };
     sys::ioctl(buffer, &uapi::DMA_BUF_EXPORT_SYNC_FILE, &mut wanted)?;
-    // SAFETY: on success the kernel installed a new descriptor that nobody else owns.
+    // SAFETY: on success the kernel installed a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(wanted.fd) })
 }
 
@@ -217,23 +217,23 @@ pub(crate) fn import_sync_file(buffer: impl AsFd, flags: u32, file: &OwnedFd) ->
     sys::ioctl(buffer, &uapi::DMA_BUF_IMPORT_SYNC_FILE, &mut wanted).map(drop)
 }
 
-/// `SYNC_IOC_SET_DEADLINE`: by when it is wanted, in nanoseconds of `CLOCK_MONOTONIC`.
+/// `SYNC_IOC_SET_DEADLINE`. The deadline is in nanoseconds of `CLOCK_MONOTONIC`.
 pub(crate) fn set_deadline(file: &OwnedFd, deadline_ns: u64) -> Answer {
     let mut wanted = uapi::SyncDeadline { deadline_ns, pad: 0 };
     sys::ioctl(file, &uapi::SYNC_SET_DEADLINE, &mut wanted).map(drop)
 }
 
-/// `DMA_BUF_SET_NAME_A`: as fdinfo tells it.
+/// `DMA_BUF_SET_NAME_A`. fdinfo shows the name.
 pub(crate) fn dma_buf_name(buffer: impl AsFd, name: &CStr) -> Answer {
-    // SAFETY: the kernel reads a text with its end.
+    // SAFETY: the kernel reads a text up to its terminator.
     unsafe { sys::ioctl_raw(buffer.as_fd(), uapi::DMA_BUF_SET_NAME, name.as_ptr() as usize) }.map(drop)
 }
 
-/// `SYNC_IOC_MERGE`: a sync file of the fences of both.
+/// `SYNC_IOC_MERGE`. Returns a sync file with the fences of both files.
 pub(crate) fn merge(file: &OwnedFd, other: &OwnedFd) -> Answer<OwnedFd> {
     let mut wanted = uapi::SyncMerge { fd2: other.as_raw_fd(), ..Default::default() };
     sys::ioctl(file, &uapi::SYNC_MERGE, &mut wanted)?;
-    // SAFETY: on success the kernel installed a new descriptor that nobody else owns.
+    // SAFETY: on success the kernel installed a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(wanted.fence) })
 }
 
@@ -246,36 +246,36 @@ pub(crate) fn fence_of(file: &OwnedFd) -> Answer<uapi::SyncFenceInfo> {
         ..Default::default()
     };
     let address = std::ptr::from_mut(&mut info) as usize;
-    // SAFETY: the structure is complete and points to room for the one fence it announces.
+    // SAFETY: the structure is complete and points to room for the one fence that it announces.
     unsafe { sys::ioctl_raw(file.as_fd(), uapi::SYNC_FILE_INFO.number, address) }?;
     Ok(fence)
 }
 
-/// A dma-buf of pages of a sealed memfd.
+/// Creates a dma-buf from pages of a sealed memfd.
 pub(crate) fn udmabuf(memory: &OwnedFd, size: usize) -> Answer<OwnedFd> {
     let device = sys::open("/dev/udmabuf", rustix::fs::OFlags::RDWR)?;
     let memfd = memory.as_raw_fd() as u32;
     let mut wanted = uapi::UdmabufCreate { memfd, flags: 1, offset: 0, size: size as u64 };
     let fd = sys::ioctl(device, &uapi::UDMABUF_CREATE, &mut wanted)?;
-    // SAFETY: this ioctl returns the new descriptor, which nobody else owns.
+    // SAFETY: this ioctl returns the new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// A dma-buf of the system heap.
+/// Creates a dma-buf in the system heap.
 pub(crate) fn heap_buffer(size: usize) -> Answer<OwnedFd> {
     let heap = sys::open("/dev/dma_heap/system", rustix::fs::OFlags::RDWR)?;
     let mut wanted = uapi::HeapAlloc { len: size as u64, fd_flags: uapi::CLOEXEC | uapi::RDWR, ..Default::default() };
     sys::ioctl(heap, &uapi::DMA_HEAP_ALLOC, &mut wanted)?;
-    // SAFETY: on success the kernel installed a new descriptor that nobody else owns.
+    // SAFETY: on success the kernel installed a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(wanted.fd as RawFd) })
 }
 
-/// Whether nothing prevents reading from the buffer (no unsignalled write fence).
+/// Whether the buffer can be read now (no unsignalled write fence).
 pub(crate) fn readable_now(buffer: impl AsFd) -> Answer<bool> {
     Ok(sys::poll(buffer, PollFlags::IN, 0)?.contains(PollFlags::IN))
 }
 
-/// Whether nothing prevents writing to the buffer (no unsignalled fence at all).
+/// Whether the buffer can be written now (no unsignalled fence at all).
 pub(crate) fn writable_now(buffer: impl AsFd) -> Answer<bool> {
     Ok(sys::poll(buffer, PollFlags::OUT, 0)?.contains(PollFlags::OUT))
 }

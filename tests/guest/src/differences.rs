@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Where Drydock's `vgem` and the kernel's own are known to differ, and why that is right.
+//! Lists where Drydock's `vgem` and the kernel's own differ, and why that is right.
 //!
 //! Source: `drivers/gpu/drm/vgem/vgem_drv.c` (Linux 7.3) and `drivers/base/faux.c`.
 
 use crate::driver::Driver;
 
-/// One difference: a case that has nothing to say on one driver, or another answer there.
+/// A difference: a case that does not apply to one driver, or that gets another answer from it.
 #[derive(Debug)]
 pub(crate) struct Difference {
     /// The full name of the case, or its area and `::*`.
     pub(crate) case: &'static str,
-    /// What is different there, and why.
+    /// The difference and its reason.
     pub(crate) why: &'static str,
-    /// What follows from it for each driver.
+    /// The consequence for each driver.
     pub(crate) effect: Effect,
 }
 
-/// What a difference means for the case.
+/// The consequence of a difference for its case.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The case cannot be run on this driver.
+    /// The case cannot run on this driver.
     Impossible(Driver),
-    /// The case compares with this word.
+    /// The case expects this word.
     Answers {
-        /// On Drydock's driver.
+        /// The word on Drydock's driver.
         rust: &'static str,
-        /// On the kernel's.
+        /// The word on the kernel's driver.
         c: &'static str,
     },
 }
 
-/// Of cases that load a test driver of their own.
+/// Reason for cases that load a test driver of their own.
 const OWN_MODULE: &str = "the case is about a test driver, and runs beside Drydock's vgem";
 
-/// All of them: whatever else differs fails a case.
+/// All expected differences. Any other difference fails a case.
 pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
     Difference { case: "edu::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference { case: "auxiliary::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
@@ -124,13 +124,13 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// Why a case cannot be run on a driver, if it cannot.
+/// Returns why a case cannot run on a driver, or `None` if it can.
 pub(crate) fn impossible(case: &str, driver: Driver) -> Option<&'static str> {
     let row = about(case).find(|row| row.effect == Effect::Impossible(driver))?;
     Some(row.why)
 }
 
-/// The word that a case must find on a driver.
+/// Returns the word that a case must find on a driver.
 pub(crate) fn expected(case: &str, driver: Driver) -> Option<&'static str> {
     about(case).find_map(|row| match (&row.effect, driver) {
         (Effect::Answers { rust, .. }, Driver::Rust) => Some(*rust),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The drivers under test, their device nodes, and binding them.
+//! Describes the drivers under test, finds their device nodes, and binds them.
 //!
-//! Source: `Documentation/driver-api/driver-model/`, the layout of `/sys/class/drm` and
-//! `/sys/bus/platform/drivers` of a running kernel.
+//! Source: `Documentation/driver-api/driver-model/`, the layout of `/sys/class/drm` and `/sys/bus/platform/drivers` of
+//! a running kernel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,22 +18,22 @@ use crate::{nova, tyr};
 /// The driver whose device the cases open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Driver {
-    /// Drydock's, on a platform device.
+    /// Drydock's vgem, on a platform device.
     #[value(name = "vgem")]
     Rust,
-    /// The one in the kernel's tree, on a faux device.
+    /// The vgem in the kernel's tree, on a faux device.
     #[value(name = "c-vgem")]
     C,
-    /// Drydock's two for an NVIDIA GPU; their cases find the device by themselves (`crate::nova`).
+    /// Drydock's two drivers for an NVIDIA GPU; their cases find the device themselves (`crate::nova`).
     #[value(name = "nova")]
     Nova,
-    /// Drydock's for a Mali GPU; its cases find the device by themselves (`crate::tyr`).
+    /// Drydock's driver for a Mali GPU; its cases find the device themselves (`crate::tyr`).
     #[value(name = "tyr")]
     Tyr,
 }
 
 impl Driver {
-    /// What `--driver` calls it.
+    /// The driver's name on the command line (`--driver`).
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Rust => "vgem",
@@ -43,7 +43,7 @@ impl Driver {
         }
     }
 
-    /// One that cannot be loaded beside it.
+    /// A driver that cannot be loaded beside this one.
     pub(crate) const fn other(self) -> Option<Self> {
         match self {
             Self::Rust => Some(Self::C),
@@ -52,7 +52,7 @@ impl Driver {
         }
     }
 
-    /// The emulated GPU that it drives, if it needs one.
+    /// The emulated GPU that the driver needs, if any.
     pub(crate) const fn gpu(self) -> Option<pci::Kind> {
         match self {
             Self::Rust | Self::C => None,
@@ -61,7 +61,7 @@ impl Driver {
         }
     }
 
-    /// The name of its module, and of the module's file without its ending.
+    /// The name of the driver's module, which is also its file's name without the ending.
     pub(crate) const fn module(self) -> &'static str {
         match self {
             Self::Rust => "vgem_rust",
@@ -71,7 +71,7 @@ impl Driver {
         }
     }
 
-    /// The bus of its parent device, which tells the two apart: the DRM name is the same.
+    /// The bus of the driver's parent device. It distinguishes the two vgems, whose DRM name is the same.
     pub(crate) const fn bus(self) -> &'static str {
         match self {
             Self::Rust => "platform",
@@ -81,7 +81,7 @@ impl Driver {
         }
     }
 
-    /// Its driver's folder in sysfs, where it can be bound and unbound.
+    /// The driver's folder in sysfs, where it can be bound and unbound.
     const fn sysfs(self) -> Option<&'static str> {
         match self {
             Self::Rust => Some("/sys/bus/platform/drivers/vgem"),
@@ -89,12 +89,12 @@ impl Driver {
         }
     }
 
-    /// Whether its device can be taken from it at run time.
+    /// Whether the driver can be unbound at run time.
     pub(crate) const fn can_unbind(self) -> bool {
         self.sysfs().is_some()
     }
 
-    /// The nodes of its device, if there is one.
+    /// Returns the nodes of the driver's device, if there is one.
     pub(crate) fn find(self) -> Option<Nodes> {
         let mut cards: Vec<PathBuf> = entries(Path::new("/sys/class/drm"), "card").collect();
         cards.sort();
@@ -112,12 +112,12 @@ impl Driver {
         (driver_name(&nodes.primary).ok()? == "vgem").then_some(nodes)
     }
 
-    /// Takes the device from the driver: the unplug of the life cycle.
+    /// Unbinds the driver from its device: the unplug of the life cycle.
     pub(crate) fn unbind(self) -> Answer {
         self.write("unbind")
     }
 
-    /// Gives the device back to the driver.
+    /// Binds the driver to its device again.
     pub(crate) fn bind(self) -> Answer {
         self.write("bind")
     }
@@ -128,7 +128,7 @@ impl Driver {
     }
 }
 
-/// Where one device is to be found.
+/// The paths of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Nodes {
     /// `/dev/dri/cardN`
@@ -139,7 +139,7 @@ pub(crate) struct Nodes {
     pub(crate) parent: PathBuf,
 }
 
-/// The driver name that `VERSION` gives for a node.
+/// Returns the driver's name as `VERSION` reports it for a node.
 pub(crate) fn driver_name(node: &Path) -> Answer<String> {
     let mut name = [0; 32];
     let version = DrmFile::open(node)?.version(&mut name)?;
@@ -147,12 +147,12 @@ pub(crate) fn driver_name(node: &Path) -> Answer<String> {
     Ok(String::from_utf8_lossy(&name[..len]).into_owned())
 }
 
-/// The numbers of a node: major and minor.
+/// Returns a node's device number (major and minor).
 pub(crate) fn device_number(node: &Path) -> Answer<u64> {
     Ok(rustix::fs::stat(node)?.st_rdev)
 }
 
-/// Whether the module is loaded, and how many users it has.
+/// Returns how many users a module has, or `None` if it is not loaded.
 pub(crate) fn module_users(name: &str) -> Outcome<Option<u32>> {
     match fs::read_to_string(format!("/sys/module/{name}/refcnt")) {
         Ok(text) => match text.trim().parse() {
@@ -164,7 +164,7 @@ pub(crate) fn module_users(name: &str) -> Outcome<Option<u32>> {
     }
 }
 
-/// The entries of a folder whose names are the prefix and a number (not a connector).
+/// Returns the entries of a folder whose names are the prefix and a number (so no connectors).
 fn entries(folder: &Path, prefix: &'static str) -> impl Iterator<Item = PathBuf> + use<> {
     let listed = fs::read_dir(folder).into_iter().flatten().flatten();
     listed.map(|entry| entry.path()).filter(move |path| {
@@ -178,7 +178,7 @@ fn is_numbered(name: &str, prefix: &str) -> bool {
     !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// The node in `/dev` of a device in sysfs.
+/// Returns the node in `/dev` of a device in sysfs.
 fn device_file(device: &Path) -> Option<PathBuf> {
     let uevent = fs::read_to_string(device.join("uevent")).ok()?;
     let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="))?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What every case is given: the driver under test and the ways to its device.
+//! Gives a case its driver under test and the ways to its device.
 //!
 //! Source: none beyond the files it ties together.
 
@@ -18,18 +18,18 @@ use crate::pace;
 pub(crate) struct Guest {
     /// The driver under test.
     pub(crate) driver: Driver,
-    /// Where the random choices of a case start.
+    /// The seed of a case's random choices.
     pub(crate) seed: u64,
-    /// The module's files, if the command line named them.
+    /// The module files, if the command line named them.
     pub(crate) modules: Option<Modules>,
-    /// How many times its usual limit everything may take.
+    /// Factor on every time limit.
     pub(crate) patience: u32,
     /// The full name of the case.
     pub(crate) case: &'static str,
 }
 
 impl Guest {
-    /// The nodes of the device.
+    /// Returns the nodes of the device.
     pub(crate) fn nodes(&self) -> Outcome<Nodes> {
         match self.driver.find() {
             Some(nodes) => Ok(nodes),
@@ -37,12 +37,12 @@ impl Guest {
         }
     }
 
-    /// A new file of the primary node.
+    /// Opens the primary node.
     pub(crate) fn open(&self) -> Outcome<DrmFile> {
         self.open_node(self.nodes()?.primary)
     }
 
-    /// A new file of the render node.
+    /// Opens the render node.
     pub(crate) fn open_render(&self) -> Outcome<DrmFile> {
         self.open_node(self.nodes()?.render)
     }
@@ -54,7 +54,7 @@ impl Guest {
         }
     }
 
-    /// The module's files, for cases that load and unload it.
+    /// Returns the module files, for cases that load and unload the module.
     pub(crate) fn modules(&self) -> Outcome<&Modules> {
         match &self.modules {
             Some(modules) => Ok(modules),
@@ -62,12 +62,12 @@ impl Guest {
         }
     }
 
-    /// The word that stands for this driver in the table of differences.
+    /// Returns this driver's word in the table of differences.
     pub(crate) fn expected(&self) -> &'static str {
         differences::expected(self.case, self.driver).expect("the case has a row in the table")
     }
 
-    /// Brings the device back if an earlier case took it away; the cases of drivers of GPUs do so for themselves.
+    /// Binds the device again if an earlier case unbound it; the cases of GPU drivers do so themselves.
     pub(crate) fn restore(&self) -> Outcome {
         if self.driver.gpu().is_some() || self.driver.find().is_some() {
             return Ok(());
@@ -84,7 +84,7 @@ impl Guest {
         self.nodes().map(drop)
     }
 
-    /// How many users the driver's module has; the case is skipped if it is built in.
+    /// Returns how many users the driver's module has. The case is skipped if the driver is built in.
     pub(crate) fn users(&self) -> Outcome<u32> {
         match module_users(self.driver.module())? {
             Some(users) => Ok(users),
@@ -92,7 +92,7 @@ impl Guest {
         }
     }
 
-    /// Another process of this program that runs a part of a case, its stdin a pipe.
+    /// Starts another process of this program that runs a part of a case, with a pipe as its stdin.
     pub(crate) fn worker(&self, part: &str, seed: u64) -> std::io::Result<std::process::Child> {
         Command::new("/proc/self/exe")
             .args(["--driver", self.driver.name(), "--seed", &seed.to_string()])
@@ -103,7 +103,8 @@ impl Guest {
     }
 }
 
-/// Whether the kernel is one that finds memory that is left (kmemleak of the debug kernel); it keeps what was freed for a while, too.
+/// Whether the kernel finds leaked memory (kmemleak of the debug kernel). Such a kernel also delays the reuse of freed
+/// memory.
 pub(crate) fn finds_leaks() -> bool {
     Path::new("/sys/kernel/debug/kmemleak").exists()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Failures within one call, one after the other: by the kernel's own injection where it has one (`fail-nth`), else by the
-//! calls of its allocators (`crate::failnth`).
+//! Makes the calls within one operation fail one after the other, by the kernel's own injection where it has one
+//! (`fail-nth`), else by the calls of its allocators (`crate::failnth`).
 //!
 //! Source: Documentation/fault-injection/fault-injection.rst, lib/fault-inject.c, mm/failslab.c, mm/fail_page_alloc.c,
 //! kernel/ksysfs.c (Linux 7.3).
@@ -18,23 +18,23 @@ use crate::sweep::{MEMORY, PAGES};
 use crate::sys::{self, Answer};
 use crate::{holds, works};
 
-/// What can fail.
+/// A source of failures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
-    /// Allocations of slab objects, by the kernel itself.
+    /// Slab allocations, by the kernel's injection.
     Slab,
-    /// Allocations of pages, by the kernel itself.
+    /// Page allocations, by the kernel's injection.
     Pages,
     /// Calls of a function.
     Calls(Call),
 }
 
-/// Copies from and to a process; what they return is the number of bytes that are left.
+/// Copies from and to a process. They return the number of bytes that were not copied.
 const FROM_USER: Call = Call { function: "_copy_from_user", returns: 1 };
 const TO_USER: Call = Call { function: "_copy_to_user", returns: 1 };
 
 impl Source {
-    /// As a reader of a failure knows it.
+    /// The source's name in a failure's text.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Slab => "failslab",
@@ -43,17 +43,18 @@ impl Source {
         }
     }
 
-    /// Whether it is a copy from or to a process that fails.
+    /// Whether the source is a copy from or to a process.
     pub(crate) fn is_copy(self) -> bool {
         matches!(self, Self::Calls(call) if [FROM_USER.function, TO_USER.function].contains(&call.function))
     }
 
-    /// Whether the call was carried out, and it is its answer that is lost.
+    /// Whether the operation was performed and only its answer is lost.
     pub(crate) fn loses_answers(self) -> bool {
         matches!(self, Self::Calls(call) if call.function == TO_USER.function)
     }
 
-    /// Whether pages fail: slab, vmalloc and the page cache go on with fewer at a time, or with those that they have.
+    /// Whether the source is pages. Slab, vmalloc and the page cache cope with a failure: they take fewer pages at a
+    /// time, or use those they have.
     pub(crate) fn is_pages(self) -> bool {
         match self {
             Self::Slab => false,
@@ -63,14 +64,14 @@ impl Source {
     }
 }
 
-/// The allocators of a kernel without injection. Rust frees by `krealloc` as well, which must not fail: its allocations are
-/// calls of `__kmalloc_node_track_caller_noprof`.
+/// The allocators of a kernel without injection. Rust also frees by `krealloc`, which must not fail, so its allocations
+/// are counted as calls of `__kmalloc_node_track_caller_noprof`.
 fn memory() -> Vec<Source> {
     let allocators = MEMORY.iter().filter(|call| !call.function.starts_with("krealloc"));
     allocators.chain([&PAGES]).map(|call| Source::Calls(*call)).collect()
 }
 
-/// Settings of the kernel's injection: any allocation, without a report for each.
+/// Settings of the kernel's injection: any allocation can fail, without a report for each.
 const SETTINGS: &[(&str, &str)] = &[
     ("failslab/ignore-gfp-wait", "N"),
     ("failslab/cache-filter", "N"),
@@ -80,22 +81,23 @@ const SETTINGS: &[(&str, &str)] = &[
     ("fail_page_alloc/min-order", "0"),
     ("fail_page_alloc/verbose", "0"),
 ];
-/// What the debug kernel allocates to watch, and does without: it would be half of all failures, and none of an operation's.
+/// Allocations by the debug kernel's checkers, which tolerate failures. They would be half of all failures, and none
+/// would be the operation's own.
 const WATCHERS: &[(&str, &str)] = &[("failslab", "__alloc_object"), ("fail_page_alloc", "stack_depot_save_flags")];
-/// More than any allocation has.
+/// A value above any allocation's order.
 const NO_ORDER: &str = "64";
 
-/// Grace periods need not wait: arming and disarming a fault takes several.
+/// Makes grace periods short: arming and disarming a fault takes several.
 const EXPEDITED: &str = "/sys/kernel/rcu_expedited";
 
-/// The ways of this kernel.
+/// The failure injection of this kernel.
 #[derive(Debug)]
 pub(crate) struct Injector {
     fail_nth: Option<OwnedFd>,
 }
 
 impl Injector {
-    /// Finds out, and prepares it.
+    /// Detects the kernel's injection and prepares it.
     pub(crate) fn prepare(guest: &Guest) -> Outcome<Self> {
         works!(guest.modules()?.of("failnth")?.load());
         works!(sys::write(EXPEDITED, "1"));
@@ -110,16 +112,16 @@ impl Injector {
         Ok(this)
     }
 
-    /// A setting that is not as it must be would have nothing fail.
+    /// Checks that an armed source fails. With one wrong setting nothing would fail, and a test would pass in vain.
     fn try_out(&self, source: Source, takes_memory: impl Fn() -> Answer) -> Outcome {
         let failures = self.failures(source, "")?;
         failures.arm(1)?;
         let answer = takes_memory();
-        holds!(failures.disarm()? && answer.is_err(), "`{}` has something fail", source.name());
+        holds!(failures.disarm()? && answer.is_err(), "`{}` makes nothing fail", source.name());
         Ok(())
     }
 
-    /// What can fail on this kernel.
+    /// Returns the sources of failures on this kernel.
     pub(crate) fn sources(&self) -> Vec<Source> {
         let memory: Vec<_> = match self.fail_nth {
             Some(_) => vec![Source::Slab, Source::Pages],
@@ -128,7 +130,7 @@ impl Injector {
         memory.into_iter().chain([FROM_USER, TO_USER].map(Source::Calls)).collect()
     }
 
-    /// Counts, without a failure, what this process does within a function.
+    /// Counts this process's calls within a function, and lets none fail.
     pub(crate) fn count(&self, within: &str) -> Outcome<Counters> {
         let counter = |source: Source| match source {
             Source::Calls(call) => Ok((source, Some(Fault::count_within(call, within)?))),
@@ -137,14 +139,14 @@ impl Injector {
         Ok(Counters(self.sources().into_iter().map(counter).collect::<Outcome<_>>()?))
     }
 
-    /// Has failures of a source ready, within a function.
+    /// Prepares failures of a source within a function.
     pub(crate) fn failures(&self, source: Source, within: &str) -> Outcome<Failures<'_>> {
         let (slab, order) = match source {
             Source::Calls(call) => return Ok(Failures::Call(Fault::count_within(call, within)?)),
             Source::Slab => ("N", NO_ORDER),
             Source::Pages => ("Y", "0"),
         };
-        // No cache is marked as one that may fail.
+        // No cache is marked as one whose allocations may fail.
         works!(set("failslab/cache-filter", slab));
         works!(set("fail_page_alloc/min-order", order));
         Ok(Failures::Own(self.fail_nth.as_ref().expect("the sources are those of `sources`")))
@@ -153,17 +155,17 @@ impl Injector {
 
 impl Drop for Injector {
     fn drop(&mut self) {
-        // What is left makes nothing fail.
+        // A leftover of the setting makes nothing fail.
         let _ = sys::write(EXPEDITED, "0");
     }
 }
 
-/// How often each source is reached, where that can be counted.
+/// Counts how often each source is reached, where that can be counted.
 #[derive(Debug)]
 pub(crate) struct Counters(Vec<(Source, Option<Fault>)>);
 
 impl Counters {
-    /// Those that something reaches; what cannot be counted may be.
+    /// Returns the sources that `something` reaches. A source that cannot be counted is included.
     pub(crate) fn reached(&self, something: impl FnOnce() -> Outcome) -> Outcome<Vec<Source>> {
         let before = self.calls()?;
         something()?;
@@ -189,7 +191,7 @@ pub(crate) enum Failures<'i> {
 }
 
 impl Failures<'_> {
-    /// Has the `nth` from now on fail, if it is one of this process.
+    /// Makes the `nth` call from now on fail, if this process makes it.
     pub(crate) fn arm(&self, nth: u32) -> Outcome {
         match self {
             Self::Call(fault) => fault.again(nth),
@@ -200,7 +202,7 @@ impl Failures<'_> {
         }
     }
 
-    /// Ends that; whether something failed.
+    /// Disarms the failure, and returns whether a call failed.
     pub(crate) fn disarm(&self) -> Outcome<bool> {
         let failed = match self {
             Self::Call(fault) => fault.count()?.hits > 0,
@@ -220,7 +222,7 @@ fn set(file: &str, value: &str) -> Answer {
     sys::write(&format!("/sys/kernel/debug/{file}"), value)
 }
 
-/// Has any allocation be one that may fail by `fail-nth`, but those of the watchers.
+/// Lets any allocation fail by `fail-nth`, except those of the checkers.
 pub(crate) fn any_allocation() -> Outcome {
     for (file, value) in SETTINGS {
         works!(set(file, value));
@@ -228,7 +230,7 @@ pub(crate) fn any_allocation() -> Outcome {
     leave_watchers_alone()
 }
 
-/// Excepts allocations from within the watchers.
+/// Excludes allocations that the checkers make.
 fn leave_watchers_alone() -> Outcome {
     let symbols = fs::read_to_string("/proc/kallsyms")?;
     for (source, function) in WATCHERS {
@@ -241,7 +243,7 @@ fn leave_watchers_alone() -> Outcome {
     Ok(())
 }
 
-/// Where a function begins, and the next one: symbols stand in the order of their addresses.
+/// Returns the address of a function and of the next one, since symbols are sorted by address.
 fn range_of(symbols: &str, function: &str) -> Option<[u64; 2]> {
     let address = |line: &str| u64::from_str_radix(line.split(' ').next()?, 16).ok();
     let mut lines = symbols.lines().skip_while(|line| line.split(' ').nth(2) != Some(function));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The kernel's log during a case: a warning there fails the case.
+//! Reads the kernel's log during a case: a warning there fails the case.
 //!
 //! Source: `Documentation/ABI/testing/dev-kmsg`.
 
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::pace::patient;
 use crate::sys;
 
-/// What the kernel prints at the start of a report about itself.
+/// Texts with which the kernel begins a report about itself.
 const REPORTS: &[&str] = &[
     "WARNING:",
     "BUG:",
@@ -40,22 +40,23 @@ pub(crate) struct KernelLog {
 }
 
 impl KernelLog {
-    /// Starts to listen; without `/dev/kmsg` nothing is ever heard.
+    /// Starts reading at the log's end. Without `/dev/kmsg` there are never any lines.
     pub(crate) fn from_now() -> Self {
         let file = sys::open("/dev/kmsg", OFlags::RDONLY | OFlags::NONBLOCK).ok();
         if let Some(file) = &file {
-            // A reader that cannot be moved shows old reports, which is no reason to stop.
+            // If the seek fails, old reports are shown, which is no reason to stop.
             let _ = rustix::fs::seek(file, SeekFrom::End(0));
         }
         Self { file }
     }
 
-    /// What was logged since the last call.
+    /// Returns the lines logged since the last call.
     pub(crate) fn lines(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.next()).collect()
     }
 
-    /// Waits until a line since the last call contains `wanted`, for at most ten seconds on an idle host; whether one did.
+    /// Waits until a line since the last call contains `wanted`, at most ten seconds on an idle host. Returns whether
+    /// one did.
     pub(crate) fn comes(&mut self, wanted: &str) -> bool {
         let end = Instant::now() + patient(Duration::from_secs(10));
         loop {
@@ -64,12 +65,12 @@ impl KernelLog {
             }
             let left = end.saturating_duration_since(Instant::now());
             let Some(file) = self.file.as_ref().filter(|_| !left.is_zero()) else { return false };
-            // An error is that of a record that was overwritten: there is something to read.
+            // An error means that a record was overwritten, so there is something to read.
             let _ = sys::poll(file, PollFlags::IN, left.as_millis() as u64);
         }
     }
 
-    /// The first report since the last call.
+    /// Returns the first report since the last call.
     pub(crate) fn report(&mut self) -> Option<String> {
         let mut first = None;
         while let Some(line) = self.next() {
@@ -87,7 +88,7 @@ impl KernelLog {
                 Ok(len) => {
                     return Some(message(&String::from_utf8_lossy(&record[..len])).to_owned());
                 }
-                // The record was overwritten before it was read: go on with the next.
+                // The record was overwritten before it was read: continue with the next.
                 Err(Errno::PIPE) => {}
                 Err(_) => return None,
             }
@@ -95,14 +96,14 @@ impl KernelLog {
     }
 }
 
-/// The text of a record: after the first semicolon, before the continuation lines.
+/// Returns the text of a record: after the first semicolon, before the continuation lines.
 fn message(record: &str) -> &str {
     let text = record.split_once(';').map_or(record, |(_, text)| text);
     text.lines().next().unwrap_or("")
 }
 
-/// Reports of which the first line does not say whose they are: a data race, and what a machine does that its host starves. The
-/// lab reads what stands below it.
+/// Reports whose first line does not identify the culprit: a data race, and the effects of a host that starves the
+/// machine. The lab reads the lines below them.
 const OTHERS: &[&str] = &["BUG: KCSAN: ", "soft lockup", "workqueue lockup", "hrtimer_forward", "cryptomgr_test"];
 
 /// Whether a line begins a report that fails the case.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The life-cycle test driver with its two devices, as a case uses it.
+//! Gives cases the life-cycle test driver with its two devices.
 //!
 //! Source: `kernel/tests/lifecycle/lifecycle_drm.h`.
 
@@ -41,7 +41,7 @@ pub(crate) enum Step {
     Handle = 6,
 }
 
-/// What is done with what was put away.
+/// An operation on the object or device that was put away.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kept {
     Handle = 0,
@@ -52,7 +52,7 @@ pub(crate) enum Kept {
     Vm = 6,
 }
 
-/// The driver, freshly loaded, and what its modules say from then on.
+/// The driver, freshly loaded, and everything that its modules log from then on.
 #[derive(Debug)]
 pub(crate) struct Test<'a> {
     guest: &'a Guest,
@@ -60,12 +60,12 @@ pub(crate) struct Test<'a> {
 }
 
 impl<'a> Test<'a> {
-    /// Loads the test modules anew; a case skips if their files were not named.
+    /// Loads the test modules again. A case is skipped if their files were not named.
     pub(crate) fn new(guest: &'a Guest) -> Outcome<Self> {
         for module in ["lifecycle", "lifecycle_devices"] {
             match modules::remove(module) {
                 Ok(()) | Err(Errno::NOENT) => {}
-                Err(errno) => return fail(format!("`{module}` of an earlier case stays: {errno}")),
+                Err(errno) => return fail(format!("`{module}` is still loaded from an earlier case: {errno}")),
             }
         }
         let test = Self { guest, trace: Trace::from_now()? };
@@ -75,7 +75,7 @@ impl<'a> Test<'a> {
         Ok(test)
     }
 
-    /// Loads a module of the folder with what it needs.
+    /// Loads a module of the folder, and the modules that it needs.
     pub(crate) fn load(&self, module: &str) -> Outcome {
         match self.guest.modules()?.of(module)?.load() {
             Ok(()) => Ok(()),
@@ -83,7 +83,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// A new file of the primary node of a device.
+    /// Opens the primary node of a device.
     pub(crate) fn open(&self, device: u32) -> Outcome<Client> {
         let Some(node) = node(&format!("lifecycle.{device}"), "card") else {
             return fail(format!("`lifecycle.{device}` has no node"));
@@ -94,7 +94,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// How many users the driver's module has.
+    /// Returns how many users the driver's module has.
     pub(crate) fn users(&self) -> Outcome<u32> {
         match module_users("lifecycle")? {
             Some(users) => Ok(users),
@@ -102,7 +102,7 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// Unloads the driver; nothing of it is left, and the library did not miss a device.
+    /// Unloads the driver, and checks that nothing of it is left and that the library did not miss a device.
     pub(crate) fn unload(&mut self) -> Outcome {
         if let Err(errno) = modules::remove("lifecycle") {
             return fail(format!("`lifecycle` cannot be unloaded: {errno}; {}", self.trace.told()));
@@ -119,12 +119,12 @@ pub(crate) fn bind(device: u32) -> Answer {
     sys::write(&format!("{FOLDER}/bind"), &format!("lifecycle.{device}"))
 }
 
-/// Takes a device from the driver.
+/// Unbinds a device from the driver.
 pub(crate) fn unbind(device: u32) -> Answer {
     sys::write(&format!("{FOLDER}/unbind"), &format!("lifecycle.{device}"))
 }
 
-/// The node of a platform device, by the beginning of its name (`card`, `renderD`, `accel`).
+/// Returns the node of a platform device, by the beginning of its name (`card`, `renderD`, `accel`).
 pub(crate) fn node(device: &str, kind: &str) -> Option<PathBuf> {
     let folder = format!("/sys/devices/platform/{device}/{}", if kind == "accel" { "accel" } else { "drm" });
     let entries = fs::read_dir(folder).ok()?.flatten();
@@ -136,7 +136,7 @@ pub(crate) fn node(device: &str, kind: &str) -> Option<PathBuf> {
     Some(Path::new("/dev").join(name))
 }
 
-/// Why a platform device is not as if it had never been bound, if so.
+/// Returns what is left of a platform device's last binding, or `None` if it is as if it had never been bound.
 pub(crate) fn left_of(device: &str) -> Option<String> {
     let left = ["driver", "drm", "accel"].map(|name| format!("/sys/devices/platform/{device}/{name}"));
     left.into_iter().find(|path| Path::new(path).exists())
@@ -147,17 +147,17 @@ pub(crate) fn left_of(device: &str) -> Option<String> {
 pub(crate) struct Client(pub(crate) DrmFile);
 
 impl Client {
-    /// One of the driver's ioctls.
+    /// Makes one of the driver's ioctls.
     pub(crate) fn call(&self, request: &Request<Lifecycle>, what: u32, handle: u32, value: u64) -> Answer<Lifecycle> {
         self.0.ioctl(request, Lifecycle { what, handle, value })
     }
 
-    /// The next time that a step is taken, it fails with EIO.
+    /// Makes the step fail with EIO the next time it is taken.
     pub(crate) fn fail_next(&self, step: Step) -> Answer {
         self.call(&CONTROL, 1, 0, step as u64).map(drop)
     }
 
-    /// The next probe puts its device and its first object away.
+    /// Makes the next probe put its device and its first object away.
     pub(crate) fn keep_next(&self) -> Answer {
         self.call(&CONTROL, 2, 0, 0).map(drop)
     }
@@ -167,37 +167,37 @@ impl Client {
         self.call(&CONTROL, 3, 0, open.into()).map(drop)
     }
 
-    /// The next registration data queues work when it is dropped.
+    /// Makes the next registration data queue work when it is dropped.
     pub(crate) fn late_work(&self) -> Answer {
         self.call(&CONTROL, 4, 0, 0).map(drop)
     }
 
-    /// The next payload to be dropped waits at the gate.
+    /// Makes the next payload wait at the gate when it is dropped.
     pub(crate) fn slow_drop(&self) -> Answer {
         self.call(&CONTROL, 5, 0, 0).map(drop)
     }
 
-    /// The next probe asks for huge pages twice.
+    /// Makes the next probe request huge pages twice.
     pub(crate) fn huge_twice(&self) -> Answer {
         self.call(&CONTROL, 7, 0, 0).map(drop)
     }
 
-    /// From now on fdinfo has a value of `bytes` bytes.
+    /// Gives fdinfo a value of `bytes` bytes from now on.
     pub(crate) fn long_fdinfo(&self, bytes: u64) -> Answer {
         self.call(&CONTROL, 6, 0, bytes).map(drop)
     }
 
-    /// A handle of a new object.
+    /// Creates an object and returns its handle.
     pub(crate) fn object(&self, bytes: u64) -> Answer<u32> {
         Ok(self.call(&OBJECT, 0, 0, bytes)?.handle)
     }
 
-    /// Makes or looks up a sync object, as `way` says: see `DRM_IOCTL_LIFECYCLE_SYNCOBJ`.
+    /// Makes or looks up a sync object, depending on `way`: see `DRM_IOCTL_LIFECYCLE_SYNCOBJ`.
     pub(crate) fn syncobj(&self, way: u32) -> Answer {
         self.call(&SYNCOBJ, way, 1, 0).map(drop)
     }
 
-    /// The number of the device that an object was made on.
+    /// Returns the number of the device on which an object was made.
     pub(crate) fn device_of(&self, handle: u32) -> Answer<u32> {
         Ok(self.call(&INFO, 0, handle, 0)?.what)
     }
@@ -212,12 +212,12 @@ impl Client {
         self.call(&KEEP, 2, 0, 0).map(drop)
     }
 
-    /// Lets go of what was put away.
+    /// Drops everything that was put away.
     pub(crate) fn let_go(&self) -> Answer {
         self.call(&KEEP, 0, 0, 0).map(drop)
     }
 
-    /// Does something with what was put away.
+    /// Performs an operation on the object or device that was put away.
     pub(crate) fn kept(&self, kept: Kept, value: u64) -> Answer<Lifecycle> {
         self.call(&KEPT, kept as u32, 0, value)
     }

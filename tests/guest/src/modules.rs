@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Loading a module with what it depends on, and unloading it.
+//! Loads a module with its dependencies, and unloads it.
 //!
 //! Source: finit_module(2), delete_module(2), modules.dep(5).
 
@@ -23,15 +23,14 @@ pub(crate) struct Modules {
 }
 
 impl Modules {
-    /// The files of a list, relative to `folder`, dependencies first.
+    /// Takes the files of a list, relative to `folder`, dependencies first.
     pub(crate) fn listed(folder: &Path, list: &[String]) -> Self {
         Self { folder: folder.to_owned(), files: list.iter().map(|file| folder.join(file)).collect() }
     }
 
-    /// Everything that `module` needs according to the folder's own list, itself last.
+    /// Finds everything that `module` needs according to the folder's own list, and puts `module` last.
     ///
-    /// The list is what depmod makes (`modules.dep`, of files) or what the lab makes
-    /// (`dependencies`, of names of flat `NAME.ko` files).
+    /// The list is depmod's (`modules.dep`, of files) or the lab's (`dependencies`, of names of flat `NAME.ko` files).
     pub(crate) fn from_dependencies(folder: &Path, module: &str) -> std::io::Result<Self> {
         let list = ["modules.dep", "dependencies"].map(|name| folder.join(name));
         let found = list.iter().find(|list| list.is_file()).unwrap_or(&list[0]);
@@ -43,35 +42,35 @@ impl Modules {
         Ok(Self { folder: folder.to_owned(), files: files.iter().map(|file| folder.join(file)).collect() })
     }
 
-    /// What another module of the same folder needs.
+    /// Returns the files for another module of the same folder.
     pub(crate) fn of(&self, module: &str) -> std::io::Result<Self> {
         Self::from_dependencies(&self.folder, module)
     }
 
-    /// Loads all files that are not loaded; those that are stay.
+    /// Loads all files whose modules are not loaded yet.
     pub(crate) fn load(&self) -> Answer {
         self.files.iter().filter(|file| !is_loaded(file)).try_for_each(|file| insert(file, c""))
     }
 
-    /// Loads all files that are not loaded, the last one with parameters.
+    /// Loads all files whose modules are not loaded yet, the last one with parameters.
     pub(crate) fn load_with(&self, parameters: &CStr) -> Answer {
         let (last, needed) = self.files.split_last().ok_or(Errno::NOENT)?;
         needed.iter().filter(|file| !is_loaded(file)).try_for_each(|file| insert(file, c""))?;
         insert(last, parameters)
     }
 
-    /// Loads the last file alone, whether or not it is loaded.
+    /// Loads the last file alone, even if its module is loaded.
     pub(crate) fn load_last(&self) -> Answer {
         self.files.last().map_or(Err(Errno::NOENT), |file| insert(file, c""))
     }
 
-    /// The names of the modules, the last loaded first.
+    /// Returns the names of the modules, the last loaded first.
     pub(crate) fn names(&self) -> Vec<String> {
         self.files.iter().rev().map(|file| module_name(&file.to_string_lossy())).collect()
     }
 }
 
-/// Whether the kernel has the module: reading a large file only to be told so takes long.
+/// Whether the kernel has the module. To read a large file only to get `EEXIST` would take long.
 fn is_loaded(file: &Path) -> bool {
     let name = module_name(&file.to_string_lossy());
     Path::new("/sys/module").join(name).join("initstate").exists()
@@ -85,13 +84,13 @@ fn insert(file: &Path, parameters: &CStr) -> Answer {
     rustix::system::finit_module(&fd, parameters, flags)
 }
 
-/// delete_module(2) without waiting for users to go.
+/// Calls delete_module(2) without waiting for users to finish.
 pub(crate) fn remove(module: &str) -> Answer {
     let name = CString::new(module).expect("a module's name has no zero byte");
     rustix::system::delete_module(&name, OFlags::NONBLOCK.bits() as libc::c_int)
 }
 
-/// The files to load for `module`, in order, from a list of `FILE: FILE…` or `NAME: NAME…`.
+/// Returns the files to load for `module`, in order, from a list of `FILE: FILE…` or `NAME: NAME…`.
 fn order(list: &str, module: &str) -> Option<Vec<String>> {
     let rows = list.lines().filter_map(|line| line.split_once(':'));
     let needs: HashMap<String, (&str, &str)> = rows.map(|(file, needs)| (module_name(file), (file, needs))).collect();
@@ -100,7 +99,7 @@ fn order(list: &str, module: &str) -> Option<Vec<String>> {
     Some(files)
 }
 
-/// Lists each module once, after those that it needs. In a circle one comes too early, which the kernel refuses.
+/// Lists each module once, after its dependencies. In a cycle one module comes too early, and the kernel refuses it.
 fn visit(
     module: &str,
     needs: &HashMap<String, (&str, &str)>,
@@ -118,7 +117,7 @@ fn visit(
     Some(())
 }
 
-/// The name under which the kernel knows the module of a file.
+/// Returns the kernel's name for the module in a file.
 fn module_name(file: &str) -> String {
     let name = file.rsplit('/').next().unwrap_or(file);
     name.split('.').next().unwrap_or(name).replace('-', "_")

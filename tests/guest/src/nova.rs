@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The emulated NVIDIA GPU and its two drivers, as a case uses them: `nova_core` on the PCI function, `nova_drm` on the
-//! auxiliary device that the first makes.
+//! Gives cases the emulated NVIDIA GPU and its two drivers: `nova_core` on the PCI function, and `nova_drm` on the
+//! auxiliary device that `nova_core` makes.
 //!
 //! Source: Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/auxiliary_bus.rst (Linux 7.3).
 
@@ -20,12 +20,12 @@ use crate::uapi::nova::{
     NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGemCreate, NovaGemInfo, NovaGetparam, VRAM_BAR_SIZE,
 };
 
-/// The module of the parent.
+/// The module of the parent's driver.
 pub(crate) const CORE: &str = "nova_core";
 /// The module of the DRM driver.
 pub(crate) const DRM: &str = "nova_drm";
 
-/// The parent's function.
+/// The kind of the parent's PCI function.
 pub(crate) const KIND: Kind = Kind { vendor: "0x10de", module: CORE, claim: "nova" };
 
 const AUXILIARY: &str = "/sys/bus/auxiliary";
@@ -43,7 +43,7 @@ impl Deref for Gpu {
 }
 
 impl Gpu {
-    /// The function, with both drivers loaded and bound and nothing wrong with it.
+    /// Returns the function with both drivers loaded and bound and no fault planned.
     pub(crate) fn ready(guest: &Guest) -> Outcome<Self> {
         let gpu = Self::present()?;
         gpu.ask(r#""repair""#)?;
@@ -52,7 +52,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// The function; a case skips if the machine has none.
+    /// Returns the function. A case is skipped if the machine has none.
     pub(crate) fn present() -> Outcome<Self> {
         if Self::find().is_none() {
             rescan()?;
@@ -63,12 +63,12 @@ impl Gpu {
         }
     }
 
-    /// The function, if it is on the bus.
+    /// Returns the function, if it is on the bus.
     pub(crate) fn find() -> Option<Self> {
         Function::find(KIND).map(Self)
     }
 
-    /// Loads both modules; those that are loaded stay.
+    /// Loads both modules, unless they are loaded.
     pub(crate) fn load(&self, guest: &Guest) -> Outcome {
         for module in [CORE, DRM] {
             if let Err(errno) = guest.modules()?.of(module)?.load() {
@@ -78,7 +78,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Binds whatever is not bound.
+    /// Binds each device that is not bound.
     pub(crate) fn settle(&self) -> Outcome {
         if !self.is_bound() {
             crate::works!(self.bind());
@@ -92,14 +92,14 @@ impl Gpu {
         self.node().map(drop)
     }
 
-    /// The auxiliary device that `nova_core` made, if it is bound.
+    /// Returns the auxiliary device that `nova_core` made, if it is bound.
     pub(crate) fn child(&self) -> Option<Child> {
         let names = fs::read_dir(self.path("")).ok()?.flatten().map(|entry| entry.file_name());
         let mut children = names.map(|name| name.to_string_lossy().into_owned());
         children.find(|name| name.starts_with("nova-core.")).map(|name| Child { name })
     }
 
-    /// The primary node.
+    /// Returns the primary node.
     pub(crate) fn node(&self) -> Outcome<PathBuf> {
         match self.child().and_then(|child| child.node("card")) {
             Some(node) => Ok(node),
@@ -107,7 +107,7 @@ impl Gpu {
         }
     }
 
-    /// A new file of the primary node.
+    /// Opens the primary node.
     pub(crate) fn open(&self) -> Outcome<NovaFile> {
         let node = self.node()?;
         match DrmFile::open(&node) {
@@ -124,27 +124,27 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// `nova-core.nova-drm.N`
+    /// The device's name, `nova-core.nova-drm.N`.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// A file of its folder in sysfs.
+    /// Returns the path of a file in the device's sysfs folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         Path::new(AUXILIARY).join("devices").join(&self.name).join(name)
     }
 
-    /// Gives it to `nova_drm`.
+    /// Binds the device to `nova_drm`.
     pub(crate) fn bind(&self) -> Answer {
         sys::write(&driver_file(AUXILIARY, DRM, "bind")?, &self.name)
     }
 
-    /// Takes it from `nova_drm`.
+    /// Unbinds the device from `nova_drm`.
     pub(crate) fn unbind(&self) -> Answer {
         sys::write(&driver_file(AUXILIARY, DRM, "unbind")?, &self.name)
     }
 
-    /// Its node, by the beginning of the name: `card` or `renderD`.
+    /// Returns the device's node, by the beginning of its name: `card` or `renderD`.
     pub(crate) fn node(&self, kind: &str) -> Option<PathBuf> {
         let entries = fs::read_dir(self.path("drm")).ok()?.flatten();
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -173,17 +173,17 @@ impl NovaFile {
         Ok(self.0.ioctl(&NOVA_GETPARAM, NovaGetparam { param, value: 0 })?.value)
     }
 
-    /// The size of VRAM's base address: the driver's guarded ioctl.
+    /// Returns the size of VRAM's BAR, by the driver's guarded ioctl.
     pub(crate) fn vram(&self) -> Answer<u64> {
         self.param(VRAM_BAR_SIZE)
     }
 
-    /// `NOVA_GEM_CREATE`: a handle.
+    /// `NOVA_GEM_CREATE`. Returns a handle.
     pub(crate) fn create(&self, size: u64) -> Answer<u32> {
         Ok(self.0.ioctl(&NOVA_GEM_CREATE, NovaGemCreate { size, ..Default::default() })?.handle)
     }
 
-    /// `NOVA_GEM_INFO`: the size of an object.
+    /// `NOVA_GEM_INFO`. Returns the size of an object.
     pub(crate) fn size(&self, handle: u32) -> Answer<u64> {
         Ok(self.0.ioctl(&NOVA_GEM_INFO, NovaGemInfo { handle, ..Default::default() })?.size)
     }

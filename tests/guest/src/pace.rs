@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How long something may take here: as on an idle host with the stock kernel, times what the lab measured when it booted.
+//! Scales time limits: a limit is the one for an idle host with the stock kernel, times the factor that the lab
+//! measured at boot.
 //!
-//! Every limit of a case is one of these. A limit that a driver keeps by itself, such as the ten seconds of vgem's fences, is not.
+//! Every limit of a case is scaled here. A limit that a driver keeps by itself, such as the ten seconds of vgem's
+//! fences, is not.
 //!
 //! Source: none; `--patience` is the lab's (`lab/src/vm/pace.rs`).
 
@@ -15,17 +17,17 @@ pub(crate) fn set(patience: u32) {
     PATIENCE.store(patience, Ordering::Relaxed);
 }
 
-/// How many times as long as usual everything may take.
+/// Returns the factor on all time limits.
 pub(crate) fn patience() -> u32 {
     PATIENCE.load(Ordering::Relaxed)
 }
 
-/// The limit of something that may take `usual` on an idle host.
+/// Returns the limit of something that may take `usual` on an idle host.
 pub(crate) fn patient(usual: Duration) -> Duration {
     usual * patience()
 }
 
-/// The same in milliseconds, as poll(2) and some ioctls want it.
+/// Like `patient`, in milliseconds for poll(2) and some ioctls.
 pub(crate) fn patient_ms(usual: u32) -> u32 {
     usual.saturating_mul(patience())
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A PCI function with an emulated GPU behind it, as a case uses it: bound and unbound, pulled out, and asked by its mailbox.
+//! Gives cases a PCI function with an emulated GPU behind it: to bind, unbind and remove it, and to ask it by its
+//! mailbox.
 //!
 //! Source: Documentation/ABI/testing/sysfs-bus-pci (Linux 7.3).
 
@@ -17,18 +18,18 @@ pub(crate) use mailbox::violations;
 
 const PCI: &str = "/sys/bus/pci";
 
-/// Which function, and who drives it.
+/// Identifies a function and its driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
-    /// The vendor's number as sysfs writes it.
+    /// The vendor's number as sysfs prints it.
     pub(crate) vendor: &'static str,
-    /// The module whose driver it is for.
+    /// The driver's module.
     pub(crate) module: &'static str,
-    /// A word of the name under which the driver claims the registers.
+    /// A word in the name under which the driver claims the registers.
     pub(crate) claim: &'static str,
 }
 
-/// A display controller of its vendor, whatever is bound to it.
+/// The display controller of a vendor, whatever driver is bound to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
     kind: Kind,
@@ -36,7 +37,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// The function, if it is on the bus.
+    /// Returns the function, if it is on the bus.
     pub(crate) fn find(kind: Kind) -> Option<Self> {
         let listed = fs::read_dir(format!("{PCI}/devices")).ok()?.flatten();
         let fits = |folder: PathBuf| {
@@ -47,32 +48,32 @@ impl Function {
         Some(Self { kind, address: found.next()?.file_name().to_string_lossy().into_owned() })
     }
 
-    /// A file of the function's folder in sysfs.
+    /// Returns the path of a file in the function's sysfs folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         Path::new(PCI).join("devices").join(&self.address).join(name)
     }
 
-    /// Whether a driver has it.
+    /// Whether a driver is bound to the function.
     pub(crate) fn is_bound(&self) -> bool {
         self.path("driver").exists()
     }
 
-    /// Gives the function to its module's driver.
+    /// Binds the function to its module's driver.
     pub(crate) fn bind(&self) -> Answer {
         sys::write(&driver_file(PCI, self.kind.module, "bind")?, &self.address)
     }
 
-    /// Takes the function from its module's driver.
+    /// Unbinds the function from its module's driver.
     pub(crate) fn unbind(&self) -> Answer {
         sys::write(&driver_file(PCI, self.kind.module, "unbind")?, &self.address)
     }
 
-    /// Takes the function off its bus, as if it had been pulled out.
+    /// Removes the function from its bus, as if it had been pulled out.
     pub(crate) fn remove(&self) -> Answer {
         sys::write(&self.path("remove").to_string_lossy(), "1")
     }
 
-    /// The length of a base address, by sysfs.
+    /// Returns the length of a BAR, from sysfs.
     pub(crate) fn bar_length(&self, bar: usize) -> Outcome<u64> {
         let text = fs::read_to_string(self.path("resource"))?;
         let range = text.lines().nth(bar).and_then(range_of);
@@ -82,7 +83,7 @@ impl Function {
         }
     }
 
-    /// Whether the driver has enabled the function, lets it access memory, and holds its registers.
+    /// Whether the driver has enabled the function, lets it access memory, and has claimed its registers.
     pub(crate) fn switched(&self) -> Outcome<[bool; 3]> {
         let enabled = fs::read_to_string(self.path("enable"))?.trim() != "0";
         let command = fs::read(self.path("config"))?[4];
@@ -91,13 +92,13 @@ impl Function {
     }
 }
 
-/// Looks for functions that are not on the bus.
+/// Rescans for functions that are not on the bus.
 pub(crate) fn rescan() -> Outcome {
     crate::works!(sys::write(&format!("{PCI}/rescan"), "1"));
     Ok(())
 }
 
-/// A file of the folder of a module's driver on a bus.
+/// Reads a file in the sysfs folder of a module's driver.
 pub(crate) fn driver_file(bus: &str, module: &str, file: &str) -> Answer<String> {
     let listed = fs::read_dir(format!("{bus}/drivers")).map_err(|_| Errno::NOENT)?.flatten();
     let of_module = |folder: &PathBuf| {
@@ -108,7 +109,7 @@ pub(crate) fn driver_file(bus: &str, module: &str, file: &str) -> Answer<String>
     Ok(folder.join(file).to_string_lossy().into_owned())
 }
 
-/// First and last address of a line of `resource`.
+/// Returns the first and the last address of a line of `resource`.
 fn range_of(line: &str) -> Option<(u64, u64)> {
     let mut numbers = line.split(' ').map(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16));
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Runs each case in a process of its own, within a time, and prints its one line.
+//! Runs each case in a process of its own with a time limit, and prints its one line.
 //!
 //! Source: pidfd_open(2), proc(5).
 
@@ -21,13 +21,13 @@ use crate::modules;
 use crate::pci;
 use crate::sys;
 
-/// How long a killed case may need to leave the kernel.
+/// Seconds that a killed case may need to leave the kernel.
 const LEAVE_SECONDS: u64 = 10;
 
-/// The tests themselves could not be run.
+/// Exit code if the tests could not be run.
 const CANNOT_RUN: u8 = 2;
 
-/// How a case ended.
+/// The end of a case.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Ok,
@@ -36,7 +36,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// The line for a reader and for the lab's parser.
+    /// Formats the line that a reader and the lab's parser read.
     fn line(&self, name: &str) -> String {
         match self {
             Self::Ok => format!("ok {name}"),
@@ -45,7 +45,7 @@ impl Verdict {
         }
     }
 
-    /// What the case's own process says on its stdout, read back.
+    /// Parses the words that the case's own process printed on its stdout.
     fn from_words(words: &str) -> Option<Self> {
         match words.split_once(' ').unwrap_or((words, "")) {
             ("ok", _) => Some(Self::Ok),
@@ -89,7 +89,7 @@ pub(crate) fn run_all(args: &Args) -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// How long cases may take all together.
+/// The time left for all cases together.
 struct TimeLeft(Option<Instant>);
 
 impl TimeLeft {
@@ -97,17 +97,18 @@ impl TimeLeft {
         Self(args.within.map(|seconds| Instant::now() + Duration::from_secs(seconds)))
     }
 
-    /// Whether a case ends in time even if it takes all that it may.
+    /// Whether a case ends in time even if it uses its whole time limit.
     fn fits(&self, case: &Case, patience: u32) -> bool {
         let needed = Duration::from_secs(case.seconds) * patience;
         self.0.is_none_or(|end| Instant::now() + needed <= end)
     }
 }
 
-/// Makes room: devices of both drivers of the kind are called `vgem`, and debugfs complains about the second.
+/// Unloads the other driver of this kind: the devices of both are called `vgem`, and debugfs complains about the second
+/// one.
 fn unload_other(args: &Args) {
     if let (Some(_), Some(other)) = (&args.modules, args.driver().other()) {
-        // It may not be loaded; if it is in use, the cases work all the same.
+        // The module may not be loaded. If it is in use, the cases work all the same.
         let _ = modules::remove(other.module());
     }
 }
@@ -127,11 +128,11 @@ fn verdict_of(args: &Args, case: &'static Case, seed: u64, log: &mut KernelLog) 
     };
     let report = log.report().map(|report| format!("kernel log: {report}"));
     let misused = misuse().saturating_sub(before);
-    let misused = (misused > 0).then(|| format!("{misused} violations, which the model tells on its own output"));
+    let misused = (misused > 0).then(|| format!("{misused} violations, which the model printed on its own output"));
     report.into_iter().chain(misused).fold(verdict, also)
 }
 
-/// Something else that is wrong, whatever the case itself says.
+/// Adds another failure to a verdict, whatever the case itself reported.
 fn also(verdict: Verdict, wrong: String) -> Verdict {
     match verdict {
         Verdict::Fail(why) => Verdict::Fail(format!("{why}; {wrong}")),
@@ -157,18 +158,18 @@ fn in_own_process(args: &Args, case: &Case, seed: u64) -> std::io::Result<Verdic
     watch(child, case.seconds * patience, LEAVE_SECONDS * patience)
 }
 
-/// Waits for a case; one that takes too long is killed with the processes it started.
+/// Waits for a case. A case that takes too long is killed with the processes it started.
 fn watch(mut child: Child, seconds: u64, leave_seconds: u64) -> std::io::Result<Verdict> {
     let pid = Pid::from_child(&child);
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
     if ended_within(&pidfd, seconds)? {
         let status = child.wait()?;
-        // What the case started and left behind must not disturb the next one.
+        // Processes that the case left behind must not disturb the next one.
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         return Ok(verdict_from(&mut child, status));
     }
     let place = place_in_kernel(pid);
-    // An error means that it has just ended, which the next line sees.
+    // An error means that the case has just ended, which the next line notices.
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     if ended_within(&pidfd, leave_seconds)? {
         child.wait()?;
@@ -181,7 +182,7 @@ fn ended_within(pidfd: impl AsFd, seconds: u64) -> std::io::Result<bool> {
     Ok(sys::poll(pidfd, PollFlags::IN, 1000 * seconds)?.contains(PollFlags::IN))
 }
 
-/// The functions on the kernel stack of a process, nearest first.
+/// Returns the functions on a process's kernel stack, nearest first.
 fn place_in_kernel(pid: Pid) -> String {
     let path = format!("/proc/{}/stack", pid.as_raw_nonzero());
     let stack = std::fs::read_to_string(path).unwrap_or_default();
@@ -201,7 +202,7 @@ fn verdict_from(child: &mut Child, status: std::process::ExitStatus) -> Verdict 
     Verdict::from_words(words.trim_end()).unwrap_or_else(|| Verdict::Fail(format!("ended without a word, {status}")))
 }
 
-/// Runs one case in this process and says how it ended.
+/// Runs one case in this process and prints its verdict.
 pub(crate) fn run_here(args: &Args, name: &str) -> ExitCode {
     let Some(case) = cases::all().find(|case| case.name == name) else {
         eprintln!("error: no case is named `{name}`");
@@ -217,7 +218,7 @@ pub(crate) fn run_here(args: &Args, name: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs a part of a case in this process; an unexpected answer goes to stdout.
+/// Runs a part of a case in this process, and prints an unexpected answer to stdout.
 pub(crate) fn run_worker(args: &Args, part: &str) -> ExitCode {
     let Some((name, run)) = cases::workers().find(|(name, _)| *name == part) else {
         eprintln!("error: no worker is named `{part}`");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How many objects of each slab cache are in use.
+//! Counts the objects in use in each slab cache.
 //!
-//! Source: slabinfo(5); mm/damon/stat.c; `shrink_store`, `get_slabinfo` in mm/slub.c; `vmap_node_shrink_scan` in mm/vmalloc.c
-//! (Linux 7.3).
+//! Source: slabinfo(5); mm/damon/stat.c; `shrink_store`, `get_slabinfo` in mm/slub.c; `vmap_node_shrink_scan` in
+//! mm/vmalloc.c (Linux 7.3).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,27 +16,28 @@ use crate::failnth;
 use crate::sys;
 use crate::works;
 
-/// Whether the kernel gathers statistics of accesses to all memory.
+/// The switch of the kernel's statistics about accesses to all memory.
 const DAMON: &str = "/sys/module/damon_stat/parameters/enabled";
 
-/// A write of `2` has what can give objects back do so; of interest is what vmalloc() keeps of the places that were given back to it.
+/// Writing `2` makes the shrinkers free objects. What matters here are the freed areas that vmalloc() keeps.
 const DROP: &str = "/proc/sys/vm/drop_caches";
 
-/// What is made of names that are looked up, in /proc and sysfs for the most part, and kept until memory is wanted.
+/// Caches of looked-up names, mostly of /proc and sysfs, which the kernel keeps until it needs memory.
 const NAMES: [&str; 4] = ["dentry", "inode_cache", "lsm_inode_cache", "proc_inode_cache"];
 
 /// Counts by the cache's name.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
-/// Counts by what the kernel tells.
+/// Reads the counts that the kernel reports.
 #[derive(Debug)]
 pub(crate) struct Slabs {
-    /// One for each cache; a write has it give back what is free. They stay open, since each that is opened is an object as well.
+    /// A file for each cache; writing to it makes the cache free its unused memory. The files stay open, since opening
+    /// one allocates an object.
     shrink: Vec<OwnedFd>,
 }
 
 impl Slabs {
-    /// The caches that there are, in a kernel that leaves them alone: one with DAMON gathers statistics of its own accord.
+    /// Finds the caches, and turns off DAMON, which gathers statistics on its own and so disturbs the counts.
     pub(crate) fn new() -> Outcome<Self> {
         match sys::write(DAMON, "N") {
             Ok(()) | Err(Errno::NOENT) => {}
@@ -44,7 +45,7 @@ impl Slabs {
         }
         let mut shrink = Vec::new();
         for cache in fs::read_dir("/sys/kernel/slab")?.flatten() {
-            // Other names of a cache are links.
+            // Aliases of a cache are links.
             if cache.file_type()?.is_dir() {
                 shrink.push(works!(sys::open(cache.path().join("shrink"), OFlags::WRONLY)));
             }
@@ -52,8 +53,9 @@ impl Slabs {
         Ok(Self { shrink })
     }
 
-    /// Counts them, exactly: what processors keep for the next allocation counts as used until it is given back, and so does what
-    /// waits for a grace period, some of which is kept by processors, too. The module `failnth` has to be loaded.
+    /// Counts the objects exactly. Free objects that a processor keeps for its next allocation count as used until they
+    /// are given back. So do objects that wait for a grace period, some of which processors keep too. Needs the module
+    /// `failnth`.
     pub(crate) fn in_use(&self) -> Outcome<Counts> {
         self.shrink()?;
         failnth::settle()?;
@@ -70,7 +72,7 @@ impl Slabs {
     }
 }
 
-/// By how many there are more than before.
+/// Returns the caches that have grown, and by how many objects.
 pub(crate) fn grown(before: &Counts, after: &Counts) -> Counts {
     let growth = |(cache, count): (&String, &u64)| {
         let growth = count.checked_sub(*before.get(cache).unwrap_or(&0)).filter(|growth| *growth > 0);
@@ -79,7 +81,7 @@ pub(crate) fn grown(before: &Counts, after: &Counts) -> Counts {
     after.iter().filter_map(growth).collect()
 }
 
-/// Two lines of heading; then a cache's name and its objects in use begin a line.
+/// Skips two lines of heading; every other line begins with a cache's name and its objects in use.
 fn counts(slabinfo: &str) -> Counts {
     let count = |line: &str| {
         let mut words = line.split_whitespace();

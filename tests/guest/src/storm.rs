@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A storm: processes that make random calls, right and wrong ones, on all that a device's nodes lead to, while the device comes
-//! and goes, its GPU fails, memory is short, and processes are interrupted and killed.
+//! A storm: processes make random calls, right and wrong ones, on everything that a device's nodes lead to.
+//!
+//! Meanwhile the device is unbound, unloaded and bound again, its GPU fails, memory is short, and processes are
+//! interrupted and killed.
 //!
 //! ```text
-//! table, field → which calls there are, and what they are given   client, calls → one process
-//! window       → where the kernel may write                       processes     → all of them
-//! board        → what all of them see                             weather, device, memory → what happens
-//! watch        → who hangs, and where                             figures       → what it was, in numbers
+//! table, field → which calls there are, and their arguments        client, calls → one process
+//! window       → where the kernel may write                       processes     → all processes
+//! board        → state that all processes share                   weather, device, memory → disruptions
+//! watch        → finds processes that hang, and where             figures       → the storm in numbers
 //! ```
 //!
-//! It passes when nobody hangs, no call answers what it cannot, and the device and its modules are afterwards as before. What
-//! the kernel and the emulated GPU report meanwhile, whoever started the storm looks at.
+//! A storm passes when nothing hangs, no call has an impossible answer, and the device and its modules are afterwards
+//! as before. Whoever started the storm checks the reports of the kernel and of the emulated GPU.
 //!
 //! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug" (Linux 7.3).
 
@@ -47,33 +49,33 @@ use processes::Processes;
 use watch::{Doing, Watch};
 use weather::Weather;
 
-/// The beginning of what `--worker` calls a process of a storm.
+/// The prefix of a storm process's name for `--worker`.
 pub(crate) const PROCESS: &str = "storm:";
-/// The most processes.
+/// The largest number of processes.
 pub(crate) const MOST: usize = board::PROCESSES;
-/// Somebody hangs, and the kernel with it.
+/// Exit code if a process hangs, and the kernel with it.
 const HANGS: u8 = 3;
 
-/// How it is to be.
+/// The parameters of a storm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) time: Duration,
     pub(crate) processes: usize,
-    /// What to do with lines that say how far it is.
+    /// Called with progress lines.
     pub(crate) tell: fn(&str),
-    /// What to do when somebody hangs, who cannot be waited for.
+    /// Called when a process hangs, which cannot be waited for.
     pub(crate) hangs: fn(&str) -> !,
 }
 
-/// A storm over the guest's driver.
+/// Runs a storm on the guest's driver.
 pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
     let device = Device(guest);
     if device.happenings().is_empty() {
-        return fail(format!("nothing can happen to the device of driver `{}`", guest.driver.name()));
+        return fail(format!("no disruptions are known for the device of driver `{}`", guest.driver.name()));
     }
     device.alone()?;
     device.ready()?;
-    // Until a process is ready for signals.
+    // Signals are ignored until a process is ready for them.
     works!(sys::dispose(libc::SIGUSR1, Disposition::Ignored));
     let (board, file) = works!(Board::new());
     let (memory, doing) = (Memory::prepare()?, Doing::new());
@@ -122,7 +124,7 @@ pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
     })
 }
 
-/// The place of one of several, chosen by their weights.
+/// Chooses an index at random by the weights.
 fn weighted(random: &mut Rng, weights: impl Iterator<Item = u32> + Clone) -> usize {
     let mut left = random.u32(..weights.clone().sum::<u32>());
     for (at, weight) in weights.enumerate() {
@@ -134,7 +136,7 @@ fn weighted(random: &mut Rng, weights: impl Iterator<Item = u32> + Clone) -> usi
     unreachable!("the number is less than the sum")
 }
 
-/// Carries out `--storm`.
+/// Runs `--storm`.
 pub(crate) fn main(args: &Args, seconds: u64) -> ExitCode {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     let plan = Plan {
@@ -164,7 +166,7 @@ pub(crate) fn main(args: &Args, seconds: u64) -> ExitCode {
 pub(crate) fn process(args: &Args, which: &str) -> ExitCode {
     let numbers = which.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
     let Some((number, processes)) = numbers else {
-        eprintln!("error: `{which}` is no process of a storm");
+        eprintln!("error: `{which}` does not name a process of a storm");
         return ExitCode::FAILURE;
     };
     match client::main(args.driver(), number, processes, args.seed.unwrap_or(0)) {

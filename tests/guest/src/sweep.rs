@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each call of a function, within a scope, made to fail in turn.
+//! Makes each call of a function within a scope fail in turn.
 //!
 //! Source: `kernel/tests/failnth/failnth.c`; mm/slub.c for the allocators (Linux 7.3).
 
@@ -11,15 +11,16 @@ use crate::guest::finds_leaks;
 use crate::holds;
 use crate::sys::Answer;
 
-/// So many calls of a function fail one by one, and of more, which a kernel has that watches, every so manieth.
+/// The first `ALL` calls of a function fail one at a time. Of the further calls, which only debug kernels make, only
+/// some do.
 const ALL: u32 = 200;
-/// So many of pages: what is made of many is made of each in the same way.
+/// Like `ALL`, for pages: a call that makes many pages makes each in the same way.
 const PAGES_ALL: u32 = 32;
 const THEN: usize = 31;
-/// None is called more often than this.
+/// No function is called more often than this.
 const MOST: u32 = 4000;
 
-/// The allocators: every allocation of an object, of C and of Rust, goes through one of them.
+/// The allocators: every allocation of an object, in C and in Rust, is a call of one of them.
 pub(crate) const MEMORY: &[Call] = &[
     null(REALLOC),
     null("__kmalloc_cache_noprof"),
@@ -33,32 +34,33 @@ pub(crate) const MEMORY: &[Call] = &[
     null("pcpu_alloc_noprof"),
     null("__kvmalloc_node_noprof"),
 ];
-/// And every one of pages. Slab, vmalloc and the page cache go on with fewer at a time, or with those that they have.
+/// The allocator of pages: every allocation of pages calls it. Slab, vmalloc and the page cache cope with a failure:
+/// they take fewer at a time, or use those they have.
 pub(crate) const PAGES: Call = null("__alloc_frozen_pages_noprof");
 
-/// A function of which calls may fail, and how many: what calls it goes on without what they would have given.
+/// A function whose failures may be absorbed, and how many: its callers continue without the result.
 pub(crate) type Stood = (&'static str, u32);
 
-/// Where calls fail, and which failures are stood there. Any other is an error of what they are calls of.
+/// A scope of failing calls, with the failures that it absorbs. Any other failure must be an error of the attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Within {
-    /// The function within which they are made.
+    /// The function within which the calls are made.
     pub(crate) scope: &'static str,
-    /// Whether C goes on without some of its own memory, however often.
+    /// Whether C continues without some of its own memory, however often.
     pub(crate) c_goes_on: bool,
     pub(crate) stands: &'static [Stood],
 }
 
-/// A probe. A device is one without messages to user space, debugfs, devtmpfs, and some files of sysfs.
+/// A probe. A device works without messages to user space, debugfs, devtmpfs, and some files of sysfs.
 pub(crate) const PROBE: Within = Within {
     scope: "really_probe",
     c_goes_on: true,
     stands: &[("drmm_kmalloc", 3), ("devtmpfs_create_node", 2), ("debugfs_create_dir", 1)],
 };
-/// Loading a module, which stays when a probe within fails: another device could come.
+/// Loading a module. The module stays loaded if a probe within fails, since another device could come.
 pub(crate) const LOAD: Within = Within { scope: "do_one_initcall", c_goes_on: true, stands: &[(REALLOC, u32::MAX)] };
-/// Opening a node. What debugfs shows of a client, a directory with a file and a link, is left out without a word
-/// (`drm_debugfs_clients_add`): their names, and dentry, inode and the inode's label of each.
+/// Opening a node. `drm_debugfs_clients_add` silently omits what debugfs shows of a client, a directory with a file and
+/// a link: their names, and the dentry, the inode and the inode's label of each.
 pub(crate) const OPEN: Within = Within {
     scope: "drm_open",
     c_goes_on: false,
@@ -68,7 +70,8 @@ pub(crate) const OPEN: Within = Within {
         ("kmem_cache_alloc_lru_noprof", 6),
     ],
 };
-/// An ioctl. A node of a tree of numbers is made ahead and asked for; an array that need not lie together is asked for twice.
+/// An ioctl. A tree of numbers allocates a node ahead, and again when it needs one. An array that need not be
+/// contiguous is allocated by `kmalloc()` first and by `vmalloc()` after a failure.
 pub(crate) const IOCTL: Within = Within {
     scope: "drm_ioctl",
     c_goes_on: false,
@@ -78,7 +81,7 @@ pub(crate) const IOCTL: Within = Within {
 impl Within {
     fn allows(&self, call: Call) -> u32 {
         let is_c = call.function != REALLOC && MEMORY.iter().any(|known| known.function == call.function);
-        // What watches asks for memory as well, and does without.
+        // The kernel's checkers allocate too, and tolerate a failure.
         if call.function == PAGES.function || is_c && (self.c_goes_on || finds_leaks()) {
             return u32::MAX;
         }
@@ -86,9 +89,9 @@ impl Within {
     }
 }
 
-/// Makes each call of a function within `within` fail in turn, until none is left, and returns their number.
+/// Makes each call of a function within `within` fail in turn, until no call is left, and returns the number of calls.
 ///
-/// `attempt` is what they are calls of; `after` looks at what is left of it and undoes it. Nothing that is probed may be unloaded
+/// `attempt` makes the calls; `after` checks and undoes what the attempt left. No module that is probed may be unloaded
 /// meanwhile.
 pub(crate) fn each_call(
     call: Call,
@@ -117,26 +120,28 @@ pub(crate) fn each_call(
             return place(why);
         }
         if hits == 0 {
-            // A probe of what is unloaded is gone without a word. Pages are asked for only when no slab has room.
+            // If the probed module were unloaded, the calls would silently stop. Pages are allocated only when no slab
+            // has room.
             let may_be_idle = nth == 1 || call.function == PAGES.function;
             holds!(calls > 0 || may_be_idle, "`{}` is still reached when none of its calls fails", call.function);
             return Ok(nth - 1);
         }
     }
-    fail(format!("`{}` is called without end", call.function))
+    fail(format!("`{}` is called more than 4000 times", call.function))
 }
 
-/// The first `all` numbers up to `last`, and of the others every so manieth.
+/// Returns the first `all` numbers up to `last`, and a sample of the others.
 pub(crate) fn some(all: u32, last: u32) -> Vec<u32> {
     (1..=last.min(all)).chain((all + 1..=last).step_by(THEN)).collect()
 }
 
-/// Which calls of a function fail in turn.
+/// Returns which calls of a function fail in turn.
 fn places(call: Call) -> Vec<u32> {
     some(if call.function == PAGES.function { PAGES_ALL } else { ALL }, MOST)
 }
 
-/// Fails each call of the allocators and of the functions in turn; those of `steps` must have been called at all.
+/// Makes each call of the allocators and of the functions in turn fail. The functions in `steps` must have been called
+/// at least once.
 pub(crate) fn sweep(
     steps: &[Call],
     within: &Within,
@@ -152,7 +157,8 @@ pub(crate) fn sweep(
     Ok(())
 }
 
-/// A step's own error arrives as it is; C makes various ones of memory that it does not get.
+/// Whether the error fits the call: a step's own error arrives unchanged, but C turns an allocation failure into
+/// various errors.
 fn fits(call: Call, scope: &str, errno: Errno) -> bool {
     let various = [Errno::NOSPC, Errno::INVAL, Errno::BUSY];
     match errno {
@@ -162,7 +168,7 @@ fn fits(call: Call, scope: &str, errno: Errno) -> bool {
     }
 }
 
-/// Each step is a step: a function that is no longer called would make the test an empty one.
+/// Checks that a step was called: if a function is no longer called, its test would be empty.
 pub(crate) fn called(call: Call, calls: u32) -> Outcome {
     holds!(calls > 0, "`{}` is called", call.function);
     Ok(())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The raw system calls, wrapped once so that no case needs `unsafe`.
+//! Wraps the raw system calls once, so that no case needs `unsafe`.
 //!
 //! Source: ioctl(2), mmap(2), fork(2).
 
@@ -15,7 +15,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::uapi::{PAGE, Plain, Request, ioc_size};
 
-/// What a call that can be refused returns.
+/// The result of a call that can be refused.
 pub(crate) type Answer<T = ()> = Result<T, Errno>;
 
 /// An address that a system call must not be able to use.
@@ -32,10 +32,10 @@ pub(crate) enum BadAddress {
 }
 
 impl BadAddress {
-    /// All of them.
+    /// All bad addresses.
     pub(crate) const ALL: [Self; 4] = [Self::Null, Self::Unmapped, Self::Kernel, Self::NonCanonical];
 
-    /// The number that goes into the call.
+    /// Returns the number to pass in the call.
     pub(crate) const fn get(self) -> usize {
         match self {
             Self::Null => 0,
@@ -46,7 +46,7 @@ impl BadAddress {
     }
 }
 
-/// The last error of the C library as an answer.
+/// Turns the C library's return value and last error into an answer.
 fn answer(code: i32) -> Answer<i32> {
     match code {
         -1 => {
@@ -57,7 +57,7 @@ fn answer(code: i32) -> Answer<i32> {
     }
 }
 
-/// ioctl(2) with any argument.
+/// Calls ioctl(2) with any argument.
 ///
 /// # Safety
 ///
@@ -68,16 +68,16 @@ pub(crate) unsafe fn ioctl_raw(fd: BorrowedFd<'_>, number: u32, argument: usize)
     answer(unsafe { libc::ioctl(fd.as_raw_fd(), number as _, argument) })
 }
 
-/// ioctl(2) with the structure that the request carries.
+/// Calls ioctl(2) with the structure that the request carries.
 pub(crate) fn ioctl<T: Plain>(fd: impl AsFd, request: &Request<T>, argument: &mut T) -> Answer<i32> {
     let address = std::ptr::from_mut(argument) as usize;
     // SAFETY: the request's size is that of `T`, and a `Plain` argument holds no addresses.
     unsafe { ioctl_raw(fd.as_fd(), request.number, address) }
 }
 
-/// ioctl(2) with a number that says another size or direction than the structure's own.
+/// Calls ioctl(2) with a number whose size or direction is not the structure's own.
 ///
-/// The bytes must not be read as addresses by the request: the callers pass zeros there.
+/// The request must not read the bytes as addresses: the callers pass zeros there.
 pub(crate) fn ioctl_bytes(fd: impl AsFd, number: u32, bytes: &mut [u8]) -> Answer<i32> {
     assert!(ioc_size(number) <= bytes.len(), "the kernel copies as much as the number says");
     let address = bytes.as_mut_ptr() as usize;
@@ -85,22 +85,22 @@ pub(crate) fn ioctl_bytes(fd: impl AsFd, number: u32, bytes: &mut [u8]) -> Answe
     unsafe { ioctl_raw(fd.as_fd(), number, address) }
 }
 
-/// ioctl(2) with the structure at the beginning of a mapping.
+/// Calls ioctl(2) with the structure at the beginning of a mapping.
 ///
-/// The bytes must not be read as addresses by the request.
+/// The request must not read the bytes as addresses.
 pub(crate) fn ioctl_in(fd: impl AsFd, number: u32, argument: &Mapping) -> Answer<i32> {
     assert!(ioc_size(number) <= argument.len, "the kernel copies as much as the number says");
     // SAFETY: the kernel copies no more than the number's size, which the mapping holds.
     unsafe { ioctl_raw(fd.as_fd(), number, argument.address()) }
 }
 
-/// ioctl(2) with an address that the kernel cannot use.
+/// Calls ioctl(2) with an address that the kernel cannot use.
 pub(crate) fn ioctl_bad(fd: impl AsFd, number: u32, address: BadAddress) -> Answer<i32> {
     // SAFETY: nothing of this process is mapped at any of these addresses.
     unsafe { ioctl_raw(fd.as_fd(), number, address.get()) }
 }
 
-/// ioctl(2) on a descriptor number that may belong to nothing.
+/// Calls ioctl(2) on a descriptor number that may not be open.
 pub(crate) fn ioctl_on_number<T: Plain>(fd: i32, request: &Request<T>, argument: &mut T) -> Answer<i32> {
     let address = std::ptr::from_mut(argument) as usize;
     // SAFETY: as in `ioctl`; a descriptor that is not open is an error of the call.
@@ -123,7 +123,7 @@ impl Mapping {
         Self::new(fd, offset, len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED)
     }
 
-    /// mmap(2) at an address of the kernel's choice.
+    /// Calls mmap(2) with an address of the kernel's choice.
     pub(crate) fn new(fd: impl AsFd, offset: u64, len: usize, protection: ProtFlags, flags: MapFlags) -> Answer<Self> {
         let null = std::ptr::null_mut();
         // SAFETY: without `MAP_FIXED` no existing mapping is touched.
@@ -132,28 +132,28 @@ impl Mapping {
         Ok(Self { start, len })
     }
 
-    /// A mapping that another call has made.
+    /// Takes over a mapping that another call has made.
     ///
     /// # Safety
     ///
-    /// `start` and `len` are those of a mapping that nobody else unmaps or has references to.
+    /// `start` and `len` describe a mapping that nothing else unmaps or refers to.
     pub(crate) unsafe fn adopt(start: usize, len: usize) -> Self {
         let start = NonNull::new(std::ptr::with_exposed_provenance_mut(start)).expect("a mapping is not at null");
         Self { start, len }
     }
 
-    /// Where the mapping begins.
+    /// Returns the address of the mapping's start.
     pub(crate) fn address(&self) -> usize {
         self.start.as_ptr() as usize
     }
 
-    /// The word at a byte offset.
+    /// Reads the word at a byte offset.
     pub(crate) fn read(&self, offset: usize) -> u32 {
         // SAFETY: `word` checked the bounds; a fault ends the process, it is not undefined.
         unsafe { self.word(offset).read_volatile() }
     }
 
-    /// What one instruction reads that loads 1, 2, 4 or 8 bytes, from any byte offset.
+    /// Loads 1, 2, 4 or 8 bytes with one instruction, from any byte offset.
     pub(crate) fn load(&self, offset: usize, width: usize) -> u64 {
         assert!(offset + width <= self.len, "the bytes lie in the mapping");
         let at = self.address() + offset;
@@ -177,7 +177,7 @@ impl Mapping {
         unsafe { self.word(offset).write_volatile(value) }
     }
 
-    /// Takes the right to write away.
+    /// Makes the mapping read-only.
     pub(crate) fn protect(&self) -> Answer {
         self.protect_as(rustix::mm::MprotectFlags::READ)
     }
@@ -197,7 +197,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// Unmaps the first `len` bytes; offsets count from what is left.
+    /// Unmaps the first `len` bytes. Offsets count from the remaining part.
     pub(crate) fn cut_front(&mut self, len: usize) -> Answer {
         assert!(len < self.len && len % PAGE == 0, "a part of whole pages is unmapped");
         // SAFETY: the beginning of our own mapping, which is forgotten on the next lines.
@@ -208,7 +208,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// mremap(2) to another length without moving.
+    /// Calls mremap(2) to change the length without moving.
     pub(crate) fn grow(&mut self, len: usize) -> Answer {
         use rustix::mm::{MremapFlags, mremap};
         // SAFETY: our own mapping, and it does not move.
@@ -217,7 +217,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// read(2) straight into the mapping.
+    /// Calls read(2) straight into the mapping.
     pub(crate) fn fill_from(&self, fd: impl AsFd, len: usize) -> Answer<usize> {
         assert!(len <= self.len, "the mapping has room");
         // SAFETY: `len` bytes of our own mapping, to which nobody holds a reference.
@@ -225,7 +225,7 @@ impl Mapping {
         rustix::io::read(fd, room)
     }
 
-    /// pread(2) straight into the mapping, from the file's beginning.
+    /// Calls pread(2) straight into the mapping, from the file's beginning.
     pub(crate) fn fill_at(&self, offset: usize, fd: impl AsFd, len: usize) -> Answer<usize> {
         assert!(offset + len <= self.len, "the mapping has room");
         // SAFETY: `len` bytes of our own mapping, to which nobody holds a reference.
@@ -233,7 +233,7 @@ impl Mapping {
         rustix::io::pread(fd, room, 0)
     }
 
-    /// pwrite(2) straight from the mapping, to the file's beginning.
+    /// Calls pwrite(2) straight from the mapping, to the file's beginning.
     pub(crate) fn give_from(&self, offset: usize, fd: impl AsFd, len: usize) -> Answer<usize> {
         assert!(offset + len <= self.len, "the mapping is that long");
         // SAFETY: `len` bytes of our own mapping, which only the kernel reads.
@@ -256,7 +256,7 @@ impl Drop for Mapping {
     }
 }
 
-/// A memfd of a size that can no longer shrink, as udmabuf demands.
+/// Creates a memfd whose size can no longer shrink, as udmabuf requires.
 pub(crate) fn memory_file(size: usize) -> Answer<OwnedFd> {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
     let file = memfd_create("guest-tests", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
@@ -267,9 +267,9 @@ pub(crate) fn memory_file(size: usize) -> Answer<OwnedFd> {
 
 /// Runs a piece in a forked copy of the process and returns the wait status.
 ///
-/// Unlike a new program the copy inherits the mappings. It must not allocate or lock.
+/// Unlike a new program, the copy inherits the mappings. It must not allocate or lock.
 pub(crate) fn in_forked_copy(piece: impl FnOnce() -> bool) -> Answer<libc::c_int> {
-    // SAFETY: the copy only touches memory and ends, so a lock held by another thread is no matter.
+    // SAFETY: the copy only touches memory and exits, so a lock held by another thread does not matter.
     let child = answer(unsafe { libc::fork() })?;
     if child == 0 {
         let code = if piece() { 0 } else { 1 };
@@ -282,12 +282,12 @@ pub(crate) fn in_forked_copy(piece: impl FnOnce() -> bool) -> Answer<libc::c_int
     Ok(status)
 }
 
-/// The signal that ended a process, from its wait status.
+/// Returns the signal that ended a process, from its wait status.
 pub(crate) fn ended_by(status: libc::c_int) -> Option<i32> {
     libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status))
 }
 
-/// close(2), with its answer.
+/// Calls close(2) and returns its answer.
 pub(crate) fn close(fd: OwnedFd) -> Answer {
     // SAFETY: the descriptor was owned, and nobody else closes it.
     answer(unsafe { libc::close(fd.into_raw_fd()) }).map(drop)
@@ -297,7 +297,7 @@ pub(crate) fn close(fd: OwnedFd) -> Answer {
 ///
 /// # Safety
 ///
-/// Nobody owns one of them any more.
+/// Nothing owns these descriptors any more.
 pub(crate) unsafe fn close_from(first: RawFd) {
     // SAFETY: by this function's contract.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
@@ -308,24 +308,24 @@ pub(crate) unsafe fn close_from(first: RawFd) {
 ///
 /// # Safety
 ///
-/// Nobody owns it.
+/// Nothing owns the descriptor.
 pub(crate) unsafe fn adopt(number: RawFd) -> Option<OwnedFd> {
-    // SAFETY: the flags of a descriptor are asked for, which changes nothing.
+    // SAFETY: `F_GETFD` reads the flags of a descriptor and changes nothing.
     let is_open = unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
     // SAFETY: it is open; for the rest, by this function's contract.
     is_open.then(|| unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// What a signal does that does nothing.
+/// The effect of a harmless signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// Nothing at all, also in programs that are started from here on.
+    /// The signal is ignored, also in programs that are started from here on.
     Ignored,
-    /// It interrupts calls.
+    /// The signal interrupts calls.
     Interrupts,
 }
 
-/// Has a signal do nothing, or nothing but that.
+/// Makes a signal harmless: it is ignored, or it only interrupts calls.
 pub(crate) fn dispose(signal: libc::c_int, how: Disposition) -> Answer {
     extern "C" fn nothing(_: libc::c_int) {}
     // SAFETY: all zeros are an action without flags (`SA_RESTART` for one) and with an empty mask.
@@ -338,7 +338,7 @@ pub(crate) fn dispose(signal: libc::c_int, how: Disposition) -> Answer {
     answer(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }).map(drop)
 }
 
-/// Starts a forked copy of the process, which has no other thread, to run a piece and end.
+/// Starts a forked copy of the process, which has no other thread, to run a piece and exit.
 pub(crate) fn fork(piece: impl FnOnce() -> bool) -> Answer<rustix::process::Pid> {
     // SAFETY: with no other thread, no lock is held that the copy would wait for.
     let child = answer(unsafe { libc::fork() })?;
@@ -350,7 +350,7 @@ pub(crate) fn fork(piece: impl FnOnce() -> bool) -> Answer<rustix::process::Pid>
     Ok(rustix::process::Pid::from_raw(child).expect("a child has a number"))
 }
 
-/// Has the children of this process live in a time namespace of their own, whose monotonic clocks are `seconds` ahead.
+/// Puts future children of this process in a time namespace of their own, whose monotonic clocks are `seconds` ahead.
 pub(crate) fn shift_time_of_children(seconds: u32) -> Answer {
     // SAFETY: the table of files is not unshared.
     unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWTIME) }?;
@@ -362,14 +362,14 @@ pub(crate) fn open(path: impl rustix::path::Arg, flags: OFlags) -> Answer<OwnedF
     rustix::fs::open(path, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty())
 }
 
-/// Writes to a file of sysfs, which is not created if it is not there.
+/// Writes to a sysfs file, and does not create it if it does not exist.
 pub(crate) fn write(path: &str, text: &str) -> Answer {
     let opened = std::fs::OpenOptions::new().write(true).open(path);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
-/// poll(2) on one descriptor; the events that came within `milliseconds`.
+/// Calls poll(2) on one descriptor, and returns the events within `milliseconds`.
 pub(crate) fn poll(
     fd: impl AsFd,
     events: rustix::event::PollFlags,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the test modules say in the kernel log, in its order: the record of who came and went when.
+//! Reads the test modules' lines in the kernel log, in order: they record when objects are made and dropped.
 //!
 //! Source: `Documentation/ABI/testing/dev-kmsg`; the lines are those of `kernel/tests/lifecycle`,
 //! `kernel/tests/attacks` and `kernel/tests/failnth`.
@@ -15,10 +15,10 @@ use crate::check::{Outcome, fail};
 use crate::pace::patient;
 use crate::sys;
 
-/// How long an awaited line may take, on an idle host.
+/// Time limit of an awaited line, on an idle host.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The modules' lines since a moment.
+/// The modules' lines since a point in time.
 #[derive(Debug)]
 pub(crate) struct Trace {
     file: OwnedFd,
@@ -26,7 +26,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Nothing yet; what comes from now on.
+    /// Starts an empty trace, which takes the lines from now on.
     pub(crate) fn from_now() -> Outcome<Self> {
         let Ok(file) = sys::open("/dev/kmsg", OFlags::RDONLY | OFlags::NONBLOCK) else {
             return fail("`/dev/kmsg` cannot be read");
@@ -37,24 +37,24 @@ impl Trace {
         Ok(Self { file, lines: Vec::new() })
     }
 
-    /// Forgets what was said.
+    /// Drops all lines so far.
     pub(crate) fn clear(&mut self) {
         self.read();
         self.lines.clear();
     }
 
-    /// All lines so far, without the device's number where that is not 0.
+    /// Returns all lines so far, without the device's number where it is 0.
     pub(crate) fn lines(&mut self) -> &[String] {
         self.read();
         &self.lines
     }
 
-    /// How many lines contain a text.
+    /// Returns how many lines contain a text.
     pub(crate) fn count(&mut self, text: &str) -> usize {
         self.lines().iter().filter(|line| line.contains(text)).count()
     }
 
-    /// The texts occur in this order, and none of them twice.
+    /// Checks that the texts occur in this order, and none of them twice.
     pub(crate) fn in_order(&mut self, texts: &[&str]) -> Outcome {
         self.read();
         let mut last = 0;
@@ -77,13 +77,13 @@ impl Trace {
             if start.elapsed() > patient(LIMIT) {
                 return fail(format!("`{text}` does not come: {}", self.told()));
             }
-            // An error is one of the log, which the next look at it meets again.
+            // An error is one of the log; the next read returns it again.
             let _ = sys::poll(&self.file, PollFlags::IN, 100);
         }
         Ok(())
     }
 
-    /// The lines on one, for a failure.
+    /// Returns all lines as one text, for a failure.
     pub(crate) fn told(&self) -> String {
         let last: Vec<_> = self.lines.iter().rev().take(30).rev().map(String::as_str).collect();
         last.join(" | ")
@@ -97,7 +97,7 @@ impl Trace {
                     let record = String::from_utf8_lossy(&record[..len]);
                     self.lines.extend(line_of(&record).map(str::to_owned));
                 }
-                // The record was overwritten before it was read: go on with the next.
+                // The record was overwritten before it was read: continue with the next.
                 Err(Errno::PIPE) => {}
                 Err(_) => return,
             }
@@ -105,7 +105,7 @@ impl Trace {
     }
 }
 
-/// What a record says, if it is one of the modules': `N: what` or `failnth: NAME` or a report.
+/// Returns the text of a record if the record is a test module's (`N: what` or `failnth: NAME`) or a report.
 fn line_of(record: &str) -> Option<&str> {
     let text = record.split_once(';')?.1.lines().next()?;
     let ours = ["lifecycle: ", "attacks: ", "attacks_init: "].iter().find_map(|module| text.strip_prefix(module));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The emulated Mali GPU and its driver, as a case uses them.
+//! Gives cases the emulated Mali GPU and its driver.
 //!
-//! Source: `include/uapi/drm/panthor_drm.h`, Documentation/ABI/testing/sysfs-bus-pci (Linux 7.3); the model's commands are those
-//! of `models/src/command.rs` and `models/src/mali.rs`.
+//! Source: `include/uapi/drm/panthor_drm.h`, Documentation/ABI/testing/sysfs-bus-pci (Linux 7.3); the model's commands
+//! are those of `models/src/command.rs` and `models/src/mali.rs`.
 
 mod client;
 pub(crate) mod firmware;
@@ -22,9 +22,9 @@ use crate::works;
 
 pub(crate) use client::{Op, TyrFile, point, signal, wait};
 
-/// The module.
+/// The driver's module.
 pub(crate) const MODULE: &str = "tyr";
-/// The function.
+/// The kind of the GPU's PCI function.
 pub(crate) const KIND: Kind = Kind { vendor: "0x13b5", module: MODULE, claim: "tyr" };
 
 /// The PCI function, whatever is bound to it.
@@ -40,7 +40,7 @@ impl Deref for Gpu {
 }
 
 impl Gpu {
-    /// The function, with its driver loaded and bound and nothing wrong with it.
+    /// Returns the function with its driver loaded and bound and no fault planned.
     pub(crate) fn ready(guest: &Guest) -> Outcome<Self> {
         let gpu = Self::present()?;
         gpu.load(guest)?;
@@ -51,7 +51,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// The function; a case skips if the machine has none.
+    /// Returns the function. A case is skipped if the machine has none.
     pub(crate) fn present() -> Outcome<Self> {
         if Self::find().is_none() {
             rescan()?;
@@ -62,7 +62,7 @@ impl Gpu {
         }
     }
 
-    /// The function, if it is on the bus.
+    /// Returns the function, if it is on the bus.
     pub(crate) fn find() -> Option<Self> {
         Function::find(KIND).map(Self)
     }
@@ -83,13 +83,13 @@ impl Gpu {
         self.node("card").map(drop)
     }
 
-    /// Plans a fault, a JSON object as in a fault plan. Whatever becomes of the case, the next one begins with a whole GPU.
+    /// Plans a fault, a JSON object as in a fault plan. However the case ends, the next one begins with a healthy GPU.
     pub(crate) fn fault(&self, fault: &str) -> Outcome {
         fs::write(marker(), fault)?;
         self.0.fault(fault)
     }
 
-    /// Takes the function from its driver and ends all faults. The GPU forgets everything, which nobody may drive meanwhile.
+    /// Unbinds the driver and ends all faults. The GPU forgets everything, so no driver may use it meanwhile.
     pub(crate) fn mend(&self) -> Outcome {
         if self.is_bound() {
             works!(self.unbind());
@@ -101,7 +101,7 @@ impl Gpu {
         }
     }
 
-    /// A node, by the beginning of its name: `card` or `renderD`.
+    /// Returns a node, by the beginning of its name: `card` or `renderD`.
     pub(crate) fn node(&self, kind: &str) -> Outcome<PathBuf> {
         let entries = fs::read_dir(self.path("drm")).into_iter().flatten().flatten();
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -116,12 +116,12 @@ impl Gpu {
         self.path("drm").exists()
     }
 
-    /// A new file of the render node, as a client would open it.
+    /// Opens the render node, as a client would.
     pub(crate) fn open(&self) -> Outcome<TyrFile> {
         self.open_node("renderD")
     }
 
-    /// A new file of a node.
+    /// Opens a node.
     pub(crate) fn open_node(&self, kind: &str) -> Outcome<TyrFile> {
         let node = self.node(kind)?;
         match DrmFile::open(&node) {
@@ -131,7 +131,7 @@ impl Gpu {
     }
 }
 
-/// A file that says that somebody has asked for a fault.
+/// Returns the path of a file whose existence means that a case has planned a fault.
 fn marker() -> PathBuf {
     std::env::temp_dir().join("gpu-has-faults")
 }

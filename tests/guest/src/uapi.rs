@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Numbers and structures of the user interface that the cases speak.
+//! Numbers and structures of the user interface that the cases use.
 //!
-//! Source: `include/uapi/drm/drm.h`, `drm_mode.h`, `vgem_drm.h`, `linux/dma-buf.h`,
-//! `linux/dma-heap.h`, `linux/udmabuf.h`, `linux/sync_file.h`, `asm-generic/ioctl.h` (Linux 7.3).
+//! Source: `include/uapi/drm/drm.h`, `drm_mode.h`, `vgem_drm.h`, `linux/dma-buf.h`, `linux/dma-heap.h`,
+//! `linux/udmabuf.h`, `linux/sync_file.h`, `asm-generic/ioctl.h` (Linux 7.3).
 
 use std::marker::PhantomData;
 
@@ -13,20 +13,20 @@ pub(crate) const DIR_WRITE: u32 = 1;
 /// Userspace reads, the kernel writes.
 pub(crate) const DIR_READ: u32 = 2;
 
-/// The number that `_IOC()` makes of direction, type, number and size.
+/// Returns the number that `_IOC()` makes of direction, type, number and size.
 pub(crate) const fn ioc(dir: u32, kind: u8, nr: u8, size: usize) -> u32 {
     assert!(size < 1 << 14, "the size field has 14 bits");
     dir << 30 | (size as u32) << 16 | (kind as u32) << 8 | nr as u32
 }
 
-/// The size field of an ioctl number.
+/// Returns the size field of an ioctl number.
 pub(crate) const fn ioc_size(number: u32) -> usize {
     (number >> 16 & 0x3fff) as usize
 }
 
-/// An ioctl number tied to the structure it carries.
+/// An ioctl number with the type of the structure that it carries.
 pub(crate) struct Request<T> {
-    /// What goes into the system call.
+    /// The number to pass in the system call.
     pub(crate) number: u32,
     argument: PhantomData<fn(T)>,
 }
@@ -49,16 +49,16 @@ pub(crate) unsafe trait Plain: Copy + Default {}
 // SAFETY: nothing is copied.
 unsafe impl Plain for () {}
 
-/// The bytes of a value.
+/// Returns the bytes of a value.
 pub(crate) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
     // SAFETY: a `Plain` type has no padding, so all of its bytes are initialised.
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
 }
 
-/// The value that has these bytes.
+/// Returns the value that has these bytes.
 pub(crate) fn of_bytes<T: Plain>(bytes: &[u8]) -> T {
     assert_eq!(bytes.len(), size_of::<T>(), "a value has all of its bytes");
-    // SAFETY: there are as many bytes as the type has, and any bytes are a value of a `Plain` type.
+    // SAFETY: the slice has as many bytes as the type, and any bytes are a value of a `Plain` type.
     unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast()) }
 }
 
@@ -69,7 +69,7 @@ macro_rules! plain {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub(crate) struct $name { $(pub(crate) $field: $type),* }
 
-        // A hole would leak stack bytes into the comparison of what the kernel wrote.
+        // Padding would leak stack bytes into the comparison of what the kernel wrote.
         const _: () = assert!(size_of::<$name>() == 0 $(+ size_of::<$type>())*);
 
         // SAFETY: `repr(C)`, the line above excludes padding, and no field is an address.
@@ -139,7 +139,7 @@ plain! {
     Attack { what: u32, handle: u32, value: u64 }
 }
 
-/// `struct drm_version`: its three addresses are filled in by `DrmFile::version`.
+/// `struct drm_version`. `DrmFile::version` fills in its three addresses.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Version {
@@ -245,7 +245,7 @@ pub(crate) mod nova;
 pub(crate) mod sync;
 pub(crate) mod tyr;
 
-/// The size of a page on x86-64, and of the buffer that 32 by 32 pixels of 32 bits make.
+/// The size of a page on x86-64, and of a buffer of 32 by 32 pixels of 32 bits.
 pub(crate) const PAGE: usize = 4096;
 /// `VGEM_FENCE_WRITE`
 pub(crate) const FENCE_WRITE: u32 = 1;

@@ -19,7 +19,7 @@ ioctls! {
     BoCreate = iowr::<BoCreate>(0x45), { size: u64, flags: u32, exclusive_vm_id: u32, handle: u32, pad: u32 }
 }
 
-/// `struct drm_panthor_gpu_info`, whose parts do not matter here.
+/// `struct drm_panthor_gpu_info`, whose fields do not matter here.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct GpuInfo([u64; 14]);
@@ -34,20 +34,20 @@ pub(crate) struct DevQuery<'a> {
 }
 
 impl<'a> DevQuery<'a> {
-    /// Asks for the size of an answer.
+    /// Queries the size of an answer.
     pub(crate) fn size() -> Self {
         Self { kind: 0, size: 0, pointer: 0, answer: PhantomData }
     }
 
-    /// Asks for an answer.
+    /// Queries an answer.
     pub(crate) fn gpu_info(into: &'a mut GpuInfo) -> Self {
         let size = size_of::<GpuInfo>() as u32;
         Self { kind: 0, size, pointer: std::ptr::from_mut(into) as u64, answer: PhantomData }
     }
 }
 
-// SAFETY: the fields add up to the structure's size; the address is null, or that of as many bytes as `size` says, which
-// are borrowed for as long as this lives.
+// SAFETY: the fields add up to the structure's size. The address is null, or that of `size` bytes, which are borrowed
+// for as long as this lives.
 unsafe impl Ioctl for DevQuery<'_> {
     const NUMBER: u32 = iowr::<DevQuery<'static>>(0x40);
 }
@@ -77,13 +77,13 @@ impl Op {
         Self { flags: 0, bo_handle, bo_offset: 0, va, size, syncs: Array { stride: 0, count: 0, array: 0 } }
     }
 
-    /// Unmaps.
+    /// Unmaps a range.
     pub(crate) fn unmap(va: u64, size: u64) -> Self {
         Self { flags: UNMAP, ..Self::map(0, va, size) }
     }
 }
 
-/// `DRM_IOCTL_PANTHOR_VM_BIND`, done when it returns.
+/// `DRM_IOCTL_PANTHOR_VM_BIND`, executed before it returns.
 #[repr(C)]
 pub(crate) struct VmBind<'a> {
     vm_id: u32,
@@ -93,15 +93,15 @@ pub(crate) struct VmBind<'a> {
 }
 
 impl<'a> VmBind<'a> {
-    /// Carries out `ops` in turn.
+    /// Executes `ops` in order.
     pub(crate) fn new(vm_id: u32, ops: &'a [Op]) -> Self {
         let ops = Array { stride: size_of::<Op>() as u32, count: ops.len() as u32, array: ops.as_ptr() as u64 };
         Self { vm_id, flags: 0, ops, borrowed: PhantomData }
     }
 }
 
-// SAFETY: the fields add up to the structure's size; the address is that of as many operations as are counted, which are
-// borrowed for as long as this lives and hold no addresses.
+// SAFETY: the fields add up to the structure's size. The address is that of the counted operations, which are borrowed
+// for as long as this lives and hold no addresses.
 unsafe impl Ioctl for VmBind<'_> {
     const NUMBER: u32 = iowr::<VmBind<'static>>(0x43);
 }

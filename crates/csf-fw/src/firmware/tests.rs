@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Containers as they should be, and as they should not.
+//! Tests with valid and invalid containers.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn reason(file: &[u8]) -> Reason {
     Firmware::parse(file).expect_err("the file is wrong").reason
 }
 
-/// Uses everything that a parsed file offers.
+/// Calls every method of a parsed file.
 fn use_all(file: &[u8]) -> usize {
     let Ok(firmware) = Firmware::parse(file) else { return 0 };
     let _ = (firmware.minor(), firmware.version_hash(), firmware.git_sha());
@@ -114,7 +114,7 @@ fn each_fault_is_named() {
     assert_eq!(reason(&section(1, 0, PAGE_SIZE, &[0; 4097])), Reason::SectionTooSmall);
     assert_eq!(reason(&section(1, SHARED_START, PAGE_SIZE, &[])), Reason::NotShared);
     assert_eq!(reason(&with_shared(Builder::new().raw(9, &[]))), Reason::EntryKind(9));
-    // Data that is not there, and data that ends before it begins.
+    // The data is missing, or ends before it begins.
     let data = |start, end| reason(&with_shared(Builder::new().raw(0, &[1, 0, PAGE_SIZE, start, end])));
     assert_eq!(data(0, 0x1000), Reason::SectionData { start: 0, end: 0x1000 });
     assert_eq!(data(8, 4), Reason::SectionData { start: 8, end: 4 });
@@ -134,7 +134,7 @@ fn headers_and_sizes_are_not_believed() {
     assert_eq!(with(5, &[1]), Reason::Version { major: 1, minor: 3 });
     assert_eq!(with(16, &u32::MAX.to_le_bytes()), Reason::Truncated);
     assert_eq!(with(16, &19u32.to_le_bytes()), Reason::HeaderSize(19));
-    // An entry without size would be read for ever, one of three bytes into itself.
+    // An entry of size zero would be read forever, one of three bytes into itself.
     assert_eq!(with(21, &[0]), Reason::EntrySize(0));
     assert_eq!(with(21, &[3]), Reason::EntrySize(3));
     assert_eq!(with(21, &[200]), Reason::Truncated);
@@ -144,7 +144,7 @@ fn headers_and_sizes_are_not_believed() {
 fn an_error_says_where() {
     let file = with_shared(Builder::new().config(0, 0, 0, "x").raw(9, &[]));
     let error = Firmware::parse(&file).unwrap_err();
-    assert_eq!(error.to_string(), "an entry of kind `9` must be understood and is not (at offset `0x28`)");
+    assert_eq!(error.to_string(), "an entry of the unknown kind `9` is not optional (at offset `0x28`)");
 }
 
 #[test]
@@ -180,7 +180,7 @@ proptest! {
         length in prop::option::of(any::<prop::sample::Index>()),
     ) {
         let mut file = sample(&[1; 32]);
-        // In the list of entries, where it matters, more often than in the data behind.
+        // Most damage is in the list of entries, where it matters more than in the data behind.
         for (at, byte) in damage {
             let at = at.index(400);
             file[at] = byte;
@@ -190,7 +190,7 @@ proptest! {
     }
 }
 
-/// The published firmware, by the path in `DRYDOCK_MALI_FIRMWARE`.
+/// Checks the published firmware, by the path in `DRYDOCK_MALI_FIRMWARE`.
 #[test]
 #[ignore = "needs the published firmware (DRYDOCK_MALI_FIRMWARE)"]
 fn the_published_firmware() {
@@ -205,7 +205,7 @@ fn the_published_firmware() {
     assert!(!code[0].flags().has(Flags::WRITE), "{sections:?}");
     let shared = sections.iter().find(|section| section.is_shared_interface()).unwrap();
     assert!(shared.flags().has(Flags::SHARED | Flags::WRITE), "{shared:?}");
-    // They lie beside each other.
+    // The ranges do not overlap.
     let mut ranges: Vec<_> = sections.iter().map(Section::addresses).collect();
     ranges.sort_by_key(|range| range.start);
     assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{ranges:x?}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Tables against two models that know nothing of tables: one of pages, one of intervals.
+//! Compares tables with two models without tables: one of pages, one of intervals.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,14 +31,14 @@ fn any_attributes() -> impl Strategy<Value = Attributes> {
     })
 }
 
-/// Something a driver does.
+/// A step that a driver makes.
 #[derive(Clone, Debug)]
 enum Step {
     Map { va: u64, pa: u64, size: u64, attributes: Attributes },
     Unmap { va: u64, size: u64 },
 }
 
-/// A place that is often aligned to something large.
+/// Generates an address that is often aligned to a large block.
 fn place(window: u64) -> impl Strategy<Value = u64> {
     let pages = (0..window / PAGE_SIZE).prop_map(|page| page * PAGE_SIZE);
     prop_oneof![
@@ -62,9 +62,9 @@ fn extent() -> impl Strategy<Value = u64> {
 fn step(window: u64) -> impl Strategy<Value = Step> {
     let map = (place(window), place(window), extent(), any_attributes(), any::<bool>());
     let map = map.prop_map(|(va, pa, size, attributes, in_step)| {
-        // Half of them with the offset between the two a multiple of the largest block, so that blocks are used.
+        // In half of the cases the two addresses differ by a multiple of the largest block, so that blocks are used.
         let pa = if in_step { va % LARGE + (pa & !(LARGE - 1)) } else { pa };
-        // Out of step, all are pages: fewer do.
+        // If they differ by something else, all entries are pages, so a smaller size is enough.
         let size = if in_step { size } else { size.min(3 * BLOCK + PAGE_SIZE) };
         Step::Map { va, pa, size, attributes }
     });
@@ -72,7 +72,8 @@ fn step(window: u64) -> impl Strategy<Value = Step> {
     prop_oneof![3 => map, 2 => unmap]
 }
 
-/// What is mapped, as intervals that do not overlap: by their first address the end, the physical address and the attributes.
+/// The mappings, as intervals that do not overlap: the first address maps to the end, the physical address and the
+/// attributes.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Intervals(BTreeMap<u64, (u64, u64, Attributes)>);
 
@@ -116,7 +117,7 @@ fn seen(tables: &PageTable<HostPool>, va: u64) -> Option<(u64, Attributes)> {
     tables.translate(va).map(|to| (to.address, to.attributes))
 }
 
-/// Each table but the root has an entry, and each is referred to once.
+/// Checks that each table but the root has an entry, and that each is referred to once.
 fn check_invariants(tables: &PageTable<HostPool>) {
     let contents = tables.pool.contents();
     for (at, entries) in &contents {
@@ -124,13 +125,14 @@ fn check_invariants(tables: &PageTable<HostPool>) {
         assert!(used || *at == tables.root, "table {at:#x} is empty and not freed");
     }
     let pointers = contents.values().flatten().filter(|entry| {
-        // A table or a page: those that point to one of our tables are no pages, for pages lie below the pool's addresses.
+        // An entry is a table or a page. One that refers to a known table is no page, since pages are below the pool's
+        // addresses.
         **entry & 3 == 3 && contents.contains_key(&(**entry & ADDRESS))
     });
     assert_eq!(pointers.count(), contents.len() - 1);
 }
 
-/// Does a step with tables and model, and compares what both say.
+/// Makes a step with tables and model, and compares the results.
 fn take(tables: &mut PageTable<HostPool>, model: &mut Intervals, step: &Step) {
     match *step {
         Step::Map { va, pa, size, attributes } => {
@@ -148,7 +150,7 @@ fn take(tables: &mut PageTable<HostPool>, model: &mut Intervals, step: &Step) {
     }
 }
 
-/// The addresses where something may change: both ends of what steps named, and what is beside them.
+/// Returns the addresses where something may change: both ends of the steps' ranges, and their neighbours.
 fn probes(steps: &[Step]) -> Vec<u64> {
     let ends = steps.iter().flat_map(|step| match *step {
         Step::Map { va, size, .. } | Step::Unmap { va, size } => [va, va + size, va + size / 2],
@@ -159,7 +161,7 @@ fn probes(steps: &[Step]) -> Vec<u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Blocks of all sizes, made and cut.
+    /// The tables agree with the intervals for blocks of all sizes, made and split.
     #[test]
     fn tables_are_what_the_intervals_are(steps in vec(step(8 * LARGE), 1..14)) {
         let (mut tables, ledger) = tables(40, usize::MAX);
@@ -178,7 +180,7 @@ proptest! {
         prop_assert_eq!(ledger.used.get(), 0);
     }
 
-    /// When memory runs out, nothing has changed, to the bit.
+    /// When memory runs out, every bit of the tables is unchanged.
     #[test]
     fn a_step_that_fails_changes_nothing(steps in vec(step(8 * LARGE), 1..10), left in 0usize..9) {
         let (mut tables, ledger) = tables(40, usize::MAX);
@@ -199,13 +201,13 @@ proptest! {
             }
             ledger.left.set(usize::MAX / 2);
             if failed == Some(Error::NoMemory) {
-                // With memory, it works.
+                // With memory, the step succeeds.
                 take(&mut tables, &mut model, step);
             }
         }
     }
 
-    /// In an empty address space pieces take exactly as many tables as was said.
+    /// In an empty address space, mapping pieces needs exactly the predicted number of tables.
     #[test]
     fn pieces_take_as_many_as_was_said(
         va in place(8 * LARGE), pieces in vec((place(8 * LARGE), extent(), any::<bool>()), 1..6),
@@ -223,7 +225,7 @@ proptest! {
         prop_assert_eq!(ledger.taken.get() - before, most);
     }
 
-    /// What is set aside by the counts is enough.
+    /// No step needs more tables than predicted.
     #[test]
     fn no_step_takes_more_than_was_said(steps in vec(step(8 * LARGE), 1..10)) {
         let (mut tables, ledger) = tables(48, usize::MAX);
@@ -243,7 +245,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Page by page, in a window around a boundary of blocks.
+    /// The tables agree with the pages in a window around a boundary of blocks.
     #[test]
     fn tables_are_what_the_pages_are(
         steps in vec((any::<bool>(), 0u64..1600, 1u64..1200, 0u64..3, any_attributes()), 1..12),
@@ -271,7 +273,7 @@ proptest! {
         }
     }
 
-    /// Whatever is asked for is done or refused.
+    /// Every range is either mapped or refused.
     #[test]
     fn any_range_is_mapped_or_refused(va: u64, pa: u64, size: u64, shift in 0u32..52) {
         let (mut tables, _) = tables(48, 40);
@@ -324,7 +326,7 @@ fn a_range_must_be_one() {
     assert_eq!(map((1 << 39) - PAGE_SIZE, 0, PAGE_SIZE), Err(Error::Mapped((1 << 39) - PAGE_SIZE)));
 }
 
-/// A pool whose tables lie where no entry can say.
+/// A pool whose tables are at addresses that no entry can hold.
 struct HighPool(HostPool);
 
 impl TablePool for HighPool {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Whether what the driver has loaded is the firmware: each section at its addresses, with its rights and its bytes.
+//! Checks that the driver has loaded the firmware: each section at its addresses, with its rights and its bytes.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_fw.c` of Linux 7.3 (how flags become mappings).
 
@@ -12,7 +12,7 @@ use mali_mmu::Access;
 use crate::mali::chip::{Chip, SPACE};
 use crate::mali::mmu::Stop;
 
-/// The most words with which a trace buffer's events are switched on: far more than any has.
+/// The most words that enable a trace buffer's events: far more than any buffer has.
 const MOST_WORDS: u32 = 256;
 
 /// The file that the driver should have loaded.
@@ -23,12 +23,12 @@ pub(super) struct Container {
     open: BTreeSet<u32>,
 }
 
-/// Why what was loaded does not run.
+/// The reason why the loaded bytes do not run.
 #[derive(Debug)]
 pub(super) enum Wrong {
     /// An access faults, or waits.
     Stop(Stop),
-    /// It is not the firmware.
+    /// The bytes are not the firmware.
     Bytes,
 }
 
@@ -38,12 +38,12 @@ impl From<Stop> for Wrong {
     }
 }
 
-/// A byte that the microcontroller reads wrongly: a fault that was asked for.
+/// A byte that the microcontroller reads wrongly, because of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flipped {
-    /// Which of the sections that are loaded, from 0.
+    /// The index among the loaded sections, from 0.
     pub(super) section: usize,
-    /// Which of its bytes.
+    /// The offset of the byte in the section.
     pub(super) offset: u32,
 }
 
@@ -70,18 +70,18 @@ impl Container {
         Firmware::parse(&self.file).expect("it was parsed before")
     }
 
-    /// The version of its interface.
+    /// Returns the version of the interface.
     pub(super) fn version(&self) -> Version {
         Version(self.firmware().version_hash())
     }
 
-    /// Bytes of the section that driver and firmware share.
+    /// Returns the size of the section that driver and firmware share.
     pub(super) fn shared_size(&self) -> u32 {
         self.firmware().sections().find(Section::is_shared_interface).map_or(0, |section| section.size())
     }
 
-    /// Looks at all that is loaded, as the microcontroller meets it. After a halt (`warm`), what the firmware may write is
-    /// the firmware's.
+    /// Checks all loaded sections, as the microcontroller sees them. After a halt (`warm`), memory that the firmware
+    /// may write has the firmware's content.
     pub(super) fn check(&self, chip: &mut Chip<'_>, warm: bool, flipped: Option<Flipped>) -> Result<(), Wrong> {
         let firmware = self.firmware();
         let has =
@@ -108,7 +108,7 @@ impl Container {
         if same { Ok(()) } else { Err(Wrong::Bytes) }
     }
 
-    /// Whether the section's bytes are those of the file. The first that is not is told.
+    /// Whether the section's bytes are those of the file. The first difference is reported.
     fn compare(&self, chip: &mut Chip<'_>, section: &Section<'_>, flipped: Option<u32>) -> Result<bool, Wrong> {
         let mut page = [0; PAGE_SIZE as usize];
         let zero = section.flags().has(csf_fw::Flags::ZERO);
@@ -138,8 +138,8 @@ impl Container {
     }
 }
 
-/// Whether the section is mapped with the rights that it needs: accesses fault that do not get through. With more than
-/// these, the firmware would run all the same, and nothing would stop it from overwriting itself.
+/// Checks that the section is mapped with the rights that it needs: an access without its right faults. With more
+/// rights the firmware would run, but nothing would stop it from overwriting itself.
 fn rights(chip: &mut Chip<'_>, section: &Section<'_>) -> Result<(), Stop> {
     let flags = section.flags();
     let needs = |flag| flags.has(flag);
@@ -165,7 +165,7 @@ fn rights(chip: &mut Chip<'_>, section: &Section<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// A section's rights, as `ls` would show them.
+/// Returns a section's rights in the form of `ls`.
 fn letters(section: &Section<'_>) -> String {
     let letters = [(csf_fw::Flags::READ, 'r'), (csf_fw::Flags::WRITE, 'w'), (csf_fw::Flags::EXECUTE, 'x')];
     let letter = |(flag, letter)| if section.flags().has(flag) { letter } else { '-' };

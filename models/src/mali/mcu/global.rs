@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The firmware as a whole: it looks at requests when its doorbell is rung, acknowledges them, and tells of what happens.
+//! The firmware as a whole: it checks requests when its doorbell is rung, acknowledges them, and reports events.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_fw.c` and `panthor_fw.h` of Linux 7.3; the times are our own.
 
@@ -18,7 +18,7 @@ use crate::mali::chip::{Chip, names};
 use crate::mali::mmu::Stop;
 use crate::mali::power::present;
 
-/// How long the firmware takes to look.
+/// The time until the firmware reacts to a doorbell.
 const LOOK_TAKES: Duration = Duration::from_micros(30);
 
 /// Cycles of the system's counter in a second, as on the board.
@@ -26,29 +26,29 @@ const COUNTER_HERTZ: u32 = 24_000_000;
 /// Cycles of the GPU in a second.
 const GPU_HERTZ: u32 = 1_000_000_000;
 
-/// Requests for which there is nothing to do but to acknowledge them.
+/// Requests that only need an acknowledgement.
 const PLAIN: u32 = req::PING | req::FWCFG_UPDATE | req::COUNTER_EN;
 /// Requests that are not modelled, and not acknowledged.
 const MISSING: u32 = req::PROTM_ENTER | req::PERFCNT_EN | req::PERFCNT_SAMPLE;
 
-/// A firmware that runs.
+/// A running firmware.
 #[derive(Debug)]
 pub(super) struct Firmware {
     layout: Layout,
     version: Version,
     groups: Vec<Group>,
-    /// When it looks at what was rung for.
+    /// When the firmware checks the rung doorbells.
     look: Option<Instant>,
-    /// Doorbells that were rung since, a bit for each.
+    /// Doorbells that were rung since the last check, a bit for each.
     rung: u32,
-    /// The request word when it was looked at last.
+    /// The request word at the last check.
     seen: u32,
     /// Events that the driver has not acknowledged.
     events: u32,
-    /// Bits that make no sense and were told.
+    /// Invalid bits that were reported.
     told: u32,
     cores: u64,
-    /// After how long without work the driver is told.
+    /// The time without work after which the driver is notified.
     idle_after: Option<Duration>,
     idle: Option<Instant>,
     power_off_after: Duration,
@@ -56,7 +56,7 @@ pub(super) struct Firmware {
 }
 
 impl Firmware {
-    /// A firmware that has just filled in its blocks.
+    /// Starts a firmware, which fills in its blocks.
     pub(super) fn start(chip: &mut Chip<'_>, layout: Layout, version: Version, warm: bool) -> Result<Self, Stop> {
         let seen = chip.word(layout.input)?;
         if warm && halts(version, seen) {
@@ -94,25 +94,25 @@ impl Firmware {
         Ok(firmware)
     }
 
-    /// A doorbell is rung: the firmware will look.
+    /// Rings a doorbell: the firmware will check its requests.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, number: usize) {
         self.rung |= 1 << number;
         self.look.get_or_insert(chip.bus.after(LOOK_TAKES));
     }
 
-    /// What streams wait for may be there.
+    /// Lets streams check again for what they wait for.
     pub(super) fn wake(&mut self, chip: &mut Chip<'_>) {
         if self.groups.iter().any(Group::waits) {
             self.look.get_or_insert(chip.bus.now());
         }
     }
 
-    /// When something is due.
+    /// Returns when something is due.
     pub(super) fn due(&self) -> Option<Instant> {
         [self.look, self.idle, self.power_off].into_iter().flatten().min()
     }
 
-    /// Does what is due. Whether it was asked to halt.
+    /// Does what is due. Returns whether a halt was requested.
     pub(super) fn tick(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
         let now = chip.bus.now();
         if self.look.is_some_and(|at| at <= now) {
@@ -140,7 +140,7 @@ impl Firmware {
         Ok(false)
     }
 
-    /// Looks at streams whose doorbells were rung, and at those that wait.
+    /// Checks streams whose doorbells were rung, and those that wait.
     fn serve_streams(&mut self, chip: &mut Chip<'_>) -> Result<(), Stop> {
         for number in (0..doorbell::COUNT).filter(|number| self.rung & 1 << number != 0) {
             let mut found = false;
@@ -158,7 +158,7 @@ impl Firmware {
         Ok(())
     }
 
-    /// Looks at all requests.
+    /// Checks all requests.
     fn serve(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
         let input: Input = chip.block(self.layout.input)?;
         let output: Output = chip.block(self.layout.output)?;
@@ -182,7 +182,7 @@ impl Firmware {
         Ok(halt)
     }
 
-    /// Tells of what no firmware would understand.
+    /// Reports requests that no firmware would understand.
     fn check(&mut self, chip: &mut Chip<'_>, asked: Handshake) {
         let state = if self.version >= Version::GLOBAL_STATE { req::STATE } else { 0 };
         let unknown = asked.pending(!(req::REQUESTS | req::EVENTS | state));
@@ -203,7 +203,7 @@ impl Firmware {
         }
     }
 
-    /// Carries out a request. Whether it is to be acknowledged.
+    /// Executes a request. Returns whether it is to be acknowledged.
     fn carry_out(&mut self, chip: &mut Chip<'_>, bit: u32, input: &Input) -> Result<bool, Stop> {
         match bit {
             bit if bit & PLAIN != 0 => {}
@@ -237,19 +237,19 @@ impl Firmware {
         Ok(())
     }
 
-    /// Whether any group has something to do.
+    /// Whether any group has work.
     fn is_busy(&self) -> bool {
         self.groups.iter().any(Group::is_busy)
     }
 
-    /// Nothing to do, or something again: begins to count, or ceases to.
+    /// Starts or stops the idle timer when work ends or begins.
     fn settle(&mut self, chip: &mut Chip<'_>) {
         let busy = self.is_busy();
         let in_time = |takes: Duration| chip.bus.after(takes);
         self.idle = self.idle_after.filter(|_| !busy).map(in_time);
     }
 
-    /// Looks at the groups whose bit the driver has turned.
+    /// Checks the groups whose doorbell bits the driver has toggled.
     fn doorbells(&mut self, chip: &mut Chip<'_>, input: &Input, output: &Output) -> Result<(), Stop> {
         let rung = Handshake { request: input.doorbell_req, acknowledge: output.doorbell_ack };
         let there = u32::MAX.checked_shr(32 - self.groups.len() as u32).unwrap_or_default();
@@ -270,7 +270,7 @@ impl Firmware {
         Ok(())
     }
 
-    /// Cores are on while a group is there.
+    /// Powers cores on while there is a group.
     fn power(&mut self, chip: &mut Chip<'_>) {
         let used = self.groups.iter().any(Group::is_running);
         let on = chip.power.ready(Domain::Shader) != 0;
@@ -298,7 +298,7 @@ impl Firmware {
         chip.set_word(self.layout.output, offset_of!(Output, ack), asked.answer(done | state))
     }
 
-    /// Acknowledges requests, and interrupts if the driver wants to know.
+    /// Acknowledges requests, and interrupts if the driver has enabled it.
     fn acknowledge(&mut self, chip: &mut Chip<'_>, asked: Handshake, done: u32, mask: u32) -> Result<(), Stop> {
         if done == 0 {
             return Ok(());
@@ -311,7 +311,7 @@ impl Firmware {
         Ok(())
     }
 
-    /// Tells the driver of an event, unless it has not acknowledged the last of its kind.
+    /// Reports an event to the driver, unless it has not acknowledged the last one of its kind.
     fn tell(&mut self, chip: &mut Chip<'_>, event: u32) -> Result<(), Stop> {
         let words = chip.handshake(self.layout.input, self.layout.output)?;
         self.events &= words.pending(req::EVENTS);
@@ -328,7 +328,7 @@ impl Firmware {
         Ok(())
     }
 
-    /// What a test may know.
+    /// Describes the state for tests.
     pub(super) fn describe(&self) -> Value {
         let groups: Vec<Value> = self.groups.iter().map(Group::describe).collect();
         json!({
@@ -341,13 +341,13 @@ impl Firmware {
     }
 }
 
-/// Whether the request word asks for a halt.
+/// Whether the request word requests a halt.
 fn halts(version: Version, request: u32) -> bool {
     let by_state = version >= Version::GLOBAL_STATE && request & req::STATE == state::HALT;
     by_state || version < Version::GLOBAL_STATE && request & req::HALT != 0
 }
 
-/// How long a timer is.
+/// Returns the duration of a timer.
 fn time(timer: u32) -> Duration {
     let hertz = if timer & Timer::GPU_CYCLES != 0 { GPU_HERTZ } else { COUNTER_HERTZ };
     let nanos = u128::from(Timer(timer).cycles()) * 1_000_000_000 / u128::from(hertz);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A group slot: its state, what the group may run on, and where it is suspended to.
+//! A group slot: its state, the resources of the group, and the buffer of a suspended group.
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3.
 
@@ -22,9 +22,9 @@ use crate::mali::power::present;
 /// The bits of the address space in [`Input::config`].
 const SPACE_BITS: u32 = 0xf;
 
-/// What a suspended group's buffer begins with. What else the firmware keeps there is its own affair.
+/// The word at the start of a suspended group's buffer. The rest of the buffer is the firmware's own.
 const SAVED: u32 = 0x6475_7331;
-/// The most streams that are kept.
+/// The most streams of a group.
 const MOST_STREAMS: usize = csf_iface::group::MAX_STREAMS as usize;
 
 /// A group slot.
@@ -33,24 +33,24 @@ pub(super) struct Group {
     slot: u32,
     version: Version,
     phase: Phase,
-    /// What the group may run on.
+    /// The resources on which the group may run.
     endpoints: Option<EndpointRequest>,
     streams: Vec<Stream>,
     /// Events that the driver has not acknowledged.
     events: u32,
-    /// Bits that make no sense and were told.
+    /// Invalid bits that were reported.
     told: u32,
-    /// The driver knows that the group is idle.
+    /// Whether the driver knows that the group is idle.
     idle: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing is there.
+    /// There is no group.
     Empty,
-    /// A group runs, in this address space.
+    /// The group runs, in this address space.
     Running(usize),
-    /// A group was there and is saved.
+    /// The group is suspended.
     Suspended,
 }
 
@@ -71,22 +71,22 @@ impl Group {
         Self { slot, version, phase: Phase::Empty, endpoints: None, streams, events: 0, told: 0, idle: false }
     }
 
-    /// Whether a group is there and runs.
+    /// Whether there is a group that runs.
     pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running(_))
     }
 
-    /// Whether it has something to do.
+    /// Whether the group has work.
     pub(super) fn is_busy(&self) -> bool {
         self.is_running() && self.streams.iter().any(Stream::is_busy)
     }
 
-    /// A doorbell is rung. Whether it is one of this group's streams.
+    /// Rings a doorbell. Returns whether it is one of this group's streams.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, place: &layout::Group, number: usize) -> Result<bool, Stop> {
         self.look(chip, place, |stream| stream.has_doorbell(number))
     }
 
-    /// What streams wait for may be there.
+    /// Lets streams check again for what they wait for.
     pub(super) fn wake(&mut self, chip: &mut Chip<'_>, place: &layout::Group) -> Result<(), Stop> {
         self.look(chip, place, Stream::waits).map(drop)
     }
@@ -96,7 +96,7 @@ impl Group {
         self.streams.iter().any(Stream::waits)
     }
 
-    /// Looks at the streams that `which` chooses. Whether there are any.
+    /// Checks the streams that `which` selects. Returns whether there are any.
     fn look(
         &mut self,
         chip: &mut Chip<'_>,
@@ -115,7 +115,7 @@ impl Group {
         Ok(any)
     }
 
-    /// Looks at all requests of the group and of its streams.
+    /// Checks all requests of the group and of its streams.
     pub(super) fn serve(&mut self, chip: &mut Chip<'_>, place: &layout::Group, cores: u64) -> Result<(), Stop> {
         let input: Input = chip.block(place.input)?;
         let output: Output = chip.block(place.output)?;
@@ -163,7 +163,7 @@ impl Group {
         }
     }
 
-    /// Changes the group's state. Whether it could.
+    /// Changes the group's state. Returns whether that was possible.
     fn change(&mut self, chip: &mut Chip<'_>, place: &layout::Group, input: &Input, cores: u64) -> Result<bool, Stop> {
         let wanted = input.req & req::STATE;
         match (self.phase, wanted) {
@@ -195,7 +195,7 @@ impl Group {
         self.streams.iter_mut().for_each(Stream::end);
     }
 
-    /// The address space, if all is there that the group needs. What is not is told.
+    /// Returns the address space, if everything that the group needs is there. Missing things are reported.
     fn may_run(&self, chip: &mut Chip<'_>, input: &Input, cores: u64) -> Option<usize> {
         let space = (input.config & SPACE_BITS) as usize;
         let mut wrong = Vec::new();
@@ -236,7 +236,7 @@ impl Group {
         Ok(())
     }
 
-    /// Whether what was saved could be taken up.
+    /// Restores the saved group. Returns whether that was possible.
     fn restore(&mut self, chip: &mut Chip<'_>, input: &Input, space: usize) -> Result<bool, Stop> {
         let mut buffer = Buffer::new_zeroed();
         chip.read(input.suspend_buf, buffer.as_mut_bytes())?;
@@ -250,7 +250,7 @@ impl Group {
         Ok(true)
     }
 
-    /// Looks at the streams whose bit the driver has turned.
+    /// Checks the streams whose doorbell bits the driver has toggled.
     fn doorbells(&mut self, chip: &mut Chip<'_>, place: &layout::Group, rung: Handshake) -> Result<(), Stop> {
         let there = u32::MAX.checked_shr(32 - self.streams.len() as u32).unwrap_or_default();
         if rung.pending(!there) != 0 {
@@ -273,7 +273,7 @@ impl Group {
         self.tell_streams(chip, place, tell)
     }
 
-    /// Streams have something to say.
+    /// Reports that streams have events.
     fn tell_streams(&self, chip: &mut Chip<'_>, place: &layout::Group, streams: u32) -> Result<(), Stop> {
         if streams == 0 {
             return Ok(());
@@ -303,7 +303,7 @@ impl Group {
         streams.into_iter().try_for_each(|(stream, place)| stream.update_status(chip, place))
     }
 
-    /// Tells once when a group that runs has nothing to do.
+    /// Reports once when a running group becomes idle.
     fn settle(&mut self, chip: &mut Chip<'_>, place: &layout::Group, mask: u32) -> Result<(), Stop> {
         let idle = self.is_running() && !self.is_busy();
         if !idle || std::mem::replace(&mut self.idle, idle) {
@@ -321,7 +321,7 @@ impl Group {
         Ok(())
     }
 
-    /// What a test may know.
+    /// Describes the state for tests.
     pub(super) fn describe(&self) -> Value {
         let (phase, space) = match self.phase {
             Phase::Empty => ("empty", None),
@@ -332,7 +332,7 @@ impl Group {
     }
 }
 
-/// What the group asks for and cannot have.
+/// Lists the resources that the group requests but that do not exist.
 fn beyond(endpoints: &EndpointRequest, input: &Input, cores: u64) -> Vec<String> {
     let there = present(Domain::Shader);
     let masks = [

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Where the firmware has its blocks in the shared section. The published firmware brings this with it: the section's data
-//! are control blocks in which only what a running firmware knows is missing.
+//! The places of the firmware's blocks in the shared section. The published firmware contains them: the section's data
+//! are control blocks in which only the values of a running firmware are missing.
 //!
-//! Source: `arm/mali/arch10.8/mali_csffw.bin` of linux-firmware; `panthor_fw.c` of Linux 7.3 for what a driver insists on.
+//! Source: `arm/mali/arch10.8/mali_csffw.bin` of linux-firmware; `panthor_fw.c` of Linux 7.3 for the requirements of a
+//! driver.
 
 use csf_iface::{Shared, Version, global, group, group_control, stream, stream_control};
 use zerocopy::{FromZeros, IntoBytes};
@@ -10,23 +11,23 @@ use zerocopy::{FromZeros, IntoBytes};
 use crate::mali::chip::Chip;
 use crate::mali::mmu::Stop;
 
-/// Groups of the published firmware.
+/// The number of groups of the published firmware.
 const GROUPS: u32 = 8;
-/// Streams of each.
+/// The number of streams of each group.
 const STREAMS: u32 = 8;
 /// Bytes between groups' control blocks.
 const GROUP_STRIDE: u32 = 0xa0;
 /// Bytes between streams' control blocks.
 const STREAM_STRIDE: u32 = 0xc;
 
-/// What every stream can do: a Mali-G610 has 96 registers and 8 scoreboard entries.
+/// The abilities of every stream: a Mali-G610 has 96 registers and 8 scoreboard entries.
 const STREAM: stream::Features =
     stream::Features { registers: 96, scoreboards: 8, compute: true, fragment: true, tiler: true };
 
-/// Bytes of a buffer that a group is suspended to; how many the firmware wants it says only when it runs, so these are our
+/// The size of a buffer for a suspended group. The real firmware reports its size only when it runs, so this one is our
 /// own.
 pub(super) const SUSPEND_SIZE: u32 = 0x2000;
-/// The same for protected mode.
+/// The size of such a buffer in protected mode.
 pub(super) const PROTM_SUSPEND_SIZE: u32 = 0x1000;
 
 /// Addresses of all blocks.
@@ -59,12 +60,12 @@ pub(super) struct Stream {
 }
 
 impl Layout {
-    /// The layout that the shared section says, or else the published firmware's.
+    /// Returns the layout in the shared section, or else the published firmware's.
     pub(super) fn find(chip: &mut Chip<'_>, shared: Shared) -> Result<Self, Stop> {
         Ok(Self::read(chip, shared)?.unwrap_or_else(|| Self::published(shared)))
     }
 
-    /// The layout of the published firmware.
+    /// Returns the layout of the published firmware.
     fn published(shared: Shared) -> Self {
         let at = |offset: u32| shared.start.saturating_add(offset);
         let group = |index: u32| {
@@ -88,7 +89,7 @@ impl Layout {
         }
     }
 
-    /// The layout that the section says, if it says one with which a driver would be content.
+    /// Returns the layout in the section, if it is one that a driver would accept.
     fn read(chip: &mut Chip<'_>, shared: Shared) -> Result<Option<Self>, Stop> {
         let global: global::Control = chip.block(shared.start)?;
         let inside = |va, length| shared.offset_of(va, length).is_some();
@@ -142,7 +143,7 @@ impl Layout {
         Ok(Some(Group { control: at, input: group.input_va, output: group.output_va, streams }))
     }
 
-    /// Fills in the control blocks, and empties the output blocks. What is requested already counts as acknowledged.
+    /// Fills in the control blocks, and clears the output blocks. Requests that exist already count as acknowledged.
     pub(super) fn write(&self, chip: &mut Chip<'_>, version: Version) -> Result<(), Stop> {
         for group in &self.groups {
             for stream in &group.streams {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A stream slot: a ring buffer, its doorbell, and how far it was read.
+//! A stream slot: a ring buffer, its doorbell, and the position in the ring.
 //!
-//! Command streams are not executed yet: rings, their offsets and doorbells are checked, and a ring with something in it is
-//! told as a violation, so that nobody takes silence for work that was done. Whoever executes streams begins at
-//! [`Stream::run`], which is called whenever there may be something new or what it waited for may be there; an access that
-//! does not get through ends the stream or makes it wait, as [`Stream::look`] has it.
+//! Command streams are not executed yet. Rings, their offsets and doorbells are checked, and a ring that is not empty
+//! is reported as a violation, so that silence is not mistaken for executed work. An implementation of command streams
+//! begins at [`Stream::run`], which is called whenever there may be something new or a condition may be fulfilled. An
+//! access that fails ends the stream or makes it wait, as in [`Stream::look`].
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3 (`cs_slot_prog_locked`, `prepare_job_instrs`).
 
@@ -32,7 +32,7 @@ pub(super) struct Stream {
     group: u32,
     index: u32,
     ring: Option<Ring>,
-    /// Where the stream was when its group was suspended.
+    /// The stream's position when its group was suspended.
     saved: Option<u64>,
     /// An access to the group's memory waits for the driver.
     waits: bool,
@@ -40,7 +40,7 @@ pub(super) struct Stream {
     events: u32,
 }
 
-/// The ring buffer of a stream that runs.
+/// The ring buffer of a running stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ring {
     base: u64,
@@ -48,17 +48,17 @@ struct Ring {
     input: u64,
     output: u64,
     doorbell: usize,
-    /// How many bytes were ever taken out.
+    /// The total number of bytes taken out.
     extract: u64,
-    /// How many bytes were ever put in, when it was looked at last.
+    /// The total number of bytes put in, at the last check.
     insert: u64,
 }
 
-/// What a suspended group keeps of a stream.
+/// The part of a stream that a suspended group saves.
 #[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub(super) struct Saved {
-    /// Whether it ran.
+    /// Whether the stream ran.
     runs: u64,
     extract: u64,
 }
@@ -68,7 +68,7 @@ impl Stream {
         Self { group, index, ring: None, saved: None, waits: false, events: 0 }
     }
 
-    /// Whether there is something in its ring.
+    /// Whether its ring is not empty.
     pub(super) fn is_busy(&self) -> bool {
         self.ring.is_some_and(|ring| ring.insert != ring.extract)
     }
@@ -78,17 +78,18 @@ impl Stream {
         self.ring.is_some_and(|ring| ring.doorbell == number)
     }
 
-    /// Whether it waits for the driver to do something about the group's address space.
+    /// Whether the stream waits until the driver changes the group's address space.
     pub(super) fn waits(&self) -> bool {
         self.waits
     }
 
-    /// The slot is empty again.
+    /// Empties the slot.
     pub(super) fn end(&mut self) {
         (self.ring, self.saved, self.waits) = (None, None, false);
     }
 
-    /// Looks at the stream's requests. Whether the driver is to be told. `space` is the group's, if the group runs.
+    /// Checks the stream's requests. Returns whether the driver is to be notified. `space` is the group's, if the group
+    /// runs.
     pub(super) fn serve(
         &mut self,
         chip: &mut Chip<'_>,
@@ -121,7 +122,7 @@ impl Stream {
         Ok(told || done & input.ack_irq_mask != 0)
     }
 
-    /// Starts or stops. Whether it could.
+    /// Starts or stops the stream. Returns whether that was possible.
     fn change(&mut self, chip: &mut Chip<'_>, input: &Input, space: Option<usize>) -> Result<bool, Stop> {
         if input.req & req::STATE != req::START {
             let text = if self.ring.take().is_some() { "stopped" } else { "asked to stop, and does not run" };
@@ -140,7 +141,7 @@ impl Stream {
         Ok(true)
     }
 
-    /// The ring that the driver describes, if it makes sense.
+    /// Returns the ring that the driver describes, if it makes sense.
     fn ring_of(&mut self, chip: &mut Chip<'_>, input: &Input, space: usize) -> Result<Option<Ring>, Stop> {
         let size = u64::from(input.ringbuf_size);
         let number = (input.config >> 8 & 0xff) as usize;
@@ -182,8 +183,8 @@ impl Stream {
         }))
     }
 
-    /// There may be something to do. Whether the driver is to be told: accesses to the group's memory that fault end the
-    /// stream, and not the firmware.
+    /// Checks for work. Returns whether the driver is to be notified: an access to the group's memory that faults ends
+    /// the stream, but not the firmware.
     pub(super) fn look(&mut self, chip: &mut Chip<'_>, place: &layout::Stream, space: usize) -> Result<bool, Stop> {
         let Some(mut ring) = self.ring else { return Ok(false) };
         let done = self.run(chip, &mut ring, space);
@@ -199,7 +200,8 @@ impl Stream {
         }
     }
 
-    /// Does what is in the ring: here streams will be executed. An error leaves the ring so that it can be tried again.
+    /// Executes the content of the ring: this is where streams will be executed. An error leaves the ring so that it
+    /// can be retried.
     fn run(&self, chip: &mut Chip<'_>, ring: &mut Ring, space: usize) -> Result<(), Stop> {
         let offsets: RingInput = read(chip, space, ring.input)?;
         let waiting = offsets.insert.wrapping_sub(ring.extract);
@@ -215,7 +217,7 @@ impl Stream {
         Ok(())
     }
 
-    /// A fault that the stream does not survive. Whether the driver wants to know.
+    /// Ends the stream because of a fault. Returns whether the driver has enabled this event.
     fn die(&mut self, chip: &mut Chip<'_>, place: &layout::Stream, fault: Fault) -> Result<bool, Stop> {
         chip.bus.state(format!("stream {}.{} has ended: {fault}", self.group, self.index));
         self.ring = None;
@@ -228,13 +230,13 @@ impl Stream {
         Ok(mask & req::FATAL != 0)
     }
 
-    /// What is kept while the group is suspended.
+    /// Returns what is saved while the group is suspended.
     pub(super) fn save(&self, chip: &mut Chip<'_>, place: &layout::Stream, _space: usize) -> Result<Saved, Stop> {
         self.update_status(chip, place)?;
         Ok(self.ring.map_or_else(Saved::default, |ring| Saved { runs: 1, extract: ring.extract }))
     }
 
-    /// Takes up what was kept; the driver starts the stream again.
+    /// Restores what was saved. The driver starts the stream again.
     pub(super) fn restore(&mut self, saved: Saved) {
         self.saved = (saved.runs != 0).then_some(saved.extract);
     }
@@ -251,7 +253,7 @@ impl Stream {
         chip.bus.violation(format!("stream {}.{}: {text}", self.group, self.index));
     }
 
-    /// What a test may know.
+    /// Describes the state for tests.
     pub(super) fn describe(&self) -> Value {
         let Some(ring) = self.ring else { return Value::Null };
         json!({ "ring": ring.base, "size": ring.size, "doorbell": ring.doorbell, "insert": ring.insert, "extract": ring.extract })

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the GPU sees in a range, in few words: pages one behind the other whose contents count up, or are all alike.
+//! The GPU's view of a range, in few words: runs of pages whose contents count up, or are all the same.
 //!
-//! A test numbers its pages by their first words, and sees by one question which of them are where. It is the GPU's view and
-//! not that of the tables: what the MMU remembers is what it sees, and what it remembers wrongly is a violation.
+//! A test numbers its pages by their first words, and one query returns which page is where. It is the GPU's view and
+//! not that of the tables: the GPU sees the translations that the MMU has cached, and a wrong one is a violation.
 
 use mali_mmu::{Access, PAGE_SIZE, Translation, memory};
 use serde_json::{Value, json};
@@ -14,15 +14,15 @@ use crate::mali::mmu::Mmu;
 /// The most runs in an answer, which is read four bytes at a time.
 const MOST: usize = 1024;
 
-/// The most places that are looked at: tables that lead in circles map all addresses there are.
+/// The most places that are visited: tables that form cycles map all addresses.
 const MOST_LOOKS: usize = 1 << 19;
 
-/// What a page lets the GPU do besides reading.
+/// The rights of a page besides reading.
 const WRITABLE: u32 = 1;
 const EXECUTABLE: u32 = 2;
 const CACHED: u32 = 4;
 
-/// Pages one behind the other.
+/// A run of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     va: u64,
@@ -31,12 +31,12 @@ struct Run {
     word: u32,
     rights: u32,
     level: u32,
-    /// How much more the first word of each further page is: 1 or 0.
+    /// The difference between the first words of two neighbouring pages: 1 or 0.
     step: u32,
 }
 
 impl Run {
-    /// Takes a page in, if it goes on what is there.
+    /// Adds a page, if it continues the run.
     fn join(&mut self, page: Run) -> bool {
         let alike =
             self.va + self.pages * PAGE_SIZE == page.va && (self.rights, self.level) == (page.rights, page.level);
@@ -53,7 +53,7 @@ impl Run {
     }
 }
 
-/// The runs of the pages that can be read between `va` and `va + length`.
+/// Returns the runs of the pages that can be read between `va` and `va + length`.
 pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, length: u64) -> Result<Value, String> {
     let end = va.checked_add(length).ok_or("the range wraps around")?;
     let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
@@ -79,7 +79,7 @@ pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64,
         if runs.len() > MOST {
             return Err(format!("there are more than {MOST} runs"));
         }
-        // Where addresses are physical, the last page is one, too.
+        // Where addresses are physical, the last page counts, too.
         at = at.saturating_add(PAGE_SIZE);
     }
     let told = runs.iter().map(|run| json!([run.va, run.pages, run.word, run.rights, run.level, run.step]));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The microcontroller comes up if and only if what is loaded is the firmware.
+//! Tests that the microcontroller starts if and only if the loaded bytes are the firmware.
 
 use csf_iface::{global, group, stream};
 use mali_regs::mcu::{Control, Status};
@@ -11,7 +11,7 @@ fn sample() -> Vec<u8> {
     csf_fw::builder::sample(&[])
 }
 
-/// The control blocks with which the published firmware comes: here two groups of eight streams, elsewhere.
+/// Returns control blocks like the published firmware's, here with two groups of eight streams at other places.
 fn template() -> Vec<u8> {
     let mut shared = vec![0; 0x2000];
     let mut word = |at: usize, value: u32| shared[at..at + 4].copy_from_slice(&value.to_le_bytes());
@@ -207,7 +207,7 @@ fn after_a_reset_it_starts_from_what_is_loaded() {
     let mut driver = again(true);
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
     driver.is_right();
-    // It was not halted: what it left in its memory is not to be trusted, and not what the file has.
+    // The firmware was not halted, so its memory is not trusted, and differs from the file.
     again(false).is_wrong("firmware section at 0x4000000");
 }
 
@@ -244,7 +244,7 @@ fn it_waits_for_a_lock_to_end() {
     driver.is_right();
 }
 
-/// The published firmware, by the path in `DRYDOCK_MALI_FIRMWARE`.
+/// The published firmware boots, by the path in `DRYDOCK_MALI_FIRMWARE`.
 #[test]
 #[ignore = "needs the published firmware (DRYDOCK_MALI_FIRMWARE)"]
 fn the_published_firmware_comes_up() {

@@ -10,7 +10,7 @@ use mali_regs::mmu::{LockRegion, TransCfg, memattr, mode};
 
 use super::*;
 
-/// How much memory the guest has.
+/// The size of the guest's memory.
 const MEMORY: u64 = 64 << 20;
 
 /// Addresses of blocks of the published firmware.
@@ -31,7 +31,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// A driver that has powered the L2, of a GPU that expects the firmware `expected`.
+    /// Creates a driver that has powered the L2, of a GPU that expects the firmware `expected`.
     pub(super) fn new(expected: Option<Vec<u8>>, plan: &str) -> Self {
         let mali = Mali::new(Instant::now());
         let mali = match expected {
@@ -48,7 +48,7 @@ impl Driver {
         driver
     }
 
-    /// A driver whose firmware, the sample, runs.
+    /// Creates a driver whose firmware, the sample, runs.
     pub(super) fn booted() -> Self {
         Self::booted_with("")
     }
@@ -57,7 +57,7 @@ impl Driver {
         Self::boots(csf_fw::builder::sample(&[]), plan)
     }
 
-    /// The same, with another version of the interface.
+    /// Creates such a driver with another version of the interface.
     pub(super) fn booted_of(version: csf_iface::Version) -> Self {
         let mut file = csf_fw::builder::sample(&[]);
         file[8..12].copy_from_slice(&version.0.to_le_bytes());
@@ -77,7 +77,7 @@ impl Driver {
         self.bench.wait();
     }
 
-    /// A page of zeros.
+    /// Allocates a page of zeros.
     pub(super) fn page(&mut self) -> u64 {
         let page = self.free;
         self.free += 0x1000;
@@ -95,19 +95,19 @@ impl Driver {
         u64::from_le_bytes(bytes)
     }
 
-    /// The place of the entry of the last level for `va`; tables above it are made.
+    /// Returns the place of the last level's entry for `va`, and makes the tables above it.
     pub(super) fn entry(&mut self, space: usize, va: u64) -> u64 {
         self.table(space, va, &[39, 30, 21]) + (va >> 12 & 0x1ff) * 8
     }
 
-    /// Maps a block of 2 MiB; without bits and address, takes it away.
+    /// Maps a block of 2 MiB; without bits and address, unmaps it.
     pub(super) fn block(&mut self, space: usize, va: u64, pa: u64, bits: u64) {
         let at = self.table(space, va, &[39, 30]) + (va >> 21 & 0x1ff) * 8;
         let entry = if bits == 0 { 0 } else { pa | bits | 0x441 };
         self.poke(at, &entry.to_le_bytes());
     }
 
-    /// The table below entries at these places of the address.
+    /// Returns the table below the entries at these shifts of the address.
     fn table(&mut self, space: usize, va: u64, shifts: &[u32]) -> u64 {
         let mut table = self.roots[space];
         for shift in shifts {
@@ -127,7 +127,7 @@ impl Driver {
         self.poke(at, &(pa | bits | 0x443).to_le_bytes());
     }
 
-    /// Maps fresh memory. Gives the first page's address; the others follow it.
+    /// Maps fresh memory. Returns the first page's physical address; the others follow it.
     pub(super) fn map(&mut self, space: usize, va: u64, size: u64, bits: u64) -> u64 {
         let pages: Vec<u64> = (0..size.div_ceil(0x1000)).map(|_| self.page()).collect();
         for (at, page) in (va..).step_by(0x1000).zip(&pages) {
@@ -136,13 +136,13 @@ impl Driver {
         pages[0]
     }
 
-    /// Takes a page away, from the tables only.
+    /// Unmaps a page, in the tables only.
     pub(super) fn unmap(&mut self, space: usize, va: u64) {
         let at = self.entry(space, va);
         self.poke(at, &[0; 8]);
     }
 
-    /// Gives an address space tables.
+    /// Gives tables to an address space.
     pub(super) fn enable(&mut self, space: usize) {
         if self.roots[space] == 0 {
             self.roots[space] = self.page();
@@ -151,7 +151,7 @@ impl Driver {
         self.set_up(space, self.roots[space], attributes, TransCfg::aarch64_4k(48, true));
     }
 
-    /// Takes them away.
+    /// Takes the tables from an address space.
     pub(super) fn disable(&mut self, space: usize) {
         self.set_up(space, 0, 0, TransCfg(mode::UNMAPPED));
     }
@@ -167,7 +167,7 @@ impl Driver {
 
     pub(super) fn command(&mut self, space: usize, command: regs::Command) {
         self.bench.write_at(AS_COMMAND.at(space), command.bits());
-        // Only until it has ended: what else is due may be for later.
+        // This waits only for the command's end: other things may be due later.
         while self.bench.read_at(regs::AS_STATUS.at(space)) != 0 {
             self.step();
         }
@@ -185,7 +185,7 @@ impl Driver {
         self.command(space, regs::Command::FlushTables);
     }
 
-    /// Until the next thing has happened.
+    /// Lets time pass until the next event.
     pub(super) fn step(&mut self) {
         let due = self.bench.device.due().expect("something is to happen");
         self.bench.now = self.bench.now.max(due);
@@ -216,13 +216,13 @@ impl Driver {
         }
     }
 
-    /// Where the firmware's address lies in memory.
+    /// Returns the physical address of the firmware's address.
     pub(super) fn pa(&mut self, va: u64) -> u64 {
         let entry = self.entry(0, va);
         (self.peek(entry) & 0xffff_ffff_f000) + va % 0x1000
     }
 
-    /// Switches the microcontroller on, and waits.
+    /// Enables the microcontroller, and waits.
     pub(super) fn boot(&mut self) {
         self.bench.write(irq::JOB_IRQ_MASK, u32::MAX);
         self.bench.write(registers::MCU_CONTROL, registers::Control::Auto.bits());
@@ -253,14 +253,14 @@ impl Driver {
         Handshake { request: self.word(INPUT), acknowledge: self.word(OUTPUT) }
     }
 
-    /// Asks for what `mask` says, and rings.
+    /// Makes the requests in `mask`, and rings the doorbell.
     pub(super) fn request(&mut self, mask: u32) {
         let request = self.handshake().ask(mask);
         self.set_word(INPUT, request);
         self.ring();
     }
 
-    /// Turns the bits of groups, and rings.
+    /// Toggles the bits of groups, and rings the doorbell.
     pub(super) fn request_groups(&mut self, groups: u32) {
         let word = self.word(INPUT + offset_of!(Input, doorbell_req) as u32);
         let ack = self.word(OUTPUT + offset_of!(Output, doorbell_ack) as u32);
@@ -274,20 +274,20 @@ impl Driver {
         self.bench.wait();
     }
 
-    /// The interrupts of the firmware, which are cleared.
+    /// Returns the interrupts of the firmware, and clears them.
     pub(super) fn interrupts(&mut self) -> u32 {
         let raised = self.bench.read(irq::JOB_IRQ_RAWSTAT);
         self.bench.write(irq::JOB_IRQ_CLEAR, raised);
         raised
     }
 
-    /// Nothing that the driver did was wrong.
+    /// Checks that the driver caused no violation.
     #[track_caller]
     pub(super) fn is_right(&self) {
         assert_eq!(self.bench.complaints(), Vec::<String>::new());
     }
 
-    /// One thing that it did was wrong.
+    /// Checks that the driver caused exactly one violation.
     #[track_caller]
     pub(super) fn is_wrong(&self, why: &str) {
         let complaints = self.bench.complaints();

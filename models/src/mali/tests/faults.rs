@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each fault that can be asked for, and that it counts as nobody's mistake.
+//! Tests that each fault has its effect, and counts as no violation.
 
 use csf_iface::global::req::PING;
 use mali_regs::mcu::{Control, Status};
@@ -120,7 +120,7 @@ fn a_corrupted_byte_keeps_it_down_in_each_section() {
         assert!(driver.bench.was_told(&format!("the byte at {va:#x} is corrupted")));
         driver.is_right();
     }
-    // There is no such byte.
+    // The section has no such byte.
     let mut driver = booted_with("kind = \"corrupt-firmware\"\nsection = 4");
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
     assert!(driver.bench.was_told("the firmware has no such byte"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Requests and their acknowledgements: of the firmware as a whole, of groups, of streams.
+//! Tests requests and their acknowledgements: to the firmware as a whole, groups, and streams.
 
 use std::mem::offset_of;
 
@@ -18,22 +18,22 @@ const STREAM: u32 = 2;
 const STREAM_INPUT: u32 = 0x400_3900;
 const STREAM_OUTPUT: u32 = 0x400_7c00;
 
-/// The group's address space, and what the driver has there.
+/// The group's address space, and the driver's mappings in it.
 const SPACE: usize = 3;
 const RING: u64 = 0x1_0000_0000;
 const RING_SIZE: u64 = 0x1_0000;
 const OFFSETS: u64 = 0x2_0000_0000;
-/// Where the firmware finds buffers to suspend the group to.
+/// The addresses of buffers to which the firmware suspends the group.
 const SUSPEND: u64 = 0x500_0000;
 const PROTM_SUSPEND: u64 = 0x510_0000;
 const DOORBELL: usize = 5;
 
-/// A driver with a group that could run.
+/// Creates a driver with a group that could run.
 fn with_group() -> Driver {
     with_group_of(csf_iface::Version::new(1, 5, 0))
 }
 
-/// The same, for another version of the interface.
+/// Creates such a driver for another version of the interface.
 fn with_group_of(version: csf_iface::Version) -> Driver {
     let mut driver = Driver::booted_of(version);
     driver.enable(SPACE);
@@ -73,12 +73,12 @@ fn with_group_of(version: csf_iface::Version) -> Driver {
     driver
 }
 
-/// The words of the group.
+/// Returns the handshake words of the group.
 fn words(driver: &mut Driver) -> Handshake {
     Handshake { request: driver.word(GROUP_INPUT), acknowledge: driver.word(GROUP_OUTPUT) }
 }
 
-/// Asks for a state of the group, with other requests.
+/// Requests a state of the group, with other requests.
 fn ask(driver: &mut Driver, state: u32, more: u32) {
     let words = words(driver);
     let request = words.set(state, group::req::STATE);
@@ -87,7 +87,7 @@ fn ask(driver: &mut Driver, state: u32, more: u32) {
     driver.request_groups(1 << GROUP);
 }
 
-/// Asks for a state of the stream; the group is told with the next request.
+/// Requests a state of the stream. The next request notifies the group.
 fn ask_stream(driver: &mut Driver, state: u32) {
     let words = Handshake { request: driver.word(STREAM_INPUT), acknowledge: driver.word(STREAM_OUTPUT) };
     driver.set_word(STREAM_INPUT, words.set(state, stream::req::STATE));
@@ -97,7 +97,7 @@ fn ask_stream(driver: &mut Driver, state: u32) {
     driver.set_word(GROUP_INPUT + at, Handshake { request, acknowledge: ack }.ask(1 << STREAM));
 }
 
-/// A driver whose group runs, with an empty ring.
+/// Creates a driver whose group runs, with an empty ring.
 fn running() -> Driver {
     let mut driver = with_group();
     ask_stream(&mut driver, stream::req::START);
@@ -127,7 +127,7 @@ fn a_ping_is_answered_and_interrupts_only_who_wants_it() {
     driver.set(INPUT, offset_of!(global::Input, ack_irq_mask), global::req::PING.into(), 4);
     driver.request(global::req::PING);
     assert_eq!((driver.handshake().pending(!0), driver.interrupts()), (0, irq::job::GLOBAL));
-    // Nothing is asked.
+    // There is no request.
     driver.ring();
     assert_eq!(driver.interrupts(), 0);
     driver.is_right();
@@ -161,7 +161,7 @@ fn idleness_is_told_once() {
     assert!(driver.bench.now - start >= Duration::from_millis(10));
     assert_eq!(driver.handshake().pending(!0), global::req::IDLE);
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
-    assert_eq!(driver.bench.device.due(), None, "who is idle uses no time");
+    assert_eq!(driver.bench.device.due(), None, "an idle device has nothing due");
     // The driver has seen it.
     let words = driver.handshake();
     driver.set_word(INPUT, words.set(words.acknowledge, global::req::EVENTS));
@@ -217,7 +217,7 @@ fn later_versions_have_a_state_and_wide_endpoint_requests() {
     assert_eq!(driver.status(), Status::Halted);
     assert_eq!(driver.word(OUTPUT) & global::req::STATE, global::state::HALT);
     driver.is_right();
-    // Before, there is no such request.
+    // Before that version there is no such request.
     let mut driver = Driver::booted();
     driver.request(global::state::HALT);
     driver.is_wrong("global request STATE: there is no such request");
@@ -243,7 +243,7 @@ fn a_group_lives() {
     assert_eq!((&shown["state"], &shown["space"]), (&json!("running"), &json!(SPACE)));
     assert_eq!(shown["streams"][2]["doorbell"], DOORBELL);
     assert_eq!(driver.bench.read(power::SHADER_READY), 0x50005);
-    // It has nothing to do.
+    // The group is idle.
     assert_eq!(words(&mut driver).pending(!0), group::req::IDLE);
     assert_eq!(driver.word(output(offset_of!(group::Output, status_state))), group::STATUS_IDLE);
     let request = words(&mut driver);
@@ -256,7 +256,7 @@ fn a_group_lives() {
     let saved = driver.pa(SUSPEND);
     assert_ne!(driver.peek(saved), 0);
     driver.bench.wait();
-    assert_eq!(driver.bench.read(power::SHADER_READY), 0, "nobody needs the cores");
+    assert_eq!(driver.bench.read(power::SHADER_READY), 0, "no group needs the cores");
 
     ask_stream(&mut driver, 0);
     ask(&mut driver, state::RESUME, group::req::ENDPOINT_CONFIG);
@@ -396,7 +396,7 @@ fn a_stream_tells_of_its_start_through_its_group() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever stands in the shared section, and whatever is rung, nothing panics and everything ends.
+    /// With any content of the shared section and any doorbells, nothing panics and everything ends.
     #[test]
     fn no_request_makes_it_panic(
         words in prop::collection::vec((0u32..0x3000, any::<u32>(), 0usize..24), 1..40),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A host that gives the clock's thread no processor: nothing but accesses moves the GPU on, and it looks as if nothing was late.
+//! Tests a host that gives the clock's thread no processor: only accesses advance the GPU, which must look as if
+//! nothing was late.
 //!
-//! No test here calls `tick`; the time passes, and the next access must find what was due.
+//! No test here calls `tick`. The time passes, and the next access must see everything that was due.
 
 use mali_regs::mcu::{Control, Status};
 
 use super::driver::Driver;
 use super::*;
 
-/// Longer than anything takes, and shorter than any driver waits.
+/// A time longer than any operation takes, and shorter than any driver waits.
 const WHILE: Duration = Duration::from_millis(50);
 
 fn flush() -> u32 {
@@ -61,7 +62,7 @@ fn a_client_reads_the_count_of_a_flush_that_is_over() {
     assert_eq!(byte, [2]);
 }
 
-/// Several things follow from one another: the boot, and what the firmware does then.
+/// Several events follow from one another: the boot, and the firmware's actions after it.
 #[test]
 fn the_firmware_boots_and_stops_without_the_clock() {
     let mut driver = Driver::new(None, "");
@@ -77,7 +78,7 @@ fn the_firmware_boots_and_stops_without_the_clock() {
     driver.is_right();
 }
 
-/// A question of a test is answered as of now.
+/// A query of a test is answered as of now.
 #[test]
 fn a_question_finds_what_is_due_done() {
     let mut bench = Bench::powered();
@@ -87,7 +88,7 @@ fn a_question_finds_what_is_due_done() {
     assert_eq!(bench.device.due(), None);
 }
 
-/// What follows from a late thing is not later by as much: each is done at its own time.
+/// The consequences of a late event are not late: each happens at its own time.
 #[test]
 fn one_late_access_does_all_that_was_due_before_it() {
     let mut bench = Bench::new("");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Accesses of the GPU: what it sees, what it remembers, and faults.
+//! Tests accesses of the GPU: its view, its cached translations, and faults.
 
 use mali_regs::mmu::{AccessType, FaultStatus};
 
@@ -9,7 +9,7 @@ use super::*;
 const SPACE: usize = 2;
 const VA: u64 = 0x12_3456_7000;
 
-/// A driver with an address space in which a page is mapped.
+/// Creates a driver with an address space in which a page is mapped.
 fn with_page(bits: u64) -> (Driver, u64) {
     let mut driver = Driver::new(None, "");
     driver.enable(SPACE);
@@ -72,13 +72,13 @@ fn after_a_fault_accesses_wait_for_the_driver() {
     assert_ne!(driver.bench.read(gpu::GPU_STATUS) & gpu::status::PAGE_FAULT, 0);
     let waits = json!({ "stalled": "an earlier fault of the address space has not been handled" });
     assert_eq!(read(&mut driver, VA), waits);
-    // To flush is not enough while the event is there.
+    // A flush is not enough while the event is set.
     driver.flush(SPACE, 0, 0x1000);
     assert_eq!(read(&mut driver, VA), waits);
     driver.bench.write(irq::MMU_IRQ_CLEAR, 1 << SPACE);
     driver.flush(SPACE, 0, 0x1000);
     assert!(read(&mut driver, VA)["bytes"].is_array());
-    // Or the driver takes the tables away: then what waits faults for good.
+    // Alternatively the driver removes the tables: a waiting access then faults for good.
     read(&mut driver, 0);
     driver.disable(SPACE);
     assert_eq!(read(&mut driver, VA)["fault"], "TRANSLATION_FAULT_4");
@@ -109,7 +109,7 @@ fn a_driver_that_does_not_flush_is_told() {
     driver.is_wrong("0x1234567000 still leads to");
     driver.flush(SPACE, VA, 0x1000);
     assert_eq!(read(&mut driver, VA)["bytes"], json!(b"new!"));
-    // What was never used was not remembered, and a flush elsewhere does not help.
+    // A translation that was never used was not cached, and a flush elsewhere does not help.
     driver.map(SPACE, VA + 0x1000, 0x1000, NO_EXECUTE);
     assert!(read(&mut driver, VA + 0x1000)["bytes"].is_array());
     driver.unmap(SPACE, VA + 0x1000);
@@ -123,19 +123,19 @@ fn a_block_is_remembered_as_a_whole() {
     const BLOCK: u64 = 2 << 20;
     let (mut driver, pa) = with_page(NO_EXECUTE);
     let va = (VA & !(BLOCK - 1)) + 4 * BLOCK;
-    // The memory begins at a multiple of 2 MiB; what is there are tables, which does not matter.
+    // The memory begins at a multiple of 2 MiB. It contains tables, which does not matter.
     driver.block(SPACE, va, BASE, NO_EXECUTE);
     assert_eq!(driver.bench.ask(json!({ "tables": { "space": SPACE } }))["ok"]["blocks"], 1);
     let first = driver.peek(BASE) as u32;
     assert_eq!(read(&mut driver, va)["bytes"], json!(first.to_le_bytes()));
-    // Replaced by pages, and only one of them flushed: the block is gone with it.
+    // The block is replaced by pages, and only one of them flushed: the whole block is dropped from the cache.
     driver.block(SPACE, va, 0, 0);
     driver.map_to(SPACE, va, pa, NO_EXECUTE);
     driver.poke(pa, b"page");
     driver.flush(SPACE, va + 0x10_0000, 0x1000);
     assert_eq!(read(&mut driver, va)["bytes"], json!(b"page"));
     driver.is_right();
-    // And without a flush.
+    // This is the same without a flush.
     driver.block(SPACE, va + BLOCK, BASE, NO_EXECUTE);
     read(&mut driver, va + BLOCK + 0x5000);
     driver.block(SPACE, va + BLOCK, 0, 0);
@@ -189,18 +189,18 @@ fn many_words_and_sync_objects_are_answered_at_once() {
     driver.is_right();
 }
 
-/// What a mapper that knows nothing of tables has.
+/// The pages that a mapper without tables has.
 type Pages = BTreeMap<u64, (u64, bool, bool)>;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is mapped and taken away, the GPU sees what is there, to the byte and with its rights.
+    /// After any maps and unmaps, the GPU sees the mapped bytes with their rights.
     #[test]
     fn the_gpu_sees_what_the_driver_maps(
         steps in prop::collection::vec((0u64..24, any::<bool>(), any::<bool>(), any::<bool>()), 1..40),
     ) {
-        // Pages on both sides of where tables of all levels meet.
+        // The pages are on both sides of a border of tables of all levels.
         let place = |page: u64| (1 << 39) - (12 << 12) + (page << 12);
         let mut driver = Driver::new(None, "");
         driver.enable(SPACE);
@@ -237,7 +237,7 @@ proptest! {
         prop_assert_eq!(driver.bench.violations(), 0);
     }
 
-    /// Whatever stands in the tables, every question has an answer.
+    /// With any content of the tables, every query has an answer.
     #[test]
     fn no_tables_make_it_panic(
         entries in prop::collection::vec((0u64..4, 0u64..512, 0u64..8, any::<u64>()), 1..40),
@@ -250,7 +250,7 @@ proptest! {
     ) {
         let (mut driver, pa) = with_page(0);
         for (table, index, low, entry) in entries {
-            // Mostly entries that lead somewhere.
+            // Most entries lead to memory.
             let to = if entry % 4 == 0 { entry } else { BASE + (entry % 64) * 0x1000 | low | 0x440 };
             driver.poke(pa + table * 0x1000 + index * 8, &to.to_le_bytes());
             driver.poke(BASE + table * 0x1000 + index * 8, &to.to_le_bytes());
@@ -271,7 +271,7 @@ proptest! {
         for question in &questions {
             prop_assert!(driver.bench.ask(question.clone()).is_object());
         }
-        // The same with another setup, which may make no sense.
+        // This repeats it with another setup, which may make no sense.
         driver.bench.write_at(regs::AS_TRANSTAB.at(SPACE), root as u32);
         driver.bench.write_at(regs::AS_TRANSTAB.at(SPACE) + 4, (root >> 32) as u32);
         driver.bench.write_at(regs::AS_TRANSCFG.at(SPACE), (mode | u64::from(bits) << 6) as u32);
@@ -309,7 +309,7 @@ fn runs_are_what_the_gpu_sees_and_not_what_the_tables_say() {
     driver.poke(pa, &7_u32.to_le_bytes());
     assert_eq!(runs(&mut driver, VA, 0x1000)[0][2], 7);
     driver.unmap(SPACE, VA);
-    assert_eq!(runs(&mut driver, VA - (1 << 30), 2 << 30)[0][2], 7, "nobody has told the GPU");
+    assert_eq!(runs(&mut driver, VA - (1 << 30), 2 << 30)[0][2], 7, "the GPU was not notified");
     driver.is_wrong("0x1234567000 still leads to");
     driver.flush(SPACE, VA, 0x1000);
     assert_eq!(runs(&mut driver, VA - (1 << 30), 2 << 30), json!([]));

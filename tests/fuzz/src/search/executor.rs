@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! LibAFL's executor: a program is executed by another process, and the edges that it took are put into the map.
+//! LibAFL's executor: another process executes a program, and its edges are put into the map.
 //!
 //! Source: <https://docs.rs/libafl/0.15/libafl/executors/>.
 
@@ -21,14 +21,14 @@ use crate::report::{Line, say};
 /// The map of edges, with counts in classes and its indices kept for the scheduler.
 type Map = ExplicitTracking<HitcountsMapObserver<StdMapObserver<'static, u8, false>>, true, false>;
 
-/// What executes programs for LibAFL.
+/// Executes programs for LibAFL.
 pub(super) struct Executor<'k> {
     judge: Judge<'k>,
     kcov: &'k Kcov,
     observers: (Map, ()),
-    /// All places that were ever met.
+    /// All places that were ever reached.
     met: BTreeSet<u64>,
-    /// Why it gave up, which is more than its error can say.
+    /// The reason to stop, which LibAFL's error cannot hold.
     stop: Option<Stop>,
 }
 
@@ -37,12 +37,12 @@ impl<'k> Executor<'k> {
         Self { judge, kcov, observers: (map, ()), met: BTreeSet::new(), stop: None }
     }
 
-    /// What an error of LibAFL means: our own reason, if there is one.
+    /// Returns the reason behind an error of LibAFL: our own, if there is one.
     pub(super) fn why(&mut self, error: Error) -> Stop {
         self.stop.take().unwrap_or_else(|| super::cannot(error))
     }
 
-    /// Executes a program for its own sake: the places that it meets.
+    /// Executes a program and returns the places that it reaches.
     pub(super) fn places(&mut self, program: &Program) -> Result<Places, Stop> {
         self.judge.run(program)?;
         Ok(self.kcov.places().collect())
@@ -52,14 +52,14 @@ impl<'k> Executor<'k> {
         say(&Line::Progress { executions: self.judge.executions, corpus, places: self.met.len() });
     }
 
-    /// Tells all places as offsets in sections: which module they are in is known here only.
+    /// Reports all places as offsets in sections, since the modules' addresses are known here only.
     pub(super) fn tell_coverage(&self) {
         let mut told: BTreeMap<String, BTreeMap<String, Vec<u64>>> = BTreeMap::new();
         let sections = kcov::sections();
         let all = || sections.iter().flat_map(|(module, of)| of.iter().map(move |(name, at)| (*at, module, name)));
         let by_address: BTreeMap<u64, _> = all().map(|(at, module, name)| (at, (module, name))).collect();
         for place in &self.met {
-            // The section that begins last before it.
+            // This is the last section that begins before the place.
             if let Some((at, (module, section))) = by_address.range(..=place).next_back() {
                 let of_module = told.entry((*module).clone()).or_default();
                 of_module.entry((*section).clone()).or_default().push(place - at);
@@ -81,7 +81,7 @@ impl<'k> Executor<'k> {
     }
 }
 
-/// Where an edge is counted.
+/// Returns the counter of an edge.
 fn slot(from: u64, to: u64, slots: usize) -> usize {
     // The odd number nearest to 2^64 divided by the golden ratio spreads neighbours.
     let mixed = (from.rotate_left(17) ^ to).wrapping_mul(0x9e37_79b9_7f4a_7c15);

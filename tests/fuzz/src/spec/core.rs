@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The DRM core's own ioctls, but for those on sync objects.
+//! The DRM core's own ioctls, except those on sync objects.
 //!
 //! Source: `include/uapi/drm/drm.h`, `drm_mode.h` (Linux 7.3).
 
 use super::Kind::{Flags, Gives, Number, Room, Size, Takes, Zeros};
 use super::{BOTH, Class, Field, PAD, READ, Spec, WRITE, drm, field};
 
-/// Sides of a dumb buffer: a little, and what overflows.
+/// Sides of a dumb buffer: small ones, and ones that overflow.
 const SIDES: &[u64] = &[1, 16, 32, 64, 100, 640, 1024, 0, 0xffff_ffff];
 
 /// `struct drm_version`

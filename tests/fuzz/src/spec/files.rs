@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What is done to files, mappings and the device other than by DRM's ioctls.
+//! Calls on files, mappings and the device that are not ioctls of DRM.
 //!
 //! Source: open(2), mmap(2), poll(2), `include/uapi/linux/dma-buf.h`, `linux/sync_file.h` (Linux 7.3).
 
@@ -14,7 +14,7 @@ const fn call(name: &'static str, does: Does, weight: u32, fields: &'static [Fie
 
 /// POLLIN, POLLOUT
 const EVENTS: Field = field("events", Flags(2, &[1, 4]));
-/// In milliseconds.
+/// A limit in milliseconds.
 const TIMEOUT: Field = field("timeout", Number(4, &[0, 0, 0, 1, 10]));
 
 pub(super) const CALLS: &[Spec] = &[

@@ -6,13 +6,14 @@
 use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
 use super::{BOTH, Class, Field, Kind, PAD, Spec, WRITE, drm, field, ioctl};
 
-/// Above 2^19 `drm_syncobj_array_find()` warns of the memory that it asks for (docs/reference/c-core-faults.md).
+/// The largest count. Above 2^19 `drm_syncobj_array_find()` warns about the size of its allocation (docs/reference/obligations.md,
+/// "Faults of the C core").
 const COUNT: Kind = Count(1 << 18);
 const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
 const POINTS: Kind = Rows(&[field("point", POINT)]);
 const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
 
-/// In nanoseconds of the monotonic clock; the last is for ever, until the call is interrupted.
+/// A limit in nanoseconds of the monotonic clock. The last value waits until the call is interrupted.
 const TIMEOUT: Kind = Number(8, &[0, 0, 0, 0, 0, 0, 0, 1, 1 << 20, 0x7fff_ffff_ffff_ffff]);
 /// WAIT_ALL, WAIT_FOR_SUBMIT, WAIT_AVAILABLE, WAIT_DEADLINE
 const WAIT: Kind = Flags(4, &[1, 2, 4, 8]);

@@ -25,7 +25,7 @@ const ADDRESSES: &[u64] = &[
 const SIZES: &[u64] = &[0x1000, 0x2000, 0x10000, BLOCK, 2 * BLOCK, BLOCK + 0x1000, 0, 1, u64::MAX, u64::MAX - 0xfff];
 const OFFSETS: &[u64] = &[0, 0, 0x1000, BLOCK, 1, u64::MAX - 0xfff];
 
-/// Whatever a client says.
+/// A count without a maximum.
 const COUNT: Kind = Count(u32::MAX);
 
 /// `struct drm_panthor_sync_op`: whether it is a point of a timeline, and whether it signals.

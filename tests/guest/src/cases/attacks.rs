@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Attacks on the library by safe code; each finds the kernel whole (docs/explain/attacks.md).
+//! Attacks on the library by safe code; the kernel survives each of them (docs/explain/attacks.md).
 //!
-//! The runner fails a case after which the kernel reports anything. Source: `kernel/tests/attacks`.
+//! The runner fails a case if the kernel reports anything. Source: `kernel/tests/attacks`.
 
 pub(crate) mod callbacks;
 pub(crate) mod children;

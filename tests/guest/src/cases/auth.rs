@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Who may call what: masters, magic numbers, and the render node.
+//! Permissions of the core's ioctls: masters, magic numbers, and the render node.
 //!
-//! Source: `drm_ioctl_permit` and the flags in `drm_ioctls[]` of `drivers/gpu/drm/drm_ioctl.c`,
-//! and `drivers/gpu/drm/drm_auth.c` (Linux 7.3).
+//! Source: `drm_ioctl_permit` and the flags in `drm_ioctls[]` of `drivers/gpu/drm/drm_ioctl.c`, and
+//! `drivers/gpu/drm/drm_auth.c` (Linux 7.3).
 
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
@@ -21,17 +21,17 @@ super::cases! {
     former_master_may_come_back, stranger_may_not_become_master, root_only,
 }
 
-/// Takes `CAP_SYS_ADMIN` from this process: what it opens then is an ordinary client.
+/// Takes `CAP_SYS_ADMIN` from this process, so that files it opens from here on are an ordinary client's.
 fn become_ordinary() -> sys::Answer {
     let mut sets = capabilities(None)?;
     sets.effective.remove(CapabilitySet::SYS_ADMIN);
     set_capabilities(None, sets)
 }
 
-/// `SET_VERSION` that asks for the numbers and sets nothing.
+/// A `SET_VERSION` that queries the numbers and sets nothing.
 const ASK: uapi::SetVersion = uapi::SetVersion { di_major: -1, di_minor: -1, dd_major: -1, dd_minor: -1 };
 
-/// EACCES: without `DRM_RENDER_ALLOW` an ioctl is not for render nodes, whoever asks.
+/// An ioctl without `DRM_RENDER_ALLOW` fails with `EACCES` on a render node, whoever calls it.
 fn render_node_refuses_what_is_not_for_rendering(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     refuses!(file.text(&uapi::GET_UNIQUE, &mut []), ACCESS);
@@ -48,7 +48,7 @@ fn render_node_refuses_what_is_not_for_rendering(guest: &Guest) -> Outcome {
     refuses!(file.create_dumb(32, 32, 32), ACCESS);
     refuses!(file.map_offset(1), ACCESS);
     refuses!(file.destroy_dumb(1), ACCESS);
-    // The primary node answers the same calls.
+    // The primary node accepts the same calls.
     let card = guest.open()?;
     works!(card.text(&uapi::GET_UNIQUE, &mut []));
     let other = guest.open()?;
@@ -65,7 +65,7 @@ fn render_node_refuses_what_is_not_for_rendering(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What vgem has for rendering works there, on a buffer that another file made.
+/// vgem's rendering ioctls work on the render node, on a buffer that another file made.
 fn render_node_serves_rendering(guest: &Guest) -> Outcome {
     let (card, render) = (guest.open()?, guest.open_render()?);
     let buffer = works!(card.export(works!(card.pages(1)), uapi::RDWR));
@@ -77,7 +77,7 @@ fn render_node_serves_rendering(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: names are for authenticated clients; the second file of an ordinary one is not.
+/// Names fail with `EACCES` for a client that is not authenticated, such as the second file of an ordinary process.
 fn ordinary_client_is_not_authenticated(guest: &Guest) -> Outcome {
     works!(become_ordinary());
     let (master, client) = (guest.open()?, guest.open()?);
@@ -91,7 +91,7 @@ fn ordinary_client_is_not_authenticated(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Buffers, sharing and fences need no authentication.
+/// Buffers, sharing and fences work without authentication.
 fn ordinary_client_may_use_buffers(guest: &Guest) -> Outcome {
     works!(become_ordinary());
     let (_master, client) = (guest.open()?, guest.open()?);
@@ -102,7 +102,7 @@ fn ordinary_client_may_use_buffers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The master authenticates a client by its magic number; the number is used up.
+/// The master authenticates a client by its magic number, which works only once.
 fn magic_authenticates_once(guest: &Guest) -> Outcome {
     works!(become_ordinary());
     let (master, client) = (guest.open()?, guest.open()?);
@@ -116,7 +116,7 @@ fn magic_authenticates_once(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: a client cannot authenticate itself or change the version.
+/// A client that authenticates itself or changes the version gets `EACCES`.
 fn magic_is_for_the_master(guest: &Guest) -> Outcome {
     let (master, client) = (guest.open()?, guest.open()?);
     let magic = works!(client.magic());
@@ -127,7 +127,7 @@ fn magic_is_for_the_master(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Whoever opens a primary node without a master is it; asking again changes nothing.
+/// The first file of a primary node without a master becomes master; `SET_MASTER` then changes nothing.
 fn first_file_is_master(guest: &Guest) -> Outcome {
     let (first, second) = (guest.open()?, guest.open()?);
     works!(first.master(&uapi::SET_MASTER));
@@ -136,7 +136,7 @@ fn first_file_is_master(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Closing the master's file leaves the place free: for who asks, and for who opens next.
+/// Closing the master's file lets another file become master, by `SET_MASTER` or by being opened next.
 fn master_goes_at_close(guest: &Guest) -> Outcome {
     let (first, second) = (guest.open()?, guest.open()?);
     drop(first);
@@ -157,7 +157,7 @@ fn master_is_handed_over(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: dropping what one does not have, twice for example.
+/// `DROP_MASTER` on a file that is not master fails with `EINVAL`, a second time for example.
 fn drop_without_being_master(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     works!(file.master(&uapi::DROP_MASTER));
@@ -165,7 +165,7 @@ fn drop_without_being_master(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The process that was master needs no capability to drop and set.
+/// The process that was master needs no capability to drop and set mastership.
 fn former_master_may_come_back(guest: &Guest) -> Outcome {
     works!(become_ordinary());
     let file = guest.open()?;
@@ -174,7 +174,7 @@ fn former_master_may_come_back(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: who never was master needs `CAP_SYS_ADMIN`, even if the place is free.
+/// A process that never was master needs `CAP_SYS_ADMIN`, else `EACCES`, even if there is no master.
 fn stranger_may_not_become_master(guest: &Guest) -> Outcome {
     works!(become_ordinary());
     let (first, second) = (guest.open()?, guest.open()?);
@@ -185,7 +185,7 @@ fn stranger_may_not_become_master(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: `BLOCK` and `UNBLOCK` do nothing, but only for root.
+/// `BLOCK` and `UNBLOCK`, which do nothing, fail with `EACCES` unless root calls them.
 fn root_only(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let block = uapi::ioc(DIR_READ | DIR_WRITE, DRM, 0x12, 4);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The buses beside the platform's: one test driver for each (`kernel/tests/bus`).
+//! The buses other than the platform bus, with one test driver for each (`kernel/tests/bus`).
 //!
 //! Source: `Documentation/driver-api/driver-model/binding.rst`, the layout of `/sys/bus`.
 
@@ -22,13 +22,13 @@ use crate::modules;
 use crate::sys::{Answer, write};
 use crate::works;
 
-/// Loads a test module, unless it is.
+/// Loads a test module, unless it is loaded.
 pub(crate) fn load(guest: &Guest, module: &str) -> Outcome {
     works!(guest.modules()?.of(module)?.load());
     Ok(())
 }
 
-/// delete_module(2), if the module is loaded.
+/// Calls delete_module(2), if the module is loaded.
 fn unload(module: &str) -> Answer {
     match modules::remove(module) {
         Err(Errno::NOENT) => Ok(()),
@@ -36,7 +36,7 @@ fn unload(module: &str) -> Answer {
     }
 }
 
-/// The primary nodes of the devices of a driver, by number.
+/// Returns the primary nodes of a driver's devices, by number.
 pub(crate) fn nodes(driver: &str) -> Vec<PathBuf> {
     let listed = fs::read_dir("/dev/dri").into_iter().flatten().flatten();
     let cards = listed.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains("/card"));
@@ -45,7 +45,7 @@ pub(crate) fn nodes(driver: &str) -> Vec<PathBuf> {
     nodes
 }
 
-/// A new file of the driver's only device.
+/// Opens the driver's only device.
 fn open(driver: &str) -> Outcome<DrmFile> {
     match nodes(driver).as_slice() {
         [node] => Ok(works!(DrmFile::open(node))),
@@ -53,7 +53,8 @@ fn open(driver: &str) -> Outcome<DrmFile> {
     }
 }
 
-/// Lets the `nth` call of a kernel function, by any process, fail while `action` runs; also says whether there was one.
+/// Makes the `nth` call of a kernel function by any process fail while `action` runs. Also returns whether there was
+/// such a call.
 fn failing<T>(guest: &Guest, call: Call, nth: u32, action: impl FnOnce() -> T) -> Outcome<(T, bool)> {
     load(guest, "failnth")?;
     let fault = Fault::nth_of_any(call, nth)?;

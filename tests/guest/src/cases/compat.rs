@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a 32-bit program gets: the core's ioctls in their 32-bit layouts, and vgem's, which have one layout for both.
+//! The interface for a 32-bit program: the core's ioctls in their 32-bit layouts, and vgem's, which have one layout for
+//! both.
 //!
 //! Source: `struct drm_version32` and its kin in `drivers/gpu/drm/drm_ioc32.c`, `drm_gem_mmap` (Linux 7.3).
 
@@ -31,7 +32,7 @@ const GET_STATS: u32 = uapi::ioc(DIR_READ, DRM, 0x06, 4 + 15 * 8);
 
 const BOTH: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 
-/// The words of a 32-bit structure.
+/// Returns the bytes of a 32-bit structure, given its words.
 fn bytes(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
@@ -40,14 +41,14 @@ fn words(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().expect("four bytes"))).collect()
 }
 
-/// An ioctl whose structure is the same for programs of 32 and of 64 bits.
+/// Makes an ioctl whose structure has the same layout for 32-bit and 64-bit programs.
 pub(crate) fn ioctl<T: Plain>(file: &DrmFile, request: &Request<T>, argument: T) -> crate::sys::Answer<T> {
     let mut bytes = uapi::bytes_of(&argument).to_vec();
     compat::ioctl(file, request.number, &mut bytes, &mut [])?;
     Ok(uapi::of_bytes(&bytes))
 }
 
-/// Numbers, and a name and a description behind 32-bit addresses.
+/// `VERSION` returns the numbers, and a name and a description by 32-bit addresses.
 fn version(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         let mut version = bytes(&[9, 9, 9, 16, 0, 0, 0, 32, 0]);
@@ -62,7 +63,7 @@ fn version(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// No more is copied than there is room for; the full length comes back.
+/// `VERSION` copies no more of a name than there is room for, and returns its full length.
 fn version_cuts_a_long_name(guest: &Guest) -> Outcome {
     let mut version = bytes(&[0, 0, 0, 2, 0, 0, 0, 0, 0]);
     let mut name = [Pointed { holder: 0, at: 16, bytes: b"????".to_vec() }];
@@ -72,7 +73,7 @@ fn version_cuts_a_long_name(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The parent's name, once the interface's version is set.
+/// `GET_UNIQUE` returns the parent's name, once the interface's version is set.
 fn unique_name(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let wanted = uapi::SetVersion { di_major: 1, di_minor: 4, dd_major: -1, dd_minor: -1 };
@@ -86,7 +87,7 @@ fn unique_name(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The caller, in words of 32 bits.
+/// `GET_CLIENT` describes the caller in 32-bit words.
 fn client(guest: &Guest) -> Outcome {
     let mut client = bytes(&[0, 9, 9, 9, 9, 9]);
     works!(compat::ioctl(guest.open()?, GET_CLIENT, &mut client, &mut []));
@@ -94,7 +95,7 @@ fn client(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All zero, whatever was there.
+/// `GET_STATS` overwrites the caller's memory with zeros.
 fn statistics(guest: &Guest) -> Outcome {
     let mut stats = vec![0xee; 4 + 15 * 8];
     works!(compat::ioctl(guest.open()?, GET_STATS, &mut stats, &mut []));
@@ -102,7 +103,7 @@ fn statistics(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `SET_CLIENT_NAME` has an address of 64 bits; one of 32 bits fits.
+/// `SET_CLIENT_NAME` has a 64-bit address, into which a 32-bit one fits.
 fn client_name_is_set(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     let mut text = bytes(&[5, 0, 0, 0]);
@@ -114,7 +115,7 @@ fn client_name_is_set(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The offset of a buffer can be said in pages, so mmap2(2) reaches it.
+/// A buffer's offset can be expressed in pages, so mmap2(2) reaches it.
 fn buffer_is_made_and_mapped(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let wanted = uapi::CreateDumb { width: 32, height: 64, bpp: 32, ..Default::default() };
@@ -132,7 +133,7 @@ fn buffer_is_made_and_mapped(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// PRIME both ways, and global names.
+/// A 32-bit program can share a buffer by PRIME, in both directions, and by global names.
 fn buffer_is_shared(guest: &Guest) -> Outcome {
     let (file, render, other) = (guest.open()?, guest.open_render()?, guest.open()?);
     let handle = works!(file.pages(3));
@@ -146,7 +147,7 @@ fn buffer_is_shared(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The driver's own two.
+/// The driver's two ioctls work.
 fn fences(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     let card = guest.open()?;
@@ -159,7 +160,7 @@ fn fences(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// As for a 64-bit program: addresses, numbers, kinds, permissions.
+/// Wrong addresses, numbers, kinds and permissions are refused as for a 64-bit program.
 fn what_is_refused(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for number in [VERSION, uapi::GET_CAP.number, uapi::VGEM_FENCE_ATTACH.number] {
@@ -175,7 +176,7 @@ fn what_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV, of the core's calls and of the driver's; a mapping keeps its contents.
+/// After an unplug the core's calls and the driver's fail with `ENODEV`; a mapping keeps its contents.
 fn gone_with_the_device(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The exported descriptor by itself: size, mapping, synchronisation, fdinfo.
 //!
-//! Source: `drivers/dma-buf/dma-buf.c`, `drm_gem_prime_mmap` in `drivers/gpu/drm/drm_prime.c`
-//! (Linux 7.3), `include/uapi/linux/dma-buf.h`.
+//! Source: `drivers/dma-buf/dma-buf.c`, `drm_gem_prime_mmap` in `drivers/gpu/drm/drm_prime.c` (Linux 7.3),
+//! `include/uapi/linux/dma-buf.h`.
 
 use std::os::fd::OwnedFd;
 
@@ -29,7 +29,7 @@ fn exported(file: &DrmFile, pages: u32) -> Outcome<OwnedFd> {
     Ok(works!(file.export(works!(file.pages(pages)), RDWR)))
 }
 
-/// The size is that of the buffer, by fstat(2) and by lseek(2).
+/// fstat(2) and lseek(2) report the size of the buffer.
 fn size(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for pages in [1, 2, 300] {
@@ -40,7 +40,7 @@ fn size(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: seeking asks for the size and goes back, nothing else.
+/// Seeking can only query the size and go back to 0; anything else fails with `EINVAL`.
 fn seeking(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 2)?;
     same!(works!(rustix::fs::seek(&buffer, SeekFrom::Start(0))), 0);
@@ -57,7 +57,7 @@ fn seeking(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What is written through the node is read through the descriptor, and back.
+/// Data written through the node is read through the descriptor, and the other way round.
 fn mapping_is_the_same_memory(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(4));
@@ -72,7 +72,7 @@ fn mapping_is_the_same_memory(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: more pages than there are, or pages that are not there.
+/// A mapping of more pages than there are, or of pages behind the end, fails with `EINVAL`.
 fn mapping_beyond_the_end(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 2)?;
     for (offset, len) in [(0, 3), (1, 2), (2, 1), (3, 1), (1 << 40, 1)] {
@@ -85,8 +85,9 @@ fn mapping_beyond_the_end(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The shmem helper counts pages from the start of the mapping, so an offset changes nothing but the
-/// check of the length. Right would be (2, 3): a fault of the kernel that stays in the buffer.
+/// A mapping with an offset shows the first pages: the shmem helper counts pages from the start of the mapping, so the
+/// offset matters only for the length check. (2, 3) would be right. This is a kernel bug that does not reach beyond the
+/// buffer.
 fn mapping_with_an_offset_shows_the_first_pages(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(3));
@@ -98,7 +99,7 @@ fn mapping_with_an_offset_shows_the_first_pages(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: as through the node.
+/// A private mapping fails with `EINVAL`, as through the node.
 fn private_mapping(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     for protection in [ProtFlags::READ, ProtFlags::READ | ProtFlags::WRITE] {
@@ -108,7 +109,7 @@ fn private_mapping(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Begin and end of CPU access, in each direction.
+/// `DMA_BUF_SYNC` begins and ends CPU access in each direction.
 fn sync(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     for direction in [SYNC_READ, SYNC_WRITE, SYNC_READ | SYNC_WRITE] {
@@ -118,7 +119,7 @@ fn sync(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: no direction, or bits that mean nothing.
+/// `DMA_BUF_SYNC` fails with `EINVAL` without a direction, or with unknown bits.
 fn sync_wrong_flags(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     for flags in [0, SYNC_END, 8, SYNC_READ | 8, 1 << 31] {
@@ -131,7 +132,7 @@ fn sync_wrong_flags(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: arguments that cannot be read.
+/// An argument that cannot be read fails with `EFAULT`.
 fn bad_addresses(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     for address in BadAddress::ALL {
@@ -145,7 +146,7 @@ fn bad_addresses(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOTTY: a dma-buf is no DRM file.
+/// DRM ioctls on a dma-buf fail with `ENOTTY`, since it is not a DRM file.
 fn unknown_ioctls(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     refuses!(DrmFile::from(works!(rustix::io::dup(&buffer))).capability(5), NOTTY);
@@ -157,7 +158,7 @@ fn unknown_ioctls(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: the contents are mapped, not read.
+/// read(2) and write(2) fail with `EINVAL`: the contents can only be mapped.
 fn reading_and_writing(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     refuses!(rustix::io::read(&buffer, &mut [0_u8; 4]), INVAL);
@@ -165,7 +166,7 @@ fn reading_and_writing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Without fences a buffer may be read and written at once.
+/// A buffer without fences can be read and written at once.
 fn idle_is_ready(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     let both = PollFlags::IN | PollFlags::OUT;
@@ -174,16 +175,16 @@ fn idle_is_ready(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// fdinfo tells size and exporter.
+/// fdinfo shows the size and the exporter.
 fn fdinfo(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 3)?;
     let info = device::fdinfo(&buffer)?;
-    holds!(info.contains("size:\t12288\n"), "the size stands in {info:?}");
-    holds!(info.contains("exp_name:\tdrm\n"), "the exporter stands in {info:?}");
+    holds!(info.contains("size:\t12288\n"), "the size is in {info:?}");
+    holds!(info.contains("exp_name:\tdrm\n"), "the exporter is in {info:?}");
     Ok(())
 }
 
-/// EINVAL: a sync file is for reading, writing or both.
+/// A sync file is for reading, writing or both; other flags fail with `EINVAL`.
 fn sync_file_wrong_flags(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     let stub = works!(device::export_sync_file(&buffer, SYNC_READ));
@@ -198,7 +199,7 @@ fn sync_file_wrong_flags(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A buffer without fences gives a sync file that is signalled.
+/// The sync file of a buffer without fences is signalled.
 fn sync_file_of_an_idle_buffer(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     let stub = works!(device::export_sync_file(&buffer, SYNC_READ | SYNC_WRITE));
@@ -207,7 +208,7 @@ fn sync_file_of_an_idle_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: only sync files can be imported.
+/// Importing a file that is no sync file fails with `EINVAL`.
 fn import_of_no_sync_file(guest: &Guest) -> Outcome {
     let buffer = exported(&guest.open()?, 1)?;
     let memory = works!(sys::memory_file(PAGE));

@@ -16,7 +16,7 @@ super::cases! {
     failure_clears_the_answer, map_offsets, map_unknown_handle, destroy_twice, destroy_unknown,
 }
 
-/// 32 by 32 pixels of 32 bits are exactly one page; the first handle of a file is 1.
+/// 32 by 32 pixels of 32 bits take exactly one page. The first handle of a file is 1.
 fn one_page(guest: &Guest) -> Outcome {
     let made = works!(guest.open()?.create_dumb(32, 32, 32));
     same!((made.handle, made.pitch, made.size), (1, 128, PAGE as u64));
@@ -24,7 +24,7 @@ fn one_page(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L13: no buffer is anything but whole pages.
+/// L13: the size of every buffer is a multiple of the page size.
 fn sizes_are_rounded_to_pages(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     same!(works!(file.create_dumb(1, 1, 8)).size, 4096);
@@ -45,7 +45,7 @@ fn pitch_by_format(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Depths that are no format are guessed: whole bytes.
+/// The bytes per pixel of an unknown depth are guessed, rounded up to whole bytes.
 fn odd_bits_per_pixel(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for (bpp, pitch) in [(10, 20), (12, 20), (15, 20), (30, 40), (7, 10), (33, 50)] {
@@ -54,7 +54,7 @@ fn odd_bits_per_pixel(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Flags were never checked: old clients pass garbage, as they do in the fields of the answer.
+/// Any flags are accepted. They were never checked: old clients pass garbage in them, as in the fields of the answer.
 fn flags_are_ignored(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let wanted = CreateDumb { width: 32, height: 32, bpp: 32, flags: u32::MAX, handle: 77, pitch: 77, size: 77 };
@@ -63,7 +63,7 @@ fn flags_are_ignored(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: nothing is no buffer.
+/// A size of zero fails with `EINVAL`.
 fn zero_sizes(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for (width, height, bpp) in [(0, 32, 32), (32, 0, 32), (32, 32, 0), (0, 0, 0)] {
@@ -73,7 +73,7 @@ fn zero_sizes(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: pitch and size must fit 32 bits.
+/// A pitch or a size beyond 32 bits fails with `EINVAL`.
 fn overflowing_sizes(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     const MAX: u32 = u32::MAX;
@@ -94,12 +94,12 @@ fn overflowing_sizes(guest: &Guest) -> Outcome {
     for (width, height, bpp) in sizes {
         refuses!(file.create_dumb(width, height, bpp), INVAL);
     }
-    // The largest that fits; what was refused took no handle.
+    // This is the largest size that fits. The refused requests took no handle.
     same!(works!(file.create_dumb(1 << 16, (1 << 14) - 1, 32)).handle, 1);
     Ok(())
 }
 
-/// EINVAL: the size fits 32 bits, its whole pages do not.
+/// A size that fits 32 bits, but not after rounding to whole pages, fails with `EINVAL`.
 fn size_that_wraps_when_rounded(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     refuses!(file.create_dumb(0xffff_f001, 1, 8), INVAL);
@@ -110,7 +110,7 @@ fn size_that_wraps_when_rounded(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Memory is taken at the first mapping: the largest size can be made on a small machine.
+/// Memory is allocated at the first mapping, so the largest size can be made on a small machine.
 fn largest_size_is_lazy(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let made = works!(file.create_dumb(1 << 16, (1 << 14) - 1, 32));
@@ -133,7 +133,7 @@ fn failure_clears_the_answer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Offsets are whole pages, constant, do not overlap, and keep out of the first 4 GiB.
+/// Offsets are multiples of the page size, constant, do not overlap, and stay out of the first 4 GiB.
 fn map_offsets(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let mut last_end = 0;
@@ -153,7 +153,7 @@ fn map_offsets(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: zero, numbers never given, numbers given back.
+/// Mapping an unknown handle fails with `ENOENT`: zero, and handles never given or already closed.
 fn map_unknown_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -165,7 +165,7 @@ fn map_unknown_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a handle is destroyed once, by whichever of the two ioctls.
+/// A second destruction of a handle, by either of the two ioctls, fails with `EINVAL`.
 fn destroy_twice(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (first, second) = (works!(file.pages(1)), works!(file.pages(1)));
@@ -177,7 +177,7 @@ fn destroy_twice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: zero and numbers never given.
+/// Destroying zero or a handle that was never given fails with `EINVAL`.
 fn destroy_unknown(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {

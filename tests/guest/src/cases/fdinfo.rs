@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What `/proc/PID/fdinfo` shows of a file of the device.
+//! The contents of `/proc/PID/fdinfo` for a file of the device.
 //!
 //! Source: `Documentation/gpu/drm-usage-stats.rst`; `drm_show_fdinfo`, `drm_show_memory_stats` in
 //! `drivers/gpu/drm/drm_file.c` (Linux 7.3).
@@ -15,7 +15,7 @@ super::cases! {
     memory_grows_and_shrinks, shared_memory, active_memory,
 }
 
-/// The value of a key, without the tab before it.
+/// Returns the value of a key, without the tab before it.
 fn value<'a>(info: &'a str, key: &str) -> Outcome<&'a str> {
     let found = info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(":\t"));
     match found {
@@ -24,13 +24,13 @@ fn value<'a>(info: &'a str, key: &str) -> Outcome<&'a str> {
     }
 }
 
-/// The driver's name and a client number, on both nodes; no PCI address.
+/// Both nodes show the driver's name and a client number, and no PCI address.
 fn driver_and_client(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         let info = file.fdinfo()?;
         same!(value(&info, "drm-driver")?, "vgem");
         holds!(value(&info, "drm-client-id")?.parse::<u64>().is_ok(), "the client has a number");
-        holds!(!info.contains("drm-pdev"), "no PCI address stands in {info:?}");
+        holds!(!info.contains("drm-pdev"), "no PCI address is in {info:?}");
     }
     Ok(())
 }
@@ -42,7 +42,7 @@ fn clients_differ(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A name is shown, can be replaced, and taken away with length zero.
+/// A name is shown, can be replaced, and is removed by length zero.
 fn client_name(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     works!(file.text(&uapi::SET_CLIENT_NAME, &mut b"first".to_vec()));
@@ -54,7 +54,7 @@ fn client_name(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A refused name leaves the one before it.
+/// A refused name leaves the previous one unchanged.
 fn refused_client_name(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     works!(file.text(&uapi::SET_CLIENT_NAME, &mut b"good".to_vec()));
@@ -83,7 +83,7 @@ fn memory_grows_and_shrinks(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An exported buffer counts as shared.
+/// An exported buffer counts as shared memory.
 fn shared_memory(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     works!(file.pages(2));
@@ -94,7 +94,7 @@ fn shared_memory(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A buffer with a pending fence is active.
+/// A buffer with a pending fence counts as active.
 fn active_memory(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     works!(file.pages(2));

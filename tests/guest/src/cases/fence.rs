@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Fences of vgem and how they conflict on one buffer.
+//! Fences of vgem, and their conflicts on one buffer.
 //!
-//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`,
-//! `drivers/dma-buf/sync_file.c` (Linux 7.3).
+//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`, `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
 pub(crate) mod arguments;
 pub(crate) mod sync_file;
@@ -26,18 +25,18 @@ crate::cases::cases! {
     out_of_order, many_fences, numbers_without_end within 120,
 }
 
-/// A buffer of one page with its handle and its dma-buf.
+/// Creates a buffer of one page. Returns its handle and its dma-buf.
 fn buffer(file: &DrmFile) -> Outcome<(u32, OwnedFd)> {
     let handle = works!(file.pages(1));
     Ok((handle, works!(file.export(handle, CLOEXEC))))
 }
 
-/// What the buffer is ready for now.
+/// Returns the events for which the buffer is ready now.
 fn ready(buffer: impl AsFd) -> sys::Answer<PollFlags> {
     sys::poll(buffer, PollFlags::IN | PollFlags::OUT, 0)
 }
 
-/// A write fence: nobody may read or write until it is signalled.
+/// A write fence blocks all readers and writers until it is signalled.
 fn write_blocks_everybody(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -48,7 +47,7 @@ fn write_blocks_everybody(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A read fence: others may read, nobody may write.
+/// A read fence blocks writers, but not other readers.
 fn read_blocks_writers(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -59,7 +58,7 @@ fn read_blocks_writers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBUSY: one writer at a time.
+/// A second write fence fails with `EBUSY`.
 fn write_after_write(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -70,7 +69,7 @@ fn write_after_write(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBUSY: no reader while somebody writes.
+/// A read fence fails with `EBUSY` while there is a write fence.
 fn read_after_write(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -81,7 +80,7 @@ fn read_after_write(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBUSY: no writer while somebody reads.
+/// A write fence fails with `EBUSY` while there is a read fence.
 fn write_after_read(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -92,7 +91,7 @@ fn write_after_read(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Readers do not exclude each other; the last one lets a writer in.
+/// Read fences do not exclude each other. After the last one, a write fence is possible.
 fn read_after_read(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -105,7 +104,7 @@ fn read_after_read(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A fence is about its buffer only.
+/// A fence blocks only its own buffer.
 fn other_buffers_are_not_blocked(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let ((first, _), (second, other)) = (buffer(&file)?, buffer(&file)?);
@@ -115,7 +114,7 @@ fn other_buffers_are_not_blocked(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBUSY: it is the buffer that is busy, whoever has it.
+/// A conflicting fence through another file fails with `EBUSY`: the buffer is busy, whichever file has it.
 fn conflict_through_another_file(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open_render()?);
     let (handle, buffer) = buffer(&file)?;
@@ -128,7 +127,7 @@ fn conflict_through_another_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A refused fence leaves no number and does not block the buffer.
+/// A refused fence has no number and does not block the buffer.
 fn conflict_keeps_no_number(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -142,7 +141,7 @@ fn conflict_keeps_no_number(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Fences are independent of each other: each has a timeline of its own.
+/// Fences can be signalled in any order: each has a timeline of its own.
 fn out_of_order(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let buffers = [buffer(&file)?, buffer(&file)?, buffer(&file)?];
@@ -158,7 +157,7 @@ fn out_of_order(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Hundreds of fences on one buffer and on many, half of them left to the close.
+/// There can be hundreds of fences on one buffer and on many. Closing the file signals those that are left.
 fn many_fences(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, shared) = buffer(&file)?;
@@ -172,14 +171,14 @@ fn many_fences(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A client can use up so many numbers that no allocation of one piece could hold them all.
+/// A client can use more fence numbers than a single allocation could hold.
 fn numbers_without_end(guest: &Guest) -> Outcome {
     if finds_leaks() {
         return skip("a million calls take ten minutes on this kernel; the stock kernel runs this case");
     }
     let file = guest.open()?;
     let handle = works!(file.pages(1));
-    // With eight bytes for each, more than the 4 MiB that are the kernel's largest piece of memory.
+    // At eight bytes each, the numbers exceed the 4 MiB that the kernel can allocate at once.
     for number in 1..530_000 {
         same!(works!(file.attach(handle, FENCE_WRITE)), number);
         works!(file.signal(number));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The open file itself: opening, reading, polling, sharing (L14).
 //!
-//! Source: `drm_open_helper`, `drm_read`, `drm_poll` in `drivers/gpu/drm/drm_file.c`,
-//! `DEFINE_DRM_GEM_FOPS` in `include/drm/drm_gem.h` (Linux 7.3).
+//! Source: `drm_open_helper`, `drm_read`, `drm_poll` in `drivers/gpu/drm/drm_file.c`, `DEFINE_DRM_GEM_FOPS` in
+//! `include/drm/drm_gem.h` (Linux 7.3).
 
 use rustix::event::PollFlags;
 use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
@@ -21,7 +21,7 @@ super::cases! {
     handles_belong_to_the_file_not_the_process, closing_frees_what_was_open,
 }
 
-/// EBUSY: DRM knows no exclusive open.
+/// An open with `O_EXCL` fails with `EBUSY`: DRM supports no exclusive open.
 fn exclusive_open(guest: &Guest) -> Outcome {
     let nodes = guest.nodes()?;
     refuses!(sys::open(&nodes.primary, OFlags::RDWR | OFlags::EXCL), BUSY);
@@ -31,7 +31,7 @@ fn exclusive_open(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Each open file has its own state, and hundreds of them are nothing special.
+/// Each open file has its own state, and there can be hundreds of them.
 fn many_open_files(guest: &Guest) -> Outcome {
     let node = guest.nodes()?.render;
     let users = guest.users();
@@ -46,7 +46,7 @@ fn many_open_files(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EAGAIN: there are no events to read, and the file was told not to wait.
+/// A non-blocking read(2) fails with `EAGAIN`, since there are no events.
 fn reading_without_events(guest: &Guest) -> Outcome {
     let nodes = guest.nodes()?;
     for node in [nodes.primary, nodes.render] {
@@ -57,7 +57,7 @@ fn reading_without_events(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// No event, no readiness: neither to read nor to write, and no error.
+/// Without events poll(2) reports nothing: neither readable nor writable, and no error.
 fn polling_without_events(guest: &Guest) -> Outcome {
     let all = PollFlags::IN | PollFlags::OUT | PollFlags::PRI;
     for file in [guest.open()?, guest.open_render()?] {
@@ -66,14 +66,14 @@ fn polling_without_events(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: nothing can be written to a node.
+/// write(2) to a node fails with `EINVAL`.
 fn writing(guest: &Guest) -> Outcome {
     refuses!(rustix::io::write(guest.open()?, b"anything"), INVAL);
     refuses!(rustix::io::write(guest.open_render()?, b""), INVAL);
     Ok(())
 }
 
-/// Seeking does nothing and is no error.
+/// Seeking has no effect and is no error.
 fn seeking(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     same!(works!(rustix::fs::seek(&file, SeekFrom::Start(4096))), 0);
@@ -81,7 +81,7 @@ fn seeking(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The device is found by its number, not by the name of the node.
+/// A node made by mknod(2) opens the device, which is found by number, not by name.
 fn node_made_by_hand(guest: &Guest) -> Outcome {
     let path = format!("/dev/guest-tests-{}", std::process::id());
     let number = works!(device_number(&guest.nodes()?.render));
@@ -92,7 +92,7 @@ fn node_made_by_hand(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV: a DRM number that no device has.
+/// Opening a DRM number that no device has fails with `ENODEV`.
 fn node_number_without_device(_guest: &Guest) -> Outcome {
     let path = format!("/dev/guest-tests-{}", std::process::id());
     works!(make_node(&path, rustix::fs::makedev(226, 191)));
@@ -106,7 +106,7 @@ fn make_node(path: &str, number: u64) -> sys::Answer {
     rustix::fs::mknodat(rustix::fs::CWD, path, FileType::CharacterDevice, Mode::RWXU, number)
 }
 
-/// dup(2) makes another number for the same open file.
+/// A descriptor made by dup(2) shares its handles with the original, since both are the same open file.
 fn duplicates_share_handles(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let copy = DrmFile::from(works!(rustix::io::dup(&file)));
@@ -131,7 +131,7 @@ fn handles_belong_to_the_file_not_the_process(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Buffers, names and fences of a file are gone with it, closed by hand or not.
+/// Closing a file frees its buffers, names and fences, even if the client has not closed them.
 fn closing_frees_what_was_open(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let names: Vec<u32> = works!((0..20).map(|_| file.flink(file.pages(1)?)).collect());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Importing buffers that other parts of the kernel made: a memfd's pages and the system heap (L12).
+//! Imports of buffers that other parts of the kernel made: a memfd's pages and the system heap (L12).
 //!
 //! Source: `drm_gem_prime_import_dev` in `drivers/gpu/drm/drm_prime.c`, `drm_gem_shmem_mmap` in
 //! `drm_gem_shmem_helper.c`, `drivers/dma-buf/udmabuf.c`, `heaps/system_heap.c` (Linux 7.3).
@@ -23,7 +23,7 @@ super::cases! {
     outlives_the_descriptor, many_imports, wrong_descriptors_leave_nothing,
 }
 
-/// A dma-buf of a memfd, with the memory it stands on.
+/// Creates a dma-buf of a memfd. Also returns a mapping of its memory.
 fn memory_buffer(pages: usize) -> Outcome<(OwnedFd, Mapping)> {
     let memory = works!(sys::memory_file(pages * PAGE));
     let mapping = works!(Mapping::shared(&memory, 0, pages * PAGE));
@@ -46,7 +46,7 @@ fn inode(fd: &OwnedFd) -> Answer<u64> {
     Ok(rustix::fs::fstat(fd)?.st_ino)
 }
 
-/// Pages of a memfd become a buffer of the device, on either node.
+/// Pages of a memfd can be imported as a buffer of the device, on either node.
 fn import_memory(guest: &Guest) -> Outcome {
     let (buffer, _memory) = memory_buffer(3)?;
     for file in [guest.open()?, guest.open_render()?] {
@@ -57,7 +57,7 @@ fn import_memory(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The same for the system heap.
+/// A buffer of the system heap can be imported, on either node.
 fn import_heap(guest: &Guest) -> Outcome {
     let buffer = heap_buffer(5)?;
     for file in [guest.open()?, guest.open_render()?] {
@@ -66,7 +66,7 @@ fn import_heap(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: an import is mapped through its own descriptor.
+/// `MODE_MAP_DUMB` of an import fails with `EINVAL`: it is mapped through its own descriptor.
 fn is_not_mapped_as_dumb(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (buffer, _memory) = memory_buffer(1)?;
@@ -76,7 +76,7 @@ fn is_not_mapped_as_dumb(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The buffer that one already has is found again.
+/// Importing a buffer again returns the handle that the file already has.
 fn imported_twice_is_one_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (buffer, _memory) = memory_buffer(1)?;
@@ -87,7 +87,7 @@ fn imported_twice_is_one_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Exporting an import gives the exporter's dma-buf, not one around it.
+/// Exporting an import returns the exporter's dma-buf, not one around it.
 fn exported_is_the_original(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for buffer in [memory_buffer(1)?.0, heap_buffer(1)?] {
@@ -97,7 +97,7 @@ fn exported_is_the_original(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Each file has an object of its own around the same memory, as PRIME has it.
+/// Two files that import a buffer each have an object of their own around the same memory, as PRIME does it.
 fn imported_by_two_files(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let (buffer, _memory) = memory_buffer(1)?;
@@ -108,7 +108,7 @@ fn imported_by_two_files(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An import has a name and a size like any object.
+/// An import has a global name and a size like any object.
 fn name_tells_the_size(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let (buffer, _memory) = memory_buffer(7)?;
@@ -119,7 +119,7 @@ fn name_tells_the_size(guest: &Guest) -> Outcome {
 
 /// Imports a one-page buffer into the offset that a freed one-page buffer leaves.
 ///
-/// An import has an offset, too, but no ioctl tells it; a client can guess, so it must be safe.
+/// An import has an offset too, which no ioctl returns. A client can guess it, so mapping there must be safe.
 fn import_at_known_offset(file: &DrmFile, buffer: &OwnedFd) -> Outcome<u64> {
     let handles = [works!(file.pages(1)), works!(file.pages(1)), works!(file.pages(1))];
     let offset = works!(file.map_offset(handles[1]));
@@ -128,7 +128,7 @@ fn import_at_known_offset(file: &DrmFile, buffer: &OwnedFd) -> Outcome<u64> {
     Ok(offset)
 }
 
-/// The exporter's pages appear, both ways.
+/// A mapping of an import through the node shows the exporter's pages, both ways.
 fn mapped_through_the_node(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (buffer, memory) = memory_buffer(1)?;
@@ -143,7 +143,7 @@ fn mapped_through_the_node(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The same for a buffer whose pages are mapped at once instead of by faults.
+/// The same holds for a buffer whose pages are mapped at once instead of by faults.
 fn heap_mapped_through_the_node(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let buffer = heap_buffer(1)?;
@@ -157,7 +157,7 @@ fn heap_mapped_through_the_node(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL and EACCES as for one's own buffers.
+/// Wrong mappings of an import fail with `EINVAL` and `EACCES`, as for the file's own buffers.
 fn mapped_beyond_the_end(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let (buffer, _memory) = memory_buffer(1)?;
@@ -168,7 +168,7 @@ fn mapped_beyond_the_end(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An import shares the exporter's reservation: a fence on it blocks the foreign buffer.
+/// An import shares the exporter's reservation object, so a fence on it blocks the foreign buffer.
 fn fence_reaches_the_exporter(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for buffer in [memory_buffer(1)?.0, heap_buffer(1)?] {
@@ -194,7 +194,7 @@ fn outlives_the_descriptor(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Attach and detach leave nothing behind that would fail.
+/// Many imports succeed: attaching and detaching leaves nothing behind that would make a later one fail.
 fn many_imports(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for round in 1..=100 {

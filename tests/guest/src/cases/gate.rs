@@ -18,7 +18,7 @@ super::cases! {
     l1_mode_setting_without_objects, l1_no_mode_setting_without_the_gate, accel_node, objects_without_memory,
 }
 
-/// The node has mode setting, with the limits set inside the gate, and nothing to set a mode on.
+/// The node supports mode setting, with the limits set inside the gate and no object to set a mode on.
 fn l1_mode_setting_without_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.load("lifecycle_kms")?;
@@ -42,7 +42,7 @@ fn l1_mode_setting_without_objects(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// EOPNOTSUPP: a driver that says `NoKms` has none of it.
+/// On a driver with `NoKms`, mode setting ioctls fail with `EOPNOTSUPP`.
 fn l1_no_mode_setting_without_the_gate(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -51,7 +51,7 @@ fn l1_no_mode_setting_without_the_gate(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An accel node and no other; it has the life cycle of all.
+/// An accel driver has an accel node and no other. Its life cycle is the same as other drivers'.
 fn accel_node(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.load("lifecycle_accel")?;
@@ -69,13 +69,13 @@ fn accel_node(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// They have handles and dma-bufs, which nobody can map: neither clients nor importers.
+/// Objects without memory have handles and dma-bufs, but neither clients nor importers can map them.
 fn objects_without_memory(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.load("lifecycle_accel")?;
     let other = test.open(0)?;
     let file = works!(DrmFile::open(node("lifecycle_accel", "accel").expect("the device has an accel node")));
-    // So large that every offset of a mapping through the node lies within it.
+    // The size is such that every offset of a mapping through the node lies within the object.
     for bytes in [PAGE as u64, 1 << 46] {
         let handle = works!(file.ioctl(&CONTROL, Lifecycle { value: bytes, ..Default::default() })).handle;
         let buffer = works!(file.export(handle, RDWR | CLOEXEC));

@@ -17,7 +17,7 @@ super::cases! {
     names_do_not_outlive_the_file, object_outlives_its_handle,
 }
 
-/// EINVAL: zero, numbers never given, numbers beyond what can be given.
+/// Closing an unknown handle fails with `EINVAL`: zero, numbers never given, numbers beyond what can be given.
 fn close_unknown(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for unknown in [0, 1, 77, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
@@ -29,7 +29,7 @@ fn close_unknown(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a handle is closed once.
+/// Closing a handle twice fails with `EINVAL`.
 fn close_twice(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -38,7 +38,7 @@ fn close_twice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `pad` was never checked, and cannot be now.
+/// Any `pad` is accepted. It was never checked, and cannot be now.
 fn padding_is_ignored(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -46,7 +46,7 @@ fn padding_is_ignored(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Handles count from 1 and are used again.
+/// Handles count from 1 and are reused.
 fn lowest_free_handle_is_used(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handles: Vec<u32> = works!((0..5).map(|_| file.pages(1)).collect());
@@ -57,7 +57,7 @@ fn lowest_free_handle_is_used(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A thousand buffers in one file, closed in another order than made.
+/// A file can have a thousand buffers, closed in another order than they were made.
 fn many_handles(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let mut handles: Vec<u32> = works!((0..1000).map(|_| file.pages(1)).collect());
@@ -69,7 +69,7 @@ fn many_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Asking twice gives the same name, and names are not zero.
+/// `GEM_FLINK` returns the same name each time. Names are not zero.
 fn name_is_constant(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (first, second) = (works!(file.pages(1)), works!(file.pages(1)));
@@ -79,7 +79,7 @@ fn name_is_constant(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: names are for handles of this file.
+/// `GEM_FLINK` fails with `ENOENT` for a handle that this file does not have.
 fn name_of_unknown_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for unknown in [0, 1, 0x7fff_ffff, u32::MAX] {
@@ -89,7 +89,7 @@ fn name_of_unknown_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: zero, names never given, names that are negative as an `int`.
+/// Opening an unknown name fails with `ENOENT`: zero, names never given, names that are negative as an `int`.
 fn open_unknown_name(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for unknown in [0, 0x0fff_ffff, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
@@ -99,7 +99,7 @@ fn open_unknown_name(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The size in bytes comes with the handle.
+/// `GEM_OPEN` returns the size in bytes with the handle.
 fn open_tells_the_size(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let name = works!(file.flink(works!(file.pages(3))));
@@ -108,7 +108,7 @@ fn open_tells_the_size(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Unlike PRIME, opening a name twice gives two handles, each to be closed.
+/// Opening a name twice returns two handles, each to be closed, unlike PRIME.
 fn open_makes_a_new_handle_each_time(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let name = works!(file.flink(works!(file.pages(1))));
@@ -121,7 +121,7 @@ fn open_makes_a_new_handle_each_time(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What one file writes another reads.
+/// Two files that share an object by name see each other's writes.
 fn named_object_is_shared(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let handle = works!(file.pages(1));
@@ -131,7 +131,7 @@ fn named_object_is_shared(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A mapping keeps the object, but not its name.
+/// The name is freed with the last handle. A mapping keeps the object, but not its name.
 fn name_dies_with_the_last_handle(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let handle = works!(file.pages(1));
@@ -144,7 +144,7 @@ fn name_dies_with_the_last_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A name given by a file that is closed leads nowhere, unless somebody opened it.
+/// The name of a closed file's object is unknown, unless another file opened it.
 fn names_do_not_outlive_the_file(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let name = works!(file.flink(works!(file.pages(1))));
@@ -156,7 +156,7 @@ fn names_do_not_outlive_the_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L11: mappings, dma-bufs and other files each hold the object.
+/// L11: mappings, dma-bufs and other files each hold a reference to the object.
 fn object_outlives_its_handle(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let handle = works!(file.pages(1));

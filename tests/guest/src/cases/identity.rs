@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Who the device says it is: version, capabilities, names, sysfs.
+//! The device's identity: version, capabilities, names, sysfs.
 //!
-//! Source: `drm_version`, `drm_getcap`, `drm_getunique`, `drm_setversion` in
-//! `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
+//! Source: `drm_version`, `drm_getcap`, `drm_getunique`, `drm_setversion` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
 use crate::check::Outcome;
 use crate::guest::Guest;
@@ -20,7 +19,7 @@ super::cases! {
     two_nodes_of_one_parent,
 }
 
-/// Version 1.0.0 of `vgem`; the date is obsolete and constant.
+/// `VERSION` reports version 1.0.0 of `vgem`. The date is obsolete and constant.
 fn version(guest: &Guest) -> Outcome {
     let mut name = [0; 16];
     let version = works!(guest.open()?.version(&mut name));
@@ -30,7 +29,7 @@ fn version(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The lengths come back even if nothing is copied: a client asks twice.
+/// `VERSION` without buffers returns the lengths: a client calls it twice.
 fn version_lengths_without_buffers(guest: &Guest) -> Outcome {
     let version = works!(guest.open()?.version(&mut []));
     same!(version.name_len, 4);
@@ -39,7 +38,7 @@ fn version_lengths_without_buffers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// No more is copied than there is room for, without a terminator; the full length comes back.
+/// `VERSION` copies no more of a name than there is room for, without a terminator, and returns its full length.
 fn version_cuts_a_long_name(guest: &Guest) -> Outcome {
     let mut name = *b"????";
     let version = works!(guest.open()?.version(&mut name[..2]));
@@ -48,7 +47,7 @@ fn version_cuts_a_long_name(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: a buffer that cannot be written. Null means no buffer.
+/// A buffer that cannot be written fails with `EFAULT`. Null means no buffer.
 fn version_bad_name_buffer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     refuses!(file.version_at(4, BadAddress::Unmapped), FAULT);
@@ -59,7 +58,7 @@ fn version_bad_name_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// PRIME both ways, monotonic time, no syncobjs.
+/// `GET_CAP` reports PRIME in both directions, monotonic time, and no syncobjs.
 fn capabilities(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         same!(works!(file.capability(0x5)), 3); // PRIME: import and export
@@ -70,7 +69,7 @@ fn capabilities(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP: without mode setting the others do not exist, not even DUMB_BUFFER.
+/// Without mode setting, `GET_CAP` of its capabilities fails with `EOPNOTSUPP`, even of DUMB_BUFFER.
 fn capabilities_of_mode_setting(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for capability in [0x1, 0x2, 0x3, 0x4, 0x7, 0x8, 0x9, 0x10, 0x11, 0x12, 0x15] {
@@ -81,7 +80,7 @@ fn capabilities_of_mode_setting(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP: every client capability is about mode setting.
+/// Every client capability is about mode setting and fails with `EOPNOTSUPP`.
 fn client_capabilities(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for capability in [0, 1, 2, 3, 4, 5, 6, 7, u64::MAX] {
@@ -90,7 +89,7 @@ fn client_capabilities(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// libdrm looks for a device by name among those whose unique name is still empty.
+/// A new file's unique name is empty: libdrm looks for a device by name among files with an empty one.
 fn unique_is_empty_at_first(guest: &Guest) -> Outcome {
     let mut buffer = [b'?'; 16];
     same!(works!(guest.open()?.text(&uapi::GET_UNIQUE, &mut buffer)), 0);
@@ -110,7 +109,7 @@ fn unique_after_set_version(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Nothing is copied into a buffer that is too short; the length says how long it must be.
+/// `GET_UNIQUE` copies nothing into a buffer that is too short, and returns the length that it needs.
 fn unique_short_buffer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let wanted = SetVersion { di_major: 1, di_minor: 1, dd_major: -1, dd_minor: -1 };
@@ -121,7 +120,7 @@ fn unique_short_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: a long enough buffer that cannot be written.
+/// `GET_UNIQUE` with a long enough buffer that cannot be written fails with `EFAULT`.
 fn unique_bad_buffer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let wanted = SetVersion { di_major: 1, di_minor: 1, dd_major: -1, dd_minor: -1 };
@@ -133,7 +132,7 @@ fn unique_bad_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: interface versions other than 1.0 to 1.4 and driver versions other than 1.0.
+/// Interface versions other than 1.0 to 1.4 and driver versions other than 1.0 fail with `EINVAL`.
 fn set_version_bad_numbers(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for (di_major, di_minor) in [(2, 0), (0, 0), (1, 5), (1, -1), (-2, 0)] {
@@ -150,7 +149,7 @@ fn set_version_bad_numbers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// -1 asks without setting: the name stays empty.
+/// A version of -1 queries without setting: the unique name stays empty.
 fn set_version_leaves_minus_one_alone(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let wanted = SetVersion { di_major: -1, di_minor: -1, dd_major: -1, dd_minor: -1 };
@@ -160,7 +159,7 @@ fn set_version_leaves_minus_one_alone(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Client 0 is the caller, authenticated as the first of the primary node; there is no other.
+/// Client 0 is the caller, authenticated as the first file of the primary node. There is no other client.
 fn client_zero_is_the_caller(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let client = works!(file.ioctl(&uapi::GET_CLIENT, uapi::Client::default()));
@@ -171,14 +170,14 @@ fn client_zero_is_the_caller(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Statistics are no longer kept; what was on the caller's stack is overwritten.
+/// `GET_STATS` overwrites the caller's memory with zeros, since statistics are no longer kept.
 fn stats_are_zero(guest: &Guest) -> Outcome {
     let dirty = uapi::Stats { count: u64::MAX, data: [[u64::MAX; 2]; 15] };
     same!(works!(guest.open()?.ioctl(&uapi::GET_STATS, dirty)), uapi::Stats::default());
     Ok(())
 }
 
-/// Names of 1 to 64 bytes, replaced, and taken away with length zero.
+/// A client name has 1 to 64 bytes, can be replaced, and is removed by length zero.
 fn client_name(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for name in ["first", &"x".repeat(64)] {
@@ -190,14 +189,14 @@ fn client_name(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The words of the device's list of clients, which has their names on every driver.
+/// Returns the words of debugfs's list of clients, which shows their names for every driver.
 fn names(guest: &Guest) -> Outcome<Vec<String>> {
     let minor = rustix::fs::minor(works!(crate::driver::device_number(&guest.nodes()?.render)));
     let clients = std::fs::read_to_string(format!("/sys/kernel/debug/dri/{minor}/clients"))?;
     Ok(clients.split_whitespace().map(str::to_owned).collect())
 }
 
-/// EINVAL: longer than 64 bytes, or anything but printable ASCII without spaces.
+/// A client name longer than 64 bytes, or with anything but printable ASCII without spaces, fails with `EINVAL`.
 fn client_name_bad_text(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     refuses!(file.text(&uapi::SET_CLIENT_NAME, &mut [b'x'; 65]), INVAL);
@@ -208,7 +207,7 @@ fn client_name_bad_text(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: a name that cannot be read. Its length is judged first.
+/// A client name that cannot be read fails with `EFAULT`. Its length is checked first.
 fn client_name_bad_buffer(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for address in BadAddress::ALL {
@@ -219,14 +218,14 @@ fn client_name_bad_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A platform device for Drydock's driver, a faux one for the kernel's: see the differences.
+/// The parent is a platform device for Drydock's driver, a faux device for the kernel's: see the differences.
 fn parent_bus(guest: &Guest) -> Outcome {
     let bus = std::fs::canonicalize(guest.nodes()?.parent.join("subsystem"))?;
     same!(bus.file_name().and_then(|name| name.to_str()), Some(guest.expected()));
     Ok(())
 }
 
-/// One card and one render node, numbered from their own ranges, and nothing else.
+/// The parent has one card and one render node, numbered from their own ranges, and nothing else.
 fn two_nodes_of_one_parent(guest: &Guest) -> Outcome {
     let nodes = guest.nodes()?;
     let minor = |node| crate::driver::device_number(node).map(rustix::fs::minor);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the ioctl entry does with numbers, sizes, directions and addresses (L10).
+//! The ioctl entry's handling of numbers, sizes, directions and addresses (L10).
 //!
 //! Source: `drm_ioctl`, `drm_ioctl_kernel` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
@@ -26,7 +26,7 @@ super::cases! {
 
 const RW: u32 = DIR_READ | DIR_WRITE;
 
-/// EFAULT: an argument that cannot be read.
+/// A driver ioctl fails with `EFAULT` if its argument cannot be read.
 fn bad_address_of_driver_ioctls(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for address in BadAddress::ALL {
@@ -39,7 +39,7 @@ fn bad_address_of_driver_ioctls(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: the same for every core ioctl that a buffer driver serves.
+/// Every core ioctl that a buffer driver supports fails with `EFAULT` if its argument cannot be read.
 fn bad_address_of_core_ioctls(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let numbers = [
@@ -64,13 +64,13 @@ fn bad_address_of_core_ioctls(guest: &Guest) -> Outcome {
         for address in BadAddress::ALL {
             refuses!(sys::ioctl_bad(&file, number, address), FAULT);
         }
-        // Whatever zeros mean to it, they can be read.
+        // Whatever zeros mean to the ioctl, they can be read.
         holds!(sys::ioctl_bytes(&file, number, &mut [0; 64]) != Err(Errno::FAULT), "{number:#x} reads zeros");
     }
     Ok(())
 }
 
-/// EFAULT: ioctls that only write fail when they do.
+/// An ioctl that only writes fails with `EFAULT` when it writes its answer.
 fn bad_address_to_write_the_answer_to(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for address in BadAddress::ALL {
@@ -82,7 +82,7 @@ fn bad_address_to_write_the_answer_to(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: the argument is read, the call is made, and the answer cannot be written.
+/// A read-only argument fails with `EFAULT`: it is read, the call is made, and the answer cannot be written.
 fn read_only_argument(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let page = works!(sys::memory_file(PAGE).and_then(|memory| sys::Mapping::shared(memory, 0, PAGE)));
@@ -96,7 +96,7 @@ fn read_only_argument(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: the first half of the argument is there, the second is not.
+/// An argument whose second half is unmapped fails with `EFAULT`.
 fn argument_across_an_unmapped_page(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let memory = works!(sys::memory_file(2 * PAGE));
@@ -105,25 +105,25 @@ fn argument_across_an_unmapped_page(guest: &Guest) -> Outcome {
     let last_words = pages.address() + PAGE - 8;
     refuses!(ioctl_at(&file, uapi::VGEM_FENCE_ATTACH.number, last_words), FAULT);
     refuses!(ioctl_at(&file, uapi::MODE_CREATE_DUMB.number, last_words), FAULT);
-    // Eight bytes earlier all of it is there: no handle is zero.
+    // Eight bytes earlier the whole argument is mapped, so the call gets further: no handle is zero.
     refuses!(ioctl_at(&file, uapi::VGEM_FENCE_ATTACH.number, last_words - 8), NOENT);
     Ok(())
 }
 
-/// EINVAL: the driver has three slots, 0x40 to 0x42.
+/// A number behind the driver's three slots, 0x40 to 0x42, fails with `EINVAL`.
 fn number_beyond_the_driver_table(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for nr in [COMMAND_BASE + 3, COMMAND_BASE + 4, 0x80, 0x9f] {
             let number = uapi::ioc(RW, DRM, nr, 16);
             refuses!(sys::ioctl_bytes(&file, number, &mut [0; 16]), INVAL);
         }
-        // The last slot is known: no fence is zero.
+        // The last slot is in the table: the error is that no fence is zero.
         refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 2, 8), &mut [0; 8]), NOENT);
     }
     Ok(())
 }
 
-/// EINVAL: 0x40 was an ioctl once; its slot is empty. A bad address is not looked at.
+/// The empty slot 0x40, an ioctl of the past, fails with `EINVAL`, even with a bad address.
 fn hole_in_the_driver_table(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for size in [0, 8, 16, 200] {
@@ -135,7 +135,7 @@ fn hole_in_the_driver_table(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: beyond the last core number.
+/// A number behind the last core number fails with `EINVAL`.
 fn number_beyond_the_core_table(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for nr in [0xe0, 0xf0, 0xff] {
@@ -145,7 +145,7 @@ fn number_beyond_the_core_table(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: numbers whose functions went away with user mode setting.
+/// The numbers of ioctls that were removed with user mode setting fail with `EINVAL`.
 fn retired_core_numbers(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for nr in [0x03, 0x04, 0x08, 0x14, 0x15, 0x1c, 0x20, 0x26, 0x29, 0x2a, 0x30, 0x38] {
@@ -155,7 +155,7 @@ fn retired_core_numbers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOTTY: ioctls of another kind, a terminal's for example.
+/// An ioctl of another type, such as a terminal's, fails with `ENOTTY`.
 fn foreign_type(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for kind in [b'T', b'b', b'D', 0] {
@@ -165,20 +165,20 @@ fn foreign_type(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An old client's shorter structure: what it does not have is zero.
+/// An old client's shorter structure is extended with zeros.
 fn smaller_argument_is_extended_with_zeros(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
-    // Only the handle: flags and pad are zero, so a read fence is attached.
+    // Only the handle is passed: flags and pad are zero, so a read fence is attached.
     let number = uapi::ioc(RW, DRM, COMMAND_BASE + 1, 4);
     works!(sys::ioctl_bytes(&file, number, &mut handle.to_ne_bytes()));
     works!(file.signal(1));
-    // Without even a handle the lookup finds none.
+    // Without even a handle the lookup fails.
     refuses!(sys::ioctl_bytes(&file, uapi::ioc(RW, DRM, COMMAND_BASE + 1, 0), &mut []), NOENT);
     Ok(())
 }
 
-/// What lies behind the shorter structure is not written.
+/// The bytes behind the shorter structure are not written.
 fn smaller_answer_is_cut(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let mut bytes = [0; 16];
@@ -191,7 +191,7 @@ fn smaller_answer_is_cut(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A newer client's longer structure: the kernel's part is answered, the rest comes back as it was.
+/// A newer client's longer structure is accepted. The kernel's part is answered, the rest is returned unchanged.
 fn larger_argument_is_accepted(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -204,7 +204,7 @@ fn larger_argument_is_accepted(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The size field's largest value is served from allocated memory.
+/// The largest value of the size field works, with memory that the kernel allocates.
 fn largest_argument(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     let number = uapi::ioc(RW, DRM, 0x0c, 0x3fff);
@@ -216,7 +216,7 @@ fn largest_argument(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Without a direction nothing is copied in: the handler sees zeros. Nor is an address needed.
+/// Without a direction nothing is copied in, so the handler reads zeros. No address is needed, either.
 fn no_direction_reads_zeros(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -230,7 +230,7 @@ fn no_direction_reads_zeros(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A number that says "the kernel writes" only: the argument is not read.
+/// With a number of direction "the kernel writes" only, the argument is not read.
 fn read_only_direction_ignores_the_argument(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -244,7 +244,7 @@ fn read_only_direction_ignores_the_argument(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A number that says "the kernel reads" only: the fence is made, its number is not told.
+/// With a number of direction "the kernel reads" only, the fence is made, but its number is not returned.
 fn write_only_direction_gives_no_answer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -257,7 +257,7 @@ fn write_only_direction_gives_no_answer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBADF: a number that is no longer open.
+/// An ioctl on a closed descriptor fails with `EBADF`.
 fn closed_file(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let number = file.as_fd().as_raw_fd();
@@ -269,7 +269,7 @@ fn closed_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBADF: `O_PATH` names the node without opening the device.
+/// An ioctl on an `O_PATH` descriptor, which does not open the device, fails with `EBADF`.
 fn path_only_file(guest: &Guest) -> Outcome {
     let file = works!(sys::open(guest.nodes()?.primary, OFlags::PATH));
     let mut cap = uapi::Cap { capability: 5, value: 0 };
@@ -278,7 +278,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// DRM does not look at the open mode: ioctls that change something work on a read-only file.
+/// DRM ignores the open mode: ioctls that change something work on a read-only file.
 fn file_opened_read_only(guest: &Guest) -> Outcome {
     let file = works!(sys::open(guest.nodes()?.primary, OFlags::RDONLY));
     let file = crate::device::DrmFile::from(file);
@@ -287,9 +287,9 @@ fn file_opened_read_only(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ioctl(2) with the address of a mapping of this process.
+/// Calls ioctl(2) with the address of a mapping of this process.
 fn ioctl_at(fd: &impl AsFd, number: u32, address: usize) -> sys::Answer<i32> {
-    // SAFETY: the callers pass an address in a page of their own that holds zeros; the requests
-    // they use carry no addresses, and what lies beyond the page is unmapped.
+    // SAFETY: the callers pass an address in a page of their own that holds zeros. The requests they use carry no
+    // addresses, and the memory behind the page is unmapped.
     unsafe { sys::ioctl_raw(fd.as_fd(), number, address) }
 }

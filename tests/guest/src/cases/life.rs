@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Unplugging while in use, and what is left to the client (L5, L6, L14).
+//! Unplugging a device in use, and what still works for its clients (L5, L6, L14).
 //!
-//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in
-//! `drivers/gpu/drm/drm_drv.c`; `drivers/base/bus.c` for the errors of `bind` and `unbind`.
+//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`;
+//! `drivers/base/bus.c` for the errors of `bind` and `unbind`.
 
 pub(crate) mod again;
 pub(crate) mod memory;
@@ -31,13 +31,13 @@ crate::cases::cases! {
     waiter_is_not_forgotten, sleeping_reader_does_not_delay,
 }
 
-/// The way every case here begins: use, then pull the plug.
+/// Unplugs the device in use. Every case here begins with this.
 fn unplug(guest: &Guest) -> Outcome {
     works!(guest.driver.unbind());
     Ok(())
 }
 
-/// Unbound there is no device; bound again it is as new.
+/// After an unbind there is no device; after a bind it works as if new.
 fn bind_and_unbind(guest: &Guest) -> Outcome {
     unplug(guest)?;
     same!(guest.driver.find(), None);
@@ -46,7 +46,7 @@ fn bind_and_unbind(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV and EBUSY: unbinding and binding twice.
+/// Unbinding twice fails with `ENODEV`, binding twice with `EBUSY`.
 fn wrong_binding(guest: &Guest) -> Outcome {
     refuses!(guest.driver.bind(), BUSY);
     unplug(guest)?;
@@ -55,7 +55,7 @@ fn wrong_binding(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Nothing in `/dev` and `/sys` points to what is gone, though a file is open.
+/// After an unplug nothing in `/dev` and `/sys` points to the device, although a file is open.
 fn nodes_go_away(guest: &Guest) -> Outcome {
     let (nodes, _file) = (guest.nodes()?, guest.open()?);
     unplug(guest)?;
@@ -65,7 +65,7 @@ fn nodes_go_away(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV: a node kept under another name, while an old file keeps the device.
+/// A node kept under another name fails to open with `ENODEV`, while an old file keeps the device.
 fn old_number_opens_nothing(guest: &Guest) -> Outcome {
     let _file = guest.open()?;
     let number = works!(device_number(&guest.nodes()?.primary));
@@ -79,7 +79,7 @@ fn old_number_opens_nothing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV: core and driver, guarded and not, valid arguments.
+/// Every ioctl of the core and the driver fails with `ENODEV`, guarded or not, with valid arguments.
 fn every_ioctl_is_refused(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -105,7 +105,7 @@ fn every_ioctl_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV: the render node's file is as gone as the card's.
+/// Every ioctl on the render node's file fails with `ENODEV`, as on the card's.
 fn every_ioctl_of_the_render_node_is_refused(guest: &Guest) -> Outcome {
     let (card, file) = (guest.open()?, guest.open_render()?);
     let buffer = works!(card.export(works!(card.pages(1)), CLOEXEC));
@@ -122,7 +122,7 @@ fn every_ioctl_of_the_render_node_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV comes before what else is wrong: numbers, kinds, addresses, permissions.
+/// `ENODEV` takes precedence over other errors: numbers, kinds, addresses, permissions.
 fn wrong_ioctls_are_refused_alike(guest: &Guest) -> Outcome {
     let (file, render) = (guest.open()?, guest.open_render()?);
     unplug(guest)?;
@@ -137,7 +137,7 @@ fn wrong_ioctls_are_refused_alike(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV: mmap(2) of an offset that was good a moment ago.
+/// mmap(2) of an offset that was valid before the unplug fails with `ENODEV`.
 fn no_new_mapping_through_the_node(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
@@ -148,7 +148,7 @@ fn no_new_mapping_through_the_node(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// fdinfo still works, without a word about the driver.
+/// fdinfo still works, without a line about the driver.
 fn file_shows_no_driver(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     unplug(guest)?;
@@ -157,7 +157,7 @@ fn file_shows_no_driver(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EAGAIN: no events come from a device that is gone; nothing hangs.
+/// read(2) fails with `EAGAIN`, since a device that is gone sends no events. Nothing hangs.
 fn file_has_no_events(guest: &Guest) -> Outcome {
     let file = works!(sys::open(guest.nodes()?.primary, OFlags::RDWR | OFlags::NONBLOCK));
     unplug(guest)?;
@@ -203,7 +203,7 @@ fn close_with_everything(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L14: the file's data lives until the close, which signals what the client no longer can.
+/// L14: the file's data lives until the close, which signals the fences that the client can no longer signal.
 fn pending_fence_ends_with_the_file(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -215,7 +215,7 @@ fn pending_fence_ends_with_the_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Somebody asleep on the dma-buf is woken by the unplug or by the close, not by the time limit.
+/// A process that sleeps on the dma-buf is woken by the unplug or by the close, not by the time limit.
 fn waiter_is_not_forgotten(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -227,12 +227,12 @@ fn waiter_is_not_forgotten(guest: &Guest) -> Outcome {
         Ok(())
     };
     let got = woken(|| sys::poll(&buffer, PollFlags::OUT, 9000), wake)?;
-    // In vain, and it would come back without an event before the fence's own limit.
+    // A forgotten waiter would return without an event, before the fence's own limit.
     same!(works!(got), PollFlags::OUT);
     Ok(())
 }
 
-/// Somebody asleep in read(2) on the node does not hold up the unplug.
+/// A process that sleeps in read(2) on the node does not delay the unplug.
 fn sleeping_reader_does_not_delay(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let copy = works!(rustix::io::dup(&file));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The run-time side of the obligations L3, L5, L7, L11, L12, L14, L15 and L16, on the life-cycle test driver.
 //!
-//! The driver says in the kernel log what comes and goes; a case does something and compares the order.
-//! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
+//! The driver logs each object that it makes and drops; a case does something and checks the order. Source:
+//! docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 pub(crate) mod belonging;
 pub(crate) mod failure;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Mapping buffers through the node, and touching what was mapped (L6, L11).
+//! Mappings of buffers through the node, and accesses to them (L6, L11).
 //!
-//! Source: `drm_gem_mmap`, `drm_gem_object_lookup_at_offset` in `drivers/gpu/drm/drm_gem.c`,
-//! `drm_gem_shmem_mmap` in `drm_gem_shmem_helper.c` (Linux 7.3), mmap(2).
+//! Source: `drm_gem_mmap`, `drm_gem_object_lookup_at_offset` in `drivers/gpu/drm/drm_gem.c`, `drm_gem_shmem_mmap` in
+//! `drm_gem_shmem_helper.c` (Linux 7.3), mmap(2).
 
 use rustix::fs::OFlags;
 use rustix::mm::{MapFlags, ProtFlags};
@@ -22,7 +22,7 @@ super::cases! {
     inherited_by_a_forked_copy, kernel_copies_into_it, mapped_twice, memory_is_given_back within 60,
 }
 
-/// No data of anybody else shows through.
+/// A fresh buffer is zero: it shows no data of other processes.
 fn fresh_buffer_is_zero(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for _ in 0..8 {
@@ -54,7 +54,7 @@ fn every_page_is_its_own(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// 8 MiB, touched at both ends of each MiB.
+/// A buffer of 8 MiB works, touched at both ends of each MiB.
 fn large_buffer(guest: &Guest) -> Outcome {
     const MIB: usize = 1 << 20;
     let file = guest.open()?;
@@ -69,7 +69,7 @@ fn large_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: no buffer lies there; offset 0 for example.
+/// An offset without a buffer, such as 0, fails with `EINVAL`.
 fn offset_of_nothing(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let end = works!(file.map_offset(works!(file.pages(1)))) + PAGE as u64;
@@ -80,7 +80,7 @@ fn offset_of_nothing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: mmap(2) itself wants whole pages.
+/// An offset that is not a multiple of the page size fails with `EINVAL`, by mmap(2) itself.
 fn unaligned_offset(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(2))));
@@ -91,7 +91,7 @@ fn unaligned_offset(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a mapping is not empty.
+/// An empty mapping fails with `EINVAL`.
 fn zero_length(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
@@ -100,7 +100,7 @@ fn zero_length(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a mapping does not reach beyond its buffer, even if another one lies there.
+/// A mapping beyond the end of its buffer fails with `EINVAL`, even if another buffer follows.
 fn beyond_the_end(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (first, second) = (works!(file.pages(1)), works!(file.pages(1)));
@@ -113,7 +113,7 @@ fn beyond_the_end(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The beginning of a buffer may be mapped alone.
+/// The beginning of a buffer can be mapped alone.
 fn part_of_a_buffer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(4));
@@ -125,7 +125,7 @@ fn part_of_a_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: an offset names a buffer, not a place in it.
+/// An offset within a buffer fails with `EINVAL`: an offset identifies a buffer, not a place in it.
 fn middle_of_a_buffer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(4))));
@@ -135,7 +135,7 @@ fn middle_of_a_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: the offset of a buffer that this file has no handle for.
+/// The offset of a buffer for which this file has no handle fails with `EACCES`.
 fn other_files_buffer(guest: &Guest) -> Outcome {
     let (file, other, render) = (guest.open()?, guest.open()?, guest.open_render()?);
     let offset = works!(file.map_offset(works!(file.pages(1))));
@@ -145,7 +145,7 @@ fn other_files_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A handle is what it takes, on the render node too.
+/// A file of the render node can map a buffer for which it has a handle.
 fn render_file_with_a_handle(guest: &Guest) -> Outcome {
     let (file, render) = (guest.open()?, guest.open_render()?);
     let handle = works!(file.pages(1));
@@ -158,7 +158,8 @@ fn render_file_with_a_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL once the buffer is gone; EACCES while something else keeps it.
+/// The offset of a closed handle fails with `EINVAL` once the buffer is freed, and with `EACCES` while something else
+/// keeps it.
 fn closed_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -171,7 +172,7 @@ fn closed_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: device memory cannot be copied on write.
+/// A private mapping fails with `EINVAL`, since device memory cannot be copied on write.
 fn private_mapping(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
@@ -182,7 +183,7 @@ fn private_mapping(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// SIGSEGV: a mapping made for reading is not written to; reading works.
+/// A write to a read-only mapping causes SIGSEGV; a read works.
 fn read_only_mapping(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
@@ -197,7 +198,7 @@ fn read_only_mapping(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: writing through a file that was opened for reading.
+/// A writable mapping through a file that was opened for reading fails with `EACCES`.
 fn read_only_file(guest: &Guest) -> Outcome {
     let fd = works!(sys::open(guest.nodes()?.primary, OFlags::RDONLY));
     let file = crate::device::DrmFile::from(fd);
@@ -208,7 +209,7 @@ fn read_only_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: such a mapping does not grow.
+/// Growing a mapping fails with `EFAULT`.
 fn growing(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(2));
@@ -218,7 +219,7 @@ fn growing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What is left after unmapping the end can be used, touched before or not.
+/// After unmapping the end, the rest can be used, touched before or not.
 fn unmapping_a_part(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(4));
@@ -232,9 +233,8 @@ fn unmapping_a_part(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The shmem helper counts pages from the start of the mapping, so what is left after unmapping the
-/// front faults in the first pages. Right would be (2, 3): a fault of the kernel that does no harm
-/// beyond the client's own buffer.
+/// After unmapping the front, the rest shows the first pages: the shmem helper counts pages from the start of the
+/// mapping. (2, 3) would be right. This is a kernel bug that does no harm beyond the client's own buffer.
 fn unmapping_the_front_moves_the_pages(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(3));
@@ -270,7 +270,7 @@ fn keeps_the_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A forked copy shares the pages, and closes its mapping on its own.
+/// A forked copy shares the pages, and can unmap its mapping without effect on the original.
 fn inherited_by_a_forked_copy(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(2));
@@ -285,7 +285,7 @@ fn inherited_by_a_forked_copy(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// read(2) into a page that nobody touched yet.
+/// read(2) works into a page that was not touched before.
 fn kernel_copies_into_it(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -297,7 +297,7 @@ fn kernel_copies_into_it(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Two mappings of one buffer are one memory.
+/// Two mappings of one buffer show the same memory.
 fn mapped_twice(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -309,7 +309,7 @@ fn mapped_twice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The kernel's count of shared memory, in KiB; it may lag by some hundred pages per processor.
+/// Returns the kernel's count of shared memory, in KiB. It may lag by some hundred pages per processor.
 fn shared_memory() -> Outcome<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let row = text.lines().find_map(|line| line.strip_prefix("Shmem:"));
@@ -319,7 +319,7 @@ fn shared_memory() -> Outcome<u64> {
     }
 }
 
-/// 64 MiB are taken by the mapping, all at once, and given back when nothing holds them.
+/// A mapping allocates the buffer's 64 MiB all at once, and they are freed with the last reference.
 fn memory_is_given_back(guest: &Guest) -> Outcome {
     const LEN: usize = 64 << 20;
     const MOST: u64 = (LEN as u64 >> 10) / 8 * 7;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Loading and unloading the driver's module while something of it is in use (L6, L19).
+//! Loads and unloads the driver's module while objects of it are in use (L6, L19).
 //!
-//! Source: delete_module(2), `kernel/module/main.c`, `drm_gem_dmabuf_export` and the `owner` of the
-//! file operations (Linux 7.3).
+//! Source: delete_module(2), `kernel/module/main.c`, `drm_gem_dmabuf_export` and the `owner` of the file operations
+//! (Linux 7.3).
 
 use std::os::fd::OwnedFd;
 
@@ -24,7 +24,7 @@ super::cases! {
     library_is_held_by_the_driver,
 }
 
-/// delete_module(2) of the driver under test.
+/// Calls delete_module(2) on the driver under test.
 fn unload(guest: &Guest) -> sys::Answer {
     modules::remove(guest.driver.module())
 }
@@ -34,7 +34,7 @@ fn load(files: &Modules) -> Outcome {
     Ok(())
 }
 
-/// Unloaded, the device and its nodes are gone; loaded again it is as new.
+/// After an unload the device and its nodes are gone; after a load the device works as if new.
 fn unload_and_load(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let nodes = guest.nodes()?;
@@ -46,7 +46,7 @@ fn unload_and_load(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EEXIST: the module is there already, and nothing happens to it.
+/// Loading the module twice fails with `EEXIST` and has no effect.
 fn load_twice(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let file = guest.open()?;
@@ -55,7 +55,7 @@ fn load_twice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: a module that is not loaded.
+/// Unloading a module that is not loaded fails with `ENOENT`.
 fn unload_twice(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     works!(unload(guest));
@@ -63,7 +63,7 @@ fn unload_twice(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// EAGAIN while a file of either node is open; the close lets it go.
+/// Unloading fails with `EAGAIN` while a file of either node is open, and succeeds after the close.
 fn refused_while_a_file_is_open(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     for file in [guest.open()?, guest.open_render()?] {
@@ -74,7 +74,7 @@ fn refused_while_a_file_is_open(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// EAGAIN while a mapping of a closed file exists.
+/// Unloading fails with `EAGAIN` while a mapping of a closed file exists.
 fn refused_while_a_mapping_exists(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let file = guest.open()?;
@@ -87,7 +87,7 @@ fn refused_while_a_mapping_exists(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// EAGAIN while a dma-buf of a closed file exists, or a mapping of it.
+/// Unloading fails with `EAGAIN` while a dma-buf of a closed file exists, or a mapping of it.
 fn refused_while_a_dma_buf_exists(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let file = guest.open()?;
@@ -103,7 +103,7 @@ fn refused_while_a_dma_buf_exists(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// EAGAIN until the very last of many users is gone, in any order.
+/// Unloading fails with `EAGAIN` until the last of many users is gone, in any order.
 fn refused_with_many_users(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let mut users: Vec<OwnedFd> = Vec::new();
@@ -121,7 +121,7 @@ fn refused_with_many_users(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// A foreign buffer that was imported here does not hold the module once the import is closed.
+/// A foreign buffer that was imported does not hold the module once the import is closed.
 fn allowed_with_a_foreign_buffer_left(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let memory = works!(sys::memory_file(PAGE));
@@ -153,7 +153,7 @@ fn signalled_fence_outlives_it(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// Ten times, used in between: everything is given back each time.
+/// Ten loads and unloads with use in between succeed: everything is freed each time.
 fn over_and_over(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     for _ in 0..10 {
@@ -169,7 +169,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EAGAIN: `drm_rust` cannot go while a driver uses it, and can afterwards.
+/// Unloading `drm_rust` fails with `EAGAIN` while a driver uses it, and succeeds afterwards.
 fn library_is_held_by_the_driver(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let names = files.names();
@@ -181,15 +181,15 @@ fn library_is_held_by_the_driver(guest: &Guest) -> Outcome {
     load(files)
 }
 
-/// Unloads what other cases have left that uses `module`. Some are needed by others, which `holders` does not list if they
-/// were lent data: they go when those have gone.
+/// Unloads modules that other cases left and that use `module`. Some are needed by others that `holders` does not list,
+/// since they only borrow data; they can be unloaded after those.
 fn remove_holders(module: &str) -> Outcome {
     let listed = std::fs::read_dir(format!("/sys/module/{module}/holders"))?.flatten();
     let mut left: Vec<_> = listed.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     while !left.is_empty() {
         let before = left.len();
         left.retain(|holder| modules::remove(holder).is_err());
-        holds!(left.len() < before, "one of {left:?} can go");
+        holds!(left.len() < before, "one of {left:?} can be unloaded");
     }
     Ok(())
 }

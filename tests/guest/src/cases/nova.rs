@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The two drivers of an NVIDIA GPU: what the DRM driver answers, and the life of both together.
+//! The two drivers of an NVIDIA GPU: the DRM driver's answers, and the life cycle of both.
 //!
 //! Source: `include/uapi/drm/nova_drm.h`, `drivers/gpu/drm/nova`, `drivers/gpu/nova-core` (Linux 7.3).
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Sharing buffers as file descriptors, and getting one's own back (L12).
+//! Shares buffers as file descriptors, and imports a device's own buffers (L12).
 //!
 //! Source: `drivers/gpu/drm/drm_prime.c` (Linux 7.3).
 
@@ -27,13 +27,13 @@ super::cases! {
     handle_closed_while_exported, many_round_trips,
 }
 
-/// Descriptors that are one and the same open object.
+/// Returns an identity that is equal for descriptors of the same open object.
 fn inode(fd: impl AsFd) -> Answer<(u64, u64)> {
     let stat = rustix::fs::fstat(fd)?;
     Ok((stat.st_dev, stat.st_ino))
 }
 
-/// EINVAL: everything but `DRM_CLOEXEC` and `DRM_RDWR`, before the handle is looked at.
+/// Flags other than `DRM_CLOEXEC` and `DRM_RDWR` fail with `EINVAL`, before the handle is checked.
 fn wrong_flags(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -47,7 +47,7 @@ fn wrong_flags(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: zero and numbers never given.
+/// Exporting zero or a handle that was never given fails with `ENOENT`.
 fn unknown_handles(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
@@ -59,7 +59,7 @@ fn unknown_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: a handle that was closed, exported before or not.
+/// Exporting a closed handle fails with `ENOENT`, whether it was exported before or not.
 fn closed_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (first, second) = (works!(file.pages(1)), works!(file.pages(1)));
@@ -71,7 +71,7 @@ fn closed_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `DRM_CLOEXEC` is the descriptor's, so each export decides.
+/// `DRM_CLOEXEC` is a property of the descriptor, so each export decides.
 fn close_on_exec(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -81,7 +81,7 @@ fn close_on_exec(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: without `DRM_RDWR` the buffer can be mapped to read only.
+/// Without `DRM_RDWR` a writable mapping of the buffer fails with `EACCES`.
 fn reading_and_writing(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let readable = works!(file.export(works!(file.pages(1)), 0));
@@ -93,7 +93,7 @@ fn reading_and_writing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A buffer has one dma-buf: a later export with other access gets the first one.
+/// A buffer has one dma-buf: a later export with other access returns the first one.
 fn first_export_decides(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -104,7 +104,7 @@ fn first_export_decides(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EMFILE: no descriptor is left; afterwards the export works.
+/// Without a free descriptor an export fails with `EMFILE`; afterwards it works.
 fn no_descriptor_left(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -118,7 +118,7 @@ fn no_descriptor_left(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Two descriptors, one buffer.
+/// Two exports of a handle return two descriptors of one buffer.
 fn exported_twice_is_one_buffer(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, other) = (works!(file.pages(1)), works!(file.pages(1)));
@@ -128,7 +128,7 @@ fn exported_twice_is_one_buffer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBADF: numbers that are not open.
+/// Importing a number that is not open fails with `EBADF`.
 fn import_of_no_descriptor(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for number in [-1, i32::MIN, i32::MAX, 1000] {
@@ -140,7 +140,7 @@ fn import_of_no_descriptor(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: descriptors that are no dma-bufs.
+/// Importing a descriptor that is no dma-buf fails with `EINVAL`.
 fn import_of_other_files(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     refuses!(file.import(&works!(sys::memory_file(PAGE))), INVAL);
@@ -152,7 +152,7 @@ fn import_of_other_files(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Self-import: the handle that was exported comes back.
+/// Importing a file's own export returns the handle that was exported.
 fn own_buffer_gives_own_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handles = [works!(file.pages(1)), works!(file.pages(1))];
@@ -166,7 +166,7 @@ fn own_buffer_gives_own_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One handle, however often the buffer is imported: closing it once is enough.
+/// Importing a buffer repeatedly returns the same handle, and one close frees it.
 fn imported_twice_is_one_handle(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let buffer = works!(file.export(works!(file.pages(1)), CLOEXEC));
@@ -201,7 +201,7 @@ fn import_after_close(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Exporting what was imported gives the buffer it came from.
+/// Exporting an imported buffer returns the buffer that was imported.
 fn imported_is_exported_as_the_same(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let buffer = works!(file.export(works!(file.pages(1)), CLOEXEC));
@@ -210,7 +210,7 @@ fn imported_is_exported_as_the_same(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Both directions work on the render node.
+/// Export and import work on the render node.
 fn import_on_the_render_node(guest: &Guest) -> Outcome {
     let (file, render) = (guest.open()?, guest.open_render()?);
     let handle = works!(file.pages(1));
@@ -221,7 +221,7 @@ fn import_on_the_render_node(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A name leads to the object itself, not to a second one around the same memory.
+/// A global name leads to the object itself, not to a second one around the same memory.
 fn name_of_an_imported_object(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let handle = works!(file.pages(1));
@@ -230,7 +230,7 @@ fn name_of_an_imported_object(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L11: the dma-buf holds the object and the device when everything else is closed.
+/// L11: the dma-buf holds references to the object and the device when everything else is closed.
 fn outlives_handle_and_file(guest: &Guest) -> Outcome {
     let buffer = exported_with(&guest.open()?, 0x5eed)?;
     let mapping = works!(Mapping::shared(&buffer, 0, PAGE));
@@ -247,7 +247,7 @@ fn exported_with(file: &DrmFile, value: u32) -> Outcome<OwnedFd> {
     Ok(works!(file.export(handle, RDWR)))
 }
 
-/// Closing the handle ends the cached dma-buf: what is exported next is another buffer.
+/// Closing the handle drops the cached dma-buf: a later export is a different one.
 fn handle_closed_while_exported(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let first = exported_with(&file, 1)?;
@@ -259,7 +259,7 @@ fn handle_closed_while_exported(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Export, import elsewhere, close all, many times: nothing accumulates that would fail.
+/// Many round trips of export, import and close succeed: nothing accumulates that would fail.
 fn many_round_trips(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open_render()?);
     for _ in 0..300 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each call that can fail while a module is loaded and a device probed, made to fail one by one (L3).
+//! Makes each call that can fail during the loading of a module and the probe of a device fail, one by one (L3).
 //!
-//! After every failure the error arrives, nothing is left, and the next attempt works.
-//! Source: drivers/gpu/drm/drm_drv.c, drm_file.c, drm_prime.c, drm_gem.c, drivers/base/dd.c (Linux 7.3).
+//! After every failure the error arrives, nothing is left, and the next attempt works. Source:
+//! drivers/gpu/drm/drm_drv.c, drm_file.c, drm_prime.c, drm_gem.c, drivers/base/dd.c (Linux 7.3).
 
 pub(crate) mod client;
 pub(crate) mod registration;
@@ -24,7 +24,7 @@ crate::cases::cases! {
     within 240, l3_failed_probes_cost_no_memory within 120,
 }
 
-/// The steps of a probe and of a registration, beyond memory, by the functions that carry them out.
+/// The steps of a probe and of a registration besides allocations, given by the functions that perform them.
 const STEPS: &[Call] = &[
     enomem("__drm_dev_alloc"),
     enomem("__drmm_add_action"),
@@ -47,7 +47,7 @@ const STEPS: &[Call] = &[
     enomem("debugfs_create_dir"),
 ];
 
-/// The Rust `vgem`, by sysfs.
+/// Every failure within a probe of the Rust `vgem`, by sysfs, is reported and undone.
 fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(guest.driver.unbind());
@@ -67,7 +67,7 @@ fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
             silent.push(call.function);
         }
     }
-    // A function that is no longer called would make its step an empty one.
+    // If a function is no longer called, its step tests nothing.
     holds!(silent.is_empty(), "{silent:?} are called");
     works!(guest.driver.bind());
     works!(guest.open()?.pages(1));
@@ -77,7 +77,7 @@ fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The test driver, whose parts say that they went.
+/// Every failure within a probe of the test driver is reported and undone; the driver logs the drop of its parts.
 fn l3_each_call_of_a_probe(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));
@@ -101,7 +101,7 @@ fn l3_each_call_of_a_probe(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Whatever the probe got to make is gone, once.
+/// Checks that everything the probe made is dropped, exactly once.
 fn all_went(test: &mut Test<'_>) -> Outcome {
     let made = test.trace.count("0: before registration");
     let ready = test.trace.count("0: registration data dropped");
@@ -113,7 +113,8 @@ fn all_went(test: &mut Test<'_>) -> Outcome {
     Ok(())
 }
 
-/// The module's init: its workqueue, its driver, its device, and the probe inside.
+/// Every failure within the module's init is reported and undone: its workqueue, its driver, its device, and the probe
+/// inside.
 fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
     const INIT: &[Call] = &[
         null("alloc_workqueue_noprof"),
@@ -127,7 +128,7 @@ fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
     works!(modules::remove("vgem_rust"));
     for call in MEMORY.iter().chain(INIT) {
         let after = |answer: Answer| {
-            // A probe that fails leaves the module loaded: another device could come.
+            // A failed probe leaves the module loaded: another device could come.
             if answer.is_ok() {
                 works!(modules::remove("vgem_rust"));
             }
@@ -147,7 +148,7 @@ fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Slab that cannot be reclaimed, in KiB.
+/// Returns the slab memory that cannot be reclaimed, in KiB.
 fn slab() -> Outcome<i64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("SUnreclaim:"));
@@ -157,7 +158,7 @@ fn slab() -> Outcome<i64> {
     }
 }
 
-/// A device is about 4 KiB: 60 that stayed would be seen.
+/// Failed probes leak no memory: a device takes about 4 KiB, so 60 leaked ones would show.
 fn l3_failed_probes_cost_no_memory(guest: &Guest) -> Outcome {
     if crate::guest::finds_leaks() {
         return skip("this kernel keeps what was freed for a while (KASAN); kmemleak looks for what is left");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Everything at once: processes use the device while it comes and goes (L6, L7).
+//! Races: processes use the device while it is unbound and bound (L6, L7).
 //!
-//! Source: `drm_dev_enter`, `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`,
-//! `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug" (Linux 7.3).
+//! Source: `drm_dev_enter`, `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`, `Documentation/gpu/drm-uapi.rst`, "Device
+//! Hot-Unplug" (Linux 7.3).
 
 pub(crate) mod client;
 pub(crate) mod crowd;
@@ -36,12 +36,12 @@ super::cases! {
     unload_while_opening within 120,
 }
 
-/// A short while of a random length, without sleeping.
+/// Spins for a short random time, without sleeping.
 pub(crate) fn linger(random: &mut Rng) {
     (0..random.u32(..200)).for_each(|_| std::thread::yield_now());
 }
 
-/// Four processes, no unplug: whatever they do, nothing fails.
+/// Four processes use the device without an unplug, and no call fails.
 fn many_processes(guest: &Guest) -> Outcome {
     let users = guest.users()?;
     Crowd::start(guest, "strict", 4)?.finish(guest.seed)?;
@@ -49,7 +49,7 @@ fn many_processes(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Four threads, one file: each sees its own handles and fences although numbers are shared.
+/// Four threads share one file. Each sees its own handles and fences, although the numbers are shared.
 fn threads_of_one_file(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open_render()?);
     std::thread::scope(|scope| {
@@ -68,7 +68,7 @@ fn buffers_in_a_shared_file(file: &DrmFile, other: &DrmFile, seed: u64) -> Outco
     Ok(())
 }
 
-/// One thread exports while another closes: a good descriptor or `ENOENT`, nothing between.
+/// One thread exports a handle while another closes it: the export returns a valid descriptor or `ENOENT`.
 fn handle_closed_under_an_export(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for _ in 0..300 {
@@ -87,7 +87,7 @@ fn handle_closed_under_an_export(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Two threads signal one fence: one does, the other finds it gone.
+/// Two threads signal one fence: one succeeds, the other gets `ENOENT`.
 fn fence_signalled_twice_at_once(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -105,7 +105,7 @@ fn fence_signalled_twice_at_once(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Unplugs and binds `rounds` times while a crowd is at work.
+/// Unplugs and binds the device `rounds` times while a crowd of processes is at work.
 fn pull_the_plug(guest: &Guest, part: &str, count: u64, rounds: u32) -> Outcome {
     let users = guest.users()?;
     let mut random = Rng::with_seed(guest.seed);
@@ -125,27 +125,27 @@ fn pull_the_plug(guest: &Guest, part: &str, count: u64, rounds: u32) -> Outcome 
     Ok(())
 }
 
-/// L6: no moment of any of a client's steps is a bad one to unplug.
+/// L6: an unplug between any two steps of a client does no harm.
 fn unplug_and_rebind(guest: &Guest) -> Outcome {
     pull_the_plug(guest, "churn", 4, 30)
 }
 
-/// L6: no SIGBUS and no other contents, whenever the mappings are zapped.
+/// L6: whenever the mappings are zapped, there is no SIGBUS and no change of contents.
 fn unplug_while_faulting(guest: &Guest) -> Outcome {
     pull_the_plug(guest, "fault", 3, 20)
 }
 
-/// L7: whoever gets in first finds a device that is complete, or none.
+/// L7: a process that opens the device first after a bind finds it complete, or not at all.
 fn first_open_after_bind(guest: &Guest) -> Outcome {
     pull_the_plug(guest, "first", 3, 30)
 }
 
-/// L5: unbind and bind from several sides at once; at the end there is one device.
+/// L5: several processes unbind and bind the device at once; at the end there is one device.
 fn unbound_by_several(guest: &Guest) -> Outcome {
     let users = guest.users()?;
     let crowd = Crowd::start(guest, "toggle", 2)?;
     for _ in 0..40 {
-        // Nothing can be said about the answers here, only about the end.
+        // The answers here are arbitrary; only the end is checked.
         let _ = guest.driver.unbind();
         let _ = guest.driver.bind();
     }
@@ -158,7 +158,7 @@ fn unbound_by_several(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The module is unloaded while others unbind and bind its device.
+/// One process unloads the module while others unbind and bind its device.
 fn unload_while_unbinding(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let crowd = Crowd::start(guest, "toggle", 2)?;
@@ -177,7 +177,7 @@ fn unload_while_unbinding(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L14: a process that is killed leaves no fence behind: whoever waits goes on.
+/// L14: a process that is killed leaves no pending fence, so waiters continue.
 fn killed_while_holding_a_fence(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -192,7 +192,7 @@ fn killed_while_holding_a_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The module goes or stays (`EAGAIN`), but never under an open file.
+/// An unload during opens succeeds or fails with `EAGAIN`, but never removes the module under an open file.
 fn unload_while_opening(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     let mut random = Rng::with_seed(guest.seed);
@@ -207,7 +207,7 @@ fn unload_while_opening(guest: &Guest) -> Outcome {
         works!(files.load());
     }
     crowd.finish(guest.seed)?;
-    holds!(modules::remove(guest.driver.module()).is_ok(), "unused, the module goes ({gone} times)");
+    holds!(modules::remove(guest.driver.module()).is_ok(), "the unused module can be unloaded ({gone} times before)");
     works!(files.load());
     Ok(())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A short storm over each driver, the same each time; `drydock storm` makes long ones.
+//! A short storm over each driver, the same each time; `drydock storm` runs long ones.
 //!
 //! Source: `storm.rs`.
 
@@ -9,12 +9,13 @@ use crate::check::{Outcome, Stop, fail};
 use crate::guest::Guest;
 use crate::storm::{self, Plan};
 
-/// Whose random sequences the short storms have.
+/// The seed of the short storms.
 const SEED: u64 = 1;
-/// How long they last.
+/// The duration of a short storm.
 const TIME: Duration = Duration::from_secs(20);
 
-/// Nobody hangs, no call answers what it cannot, and afterwards everything is as before.
+/// A storm of twenty seconds passes: nothing hangs, no call has an impossible answer, and everything is as before
+/// afterwards.
 fn twenty_seconds(guest: &Guest) -> Outcome {
     let guest = Guest { seed: SEED, ..guest.clone() };
     let hangs = |why: &str| -> ! {

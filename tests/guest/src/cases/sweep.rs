@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each call that a client makes, with the 1st, 2nd, 3rd … allocation in it made to fail, and each copy from and to the process,
-//! until nothing fails and it succeeds.
+//! Makes the 1st, 2nd, 3rd … allocation in each call of a client fail, and each copy from and to the process, until
+//! nothing fails and the call succeeds.
 //!
-//! Every failure is answered with an error, the file has what it had, the device works, and the kernel has nothing to say. At the
-//! end the module can go, and no slab cache has grown.
+//! Every failure must return an error, the file must keep its state, the device must work, and the kernel must report
+//! nothing. At the end the module can be unloaded, and no slab cache has grown.
 //!
 //! ```text
-//! operation → what a row of a table is     common, sharing, syncobj → rows of several drivers
-//! run       → carries tables out           vgem, events, nova, tyr  → rows of one, and the cases
+//! operation → a row of a table             common, sharing, syncobj → rows of several drivers
+//! run       → runs tables                  vgem, events, nova, tyr  → rows of one driver, and the cases
 //! ```
 //!
-//! Source: Documentation/gpu/drm-uapi.rst; the rows name what they are about.
+//! Source: Documentation/gpu/drm-uapi.rst; each row names its subject.
 
 mod common;
 pub(crate) mod events;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Fences, sync objects and events, by the driver that makes them on request (`kernel/tests/sync`).
+//! Fences, sync objects and events, with a driver that makes them on request (`kernel/tests/sync`).
 //!
 //! Source: `drivers/dma-buf/dma-fence.c`, `drivers/gpu/drm/drm_syncobj.c`, `drm_file.c` (Linux 7.3).
 
@@ -24,33 +24,33 @@ use crate::sys::{self, Answer};
 use crate::uapi::sync::*;
 use crate::{modules, same, works};
 
-/// The driver, its module and its device: all have one name.
+/// The name of the driver, its module and its device.
 const NAME: &str = "sync_test";
 
-/// Much longer than anything takes that is waited for.
+/// Returns a limit far above the duration of anything that a case waits for.
 fn long() -> Duration {
     patient(Duration::from_secs(8))
 }
 
-/// The same in milliseconds.
+/// Like `long`, in milliseconds.
 fn long_ms() -> u64 {
     patient_ms(8_000).into()
 }
 
-/// Long enough to see that nothing comes.
+/// A wait that is long enough to see that nothing happens.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Takes the device from its driver.
+/// Unbinds the driver from its device.
 fn unbind() -> Answer {
     write("/sys/bus/platform/drivers/sync_test/unbind", NAME)
 }
 
-/// Gives it back.
+/// Binds the driver to its device again.
 fn bind() -> Answer {
     write("/sys/bus/platform/drivers/sync_test/bind", NAME)
 }
 
-/// A new file of the device, brought back if an earlier case took it away.
+/// Opens the device, and binds it before that if an earlier case unbound it.
 pub(super) fn open(guest: &Guest) -> Outcome<DrmFile> {
     load(guest, NAME)?;
     if nodes(NAME).is_empty() {
@@ -59,7 +59,7 @@ pub(super) fn open(guest: &Guest) -> Outcome<DrmFile> {
     reopen()
 }
 
-/// A new file of the device, which is there.
+/// Opens the device, which must be bound.
 fn reopen() -> Outcome<DrmFile> {
     match nodes(NAME).as_slice() {
         [node] => Ok(works!(DrmFile::open(node))),
@@ -67,7 +67,7 @@ fn reopen() -> Outcome<DrmFile> {
     }
 }
 
-/// How many users the module has: open files and unsignalled fences.
+/// Returns how many users the module has: open files and unsignalled fences.
 fn users() -> Outcome<u32> {
     match module_users(NAME)? {
         Some(users) => Ok(users),
@@ -75,7 +75,7 @@ fn users() -> Outcome<u32> {
     }
 }
 
-/// delete_module(2), until the last timer of a fence has let go of the module.
+/// Calls delete_module(2) until the last timer of a fence has dropped its reference to the module.
 fn unload_soon() -> Outcome {
     let start = Instant::now();
     while let Err(errno) = modules::remove(NAME) {
@@ -96,18 +96,18 @@ pub(super) struct Issued {
 }
 
 impl DrmFile {
-    /// A fence in the sync object of `wanted`, or in a new one.
+    /// Makes a fence in the sync object of `wanted`, or in a new one.
     fn issue(&self, wanted: SyncIssue) -> Answer<Issued> {
         let SyncIssue { id, syncobj, .. } = self.ioctl(&SYNC_ISSUE, wanted)?;
         Ok(Issued { id, syncobj })
     }
 
-    /// A fence in a new sync object.
+    /// Makes a fence in a new sync object.
     pub(in crate::cases) fn issue_new(&self, flags: u32, timeout_ms: u32) -> Answer<Issued> {
         self.issue(SyncIssue { flags, timeout_ms, ..Default::default() })
     }
 
-    /// A fence at a point of a timeline.
+    /// Makes a fence at a point of a timeline.
     fn issue_at(&self, syncobj: u32, point: u64) -> Answer<Issued> {
         self.issue(SyncIssue { syncobj, point, flags: ON_TIMELINE, ..Default::default() })
     }
@@ -117,29 +117,29 @@ impl DrmFile {
         self.ioctl(&SYNC_END, SyncEnd { id, error, action, pad: 0 }).map(drop)
     }
 
-    /// The driver's own wait for the fence that it finds; the error with which that ended, or 0.
+    /// Makes the driver wait for the fence that it finds. Returns the error with which the wait ended, or 0.
     fn driver_waits(&self, syncobj: u32, point: u64, for_submit: bool, limit: Duration) -> Answer<u32> {
         let timeout_ms = u32::try_from(limit.as_millis()).expect("limits are small");
         let wanted = SyncWait { point, syncobj, for_submit: for_submit.into(), timeout_ms, status: 0 };
         Ok(self.ioctl(&SYNC_WAIT, wanted)?.status)
     }
 
-    /// The error with which the fence of a sync object has ended already, or 0.
+    /// Returns the error with which a sync object's fence has ended already, or 0.
     fn status(&self, syncobj: u32) -> Answer<u32> {
         self.driver_waits(syncobj, 0, false, SHORT)
     }
 
-    /// Reserves an event that takes a fence with it (0: none).
+    /// Reserves an event that carries a fence (0: none).
     fn reserve(&self, cookie: u64, id: u32) -> Answer {
         self.ioctl(&SYNC_NOTIFY, SyncNotify { cookie, action: EVENT_KEEP, id }).map(drop)
     }
 
-    /// Decides what becomes of the reserved events.
+    /// Sends, drops or keeps the reserved events, depending on `action`.
     fn notify(&self, action: u32) -> Answer {
         self.ioctl(&SYNC_NOTIFY, SyncNotify { action, ..Default::default() }).map(drop)
     }
 
-    /// Ends all fences of the device's set, and closes it.
+    /// Ends all fences of the device's set, and closes the set.
     fn close_set(&self, error: u32) -> Answer {
         self.ioctl(&SYNC_CLOSE, SyncClose { error, stays_open: 0 }).map(drop)
     }
@@ -149,7 +149,7 @@ impl DrmFile {
         self.ioctl(&SYNC_CLOSE, SyncClose { error, stays_open: 1 }).map(drop)
     }
 
-    /// The fence of a sync object as a sync file.
+    /// Exports a sync object's fence as a sync file.
     fn sync_file(&self, syncobj: u32) -> Answer<OwnedFd> {
         self.syncobj_export(syncobj, AS_SYNC_FILE)
     }
@@ -160,7 +160,7 @@ pub(super) fn is_signalled(sync_file: &OwnedFd) -> Answer<bool> {
     Ok(sys::poll(sync_file, PollFlags::IN, 0)?.contains(PollFlags::IN))
 }
 
-/// How a fence ended: 0 while it has not, 1, or the negative error.
+/// Returns how a fence ended: 0 while it is pending, 1, or the negative error.
 pub(super) fn status_of(sync_file: &OwnedFd) -> Answer<i32> {
     Ok(device::fence_of(sync_file)?.status)
 }

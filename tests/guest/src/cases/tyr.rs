@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The driver of a Mali GPU: what it answers to clients of panthor's interface, what the GPU sees of it, and its life.
+//! The driver of a Mali GPU: its answers to clients of panthor's interface, the GPU's view of them, and its life cycle.
 //!
 //! Source: `include/uapi/drm/panthor_drm.h`, `drivers/gpu/drm/panthor` (Linux 7.3).
 

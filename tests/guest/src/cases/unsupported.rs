@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a device without mode setting and syncobjs refuses.
+//! Calls that a device without mode setting and syncobjs refuses.
 //!
 //! Source: the feature checks of `drm_syncobj.c`, `drm_mode_*.c`, `drm_vblank.c` (Linux 7.3).
 
@@ -15,12 +15,12 @@ super::cases! {
     changing_a_handle, setting_the_unique_name,
 }
 
-/// The same size and direction as the header's structures have; all fields zero.
+/// Returns the number of an ioctl with the size and direction of the header's structure, for an argument of zeros.
 fn zeros(nr: u8, size: usize) -> u32 {
     uapi::ioc(DIR_READ | DIR_WRITE, DRM, nr, size)
 }
 
-/// EOPNOTSUPP: vgem does not announce `DRIVER_SYNCOBJ`, on either node.
+/// Syncobj ioctls fail with `EOPNOTSUPP` on either node, since vgem does not announce `DRIVER_SYNCOBJ`.
 fn syncobjs(guest: &Guest) -> Outcome {
     let ioctls = [
         (0xbf, 8),
@@ -44,7 +44,7 @@ fn syncobjs(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP: resources, planes, properties, framebuffers.
+/// Queries of resources, planes, properties and framebuffers fail with `EOPNOTSUPP`.
 fn mode_setting_queries(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let ioctls = [
@@ -66,13 +66,13 @@ fn mode_setting_queries(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: `GETFB2` alone answers so where its kin say EOPNOTSUPP.
+/// `GETFB2` fails with `EINVAL`, unlike similar calls, which fail with EOPNOTSUPP.
 fn framebuffer_query(guest: &Guest) -> Outcome {
     refuses!(sys::ioctl_bytes(guest.open()?, zeros(0xce, 104), &mut [0; 104]), INVAL);
     Ok(())
 }
 
-/// EOPNOTSUPP: modes, framebuffers, blobs, leases, even as master.
+/// Changes of modes, framebuffers, blobs and leases fail with `EOPNOTSUPP`, even for the master.
 fn mode_setting_changes(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let ioctls = [
@@ -101,7 +101,7 @@ fn mode_setting_changes(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP: there is no vertical blanking to wait for.
+/// Waiting for vertical blanking fails with `EOPNOTSUPP`: the device has no display.
 fn vertical_blanking(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     for (nr, size) in [(0x3a, 24), (0x3b, 24), (0x3c, 24)] {
@@ -110,13 +110,13 @@ fn vertical_blanking(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP: an atomic commit needs `DRIVER_ATOMIC`.
+/// An atomic commit fails with `EOPNOTSUPP` without `DRIVER_ATOMIC`.
 fn atomic_commit(guest: &Guest) -> Outcome {
     refuses!(sys::ioctl_bytes(guest.open()?, zeros(0xbc, 56), &mut [0; 56]), OPNOTSUPP);
     Ok(())
 }
 
-/// EINVAL: `GEM_CHANGE_HANDLE` is switched off for everybody.
+/// `GEM_CHANGE_HANDLE` fails with `EINVAL`: it is switched off for all drivers.
 fn changing_a_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = crate::works!(file.pages(1));
@@ -125,7 +125,7 @@ fn changing_a_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: `SET_UNIQUE` is long dead, even for a master with all capabilities.
+/// `SET_UNIQUE` is obsolete and fails with `EINVAL`, even for a master with all capabilities.
 fn setting_the_unique_name(guest: &Guest) -> Outcome {
     let number = uapi::ioc(DIR_WRITE, DRM, 0x10, 16);
     refuses!(sys::ioctl_bytes(guest.open()?, number, &mut [0; 16]), INVAL);

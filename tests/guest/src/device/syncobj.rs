@@ -11,14 +11,14 @@ use crate::sys::{self, Answer};
 use crate::uapi::Request;
 use crate::uapi::sync::*;
 
-/// What `SYNCOBJ_TIMELINE_WAIT` takes as its limit: a time of the monotonic clock.
+/// Returns the limit for `SYNCOBJ_TIMELINE_WAIT`: a time of the monotonic clock.
 fn after(limit: Duration) -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec * 1_000_000_000 + now.tv_nsec + i64::try_from(limit.as_nanos()).expect("limits are small")
 }
 
 impl DrmFile {
-    /// `SYNCOBJ_CREATE`: the handle of a new sync object.
+    /// `SYNCOBJ_CREATE`. Returns the handle of a new sync object.
     pub(crate) fn syncobj_create(&self, flags: u32) -> Answer<u32> {
         Ok(self.ioctl(&SYNCOBJ_CREATE, SyncobjCreate { handle: 0, flags })?.handle)
     }
@@ -28,7 +28,7 @@ impl DrmFile {
         self.ioctl(&SYNCOBJ_DESTROY, SyncobjDestroy { handle, pad: 0 }).map(drop)
     }
 
-    /// `SYNCOBJ_HANDLE_TO_FD`: the sync object itself, or its fence as a sync file.
+    /// `SYNCOBJ_HANDLE_TO_FD`. Exports the sync object itself, or its fence as a sync file.
     pub(crate) fn syncobj_export(&self, handle: u32, flags: u32) -> Answer<OwnedFd> {
         let wanted = SyncobjHandle { handle, flags, fd: -1, ..Default::default() };
         let made = self.ioctl(&SYNCOBJ_HANDLE_TO_FD, wanted)?;
@@ -36,13 +36,13 @@ impl DrmFile {
         Ok(unsafe { OwnedFd::from_raw_fd(made.fd) })
     }
 
-    /// `SYNCOBJ_FD_TO_HANDLE`; a sync file goes into the sync object `handle`.
+    /// `SYNCOBJ_FD_TO_HANDLE`. A sync file's fence is put into the sync object `handle`.
     pub(crate) fn syncobj_import(&self, handle: u32, flags: u32, fd: &OwnedFd) -> Answer<u32> {
         let wanted = SyncobjHandle { handle, flags, fd: fd.as_raw_fd(), ..Default::default() };
         Ok(self.ioctl(&SYNCOBJ_FD_TO_HANDLE, wanted)?.handle)
     }
 
-    /// `SYNCOBJ_TIMELINE_WAIT` for one point; point 0 is the fence of a sync object without a timeline.
+    /// `SYNCOBJ_TIMELINE_WAIT` for one point. Point 0 is the fence of a sync object without a timeline.
     pub(crate) fn syncobj_wait(&self, handle: u32, point: u64, limit: Duration, flags: u32) -> Answer {
         let wanted = SyncobjTimelineWait {
             handles: std::ptr::from_ref(&handle) as u64,
@@ -55,7 +55,7 @@ impl DrmFile {
         self.with_addresses(&SYNCOBJ_TIMELINE_WAIT, wanted)
     }
 
-    /// `SYNCOBJ_WAIT` for the fence that is there now.
+    /// `SYNCOBJ_WAIT` for the fence that the sync object holds now.
     pub(crate) fn syncobj_wait_now(&self, handle: u32, limit: Duration) -> Answer {
         let wanted = SyncobjWait {
             handles: std::ptr::from_ref(&handle) as u64,
@@ -66,7 +66,7 @@ impl DrmFile {
         self.with_addresses(&SYNCOBJ_WAIT, wanted)
     }
 
-    /// `SYNCOBJ_QUERY`: the last point of a timeline that is signalled.
+    /// `SYNCOBJ_QUERY`. Returns the last signalled point of a timeline.
     pub(crate) fn syncobj_query(&self, handle: u32) -> Answer<u64> {
         let mut point = 0_u64;
         let wanted = SyncobjTimelineArray {
@@ -80,7 +80,7 @@ impl DrmFile {
         Ok(unsafe { (&raw const point).read_volatile() })
     }
 
-    /// `SYNCOBJ_TIMELINE_SIGNAL`: the client itself signals a point.
+    /// `SYNCOBJ_TIMELINE_SIGNAL`. The client itself signals a point.
     pub(crate) fn syncobj_signal_point(&self, handle: u32, point: u64) -> Answer {
         let wanted = SyncobjTimelineArray {
             handles: std::ptr::from_ref(&handle) as u64,
@@ -98,24 +98,24 @@ impl DrmFile {
         self.with_addresses(request, wanted)
     }
 
-    /// `SYNCOBJ_TRANSFER`: the fence of one sync object's point becomes another's.
+    /// `SYNCOBJ_TRANSFER`. The fence of one sync object's point becomes another's.
     pub(crate) fn syncobj_transfer(&self, from: (u32, u64), to: (u32, u64)) -> Answer {
         let ((src_handle, src_point), (dst_handle, dst_point)) = (from, to);
         let wanted = SyncobjTransfer { src_handle, dst_handle, src_point, dst_point, flags: 0, pad: 0 };
         self.ioctl(&SYNCOBJ_TRANSFER, wanted).map(drop)
     }
 
-    /// `SYNCOBJ_EVENTFD`: the event is set when the point is signalled.
+    /// `SYNCOBJ_EVENTFD`. The event is set when the point is signalled.
     pub(crate) fn syncobj_eventfd(&self, handle: u32, point: u64, event: &OwnedFd) -> Answer {
         let wanted = SyncobjEventfd { handle, point, fd: event.as_raw_fd(), ..Default::default() };
         self.ioctl(&SYNCOBJ_EVENTFD, wanted).map(drop)
     }
 
-    /// An ioctl whose structure holds addresses: only the methods above, each with variables of its own.
+    /// Makes an ioctl whose structure holds addresses. Only the methods above use it, each with variables of its own.
     fn with_addresses<T>(&self, request: &Request<T>, mut argument: T) -> Answer {
         let address = std::ptr::from_mut(&mut argument) as usize;
-        // SAFETY: the structure is complete; its arrays are variables of the caller with the one element that it says,
-        // and the kernel writes only to those that the caller made mutable.
+        // SAFETY: the structure is complete. Its arrays are variables of the caller with exactly one element, and the
+        // kernel writes only to those that the caller made mutable.
         unsafe { sys::ioctl_raw(self.as_fd(), request.number, address) }.map(drop)
     }
 }

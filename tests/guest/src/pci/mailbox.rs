@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a case asks of the emulated GPU itself, whatever is bound to it: faults, and to be whole again.
+//! Sends commands to the emulated GPU itself, whatever driver is bound to it: to plan faults, and to end them.
 //!
-//! The model has a vendor's capability in its configuration space, in which a command is written word by word, and which
-//! answers even when the rest of the GPU is gone.
+//! The model has a vendor-specific capability in its configuration space. A command is written to it word by word, and
+//! it answers even when the rest of the GPU is gone.
 //!
 //! Source: `models/src/command.rs`, `models/src/config.rs`.
 
@@ -13,20 +13,20 @@ use crate::check::{Outcome, fail, lacks};
 
 use super::{Function, Kind};
 
-/// The capability: a vendor's own, 12 bytes long.
+/// Offset of the capability, which is vendor-specific and 12 bytes long.
 const MAILBOX: u64 = 0xe0;
-/// Four bytes of the command or of the answer.
+/// Offset of the register with four bytes of the command or of the answer.
 const DATA: u64 = MAILBOX + 4;
-/// Carries the command out, and says how many bytes of the answer are left.
+/// Offset of the register that executes the command, and then holds the number of bytes left of the answer.
 const DOORBELL: u64 = MAILBOX + 8;
 
 impl Function {
-    /// Plans a fault, a JSON object as in a fault plan; without `after` it begins at once.
+    /// Plans a fault, a JSON object as in a fault plan. Without `after` it begins at once.
     pub(crate) fn fault(&self, fault: &str) -> Outcome {
         self.ask(&format!(r#"{{"fault": {fault}}}"#)).map(drop)
     }
 
-    /// Gives the model a command and returns its answer.
+    /// Sends the model a command and returns its answer.
     pub(crate) fn ask(&self, command: &str) -> Outcome<String> {
         let config = File::options().read(true).write(true).open(self.path("config"))?;
         if !is_emulated(word(&config, MAILBOX)?) {
@@ -47,13 +47,13 @@ impl Function {
     }
 }
 
-/// How often an emulated GPU has been misused so far; nothing if there is none.
+/// Returns how often an emulated GPU has been misused so far, or `None` if there is no emulated GPU.
 pub(crate) fn violations(kind: Kind) -> Option<u64> {
     let function = Function::find(kind)?;
     number_after(&function.ask(r#""status""#).ok()?, r#""violations":"#)
 }
 
-/// The number behind a key of an answer.
+/// Returns the number behind a key of an answer.
 fn number_after(answer: &str, key: &str) -> Option<u64> {
     let (_, rest) = answer.split_once(key)?;
     let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
@@ -66,7 +66,7 @@ fn word(config: &File, at: u64) -> std::io::Result<[u8; 4]> {
     Ok(word)
 }
 
-/// Whether the head of the capability is the model's; of a GPU that is gone all bits are ones.
+/// Whether the head of the capability is the model's. A GPU that is gone reads as all ones.
 fn is_emulated([id, _, length, letter]: [u8; 4]) -> bool {
     [id, length, letter] == [9, 12, b'D'] || [id, length, letter] == [0xff; 3]
 }

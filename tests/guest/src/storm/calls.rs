@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The calls of a storm that are no ioctls of the table: opening, mapping and faulting, waiting, reading what is told about the
-//! device, and ioctls of any number.
+//! The calls of a storm that are not ioctls of the table: opening, mapping and faulting, waiting, reading files about
+//! the device, and ioctls of any number.
 //!
 //! Source: open(2), mmap(2), pidfd_getfd(2), `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
@@ -25,23 +25,24 @@ use super::field::Pool;
 use super::table;
 use super::window::{LONGEST, SLOTS};
 
-/// One of these, by chance.
+/// Returns a random one of the values.
 fn pick<T: Copy>(client: &mut Client<'_>, values: &[T]) -> Option<T> {
     (!values.is_empty()).then(|| values[client.random.usize(..values.len())])
 }
 
-/// The entries of a folder in an order of their own.
+/// Returns the entries of a folder in a reproducible order.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     entries.sort();
     entries
 }
 
-/// Opens one of the device's nodes, if there is a device at this moment.
+/// Opens one of the device's nodes, if the device exists at this moment.
 pub(super) fn open(client: &mut Client<'_>) -> Answer {
     let (turns, generation) = (client.board.turns(), client.board.generation());
     let opened = open_any(client);
-    // Who tries without end counts the same answer many thousand times, and keeps the processor from whoever brings the device back.
+    // A process that retried without a pause would count the same answer many thousand times, and take the processor
+    // from the one that brings the device back.
     let is_away = matches!(opened, Err(Errno::NOENT | Errno::NODEV));
     if is_away && client.random.u8(..4) > 0 && client.board.order() == Order::Storm {
         client.board.wait_turn(turns);
@@ -79,7 +80,7 @@ pub(super) fn fork(client: &mut Client<'_>) -> Answer {
     client.start_copy()
 }
 
-/// Shares a file that another process has open.
+/// Duplicates a file that another process has open.
 pub(super) fn steal(client: &mut Client<'_>) -> Answer {
     let other = Block::of(client.random.usize(..client.processes));
     let pid = Pid::from_raw(client.board.pid(other) as i32).ok_or(Errno::SRCH)?;
@@ -89,7 +90,7 @@ pub(super) fn steal(client: &mut Client<'_>) -> Answer {
     Ok(())
 }
 
-/// Maps something of a file into a slot.
+/// Maps a part of a file into a slot.
 pub(super) fn map(client: &mut Client<'_>) -> Answer {
     let kind = if client.random.u8(..4) == 0 { Kind::DmaBuf } else { Kind::Drm };
     let Some(chosen) = client.any_with(kind, &[Pool::Offset]) else { return Err(Errno::BADF) };
@@ -114,8 +115,9 @@ pub(super) fn map(client: &mut Client<'_>) -> Answer {
     client.window.map(slot, client.files[chosen].as_fd(), offset, len, rights, flags)
 }
 
-/// Maps the page of registers that a client may have, or reads one of those that it has: not through the kernel, which copies
-/// by bytes, as nobody should read a register. Whatever became of the GPU, it is no signal.
+/// Maps the page of registers that a client may have, or reads a page that it has mapped. The read is not made by the
+/// kernel, which copies by bytes, as no register should be read. A read must not cause a signal, whatever state the GPU
+/// is in.
 pub(super) fn registers(client: &mut Client<'_>) -> Answer {
     if client.random.bool() {
         let known = client.registers.len();
@@ -131,7 +133,7 @@ pub(super) fn registers(client: &mut Client<'_>) -> Answer {
     Ok(())
 }
 
-/// A slot in which something is mapped; if there is none, something is mapped first.
+/// Returns a slot with a mapping; if there is none, maps something first.
 fn full(client: &mut Client<'_>) -> Answer<usize> {
     if client.window.full().next().is_none() {
         map(client)?;
@@ -140,7 +142,7 @@ fn full(client: &mut Client<'_>) -> Answer<usize> {
     pick(client, &full).ok_or(Errno::NOMEM)
 }
 
-/// Whole pages of a slot: where they begin, and how long they are.
+/// Returns the start and the length of whole pages of a slot.
 fn part(client: &mut Client<'_>, slot: usize) -> (usize, usize) {
     let pages = client.window.len(slot) / PAGE;
     let first = client.random.usize(..pages);
@@ -191,7 +193,7 @@ pub(super) fn sync(client: &mut Client<'_>) -> Answer {
     client.window.sync(slot)
 }
 
-/// Bytes of a slot that the kernel shall reach: some of a page, or many pages.
+/// Returns bytes of a slot that the kernel shall access: a part of a page, or many pages.
 fn bytes(client: &mut Client<'_>) -> Answer<(usize, usize, usize)> {
     let slot = full(client)?;
     let (at, len) = part(client, slot);
@@ -208,7 +210,7 @@ pub(super) fn fault_to_write(client: &mut Client<'_>) -> Answer {
     client.window.write(slot, at, len)
 }
 
-/// Waits a moment for anything that can be waited for.
+/// Waits a short time on any file that can be polled.
 pub(super) fn poll(client: &mut Client<'_>) -> Answer {
     if client.files.is_empty() {
         return Err(Errno::BADF);
@@ -219,7 +221,7 @@ pub(super) fn poll(client: &mut Client<'_>) -> Answer {
     sys::poll(&client.files[chosen], events, client.random.u64(0..4)).map(drop)
 }
 
-/// Reads events of a DRM file; one that waits is interrupted by the storm's signals.
+/// Reads events of a DRM file. A read that waits is interrupted by the storm's signals.
 pub(super) fn read(client: &mut Client<'_>) -> Answer {
     let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
     let length = client.random.usize(..64);
@@ -239,10 +241,10 @@ pub(super) fn fdinfo(client: &mut Client<'_>) -> Answer {
     read_some(format!("/proc/self/fdinfo/{}", client.files[chosen].as_fd().as_raw_fd()))
 }
 
-/// Files that are no reading: registers and memory, and the mailbox by which the emulated GPU is told of faults.
+/// Files that must not be read: registers and memory, and the mailbox that plans the emulated GPU's faults.
 const NO_READING: [&str; 3] = ["config", "rom", "resource"];
 
-/// Reads a file somewhere below a folder.
+/// Reads a random file below a folder.
 fn walk(client: &mut Client<'_>, folder: &str) -> Answer {
     let mut at = PathBuf::from(folder);
     for _ in 0..5 {
@@ -272,7 +274,7 @@ pub(super) fn event(client: &mut Client<'_>) -> Answer {
     Ok(())
 }
 
-/// A buffer of another exporter.
+/// Creates a buffer of another exporter.
 pub(super) fn foreign(client: &mut Client<'_>) -> Answer {
     let size = PAGE << client.random.usize(..4);
     let fd = match client.random.bool() {
@@ -283,12 +285,13 @@ pub(super) fn foreign(client: &mut Client<'_>) -> Answer {
     Ok(())
 }
 
-/// An ioctl whose number, direction and size are anything, with what could be numbers and addresses in it.
+/// Makes an ioctl of a random number, direction and size. Its argument holds values that could be numbers and
+/// addresses.
 pub(super) fn any_ioctl(client: &mut Client<'_>) -> Answer {
     let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
     let known: Vec<_> = table::known().collect();
     let number = match client.random.u8(..4) {
-        // DRM's own, whatever the size says: it goes by the last byte.
+        // DRM looks up its own ioctls by the last byte, whatever the size.
         0 => {
             let numbers: Vec<_> = (0..=u8::MAX).filter(|number| !table::asks_for_much(*number)).collect();
             let number = numbers[client.random.usize(..numbers.len())];
@@ -313,6 +316,6 @@ pub(super) fn any_ioctl(client: &mut Client<'_>) -> Answer {
     };
     let bytes: Vec<u8> = (0..ioc_size(number).div_ceil(8)).flat_map(|_| word().to_ne_bytes()).collect();
     let address = client.window.put(&bytes);
-    // SAFETY: what could be an address in it is of the window, or cannot be used at all.
+    // SAFETY: every value that could be an address is in the window, or cannot be used at all.
     unsafe { sys::ioctl_raw(client.files[chosen].as_fd(), number, address) }.map(drop)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One process of a storm: what it has open, the random calls it makes, and which answers cannot be right.
+//! One process of a storm: its open files, the random calls that it makes, and the answers that cannot be right.
 //!
 //! Source: proc(5), `fail-nth`; Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug" (Linux 7.3).
 
@@ -22,12 +22,13 @@ use super::field::{Field, Filler, Pool};
 use super::table::{self, Row, What};
 use super::window::Window;
 
-/// What a descriptor is of.
+/// The kind of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Drm,
     DmaBuf,
-    /// A dma-buf of udmabuf, whose `DMA_BUF_SYNC` is wrong in Linux 7.3: it syncs in another direction than it has mapped.
+    /// A dma-buf of udmabuf. Its `DMA_BUF_SYNC` is wrong in Linux 7.3: it syncs in another direction than it has
+    /// mapped.
     Udmabuf,
     SyncFile,
     SyncobjFile,
@@ -35,12 +36,12 @@ pub(super) enum Kind {
     Other,
 }
 
-/// Something open.
+/// An open file.
 #[derive(Debug)]
 pub(super) struct File {
     fd: OwnedFd,
     pub(super) kind: Kind,
-    /// The device's generation when it was opened, if that is known.
+    /// The device's generation when the file was opened, if that is known.
     generation: Option<u32>,
     pub(super) ids: [Vec<u64>; Pool::COUNT],
 }
@@ -66,7 +67,7 @@ impl File {
             Some((_, Kind::DmaBuf)) => match device::fdinfo(&fd) {
                 Ok(text) if text.contains("\tudmabuf\n") => Kind::Udmabuf,
                 Ok(_) => Kind::DmaBuf,
-                // It may be that the memory for the answer is what was to be missing.
+                // The failed allocation may have been the one for the answer.
                 Err(_) => Kind::Other,
             },
             Some((_, kind)) => *kind,
@@ -79,7 +80,7 @@ impl File {
         self.fd.as_raw_fd()
     }
 
-    /// Closes it, with the answer that dropping it would not give.
+    /// Closes the file and returns the answer, which a drop would not.
     pub(super) fn close(self) -> Answer {
         sys::close(self.fd)
     }
@@ -93,12 +94,12 @@ impl File {
     }
 }
 
-/// How often a call that is to lack memory gets as far as the n-th allocation.
+/// The range of n for a call whose n-th allocation fails.
 const MOST_ALLOCATIONS: u32 = 12;
-/// So many files of a kind: with more, hardly anything would happen to the same one.
+/// The most files of a kind. With more, calls would rarely use the same file.
 const MOST_OF_A_KIND: usize = 6;
 
-/// The process.
+/// A process of a storm.
 pub(super) struct Client<'b> {
     pub(super) board: &'b Board,
     pub(super) block: Block,
@@ -109,10 +110,10 @@ pub(super) struct Client<'b> {
     copy: Option<Pid>,
     rows: Vec<&'static Row>,
     fail_nth: Option<OwnedFd>,
-    /// Descriptors from here on are of the storm's making.
+    /// Descriptors from this number on were made by the storm.
     first: RawFd,
     pub(super) processes: usize,
-    /// Pages of the GPU's registers.
+    /// Mapped pages of the GPU's registers.
     pub(super) registers: Vec<Mapping>,
 }
 
@@ -137,7 +138,7 @@ impl<'b> Client<'b> {
         })
     }
 
-    /// Does as ordered until the end.
+    /// Follows the orders until the end.
     pub(super) fn run(&mut self) -> Outcome {
         loop {
             match self.board.order() {
@@ -153,26 +154,26 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// Closes and unmaps everything, also what the kernel made and did not get to tell.
+    /// Closes and unmaps everything, also files whose numbers the kernel made but did not return.
     fn leave(&mut self) -> Outcome {
         self.join_copy()?;
         self.files.clear();
         self.registers.clear();
         let full: Vec<_> = self.window.full().collect();
         full.into_iter().for_each(|slot| self.window.clear(slot));
-        // SAFETY: what was owned is closed, and what belongs to the program itself is below.
+        // SAFETY: every owned descriptor is closed, and the program's own are below `first`.
         unsafe { sys::close_from(self.first) };
         Ok(())
     }
 
-    /// One random call.
+    /// Makes one random call.
     fn step(&mut self) -> Outcome {
         let at = self.choose();
         let row = self.rows[at];
         self.board.begin(self.block, at);
         let lacking = self.board.is_short() && self.random.bool();
         if lacking {
-            // Most calls have few.
+            // Most calls make few allocations.
             let most = self.random.u32(1..=MOST_ALLOCATIONS);
             let nth = self.random.u32(1..=most);
             self.lack(nth);
@@ -189,7 +190,7 @@ impl<'b> Client<'b> {
         self.reap_copy()
     }
 
-    /// A row by its weight; who has nothing open of the device opens it first, as a rule.
+    /// Chooses a row by its weight. A process without an open file of the device usually opens one first.
     fn choose(&mut self) -> usize {
         if self.any(Kind::Drm).is_none() && self.random.u8(..8) > 0 {
             return table::OPEN;
@@ -198,9 +199,9 @@ impl<'b> Client<'b> {
         if self.random.u8(..4) > 0 { self.first_of(at) } else { at }
     }
 
-    /// A row, or what has to be called before it: something that makes the numbers that it is given.
+    /// Returns the row, or a row that must be called before it because it makes the handles that the row needs.
     fn first_of(&mut self, mut at: usize) -> usize {
-        // What makes numbers may need others itself.
+        // A row that makes handles may need others itself.
         for _ in 0..Pool::COUNT {
             let lacks = |file: &File, pool: &Pool| file.ids[*pool as usize].is_empty();
             let Some(file) = self.richest(Kind::Drm) else { return at };
@@ -216,13 +217,13 @@ impl<'b> Client<'b> {
         at
     }
 
-    /// The file of a kind that knows numbers of the most pools.
+    /// Returns the file of a kind that knows numbers of the most pools.
     fn richest(&self, kind: Kind) -> Option<usize> {
         let fitting = (0..self.files.len()).filter(|at| self.files[*at].kind == kind);
         fitting.max_by_key(|at| self.files[*at].ids.iter().filter(|known| !known.is_empty()).count())
     }
 
-    /// Makes the n-th allocation from now on fail; 0 ends that, and counts if it did.
+    /// Makes the n-th allocation from now on fail. 0 ends that, and counts the failure if there was one.
     fn lack(&self, nth: u32) {
         let Some(file) = &self.fail_nth else { return };
         let mut text = [0; 16];
@@ -232,7 +233,7 @@ impl<'b> Client<'b> {
         rustix::io::pwrite(file, nth.to_string().as_bytes(), 0).expect("the kernel takes a number");
     }
 
-    /// A random file of a kind, by its place.
+    /// Returns the index of a random file of a kind.
     pub(super) fn any(&mut self, kind: Kind) -> Option<usize> {
         self.any_of(|file| file.kind == kind)
     }
@@ -242,7 +243,8 @@ impl<'b> Client<'b> {
         (!fitting.is_empty()).then(|| fitting[self.random.usize(..fitting.len())])
     }
 
-    /// One that knows a number of each pool, as a rule, or else of many: with another the answer is always the same.
+    /// Usually returns a file that knows a number of each pool, or else of many: with any other file the answer is
+    /// always the same.
     pub(super) fn any_with(&mut self, kind: Kind, pools: &[Pool]) -> Option<usize> {
         let knows = |file: &File| file.kind == kind && pools.iter().all(|pool| !file.ids[*pool as usize].is_empty());
         match self.random.u8(..4) {
@@ -251,7 +253,7 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// An ioctl of the table; now and then on a file of another kind.
+    /// Makes an ioctl of the table, now and then on a file of another kind.
     fn ioctl(&mut self, row: &str, on: Kind, number: u32, fields: &'static [Field]) -> Outcome<Answer> {
         let kinds = [Kind::Drm, Kind::DmaBuf, Kind::SyncFile, Kind::SyncobjFile, Kind::Event];
         let kind = if self.random.u8(..64) == 0 { kinds[self.random.usize(..kinds.len())] } else { on };
@@ -274,10 +276,10 @@ impl<'b> Client<'b> {
             1 if !tells => self.window.address(1 + self.random.usize(..4), 0),
             _ => right,
         };
-        // SAFETY: all that the structure points to, and itself, is in the window, or cannot be used at all.
+        // SAFETY: the structure, and everything that it points to, is in the window or cannot be used at all.
         let answer = unsafe { sys::ioctl_raw(file.as_fd(), number, address) }.map(drop);
         self.check(row, &self.files[chosen], answer)?;
-        // Most clients close a file whose device has gone; with all that do not, hardly a call would reach a device.
+        // Most clients close a file whose device is gone. If all kept such files, hardly a call would reach a device.
         if answer == Err(Errno::NODEV) && on == Kind::Drm && self.random.u8(..4) > 0 {
             self.files.swap_remove(chosen);
         } else if answer.is_ok() && address == right {
@@ -288,7 +290,7 @@ impl<'b> Client<'b> {
         Ok(answer)
     }
 
-    /// Keeps what the kernel has made.
+    /// Stores the numbers of the objects that the kernel has made.
     fn learn(&mut self, of: usize, argument: usize, made: &[(usize, &Field)]) {
         let mut files = Vec::new();
         for (at, field) in made {
@@ -303,23 +305,23 @@ impl<'b> Client<'b> {
                 _ => {}
             }
         }
-        // Last: they may take the place of the file itself.
+        // This comes last, since new files may replace the file itself.
         files.into_iter().for_each(|number| self.adopt(number));
     }
 
-    /// Takes a descriptor that the kernel has installed.
+    /// Takes over a descriptor that the kernel has installed.
     fn adopt(&mut self, number: u32) {
         let Ok(number) = RawFd::try_from(number) else { return };
-        // A flag of the call may have had nothing made: then the number is what was passed.
+        // A flag of the call may have prevented a new file; then the number is the one that was passed.
         if number >= self.first && self.files.iter().all(|file| file.number() != number) {
-            // SAFETY: it is none of the program's own, and no file's.
+            // SAFETY: the descriptor is neither the program's own nor another file's.
             if let Some(fd) = unsafe { sys::adopt(number) } {
                 self.keep(fd, None);
             }
         }
     }
 
-    /// A new file, in place of another if there are many.
+    /// Adds a new file, in place of another if there are many.
     pub(super) fn keep(&mut self, fd: OwnedFd, generation: Option<u32>) {
         let file = File::of(fd, generation);
         let alike = self.files.iter().filter(|other| other.kind == file.kind).count();
@@ -329,7 +331,8 @@ impl<'b> Client<'b> {
         self.files.push(file);
     }
 
-    /// Answers that no ioctl of DRM may give, and `ENODEV` where the device has been there all the time.
+    /// Checks that the answer is one that an ioctl of DRM may return, and is not `ENODEV` if the device was there all
+    /// the time.
     fn check(&self, row: &str, file: &File, answer: Answer) -> Outcome {
         let Err(errno) = answer else { return Ok(()) };
         if file.kind == Kind::Drm && !table::ANSWERS.contains(&errno) {
@@ -342,7 +345,7 @@ impl<'b> Client<'b> {
         Ok(())
     }
 
-    /// A forked copy of this process makes calls with the same files and mappings, at the same time.
+    /// Starts a forked copy of this process that makes calls with the same files and mappings at the same time.
     pub(super) fn start_copy(&mut self) -> Answer {
         // A copy of a copy would have no block of its own.
         if self.copy.is_some() || self.block.number().1 {
@@ -350,13 +353,13 @@ impl<'b> Client<'b> {
         }
         let parent = rustix::process::getpid();
         let copy = sys::fork(|| {
-            // Who is killed leaves no copy behind; it may have been before this.
+            // A process that is killed leaves no copy behind. It may have been killed before this.
             let dies = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
             if dies.is_err() || rustix::process::getppid() != Some(parent) {
                 return false;
             }
             self.block = self.block.of_copy();
-            // The kernel copies no mapping of registers.
+            // A fork does not copy mappings of registers.
             self.registers.drain(..).for_each(std::mem::forget);
             self.fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
             self.random = Rng::with_seed(self.random.u64(..));
@@ -366,12 +369,12 @@ impl<'b> Client<'b> {
             })
         })?;
         self.copy = Some(copy);
-        // Here and not in the copy, which could do it after its process was killed and replaced.
+        // The process sets the number, not the copy: the copy could do it after its process was killed and replaced.
         self.board.set_pid(self.block.of_copy(), copy.as_raw_pid() as u32);
         Ok(())
     }
 
-    /// What is wrong goes to the output, where the storm reads it.
+    /// Prints a failure to the output, where the storm reads it.
     fn say(&mut self, part: impl FnOnce(&mut Self) -> Outcome) -> bool {
         match part(self) {
             Ok(()) => true,
@@ -382,7 +385,7 @@ impl<'b> Client<'b> {
         }
     }
 
-    /// Takes notice of a copy that has ended.
+    /// Reaps a copy that has exited.
     fn reap_copy(&mut self) -> Outcome {
         match self.copy {
             Some(copy) => self.wait_for(copy, WaitOptions::NOHANG),
@@ -400,7 +403,7 @@ impl<'b> Client<'b> {
     fn wait_for(&mut self, copy: Pid, options: WaitOptions) -> Outcome {
         let status = match rustix::process::waitpid(Some(copy), options) {
             Ok(Some((_, status))) => status,
-            // A signal, or it has not ended.
+            // A signal arrived, or the copy has not exited.
             Ok(None) | Err(Errno::INTR) => return Ok(()),
             Err(errno) => return fail(format!("the copy cannot be waited for: {}", name(errno))),
         };
@@ -408,14 +411,14 @@ impl<'b> Client<'b> {
         self.board.set_pid(self.block.of_copy(), 0);
         match (status.exit_status(), status.terminating_signal()) {
             (Some(0), _) => Ok(()),
-            // Where allocations cannot be made to fail, memory is limited.
+            // Where allocations cannot be made to fail, memory is limited, so a process may be killed.
             (_, Some(libc::SIGKILL)) if self.fail_nth.is_none() => Ok(()),
             _ => fail(format!("a forked copy ended with {status:?}")),
         }
     }
 }
 
-/// Runs process `number` as the storm started it: the board is its standard input.
+/// Runs process `number` as the storm started it. Its standard input is the board.
 pub(super) fn main(driver: Driver, number: usize, processes: usize, seed: u64) -> Outcome {
     works!(sys::dispose(libc::SIGUSR1, Disposition::Interrupts));
     works!(rustix::process::set_parent_process_death_signal(Some(Signal::KILL)));
@@ -424,7 +427,7 @@ pub(super) fn main(driver: Driver, number: usize, processes: usize, seed: u64) -
     client.run()
 }
 
-/// The command that starts process `number`.
+/// Returns the command that starts process `number`.
 pub(super) fn command(driver: Driver, number: usize, processes: usize, seed: u64) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args(["--driver", driver.name(), "--seed", &seed.to_string()]);

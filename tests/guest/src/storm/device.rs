@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What can become of each driver's device, and what is wrong with an emulated GPU now and then.
+//! Lists the disruptions of each driver's device, and the faults of the emulated GPUs.
 //!
 //! Source: `models/src/fault.rs`, `models/src/nova.rs` and `models/src/mali.rs` for the faults.
 
@@ -12,16 +12,16 @@ use crate::pci::{Function, rescan};
 use crate::sys::Answer;
 use crate::{modules, nova, tyr, works};
 
-/// Something that happens to a device or to its clients.
+/// A disruption of a device or of its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
     /// The driver is unbound, and bound again.
     Unbind,
-    /// The same for the child that has the DRM device.
+    /// The driver of the child, which has the DRM device, is unbound, and bound again.
     UnbindChild,
-    /// The function is off its bus, and found again.
+    /// The function is removed from its bus, and found again.
     Remove,
-    /// The module is unloaded and loaded.
+    /// The module is unloaded and loaded again.
     Reload,
     /// The GPU has a fault.
     Fault,
@@ -33,13 +33,13 @@ pub(super) enum Happening {
 
 use Happening::{Fault, Kill, Reload, Remove, Shortage, Unbind, UnbindChild};
 
-/// How often what happens to which driver's device.
+/// The disruptions of each driver's device, with their weights.
 const VGEM: &[(Happening, u32)] = &[(Unbind, 8), (Reload, 1), (Shortage, 2), (Kill, 2)];
 const NOVA: &[(Happening, u32)] =
     &[(Unbind, 4), (UnbindChild, 4), (Remove, 2), (Reload, 1), (Fault, 2), (Shortage, 2), (Kill, 2)];
 const TYR: &[(Happening, u32)] = &[(Unbind, 6), (Remove, 2), (Reload, 1), (Fault, 4), (Shortage, 4), (Kill, 3)];
 
-/// Faults of all GPUs; `N` is a number of accesses to registers.
+/// Faults of all GPUs. `N` is replaced by a number of register accesses.
 const COMMON: [&str; 7] = [
     r#"{"kind": "removal"}"#,
     r#"{"kind": "removal", "after": {"accesses": N}}"#,
@@ -72,7 +72,7 @@ const OF_MALI: &[&str] = &[
 pub(super) struct Device<'g>(pub(super) &'g Guest);
 
 impl Device<'_> {
-    /// What can happen to it.
+    /// Returns the disruptions of the device, with their weights.
     pub(super) fn happenings(self) -> &'static [(Happening, u32)] {
         match self.0.driver {
             Driver::Rust => VGEM,
@@ -82,7 +82,7 @@ impl Device<'_> {
         }
     }
 
-    /// The faults that it can have.
+    /// Returns the faults that the device can have.
     pub(super) fn faults(self) -> Vec<&'static str> {
         let own = match self.0.driver {
             Driver::Rust | Driver::C => return Vec::new(),
@@ -92,7 +92,7 @@ impl Device<'_> {
         COMMON.iter().chain(own).copied().collect()
     }
 
-    /// The PCI function.
+    /// Returns the PCI function.
     fn function(self) -> Outcome<Function> {
         match self.0.driver.gpu().and_then(Function::find) {
             Some(function) => Ok(function),
@@ -114,7 +114,7 @@ impl Device<'_> {
         }
     }
 
-    /// Whether its driver has it.
+    /// Whether the driver is bound to its device.
     pub(super) fn is_bound(self) -> Outcome<bool> {
         match self.0.driver.gpu() {
             Some(_) => Ok(self.function()?.is_bound()),
@@ -122,7 +122,7 @@ impl Device<'_> {
         }
     }
 
-    /// The child's driver loses it and gets it back.
+    /// Unbinds the child's driver and binds it again.
     pub(super) fn toggle_child(self, meanwhile: impl FnOnce()) -> Outcome {
         let Some(child) = nova::Gpu::find().and_then(|gpu| gpu.child()) else {
             return fail("the parent is bound and has no auxiliary device");
@@ -133,19 +133,19 @@ impl Device<'_> {
         Ok(())
     }
 
-    /// Off the bus, and found again.
+    /// Removes the function from its bus and rescans the bus.
     pub(super) fn toggle_function(self, meanwhile: impl FnOnce()) -> Outcome {
         works!(self.function()?.remove());
         meanwhile();
         rescan()
     }
 
-    /// Asks the emulated GPU for a fault.
+    /// Plans a fault of the emulated GPU.
     pub(super) fn fault(self, fault: &str) -> Outcome {
         self.function()?.fault(fault)
     }
 
-    /// Ends all faults; nobody drives the GPU meanwhile, which forgets everything.
+    /// Ends all faults. No driver may use the GPU meanwhile, since it forgets everything.
     pub(super) fn repair(self) -> Outcome {
         if self.is_bound()? {
             works!(self.unbind()?);
@@ -153,7 +153,7 @@ impl Device<'_> {
         self.function()?.ask(r#""repair""#).map(drop)
     }
 
-    /// The modules, users first.
+    /// Returns the modules, users first.
     fn modules(self) -> &'static [&'static str] {
         match self.0.driver {
             Driver::Rust => &["vgem_rust", "drm_rust"],
@@ -163,7 +163,7 @@ impl Device<'_> {
         }
     }
 
-    /// Unloads all of them; those that are gone stay gone.
+    /// Unloads all modules. A module that is not loaded is skipped.
     pub(super) fn unload(self) -> Answer {
         self.modules().iter().try_for_each(|module| match modules::remove(module) {
             Err(Errno::NOENT) => Ok(()),
@@ -171,12 +171,13 @@ impl Device<'_> {
         })
     }
 
-    /// Unloads what else uses the layer: a storm opens every node, and unloads everything. Cases before it leave such modules.
+    /// Unloads other modules that use the layer, which earlier cases leave behind: a storm opens every node and unloads
+    /// everything.
     pub(super) fn alone(self) -> Outcome {
         let holders = std::fs::read_dir("/sys/module/drm_rust/holders").into_iter().flatten().flatten();
         let names = holders.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let mut others: Vec<_> = names.filter(|name| !self.modules().contains(&name.as_str())).collect();
-        // Some use others of them.
+        // Some of them use others, so this takes several rounds.
         while !others.is_empty() {
             let before = others.len();
             others.retain(|module| modules::remove(module).is_err());
@@ -187,7 +188,7 @@ impl Device<'_> {
         Ok(())
     }
 
-    /// Who still uses the modules.
+    /// Returns the remaining users of the modules.
     pub(super) fn users(self) -> Outcome<String> {
         let mut text = String::new();
         for module in self.modules() {
@@ -198,7 +199,7 @@ impl Device<'_> {
         Ok(text)
     }
 
-    /// Loads what is not loaded; the device is bound then.
+    /// Loads the modules that are not loaded. The device is bound after this.
     pub(super) fn load(self) -> Outcome {
         let modules = self.0.modules()?;
         for module in self.modules().iter().rev() {
@@ -209,7 +210,7 @@ impl Device<'_> {
         Ok(())
     }
 
-    /// Everything loaded, bound, and nothing wrong with it: a client can open it.
+    /// Loads and binds everything and ends all faults, so that a client can open the device.
     pub(super) fn ready(self) -> Outcome {
         match self.0.driver {
             Driver::Rust | Driver::C => self.0.restore()?,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The fields that arguments of calls consist of, and what each is filled with: values that mean something, and others.
+//! Describes the fields of the calls' arguments, and fills each with a meaningful value or another one.
 //!
 //! Source: none of its own; `table.rs` names those of the structures.
 
@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::client::{File, Kind};
 use super::window::{LONGEST, Window};
 
-/// Numbers by which a file knows something, told apart by what that is.
+/// The kinds of numbers that a file knows objects by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(super) enum Pool {
@@ -19,7 +19,7 @@ pub(super) enum Pool {
     Syncobj,
     Fence,
     Vm,
-    /// Where a buffer is to be mapped.
+    /// The mmap offset of a buffer.
     Offset,
 }
 
@@ -27,49 +27,49 @@ impl Pool {
     pub(super) const COUNT: usize = Self::Offset as usize + 1;
 }
 
-/// One field of a structure.
+/// A field of a structure.
 #[derive(Debug)]
 pub(super) enum Field {
     /// 32 bits that should be zero.
     Pad,
-    /// One of these 32-bit numbers.
+    /// A 32-bit number from this list.
     Word(&'static [u32]),
-    /// The same, and never another: of others, one could be taken for a size that is all of the memory.
+    /// Like `Word`, but never a wrong value: a wrong one could be taken for a size as large as all memory.
     Only(&'static [u32]),
-    /// Any of these bits.
+    /// Any combination of these bits.
     Bits(u32),
-    /// One of these 64-bit numbers.
+    /// A 64-bit number from this list.
     Long(&'static [u64]),
-    /// The same, and never another.
+    /// Like `Long`, but never a wrong value.
     OnlyLong(&'static [u64]),
-    /// A number of a pool, 32 bits.
+    /// A number of a pool, in 32 bits.
     Id(Pool),
-    /// The same, which is gone after a success.
+    /// Like `Id`, but a successful call removes the object.
     Gone(Pool),
-    /// 32 bits in which the kernel tells a new number of a pool.
+    /// 32 bits in which the kernel returns a new number of a pool.
     New(Pool),
-    /// The same, 64 bits.
+    /// Like `New`, in 64 bits.
     NewLong(Pool),
     /// The number of an open file of a kind.
     Descriptor(Kind),
-    /// 32 bits in which the kernel tells the number of a new open file.
+    /// 32 bits in which the kernel returns the number of a new open file.
     NewFile,
-    /// How many elements the arrays have, 32 bits.
+    /// The number of elements in the arrays, in 32 bits.
     Count,
-    /// The address of so many elements.
+    /// The address of `Count` elements.
     Array(&'static [Field]),
-    /// Size and number of elements and their address, as panthor has it.
+    /// The size, number and address of elements, as in panthor's structures.
     Objects(&'static [Field]),
-    /// How long a text or a room for one is, 64 bits.
+    /// The length of a text or of a buffer for one, in 64 bits.
     Length,
-    /// The address of a room with a text in it.
+    /// The address of a buffer with a text in it.
     Room,
-    /// A time of the monotonic clock, soon.
+    /// A time of the monotonic clock in the near future.
     Deadline,
 }
 
 impl Field {
-    /// How many bytes it takes.
+    /// Returns the field's size in bytes.
     pub(super) const fn size(&self) -> usize {
         match self {
             Self::Pad | Self::Word(_) | Self::Only(_) | Self::Bits(_) | Self::Count => 4,
@@ -80,7 +80,7 @@ impl Field {
         }
     }
 
-    /// Of which pools something has to be known for right values.
+    /// Returns the pools that need a known number for right values.
     pub(super) fn needs(fields: &[Self]) -> Vec<Pool> {
         let of_one = |field: &Self| match field {
             Self::Id(pool) | Self::Gone(pool) => vec![*pool],
@@ -90,27 +90,28 @@ impl Field {
         fields.iter().flat_map(of_one).collect()
     }
 
-    /// Whether the kernel tells a new number of a pool in one of them.
+    /// Whether the kernel returns a new number of a pool in one of the fields.
     pub(super) fn makes(fields: &[Self], wanted: Pool) -> bool {
         fields.iter().any(|field| matches!(field, Self::New(pool) | Self::NewLong(pool) if *pool == wanted))
     }
 }
 
-/// 32-bit numbers at which something may go wrong.
+/// 32-bit numbers that often uncover errors.
 const WORDS: [u32; 10] = [0, 1, 2, 31, 32, 255, 4096, i32::MAX as u32, 1 << 31, u32::MAX];
-/// 64-bit numbers of that kind.
+/// 64-bit numbers that often uncover errors.
 const LONGS: [u64; 10] = [0, 1, 4095, 4096, 1 << 31, u32::MAX as u64, 1 << 32, 1 << 63, u64::MAX - 4095, u64::MAX];
 
-/// Wrong numbers of elements. `drm_syncobj_array_find()` warns of those for which there cannot be memory (Linux 7.3).
+/// Wrong numbers of elements. `drm_syncobj_array_find()` warns about numbers for which there cannot be memory (Linux
+/// 7.3).
 const COUNTS: [u32; 5] = [0, 31, 32, 255, 1 << 16];
 
-/// A structure as it is filled.
+/// A filled structure.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
     pub(super) bytes: Vec<u8>,
-    /// Where the kernel will tell something new, and what.
+    /// The places where the kernel will return new numbers, with their fields.
     pub(super) made: Vec<(usize, &'static Field)>,
-    /// What is gone after a success.
+    /// Numbers that are invalid after a success.
     pub(super) gone: Vec<(Pool, u64)>,
 }
 
@@ -121,14 +122,14 @@ pub(super) struct Filler<'c> {
     pub(super) files: &'c [File],
     /// The file that the call is made on.
     pub(super) of: &'c File,
-    /// Whether some values are to be wrong.
+    /// Whether some values are wrong.
     pub(super) strange: bool,
-    /// How many elements its arrays have.
+    /// The number of elements of the arrays.
     pub(super) count: usize,
 }
 
 impl Filler<'_> {
-    /// A whole structure.
+    /// Fills a whole structure.
     pub(super) fn fill(&mut self, fields: &'static [Field]) -> Filled {
         let mut filled = Filled::default();
         fields.iter().for_each(|field| self.add(field, &mut filled));
@@ -172,7 +173,7 @@ impl Filler<'_> {
         }
     }
 
-    /// A right value of a field of 32 bits.
+    /// Returns a right value of a 32-bit field.
     fn small(&mut self, field: &Field) -> u32 {
         match field {
             Field::Word(values) => *self.pick(values),
@@ -185,7 +186,7 @@ impl Filler<'_> {
 
     fn id(&mut self, pool: Pool) -> u32 {
         match &self.of.ids[pool as usize][..] {
-            // Others count from one as well.
+            // Other files' numbers count from one as well.
             [] => self.random.u32(1..8),
             known => known[self.random.usize(..known.len())] as u32,
         }
@@ -204,7 +205,7 @@ impl Filler<'_> {
         &values[self.random.usize(..values.len())]
     }
 
-    /// Whether this value is to be wrong.
+    /// Decides whether this value is wrong.
     fn errs(&mut self) -> bool {
         self.strange && self.random.u8(..4) == 0
     }
@@ -230,7 +231,7 @@ impl Filler<'_> {
         self.address_or(address)
     }
 
-    /// The address, another that may be used, or one that may not.
+    /// Returns the address, another one that may be used, or one that may not.
     fn address_or(&mut self, right: usize) -> u64 {
         if !self.errs() {
             return right as u64;
@@ -265,9 +266,9 @@ impl Filler<'_> {
     }
 }
 
-/// Rooms for texts are so long.
+/// The length of a buffer for a text.
 const ROOM: usize = 256;
-// What is written to a room that is in a mapping of the device ends in the gap behind it.
+// A write to a buffer in a mapping of the device ends in the gap behind the mapping.
 const _: () = assert!(LONGEST > ROOM);
 
 #[cfg(test)]

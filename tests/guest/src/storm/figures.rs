@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a storm was, in numbers.
+//! The results of a storm, in numbers.
 //!
-//! One line for each kind of call, `call NAME: ok N, EINVAL N, …`, and one for each kind of thing that happened, `happened NAME N`:
-//! `lab/src/storm/figures.rs` reads them.
+//! There is one line for each kind of call, `call NAME: ok N, EINVAL N, …`, and one for each kind of disruption,
+//! `happened NAME N`. `lab/src/storm/figures.rs` reads them.
 //!
 //! Source: none.
 
@@ -15,7 +15,7 @@ use crate::check::name;
 use super::board::{ANSWERS, Board};
 use super::table::{self, Row};
 
-/// How often what happened.
+/// The number of disruptions of each kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Happened {
     pub(super) unplugs: u64,
@@ -25,13 +25,13 @@ pub(super) struct Happened {
     pub(super) reloads: u64,
     pub(super) faults: u64,
     pub(super) shortages: u64,
-    /// Nothing where memory is made short in another way.
+    /// Failed allocations; `None` where memory is limited instead.
     pub(super) failed_allocations: Option<u64>,
     pub(super) killed: u64,
     pub(super) killed_for_memory: u64,
 }
 
-/// All of it.
+/// All results.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
     calls: Vec<(&'static str, Vec<(String, u64)>)>,
@@ -48,20 +48,20 @@ impl Figures {
 }
 
 impl Figures {
-    /// How often the device was opened.
+    /// Returns how often the device was opened.
     pub(super) fn opened(&self) -> u64 {
         let answers = &self.calls[table::OPEN].1;
         answers.iter().find(|(answer, _)| answer == "ok").map_or(0, |(_, count)| *count)
     }
 
-    /// What did not happen that happens in every storm of some seconds.
+    /// Returns an event that happens in every storm of some seconds, but did not in this one.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
         self.happened.lacks()
     }
 }
 
 impl Happened {
-    /// What did not happen yet that happens in every storm of some seconds.
+    /// Returns an event that happens in every storm of some seconds, but did not yet in this one.
     pub(super) fn lacks(&self) -> Option<&'static str> {
         let Happened { unplugs, rebinds, shortages, failed_allocations, .. } = *self;
         let failed = failed_allocations.unwrap_or(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How memory is made short for the processes of a storm: where the kernel can fail a task's n-th allocation, by that; else by
-//! a memory limit for all of them.
+//! Makes memory short for the processes of a storm: where the kernel can fail a task's n-th allocation, by that; else
+//! by a memory limit for all of them.
 //!
 //! Source: Documentation/fault-injection/fault-injection.rst, Documentation/admin-guide/cgroup-v2.rst (Linux 7.3).
 
@@ -16,20 +16,21 @@ use super::board::Board;
 
 /// The root of the control groups.
 const ROOT: &str = "/sys/fs/cgroup";
-/// That of the storm's processes.
+/// The control group of the storm's processes.
 const GROUP: &str = "/sys/fs/cgroup/storm";
 
-/// The way of this kernel.
+/// The means that this kernel has.
 #[derive(Debug)]
 pub(super) enum Memory {
     /// Each process fails allocations of its own.
     Injected,
-    /// All together get no more; whether the file system is ours to unmount.
+    /// All processes together are limited. `mounted` says whether the storm mounted the file system and must unmount
+    /// it.
     Limited { mounted: bool },
 }
 
 impl Memory {
-    /// Finds out, and prepares it.
+    /// Detects the means and prepares it.
     pub(super) fn prepare() -> Outcome<Self> {
         if Path::new("/proc/self/fail-nth").exists() {
             inject::any_allocation()?;
@@ -49,7 +50,7 @@ impl Memory {
         }
     }
 
-    /// What it is called.
+    /// Returns a name for the storm's output.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Injected => "allocations that fail",
@@ -57,25 +58,25 @@ impl Memory {
         }
     }
 
-    /// A new process of the storm.
+    /// Adds a new process of the storm to the group.
     pub(super) fn admit(&self, pid: u32) {
         if let Self::Limited { .. } = self {
-            // It may have ended already.
+            // The process may have exited already.
             let _ = fs::write(Path::new(GROUP).join("cgroup.procs"), pid.to_string());
         }
     }
 
-    /// Whether allocations fail.
+    /// Whether allocations are made to fail.
     pub(super) fn injects(&self) -> bool {
         matches!(self, Self::Injected)
     }
 
-    /// Whether a process may be killed for want of memory.
+    /// Whether a process may be killed for lack of memory.
     pub(super) fn kills(&self) -> bool {
         matches!(self, Self::Limited { .. })
     }
 
-    /// Makes it short, with so many bytes left.
+    /// Makes memory short, with `left` bytes left.
     pub(super) fn begin(&self, board: &Board, left: u64) {
         match self {
             Self::Injected => board.set_short(true),
@@ -87,7 +88,7 @@ impl Memory {
         }
     }
 
-    /// There is enough again.
+    /// Ends the shortage.
     pub(super) fn end(&self, board: &Board) {
         match self {
             Self::Injected => board.set_short(false),
@@ -97,14 +98,14 @@ impl Memory {
 }
 
 fn limit(bytes: &str) {
-    // A process that is killed for it is no error of the write's.
+    // If the limit kills a process, the write still succeeds.
     let _ = fs::write(Path::new(GROUP).join("memory.max"), bytes);
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
         if let Self::Limited { mounted } = self {
-            // What the next storm finds is as good.
+            // A leftover group does not disturb the next storm.
             let _ = fs::remove_dir(GROUP);
             if *mounted {
                 let _ = unmount(ROOT, UnmountFlags::empty());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The processes of a storm as the one that started them sees them: started, killed, replaced, ended.
+//! Starts, kills, replaces and ends the processes of a storm.
 //!
 //! Source: waitpid(2), proc(5).
 
@@ -17,7 +17,7 @@ use super::board::{Block, Board, Order};
 use super::client;
 use super::memory::Memory;
 
-/// All of them.
+/// All processes of a storm.
 pub(super) struct Processes<'s> {
     driver: Driver,
     seed: u64,
@@ -25,12 +25,12 @@ pub(super) struct Processes<'s> {
     file: OwnedFd,
     memory: &'s Memory,
     children: Vec<Child>,
-    /// How often each was started.
+    /// How often each process was started.
     lives: Vec<u64>,
 }
 
 impl<'s> Processes<'s> {
-    /// Starts `count` of them.
+    /// Starts `count` processes.
     pub(super) fn start(
         (driver, seed): (Driver, u64),
         (board, file): (&'s Board, OwnedFd),
@@ -46,13 +46,13 @@ impl<'s> Processes<'s> {
         Ok(this)
     }
 
-    /// A process's own sequence follows from the seed, its number, and how often it was started.
+    /// Starts a process. Its random choices follow from the seed, its number, and how often it was started.
     fn spawn(&mut self, number: usize) -> Outcome<Child> {
         let seed = self.seed.wrapping_add((number as u64) << 48).wrapping_add(self.lives[number] << 32);
         self.lives[number] += 1;
         let mut command = client::command(self.driver, number, self.lives.len(), seed);
         command.stdin(Stdio::from(self.file.try_clone()?)).stdout(Stdio::piped());
-        // Before it can say that it is.
+        // This must come before the process itself can report that it is away.
         self.board.set_away(Block::of(number), false);
         let child = command.spawn()?;
         self.board.set_pid(Block::of(number), child.id());
@@ -60,7 +60,7 @@ impl<'s> Processes<'s> {
         Ok(child)
     }
 
-    /// Kills one in the middle of whatever it does, and starts another in its place.
+    /// Kills a process in the middle of whatever it does, and starts another in its place.
     pub(super) fn kill(&mut self, number: usize) -> Outcome {
         self.children[number].kill()?;
         self.replace(number)
@@ -74,7 +74,7 @@ impl<'s> Processes<'s> {
         Ok(())
     }
 
-    /// What one of those that ended by themselves has to say; how many were killed for want of memory.
+    /// Fails with the output of a process that exited by itself. Returns how many were killed for lack of memory.
     pub(super) fn look(&mut self) -> Outcome<u64> {
         let mut killed = 0;
         for number in 0..self.children.len() {
@@ -97,7 +97,7 @@ impl<'s> Processes<'s> {
         fail(format!("process {number} ended with {status}: {words}"))
     }
 
-    /// Waits until all have closed everything.
+    /// Waits until all processes have closed everything.
     pub(super) fn send_away(&mut self) -> Outcome {
         self.board.give(Order::Leave);
         for number in 0..self.children.len() {
@@ -109,14 +109,14 @@ impl<'s> Processes<'s> {
         Ok(())
     }
 
-    /// What one of them, though it has closed everything, still has mapped or open that keeps a module.
+    /// Returns what processes still have mapped or open that keeps a module, although they have closed everything.
     pub(super) fn held(&self) -> String {
         let keeps =
             |text: &str| ["/dev/dri/", "/dmabuf:", "sync_file", "/debug/dri/"].iter().any(|kept| text.contains(kept));
         let mut held = String::new();
         for child in &self.children {
             let folder = PathBuf::from(format!("/proc/{}", child.id()));
-            // It may have ended.
+            // The process may have exited.
             let maps = fs::read_to_string(folder.join("maps")).unwrap_or_default();
             let links = fs::read_dir(folder.join("fd"))
                 .into_iter()
@@ -131,7 +131,7 @@ impl<'s> Processes<'s> {
         held
     }
 
-    /// Ends all; whatever one of them found wrong is the storm's failure.
+    /// Ends all processes. A failure that any of them found is the storm's failure.
     pub(super) fn finish(&mut self) -> Outcome {
         self.board.give(Order::Stop);
         for number in 0..self.children.len() {
@@ -149,7 +149,7 @@ impl<'s> Processes<'s> {
 impl Drop for Processes<'_> {
     fn drop(&mut self) {
         for child in &mut self.children {
-            // Those that have ended cannot be killed.
+            // Processes that have exited cannot be killed.
             let _ = child.kill();
         }
     }

@@ -15,17 +15,17 @@ use super::client::{Client, Kind};
 use super::field::Field::{self, *};
 use super::field::Pool;
 
-/// One kind of call.
+/// A kind of call.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// How often it is chosen, among all weights.
+    /// The call's weight among all weights.
     pub(super) weight: u32,
     pub(super) what: What,
 }
 
 impl Row {
-    /// The fields of its argument.
+    /// Returns the fields of the argument.
     pub(super) fn fields(&self) -> &'static [Field] {
         match self.what {
             What::Ioctl { fields, .. } => fields,
@@ -34,19 +34,19 @@ impl Row {
     }
 }
 
-/// What it consists of.
+/// The action of a row.
 #[derive(Debug)]
 pub(super) enum What {
     /// An ioctl on a file of a kind.
     Ioctl { on: Kind, number: u32, fields: &'static [Field] },
-    /// Anything else.
+    /// Any other system call.
     Do(fn(&mut Client<'_>) -> Answer),
 }
 
-/// The place of the row that opens a node.
+/// The index of the row that opens a node.
 pub(super) const OPEN: usize = 0;
 
-/// The calls of a driver's storm.
+/// Returns the calls of a driver's storm.
 pub(super) fn rows(driver: Driver) -> Vec<&'static Row> {
     let own = match driver {
         Driver::Rust | Driver::C => VGEM,
@@ -56,13 +56,13 @@ pub(super) fn rows(driver: Driver) -> Vec<&'static Row> {
     CALLS.iter().chain(CORE).chain(SHARED).chain(own).collect()
 }
 
-/// The ioctls of DRM by number, with the size of their arguments: what a call of any number is made of.
+/// Returns the numbers of DRM's ioctls with the size of their arguments, as a base for random ioctls.
 pub(super) fn known() -> impl Iterator<Item = u32> {
     all().filter(|(number, _)| !asks_for_much(*number as u8)).map(|(number, _)| number)
 }
 
-/// Whether it is a number of an ioctl that makes an object, or that says how many there are of something: in a random one the size
-/// could be all of the memory, or so many that C warns of what it asks for (docs/reference/c-core-faults.md).
+/// Whether an ioctl of this number makes an object, or has a number of elements in its argument. With random values the
+/// size could be all of the memory, or the number so large that C warns about the allocation (docs/reference/c-core-faults.md).
 pub(super) fn asks_for_much(number: u8) -> bool {
     let much = |fields: &[Field]| fields.iter().any(|field| matches!(field, New(Pool::Gem) | Count));
     all().any(|(known, fields)| known as u8 == number && much(fields))
@@ -76,7 +76,8 @@ fn all() -> impl Iterator<Item = (u32, &'static [Field])> {
     })
 }
 
-/// All that an ioctl of DRM may answer: drm-uapi.rst and drm-ioctl's own, and what its parts are told to answer.
+/// All errors that an ioctl of DRM may return: those of drm-uapi.rst, of drm_ioctl() itself, and of the functions it
+/// calls.
 pub(super) const ANSWERS: &[Errno] = &[
     Errno::ACCESS,
     Errno::AGAIN,
@@ -114,14 +115,14 @@ const fn on<T>(on: Kind, name: &'static str, weight: u32, request: Request<T>, f
     Row { name, weight, what: What::Ioctl { on, number: request.number, fields } }
 }
 
-/// An ioctl whose structure no case has a type for.
+/// An ioctl whose structure has no type in the cases.
 const fn raw(kind: Kind, name: &'static str, weight: u32, number: u32, fields: &'static [Field]) -> Row {
     Row { name, weight, what: What::Ioctl { on: kind, number, fields } }
 }
 
 const RW: u32 = DIR_READ | DIR_WRITE;
 
-/// System calls that are no ioctls, and ioctls of any number.
+/// System calls that are not ioctls, and ioctls of any number.
 const CALLS: &[Row] = &[
     call("open", 60, calls::open),
     call("close", 25, calls::close),
@@ -154,7 +155,7 @@ const TIMES: Field = Array(&[Long(POINTS)]);
 /// `DRM_CLOEXEC | DRM_RDWR`
 const FILE_FLAGS: &[u32] = &[0, RDWR, CLOEXEC, CLOEXEC | RDWR];
 
-/// The DRM core's.
+/// The ioctls of the DRM core.
 const CORE: &[Row] = &[
     drm("VERSION", 5, VERSION, TEXTS),
     drm("GET_UNIQUE", 2, GET_UNIQUE, &[Length, Room]),
@@ -227,7 +228,7 @@ const CORE: &[Row] = &[
         "SYNCOBJ_FD_TO_HANDLE of a sync file",
         6,
         uapi::sync::SYNCOBJ_FD_TO_HANDLE,
-        // Without memory for a point C loses the fence and the sync object (docs/reference/c-core-faults.md).
+        // If the allocation of a point fails, C leaks the fence and the sync object (docs/reference/c-core-faults.md).
         &[Id(Pool::Syncobj), Word(&[1, 3]), Descriptor(Kind::SyncFile), Pad, OnlyLong(&[0])],
     ),
     raw(
@@ -261,7 +262,7 @@ const CORE: &[Row] = &[
     ),
 ];
 
-/// Those of what a device's files lead to.
+/// The ioctls of files that a device's files lead to.
 const SHARED: &[Row] = &[
     on(Kind::DmaBuf, "DMA_BUF_SYNC", 8, DMA_BUF_SYNC, &[Long(&[0, 1, 2, 3, 5, 6, 7])]),
     raw(Kind::DmaBuf, "DMA_BUF_SET_NAME", 2, ioc(DIR_WRITE, b'b', 1, 8), &[Long(&[0x61_6161])]),
@@ -313,13 +314,13 @@ const SHARED: &[Row] = &[
     on(Kind::SyncFile, "SYNC_IOC_SET_DEADLINE", 2, SYNC_SET_DEADLINE, &[Deadline, Long(&[0])]),
 ];
 
-/// vgem's.
+/// The ioctls of vgem.
 const VGEM: &[Row] = &[
     drm("VGEM_FENCE_ATTACH", 25, VGEM_FENCE_ATTACH, &[Id(Pool::Gem), Bits(1), New(Pool::Fence), Pad]),
     drm("VGEM_FENCE_SIGNAL", 15, VGEM_FENCE_SIGNAL, &[Gone(Pool::Fence), Word(&[0])]),
 ];
 
-/// nova's.
+/// The ioctls of nova.
 const NOVA: &[Row] = &[
     drm("NOVA_GETPARAM", 25, uapi::nova::NOVA_GETPARAM, &[Long(&[1, 1, 0, 2]), Long(&[0])]),
     drm("NOVA_GEM_CREATE", 40, uapi::nova::NOVA_GEM_CREATE, &[New(Pool::Gem), Pad, Long(&[1, 4096, 65536, 1 << 20])]),
@@ -329,7 +330,7 @@ const NOVA: &[Row] = &[
 const P: u64 = PAGE as u64;
 const VM: Field = Id(Pool::Vm);
 const OBJECT: Field = Id(Pool::Gem);
-/// Of what is not refused, all is small: a larger buffer that is bound would be all of the memory.
+/// Sizes that are not refused are small: a larger buffer that is bound would take all of the memory.
 const SIZES: &[u64] =
     &[P, 16 * P, 64 * P, 64 * P, 64 * P, 64 * P, 64 * P, 64 * P, 0, P - 1, 1 << 63, u64::MAX - P + 1, u64::MAX];
 const RANGES: &[u64] = &[P, P, P, 4 * P, 4 * P, 4 * P, 16 * P, 16 * P, 64 * P, 1 << 21];
@@ -338,7 +339,8 @@ const OFFSETS: &[u64] = &[0, 0, 0, P, 4 * P, 16 * P];
 
 const SIGNAL: u32 = tyr::SYNC_SIGNAL;
 const TIMELINE: u32 = tyr::SYNC_TIMELINE;
-/// What is waited for must be there already, so most signal: there is one for each element of each operation.
+/// A wait needs a fence that exists already, so most operations signal. There is a sync operation for each element of
+/// each operation.
 const SYNCS: Field =
     Objects(&[Word(&[SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, 0]), Id(Pool::Syncobj), Long(&[0])]);
 const POINT: u32 = SIGNAL | TIMELINE;
@@ -347,13 +349,13 @@ const POINT_SYNCS: Field =
 
 const MAPS: Field =
     Word(&[tyr::OP_MAP, tyr::OP_MAP | tyr::MAP_READONLY, tyr::OP_MAP | tyr::MAP_NOEXEC | tyr::MAP_UNCACHED]);
-/// What names no object.
+/// Operations that name no object.
 const OTHERS: Field = Word(&[tyr::OP_UNMAP, tyr::OP_UNMAP, tyr::MAP_SPARSE | tyr::MAP_NOEXEC]);
 const ZERO: Field = Word(&[0]);
 const ZEROS: Field = Long(&[0]);
 const QUEUED: Field = Word(&[tyr::BIND_ASYNC]);
 
-/// tyr's.
+/// The ioctls of tyr.
 const TYR: &[Row] = &[
     call("mmap of registers", 15, calls::registers),
     drm("DEV_QUERY", 15, tyr::DEV_QUERY, &[Word(&[0, 1, 2, 3, 4, 5]), Word(&[4, 8, 24, 56, 112, 0, 200]), Room]),
@@ -364,7 +366,7 @@ const TYR: &[Row] = &[
         &[Pad, New(Pool::Vm), Long(&[0, 0, 0, 1 << 32, 1 << 32, 1 << 40, 1 << 47, P])],
     ),
     drm("VM_DESTROY", 8, tyr::VM_DESTROY, &[Gone(Pool::Vm), Pad]),
-    // What is carried out at once has no sync operations, and what is not mapped from an object has none.
+    // An operation that is executed at once has no sync operations, and one that maps no object names none.
     drm(
         "VM_BIND of objects",
         40,
@@ -440,7 +442,7 @@ mod tests {
     fn an_argument_is_as_long_as_its_number_says() {
         for row in [CORE, SHARED, VGEM, NOVA, TYR].into_iter().flatten() {
             let What::Ioctl { number, fields, .. } = row.what else { continue };
-            // Its argument is the text itself.
+            // The argument is the text itself.
             if row.name == "DMA_BUF_SET_NAME" {
                 continue;
             }

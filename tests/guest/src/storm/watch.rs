@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Sees that everybody gets on: a process, or what happens to the device, that does not within a time is the end of a storm,
-//! with the place in the kernel where it is. Meanwhile it interrupts calls.
+//! Watches for hangs: a process or a disruption that makes no progress within a time limit ends the storm, with its
+//! place in the kernel. Meanwhile it interrupts calls.
 //!
 //! Source: proc(5), `stack` and `stat`.
 
@@ -15,17 +15,17 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::board::{Block, Board};
 use super::table::Row;
 
-/// How long a call may take.
+/// Time limit of a call.
 const CALL: Duration = Duration::from_secs(20);
-/// How long what happens to the device may take.
+/// Time limit of a disruption.
 const HAPPENING: Duration = Duration::from_secs(60);
-/// How often, and how far apart, a process that runs is looked at.
+/// How often a running process is sampled.
 const LOOKS: u32 = 400;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// A signal comes once in so long, to one of the processes.
+/// The interval of signals, each to one of the processes.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// What is done to the device, and since when.
+/// The current action on the device, and its start time.
 #[derive(Debug)]
 pub(super) struct Doing(Mutex<(String, Instant)>);
 
@@ -34,7 +34,7 @@ impl Doing {
         Self(Mutex::new(("begins".into(), Instant::now())))
     }
 
-    /// Something else is done from now on.
+    /// Sets the current action.
     pub(super) fn set(&self, what: impl Into<String>) {
         *self.0.lock().expect("no holder of the lock panics") = (what.into(), Instant::now());
     }
@@ -44,20 +44,20 @@ impl Doing {
     }
 }
 
-/// What is watched.
+/// The objects to watch.
 pub(super) struct Watch<'s> {
     pub(super) board: &'s Board,
     pub(super) rows: &'s [&'static Row],
     pub(super) doing: &'s Doing,
     pub(super) processes: usize,
-    /// How many times the limits everything may take.
+    /// Factor on all time limits.
     pub(super) patience: u32,
-    /// The storm is over.
+    /// Set when the storm is over.
     pub(super) over: &'s AtomicBool,
 }
 
 impl Watch<'_> {
-    /// Until the storm is over; why, if somebody hangs.
+    /// Watches until the storm is over, or returns why if a process hangs.
     pub(super) fn run(&self, seed: u64) -> Result<(), String> {
         let mut random = Rng::with_seed(seed);
         let mut seen: Vec<_> = Block::all(self.processes).map(|block| (block, 0, 0, Instant::now())).collect();
@@ -66,7 +66,7 @@ impl Watch<'_> {
             self.interrupt(random.usize(..2 * self.processes));
             for (block, pid, calls, since) in &mut seen {
                 let now = (self.board.pid(*block), self.board.progress(*block).0);
-                // Who keeps still was told to.
+                // A process that stays idle was ordered to.
                 if now.0 == 0 || now != (*pid, *calls) || self.board.is_away(*block) {
                     (*pid, *calls, *since) = (now.0, now.1, Instant::now());
                 } else if since.elapsed() > CALL * self.patience {
@@ -87,7 +87,8 @@ impl Watch<'_> {
     fn interrupt(&self, chosen: usize) {
         let block = Block::all(self.processes).nth(chosen);
         let pid = block.and_then(|block| Pid::from_raw(self.board.pid(block) as i32));
-        // It may have ended; whoever has its number then is another process of the storm, or is not disturbed by it.
+        // The process may have exited. A process that has its number since is another one of the storm, or ignores the
+        // signal.
         let _ = pid.map(|pid| kill_process(pid, Signal::USR1));
     }
 
@@ -100,8 +101,8 @@ impl Watch<'_> {
     }
 }
 
-/// The functions on the kernel stack of a process, nearest first. Of one that runs there is none to be seen, so it is looked for until
-/// it was preempted.
+/// Returns the functions on a process's kernel stack, nearest first. A running process shows no stack, so it is sampled
+/// until it was preempted.
 fn place(pid: u32) -> String {
     let mut looks = (0..LOOKS).map(|look| {
         std::thread::sleep(if look == 0 { Duration::ZERO } else { BETWEEN_LOOKS });
@@ -122,7 +123,8 @@ fn stack(pid: u32) -> Vec<String> {
 /// The parent of the kernel's own threads.
 const KTHREADD: u32 = 2;
 
-/// Where all other processes are, one that is ending as well: whoever hangs may only wait for them.
+/// Returns the places of all other processes, also of one that is exiting: the process that hangs may only wait for
+/// them.
 fn of_all(but: u32) -> String {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -132,17 +134,17 @@ fn of_all(but: u32) -> String {
     others.map(|number| format!("; {number}{}", place(number))).collect()
 }
 
-/// What `stat` says of a process.
+/// The fields of a process's `stat`.
 #[derive(Debug)]
 struct Stat {
-    /// `R` for one that runs or could, `S` and `D` for one that waits, `Z` for one that has ended.
+    /// `R` for a process that runs or could, `S` and `D` for one that waits, `Z` for one that has exited.
     state: String,
     parent: u32,
 }
 
 fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before them stands in brackets, and may have spaces and brackets itself.
+    // The name before these fields is in brackets, and may itself contain spaces and brackets.
     let mut words = stat.rsplit_once(')')?.1.split_whitespace();
     Some(Stat { state: words.next()?.to_owned(), parent: words.next()?.parse().ok()? })
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What happens to the device while processes use it, one thing after the other; for a while memory is short meanwhile.
+//! Disrupts the device while processes use it, one disruption after the other. For some of the time memory is short as
+//! well.
 //!
 //! Source: `drivers/base/bus.c` for the errors of `bind` and `unbind`, delete_module(2) (Linux 7.3).
 
@@ -19,10 +20,11 @@ use super::memory::Memory;
 use super::processes::Processes;
 use super::watch::Doing;
 
-/// How long modules may be held after every process has closed everything: longer than a fence of vgem's lives unsignalled.
+/// How long modules may be held after every process has closed everything: longer than the lifetime of an unsignalled
+/// vgem fence.
 const HELD: Duration = Duration::from_secs(20);
 
-/// All that has to do with it.
+/// The state of the disruptions.
 pub(super) struct Weather<'s> {
     pub(super) device: Device<'s>,
     pub(super) random: Rng,
@@ -32,18 +34,19 @@ pub(super) struct Weather<'s> {
     pub(super) count: usize,
     pub(super) doing: &'s Doing,
     pub(super) patience: u32,
-    /// Until when memory is short, if it is.
+    /// The end of the current shortage of memory, if there is one.
     pub(super) short_until: Option<Instant>,
     pub(super) happened: Happened,
 }
 
-/// Time for the processes to do something, by chance: a pace, not a wait for anything.
+/// Gives the processes a random time to do something. It sets a pace and waits for nothing.
 fn pause(random: &mut Rng, most: u64) {
     std::thread::sleep(Duration::from_millis(random.u64(..=most)));
 }
 
 impl Weather<'_> {
-    /// Until the time is over, and on a slow machine until everything has happened; says now and then how far it is.
+    /// Disrupts the device until the time is over, or on a slow machine until everything has happened. Reports progress
+    /// now and then.
     pub(super) fn blow(&mut self, plan: &Plan) -> Outcome {
         let (begun, mut told) = (Instant::now(), 0);
         let most = plan.time * self.patience;
@@ -89,7 +92,7 @@ impl Weather<'_> {
         }
     }
 
-    /// Something during which the device may go.
+    /// Runs an action during which the device may be removed.
     fn change(&mut self, part: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
         self.board.turn();
         let outcome = part(self);
@@ -130,9 +133,9 @@ impl Weather<'_> {
         }
     }
 
-    /// Without users the modules go; what then holds them is a reference that somebody has forgotten.
+    /// Unloads the modules, which succeeds if they have no users. A module that stays is held by a leaked reference.
     fn reload(&mut self) -> Outcome {
-        // Whoever is to come with next to no memory would not get far enough to leave.
+        // With next to no memory, a process would not get far enough to leave.
         self.end_shortage();
         self.processes.send_away()?;
         let since = Instant::now();
@@ -140,13 +143,15 @@ impl Weather<'_> {
             match self.device.unload() {
                 Ok(()) => break,
                 Err(Errno::AGAIN | Errno::BUSY) if since.elapsed() < HELD * self.patience => {
-                    // Nothing tells that a module's last user has gone.
+                    // Nothing reports when a module's last user is gone.
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 Err(errno) => {
                     let (users, held) = (self.device.users()?, self.processes.held());
                     let errno = name(errno);
-                    return fail(format!("all is closed, and the modules do not go ({errno}):{users}{held}"));
+                    return fail(format!(
+                        "everything is closed, and the modules cannot be unloaded ({errno}):{users}{held}"
+                    ));
                 }
             }
         }
@@ -156,7 +161,7 @@ impl Weather<'_> {
         self.must_be_bound("after its module was loaded again")
     }
 
-    /// A fault with clients at work, and then perhaps a probe that meets it; at last everything is whole again.
+    /// Plans a fault with clients at work, and sometimes probes the faulty GPU. At the end everything is repaired.
     fn fault(&mut self) -> Outcome {
         let faults = self.device.faults();
         let fault = faults[self.random.usize(..faults.len())];
@@ -177,7 +182,7 @@ impl Weather<'_> {
         Ok(())
     }
 
-    /// The driver has to do with a GPU that is not as it should be.
+    /// Probes a GPU that has a fault.
     fn meet(&mut self) -> Outcome {
         works!(self.device.unbind()?);
         self.happened.unplugs += 1;
@@ -191,7 +196,7 @@ impl Weather<'_> {
         Ok(())
     }
 
-    /// From now on and for a while, whatever else happens.
+    /// Makes memory short from now on for a while, whatever else happens.
     fn shortage(&mut self) -> Outcome {
         self.memory.begin(self.board, self.random.u64(..2 << 20));
         self.short_until = Some(Instant::now() + Duration::from_millis(self.random.u64(..=1500)));
@@ -218,7 +223,8 @@ impl Weather<'_> {
         Ok(())
     }
 
-    /// Everybody has gone: the device works, nobody holds a module, and all goes and comes back.
+    /// Checks, after all processes have exited, that the device works, nothing holds a module, and everything can be
+    /// unloaded and loaded.
     fn afterwards(&mut self) -> Outcome {
         self.device.ready()?;
         let driver = self.device.0.driver.module();
@@ -226,7 +232,7 @@ impl Weather<'_> {
         while let Err(errno) = modules::remove(driver) {
             if errno != Errno::AGAIN || since.elapsed() > HELD * self.patience {
                 let users = self.device.users()?;
-                return fail(format!("`{driver}` does not go afterwards ({}):{users}", name(errno)));
+                return fail(format!("`{driver}` cannot be unloaded afterwards ({}):{users}", name(errno)));
             }
             std::thread::sleep(Duration::from_millis(2));
         }

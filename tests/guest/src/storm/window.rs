@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The addresses that calls of a storm may be given: a stretch of the address space in which nothing is the program's own.
+//! The addresses that calls of a storm may be given: a part of the address space in which nothing is the program's own.
 //!
-//! **Invariant: whatever the kernel reads or writes there hurts nobody.** No reference into the window exists; its first slot
-//! holds arguments, the others mappings of the device; and behind each is a gap that ends what runs on too far. So a hostile call may
-//! get any address of it, with any length.
+//! **Invariant: whatever the kernel reads or writes in the window is harmless.** No reference into the window exists.
+//! Its first slot holds arguments, the others mappings of the device. Behind each is a gap that ends an access that
+//! runs too far. So a hostile call may get any address in it, with any length.
 //!
 //! Source: mmap(2), mremap(2), pread(2).
 
@@ -18,29 +18,29 @@ use crate::uapi::PAGE;
 
 /// The length of a slot, at least half of which is a gap.
 const SLOT: usize = 1 << 20;
-/// The longest mapping of a slot.
+/// The length of the longest mapping in a slot.
 pub(super) const LONGEST: usize = SLOT / 2;
-/// How many slots there are, the first for arguments.
+/// The number of slots, the first for arguments.
 pub(super) const SLOTS: usize = 17;
-/// How long the place for arguments is.
+/// The length of the area for arguments.
 const ARGUMENTS: usize = 16 * PAGE;
-/// A page in the first slot that can only be read.
+/// Offset of a read-only page in the first slot.
 const READ_ONLY: usize = ARGUMENTS + PAGE;
 
-/// The stretch.
+/// The reserved part of the address space.
 #[derive(Debug)]
 pub(super) struct Window {
     start: NonNull<u8>,
-    /// Where what is mapped in each slot ends, 0 for nothing.
+    /// The end of each slot's mapping, 0 for none.
     mapped: [usize; SLOTS],
-    /// What is copied to and from mappings by the kernel, so that a fault is an answer and no signal.
+    /// The file through which the kernel copies to and from mappings, so that a fault is an answer and no signal.
     scratch: OwnedFd,
-    /// How much of the place for arguments is used.
+    /// How much of the area for arguments is used.
     used: usize,
 }
 
 impl Window {
-    /// A new one.
+    /// Reserves a window.
     pub(super) fn new() -> Answer<Self> {
         let reserve = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: without `MAP_FIXED` no existing mapping is touched.
@@ -53,14 +53,14 @@ impl Window {
         Ok(window)
     }
 
-    /// Anonymous memory over a part of the window, or without rights a gap.
+    /// Maps anonymous memory over a part of the window; without rights it is a gap.
     fn overlay(&self, at: usize, len: usize, rights: ProtFlags) -> Answer {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
         // SAFETY: a part of the window, by its invariant.
         unsafe { mm::mmap_anonymous(self.pointer(at, len), len, rights, flags) }.map(drop)
     }
 
-    /// A gap over a part of the window. It may be the allocation for this that was to fail; the next does not.
+    /// Makes a part of the window a gap. The injected failure may hit this allocation; then the next attempt succeeds.
     fn gap(&self, at: usize, len: usize) {
         let made = (0..100).any(|_| self.overlay(at, len, ProtFlags::empty()).is_ok());
         assert!(made, "a gap takes next to no memory");
@@ -72,52 +72,52 @@ impl Window {
         unsafe { self.start.as_ptr().add(at).cast() }
     }
 
-    /// The address of a byte of a slot.
+    /// Returns the address of a byte of a slot.
     pub(super) fn address(&self, slot: usize, offset: usize) -> usize {
         assert!(offset < SLOT, "a slot is that long");
         self.pointer(slot * SLOT + offset, 0) as usize
     }
 
-    /// Addresses at which something is wrong: not mapped at all, only to read, or at the end of what is mapped.
+    /// Returns addresses with a flaw: not mapped at all, read-only, or at the end of a mapping.
     pub(super) fn bad_addresses(&self) -> [usize; 7] {
         let [a, b, c, d] = BadAddress::ALL.map(BadAddress::get);
         [a, b, c, d, self.address(0, READ_ONLY), self.address(0, ARGUMENTS - 4), self.address(0, SLOT / 2)]
     }
 
-    /// Forgets all arguments.
+    /// Clears all arguments.
     pub(super) fn begin(&mut self) {
         self.used = 0;
     }
 
-    /// Puts bytes where the kernel finds them; there is room for all of a call's.
+    /// Puts bytes where the kernel finds them. There is room for all of a call's arguments.
     pub(super) fn put(&mut self, bytes: &[u8]) -> usize {
         let at = self.used;
         assert!(at + bytes.len() <= ARGUMENTS, "arguments are small");
         self.used = (at + bytes.len()).next_multiple_of(8);
-        // SAFETY: within the place for arguments, to which there are no references.
+        // SAFETY: within the area for arguments, to which there are no references.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer(at, bytes.len()).cast(), bytes.len()) };
         self.address(0, at)
     }
 
-    /// A word of an argument after the call.
+    /// Returns a word of an argument after the call.
     pub(super) fn word(&self, address: usize) -> u32 {
         let at = address - self.start.as_ptr() as usize;
         assert!(at % 4 == 0 && at + 4 <= ARGUMENTS, "an argument");
-        // SAFETY: an aligned word of the place for arguments, which the kernel may have changed.
+        // SAFETY: an aligned word of the area for arguments, which the kernel may have changed.
         unsafe { self.pointer(at, 4).cast::<u32>().read_volatile() }
     }
 
-    /// The slots in which something is mapped.
+    /// Returns the slots that have a mapping.
     pub(super) fn full(&self) -> impl Iterator<Item = usize> + '_ {
         (1..SLOTS).filter(|slot| self.mapped[*slot] > 0)
     }
 
-    /// How much is mapped in a slot.
+    /// Returns the length of a slot's mapping.
     pub(super) fn len(&self, slot: usize) -> usize {
         self.mapped[slot]
     }
 
-    /// mmap(2) of a file into a slot, in place of what is there.
+    /// Calls mmap(2) to map a file into a slot, in place of the old mapping.
     pub(super) fn map(
         &mut self,
         slot: usize,
@@ -133,27 +133,28 @@ impl Window {
         let mapped = unsafe { mm::mmap(place, len, rights, kind | MapFlags::FIXED, fd, offset) };
         match mapped {
             Ok(_) => self.covers(slot, len),
-            // What was there may be gone.
+            // The old mapping may be gone.
             Err(_) => self.clear(slot),
         }
         mapped.map(drop)
     }
 
-    /// So much of a slot is mapped now, in place of the beginning of what was there.
+    /// Records that the first `len` bytes of a slot are mapped now, in place of the beginning of the old mapping.
     fn covers(&mut self, slot: usize, len: usize) {
         self.mapped[slot] = self.mapped[slot].max(len.next_multiple_of(PAGE));
     }
 
-    /// A gap in place of what is in a slot.
+    /// Replaces a slot's mapping by a gap.
     pub(super) fn clear(&mut self, slot: usize) {
         self.gap(slot * SLOT, SLOT);
         self.mapped[slot] = 0;
     }
 
-    /// munmap(2) of a part of a slot, which is a gap then.
+    /// Calls munmap(2) on a part of a slot, which then becomes a gap.
     pub(super) fn unmap(&mut self, slot: usize, at: usize, len: usize) -> Answer {
         assert!(slot > 0 && at + len <= SLOT, "a part of a slot of the device's");
-        // SAFETY: a part of the window, by its invariant; no other thread can take the place before it is a gap again.
+        // SAFETY: a part of the window, by its invariant. No other thread can take the addresses before they are a gap
+        // again.
         let unmapped = unsafe { mm::munmap(self.pointer(slot * SLOT + at, len), len) };
         self.gap(slot * SLOT + at, len);
         if at == 0 && len >= self.mapped[slot] {
@@ -162,13 +163,14 @@ impl Window {
         unmapped
     }
 
-    /// mremap(2) of a slot's mapping to another slot and length.
+    /// Calls mremap(2) to move a slot's mapping to another slot and length.
     pub(super) fn remap(&mut self, from: usize, to: usize, len: usize) -> Answer {
         assert!(from > 0 && to > 0 && from != to && len <= LONGEST, "two slots of the device's");
         let (old, new) = (self.pointer(from * SLOT, 0), self.pointer(to * SLOT, 0));
         // SAFETY: parts of the window, by its invariant.
         let moved = unsafe { mm::mremap_fixed(old, self.mapped[from], len, MremapFlags::MAYMOVE, new) };
-        // A call that fails may have unmapped the end of the one, too: in a hole the kernel would map what others ask for.
+        // A call that fails may have unmapped the end of the old mapping, too. The kernel would put other mappings into
+        // such a hole.
         self.clear(from);
         match moved {
             Ok(_) => self.covers(to, len),
@@ -177,34 +179,34 @@ impl Window {
         moved.map(drop)
     }
 
-    /// mprotect(2) of a slot's mapping.
+    /// Calls mprotect(2) on a slot's mapping.
     pub(super) fn protect(&self, slot: usize, rights: MprotectFlags) -> Answer {
         assert!(slot > 0, "a slot of the device's");
         // SAFETY: a part of the window, by its invariant.
         unsafe { mm::mprotect(self.pointer(slot * SLOT, 0), self.mapped[slot], rights) }
     }
 
-    /// madvise(2) about a slot's mapping.
+    /// Calls madvise(2) on a slot's mapping.
     pub(super) fn advise(&self, slot: usize, advice: Advice) -> Answer {
         assert!(slot > 0, "a slot of the device's");
         // SAFETY: a part of the window, by its invariant: contents may change.
         unsafe { mm::madvise(self.pointer(slot * SLOT, 0), self.mapped[slot], advice) }
     }
 
-    /// msync(2) of a slot's mapping.
+    /// Calls msync(2) on a slot's mapping.
     pub(super) fn sync(&self, slot: usize) -> Answer {
         // SAFETY: a part of the window, by its invariant.
         unsafe { mm::msync(self.pointer(slot * SLOT, 0), self.mapped[slot], MsyncFlags::SYNC) }
     }
 
-    /// Has the kernel read `len` bytes of a slot, with the page faults that the program would have had.
+    /// Makes the kernel read `len` bytes of a slot, with the page faults that the program would have had.
     pub(super) fn read(&self, slot: usize, offset: usize, len: usize) -> Answer {
         let from = self.pointer(slot * SLOT + offset, len);
-        // SAFETY: bytes of the window, by its invariant; what is not mapped is an error of the call.
+        // SAFETY: bytes of the window, by its invariant; an unmapped byte is an error of the call.
         count(unsafe { libc::pwrite(self.scratch.as_raw_fd(), from, len, 0) })
     }
 
-    /// Has the kernel write `len` bytes of a slot.
+    /// Makes the kernel write `len` bytes of a slot.
     pub(super) fn write(&self, slot: usize, offset: usize, len: usize) -> Answer {
         assert!(slot > 0, "a slot of the device's");
         let to = self.pointer(slot * SLOT + offset, len);
@@ -242,7 +244,7 @@ mod tests {
         assert_eq!(window.read(1, 0, 8), Err(Errno::FAULT));
         window.map(1, &file, 0, 2 * PAGE, BOTH, MapFlags::SHARED).unwrap();
         assert_eq!((window.read(1, 0, 8), window.write(1, 8, 8)), (Ok(()), Ok(())));
-        // Behind the end of the file.
+        // This is behind the end of the file.
         assert_eq!(window.read(1, PAGE, 8), Err(Errno::FAULT));
         window.protect(1, MprotectFlags::READ).unwrap();
         assert_eq!(window.write(1, 0, 8), Err(Errno::FAULT));

@@ -19,7 +19,7 @@ use crate::works;
 #[derive(Debug)]
 pub(crate) struct TyrFile(pub(crate) DrmFile);
 
-/// One operation of a VM_BIND, with what it waits for and signals.
+/// An operation of a VM_BIND, with its sync operations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Op {
     pub(crate) flags: u32,
@@ -51,48 +51,48 @@ impl Op {
         Self { flags: OP_SYNC_ONLY, syncs: syncs.to_vec(), ..Self::default() }
     }
 
-    /// The same with more flags.
+    /// Adds flags to the operation.
     pub(crate) fn with(mut self, flags: u32) -> Self {
         self.flags |= flags;
         self
     }
 
-    /// The same with sync operations.
+    /// Adds sync operations to the operation.
     pub(crate) fn after(mut self, syncs: &[SyncOp]) -> Self {
         self.syncs.extend_from_slice(syncs);
         self
     }
 }
 
-/// A wait for what a sync object holds.
+/// Waits for the fence that a sync object holds.
 pub(crate) fn wait(handle: u32) -> SyncOp {
     SyncOp { flags: 0, handle, timeline_value: 0 }
 }
 
-/// The operation's end becomes the fence of a sync object.
+/// Makes the operation's end the fence of a sync object.
 pub(crate) fn signal(handle: u32) -> SyncOp {
     SyncOp { flags: SYNC_SIGNAL, handle, timeline_value: 0 }
 }
 
-/// The same for a point of a timeline.
+/// Moves a sync operation to a point of a timeline.
 pub(crate) fn point(of: SyncOp, timeline_value: u64) -> SyncOp {
     SyncOp { flags: of.flags | SYNC_TIMELINE, timeline_value, ..of }
 }
 
 impl TyrFile {
-    /// An ioctl whose structure holds addresses.
+    /// Makes an ioctl whose structure holds addresses.
     ///
     /// # Safety
     ///
-    /// What the addresses in `argument` point to, and as much of it as it says, may be read and written by the kernel, or is
+    /// The memory that `argument` points to, in the lengths that it gives, may be read and written by the kernel, or is
     /// not mapped at all.
     unsafe fn call<T: Copy>(&self, request: &Request<T>, argument: &mut T) -> Answer {
         let address = std::ptr::from_mut(argument) as usize;
-        // SAFETY: the request's size is that of `T`; for what it points to, by this function's contract.
+        // SAFETY: the request's size is that of `T`; for the memory that it points to, by this function's contract.
         unsafe { sys::ioctl_raw(self.0.as_fd(), request.number, address) }.map(drop)
     }
 
-    /// `DEV_QUERY` without room for the answer: its size.
+    /// `DEV_QUERY` without room for the answer. Returns the answer's size.
     pub(crate) fn query_size(&self, kind: u32, size: u32) -> Answer<u32> {
         let mut query = DevQuery { kind, size, pointer: 0 };
         // SAFETY: there is no address.
@@ -100,11 +100,11 @@ impl TyrFile {
         Ok(query.size)
     }
 
-    /// `DEV_QUERY` of all that `room` has room for; the size that comes back.
+    /// `DEV_QUERY` of as much as fits into `room`. Returns the size that the kernel reports.
     pub(crate) fn query(&self, kind: u32, room: &mut [u8]) -> Answer<u32> {
         let size = room.len().try_into().expect("rooms are small");
         let mut query = DevQuery { kind, size, pointer: room.as_mut_ptr() as u64 };
-        // SAFETY: the room has the size that is said.
+        // SAFETY: the buffer has the size that is passed.
         unsafe { self.call(&DEV_QUERY, &mut query) }?;
         Ok(query.size)
     }
@@ -113,20 +113,20 @@ impl TyrFile {
     pub(crate) fn query_into(&self, kind: u32, size: u32, room: &Mapping) -> Answer<u32> {
         assert!(size as usize <= PAGE, "mappings are at least a page");
         let mut query = DevQuery { kind, size, pointer: room.address() as u64 };
-        // SAFETY: a mapping that nobody has references to, at least a page long.
+        // SAFETY: the mapping has no references and is at least a page long.
         unsafe { self.call(&DEV_QUERY, &mut query) }?;
         Ok(query.size)
     }
 
-    /// `DEV_QUERY` to an address that cannot be used.
+    /// `DEV_QUERY` to an invalid address.
     pub(crate) fn query_at(&self, kind: u32, size: u32, address: BadAddress) -> Answer<u32> {
         let mut query = DevQuery { kind, size, pointer: address.get() as u64 };
-        // SAFETY: nothing of this process is mapped there.
+        // SAFETY: nothing of this process is mapped at the address.
         unsafe { self.call(&DEV_QUERY, &mut query) }?;
         Ok(query.size)
     }
 
-    /// `DEV_QUERY` of a whole structure; what `value` says goes in.
+    /// `DEV_QUERY` of a whole structure, which is `value` on input.
     pub(crate) fn info<T: Plain>(&self, kind: u32, mut value: T) -> Answer<T> {
         let size = size_of::<T>().try_into().expect("structures are small");
         let mut query = DevQuery { kind, size, pointer: std::ptr::from_mut(&mut value) as u64 };
@@ -135,12 +135,12 @@ impl TyrFile {
         Ok(value)
     }
 
-    /// `VM_CREATE` of a size of the kernel's choice.
+    /// `VM_CREATE` with a size of the kernel's choice.
     pub(crate) fn vm_create(&self) -> Answer<u32> {
         Ok(self.vm_create_of(0)?.id)
     }
 
-    /// `VM_CREATE` with so much for the client.
+    /// `VM_CREATE` with `user_va_range` bytes for the client.
     pub(crate) fn vm_create_of(&self, user_va_range: u64) -> Answer<VmCreate> {
         self.0.ioctl(&VM_CREATE, VmCreate { user_va_range, ..Default::default() })
     }
@@ -155,7 +155,7 @@ impl TyrFile {
         Ok(self.0.ioctl(&VM_GET_STATE, VmGetState { vm_id, state: 99 })?.state)
     }
 
-    /// `VM_BIND`, carried out at once.
+    /// `VM_BIND`, executed at once.
     pub(crate) fn bind(&self, vm: u32, ops: &[Op]) -> Answer {
         self.bind_counted(vm, 0, ops).0
     }
@@ -165,25 +165,25 @@ impl TyrFile {
         self.bind_counted(vm, BIND_ASYNC, ops).0
     }
 
-    /// `VM_BIND`, with the number of operations that comes back.
+    /// `VM_BIND`. Also returns the number of operations that the kernel writes back.
     pub(crate) fn bind_counted(&self, vm: u32, flags: u32, ops: &[Op]) -> (Answer, u32) {
         let raw: Vec<VmBindOp> = ops.iter().map(raw).collect();
         self.bind_array(vm, flags, array(&raw))
     }
 
-    /// `VM_BIND` whose operations are bytes with a stride of their own; they may hold no addresses.
+    /// `VM_BIND` with operations given as bytes, with any stride. They must hold no addresses.
     pub(crate) fn bind_bytes(&self, vm: u32, flags: u32, stride: u32, count: u32, bytes: &[u8]) -> (Answer, u32) {
         assert!(stride as usize * count as usize <= bytes.len(), "the kernel reads as much as is said");
         self.bind_array(vm, flags, ObjArray { stride, count, array: bytes.as_ptr() as u64 })
     }
 
-    /// `VM_BIND` whose operations are at an address that cannot be used.
+    /// `VM_BIND` with its operations at an invalid address.
     pub(crate) fn bind_at(&self, vm: u32, flags: u32, count: u32, address: BadAddress) -> Answer {
         let stride = size_of::<VmBindOp>() as u32;
         self.bind_array(vm, flags, ObjArray { stride, count, array: address.get() as u64 }).0
     }
 
-    /// `VM_BIND` of one operation whose `count` sync operations of a stride are at an address that cannot be used.
+    /// `VM_BIND` of one operation, with `count` sync operations of a stride at an invalid address.
     pub(crate) fn bind_syncs_at(&self, vm: u32, op: &Op, stride: u32, count: u32, address: BadAddress) -> Answer {
         let raw = [VmBindOp { syncs: ObjArray { stride, count, array: address.get() as u64 }, ..raw(op) }];
         self.bind_array(vm, BIND_ASYNC, array(&raw)).0
@@ -191,18 +191,18 @@ impl TyrFile {
 
     fn bind_array(&self, vm_id: u32, flags: u32, ops: ObjArray) -> (Answer, u32) {
         let mut bind = VmBind { vm_id, flags, ops };
-        // SAFETY: the callers pass arrays that live until they return, and as long as they say, or that are not mapped; so
-        // are the arrays of sync operations in them.
+        // SAFETY: the callers pass arrays that outlive this call and have the length they give, or that are not mapped.
+        // The same holds for the arrays of sync operations in them.
         let answer = unsafe { self.call(&VM_BIND, &mut bind) };
         (answer, bind.ops.count)
     }
 
-    /// `BO_CREATE` without flags: a handle.
+    /// `BO_CREATE` without flags. Returns a handle.
     pub(crate) fn bo(&self, size: u64) -> Answer<u32> {
         self.bo_of(size, 0, 0)
     }
 
-    /// `BO_CREATE`: a handle.
+    /// `BO_CREATE`. Returns a handle.
     pub(crate) fn bo_of(&self, size: u64, flags: u32, exclusive_vm_id: u32) -> Answer<u32> {
         let wanted = BoCreate { size, flags, exclusive_vm_id, ..Default::default() };
         Ok(self.0.ioctl(&BO_CREATE, wanted)?.handle)
@@ -218,29 +218,29 @@ impl TyrFile {
         Mapping::shared(&self.0, self.bo_offset(handle)?, len)
     }
 
-    /// `BO_SET_LABEL`, or taking the label away.
+    /// `BO_SET_LABEL`. `None` removes the label.
     pub(crate) fn bo_label(&self, handle: u32, label: Option<&CStr>) -> Answer {
         let label = label.map_or(0, |label| label.as_ptr() as u64);
-        // SAFETY: a string that ends with a zero byte, or nothing.
+        // SAFETY: the address is of a string that ends with a zero byte, or null.
         unsafe { self.call(&BO_SET_LABEL, &mut BoSetLabel { handle, pad: 0, label }) }
     }
 
-    /// `BO_SET_LABEL` with any padding and an address that cannot be used.
+    /// `BO_SET_LABEL` with any padding and an invalid address.
     pub(crate) fn bo_label_at(&self, handle: u32, pad: u32, address: BadAddress) -> Answer {
-        // SAFETY: nothing of this process is mapped there.
+        // SAFETY: nothing of this process is mapped at the address.
         unsafe { self.call(&BO_SET_LABEL, &mut BoSetLabel { handle, pad, label: address.get() as u64 }) }
     }
 
     /// `BO_SYNC`
     pub(crate) fn bo_sync(&self, ops: &[BoSyncOp]) -> Answer {
-        // SAFETY: the array is as long as it says.
+        // SAFETY: the array has the length that is passed.
         unsafe { self.call(&BO_SYNC, &mut BoSync { ops: array(ops) }) }
     }
 
-    /// `BO_SYNC` whose `count` operations of a stride are at an address that cannot be used.
+    /// `BO_SYNC` with `count` operations of a stride at an invalid address.
     pub(crate) fn bo_sync_at(&self, stride: u32, count: u32, address: BadAddress) -> Answer {
         let ops = ObjArray { stride, count, array: address.get() as u64 };
-        // SAFETY: nothing of this process is mapped there.
+        // SAFETY: nothing of this process is mapped at the address.
         unsafe { self.call(&BO_SYNC, &mut BoSync { ops }) }
     }
 
@@ -254,12 +254,12 @@ impl TyrFile {
         self.0.ioctl(&SET_USER_MMIO_OFFSET, SetUserMmioOffset { offset }).map(drop)
     }
 
-    /// mmap(2) of the page of `LATEST_FLUSH_ID`, to read.
+    /// Calls mmap(2) to map the page of `LATEST_FLUSH_ID` for reading.
     pub(crate) fn flush_id(&self) -> Answer<Mapping> {
         Mapping::new(&self.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ, MapFlags::SHARED)
     }
 
-    /// An object whose pages are numbered: its handle. The first word of page `n` is `first + n`.
+    /// Creates an object whose pages are numbered, and returns its handle. The first word of page `n` is `first + n`.
     pub(crate) fn numbered_bo(&self, pages: u64, first: u32) -> Outcome<u32> {
         let handle = works!(self.bo(pages * PAGE as u64));
         let mapping = works!(self.bo_map(handle, pages as usize * PAGE));
@@ -272,7 +272,7 @@ fn array<T>(objects: &[T]) -> ObjArray {
     ObjArray { stride: size_of::<T>() as u32, count: objects.len() as u32, array: objects.as_ptr() as u64 }
 }
 
-/// The operation as it goes to the kernel; its sync operations stay where they are.
+/// Returns the operation in the kernel's layout, which points to its sync operations.
 fn raw(op: &Op) -> VmBindOp {
     let &Op { flags, bo, offset, va, size, ref syncs } = op;
     VmBindOp { flags, bo_handle: bo, bo_offset: offset, va, size, syncs: array(syncs) }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The firmware's file in the guest, damaged by a case and put back.
+//! Damages the firmware's file in the guest, and restores it.
 //!
-//! Source: Documentation/driver-api/firmware/fw_search_path.rst (Linux 7.3); the container is what the crate `csf-fw` reads.
+//! Source: Documentation/driver-api/firmware/fw_search_path.rst (Linux 7.3); the container is what the crate `csf-fw`
+//! reads.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,19 +11,19 @@ use csf_fw::Firmware as Container;
 
 use crate::check::{Outcome, fail, lacks};
 
-/// What drivers ask for.
+/// The name that drivers request.
 const NAME: &str = "arm/mali/arch10.8/mali_csffw.bin";
-/// Where the kernel looks.
+/// The folders that the kernel searches.
 const FOLDERS: [&str; 4] = ["/lib/firmware/updates", "/lib/firmware", "/usr/lib/firmware", "/firmware"];
 
-/// The file; dropping this puts it back as it was.
+/// The firmware's file. Dropping this restores it.
 pub(crate) struct Firmware {
     path: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Firmware {
-    /// The file, if the guest has one.
+    /// Returns the file, if the guest has one.
     pub(crate) fn found() -> Outcome<Self> {
         let named = fs::read_to_string("/sys/module/firmware_class/parameters/path").unwrap_or_default();
         let folders = [named.trim()].into_iter().filter(|folder| !folder.is_empty()).chain(FOLDERS);
@@ -33,32 +34,32 @@ impl Firmware {
         }
     }
 
-    /// Takes the file away.
+    /// Removes the file.
     pub(crate) fn remove(&self) -> Outcome {
         Ok(fs::remove_file(&self.path)?)
     }
 
-    /// Something else in its place.
+    /// Replaces the file's content.
     pub(crate) fn replace(&self, bytes: &[u8]) -> Outcome {
         Ok(fs::write(&self.path, bytes)?)
     }
 
-    /// The file as it was.
+    /// Restores the file's original content.
     pub(crate) fn restore(&self) -> Outcome {
         self.replace(&self.bytes)
     }
 
-    /// Only its beginning.
+    /// Truncates the file.
     pub(crate) fn cut(&self, keep: usize) -> Outcome {
         self.replace(&self.bytes[..keep])
     }
 
-    /// The file with one byte turned around.
+    /// Inverts one byte of the file.
     pub(crate) fn damage(&self, at: usize) -> Outcome {
         self.replace(&self.damaged(at))
     }
 
-    /// Whether a container with this byte turned around is one still.
+    /// Whether the file is still a valid container with this byte inverted.
     pub(crate) fn is_one_with(&self, at: usize) -> bool {
         Container::parse(&self.damaged(at)).is_ok()
     }
@@ -69,7 +70,7 @@ impl Firmware {
         bytes
     }
 
-    /// Where the list of entries ends.
+    /// Returns where the list of entries ends.
     pub(crate) fn header(&self) -> Outcome<usize> {
         match self.bytes.get(16..20) {
             Some(size) => Ok(u32::from_le_bytes(size.try_into().expect("four bytes")) as usize),
@@ -77,7 +78,7 @@ impl Firmware {
         }
     }
 
-    /// The sections that have contents: the number of each among all that are loaded, and how many bytes it has.
+    /// Returns the sections that have contents: the index of each among all loaded sections, and its size in bytes.
     pub(crate) fn sections(&self) -> Outcome<Vec<(usize, usize)>> {
         let container = match Container::parse(&self.bytes) {
             Ok(container) => container,
@@ -87,7 +88,7 @@ impl Firmware {
         Ok(lengths.filter(|(_, length)| *length > 0).collect())
     }
 
-    /// How many of its bytes it takes to be one.
+    /// Returns how many of the file's bytes a valid container needs.
     pub(crate) fn needed(&self) -> usize {
         let is_one = |length: usize| Container::parse(&self.bytes[..length]).is_ok();
         (1..self.bytes.len()).rev().find(|length| !is_one(*length)).map_or(1, |length| length + 1)

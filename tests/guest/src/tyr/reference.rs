@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a GPU's address space should be after a sequence of bindings: the reference that the GPU's own view is compared with.
+//! Models a GPU's address space after a sequence of bindings, as a reference for the GPU's own view.
 //!
-//! It knows pages and nothing of trees, blocks or tables: a page is what the last operation that covered it made of it.
+//! It knows only pages, no trees, blocks or tables: the last operation that covers a page decides what the page is.
 //!
 //! Source: `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
@@ -18,20 +18,20 @@ pub(crate) const PAGE: u64 = 4096;
 pub(crate) enum Change {
     /// Maps pages of an object from `first` on.
     Map { bo: usize, first: u64, at: u64, pages: u64, flags: u32 },
-    /// Maps pages without an object: they can be read, and what is read does not matter.
+    /// Maps pages without an object. They can be read, and their content does not matter.
     Sparse { at: u64, pages: u64, flags: u32 },
-    /// Unmaps pages, whatever they were.
+    /// Unmaps pages, whether they were mapped or not.
     Unmap { at: u64, pages: u64 },
-    /// Something that is refused, and changes nothing.
+    /// A change that is refused and has no effect.
     Wrong { bo: usize, at: u64 },
 }
 
-/// What a page is.
+/// The state of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// Its first word; nothing if that does not matter.
+    /// The page's first word, or `None` if it does not matter.
     pub(crate) word: Option<u32>,
-    /// What may be done with it.
+    /// The accesses that the page allows.
     pub(crate) rights: u32,
 }
 
@@ -39,24 +39,24 @@ pub(crate) struct Page {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reference(BTreeMap<u64, Page>);
 
-/// The first word of a page of an object.
+/// Returns the first word of a page of an object.
 pub(crate) fn word(bo: usize, page: u64) -> u32 {
     (bo as u32 + 1) << 20 | page as u32
 }
 
-/// What the flags of a map operation let the GPU do.
+/// Returns the accesses that the flags of a map operation allow the GPU.
 pub(crate) fn rights(flags: u32) -> u32 {
     let unless = |flag, right| if flags & flag == 0 { right } else { 0 };
     unless(MAP_READONLY, WRITABLE) | unless(MAP_NOEXEC, EXECUTABLE) | unless(MAP_UNCACHED, CACHED)
 }
 
 impl Reference {
-    /// Carries changes out one by one until one is wrong. How many were carried out.
+    /// Applies changes one by one until one is wrong. Returns how many were applied.
     pub(crate) fn apply(&mut self, changes: &[Change]) -> usize {
         changes.iter().take_while(|change| self.change(change)).count()
     }
 
-    /// Carries all changes out, or none if one is wrong. Whether they were.
+    /// Applies all changes, or none if one is wrong. Returns whether they were applied.
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> bool {
         let good = !changes.iter().any(|change| matches!(change, Change::Wrong { .. }));
         if good {
@@ -84,7 +84,7 @@ impl Reference {
         true
     }
 
-    /// The first difference between this and what the GPU sees from page `at` on, in words.
+    /// Describes the first difference between this and the GPU's view from page `at` on.
     pub(crate) fn differs(&self, seen: &[Run], at: u64, pages: u64) -> Option<String> {
         let seen: BTreeMap<u64, Page> = seen.iter().flat_map(pages_of).collect();
         let wanted = |number: u64| self.0.get(&number).copied();
@@ -100,7 +100,7 @@ fn pages_of(run: &Run) -> impl Iterator<Item = (u64, Page)> {
     (0..pages).map(move |n| (va / PAGE + n, Page { word: Some(word.wrapping_add(n as u32 * step)), rights }))
 }
 
-/// Contents that do not matter are equal to all.
+/// Whether two pages are equal. Contents that do not matter are equal to all others.
 fn same_page(wanted: Option<Page>, seen: Option<Page>) -> bool {
     match (wanted, seen) {
         (Some(wanted), Some(seen)) => {
@@ -138,7 +138,7 @@ mod tests {
         ]
     }
 
-    /// The same by another definition: the last change that covers a page decides.
+    /// Computes a page by another definition: the last change that covers the page decides.
     fn decided(changes: &[Change], number: u64) -> Option<Page> {
         let covers = |at: u64, pages: u64| (at..at + pages).contains(&number);
         changes.iter().rev().find_map(|change| match *change {
@@ -153,7 +153,7 @@ mod tests {
         })?
     }
 
-    /// What a GPU that works would tell, in runs that are cut at random.
+    /// Returns the view of a GPU that works, in runs that are cut at random.
     fn view_of(reference: &Reference, cut: impl Fn(u64) -> bool) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         for (&number, page) in &reference.0 {
@@ -199,7 +199,7 @@ mod tests {
             after.apply(&[last]);
             let blind = |page: Page| Page { word: page.word.or(Some(0)), ..page };
             let view = |of: &Reference| of.0.iter().map(|(number, page)| (*number, blind(*page))).collect::<Vec<_>>();
-            // Sparse pages have any contents: only there may another view be as good.
+            // Sparse pages have any contents, so there another view may be right as well.
             prop_assume!(!after.0.values().any(|page| page.word.is_none()));
             let differs = after.differs(&view_of(&before, |_| false), 0, 128).is_some();
             prop_assert_eq!(differs, view(&before) != view(&after));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Random sequences of bindings, and how one that fails is made shorter.
+//! Makes random sequences of bindings, and shortens one that fails.
 //!
-//! Source: none; what is worth trying is what page tables and their owners split and merge: blocks of 2 MiB, ends and overlaps.
+//! Source: none; what is worth trying is what page tables and their owners split and merge: blocks of 2 MiB, ends and
+//! overlaps.
 
 use fastrand::Rng;
 
@@ -11,41 +12,41 @@ use crate::uapi::tyr::{MAP_NOEXEC, MAP_SPARSE};
 /// Pages of a block.
 pub(crate) const BLOCK: u64 = 512;
 
-/// The pages with which sequences are concerned.
+/// The range of pages that sequences use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// The first.
+    /// The first page.
     pub(crate) at: u64,
-    /// How many.
+    /// The number of pages.
     pub(crate) pages: u64,
 }
 
-/// One VM_BIND.
+/// A VM_BIND of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Put into the queue, or carried out at once.
+    /// Whether the operations are queued, or executed at once.
     pub(crate) queued: bool,
-    /// Whether the GPU is asked afterwards.
+    /// Whether the test reads the GPU's view afterwards.
     pub(crate) look: bool,
-    /// Its operations.
+    /// The operations.
     pub(crate) changes: Vec<Change>,
 }
 
-/// How sequences are made.
+/// The parameters of sequences.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choices<'b> {
-    /// Pages of each object.
+    /// The number of pages of each object.
     pub(crate) bos: &'b [u64],
-    /// Where.
+    /// The range of pages to change.
     pub(crate) window: Window,
-    /// Of eight steps, how many are queued.
+    /// How many of eight steps are queued.
     pub(crate) queued: u32,
-    /// Of eight steps, after how many the GPU is asked.
+    /// After how many of eight steps the test reads the GPU's view.
     pub(crate) looks: u32,
 }
 
 impl Choices<'_> {
-    /// A sequence of up to ten steps; the GPU is always asked after the last.
+    /// Returns a sequence of up to ten steps. The GPU's view is always read after the last step.
     pub(crate) fn sequence(&self, random: &mut Rng) -> Vec<Step> {
         let count = random.u32(3..=10);
         let mut steps: Vec<Step> = (0..count).map(|_| self.step(random)).collect();
@@ -78,7 +79,7 @@ impl Choices<'_> {
         }
     }
 
-    /// Often whole, often as a block could be mapped, often anything.
+    /// Returns a map operation: often of the whole object, often aligned so that a block could be mapped, often random.
     fn map(&self, bo: usize, random: &mut Rng) -> Change {
         let all = self.bos[bo];
         let (first, pages) = match random.u32(0..4) {
@@ -91,7 +92,7 @@ impl Choices<'_> {
         let pages = pages.min(self.window.pages);
         let mut at = self.window.at + random.u64(0..=self.window.pages - pages);
         if random.bool() {
-            // The same place within a block as in the object.
+            // The offset within a block is the same as in the object.
             let like_first = at - at % BLOCK + first % BLOCK;
             if like_first >= self.window.at && like_first + pages <= self.window.at + self.window.pages {
                 at = like_first;
@@ -119,7 +120,7 @@ fn near_a_border(page: u64, random: &mut Rng) -> u64 {
     }
 }
 
-/// Leaves out of a sequence that fails whatever is not needed to make it fail.
+/// Removes from a failing sequence every part that is not needed to make it fail.
 pub(crate) fn shorten(mut steps: Vec<Step>, mut fails: impl FnMut(&[Step]) -> bool) -> Vec<Step> {
     let mut at = 0;
     while at < steps.len() {
@@ -187,7 +188,7 @@ mod tests {
         #[test]
         fn what_is_shortened_still_fails_and_has_nothing_to_spare(seed: u64) {
             let steps = CHOICES.sequence(&mut Rng::with_seed(seed));
-            // It fails if two operations unmap.
+            // The sequence fails if two operations unmap.
             let fails = |steps: &[Step]| {
                 let changes = steps.iter().flat_map(|step| &step.changes);
                 changes.filter(|change| matches!(change, Change::Unmap { .. })).count() >= 2

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the GPU sees of its memory, asked from the model whatever the driver says.
+//! Reads the GPU's view of its memory from the model, whatever the driver reports.
 //!
 //! Source: the queries of `models/src/mali.rs`.
 
@@ -9,57 +9,57 @@ use crate::works;
 
 use super::{Gpu, Op, TyrFile};
 
-/// What a page lets the GPU do, as the model tells it.
+/// The accesses that a page allows the GPU, as the model reports them.
 pub(crate) const WRITABLE: u32 = 1;
 pub(crate) const EXECUTABLE: u32 = 2;
 pub(crate) const CACHED: u32 = 4;
 
-/// Pages one behind the other that the GPU can read, whose first words count up or are all the same.
+/// Consecutive pages that the GPU can read, whose first words count up or are all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// The address of the first.
+    /// The address of the first page.
     pub(crate) va: u64,
-    /// How many.
+    /// The number of pages.
     pub(crate) pages: u64,
-    /// The first word of the first.
+    /// The first word of the first page.
     pub(crate) word: u32,
-    /// What else than reading it may.
+    /// The accesses that the pages allow besides reading.
     pub(crate) rights: u32,
     /// The level of the table entries: 3 for pages, 2 for blocks of 2 MiB.
     pub(crate) level: u32,
-    /// How much a page's first word is more than that of the page before: one or nothing.
+    /// The difference between the first words of two neighbouring pages: one or zero.
     pub(crate) step: u32,
 }
 
-/// What an access of the GPU meets.
+/// The result of an access by the GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Met {
-    /// Memory.
+    /// The access succeeded.
     Memory,
-    /// A fault of this name.
+    /// The access caused a fault of this name.
     Fault(String),
-    /// Nothing yet: the driver has something to do first.
+    /// The access waits until the driver has done something.
     Stalled,
 }
 
 impl Gpu {
-    /// The GPU's address spaces that lead anywhere.
+    /// Returns the GPU's address spaces that have tables.
     pub(crate) fn spaces(&self) -> Outcome<Vec<u32>> {
         let answer = self.ask(r#"{"query": "spaces"}"#)?;
         Ok(numbers_after(&answer, r#""space":"#).into_iter().map(|number| number as u32).collect())
     }
 
-    /// All that an address space has from `va` on.
+    /// Returns all runs of an address space from `va` on.
     pub(crate) fn runs(&self, space: u32, va: u64, length: u64) -> Outcome<Vec<Run>> {
         let question = format!(r#"{{"query":{{"runs":{{"space":{space},"va":{va},"length":{length}}}}}}}"#);
         let answer = self.ask(&question)?;
         match runs_of(&answer) {
             Some(runs) => Ok(runs),
-            None => fail(format!("`{question}` is answered by `{answer}`")),
+            None => fail(format!("the answer to `{question}` is `{answer}`")),
         }
     }
 
-    /// The GPU itself accesses memory: `read`, `write` or `execute`. A fault is told to the driver.
+    /// Makes the GPU itself access memory: `read`, `write` or `execute`. A fault is reported to the driver.
     pub(crate) fn access(&self, space: u32, va: u64, kind: &str) -> Outcome<Met> {
         let data = if kind == "write" { r#","bytes":[1]"# } else { "" };
         let question = format!(r#"{{"query":{{"access":{{"space":{space},"va":{va},"access":"{kind}"{data}}}}}}}"#);
@@ -72,13 +72,13 @@ impl Gpu {
     }
 }
 
-/// The numbers behind each place of a key.
+/// Returns the numbers behind each occurrence of a key.
 fn numbers_after(answer: &str, key: &str) -> Vec<u64> {
     let rests = answer.split(key).skip(1);
     rests.filter_map(|rest| rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()).collect()
 }
 
-/// `{"ok":[[va,pages,word,rights,level,step],…]}`
+/// Parses `{"ok":[[va,pages,word,rights,level,step],…]}`.
 fn runs_of(answer: &str) -> Option<Vec<Run>> {
     let list = answer.strip_prefix(r#"{"ok":["#)?.strip_suffix("]}")?;
     let words = list.split(|letter: char| !letter.is_ascii_digit()).filter(|word| !word.is_empty());
@@ -90,7 +90,7 @@ fn runs_of(answer: &str) -> Option<Vec<Run>> {
     numbers.chunks(6).map(run).collect()
 }
 
-/// A VM that can be found among the GPU's address spaces, by a page that only it has.
+/// A VM that the test can find among the GPU's address spaces, by a page that only this VM has.
 #[derive(Debug)]
 pub(crate) struct Vm<'f> {
     gpu: &'f Gpu,
@@ -100,18 +100,18 @@ pub(crate) struct Vm<'f> {
     mark_bo: u32,
 }
 
-/// Where the page is that only one VM has: no case uses it for something else.
+/// The address of the page that identifies the VM. No case uses it for something else.
 const MARK_VA: u64 = 0x7e_dead_0000;
-/// Its first word, and the VM's number in the process.
+/// The page's first word, to which the VM's number in the process is added.
 const MARK: u32 = 0xd0d0_0000;
 
 impl<'f> Vm<'f> {
-    /// A new VM of a file.
+    /// Creates a VM of a file.
     pub(crate) fn new(gpu: &'f Gpu, file: &'f TyrFile) -> Outcome<Self> {
         Self::of(gpu, file, works!(file.vm_create()))
     }
 
-    /// A VM that a file has.
+    /// Takes an existing VM of a file.
     pub(crate) fn of(gpu: &'f Gpu, file: &'f TyrFile, id: u32) -> Outcome<Self> {
         use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -122,18 +122,18 @@ impl<'f> Vm<'f> {
         Ok(vm)
     }
 
-    /// A binding that changes nothing, and makes the driver give the VM an address space.
+    /// Makes a binding that changes nothing, so that the driver gives the VM an address space.
     fn touch(&self) -> crate::sys::Answer {
         self.file.bind(self.id, &[Op::map(self.mark_bo, 0, MARK_VA, 4096)])
     }
 
-    /// Gives back what it needed to be found; the VM itself is gone already.
+    /// Frees the object of the page that identifies the VM. The VM itself is gone already.
     pub(crate) fn forget(self) -> Outcome {
         works!(self.file.0.gem_close(self.mark_bo));
         Ok(())
     }
 
-    /// Carries operations out at once.
+    /// Executes operations at once.
     pub(crate) fn bind(&self, ops: &[Op]) -> crate::sys::Answer {
         self.file.bind(self.id, ops)
     }
@@ -143,7 +143,7 @@ impl<'f> Vm<'f> {
         self.file.bind_async(self.id, ops)
     }
 
-    /// Its address space, if it has one.
+    /// Returns the VM's address space, if it has one.
     pub(crate) fn find(&self) -> Outcome<Option<u32>> {
         for space in self.gpu.spaces()? {
             if self.is_in(space)? {
@@ -153,7 +153,7 @@ impl<'f> Vm<'f> {
         Ok(None)
     }
 
-    /// Its address space, which it has at the latest when something is bound.
+    /// Returns the VM's address space, which it gets at the latest when something is bound.
     pub(crate) fn space(&self) -> Outcome<u32> {
         if let Some(space) = self.find()? {
             return Ok(space);
@@ -165,28 +165,29 @@ impl<'f> Vm<'f> {
         }
     }
 
-    /// Whether an address space is its own.
+    /// Whether an address space is the VM's.
     pub(crate) fn is_in(&self, space: u32) -> Outcome<bool> {
         let runs = self.gpu.runs(space, MARK_VA, 4096)?;
         Ok(runs.iter().any(|run| run.word == self.mark))
     }
 
-    /// What the GPU sees of it from `va` on.
+    /// Returns the GPU's view of the VM from `va` on.
     pub(crate) fn runs(&self, va: u64, length: u64) -> Outcome<Vec<Run>> {
         self.gpu.runs(self.space()?, va, length)
     }
 
-    /// An access by the GPU.
+    /// Makes the GPU access the VM's memory.
     pub(crate) fn access(&self, va: u64, kind: &str) -> Outcome<Met> {
         self.gpu.access(self.space()?, va, kind)
     }
 
-    /// The GPU sees exactly these numbered pages, in this order and nothing between: address, number of the first, count.
+    /// Checks that the GPU sees exactly these numbered pages, in this order and nothing between: address, number of the
+    /// first, count.
     pub(crate) fn shows(&self, va: u64, length: u64, wanted: &[(u64, u32, u64)]) -> Outcome {
         let mut runs: Vec<(u64, u32, u64)> = Vec::new();
         for run in self.runs(va, length)? {
             match runs.last_mut() {
-                // What a block and pages behind it map together is one for a reader.
+                // For a reader, a block and the pages behind it are one mapping.
                 Some((at, word, pages)) if *at + *pages * 4096 == run.va && *word + *pages as u32 == run.word => {
                     *pages += run.pages;
                 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The part of the user interface that is nova's.
+//! The nova part of the user interface.
 //!
 //! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The part of the user interface that is about sync objects, and that of the driver `sync_test`.
+//! The user interface of sync objects, and that of the driver `sync_test`.
 //!
 //! Source: `include/uapi/drm/drm.h` (Linux 7.3), `kernel/tests/sync/sync_test_drm.h`.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The part of the user interface that tyr shares with panthor.
+//! The user interface that tyr shares with panthor.
 //!
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3, version 1.9 of the interface).
 
@@ -156,7 +156,7 @@ requests! {
     BO_QUERY_INFO: BoQueryInfo = RW, DRM, COMMAND_BASE + 16;
 }
 
-/// Every ioctl of the driver, by number: the last one is `BO_QUERY_INFO`.
+/// The numbers of all ioctls of the driver. The last one is `BO_QUERY_INFO`.
 pub(crate) const NUMBERS: [u32; 17] = [
     DEV_QUERY.number,
     VM_CREATE.number,
@@ -177,13 +177,13 @@ pub(crate) const NUMBERS: [u32; 17] = [
     BO_QUERY_INFO.number,
 ];
 
-/// `DRM_PANTHOR_DEV_QUERY_…`, with the size of what each tells.
+/// `DRM_PANTHOR_DEV_QUERY_…`
 pub(crate) const QUERY_GPU: u32 = 0;
 pub(crate) const QUERY_CSIF: u32 = 1;
 pub(crate) const QUERY_TIMESTAMP: u32 = 2;
 pub(crate) const QUERY_PRIORITIES: u32 = 3;
 pub(crate) const QUERY_MMU: u32 = 4;
-/// All of them, with the sizes of their structures.
+/// All queries, with the sizes of their structures.
 pub(crate) const QUERIES: [(u32, usize); 5] = [
     (QUERY_GPU, size_of::<GpuInfo>()),
     (QUERY_CSIF, size_of::<CsifInfo>()),
@@ -203,7 +203,7 @@ pub(crate) const TIME_DURATION: u32 = 1 << 7;
 
 /// `DRM_PANTHOR_SYNC_OP_HANDLE_TYPE_TIMELINE_SYNCOBJ`
 pub(crate) const SYNC_TIMELINE: u32 = 1;
-/// `DRM_PANTHOR_SYNC_OP_SIGNAL`; a wait is its absence.
+/// `DRM_PANTHOR_SYNC_OP_SIGNAL`. Without it the operation waits.
 pub(crate) const SYNC_SIGNAL: u32 = 1 << 31;
 
 /// `DRM_PANTHOR_VM_BIND_OP_…`

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Every safe function that a callback has the arguments for, called from within that callback.
+//! Every safe function for which a callback has the arguments, called from within that callback.
 //!
 //! Each case is a row of the table in docs/explain/attacks.md: the callback, and the answer of each function in it. Without the
-//! protection that a case is about, the call uses what C has freed or not made yet, or waits for a lock that C holds.
+//! protection that a case tests, the call would use an object that C has freed or not made yet, or wait for a lock that
+//! C holds.
 //!
 //! Source: drm_gem.c, drm_file.c, drm_prime.c, drm_managed.c, drm_gpuvm.c (Linux 7.3).
 
@@ -35,21 +36,22 @@ crate::cases::cases! {
 
 type Answers = &'static [(&'static str, i32)];
 
-/// What a callback without arguments can call: it works whatever becomes of devices and files.
+/// Answers in a callback without arguments: these functions work whatever the state of devices and files.
 const ALONE: Answers = &[("fence", 0), ("sync-object", 0), ("time", 1), ("capability", 1)];
-/// With a device that is plugged.
+/// Answers with a plugged device.
 const PLUGGED: Answers =
     &[("enter", 1), ("work", 0), ("prepared-work", 0), ("action", 0), ("object", 0), ("dma", 0), ("space", 0)];
-/// With one that is not: nobody enters, nothing is mapped for the hardware, and all that is memory works.
+/// Answers with an unplugged device: no section can be entered and nothing is mapped for the hardware, but everything
+/// that is only memory works.
 const UNPLUGGED: Answers =
     &[("enter", 0), ("work", 0), ("prepared-work", 0), ("action", 0), ("object", 0), ("dma", -19), ("space", 0)];
-/// With an object.
+/// Answers with an object.
 const OBJECT: Answers = &[("mapping", 0), ("offset", 0), ("reservation", 0)];
-/// With an open file of a render client; there is no fence in a new sync object.
+/// Answers with an open file of a render client. A new sync object has no fence.
 const FILE: Answers =
     &[("lookup", 0), ("event", 0), ("cancelled-event", 0), ("kept-event", 0), ("find-fence", -22), ("master", 0)];
 
-/// The driver was answered so.
+/// Checks the answers that the driver got.
 fn answered(test: &mut Test<'_>, callback: Callback, expected: &[Answers]) -> Outcome {
     let expected: Vec<_> = expected.concat().into_iter().map(|(name, answer)| (name.to_owned(), answer)).collect();
     same!(test.answers(0, callback)?, expected);
@@ -57,7 +59,7 @@ fn answered(test: &mut Test<'_>, callback: Callback, expected: &[Answers]) -> Ou
     Ok(())
 }
 
-/// A case in which one thing makes C call back.
+/// Runs a case in which one action makes C call back.
 fn case(guest: &Guest, callback: Callback, expected: &[Answers], act: impl FnOnce(&Client) -> Outcome) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -71,7 +73,7 @@ fn case(guest: &Guest, callback: Callback, expected: &[Answers], act: impl FnOnc
     test.unload()
 }
 
-/// Has another process open the device, do something, and be killed when it is done.
+/// Starts a process that opens the device, acts, and is killed afterwards.
 fn killed(client: &Client, callback: Callback, act: impl FnOnce(&Client) -> Outcome) -> Outcome {
     let (ready, says_so) = rustix::pipe::pipe().map_err(|errno| crate::check::Stop::Fail(errno.to_string()))?;
     let child = works!(sys::fork(|| {
@@ -81,7 +83,7 @@ fn killed(client: &Client, callback: Callback, act: impl FnOnce(&Client) -> Outc
         if act(&other).is_err() || rustix::io::write(&says_so, b"!").is_err() {
             return false;
         }
-        // Until it is killed, with its files open.
+        // The process waits to be killed, with its files open.
         loop {
             rustix::event::pause();
         }
@@ -96,22 +98,23 @@ fn killed(client: &Client, callback: Callback, act: impl FnOnce(&Client) -> Outc
     Ok(())
 }
 
-/// The file is not there yet; what is called may only see the device. Otherwise a file's data would be used that is not made.
+/// While a file is opened, the callback sees only the device; else it would use the file's data before it is made.
 fn callback_file_open(guest: &Guest) -> Outcome {
     case(guest, Callback::FileOpen, &[ALONE, PLUGGED], |_| Test::reopen().map(drop))
 }
 
-/// The file's events and handles are gone: what could reach them is not to be had (a freed `drm_file` otherwise).
+/// When a file is closed, its events and handles are gone, so the callback must not reach them (else a freed
+/// `drm_file`).
 fn callback_file_close(guest: &Guest) -> Outcome {
     case(guest, Callback::FileClose, &[ALONE, PLUGGED], |_| Test::reopen().map(drop))
 }
 
-/// The process has no namespaces any more: what asks for them reads a null pointer (S4).
+/// A killed process has no namespaces any more, so a function that used them would read a null pointer (S4).
 fn callback_file_close_of_a_killed_client(guest: &Guest) -> Outcome {
     case(guest, Callback::FileClose, &[ALONE, PLUGGED], |client| killed(client, Callback::FileClose, |_| Ok(())))
 }
 
-/// The registration data is gone: entering would read it after it was dropped.
+/// After an unplug the registration data is gone, so entering would read it after its drop.
 fn callback_file_close_after_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -127,12 +130,12 @@ fn callback_file_drop(guest: &Guest) -> Outcome {
     case(guest, Callback::FileDrop, &[ALONE, PLUGGED], |_| Test::reopen().map(drop))
 }
 
-/// As above, in a process that is ending.
+/// Like `callback_file_drop`, in a process that is exiting.
 fn callback_file_drop_of_a_killed_client(guest: &Guest) -> Outcome {
     case(guest, Callback::FileDrop, &[ALONE, PLUGGED], |client| killed(client, Callback::FileDrop, |_| Ok(())))
 }
 
-/// Read by another process, whose file this is not.
+/// fdinfo can be read by another process, to which the file does not belong.
 fn callback_fdinfo(guest: &Guest) -> Outcome {
     case(guest, Callback::Fdinfo, &[ALONE, PLUGGED], |client| {
         holds!(client.0.fdinfo()?.contains("drm-driver"), "fdinfo is that of a DRM device");
@@ -140,7 +143,7 @@ fn callback_fdinfo(guest: &Guest) -> Outcome {
     })
 }
 
-/// The lock of an address space is held: whoever took it again would wait for itself.
+/// The lock of an address space is held: taking it again would deadlock.
 fn callback_file_page(guest: &Guest) -> Outcome {
     case(guest, Callback::FilePage, &[ALONE, PLUGGED], |client| {
         let handle = works!(client.make(PAGE));
@@ -149,7 +152,7 @@ fn callback_file_page(guest: &Guest) -> Outcome {
     })
 }
 
-/// The object is not made yet: what is called makes others meanwhile.
+/// The object is not made yet: the callback makes others meanwhile.
 fn callback_object_new(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectNew, &[ALONE, PLUGGED], |client| {
         works!(client.0.gem_close(works!(client.make(PAGE))));
@@ -157,7 +160,7 @@ fn callback_object_new(guest: &Guest) -> Outcome {
     })
 }
 
-/// Not in a section of the unplug guard.
+/// The callback runs outside a section of the unplug guard.
 fn callback_object_dumb(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -169,7 +172,7 @@ fn callback_object_dumb(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// C holds the lock of names: an object that is freed or made here must not take it.
+/// C holds the lock of names, so an object that is freed or made here must not take it.
 fn callback_object_import(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectImport, &[ALONE, PLUGGED], |client| {
         let buffer = works!(heap_buffer(PAGE));
@@ -178,7 +181,7 @@ fn callback_object_import(guest: &Guest) -> Outcome {
     })
 }
 
-/// The handle is there, but not the client's yet.
+/// The handle exists, but does not belong to the client yet.
 fn callback_object_open(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectOpen, &[ALONE, PLUGGED, OBJECT, FILE], |client| {
         works!(client.0.gem_close(works!(client.make(PAGE))));
@@ -186,7 +189,7 @@ fn callback_object_open(guest: &Guest) -> Outcome {
     })
 }
 
-/// By its global name, from another file.
+/// The object is opened by its global name, from another file.
 fn callback_object_open_by_name(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectOpen, &[ALONE, PLUGGED, OBJECT, FILE], |client| {
         let card = node("lifecycle.0", "card").expect("the primary node is there");
@@ -199,7 +202,7 @@ fn callback_object_open_by_name(guest: &Guest) -> Outcome {
     })
 }
 
-/// The lock of the file's list of imports is held.
+/// C holds the lock of the file's list of imports.
 fn callback_object_open_by_import(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectOpen, &[ALONE, PLUGGED, OBJECT, FILE], |client| {
         let other = Test::reopen()?;
@@ -211,7 +214,7 @@ fn callback_object_open_by_import(guest: &Guest) -> Outcome {
     })
 }
 
-/// The client's handle goes: an object of it that is looked up would be one that is freed, when the file goes (S1, S2, S17).
+/// The client's handle is being closed: when the file is closed too, a lookup could find a freed object (S1, S2, S17).
 fn callback_object_close(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectClose, &[ALONE, PLUGGED, OBJECT], |client| {
         works!(client.0.gem_close(works!(client.make(PAGE))));
@@ -219,7 +222,7 @@ fn callback_object_close(guest: &Guest) -> Outcome {
     })
 }
 
-/// All of the client's handles go: the second object of three.
+/// All of the client's handles are closed; the callback runs for the second object of three.
 fn callback_object_close_with_the_file(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectClose, &[ALONE, PLUGGED, OBJECT], |client| {
         let other = Test::reopen()?;
@@ -232,7 +235,7 @@ fn callback_object_close_with_the_file(guest: &Guest) -> Outcome {
     })
 }
 
-/// As above, in a process that is ending.
+/// Like `callback_object_close_with_the_file`, in a process that is exiting.
 fn callback_object_close_of_a_killed_client(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectClose, &[ALONE, PLUGGED, OBJECT], |client| {
         killed(client, Callback::ObjectClose, |other| {
@@ -242,7 +245,7 @@ fn callback_object_close_of_a_killed_client(guest: &Guest) -> Outcome {
     })
 }
 
-/// The last reference goes with the handle.
+/// The last reference is dropped with the handle.
 fn callback_object_drop(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectDrop, &[ALONE, PLUGGED], |client| {
         works!(client.0.gem_close(works!(client.make(PAGE))));
@@ -250,7 +253,7 @@ fn callback_object_drop(guest: &Guest) -> Outcome {
     })
 }
 
-/// The last reference is that of a mapping: the lock of the address space is held.
+/// The last reference is a mapping's, so the lock of the address space is held.
 fn callback_object_drop_by_munmap(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectDrop, &[ALONE, PLUGGED], |client| {
         let handle = works!(client.make(PAGE));
@@ -262,7 +265,7 @@ fn callback_object_drop_by_munmap(guest: &Guest) -> Outcome {
     })
 }
 
-/// The last reference is that of a dma-buf, which also keeps the module.
+/// The last reference is a dma-buf's, which also keeps the module.
 fn callback_object_drop_by_a_dma_buf(guest: &Guest) -> Outcome {
     case(guest, Callback::ObjectDrop, &[ALONE, PLUGGED], |client| {
         let handle = works!(client.make(PAGE));
@@ -288,7 +291,7 @@ fn callback_object_drop_after_unplug(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Nobody enters, and the workqueue is there: it is flushed after this.
+/// No section can be entered, but the workqueue exists: it is flushed after this.
 fn callback_unplugged(guest: &Guest) -> Outcome {
     case(guest, Callback::Unplugged, &[ALONE, UNPLUGGED], |_| {
         works!(unbind(0));
@@ -296,7 +299,7 @@ fn callback_unplugged(guest: &Guest) -> Outcome {
     })
 }
 
-/// What is queued here is not flushed any more, and ends with the module.
+/// Work that is queued here is not flushed any more, and ends with the module.
 fn callback_hardware_drop(guest: &Guest) -> Outcome {
     case(guest, Callback::HardwareDrop, &[ALONE, UNPLUGGED], |_| {
         works!(unbind(0));
@@ -304,12 +307,12 @@ fn callback_hardware_drop(guest: &Guest) -> Outcome {
     })
 }
 
-/// A thread of the kernel, which has no files and every capability.
+/// The callback runs in a kernel thread, which has no files and every capability.
 fn callback_work(guest: &Guest) -> Outcome {
     case(guest, Callback::Work, &[ALONE, PLUGGED], |_| Ok(()))
 }
 
-/// The address space is at its end.
+/// The address space is being freed.
 fn callback_space_drop(guest: &Guest) -> Outcome {
     case(guest, Callback::SpaceDrop, &[ALONE, PLUGGED], |client| {
         works!(client.run(What::Spaces, 0, 0));
@@ -317,7 +320,7 @@ fn callback_space_drop(guest: &Guest) -> Outcome {
     })
 }
 
-/// The system is about to sleep, and userspace is frozen: what waits for a process waits for ever.
+/// The system is about to suspend and userspace is frozen, so a wait for a process would never end.
 fn callback_suspend(guest: &Guest) -> Outcome {
     case(guest, Callback::Suspend, &[ALONE, PLUGGED], |_| {
         works!(tested("devices", "freeze"));
@@ -325,7 +328,7 @@ fn callback_suspend(guest: &Guest) -> Outcome {
     })
 }
 
-/// As above, on the way back.
+/// Like `callback_suspend`, during resume.
 fn callback_resume(guest: &Guest) -> Outcome {
     case(guest, Callback::Resume, &[ALONE, PLUGGED], |_| {
         works!(tested("devices", "freeze"));
@@ -333,12 +336,12 @@ fn callback_resume(guest: &Guest) -> Outcome {
     })
 }
 
-/// Nobody has a reference to the device any more.
+/// No reference to the device is left.
 fn callback_action(guest: &Guest) -> Outcome {
     last_of_the_device(guest, Callback::Action)
 }
 
-/// As above; the device's lists are gone as well.
+/// No reference to the device is left, and its lists are gone as well.
 fn callback_data_drop(guest: &Guest) -> Outcome {
     last_of_the_device(guest, Callback::DataDrop)
 }

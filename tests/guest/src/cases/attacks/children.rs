@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Children on the auxiliary bus: names and ids that are none or taken, probes that fail, parents that go.
+//! Children on the auxiliary bus: names and ids that are invalid or taken, probes that fail, parents that are unbound.
 //!
 //! Source: drivers/base/auxiliary.c, lib/kobject_uevent.c (Linux 7.3).
 
@@ -21,7 +21,7 @@ crate::cases::cases! {
     child_is_put_off within 60, parent_goes_while_a_child_is_used within 60,
 }
 
-/// What the next probe makes.
+/// The children that the next probe makes.
 #[derive(Clone, Copy)]
 enum Children {
     One = 1,
@@ -29,12 +29,12 @@ enum Children {
     Ids = 3,
 }
 
-/// The folder of a child of the first platform device.
+/// Returns the folder of a child of the first platform device.
 fn child(id: i32) -> PathBuf {
     PathBuf::from(format!("/sys/devices/platform/lifecycle.0/attacks.part.{id}"))
 }
 
-/// Binds the first device anew, with children.
+/// Binds the first device again, with children.
 fn probe_with(test: &mut Test<'_>, children: Children, fails: Option<u64>) -> Outcome {
     let observer = test.open(1)?;
     works!(observer.run(What::Children, 0, children as u64));
@@ -47,7 +47,8 @@ fn probe_with(test: &mut Test<'_>, children: Children, fails: Option<u64>) -> Ou
     Ok(())
 }
 
-/// Names that are empty, a path, or longer than what a device can say of itself, of which the kernel warns.
+/// Invalid names are refused: empty ones, paths, and ones longer than a uevent can hold, about which the kernel would
+/// warn.
 fn children_without_a_name(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     probe_with(&mut test, Children::Names, None)?;
@@ -60,7 +61,7 @@ fn children_without_a_name(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Ids up to the last; C has signed ones.
+/// All ids up to the last work, although C has signed ones.
 fn children_of_all_numbers(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     probe_with(&mut test, Children::Ids, None)?;
@@ -71,7 +72,7 @@ fn children_of_all_numbers(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Its parent does not mind, and goes on without; what the child's probe has made is gone.
+/// When a child's probe fails, its parent continues without it, and everything that the child's probe made is dropped.
 fn child_fails_in_its_probe(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     probe_with(&mut test, Children::One, Some(5))?;
@@ -83,7 +84,7 @@ fn child_fails_in_its_probe(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// `EPROBE_DEFER`: C keeps the device on a list, and tries again when another is bound.
+/// A child's probe returns `EPROBE_DEFER`: C keeps the device on a list, and tries again when another device is bound.
 fn child_is_put_off(guest: &Guest) -> Outcome {
     const EPROBE_DEFER: u64 = 517;
     let mut test = Test::new(guest)?;
@@ -94,7 +95,8 @@ fn child_is_put_off(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A client is in a section of the child's; its parent is unbound meanwhile, which waits for it, and it is killed.
+/// A parent is unbound while a client is in a section of its child. The unbind waits for the client, which is then
+/// killed.
 fn parent_goes_while_a_child_is_used(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     probe_with(&mut test, Children::One, None)?;
@@ -113,7 +115,7 @@ fn parent_goes_while_a_child_is_used(guest: &Guest) -> Outcome {
                 Err(errno) => return fail(format!("the child answers {errno}")),
             }
         }
-        // The parent is whole as long as its child is.
+        // The parent is whole as long as its child exists.
         works!(test.open(0)?.plugged(What::Sibling, 0, 0));
         same!(test.trace.count("20: unplugged") + test.trace.count("0: unplugged"), 0);
         works!(rustix::process::kill_process(killed, Signal::KILL));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Clients that are killed, crowd, or come while everything goes.
+//! Clients that are killed, come in crowds, or come during an unload.
 //!
 //! Source: kernel/exit.c, drm_file.c, drm_syncobj.c (Linux 7.3).
 
@@ -23,7 +23,7 @@ crate::cases::cases! {
     module_goes_while_clients_come within 60, fdinfo_is_read_while_objects_go within 60,
 }
 
-/// Starts a client in a process of its own, which does something and then waits to be killed.
+/// Starts a client in a process of its own, which acts and then waits to be killed.
 fn start(act: impl FnOnce(&Client) -> Outcome) -> Outcome<Pid> {
     let child = sys::fork(|| {
         let Some(client) = render_node(0).and_then(|node| Client::open(&node).ok()) else { return false };
@@ -37,7 +37,7 @@ fn start(act: impl FnOnce(&Client) -> Outcome) -> Outcome<Pid> {
     Ok(works!(child))
 }
 
-/// Waits for a fence that nobody signals.
+/// Waits for a fence that is never signalled.
 fn waits(client: &Client) -> Outcome {
     works!(client.run(What::Wait, 0, 1_000_000));
     Ok(())
@@ -50,7 +50,7 @@ fn kill(child: Pid) -> Outcome {
     Ok(())
 }
 
-/// The wait is given up and what is on its stack dropped: the signaler of the fence that it waited for.
+/// A killed client gives up its wait, and drops what is on its stack: the signaler of the fence that it waited for.
 fn client_is_killed_in_a_wait(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let child = start(waits)?;
@@ -62,7 +62,7 @@ fn client_is_killed_in_a_wait(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The same of a device that is gone.
+/// The same happens on a device that is unplugged.
 fn client_is_killed_in_a_wait_after_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let child = start(waits)?;
@@ -76,7 +76,7 @@ fn client_is_killed_in_a_wait_after_unplug(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Everything that a driver can own is dropped by a process that has no memory, files or namespaces any more.
+/// A process without memory, files or namespaces drops everything that a driver can own.
 fn client_is_killed_with_a_hoard(guest: &Guest) -> Outcome {
     for unplugged in [false, true] {
         let mut test = Test::new(guest)?;
@@ -100,7 +100,7 @@ fn client_is_killed_with_a_hoard(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Thousands of handles of buffers and sync objects that nobody closes.
+/// The kernel closes thousands of handles of buffers and sync objects that the client did not close.
 fn client_is_killed_with_many_handles(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let child = start(|client| {
@@ -113,7 +113,8 @@ fn client_is_killed_with_many_handles(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Clients open the node and call while the device is bound and unbound and the module unloaded, which each of them may keep.
+/// Clients open the node and make calls while the device is bound and unbound and the module unloaded. Each client may
+/// keep the module.
 fn module_goes_while_clients_come(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (done, answered) = (AtomicBool::new(false), AtomicU32::new(0));
@@ -138,19 +139,19 @@ fn module_goes_while_clients_come(guest: &Guest) -> Outcome {
         let clients = [scope.spawn(come), scope.spawn(come)];
         let reloads = (|| {
             for round in 0..20 {
-                // Somebody was answered by the device that goes now.
+                // A client got an answer from the device that is removed now.
                 let before = answered.load(Ordering::Relaxed);
                 while answered.load(Ordering::Relaxed) == before && !done.load(Ordering::Relaxed) {
                     thread::yield_now();
                 }
                 works!(unbind(0));
                 if round % 2 == 0 {
-                    // Nobody can open the device now, and those who have let go of it soon.
+                    // No client can open the device now, and open files are closed soon.
                     while let Err(errno) = modules::remove("attacks") {
                         holds!(errno == Errno::AGAIN, "the module is in use at most");
                         thread::yield_now();
                     }
-                    // The device is bound when the module comes.
+                    // The device is bound when the module is loaded.
                     test.load("attacks")?;
                 } else {
                     works!(bind(0));
@@ -165,7 +166,7 @@ fn module_goes_while_clients_come(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The statistics go through a file's objects while another thread closes and makes them.
+/// fdinfo iterates over a file's objects while another thread closes and makes them.
 fn fdinfo_is_read_while_objects_go(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Fences: signalled by their own callbacks, too late, never, in crowds and in chains.
+//! Fences that are signalled by their own callbacks, too late, never, in crowds and in chains.
 //!
 //! Source: drivers/dma-buf/dma-fence.c, dma-fence-chain.c, dma-resv.c, kernel/time/timer.c (Linux 7.3).
 
@@ -20,51 +20,52 @@ crate::cases::cases! {
     fence_ends_with_the_device within 60, fence_is_named_after_unplug within 60, work_is_queued_by_a_fence within 60,
 }
 
-/// A fence expires, and its callback signals or drops the fence's own signaler. The fence's lock is held, with interrupts
-/// off: whoever takes it again stops the CPU for ever.
+/// A fence expires, and its callback signals or drops the fence's own signaler. The fence's lock is held, with
+/// interrupts off: taking it again would hang the CPU.
 fn fence_is_signalled_in_its_own_callback(guest: &Guest) -> Outcome {
     run(guest, What::OwnCallback, 0)
 }
 
-/// As above (S18): dropping a callback waits until it has run.
+/// A callback drops itself, under the same lock (S18): dropping a callback waits until it has run.
 fn callback_drops_itself(guest: &Guest) -> Outcome {
     run(guest, What::OwnCallbackDrop, 0)
 }
 
-/// As above: C holds the lock that taking a callback back needs. The one that was to come does not run.
+/// A callback drops the others, under the same lock, which removing a callback needs. A dropped callback does not run.
 fn callback_drops_the_others(guest: &Guest) -> Outcome {
     run(guest, What::OtherCallbacks, 0)
 }
 
-/// As above, by asking how the fence ended.
+/// A callback asks how its fence ended, under the same lock.
 fn fence_is_asked_in_its_own_callback(guest: &Guest) -> Outcome {
     run(guest, What::StatusInCallback, 0)
 }
 
-/// The longest timeout there is. Taken for a moment in the past, the fence ends at once, and with it the wait for work that
-/// still runs.
+/// A fence with the longest timeout does not expire. If the timeout overflowed, the fence would end at once, and with
+/// it the wait for work that still runs.
 fn fence_that_never_expires(guest: &Guest) -> Outcome {
     run(guest, What::Forever, 0)
 }
 
-/// A fence that has expired is signalled, failed, dropped and waited for: what its end has given up is not given up twice.
+/// An expired fence is signalled, failed, dropped and waited for. Its end frees its resources only once.
 fn fence_is_signalled_too_late(guest: &Guest) -> Outcome {
     run(guest, What::Late, 0)
 }
 
-/// One more than there is room for; C stops the machine for that.
+/// One fence more than there is room for is refused; C would stop the machine.
 fn fences_beyond_the_room(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.run(What::Crowded, 0, 0));
     test.unload()
 }
 
-/// A timeline of many points whose first is signalled last, and which goes at once: not by recursion.
+/// A timeline of many points is freed at once when its first point is signalled last. The chain must not be freed by
+/// recursion.
 fn chain_goes_at_once(guest: &Guest) -> Outcome {
     run(guest, What::Chain, 500)
 }
 
-/// Work that a fence's callback queues, and work that is prepared and dropped.
+/// Work runs that a fence's callback queues, as does work that is prepared and dropped.
 fn work_is_queued_by_a_fence(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -78,7 +79,7 @@ fn work_is_queued_by_a_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A fence of the device's set of pending ones, whose signaler lives on in the file: the set has gone with the registration.
+/// A fence of the device's pending set ends with the registration, while its signaler lives on in the file.
 fn fence_ends_with_the_device(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -91,8 +92,8 @@ fn fence_ends_with_the_device(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A sync file asks for the names of a fence, which are in the driver's module: that stays until the fence is signalled, and
-/// the names are not read after that.
+/// A sync file queries the names of a fence, which are in the driver's module. The module stays until the fence is
+/// signalled, and the names are not read after that.
 fn fence_is_named_after_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -107,7 +108,7 @@ fn fence_is_named_after_unplug(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An attack that is one ioctl; and again when the file is closed, after the unplug.
+/// Runs an attack that is one ioctl, and again when the file is closed after the unplug.
 fn run(guest: &Guest, what: What, value: u64) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Modules whose init fails with something left behind, and a module that is made once more while it goes.
+//! Modules whose init fails and leaves something behind, and a module value that is made again during the exit.
 //!
 //! Source: kernel/module/main.c (Linux 7.3).
 
@@ -21,13 +21,13 @@ crate::cases::cases! {
 /// Loads the module whose init fails.
 fn load(guest: &Guest, leaves: u32) -> Outcome {
     let parameters = std::ffi::CString::new(format!("leaves={leaves}")).expect("no zero byte");
-    // What the probe fails with is not told by C's faux bus.
+    // C's faux bus does not report the error of the probe.
     same!(guest.modules()?.of("attacks_init")?.load_with(&parameters), Err(Errno::NODEV));
     same!(module_users("attacks_init")?, None);
     Ok(())
 }
 
-/// The module can be loaded again and again.
+/// The module can be loaded again after its failed init.
 fn init_leaves_nothing(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for _ in 0..3 {
@@ -36,7 +36,7 @@ fn init_leaves_nothing(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Work that still runs: it is in the module's text, which C frees when the init has failed.
+/// A failed init leaves work that still runs. The work is in the module's text, which C frees after the failure.
 fn init_leaves_work(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.trace.clear();
@@ -45,19 +45,19 @@ fn init_leaves_work(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// S5: a fence that is forgotten, whose class, names and module are freed before it expires.
+/// S5: a failed init leaves a forgotten fence, whose class, names and module are freed before it expires.
 fn init_leaves_a_fence(guest: &Guest) -> Outcome {
     if finds_leaks() {
         return skip("this kernel would report what this leaks");
     }
     let mut test = Test::new(guest)?;
     load(guest, 1)?;
-    // Another module has the memory by now, and time passes in which the fence would expire.
+    // Another module has the memory by now, and the time passes in which the fence would expire.
     works!(test.open(0)?.run(What::Wait, 0, 2000));
     test.unload()
 }
 
-/// S5: the function that is called then.
+/// S5: a failed init leaves a forgotten fence with a callback; the callback must not be called.
 fn init_leaves_a_callback(guest: &Guest) -> Outcome {
     if finds_leaks() {
         return skip("this kernel would report what this leaks");
@@ -69,7 +69,8 @@ fn init_leaves_a_callback(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// S8: work makes the module's value anew while the exit drains it: its drivers would stay, and their text not.
+/// S8: work makes the module's value again while the exit drains it. Its drivers would stay registered after their text
+/// is freed.
 fn module_is_made_again(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.run(What::Again, 0, 0));
@@ -83,7 +84,8 @@ fn module_is_made_again(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A registration that is not the macro's could be forgotten, and the driver would stay registered when its text is gone.
+/// A registration made without the macro could be forgotten, and the driver would stay registered after its text is
+/// freed.
 fn driver_is_registered_by_hand(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.run(What::Register, 0, 0));

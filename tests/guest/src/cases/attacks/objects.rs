@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Buffers: beyond their bounds, beyond what is left of their address space or device, of another device.
+//! Buffers that are used beyond their bounds, after their address space or device, or with another device.
 //!
 //! Source: drm_gem.c, drm_gem_shmem_helper.c, drm_gpuvm.c (Linux 7.3).
 
@@ -18,7 +18,7 @@ crate::cases::cases! {
     one_of_everything_is_used_late within 60,
 }
 
-/// Offsets that overflow. Unchecked, the copies of `VMap` read and write the kernel's memory.
+/// Offsets that overflow are refused. Without the check, the copies of `VMap` would read and write the kernel's memory.
 fn object_is_mapped_beyond_its_end(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -29,8 +29,8 @@ fn object_is_mapped_beyond_its_end(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Ranges that overflow, end before they begin, or are of another device's object. Unchecked, memory is flushed that is not
-/// the object's.
+/// Ranges that overflow, end before they begin, or belong to another device's object are refused. Without the check,
+/// memory beyond the object would be flushed.
 fn object_is_synced_beyond_its_end(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -41,8 +41,8 @@ fn object_is_synced_beyond_its_end(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Memory that a file can have and no machine: the list of its pages is larger than what the kernel allocates at once, of
-/// which it warns (a panic, where warnings are).
+/// A size that a file can have but no machine's memory is refused. The list of its pages would be larger than a single
+/// allocation, and the kernel would warn (a panic with `panic_on_warn`).
 fn object_is_too_large_to_be_mapped(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -54,7 +54,8 @@ fn object_is_too_large_to_be_mapped(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Objects, address spaces and files of two devices of one driver. Mixed, one device's teardown frees what the other uses.
+/// Objects, address spaces and files of two devices of one driver are kept apart. If they were mixed, one device's
+/// teardown would free what the other uses.
 fn object_of_another_device(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -64,8 +65,8 @@ fn object_of_another_device(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An object that shares the reservation object of an address space that is gone: freed with it, each lock of the object would
-/// be one of freed memory.
+/// An object that shares an address space's reservation object outlives it. If the reservation object were freed with
+/// the address space, each lock of the object would use freed memory.
 fn object_outlives_its_address_space(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -82,8 +83,8 @@ fn object_outlives_its_address_space(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The device's data keeps an event, a fence and its callback, a mapping, an address space, a request, an object and work of the
-/// device; they are used after the file is closed and the device unplugged.
+/// The device's data keeps an event, a fence and its callback, a mapping, an address space, a request, an object and
+/// work of the device. They are used after the file is closed and the device unplugged.
 fn one_of_everything_is_used_late(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -101,7 +102,7 @@ fn one_of_everything_is_used_late(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The same in the file's data, which is dropped in the order of its fields when the file is closed, after the unplug.
+/// The file's data keeps the same. It is dropped in the order of its fields when the file is closed, after the unplug.
 fn one_of_everything_outlives_the_device(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;

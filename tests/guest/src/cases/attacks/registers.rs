@@ -26,14 +26,14 @@ crate::cases::cases! {
     callback_driver_page within 60, registers_cannot_be_written within 60, interrupt_after_unplug within 60,
 }
 
-/// What `edu` says of itself: the low 16 bits are `00ed`.
+/// The value of `edu`'s identification register; the low 16 bits are `00ed`.
 const IDENTIFICATION: u32 = 0x0100_00ed;
-/// What the driver has clients find instead.
+/// The value that clients read while the registers are hidden.
 const IDLE: u32 = 0x1d1e;
-/// Where the driver has clients map registers.
+/// The offset at which clients map registers.
 const REGISTERS: u64 = 1 << 48;
 
-/// The driver, and its device.
+/// Loads the driver and returns its device.
 fn device(guest: &Guest) -> Outcome<(Test<'_>, PathBuf)> {
     let test = Test::new(guest)?;
     match edu() {
@@ -58,7 +58,8 @@ fn write(folder: &Path, file: &str) -> Answer {
     sys::write(&format!("/sys/bus/pci/drivers/attacks/{file}"), &address)
 }
 
-/// A mapping that is there and one that is made later; shown again, both are the device's.
+/// Hidden registers read as idle, in a mapping that exists and in one that is made later. When shown again, both show
+/// the device's.
 fn registers_are_idle_when_hidden(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     let client = open(&folder)?;
@@ -75,7 +76,7 @@ fn registers_are_idle_when_hidden(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The device is another driver's by now, or nobody's: its registers are no client's.
+/// After an unplug clients do not see the registers: the device may belong to another driver by now, or to none.
 fn registers_are_idle_after_unplug(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     let client = open(&folder)?;
@@ -90,8 +91,8 @@ fn registers_are_idle_after_unplug(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// S3: the client has come by the render node when the primary one fails. C zaps no mapping then, and the client goes on to
-/// read, and what is worse to have read, the registers of a device without a driver.
+/// S3: a client opens the render node, then the registration of the primary one fails. C zaps no mapping then, so the
+/// client could continue to read the registers of a device without a driver, and the reads have effects.
 fn registers_are_idle_after_a_failed_registration(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     works!(write(&folder, "unbind"));
@@ -115,8 +116,8 @@ fn registers_are_idle_after_a_failed_registration(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The driver hides its registers while it is asked for a page of them: the lock that the fault holds is the one that hiding
-/// takes, and the fault would wait for itself, with the locks of the address space and in the section of every unplug.
+/// The driver hides its registers during a fault on their page. The fault holds the lock that hiding takes, so it would
+/// wait for itself, with the locks of the address space and in the section of every unplug.
 fn registers_are_hidden_by_their_own_fault(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     let client = open(&folder)?;
@@ -129,7 +130,7 @@ fn registers_are_hidden_by_their_own_fault(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A page fault: the locks of an address space are held, and the device is entered.
+/// During a page fault the locks of an address space are held, and the device is entered.
 fn callback_driver_page(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     let client = open(&folder)?;
@@ -143,7 +144,7 @@ fn callback_driver_page(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Neither now nor by mprotect(2), nor beyond the page.
+/// Registers cannot be mapped for writing: not at first, not by mprotect(2), and not beyond the page.
 fn registers_cannot_be_written(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     let client = open(&folder)?;
@@ -156,8 +157,8 @@ fn registers_cannot_be_written(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The device interrupts when it is unplugged: the handler is there until the driver has brought the hardware to rest, finds
-/// that it cannot enter, and its work is done before the registration data goes.
+/// The device interrupts when it is unplugged. The handler stays until the driver has stopped the hardware, finds that
+/// it cannot enter, and its work is done before the registration data is dropped.
 fn interrupt_after_unplug(guest: &Guest) -> Outcome {
     let (mut test, folder) = device(guest)?;
     let client = open(&folder)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A registration, a module's init, that fails when clients are there already; and devices that are never released.
+//! A registration or a module's init that fails when clients exist already, and devices that are never released.
 //!
 //! Source: `drm_dev_register` in drivers/gpu/drm/drm_drv.c, drm_debugfs.c, kernel/module/main.c (Linux 7.3).
 
@@ -24,13 +24,13 @@ crate::cases::cases! {
     leaked_device_is_not_in_debugfs within 60, init_fails_with_a_client within 60,
 }
 
-/// The directory of a platform device in debugfs.
+/// Returns the directory of a platform device in debugfs.
 fn debugfs(device: u32) -> PathBuf {
     Path::new("/sys/kernel/debug/dri").join(format!("lifecycle.{device}"))
 }
 
-/// A client has come by the render node when the primary one fails: it keeps one of everything, on the file and on the device,
-/// and uses and drops that when all is over.
+/// A client opens the render node, then the registration of the primary one fails. The client keeps one of everything,
+/// on the file and on the device, and uses and drops it at the end.
 fn registration_fails_with_everything_kept(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));
@@ -69,8 +69,8 @@ fn registration_fails_with_everything_kept(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A device whose registration has failed is leaked by its driver, whose module goes. C leaves the device's files in debugfs
-/// until it is released, which is never: read, they give the name that was in the module.
+/// A driver leaks a device whose registration has failed, and its module is unloaded. C leaves the device's files in
+/// debugfs until its release, which never comes: reading them would return the name that was in the module.
 fn failed_device_that_leaks_is_not_in_debugfs(guest: &Guest) -> Outcome {
     if finds_leaks() {
         return skip("this kernel would report what this leaks");
@@ -98,7 +98,7 @@ fn failed_device_that_leaks_is_not_in_debugfs(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The same of a device that was registered and is unplugged.
+/// A driver leaks a device that was registered and is unplugged: its files must not stay in debugfs either.
 fn leaked_device_is_not_in_debugfs(guest: &Guest) -> Outcome {
     if finds_leaks() {
         return skip("this kernel would report what this leaks");
@@ -115,8 +115,9 @@ fn leaked_device_is_not_in_debugfs(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The module registers its driver with two buses. A client opens the device of the first before the second fails, and with it
-/// the module's init. The loader frees such a module whatever references it has, and the client's file calls into it.
+/// A module registers its driver with two buses. A client opens the device of the first bus before the second
+/// registration fails, and with it the module's init. The loader frees such a module whatever references it has, and
+/// the client's file calls into it.
 fn init_fails_with_a_client(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     if edu().is_none() {
@@ -148,7 +149,7 @@ fn init_fails_with_a_client(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Waits, by asking, until the client's device is unplugged.
+/// Polls until the client's device is unplugged.
 fn test_until_refused(client: &Client) -> Outcome {
     loop {
         match client.plugged(What::Sibling, 0, 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Address spaces: their ends, and requests that come too late or to the wrong one.
+//! Address spaces: their ends, and requests that come too late or for the wrong space.
 //!
 //! Source: drm_gpuvm.c (Linux 7.3).
 
@@ -13,7 +13,8 @@ crate::cases::cases! {
     request_for_another_or_an_ended_space within 60, space_of_all_addresses within 60, spaces_after_unplug within 60,
 }
 
-/// Carried out, a mapping would lie in one address space and its tie to the object in another, or in one that nobody ends.
+/// A request for another or an ended address space is refused. If it were executed, a mapping would be in one address
+/// space and its link to the object in another, or in one that is never ended.
 fn request_for_another_or_an_ended_space(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -24,8 +25,8 @@ fn request_for_another_or_an_ended_space(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Addresses up to the last, and an object that is cut into many pieces which go at once: sums that overflow find what is not
-/// there.
+/// Addresses up to the last work, and an object that is cut into many pieces and unmapped at once. Sums that overflowed
+/// would find mappings that do not exist.
 fn space_of_all_addresses(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;

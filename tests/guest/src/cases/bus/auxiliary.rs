@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The auxiliary bus: a parent that makes two children, whose driver uses what the parent lends (L5, L18).
+//! The auxiliary bus: a parent that makes two children, whose driver uses the parent's data (L5, L18).
 //!
 //! Source: Documentation/driver-api/auxiliary_bus.rst; `kernel/tests/bus/auxiliary`.
 
@@ -24,11 +24,11 @@ crate::cases::cases! {
 
 const PARENT: &str = "/sys/bus/platform/drivers/aux_parent";
 const CHILD: &str = "/sys/bus/auxiliary/drivers/aux_child_rust.aux_child";
-/// All dma-bufs, with the devices that are attached.
+/// The list of all dma-bufs, with the attached devices.
 const DMA_BUFS: &str = "/sys/kernel/debug/dma_buf/bufinfo";
 const FIRST: &str = "aux_parent_rust.part.0";
 
-/// Both drivers are loaded and bound.
+/// Loads and binds both drivers.
 fn both(guest: &Guest) -> Outcome {
     load(guest, "aux_child_rust")?;
     load(guest, "aux_parent_rust")?;
@@ -45,7 +45,7 @@ fn info(file: &DrmFile) -> Answer<AuxInfo> {
     file.ioctl(&AUX_INFO, AuxInfo::default())
 }
 
-/// Files of the two children, by their ids.
+/// Opens the two children, ordered by their ids.
 fn children() -> Outcome<[DrmFile; 2]> {
     let mut files = [None, None];
     for node in nodes("aux_child") {
@@ -60,7 +60,7 @@ fn children() -> Outcome<[DrmFile; 2]> {
     }
 }
 
-/// What one child does, the other and the parent see.
+/// The effects of one child's call are visible to the other child and the parent.
 fn children_use_the_parent(guest: &Guest) -> Outcome {
     both(guest)?;
     let ([first, second], parent) = (children()?, open("aux_parent")?);
@@ -71,14 +71,14 @@ fn children_use_the_parent(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A child does no DMA, so what it imports is attached to who does it for it; until the buffer is gone.
+/// A child does no DMA, so its import is attached to the device that does DMA for it, until the buffer is freed.
 fn imports_attach_the_parent(guest: &Guest) -> Outcome {
     both(guest)?;
     let [first, _] = children()?;
     let foreign = works!(device::heap_buffer(PAGE));
     let attached =
         || std::fs::read_to_string(DMA_BUFS).map(|text| text.lines().any(|line| line.trim() == "aux_parent"));
-    holds!(!attached()?, "nobody has imported anything yet");
+    holds!(!attached()?, "there is no import yet");
     let handle = works!(first.import(&foreign));
     holds!(attached()?, "the parent is attached");
     works!(first.gem_close(handle));
@@ -86,7 +86,7 @@ fn imports_attach_the_parent(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Parent and other child do not mind.
+/// Unbinding one child affects neither the parent nor the other child.
 fn a_child_goes_alone(guest: &Guest) -> Outcome {
     both(guest)?;
     let ([first, second], parent) = (children()?, open("aux_parent")?);
@@ -99,7 +99,7 @@ fn a_child_goes_alone(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Unbinding the parent removes its children, whose open files say ENODEV.
+/// Unbinding the parent removes its children, and calls on their open files fail with ENODEV.
 fn children_go_with_the_parent(guest: &Guest) -> Outcome {
     both(guest)?;
     let ([first, second], parent) = (children()?, open("aux_parent")?);
@@ -114,7 +114,7 @@ fn children_go_with_the_parent(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L5: a child's driver is done while its parent is whole.
+/// L5: the children's drivers finish while the parent is still whole.
 fn children_go_first(guest: &Guest) -> Outcome {
     both(guest)?;
     let mut log = KernelLog::from_now();
@@ -122,11 +122,11 @@ fn children_go_first(guest: &Guest) -> Outcome {
     let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains("at rest")).collect();
     let told = |part: &str| lines.iter().position(|line| line.contains(part));
     let order = [told("child 1 at rest"), told("child 0 at rest"), told("parent at rest")];
-    holds!(order == [Some(0), Some(1), Some(2)], "the log tells the order: {lines:?}");
+    holds!(order == [Some(0), Some(1), Some(2)], "the log shows the order: {lines:?}");
     both(guest)
 }
 
-/// The parent is there before the children's driver.
+/// Children that exist before their driver is loaded are bound when it is.
 fn children_come_to_a_driver_that_is_late(guest: &Guest) -> Outcome {
     both(guest)?;
     works!(unload("aux_child_rust"));
@@ -136,7 +136,7 @@ fn children_come_to_a_driver_that_is_late(guest: &Guest) -> Outcome {
     children().map(drop)
 }
 
-/// The parent's module stays as long as the children's, whose driver may keep what it was lent, bound or not.
+/// The parent's module cannot be unloaded before the children's, whose driver may keep the parent's data, bound or not.
 fn parent_module_stays_for_the_childrens(guest: &Guest) -> Outcome {
     both(guest)?;
     refuses!(modules::remove("aux_parent_rust"), AGAIN);
@@ -148,7 +148,7 @@ fn parent_module_stays_for_the_childrens(guest: &Guest) -> Outcome {
     both(guest)
 }
 
-/// EAGAIN while a child's file is open; then the parent stays alone.
+/// Unloading the children's module fails with EAGAIN while a child's file is open; then the parent stays alone.
 fn child_module_goes_before_the_parents(guest: &Guest) -> Outcome {
     both(guest)?;
     let files = children()?;
@@ -159,7 +159,7 @@ fn child_module_goes_before_the_parents(guest: &Guest) -> Outcome {
     both(guest)
 }
 
-/// The children have been there, with their drivers, when the parent's own registration fails.
+/// The parent's own registration fails when its children are bound already; the children are removed.
 fn failed_parent_takes_its_children(guest: &Guest) -> Outcome {
     both(guest)?;
     works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
@@ -171,7 +171,7 @@ fn failed_parent_takes_its_children(guest: &Guest) -> Outcome {
     both(guest)
 }
 
-/// Bound and unbound many times, with files open.
+/// Many rounds of binding and unbinding with open files work.
 fn over_and_over(guest: &Guest) -> Outcome {
     for _ in 0..20 {
         both(guest)?;

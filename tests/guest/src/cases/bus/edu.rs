@@ -33,10 +33,10 @@ crate::cases::cases! {
 const DRIVER: &str = "edu_rust";
 const BUS: &str = "/sys/bus/pci";
 
-/// So long that much happens meanwhile: a few hundred milliseconds of multiplications.
+/// An argument whose factorial takes a few hundred milliseconds of multiplications, so that much can happen meanwhile.
 const LONG: u32 = 0x1000_0000;
 
-/// Where the device is on the bus, with its driver bound to it.
+/// Returns the device's address on the bus, with the driver bound to it.
 fn device(guest: &Guest) -> Outcome<String> {
     load(guest, DRIVER)?;
     let Some(address) = address() else {
@@ -48,7 +48,7 @@ fn device(guest: &Guest) -> Outcome<String> {
     Ok(address)
 }
 
-/// Where it is on the bus, whoever drives it.
+/// Returns the device's address on the bus, whatever driver is bound to it.
 pub(crate) fn address() -> Option<String> {
     let listed = fs::read_dir(format!("{BUS}/devices")).ok()?.flatten();
     let is = |path: &std::path::Path, file: &str, id: &str| {
@@ -80,8 +80,9 @@ fn transfer(file: &DrmFile, handle: u32, to_device: bool, offset: usize, length:
     file.ioctl(&EDU_DMA, EduDma { handle, to_device: to_device.into(), offset, length, no_wait: 0 }).map(drop)
 }
 
-/// The driver's probe asks for pages of its BAR, which it gets, and of others, which are EINVAL, or it fails with EIO. Some of the
-/// others have ports, or memory for which there was no room; with the latter C refuses to enable the device.
+/// The driver's probe asks for pages of its BAR, which work, and of others, which fail with EINVAL; otherwise the probe
+/// fails with EIO. Some of the others have ports, or memory for which there was no room; with the latter C refuses to
+/// enable the device.
 fn register_page_of_what_is_no_bar(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let bars = guest.modules()?.of("edu_bars")?;
@@ -101,7 +102,7 @@ fn register_page_of_what_is_no_bar(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The identification register: `0xRRrr00ed`.
+/// The identification register reads as `0xRRrr00ed`.
 fn registers_are_read(guest: &Guest) -> Outcome {
     device(guest)?;
     let info = works!(info(&open(DRIVER)?));
@@ -110,7 +111,7 @@ fn registers_are_read(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Each answer comes with one interrupt.
+/// Each factorial is answered by one interrupt.
 fn factorial_comes_by_interrupt(guest: &Guest) -> Outcome {
     device(guest)?;
     let file = open(DRIVER)?;
@@ -124,7 +125,7 @@ fn factorial_comes_by_interrupt(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Nobody gets another's answer.
+/// Several clients that use the device at once each get their own answer.
 fn several_clients_take_turns(guest: &Guest) -> Outcome {
     device(guest)?;
     let client = |n: u32, product: u32| -> Outcome {
@@ -141,7 +142,7 @@ fn several_clients_take_turns(guest: &Guest) -> Outcome {
     })
 }
 
-/// From a buffer into the device and from there into another page of it.
+/// DMA copies from a buffer into the device and from there into another page of the buffer.
 fn dma_goes_round(guest: &Guest) -> Outcome {
     device(guest)?;
     let file = open(DRIVER)?;
@@ -156,7 +157,7 @@ fn dma_goes_round(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: nothing, too much, beyond the end; ENOENT: no such buffer.
+/// DMA of nothing, too much, or beyond the end fails with EINVAL; of an unknown buffer with ENOENT.
 fn dma_is_checked(guest: &Guest) -> Outcome {
     device(guest)?;
     let file = open(DRIVER)?;
@@ -170,7 +171,7 @@ fn dma_is_checked(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L6: an open file says ENODEV for good; the new device works.
+/// L6: calls on a file opened before the unbind fail with ENODEV forever; the new device works.
 fn unbind_and_bind(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let old = open(DRIVER)?;
@@ -183,7 +184,7 @@ fn unbind_and_bind(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L6: who waits for the hardware does not hold up the unplug, and learns of it.
+/// L6: a client that waits for the hardware does not delay the unplug, and gets its error.
 fn waiting_client_is_told(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let file = open(DRIVER)?;
@@ -197,7 +198,7 @@ fn waiting_client_is_told(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L5: once unbound, the device does not change a buffer any more, though it was told to.
+/// L5: after the unbind the device no longer changes a buffer, although DMA was started.
 fn dma_ends_with_the_binding(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     for round in 0..3_u32 {
@@ -210,14 +211,14 @@ fn dma_ends_with_the_binding(guest: &Guest) -> Outcome {
         works!(unbind(&address));
         let words = |map: &crate::sys::Mapping| (0..PAGE).step_by(4).map(|at| map.read(at)).collect::<Vec<_>>();
         let then = words(&map);
-        // The driver's probe waits until the device is idle: by then it has tried.
+        // The driver's probe waits until the device is idle, so the DMA has been attempted after this.
         works!(bind(&address));
         holds!(words(&map) == then, "round {round}: the buffer is as it was when the driver was unbound");
     }
     Ok(())
 }
 
-/// Surprise removal through sysfs, while open; a rescan brings the device back.
+/// The device is removed by sysfs while a file is open; a rescan brings the device back.
 fn removed_from_the_bus(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let old = open(DRIVER)?;
@@ -229,7 +230,7 @@ fn removed_from_the_bus(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What the probe switched on is off again: interrupt, device, bus mastering.
+/// After an unbind, everything that the probe switched on is off: interrupt, device, bus mastering.
 fn device_is_off_when_unbound(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     same!(switched(&address)?, [true; 4]);
@@ -240,7 +241,7 @@ fn device_is_off_when_unbound(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Whether the driver has an interrupt, the device has vectors, is enabled, and may access memory.
+/// Returns whether the driver has an interrupt, the device has vectors, is enabled, and may access memory.
 fn switched(address: &str) -> std::io::Result<[bool; 4]> {
     let here = format!("{BUS}/devices/{address}");
     let irq = fs::read_to_string("/proc/interrupts")?.contains(DRIVER);
@@ -250,7 +251,7 @@ fn switched(address: &str) -> std::io::Result<[bool; 4]> {
     Ok([irq, vectors, enabled, command & 4 != 0])
 }
 
-/// Whatever step of the probe fails: the error arrives, all is off, and the next probe works.
+/// Whatever step of the probe fails, the error arrives, everything is off, and the next probe works.
 fn failed_probe_leaves_nothing(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let steps = [
@@ -276,7 +277,7 @@ fn failed_probe_leaves_nothing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EAGAIN while a file is open, though the device is gone; the module goes after the close.
+/// Unloading fails with EAGAIN while a file is open, although the device is gone; it works after the close.
 fn module_is_held_by_a_file(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let file = open(DRIVER)?;
@@ -289,7 +290,7 @@ fn module_is_held_by_a_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The device works after the system slept, and the driver was asked to prepare it once.
+/// Checks that the device works after the system slept, and that the driver's suspend was called once.
 fn asleep_and_awake(sleep: impl FnOnce() -> Answer) -> Outcome {
     let file = open(DRIVER)?;
     let before = works!(info(&file)).resumed;
@@ -301,7 +302,7 @@ fn asleep_and_awake(sleep: impl FnOnce() -> Answer) -> Outcome {
     Ok(())
 }
 
-/// Suspend to memory until the clock rings: all devices lose their state.
+/// Suspend to memory until the clock wakes the machine: all devices lose their state, and work afterwards.
 fn sleeps_and_wakes(guest: &Guest) -> Outcome {
     device(guest)?;
     let alarm = "/sys/class/rtc/rtc0/wakealarm";
@@ -313,7 +314,7 @@ fn sleeps_and_wakes(guest: &Guest) -> Outcome {
     })
 }
 
-/// The kernel's own test of suspension to a level; a second later it wakes.
+/// Runs the kernel's own test of suspension up to a level. The machine wakes a second later.
 pub(in crate::cases) fn tested(level: &str, state: &str) -> Answer {
     write("/sys/module/suspend/parameters/pm_test_delay", "1")?;
     write("/sys/power/pm_test", level)?;
@@ -322,19 +323,19 @@ pub(in crate::cases) fn tested(level: &str, state: &str) -> Answer {
     slept
 }
 
-/// As far as the devices' first phase.
+/// Suspension up to the devices' first phase works.
 fn devices_sleep(guest: &Guest) -> Outcome {
     device(guest)?;
     asleep_and_awake(|| tested("devices", "freeze"))
 }
 
-/// As far as everything but the machine itself: interrupts are off, PCI has saved the device's state.
+/// Suspension of everything but the machine itself works: interrupts are off, PCI has saved the device's state.
 fn all_but_the_machine_sleeps(guest: &Guest) -> Outcome {
     device(guest)?;
     asleep_and_awake(|| tested("core", "mem"))
 }
 
-/// A device that is not bound, and one that was unbound, have no driver to ask.
+/// The system suspends without calling the driver for a device that is not bound, or was unbound.
 fn sleeps_unbound(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     works!(unbind(&address));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The faux bus: a device that is its module's own (L4, L5).
+//! The faux bus: a device that belongs to its module (L4, L5).
 //!
 //! Source: `drivers/base/faux.c` (Linux 7.3); `kernel/tests/bus/faux`.
 
@@ -20,7 +20,7 @@ crate::cases::cases! {
 
 const DRIVER: &str = "faux_rust";
 
-/// The module has made it, on its bus, and it has buffers.
+/// Loading the module makes a device on the faux bus, which has buffers.
 fn has_a_device(guest: &Guest) -> Outcome {
     load(guest, DRIVER)?;
     let file = open(DRIVER)?;
@@ -32,7 +32,7 @@ fn has_a_device(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Its DMA mask covers all memory.
+/// Foreign buffers can be imported, since the device's DMA mask covers all memory.
 fn takes_foreign_buffers(guest: &Guest) -> Outcome {
     load(guest, DRIVER)?;
     let file = open(DRIVER)?;
@@ -42,15 +42,15 @@ fn takes_foreign_buffers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The bus has no files for it.
+/// The device cannot be unbound: the bus has no files for that.
 fn cannot_be_unbound(guest: &Guest) -> Outcome {
     load(guest, DRIVER)?;
     holds!(fs::exists("/sys/bus/faux/drivers/faux_driver")?, "the bus has its driver");
-    holds!(!fs::exists("/sys/bus/faux/drivers/faux_driver/unbind")?, "which cannot be taken from a device");
+    holds!(!fs::exists("/sys/bus/faux/drivers/faux_driver/unbind")?, "it has no file to unbind a device");
     Ok(())
 }
 
-/// EAGAIN while a file is open; after the close module and device go together.
+/// Unloading fails with EAGAIN while a file is open; after the close, module and device are removed together.
 fn goes_with_its_module(guest: &Guest) -> Outcome {
     load(guest, DRIVER)?;
     let file = open(DRIVER)?;
@@ -65,7 +65,7 @@ fn goes_with_its_module(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Loaded and unloaded many times.
+/// Many rounds of loading and unloading work.
 fn over_and_over(guest: &Guest) -> Outcome {
     for _ in 0..20 {
         load(guest, DRIVER)?;

@@ -14,7 +14,7 @@ crate::cases::cases! {
     "twins": same_root_name_makes_other_types, child_under_a_declared_name_is_refused,
 }
 
-/// What a module logs with this beginning when it is loaded.
+/// Loads a module, and returns what it logs behind this beginning.
 fn says(guest: &Guest, module: &str, beginning: &str) -> Outcome<Option<String>> {
     works!(unload(module));
     let mut log = KernelLog::from_now();
@@ -25,17 +25,18 @@ fn says(guest: &Guest, module: &str, beginning: &str) -> Outcome<Option<String>>
     Ok(found)
 }
 
-/// The compiler tells the two types of one name apart; otherwise a value of one could be taken for one of the other.
+/// The compiler distinguishes two types with the same name; otherwise a value of one could be used as the other.
 fn same_root_name_makes_other_types(guest: &Guest) -> Outcome {
     let one = says(guest, "twin_one", "kept is ")?;
     let two = says(guest, "twin_two", "kept is ")?;
-    holds!(one.as_deref().is_some_and(|id| id.starts_with("TypeId(")), "the first tells its type: {one:?}");
-    holds!(two.as_deref().is_some_and(|id| id.starts_with("TypeId(")), "the second tells its type: {two:?}");
+    holds!(one.as_deref().is_some_and(|id| id.starts_with("TypeId(")), "the first logs its type: {one:?}");
+    holds!(two.as_deref().is_some_and(|id| id.starts_with("TypeId(")), "the second logs its type: {two:?}");
     holds!(one != two, "the types differ: {one:?} and {two:?}");
     Ok(())
 }
 
-/// C drivers would take a device `mlx5_core.rdma.0` for one that the module of that name has made.
+/// A child under another module's name is refused: C drivers would take a device `mlx5_core.rdma.0` for one that the
+/// module of that name has made.
 fn child_under_a_declared_name_is_refused(guest: &Guest) -> Outcome {
     let answer = says(guest, "twin_two", "a child of mlx5_core: ")?;
     holds!(answer.as_deref() == Some("-22"), "it is refused, with EINVAL: {answer:?}");

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the fence ioctls refuse, and the numbers they give.
+//! The arguments that the fence ioctls refuse, and the numbers that they return.
 //!
-//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`,
-//! `drivers/dma-buf/sync_file.c` (Linux 7.3).
+//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`, `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
 use rustix::event::PollFlags;
 
@@ -20,7 +19,7 @@ crate::cases::cases! {
     incoming_number_is_ignored,
 }
 
-/// EINVAL: everything but `VGEM_FENCE_WRITE`, before the handle is looked at.
+/// Flags other than `VGEM_FENCE_WRITE` fail with EINVAL, before the handle is checked.
 fn attach_wrong_flags(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -34,7 +33,7 @@ fn attach_wrong_flags(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: `pad` is zero.
+/// A `pad` that is not zero fails with EINVAL.
 fn attach_padding(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -46,7 +45,7 @@ fn attach_padding(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: zero and numbers never given, on both nodes.
+/// Handle zero and handles never given fail with ENOENT, on both nodes.
 fn attach_unknown_handle(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
@@ -59,7 +58,7 @@ fn attach_unknown_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: a handle of another file of the same process.
+/// A handle of another file of the same process fails with ENOENT.
 fn attach_other_files_handle(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let handle = works!(file.pages(1));
@@ -68,7 +67,7 @@ fn attach_other_files_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: a handle that was closed, though its buffer lives on as a dma-buf.
+/// A closed handle fails with ENOENT, although its buffer lives on as a dma-buf.
 fn attach_closed_handle(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -78,7 +77,7 @@ fn attach_closed_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: there are no flags, and the fence is not consumed.
+/// Any flags fail with EINVAL, and the fence is not consumed.
 fn signal_wrong_flags(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let fence = works!(file.attach(works!(file.pages(1)), 0));
@@ -89,7 +88,7 @@ fn signal_wrong_flags(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: zero and numbers never given.
+/// Signalling fence zero or a number never given fails with ENOENT.
 fn signal_unknown(guest: &Guest) -> Outcome {
     for file in [guest.open()?, guest.open_render()?] {
         for unknown in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
@@ -101,7 +100,7 @@ fn signal_unknown(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: fences belong to the file that attached them.
+/// Signalling another file's fence fails with ENOENT: a fence belongs to the file that attached it.
 fn signal_other_files_fence(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let fence = works!(file.attach(works!(file.pages(1)), 0));
@@ -110,7 +109,7 @@ fn signal_other_files_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: signalling consumes the fence.
+/// Signalling a fence twice fails with ENOENT, since the first signal consumes it.
 fn signal_twice(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let fence = works!(file.attach(works!(file.pages(1)), FENCE_WRITE));
@@ -120,7 +119,7 @@ fn signal_twice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Numbers count from 1 in each file; a consumed one does not come back.
+/// Numbers count from 1 in each file, and a consumed one is not reused.
 fn numbers_are_not_used_again(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let handle = works!(file.pages(1));
@@ -133,7 +132,7 @@ fn numbers_are_not_used_again(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `out_fence` is an answer: what stands there before does not matter.
+/// The value of `out_fence` before the call does not matter: it is output only.
 fn incoming_number_is_ignored(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));

@@ -20,13 +20,13 @@ crate::cases::cases! {
     sync_file_names, sync_file_follows_the_fence, sync_file_as_a_fence_elsewhere,
 }
 
-/// The text of a field that ends with a zero byte.
+/// Returns the text of a field that ends with a zero byte.
 pub(crate) fn text(bytes: &[u8]) -> &str {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     std::str::from_utf8(&bytes[..end]).unwrap_or("?")
 }
 
-/// While a fence is pending a sync file tells its driver and timeline, as `vgem` always had them.
+/// A pending fence's sync file reports its driver and timeline, with the names that `vgem` always had.
 fn sync_file_names(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -37,7 +37,7 @@ fn sync_file_names(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L19: signalled without an error, with a time, and detached from the driver.
+/// L19: a signalled fence has no error, has a time, and is detached from the driver.
 fn sync_file_follows_the_fence(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -49,11 +49,11 @@ fn sync_file_follows_the_fence(guest: &Guest) -> Outcome {
     drop(file);
     let fence = works!(device::fence_of(&sync_file));
     same!((fence.status, text(&fence.driver_name)), (1, "detached-driver"));
-    holds!(fence.timestamp_ns > 0, "the time of signalling is told");
+    holds!(fence.timestamp_ns > 0, "the time of signalling is reported");
     Ok(())
 }
 
-/// A fence carried over by sync file blocks the other buffer, for `attach` as well.
+/// A fence that is imported into another buffer as a sync file blocks that buffer, for `attach` as well.
 fn sync_file_as_a_fence_elsewhere(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let ((first, from), (second, to)) = (buffer(&file)?, buffer(&file)?);

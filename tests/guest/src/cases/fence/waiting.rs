@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Who waits for a fence, and what wakes him: its signal, the close of its file, its time limit (L19).
+//! Waiters for a fence are woken by its signal, the close of its file, or its time limit (L19).
 //!
-//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`,
-//! `drivers/dma-buf/sync_file.c` (Linux 7.3).
+//! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`, `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
 use std::time::Instant;
 
@@ -24,16 +23,16 @@ crate::cases::cases! {
     close_wakes_a_waiter, handle_closed_while_pending, times_out_after_ten_seconds within 40,
 }
 
-/// How long somebody waits, in milliseconds, for what must wake him: less than the ten seconds after which vgem signals a fence by
-/// itself, so it does not grow with the host's load. Whoever waits in vain comes back without an event.
+/// Time limit of a wait that must be woken, in milliseconds. It is below the ten seconds after which vgem signals a
+/// fence by itself, so it does not grow with the host's load. A waiter that is not woken returns without an event.
 const BEFORE_ITS_LIMIT: u64 = 9000;
 
-/// Whether a thread of this process is asleep, waited for until it is.
+/// Waits until a thread of this process is asleep.
 pub(crate) fn until_asleep(thread: rustix::thread::Pid) -> Outcome {
     let path = format!("/proc/self/task/{}/stat", thread.as_raw_nonzero());
     loop {
         let stat = std::fs::read_to_string(&path)?;
-        // The state follows the name, which stands in parentheses.
+        // The state follows the name, which is in parentheses.
         let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
         if matches!(state, Some('S' | 'D')) {
             return Ok(());
@@ -57,7 +56,7 @@ pub(crate) fn woken<T: Send>(wait: impl FnOnce() -> T + Send, wake: impl FnOnce(
     })
 }
 
-/// Somebody asleep in poll(2) on the dma-buf is woken.
+/// A signal wakes a thread that sleeps in poll(2) on the dma-buf.
 fn signal_wakes_a_waiter(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -73,7 +72,7 @@ fn signal_wakes_a_waiter(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Somebody who wants to write sleeps until the last reader is done.
+/// A waiter that wants to write sleeps until the last read fence is signalled.
 fn write_waiter_waits_for_all_readers(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -102,7 +101,7 @@ fn cpu_access_waits(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L14: a file that is closed takes its fences with it, signalled without an error.
+/// L14: closing a file signals its fences without an error.
 fn close_signals(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let (handle, buffer) = buffer(&other)?;
@@ -117,7 +116,7 @@ fn close_signals(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Somebody asleep on the dma-buf is woken when the file that attached is closed.
+/// Closing the file that attached a fence wakes a waiter on the dma-buf.
 fn close_wakes_a_waiter(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -130,7 +129,7 @@ fn close_wakes_a_waiter(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The fence is the file's, not the handle's.
+/// Closing the handle does not signal the fence, which belongs to the file.
 fn handle_closed_while_pending(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -142,7 +141,7 @@ fn handle_closed_while_pending(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ETIMEDOUT: after ten seconds a fence is signalled without the client, who learns it once.
+/// After ten seconds a fence is signalled without the client, whose own signal then returns ETIMEDOUT once.
 fn times_out_after_ten_seconds(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let (handle, buffer) = buffer(&file)?;
@@ -155,7 +154,7 @@ fn times_out_after_ten_seconds(guest: &Guest) -> Outcome {
     let limit = 10_000 + patient_ms(3_000);
     same!(works!(sys::poll(&buffer, PollFlags::OUT, (2 * limit).into())), PollFlags::OUT);
     let took = start.elapsed().as_millis();
-    // A jiffy early, since the one that runs counts as a whole.
+    // The limit may be a jiffy early, since the running jiffy counts as a whole.
     holds!((9_990..limit.into()).contains(&took), "the limit is ten seconds, not {took} ms");
     same!(works!(device::fence_of(&sync_file)).status, 1);
     refuses!(file.signal(1), TIMEDOUT);

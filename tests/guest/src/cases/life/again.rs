@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The device that comes after the one that was unplugged (L12), over and over.
+//! The device that is bound after another one was unplugged (L12), in many rounds.
 //!
-//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in
-//! `drivers/gpu/drm/drm_drv.c`; `drivers/base/bus.c` for the errors of `bind` and `unbind`.
+//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`;
+//! `drivers/base/bus.c` for the errors of `bind` and `unbind`.
 
 use crate::check::Outcome;
 use crate::device;
@@ -19,7 +19,7 @@ crate::cases::cases! {
     module_is_held_until_the_last_close, over_and_over within 60, over_and_over_with_files within 60,
 }
 
-/// What was opened before stays dead after the next bind.
+/// A file that was opened before the unplug still fails after the next bind.
 fn new_device_is_another(guest: &Guest) -> Outcome {
     let old = guest.open()?;
     let handle = works!(old.pages(1));
@@ -34,7 +34,7 @@ fn new_device_is_another(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L12: a buffer of the old instance is a foreign one for the new, contents and all.
+/// L12: a buffer of the old device is a foreign one for the new device, with its contents.
 fn old_buffer_is_foreign_to_the_new_device(guest: &Guest) -> Outcome {
     let old = guest.open()?;
     let handle = works!(old.pages(1));
@@ -51,7 +51,7 @@ fn old_buffer_is_foreign_to_the_new_device(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A fence of the old instance that ended with its file does not block the new one.
+/// A fence of the old device that ended with its file does not block the new device.
 fn old_fence_does_not_block_the_new_device(guest: &Guest) -> Outcome {
     let old = guest.open()?;
     let memory = works!(sys::memory_file(PAGE));
@@ -66,7 +66,7 @@ fn old_fence_does_not_block_the_new_device(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Files, mappings and dma-bufs of a device that is gone keep the module, each until its end.
+/// Files, mappings and dma-bufs of a device that is gone each hold the module until their end.
 fn module_is_held_until_the_last_close(guest: &Guest) -> Outcome {
     let before = guest.users()?;
     let file = guest.open()?;
@@ -83,7 +83,7 @@ fn module_is_held_until_the_last_close(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Fifty times, nothing open: numbers and users do not creep up.
+/// Fifty rounds with nothing open: numbers and users do not grow.
 fn over_and_over(guest: &Guest) -> Outcome {
     let (nodes, users) = (guest.nodes()?, guest.users()?);
     for _ in 0..50 {
@@ -95,7 +95,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Twenty times with a file, a mapping and a dma-buf of each instance kept open to the end.
+/// Twenty rounds, with a file, a mapping and a dma-buf of each device kept open to the end.
 fn over_and_over_with_files(guest: &Guest) -> Outcome {
     let users = guest.users()?;
     let mut kept = Vec::new();

@@ -20,7 +20,7 @@ crate::cases::cases! {
     dma_buf_survives_the_file,
 }
 
-/// Memory is refaulted: the contents stay, there is no SIGBUS (the contract of drm-uapi.rst).
+/// After an unplug a mapping is refaulted: its contents stay, and there is no SIGBUS (the contract of drm-uapi.rst).
 fn mapping_survives(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let mapping = works!(file.map(works!(file.pages(16)), 16 * PAGE));
@@ -46,7 +46,7 @@ fn untouched_pages_survive(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L11: nothing but the mapping is left, and it still holds the object and the device.
+/// L11: a mapping alone holds references to the object and the device.
 fn mapping_survives_the_file(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let mapping = works!(file.map(works!(file.pages(2)), 2 * PAGE));
@@ -58,7 +58,7 @@ fn mapping_survives_the_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// fork(2) after the unplug: the copy's mapping is one more.
+/// fork(2) after the unplug gives the copy a mapping of its own.
 fn mapping_is_inherited(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let mapping = works!(file.map(works!(file.pages(1)), PAGE));
@@ -73,7 +73,7 @@ fn mapping_is_inherited(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A mapping for reading is refaulted for reading.
+/// A read-only mapping is refaulted read-only.
 fn read_only_mapping_survives(guest: &Guest) -> Outcome {
     use rustix::mm::{MapFlags, ProtFlags};
     let file = guest.open()?;
@@ -87,7 +87,7 @@ fn read_only_mapping_survives(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An import that was mapped through the node belongs to its exporter: nothing happens to it.
+/// The mapping of an import through the node belongs to its exporter, so an unplug does not affect it.
 fn foreign_mapping_survives(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let memory = works!(sys::memory_file(PAGE));
@@ -119,7 +119,7 @@ fn dma_buf_survives(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A dma-buf lives on: it can be mapped for the first time after the unplug.
+/// A dma-buf can be mapped for the first time after the unplug.
 fn dma_buf_can_be_mapped_anew(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
@@ -131,7 +131,7 @@ fn dma_buf_can_be_mapped_anew(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L11: the dma-buf alone holds the object and the device; its close is the last act.
+/// L11: the dma-buf alone holds references to the object and the device; its close frees them.
 fn dma_buf_survives_the_file(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let buffer = works!(file.export(works!(file.pages(1)), RDWR));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Objects of another device, of another file, of other sizes (L12, L13).
+//! Objects of another device, of another file, and of wrong sizes (L12, L13).
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
@@ -19,7 +19,7 @@ crate::cases::cases! {
     l12_older_dma_buf_of_the_same_object, l12_file_without_sync_objects, l13_sizes,
 }
 
-/// EINVAL: the class is the same, the device is another.
+/// An object of the same class on another device gets no handle: EINVAL.
 fn l12_object_of_another_device_gets_no_handle(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, other) = (test.open(0)?, test.open(1)?);
@@ -35,7 +35,8 @@ fn l12_object_of_another_device_gets_no_handle(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// EINVAL: the proof that one device is plugged says nothing of the other.
+/// An object of another device is not mapped for DMA (EINVAL): the proof that one device is plugged does not cover the
+/// other.
 fn l12_object_of_another_device_is_not_mapped(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, other) = (test.open(0)?, test.open(1)?);
@@ -45,14 +46,14 @@ fn l12_object_of_another_device_is_not_mapped(guest: &Guest) -> Outcome {
     works!(unbind(0));
     refuses!(other.kept(Kept::Dma, 0), INVAL);
     works!(bind(0));
-    // The new device 0 is not the one of the object either.
+    // The new device 0 is not the object's device either.
     refuses!(test.open(0)?.kept(Kept::Dma, 0), INVAL);
     works!(other.let_go());
     drop((client, other));
     test.unload()
 }
 
-/// EINVAL: an address space maps what belongs to its own device, whose steps know what it is.
+/// An address space maps only objects of its own device (EINVAL), since its steps rely on the device.
 fn l12_object_of_another_device_is_in_no_address_space(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, other) = (test.open(0)?, test.open(1)?);
@@ -65,7 +66,7 @@ fn l12_object_of_another_device_is_in_no_address_space(guest: &Guest) -> Outcome
     test.unload()
 }
 
-/// ENOENT: a number of another file, of the same device or not.
+/// A handle of another file fails with ENOENT, on the same device or not.
 fn l12_handles_belong_to_their_file(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let clients = [test.open(0)?, test.open(0)?, test.open(1)?];
@@ -82,7 +83,7 @@ fn l12_handles_belong_to_their_file(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The same device gives the object back, the other one makes one of its own around the dma-buf.
+/// The same device imports its own object again; another device makes a new object around the dma-buf.
 fn l12_dma_buf_of_another_device_is_foreign(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, other) = (test.open(0)?, test.open(1)?);
@@ -95,14 +96,14 @@ fn l12_dma_buf_of_another_device_is_foreign(guest: &Guest) -> Outcome {
     same!(works!(other.call(&VMAP, 8, foreign, 0)).value, 0xcafe);
     same!(works!(other.call(&DMA, 0, foreign, 0)).value, PAGE as u64);
     works!(unbind(0));
-    // The importer's side goes on without the exporter's device.
+    // The importer's object works without the exporter's device.
     same!(works!(other.call(&VMAP, 8, foreign, 1)).value, 0);
     drop((client, buffer, other));
     test.trace.wait_for("0: data dropped")?;
     test.unload()
 }
 
-/// Whole pages, not zero, no overflow.
+/// Sizes must be whole pages, not zero, and must not overflow.
 fn l13_sizes(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -117,7 +118,7 @@ fn l13_sizes(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An object whose handles were all closed is exported anew; both dma-bufs are that object.
+/// An object whose handles were all closed gets a new dma-buf when it is exported again; both dma-bufs are that object.
 fn l12_older_dma_buf_of_the_same_object(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -140,7 +141,8 @@ fn l12_older_dma_buf_of_the_same_object(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// EOPNOTSUPP, as from the core's ioctls: C makes the table of sync objects only for a driver with the feature.
+/// A driver without the feature has no table of sync objects in C, so it gets EOPNOTSUPP, as clients do from the core's
+/// ioctls.
 fn l12_file_without_sync_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;

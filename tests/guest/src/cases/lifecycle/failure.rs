@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A probe that fails at each step that the driver takes itself (L3).
+//! A probe whose every step fails in turn, among those that the driver takes itself (L3).
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
@@ -14,7 +14,7 @@ crate::cases::cases! {
     l3_error_after_ready,
 }
 
-/// The lines of the end of device 0 when it was never registered.
+/// The log lines when device 0 is freed without ever being registered.
 const NEVER_REGISTERED: &[&str] = &[
     "0: managed action 3",
     "0: managed action 2",
@@ -35,14 +35,14 @@ fn bind_with(test: &mut Test<'_>, step: Step) -> Outcome {
     Ok(())
 }
 
-/// After a failure the next bind is as the first.
+/// Checks that the next bind after a failure works like the first.
 fn binds_again(test: &mut Test<'_>) -> Outcome {
     works!(bind(0));
     same!(works!(test.open(0)?.call(&GUARDED, 0, 0, 0)).what, 0);
     test.unload()
 }
 
-/// Only what was initialised is dropped; no action and no object came to be.
+/// Device data whose init fails: only the initialised parts are dropped, and no action and no object is made.
 fn l3_data_that_fails_leaves_nothing(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     bind_with(&mut test, Step::Data)?;
@@ -52,7 +52,7 @@ fn l3_data_that_fails_leaves_nothing(guest: &Guest) -> Outcome {
     binds_again(&mut test)
 }
 
-/// The device goes as a whole, the object that failed not at all.
+/// An object whose init fails is not dropped; the device is freed as a whole.
 fn l3_object_that_fails_leaves_the_device(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     bind_with(&mut test, Step::Object)?;
@@ -62,7 +62,7 @@ fn l3_object_that_fails_leaves_the_device(guest: &Guest) -> Outcome {
     binds_again(&mut test)
 }
 
-/// The object that was made for the registration data goes, and the device after it.
+/// The registration data fails: the object made for it is dropped, and the device after it.
 fn l3_registration_data_that_fails(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     bind_with(&mut test, Step::Registration)?;
@@ -72,7 +72,7 @@ fn l3_registration_data_that_fails(guest: &Guest) -> Outcome {
     binds_again(&mut test)
 }
 
-/// What was ready and is not returned goes: the registration data, then the device.
+/// An error after the device was ready drops the registration data, then the device.
 fn l3_error_after_ready(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     bind_with(&mut test, Step::Probe)?;

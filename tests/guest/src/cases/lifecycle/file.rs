@@ -17,7 +17,7 @@ crate::cases::cases! {
     fdinfo_takes_long_strings,
 }
 
-/// Opened and closed without an unplug: the data goes with the file and not with the device.
+/// Without an unplug, the file's data is dropped with the file and not with the device.
 fn l14_file_lives_from_open_to_close(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.trace.clear();
@@ -35,7 +35,7 @@ fn l14_file_lives_from_open_to_close(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The unplug leaves the file's data alone; the device's data goes after it.
+/// An unplug does not drop the file's data. The device's data is dropped after it.
 fn l14_file_outlives_the_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -52,7 +52,7 @@ fn l14_file_outlives_the_unplug(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Only what was initialised is dropped, there is no close, and no reference stays.
+/// A failed open drops only the initialised parts, calls no close, and leaves no reference.
 fn l14_failed_open_leaves_nothing(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let observer = test.open(1)?;
@@ -70,7 +70,7 @@ fn l14_failed_open_leaves_nothing(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// When an object's `close` sees the file, its data is there.
+/// A file's handles are closed before its data is dropped, so an object's `close` can use the data.
 fn l14_handles_go_before_the_file(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -82,7 +82,7 @@ fn l14_handles_go_before_the_file(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An object whose `open` says no has no handle and goes; nobody closes it.
+/// An object whose `open` fails gets no handle and is dropped; its `close` is not called.
 fn l14_refused_handle_leaves_nothing(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -100,7 +100,7 @@ fn l14_refused_handle_leaves_nothing(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The driver's own line, and memory by what `status` says.
+/// fdinfo has the driver's own line, and memory according to `status`.
 fn fdinfo_has_the_drivers_keys(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, other) = (test.open(0)?, test.open(1)?);
@@ -111,17 +111,17 @@ fn fdinfo_has_the_drivers_keys(guest: &Guest) -> Outcome {
         holds!(text.contains(&line) && text.contains("drm-driver:\tlifecycle\n"), "fdinfo is {text:?}");
     }
     let text = client.0.fdinfo()?;
-    // That something is active is said by its fences; that it could be, by `status`.
+    // Whether an object is active depends on its fences; whether it could be, on `status`.
     for key in ["drm-resident-memory:\t8 KiB\n", "drm-active-memory:\t0\n"] {
         holds!(text.contains(key), "{key:?} is in {text:?}");
     }
-    // EINVAL for a request that nobody knows.
+    // An unknown request fails with EINVAL.
     refuses!(client.call(&KEPT, 99, 0, 0), INVAL);
     drop((client, other));
     test.unload()
 }
 
-/// `printf` in the kernel warns about a string of more than 32767 bytes with a precision, and cuts it.
+/// fdinfo cuts a long string: `printf` in the kernel warns about a string of more than 32767 bytes with a precision.
 fn fdinfo_takes_long_strings(guest: &Guest) -> Outcome {
     const BYTES: usize = 40_000;
     let mut test = Test::new(guest)?;

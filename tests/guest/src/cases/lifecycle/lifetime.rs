@@ -18,7 +18,7 @@ crate::cases::cases! {
     l11_object_made_after_unplug, l11_leaked_device_is_reported,
 }
 
-/// An object that only the driver's code still refers to works, and holds its device up to the last act.
+/// An object that only the driver's code still refers to works, and holds a reference to its device until its drop.
 fn l11_object_outlives_file_and_binding(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -37,7 +37,7 @@ fn l11_object_outlives_file_and_binding(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A dma-buf holds the object, the device and the module.
+/// A dma-buf holds references to the object, the device and the module.
 fn l11_dma_buf_outlives_file_and_binding(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -57,7 +57,7 @@ fn l11_dma_buf_outlives_file_and_binding(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A mapping through the node does, too.
+/// A mapping through the node holds references to the object, the device and the module.
 fn l11_mapping_outlives_file_and_binding(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -74,7 +74,8 @@ fn l11_mapping_outlives_file_and_binding(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An address space holds what is mapped in it, and its device; at its end it gives up the one and then the other.
+/// An address space holds references to the objects mapped in it and to its device; when it is freed, it drops the
+/// objects first.
 fn l11_address_space_outlives_file_and_binding(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -96,7 +97,7 @@ fn l11_address_space_outlives_file_and_binding(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A reference to the device is enough to make objects, which are memory.
+/// A reference to the device is enough to make objects, which are only memory.
 fn l11_object_made_after_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -114,7 +115,7 @@ fn l11_object_made_after_unplug(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Memory that is never given back is lost, and said so; nothing worse comes of it.
+/// A device that is never released is leaked and reported, and nothing worse happens.
 fn l11_leaked_device_is_reported(guest: &Guest) -> Outcome {
     if crate::guest::finds_leaks() {
         return skip("this kernel would report what this leaks");

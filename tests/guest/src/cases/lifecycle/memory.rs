@@ -20,7 +20,7 @@ crate::cases::cases! {
     vmap_reads_and_writes, l21_import_is_mapped_by_its_second_handle, l15_failed_mount_is_not_tried_again,
 }
 
-/// What the driver wrote before registration is there after it, by kernel mapping, by mmap and by DMA.
+/// Data that the driver wrote before registration is visible after it, by kernel mapping, by mmap and by DMA.
 fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
     const WRITTEN: u64 = 0x0ea2_17b1_2d00;
     let mut test = Test::new(guest)?;
@@ -40,7 +40,8 @@ fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A fresh device takes the mount. Later somebody else may be making an object, and would find half a mount.
+/// Only a fresh device can get the mount for huge pages. Later, a concurrent creation of an object could see half a
+/// mount.
 fn l15_huge_pages_come_before_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for number in 0..2 {
@@ -51,7 +52,7 @@ fn l15_huge_pages_come_before_objects(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The kernel's count of huge pages of shared memory, in KiB.
+/// Returns the kernel's count of huge pages of shared memory, in KiB.
 fn huge_pages() -> Outcome<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let row = text.lines().find_map(|line| line.strip_prefix("ShmemHugePages:"));
@@ -61,7 +62,7 @@ fn huge_pages() -> Outcome<u64> {
     }
 }
 
-/// An object of 2 MiB is one huge page, without any setting of the system's; it goes with the object.
+/// An object of 2 MiB is one huge page, without any system setting. The page is freed with the object.
 fn large_objects_are_huge_pages(guest: &Guest) -> Outcome {
     const LEN: usize = 2 << 20;
     let mut test = Test::new(guest)?;
@@ -79,7 +80,8 @@ fn large_objects_are_huge_pages(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// At any byte, not beyond the end; the client sees what the kernel wrote and the other way round.
+/// `vmap` reads and writes at any byte, but not beyond the end; the client sees the kernel's writes and the other way
+/// round.
 fn vmap_reads_and_writes(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -98,8 +100,8 @@ fn vmap_reads_and_writes(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// C forgets the dma-buf of an import with its last handle, and would warn when the import is mapped by another handle. The
-/// attachment still has it.
+/// C drops the dma-buf of an import with its last handle, and would warn when the import is mapped by another handle.
+/// The attachment still has the dma-buf.
 fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -108,7 +110,7 @@ fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
         buffer => works!(buffer),
     };
     let direct = works!(Mapping::shared(&buffer, 0, PAGE));
-    // The import gets the offset that a buffer of its size leaves between two others.
+    // The import gets the offset of a freed buffer of its size between two others.
     let [_before, place, _after] = [works!(client.0.pages(1)), works!(client.0.pages(1)), works!(client.0.pages(1))];
     let offset = works!(client.0.map_offset(place));
     works!(client.0.gem_close(place));
@@ -128,7 +130,7 @@ fn l21_import_is_mapped_by_its_second_handle(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A device has one mount, which is taken down with it once, or none.
+/// A device has one mount, which is unmounted with it once, or none: a failed mount is not retried.
 fn l15_failed_mount_is_not_tried_again(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! In which order what a device has goes, and that mappings for the hardware go with the binding (L3, L5).
+//! The order in which a device's parts are dropped, and the end of its mappings for the hardware at unbind (L3, L5).
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
@@ -20,7 +20,7 @@ crate::cases::cases! {
     l5_new_mapping_after_a_new_bind,
 }
 
-/// The lines of the end of device 0 without clients, in the order that L5 and L3 ask for.
+/// The log lines of device 0's teardown without clients, in the order that L5 and L3 require.
 const TEARDOWN: &[&str] = &[
     "0: unplugged, entered: false",
     "0: last work, entered: false",
@@ -33,7 +33,7 @@ const TEARDOWN: &[&str] = &[
     "0: data dropped",
 ];
 
-/// Managed actions run in reverse, all before the data, which goes once.
+/// Managed actions run in reverse order, all before the data, which is dropped once.
 fn l3_data_goes_last_and_once(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.trace.clear();
@@ -43,7 +43,8 @@ fn l3_data_goes_last_and_once(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Unplug, rest, work, mappings, registration data; the device last, when its client is gone.
+/// The order is unplug, stop of the hardware, work, mappings, registration data; the device is freed last, after its
+/// client's close.
 fn l5_order_of_teardown(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -70,7 +71,7 @@ fn l5_order_of_teardown(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// While the object lives on, its mapping does not; the close finds nothing left to undo.
+/// An object's mapping is undone at unbind although the object lives on; the close has nothing left to undo.
 fn l5_mapping_is_undone_at_unbind(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -78,7 +79,7 @@ fn l5_mapping_is_undone_at_unbind(guest: &Guest) -> Outcome {
     for (handle, pages) in [(handles[0], 4), (handles[1], 1)] {
         let mapped = works!(client.call(&DMA, 0, handle, 0));
         same!(mapped.value, pages * PAGE as u64);
-        // A second call gives the same mapping.
+        // A second call returns the same mapping.
         same!(works!(client.call(&DMA, 0, handle, 0)), mapped);
     }
     let mapping = works!(client.0.map(handles[0], 4 * PAGE));
@@ -94,12 +95,12 @@ fn l5_mapping_is_undone_at_unbind(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An object that is freed while the device is bound is unmapped there and then; the unbind has nothing to do.
+/// An object that is freed while the device is bound is unmapped at once, and the unbind has nothing to do.
 fn l5_mapping_of_a_freed_object_is_undone_once(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     let fault = Fault::watch("dma_unmap_sg_attrs")?;
-    // The one in the middle goes first, so that the device's list is changed in the middle.
+    // The object in the middle is freed first, so that the device's list is changed in the middle.
     let handles =
         [works!(client.object(PAGE as u64)), works!(client.object(PAGE as u64)), works!(client.object(PAGE as u64))];
     for handle in handles {
@@ -117,7 +118,7 @@ fn l5_mapping_of_a_freed_object_is_undone_once(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An import is unmapped from its exporter, and stays attached until the object goes.
+/// An import is unmapped from its exporter, but stays attached until the object is freed.
 fn l5_mapping_of_an_import_is_undone_at_unbind(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -133,7 +134,7 @@ fn l5_mapping_of_an_import_is_undone_at_unbind(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The old device's mapping has no part in the new one's.
+/// The old device's mapping does not appear in the new one.
 fn l5_new_mapping_after_a_new_bind(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let old = test.open(0)?;
@@ -148,7 +149,7 @@ fn l5_new_mapping_after_a_new_bind(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// An object whose last reference is going is unmapped although its device is unbound meanwhile.
+/// An object whose last reference is being dropped is unmapped, although its device is unbound meanwhile.
 fn l5_mapping_of_an_object_that_is_being_freed(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What is in flight when the device is unplugged, and what can be entered before and after (L6, L7).
+//! Calls that run when the device is unplugged, and sections before and after the registration (L6, L7).
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
@@ -19,7 +19,7 @@ crate::cases::cases! {
     l7_no_entry_after_unplug, l7_data_is_of_the_newest_probe,
 }
 
-/// The registration data stays until the handler is done, other calls are refused meanwhile.
+/// The unplug waits for a handler in its section, which keeps the registration data; other calls are refused meanwhile.
 fn l6_unplug_waits_for_a_guarded_ioctl(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -36,7 +36,7 @@ fn l6_unplug_waits_for_a_guarded_ioctl(guest: &Guest) -> Outcome {
         Ok((blocked.join().expect("no panic"), unbound.join().expect("no panic")))
     })?;
     works!(unbound);
-    // Within its section it finds that it could not enter again.
+    // The handler, still in its section, finds that it could not enter again.
     same!(works!(blocked).value, 0);
     test.trace.in_order(&[
         "0: guarded ioctl waits",
@@ -48,7 +48,7 @@ fn l6_unplug_waits_for_a_guarded_ioctl(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Waits, by asking, until the device is marked as unplugged.
+/// Polls until the device is marked as unplugged.
 fn until_refused(client: &Client) -> Outcome {
     for _ in 0..100_000 {
         match client.call(&ENTER, 0, 0, 0) {
@@ -60,7 +60,7 @@ fn until_refused(client: &Client) -> Outcome {
     fail("the device is not unplugged")
 }
 
-/// A handler that waits for long outside of the section delays nobody and cannot enter any more.
+/// The unplug does not wait for a handler outside of a section, which cannot enter any more.
 fn l6_unplug_does_not_wait_for_an_unguarded_ioctl(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -79,7 +79,7 @@ fn l6_unplug_does_not_wait_for_an_unguarded_ioctl(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Two devices of one driver do not know of each other.
+/// Unplugging one device does not affect another of the same driver.
 fn l6_other_device_is_untouched(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let clients = [test.open(0)?, test.open(1)?];
@@ -96,7 +96,7 @@ fn l6_other_device_is_untouched(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Not the driver is taken from the device but the device itself goes, as from a real bus.
+/// The device itself is removed, as from a real bus, instead of unbinding its driver.
 fn l6_hardware_goes_while_in_use(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -115,7 +115,8 @@ fn l6_hardware_goes_while_in_use(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// For C a device that was never registered is not unplugged; ours says no all the same.
+/// A section cannot be entered before registration. C does not consider such a device unplugged, but the library
+/// refuses.
 fn l7_no_entry_before_registration(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for number in 0..2 {
@@ -125,7 +126,7 @@ fn l7_no_entry_before_registration(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// By reference, whoever holds it; and the file's close sees it as well.
+/// A section cannot be entered after an unplug, by any reference; the file's close notices it too.
 fn l7_no_entry_after_unplug(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -145,7 +146,7 @@ fn l7_no_entry_after_unplug(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// What a guarded ioctl is given was made by the probe that its device came from.
+/// A guarded ioctl gets the data of the probe that made its device.
 fn l7_data_is_of_the_newest_probe(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let mut last = 0;

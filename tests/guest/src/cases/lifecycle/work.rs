@@ -15,7 +15,7 @@ crate::cases::cases! {
     l15_work_that_queues_itself_ends_with_the_module,
 }
 
-/// Work finds the device plugged while it is.
+/// Work finds its device plugged as long as it is.
 fn l15_work_runs(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
@@ -27,7 +27,7 @@ fn l15_work_runs(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Work that was queued before the unplug ends before the registration data goes.
+/// Work that was queued before the unplug ends before the registration data is dropped.
 fn l15_work_ends_before_the_data_goes(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
@@ -36,7 +36,7 @@ fn l15_work_ends_before_the_data_goes(guest: &Guest) -> Outcome {
     test.trace.wait_for("0: work begins")?;
     let unbound: Answer = std::thread::scope(|scope| -> Outcome<_> {
         let unbound = scope.spawn(|| unbind(0));
-        // Said when the teardown has come as far as to the flush.
+        // This line is logged when the teardown reaches the flush.
         test.trace.wait_for("0: unplugged")?;
         test.trace.wait_for("0: last work")?;
         same!(test.trace.count("registration data dropped"), 0);
@@ -49,7 +49,7 @@ fn l15_work_ends_before_the_data_goes(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// Work that is queued after the flush, by the drop of the registration data, ends before the module's exit.
+/// Work that the drop of the registration data queues, after the flush, ends before the module's exit.
 fn l15_late_work_ends_before_the_module(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(1));
@@ -60,7 +60,7 @@ fn l15_late_work_ends_before_the_module(guest: &Guest) -> Outcome {
     test.trace.in_order(&["0: registration data dropped", "0: late work ends, entered: false", "0: data dropped"])
 }
 
-/// Work that queues itself again and again is no reason for the module to stay.
+/// Work that queues itself again and again does not keep the module from being unloaded.
 fn l15_work_that_queues_itself_ends_with_the_module(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.call(&WORK, 2, 0, 0));

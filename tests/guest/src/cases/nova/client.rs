@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Who may call what, and files that are shared, closed, and opened otherwise (L14).
+//! Permissions of nova's ioctls, and files that are shared, closed, and opened in unusual ways (L14).
 //!
 //! Source: `drm_ioctl_permit` in `drivers/gpu/drm/drm_ioctl.c`, `drivers/gpu/drm/drm_auth.c` (Linux 7.3).
 
@@ -24,14 +24,14 @@ crate::cases::cases! {
     handles_belong_to_the_file, files_open_in_any_number,
 }
 
-/// Takes `CAP_SYS_ADMIN` from this process: what it opens then is an ordinary client.
+/// Takes `CAP_SYS_ADMIN` from this process, so that files it opens from here on are an ordinary client's.
 fn become_ordinary() -> sys::Answer {
     let mut sets = capabilities(None)?;
     sets.effective.remove(CapabilitySet::SYS_ADMIN);
     set_capabilities(None, sets)
 }
 
-/// EACCES: objects are for authenticated clients of the primary node, GETPARAM for all.
+/// Without authentication a client of the primary node may use GETPARAM, but objects fail with EACCES.
 fn stranger_on_the_primary_node_may_only_ask(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
@@ -45,7 +45,7 @@ fn stranger_on_the_primary_node_may_only_ask(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The magic number makes a client of a stranger.
+/// The master authenticates a client by its magic number, which may then use objects.
 fn stranger_is_let_in_by_the_master(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
@@ -57,7 +57,7 @@ fn stranger_is_let_in_by_the_master(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The first file of a primary node is master, whoever opens it.
+/// The first file of a primary node is master, whichever process opens it, and needs no authentication.
 fn master_needs_no_letting_in(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
@@ -66,7 +66,7 @@ fn master_needs_no_letting_in(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBADF: a number that is no longer open.
+/// An ioctl on a closed descriptor fails with EBADF.
 fn closed_file(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let number = file.0.as_fd().as_raw_fd();
@@ -78,7 +78,7 @@ fn closed_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBADF: `O_PATH` names the node without opening the device.
+/// An ioctl on an `O_PATH` descriptor, which does not open the device, fails with EBADF.
 fn path_only_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = works!(sys::open(gpu.node()?, OFlags::PATH));
@@ -88,7 +88,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// DRM does not look at the open mode.
+/// DRM ignores the open mode, so ioctls work on a read-only file.
 fn file_opened_read_only(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = NovaFile(DrmFile::from(works!(sys::open(gpu.node()?, OFlags::RDONLY))));
@@ -96,7 +96,7 @@ fn file_opened_read_only(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// dup(2) makes another number for the same file: its handles outlive the first number.
+/// A descriptor made by dup(2) refers to the same file, so the handles outlive the first descriptor.
 fn duplicates_share_handles(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let copy = NovaFile(DrmFile::from(works!(rustix::io::dup(&file.0))));
@@ -107,7 +107,7 @@ fn duplicates_share_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What one file closes, the other keeps, in whichever order they go.
+/// An object shared by two files outlives one file's close, in either order.
 fn handles_belong_to_the_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let files = [gpu.open()?, gpu.open()?, gpu.open()?];
@@ -122,7 +122,8 @@ fn handles_belong_to_the_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Many at once, each a client of its own; the module is as free afterwards as before.
+/// Many files can be open at once, each a client of its own. After they are closed the module has no more users than
+/// before.
 fn files_open_in_any_number(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = crate::driver::module_users(crate::nova::DRM)?;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The GPU is another one, does not boot, or is gone: what the parent's driver makes of it, and what a client sees.
+//! Faults of the GPU: it is another chip, does not boot, or is gone. Checks the parent driver's reaction, and what a
+//! client sees.
 //!
 //! Source: the faults of `models/src/fault.rs` and `models/src/nova.rs`; Documentation/gpu/nova/core/devinit.rst.
 
@@ -27,10 +28,10 @@ crate::cases::cases! {
     gone_while_open_and_unloaded, modules_load_while_it_is_broken, no_interrupt_is_needed,
 }
 
-/// The register that shows how far the firmware is.
+/// The register that shows the progress of the firmware.
 const PROGRESS: &str = "NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT";
 
-/// The parent unbound, and a fault that begins now or when it says.
+/// Unbinds the parent and plans a fault that begins now or at the given time.
 fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
@@ -38,7 +39,7 @@ fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
     Ok(gpu)
 }
 
-/// The probe fails with this error and a line that says why, and leaves nothing.
+/// Checks that the probe fails with this error and a log line that says why, and leaves nothing behind.
 fn is_refused(gpu: &Gpu, wanted: Errno, line: &str) -> Outcome {
     let users = [module_users(CORE)?, module_users(DRM)?];
     let mut log = KernelLog::from_now();
@@ -48,13 +49,13 @@ fn is_refused(gpu: &Gpu, wanted: Errno, line: &str) -> Outcome {
     }
     let lines = log.lines();
     let told = lines.iter().filter(|text| text.contains("nova-core") && text.contains(line)).count();
-    holds!(told == 1, "the log says `{line}` once: {lines:?}");
+    holds!(told == 1, "the log has `{line}` once: {lines:?}");
     same!(gpu.child(), None);
     same!([module_users(CORE)?, module_users(DRM)?], users);
     Ok(())
 }
 
-/// What failed has left nothing switched on, and the next probe is as if nothing had ever been wrong.
+/// Checks that the failed probe left nothing switched on, and that the next probe works without the fault.
 fn works_again(gpu: &Gpu) -> Outcome {
     gpu.ask(r#""repair""#)?;
     same!(gpu.switched()?, [false; 3]);
@@ -63,14 +64,14 @@ fn works_again(gpu: &Gpu) -> Outcome {
     client(gpu).map(drop)
 }
 
-/// ENODEV: a chip that nobody knows, with its number in the log.
+/// An unknown chip is refused with ENODEV, and its number is in the log.
 fn unknown_chip_is_refused(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "unknown-chip"}"#)?;
     is_refused(&gpu, Errno::NODEV, "Unsupported chipset: boot42 = 0x17fa1000")?;
     works_again(&gpu)
 }
 
-/// EOPNOTSUPP: chips that are known, and whose boot is another.
+/// A known chip that boots in another way is refused with EOPNOTSUPP.
 fn chips_that_boot_otherwise_are_refused(guest: &Guest) -> Outcome {
     for chip in ["GH100", "GB100", "GB202"] {
         let gpu = broken(guest, &format!(r#"{{"kind": "other-chip", "name": "{chip}"}}"#))?;
@@ -80,7 +81,7 @@ fn chips_that_boot_otherwise_are_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What boots alike is served alike.
+/// Other chips that boot in the same way work.
 fn other_chips_of_the_family_are_taken(guest: &Guest) -> Outcome {
     for (chip, architecture) in [("TU102", "Turing"), ("GA107", "Ampere"), ("AD102", "Ada")] {
         let gpu = broken(guest, &format!(r#"{{"kind": "other-chip", "name": "{chip}"}}"#))?;
@@ -96,7 +97,7 @@ fn other_chips_of_the_family_are_taken(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ETIMEDOUT, not before the GPU has had its time and not long after.
+/// A boot that never completes fails with ETIMEDOUT, not before the GPU's time is over and not long after.
 fn boot_that_never_completes(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "stuck-boot", "progress": 128}"#)?;
     let start = Instant::now();
@@ -107,16 +108,16 @@ fn boot_that_never_completes(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// ETIMEDOUT: the firmware shows no progress at all.
+/// A boot without any progress fails with ETIMEDOUT.
 fn boot_that_never_begins(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 600}"#)?;
     is_refused(&gpu, Errno::TIMEDOUT, "GFW boot did not complete")?;
     works_again(&gpu)
 }
 
-/// Two seconds are slow, and no reason to give up.
+/// A boot that takes two seconds succeeds.
 fn slow_boot_is_waited_for(guest: &Guest) -> Outcome {
-    // From here on, since the GPU's two seconds go by whether or not the probe has begun.
+    // The time is taken here, since the GPU's two seconds pass whether or not the probe has begun.
     let start = Instant::now();
     let gpu = broken(guest, r#"{"kind": "slow-boot", "seconds": 2}"#)?;
     works!(gpu.bind());
@@ -127,14 +128,15 @@ fn slow_boot_is_waited_for(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// ENODEV: whoever reads ones is told so, instead of a chip of that number.
+/// A GPU that is gone is refused with ENODEV, instead of taking all ones for a chip's number.
 fn gone_before_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "removal"}"#)?;
     is_refused(&gpu, Errno::NODEV, "does not answer")?;
     works_again(&gpu)
 }
 
-/// ENODEV, and not ETIMEDOUT in the end: ones look like a boot that is complete.
+/// A GPU that is removed during the boot gives ENODEV, and not ETIMEDOUT at the end: all ones look like a complete
+/// boot.
 fn gone_while_it_boots(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "stuck-boot", "progress": 128}"#)?;
     gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"register": "{PROGRESS}"}}}}"#))?;
@@ -142,7 +144,8 @@ fn gone_while_it_boots(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// However far it came, a probe says ENODEV or was through with the registers, and nothing is left of it.
+/// After a removal at any register access, the probe fails with ENODEV or has finished with the registers, and leaves
+/// nothing behind.
 fn gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
@@ -157,16 +160,17 @@ fn gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
         }
         same!(gpu.child(), None);
     }
-    fail("a probe reads registers without end")
+    fail("a probe never stops reading registers")
 }
 
-/// The probe made more accesses than none, and the device is good.
+/// Checks that a complete probe makes at least a few accesses, and that the device works.
 fn through(gpu: &Gpu, accesses: u32) -> Outcome {
     holds!(accesses > 4, "a probe of {} accesses identifies nothing", accesses - 1);
     client(gpu).map(drop)
 }
 
-/// What needs no register goes on until the driver is told, by the unbinding; then ENODEV, and nothing hangs.
+/// After a removal, calls that need no register work until the driver is unbound; then they fail with ENODEV, and
+/// nothing hangs.
 fn gone_while_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
@@ -181,7 +185,7 @@ fn gone_while_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Both modules go from a GPU that is gone, and come back to it in vain.
+/// Both modules can be unloaded from a GPU that is gone; when loaded again, they do not bind.
 fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
@@ -194,7 +198,7 @@ fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A GPU that cannot be served is no reason for a module not to load: another may come.
+/// The modules load without a GPU that they can drive: another one may come.
 fn modules_load_while_it_is_broken(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(unload());
@@ -205,7 +209,7 @@ fn modules_load_while_it_is_broken(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// An interrupt that nobody asked for, and one that is lost, change nothing.
+/// Spurious and lost interrupts have no effect.
 fn no_interrupt_is_needed(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;

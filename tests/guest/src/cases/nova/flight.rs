@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Something is under way when one of the two drivers goes: a call, a probe, an unload (L5, L6).
+//! A call, a probe or an unload is in progress when one of the two drivers is unbound (L5, L6).
 //!
-//! A kernel function is held up at a known place, and what must happen meanwhile does. Source: `drivers/base/dd.c`,
-//! `drivers/base/auxiliary.c` (Linux 7.3).
+//! A kernel function is stopped at a known place, and the test checks what happens meanwhile. Source:
+//! `drivers/base/dd.c`, `drivers/base/auxiliary.c` (Linux 7.3).
 
 use rustix::io::Errno;
 
@@ -28,14 +28,15 @@ crate::cases::cases! {
 
 const PROBE: &str = "really_probe";
 
-/// The function, with what makes calls wait.
+/// Returns the function, with the module loaded that makes calls wait.
 fn gpu(guest: &Guest) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     works!(guest.modules()?.of("failnth")?.load());
     Ok(gpu)
 }
 
-/// Making an object needs memory only: nobody waits for it, and it ends in a device that is gone.
+/// An object is being made while the device is removed. That needs memory only, so the removal does not wait, and the
+/// call ends on a device that is gone.
 fn while_an_object_is_made(guest: &Guest, goes: impl FnOnce(&Gpu) -> Answer) -> Outcome {
     let gpu = gpu(guest)?;
     let file = client(&gpu)?;
@@ -68,7 +69,7 @@ fn object_is_being_made_when_the_function_is_removed(guest: &Guest) -> Outcome {
     while_an_object_is_made(guest, |gpu| gpu.remove())
 }
 
-/// Holds up `first` at a call that then fails; `second` begins meanwhile and has to wait for it.
+/// Stops `first` at a call that then fails. `second` begins meanwhile and must wait for it.
 fn one_waits_for_the_other<A: Send, B: Send>(
     call: Call,
     first: impl FnOnce() -> A + Send,
@@ -90,7 +91,7 @@ fn one_waits_for_the_other<A: Send, B: Send>(
     })
 }
 
-/// The child's probe is inside the registration with userspace; whatever ends the parent waits for it.
+/// The child's probe is in its registration with userspace; whatever unbinds the parent waits for it.
 fn while_the_child_is_probed(guest: &Guest, goes: impl FnOnce(&Gpu) -> Answer + Send) -> Outcome {
     let gpu = gpu(guest)?;
     let child = gpu.child().expect("it is bound");
@@ -111,21 +112,21 @@ fn child_is_being_probed_when_the_function_is_removed(guest: &Guest) -> Outcome 
     while_the_child_is_probed(guest, |gpu| gpu.remove())
 }
 
-/// ENODEV: by the time that the unbind gets its turn the probe has failed, and there is nothing to unbind.
+/// The unbind of a parent waits for its failing probe, and then returns ENODEV, since there is nothing to unbind.
 fn parent_is_being_probed_when_it_is_unbound(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     let call = enomem("__auxiliary_device_add");
     let (bound, unbound) = one_waits_for_the_other(call, || gpu.bind(), || gpu.unbind())?;
     same!(bound, Err(Errno::NOMEM));
-    // Whether a driver is bound is looked at before the turn is waited for, and again after.
+    // C checks whether a driver is bound before it waits for the lock, and again afterwards.
     holds!([Ok(()), Err(Errno::NODEV)].contains(&unbound), "the unbind answers {unbound:?}");
     same!(gpu.switched()?, [false; 3]);
     gpu.settle()?;
     client(&gpu).map(drop)
 }
 
-/// The parent's probe is about to make its child; the child's driver leaves, and the probe goes on without it.
+/// The parent's probe is about to make its child when the child's driver is unloaded; the probe continues without it.
 fn child_module_goes_while_the_parent_is_probed(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
@@ -146,7 +147,7 @@ fn child_module_goes_while_the_parent_is_probed(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// A client of the device before sees nothing of the probe that fails after it.
+/// A client of an earlier device is not affected by a later probe that fails.
 fn file_is_open_when_the_next_probe_fails(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = client(&gpu)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the device says of itself, and under which names it is found.
+//! The device's identity, and the names under which programs find it.
 //!
 //! Source: `drivers/gpu/drm/nova/driver.rs`, `drivers/gpu/nova-core/driver.rs`, `drm_getcap` in
 //! `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
@@ -20,7 +20,7 @@ crate::cases::cases! {
     chip_is_told_in_the_log,
 }
 
-/// Name, description and number of the driver: what clients look for.
+/// The driver's name, description and number are upstream's, since clients look for them.
 fn version_is_upstreams(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let version = works!(file.0.version(&mut []));
@@ -30,7 +30,7 @@ fn version_is_upstreams(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `nova-core.nova-drm.N`: the module, the function's purpose, a number.
+/// The auxiliary device's name is upstream's, `nova-core.nova-drm.N`: the module, the function's purpose, a number.
 fn auxiliary_device_is_named_as_upstreams(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
@@ -39,7 +39,7 @@ fn auxiliary_device_is_named_as_upstreams(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Node, auxiliary device, PCI function: each is the parent of the one before.
+/// The node's parent is the auxiliary device, whose parent is the PCI function.
 fn hangs_below_the_pci_function(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
@@ -52,7 +52,7 @@ fn hangs_below_the_pci_function(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// PRIME and monotonic time by the core; no dumb buffers, no sync objects, no mode setting.
+/// The core provides PRIME and monotonic time; there are no dumb buffers, no sync objects, no mode setting.
 fn capabilities(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for (capability, value) in [(0x5, 3), (0x6, 1), (0x13, 0), (0x14, 0)] {
@@ -65,7 +65,7 @@ fn capabilities(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One primary node and, as upstream, no render node.
+/// There is one primary node and, as upstream, no render node.
 fn one_card_and_no_render_node(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
@@ -76,7 +76,7 @@ fn one_card_and_no_render_node(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `drm-driver` and the memory of the file's objects.
+/// fdinfo shows `drm-driver` and the memory of the file's objects.
 fn fdinfo_names_driver_and_memory(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     works!(file.create(3 * PAGE as u64));
@@ -95,25 +95,25 @@ fn lsgpu_lists_it(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// libdrm goes by the bus of the node's parent and knows no auxiliary bus, so `drmdevice` finds no device and says so (77),
-/// as it does with the kernel's own nova.
+/// libdrm looks at the bus of the node's parent and does not know the auxiliary bus. So `drmdevice` finds no device and
+/// says so (77), as it does with the kernel's own nova.
 fn drmdevice_knows_no_auxiliary_bus(guest: &Guest) -> Outcome {
     Gpu::ready(guest)?;
     let output = Command::new("drmdevice").output()?;
     same!(output.status.code(), Some(77));
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    holds!(told.contains("has not found any devices"), "it says that it found none: {told:?}");
+    holds!(told.contains("has not found any devices"), "it reports that it found none: {told:?}");
     Ok(())
 }
 
-/// What a program writes to its standard output.
+/// Returns a program's standard output.
 fn said(program: &str) -> Outcome<String> {
     let output = Command::new(program).output()?;
     holds!(output.status.success(), "`{program}` ended with {}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// One line with chip, architecture and revision for each probe.
+/// Each probe logs one line with chip, architecture and revision.
 fn chip_is_told_in_the_log(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());

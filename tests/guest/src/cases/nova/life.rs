@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The life of a DRM device below a parent that has a driver of its own: who goes when, and what a client sees (L4, L5, L6).
+//! The life cycle of a DRM device below a parent with a driver of its own: the order of removal, and what a client sees
+//! (L4, L5, L6).
 //!
 //! Source: `Documentation/driver-api/auxiliary_bus.rst`, `drivers/base/dd.c`, `drivers/pci/remove.c` (Linux 7.3).
 
@@ -25,7 +26,7 @@ crate::cases::cases! {
     over_and_over within 120, removed_over_and_over within 120,
 }
 
-/// A file with an object.
+/// Opens a file and creates an object in it.
 pub(super) fn client(gpu: &Gpu) -> Outcome<NovaFile> {
     let file = gpu.open()?;
     same!(works!(file.create(PAGE as u64)), 1);
@@ -33,7 +34,7 @@ pub(super) fn client(gpu: &Gpu) -> Outcome<NovaFile> {
     Ok(file)
 }
 
-/// ENODEV: whatever is asked, of the driver and of the core, rightly or wrongly.
+/// Checks that every ioctl of the driver and of the core fails with ENODEV, with right and wrong arguments.
 pub(super) fn is_dead(file: &NovaFile) -> Outcome {
     refuses!(file.vram(), NODEV);
     refuses!(file.param(99), NODEV);
@@ -50,14 +51,15 @@ pub(super) fn is_dead(file: &NovaFile) -> Outcome {
     Ok(())
 }
 
-/// Nothing in `/dev`, and nothing of the child in `/sys`.
+/// Checks that nothing is left in `/dev`, and nothing of the child in `/sys`.
 pub(super) fn nothing_is_left(node: &Path, child: &Child) -> Outcome {
     refuses!(rustix::fs::stat(node), NOENT);
     holds!(!child.path("").exists(), "`{}` is gone", child.name());
     Ok(())
 }
 
-/// ENODEV in the client; node and auxiliary device are gone at once, the file closes when it likes.
+/// After the parent's unbind a client gets ENODEV. Node and auxiliary device are removed at once; the file can be
+/// closed at any time.
 fn parent_goes_while_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, node, child) = (client(&gpu)?, gpu.node()?, gpu.child().expect("it is bound"));
@@ -69,7 +71,7 @@ fn parent_goes_while_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// ENODEV in the client; the parent and its auxiliary device do not mind.
+/// After the child's unbind a client gets ENODEV. The parent and its auxiliary device are not affected.
 fn child_goes_while_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, node, child) = (client(&gpu)?, gpu.node()?, gpu.child().expect("it is bound"));
@@ -83,7 +85,7 @@ fn child_goes_while_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The function itself goes, as when it is pulled out; a new search finds it, and both drivers come by themselves.
+/// The function itself is removed, as when it is pulled out. A rescan finds it, and both drivers bind automatically.
 fn function_is_removed_while_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, node, child) = (client(&gpu)?, gpu.node()?, gpu.child().expect("it is bound"));
@@ -100,7 +102,7 @@ fn function_is_removed_while_open(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The auxiliary device is the parent's: the driver may leave and return, it keeps its name.
+/// The child's driver can be unbound and bound again: the auxiliary device belongs to the parent and keeps its name.
 fn child_comes_back_as_it_was(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child();
@@ -114,7 +116,7 @@ fn child_comes_back_as_it_was(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A parent that is bound anew has an auxiliary device again, of the same kind.
+/// A parent that is bound again has a new auxiliary device of the same kind.
 fn parent_comes_back_with_a_new_device(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for _ in 0..5 {
@@ -128,7 +130,7 @@ fn parent_comes_back_with_a_new_device(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// First the child's driver, then the parent's: the latter finds nobody to tell.
+/// The child's driver is unbound before the parent's, which then has no child to notify.
 fn child_then_parent(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, node, child) = (client(&gpu)?, gpu.node()?, gpu.child().expect("it is bound"));
@@ -140,7 +142,7 @@ fn child_then_parent(guest: &Guest) -> Outcome {
     gpu.settle()
 }
 
-/// After the parent there is no child to take the driver from, or to give it to.
+/// After the parent's unbind there is no child whose driver could be bound or unbound.
 fn parent_takes_the_child(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
@@ -150,7 +152,7 @@ fn parent_takes_the_child(guest: &Guest) -> Outcome {
     gpu.settle()
 }
 
-/// ENODEV and EBUSY: what is not bound cannot be unbound, what is bound not bound again.
+/// Unbinding a device that is not bound fails with ENODEV; binding a bound one fails with EBUSY.
 fn bound_and_unbound_once(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
@@ -163,7 +165,8 @@ fn bound_and_unbound_once(guest: &Guest) -> Outcome {
     gpu.settle()
 }
 
-/// A file of the device before says ENODEV for good, though a device is there again, and closes at any time.
+/// Calls on a file of the old device fail with ENODEV forever, although a new device exists. The file can be closed at
+/// any time.
 fn old_file_is_dead_for_the_new_device(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let first = client(&gpu)?;
@@ -182,7 +185,7 @@ fn old_file_is_dead_for_the_new_device(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Bound and idle, neither driver is held by anything: both modules can go.
+/// While bound and idle, neither driver has a user, so both modules can be unloaded.
 fn modules_are_free_without_files(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     same!(module_users(DRM)?, Some(0));
@@ -194,7 +197,7 @@ fn modules_are_free_without_files(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// EAGAIN until the last file is closed, whatever has become of the device meanwhile.
+/// Unloading fails with EAGAIN until the last file is closed, whatever happens to the device meanwhile.
 fn an_open_file_holds_its_module(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (client(&gpu)?, client(&gpu)?);
@@ -211,18 +214,19 @@ fn an_open_file_holds_its_module(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The auxiliary device waits for its driver.
+/// The auxiliary device waits for its driver to be loaded.
 fn driver_that_comes_late(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child();
     works!(modules::remove(DRM));
     same!(gpu.child(), child);
-    holds!(!child.expect("it is bound").path("driver").exists(), "nobody drives the auxiliary device");
+    holds!(!child.expect("it is bound").path("driver").exists(), "the auxiliary device has no driver");
     gpu.load(guest)?;
     client(&gpu).map(drop)
 }
 
-/// The parent's module stays as long as the child's, whose driver may keep what it was lent; a file plays no part.
+/// The parent's module cannot be unloaded before the child's, whose driver may keep the parent's data. Open files do
+/// not matter.
 fn parents_module_stays_for_the_childs(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
@@ -237,7 +241,7 @@ fn parents_module_stays_for_the_childs(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The function is enabled, a bus master if need be, and its registers are claimed, while it is bound.
+/// While bound, the function is enabled, a bus master if need be, and its registers are claimed.
 fn switched_off_when_unbound(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
@@ -252,7 +256,7 @@ fn switched_off_when_unbound(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An exported object lives on without file, child, parent and function (L11).
+/// An exported object outlives the file, child, parent and function (L11).
 fn what_is_kept_outlives_both(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (client(&gpu)?, client(&gpu)?);
@@ -269,7 +273,7 @@ fn what_is_kept_outlives_both(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Twenty parents and children, each with files open beyond its end.
+/// Twenty rounds of binding parents and children work, with files that stay open beyond each.
 fn over_and_over(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = [module_users(CORE)?, module_users(DRM)?];
@@ -289,7 +293,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Ten times off the bus and on it again, with a file of each time.
+/// Ten rounds of removal and rescan work, with a file kept open from each.
 fn removed_over_and_over(guest: &Guest) -> Outcome {
     let mut kept = Vec::new();
     for _ in 0..10 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! GEM_CREATE and GEM_INFO: sizes, handles, whose they are (L12, L13), and what nova does not offer.
+//! GEM_CREATE and GEM_INFO: sizes, handles, their owners (L12, L13), and the calls that nova does not offer.
 //!
 //! Source: `drivers/gpu/drm/nova/{file,gem}.rs`, `drm_gem_handle_create` in `drivers/gpu/drm/drm_gem.c`,
 //! `drivers/gpu/drm/drm_dumb_buffers.c` (Linux 7.3).
@@ -23,7 +23,7 @@ crate::cases::cases! {
 
 const PAGE_SIZE: u64 = PAGE as u64;
 
-/// Each call gives the next number of its file.
+/// Each call returns the next number of its file.
 fn handles_count_from_one(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for file in [gpu.open()?, gpu.open()?] {
@@ -34,7 +34,7 @@ fn handles_count_from_one(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L13: whole pages, never less than was asked for.
+/// L13: a size is rounded up to whole pages.
 fn sizes_are_rounded_up_to_pages(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let sizes = [1, 2, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE, 0xf_ffff, 0x10_0001];
@@ -45,7 +45,7 @@ fn sizes_are_rounded_up_to_pages(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL
+/// A size of zero fails with EINVAL.
 fn nothing_is_no_size(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     refuses!(file.create(0), INVAL);
@@ -53,7 +53,7 @@ fn nothing_is_no_size(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: the last page's end does not fit 64 bits, or the size no file.
+/// A size whose last page's end exceeds 64 bits, or which no file can have, fails with EINVAL.
 fn sizes_that_no_memory_has(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for size in [u64::MAX, u64::MAX - 1, u64::MAX - 4094, u64::MAX - 4095, 1 << 63, (1 << 63) - 1, (1 << 63) + 4096] {
@@ -64,7 +64,7 @@ fn sizes_that_no_memory_has(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Pages are taken when somebody uses them: more than the machine has can be made and told.
+/// Pages are allocated on first use, so an object larger than the machine's memory can be made and queried.
 fn huge_sizes_take_no_memory(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for size in [1 << 32, (1 << 40) + PAGE_SIZE, 1 << 46] {
@@ -75,7 +75,7 @@ fn huge_sizes_take_no_memory(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The answer is a handle: the size comes back as it was passed, INFO tells the object's.
+/// `GEM_CREATE` returns `size` as it was passed; INFO returns the object's size.
 fn size_stays_what_the_client_asked_for(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let made = works!(file.0.ioctl(&NOVA_GEM_CREATE, NovaGemCreate { handle: 77, pad: 0, size: 5 }));
@@ -85,7 +85,7 @@ fn size_stays_what_the_client_asked_for(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: padding may mean something one day. What the answer overwrites is not looked at.
+/// Padding that is not zero fails with EINVAL, since it may get a meaning. Output fields are not checked.
 fn padding_must_be_zero(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for pad in [1, 1 << 31, u32::MAX] {
@@ -100,7 +100,7 @@ fn padding_must_be_zero(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT, and the argument comes back as it was.
+/// Unknown handles fail with ENOENT, and the argument is unchanged.
 fn info_of_unknown_handles(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     works!(file.create(PAGE_SIZE));
@@ -113,7 +113,7 @@ fn info_of_unknown_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: a number means something in its own file only.
+/// Another file's handle fails with ENOENT: a number is valid in its own file only.
 fn info_of_another_files_handle(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (gpu.open()?, gpu.open()?);
@@ -128,7 +128,7 @@ fn info_of_another_files_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT
+/// A closed handle fails with ENOENT.
 fn info_of_a_closed_handle(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let (first, second) = (works!(file.create(PAGE_SIZE)), works!(file.create(2 * PAGE_SIZE)));
@@ -138,7 +138,7 @@ fn info_of_a_closed_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL for the second time, and for numbers never given.
+/// Closing a handle twice, or one that was never given, fails with EINVAL.
 fn closed_once(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let handle = works!(file.create(PAGE_SIZE));
@@ -149,7 +149,7 @@ fn closed_once(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A number that was closed is the next one given, for the new object alone.
+/// A closed handle is the next one returned, for the new object alone.
 fn handles_are_used_again(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for pages in 1..20 {
@@ -161,7 +161,7 @@ fn handles_are_used_again(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A global name opens the same object in another file, and ends with its last handle.
+/// A global name opens the same object in another file, and is freed with the object's last handle.
 fn named_for_others(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (gpu.open()?, gpu.open()?);
@@ -175,7 +175,7 @@ fn named_for_others(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A call whose argument cannot be read takes no number, and one that is refused gives none away.
+/// A call whose argument cannot be read takes no number, and neither does one that is refused.
 fn a_failed_call_makes_no_handle(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     refuses!(sys::ioctl_bad(&file.0, NOVA_GEM_CREATE.number, sys::BadAddress::Unmapped), FAULT);
@@ -184,7 +184,7 @@ fn a_failed_call_makes_no_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOSYS: dumb buffers are for mode setting.
+/// Dumb buffers fail with ENOSYS: they are for mode setting.
 fn no_dumb_buffers(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let handle = works!(file.create(PAGE_SIZE));
@@ -195,7 +195,7 @@ fn no_dumb_buffers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: without an ioctl that tells an offset there is nothing at any.
+/// mmap(2) fails with EINVAL at any offset, since no ioctl returns one.
 fn no_mapping(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     works!(file.create(PAGE_SIZE));
@@ -205,7 +205,7 @@ fn no_mapping(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP
+/// Sync object ioctls fail with EOPNOTSUPP.
 fn no_sync_objects(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for (nr, size) in [(0xbf, 8), (0xc0, 8), (0xc1, 24), (0xc3, 40), (0xca, 48), (0xcd, 24), (0xcf, 24)] {
@@ -215,7 +215,7 @@ fn no_sync_objects(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP
+/// Mode setting ioctls fail with EOPNOTSUPP.
 fn no_mode_setting(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for (nr, size) in [(0xa0, 64), (0xa1, 104), (0xa7, 80), (0xae, 28), (0xb5, 16), (0xb6, 32), (0xbc, 56)] {
@@ -225,7 +225,7 @@ fn no_mode_setting(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The close of the file is the end of all of them, and of its hold on the module.
+/// Closing a file frees its thousands of handles, and its reference to the module.
 fn thousands_in_one_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = crate::driver::module_users(MODULE)?;

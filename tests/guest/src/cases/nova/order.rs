@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Every order of unbinding, unloading, removing and closing: what each step answers, and what the client sees after it.
+//! Every order of unbinding, unloading, removing and closing, with each step's answer and what the client sees after
+//! it.
 //!
-//! A small model says what must come; the machine is asked after each step. Source: delete_module(2),
-//! `unbind_store` in `drivers/base/bus.c` (Linux 7.3).
+//! A small model predicts the state, which the test compares with the machine after each step. Source:
+//! delete_module(2), `unbind_store` in `drivers/base/bus.c` (Linux 7.3).
 
 use rustix::io::Errno;
 
@@ -21,7 +22,7 @@ crate::cases::cases! {
     unbinding_unloading_and_closing within 300, removing_unloading_and_closing within 300,
 }
 
-/// One thing that happens.
+/// A step of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     UnbindParent,
@@ -32,7 +33,7 @@ enum Step {
     Close,
 }
 
-/// What is there, as far as the steps are concerned.
+/// The predicted state, as far as the steps can change it.
 #[derive(Clone, Copy, Debug)]
 struct State {
     function: bool,
@@ -44,13 +45,13 @@ struct State {
 }
 
 impl State {
-    /// What a step must answer, and what is there after it.
+    /// Returns the step's predicted answer and the state after it.
     fn after(mut self, step: Step) -> (Answer, Self) {
         let refused = match step {
             Step::UnbindParent => self.refused(self.parent_loaded, self.parent_bound),
             Step::UnbindChild => self.refused(self.child_loaded, self.child_bound),
             Step::Remove => (!self.function).then_some(Errno::NOENT),
-            // What the child's driver was lent may point into the parent's module.
+            // Data that the child's driver borrows may point into the parent's module.
             Step::UnloadParent => self.child_loaded.then_some(Errno::AGAIN),
             Step::UnloadChild => self.open.then_some(Errno::AGAIN),
             Step::Close => None,
@@ -71,7 +72,7 @@ impl State {
         (Ok(()), self)
     }
 
-    /// Without a driver there is no file to write to; a device that it has not is none for it.
+    /// Without a driver there is no file to write to. A driver refuses a device that it is not bound to.
     fn refused(self, loaded: bool, bound: bool) -> Option<Errno> {
         match (loaded, bound) {
             (false, _) => Some(Errno::NOENT),
@@ -81,7 +82,7 @@ impl State {
     }
 }
 
-/// What the steps are taken on.
+/// The device on which the steps are taken.
 struct Machine {
     gpu: Gpu,
     child: Child,
@@ -110,7 +111,7 @@ impl Machine {
         }
     }
 
-    /// Everything that can be seen is as the model has it.
+    /// Checks that everything visible is as predicted.
     fn agrees(&self, state: State) -> Outcome {
         let seen = [
             self.gpu.path("").exists(),
@@ -121,7 +122,7 @@ impl Machine {
             self.child.path("driver").exists(),
         ];
         let State { function, parent_loaded, child_loaded, parent_bound, child_bound, .. } = state;
-        // The auxiliary device is there exactly as long as its maker is bound.
+        // The auxiliary device exists exactly as long as its parent is bound.
         same!(seen, [function, parent_loaded, child_loaded, parent_bound, parent_bound, child_bound]);
         match &self.file {
             Some(file) if child_bound => crate::works!(file.vram()),
@@ -156,11 +157,11 @@ fn in_order(guest: &Guest, steps: &[Step]) -> Outcome {
     drop(machine);
     match unload() {
         Ok(()) => Ok(()),
-        Err(errno) => fail(format!("the modules do not go at the end: {errno}")),
+        Err(errno) => fail(format!("the modules cannot be unloaded at the end: {errno}")),
     }
 }
 
-/// All orders of the steps, each from a fresh start; a failure tells the order.
+/// Runs all orders of the steps, each from a fresh start. A failure reports its order.
 fn in_every_order(guest: &Guest, steps: &mut [Step]) -> Outcome {
     permute(steps, 0, &mut |order| match in_order(guest, order) {
         Err(Stop::Fail(why)) => fail(format!("{order:?}: {why}")),
@@ -181,13 +182,13 @@ fn permute<T: Copy>(items: &mut [T], fixed: usize, each: &mut impl FnMut(&[T]) -
     Ok(())
 }
 
-/// 120 orders.
+/// All 120 orders of unbinding, unloading and closing behave as predicted.
 fn unbinding_unloading_and_closing(guest: &Guest) -> Outcome {
     let mut steps = [Step::UnbindParent, Step::UnbindChild, Step::UnloadParent, Step::UnloadChild, Step::Close];
     in_every_order(guest, &mut steps)
 }
 
-/// 120 orders.
+/// All 120 orders of removing, unloading and closing behave as predicted.
 fn removing_unloading_and_closing(guest: &Guest) -> Outcome {
     let mut steps = [Step::Remove, Step::UnbindChild, Step::UnloadParent, Step::UnloadChild, Step::Close];
     in_every_order(guest, &mut steps)

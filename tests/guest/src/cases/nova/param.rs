@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! GETPARAM, and what the ioctl entry makes of numbers, sizes, directions and addresses of nova's ioctls (L10).
+//! GETPARAM, and the ioctl entry's handling of numbers, sizes, directions and addresses of nova's ioctls (L10).
 //!
 //! Source: `drivers/gpu/drm/nova/file.rs`, `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
@@ -20,7 +20,7 @@ crate::cases::cases! {
 
 const RW: u32 = DIR_READ | DIR_WRITE;
 
-/// As the PCI core sees it.
+/// The size of VRAM's BAR is the length that the PCI core reports.
 fn vram_bar_size_is_that_of_bar_1(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let length = gpu.bar_length(1)?;
@@ -29,7 +29,7 @@ fn vram_bar_size_is_that_of_bar_1(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Garbage from the client's stack neither changes the answer nor shines through it.
+/// The previous content of `value` affects neither the answer nor appears in it.
 fn what_the_client_left_in_value_is_ignored(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let wanted = works!(file.vram());
@@ -39,7 +39,7 @@ fn what_the_client_left_in_value_is_ignored(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, and the argument comes back as it was.
+/// An unknown parameter fails with EINVAL, and the argument is unchanged.
 fn unknown_parameters(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for param in [0, 2, 3, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
@@ -51,7 +51,7 @@ fn unknown_parameters(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: all 64 bits are the parameter's number, not only those that fit another type.
+/// A parameter whose upper 32 bits are not zero fails with EINVAL: all 64 bits are the number.
 fn high_half_of_the_number_counts(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for high in [1 << 32, 1 << 63, 0xffff_ffff_0000_0000] {
@@ -63,7 +63,7 @@ fn high_half_of_the_number_counts(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: an argument that cannot be read.
+/// An argument that cannot be read fails with EFAULT.
 fn bad_addresses(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for number in [NOVA_GETPARAM.number, NOVA_GEM_CREATE.number, NOVA_GEM_INFO.number] {
@@ -76,7 +76,7 @@ fn bad_addresses(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: the ioctl is carried out and its answer cannot be told.
+/// An answer that cannot be written fails with EFAULT, after the ioctl was executed.
 fn answer_that_cannot_be_written(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let page = works!(sys::memory_file(PAGE).and_then(|memory| sys::Mapping::shared(memory, 0, PAGE)));
@@ -87,20 +87,20 @@ fn answer_that_cannot_be_written(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An older client's structure without `value`: the parameter is read, the value is not told.
+/// With an older client's structure, without `value`, the parameter is read and no value returned.
 fn shorter_argument(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let mut bytes = [0xee; 16];
     bytes[..8].copy_from_slice(&VRAM_BAR_SIZE.to_ne_bytes());
     works!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE, 8), &mut bytes));
     same!(bytes[8..], [0xee; 8]);
-    // Nothing at all is parameter zero; a handle without a size is no object.
+    // Without any bytes the parameter is zero; a handle without a size is no object.
     refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE, 0), &mut []), INVAL);
     refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 1, 8), &mut [0; 8]), INVAL);
     Ok(())
 }
 
-/// A newer client's structure: what the kernel does not know comes back as it was.
+/// With a newer client's structure, the unknown part is returned unchanged.
 fn longer_argument(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -112,7 +112,8 @@ fn longer_argument(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The number says what is copied: without "write" the handler sees zeros, without "read" nothing comes back.
+/// The number's direction decides what is copied: without "write" the handler reads zeros, without "read" nothing is
+/// returned.
 fn other_directions(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let mut bytes = [0; 16];
@@ -125,18 +126,18 @@ fn other_directions(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: nova has three ioctls.
+/// Numbers behind nova's three ioctls fail with EINVAL.
 fn numbers_beyond_the_table(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for nr in [COMMAND_BASE + 3, COMMAND_BASE + 4, 0x80, 0x9f] {
         refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL, " of {nr:#x}");
     }
-    // The last of the three is known: no handle is zero.
+    // The last of the three is in the table: the error is that no handle is zero.
     refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 2, 16), &mut [0; 16]), NOENT);
     Ok(())
 }
 
-/// ENOTTY: the numbers are right, the type is not DRM's.
+/// The same numbers with a type other than DRM's fail with ENOTTY.
 fn other_types_of_ioctl(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for kind in [b'N', b'D', 0] {

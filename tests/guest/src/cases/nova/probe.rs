@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each call that can fail while either driver is loaded and probed and an object made, made to fail one by one (L3).
+//! Makes each call that can fail while either driver is loaded and probed and an object made fail, one by one (L3).
 //!
-//! After every failure the error arrives, nothing is left, and the next attempt works. Source: drivers/pci/pci-driver.c,
-//! drivers/base/auxiliary.c, drivers/gpu/drm/drm_drv.c (Linux 7.3).
+//! After every failure the error arrives, nothing is left, and the next attempt works. Source:
+//! drivers/pci/pci-driver.c, drivers/base/auxiliary.c, drivers/gpu/drm/drm_drv.c (Linux 7.3).
 
 use std::path::Path;
 
@@ -28,15 +28,15 @@ crate::cases::cases! {
     l3_registers_of_somebody_else, l11_each_call_of_making_an_object within 120,
 }
 
-/// The child is probed within the parent's probe, whose success does not depend on it.
+/// The child is probed within the parent's probe, which succeeds without it.
 const PARENTS: Within = Within { stands: &[(REALLOC, u32::MAX), ("device_add", 1)], ..PROBE };
 
-/// The steps of the parent's probe, beyond memory. `auxiliary_device_init` is none: it fails only for arguments that are never
-/// passed, and the kernel crate does not look at its answer.
+/// The steps of the parent's probe besides allocations. `auxiliary_device_init` is not among them: it fails only for
+/// arguments that are never passed, and the kernel crate does not check its answer.
 const OF_THE_PARENT: &[Call] =
     &[enomem("pci_enable_device_mem"), enomem("__auxiliary_device_add"), enomem("device_add")];
 
-/// The steps of the child's probe, beyond memory, by the functions that carry them out.
+/// The steps of the child's probe besides allocations, given by the functions that perform them.
 const OF_THE_CHILD: &[Call] = &[
     enomem("__drm_dev_alloc"),
     enomem("__drmm_add_action"),
@@ -50,14 +50,15 @@ const OF_THE_CHILD: &[Call] = &[
     enomem("sysfs_create_link"),
 ];
 
-/// The function, with what makes calls fail.
+/// Returns the function, with the module loaded that makes calls fail.
 fn gpu(guest: &Guest) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     works!(guest.modules()?.of("failnth")?.load());
     Ok(gpu)
 }
 
-/// The child is probed within: its failure is its own, the parent stays.
+/// Every failure within the parent's probe is reported and undone. A failure in the child's probe inside affects the
+/// child alone.
 fn l3_each_call_of_the_parents_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let users = [module_users(CORE)?, module_users(DRM)?];
@@ -77,7 +78,8 @@ fn l3_each_call_of_the_parents_probe(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The parent and its auxiliary device see nothing of it.
+/// Every failure within the child's probe is reported and undone, without effect on the parent and its auxiliary
+/// device.
 fn l3_each_call_of_the_childs_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let users = module_users(DRM)?;
@@ -97,7 +99,7 @@ fn l3_each_call_of_the_childs_probe(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// A probe that fails leaves the module loaded, since another function could come; a failed init does not.
+/// A failed probe leaves the module loaded, since another function could come; a failed init does not.
 fn loading(guest: &Guest, module: &str, register: Call, traces: &[&str]) -> Outcome {
     let gpu = gpu(guest)?;
     let files = guest.modules()?.of(module)?;
@@ -130,7 +132,7 @@ fn l3_each_call_of_loading_the_child(guest: &Guest) -> Outcome {
     loading(guest, DRM, enomem("__auxiliary_driver_register"), &traces)
 }
 
-/// EBUSY: the registers are claimed by another.
+/// A probe fails with EBUSY if another driver has claimed the registers.
 fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
@@ -142,7 +144,7 @@ fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
     gpu.settle()
 }
 
-/// The object, its file, its handle: no number is taken, no module held.
+/// Every failure while an object, its file or its handle is made leaves no number taken and no module held.
 fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let users = module_users(DRM)?;

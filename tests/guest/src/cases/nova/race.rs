@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Clients at work while parent, child and function come and go, in either order and in both at once (L6, L7).
+//! Clients work while parent, child and function are unbound, removed and bound, in either order and both at once (L6,
+//! L7).
 //!
 //! Source: `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`, `drivers/base/bus.c` for the errors of `bind` and `unbind`
 //! (Linux 7.3).
@@ -53,7 +54,7 @@ impl Load for Nova {
         NovaFile(file)
     }
 
-    /// Asks, makes, looks, closes.
+    /// Makes a random sequence of calls: queries, creates, checks and closes.
     fn round(file: &NovaFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
         let pages = random.u64(1..100);
         if mood.allows("GETPARAM", file.vram())? == Some(0) {
@@ -81,7 +82,7 @@ impl Load for Nova {
     }
 }
 
-/// Worker: takes the auxiliary device from its driver and gives it back, whoever else does what.
+/// Worker: unbinds and binds the auxiliary device, whatever other processes do.
 fn toggle(_guest: &Guest) -> Outcome {
     announce();
     while works!(wanted()) {
@@ -96,7 +97,7 @@ fn toggle(_guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Clients at work during each round, which gets the function.
+/// Keeps clients at work during each round, which gets the function.
 fn under_load(guest: &Guest, parts: &[&str], rounds: u32, mut round: impl FnMut(&Gpu, &mut Rng) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     under::<Nova>(guest, parts, rounds, |random| round(&gpu, random))
@@ -104,7 +105,7 @@ fn under_load(guest: &Guest, parts: &[&str], rounds: u32, mut round: impl FnMut(
 
 const CLIENTS: &[&str] = &["nova_churn", "nova_hold"];
 
-/// No unbinding: nothing fails.
+/// Many clients work without an unbind, and no call fails.
 fn many_clients(guest: &Guest) -> Outcome {
     Gpu::ready(guest)?;
     Crowd::start(guest, "nova_strict", 4)?.finish(guest.seed)?;
@@ -112,7 +113,7 @@ fn many_clients(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The parent takes its child with it.
+/// The parent is unbound under load, and its child with it.
 fn parent_under_load(guest: &Guest) -> Outcome {
     under_load(guest, CLIENTS, 30, |gpu, random| {
         works!(gpu.unbind());
@@ -122,7 +123,7 @@ fn parent_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// The parent does not notice.
+/// The child is unbound under load, and the parent stays bound.
 fn child_under_load(guest: &Guest) -> Outcome {
     under_load(guest, CLIENTS, 40, |gpu, random| {
         let child = gpu.child().expect("the parent stays");
@@ -133,7 +134,7 @@ fn child_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// First the child, then the parent.
+/// The child is unbound under load, then the parent.
 fn child_first_under_load(guest: &Guest) -> Outcome {
     under_load(guest, CLIENTS, 30, |gpu, random| {
         works!(gpu.child().expect("the parent is bound").unbind());
@@ -145,7 +146,7 @@ fn child_first_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// Now the one, now the other, the child perhaps bound again in between.
+/// Child or parent is unbound under load, in random order; the child may be bound again in between.
 fn either_order_under_load(guest: &Guest) -> Outcome {
     under_load(guest, CLIENTS, 40, |gpu, random| {
         let child = gpu.child().expect("the parent is bound");
@@ -154,7 +155,7 @@ fn either_order_under_load(guest: &Guest) -> Outcome {
             linger(random);
         }
         if random.bool() {
-            // Bound already, if it was not unbound above.
+            // The child is bound already if it was not unbound above.
             tolerated("bind", child.bind())?;
         }
         works!(gpu.unbind());
@@ -174,7 +175,7 @@ fn both_at_once_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// Off the bus and found again.
+/// The function is removed under load and found again.
 fn removed_under_load(guest: &Guest) -> Outcome {
     under_load(guest, &["nova_churn", "nova_hold", "nova_toggle"], 12, |gpu, random| {
         works!(gpu.remove());
@@ -183,7 +184,7 @@ fn removed_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// The modules go when nobody holds them, and come back.
+/// The modules are unloaded under load once they have no users, and loaded again.
 fn unloaded_under_load(guest: &Guest) -> Outcome {
     let load = |gpu: &Gpu| gpu.load(guest);
     under_load(guest, CLIENTS, 40, |gpu, random| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each call that can fail while a node is opened and a buffer made, mapped, shared (L5, L11, L12, L14).
+//! Makes each call fail that can fail while a node is opened and a buffer made, mapped, shared (L5, L11, L12, L14).
 //!
 //! Source: drivers/gpu/drm/drm_file.c, drm_prime.c, drm_gem.c (Linux 7.3).
 
@@ -20,7 +20,7 @@ crate::cases::cases! {
     l11_each_call_of_an_export within 120,
 }
 
-/// No file data, no client, no reference on the module stays of an open that failed.
+/// A failed open leaves no file data, no client and no reference to the module.
 fn l14_each_call_of_an_open(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let node = node("lifecycle.0", "card").expect("it is bound");
@@ -41,7 +41,7 @@ fn l14_each_call_of_an_open(guest: &Guest) -> Outcome {
     goes_completely(&mut test)
 }
 
-/// All references are back: the device goes with its unbind, the module can.
+/// Checks that all references are dropped: the device is freed by its unbind, and the module can be unloaded.
 fn goes_completely(test: &mut Test<'_>) -> Outcome {
     works!(unbind(0));
     test.trace.wait_for("0: data dropped")?;
@@ -51,7 +51,7 @@ fn goes_completely(test: &mut Test<'_>) -> Outcome {
     test.unload()
 }
 
-/// Makes each call of an ioctl fail in turn; what it gave when none failed is closed.
+/// Makes each call of an ioctl fail in turn. A handle that the ioctl returns without a failure is closed.
 fn each_call_of(test: &mut Test<'_>, steps: &[Call], ioctl: impl Fn(&Client) -> Answer<Option<u32>>) -> Outcome {
     let client = test.open(0)?;
     let mut total = 0;
@@ -75,14 +75,14 @@ fn each_call_of(test: &mut Test<'_>, steps: &[Call], ioctl: impl Fn(&Client) -> 
     goes_completely(test)
 }
 
-/// A dumb buffer: the payload, the C object, its file, its offset, its handle.
+/// Every failure while a dumb buffer is made is undone: the payload, the C object, its file, its offset, its handle.
 fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let steps = [enomem("drm_gem_object_init"), enomem("drm_gem_create_mmap_offset"), enomem("drm_gem_handle_create")];
     each_call_of(&mut test, &steps, |client| client.0.pages(2).map(Some))
 }
 
-/// Pages, table, mapping.
+/// Every failure while an object is mapped for the hardware is undone: pages, table, mapping.
 fn l5_each_call_of_mapping_for_hardware(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let steps = [enomem("drm_gem_shmem_get_pages_sgt"), enomem("drm_gem_get_pages"), enomem("dma_map_sgtable")];
@@ -95,7 +95,7 @@ fn l5_each_call_of_mapping_for_hardware(guest: &Guest) -> Outcome {
     })
 }
 
-/// The attachment is undone, and the dma-buf has no more users than before.
+/// A failed import undoes the attachment, and leaves the dma-buf with no more users than before.
 fn l12_each_call_of_a_foreign_import(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let memory = works!(sys::memory_file(PAGE));
@@ -114,7 +114,7 @@ fn l12_each_call_of_a_foreign_import(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An export that fails holds nothing.
+/// A failed export leaves no reference.
 fn l11_each_call_of_an_export(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let steps = [enomem("dma_buf_export")];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A registration that fails after a node was opened, or that never happened (L7).
+//! A registration that fails after a node was opened, or that never takes place (L7).
 //!
 //! Source: `drm_dev_register` in drivers/gpu/drm/drm_drv.c (Linux 7.3).
 
@@ -22,10 +22,11 @@ crate::cases::cases! {
     l7_never_registered_device_cannot_be_entered,
 }
 
-/// The second node is the primary one: the render node is there when it fails.
+/// Calls for the second node, the primary one: the render node exists already when they fail.
 const SECOND_NODE: [Call; 2] = [enomem("device_add"), enomem("drm_minor_register")];
 
-/// The file can be used until the failure, says ENODEV from then on, keeps the device and the module, and closes.
+/// The file works until the failure and gets ENODEV from then on. It keeps the device and the module, and can be
+/// closed.
 fn l7_registration_fails_after_a_node_was_opened(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for call in SECOND_NODE {
@@ -76,7 +77,7 @@ fn l7_registration_fails_after_a_node_was_opened(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A handler is inside when registration fails: the data waits for it.
+/// A handler is in its section when the registration fails: the registration data is kept until it leaves.
 fn l7_registration_fails_under_a_guarded_ioctl(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let observer = test.open(1)?;
@@ -113,7 +114,7 @@ fn l7_registration_fails_under_a_guarded_ioctl(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// A reference from before a registration that failed enters nothing, then or later; its memory can be used.
+/// A reference from before a failed registration enters no section, then or later. Its memory can be used.
 fn l7_never_registered_device_cannot_be_entered(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let observer = test.open(1)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a client does, step by step, and which answers it takes for right.
+//! A client's steps, and the answers that it accepts.
 //!
 //! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug" (Linux 7.3).
 
@@ -15,17 +15,17 @@ use crate::sys::{self, Answer, Mapping};
 use crate::uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 use crate::{same, works};
 
-/// Which answers a worker takes for right.
+/// The answers that a worker accepts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// The device may go at any moment: `ENODEV` is right.
+    /// The device may be unplugged at any moment, so `ENODEV` is accepted.
     Unplugged,
-    /// The device stays: nothing may fail.
+    /// The device stays, so no failure is accepted.
     Stays,
 }
 
 impl Mood {
-    /// The value, `None` if the device went away, or what was wrong with the answer.
+    /// Returns the value, `None` if the device was unplugged, or a failure that describes the wrong answer.
     pub(crate) fn allows<T>(self, what: &str, answer: Answer<T>) -> Outcome<Option<T>> {
         match answer {
             Ok(value) => Ok(Some(value)),
@@ -35,7 +35,7 @@ impl Mood {
     }
 }
 
-/// Takes the value out, or ends the round because the device went away.
+/// Unwraps the value, or ends the round because the device was unplugged.
 macro_rules! present {
     ($mood:expr, $call:expr) => {
         match $mood.allows(stringify!($call), $call)? {
@@ -45,7 +45,7 @@ macro_rules! present {
     };
 }
 
-/// What a client does with a buffer: create, map, fault, export, import, fence, wait, close.
+/// Uses a buffer as a client does: create, map, fault, export, import, fence, wait, close.
 pub(crate) fn use_a_buffer(file: &DrmFile, other: &DrmFile, random: &mut Rng, mood: Mood) -> Outcome {
     let pages = random.u32(1..8);
     let len = pages as usize * PAGE;
@@ -72,7 +72,7 @@ pub(crate) fn use_a_buffer(file: &DrmFile, other: &DrmFile, random: &mut Rng, mo
     Ok(())
 }
 
-/// Writes the value to each page, in whatever state the device is, and reads it back.
+/// Writes the value to each page, whatever the device's state, and reads it back.
 pub(crate) fn touch(mapping: &Mapping, len: usize, value: u32) -> Outcome {
     for at in (0..len).step_by(PAGE) {
         mapping.write(at, value);
@@ -84,7 +84,7 @@ pub(crate) fn touch(mapping: &Mapping, len: usize, value: u32) -> Outcome {
 fn use_a_fence(file: &DrmFile, handle: u32, buffer: &OwnedFd, random: &mut Rng, mood: Mood) -> Outcome {
     let flags = if random.bool() { FENCE_WRITE } else { 0 };
     let fence = present!(mood, file.attach(handle, flags));
-    // Nobody signals but this process, so this only registers and removes a waiter.
+    // Only this process signals, so this only registers and removes a waiter.
     works!(sys::poll(buffer, PollFlags::IN | PollFlags::OUT, 0));
     if random.bool() {
         present!(mood, file.signal(fence));

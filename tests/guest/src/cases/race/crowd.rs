@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Several processes that run the same part of a case, and how they and the case understand each other.
+//! Several processes that run the same part of a case, and their communication with the case.
 //!
 //! Source: none.
 
@@ -13,7 +13,7 @@ use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::sys::{self, Answer};
 
-/// Workers of one part, ended by closing their stdin.
+/// The workers of one part, which exit when their stdin is closed.
 pub(crate) struct Crowd {
     pub(crate) workers: Vec<Child>,
 }
@@ -28,13 +28,13 @@ impl Crowd {
         for worker in &mut workers {
             let stdout = worker.stdout.as_mut().expect("stdout is piped");
             let mut word = [0; READY.len()];
-            // A worker that fails before this has its say at the end.
+            // A worker that fails before this reports its failure at the end.
             let _ = stdout.read_exact(&mut word);
         }
         Ok(Self { workers })
     }
 
-    /// Ends the workers; whatever one of them found wrong is the failure of the case.
+    /// Ends the workers. A failure that any of them found is the failure of the case.
     pub(crate) fn finish(mut self, seed: u64) -> Outcome {
         self.workers.iter_mut().for_each(|worker| drop(worker.stdin.take()));
         let mut wrong = None;
@@ -59,15 +59,15 @@ impl Crowd {
     }
 }
 
-/// What a worker says when it is at work.
+/// The line by which a worker reports that it is at work.
 const READY: &str = "ready\n";
 
-/// Tells the case that this worker is at work.
+/// Reports to the case that this worker is at work.
 pub(crate) fn announce() {
     print!("{READY}");
 }
 
-/// Whether the case wants this worker to go on.
+/// Whether the case wants this worker to continue.
 pub(crate) fn wanted() -> Answer<bool> {
     let stdin = std::io::stdin();
     let events = sys::poll(stdin.as_fd(), PollFlags::IN, 0)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Clients of a GPU at work while it comes and goes: what is the same whichever driver it has.
+//! Clients of a GPU at work while it is unbound and bound: the parts that are the same for all drivers.
 //!
 //! Source: `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`, `drivers/base/bus.c` for the errors of `bind` and `unbind`
 //! (Linux 7.3).
@@ -23,25 +23,25 @@ use super::linger;
 /// Files that a worker keeps beyond the end of their device.
 const KEPT: usize = 3;
 
-/// What is different from driver to driver.
+/// The parts that differ from driver to driver.
 pub(crate) trait Load {
     /// An open file.
     type File;
 
-    /// The node that clients open, if there is one at this moment.
+    /// Returns the node that clients open, if it exists at this moment.
     fn node() -> Option<PathBuf>;
 
-    /// A file as the driver's clients have it.
+    /// Wraps a file in the driver's own type.
     fn file(file: DrmFile) -> Self::File;
 
-    /// A round of what clients do; `false` when the device went away meanwhile.
+    /// Runs a round of a client's calls. Returns `false` if the device was unplugged meanwhile.
     fn round(file: &Self::File, random: &mut Rng, mood: Mood) -> Outcome<bool>;
 
-    /// The device is as it was, and goes completely.
+    /// Checks that the device works as before, and that it can be removed completely.
     fn is_whole(guest: &Guest) -> Outcome;
 }
 
-/// A file of the device, if it is there at this moment.
+/// Opens the device, if it exists at this moment.
 pub(crate) fn open_if_there<L: Load>() -> Outcome<Option<L::File>> {
     let Some(node) = L::node() else {
         return Ok(None);
@@ -53,7 +53,7 @@ pub(crate) fn open_if_there<L: Load>() -> Outcome<Option<L::File>> {
     }
 }
 
-/// Worker: nothing may fail.
+/// Worker: accepts no failure.
 pub(crate) fn strict<L: Load>(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     announce();
@@ -68,7 +68,7 @@ pub(crate) fn strict<L: Load>(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Worker: takes the device as it comes, a few rounds at a time.
+/// Worker: uses each device that it can open, a few rounds at a time.
 pub(crate) fn churn<L: Load>(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     while_wanted::<L>(|file| {
@@ -81,7 +81,7 @@ pub(crate) fn churn<L: Load>(guest: &Guest) -> Outcome {
     })
 }
 
-/// Worker: goes on until the device is gone, and keeps the last few files beyond that.
+/// Worker: continues until the device is gone, and keeps the last few files beyond that.
 pub(crate) fn hold<L: Load>(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     let mut kept = VecDeque::new();
@@ -95,7 +95,7 @@ pub(crate) fn hold<L: Load>(guest: &Guest) -> Outcome {
     })
 }
 
-/// Gives each file that can be opened to `work`, until the case has enough.
+/// Gives each file that can be opened to `work`, until the case ends the worker.
 pub(crate) fn while_wanted<L: Load>(mut work: impl FnMut(L::File) -> Outcome) -> Outcome {
     announce();
     while works!(wanted()) {
@@ -107,7 +107,8 @@ pub(crate) fn while_wanted<L: Load>(mut work: impl FnMut(L::File) -> Outcome) ->
     Ok(())
 }
 
-/// Somebody else was first, or has taken device or driver away, or the device is not ready to be probed.
+/// Accepts the errors of a race: another process was first, the device or driver is gone, or the device is not ready to
+/// be probed.
 pub(crate) fn tolerated(what: &str, answer: Answer) -> Outcome {
     match answer {
         Ok(()) | Err(Errno::NODEV | Errno::BUSY | Errno::NOENT | Errno::AGAIN) => Ok(()),
@@ -115,7 +116,7 @@ pub(crate) fn tolerated(what: &str, answer: Answer) -> Outcome {
     }
 }
 
-/// Two workers of each of `parts` during `rounds`; afterwards everything is as before.
+/// Runs two workers of each of `parts` during `rounds`, and checks that everything is as before afterwards.
 pub(crate) fn under<L: Load>(
     guest: &Guest,
     parts: &[&str],

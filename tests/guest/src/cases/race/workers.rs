@@ -30,7 +30,7 @@ pub(crate) const WORKERS: &[crate::cases::Worker] = &[
     ("toggle", toggle),
     ("attach", attach),
 ];
-/// A file of a node of the device, if it is there at this moment.
+/// Opens a node of the device, if it exists at this moment.
 fn open_if_there(guest: &Guest, primary: bool) -> Outcome<Option<DrmFile>> {
     let Some(nodes) = guest.driver.find() else {
         return Ok(None);
@@ -42,7 +42,7 @@ fn open_if_there(guest: &Guest, primary: bool) -> Outcome<Option<DrmFile>> {
     }
 }
 
-/// Worker: a client that takes the device as it comes.
+/// Worker: a client that uses each device that it can open.
 fn churn(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     announce();
@@ -60,7 +60,7 @@ fn churn(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Worker: a client for which nothing may fail, two hundred buffers long.
+/// Worker: a client that uses two hundred buffers and accepts no failure.
 fn strict(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     announce();
@@ -73,7 +73,7 @@ fn strict(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Worker: maps once per instance of the device, then faults until that instance is gone.
+/// Worker: maps once per device, then faults until that device is gone.
 fn fault(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     let mut kept: Vec<(Mapping, u32)> = Vec::new();
@@ -84,7 +84,7 @@ fn fault(guest: &Guest) -> Outcome {
                 kept.push(mapping);
             }
         }
-        // Mappings of instances that are long gone keep their contents.
+        // Mappings of devices that were removed long ago keep their contents.
         for (mapping, value) in &kept {
             same!(mapping.read(random.usize(..16) * PAGE), *value);
         }
@@ -115,7 +115,7 @@ fn map_and_fault(file: &DrmFile, random: &mut Rng) -> Outcome<Option<(Mapping, u
     Ok(Some((mapping, value)))
 }
 
-/// Worker: tries to be the first client of each new instance (L7).
+/// Worker: tries to be the first client of each new device (L7).
 fn first(guest: &Guest) -> Outcome {
     let mood = Mood::Unplugged;
     announce();
@@ -138,9 +138,9 @@ fn first(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Worker: opens and closes nodes of a module that may be going.
+/// Worker: opens and closes nodes of a module that may be unloaded.
 ///
-/// The numbers come back with the module, because nothing of it is left when it goes.
+/// The same numbers are used after the next load, since an unload leaves nothing behind.
 fn knock(guest: &Guest) -> Outcome {
     let nodes = guest.nodes()?;
     let mut random = Rng::with_seed(guest.seed);
@@ -148,7 +148,7 @@ fn knock(guest: &Guest) -> Outcome {
     while works!(wanted()) {
         let node = if random.bool() { &nodes.primary } else { &nodes.render };
         match DrmFile::open(node) {
-            // The device may be on its way out already.
+            // The device may be going away already.
             Ok(file) => drop(Mood::Unplugged.allows("GET_CAP", file.capability(5))?),
             Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => std::thread::yield_now(),
             Err(errno) => return fail(format!("open: {}", name(errno))),
@@ -157,14 +157,14 @@ fn knock(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Worker: unbinds and binds against others who do the same.
+/// Worker: unbinds and binds while other processes do the same.
 fn toggle(guest: &Guest) -> Outcome {
     announce();
     while works!(wanted()) {
         for (what, answer) in [("unbind", guest.driver.unbind()), ("bind", guest.driver.bind())] {
             match answer {
-                // Somebody else was first, the module took driver and device with it, or the device
-                // has just come with the module and is "not ready to probe" (EAGAIN).
+                // Another process was first, the module took driver and device with it, or the device was just made by
+                // the module and is "not ready to probe" (EAGAIN).
                 Ok(()) | Err(Errno::NODEV | Errno::BUSY | Errno::NOENT | Errno::AGAIN) => {}
                 Err(errno) => return fail(format!("{what}: {}", name(errno))),
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Operations that every driver has: those of the DRM core on files and handles, opening, and what is told of a file.
+//! Operations that every driver has: the DRM core's on files and handles, opening, and reads of fdinfo.
 //!
 //! Source: the table in drivers/gpu/drm/drm_ioctl.c, `drm_open`, `drm_show_fdinfo` in drm_file.c (Linux 7.3).
 
@@ -23,11 +23,11 @@ use crate::{holds, works};
 /// `DRM_CAP_PRIME`
 const CAP_PRIME: u64 = 5;
 
-/// Beyond a number: that a file may map an object is noted once for each, and what is taken for a second time is not needed
-/// (`vma_node_allow`).
+/// Allocations that may fail besides a number's: C records once per file that it may map an object, and a second record
+/// is not needed (`vma_node_allow`).
 const OPENED_AGAIN: &[Stood] = &[NUMBERS, ("__kmalloc_cache_noprof", 1)];
 
-/// What is asked of a file, or told of it. It is of the primary node, and its master.
+/// Queries and settings of a file, which is the primary node's master.
 pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
     vec![
         open("open", F::node),
@@ -64,7 +64,7 @@ pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
     ]
 }
 
-/// Of a device that has one.
+/// Operations of a device with a render node.
 pub(super) fn render_node<F: Client>() -> Operation<F> {
     open("open of the render node", F::render_node)
 }
@@ -87,11 +87,13 @@ fn name<F: Client>(file: &F, name: &[u8]) -> Answer {
     file.file().text(&SET_CLIENT_NAME, &mut name.to_vec()).map(drop)
 }
 
-/// The name of a device on PCI, and that of another: `drm_set_busid` does not look if it got memory for the latter.
+/// The unique name of a PCI device, and of other devices: `drm_set_busid` does not check whether it got memory for the
+/// latter.
 pub(super) const ON_PCI: &[Stood] = &[];
 pub(super) const NOT_ON_PCI: &[Stood] = &[("__kmalloc_node_track_caller_noprof", 1)];
 
-/// Who is master and whom it lets in; handles and global names. `naming` is what naming the device stands.
+/// Operations on masters and authentication, handles and global names. `naming` lists the failures that naming the
+/// device absorbs.
 pub(super) fn handles<F: Client>(naming: &'static [Stood]) -> Vec<Operation<F>> {
     [masters(naming), names()].into_iter().flatten().collect()
 }
@@ -150,7 +152,7 @@ fn names<F: Client>() -> Vec<Operation<F>> {
         ),
         Operation::on_object("GEM_CHANGE_HANDLE", |file: &F, handle| {
             let wanted = GemChangeHandle { handle, new_handle: handle + 1 };
-            // Switched off for everybody.
+            // `GEM_CHANGE_HANDLE` is switched off for all drivers.
             match file.file().ioctl(&GEM_CHANGE_HANDLE, wanted) {
                 Err(Errno::INVAL) => Ok(()),
                 other => other.map(drop),

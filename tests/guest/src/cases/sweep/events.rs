@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Fences and events of a driver that makes them on request (`kernel/tests/sync`): what no other client can ask for.
+//! Fences and events of a driver that makes them on request (`kernel/tests/sync`), which no other driver's clients can.
 //!
-//! Source: `kernel/tests/sync/sync_test_drm.h`; `drm_read`, `drm_event_reserve_init` in drivers/gpu/drm/drm_file.c (Linux 7.3).
+//! Source: `kernel/tests/sync/sync_test_drm.h`; `drm_read`, `drm_event_reserve_init` in drivers/gpu/drm/drm_file.c
+//! (Linux 7.3).
 
 use super::operation::{Client, EVENT, NODES, Operation};
 use super::run::{sweep, unused};
@@ -20,7 +21,7 @@ crate::cases::cases! {
     sync_objects within 240, fences_and_events within 240,
 }
 
-/// The driver, its module and its device.
+/// The name of the driver, its module and its device.
 const NAME: &str = "sync_test";
 
 /// A file of the driver, whose objects are sync objects.
@@ -62,7 +63,7 @@ fn fences_and_events(guest: &Guest) -> Outcome {
     of_sync_test(guest, vec![issue("ISSUE", 0), issue("ISSUE on a timeline", ON_TIMELINE), info(), reserve(), read()])
 }
 
-/// A fence in a sync object, or at a point of it.
+/// Issues a fence in a sync object, or at a point of it.
 fn issue(name: &'static str, flags: u32) -> Operation<Synced> {
     Operation::new(
         name,
@@ -83,7 +84,7 @@ fn issue(name: &'static str, flags: u32) -> Operation<Synced> {
     .stands(&[NODES])
 }
 
-/// A sync file tells the names of its fence's driver and timeline.
+/// Queries a sync file, which reports the names of its fence's driver and timeline.
 fn info() -> Operation<Synced> {
     Operation::new(
         "SYNC_IOC_FILE_INFO",
@@ -104,7 +105,7 @@ fn notify(file: &Synced, action: u32) -> Answer {
     file.0.ioctl(&SYNC_NOTIFY, SyncNotify { cookie: 3, action, id: 0 }).map(drop)
 }
 
-/// Nothing is reserved when it fails, and nothing is there to be read.
+/// Reserves an event. A failure reserves nothing and leaves nothing to read.
 fn reserve() -> Operation<Synced> {
     Operation::new(
         "NOTIFY",
@@ -121,7 +122,7 @@ fn reserve() -> Operation<Synced> {
     )
 }
 
-/// An event that cannot be copied is still there.
+/// Reads an event. An event that cannot be copied stays.
 fn read() -> Operation<Synced> {
     Operation::new(
         "read of an event",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! nova: parameters, and objects that are nothing but handles.
+//! The operations of nova: parameters, and objects that are nothing but handles.
 //!
 //! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
 
@@ -60,7 +60,7 @@ fn handles(guest: &Guest) -> Outcome {
     of_nova(guest, common::handles(common::NOT_ON_PCI))
 }
 
-/// The device's own buffers: it takes no others.
+/// Shares the device's own buffers; nova imports no others.
 fn sharing(guest: &Guest) -> Outcome {
     of_nova(guest, sharing::own())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A row of a table: an operation of a client, with what has to be there before and what is undone after it.
+//! A row of a table: an operation of a client, with its preparation and its undoing.
 //!
 //! Source: none.
 
@@ -15,7 +15,7 @@ use crate::sweep::Stood;
 use crate::sys::Answer;
 use crate::works;
 
-/// Where failures are made: within these functions of the kernel.
+/// The kernel functions within which calls are made to fail.
 pub(super) const IOCTL: &str = "__x64_sys_ioctl";
 pub(super) const MMAP: &str = "__x64_sys_mmap";
 pub(super) const OPEN: &str = "drm_open";
@@ -23,32 +23,33 @@ pub(super) const TELL: &str = "seq_read";
 pub(super) const EVENT: &str = "drm_read";
 pub(super) const FAULT: &str = "handle_mm_fault";
 
-/// A node of a tree of numbers is asked for without waiting, and then taken from those that were made ahead (`idr_preload`).
+/// A tree of numbers first tries to allocate a node without waiting, and then takes one that was made ahead
+/// (`idr_preload`).
 pub(super) const NUMBERS: Stood = ("kmem_cache_alloc_noprof", 1);
-/// Nodes of an array of anything are asked for without waiting, and then again (`xas_nomem`).
+/// An xarray first tries to allocate nodes without waiting, and then again with waiting (`xas_nomem`).
 pub(super) const NODES: Stood = ("kmem_cache_alloc_lru_noprof", 4);
-/// An array that need not lie together (`KVVec`) is asked for again, of vmalloc if it is large (`kvrealloc`); what Rust allocates
-/// is a call of this.
+/// A `KVVec` that fails to get memory tries again, from vmalloc if it is large (`kvrealloc`). Rust's allocations are
+/// calls of this function.
 pub(super) const ARRAY: Stood = ("__kmalloc_node_track_caller_noprof", 1);
 
-/// All that an object that has memory may answer: `shmem_get_inode` knows no other want than that of room.
+/// Errors of an operation on an object with memory: `shmem_get_inode` reports every lack as lack of room.
 pub(super) const OF_MEMORY: &[Errno] = &[Errno::NOMEM, Errno::NOSPC];
 
 /// An open file of a driver under test.
 pub(super) trait Client: Sized + 'static {
-    /// As the DRM core knows it.
+    /// Returns the file by which the DRM core's ioctls are made.
     fn file(&self) -> &DrmFile;
 
-    /// The same of another file.
+    /// Wraps another file in the same type.
     fn like(&self, file: DrmFile) -> Self;
 
-    /// A handle of a new object.
+    /// Creates an object and returns its handle.
     fn object(&self) -> Answer<u32>;
 
-    /// Does a little of what the device is for, undoes it, and says which numbers it was given.
+    /// Makes typical use of the device, undoes it, and returns the numbers that it got.
     fn works(&self) -> Outcome<String>;
 
-    /// All that the file has: what it tells of its memory, and the numbers that are free.
+    /// Returns the state of the file: its memory statistics, and the numbers that are free.
     fn state(&self) -> Outcome<String> {
         let numbers = self.works()?;
         let told = self.file().fdinfo()?;
@@ -56,12 +57,12 @@ pub(super) trait Client: Sized + 'static {
         Ok(format!("{numbers}; {}", memory.join("; ")))
     }
 
-    /// The node that it is a file of.
+    /// Returns the node that the file was opened on.
     fn node(&self) -> Outcome<PathBuf> {
         Ok(fs::read_link(format!("/proc/self/fd/{}", self.file().as_fd().as_raw_fd()))?)
     }
 
-    /// The device's render node.
+    /// Returns the device's render node.
     fn render_node(&self) -> Outcome<PathBuf> {
         let node = self.node()?;
         let name = node.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -73,7 +74,7 @@ pub(super) trait Client: Sized + 'static {
         }
     }
 
-    /// Another file of the same node.
+    /// Opens the same node again.
     fn another(&self) -> Outcome<Self> {
         Ok(self.like(works!(DrmFile::open(self.node()?))))
     }
@@ -100,17 +101,18 @@ impl Client for DrmFile {
     }
 }
 
-/// Makes a call, with or without a failure in it. Says whether it was carried out; nothing if that cannot be known.
+/// Makes a call, with or without a failure in it. Returns whether the call was executed, or `None` if that cannot be
+/// known.
 pub(super) type Attempt<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> Answer) -> Outcome<Option<bool>>;
 
-/// A row.
+/// A row of a table.
 pub(super) struct Operation<F> {
     pub(super) name: &'static str,
-    /// The function of the kernel that it is, beneath which failures are made.
+    /// The kernel function that executes the operation, within which calls are made to fail.
     pub(super) within: &'static str,
-    /// What it answers for want of memory, and what else C makes of that.
+    /// The errors that the operation may return when memory is short, in C's various forms.
     pub(super) wants: &'static [Errno],
-    /// What it is carried out without.
+    /// The failures that the operation absorbs.
     pub(super) stands: &'static [Stood],
     step: Box<Step<F>>,
 }
@@ -118,7 +120,8 @@ pub(super) struct Operation<F> {
 type Step<F> = dyn Fn(&F, Attempt<'_>) -> Outcome;
 
 impl<F: Client> Operation<F> {
-    /// An ioctl. `after` looks if it was done, or not at all, and undoes it together with `before`.
+    /// Describes an ioctl. `after` checks whether it was executed completely or not at all, and undoes it together with
+    /// `before`.
     pub(super) fn new<T: 'static>(
         name: &'static str,
         before: impl Fn(&F) -> Outcome<T> + 'static,
@@ -135,43 +138,43 @@ impl<F: Client> Operation<F> {
         Self { name, within: IOCTL, wants: &[Errno::NOMEM], stands: &[], step: Box::new(step) }
     }
 
-    /// One that leaves nothing to look at.
+    /// Describes an operation without an effect to check.
     pub(super) fn alone(name: &'static str, run: impl Fn(&F) -> Answer + 'static) -> Self {
         Self::new(name, |_| Ok(()), move |file, ()| run(file), |_, (), _| Ok(()))
     }
 
-    /// One that is always refused in the same way, whatever happens to it.
+    /// Describes an operation that is always refused with the same error, whatever fails in it.
     pub(super) fn refused(name: &'static str, errno: Errno, run: impl Fn(&F) -> Answer + 'static) -> Self {
         Self::alone(name, move |file: &F| match run(file) {
             Err(answer) if answer == errno => Ok(()),
-            // No row wants this: it is a call that has to have a row of its own.
+            // No row expects this error: a call that succeeds needs a row of its own.
             Ok(()) => Err(Errno::EXIST),
             Err(other) => Err(other),
         })
     }
 
-    /// One on an object, which it leaves as it was.
+    /// Describes an operation that leaves its object unchanged.
     pub(super) fn on_object(name: &'static str, run: impl Fn(&F, u32) -> Answer + 'static) -> Self {
         let before = |file: &F| Ok(works!(file.object()));
         Self::new(name, before, move |file, handle| run(file, *handle), |file, handle, _| close(file, handle))
     }
 
-    /// Another call than an ioctl.
+    /// Sets the kernel function of a call that is not an ioctl.
     pub(super) fn within(self, function: &'static str) -> Self {
         Self { within: function, ..self }
     }
 
-    /// Answered with other errors.
+    /// Sets other errors that the operation may return.
     pub(super) fn wants(self, errnos: &'static [Errno]) -> Self {
         Self { wants: errnos, ..self }
     }
 
-    /// Carried out without some of its memory.
+    /// Sets the failures that the operation absorbs.
     pub(super) fn stands(self, functions: &'static [Stood]) -> Self {
         Self { stands: functions, ..self }
     }
 
-    /// Carries it out, from `before` to `after`.
+    /// Runs the operation, from `before` to `after`.
     pub(super) fn step(&self, file: &F, attempt: Attempt<'_>) -> Outcome {
         (self.step)(file, attempt)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Carries tables of operations out, with a failure in each place.
+//! Runs tables of operations, with a failure in each place.
 //!
 //! Source: none.
 
@@ -19,26 +19,28 @@ use crate::sweep::some;
 use crate::sys::{self, Answer};
 use crate::{holds, same};
 
-/// No operation has more places that fail: one makes 2 MiB of single pages.
+/// The largest number of failures in an operation: one makes 2 MiB of single pages.
 const MOST: u32 = 800;
-/// So many of a source's fail in each round in which objects are counted, and of more every so manieth: all have failed once then.
+/// The number of a source's failures in each round in which objects are counted. Of further ones each round takes a
+/// sample; all have failed once before that.
 const ALL: u32 = 32;
-/// So often a table is carried out before objects are counted, and so often if there are more then.
+/// How often a table runs before objects are counted, and how often again if there are more objects then.
 const ROUNDS: u64 = 3;
 const MOST_ROUNDS: u64 = 12;
 
-/// What is counted.
+/// The counts of a sweep.
 #[derive(Debug, Default)]
 struct Figures {
     failures: u32,
-    /// Of these, those that the operation was carried out in spite of.
+    /// The number of failures that an operation absorbed.
     stood: u32,
 }
 
-/// Carries a table out until it is known whether it leaves something. `open` gives a fresh file; `settled` looks if all is gone
-/// when the last file is; `reload` takes the module away and brings the device back.
+/// Runs a table until it is known whether it leaks. `open` returns a fresh file; `settled` checks that everything is
+/// freed after the last file; `reload` unloads the module and brings the device back.
 ///
-/// The module stays while objects are counted: addresses that modules had are kept for others a while, by objects of their own.
+/// The module stays loaded while objects are counted: the kernel keeps the addresses of unloaded modules for a while,
+/// in objects of its own.
 pub(super) fn sweep<F: Client>(
     guest: &Guest,
     table: &[Operation<F>],
@@ -68,7 +70,7 @@ pub(super) fn sweep<F: Client>(
     Ok(())
 }
 
-/// No slab cache grows as often as something is done: what others do beside it passes, a leak adds up.
+/// Checks that no slab cache grows in every round: a change that others cause passes, but a leak adds up.
 fn nothing_grows(mut round: impl FnMut() -> Outcome) -> Outcome {
     let slabs = Slabs::new()?;
     let first = slabs.in_use()?;
@@ -83,17 +85,17 @@ fn nothing_grows(mut round: impl FnMut() -> Outcome) -> Outcome {
             }
         }
     }
-    fail(format!("{MOST_ROUNDS} times leave so many objects: {grown:?}"))
+    fail(format!("{MOST_ROUNDS} rounds leave these objects: {grown:?}"))
 }
 
-/// Where failures of a source are possible in an operation: how many, once that is known.
+/// The number of possible failures of a source in an operation, once that is known.
 #[derive(Clone, Copy)]
 struct Places {
     source: Source,
     count: Option<u32>,
 }
 
-/// A sweep that is going on.
+/// A sweep in progress.
 struct Sweep<'i> {
     injector: &'i Injector,
     log: KernelLog,
@@ -101,7 +103,7 @@ struct Sweep<'i> {
 }
 
 impl Sweep<'_> {
-    /// What each operation reaches, by carrying it out once.
+    /// Returns what each operation reaches, by running it once.
     fn reached<F: Client>(&self, table: &[Operation<F>], open: &impl Fn() -> Outcome<F>) -> Outcome<Vec<Vec<Places>>> {
         let mut counters = BTreeMap::new();
         for within in table.iter().map(|operation| operation.within) {
@@ -117,13 +119,13 @@ impl Sweep<'_> {
                 Ok(Some(true))
             });
             once.map_err(|why| place(format!("`{}`", operation.name), why))?;
-            holds!(!reached.is_empty(), "`{}` reaches what can fail", operation.name);
+            holds!(!reached.is_empty(), "`{}` reaches a source of failures", operation.name);
             Ok(reached.into_iter().map(|source| Places { source, count: None }).collect())
         };
         table.iter().map(of_one).collect()
     }
 
-    /// Each failure of each source that an operation reaches.
+    /// Makes each failure of each source that an operation reaches.
     fn operation<F: Client>(
         &mut self,
         operation: &Operation<F>,
@@ -137,14 +139,14 @@ impl Sweep<'_> {
             let first = places.count.replace(count).is_none();
             let (name, allowed) = (places.source.name(), allowed(operation, places.source));
             if first && (1..u32::MAX).contains(&allowed) && stood == 0 {
-                return fail(format!("`{}` stands no failure of `{name}`, and its row says so", operation.name));
+                return fail(format!("`{}` absorbs no failure of `{name}`, but its row says so", operation.name));
             }
         }
         Ok(())
     }
 
-    /// Each failure of a source, until there is none; when it is known how many there are, these. How many there were, and how
-    /// many of them the operation was carried out in spite of.
+    /// Makes each failure of a source until there are no more; if their number is known, these failures. Returns how
+    /// many there were, and how many of them the operation absorbed.
     fn source<F: Client>(
         &mut self,
         operation: &Operation<F>,
@@ -152,7 +154,7 @@ impl Sweep<'_> {
         slot: &mut Option<F>,
         open: &impl Fn() -> Outcome<F>,
     ) -> Outcome<(u32, u32)> {
-        // What there is once for a file is there after the first look.
+        // This makes everything that exists once per file.
         slot.as_ref().expect("a file is open").state()?;
         let before = slot.as_ref().expect("a file is open").state()?;
         let failures = self.injector.failures(source, operation.within)?;
@@ -163,7 +165,7 @@ impl Sweep<'_> {
             let file = slot.as_ref().expect("a file is open");
             let failed = self.step(operation, (source, &failures, nth), &mut stood, file).map_err(at)?;
             if source.loses_answers() {
-                // Nobody knows the numbers of what was made: the file goes with it.
+                // The numbers of the objects that were made are unknown, so the file is closed with them.
                 *slot = None;
                 close_others(&descriptors)?;
                 *slot = Some(open()?);
@@ -179,11 +181,11 @@ impl Sweep<'_> {
         }
         match count {
             Some(count) => Ok((count, stood)),
-            None => fail(format!("`{}` fails without end", source.name())),
+            None => fail(format!("`{}` has more than 800 possible failures", source.name())),
         }
     }
 
-    /// The operation with one failure; whether there was one.
+    /// Runs the operation with one failure. Returns whether a call failed.
     fn step<F: Client>(
         &mut self,
         operation: &Operation<F>,
@@ -209,7 +211,7 @@ impl Sweep<'_> {
     }
 }
 
-/// Which calls of a source fail in turn.
+/// Returns which calls of a source fail in turn.
 fn places(count: Option<u32>) -> Vec<u32> {
     match count {
         None => (1..=MOST).collect(),
@@ -217,7 +219,7 @@ fn places(count: Option<u32>) -> Vec<u32> {
     }
 }
 
-/// Nothing stands in the way.
+/// Checks that the answer is success.
 fn succeeds(answer: Answer) -> Outcome {
     match answer {
         Ok(()) => Ok(()),
@@ -225,7 +227,7 @@ fn succeeds(answer: Answer) -> Outcome {
     }
 }
 
-/// Whether the answer fits; `stood` says how many failures of the source it was carried out in spite of so far.
+/// Checks that the answer fits. `stood` is the number of the source's failures that the operation absorbed so far.
 fn judge<F>(operation: &Operation<F>, source: Source, failed: bool, answer: Answer, stood: u32) -> Outcome {
     let wanted = if source.is_copy() { &[Errno::FAULT] } else { operation.wants };
     match (failed, answer) {
@@ -237,19 +239,19 @@ fn judge<F>(operation: &Operation<F>, source: Source, failed: bool, answer: Answ
     }
 }
 
-/// How many failures of a source an operation may be carried out in spite of.
+/// Returns how many failures of a source an operation may absorb.
 fn allowed<F>(operation: &Operation<F>, source: Source) -> u32 {
     let named = || operation.stands.iter().filter(|(function, _)| *function == source.name());
     match source {
-        // A kernel that watches asks for objects of its own and does without them (DMA-API's, those of object debugging). Which
-        // failures are swallowed the stock kernel tells, function by function.
+        // The checkers of a debug kernel (DMA-API's, object debugging's) allocate objects of their own and tolerate
+        // failures. Only the stock kernel shows which failures are swallowed, function by function.
         Source::Slab => u32::MAX,
         source if source.is_pages() => u32::MAX,
         _ => named().map(|(_, calls)| calls).sum(),
     }
 }
 
-/// The same with the place before it.
+/// Puts the place before the text of a failure.
 fn place(at: String, why: Stop) -> Stop {
     match why {
         Stop::Fail(why) => Stop::Fail(format!("{at}: {why}")),
@@ -257,16 +259,16 @@ fn place(at: String, why: Stop) -> Stop {
     }
 }
 
-/// The numbers of all that the process has open.
+/// Returns the numbers of all descriptors that the process has open.
 fn descriptors() -> Outcome<BTreeSet<RawFd>> {
     let path = Path::new("/proc/self/fd");
     let listed: Vec<_> = std::fs::read_dir(path)?.flatten().map(|entry| entry.file_name()).collect();
-    // The folder itself was one of them.
+    // The listed folder itself was one of them.
     let open = listed.into_iter().filter(|number| path.join(number).is_symlink());
     Ok(open.filter_map(|number| number.to_string_lossy().parse().ok()).collect())
 }
 
-/// Closes what the kernel has installed without getting to say so.
+/// Closes descriptors that the kernel has installed without returning them.
 fn close_others(known: &BTreeSet<RawFd>) -> Outcome {
     for number in descriptors()?.difference(known) {
         // SAFETY: everything that the program itself has opened since then is closed.
@@ -275,7 +277,7 @@ fn close_others(known: &BTreeSet<RawFd>) -> Outcome {
     Ok(())
 }
 
-/// The module's users are as many as they should be.
+/// Checks that the module has no unexpected users.
 pub(super) fn unused(module: &str) -> Outcome {
     same!(crate::driver::module_users(module)?, Some(0));
     Ok(())

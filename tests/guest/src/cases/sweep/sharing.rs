@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Buffers that are shared, and mappings: of a node, of a dma-buf, and their pages' first touch.
+//! Shared buffers, and mappings of a node and of a dma-buf, with the first touch of their pages.
 //!
 //! Source: drivers/gpu/drm/drm_prime.c, drm_gem_shmem_helper.c, drivers/dma-buf/dma-buf.c, mm/memory.c (Linux 7.3).
 
@@ -14,12 +14,12 @@ use crate::sys::{self, Answer, Mapping};
 use crate::uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 use crate::{same, works};
 
-/// PRIME both ways, and what a dma-buf and a sync file offer.
+/// PRIME in both directions, and the calls of a dma-buf and a sync file.
 pub(super) fn buffers<F: Client>() -> Vec<Operation<F>> {
     [own(), foreign(), of_buffers()].into_iter().flatten().collect()
 }
 
-/// PRIME both ways, with the device's own buffers.
+/// PRIME in both directions, with the device's own buffers.
 pub(super) fn own<F: Client>() -> Vec<Operation<F>> {
     vec![
         Operation::new(
@@ -90,7 +90,7 @@ fn of_buffers<F: Client>() -> Vec<Operation<F>> {
     ]
 }
 
-/// The buffer's users are as many as before when an import fails.
+/// Describes an import. A failure leaves the buffer with as many users as before.
 fn import<F: Client>(name: &'static str, make: impl Fn(&F) -> Outcome<OwnedFd> + 'static) -> Operation<F> {
     Operation::new(
         name,
@@ -114,18 +114,18 @@ fn import<F: Client>(name: &'static str, make: impl Fn(&F) -> Outcome<OwnedFd> +
     .stands(&[NUMBERS])
 }
 
-/// An object and its dma-buf.
+/// Creates an object and exports it.
 fn exported<F: Client>(file: &F) -> Outcome<(u32, OwnedFd)> {
     let handle = works!(file.object());
     Ok((handle, works!(file.file().export(handle, RDWR | CLOEXEC))))
 }
 
-/// Something done to a dma-buf, which is undone by itself.
+/// Describes an operation on a dma-buf that needs no undoing.
 fn on_buffer<F: Client>(name: &'static str, run: impl Fn(&OwnedFd) -> Answer + 'static) -> Operation<F> {
     Operation::new(name, exported, move |_: &F, (_, buffer)| run(buffer), |file, (handle, _), _| close(file, handle))
 }
 
-/// The same to a sync file.
+/// Describes an operation on a sync file that needs no undoing.
 fn on_sync_file<F: Client>(name: &'static str, run: impl Fn(&OwnedFd) -> Answer + 'static) -> Operation<F> {
     let before = |file: &F| {
         let (handle, buffer) = exported(file)?;
@@ -134,12 +134,12 @@ fn on_sync_file<F: Client>(name: &'static str, run: impl Fn(&OwnedFd) -> Answer 
     Operation::new(name, before, move |_, (_, fence)| run(fence), |file, (handle, _), _| close(file, handle))
 }
 
-/// Larger than what one table of the processor's spans: its pages need one that nobody else has.
+/// More pages than one page table of the processor spans, so that they need a table of their own.
 const PAGES: u32 = 1024;
-/// The one page whose table is all the mapping's own, wherever in a table that begins.
+/// A page whose table belongs to the mapping alone, wherever in a table the mapping begins.
 const INSIDE: usize = 511 * PAGE;
 
-/// mmap(2) of a node and of a dma-buf, and the first touches through them. `make` makes an object of so many pages.
+/// Maps a node and a dma-buf, and touches them for the first time. `make` makes an object of the given number of pages.
 pub(super) fn mappings<F: Client>(
     make: fn(&F, u32) -> Answer<u32>,
     offset: fn(&F, u32) -> Answer<u64>,
@@ -193,7 +193,8 @@ fn mapped(file: &DrmFile, buffer: Option<&OwnedFd>, offset: u64, pages: u32) -> 
     }
 }
 
-/// The kernel touches the page for the process, so that a fault that fails is an answer: `EFAULT`.
+/// Describes a first touch. The kernel touches the page for the process, so that a fault that fails is an answer:
+/// `EFAULT`.
 fn touch<F: Client>(
     name: &'static str,
     before: impl Fn(&F, u32) -> Outcome<Mapped> + 'static,

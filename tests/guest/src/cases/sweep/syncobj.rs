@@ -16,12 +16,12 @@ use crate::sys::Answer;
 use crate::uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 use crate::works;
 
-/// All of them.
+/// Returns all operations of sync objects.
 pub(super) fn table<F: Client>() -> Vec<Operation<F>> {
     [objects(), files(), fences()].into_iter().flatten().collect()
 }
 
-/// A call on a sync object that is signalled, or not.
+/// Describes a call on a sync object that is signalled or not, depending on `flags`.
 fn on<F: Client>(name: &'static str, flags: u32, run: fn(&DrmFile, u32) -> Answer) -> Operation<F> {
     Operation::new(
         name,
@@ -33,7 +33,7 @@ fn on<F: Client>(name: &'static str, flags: u32, run: fn(&DrmFile, u32) -> Answe
 
 fn destroy<F: Client>(file: &F, handle: u32) -> Outcome {
     works!(file.file().syncobj_destroy(handle));
-    // The number is free again, and no other is taken.
+    // The number is free again, and no other is in use.
     let next = works!(file.file().syncobj_create(0));
     same!(next, handle);
     works!(file.file().syncobj_destroy(next));
@@ -69,7 +69,7 @@ fn create<F: Client>(name: &'static str, flags: u32) -> Operation<F> {
 fn files<F: Client>() -> Vec<Operation<F>> {
     vec![
         on("SYNCOBJ_HANDLE_TO_FD", 0, |file, handle| file.syncobj_export(handle, 0).map(drop)),
-        // Whatever there was no memory for, `drm_syncobj_export_sync_file` has got no sync file.
+        // Whichever allocation fails, `drm_syncobj_export_sync_file` reports that it got no sync file.
         on("SYNCOBJ_HANDLE_TO_FD as a sync file", CREATE_SIGNALED, |file, handle| {
             file.syncobj_export(handle, AS_SYNC_FILE).map(drop)
         })

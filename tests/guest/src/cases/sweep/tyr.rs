@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! tyr: what is asked of the device, objects, address spaces and what is bound in them, and registers.
+//! The operations of tyr: queries, objects, address spaces and their bindings, and registers.
 //!
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
@@ -31,7 +31,7 @@ crate::cases::cases! {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
-/// A file, and the GPU that shows what was bound with it.
+/// A file, and the GPU that shows its bindings.
 struct File {
     gpu: Gpu,
     file: TyrFile,
@@ -93,13 +93,14 @@ fn sharing(guest: &Guest) -> Outcome {
     of_tyr(guest, sharing::buffers())
 }
 
-/// Objects by the node and by a dma-buf, and the page of registers.
+/// Maps objects by the node and by a dma-buf, and the page of registers.
 fn mapping(guest: &Guest) -> Outcome {
     let mut table = sharing::mappings(
         |file: &File, pages| file.file.bo(u64::from(pages) * P),
         |file, handle| file.file.bo_offset(handle),
     );
-    // The object is made of huge pages, and the node's mapping is aligned to them: a touch fills an entry of a table that is there.
+    // The object is made of huge pages, and the node's mapping is aligned to them, so a touch fills an entry of an
+    // existing table.
     table.retain(|operation| !operation.name.ends_with("a mapping of a node"));
     table.push(
         Operation::new(
@@ -131,7 +132,7 @@ fn bindings(guest: &Guest) -> Outcome {
     of_tyr(guest, [at_once(), queued()].into_iter().flatten().collect())
 }
 
-/// `DEV_QUERY`, and where registers are mapped.
+/// `DEV_QUERY`, and the offset of the registers.
 fn queries() -> Vec<Operation<File>> {
     fn query(name: &'static str, kind: u32) -> Operation<File> {
         let size = QUERIES.iter().find(|(known, _)| *known == kind).expect("it is one of them").1;
@@ -148,7 +149,7 @@ fn queries() -> Vec<Operation<File>> {
     ]
 }
 
-/// Objects: those of everybody and of one VM, and what is asked of them.
+/// Objects that are shared or belong to one VM, and queries about them.
 fn objects() -> Vec<Operation<File>> {
     vec![
         Operation::new(
@@ -192,7 +193,7 @@ fn objects() -> Vec<Operation<File>> {
     ]
 }
 
-/// Address spaces.
+/// Operations on address spaces.
 fn spaces() -> Vec<Operation<File>> {
     fn of_one(name: &'static str, destroys: bool, run: fn(&TyrFile, u32) -> Answer) -> Operation<File> {
         Operation::new(
@@ -225,7 +226,7 @@ fn spaces() -> Vec<Operation<File>> {
     ]
 }
 
-/// What there is not yet is told as such, whatever happens to it.
+/// Ioctls that do not exist yet are refused as such, whatever fails in them.
 fn unsupported() -> Vec<Operation<File>> {
     let numbers = [
         ("GROUP_CREATE", GROUP_CREATE.number),
@@ -251,7 +252,7 @@ struct Space {
     out: u32,
 }
 
-/// What the GPU sees of a VM when nothing but the object is bound, and after a page of it is unbound.
+/// The GPU's view of a VM with only the object bound, and after a page of it is unbound.
 const WHOLE: &[(u64, u32, u64)] = &[(VA, 0x100, 8)];
 const HOLE: &[(u64, u32, u64)] = &[(VA, 0x100, 3), (VA + 4 * P, 0x104, 4)];
 
@@ -272,7 +273,7 @@ impl Space {
         Op::map(self.bo, 0, VA, 8 * P)
     }
 
-    /// The GPU sees this and nothing else; all goes.
+    /// Checks that the GPU sees exactly this, and frees everything.
     fn ends(self, file: &File, wanted: &[(u64, u32, u64)]) -> Outcome {
         let vm = Vm::of(&file.gpu, &file.file, self.vm)?;
         vm.shows(VA - 16 * P, 64 * P, wanted)?;
@@ -284,10 +285,10 @@ impl Space {
     }
 }
 
-/// As `NODES`, of as many pages as a block has.
+/// Like `NODES`, for the pages of a block.
 const FILLERS: Stood = (NODES.0, 12);
 
-/// `VM_BIND` that is carried out when it returns.
+/// `VM_BIND` that is executed before it returns.
 fn at_once() -> Vec<Operation<File>> {
     vec![
         Operation::new(
@@ -322,12 +323,12 @@ fn at_once() -> Vec<Operation<File>> {
     ]
 }
 
-/// Arrays of a queued call: its operations as they came and as they are prepared, the sync operations of one and those of all,
-/// and the jobs. A second operation makes three of them grow.
+/// Arrays of a queued call: its operations as passed and as prepared, the sync operations of one and those of all, and
+/// the jobs. A second operation makes three of them grow.
 const OF_ONE: &[Stood] = &[(ARRAY.0, 5)];
 const OF_TWO: &[Stood] = &[(ARRAY.0, 8)];
 
-/// `VM_BIND` that is carried out later: what is refused signals nothing and binds nothing.
+/// `VM_BIND` that is executed later. A call that is refused signals nothing and binds nothing.
 fn queued() -> Vec<Operation<File>> {
     fn operation(
         name: &'static str,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! vgem: dumb buffers, and fences by number.
+//! The operations of vgem: dumb buffers, and fences by number.
 //!
 //! Source: `include/uapi/drm/vgem_drm.h`, `drm_mode.h` (Linux 7.3).
 
@@ -87,7 +87,7 @@ fn own() -> Vec<Operation<DrmFile>> {
     ]
 }
 
-/// What fails leaves no fence that others would wait for.
+/// Attaches a fence. A failure leaves no fence that others would wait for.
 fn attach(name: &'static str, flags: u32) -> Operation<DrmFile> {
     Operation::new(
         name,

@@ -19,12 +19,12 @@ crate::cases::cases! {
 }
 
 const ECANCELED: u32 = 125;
-/// Header and payload.
+/// The size of an event: header and payload.
 const SIZE: usize = 24;
-/// What a file has room for.
+/// The number of events for which a file has room.
 const ROOM: usize = 4096 / SIZE;
 
-/// An event as read(2) gives it.
+/// An event as read(2) returns it.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
     kind: u32,
@@ -33,12 +33,12 @@ struct Told {
     changed: u32,
 }
 
-/// Whether there is something to read.
+/// Whether there is an event to read.
 fn readable(file: &DrmFile) -> Answer<bool> {
     Ok(sys::poll(file, PollFlags::IN, 0)?.contains(PollFlags::IN))
 }
 
-/// What there is to read now, as far as `room` goes.
+/// Reads the available events, as far as they fit into `room` bytes.
 fn read(file: &DrmFile, room: usize) -> Answer<Vec<Told>> {
     if !readable(file)? {
         return Ok(Vec::new());
@@ -66,7 +66,7 @@ fn sent(cookie: u64) -> Told {
     Told { kind: EVENT_FINISHED, length: SIZE as u32, cookie, changed: 1 }
 }
 
-/// Reserves events until there is no room, and says how many.
+/// Reserves events until there is no room, and returns how many.
 fn fill(file: &DrmFile) -> Answer<usize> {
     for count in 0..2 * ROOM {
         match file.reserve(count as u64, 0) {
@@ -78,7 +78,7 @@ fn fill(file: &DrmFile) -> Answer<usize> {
     Ok(usize::MAX)
 }
 
-/// A reserved event is not there for the client.
+/// A reserved event cannot be read before it is sent.
 fn nothing_before_it_is_sent(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     works!(file.reserve(1, 0));
@@ -89,7 +89,7 @@ fn nothing_before_it_is_sent(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Type, length and payload, with what the driver wrote after it had reserved it.
+/// An event has type, length and payload, including what the driver wrote after it was reserved.
 fn told_as_it_was_changed(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     works!(file.reserve(0x1234_5678_9abc_def0, 0));
@@ -99,7 +99,7 @@ fn told_as_it_was_changed(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One after the other, as many as fit.
+/// Events are read in order, as many as fit.
 fn read_in_order(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for cookie in 0..5 {
@@ -111,7 +111,7 @@ fn read_in_order(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A read that has no room for the next event gives nothing and leaves it.
+/// A read without room for the next event returns nothing and leaves the event.
 fn not_read_in_parts(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     works!(file.reserve(3, 0));
@@ -123,7 +123,7 @@ fn not_read_in_parts(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Somebody asleep in read(2), and somebody asleep in poll(2).
+/// An event wakes a thread that sleeps in read(2), and one that sleeps in poll(2).
 fn wakes_a_reader(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let send = |cookie| {
@@ -136,7 +136,8 @@ fn wakes_a_reader(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOMEM: 4096 bytes of a file's events can be reserved or unread; another file has its own.
+/// A reservation beyond 4096 bytes of a file's reserved or unread events fails with ENOMEM; another file has its own
+/// space.
 fn space_is_used_up(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     same!(works!(fill(&file)), ROOM);
@@ -145,7 +146,7 @@ fn space_is_used_up(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All of it.
+/// Cancelling the reserved events frees all of the space.
 fn cancelled_gives_space_back(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for _ in 0..3 {
@@ -156,7 +157,7 @@ fn cancelled_gives_space_back(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Sending does not: the client has not read.
+/// Sending an event frees no space, since the client has not read it.
 fn only_reading_gives_space_back(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     same!(works!(fill(&file)), ROOM);
@@ -168,7 +169,7 @@ fn only_reading_gives_space_back(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The fence that goes with an event is signalled by it.
+/// Sending an event signals the fence that it carries.
 fn signals_its_fence(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -181,7 +182,7 @@ fn signals_its_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ECANCELED: the event will not come, so the work was not done.
+/// The fence of a cancelled event ends with ECANCELED: the event will not come, so the work was not done.
 fn cancelled_cancels_its_fence(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -191,7 +192,7 @@ fn cancelled_cancels_its_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Events that the file keeps go with it, and their fences end.
+/// Events that the file's data keeps are dropped with it, and their fences end.
 fn l14_reserved_at_close(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let before = users()?;
@@ -205,7 +206,7 @@ fn l14_reserved_at_close(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Events that nobody has read go with the file.
+/// Unread events are freed with the file.
 fn l14_unread_at_close(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let before = users()?;
@@ -216,7 +217,7 @@ fn l14_unread_at_close(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Sent when its file is gone: nobody reads it, its fence is signalled.
+/// An event that is sent after its file's close is not read, but its fence is signalled.
 fn l14_survives_the_close(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     let fence = works!(file.issue_new(0, 0));
@@ -234,7 +235,7 @@ fn l14_survives_the_close(guest: &Guest) -> Outcome {
     open(guest).map(drop)
 }
 
-/// Cancelled when its file is gone.
+/// An event can be cancelled after its file's close.
 fn l14_cancelled_after_the_close(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     works!(fill(&file));
@@ -245,7 +246,7 @@ fn l14_cancelled_after_the_close(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What was sent before the unbind can be read after it.
+/// An event that was sent before the unbind can be read after it.
 fn l6_read_after_unbind(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     works!(file.reserve(7, 0));
@@ -258,7 +259,7 @@ fn l6_read_after_unbind(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Events that the device keeps are cancelled with it, although their file is open.
+/// Events that the device's data keeps are cancelled with it, although their file is open.
 fn l3_dropped_with_the_device(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How a fence ends: by its signaller, its time, its set, its file, its device (L5, L6, L15, L19).
+//! The ends of a fence: by its signaller, its timeout, its set, its file, its device (L5, L6, L15, L19).
 //!
 //! Source: `drivers/dma-buf/dma-fence.c`, `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
@@ -27,7 +27,7 @@ const EIO: u32 = 5;
 const ENODEV: i32 = 19;
 const ECANCELED: u32 = 125;
 
-/// Waits end with the fence; afterwards there is nothing left to end.
+/// Waits end with the fence. A fence that has ended cannot be ended again.
 fn l19_ends_once(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -40,7 +40,7 @@ fn l19_ends_once(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The error of the work is the fence's, for clients and drivers.
+/// A fence has the error of its work, for clients and drivers.
 fn l19_failure_is_told(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -51,7 +51,7 @@ fn l19_failure_is_told(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ECANCELED: the driver dropped it, so the work was not done.
+/// A fence that the driver drops ends with ECANCELED, since the work was not done.
 fn l19_dropped_is_cancelled(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for flags in [0, ON_TIMELINE, IN_SET, ON_TIMELINE | IN_SET] {
@@ -62,7 +62,7 @@ fn l19_dropped_is_cancelled(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A file that is closed takes its fences with it.
+/// Closing a file cancels its fences.
 fn l19_close_cancels(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     let fence = works!(file.issue_new(0, 0));
@@ -73,7 +73,7 @@ fn l19_close_cancels(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ETIMEDOUT: the timer was first, without an error for those who wait.
+/// A fence whose timer expires first gives its signaller ETIMEDOUT, and its waiters no error.
 fn l19_expires(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for flags in [0, ON_TIMELINE, IN_SET] {
@@ -86,7 +86,7 @@ fn l19_expires(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The driver loses the signaller of a fence. Its reference, and with that its memory, are lost with it.
+/// Makes the driver leak the signaller of a fence. Its reference and memory leak with it.
 fn forget(file: &DrmFile, fence: Issued) -> Outcome {
     if finds_leaks() {
         return skip("this kernel would report what this leaks");
@@ -95,7 +95,7 @@ fn forget(file: &DrmFile, fence: Issued) -> Outcome {
     Ok(())
 }
 
-/// A signaller that nobody has any more: the timer ends the fence.
+/// The timer ends a fence whose signaller was leaked.
 fn l19_forgotten_expires(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 50));
@@ -105,7 +105,7 @@ fn l19_forgotten_expires(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The names are the driver's as long as the fence is not signalled, then the kernel's.
+/// The names are the driver's while the fence is unsignalled, then the kernel's.
 fn l19_names_while_pending(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -117,7 +117,7 @@ fn l19_names_while_pending(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A signalled fence needs nothing of the driver: neither its device nor its text.
+/// A signalled fence needs neither the driver's device nor its code.
 fn l19_outlives_its_module(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let (done, failed) = (works!(file.issue_new(0, 0)), works!(file.issue_new(IN_SET, 0)));
@@ -135,7 +135,7 @@ fn l19_outlives_its_module(guest: &Guest) -> Outcome {
     open(guest).map(drop)
 }
 
-/// Hardware that is given up: what was under way ends with the error, and so does what comes after.
+/// Closing the set, as for lost hardware, ends its fences with the error, and so later ones.
 fn l5_closing_the_set_ends_its_fences(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let kept = works!(file.issue_new(IN_SET, 0));
@@ -157,7 +157,7 @@ fn l5_closing_the_set_ends_its_fences(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Hardware that is reset: what was under way ends with the error, what comes after does not.
+/// Failing the set, as for a reset, ends its fences with the error, but not later ones.
 fn l5_failing_the_set_leaves_it_open(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let failed = [works!(file.issue_new(IN_SET, 0)), works!(file.issue_new(IN_SET | ON_TIMELINE, 60_000))];
@@ -175,7 +175,7 @@ fn l5_failing_the_set_leaves_it_open(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Sync files of fences in the set, one of them forgotten by the driver unless that were reported.
+/// Returns sync files of fences in the set. The driver leaks one of them, unless this kernel would report it.
 fn in_the_set(file: &DrmFile) -> Outcome<[OwnedFd; 2]> {
     let (kept, forgotten) = (works!(file.issue_new(IN_SET, 0)), works!(file.issue_new(IN_SET, 0)));
     let sync_files = [works!(file.sync_file(kept.syncobj)), works!(file.sync_file(forgotten.syncobj))];
@@ -185,7 +185,7 @@ fn in_the_set(file: &DrmFile) -> Outcome<[OwnedFd; 2]> {
     Ok(sync_files)
 }
 
-/// ENODEV: no fence of the hardware is left unsignalled when its device goes, whoever holds it.
+/// Unbinding a device ends all fences of its hardware with ENODEV, whoever holds them.
 fn l5_unbind_ends_the_set(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let sync_files = in_the_set(&file)?;
@@ -206,7 +206,7 @@ fn l5_unbind_ends_the_set(guest: &Guest) -> Outcome {
     open(guest).map(drop)
 }
 
-/// Somebody asleep in poll(2) on a sync file is woken by the unbind.
+/// Unbinding wakes a thread that sleeps in poll(2) on a sync file.
 fn l5_unbind_wakes_a_waiter(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let sync_files = in_the_set(&file)?;
@@ -218,7 +218,7 @@ fn l5_unbind_wakes_a_waiter(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An unguarded ioctl that waits for a fence holds up no unbind, and goes on to the fence's end.
+/// An unguarded ioctl that waits for a fence does not delay an unbind, and continues until the fence's end.
 fn l6_unbind_does_not_wait_for_a_waiter(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, patient_ms(3000)));
@@ -233,7 +233,7 @@ fn l6_unbind_does_not_wait_for_a_waiter(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EAGAIN: names and timer of an unsignalled fence are the module's.
+/// Unloading fails with EAGAIN while a fence is unsignalled: its names and timer are the module's.
 fn l15_unsignalled_keeps_the_module(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let before = users()?;
@@ -248,7 +248,7 @@ fn l15_unsignalled_keeps_the_module(guest: &Guest) -> Outcome {
     open(guest).map(drop)
 }
 
-/// EAGAIN while a fence is pending that nobody can signal any more, although neither file nor device are left.
+/// Unloading fails with EAGAIN while a leaked fence is pending, although neither file nor device is left.
 fn l15_forgotten_keeps_the_module_until_it_expires(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 1500));
@@ -258,7 +258,7 @@ fn l15_forgotten_keeps_the_module_until_it_expires(guest: &Guest) -> Outcome {
     works!(unbind());
     let refused = modules::remove(NAME);
     let info = works!(device::fence_of(&sync_file));
-    // A machine that was held up for so long says nothing.
+    // If the machine was stalled until the fence expired, there is nothing to check.
     if info.status == 0 {
         refuses!(refused, AGAIN);
         same!(text(&info.driver_name), NAME);

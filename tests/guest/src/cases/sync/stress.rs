@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Fences, sync objects and events in several threads, while the device and its module come and go (L15, L19).
+//! Fences, sync objects and events in several threads, while the device is unbound and its module unloaded (L15, L19).
 //!
 //! Source: as for the areas beside this one.
 
@@ -17,10 +17,10 @@ crate::cases::cases! {
     l5_device_comes_and_goes within 120,
 }
 
-/// How many threads.
+/// The number of threads.
 const THREADS: u64 = 4;
 
-/// Callbacks that are taken back while their fence expires: each runs or does not, and none leaks.
+/// Callbacks that are removed while their fence expires either run or do not, and none leaks.
 fn l15_callbacks_against_expiry(guest: &Guest) -> Outcome {
     const ROUNDS: u32 = 300;
     let file = open(guest)?;
@@ -44,7 +44,7 @@ impl DrmFile {
     }
 }
 
-/// What one thread does with the device until `stop`; refused calls are part of the game.
+/// Uses the device in one thread until `stop`. Calls may be refused.
 fn play(seed: u64, stop: &AtomicBool) -> u64 {
     let (mut random, mut count) = (Rng::with_seed(seed), 0);
     while !stop.load(Ordering::Relaxed) {
@@ -56,18 +56,19 @@ fn play(seed: u64, stop: &AtomicBool) -> u64 {
     count
 }
 
-/// Up to forty fences, half of them on a timeline, ended in all ways or left to expire; returns how many.
+/// Issues up to forty fences, half of them on a timeline, and ends them in all ways or lets them expire. Returns how
+/// many.
 fn play_with(file: &DrmFile, random: &mut Rng) -> u64 {
     let (mut count, mut point) = (0, 0);
     let Ok(syncobj) = file.syncobj_create(0) else { return 0 };
-    // What a forgotten fence leaks would be reported.
+    // A debug kernel would report the leak of a forgotten fence.
     let last_way = if finds_leaks() { END_DROP } else { END_FORGET };
     for _ in 0..random.u32(..40) {
         point += random.u64(..2);
         let (timeout_ms, flags) = (random.u32(1..12), random.u32(..4));
         let Ok(fence) = file.issue(SyncIssue { point, syncobj, timeout_ms, flags, id: 0 }) else { break };
         count += 1;
-        // What these calls say depends on who was first.
+        // The answers of these calls depend on which thread was first.
         if random.u8(..4) == 0 {
             let _ = file.reserve(count, if random.bool() { fence.id } else { 0 });
         }
@@ -85,7 +86,7 @@ fn play_with(file: &DrmFile, random: &mut Rng) -> u64 {
     count
 }
 
-/// Runs `besides` while threads play.
+/// Runs `besides` while threads use the device.
 fn while_playing(guest: &Guest, besides: impl FnOnce(&mut Rng) -> Outcome) -> Outcome {
     let stop = AtomicBool::new(false);
     let (outcome, fences) = std::thread::scope(|scope| {
@@ -102,14 +103,14 @@ fn while_playing(guest: &Guest, besides: impl FnOnce(&mut Rng) -> Outcome) -> Ou
     open(guest).map(drop)
 }
 
-/// A while of waiting for a fence to expire: time in which the others play.
+/// Waits some time for a fence to expire, in which the other threads run.
 fn linger(file: &DrmFile, milliseconds: u32) -> Outcome {
     let fence = works!(file.issue_new(0, milliseconds));
     works!(file.syncobj_wait(fence.syncobj, 0, long(), 0));
     Ok(())
 }
 
-/// Nothing is left when the last file is closed.
+/// Threads use everything at once, and nothing is left when the last file is closed.
 fn everything_at_once(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     while_playing(guest, |_| {
@@ -119,13 +120,13 @@ fn everything_at_once(guest: &Guest) -> Outcome {
     })
 }
 
-/// Loaded and unloaded whenever nobody looks.
+/// The module is loaded, and unloaded whenever it has no users.
 fn l15_module_comes_and_goes(guest: &Guest) -> Outcome {
     open(guest)?;
     while_playing(guest, |random| {
         let mut gone = 0;
         let start = Instant::now();
-        // Without an unbind in between the module is refused as long as anybody has the device open.
+        // Without an unbind in between, unloading is refused as long as a thread has the device open.
         while gone < 15 && start.elapsed() < patient(Duration::from_secs(60)) {
             load(guest, NAME)?;
             linger(&reopen()?, random.u32(1..60))?;
@@ -141,7 +142,7 @@ fn l15_module_comes_and_goes(guest: &Guest) -> Outcome {
     })
 }
 
-/// Unbound and bound while its files are open.
+/// The device is unbound and bound while its files are open.
 fn l5_device_comes_and_goes(guest: &Guest) -> Outcome {
     open(guest)?;
     while_playing(guest, |random| {

@@ -19,14 +19,14 @@ crate::cases::cases! {
     eventfd_tells, l11_works_on_after_unbind, l11_outlives_the_module,
 }
 
-/// Both capabilities are the driver's features.
+/// The capabilities report the driver's two features.
 fn capabilities(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     same!((works!(file.capability(0x13)), works!(file.capability(0x14))), (1, 1));
     Ok(())
 }
 
-/// ENOENT: zero is "a new one" for `issue` alone; numbers never given are nothing.
+/// Handles never given fail with ENOENT. Zero means "a new one" for `issue` alone.
 fn l12_unknown_handles(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for unknown in [1, 99, 0x7fff_ffff, u32::MAX] {
@@ -39,7 +39,7 @@ fn l12_unknown_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: a handle of another file.
+/// A handle of another file fails with ENOENT.
 fn l12_handles_belong_to_the_file(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     let fence = works!(file.issue_new(0, 0));
@@ -54,7 +54,7 @@ fn l12_handles_belong_to_the_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT: destroyed; the fence in it goes on.
+/// A destroyed handle fails with ENOENT, but its fence continues.
 fn l12_closed_handle(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -65,7 +65,7 @@ fn l12_closed_handle(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: there is nothing to wait for.
+/// Waiting without a fence fails with EINVAL.
 fn without_a_fence(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let object = works!(file.syncobj_create(0));
@@ -75,7 +75,7 @@ fn without_a_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The stub fence of the core is as good as any.
+/// The core's stub fence, with which an object is created signalled, works like any other.
 fn signalled_from_the_start(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let object = works!(file.syncobj_create(CREATE_SIGNALED));
@@ -85,7 +85,7 @@ fn signalled_from_the_start(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What the client does to the object replaces the driver's fence, which goes on.
+/// A client that signals or resets the object replaces the driver's fence, which continues.
 fn signalled_and_reset_by_the_client(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
@@ -111,7 +111,7 @@ fn timeline_is_in_order(guest: &Guest) -> Outcome {
     same!(works!(file.syncobj_query(line)), 1);
     works!(file.syncobj_wait(line, 1, SHORT, 0));
     refuses!(file.syncobj_wait(line, 2, SHORT, 0), TIME);
-    // The last before the one in the middle: on the line nothing happens yet.
+    // The last fence ends before the one in the middle, so the timeline does not advance yet.
     works!(file.end(fences[2], END_SIGNAL, 0));
     same!(works!(file.syncobj_query(line)), 1);
     works!(file.end(fences[1], END_SIGNAL, 0));
@@ -122,7 +122,7 @@ fn timeline_is_in_order(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: beyond the last point.
+/// Waiting beyond the last point fails with EINVAL.
 fn point_that_is_not_there(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
@@ -135,7 +135,7 @@ fn point_that_is_not_there(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A point that is not higher than the last takes the last one's number.
+/// A point that is not higher than the last one gets the last one's number.
 fn point_out_of_order(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
@@ -146,7 +146,7 @@ fn point_out_of_order(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A plain fence ends the timeline.
+/// A plain fence replaces the timeline.
 fn point_replaced_by_a_fence(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
@@ -159,7 +159,7 @@ fn point_replaced_by_a_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A point that the client signals waits for the driver's before it.
+/// A point that the client signals waits for the driver's points before it.
 fn point_by_the_client(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
@@ -172,7 +172,7 @@ fn point_by_the_client(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A point can be made the fence of another object, and the other way round.
+/// A point can be transferred to another object as its fence, and the other way round.
 fn transferred_point(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let (line, plain, other) =
@@ -188,7 +188,7 @@ fn transferred_point(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A fence goes through a sync file from one object to another, of another file.
+/// A sync file carries a fence from one object to another, of another file.
 fn sync_file_into_an_object(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     let fence = works!(file.issue_new(0, 0));
@@ -200,7 +200,7 @@ fn sync_file_into_an_object(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The driver waits for a fence that is put in later, then for the fence.
+/// The driver waits until a fence is put in, then for the fence.
 fn waits_for_submission(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for point in [0, 4] {
@@ -216,7 +216,7 @@ fn waits_for_submission(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// As the core's own wait does.
+/// The core's own wait does the same.
 fn core_waits_for_submission(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     for point in [0, 4] {
@@ -232,7 +232,7 @@ fn core_waits_for_submission(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An event file is told of a point when it is signalled, by expiry as well.
+/// An eventfd is set when its point is signalled, also by expiry.
 fn eventfd_tells(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
@@ -245,7 +245,7 @@ fn eventfd_tells(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A sync object belongs to no device: the client's ioctls on an unplugged one say no, its fence is ended.
+/// A sync object belongs to no device: after an unplug the client's ioctls are refused, and its fence has ended.
 fn l11_works_on_after_unbind(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(IN_SET, 0));
@@ -263,7 +263,7 @@ fn l11_works_on_after_unbind(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A timeline with signalled points keeps nothing of the driver.
+/// A timeline with signalled points keeps no reference to the driver.
 fn l11_outlives_the_module(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));

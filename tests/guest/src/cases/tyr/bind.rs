@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! VM_BIND carried out at once: what is accepted, what is refused, and how far it came.
+//! VM_BIND executed at once: accepted and refused operations, and how far a call got.
 //!
 //! Source: `struct drm_panthor_vm_bind` and `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`;
 //! `panthor_vm_bind_prepare_op_ctx` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
@@ -29,17 +29,18 @@ crate::cases::cases! {
 }
 
 const P: u64 = PAGE as u64;
-/// Where most is mapped.
+/// The address of most mappings.
 const VA: u64 = 0x4000_0000;
 
-/// A file with a VM and an object of four pages.
+/// Opens a file with a VM and an object of four pages.
 fn ready(guest: &Guest) -> Outcome<(TyrFile, u32, u32)> {
     let file = Gpu::ready(guest)?.open()?;
     let (vm, bo) = (works!(file.vm_create()), works!(file.bo(4 * P)));
     Ok((file, vm, bo))
 }
 
-/// A VM whose view by the GPU is looked at, and an object of four pages that are numbered from 0x100 on.
+/// Runs a case on a VM whose view by the GPU can be checked, with an object of four pages that are numbered from 0x100
+/// on.
 fn seen(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -47,7 +48,7 @@ fn seen(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) ->
     story(&file, &vm, bo)
 }
 
-/// An empty array, wherever it is.
+/// An empty array is accepted at any address.
 fn nothing_to_do(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     works!(file.bind(vm, &[]));
@@ -57,7 +58,7 @@ fn nothing_to_do(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL for what has no meaning, if anything is to be done or not.
+/// Unknown flags of the call fail with EINVAL, whether there are operations or not.
 fn flags_of_the_call(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for flags in [2, 4, 1 << 31, 2 | BIND_ASYNC] {
@@ -67,7 +68,7 @@ fn flags_of_the_call(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: bits without a meaning.
+/// Unknown flags of a map fail with EINVAL.
 fn flags_of_a_map(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for flags in [1 << 4, 1 << 5, 1 << 15, 1 << 27, 0x0fff_fff0] {
@@ -77,7 +78,7 @@ fn flags_of_a_map(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: those of a map are none of an unmap.
+/// Flags of a map fail with EINVAL on an unmap.
 fn flags_of_an_unmap(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
@@ -97,7 +98,7 @@ fn types_that_do_not_exist(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: address, size and offset are multiples of a page.
+/// An address, size or offset that is not a multiple of the page size fails with EINVAL.
 fn not_whole_pages(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for odd in [1, 8, 0x800, P - 1] {
@@ -112,7 +113,7 @@ fn not_whole_pages(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: what the object does not have.
+/// A range beyond the object's end fails with EINVAL.
 fn beyond_the_object(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for (offset, size) in [(0, 5), (1, 4), (4, 1), (5, 1), (1 << 40, 1), (3, 2)] {
@@ -127,7 +128,7 @@ fn beyond_the_object(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: addresses that are the kernel's, or none of the GPU's.
+/// Addresses that are the kernel's, or beyond the GPU's, fail with EINVAL.
 fn beyond_the_range(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let bo = works!(file.bo(4 * P));
@@ -141,7 +142,7 @@ fn beyond_the_range(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: address and size together begin anew at zero.
+/// A range that wraps around at the end of all addresses fails with EINVAL.
 fn around_the_end_of_all_addresses(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for (va, size) in [(P.wrapping_neg(), P), (P.wrapping_neg(), 2 * P), (P, P.wrapping_neg()), (VA, VA.wrapping_neg())]
@@ -154,7 +155,7 @@ fn around_the_end_of_all_addresses(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, and not ENOENT.
+/// An unknown object fails with EINVAL, and not ENOENT.
 fn unknown_objects(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
@@ -165,7 +166,7 @@ fn unknown_objects(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a handle is its file's.
+/// A handle of another file fails with EINVAL.
 fn object_of_another_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (gpu.open()?, gpu.open()?);
@@ -176,7 +177,7 @@ fn object_of_another_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: an object that belongs to a VM is for no other.
+/// An object that belongs to another VM fails with EINVAL.
 fn object_of_another_vm(guest: &Guest) -> Outcome {
     let (file, one, _) = ready(guest)?;
     let two = works!(file.vm_create());
@@ -187,7 +188,7 @@ fn object_of_another_vm(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// As often as it likes, at once and by the queue.
+/// An object can be mapped in its own VM many times, at once and by the queue.
 fn object_of_its_own_vm(guest: &Guest) -> Outcome {
     seen(guest, |file, vm, _| {
         let bo = works!(file.bo_of(2 * P, 0, vm.id));
@@ -203,7 +204,7 @@ fn object_of_its_own_vm(guest: &Guest) -> Outcome {
     })
 }
 
-/// EINVAL: an unmap has neither object nor offset.
+/// An unmap with an object or an offset fails with EINVAL.
 fn object_beside_an_unmap(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
@@ -213,7 +214,7 @@ fn object_beside_an_unmap(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// There is no error in it, in a new VM, around mappings, and twice.
+/// Unmapping where nothing is mapped succeeds, in a new VM, around mappings, and twice.
 fn nothing_mapped_is_unmapped(guest: &Guest) -> Outcome {
     seen(guest, |_, vm, bo| {
         works!(vm.bind(&[Op::unmap(VA, P)]));
@@ -227,7 +228,7 @@ fn nothing_mapped_is_unmapped(guest: &Guest) -> Outcome {
     })
 }
 
-/// Whatever else it says, but for sync operations.
+/// An operation of size zero does nothing, whatever its other fields except sync operations.
 fn size_zero_is_no_operation(guest: &Guest) -> Outcome {
     seen(guest, |file, vm, bo| {
         works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
@@ -239,7 +240,7 @@ fn size_zero_is_no_operation(guest: &Guest) -> Outcome {
     })
 }
 
-/// EINVAL with an object or an offset.
+/// A sparse mapping with an object or an offset fails with EINVAL.
 fn sparse_has_no_object(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     refuses!(file.bind(vm, &[Op { bo, ..Op::sparse(VA, P) }]), INVAL);
@@ -250,7 +251,7 @@ fn sparse_has_no_object(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL without `NOEXEC`; the other flags are allowed.
+/// A sparse mapping without `NOEXEC` fails with EINVAL; the other flags are allowed.
 fn sparse_is_not_executed(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     for flags in [0, MAP_READONLY, MAP_UNCACHED, MAP_READONLY | MAP_UNCACHED] {
@@ -261,7 +262,7 @@ fn sparse_is_not_executed(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: sync operations are for queues, whatever they are.
+/// Any sync operations fail with EINVAL, since they are for queues.
 fn nothing_is_waited_for(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let syncobj = works!(file.0.syncobj_create(1));
@@ -274,7 +275,7 @@ fn nothing_is_waited_for(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL with sync operations; without size it is the operation that is none.
+/// A sync-only operation with sync operations fails with EINVAL; without them it has size zero and does nothing.
 fn sync_only_is_for_queues(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     let syncobj = works!(file.0.syncobj_create(1));
@@ -283,7 +284,7 @@ fn sync_only_is_for_queues(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The count that comes back is the number of operations that were carried out before the one that is refused.
+/// The returned count is the number of operations that were executed before the refused one.
 fn as_far_as_it_came(guest: &Guest) -> Outcome {
     seen(guest, |file, vm, bo| {
         let good = |at: u64| Op::map(bo, 0, VA + at * 16 * P, 4 * P);
@@ -303,7 +304,7 @@ fn as_far_as_it_came(guest: &Guest) -> Outcome {
     })
 }
 
-/// EFAULT.
+/// Operations at an invalid address fail with EFAULT.
 fn addresses_of_operations(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     for flags in [0, BIND_ASYNC] {
@@ -317,7 +318,7 @@ fn addresses_of_operations(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The bytes of an unmap of a page at `VA`.
+/// Returns the bytes of an unmap of a page at `VA`.
 fn unmap_bytes(va: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(OP_UNMAP.to_ne_bytes());
@@ -328,7 +329,7 @@ fn unmap_bytes(va: u64) -> Vec<u8> {
     bytes
 }
 
-/// EINVAL: all of today's fields were there from the beginning.
+/// A stride below the structure's size fails with EINVAL: all of today's fields were there from the beginning.
 fn operations_of_an_older_client(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     let bytes = unmap_bytes(VA);
@@ -342,7 +343,7 @@ fn operations_of_an_older_client(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What the kernel does not know must be zero (E2BIG), in each of the operations.
+/// Fields that the kernel does not know must be zero, else E2BIG, in each of the operations.
 fn operations_of_a_newer_client(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     let mut bytes = Vec::new();
@@ -361,7 +362,7 @@ fn operations_of_a_newer_client(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A thousand, in one call.
+/// A thousand operations in one call work.
 fn very_many_operations(guest: &Guest) -> Outcome {
     seen(guest, |_, vm, bo| {
         let maps: Vec<Op> = (0..500).map(|at| Op::map(bo, 0, VA + at * 4 * P, 4 * P)).collect();
@@ -374,7 +375,7 @@ fn very_many_operations(guest: &Guest) -> Outcome {
     })
 }
 
-/// ENOMEM: a count that no memory has room for is an error, and none of the machine.
+/// A count for which there is no memory fails with ENOMEM and does no harm to the machine.
 fn count_without_end(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     for flags in [0, BIND_ASYNC] {
@@ -386,7 +387,7 @@ fn count_without_end(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All eight combinations.
+/// All eight combinations of a map's flags give the rights that they describe.
 fn wants_whatever_the_flags_allow(guest: &Guest) -> Outcome {
     seen(guest, |_, vm, bo| {
         for flags in 0..8 {
@@ -398,7 +399,7 @@ fn wants_whatever_the_flags_allow(guest: &Guest) -> Outcome {
     })
 }
 
-/// One object at a hundred places, each of its pages at several.
+/// One object can be mapped at a hundred places, each of its pages at several.
 fn same_object_many_times(guest: &Guest) -> Outcome {
     seen(guest, |_, vm, bo| {
         for at in 0..100 {
@@ -411,7 +412,7 @@ fn same_object_many_times(guest: &Guest) -> Outcome {
     })
 }
 
-/// A mapping holds its object: the memory goes when both are gone.
+/// A mapping holds a reference to its object: the memory is freed when both are gone.
 fn mapped_after_its_handle_is_closed(guest: &Guest) -> Outcome {
     let users = module_users(MODULE)?;
     seen(guest, |file, vm, bo| {

@@ -31,7 +31,7 @@ fn file(guest: &Guest) -> Outcome<TyrFile> {
     Gpu::ready(guest)?.open()
 }
 
-/// To whole pages, and the size comes back.
+/// The size is rounded up to whole pages and returned.
 fn size_is_rounded_up(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (size, pages) in [(1, 1), (P - 1, 1), (P, 1), (P + 1, 2), (10 * P - 7, 10)] {
@@ -42,7 +42,7 @@ fn size_is_rounded_up(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL.
+/// A size of zero fails with EINVAL.
 fn sizes_that_are_none(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(file.bo(0), INVAL);
@@ -50,7 +50,7 @@ fn sizes_that_are_none(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, and no handle: rounding up begins anew at zero, or the size fits no file.
+/// A size that wraps around when rounded up, or that no file can have, fails with EINVAL and returns no handle.
 fn sizes_without_end(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for size in [u64::MAX, u64::MAX - P + 1, u64::MAX - P + 2, 1 << 63, (1 << 63) - 1] {
@@ -60,7 +60,7 @@ fn sizes_without_end(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: what has no meaning, and the two that exclude each other.
+/// Unknown flags, and the two that exclude each other, fail with EINVAL.
 fn flags(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [1 << 2, 1 << 3, 1 << 31, u32::MAX, BO_NO_MMAP | BO_WB_MMAP] {
@@ -72,7 +72,7 @@ fn flags(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, of each call that has some.
+/// Padding that is not zero fails with EINVAL, in each call that has some.
 fn padding(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(file.0.ioctl(&BO_CREATE, BoCreate { size: P, pad: 1, ..Default::default() }), INVAL);
@@ -93,7 +93,7 @@ fn what_goes_in_as_handle_is_ignored(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a VM that is not there.
+/// An object for a VM that does not exist fails with EINVAL.
 fn vm_of_its_own(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(file.bo_of(P, 0, 1), INVAL);
@@ -106,7 +106,7 @@ fn vm_of_its_own(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The same for the same object, and others for others.
+/// The offset is constant for an object, and different objects have different offsets.
 fn offset_to_map(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let (one, two) = (works!(file.bo(P)), works!(file.bo(P)));
@@ -117,7 +117,7 @@ fn offset_to_map(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENOENT, of each call.
+/// An unknown handle fails with ENOENT, in each call.
 fn unknown_handles(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -138,7 +138,7 @@ fn unknown_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EPERM: whoever said so at creation is believed.
+/// Mapping an object that was created with `NO_MMAP` fails with EPERM.
 fn not_to_be_mapped(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo_of(P, BO_NO_MMAP, 0));
@@ -147,7 +147,7 @@ fn not_to_be_mapped(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Nobody sees what somebody else has left.
+/// New memory is zero, so no client sees another's data.
 fn new_memory_is_zero(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [0, BO_WB_MMAP] {
@@ -160,7 +160,7 @@ fn new_memory_is_zero(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Beyond the mapping that has written them.
+/// Contents outlive the mapping by which they were written.
 fn contents_stay(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = file.numbered_bo(16, 0x500)?;
@@ -182,7 +182,7 @@ fn two_mappings_of_one_object(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: more than the object has, or not from its beginning.
+/// A mapping longer than the object, or not from its beginning, fails with EINVAL.
 fn mapped_beyond_the_end(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo(2 * P));
@@ -194,7 +194,7 @@ fn mapped_beyond_the_end(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a copy on write of what the GPU writes makes no sense.
+/// A private mapping fails with EINVAL: a copy on write of memory that the GPU writes makes no sense.
 fn mapped_privately(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let offset = works!(file.bo_offset(works!(file.bo(P))));
@@ -204,7 +204,7 @@ fn mapped_privately(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EACCES: an offset is for the files that have a handle.
+/// Mapping the offset of an object for which the file has no handle fails with EACCES.
 fn mapped_by_another_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -214,7 +214,7 @@ fn mapped_by_another_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A mapping outlives handle and file.
+/// A mapping outlives its handle and file.
 fn mapped_when_closed(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = file.numbered_bo(4, 0x40)?;
@@ -228,7 +228,7 @@ fn mapped_when_closed(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Given, replaced, emptied and taken away.
+/// A label can be set, replaced, emptied and removed.
 fn label_is_given_and_taken(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo(P));
@@ -243,7 +243,7 @@ fn label_is_given_and_taken(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// E2BIG from 4096 bytes on; EFAULT.
+/// A label of 4096 bytes or more fails with E2BIG; one at an invalid address with EFAULT.
 fn labels_that_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo(P));
@@ -254,13 +254,13 @@ fn labels_that_are_refused(guest: &Guest) -> Outcome {
     for address in [BadAddress::Unmapped, BadAddress::Kernel, BadAddress::NonCanonical] {
         refuses!(file.bo_label_at(handle, 0, address), FAULT, " at {address:?}");
     }
-    // The handle comes first.
+    // The handle is checked first.
     refuses!(file.bo_label_at(99, 0, BadAddress::Kernel), NOENT);
     works!(file.bo_label(handle, Some(&CString::new(vec![b'x'; 4095]).expect("it has no zero"))));
     Ok(())
 }
 
-/// Any bytes of the object, none at all, and an object that nobody has touched.
+/// `BO_SYNC` works on any bytes of the object, on no bytes, and on an object that was never touched.
 fn sync_of_ranges(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [0, BO_WB_MMAP, BO_NO_MMAP] {
@@ -275,7 +275,8 @@ fn sync_of_ranges(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: beyond the object, around all addresses, kinds without a meaning, structures too short; EFAULT.
+/// `BO_SYNC` fails with EINVAL for ranges beyond the object or that wrap around, unknown kinds and structures that are
+/// too short, and with EFAULT for invalid addresses.
 fn sync_that_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo(4 * P));
@@ -295,7 +296,7 @@ fn sync_that_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// In order, until one is refused.
+/// The operations of a `BO_SYNC` are executed in order, until one is refused.
 fn sync_of_many(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo_of(P, BO_WB_MMAP, 0));
@@ -306,7 +307,7 @@ fn sync_of_many(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All of the answer is written.
+/// `BO_QUERY_INFO` returns the flags that the object was created with, and writes all of the answer.
 fn info_is_what_it_was_made_with(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let vm = works!(file.vm_create());
@@ -318,7 +319,7 @@ fn info_is_what_it_was_made_with(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// And as many handles.
+/// A file can have a thousand objects and as many handles.
 fn thousand_objects(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for wanted in 1..=1000 {
@@ -331,7 +332,7 @@ fn thousand_objects(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Sixty-four megabytes, of which some are touched.
+/// Objects of sixty-four megabytes work, with only some pages touched.
 fn large_objects(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let size = 64 << 20;

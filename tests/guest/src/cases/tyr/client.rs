@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Who may call what, and files that are shared, closed, and opened otherwise (L14).
+//! Permissions of tyr's ioctls, and files that are shared, closed, and opened in unusual ways (L14).
 //!
-//! Source: `DRM_RENDER_ALLOW` in `drivers/gpu/drm/panthor/panthor_drv.c`, `drm_ioctl_permit` in `drivers/gpu/drm/drm_ioctl.c`
-//! (Linux 7.3).
+//! Source: `DRM_RENDER_ALLOW` in `drivers/gpu/drm/panthor/panthor_drv.c`, `drm_ioctl_permit` in
+//! `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -28,7 +28,7 @@ crate::cases::cases! {
 
 const P: u64 = PAGE as u64;
 
-/// All that a client does once.
+/// Makes each call that a client needs, once.
 pub(super) fn a_round(file: &TyrFile) -> Outcome {
     let (vm, bo) = (works!(file.vm_create()), works!(file.bo(4 * P)));
     works!(file.bind(vm, &[Op::map(bo, 0, 0x10_0000, 4 * P)]));
@@ -39,14 +39,14 @@ pub(super) fn a_round(file: &TyrFile) -> Outcome {
     Ok(())
 }
 
-/// Takes `CAP_SYS_ADMIN` from this process: what it opens then is an ordinary client.
+/// Takes `CAP_SYS_ADMIN` from this process, so that files it opens from here on are an ordinary client's.
 fn become_ordinary() -> sys::Answer {
     let mut sets = capabilities(None)?;
     sets.effective.remove(CapabilitySet::SYS_ADMIN);
     set_capabilities(None, sets)
 }
 
-/// No call of the driver asks for authentication.
+/// No call of the driver needs authentication, also on the primary node.
 fn stranger_on_the_primary_node_is_a_client(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
@@ -61,7 +61,7 @@ fn render_node_needs_nobody(guest: &Guest) -> Outcome {
     a_round(&gpu.open()?)
 }
 
-/// EBADF: a number that is no longer open.
+/// An ioctl on a closed descriptor fails with EBADF.
 fn closed_file(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let number = file.0.as_fd().as_raw_fd();
@@ -73,7 +73,7 @@ fn closed_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EBADF: `O_PATH` names the node without opening the device.
+/// An ioctl on an `O_PATH` descriptor, which does not open the device, fails with EBADF.
 fn path_only_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = works!(sys::open(gpu.node("renderD")?, OFlags::PATH));
@@ -82,7 +82,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// dup(2) makes another number for the same file: its VMs and handles outlive the first number.
+/// A descriptor made by dup(2) refers to the same file, so the VMs and handles outlive the first descriptor.
 fn duplicates_share_everything(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let copy = TyrFile(DrmFile::from(works!(rustix::io::dup(&file.0))));
@@ -94,7 +94,7 @@ fn duplicates_share_everything(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// VMs, objects and sync objects alike.
+/// Each file has its own numbers of VMs, objects and sync objects.
 fn files_have_numbers_of_their_own(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for _ in 0..3 {
@@ -106,7 +106,7 @@ fn files_have_numbers_of_their_own(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Many at once; the module is as free afterwards as before.
+/// Many files can be open at once. After they are closed the module has no more users than before.
 fn files_open_in_any_number(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = module_users(MODULE)?;
@@ -119,7 +119,7 @@ fn files_open_in_any_number(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Four threads of one file, each with a VM of its own, and one that they share.
+/// Four threads use one file, each with a VM of its own, and one VM that they share.
 fn used_from_two_threads(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let (shared, bo) = (works!(file.vm_create()), works!(file.bo(64 * P)));

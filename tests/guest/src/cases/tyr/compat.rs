@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A 32-bit program: structures have one layout for both, addresses in them are below 4 GiB, and mmap2(2) reaches the registers
-//! at the smaller offset alone.
+//! The interface for a 32-bit program: structures have one layout for both, addresses in them are below 4 GiB, and
+//! mmap2(2) reaches the registers at the smaller offset alone.
 //!
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
@@ -27,7 +27,7 @@ crate::cases::cases! {
 
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
-/// Where an array's address is: in `VM_BIND`, and in an operation of it.
+/// Offsets of an array's address: in `VM_BIND`, and in an operation of it.
 const OPS: usize = 16;
 const SYNCS: usize = 40;
 
@@ -35,7 +35,7 @@ fn file(guest: &Guest) -> Outcome<TyrFile> {
     Gpu::ready(guest)?.open()
 }
 
-/// The bytes of words and of numbers of 64 bits, as they follow each other.
+/// Returns the bytes of words and of 64-bit numbers, one after the other.
 fn fields(words: [u32; 2], numbers: &[u64]) -> Vec<u8> {
     words
         .iter()
@@ -44,7 +44,7 @@ fn fields(words: [u32; 2], numbers: &[u64]) -> Vec<u8> {
         .collect()
 }
 
-/// An operation with room for as many sync operations as it says.
+/// Returns an operation with room for the given number of sync operations.
 fn op(flags: u32, bo: u32, va: u64, size: u64, syncs: u32) -> Vec<u8> {
     let count = u64::from(syncs) << 32 | size_of::<SyncOp>() as u64;
     fields([flags, bo], &[0, va, size, count, 0])
@@ -61,7 +61,7 @@ fn bind(file: &TyrFile, vm: u32, flags: u32, op: Vec<u8>, syncs: &[SyncOp]) -> A
     compat::ioctl(&file.0, VM_BIND.number, &mut argument, &mut pointed).map(drop)
 }
 
-/// `DEV_QUERY` tells sizes and values.
+/// `DEV_QUERY` returns sizes and values.
 fn questions_are_answered(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
@@ -77,7 +77,7 @@ fn questions_are_answered(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// VM, object and binding, made by 32-bit calls: the GPU sees what a 64-bit call would have bound.
+/// VM, object and binding are made by 32-bit calls, and the GPU sees what a 64-bit call would have bound.
 fn memory_is_bound(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -94,7 +94,7 @@ fn memory_is_bound(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Sync operations are behind an address in what an address leads to.
+/// A queued binding works, whose sync operations are at an address in the operation, itself found by an address.
 fn bindings_are_queued(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -109,7 +109,7 @@ fn bindings_are_queued(guest: &Guest) -> Outcome {
     vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])
 }
 
-/// Made, mapped by mmap2(2), and told about.
+/// An object can be created, mapped by mmap2(2), and queried.
 fn object_is_mapped(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let wanted = BoCreate { size: P + 1, flags: BO_WB_MMAP, ..Default::default() };
@@ -125,7 +125,7 @@ fn object_is_mapped(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A text behind an address.
+/// A label can be set from a text at an address.
 fn label_is_given(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo(P));
@@ -140,7 +140,7 @@ fn label_is_given(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The larger offset cannot be said; the smaller is there once the client has asked for it.
+/// mmap2(2) cannot express the larger offset. The smaller one works once the client has requested it.
 fn registers_are_at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     same!(compat::map(&file.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ).err(), Some(Errno::OVERFLOW));
@@ -150,7 +150,7 @@ fn registers_are_at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
     super::flush::counts(&file, &page)
 }
 
-/// EFAULT, of each ioctl; ENOTTY and EINVAL for what is none.
+/// Each ioctl fails with EFAULT at an invalid address; unknown ioctls fail with ENOTTY and EINVAL.
 fn what_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for number in NUMBERS {
@@ -164,7 +164,7 @@ fn what_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV, and registers that say what the GPU says when it sleeps.
+/// After an unplug calls fail with ENODEV, and the registers read like those of a GPU that is suspended.
 fn gone_with_the_device(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The GPU does not answer as it should, its firmware is damaged, or it is gone: what the driver makes of it.
+//! Faults of the GPU: it does not answer as it should, its firmware is damaged, or it is gone. Checks the driver's
+//! reaction.
 //!
-//! Source: the faults of `models/src/fault.rs` and `models/src/mali.rs`; `drivers/gpu/drm/panthor/panthor_fw.c` (Linux 7.3).
+//! Source: the faults of `models/src/fault.rs` and `models/src/mali.rs`; `drivers/gpu/drm/panthor/panthor_fw.c` (Linux
+//! 7.3).
 
 use std::time::{Duration, Instant};
 
@@ -37,10 +39,10 @@ crate::cases::cases! {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
-/// How a probe may fail that does not reach its hardware.
+/// Errors of a probe that does not reach its hardware.
 const NO_HARDWARE: [Errno; 3] = [Errno::NODEV, Errno::IO, Errno::TIMEDOUT];
 
-/// The GPU unbound and as if just plugged in, and a fault that begins now or when it says.
+/// Unbinds the driver, resets the GPU as if just plugged in, and plans a fault that begins now or at the given time.
 fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     gpu.mend()?;
@@ -48,7 +50,7 @@ fn broken(guest: &Guest, fault: &str) -> Outcome<Gpu> {
     Ok(gpu)
 }
 
-/// The probe fails in one of these ways and leaves nothing; what it logged.
+/// Checks that the probe fails with one of these errors and leaves nothing. Returns its log lines.
 fn is_refused(gpu: &Gpu, wanted: &[Errno]) -> Outcome<Vec<String>> {
     let users = module_users(MODULE)?;
     let mut log = KernelLog::from_now();
@@ -66,13 +68,13 @@ fn is_refused(gpu: &Gpu, wanted: &[Errno]) -> Outcome<Vec<String>> {
     Ok(log.lines())
 }
 
-/// Something of the driver's tells what was wrong.
+/// Checks that a line of the driver reports what was wrong.
 fn is_told(lines: &[String]) -> Outcome {
     holds!(lines.iter().any(|line| line.contains("tyr")), "the log says why: {lines:?}");
     Ok(())
 }
 
-/// What failed has left nothing switched on, and the next probe is as if nothing had ever been wrong.
+/// Checks that the failed probe left nothing switched on, and that the next probe works without the fault.
 pub(super) fn works_again(gpu: &Gpu) -> Outcome {
     gpu.mend()?;
     same!(gpu.switched()?, [false; 3]);
@@ -80,7 +82,7 @@ pub(super) fn works_again(gpu: &Gpu) -> Outcome {
     client(gpu).map(drop)
 }
 
-/// ETIMEDOUT, in time and with a word about it.
+/// A reset that never ends fails the probe with ETIMEDOUT in time, and is logged.
 fn reset_that_never_ends(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "stuck-reset"}"#)?;
     let start = Instant::now();
@@ -97,7 +99,7 @@ fn power_that_never_comes(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A hundred times as slow is slow, and no reason to give up: a boot takes 0.2 s then, and a reset 0.05 s.
+/// A GPU that is a hundred times slower works: a boot takes 0.2 s then, and a reset 0.05 s.
 fn slow_hardware_is_waited_for(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "slow", "factor": 100}"#)?;
     let start = Instant::now();
@@ -107,14 +109,15 @@ fn slow_hardware_is_waited_for(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// The fault was felt: it took so many milliseconds since `start`. The clocks of guest and model are two.
+/// Checks that the fault had its effect: at least this many milliseconds passed since `start`. Guest and model have
+/// different clocks.
 fn took(start: Instant, milliseconds: u128) -> Outcome {
     let elapsed = start.elapsed();
     holds!(elapsed.as_millis() >= milliseconds * 95 / 100, "it is slow: {elapsed:?}");
     Ok(())
 }
 
-/// ETIMEDOUT: the microcontroller does not come up, or comes up and answers nothing.
+/// A microcontroller that does not start, or starts and does not answer, fails the probe with ETIMEDOUT.
 fn silent_firmware(guest: &Guest) -> Outcome {
     for kind in ["silent-boot", "silent-mcu"] {
         let gpu = broken(guest, &format!(r#"{{"kind": "{kind}"}}"#))?;
@@ -130,7 +133,7 @@ fn silent_firmware(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Slow is no reason to give up.
+/// A slow reset and a slow boot succeed.
 fn slow_reset_and_slow_boot(guest: &Guest) -> Outcome {
     for (fault, least) in
         [(r#"{"kind": "slow-reset", "seconds": 0.05}"#, 50), (r#"{"kind": "slow-boot", "seconds": 0.3}"#, 300)]
@@ -145,21 +148,22 @@ fn slow_reset_and_slow_boot(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The GPU's own accesses to memory fail, so that no firmware runs.
+/// The GPU's own memory accesses fail, so no firmware runs and the probe fails.
 fn memory_is_refused(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "dma-refusal"}"#)?;
     is_told(&is_refused(&gpu, &NO_HARDWARE)?)?;
     works_again(&gpu)
 }
 
-/// ENODEV: whoever reads ones is told so, instead of a chip of that number.
+/// A GPU that is gone is refused with ENODEV, instead of taking all ones for a chip's number.
 fn gone_before_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "removal"}"#)?;
     is_told(&is_refused(&gpu, &[Errno::NODEV])?)?;
     works_again(&gpu)
 }
 
-/// However far it came, a probe fails as one without hardware and leaves nothing, or was through with the registers.
+/// After a removal at any register access, the probe fails as without hardware and leaves nothing, or has finished with
+/// the registers.
 fn l3_gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
@@ -170,7 +174,7 @@ fn l3_gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
         let bound = gpu.bind();
         let told = |why: String| fail(format!("removed after {accesses} accesses: {why}"));
         match bound {
-            // What a probe does last needs no register; then the removal comes later or never.
+            // The last steps of a probe need no register, so the removal comes later or never.
             Ok(()) => return through(&gpu, accesses),
             Err(errno) if NO_HARDWARE.contains(&errno) => {}
             Err(errno) => return told(name(errno)),
@@ -180,19 +184,20 @@ fn l3_gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
         }
         gpu.mend()?;
         same!(gpu.switched()?, [false; 3]);
-        // Each of the first, where steps are different, and then one in ever more: they are polls of one register.
+        // Each of the first accesses is tried, since their steps differ, and later ever fewer: those are polls of one
+        // register.
         accesses += 1 + accesses / 24;
     }
-    fail("a probe accesses registers without end")
+    fail("a probe never stops accessing registers")
 }
 
-/// The probe made more accesses than a few, and the device is good when its hardware is.
+/// Checks that a complete probe makes many accesses, and that the device works when its hardware does.
 fn through(gpu: &Gpu, accesses: u32) -> Outcome {
     holds!(accesses > 50, "a probe of {accesses} accesses boots nothing");
     works_again(gpu)
 }
 
-/// Each one in turn: the driver notices by itself, or gives up in time and leaves nothing.
+/// After the loss of any single interrupt, the driver notices by itself, or gives up in time and leaves nothing.
 fn each_interrupt_of_a_probe_is_lost(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for after in [0, 1, 5, 10, 20, 40, 80, 120, 160, 200, 300, 400, 600, 800] {
@@ -208,7 +213,7 @@ fn each_interrupt_of_a_probe_is_lost(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Of each vector, at rest and at work.
+/// A spurious interrupt of each vector has no effect, whether the GPU is idle or at work.
 fn interrupts_that_nobody_caused(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -221,7 +226,7 @@ fn interrupts_that_nobody_caused(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// Whatever the probe waits for at that moment.
+/// A spurious interrupt during a probe has no effect, whatever the probe waits for at that moment.
 fn interrupts_that_nobody_caused_in_a_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for after in [1, 10, 30, 60, 100, 150, 200, 300, 500] {
@@ -236,7 +241,7 @@ fn interrupts_that_nobody_caused_in_a_probe(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A probe with another firmware fails in one of these ways, and works with the old one again.
+/// Checks that a probe with changed firmware fails with one of these errors, and works with the original again.
 fn with_firmware(guest: &Guest, wanted: &[Errno], change: impl FnOnce(&Firmware) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let firmware = Firmware::found()?;
@@ -248,12 +253,12 @@ fn with_firmware(guest: &Guest, wanted: &[Errno], change: impl FnOnce(&Firmware)
     works_again(&gpu)
 }
 
-/// ENOENT.
+/// A missing firmware fails the probe with ENOENT.
 fn firmware_is_missing(guest: &Guest) -> Outcome {
     with_firmware(guest, &[Errno::NOENT], Firmware::remove)
 }
 
-/// EINVAL: nothing, something else, another format, a newer one.
+/// A file that is not the firmware fails the probe with EINVAL: empty, something else, another format, a newer one.
 fn firmware_is_no_firmware(guest: &Guest) -> Outcome {
     let wanted = [Errno::INVAL, Errno::NOENT];
     with_firmware(guest, &wanted, |firmware| firmware.replace(&[]))?;
@@ -261,14 +266,15 @@ fn firmware_is_no_firmware(guest: &Guest) -> Outcome {
     with_firmware(guest, &wanted, |firmware| firmware.replace(&[0]))?;
     with_firmware(guest, &wanted, |firmware| firmware.replace(&[0x55; 64 << 10]))?;
     with_firmware(guest, &wanted, |firmware| firmware.replace(b"\x7fELF a program and no firmware"))?;
-    // The magic number, and the major version of the format.
+    // These are the magic number, and the major version of the format.
     for at in [0, 3, 5] {
         with_firmware(guest, &wanted, |firmware| firmware.damage(at))?;
     }
     Ok(())
 }
 
-/// EINVAL, wherever it ends: in the header, in the list, one byte before the last that is needed.
+/// A truncated firmware fails the probe with EINVAL, wherever it ends: in the header, in the list, one byte before the
+/// last needed.
 fn firmware_is_cut_off(guest: &Guest) -> Outcome {
     let whole = Firmware::found()?;
     let (header, needed) = (whole.header()?, whole.needed());
@@ -283,7 +289,8 @@ fn firmware_is_cut_off(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The microcontroller reads something else than was loaded, at the beginning, the middle and the end: it does not come up.
+/// If the microcontroller reads a byte that differs from what was loaded, it does not start: at the beginning, the
+/// middle and the end of each section.
 fn damaged_byte_of_each_section(guest: &Guest) -> Outcome {
     let sections = Firmware::found()?.sections()?;
     holds!(sections.len() > 1, "the firmware has sections: {sections:?}");
@@ -302,7 +309,7 @@ fn damaged_byte_of_each_section(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: with this byte turned around the list of entries is none.
+/// A firmware whose list of entries is invalid because of one inverted byte fails the probe with EINVAL.
 fn damaged_byte_of_each_entry(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let firmware = Firmware::found()?;
@@ -322,7 +329,8 @@ fn damaged_byte_of_each_entry(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// What needs no register goes on until the driver is told, by the unbinding; then ENODEV, and nothing hangs.
+/// After a removal, calls that need no register work until the driver is unbound; then they fail with ENODEV, and
+/// nothing hangs.
 fn gone_while_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
@@ -339,7 +347,7 @@ fn gone_while_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The module goes from a GPU that is gone, and comes back to it in vain.
+/// The module can be unloaded from a GPU that is gone; when loaded again, it does not bind.
 fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
@@ -352,7 +360,7 @@ fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A call fails as one without hardware, or works; the driver lets go of everything.
+/// After a removal at any register access a call fails as without hardware, or works, and the driver frees everything.
 fn gone_at_each_access_of_a_binding(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for accesses in (0..40).chain([60, 90, 150]) {
@@ -377,7 +385,7 @@ fn gone_at_each_access_of_a_binding(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// By the client, and by the end of its file.
+/// A removal while the client destroys a VM, or the end of its file does, leaves nothing behind.
 fn gone_while_a_vm_is_destroyed(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for accesses in (0..16).chain([20, 30, 50]) {
@@ -400,7 +408,7 @@ fn gone_while_a_vm_is_destroyed(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The MMU's commands take their time, 4 ms each; what is told done is done.
+/// The MMU's commands take 4 ms each, and a call does not return before they are done.
 fn binding_is_slow(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -416,7 +424,7 @@ fn binding_is_slow(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A GPU that cannot be served is no reason for a module not to load: another may come.
+/// The module loads without a GPU that it can drive: another one may come.
 fn module_loads_while_it_is_broken(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(modules::remove(MODULE));

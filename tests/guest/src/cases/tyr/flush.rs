@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The page of `LATEST_FLUSH_ID`, the one register that a client may read by itself.
+//! The page of `LATEST_FLUSH_ID`, the only register that a client may read itself.
 //!
 //! Source: "MMIO regions exposed to userspace" in `include/uapi/drm/panthor_drm.h`; `panthor_device_mmap_io` in
 //! `drivers/gpu/drm/panthor/panthor_device.c` (Linux 7.3).
@@ -32,7 +32,7 @@ fn map(file: &TyrFile, offset: u64, pages: usize, protection: ProtFlags) -> Answ
     Mapping::new(&file.0, offset, pages * PAGE, protection, MapFlags::SHARED)
 }
 
-/// The page shows the GPU's own register: the number grows when the driver flushes the GPU's caches.
+/// Checks that the page shows the GPU's own register: the number grows when the driver flushes the GPU's caches.
 pub(super) fn counts(file: &TyrFile, page: &Mapping) -> Outcome {
     let (vm, bo) = (works!(file.vm_create()), works!(file.bo(P)));
     let before = page.read(0);
@@ -45,7 +45,7 @@ pub(super) fn counts(file: &TyrFile, page: &Mapping) -> Outcome {
     Ok(())
 }
 
-/// Not zero, which stands for "flush always"; and not a page of memory.
+/// The number is not zero, which means "flush always", and the page is not memory.
 fn is_read(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
@@ -54,14 +54,15 @@ fn is_read(guest: &Guest) -> Outcome {
     counts(&file, &page)
 }
 
-/// Whatever a client loads from its page, the driver does not misuse its hardware: the runner counts the violations of a case.
+/// Whatever a client loads from its page, the driver does not misuse its hardware: the runner counts the violations of
+/// a case.
 fn is_read_in_any_way(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
     let id = u128::from(page.read(0));
     for width in [1, 2, 4, 8] {
         for offset in (0..16).chain(PAGE - 16..=PAGE - width) {
-            // The register has the first four bytes, and nothing is behind it.
+            // The register has the first four bytes, and there is nothing behind it.
             let expected = id.checked_shr(8 * offset as u32).unwrap_or(0) & ((1 << (8 * width)) - 1);
             let (got, place) = (page.load(offset, width), format!("{width} bytes at {offset:#x}"));
             holds!(u128::from(got) == expected, "{place} are {got:#x}, not {expected:#x}");
@@ -70,7 +71,7 @@ fn is_read_in_any_way(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A client has the kernel read the page: it copies as it likes.
+/// The kernel may read the page for a client, and it copies in any way.
 fn kernel_reads_it_for_a_client(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
@@ -86,7 +87,7 @@ fn kernel_reads_it_for_a_client(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, and EACCES later.
+/// A writable mapping fails with EINVAL, and mprotect(2) later with EACCES.
 fn is_not_written(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for protection in [ProtFlags::READ | ProtFlags::WRITE, ProtFlags::WRITE, ProtFlags::READ | ProtFlags::EXEC] {
@@ -98,7 +99,7 @@ fn is_not_written(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL.
+/// A mapping of more than one page fails with EINVAL.
 fn is_one_page(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for pages in [2, 3, 512] {
@@ -108,7 +109,7 @@ fn is_one_page(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a private copy would not change.
+/// A private mapping fails with EINVAL, since a private copy would not change.
 fn is_shared(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(Mapping::new(&file.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ, MapFlags::PRIVATE), INVAL);
@@ -116,7 +117,7 @@ fn is_shared(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: no other register is for clients.
+/// Any other offset fails with EINVAL: no other register is for clients.
 fn nothing_beside_it(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for offset in [P, 2 * P, 0x1_0000, 1 << 21, 1 << 40] {
@@ -126,7 +127,8 @@ fn nothing_beside_it(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A client of 32 bits, or an emulator of one, says so; then the page is there, and not where it was.
+/// A 32-bit client, or an emulator of one, requests the smaller offset. The page is at that offset then, and no longer
+/// at the other.
 fn at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     holds!(map(&file, MMIO_OFFSET_32, 1, ProtFlags::READ).is_err(), "nothing is there before");
@@ -140,7 +142,7 @@ fn at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: one of the two.
+/// Offsets other than the two fail with EINVAL.
 fn offsets_that_do_not_exist(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for offset in [0, 1, P, 1 << 42, 1 << 44, 1 << 55, 1 << 57, MMIO_OFFSET_64 + P, MMIO_OFFSET_32 | 1, u64::MAX] {
@@ -150,7 +152,7 @@ fn offsets_that_do_not_exist(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What one file says is nothing to another, and objects are mapped as before.
+/// The offset that one file sets does not affect another, and objects are mapped as before.
 fn offset_is_the_files(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (gpu.open()?, gpu.open()?);
@@ -161,7 +163,7 @@ fn offset_is_the_files(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A copy of the process does not have it.
+/// A forked copy of the process does not inherit the mapping.
 fn not_inherited(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
@@ -171,7 +173,8 @@ fn not_inherited(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A page of memory stands in for the register, with a number that asks for no flush; a new device does not change that.
+/// After an unplug a page of memory replaces the register, with a number that requests no flush. A new device does not
+/// change that.
 fn gone_with_the_device(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;

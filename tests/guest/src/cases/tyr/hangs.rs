@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Parts of the GPU hang while it works, and are found out when it is used or brought to rest.
+//! Hangs of the GPU's parts during work, which the driver finds when it uses or stops them.
 //!
 //! Source: the faults of `models/src/mali.rs`; `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
@@ -28,7 +28,7 @@ crate::cases::cases! {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
-/// Some line says so; what there is otherwise.
+/// Checks that a log line contains `wanted`; otherwise the failure shows all lines.
 fn says(log: &mut KernelLog, wanted: &str) -> Outcome {
     let lines = log.lines();
     holds!(lines.iter().any(|line| line.contains(wanted)), "`{wanted}` is not in {lines:?}");
@@ -37,7 +37,8 @@ fn says(log: &mut KernelLog, wanted: &str) -> Outcome {
 
 const RESET_FOR_THE_MMU: &str = "the GPU was reset to have it forget an address space";
 
-/// ETIMEDOUT, and the address space is lost; a reset at the unbinding cures all.
+/// A hanging MMU makes the call fail with ETIMEDOUT, and the address space is lost. A reset at the unbind repairs
+/// everything.
 fn mmu_hangs_while_it_is_used(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -57,7 +58,7 @@ fn mmu_hangs_while_it_is_used(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// The GPU that does not go to sleep is reset, which it would be when it wakes; what hung is lost, and no more.
+/// A GPU that does not suspend is reset, as it would be at resume. Only the part that hung is lost.
 fn hangs_and_sleeps(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -75,7 +76,7 @@ fn hangs_and_sleeps(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// Its memory goes when it has stopped, whatever that takes.
+/// The memory of a microcontroller is freed after it has stopped, whatever it takes to stop it.
 fn mcu_hangs_when_it_is_to_stop(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     gpu.fault(r#"{"kind": "stuck-mcu"}"#)?;
@@ -87,7 +88,7 @@ fn mcu_hangs_when_it_is_to_stop(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// It is given no more commands, and unbound in time; it can be used again when a reset ends.
+/// A GPU whose reset fails gets no more commands, and is unbound in time. It can be used again when a reset ends.
 fn reset_does_not_help(guest: &Guest) -> Outcome {
     for kind in ["stuck-mmu", "stuck-mcu"] {
         let gpu = Gpu::ready(guest)?;
@@ -108,14 +109,15 @@ fn reset_does_not_help(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// It is lost, and what does not need it goes on; it is there again when the GPU has slept, and when the driver is bound anew.
+/// Firmware that causes a fault is lost, and calls that do not need it work. It works again after a suspend, and after
+/// the next bind.
 fn firmware_meets_a_fault(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for by_sleep in [true, false] {
         let file = gpu.open()?;
         let mut log = KernelLog::from_now();
         holds!(gpu.access(0, 0x7000_0000, "read")? != Met::Memory, "the firmware has nothing there");
-        holds!(log.comes("unhandled page fault in AS0"), "the driver tells of the fault");
+        holds!(log.comes("unhandled page fault in AS0"), "the driver reports the fault");
         a_round(&file)?;
         if by_sleep {
             works!(super::sleep::nap());

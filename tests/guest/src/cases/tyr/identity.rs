@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the device says of itself, and under which names it is found.
+//! The device's identity, and the names under which programs find it.
 //!
-//! Source: `drivers/gpu/drm/panthor/panthor_drv.c`, `panthor_hw.c`, `drm_getcap` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3);
-//! the boot log of a Radxa ROCK 5B for the facts of its GPU.
+//! Source: `drivers/gpu/drm/panthor/panthor_drv.c`, `panthor_hw.c`, `drm_getcap` in `drivers/gpu/drm/drm_ioctl.c`
+//! (Linux 7.3); the boot log of a Radxa ROCK 5B for the facts of its GPU.
 
 use std::fs;
 use std::process::Command;
@@ -21,7 +21,7 @@ crate::cases::cases! {
     fdinfo_counts_objects, lsgpu_lists_it, drmdevice_lists_it, probe_tells_what_the_board_told, probe_tells_the_firmware, probe_tells_huge_pages,
 }
 
-/// Clients look for the name.
+/// The driver's name is `panthor`, since clients look for it.
 fn calls_itself_panthor(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for kind in ["card", "renderD"] {
@@ -32,19 +32,19 @@ fn calls_itself_panthor(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// 1.9: clients go by the number for what the driver knows.
+/// The version is 1.9: clients derive from it what the driver supports.
 fn version_has_all_of_the_header(guest: &Guest) -> Outcome {
     let version = works!(Gpu::ready(guest)?.open()?.0.version(&mut []));
     same!((version.major, version.minor), (1, 9));
     Ok(())
 }
 
-/// `GET_UNIQUE` on the primary node, as for every PCI device.
+/// `GET_UNIQUE` on the primary node returns the PCI address, as for every PCI device.
 fn unique_name_is_the_pci_address(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let address = gpu.path("").file_name().expect("a function has an address").to_string_lossy().into_owned();
     let (file, mut buffer) = (gpu.open_node("card")?, [0; 64]);
-    // The master gets a name when it says which version of the interface it speaks.
+    // The master gets a name when it sets the version of the interface.
     works!(file.0.ioctl(&uapi::SET_VERSION, uapi::SetVersion { di_major: 1, di_minor: 4, dd_major: -1, dd_minor: -1 }));
     let length = works!(file.0.text(&uapi::GET_UNIQUE, &mut buffer)) as usize;
     let unique = String::from_utf8_lossy(&buffer[..length.min(64)]).into_owned();
@@ -74,7 +74,7 @@ fn one_card_and_one_render_node(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// PRIME both ways, monotonic time, sync objects with timelines.
+/// The capabilities are PRIME in both directions, monotonic time, and sync objects with timelines.
 fn capabilities(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for (capability, value) in [(0x5, 3), (0x6, 1), (0x13, 1), (0x14, 1)] {
@@ -83,7 +83,7 @@ fn capabilities(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EOPNOTSUPP: no dumb buffers, no cursors, no pages to flip.
+/// Capabilities of mode setting fail with EOPNOTSUPP: no dumb buffers, no cursors, no page flips.
 fn no_mode_setting(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open_node("card")?;
     for of_mode_setting in [0x1, 0x2, 0x3, 0x4, 0x7, 0x8, 0x9, 0x10, 0x11, 0x12, 0x15] {
@@ -103,7 +103,7 @@ fn fdinfo_names_driver_and_device(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Total with the object, resident with its pages.
+/// fdinfo counts an object as total memory, and its pages as resident memory.
 fn fdinfo_counts_objects(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let handle = works!(file.bo(3 * PAGE as u64));
@@ -127,24 +127,24 @@ fn lsgpu_lists_it(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// libdrm's own program knows a PCI device of any vendor.
+/// libdrm's `drmdevice` lists it, since it knows PCI devices of any vendor.
 fn drmdevice_lists_it(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let told = said("drmdevice")?;
     for word in ["13b5".to_owned(), gpu.node("renderD")?.to_string_lossy().into_owned()] {
-        holds!(told.contains(&word), "`drmdevice` tells {word}: {told:?}");
+        holds!(told.contains(&word), "`drmdevice` prints {word}: {told:?}");
     }
     Ok(())
 }
 
-/// What a program writes to its standard output.
+/// Returns a program's standard output.
 fn said(program: &str) -> Outcome<String> {
     let output = Command::new(program).output()?;
     holds!(output.status.success(), "`{program}` ended with {}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What the driver logs while it is bound.
+/// Returns the driver's log lines during a probe.
 fn log_of_a_probe(guest: &Guest) -> Outcome<Vec<String>> {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
@@ -153,7 +153,7 @@ fn log_of_a_probe(guest: &Guest) -> Outcome<Vec<String>> {
     Ok(log.lines())
 }
 
-/// The facts of the review's log: number, features, and what is present.
+/// The probe logs the facts of the board's boot log: number, features, and present units.
 fn probe_tells_what_the_board_told(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     for fact in [
@@ -162,12 +162,12 @@ fn probe_tells_what_the_board_told(guest: &Guest) -> Outcome {
         "shader_present=0x0000000000050005 l2_present=0x0000000000000001 tiler_present=0x0000000000000001",
     ] {
         let told = lines.iter().filter(|line| line.contains("tyr") && line.contains(fact)).count();
-        holds!(told == 1, "`{fact}` is told once in {lines:?}");
+        holds!(told == 1, "`{fact}` is logged once in {lines:?}");
     }
     Ok(())
 }
 
-/// The version that the firmware itself gives in its interface.
+/// The probe logs the version that the firmware has in its interface.
 fn probe_tells_the_firmware(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     let told = |line: &&String| line.contains("tyr") && line.contains("interface v") && !line.contains("v0.0.0");
@@ -175,10 +175,10 @@ fn probe_tells_the_firmware(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Once in each probe, without any setting of the system's: Debian's kernels have huge pages.
+/// Each probe logs once that it uses huge pages, without any system setting: Debian's kernels have them.
 fn probe_tells_huge_pages(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     let told = lines.iter().filter(|line| line.contains("tyr") && line.contains("Using Transparent Hugepage")).count();
-    holds!(told == 1, "`Using Transparent Hugepage` is told once in {lines:?}");
+    holds!(told == 1, "`Using Transparent Hugepage` is logged once in {lines:?}");
     Ok(())
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the ioctl entry makes of numbers, sizes, directions and addresses of the driver's ioctls (L10), and the part of the
-//! interface that the driver does not have.
+//! The ioctl entry's handling of numbers, sizes, directions and addresses of the driver's ioctls (L10), and the part of
+//! the interface that the driver does not have.
 //!
-//! Source: `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c`, "Introduction" of `include/uapi/drm/panthor_drm.h` (Linux 7.3).
+//! Source: `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c`, "Introduction" of `include/uapi/drm/panthor_drm.h` (Linux
+//! 7.3).
 
 use rustix::io::Errno;
 
@@ -27,20 +28,20 @@ fn file(guest: &Guest) -> Outcome<TyrFile> {
     Gpu::ready(guest)?.open()
 }
 
-/// EFAULT: an argument that cannot be read, of each ioctl.
+/// Each ioctl fails with EFAULT if its argument cannot be read.
 fn l10_bad_addresses(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for number in NUMBERS {
         for address in BadAddress::ALL {
             refuses!(sys::ioctl_bad(&file.0, number, address), FAULT, " of {number:#x}");
         }
-        // Whatever zeros mean to it, they can be read.
+        // Whatever zeros mean to the ioctl, they can be read.
         holds!(sys::ioctl_bytes(&file.0, number, &mut [0; 64]) != Err(Errno::FAULT), "{number:#x} reads zeros");
     }
     Ok(())
 }
 
-/// EFAULT: the ioctl is carried out and its answer cannot be told.
+/// An answer that cannot be written fails with EFAULT, after the ioctl was executed.
 fn l10_answer_that_cannot_be_written(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let zeros = || sys::memory_file(PAGE).and_then(|memory| Mapping::shared(memory, 0, PAGE));
@@ -51,20 +52,20 @@ fn l10_answer_that_cannot_be_written(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An older client's structure: what it does not have is zero.
+/// An older client's shorter structure is extended with zeros.
 fn l10_shorter_argument(guest: &Guest) -> Outcome {
     let file = file(guest)?;
-    // Flags and number alone: the range is of the kernel's choice.
+    // Only flags and number are passed, so the kernel chooses the range.
     let mut bytes = [0; 16];
     works!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 1, 8), &mut bytes));
     same!(bytes[4..8], 1_u32.to_ne_bytes());
     same!(bytes[8..], [0; 8]);
-    // An object without a size is none.
+    // An object without a size is refused.
     refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 5, 0), &mut []), INVAL);
     Ok(())
 }
 
-/// A newer client's structure: what the kernel does not know comes back as it was.
+/// With a newer client's structure, the unknown part is returned unchanged.
 fn l10_longer_argument(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let mut bytes = [0xee; 64];
@@ -75,7 +76,8 @@ fn l10_longer_argument(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The number says what is copied: without "write" the handler sees zeros, without "read" nothing comes back.
+/// The number's direction decides what is copied: without "write" the handler reads zeros, without "read" nothing is
+/// returned.
 fn l10_other_directions(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let mut bytes = [0; 24];
@@ -89,18 +91,18 @@ fn l10_other_directions(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: there are seventeen.
+/// Numbers behind the driver's seventeen ioctls fail with EINVAL.
 fn l10_numbers_beyond_the_table(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for nr in [COMMAND_BASE + 17, COMMAND_BASE + 18, 0x80, 0x9f] {
         refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, nr, 16), &mut [0; 16]), INVAL, " of {nr:#x}");
     }
-    // The last is known: no handle is zero.
+    // The last number is in the table: the error is that no handle is zero.
     refuses!(sys::ioctl_bytes(&file.0, ioc(RW, DRM, COMMAND_BASE + 16, 16), &mut [0; 16]), NOENT);
     Ok(())
 }
 
-/// ENOTTY: the numbers are right, the type is not DRM's.
+/// The same numbers with a type other than DRM's fail with ENOTTY.
 fn l10_other_types(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for kind in [b'p', b'D', 0] {
@@ -120,7 +122,7 @@ const ABSENT: [u32; 6] = [
     TILER_HEAP_DESTROY.number,
 ];
 
-/// EOPNOTSUPP, of each of the six.
+/// Each of the six fails with EOPNOTSUPP.
 fn groups_and_heaps_are_refused_alike(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for number in ABSENT {
@@ -135,7 +137,7 @@ fn groups_and_heaps_are_refused_whatever_is_said(guest: &Guest) -> Outcome {
     works!(file.vm_create());
     for number in ABSENT {
         let first = sys::ioctl_bytes(&file.0, number, &mut [0; 64]);
-        // One: the VM's number, and whatever else it is in another place. It is no address.
+        // With a fill of one, the VM's number is valid, and other fields hold ones as well. No field is an address.
         for fill in [1, 0xff] {
             let mut bytes = [fill; 64];
             same!(sys::ioctl_bytes(&file.0, number, &mut bytes), first);

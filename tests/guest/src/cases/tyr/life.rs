@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The device goes and comes while clients hold files, VMs, objects, mappings and fences (L5, L6, L11).
+//! The device is unbound and bound while clients hold files, VMs, objects, mappings and fences (L5, L6, L11).
 //!
-//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drivers/base/dd.c`, `drivers/pci/remove.c` (Linux 7.3).
+//! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drivers/base/dd.c`, `drivers/pci/remove.c` (Linux
+//! 7.3).
 
 use rustix::io::Errno;
 
@@ -46,7 +47,7 @@ pub(super) struct Held {
     buffer: std::os::fd::OwnedFd,
 }
 
-/// A client with a VM that maps two objects, a mapping of each kind, and a buffer it has exported.
+/// Opens a client with a VM that maps two objects, a mapping of each kind, and an exported buffer.
 pub(super) fn client(gpu: &Gpu) -> Outcome<Held> {
     let file = gpu.open()?;
     let vm = works!(file.vm_create());
@@ -59,7 +60,7 @@ pub(super) fn client(gpu: &Gpu) -> Outcome<Held> {
     Ok(Held { file, vm, bo, mapping, flush_id, buffer })
 }
 
-/// ENODEV: whatever is asked, of the driver and of the core, rightly or wrongly.
+/// Checks that every ioctl of the driver and of the core fails with ENODEV, with right and wrong arguments.
 pub(super) fn is_dead(held: &Held) -> Outcome {
     let Held { file, vm, bo, .. } = held;
     for number in NUMBERS {
@@ -77,7 +78,7 @@ pub(super) fn is_dead(held: &Held) -> Outcome {
     Ok(())
 }
 
-/// What is memory is as it was.
+/// Checks that memory keeps its contents.
 fn contents_are_there(held: &Held) -> Outcome {
     for page in 0..8 {
         same!(held.mapping.read(page * PAGE), 0x100 + page as u32);
@@ -102,7 +103,7 @@ fn l6_goes_while_all_is_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// As when it is pulled out; a new search finds it, and the driver comes by itself.
+/// The function itself is removed, as when it is pulled out. A rescan finds it, and the driver binds automatically.
 fn l6_function_is_removed_while_all_is_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
@@ -119,7 +120,7 @@ fn l6_function_is_removed_while_all_is_open(guest: &Guest) -> Outcome {
     a_round(&second.file)
 }
 
-/// ENODEV for good, in whichever order they close.
+/// Calls on files of the old device fail with ENODEV forever, and the files can be closed in any order.
 fn l6_old_file_is_dead_for_the_new_device(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let mut held = Vec::new();
@@ -137,7 +138,7 @@ fn l6_old_file_is_dead_for_the_new_device(guest: &Guest) -> Outcome {
     a_round(&live.file)
 }
 
-/// Written before and after, and seen through each other.
+/// Mappings keep contents that were written before and after, and show each other's.
 fn l6_mappings_keep_their_contents(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
@@ -152,7 +153,7 @@ fn l6_mappings_keep_their_contents(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// ENODEV and EBUSY: what is not bound cannot be unbound, what is bound not bound again.
+/// Unbinding a device that is not bound fails with ENODEV; binding a bound one fails with EBUSY.
 fn bound_and_unbound_once(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     refuses!(gpu.bind(), BUSY);
@@ -161,7 +162,7 @@ fn bound_and_unbound_once(guest: &Guest) -> Outcome {
     gpu.settle()
 }
 
-/// The function is enabled, a bus master, and its registers are claimed, while it is bound.
+/// While bound, the function is enabled, a bus master, and its registers are claimed.
 fn l5_switched_off_when_unbound(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     same!(gpu.switched()?, [true; 3]);
@@ -174,7 +175,7 @@ fn l5_switched_off_when_unbound(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A binding that waits, its sync object, and the fence in it as a sync file.
+/// Queues a binding that waits. Returns the gate that it waits for, and its fence as a sync file.
 fn something_waits(guest: &Guest, file: &TyrFile) -> Outcome<(Gate, std::os::fd::OwnedFd)> {
     let (vm, bo) = (works!(file.vm_create()), works!(file.bo(P)));
     let (gate, out) = (Gate::new(guest, file)?, works!(file.0.syncobj_create(0)));
@@ -184,14 +185,14 @@ fn something_waits(guest: &Guest, file: &TyrFile) -> Outcome<(Gate, std::os::fd:
     Ok((gate, sync_file))
 }
 
-/// Nobody is left waiting for a device that is gone.
+/// Checks that a fence of a device that is gone is signalled, so that nothing waits for it.
 fn signalled_soon(sync_file: &std::os::fd::OwnedFd) -> Outcome {
     let events = works!(sys::poll(sync_file, rustix::event::PollFlags::IN, patient_ms(5000).into()));
     holds!(events.contains(rustix::event::PollFlags::IN), "the fence is signalled");
     Ok(())
 }
 
-/// The gate opens when the device is gone.
+/// A queue whose gate opens after the unbind still ends.
 fn l5_queue_comes_to_an_end(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -204,7 +205,7 @@ fn l5_queue_comes_to_an_end(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Neither the unbinding nor a client waits for a gate that may never open.
+/// Neither the unbind nor a client waits for a gate that may never open.
 fn l5_queue_comes_to_an_end_before_the_gate_opens(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -218,7 +219,7 @@ fn l5_queue_comes_to_an_end_before_the_gate_opens(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Bound and idle, the driver is held by nothing.
+/// While bound and idle, the driver's module has no users.
 fn l11_module_is_free_without_files(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     same!(module_users(MODULE)?, Some(0));
@@ -228,7 +229,7 @@ fn l11_module_is_free_without_files(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// EAGAIN until the last file is closed, whatever has become of the device meanwhile.
+/// Unloading fails with EAGAIN until the last file is closed, whatever happens to the device meanwhile.
 fn l11_file_holds_its_module(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (client(&gpu)?, client(&gpu)?);
@@ -244,7 +245,7 @@ fn l11_file_holds_its_module(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Of an object and of the register, without the file.
+/// A mapping of an object or of the register holds the module, without the file.
 fn l11_mapping_holds_its_module(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let Held { file, mapping, flush_id, buffer, .. } = client(&gpu)?;
@@ -259,7 +260,7 @@ fn l11_mapping_holds_its_module(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// An object whose handle is closed lives by its mapping in a VM alone; file and VM take it along.
+/// An object whose handle is closed lives by its mapping in a VM alone, and is freed with file and VM.
 fn l11_mapped_object_is_freed_with_the_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for unbound in [false, true] {
@@ -277,7 +278,7 @@ fn l11_mapped_object_is_freed_with_the_file(guest: &Guest) -> Outcome {
     gpu.load(guest)
 }
 
-/// A signalled fence that somebody still has is no reason to keep the module, and can be asked when it is gone (L19).
+/// A signalled fence that a process still has does not hold the module, and can be queried after the unload (L19).
 fn fence_outlives_the_module(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -293,7 +294,7 @@ fn fence_outlives_the_module(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// No address space leads anywhere: the memory is somebody else's by now.
+/// After the unbind no address space has tables, since the memory may have another owner by now.
 fn l5_nothing_of_the_gpu_is_seen_afterwards(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -307,7 +308,7 @@ fn l5_nothing_of_the_gpu_is_seen_afterwards(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Twenty times, each with a client beyond its end.
+/// Twenty rounds of unbind and bind work, each with a client that stays open beyond it.
 fn over_and_over(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = module_users(MODULE)?;
@@ -323,7 +324,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Ten times off the bus and on it again, with a client of each time.
+/// Ten rounds of removal and rescan work, with a client kept open from each.
 fn removed_over_and_over(guest: &Guest) -> Outcome {
     let mut kept = Vec::new();
     for _ in 0..10 {

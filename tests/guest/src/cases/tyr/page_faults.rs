@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What becomes of a VM in which the GPU meets nothing, and of the others.
+//! A VM in which the GPU causes a page fault, and the effect on others.
 //!
 //! Source: `enum drm_panthor_vm_state` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
@@ -29,7 +29,7 @@ crate::cases::cases! {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
-/// Waits until the driver has taken note of a fault: an interrupt comes when it comes.
+/// Waits until the driver has recorded a fault, since its interrupt takes some time.
 fn until_unusable(file: &TyrFile, vm: u32) -> Outcome {
     let start = Instant::now();
     while works!(file.vm_state(vm)) == USABLE {
@@ -39,7 +39,7 @@ fn until_unusable(file: &TyrFile, vm: u32) -> Outcome {
     Ok(())
 }
 
-/// The GPU meets nothing, and the driver has noticed.
+/// Makes the GPU access an unmapped address, and waits until the driver has noticed.
 pub(super) fn broken(vm: &Vm<'_>) -> Outcome {
     holds!(vm.access(VA + (7 << 30), "read")? != Met::Memory, "the GPU meets a fault");
     until_unusable(vm.file, vm.id)
@@ -54,7 +54,8 @@ fn fault_marks_the_vm(guest: &Guest) -> Outcome {
     })
 }
 
-/// Nothing mapped, not to be written, not to be executed, cut off again, on each level of the tables.
+/// Every kind of fault marks the VM: nothing mapped, not writable, not executable, unmapped again, on each level of the
+/// tables.
 fn each_kind_of_fault_marks(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -83,7 +84,7 @@ fn each_kind_of_fault_marks(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Address space, address and kind.
+/// The log shows the address space, the address and the kind of the fault.
 fn fault_is_told_in_the_log(guest: &Guest) -> Outcome {
     with_vm(guest, |_, vm| {
         let space = vm.space()?;
@@ -92,12 +93,12 @@ fn fault_is_told_in_the_log(guest: &Guest) -> Outcome {
         let lines = log.lines();
         let wanted = [format!("AS{space} "), format!("{:#x}", VA + (7 << 30)), "TRANSLATION_FAULT".to_owned()];
         let told = |line: &&String| line.contains("tyr") && wanted.iter().all(|word| line.contains(word.as_str()));
-        holds!(lines.iter().any(|line| told(&line)), "the log tells {wanted:?}: {lines:?}");
+        holds!(lines.iter().any(|line| told(&line)), "the log has {wanted:?}: {lines:?}");
         Ok(())
     })
 }
 
-/// Others, of the same file too, see and do what they did.
+/// Other VMs, also of the same file, work as before.
 fn fault_is_the_vms_alone(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -143,7 +144,7 @@ fn vm_in_fault_maps_nothing(guest: &Guest) -> Outcome {
     })
 }
 
-/// And its number is that of a good one then.
+/// A VM in fault can be destroyed. Its number then belongs to a good one.
 fn vm_in_fault_is_destroyed(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         broken(vm)?;
@@ -156,7 +157,7 @@ fn vm_in_fault_is_destroyed(guest: &Guest) -> Outcome {
     })
 }
 
-/// What is queued already comes to an end, and its fences are signalled.
+/// Operations that are queued already end, and their fences are signalled.
 fn queue_of_a_vm_in_fault(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(8, 0x100)?;
@@ -173,7 +174,7 @@ fn queue_of_a_vm_in_fault(guest: &Guest) -> Outcome {
     })
 }
 
-/// Thirty VMs, each with a fault, some destroyed and some left to the file.
+/// Thirty VMs each have a fault. Some are destroyed, and some are left to the end of the file.
 fn faults_over_and_over(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for _ in 0..3 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Objects that are shared with others by dma-bufs, and others' that the GPU uses.
+//! Objects that are shared with other drivers by dma-bufs, and foreign objects that the GPU uses.
 //!
-//! Source: `panthor_gem_prime_export`, `panthor_gem_prime_import` in `drivers/gpu/drm/panthor/panthor_gem.c`,
-//! `enum drm_panthor_bo_extra_flags` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
+//! Source: `panthor_gem_prime_export`, `panthor_gem_prime_import` in `drivers/gpu/drm/panthor/panthor_gem.c`, `enum
+//! drm_panthor_bo_extra_flags` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
 use std::os::fd::OwnedFd;
 
@@ -30,13 +30,13 @@ const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 const BOTH: u32 = CLOEXEC | RDWR;
 
-/// Two files of the GPU.
+/// Opens two files of the GPU.
 fn files(guest: &Guest) -> Outcome<(TyrFile, TyrFile)> {
     let gpu = Gpu::ready(guest)?;
     Ok((gpu.open()?, gpu.open()?))
 }
 
-/// The same handle comes back.
+/// An import into the same file returns the same handle.
 fn to_the_same_file(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let handle = works!(file.bo(P));
@@ -45,7 +45,7 @@ fn to_the_same_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Another handle, the same memory.
+/// An import into another file returns another handle to the same memory.
 fn to_another_file(guest: &Guest) -> Outcome {
     let (file, other) = files(guest)?;
     let handle = file.numbered_bo(4, 0x70)?;
@@ -58,7 +58,7 @@ fn to_another_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// By mmap(2) of the buffer itself, between the calls that say so.
+/// The dma-buf can be mapped by mmap(2), between the calls that begin and end the access.
 fn mapped_as_a_dma_buf(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let handle = file.numbered_bo(4, 0x70)?;
@@ -72,7 +72,7 @@ fn mapped_as_a_dma_buf(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What this driver has exported is not flagged, and keeps the flags it was made with.
+/// An import of this driver's own buffer is not flagged as imported, and keeps its creation flags.
 fn own_buffers_are_not_imported(guest: &Guest) -> Outcome {
     let (file, other) = files(guest)?;
     let handle = works!(file.bo_of(P, BO_WB_MMAP, 0));
@@ -82,7 +82,7 @@ fn own_buffers_are_not_imported(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: it is for that VM alone.
+/// Exporting an object that belongs to a VM fails with EINVAL.
 fn object_of_a_vm_is_not_exported(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let vm = works!(file.vm_create());
@@ -94,7 +94,7 @@ fn object_of_a_vm_is_not_exported(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL and ENOENT, by the core.
+/// Wrong flags fail with EINVAL, and wrong handles with ENOENT, by the core.
 fn flags_that_are_refused(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let handle = works!(file.bo(P));
@@ -104,7 +104,7 @@ fn flags_that_are_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The GPU finds the words that somebody else has written, where they are bound.
+/// Checks that the GPU sees the words of another driver's buffer where it is bound.
 fn gpu_sees(guest: &Guest, buffer: &OwnedFd, pages: u64) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -135,7 +135,7 @@ fn gpu_sees_memory_of_a_heap(guest: &Guest) -> Outcome {
     gpu_sees(guest, &buffer, 8)
 }
 
-/// Another driver of the house, for its memory.
+/// Opens vgem, to use its memory.
 fn vgem(guest: &Guest) -> Outcome<DrmFile> {
     works!(guest.modules()?.of(Driver::Rust.module()).map_err(|_| rustix::io::Errno::NOENT).and_then(|one| one.load()));
     match Driver::Rust.find() {
@@ -151,7 +151,7 @@ fn gpu_sees_memory_of_vgem(guest: &Guest) -> Outcome {
     gpu_sees(guest, &works!(vgem.export(handle, BOTH)), 8)
 }
 
-/// The other way.
+/// vgem can import a buffer of the GPU.
 fn vgem_sees_memory_of_the_gpu(guest: &Guest) -> Outcome {
     let vgem = vgem(guest)?;
     let (file, _) = files(guest)?;
@@ -160,13 +160,13 @@ fn vgem_sees_memory_of_the_gpu(guest: &Guest) -> Outcome {
     let theirs = works!(vgem.import(&buffer));
     drop(buffer);
     works!(file.0.gem_close(handle));
-    // What vgem gives on is the buffer that it got.
+    // vgem exports the buffer that it imported.
     let again = works!(vgem.export(theirs, BOTH));
     same!(works!(Mapping::shared(&again, 0, 8 * PAGE)).read(7 * PAGE), 0x67);
     Ok(())
 }
 
-/// EINVAL: that is for whoever has exported them.
+/// `BO_SYNC` of an imported object fails with EINVAL: only its exporter can do that.
 fn imported_objects_are_not_synced(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let (handle, own) = (works!(file.0.import(&works!(heap_buffer(4 * PAGE)))), works!(file.bo(4 * P)));
@@ -177,7 +177,7 @@ fn imported_objects_are_not_synced(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Imported, and made with no flags.
+/// `BO_QUERY_INFO` reports an imported object as imported, with no creation flags.
 fn imported_info(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let handle = works!(file.0.import(&works!(heap_buffer(4 * PAGE))));
@@ -186,7 +186,7 @@ fn imported_info(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Through the GPU's file the CPU sees the exporter's memory.
+/// A mapping through the GPU's file shows the CPU the exporter's memory.
 fn imported_object_is_mapped_by_the_cpu(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let buffer = works!(heap_buffer(8 * PAGE));
@@ -196,7 +196,7 @@ fn imported_object_is_mapped_by_the_cpu(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One object in VMs of two files: each has mappings of its own.
+/// One object in VMs of two files has separate mappings in each.
 fn bound_in_two_files(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -223,7 +223,7 @@ fn exported_object_outlives_everything(guest: &Guest) -> Outcome {
     refuses!(crate::modules::remove(MODULE), AGAIN);
     works!(gpu.bind());
     let second = gpu.open()?;
-    // To the new device it is a buffer of another.
+    // For the new device it is a foreign buffer.
     let theirs = works!(second.0.import(&buffer));
     same!(works!(second.bo_info(theirs)).extra_flags, BO_IS_IMPORTED);
     drop((second, buffer));
@@ -231,7 +231,7 @@ fn exported_object_outlives_everything(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Binding and handle hold somebody else's buffer, and let it go while the VM stays.
+/// Binding and handle hold references to a foreign buffer, and drop them while the VM stays.
 fn imported_buffer_is_let_go(guest: &Guest) -> Outcome {
     let vgem = vgem(guest)?;
     let users = module_users(Driver::Rust.module())?;
@@ -254,7 +254,7 @@ fn imported_buffer_is_let_go(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL and EBADF.
+/// Importing a file that is no dma-buf fails with EINVAL, and a closed number with EBADF.
 fn what_is_no_buffer(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     refuses!(file.0.import(&works!(sys::memory_file(PAGE))), INVAL);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Each call that can fail while the driver is loaded and probed and a client makes and binds, made to fail one by one (L3).
+//! Makes each call fail that can fail while the driver is loaded and probed and a client creates and binds, one by one
+//! (L3).
 //!
-//! After every failure the error arrives, nothing is left, and the next attempt works. Source: drivers/pci/pci-driver.c,
-//! drivers/base/firmware_loader, drivers/gpu/drm/drm_drv.c, drm_gpuvm.c (Linux 7.3).
+//! After every failure the error arrives, nothing is left, and the next attempt works. Source:
+//! drivers/pci/pci-driver.c, drivers/base/firmware_loader, drivers/gpu/drm/drm_drv.c, drm_gpuvm.c (Linux 7.3).
 
 use rustix::io::Errno;
 
@@ -30,11 +31,11 @@ crate::cases::cases! {
     each_call_of_a_queued_binding within 300,
 }
 
-/// Three arrays that need not lie together are asked for twice.
+/// A probe. Three arrays that need not be contiguous are allocated in two ways.
 const PROBE: Within = Within { stands: &[("devtmpfs_create_node", 2), (REALLOC, 3)], ..sweep::PROBE };
-/// Within that probe, where interrupts are set up.
+/// The part of a probe that sets up interrupts.
 const MSI: Within = Within { scope: MSI_DOMAIN, ..sweep::PROBE };
-/// Of two operations and their jobs, eight arrays.
+/// A queued call of two operations with their jobs, which allocates eight arrays.
 const QUEUED: Within = Within {
     stands: &[("kmem_cache_alloc_noprof", 2), (REALLOC, 8), ("__kmalloc_node_track_caller_noprof", 8)],
     ..IOCTL
@@ -42,7 +43,7 @@ const QUEUED: Within = Within {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
-/// The steps of a probe, beyond memory, by the functions that carry them out.
+/// The steps of a probe besides allocations, given by the functions that perform them.
 const STEPS: &[Call] = &[
     enomem("pci_enable_device_mem"),
     enomem("__drm_dev_alloc"),
@@ -59,14 +60,14 @@ const STEPS: &[Call] = &[
     enomem("sysfs_create_link"),
 ];
 
-/// The function, with what makes calls fail.
+/// Returns the function, with the module loaded that makes calls fail.
 fn gpu(guest: &Guest) -> Outcome<Gpu> {
     let gpu = Gpu::ready(guest)?;
     works!(guest.modules()?.of("failnth")?.load());
     Ok(gpu)
 }
 
-/// A probe that failed has left nothing; one that did not is undone.
+/// Checks that a failed probe left nothing, and undoes a successful one.
 fn nothing_is_left(gpu: &Gpu, answer: Answer) -> Outcome {
     if answer.is_ok() {
         works!(gpu.unbind());
@@ -100,7 +101,7 @@ fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// A failed init leaves nothing. There is no function meanwhile: what a probe does has cases of its own.
+/// A failed init leaves nothing behind. The function is not on the bus meanwhile: probes have cases of their own.
 fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let files = guest.modules()?;
@@ -118,7 +119,7 @@ fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
     client(&Gpu::ready(guest)?).map(drop)
 }
 
-/// EBUSY: the registers are claimed by another.
+/// A probe fails with EBUSY if another driver has claimed the registers.
 fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
@@ -138,7 +139,7 @@ fn l14_each_call_of_opening_a_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The number is not taken, the address space is free.
+/// A failed VM_CREATE leaves no number taken, and the address space free.
 fn l3_each_call_of_making_a_vm(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
@@ -150,7 +151,7 @@ fn l3_each_call_of_making_a_vm(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The object, its file, its handle: no number is taken, no module held.
+/// Every failure while an object, its file or its handle is made leaves no number taken and no module held.
 fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
@@ -162,13 +163,13 @@ fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All of the map or nothing of it is there, and the VM is good.
+/// A failed map is executed completely or not at all, and the VM stays usable.
 fn each_call_of_a_map(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
     let attempt = || {
-        // An object of its own each time: what it needs once is needed again.
+        // Each attempt has an object of its own, so that allocations made once per object are made again.
         let bo = file.numbered_bo(8, 0x100).map_err(|_| Errno::NOMEM)?;
         let bound = vm.bind(&[Op::map(bo, 0, VA, 8 * P)]);
         file.0.gem_close(bo)?;
@@ -184,7 +185,7 @@ fn each_call_of_a_map(guest: &Guest) -> Outcome {
     vm.shows(VA - 16 * P, 64 * P, &[])
 }
 
-/// A hole in a mapping: it is there, or the mapping is whole.
+/// A failed unmap in the middle of a mapping leaves either the hole or the whole mapping.
 fn each_call_of_an_unmap(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
@@ -200,7 +201,7 @@ fn each_call_of_an_unmap(guest: &Guest) -> Outcome {
     sweep(&[], &IOCTL, || vm.bind(&[Op::unmap(VA + 3 * P, P)]), after)
 }
 
-/// What is refused signals nothing; what is accepted is carried out and signalled.
+/// A call that is refused signals nothing; one that is accepted is executed and signalled.
 fn each_call_of_a_queued_binding(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! DEV_QUERY: sizes, values, times, and addresses that cannot be used.
+//! DEV_QUERY: sizes, values, times, and invalid addresses.
 //!
-//! Source: `struct drm_panthor_dev_query` and what it queries in `include/uapi/drm/panthor_drm.h`; the least sizes are those of
-//! `PANTHOR_UOBJ_MIN_SIZE` in `drivers/gpu/drm/panthor/panthor_drv.c` (Linux 7.3). The values are those of the model.
+//! Source: `struct drm_panthor_dev_query` and what it queries in `include/uapi/drm/panthor_drm.h`; the least sizes are
+//! those of `PANTHOR_UOBJ_MIN_SIZE` in `drivers/gpu/drm/panthor/panthor_drv.c` (Linux 7.3). The values are those of the
+//! model.
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ fn file(guest: &Guest) -> Outcome<TyrFile> {
     Gpu::ready(guest)?.open()
 }
 
-/// Whatever size goes in.
+/// A query without a pointer returns the size, whatever size was passed.
 fn size_is_told_without_a_pointer(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
@@ -44,11 +45,11 @@ fn size_is_told_without_a_pointer(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All bytes of a structure are written, none behind it.
+/// All bytes of a structure are written, and none behind it.
 fn whole_structure(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
-        // Of a time the client says what it wants: all that was there before there were flags.
+        // The client passes in which times it wants; these are all that there were before there were flags.
         let mut room = [0; 256];
         room[size..].fill(0xee);
         let told = works!(file.query(kind, &mut room[..size]));
@@ -58,7 +59,7 @@ fn whole_structure(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, and nothing is written: a structure without its oldest fields is useless.
+/// A size without the oldest fields fails with EINVAL and writes nothing: such a structure is useless.
 fn too_small_for_what_matters(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, least) in
@@ -74,22 +75,22 @@ fn too_small_for_what_matters(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An older client's structure ends before the newest fields.
+/// An older client's structure, without the newest fields, is accepted.
 fn newest_fields_may_be_left_out(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let mut room = [0xee; 112];
     works!(file.query(QUERY_GPU, &mut room[..104]));
     same!(room[104..], [0xee; 8]);
     same!(room[..4], 0xa867_0005_u32.to_ne_bytes());
-    // The frequency, the time and the offset: what was there from the beginning.
+    // Frequency, time and offset were there from the beginning.
     let mut room = [0; 56];
     works!(file.query(QUERY_TIMESTAMP, &mut room[..24]));
-    holds!(room[8..16] != [0; 8], "the GPU's time is told");
+    holds!(room[8..16] != [0; 8], "the GPU's time is returned");
     same!(room[24..], [0; 32]);
     Ok(())
 }
 
-/// A newer client's structure: what the kernel does not know is zero.
+/// With a newer client's structure, the part that the kernel does not know is zero.
 fn room_beyond_the_structure_is_zeroed(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
@@ -100,14 +101,14 @@ fn room_beyond_the_structure_is_zeroed(guest: &Guest) -> Outcome {
         works!(file.query(kind, &mut room));
         same!(room[size..], vec![0; 200 - size]);
     }
-    // Of what goes in, a part that the kernel does not know must be zero.
+    // A part of the input that the kernel does not know must be zero.
     let mut room = [0; 64];
     room[60] = 1;
-    holds!(file.query(QUERY_TIMESTAMP, &mut room).is_err(), "a wish that the kernel does not know is refused");
+    holds!(file.query(QUERY_TIMESTAMP, &mut room).is_err(), "a request that the kernel does not know is refused");
     Ok(())
 }
 
-/// EINVAL, with and without a pointer.
+/// An unknown type fails with EINVAL, with and without a pointer.
 fn unknown_types(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for kind in [5, 6, 0x100, 0x8000_0000, u32::MAX] {
@@ -119,7 +120,7 @@ fn unknown_types(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT; the null pointer is none of them, it asks for the size.
+/// An invalid address fails with EFAULT. The null pointer is not one: it queries the size.
 fn addresses_that_cannot_be_used(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
@@ -131,7 +132,7 @@ fn addresses_that_cannot_be_used(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT: a page that is only read.
+/// A read-only page for the answer fails with EFAULT.
 fn answer_that_cannot_be_written(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
@@ -144,7 +145,7 @@ fn answer_that_cannot_be_written(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Number, features and masks as in the board's boot log.
+/// Number, features and masks are those of the board's boot log.
 fn gpu_is_the_boards(guest: &Guest) -> Outcome {
     let info: GpuInfo = works!(file(guest)?.info(QUERY_GPU, GpuInfo { pad: 9, gpu_features: 9, ..Default::default() }));
     same!((info.gpu_id, info.gpu_rev), (0xa867_0005, 0));
@@ -165,7 +166,7 @@ fn gpu_is_the_boards(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What the firmware has said of itself in its interface.
+/// The values are those in the firmware's interface.
 fn interface_is_the_firmwares(guest: &Guest) -> Outcome {
     let info: CsifInfo = works!(file(guest)?.info(QUERY_CSIF, CsifInfo { pad: 9, ..Default::default() }));
     holds!((1..=31).contains(&info.csg_slot_count), "{} groups have slots", info.csg_slot_count);
@@ -176,7 +177,7 @@ fn interface_is_the_firmwares(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// 4 KiB and 2 MiB.
+/// The page sizes are 4 KiB and 2 MiB.
 fn page_sizes(guest: &Guest) -> Outcome {
     let info: MmuInfo = works!(file(guest)?.info(QUERY_MMU, MmuInfo::default()));
     same!(info.page_size_bitmap, 1 << 12 | 1 << 21);
@@ -187,7 +188,7 @@ fn time(file: &TyrFile, flags: u32) -> Answer<TimestampInfo> {
     file.info(QUERY_TIMESTAMP, TimestampInfo { flags, ..Default::default() })
 }
 
-/// 24 MHz by the model's counter, as on the board.
+/// The GPU's time advances at 24 MHz by the model's counter, as on the board.
 fn gpu_time_goes_on(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let before = std::time::Instant::now();
@@ -197,17 +198,17 @@ fn gpu_time_goes_on(guest: &Guest) -> Outcome {
         std::thread::yield_now();
     }
     let ticks = works!(time(&file, TIME_GPU)).current_timestamp - first;
-    // The clocks of guest and model are two.
+    // Guest and model have different clocks.
     let most = before.elapsed().as_nanos() as u64 * 24 / 1000 * 101 / 100;
     holds!((19_500 * 24..=most).contains(&ticks), "{ticks} ticks in a time of at most {most}");
     Ok(())
 }
 
-/// Zero means the GPU's time, its offset and the frequency.
+/// Flags of zero return the GPU's time, its offset and the frequency.
 fn time_of_a_client_that_knows_no_flags(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let told = works!(time(&file, 0));
-    holds!(told.current_timestamp > 0, "the GPU's time is told");
+    holds!(told.current_timestamp > 0, "the GPU's time is returned");
     same!((told.cycle_count, told.cpu_timestamp_sec, told.cpu_timestamp_nsec, told.duration_nsec), (0, 0, 0, 0));
     let asked = works!(time(&file, TIME_GPU | TIME_OFFSET | TIME_FREQUENCY));
     same!((told.timestamp_offset, told.timestamp_frequency), (asked.timestamp_offset, asked.timestamp_frequency));
@@ -219,12 +220,12 @@ fn nanoseconds(clock: ClockId) -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// The clock that is asked for, at a moment within the call.
+/// The clock that the flags select is read within the call.
 fn clocks_beside_the_gpus(guest: &Guest) -> Outcome {
     clocks_agree(&file(guest)?)
 }
 
-/// A client in a time namespace is told the times that it reads itself: the driver reads those of the machine.
+/// A client in a time namespace gets the times that it reads itself, although the driver reads the machine's.
 fn clocks_of_a_time_namespace(guest: &Guest) -> Outcome {
     const AHEAD: u32 = 100_000;
     let file = file(guest)?;
@@ -273,12 +274,12 @@ fn what_is_not_asked_for_is_zero(guest: &Guest) -> Outcome {
         cpu_timestamp_nsec: 1,
     };
     let told: TimestampInfo = works!(file.info(QUERY_TIMESTAMP, all));
-    holds!(told.duration_nsec > 0, "what was asked for is told");
+    holds!(told.duration_nsec > 0, "the requested value is returned");
     same!(TimestampInfo { duration_nsec: 0, flags: 0, ..told }, TimestampInfo::default());
     Ok(())
 }
 
-/// EINVAL: two clocks at once, and bits without a meaning.
+/// Two clocks at once, and unknown flags, fail with EINVAL.
 fn flags_of_time_that_do_not_exist(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [3 << 1, 4 << 1, 7 << 1, 1 << 8, 1 << 31, u32::MAX] {
@@ -291,7 +292,7 @@ fn flags_of_time_that_do_not_exist(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All four.
+/// Root may use all four priorities.
 fn priorities_of_root(guest: &Guest) -> Outcome {
     let info: GroupPrioritiesInfo =
         works!(file(guest)?.info(QUERY_PRIORITIES, GroupPrioritiesInfo { allowed_mask: 0, pad: [9; 3] }));
@@ -299,7 +300,7 @@ fn priorities_of_root(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Low and medium: more takes `CAP_SYS_NICE` or being the master.
+/// An ordinary client may use low and medium. More needs `CAP_SYS_NICE` or being the master.
 fn priorities_of_an_ordinary_client(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     works!(give_up_sys_nice());
@@ -307,7 +308,7 @@ fn priorities_of_an_ordinary_client(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All four for the first file of the primary node, as long as it is master; never for the second.
+/// The first file of the primary node may use all four as long as it is master; the second never.
 fn priorities_of_a_master(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(give_up_sys_nice());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! VM_BIND through the VM's queue: what is waited for, what is signalled, in which order, and what a failure leaves.
+//! VM_BIND through the VM's queue: waits, signals, their order, and the effects of a failure.
 //!
 //! Source: `enum drm_panthor_sync_op_flags`, `enum drm_panthor_vm_bind_flags` in `include/uapi/drm/panthor_drm.h`;
 //! `panthor_submit_ctx_*` in `drivers/gpu/drm/panthor/panthor_drv.c` (Linux 7.3).
@@ -34,15 +34,15 @@ crate::cases::cases! {
 
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
-/// Long enough for all that is not waiting for something.
+/// Returns a limit that is long enough for everything that waits for nothing.
 fn soon() -> Duration {
     patient(Duration::from_secs(5))
 }
 
-/// What says that nothing has happened yet.
+/// A limit that shows that nothing has happened yet.
 const NOW: Duration = Duration::ZERO;
 
-/// A fence of another driver, which the case ends when it likes, in a sync object of a file.
+/// A fence of another driver in a sync object of a file. The case decides when it is signalled.
 pub(super) struct Gate {
     driver: DrmFile,
     id: u32,
@@ -51,7 +51,7 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A fence that is not signalled.
+    /// Creates an unsignalled fence.
     pub(super) fn new(guest: &Guest, file: &TyrFile) -> Outcome<Self> {
         let driver = sync::open(guest)?;
         let issued = works!(driver.issue_new(0, 0));
@@ -80,14 +80,14 @@ fn syncobj(file: &TyrFile) -> Outcome<u32> {
     Ok(works!(file.0.syncobj_create(0)))
 }
 
-/// A file with a VM and an object of four pages.
+/// Opens a file with a VM and an object of four pages.
 fn ready(guest: &Guest) -> Outcome<(TyrFile, u32, u32)> {
     let file = Gpu::ready(guest)?.open()?;
     let (vm, bo) = (works!(file.vm_create()), works!(file.bo(4 * P)));
     Ok((file, vm, bo))
 }
 
-/// An empty call is one.
+/// An empty call is accepted.
 fn nothing_to_do(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     works!(file.bind_async(vm, &[]));
@@ -95,7 +95,7 @@ fn nothing_to_do(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A sync object without a fence gets one, and it is signalled when the GPU sees the mapping.
+/// A sync object without a fence gets one, which is signalled when the GPU sees the mapping.
 fn end_is_signalled(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -109,7 +109,7 @@ fn end_is_signalled(guest: &Guest) -> Outcome {
     vm.shows(VA, 16 * P, &[(VA, 0x100, 1), (VA + 3 * P, 0x103, 1)])
 }
 
-/// Nothing happens before; then it does.
+/// A binding is executed only after the fence that it waits for is signalled.
 fn waits_for_a_fence(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -123,7 +123,7 @@ fn waits_for_a_fence(guest: &Guest) -> Outcome {
     vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])
 }
 
-/// The gate's fence becomes a point; the wait is for the point.
+/// The gate's fence becomes a point, and the binding waits for the point.
 fn waits_for_a_point(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (line, out, gate) = (syncobj(&file)?, syncobj(&file)?, Gate::new(guest, &file)?);
@@ -149,7 +149,7 @@ fn points_of_a_timeline(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What a client has signalled itself, and points that are long past.
+/// Points that a client has signalled itself, and points long past, cause no wait.
 fn signalled_points_are_not_waited_for(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (line, out) = (works!(file.0.syncobj_create(0)), syncobj(&file)?);
@@ -161,7 +161,7 @@ fn signalled_points_are_not_waited_for(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The last operation on an address is the one that counts.
+/// The last operation on an address decides.
 fn order_within_a_call(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -175,7 +175,7 @@ fn order_within_a_call(guest: &Guest) -> Outcome {
     vm.shows(VA, 16 * P, &[(VA, 0x107, 1)])
 }
 
-/// A call that need not wait waits for one that does and was before it.
+/// A call that waits for nothing itself still waits for an earlier call of the queue.
 fn order_between_calls(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -193,7 +193,7 @@ fn order_between_calls(guest: &Guest) -> Outcome {
     vm.shows(VA, P, &[(VA, 0x102, 1)])
 }
 
-/// An operation may wait for what an earlier one of the same call signals.
+/// An operation may wait for a fence that an earlier one of the same call signals.
 fn later_operation_of_the_same_call(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (between, out) = (syncobj(&file)?, syncobj(&file)?);
@@ -206,7 +206,7 @@ fn later_operation_of_the_same_call(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What waits in one VM does not hold another up.
+/// A wait in one VM does not delay another VM.
 fn queues_do_not_wait_for_each_other(guest: &Guest) -> Outcome {
     let (file, one, bo) = ready(guest)?;
     let two = works!(file.vm_create());
@@ -220,7 +220,7 @@ fn queues_do_not_wait_for_each_other(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Across VMs, by a sync object between them.
+/// A VM can wait for another by a sync object between them.
 fn one_waits_for_another_vm(guest: &Guest) -> Outcome {
     let (file, one, bo) = ready(guest)?;
     let two = works!(file.vm_create());
@@ -233,7 +233,7 @@ fn one_waits_for_another_vm(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// It is signalled when all before it are done, and holds up what comes behind it.
+/// A sync-only operation is signalled when all before it are done, and delays those behind it.
 fn sync_only_is_a_point_in_the_queue(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (gate, reached, behind) = (Gate::new(guest, &file)?, syncobj(&file)?, syncobj(&file)?);
@@ -247,7 +247,7 @@ fn sync_only_is_a_point_in_the_queue(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: neither object, offset, address, size nor flags.
+/// A sync-only operation with an object, offset, address, size or flags fails with EINVAL.
 fn sync_only_has_nothing_else(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let out = syncobj(&file)?;
@@ -264,7 +264,7 @@ fn sync_only_has_nothing_else(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL.
+/// A sync-only operation without sync operations fails with EINVAL.
 fn sync_only_needs_something_to_sync(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     refuses!(file.bind_async(vm, &[Op::sync_only(&[])]), INVAL);
@@ -272,7 +272,7 @@ fn sync_only_needs_something_to_sync(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A binding at once does not go through the queue.
+/// A binding that is executed at once does not go through the queue.
 fn at_once_overtakes_what_waits(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -286,7 +286,7 @@ fn at_once_overtakes_what_waits(guest: &Guest) -> Outcome {
     vm.shows(VA, 4 * P, &[(VA, 0x100, 1), (VA + P, 0x104, 1)])
 }
 
-/// ENOENT for what is waited for, EINVAL for what is signalled; and nothing is bound.
+/// An unknown sync object fails with ENOENT in a wait and with EINVAL in a signal, and nothing is bound.
 fn sync_objects_that_do_not_exist(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for handle in [0, 99, u32::MAX] {
@@ -298,7 +298,7 @@ fn sync_objects_that_do_not_exist(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: there is nothing to wait for, and nobody has said that there will be.
+/// Waiting for a sync object without a fence fails with EINVAL.
 fn objects_without_a_fence(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (empty, line) = (syncobj(&file)?, syncobj(&file)?);
@@ -309,7 +309,7 @@ fn objects_without_a_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: kinds and bits without a meaning, in waits and in signals.
+/// Unknown kinds and flags fail with EINVAL, in waits and in signals.
 fn flags_of_sync_operations(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let handle = works!(file.0.syncobj_create(CREATE_SIGNALED));
@@ -326,7 +326,7 @@ fn flags_of_sync_operations(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: only a timeline has points.
+/// A timeline value without a timeline fails with EINVAL.
 fn value_without_a_timeline(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let handle = works!(file.0.syncobj_create(CREATE_SIGNALED));
@@ -338,7 +338,7 @@ fn value_without_a_timeline(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EFAULT.
+/// Sync operations at an invalid address fail with EFAULT.
 fn addresses_of_sync_operations(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for address in BadAddress::ALL {
@@ -348,19 +348,19 @@ fn addresses_of_sync_operations(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: shorter than what was there from the beginning.
+/// A stride shorter than the oldest structure fails with EINVAL.
 fn strides_of_sync_operations(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for stride in [0, 1, 8, 15] {
         let answer = file.bind_syncs_at(vm, &Op::map(bo, 0, VA, P), stride, 1, BadAddress::Kernel);
         refuses!(answer, INVAL, " with a stride of {stride}");
     }
-    // As long as it was from the beginning: then its address is looked at.
+    // With the oldest structure's length, the address is checked.
     refuses!(file.bind_syncs_at(vm, &Op::map(bo, 0, VA, P), 16, 1, BadAddress::Kernel), FAULT);
     Ok(())
 }
 
-/// If one operation is refused, none is queued.
+/// If one operation is refused, no operation of the call is queued.
 fn nothing_of_a_call_that_is_refused(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -377,12 +377,12 @@ fn nothing_of_a_call_that_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One word for the two answers to something that does not exist.
+/// Maps the two errors for something that does not exist to one.
 fn known_refusal(errno: rustix::io::Errno) -> rustix::io::Errno {
     if errno == rustix::io::Errno::NOENT { rustix::io::Errno::INVAL } else { errno }
 }
 
-/// The sync object stays as it was.
+/// A refused call leaves its sync object unchanged.
 fn nothing_is_signalled_by_a_call_that_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, line) = (syncobj(&file)?, syncobj(&file)?);
@@ -393,7 +393,7 @@ fn nothing_is_signalled_by_a_call_that_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All are waited for, and all are signalled.
+/// An operation waits for all of its fences, and signals all of its sync objects.
 fn several_waits_and_several_signals(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let gates = [Gate::new(guest, &file)?, Gate::new(guest, &file)?, Gate::new(guest, &file)?];
@@ -411,7 +411,7 @@ fn several_waits_and_several_signals(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A sync object in two operations of a call has the later one's end.
+/// A sync object in two operations of a call gets the later one's fence.
 fn same_point_twice(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, gate) = (syncobj(&file)?, Gate::new(guest, &file)?);
@@ -426,7 +426,7 @@ fn same_point_twice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The VM goes; whatever waits for its queue is told, now or when the gate opens, and not left waiting.
+/// After a VM is destroyed, fences of its queue are signalled, now or when the gate opens.
 fn destroyed_while_something_waits(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, gate) = (syncobj(&file)?, Gate::new(guest, &file)?);
@@ -438,7 +438,7 @@ fn destroyed_while_something_waits(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The file goes; a sync object that another file has is signalled all the same.
+/// After a file is closed, a sync object that another file has is still signalled.
 fn closed_while_something_waits(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -452,7 +452,7 @@ fn closed_while_something_waits(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A fence that came as a sync file.
+/// A binding can wait for a fence that was imported as a sync file.
 fn waits_for_a_sync_file(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (into, out, gate) = (syncobj(&file)?, syncobj(&file)?, Gate::new(guest, &file)?);
@@ -465,7 +465,7 @@ fn waits_for_a_sync_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The end of a binding goes on as a sync file, even if sync object, VM and file are gone.
+/// The fence of a binding can be exported as a sync file, which outlives sync object, VM and file.
 fn end_as_a_sync_file(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, gate) = (syncobj(&file)?, Gate::new(guest, &file)?);
@@ -480,7 +480,7 @@ fn end_as_a_sync_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// All at once before a gate; the last is signalled when all are done.
+/// A thousand operations wait for one gate; the last is signalled when all are done.
 fn thousand_in_the_queue(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Clients that bind and unbind memory while the device comes and goes (L6, L7).
+//! Clients bind and unbind memory while the device is unbound and removed (L6, L7).
 //!
 //! Source: `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`, `drivers/base/bus.c` for the errors of `bind` and `unbind`
 //! (Linux 7.3).
@@ -72,7 +72,8 @@ impl Load for Tyr {
     }
 }
 
-/// What a client does in a VM of its own, at once or by the queue; `false` when the device went away meanwhile.
+/// Makes a client's calls in a VM of its own, at once or by the queue. Returns `false` if the device was unplugged
+/// meanwhile.
 fn use_it(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
     macro_rules! or_gone {
         ($what:literal, $answer:expr) => {
@@ -107,7 +108,8 @@ fn use_it(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
     Ok(true)
 }
 
-/// Worker: binds whatever the hardware does; a call fails as one that meets no hardware may, and comes back.
+/// Worker: binds memory whatever the hardware does. A call returns, with success or an error that lost hardware may
+/// cause.
 fn surprised(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     while_wanted::<Tyr>(|file| {
@@ -123,7 +125,7 @@ fn surprised(guest: &Guest) -> Outcome {
     })
 }
 
-/// Worker: takes the function from its driver and gives it back, whoever else does what.
+/// Worker: unbinds and binds the function, whatever other processes do.
 fn toggle(_guest: &Guest) -> Outcome {
     announce();
     while works!(wanted()) {
@@ -137,7 +139,7 @@ fn toggle(_guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Clients at work during each round, which gets the function.
+/// Keeps clients at work during each round, which gets the function.
 fn under_load(guest: &Guest, parts: &[&str], rounds: u32, mut round: impl FnMut(&Gpu, &mut Rng) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     under::<Tyr>(guest, parts, rounds, |random| round(&gpu, random))
@@ -145,7 +147,7 @@ fn under_load(guest: &Guest, parts: &[&str], rounds: u32, mut round: impl FnMut(
 
 const CLIENTS: &[&str] = &["tyr_churn", "tyr_hold"];
 
-/// No unbinding: nothing fails.
+/// Clients work without an unbind, and no call fails.
 fn many_clients(guest: &Guest) -> Outcome {
     Gpu::ready(guest)?;
     Crowd::start(guest, "tyr_strict", 4)?.finish(guest.seed)?;
@@ -162,7 +164,7 @@ fn l6_unbound_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// Off the bus and found again.
+/// The function is removed under load and found again.
 fn l6_removed_under_load(guest: &Guest) -> Outcome {
     under_load(guest, CLIENTS, 10, |gpu, random| {
         works!(gpu.remove());
@@ -171,7 +173,7 @@ fn l6_removed_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// Two processes toggle it while this one does.
+/// Two processes toggle the function while this one does.
 fn l6_unbound_by_several(guest: &Guest) -> Outcome {
     under_load(guest, &["tyr_churn", "tyr_toggle"], 15, |gpu, random| {
         tolerated("unbind", gpu.unbind())?;
@@ -180,7 +182,7 @@ fn l6_unbound_by_several(guest: &Guest) -> Outcome {
     })
 }
 
-/// The module goes when nobody holds it, and comes back.
+/// The module is unloaded under load once it has no users, and loaded again.
 fn l15_unloaded_under_load(guest: &Guest) -> Outcome {
     under_load(guest, CLIENTS, 30, |gpu, random| {
         match modules::remove(MODULE) {
@@ -192,7 +194,7 @@ fn l15_unloaded_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// The GPU itself is gone first; clients are not told before the driver is, and nothing hangs.
+/// The GPU itself is removed first. Clients learn of it only through the driver, and nothing hangs.
 fn surprised_under_load(guest: &Guest) -> Outcome {
     under_load(guest, &["tyr_surprised"], 10, |gpu, random| {
         let accesses = random.u32(0..400);

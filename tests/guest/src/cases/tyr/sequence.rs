@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Thousands of random sequences of VM_BIND, at once and by the queue: what the GPU sees is what the reference says.
+//! Thousands of random sequences of VM_BIND, at once and by the queue: the GPU must see what the reference predicts.
 //!
-//! A sequence that fails is made shorter and told with its seed, which `--seed` makes the first of the case. Source: none;
-//! `crate::tyr::sequence` makes them, `crate::tyr::reference` judges.
+//! A sequence that fails is shortened and reported with its seed, which `--seed` makes the first of the case. Source:
+//! none; `crate::tyr::sequence` makes them, `crate::tyr::reference` judges.
 
 use fastrand::Rng;
 
@@ -25,14 +25,14 @@ crate::cases::cases! {
 
 const P: u64 = PAGE as u64;
 
-/// The objects of a case: their handles, and how many pages each has.
+/// The objects of a case: their handles and numbers of pages.
 struct Objects {
     handles: Vec<u32>,
     pages: Vec<u64>,
 }
 
 impl Objects {
-    /// Objects whose pages are numbered as the reference numbers them, of a VM if one is given.
+    /// Creates objects whose pages are numbered like the reference's, for a VM if one is given.
     fn new(file: &TyrFile, pages: &[u64], vm: u32) -> Outcome<Self> {
         let mut handles = Vec::new();
         for (bo, pages) in pages.iter().enumerate() {
@@ -51,13 +51,13 @@ impl Objects {
             }
             Change::Sparse { at, pages, flags } => Op::sparse(at * P, pages * P).with(flags),
             Change::Unmap { at, pages } => Op::unmap(at * P, pages * P),
-            // The page behind the object's last.
+            // This is the page behind the object's last.
             Change::Wrong { bo, at } => Op::map(self.handles[bo], self.pages[bo] * P, at * P, P),
         }
     }
 }
 
-/// Where a sequence is carried out.
+/// The VM in which a sequence runs.
 struct Place<'p> {
     vm: &'p Vm<'p>,
     objects: &'p Objects,
@@ -66,7 +66,7 @@ struct Place<'p> {
 }
 
 impl Place<'_> {
-    /// One step, by the driver and by the reference: both answer alike.
+    /// Makes one step with the driver and with the reference, and checks that both answer alike.
     fn step(&self, step: &Step, reference: &mut Reference) -> Outcome {
         let mut ops: Vec<Op> = step.changes.iter().map(|change| self.objects.op(change)).collect();
         let (answer, wanted) = if step.queued {
@@ -83,18 +83,18 @@ impl Place<'_> {
             let done = reference.apply(&step.changes);
             let (answer, count) = self.vm.file.bind_counted(self.vm.id, 0, &ops);
             if count as usize != done {
-                return fail(format!("{count} operations are counted, not {done}, and it is answered {answer:?}"));
+                return fail(format!("{count} operations are counted, not {done}, and the answer is {answer:?}"));
             }
             (answer, done == ops.len())
         };
         match (answer, wanted) {
             (Ok(()), true) | (Err(rustix::io::Errno::INVAL), false) => Ok(()),
-            (answer, true) => fail(format!("it is answered {answer:?} and not carried out")),
-            (answer, false) => fail(format!("it is answered {answer:?} and not refused")),
+            (answer, true) => fail(format!("the answer is {answer:?}, but it was not executed")),
+            (answer, false) => fail(format!("the answer is {answer:?}, but it was not refused")),
         }
     }
 
-    /// A sequence from an empty VM on; the window is looked at when a step says so, or after each.
+    /// Runs a sequence from an empty VM on. The GPU's view is checked when a step says so, or after each step.
     fn carry_out(&self, steps: &[Step], always: bool) -> Outcome {
         let Window { at, pages } = self.window;
         let mut reference = Reference::default();
@@ -114,7 +114,7 @@ impl Place<'_> {
     }
 }
 
-/// What a case does: how many sequences, of what.
+/// The plan of a case: the number and kind of sequences.
 struct Plan<'p> {
     sequences: u64,
     pages: &'p [u64],
@@ -124,7 +124,7 @@ struct Plan<'p> {
     of_the_vm: bool,
 }
 
-/// Carries the sequences out, each in a VM of its own unless the objects are one's own.
+/// Runs the sequences, each in a VM of its own unless the objects belong to a VM.
 fn run(guest: &Guest, plan: &Plan<'_>) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -144,7 +144,8 @@ fn run(guest: &Guest, plan: &Plan<'_>) -> Outcome {
         vm.forget()?;
         outcome
     };
-    // A kernel that checks more than it runs gets fewer: it is there for what a sequence does, not for finding another one.
+    // A kernel that spends more time on checks gets fewer sequences: its purpose is to check what a sequence does, not
+    // to find another one.
     for number in 0..plan.sequences.div_ceil(guest.patience.into()) {
         let seed = guest.seed.wrapping_add(number);
         let steps = choices.sequence(&mut Rng::with_seed(seed));
@@ -155,7 +156,7 @@ fn run(guest: &Guest, plan: &Plan<'_>) -> Outcome {
     Ok(())
 }
 
-/// What failed, as short as it gets: with the seed that makes it the first sequence.
+/// Reports a failure with the shortest sequence, and with the seed that makes it the first sequence.
 fn told(seed: u64, steps: &[Step], why: &str, again: impl Fn(&[Step]) -> Outcome) -> Outcome {
     let fails = |steps: &[Step]| match again(steps) {
         Err(Stop::Fail(why)) => Some(why),
@@ -170,32 +171,33 @@ fn told(seed: u64, steps: &[Step], why: &str, again: impl Fn(&[Step]) -> Outcome
     fail(format!("seed {seed}: {why}; shortest: {changes:?}: {short_why}"))
 }
 
-/// Pages of objects: one, some, and more than a block.
+/// Numbers of pages of the objects: one, some, and more than a block.
 const SIZES: &[u64] = &[1, 16, 100, 700];
-/// Around the border of a block and of a gigabyte's table.
+/// Pages around the border of a block and of a gigabyte's table.
 const WINDOW: Window = Window { at: (1 << 18) - 700, pages: 1400 };
 
 fn at_once(guest: &Guest) -> Outcome {
     run(guest, &Plan { sequences: 1500, pages: SIZES, window: WINDOW, queued: 0, looks: 3, of_the_vm: false })
 }
 
-/// Six of eight steps go through the queue, two overtake nothing: each step ends before the next begins.
+/// Six of eight steps go through the queue and two do not. None overtakes another: each step ends before the next
+/// begins.
 fn by_the_queue(guest: &Guest) -> Outcome {
     run(guest, &Plan { sequences: 1500, pages: SIZES, window: WINDOW, queued: 6, looks: 3, of_the_vm: false })
 }
 
-/// Objects of memory in pieces of 2 MiB.
+/// The objects' memory is in pieces of 2 MiB.
 fn with_blocks(guest: &Guest) -> Outcome {
     let window = Window { at: (1 << 18) - 2 * BLOCK, pages: 5 * BLOCK };
     run(guest, &Plan { sequences: 600, pages: &[40, BLOCK, 3 * BLOCK], window, queued: 3, looks: 3, of_the_vm: false })
 }
 
-/// Objects that belong to the VM share its lock.
+/// The objects belong to the VM and share its lock.
 fn of_an_object_of_the_vm(guest: &Guest) -> Outcome {
     run(guest, &Plan { sequences: 300, pages: SIZES, window: WINDOW, queued: 4, looks: 3, of_the_vm: true })
 }
 
-/// Around 512 GiB, and from address zero on.
+/// The pages are around 512 GiB, and from address zero on.
 fn across_borders(guest: &Guest) -> Outcome {
     for at in [(1 << 27) - 700, 0] {
         let window = Window { at, pages: 1400 };

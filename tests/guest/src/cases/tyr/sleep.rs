@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The system sleeps and wakes: clients keep what they have, and the GPU sees it again.
+//! The system suspends and resumes: clients keep their state, and the GPU sees it again.
 //!
-//! Source: Documentation/power/basic-pm-debugging.rst; `panthor_device_suspend` in `drivers/gpu/drm/panthor/panthor_device.c`
-//! (Linux 7.3).
+//! Source: Documentation/power/basic-pm-debugging.rst; `panthor_device_suspend` in
+//! `drivers/gpu/drm/panthor/panthor_device.c` (Linux 7.3).
 
 use crate::check::Outcome;
 use crate::guest::Guest;
@@ -25,7 +25,7 @@ crate::cases::cases! {
 const P: u64 = PAGE as u64;
 const VA: u64 = 0x4000_0000;
 
-/// The kernel's own test of suspension to a level; a second later it wakes.
+/// Runs the kernel's own test of suspension up to a level. The machine wakes a second later.
 fn tested(level: &str, state: &str) -> Answer {
     write("/sys/module/suspend/parameters/pm_test_delay", "1")?;
     write("/sys/power/pm_test", level)?;
@@ -34,12 +34,12 @@ fn tested(level: &str, state: &str) -> Answer {
     slept
 }
 
-/// As far as the devices' first phase.
+/// Suspends up to the devices' first phase.
 pub(super) fn nap() -> Answer {
     tested("devices", "freeze")
 }
 
-/// Suspend to memory until the clock rings: all devices lose their state.
+/// Suspends to memory until the clock wakes the machine: all devices lose their state.
 fn sleep() -> Answer {
     let alarm = "/sys/class/rtc/rtc0/wakealarm";
     write(alarm, "0")?;
@@ -48,7 +48,7 @@ fn sleep() -> Answer {
     write("/sys/power/state", "mem")
 }
 
-/// What was bound before is seen afterwards, and everything can be done as before.
+/// Checks that the GPU sees the old bindings after a suspend, and that all calls work as before.
 fn asleep_and_awake(guest: &Guest, sleep: impl Fn() -> Answer) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -66,7 +66,7 @@ fn asleep_and_awake(guest: &Guest, sleep: impl Fn() -> Answer) -> Outcome {
         works!(vm.bind(&[Op::unmap(VA, 4 * P)]));
         vm.shows(VA, 16 * P, &[(VA + 4 * P, first + 4, 4)])?;
     }
-    // The registers are shown again, and not the page that stands in for them while the GPU sleeps.
+    // The page shows the registers again, and not the page that replaces them while the GPU is suspended.
     super::flush::counts(&file, &flush_id)?;
     same!(works!(file.info(QUERY_GPU, GpuInfo::default())), info);
     a_round(&file)?;
@@ -77,7 +77,7 @@ fn devices_sleep(guest: &Guest) -> Outcome {
     asleep_and_awake(guest, nap)
 }
 
-/// Interrupts are off, PCI has saved the device's state.
+/// Everything but the machine is suspended: interrupts are off, PCI has saved the device's state.
 fn all_but_the_machine_sleeps(guest: &Guest) -> Outcome {
     asleep_and_awake(guest, || tested("core", "mem"))
 }
@@ -86,7 +86,7 @@ fn machine_sleeps(guest: &Guest) -> Outcome {
     asleep_and_awake(guest, sleep)
 }
 
-/// A device that is not bound has no driver to ask.
+/// The system suspends without calling a driver for a device that is not bound.
 fn sleeps_unbound(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
@@ -95,7 +95,7 @@ fn sleeps_unbound(guest: &Guest) -> Outcome {
     asleep_and_awake(guest, nap)
 }
 
-/// What waited still waits, and comes to its end.
+/// A queued binding still waits after a suspend, and is executed later.
 fn sleeps_while_a_queue_waits(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -110,7 +110,7 @@ fn sleeps_while_a_queue_waits(guest: &Guest) -> Outcome {
     vm.shows(VA, 16 * P, &[(VA, 0x100, 4)])
 }
 
-/// It stays in fault; others do not mind.
+/// A VM in fault stays so after a suspend, and others are not affected.
 fn sleeps_with_a_vm_in_fault(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the GPU sees of its address spaces, as its model tells.
+//! The GPU's view of its address spaces, as its model reports it.
 //!
-//! Source: `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`;
-//! `panthor_gpuva_sm_step_remap` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
+//! Source: `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`; `panthor_gpuva_sm_step_remap` in
+//! `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
@@ -29,7 +29,7 @@ const VA: u64 = 0x4000_0000;
 /// Pages of a block.
 const BLOCK: u64 = 512;
 
-/// A story: a file and a VM of the GPU.
+/// Runs a case with a file and a VM of the GPU.
 pub(super) fn with_vm(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>) -> Outcome) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -64,7 +64,7 @@ fn offsets_count_from_the_object(guest: &Guest) -> Outcome {
     })
 }
 
-/// The one run that an address has.
+/// Returns the only run, or fails if there is not exactly one.
 fn only(runs: &[Run]) -> Outcome<Run> {
     match runs {
         [run] => Ok(*run),
@@ -72,7 +72,7 @@ fn only(runs: &[Run]) -> Outcome<Run> {
     }
 }
 
-/// All eight combinations, of pages of their own.
+/// All eight combinations of flags give the rights that they describe, each on a page of its own.
 fn flags_are_rights(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(2, 0x100)?;
@@ -85,7 +85,7 @@ fn flags_are_rights(guest: &Guest) -> Outcome {
     })
 }
 
-/// The same pages, with other flags each time.
+/// When the same pages are mapped again with other flags, the last flags apply.
 fn last_flags_count(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(2, 0x100)?;
@@ -119,7 +119,7 @@ fn ends_cut_off(guest: &Guest) -> Outcome {
     })
 }
 
-/// What lies within is replaced, what is left on both sides stays.
+/// A mapping within another one replaces its middle; the parts on both sides stay.
 fn mapped_over(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let (one, two) = (file.numbered_bo(16, 0x100)?, file.numbered_bo(4, 0x200)?);
@@ -146,7 +146,7 @@ fn mapped_over_several(guest: &Guest) -> Outcome {
     })
 }
 
-/// Mapping what is mapped there changes nothing.
+/// Mapping the same pages again changes nothing.
 fn same_again(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(16, 0x100)?;
@@ -158,7 +158,7 @@ fn same_again(guest: &Guest) -> Outcome {
     })
 }
 
-/// A range with several mappings and holes.
+/// A range with several mappings and holes can be unmapped at once.
 fn unmapped_around(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(16, 0x100)?;
@@ -169,7 +169,7 @@ fn unmapped_around(guest: &Guest) -> Outcome {
     })
 }
 
-/// Every page of the range, and none beside it.
+/// Checks that a sparse mapping covers every page of the range, and no page beside it.
 fn sparse_covers(vm: &Vm<'_>, va: u64, pages: u64, wanted: u32) -> Outcome {
     let runs = vm.runs(va - 16 * P, (pages + 32) * P)?;
     let mut next = va;
@@ -181,7 +181,7 @@ fn sparse_covers(vm: &Vm<'_>, va: u64, pages: u64, wanted: u32) -> Outcome {
     Ok(())
 }
 
-/// How many of `count` pages the GPU can read.
+/// Returns how many of `count` pages the GPU can read.
 fn pages(vm: &Vm<'_>, va: u64, count: u64) -> Outcome<u64> {
     Ok(vm.runs(va, count * P)?.iter().map(|run| run.pages).sum())
 }
@@ -200,7 +200,7 @@ fn sparse_is_readable_everywhere(guest: &Guest) -> Outcome {
     })
 }
 
-/// A part gets an object, and loses it to sparseness again.
+/// A part of a sparse range gets an object, and becomes sparse again.
 fn sparse_is_replaced_and_replaces(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(8, 0x100)?;
@@ -216,7 +216,8 @@ fn sparse_is_replaced_and_replaces(guest: &Guest) -> Outcome {
     })
 }
 
-/// Longer than the memory behind it, from the middle of a block to the middle of another; then a hole in it.
+/// A sparse range can be longer than the memory behind it, from the middle of a block to the middle of another, and can
+/// get a hole.
 fn sparse_over_blocks(guest: &Guest) -> Outcome {
     with_vm(guest, |_, vm| {
         let va = VA + 100 * P;
@@ -229,7 +230,7 @@ fn sparse_over_blocks(guest: &Guest) -> Outcome {
     })
 }
 
-/// A gibibyte of it, with an end in the middle of a block, takes as many entries as blocks.
+/// A sparse gibibyte with an end in the middle of a block takes as many entries as blocks.
 fn sparse_is_made_of_blocks(guest: &Guest) -> Outcome {
     with_vm(guest, |_, vm| {
         let (va, size) = (4 << 30, (1 << 30) + 8 * P);
@@ -244,7 +245,7 @@ fn sparse_is_made_of_blocks(guest: &Guest) -> Outcome {
     })
 }
 
-/// Zero is an address like any other; so is the last page of the client's range.
+/// Address zero can be mapped, and so can the last page of the client's range.
 fn first_and_last_address(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -259,7 +260,7 @@ fn first_and_last_address(guest: &Guest) -> Outcome {
     vm.shows(end - 16 * P, 32 * P, &[(end - 2 * P, 0x100, 1)])
 }
 
-/// One mapping in tables of different parents, on each level.
+/// One mapping can span tables of different parents, on each level.
 fn around_a_gigabyte(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(16, 0x100)?;
@@ -274,7 +275,7 @@ fn around_a_gigabyte(guest: &Guest) -> Outcome {
     })
 }
 
-/// A story with an object of three blocks, mapped as such.
+/// Runs a case with an object of three blocks, mapped as blocks.
 fn with_blocks(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(3 * BLOCK, 0x1000)?;
@@ -286,7 +287,7 @@ fn with_blocks(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outc
     })
 }
 
-/// All three; at an address that fits no block, none.
+/// All three blocks are used; at an address that is not aligned to a block, none.
 fn blocks_are_used(guest: &Guest) -> Outcome {
     with_blocks(guest, |_, vm, bo| {
         works!(vm.bind(&[Op::map(bo, 0, VA + (1 << 30) + P, 3 * BLOCK * P)]));
@@ -296,7 +297,7 @@ fn blocks_are_used(guest: &Guest) -> Outcome {
     })
 }
 
-/// One page, several, the first, the last, and across two blocks.
+/// A hole can be made in a block: one page, several, the first, the last, and across two blocks.
 fn hole_in_a_block(guest: &Guest) -> Outcome {
     with_blocks(guest, |_, vm, bo| {
         for (from, pages) in
@@ -315,7 +316,7 @@ fn hole_in_a_block(guest: &Guest) -> Outcome {
     })
 }
 
-/// Another object's page in the middle, with other rights.
+/// A page in the middle of a block can be replaced by another object's, with other rights.
 fn page_of_a_block_replaced(guest: &Guest) -> Outcome {
     with_blocks(guest, |file, vm, _| {
         let other = file.numbered_bo(1, 0x77)?;
@@ -329,7 +330,7 @@ fn page_of_a_block_replaced(guest: &Guest) -> Outcome {
     })
 }
 
-/// The whole block by pages in another order, and back.
+/// A whole block can be replaced by pages in another order, and back.
 fn block_replaced_by_pages(guest: &Guest) -> Outcome {
     with_blocks(guest, |file, vm, bo| {
         let other = file.numbered_bo(BLOCK, 0x5000)?;
@@ -351,7 +352,7 @@ fn block_replaced_by_pages(guest: &Guest) -> Outcome {
     })
 }
 
-/// Its address space is free, or somebody else's.
+/// After a VM is destroyed its address space is free, or belongs to another VM.
 fn destroyed_vm_is_not_seen(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -359,7 +360,7 @@ fn destroyed_vm_is_not_seen(guest: &Guest) -> Outcome {
     let space = vm.space()?;
     works!(file.vm_destroy(vm.id));
     same!(vm.find()?, None);
-    holds!(!gpu.spaces()?.contains(&space), "space {space} leads nowhere");
+    holds!(!gpu.spaces()?.contains(&space), "space {space} has no tables");
     Ok(())
 }
 
@@ -377,7 +378,7 @@ fn vms_do_not_see_each_other(guest: &Guest) -> Outcome {
     vms[2].shows(VA, 16 * P, &[(VA, 0x300, 4)])
 }
 
-/// Each is right when it has one, however they take turns.
+/// With more VMs than the GPU has address spaces, each VM's view is right when it has one.
 fn more_vms_than_the_gpu_has_spaces(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
@@ -395,7 +396,7 @@ fn more_vms_than_the_gpu_has_spaces(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Within what the flags allow, without a fault.
+/// The GPU reads and writes as the flags allow, without a fault.
 fn gpu_reads_and_writes(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(2, 0x100)?;
@@ -403,7 +404,7 @@ fn gpu_reads_and_writes(guest: &Guest) -> Outcome {
         let mapping = works!(file.bo_map(bo, 2 * PAGE));
         for kind in ["read", "execute", "write"] {
             same!(mapping.read(PAGE), 0x101);
-            // What the GPU writes is a byte of one.
+            // The GPU writes a single byte, 1.
             mapping.write(PAGE, if kind == "write" { 0x1ff } else { 0x101 });
             same!(vm.access(VA + P, kind)?, Met::Memory);
         }

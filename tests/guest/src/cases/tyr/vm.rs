@@ -24,16 +24,16 @@ crate::cases::cases! {
     ended_while_it_is_bound_in, ended_while_a_binding_is_queued, over_and_over within 60,
 }
 
-/// All addresses of the GPU: 48 bits.
+/// The size of the GPU's address space: 48 bits.
 const ALL: u64 = 1 << 48;
-/// What the kernel keeps for itself at least.
+/// The least that the kernel keeps for itself.
 const LEAST_OF_THE_KERNEL: u64 = 256 << 20;
 
 fn file(guest: &Guest) -> Outcome<TyrFile> {
     Gpu::ready(guest)?.open()
 }
 
-/// Zero is no VM: an object's `exclusive_vm_id` says "none" by it.
+/// VMs are numbered from one: an object's `exclusive_vm_id` of zero means "none".
 fn numbers_count_from_one(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for wanted in 1..=4 {
@@ -42,7 +42,7 @@ fn numbers_count_from_one(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The lowest that is free.
+/// A new VM gets the lowest free number.
 fn numbers_come_back(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for _ in 0..3 {
@@ -53,7 +53,7 @@ fn numbers_come_back(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// 32 for a file, whatever other files have.
+/// A file can have 32 VMs, whatever other files have.
 fn many_and_no_more(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -68,7 +68,7 @@ fn many_and_no_more(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: there are none yet.
+/// Any flags fail with EINVAL, since there are none yet.
 fn flags_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [1, 2, 1 << 31, u32::MAX] {
@@ -78,7 +78,7 @@ fn flags_are_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Zero asks for a sensible one: a client can use its own addresses, and the kernel has some.
+/// A size of zero lets the kernel choose: a client can use its own addresses, and the kernel has some.
 fn range_of_the_kernels_choice(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let range = works!(file.vm_create_of(0)).user_va_range;
@@ -87,7 +87,7 @@ fn range_of_the_kernels_choice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// At least what was asked for comes back, and it can be used to its end and not beyond.
+/// The returned range is at least the requested one, and can be used up to its end but not beyond.
 fn range_of_the_clients_choice(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let bo = works!(file.bo(PAGE as u64));
@@ -102,7 +102,7 @@ fn range_of_the_clients_choice(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: nothing would be left for the kernel.
+/// A range that leaves nothing for the kernel fails with EINVAL.
 fn range_beyond_the_gpus(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for range in [ALL - LEAST_OF_THE_KERNEL + 1, ALL - 1, ALL, ALL + 1, 1 << 63, u64::MAX] {
@@ -112,7 +112,7 @@ fn range_beyond_the_gpus(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, of each call.
+/// An unknown number fails with EINVAL, in each call.
 fn unknown_numbers(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     works!(file.vm_create());
@@ -128,7 +128,7 @@ fn unknown_numbers(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, and the VM stays.
+/// Padding that is not zero fails with EINVAL, and the VM stays.
 fn padding_of_destroy(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let id = works!(file.vm_create());
@@ -137,7 +137,7 @@ fn padding_of_destroy(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL: a number of one file is none of another.
+/// The number of another file's VM fails with EINVAL.
 fn belongs_to_its_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
@@ -149,7 +149,7 @@ fn belongs_to_its_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// New, and after bindings that were refused at once.
+/// A new VM is usable, also after bindings that were refused at once.
 fn is_usable(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let id = works!(file.vm_create());
@@ -175,7 +175,7 @@ fn gone_with_its_file(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The object lives on and can be mapped elsewhere.
+/// An object outlives a destroyed VM that mapped it, and can be mapped in another.
 fn destroyed_with_mappings(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let (one, two) = (works!(file.vm_create()), works!(file.vm_create()));
@@ -190,7 +190,8 @@ fn destroyed_with_mappings(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The object can be used by the CPU as before, and by no other VM, though one gets the number.
+/// After its VM is destroyed the CPU can use an object as before, but no other VM can, not even one with the same
+/// number.
 fn destroyed_while_an_object_is_its_own(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let id = works!(file.vm_create());
@@ -204,8 +205,9 @@ fn destroyed_while_an_object_is_its_own(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// EINVAL, as of a number that names no VM: it is one no more when the operation gets to it. `bind` is held up where it takes
-/// over its array of operations, the VM known; the allocator is asked for the array again (`kvrealloc`).
+/// A VM that is destroyed during a call makes the call fail with EINVAL, as for an unknown number. `bind` is stopped
+/// where it takes over its array of operations, when the VM is known already; the allocator is called for the array
+/// again (`kvrealloc`).
 fn ended_meanwhile(guest: &Guest, bind: impl Fn(&TyrFile, u32, u32) -> Answer + Sync) -> Outcome {
     let file = file(guest)?;
     works!(guest.modules()?.of("failnth")?.load());
@@ -231,7 +233,7 @@ fn ended_while_a_binding_is_queued(guest: &Guest) -> Outcome {
     ended_meanwhile(guest, |file, vm, bo| file.bind_async(vm, &[Op::map(bo, 0, 0, PAGE as u64)]))
 }
 
-/// More VMs than the GPU has address spaces, made and destroyed in any order.
+/// More VMs than the GPU has address spaces can be made and destroyed in any order.
 fn over_and_over(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let mut random = fastrand::Rng::with_seed(guest.seed);
