@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock audit`: every `unsafe` of `kernel/`, the obligations that its comment cites, and the tests of those.
+//! `drydock audit`: lists every `unsafe` of `kernel/`, the obligations that its comment cites, and the tests of those
+//! obligations.
 //!
-//! It finds a comment that is missing, or that argues from nothing that is tested. It cannot find one that is wrong: a person
-//! reads each against the C source.
+//! It finds a comment that is missing or cites no tested obligation. It cannot find a comment that is wrong: a person
+//! must read each one against the C source.
 //!
-//! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
-//! reads which obligation is shown by which tests (docs/life-cycle.md), and here both are put together.
-//!
+//! The table is generated from the sources on each run and stored nowhere. `scan.rs` finds each `unsafe` and its
+//! comment, `obligations.rs` reads which tests show which obligation (docs/life-cycle.md), and this file combines both.
 //! Source: docs/life-cycle.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
 
 mod obligations;
@@ -42,9 +42,9 @@ pub struct Options {
     summary: bool,
 }
 
-/// Where the sources are, in the checkout.
+/// The directory of the sources to audit, in the checkout.
 const SOURCES: &str = "kernel";
-/// Where no `unsafe` may be.
+/// The directory that must not contain `unsafe`.
 const DRIVERS: &str = "kernel/drivers/";
 
 /// One `unsafe`.
@@ -54,11 +54,11 @@ struct Row {
     file: String,
     line: usize,
     role: Role,
-    /// The first words of its comment, or of what its callers must hold.
+    /// The first words of its comment, or of the safety requirements for its callers.
     reason: Option<String>,
     /// Obligations that the comment names.
     cited: Vec<String>,
-    /// The tests that show them.
+    /// The tests that show those obligations.
     tests: Vec<String>,
 }
 
@@ -71,29 +71,29 @@ struct FileCount {
     functions: usize,
 }
 
-/// What was found.
+/// The result of an audit.
 #[derive(Debug, Serialize)]
 struct Audit {
     rows: Vec<Row>,
     files: Vec<FileCount>,
-    /// The tests of each obligation.
+    /// Every obligation with its tests.
     obligations: Vec<Shown>,
-    /// What must not be.
+    /// Violations, each of which fails the audit.
     complaints: Vec<String>,
 }
 
-/// An obligation with what shows it.
+/// An obligation with its tests or its command.
 #[derive(Clone, Debug, Serialize)]
 struct Shown {
     obligation: String,
-    /// As docs/life-cycle.md names its tests.
+    /// Test-name patterns, as docs/life-cycle.md writes them.
     patterns: Vec<String>,
-    /// The command that shows it where no test does.
+    /// The command that shows it if no test does.
     command: Option<String>,
     tests: Vec<String>,
 }
 
-/// Carries out `drydock audit`.
+/// Runs `drydock audit`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let mut audit = audit(&repo)?;
@@ -119,7 +119,7 @@ fn audit(repo: &Path) -> Result<Audit> {
     Ok(Audit { rows, files, obligations: obligations.shown(&tests), complaints })
 }
 
-/// All Rust files below a folder of the repository, by their paths in it, in order.
+/// Returns the paths of all Rust files in a folder of the repository, relative to its root and sorted.
 pub(crate) use tests_by_name::guest_cases;
 
 pub(crate) fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
@@ -163,7 +163,7 @@ impl Row {
         Self { file: file.to_owned(), line, role, reason, cited, tests }
     }
 
-    /// What it lacks beside a reason: an obligation, or the test of one.
+    /// Returns what is missing besides a reason: a cited obligation, or a test of one.
     fn complaint(&self, table: &Obligations, tests: &Tests) -> Option<String> {
         self.reason.as_ref()?;
         let place = format!("{}:{}", self.file, self.line);
@@ -176,7 +176,7 @@ impl Row {
 }
 
 impl Audit {
-    /// Leaves only files whose path contains `part`, and what they argue from. Complaints stay.
+    /// Keeps only files whose path contains `part` and the obligations they cite. Complaints stay.
     fn narrow(&mut self, part: &str) {
         self.rows.retain(|row| row.file.contains(part));
         self.files.retain(|count| count.file.contains(part));
@@ -186,7 +186,7 @@ impl Audit {
 }
 
 impl FileCount {
-    /// The counts, if there is anything to count.
+    /// Counts the findings in `file`; `None` if there are none.
     fn of(file: &str, found: &[Found]) -> Option<Self> {
         let count = |roles: &[Role]| found.iter().filter(|found| roles.contains(&found.role)).count();
         let (blocks, impls) = (count(&[Role::Block, Role::Attribute]), count(&[Role::Impl]));

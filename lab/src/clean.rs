@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock clean`: removes what the lab has made outside the checkout.
+//! `drydock clean`: removes everything that the lab has made outside the checkout.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ struct Cleaned {
     bytes: u64,
 }
 
-/// Carries out `drydock clean`.
+/// Runs `drydock clean`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let cache = CacheLayout::of_user()?;
     let _lock = Lock::exclusive(&cache, events)?;
@@ -48,7 +48,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// What is to go. The lock stays: another run may be waiting for it. So does the lab, which is what is running.
+/// Returns the paths to remove. The lock stays because another run may be waiting for it, and the lab because it is
+/// running.
 fn doomed(cache: &CacheLayout, options: &Options) -> Result<Vec<PathBuf>> {
     if !options.all {
         return Ok(vec![cache.work(&repo::root()?)]);
@@ -66,7 +67,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The bytes of all files below `path`; what cannot be read does not count.
+/// Returns the total size in bytes of all files below `path`. Skips what it cannot read.
 fn size(path: &Path) -> u64 {
     let Ok(metadata) = path.symlink_metadata() else { return 0 };
     if !metadata.is_dir() {

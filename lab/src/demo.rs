@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock demo`: the life of a DRM device, shown on the stock kernel with clients that nobody here wrote.
+//! `drydock demo`: shows the life of a DRM device on the stock kernel, with third-party clients.
 //!
-//! Each story is a file with one function per part; `demo/recorder.rs` keeps what was seen.
+//! Each story is a file with one function per part. `demo/recorder.rs` keeps what was observed.
 
 mod nova;
 pub(crate) mod oops;
@@ -80,10 +80,10 @@ pub(crate) enum Story {
 }
 
 impl Story {
-    /// Those that are lives of devices.
+    /// The stories that are lives of devices.
     pub(crate) const LIVES: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
 
-    /// What it is called on the command line.
+    /// Returns its name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vgem => "vgem",
@@ -102,7 +102,7 @@ impl Story {
         }
     }
 
-    /// The page's file in the checkout's `target`.
+    /// Returns the page's file name in the checkout's `target`.
     fn page(self) -> String {
         match self {
             Self::Vgem => "target/demo.html".into(),
@@ -111,7 +111,7 @@ impl Story {
     }
 }
 
-/// Carries out `drydock demo`.
+/// Runs `drydock demo`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     if options.driver == Story::Oops {
         return oops::main(options, events);
@@ -127,7 +127,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// Shows a life in a machine of its own, and gives what was seen of it.
+/// Shows a life in a machine of its own and returns its timeline.
 pub(crate) fn live(
     story: Story,
     stage: &Stage,
@@ -164,7 +164,7 @@ fn execution(accel: Accel, cpus: u32) -> String {
     format!("{how}, {cpus} processors")
 }
 
-/// A client that holds a file, and what else `title` says.
+/// Starts a client that holds a file, and records the step `title`.
 fn holds<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>, VmError> {
     let mut client = None;
     recorder.step(title, State::Registered, |scene| {
@@ -175,7 +175,7 @@ fn holds<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>
     Ok(client.expect("the step has started it"))
 }
 
-/// What a client does that was holding its device when that went.
+/// Records what a client does that held its device while the device was removed.
 fn goes_on(recorder: &mut Recorder<'_, '_>, mut client: Process<'_>) -> Result<(), VmError> {
     recorder.step("the client goes on, gets ENODEV, and closes", State::Absent, |_| {
         let before = client.out().lines().count();
@@ -203,12 +203,12 @@ fn unexpected(program: &str, said: &str) -> VmError {
     VmError::Unexpected { program: program.into(), said: said.into() }
 }
 
-/// The line that ends a part of a timeline.
+/// Returns the last line of a part of a timeline.
 fn last_line(part: &[Entry]) -> Vec<String> {
     part.last().map(|entry| entry.told.to_string()).into_iter().collect()
 }
 
-/// The first `count` lines that contain one of `needles`.
+/// Returns the first `count` lines that contain one of `needles`.
 fn lines_with(out: &str, needles: &[&str], count: usize) -> Vec<String> {
     let lines = out.lines().filter(|line| needles.iter().any(|needle| line.contains(needle)));
     lines.take(count).map(|line| line.replace('\t', " ")).collect()

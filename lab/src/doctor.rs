@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock doctor`: what is there, what is missing, and what to do about it.
+//! `drydock doctor`: reports what is there, what is missing, and how to fix it.
 
 mod checks;
 
@@ -17,30 +17,27 @@ use crate::exit;
 #[derive(Debug, Args)]
 pub struct Options {}
 
-/// How an item stands.
+/// The state of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It is there.
     Ok,
-    /// It is not there; `drydock setup`, and any command that needs it, will make it.
+    /// It is missing. `drydock setup`, or any command that needs it, will make it.
     WillBeMade,
-    /// It is not there and does no harm.
+    /// It is missing, and nothing depends on it.
     Optional,
-    /// It is not there, and only the user can change that.
+    /// It is missing, and only the user can change that.
     Missing,
 }
 
 /// One thing that Drydock needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Item {
-    /// What it is.
     pub name: &'static str,
-    /// How it stands.
     pub state: State,
-    /// What was found, or why it does not count.
+    /// What was found, or why it cannot be used.
     pub found: String,
-    /// What to do.
+    /// What the user should do.
     pub advice: Option<String>,
 }
 
@@ -54,7 +51,7 @@ impl Item {
     }
 }
 
-/// What the doctor says.
+/// The doctor's report.
 #[derive(Debug, Serialize)]
 struct Report {
     healthy: bool,
@@ -67,7 +64,7 @@ impl Report {
     }
 }
 
-/// Carries out `drydock doctor`.
+/// Runs `drydock doctor`.
 pub fn main(_options: Options, events: &Events) -> Result<u8> {
     let step = events.step("looking around");
     let report = Report::new(checks::all(&CacheLayout::of_user()?));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock fuzz`: sequences of calls on our drivers' devices, on the kernel that watches memory and locks, guided by which
-//! lines of ours they reach.
+//! `drydock fuzz`: runs sequences of calls on our drivers' devices, on the kernel that checks memory and locks, guided
+//! by which of our lines they reach.
 //!
-//! The fuzzer itself is `tests/fuzz`, which runs in the guest; here it is given its corpus, what it found is kept, the run is
-//! judged as every run is, and the places it met become lines.
+//! The fuzzer itself is `tests/fuzz`, which runs in the guest. This module supplies its corpus, keeps its findings,
+//! judges the run like any other, and turns the reached places into lines.
 //!
 //! Source: Documentation/dev-tools/kcov.rst (Linux 7.3); docs/fuzzing.md.
 
@@ -33,10 +33,10 @@ use guest::{Session, Stopped};
 pub(crate) use corpus::text as corpus_text;
 pub(crate) use guest::Session as Replay;
 
-/// Where lines count for a test: the layer's and the drivers'. Those of `crates/` are tried on the host as well.
+/// The directory whose lines count as reached: the layer's and the drivers'. `crates/` is fuzzed on the host as well.
 const KERNEL: &str = "kernel/";
 
-/// Where failures are kept if nothing else is said.
+/// The default directory for failures.
 const FOUND: &str = "fuzz-found";
 
 /// The end of its help.
@@ -82,7 +82,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// A search of so many minutes.
+    /// Returns a search of `minutes` minutes.
     pub(crate) fn of_minutes(minutes: u64, seed: u64, firmware: Option<Choice>) -> Self {
         let found = FOUND.into();
         Self {
@@ -97,7 +97,7 @@ impl Options {
         }
     }
 
-    /// How long to look.
+    /// Returns how long to search.
     pub(crate) fn time(&self) -> Duration {
         Duration::from_secs(60 * self.minutes)
     }
@@ -116,10 +116,9 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
 
-    /// What it is called on command lines.
+    /// Returns its name on command lines.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vgem => "vgem",
@@ -128,7 +127,7 @@ impl Subject {
         }
     }
 
-    /// How long an execution may take: a probe of a GPU waits for another process.
+    /// Returns how long one execution may take. A probe of a GPU waits for another process.
     pub(crate) fn limit(self) -> Duration {
         match self {
             Self::Vgem => Duration::from_secs(10),
@@ -137,7 +136,7 @@ impl Subject {
     }
 }
 
-/// What came of one driver.
+/// The result for one driver.
 #[derive(Debug, Serialize)]
 struct Outcome {
     driver: Subject,
@@ -145,21 +144,21 @@ struct Outcome {
     executions: u64,
     /// Programs that each reached something new.
     corpus: usize,
-    /// Instrumented places that were met.
+    /// Instrumented places that were reached.
     places: usize,
-    /// Why it ended early.
+    /// Why the search ended early.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<String>,
 }
 
-/// What came of all.
+/// The results for all drivers.
 #[derive(Debug, Serialize)]
 struct Figures {
     outcomes: Vec<Outcome>,
     coverage: Coverage,
 }
 
-/// Carries out `drydock fuzz`.
+/// Runs `drydock fuzz`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     if let Some(file) = &options.replay {
         return replay(&options, file, events);
@@ -187,8 +186,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     failure.map_or(Ok(exit::OK), Err)
 }
 
-/// Looks for new sequences on one driver, and says in one line what came of it. A search that reaches no line is an error: it
-/// cannot have found anything.
+/// Searches for new sequences on one driver and prints the result in one line. A search that reaches no line is an
+/// error: it cannot have found anything.
 pub(crate) fn one(subject: Subject, options: &Options, stage: &Stage, events: &Events) -> Result<()> {
     let mut figures = Figures { outcomes: Vec::new(), coverage: Coverage::default() };
     let searched = search(subject, options, stage, &fuzzer(stage, events)?, &mut figures, events);
@@ -202,13 +201,14 @@ pub(crate) fn one(subject: Subject, options: &Options, stage: &Stage, events: &E
     }
 }
 
-/// The program that looks for new sequences, and where it is in the guest.
+/// Returns the program that searches for new sequences, and its path in the guest.
 fn fuzzer(stage: &Stage, events: &Events) -> Result<(String, PathBuf)> {
     let program = guestbin::build_with(stage.toolchain(), Program::FUZZ.name, &["search"], events)?;
     Ok((format!("/usr/bin/{}-search", Program::FUZZ.name), program))
 }
 
-/// How the machine for a driver is booted. KCOV tells addresses as they would be without randomisation, and so do we.
+/// Returns how to boot the machine for a driver. Randomisation is off: KCOV reports addresses without its offset, and
+/// so do we.
 pub(crate) fn boot(subject: Subject, firmware: Option<&Choice>, events: &Events) -> Result<Boot> {
     let gpu = gpu_of(subject.name(), &Choices::default(), Some(firmware.unwrap_or(&Choice::Built)), events)?;
     Ok(Boot { gpu, words: vec!["nokaslr".to_owned()], ..Boot::default() })
@@ -261,7 +261,7 @@ fn search(
     }
 }
 
-/// Writes down the programs that were executed last, the one that ended it at the end, and says so in the error.
+/// Writes the last executed programs to a file, the one that ended the run last, and names the file in the error.
 fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last: &[String]) -> Result<Error> {
     if error.kind() == Kind::Interrupted || last.is_empty() {
         return Ok(error);
@@ -295,7 +295,7 @@ fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// Another one each time; which does not matter.
+/// Returns a number that differs between runs, which need not be reproducible.
 fn new_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos()) << 8 ^ now.as_secs()

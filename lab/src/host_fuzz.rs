@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock fuzz-host`: what runs on the host, the models and the lab, fed with inputs that a fuzzer makes from what the last
-//! ones reached.
+//! `drydock fuzz-host`: fuzzes the code that runs on the host, the models and the lab. libFuzzer makes inputs from
+//! those that reached something new.
 //!
-//! The targets are in `fuzz/`. They are built with the root's compiler, instrumented as cargo-fuzz does it, and run in the
-//! root, one process each. Inputs that reach something new are kept in the cache; with `--keep`, as few of them as reach all of
-//! it go to `fuzz/corpus`, which ordinary tests give to the targets, too.
+//! The targets are in `fuzz/`. They are built with the root's compiler, instrumented as cargo-fuzz does it, and run in
+//! the root, one process each. The cache keeps inputs that reach something new. With `--keep`, a minimal set of inputs
+//! that reaches the same goes to `fuzz/corpus`, which ordinary tests run too.
 //!
 //! Source: LLVM, docs/LibFuzzer.rst and docs/SanitizerCoverage.rst.
 
@@ -24,18 +24,18 @@ use crate::{exit, setup};
 use figures::Report;
 use runs::Fuzzer;
 
-/// Something in `fuzz/` that takes bytes.
+/// A target in `fuzz/` that takes bytes.
 #[derive(Debug)]
 pub struct Target {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
     /// What it does with bytes, in a few words.
     pub about: &'static str,
-    /// No input is longer.
+    /// The longest input in bytes.
     pub longest: usize,
 }
 
-/// All targets, those first that have most to find.
+/// All targets, sorted by how much there is to find.
 pub const TARGETS: &[Target] = &[
     target("mali", "the model of a Mali: accesses, page tables, the firmware's interface, commands, time", 1 << 10),
     target("vfio-user", "the models' server: messages of its client", 2 << 10),
@@ -89,7 +89,7 @@ pub struct Options {
     list: bool,
 }
 
-/// Carries out `drydock fuzz-host`.
+/// Runs `drydock fuzz-host`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     if options.list {
         let line = |target: &Target| format!("{:<12} {}", target.name, target.about);
@@ -133,7 +133,8 @@ fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
     }
 }
 
-/// The whole path of an input. libFuzzer takes a directory for a place to begin at, and would look on and on.
+/// Returns the absolute path of an input file. Refuses a directory, which libFuzzer would take as a corpus and fuzz
+/// forever.
 fn file(input: &Path) -> Result<PathBuf> {
     let cannot = || Error::new(Kind::Usage, format!("cannot read `{}`", input.display()));
     let path = input.canonicalize().map_err(|error| cannot().caused_by(error))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock model`: one emulated GPU as a process of its own. The lab starts itself so for its machines; whoever has a QEMU
-//! of their own starts it by hand.
+//! `drydock model`: runs one emulated GPU as a separate process. The lab starts itself this way for its machines. Users
+//! with a QEMU of their own start it by hand.
 //!
 //! Source: the crate `drydock-models`.
 
@@ -62,7 +62,7 @@ pub struct Options {
     choices: Choices,
 }
 
-/// What can be chosen about an emulated GPU wherever there is one.
+/// Options of an emulated GPU, shared by all commands that start one.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Choices {
     /// Faults of the emulated GPU, a TOML file
@@ -77,7 +77,7 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// Whether anything is chosen.
+    /// Returns whether any option is set.
     pub fn any(&self) -> bool {
         let Self { fault, trace, vram } = self;
         fault.is_some() || trace.is_some() || vram.is_some()
@@ -94,7 +94,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// The word on the command line.
+    /// Returns its name on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Nova => "nova",
@@ -102,7 +102,7 @@ impl Name {
         }
     }
 
-    /// Refuses what the model would refuse, before anything else is done.
+    /// Refuses options that the model would refuse, before anything else happens.
     pub fn check(self, choices: &Choices) -> Result<()> {
         match self {
             Self::Nova => nova(choices).map(drop),
@@ -111,7 +111,7 @@ impl Name {
     }
 }
 
-/// Carries out `drydock model`.
+/// Runs `drydock model`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let firmware = options.firmware.as_deref();
     let violations = match options.gpu {
@@ -176,7 +176,7 @@ fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Res
     };
     let violations = serve(device, socket, control(options)?).context("the emulated GPU stops")?;
     for path in [&options.socket, &options.control].into_iter().flatten() {
-        // Whoever removed it already has done our work.
+        // The file may already have been removed, which is fine.
         let _ = fs::remove_file(path);
     }
     if let Some((trace, path)) = traced {
@@ -193,7 +193,7 @@ fn control(options: &Options) -> Result<Option<Control>> {
     Ok(options.control_fd.map(|fd| Control::Connected(UnixStream::from(inherited(fd)))))
 }
 
-/// What matters to somebody who watches.
+/// Reports the events that matter to an observer.
 fn tell(what: &What, events: &Events) {
     match what {
         What::Violation { .. } | What::FaultUnused { .. } => events.warn(what.to_string()),
@@ -202,14 +202,14 @@ fn tell(what: &What, events: &Events) {
     }
 }
 
-/// A socket's name is ours to remove, however we end.
+/// Removes the socket's file when we exit, however that happens.
 fn remove_later(path: &Path) -> interrupt::OnInterrupt {
     let path = path.to_owned();
     interrupt::on_interrupt(move || drop(fs::remove_file(path)))
 }
 
 fn inherited(fd: RawFd) -> OwnedFd {
-    // SAFETY: The two hidden options are given by `vm::gpu` only, which hands over open descriptors of these numbers, each
-    // named once; nothing in this process has opened or closed them before.
+    // SAFETY: Only `vm::gpu` passes the two hidden options, and it hands over open descriptors of these numbers, each
+    // named once. Nothing in this process has opened or closed them before.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }

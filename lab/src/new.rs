@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock new`: a driver of one's own, as a copy of `kernel/drivers/counter` and its check under another name.
+//! `drydock new`: makes a new driver as a renamed copy of `kernel/drivers/counter` and its check.
 //!
-//! The template is a driver that every build compiles, so it cannot rot. What comes out is built, booted and tested at once.
+//! Every build compiles the template, so it cannot become outdated. The new driver is built, booted and tested at once.
 
 mod names;
 mod taken;
@@ -43,12 +43,12 @@ struct Made {
     checked: bool,
 }
 
-/// Carries out `drydock new`.
+/// Runs `drydock new`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let name = Name::parse(&options.name)?;
     refuse_taken(&repo, &name, None)?;
-    // What the kernel has is known once it is prepared, which the check needs anyway.
+    // The kernel's own names are known only once it is prepared, which the check needs anyway.
     let kernel = match options.no_check {
         true => metadata::prepared(&CacheLayout::of_user()?, None)?,
         false => Some(setup::ensure(events)?.kernel),
@@ -82,14 +82,14 @@ fn next(name: &Name) -> String {
     )
 }
 
-/// Refuses a name that is taken; what the kernel has counts if it is known.
+/// Refuses a name that is taken. The kernel's own names count if they are known.
 fn refuse_taken(repo: &Path, name: &Name, stock: Option<&Stock>) -> Result<()> {
     let path = repo.join(TEMPLATE);
     let template = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
     Taken { repo, template: &template, stock, suites: &test::suite_names() }.refuse(name)
 }
 
-/// Writes the driver's files and its line in Kbuild; nothing if one of them cannot be.
+/// Writes the driver's files and its line in Kbuild. Writes nothing if one of them cannot be written.
 fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()));
     let dir = repo.join(drivers::DIRECTORY).join(&name.module);
@@ -113,7 +113,7 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// Builds, boots, loads and runs the driver's check.
+/// Builds and boots the driver, loads it and runs its check.
 fn check(repo: &Path, name: &Name, events: &Events) -> Result<()> {
     let driver = Checked::read(repo, &name.module)?;
     let plan = Plan { kernel: None, content: Content::of_driver(repo, &name.module)? };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock run`: one driver, one client, and the client's answer as if it had run here.
+//! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
 
 mod libdrm;
 mod user;
@@ -75,7 +75,7 @@ pub struct Options {
     client: Vec<String>,
 }
 
-/// Carries out `drydock run`.
+/// Runs `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     drivers::check(&repo, &options.driver, options.kernel.as_deref())?;
@@ -114,12 +114,12 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
 }
 
-/// The client's own code, unless output of it was lost.
+/// Returns the client's own exit code, unless its output was lost.
 fn code(passed: Passed) -> Result<u8> {
-    // A client cannot return more than this, and a signal's code is 128 and its number.
+    // A client's code fits in a byte, and a signal is 128 plus its number.
     let code = u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX);
     match passed.lost {
-        // The client, too, has seen that its reader has gone, unless it had written all by then.
+        // The client has seen the closed pipe too, unless it had already written everything.
         Some((_, error)) if error.kind() == ErrorKind::BrokenPipe && code != exit::OK => Ok(code),
         Some((stream, error)) => Err(of_output(name(stream), error)),
         None => Ok(code),
@@ -133,7 +133,7 @@ fn name(stream: Stream) -> &'static str {
     }
 }
 
-/// The GPU that the driver needs; what is chosen about it is checked before a machine is made for it.
+/// Returns the GPU that the driver needs. Checks its options before a machine is made.
 fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
     let (choices, driver) = (&options.gpu, &options.driver);
     match kind_of_gpu(driver) {
@@ -172,8 +172,8 @@ fn client(guest: &Guest, argv: &[String], limit: Duration, events: &Events) -> R
     Ok(passed)
 }
 
-/// Hands our standard input to the client until either ends. A terminal is not handed on: whoever sits there did not
-/// mean to type into a program of another machine, and a client that waits for the end of its input would wait forever.
+/// Passes our standard input to the client until either ends. A terminal is not passed on: its user did not mean to
+/// type into a program of another machine, and a client that reads its input to the end would wait forever.
 fn feed(input: Input<'_>, ended: &AtomicBool) {
     let stdin = std::io::stdin();
     let wanted = || !ended.load(Ordering::Relaxed);
@@ -188,13 +188,13 @@ fn feed(input: Input<'_>, ended: &AtomicBool) {
             _ => break,
         }
     }
-    // A client that has ended by itself needs no end of its input.
+    // A client that has already ended needs no end of input.
     if wanted() {
         let _ = input.close();
     }
 }
 
-/// An interactive shell of the guest on our terminal.
+/// Runs an interactive shell of the guest on our terminal.
 fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
     let machine_end = scene.terminal();
     let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
@@ -202,7 +202,7 @@ fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
     let shell = scene.guest().shell(terminal::size(), &term)?;
     let hang_up = shell.stdin();
     let ended = AtomicBool::new(false);
-    // A shell without a terminal has nobody to serve. One that has ended just now cannot be found.
+    // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.
     let on_lost = || drop(hang_up.signal(Signal::HUP));
     let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
         let status = shell.forward(None, |_, _| Ok(()));
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(code(Status::Code(0), Some(ErrorKind::StorageFull)), Err(69));
         assert_eq!(code(Status::Code(3), Some(ErrorKind::StorageFull)), Err(69));
         assert_eq!(code(Status::Code(0), Some(ErrorKind::BrokenPipe)), Err(141));
-        // The client has seen it itself, and says what came of that.
+        // The client has seen it itself and decides about its exit code.
         assert_eq!(code(Status::Signal(13), Some(ErrorKind::BrokenPipe)), Ok(141));
         assert_eq!(code(Status::Code(2), Some(ErrorKind::BrokenPipe)), Ok(2));
     }

@@ -24,5 +24,5 @@ pub(crate) use stage::{Boot, Plan, Stage};
 
 use std::time::Duration;
 
-/// A program that is expected to end by itself in a moment may take this long, on a slow machine too.
+/// The time limit for a program that should end in a moment, generous enough for a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

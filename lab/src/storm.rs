@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock storm`: processes that make random calls while the device comes and goes, on a kernel that watches memory and locks.
+//! `drydock storm`: makes random calls from several processes while the device comes and goes, on a kernel that checks
+//! memory and locks.
 //!
-//! The storm itself is a mode of the guest's test program (`tests/guest/src/storm.rs`); here it gets a machine, and a verdict.
+//! The storm itself is a mode of the guest's test program (`tests/guest/src/storm.rs`). This module boots its machine
+//! and judges the run.
 
 mod figures;
 
@@ -23,11 +25,11 @@ use crate::vm::pace::{self, patient};
 
 use figures::Figures;
 
-/// Drivers that a storm knows how to do something to.
+/// Drivers whose devices a storm can disrupt.
 const DRIVERS: [&str; 3] = ["vgem", "nova", "tyr"];
-/// What comes before and after a storm may take this long, on the stock kernel.
+/// The time limit for everything before and after a storm, on the stock kernel.
 const AROUND: Duration = Duration::from_secs(120);
-/// The guest's program says with this code that somebody hangs in the kernel.
+/// The exit code of the guest's program for a process that is stuck in the kernel.
 const HANGS: i32 = 3;
 
 /// The end of its help.
@@ -81,7 +83,7 @@ pub struct Options {
     log: bool,
 }
 
-/// A time of more than a second and less than a week.
+/// Parses a time of more than a second and less than a week.
 fn minutes(text: &str) -> Result<Duration, String> {
     let minutes: f64 = text.parse().map_err(|_| format!("`{text}` is not a number of minutes"))?;
     match (1.0 / 60.0..10_000.0).contains(&minutes) {
@@ -90,7 +92,7 @@ fn minutes(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Carries out `drydock storm`.
+/// Runs `drydock storm`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let drivers = chosen(&options)?;
     let seed = options.seed.unwrap_or_else(new_seed);
@@ -109,13 +111,13 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     events.result(&passed, |passed| figures::text(passed));
     match failed {
-        // It was told in full when it happened.
+        // The error was reported in full when it happened.
         Some(error) => Ok(exit::code(error.kind())),
         None => Ok(exit::OK),
     }
 }
 
-/// The drivers, each once, in the order of the table.
+/// Returns the drivers, each once, in the order of the table.
 fn chosen(options: &Options) -> Result<Vec<&'static str>> {
     if let Some(unknown) = options.drivers.iter().find(|name| !DRIVERS.contains(&name.as_str())) {
         let known = DRIVERS.join(", ");
@@ -133,13 +135,13 @@ fn chosen(options: &Options) -> Result<Vec<&'static str>> {
     Ok(chosen)
 }
 
-/// A number that is another one each time, and short enough to be typed again.
+/// Returns a seed that differs between runs and is short enough to type.
 fn new_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     u64::from(now.unwrap_or_default().subsec_nanos()) ^ u64::from(std::process::id())
 }
 
-/// One storm, in a machine of its own.
+/// Runs one storm in a machine of its own.
 fn over(driver: &str, seed: u64, options: &Options, stage: &Stage, events: &Events) -> Result<Figures> {
     let gpu = gpu_of(driver, &Choices::default(), options.firmware.as_ref(), events)?;
     let modules = driver_modules(driver, stage.image())?;
@@ -155,7 +157,7 @@ fn over(driver: &str, seed: u64, options: &Options, stage: &Stage, events: &Even
     Ok(figures)
 }
 
-/// Runs the guest's program and reads what it says.
+/// Runs the guest's program and parses its output.
 fn blow(scene: &mut Scene<'_>, driver: &str, seed: u64, options: &Options, step: &Step) -> Result<Figures, VmError> {
     let numbers = [options.minutes.as_secs(), seed, options.processes.into(), pace::patience().into()];
     let [seconds, seed_text, processes, patience] = numbers.map(|number| number.to_string());
