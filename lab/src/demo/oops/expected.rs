@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The report that the module's mistake has to lead to. What is said about it holds of no other, so no other will do.
+//! The report that the module's mistake must cause. The explanations hold for no other report, so no other is accepted.
 //!
 //! Source: `drm_dev_init()` and `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c; mm/kasan/report.c for the wording.
 
@@ -10,18 +10,18 @@ use crate::vm::symbols::Frame;
 
 use super::MODULE;
 
-/// The kind of fault: the memory that was written to lies behind what was allocated.
+/// The kind of fault: a write to memory behind the allocation.
 const FAULT: &str = "slab-out-of-bounds";
-/// Who writes: C takes the allocation for a device and initialises it.
+/// The function that writes: C takes the allocation for a device and initialises it.
 const WRITER: &str = "drm_dev_init";
-/// Who calls that, and allocates before.
+/// The function that allocates and then calls the writer.
 const ALLOCATOR: &str = "__drm_dev_alloc";
-/// The size that the allocator is given: that of the wrapper, which is a pointer.
+/// The size that the allocator is given in bytes: that of the wrapper, which is a pointer.
 const BYTES: u64 = 8;
-/// How many lines of the log's end an error shows.
+/// The number of lines of the log's end in an error.
 const SHOWN: usize = 30;
 
-/// The report in the kernel's log; an error if there is none, or if the first one is another.
+/// Returns the report in the kernel's log. Fails if there is none, or if the first one is different.
 pub(super) fn find(log: &[Line]) -> Result<Report> {
     let Some(report) = Report::find(log) else {
         let end = log[log.len().saturating_sub(SHOWN)..].iter().map(ToString::to_string);
@@ -38,7 +38,7 @@ pub(super) fn find(log: &[Line]) -> Result<Report> {
     }
 }
 
-/// In what a report is not the expected one.
+/// Lists how a report differs from the expected one.
 fn differences(report: &Report) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut expect = |holds: bool, otherwise: &str| wrong.extend((!holds).then(|| otherwise.to_owned()));

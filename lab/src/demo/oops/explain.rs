@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the parts of the report mean, said with the numbers that stand in them.
+//! Explains the parts of the report, with the numbers in them.
 
 use crate::vm::kasan::Report;
 use crate::vm::symbols::Frame;
 
 use super::Explained;
 
-/// Gives a frame its name and line.
+/// A function that returns a frame's name and line.
 pub(super) type Name<'n> = dyn Fn(&Frame) -> String + 'n;
 
-/// The report, part by part.
+/// Explains the report, part by part.
 pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
     let part = |lines: Vec<String>, meaning: String| Explained { lines, meaning };
     let frames = |frames: &[Frame]| frames.iter().map(name).collect::<Vec<_>>();
@@ -41,7 +41,7 @@ pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
     parts
 }
 
-/// The frames up to the module's own code: below them is how any module is loaded.
+/// Returns the frames up to the module's own code. Those below load any module.
 fn ours(frames: &[Frame]) -> &[Frame] {
     let last = frames.iter().rposition(|frame| frame.module.as_deref() == Some(super::MODULE));
     &frames[..last.map_or(frames.len(), |last| last + 1)]
