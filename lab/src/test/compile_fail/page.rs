@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The page "What the compiler stops you from doing", made of the cases and their messages.
+//! The page "What the compiler stops you from doing", generated from the cases and their messages.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use crate::error::{Context, Error, Kind, Result};
 
 use super::case::{self, Case};
 
-/// The page, in the checkout.
+/// The page's path in the checkout.
 const PAGE: &str = "docs/what-the-compiler-stops.md";
 
-/// The areas in the order of the page, each with what it is about.
+/// The areas in the order of the page, each with its subject.
 const AREAS: &[(&str, &str)] = &[
     ("register", "A device is registered once, by the bus adapter, when it is ready"),
     ("context", "What is known of a device cannot be made up"),
