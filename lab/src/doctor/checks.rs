@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The doctor's checks: each looks at one thing and says how it stands.
+//! The doctor's checks: each examines one thing and reports its state.
 //!
 //! Source: proc(5), kvm's device node, the packages that `drydock` and `apt.rs` rely on.
 
@@ -11,10 +11,10 @@ use super::{Item, State};
 use crate::cache::{CacheLayout, room};
 use crate::{apt, error, kernels, metadata, process, root};
 
-/// A guest has 1 GiB, and the compiler of the kernel's crates needs about as much.
+/// The least memory in kB: a guest has 1 GiB, and the compiler of the kernel's crates needs about as much.
 const MEMORY_KB: u64 = 3_000_000;
 
-/// All checks, in the order in which things are needed.
+/// Returns all items, in the order in which they are needed.
 pub(super) fn all(cache: &CacheLayout) -> Vec<Item> {
     let mut items = vec![architecture(), cargo(), linker()];
     items.extend(tools());
@@ -44,7 +44,7 @@ fn linker() -> Item {
     }
 }
 
-/// Tools of the host without which the root cannot be made; all are essential on Debian.
+/// Checks the host's tools for making the root. All are essential on Debian.
 fn tools() -> Vec<Item> {
     let tool = |name: &'static str, package: &str| match process::output(Command::new(name).arg("--version")) {
         Ok(version) => Item::ok(name, version.lines().next().unwrap_or_default().trim_end_matches('.')),
