@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which tests show which obligation: the table in docs/life-cycle.md.
+//! Reads which tests show which obligation, from the table in docs/life-cycle.md.
 
 use std::path::Path;
 
@@ -10,25 +10,25 @@ use super::tests_by_name::{Tests, alternatives};
 
 /// The page with the table.
 const PAGE: &str = "docs/life-cycle.md";
-/// A page whose paragraphs name tests behind [`TRIED_BY`].
+/// A page whose paragraphs name tests after [`TRIED_BY`].
 const HOLES: &str = "docs/holes.md";
 const TRIED_BY: &str = "Tried by: ";
-/// What a command begins with.
+/// The beginning of a command.
 const COMMAND: &str = "./drydock ";
-/// How many obligations there are.
+/// The number of obligations.
 const COUNT: usize = 28;
 
 /// A row of the table.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: String,
-    /// Patterns of tests' names.
+    /// Patterns of test names.
     tests: Vec<String>,
-    /// The command that shows it where no test does.
+    /// The command that shows it if no test does.
     command: Option<String>,
 }
 
-/// The table, and what else the pages say is a test.
+/// The table, and the tests that the other page names.
 #[derive(Debug)]
 pub(super) struct Obligations {
     rows: Vec<Row>,
@@ -54,7 +54,7 @@ impl Obligations {
         Self { rows: lines.iter().filter_map(|line| Row::parse(line)).collect(), tried: Vec::new() }
     }
 
-    /// The tests that show an obligation.
+    /// Returns the tests that show an obligation.
     pub(super) fn tests_of<'t>(&self, obligation: &str, tests: &'t Tests) -> Vec<&'t str> {
         let rows = self.rows.iter().filter(|row| row.name == obligation);
         let mut found: Vec<_> = rows.flat_map(|row| &row.tests).flat_map(|pattern| tests.matching(pattern)).collect();
@@ -63,7 +63,7 @@ impl Obligations {
         found
     }
 
-    /// All obligations with their tests.
+    /// Returns all obligations with their tests.
     pub(super) fn shown(&self, tests: &Tests) -> Vec<Shown> {
         let shown = |row: &Row| {
             let tests = self.tests_of(&row.name, tests).into_iter().map(str::to_owned).collect();
@@ -73,7 +73,7 @@ impl Obligations {
         self.rows.iter().map(shown).collect()
     }
 
-    /// Names in the table that mean no test.
+    /// Returns names in the table that match no test.
     pub(super) fn complaints(&self, tests: &Tests) -> Vec<String> {
         let dead = |patterns: &[String]| -> Vec<String> {
             let each = patterns.iter().flat_map(|pattern| alternatives(pattern));
@@ -89,7 +89,7 @@ impl Obligations {
 }
 
 impl Row {
-    /// `| L1 | what must hold | held by | shown by |`
+    /// Parses `| L1 | what must hold | held by | shown by |`.
     fn parse(line: &str) -> Option<Self> {
         let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
         let &[name, _, _, shown] = cells.as_slice() else { return None };
@@ -103,18 +103,18 @@ impl Row {
     }
 }
 
-/// The patterns in the paragraphs that begin with [`TRIED_BY`].
+/// Returns the patterns in the paragraphs that begin with [`TRIED_BY`].
 fn tried_by(page: &str) -> Vec<String> {
     let paragraphs = page.split("\n\n").filter_map(|paragraph| paragraph.trim().strip_prefix(TRIED_BY));
     paragraphs.flat_map(quoted).map(|word| word.replace(['\n', ' '], "")).collect()
 }
 
-/// Whether a word is a name of tests, as `Tests::matching` reads it.
+/// Returns whether a word is a pattern of test names, as in `Tests::matching`.
 fn is_pattern(word: &&str) -> bool {
     word.contains("::") && word.chars().all(|c| c.is_alphanumeric() || "_-:*{,}".contains(c))
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

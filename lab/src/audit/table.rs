@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The audit for a reader at a terminal.
+//! Formats the audit for a terminal.
 
 use super::{Audit, FileCount, Row, Shown};
 
-/// How much of a reason is shown.
+/// The number of characters shown of a reason.
 const REASON: usize = 76;
-/// How long a line is that lists tests.
+/// The width of lines that list tests.
 const WIDTH: usize = 116;
 
-/// Rows by file, counts, obligations, complaints; without the rows if only counts are wanted.
+/// Returns rows by file, counts, obligations and complaints. Leaves out the rows for a `summary`.
 pub(super) fn text(audit: &Audit, summary: bool) -> String {
     let mut lines = Vec::new();
     for count in &audit.files {
@@ -42,7 +42,7 @@ fn line(row: &Row) -> String {
     format!("{:>7}  {role:9}  {cited:18}  {tests:>3} tests  {}", row.line, shortened(reason)).trim_end().to_owned()
 }
 
-/// The tests as docs/life-cycle.md names them if only counts are wanted, or else one by one.
+/// Returns the tests: for a `summary` as docs/life-cycle.md names them, or else one by one.
 fn shown(shown: &Shown, summary: bool) -> String {
     let (count, by) = match (shown.tests.len(), &shown.command) {
         (0, Some(command)) => ("-".to_owned(), format!("no test, but `{command}`")),
@@ -52,7 +52,7 @@ fn shown(shown: &Shown, summary: bool) -> String {
     wrapped(format!("    {:4}  {count:>3}  ", shown.obligation), &by).trim_end().to_owned()
 }
 
-/// Names in order, those of one area together: `life::{a, b}, race::c`.
+/// Returns names in order, grouped by area: `life::{a, b}, race::c`.
 fn by_area(names: &[String]) -> String {
     let mut areas: Vec<(&str, Vec<&str>)> = Vec::new();
     for (area, name) in names.iter().filter_map(|name| name.rsplit_once("::")) {
@@ -68,7 +68,7 @@ fn by_area(names: &[String]) -> String {
     areas.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Words behind `head`, in lines of [`WIDTH`] that begin where it ends.
+/// Wraps words after `head` in lines of [`WIDTH`], indented to its end.
 fn wrapped(head: String, words: &str) -> String {
     let indent = head.len();
     let (mut text, mut at) = (head, indent);

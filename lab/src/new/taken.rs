@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Names that a driver cannot have, and why: they are Rust's, Kbuild's, the template's, ours or the kernel's.
+//! Names that a driver cannot have, and why: they belong to Rust, Kbuild, the template, this project or the kernel.
 //!
 //! Source: the Rust Reference, "Keywords" and "Preludes"; rust/kernel/prelude.rs; Documentation/kbuild/makefiles.rst.
 
@@ -15,37 +15,36 @@ use crate::drivers;
 use crate::error::{Context, Error, Kind, Result};
 use crate::vm::kmod::Stock;
 
-/// Words of the language, in any edition, and those that are kept for it.
+/// Keywords in any edition, and reserved words.
 const KEYWORDS: &str = "abstract as async await become box break const continue crate do dyn else enum extern false final fn \
                         for gen if impl in let loop macro macro_rules match mod move mut override priv pub raw ref return \
                         safe self static struct super trait true try type typeof union unsafe unsized use virtual where \
                         while yield";
 
-/// Crates that a driver sees, or that those see.
+/// Crates that a driver sees, and crates that those see.
 const CRATES: &str = "alloc bindings build_error compiler_builtins core drm ffi helpers kernel macros pin_init \
                       pin_init_internal proc_macro proc_macro2 quote std syn test uapi zerocopy zerocopy_derive";
 
-/// Types, traits and variants that are in scope without being named, by the language's prelude or the kernel's. The template
-/// and macros rely on them.
+/// Types, traits and variants that are in scope without being named, by the language's prelude or the kernel's. The
+/// template and macros rely on them.
 const PRELUDE: &str = "ARef AsMut AsRef AsyncFn AsyncFnMut AsyncFnOnce Box CStr Clone Copy Debug Default \
                        DoubleEndedIterator Drop Eq Err Error ExactSizeIterator Extend Fn FnMut FnOnce From FromIterator \
                        Future Hash InPlaceInit InPlaceModule Init Into IntoFuture IntoIterator Iterator KBox KVBox KVVec \
                        KVec Module None Ok Opaque Option Ord PartialEq PartialOrd Pin PinInit Result Self Send Sized Some \
                        String Sync ThisModule ToOwned ToString TryFrom TryInto Unpin VBox VVec Vec Zeroable";
 
-/// `NAME-y` and the like mean something else to Kbuild.
+/// Names for which `NAME-y` or a similar variable has another meaning in Kbuild.
 const KBUILD: &str = "always asflags ccflags clean cppflags dtb extra header hostprogs ldflags lib libs obj rustflags subdir \
                       subdir_asflags subdir_ccflags subdir_rustflags targets userprogs";
 
-/// What the kernel's image has under these names on every machine of ours: modules that are built in, and devices and drivers
-/// on the platform bus. No file of the kernel's packages lists them.
+/// Names that are taken by the kernel's image on every machine of ours: built-in modules, and devices and drivers on
+/// the platform bus. No file of the kernel's packages lists them.
 const BUILT_IN: &str = include_str!("built-in.txt");
 
-/// What there is besides fixed words.
+/// Sources of taken names besides the fixed words.
 pub(super) struct Taken<'t> {
-    /// The checkout.
     pub(super) repo: &'t Path,
-    /// The text that the driver is made of.
+    /// The text that the driver is made from.
     pub(super) template: &'t str,
     /// The modules of the kernel in use, if there is one.
     pub(super) stock: Option<&'t Stock>,
@@ -97,18 +96,19 @@ impl Taken<'_> {
         Ok(None)
     }
 
-    /// Whether the template's code has an item, or uses one, of this name. What it says of itself does not count.
+    /// Returns whether the template's code defines or uses an item of this name. The template's own name does not
+    /// count.
     fn template_uses(&self, word: &str) -> bool {
         let tokens = TokenStream::from_str(self.template).unwrap_or_default();
         !Name::of_template(word) && identifiers(tokens).contains(word)
     }
 
-    /// The crates of the checkout.
+    /// Returns the crates of the checkout.
     fn crates(&self) -> Result<BTreeSet<String>> {
         Ok(entries(&self.repo.join("crates"))?.into_iter().map(|name| name.replace('-', "_")).collect())
     }
 
-    /// A driver, a test module or a directory of ours.
+    /// Returns the driver, test module or directory of ours that has this name.
     fn ours(&self, module: &str) -> Result<Option<String>> {
         let path = self.repo.join(drivers::KBUILD);
         let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;

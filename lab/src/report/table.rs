@@ -5,7 +5,7 @@ use console::{Style, measure_text_width};
 
 use super::{State, Timeline};
 
-/// The table; colours only if the terminal shows them (the crate `console` asks).
+/// Returns the table, with colours if the terminal shows them (the crate `console` decides).
 pub(crate) fn table(timeline: &Timeline) -> String {
     let width = timeline.steps.iter().map(|step| measure_text_width(&step.title)).max().unwrap_or(0);
     let mut lines = vec![
