@@ -28,16 +28,16 @@ use obligations::Obligations;
 use scan::{Found, Role};
 use tests_by_name::Tests;
 
-/// List every `unsafe` of what is loaded into a kernel, with the obligations that it cites
+/// List every `unsafe` in kernel code, with the obligations that it cites
 ///
-/// Lists every `unsafe` in what is loaded into a kernel: the start of its comment, the obligations that the comment cites, and how
-/// many tests those have. The tests are listed below, by obligation. Fails if an `unsafe` has no comment, cites no obligation or
+/// For each `unsafe` in `kernel/`, lists the start of its comment, the obligations that the comment cites, and how many
+/// tests those have. Lists the tests below, by obligation. Fails if an `unsafe` has no comment, cites no obligation or
 /// one without tests, or is in a driver. Does not judge whether a comment is true.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Only files whose path contains this
+    /// Show only files whose path contains this
     filter: Option<String>,
-    /// Only the counts
+    /// Show only the counts
     #[arg(long)]
     summary: bool,
 }

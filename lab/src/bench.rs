@@ -31,19 +31,19 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Count instructions per operation, for the Rust driver and the C one side by side
 ///
-/// Boots the stock kernel once on a machine whose clock counts instructions and measures the Rust vgem and the C one with the
-/// same program; or tyr, on an emulated GPU: mapping memory, and how much page tables take. The numbers do not depend on the
-/// host.
+/// Boots the stock kernel once on a machine whose clock counts instructions, and measures the Rust vgem and the C one
+/// with the same program. For tyr, which has no C counterpart here, measures mapping memory on an emulated GPU and the
+/// size of its page tables. The numbers do not depend on the host.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Which driver
+    /// The driver to measure
     #[arg(value_enum, default_value_t = Subject::Vgem)]
     driver: Subject,
     /// The kernel to boot, by its release or series
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
 }
@@ -51,7 +51,7 @@ pub struct Options {
 /// The driver to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// Buffers, beside the stock kernel's own
+    /// Buffers, compared with the stock kernel's own driver
     Vgem,
     /// An Arm Mali GPU
     Tyr,

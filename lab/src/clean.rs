@@ -11,10 +11,11 @@ use crate::error::{Context, Result};
 use crate::events::Events;
 use crate::{exit, repo};
 
-/// Remove what the other commands have made outside this directory
+/// Remove everything that other commands have made outside this directory
 ///
-/// Without an option: what was built from this checkout (modules, guest programs, images). The next command builds it again,
-/// in seconds. With `--all`: the toolchain root and kernels too, which have to be downloaded again.
+/// Without an option, removes what was built from this checkout: modules, guest programs, images. The next command
+/// builds them again in seconds. With `--all`, also removes the toolchain root and the kernels, which must then be
+/// downloaded again.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Remove the whole cache: toolchain root, kernels, downloads

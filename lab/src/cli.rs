@@ -20,14 +20,14 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "drydock", version, after_help = exit::HELP, infer_subcommands = false)]
 struct Cli {
-    /// Say what happens as JSON: events one per line on stderr, the result as one document on stdout
+    /// Report as JSON: events on stderr, one per line; the result on stdout as a document
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What each is for, its `Options` say.
+/// The commands. Their help texts are those of their `Options`.
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),

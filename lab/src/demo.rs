@@ -35,33 +35,35 @@ use recorder::Recorder;
 ///
 /// Prepares whatever is missing, builds the modules, boots the stock kernel and shows the life of a device:
 ///
-/// - `vgem`: probed, with a GEM object before registration, registered, listed, used, unplugged while a client holds it, unloaded;
+/// - `vgem`: the device is probed, with a GEM object before registration, registered, listed, used, unplugged while a
+///   client holds it, and unloaded.
 ///
-/// - `oops`: what happens without the types: a device allocated with a wrong size, reported by the debug kernel line by line (it
-///   is built first, once, in about a quarter of an hour), and beside it the compiler's answer to the same mistake;
+/// - `oops`: shows what happens without the types: a device is allocated with a wrong size. The debug kernel's report
+///   is explained line by line, with the compiler's answer to the same mistake beside it. Builds the debug kernel
+///   first, once, which takes about a quarter of an hour.
 ///
-/// - `nova`: the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again, with what the GPU
-///   saw between the lines of the kernel's log;
+/// - `nova`: shows the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again. The
+///   events of the GPU are between the lines of the kernel's log.
 ///
-/// - `tyr`: a firmware is loaded and booted before registration, on an emulated Mali-G610; memory is mapped for the GPU, which
-///   tells what it sees there; then the driver is unbound and the GPU pulled out while a client holds it.
+/// - `tyr`: loads and boots a firmware before registration, on an emulated Mali-G610. A client maps memory for the GPU,
+///   and the GPU reports what it sees there. Then the driver is unbound and the GPU pulled out while clients hold it.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Whose life
+    /// The story to show
     #[arg(value_enum, default_value_t = Story::Vgem)]
     driver: Story,
     /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Where the page with the picture is written [default: target/demo.html in the checkout, for another driver
-    /// demo-DRIVER.html]
+    /// File for the page with the picture [default: target/demo.html in the checkout, demo-DRIVER.html for other
+    /// drivers]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Show the kernel's log on stderr as it comes
+    /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
 }
@@ -69,13 +71,13 @@ pub struct Options {
 /// A driver whose life is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Story {
-    /// Buffers, and nothing else
+    /// Buffers only
     Vgem,
     /// An NVIDIA GPU
     Nova,
     /// An Arm Mali GPU
     Tyr,
-    /// None: the mistake that Drydock starts from
+    /// No device: the mistake that started Drydock
     Oops,
 }
 

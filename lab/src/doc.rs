@@ -19,11 +19,11 @@ use crate::{exit, modules, process};
 
 /// Build the documentation of the `drm` crate
 ///
-/// Writes HTML pages to `target/doc` of the checkout. Private items of the crate are left out; types of the kernel's crates
-/// link to the kernel's own pages.
+/// Writes HTML pages to `target/doc` in the checkout. Leaves out private items of the crate. Types of the kernel's
+/// crates link to the kernel's own pages.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Fail if rustdoc has something to warn about
+    /// Fail if rustdoc prints a warning
     #[arg(long)]
     deny_warnings: bool,
 }

@@ -11,9 +11,10 @@ use crate::error::Result;
 use crate::events::Events;
 use crate::exit;
 
-/// Say what is there, what is missing, and what to do about it
+/// Report what is there, what is missing, and how to fix it
 ///
-/// Changes nothing and asks no mirror. The exit code is 1 if something is missing that `drydock setup` cannot supply.
+/// Changes nothing and contacts no mirror. The exit code is 1 if something is missing that `drydock setup` cannot
+/// supply.
 #[derive(Debug, Args)]
 pub struct Options {}
 
@@ -22,11 +23,11 @@ pub struct Options {}
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     Ok,
-    /// It is missing. `drydock setup`, or any command that needs it, will make it.
+    /// The item is missing. `drydock setup`, or any command that needs it, will make it.
     WillBeMade,
-    /// It is missing, and nothing depends on it.
+    /// The item is missing, and nothing depends on it.
     Optional,
-    /// It is missing, and only the user can change that.
+    /// The item is missing, and only the user can change that.
     Missing,
 }
 
@@ -35,9 +36,9 @@ pub enum State {
 pub struct Item {
     pub name: &'static str,
     pub state: State,
-    /// What was found, or why it cannot be used.
+    /// The finding, or why it cannot be used.
     pub found: String,
-    /// What the user should do.
+    /// Advice for the user.
     pub advice: Option<String>,
 }
 

@@ -36,9 +36,9 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It did what its title says.
+    /// The step did what its title says.
     Done,
-    /// It failed, or an error ended it early.
+    /// The step failed, or an error ended it early.
     Failed,
 }
 
@@ -49,7 +49,7 @@ pub enum Event {
     /// A step begins. It is visible until it finishes.
     StepStarted {
         step: StepId,
-        /// What it does, as a lower-case phrase: `unpacking the toolchain`.
+        /// The step's action, as a lower-case phrase: `unpacking the toolchain`.
         title: String,
     },
     /// A step reports its progress.
@@ -92,7 +92,7 @@ pub enum Event {
         text: String,
         /// Lines that belong to it, such as the end of a tool's output.
         details: Vec<String>,
-        /// What the user can do.
+        /// Advice for the user.
         hint: Option<String>,
     },
 }

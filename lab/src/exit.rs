@@ -35,17 +35,17 @@ pub const PIPE: u8 = 141;
 pub const HELP: &str = "\
 Exit codes:
     0  all went well; `run`: the client's own code
-    1  a check says no: tests failed, `doctor` found something missing
-    2  the command line cannot be understood
+    1  a check failed: tests did not pass, or `doctor` found something missing
+    2  the command line is invalid
    65  the code under test does not compile
-   69  our machinery failed; says nothing about the driver or the client
+   69  our machinery failed; this says nothing about the driver or the client
    70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
    71  the emulated GPU or QEMU does not answer: it was stopped, or waits for something itself
-   75  the host starved the guest, so that the run says nothing: try again
+   75  the host starved the guest, so the run proves nothing: try again
    78  the machine lacks something that you have to supply
   124  the client ran longer than `--limit` and was killed
   130  ended by Ctrl-C
-  141  what read the output has gone (`| head`)";
+  141  the reader of the output closed it (`| head`)";
 
 /// Returns the exit code of an error.
 pub fn code(kind: Kind) -> u8 {

@@ -46,37 +46,37 @@ Examples:\n\
 \x20   drydock fuzz vgem --seed 7\n\
 \x20   drydock fuzz tyr --replay fuzz-found/tyr-7.jsonl";
 
-/// Look for calls that bring the kernel down, guided by which lines of ours they reach
+/// Search for calls that bring the kernel down, guided by the lines that they reach
 ///
-/// Boots the debug kernel for each DRIVER, and has sequences of calls executed on its device: those of `tests/fuzz/corpus`
-/// first, then changes of those that reached something new. Ends when the time is over, or when the kernel reports something,
-/// an execution hangs, memory is left behind, or the driver misuses its hardware; the calls that led to it are kept then, to
-/// be tried again with --replay. Shows which lines of the layer and the drivers were reached.
+/// Boots the debug kernel for each DRIVER and executes sequences of calls on its device: those of `tests/fuzz/corpus`
+/// first, then mutations of sequences that reached something new. Ends when the time is over, or when the kernel
+/// reports something, an execution hangs, memory is leaked, or the driver misuses its hardware. In these cases it keeps
+/// the last calls for --replay. Shows which lines of the layer and the drivers were reached.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// The drivers, one after the other [default: all]
+    /// The drivers, searched one after the other [default: all]
     #[arg(value_enum, value_name = "DRIVER")]
     drivers: Vec<Subject>,
-    /// How long to look, for each driver
+    /// Minutes to search, for each driver
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
     minutes: u64,
-    /// Where the random choices begin [default: a new one, which is shown]
+    /// Seed of the random choices [default: a new one, which is shown]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Write what reaches most lines, shortened, back to `tests/fuzz/corpus`
+    /// Write the sequences that reach most lines, shortened, back to `tests/fuzz/corpus`
     #[arg(long, conflicts_with = "replay")]
     keep: bool,
-    /// Only execute the sequences in FILE, one a line, and show each call's errno
+    /// Only execute the sequences in FILE, one per line, and show each call's errno
     #[arg(long, value_name = "FILE", conflicts_with_all = ["minutes", "seed"])]
     replay: Option<PathBuf>,
-    /// Where the calls are kept that led to a failure
+    /// Directory for the calls that led to a failure
     #[arg(long, value_name = "DIR", default_value = FOUND)]
     found: PathBuf,
     /// The kernel for --replay, by its release or series [default: debug]
     #[arg(long, value_name = "NAME", requires = "replay")]
     kernel: Option<String>,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: one that is built here]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: built here]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
 }

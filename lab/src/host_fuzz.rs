@@ -29,7 +29,7 @@ use runs::Fuzzer;
 pub struct Target {
     /// Its name.
     pub name: &'static str,
-    /// What it does with bytes, in a few words.
+    /// The code that it tests, in a few words.
     pub about: &'static str,
     /// The longest input in bytes.
     pub longest: usize,
@@ -61,24 +61,24 @@ Examples:\n\
 \x20   drydock fuzz-host mali --minutes 60        one of them\n\
 \x20   drydock fuzz-host mali --replay FILE       one input, with what it means";
 
-/// Feed models and lab with bytes of a hostile guest or file, and look for faults
+/// Feed the models and the lab with hostile input, and search for faults
 ///
-/// Gives the models and the lab bytes that a hostile guest, file or client could have written, and looks for a panic, an input
-/// that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some minutes. What an
-/// input does that is found is shown with `--replay`.
+/// Gives the models and the lab bytes that a hostile guest, file or client could have written. Searches for a panic, an
+/// input that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some
+/// minutes. `--replay` shows what an input does.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// The targets, by name; all if none is named
+    /// The targets [default: all]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// How long to look, all targets together
+    /// Minutes to search, for all targets together
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     minutes: f64,
-    /// The number from which the fuzzer's choices follow, for the same ones again
+    /// Seed of the fuzzer's choices, to repeat them
     #[arg(long, value_name = "S")]
     seed: Option<u32>,
-    /// Put as few inputs as reach all that was reached into `fuzz/corpus`
+    /// Write a minimal set of inputs with the same coverage to `fuzz/corpus`
     #[arg(long)]
     keep: bool,
     /// Give the target this input instead, and show what it means

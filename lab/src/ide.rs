@@ -21,9 +21,9 @@ use project::{Places, Project};
 
 /// Write `rust-project.json`, with which rust-analyzer understands the modules too
 ///
-/// Writes `rust-project.json` into the checkout: the kernel's crates, `drm` and every driver, with the sources and the
-/// configuration of the prepared kernel. The workspace's own crates are cargo's, so tell your editor about both:
-/// `rust-analyzer.linkedProjects` = ["Cargo.toml", "rust-project.json"].
+/// Writes `rust-project.json` into the checkout. It describes the kernel's crates, `drm` and every driver, with the
+/// sources and the configuration of the prepared kernel. Cargo describes the workspace's own crates, so add both to
+/// your editor's settings: `rust-analyzer.linkedProjects` = ["Cargo.toml", "rust-project.json"].
 #[derive(Debug, Args)]
 pub struct Options {}
 

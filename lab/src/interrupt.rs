@@ -66,7 +66,7 @@ pub fn install(events: &Events) {
         if signals.next().is_some() {
             HAPPENED.store(true, Ordering::SeqCst);
             std::thread::spawn(move || finish(&events));
-            // A second signal means that the user does not want to wait. The next run removes what is half made.
+            // A second signal means that the user does not want to wait. The next run removes incomplete results.
             signals.next();
             std::process::exit(exit::INTERRUPTED.into());
         }

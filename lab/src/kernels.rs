@@ -18,7 +18,7 @@ pub struct Series {
     pub suite: &'static str,
     /// The compiler it is built with, as a command in the root.
     pub cc: &'static str,
-    /// What is known about it, for `drydock doctor`.
+    /// Known facts about it, for `drydock doctor`.
     pub known: &'static str,
 }
 

@@ -33,29 +33,29 @@ Examples:\n\
 \x20       -device '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"gpu.sock\"}}'\n\
 \x20   echo '{\"fault\": {\"kind\": \"removal\"}}' | socat - control.sock        with --control control.sock";
 
-/// Be an emulated GPU, for a virtual machine of your own
+/// Run an emulated GPU, for a virtual machine of your own
 ///
-/// Waits for one QEMU (11 or later) to connect, and is a PCI device to its guest until QEMU ends. What the guest does that
-/// hardware does not allow is told on stderr and makes the exit code 1.
+/// Waits for one QEMU (11 or later) to connect, and is a PCI device of its guest until QEMU ends. Reports on stderr
+/// when the guest violates the hardware's rules, and then exits with 1.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Which GPU
+    /// The GPU to emulate
     #[arg(value_enum)]
     gpu: Name,
-    /// Where QEMU connects
+    /// Socket for QEMU's connection
     #[arg(long, value_name = "PATH", required_unless_present = "socket_fd")]
     socket: Option<PathBuf>,
-    /// The same as an inherited socket that listens
+    /// Like `--socket`, as an inherited listening socket
     #[arg(long, hide = true, conflicts_with = "socket")]
     socket_fd: Option<RawFd>,
-    /// Where commands come in and events go out, a line of JSON each
+    /// Socket for commands to the GPU and its events, one line of JSON each
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
-    /// The same as an inherited connection
+    /// Like `--control`, as an inherited connection
     #[arg(long, hide = true, conflicts_with = "control")]
     control_fd: Option<RawFd>,
-    /// The container of firmware that the GPU's driver is to load: what it loads is compared with it
+    /// Firmware file with which the model compares what the GPU's driver loads
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
     #[command(flatten)]
@@ -65,13 +65,13 @@ pub struct Options {
 /// Options of an emulated GPU, shared by all commands that start one.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Choices {
-    /// Faults of the emulated GPU, a TOML file
+    /// Faults of the emulated GPU, in a TOML file
     #[arg(long, value_name = "FILE")]
     pub fault: Option<PathBuf>,
-    /// Write what the emulated GPU does to FILE, a line of JSON each
+    /// Write the emulated GPU's events to FILE, one line of JSON each
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// The size of the emulated GPU's BAR for VRAM
+    /// Size of the emulated GPU's BAR for VRAM
     #[arg(long, value_name = "MIB")]
     pub vram: Option<u32>,
 }

@@ -24,10 +24,11 @@ use taken::Taken;
 
 /// Start a driver of your own from a template that builds, loads and passes a test
 ///
-/// Writes `kernel/drivers/NAME/`, adds it to `kernel/Kbuild`, builds it, boots a guest, loads it and runs its check.
+/// Writes `kernel/drivers/NAME/`, adds it to `kernel/Kbuild`, builds it, boots a guest, loads the driver and runs its
+/// check.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// What the driver is called: lower-case letters, digits and `_`, as in `my_gpu`
+    /// Name of the driver: lower-case letters, digits and `_`, as in `my_gpu`
     name: String,
     /// Only write the files
     #[arg(long)]

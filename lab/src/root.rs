@@ -73,7 +73,7 @@ impl Binds {
     }
 }
 
-/// What `drydock enter-root` is told.
+/// The options of `drydock enter-root`.
 #[derive(Debug, Args)]
 pub struct EnterSpec {
     /// The root directory

@@ -33,44 +33,45 @@ Examples:\n\
 
 /// Boot a driver and run a client program on it, or a shell
 ///
-/// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output is
-/// on stdout, its exit code is ours, everything else is on stderr. Without a client you get a shell in the guest.
+/// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output goes
+/// to stdout and its exit code becomes ours; everything else goes to stderr. Without a client you get a shell in the
+/// guest.
 ///
-/// The client's streams are those of a pipe: it waits while nobody reads what it writes, and sees when its reader has gone.
-/// Processes that it leaves behind are ended.
+/// The client's streams behave like pipes: a write blocks while nobody reads, and fails when the reader has closed its
+/// end. Processes that the client leaves behind are killed.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// The driver to load; `c-NAME` is the stock kernel's own
+    /// Driver to load; `c-NAME` is the stock kernel's own
     driver: String,
     /// The kernel to boot, by its release or series; `debug` and `kcsan` are the debug kernels
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// How many processors the guest has
+    /// Number of processors of the guest
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
-    /// How long the client may run, and its output take to be read, before it is killed; the exit code is 124 then
+    /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
-    /// Show the kernel's log on stderr as it comes
+    /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
     #[command(flatten)]
     gpu: Choices,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Let the GPU's driver load this file as its firmware, whatever it holds: to see what the driver does with a broken one
+    /// Let the GPU's driver load this file as its firmware, whatever it contains: to test the driver with a broken file
     #[arg(long, value_name = "FILE", conflicts_with = "firmware")]
     firmware_unchecked: Option<PathBuf>,
-    /// Run the client as the guest's ordinary user, who is in the groups `video` and `render`
+    /// Run the client as the guest's ordinary user, a member of the groups `video` and `render`
     #[arg(long, requires = "client")]
     user: bool,
-    /// Print the command that boots this guest with a shell on its console, and do nothing
+    /// Print the command that boots this guest with a shell on its console, and exit
     #[arg(long)]
     dry_run: bool,
-    /// The client and its arguments; without one, a shell
+    /// Client program and its arguments [default: a shell]
     #[arg(last = true)]
     client: Vec<String>,
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! From a checkout to a story told in a guest: build, boot, act, and a verdict on the kernel's log.
+//! Runs a scenario in a guest: builds, boots, acts, and judges the kernel's log.
 //!
 //! ```no_run
 //! let stage = Stage::prepare(&Plan::default(), events)?;
 //! let ended = stage.play(&Boot::default(), events, |scene| {
 //!     scene.insmod("vgem_rust")?;
 //!     scene.guest().check(&["drmdevice"], LIMIT)?;
-//!     scene.rmmod_all()
+//!     scene.rmmod("vgem_rust")
 //! })?;
 //! ```
 

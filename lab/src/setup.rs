@@ -22,7 +22,7 @@ pub struct Options {
     /// Prepare this kernel, by its release or series, and use it from now on; `debug` or `kcsan` builds a debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Ask the mirror for newer packages and kernels, even if nothing is missing
+    /// Fetch newer packages and kernels from the mirror, even if nothing is missing
     #[arg(long)]
     update: bool,
 }
@@ -66,7 +66,7 @@ struct Prepared<'a> {
     seconds: f64,
 }
 
-/// Prepares what is missing.
+/// Prepares everything that is missing.
 pub fn ensure(events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: None, update: false }, events)
 }

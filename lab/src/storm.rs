@@ -41,44 +41,45 @@ Examples:\n\
 
 /// Make random calls while the device comes and goes, on the debug kernel
 ///
-/// In a guest, several processes make random system calls on everything that a driver's nodes lead to: opening, closing,
-/// sharing, every ioctl of the driver and of the DRM core with right and wrong arguments, mapping and faulting, waiting. Meanwhile
-/// the device is unbound, pulled out and plugged in, its module unloaded and loaded, an emulated GPU loses interrupts or is
-/// gone, allocations fail, and processes are interrupted and killed.
+/// In a guest, several processes make random system calls on a driver's nodes and everything reached through them:
+/// opening, closing, sharing, every ioctl of the driver and of the DRM core with right and wrong arguments, mapping and
+/// faulting, waiting. Meanwhile the device is unbound, pulled out and plugged in, its module is unloaded and loaded, an
+/// emulated GPU loses interrupts or disappears, allocations fail, and processes are interrupted and killed.
 ///
-/// It passes if the kernel reports nothing, no process hangs, no module and no memory is left behind, and the GPU was not
-/// misused. At the end it says how often what was called and what happened. With the debug kernel, which is built
-/// first if it is missing, accesses to freed memory and locks in a wrong order are reported, too.
+/// The storm passes if the kernel reports nothing, no process hangs, no module or memory is leaked, and the GPU was not
+/// misused. At the end it prints how often each call was made, and how often each disruption happened. The debug
+/// kernel, which is built first if it is missing, also reports accesses to freed memory and locks taken in a wrong
+/// order.
 ///
-/// `--seed` gives every process the same random sequence again, and what happens to the device as well. When they run
-/// is up to the machine: a fault that depends on that may need several runs, and a process may take another way once it was
-/// answered differently.
+/// `--seed` repeats the random sequence of every process, and that of the disruptions. It does not repeat their timing:
+/// a fault that depends on timing may need several runs, and a process may take another path when a call returns
+/// another result.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Over which driver's device: vgem, nova or tyr [default: all, one after the other]
+    /// Drivers of the devices: vgem, nova or tyr [default: all, one after the other]
     drivers: Vec<String>,
-    /// How long over each of them; a part of a minute is one as well
+    /// Minutes for each driver; fractions are allowed
     #[arg(long, value_name = "N", default_value = "10", value_parser = minutes)]
     minutes: Duration,
-    /// Where the random sequences begin, as an earlier run has said; which process runs when does not follow from it [default: another
-    /// each time]
+    /// Seed of the random sequences, as an earlier run printed it; it does not fix the timing of processes [default: a
+    /// new one]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// How many processes make calls
+    /// Number of processes that make calls
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     processes: u8,
-    /// The kernel to boot: `debug`, which watches memory and locks, or a stock one by its release or series
+    /// Kernel to boot: `debug`, which checks memory and locks, or a stock one by its release or series
     #[arg(long, value_name = "NAME", default_value = debug_kernel::NAME)]
     kernel: String,
-    /// How many processors the guest has
+    /// Number of processors of the guest
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Show the kernel's log on stderr as it comes
+    /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
 }

@@ -40,40 +40,45 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 
 /// Run all tests, or those whose name contains FILTER
 ///
-/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
-/// drivers' own checks, the logs that the documentation shows, programs that treat their streams as users' do, whose fault a run
-/// says that something is, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
-/// kernel each driver is fuzzed for a minute as well, and the mistake of `drydock demo oops` has to be reported. With `--all`
-/// demos and tests are repeated beside busy loops, which takes hours.
+/// On the host: runs the workspace's tests, the formatting and lint checks, the cases that must not compile, and the
+/// documentation's examples.
+///
+/// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, the logs in the
+/// documentation, the streams of client programs, the verdicts on faults, and the fuzzer's corpus.
+///
+/// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
+/// oops`.
+///
+/// With `--all`, also repeats demos and tests beside busy loops, which takes hours.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
-    /// a `check.sh` its check
+    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and the name of a
+    /// driver with a `check.sh` its check
     filter: Option<String>,
-    /// The kernels to build for and to boot, one after the other: `stock`, a release or a series; `debug` and `kcsan` are the debug
-    /// kernels, on which only what runs in a guest is tested
+    /// Kernels to build for and boot, one after the other: `stock`, a release or a series; the debug kernels `debug`
+    /// and `kcsan` run only the suites that need a guest
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
     kernel: Vec<String>,
-    /// After so many minutes begin nothing more, and skip what is left
+    /// Start nothing more after N minutes, and skip the rest
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     within: Option<u64>,
-    /// What stands in for the published firmware where a driver loads one
+    /// Replacement for the published firmware where a driver loads one
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Accept the compiler's messages as they are now, for the cases that must not compile
+    /// Accept the compiler's current messages for the cases that must not compile
     #[arg(long)]
     bless: bool,
-    /// Run the suites that take hours as well, which otherwise run only if they are named
+    /// Also run the suites that take hours, which otherwise run only if they are named
     #[arg(long)]
     all: bool,
-    /// Print the names of the suites and do nothing
+    /// Print the names of the suites and exit
     #[arg(long)]
     suites: bool,
 }
 
 /// Check the formatting and run clippy, with the toolchain root's tools
 ///
-/// Checks the workspace and what is loaded into a kernel. The suite `lints` of `drydock test --all` does the same.
+/// Checks the workspace and kernel code. The suite `lints` of `drydock test` does the same.
 #[derive(Debug, Args)]
 pub struct LintOptions {}
 

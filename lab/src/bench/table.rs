@@ -32,7 +32,7 @@ pub(super) struct Row {
     name: String,
     /// Instructions, or bytes for the rows that say so.
     rust: Option<f64>,
-    /// The same for the C driver.
+    /// The C driver's number, in the same unit.
     c: Option<f64>,
     /// Our number divided by the C driver's.
     ratio: Option<f64>,

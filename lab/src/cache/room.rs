@@ -36,7 +36,7 @@ impl Room {
         Some(Self { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), files })
     }
 
-    /// Describes in a sentence about `place` what is missing of `needed`.
+    /// Describes in a sentence about `place` which part of `needed` is missing.
     fn lack(&self, needed: &Self, place: &Path) -> Option<String> {
         let place = place.display();
         if self.bytes < needed.bytes {

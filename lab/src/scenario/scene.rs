@@ -38,7 +38,7 @@ pub(crate) struct Scene<'s> {
     terminal: Option<UnixStream>,
     gpu: Option<gpu::Handle>,
     firmware: Option<&'s Supply>,
-    /// What [`Self::insmod`] loaded, in order.
+    /// Modules that [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
     /// The processes that held a driver at the end of the scenario.
     holders: Vec<String>,

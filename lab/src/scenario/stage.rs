@@ -34,7 +34,7 @@ use super::verdict::{self, Ending};
 /// as long.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
-/// The same limit where the processor's virtualisation works. A boot then takes under a second on an idle host.
+/// The boot limit where the processor's virtualisation works. A boot then takes under a second on an idle host.
 const KVM_LIMIT: Duration = Duration::from_secs(20);
 
 /// The time limit for ending a machine on an idle host.
@@ -64,7 +64,7 @@ const DEBUG_MEMORY: u32 = 1024;
 pub(crate) struct Plan {
     /// The kernel, by its release or series; `None` means the one in use.
     pub(crate) kernel: Option<String>,
-    /// What to build for it.
+    /// The content to build for it.
     pub(crate) content: Content,
 }
 

@@ -31,10 +31,10 @@ const MODULE: &str = "vgem_rust";
 /// The time limit of a program that must be reported as taking too long.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// The agent's largest memory use in KiB. Output that a program does not read or nobody takes must not add to it.
+/// The agent's largest memory use in KiB. Output that no program and no reader takes must not add to it.
 const AGENT_KIB: u64 = 32 << 10;
 
-/// A case. An inner `Err` says what is wrong.
+/// A case. An inner `Err` describes the failure.
 type Judge = fn(&mut Scene<'_>) -> Result<Result<(), String>, VmError>;
 
 /// All cases, in order.

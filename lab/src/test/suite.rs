@@ -42,7 +42,7 @@ pub(super) enum Verdict {
         /// The rest of its output.
         details: Vec<String>,
     },
-    /// It cannot be run here.
+    /// The case cannot run here.
     Skipped {
         /// The reason in one line.
         why: String,
@@ -84,7 +84,7 @@ impl Verdict {
     }
 }
 
-/// What must be prepared before a suite can run. Each need includes those before it.
+/// A requirement that must be prepared before a suite can run. Each includes the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
     /// The checkout alone.
@@ -97,7 +97,7 @@ pub(super) enum Need {
     Guest,
 }
 
-/// What is prepared, as the suites of a run need it.
+/// The prepared parts that the suites of a run need.
 pub(super) enum Ready {
     /// For [`Need::Checkout`].
     Checkout,
@@ -134,7 +134,7 @@ impl Ready {
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     pub(super) repo: &'c Path,
-    /// What is prepared: at least what each suite of the run needs.
+    /// The prepared parts: at least those that each suite of the run needs.
     pub(super) ready: &'c Ready,
     /// The handle that shows steps.
     pub(super) events: &'c Events,

@@ -54,7 +54,7 @@ pub(crate) enum Error {
     /// The emulated GPU ended by itself.
     #[error("{}", gpu_ended(status, said))]
     GpuEnded {
-        /// How it ended.
+        /// The status with which it ended.
         status: String,
         /// Its standard error.
         said: String,
@@ -90,7 +90,7 @@ pub(crate) enum Error {
         limit: Duration,
         /// The last lines of the console.
         console: Vec<String>,
-        /// Where in the kernel the guest is.
+        /// The place in the kernel where the guest hangs.
         place: Place,
     },
     /// A program in the guest did not end in time, but could be killed.
@@ -100,7 +100,7 @@ pub(crate) enum Error {
         program: String,
         /// Its time limit.
         limit: Duration,
-        /// Where it was.
+        /// The place where the program was.
         place: Place,
     },
     /// QEMU does not answer.
@@ -158,7 +158,7 @@ pub(crate) enum Error {
     Unexpected {
         /// The program or log.
         program: String,
-        /// What it showed, and what was expected.
+        /// The actual output, and the expected one.
         said: String,
     },
     /// The answer does not fit the request.

@@ -54,9 +54,9 @@ impl Depth {
 
 /// The result of compiling.
 pub(super) enum Compiled {
-    /// It compiles.
+    /// The source compiles.
     Yes,
-    /// It does not compile, with this message.
+    /// The source does not compile, with this message.
     No(String),
 }
 

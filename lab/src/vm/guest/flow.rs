@@ -73,7 +73,7 @@ impl Flow {
     }
 
     fn post(&self, what: Call) {
-        // If the guest has ended, whoever waits for the process gets the error.
+        // If the guest has ended, the waiter for the process gets the error.
         let _ = self.requests.post(UNANSWERED, what);
     }
 }
