@@ -59,7 +59,7 @@ fn by_way(lines: &[String]) -> Vec<String> {
         }
     }
     let told = ways.iter().flat_map(|(block, count)| {
-        let others = (*count > 1).then(|| format!("  … and {} more that were made by the same way", count - 1));
+        let others = (*count > 1).then(|| format!("  … and {} more with the same call path", count - 1));
         block.iter().cloned().chain(others)
     });
     told.collect()
@@ -105,7 +105,7 @@ mod tests {
     fn blocks_that_were_made_by_the_same_way_are_counted() {
         let three = [block(1, "make+0x1/0x2"), block(2, "other+0x1/0x2"), block(3, "make+0x1/0x2")].concat();
         let told = together(three, Vec::new());
-        let more = lines("  … and 1 more that were made by the same way");
+        let more = lines("  … and 1 more with the same call path");
         assert_eq!(told, [block(1, "make+0x1/0x2"), more, block(2, "other+0x1/0x2")].concat());
     }
 

@@ -127,7 +127,7 @@ impl<'s> Scene<'s> {
                 }
             }
         }
-        let said = format!("there is something left to unload after {ROUNDS} modules were unloaded");
+        let said = format!("modules remain after {ROUNDS} were unloaded");
         Err(VmError::Unexpected { program: "/proc/modules".into(), said })
     }
 

@@ -185,7 +185,7 @@ impl Stage {
         let told = told.and_then(|told| match scene.holders() {
             [] => Ok(told),
             holders if boot.may_leave_holders => {
-                let message = "the client left processes behind that held the driver; they were ended";
+                let message = "the client left processes behind that held the driver; they were killed";
                 events.warn(format!("{message}: {}", holders.join(", ")));
                 Ok(told)
             }
@@ -211,7 +211,7 @@ impl Stage {
         story: impl FnOnce(&mut Scene<'_>) -> Result<(), vm_error::Error>,
     ) -> Result<Vec<Line>> {
         let (mut machine, guest, _pace) = self.boot(boot, events)?;
-        let step = events.step("doing what the kernel is to report");
+        let step = events.step("provoking a report of the kernel");
         let terminal = machine.terminal();
         let told = story(&mut Scene::new(&guest, &self.image, terminal));
         match told {
@@ -248,7 +248,7 @@ impl Stage {
             Attempt::Failed(machine, error) if repeats(&machine, &error) => {
                 let why = reason(&machine, &error);
                 drop(machine);
-                events.warn(format!("the boot is repeated, no driver was loaded yet: {why}"));
+                events.warn(format!("no driver was loaded yet, so the boot is retried once: {why}"));
                 attempt()?
             }
             booted => booted,
@@ -272,7 +272,7 @@ impl Stage {
         if self.flavour() == Flavour::Stock {
             return scene.leave().map(|()| Vec::new());
         }
-        let step = events.step("looking for memory that was left behind");
+        let step = events.step("looking for leaked memory");
         let first = leaks::after_story(scene.guest())?;
         scene.leave()?;
         let second = leaks::after_leaving(scene.guest())?;
@@ -415,7 +415,7 @@ fn repeats(machine: &Machine, error: &vm_error::Error) -> bool {
 fn reason(machine: &Machine, error: &vm_error::Error) -> String {
     match machine.reports().first() {
         Some(report) => format!("the kernel reported: {}", report.title),
-        None => format!("{}, and its kernel says nothing", error.to_string().lines().next().unwrap_or_default()),
+        None => format!("{}, and its kernel printed nothing", error.to_string().lines().next().unwrap_or_default()),
     }
 }
 

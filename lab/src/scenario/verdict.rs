@@ -31,7 +31,7 @@ const MOST_VIOLATIONS: usize = 20;
 
 /// The hint for a report that the host caused.
 const TRY_AGAIN: &str =
-    "try again when the host has more processor time to give; if it comes back, the kernel itself is at fault";
+    "try again when the host is less busy; if the report comes back, the kernel itself is at fault";
 
 /// A boot that ended normally.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
 
 /// Describes an error that is only the consequence of another.
 fn meanwhile(error: VmError) -> String {
-    format!("this was met meanwhile: {}", first_line(&error.to_string()))
+    format!("this happened meanwhile: {}", first_line(&error.to_string()))
 }
 
 /// Adds to an error the names and lines of its frames.
@@ -180,7 +180,7 @@ pub(super) fn not_booted(stage: &Stage, machine: Machine, error: VmError) -> Err
 }
 
 fn boot_error(stage: &Stage, incidents: &[Incident]) -> Error {
-    let message = format!("the kernel reported this twice while it booted, before any driver: {}", incidents[0].title);
+    let message = format!("the kernel reported this in two boots, before any driver was loaded: {}", incidents[0].title);
     of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
 }
 
@@ -204,7 +204,7 @@ fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
     };
     match blamed(incidents) {
         Some(Kind::Starved) => {
-            let message = format!("no driver takes part in what the kernel reported, the host starves it: {message}");
+            let message = format!("the host starves the guest, and the kernel's report involves no driver: {message}");
             of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
         }
         _ => of_incidents(stage, Kind::Kernel, message, incidents),

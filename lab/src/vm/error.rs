@@ -110,7 +110,7 @@ pub(crate) enum Error {
         met: String,
     },
     /// A program of a scenario left processes behind that hold a driver.
-    #[error("processes that were left behind held the driver and were ended:{}", report(&holders.join("\n"), &[]))]
+    #[error("leftover processes held the driver and were killed:{}", report(&holders.join("\n"), &[]))]
     LeftBehind {
         /// The processes, with the devices that they hold.
         holders: Vec<String>,
@@ -146,7 +146,7 @@ pub(crate) enum Error {
         said: String,
     },
     /// A process is stuck in the kernel, according to the program that watches it.
-    #[error("{program}: somebody hangs in the kernel{}", report(said, &[]))]
+    #[error("{program}: a process is stuck in the kernel{}", report(said, &[]))]
     Stuck {
         /// The activity at the time.
         program: String,
@@ -154,7 +154,7 @@ pub(crate) enum Error {
         said: String,
     },
     /// A program or the kernel's log shows something unexpected.
-    #[error("{program} does not show what it must{}", report(said, &[]))]
+    #[error("{program} shows something unexpected{}", report(said, &[]))]
     Unexpected {
         /// The program or log.
         program: String,
@@ -162,7 +162,7 @@ pub(crate) enum Error {
         said: String,
     },
     /// The answer does not fit the request.
-    #[error("the agent answered `{0}` with something else; the image and the lab do not fit together")]
+    #[error("the agent sent an unexpected answer to `{0}`; the guest image and the lab do not match")]
     Confused(&'static str),
 }
 

@@ -236,7 +236,7 @@ fn socket() -> io::Result<(OwnedFd, OwnedFd)> {
     let named = std::env::temp_dir();
     socket_in(&named).or_else(|error| match socket_in(Path::new("/tmp")) {
         Ok(made) => Ok(made),
-        Err(_) => Err(io::Error::new(error.kind(), format!("no socket can be made in `{}`: {error}", named.display()))),
+        Err(_) => Err(io::Error::new(error.kind(), format!("cannot make a socket in `{}`: {error}", named.display()))),
     })
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn in_words(what: &Call) -> String {
             format!("writing `{}` to `{path}`", String::from_utf8_lossy(bytes).trim_end())
         }
         Call::ListDir { path } => format!("listing `{path}`"),
-        Call::EndProcesses => "ending the processes of the guest".into(),
+        Call::EndProcesses => "killing the processes of the guest".into(),
         Call::Tasks => "listing the tasks of the guest".into(),
         other => format!("{other:?}"),
     }
