@@ -319,8 +319,8 @@ fn is_in_documentation(filter: &str) -> bool {
 /// Returns the error for a filter that matches nothing. Otherwise a mistyped filter would look like passing tests.
 fn no_case(filter: Option<&str>, suites: &[&str]) -> Error {
     let Some(filter) = filter else { return Error::new(Kind::Check, "there are no cases") };
-    Error::new(Kind::Usage, format!("no case is named like `{filter}` (suites: {})", suites.join(", ")))
-        .hint("`--suites` prints the suites; on a debug kernel only those run that need a guest")
+    Error::new(Kind::Usage, format!("no test matches `{filter}` (suites: {})", suites.join(", ")))
+        .hint("`--suites` lists the suites; a debug kernel runs only those that need a guest")
 }
 
 /// Returns a failed case if a case ran that the suite's list lacks: a filter would not have found it.
@@ -329,7 +329,7 @@ fn unlisted(suite: &str, ran: &[Case], known: &BTreeSet<String>) -> Option<Case>
     let by_name =
         |case: &&Case| !matches!(case.verdict, Verdict::Skipped { .. }) && case.name != format!("{suite}::run");
     let case = ran.iter().filter(by_name).find(|case| !names::lists(known, &case.name))?;
-    let why = format!("a filter does not find `{}`: it is not among the names in the sources", case.name);
+    let why = format!("no filter finds `{}`: it is not among the names in the sources", case.name);
     Some(Case { name: format!("{suite}::names"), verdict: Verdict::Failed { why, details: Vec::new() } })
 }
 
@@ -459,7 +459,7 @@ mod tests {
     fn a_filter_that_no_case_fits_is_a_wrong_command_line() {
         let error = no_case(Some("typo"), &["host", "guest-vgem"]);
         assert_eq!(error.kind(), Kind::Usage);
-        assert_eq!(error.to_string(), "no case is named like `typo` (suites: host, guest-vgem)");
+        assert_eq!(error.to_string(), "no test matches `typo` (suites: host, guest-vgem)");
         assert_eq!(no_case(None, &["host"]).kind(), Kind::Check);
     }
 

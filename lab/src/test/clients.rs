@@ -124,7 +124,7 @@ fn input_that_nobody_reads(guest: &Guest) -> Result<Result<(), String>, VmError>
     let small = agent_is_small(guest)?;
     input.signal(Signal::TERM)?;
     let status = process.wait(LIMIT)?.status;
-    Ok(check(given == 0, || format!("{given} MiB were taken that nobody reads"))
+    Ok(check(given == 0, || format!("the lab took {given} MiB that nobody reads"))
         .and(small)
         .and(check(status == Status::Signal(15), || format!("it ended with {status}"))))
 }
@@ -139,7 +139,7 @@ fn output_that_nobody_takes(guest: &Guest) -> Result<Result<(), String>, VmError
     let most = WINDOW as usize;
     Ok(small
         .and(check(other.out == "other\n", || format!("the other wrote {:?}", other.out)))
-        .and(check(kept >= most && kept < 2 * most, || format!("{kept} bytes came of {most}"))))
+        .and(check(kept >= most && kept < 2 * most, || format!("{kept} of {most} bytes arrived"))))
 }
 
 /// A reader that takes nothing until it is released.

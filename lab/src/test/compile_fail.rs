@@ -54,7 +54,7 @@ impl Suite for CompileFail {
             return Ok(());
         }
         let compiler = Compiler::prepare(context.toolchain(), context.modules(), &cases)?;
-        let step = context.events.step("compiling what must not compile, and its twins");
+        let step = context.events.step("compiling the cases that must fail, and their twins");
         for (case, verdict) in cases.iter().zip(judge_all(&compiler, &cases, context.bless, &step)?) {
             tell(Told { name: told_name(case), verdict });
         }
@@ -89,7 +89,7 @@ pub(crate) fn demonstrate(
     let mut cases = case::all(&toolchain.repo)?;
     cases.retain(|case| names.contains(&case.name.as_str()));
     let compiler = Compiler::prepare(toolchain, modules, &cases)?;
-    let step = events.step("compiling what must not compile");
+    let step = events.step("compiling the cases that must fail");
     let shown = cases.iter().map(|case| demonstration(&compiler, case)).collect::<Result<Vec<_>>>()?;
     step.done_with(format!("{} cases, none compiles", shown.len()));
     Ok(shown)
@@ -154,9 +154,9 @@ fn judge(compiler: &Compiler<'_>, case: &Case, bless: bool) -> Result<Verdict> {
         std::fs::write(&case.message_path, &message)
             .with_context(|| format!("failed to write `{}`", case.message_path.display()))?;
     } else if kept.as_deref() != Some(&message) {
-        let hint = "if the new message is as good: `./drydock test compile-fail --bless`";
+        let hint = "if the new message is as good, run `./drydock test compile-fail --bless`";
         let kept = kept.unwrap_or_default();
-        return Ok(failed("the message is another one", difference(&kept, &message).chain([hint.to_owned()])));
+        return Ok(failed("the compiler's message has changed", difference(&kept, &message).chain([hint.to_owned()])));
     }
     Ok(Verdict::Passed)
 }

@@ -85,7 +85,7 @@ fn compare(shown: &[&str], told: &[&str]) -> Verdict {
         return Verdict::Passed;
     }
     let details = told.iter().map(|line| (*line).to_owned()).collect();
-    Verdict::Failed { why: format!("{PAGE} shows another log of a probe than this; copy it"), details }
+    Verdict::Failed { why: format!("the log in {PAGE} differs from this probe's; copy the new log"), details }
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ fn in_text(file: &str, text: &str) -> Result<Vec<Example>> {
             (Some("ignore"), None) => {
                 let why = format!("the example at `{file}:{}` is marked `ignore`", index + 1);
                 return Err(Error::new(Kind::Check, why)
-                    .hint("without the word it is compiled; use `text` for what is no code"));
+                    .hint("remove the word to have it compiled, or use `text` if it is not code"));
             }
             (Some(_), None) => open = Some((false, Example { file: file.to_owned(), line: 0, text: String::new() })),
             (Some(_), Some(_)) => {

@@ -71,7 +71,7 @@ fn replay(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
     let programs = corpus_text(context.repo, subject)?;
     let count = programs.lines().count();
     if count == 0 {
-        return failed("there are no sequences for it".into());
+        return failed("the corpus has no sequences for it".into());
     }
     let boot = boot(subject, context.firmware, context.events)?;
     let session = Replay::of(subject, context.stage(), boot, programs)?;

@@ -128,7 +128,7 @@ fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
 pub(in crate::test) fn recorded_command(out: &Path) -> Result<String> {
     let path: PathBuf = out.join("drivers/vgem/.vgem.o.cmd");
     let text = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
-    command_in(&text).ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", path.display())))
+    command_in(&text).ok_or_else(|| Error::new(Kind::Machinery, format!("no rustc command in `{}`", path.display())))
 }
 
 fn command_in(text: &str) -> Option<String> {
