@@ -73,7 +73,7 @@ impl Function {
             Ok(config.out.lines().take(1).map(|line| format!("config space reads {line}")).collect())
         })?;
         self.detach(recorder);
-        recorder.step("the kernel hears that the function is gone", State::Unplugged, |scene| {
+        recorder.step("the kernel learns that the function is gone", State::Unplugged, |scene| {
             scene.guest().write(&format!("/sys/bus/pci/devices/{address}/remove"), "1")?;
             (self.look)(scene, false)
         })

@@ -75,7 +75,7 @@ fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     let registers = summary::registers(tale.entries(), block);
     recorder.exists(Thing::Module);
     recorder.exists(Thing::Bound);
-    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, is_identified, |_| Vec::new())?;
+    recorder.chapter(&mut tale, "the driver identifies the GPU", State::Absent, is_identified, |_| Vec::new())?;
     firmware(recorder, &mut tale)?;
     recorder.exists(Thing::Nodes);
     let mut seen = first_sight(&tale, first.expect("it was waited for"))?;
@@ -97,7 +97,7 @@ fn first_sight(tale: &Tale, first: Output) -> Result<Vec<String>, VmError> {
     };
     let (opened, told) = (time("drydock-client: opened")?, time("Initialized panthor")?);
     let mut seen: Vec<String> = first.out.lines().filter(|line| *line != "waiting").map(str::to_owned).collect();
-    seen.push(format!("A client had it open at {opened:.6}; the kernel's own word of it was written at {told:.6}."));
+    seen.push(format!("A client had the device open at {opened:.6}; the kernel's own message is from {told:.6}."));
     Ok(seen)
 }
 
@@ -105,10 +105,10 @@ fn first_sight(tale: &Tale, first: Output) -> Result<Vec<String>, VmError> {
 fn firmware(recorder: &mut Recorder<'_, '_>, tale: &mut Tale) -> Result<(), VmError> {
     recorder.exists(Thing::DriverObject);
     let sections = sections(recorder.scene())?;
-    let title = "a device nobody sees yet, and the firmware mapped through it";
+    let title = "allocated, but not registered: the firmware is mapped through the device";
     recorder.chapter(tale, title, State::Unregistered, is_start, |_| sections)?;
     recorder.exists(Thing::Firmware);
-    let title = "the firmware boots, and tells its interface's version";
+    let title = "the firmware boots and reports the version of its interface";
     recorder.chapter(tale, title, State::Unregistered, is_up, |_| Vec::new())
 }
 

@@ -39,8 +39,8 @@ pub(crate) fn page(timeline: &Timeline) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         <p class=\"sub\">Seen on the stock kernel {}, {}. The machine ran for {:.1} s; the kernel logged {} lines \
-         and none of them is a complaint.</p>\n",
+         <p class=\"sub\">Seen on the stock kernel {}, {}. The machine ran for {:.1} s; the kernel logged {} lines, \
+         none of them a warning.</p>\n",
         escape(&timeline.kernel),
         escape(&timeline.execution),
         timeline.seconds,

@@ -27,7 +27,7 @@ pub(crate) fn table(timeline: &Timeline) -> String {
     }
     lines.push(String::new());
     lines.push(format!(
-        "The kernel logged {} lines, and none of them is a complaint. The machine ran for {:.1} s.",
+        "The kernel logged {} lines, none of them a warning. The machine ran for {:.1} s.",
         timeline.log_lines, timeline.seconds
     ));
     lines.join("\n")

@@ -32,7 +32,7 @@ pub(super) fn find(log: &[Line]) -> Result<Report> {
         true => Ok(report),
         false => {
             let message =
-                format!("the kernel reported something else than the write beyond the allocation: {}", report.title);
+                format!("the kernel reported something other than the write beyond the allocation: {}", report.title);
             Err(Error::new(Kind::Check, message).details(wrong).details(frames(&report.trace)))
         }
     }
@@ -46,7 +46,7 @@ fn differences(report: &Report) -> Vec<String> {
     let (kind, place) = fault.as_ref().map_or(("", ""), |(kind, place)| (*kind, place.symbol.as_str()));
     expect(kind == FAULT, &format!("the fault is `{kind}`, not `{FAULT}`"));
     expect(place == WRITER, &format!("it is in `{place}`, not in `{WRITER}`"));
-    expect(report.access.starts_with("Write of size"), &format!("it is no write: {}", report.access));
+    expect(report.access.starts_with("Write of size"), &format!("it is not a write: {}", report.access));
     for (what, stack) in [("the access", &report.trace), ("the allocation", &report.allocated)] {
         let called = stack.iter().any(|frame| frame.symbol == ALLOCATOR);
         expect(called, &format!("`{ALLOCATOR}` is not in the stack of {what}"));
@@ -93,7 +93,7 @@ mod tests {
                 "the fault is `slab-use-after-free`, not `slab-out-of-bounds`",
             ),
             ("in drm_dev_init+", "in drm_gem_init+", "it is in `drm_gem_init`, not in `drm_dev_init`"),
-            ("Write of", "Read of", "it is no write: Read of size 8 at addr ffff88800ad66a88 by task init/47"),
+            ("Write of", "Read of", "it is not a write: Read of size 8 at addr ffff88800ad66a88 by task init/47"),
             ("__drm_dev_alloc+0x3a", "drm_dev_alloc+0x3a", "`__drm_dev_alloc` is not in the stack of the access"),
             ("__drm_dev_alloc+0x21", "drm_dev_alloc+0x21", "`__drm_dev_alloc` is not in the stack of the allocation"),
             ("8-byte region", "2048-byte region", "2048 bytes were allocated, not 8"),
