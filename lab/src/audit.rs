@@ -150,7 +150,7 @@ fn complaint(file: &str, found: &Found) -> Option<String> {
     }
     let missing = match found.role {
         Role::Block | Role::Impl | Role::Attribute | Role::Method => "no `SAFETY:` comment",
-        Role::Function | Role::Trait => "no `# Safety` section says what the caller must hold",
+        Role::Function | Role::Trait => "no `# Safety` section states the caller's obligations",
     };
     found.reason.is_none().then(|| format!("{place}: {missing}"))
 }
@@ -168,7 +168,7 @@ impl Row {
         self.reason.as_ref()?;
         let place = format!("{}:{}", self.file, self.line);
         if self.cited.is_empty() {
-            return Some(format!("{place}: no obligation of docs/life-cycle.md is named"));
+            return Some(format!("{place}: the comment cites no obligation of docs/life-cycle.md"));
         }
         let untested = self.cited.iter().find(|name| table.tests_of(name, tests).is_empty())?;
         Some(format!("{place}: no test shows {untested}"))
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(complaint("// It is complained of already, as one without a reason."), None);
         let complaint = |comment| complaint(comment).unwrap();
         let place = "kernel/drm/b/e.rs:2";
-        assert_eq!(complaint("// SAFETY: Yes."), format!("{place}: no obligation of docs/life-cycle.md is named"));
+        assert_eq!(complaint("// SAFETY: Yes."), format!("{place}: the comment cites no obligation of docs/life-cycle.md"));
         assert_eq!(complaint("// SAFETY: Yes (L2)."), format!("{place}: no test shows L2"));
         assert_eq!(complaint("// SAFETY: Yes (L1, L99)."), format!("{place}: no test shows L99"));
     }

@@ -57,8 +57,7 @@ enum Subject {
     Tyr,
 }
 
-/// The longest name of a row, in bytes. It bounds the width of the table's first column, which is padded to the longest
-/// name.
+/// The limit in bytes that a row's name must stay below. The table's first column is padded to the longest name.
 const LONGEST_NAME: usize = 200;
 
 /// A Rust module and the C module that does the same.
@@ -100,7 +99,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     match options.driver {
         Subject::Tyr => tyr::main(&plan, options.firmware.as_ref(), events),
         Subject::Vgem if options.firmware.is_some() => {
-            Err(Error::new(Kind::Usage, "driver `vgem` loads no firmware, so `--firmware` says nothing"))
+            Err(Error::new(Kind::Usage, "driver `vgem` loads no firmware, so `--firmware` has no effect"))
         }
         Subject::Vgem => vgem(&plan, events),
     }

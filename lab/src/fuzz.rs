@@ -270,9 +270,9 @@ fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last:
     std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
     let file = directory.join(format!("{}-{seed}.jsonl", subject.name()));
     crate::cache::write_atomically(&file, last.join("\n") + "\n")?;
-    let again = format!("`drydock fuzz {} --replay {}` tries it again", subject.name(), file.display());
+    let again = format!("to reproduce: `drydock fuzz {} --replay {}`", subject.name(), file.display());
     let said = format!(
-        "the last {} sequences are in `{}`, the last line is the one that ended it",
+        "the last {} sequences are in `{}`; the last line is the one that ended the run",
         last.len(),
         file.display()
     );
@@ -281,7 +281,7 @@ fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last:
 
 fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
     let [subject] = options.drivers[..] else {
-        return Err(Error::new(Kind::Usage, "`--replay` needs to know which driver the sequences are for"));
+        return Err(Error::new(Kind::Usage, "`--replay` needs exactly one driver: `drydock fuzz DRIVER --replay FILE`"));
     };
     let programs = std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()));
     let programs = programs.map_err(|error| Error::new(Kind::Usage, error.chain()))?;

@@ -42,12 +42,12 @@ pub const TARGETS: &[Target] = &[
     target("nova", "the model of an NVIDIA GPU: accesses, commands, time", 1 << 10),
     target("fault-plan", "fault plans in TOML, read and played", 1 << 10),
     target("csf-fw", "the container of a Mali's firmware", 2 << 10),
-    target("page-tables", "tables of a Mali's MMU: walks of hostile ones, and making them", 1 << 10),
+    target("page-tables", "tables of a Mali's MMU: walking hostile ones, and making them", 1 << 10),
     target("console", "the kernel's log and a GPU's trace, as the lab reads them", 12 << 10),
-    target("agent", "what the guest's agent says to the lab", 1 << 10),
-    target("programs", "what programs in a guest say to the lab, and who hears what its agent says", 4 << 10),
-    target("binary", "modules, programs and kernels, as the lab looks into them", 16 << 10),
-    target("lists", "what apt and the kernel's build say to the lab", 2 << 10),
+    target("agent", "messages of the guest's agent to the lab", 1 << 10),
+    target("programs", "output of programs in a guest, and the routing of its agent's messages", 4 << 10),
+    target("binary", "modules, programs and kernels, as the lab parses them", 16 << 10),
+    target("lists", "output of apt and of the kernel's build", 2 << 10),
 ];
 
 const fn target(name: &'static str, about: &'static str, longest: usize) -> Target {
@@ -108,7 +108,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
         TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
             let known: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
             Error::new(Kind::Usage, format!("target `{name}` not found"))
-                .hint(format!("there are: {}", known.join(", ")))
+                .hint(format!("targets: {}", known.join(", ")))
         })
     };
     match names {
@@ -119,14 +119,14 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
 
 fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
     let [target] = targets else {
-        return Err(Error::new(Kind::Usage, "an input is one target's")
+        return Err(Error::new(Kind::Usage, "`--replay` needs exactly one target")
             .hint("name the target: `fuzz-host TARGET --replay FILE`"));
     };
     let input = file(input)?;
     let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
     match fuzzer.replay(target, &input)? {
         true => {
-            events.note("nothing is wrong with this input");
+            events.note("the input shows no fault");
             Ok(exit::OK)
         }
         false => Ok(exit::CHECK),
@@ -140,13 +140,13 @@ fn file(input: &Path) -> Result<PathBuf> {
     let path = input.canonicalize().map_err(|error| cannot().caused_by(error))?;
     match path.is_file() {
         true => Ok(path),
-        false => Err(cannot().hint("`--replay` takes one input, which is a file")),
+        false => Err(cannot().hint("`--replay` takes one input, which must be a file")),
     }
 }
 
 fn look(targets: &[&'static Target], options: &Options, events: &Events) -> Result<u8> {
     if !(options.minutes.is_finite() && options.minutes > 0.0) {
-        return Err(Error::new(Kind::Usage, format!("`{}` minutes are no time", options.minutes)));
+        return Err(Error::new(Kind::Usage, format!("`--minutes` must be positive, not `{}`", options.minutes)));
     }
     let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
     // libFuzzer takes 0 for "choose one".

@@ -124,13 +124,13 @@ fn chosen(options: &Options) -> Result<Vec<&'static str>> {
         let known = DRIVERS.join(", ");
         return Err(Error::new(
             Kind::Usage,
-            format!("there is no storm over driver `{unknown}` (known drivers: {known})"),
+            format!("there is no storm for driver `{unknown}` (known drivers: {known})"),
         ));
     }
     let wanted = |name: &&str| options.drivers.is_empty() || options.drivers.iter().any(|wanted| wanted == name);
     let chosen: Vec<_> = DRIVERS.into_iter().filter(wanted).collect();
     if options.firmware.is_some() && !chosen.iter().any(|driver| has_firmware(driver)) {
-        let message = "none of these drivers loads a firmware, so `--firmware` says nothing";
+        let message = "none of these drivers loads firmware, so `--firmware` has no effect";
         return Err(Error::new(Kind::Usage, message));
     }
     Ok(chosen)
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let message = chosen(&parse("vgm").unwrap()).unwrap_err().to_string();
-        assert_eq!(message, "there is no storm over driver `vgm` (known drivers: vgem, nova, tyr)");
+        assert_eq!(message, "there is no storm for driver `vgm` (known drivers: vgem, nova, tyr)");
         assert_eq!(chosen(&parse("nova --firmware built").unwrap()).unwrap_err().kind(), Kind::Usage);
         for line in ["--minutes 0", "--minutes -1", "--minutes soon", "--minutes NaN", "--processes 17", "--cpus 0"] {
             assert!(parse(line).is_err(), "{line}");

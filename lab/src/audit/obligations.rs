@@ -42,7 +42,7 @@ impl Obligations {
         let text = std::fs::read_to_string(repo.join(PAGE)).with_context(|| format!("failed to read `{PAGE}`"))?;
         let rows: Vec<Row> = text.lines().filter_map(Row::parse).collect();
         if rows.len() != COUNT {
-            let message = format!("`{PAGE}` has {} rows of obligations and not {COUNT}", rows.len());
+            let message = format!("`{PAGE}` has {} rows of obligations, expected {COUNT}", rows.len());
             return Err(Error::new(Kind::Check, message));
         }
         let holes = std::fs::read_to_string(repo.join(HOLES)).with_context(|| format!("failed to read `{HOLES}`"))?;

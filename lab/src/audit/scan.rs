@@ -63,7 +63,7 @@ pub(super) fn scan(text: &str) -> Result<Vec<Found>, LexError> {
     walk(TokenStream::from_str(text)?, &[], None, &mut |role, place| {
         let reason = match role {
             Role::Function | Role::Trait => section(&place.documentation),
-            Role::Method => section(&place.documentation).or_else(|| Some("what the trait says".to_owned())),
+            Role::Method => section(&place.documentation).or_else(|| Some("(the contract of the trait)".to_owned())),
             _ => place.anchors.iter().find_map(|anchor| comment_above(&lines, *anchor)),
         };
         let of_impl = place.trait_impl.filter(|_| role == Role::Method).and_then(|line| comment_above(&lines, line));

@@ -17,7 +17,7 @@ pub(super) fn text(audit: &Audit, summary: bool) -> String {
         lines.extend(rows.map(line));
     }
     lines.push(String::new());
-    lines.push("the obligations (docs/life-cycle.md), how many tests show each, and which:".to_owned());
+    lines.push("obligations (docs/life-cycle.md), with the number of their tests and their names:".to_owned());
     lines.extend(audit.obligations.iter().map(|obligation| shown(obligation, summary)));
     lines.push(String::new());
     lines.extend(audit.complaints.iter().cloned());
@@ -99,7 +99,7 @@ fn total(audit: &Audit) -> String {
     let sum = |count: fn(&FileCount) -> usize| audit.files.iter().map(count).sum::<usize>();
     let (blocks, impls, functions) = (sum(|c| c.blocks), sum(|c| c.impls), sum(|c| c.functions));
     let verdict = match audit.complaints.len() {
-        0 => "each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true".to_owned(),
+        0 => "each has a comment that cites a tested obligation, and no driver contains any; the audit does not judge whether a comment is true".to_owned(),
         1 => "1 complaint".to_owned(),
         count => format!("{count} complaints"),
     };
@@ -148,13 +148,13 @@ mod tests {
             120  block      L5 L6                 6 tests  It is alive.
             130  block      NONE                  0 tests  It is alive.
 
-        the obligations (docs/life-cycle.md), how many tests show each, and which:
+        obligations (docs/life-cycle.md), with the number of their tests and their names:
             L5     13  life::{name_0, name_1, name_2, name_3, name_4, name_5, name_6, name_7, name_8, name_9, name_10,
                        name_11}, race::name_0
             L6      2  compile-fail::gate::{name_0, name_1}
             L17     -  no test, but `./drydock bench`
 
-        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites a tested obligation, and no driver contains any; the audit does not judge whether a comment is true
         ");
     }
 
@@ -163,12 +163,12 @@ mod tests {
         insta::assert_snapshot!(text(&audit(), true), @r"
         kernel/drm/a.rs: 3 blocks, 1 declaration
 
-        the obligations (docs/life-cycle.md), how many tests show each, and which:
+        obligations (docs/life-cycle.md), with the number of their tests and their names:
             L5     13  life::name_*, race
             L6      2  gate::*
             L17     -  no test, but `./drydock bench`
 
-        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites a tested obligation, and no driver contains any; the audit does not judge whether a comment is true
         ");
     }
 }

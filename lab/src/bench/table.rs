@@ -72,7 +72,7 @@ impl Table {
                 line.push_str(&format!(" {ratio:>7.2}"));
             }
             if row.ratio.is_some_and(|ratio| ratio >= ROUNDS_TO_ONE) {
-                line.push_str(&format!("  {}", row.reason.unwrap_or("no reason is written down")));
+                line.push_str(&format!("  {}", row.reason.unwrap_or("no reason is recorded")));
             }
             lines.push(line);
         }
@@ -120,6 +120,6 @@ mod tests {
         let mut table = Table::default();
         table.put("unheard of", Side::Rust, 2.0);
         table.put("unheard of", Side::C, 1.0);
-        assert!(table.text().contains("2.00  no reason is written down"));
+        assert!(table.text().contains("2.00  no reason is recorded"));
     }
 }

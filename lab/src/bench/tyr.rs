@@ -154,7 +154,7 @@ impl Figures {
             self.put(format!("{what}, each further page of 4 KiB"), page, Unit::Instructions);
             self.put(format!("{what}, each further block of 2 MiB"), block, Unit::Instructions);
             let last = self.rows.last_mut().expect("it was put there just now");
-            last.remark = Some(format!("so much as {:.2} pages, for the memory of 512", block / page));
+            last.remark = Some(format!("as much as {:.2} pages, for the memory of 512", block / page));
         }
     }
 
@@ -171,7 +171,7 @@ impl Figures {
             lines.push(format!("{:<width$} {:>14}{unit}{remark}", row.name, number(Some(row.value))));
         }
         lines.push(
-            "instructions of a translated processor: the median of many calls, of VM_* the lower quartile, without sleep"
+            "instructions of a translated processor: the median of many calls (of VM_*: the lower quartile), without sleep"
                 .to_owned(),
         );
         lines.join("\n")
@@ -199,9 +199,9 @@ mod tests {
         VM_BIND map, a block                      5,100
         VM_BIND map, 16 blocks                    6,600
         map, each further page of 4 KiB             100
-        map, each further block of 2 MiB            100  so much as 1.00 pages, for the memory of 512
+        map, each further block of 2 MiB            100  as much as 1.00 pages, for the memory of 512
         page tables                               4,096 bytes
-        instructions of a translated processor: the median of many calls, of VM_* the lower quartile, without sleep
+        instructions of a translated processor: the median of many calls (of VM_*: the lower quartile), without sleep
         ");
     }
 

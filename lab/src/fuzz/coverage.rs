@@ -118,7 +118,7 @@ fn met_of<'m>(met: &'m Places, module: &str, section: &str, places: &BTreeSet<u6
     match met.difference(places).next() {
         None => Ok(met),
         Some(stranger) => {
-            let message = format!("KCOV told of {section}+{stranger:#x} in `{module}`, where no block begins");
+            let message = format!("KCOV reported {section}+{stranger:#x} in `{module}`, where no block begins");
             Err(Error::new(Kind::Machinery, message))
         }
     }
@@ -174,7 +174,7 @@ fn lines_of(stage: &Stage, file: &Path, section: &str, places: &BTreeSet<u64>) -
     match lines.len() == places.len() {
         true => Ok(lines),
         false => {
-            let message = format!("`addr2line` answers {} of {} questions about `{name}`", lines.len(), places.len());
+            let message = format!("`addr2line` answered {} of {} queries about `{name}`", lines.len(), places.len());
             Err(Error::new(Kind::Machinery, message))
         }
     }

@@ -72,7 +72,7 @@ fn errnos<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<(String, i32)>, D::Err
     let errnos = Vec::<(String, i32)>::deserialize(from)?;
     match errnos.iter().find(|(_, errno)| !(0..4096).contains(errno)) {
         None => Ok(errnos),
-        Some((call, errno)) => Err(D::Error::custom(format!("{errno}, which `{call}` is said to return, is no errno"))),
+        Some((call, errno)) => Err(D::Error::custom(format!("`{call}` returned {errno}, which is not an errno"))),
     }
 }
 
@@ -264,7 +264,7 @@ mod tests {
     fn a_number_that_is_no_errno_is_refused() {
         for errno in [-1, 4096, i32::MIN, i32::MAX] {
             let (told, wrong) = told(&[&format!(r#"{{"replayed":{{"program":0,"errnos":[["open",{errno}]]}}}}"#)]);
-            assert!(told.replayed.is_empty() && wrong.contains("is no errno"), "{wrong}");
+            assert!(told.replayed.is_empty() && wrong.contains("is not an errno"), "{wrong}");
         }
         let (told, wrong) = told(&[r#"{"replayed":{"program":0,"errnos":[["open",0],["read",4095],["mmap",22]]}}"#]);
         assert_eq!(wrong, "");

@@ -78,7 +78,7 @@ impl Ear {
 
     /// Returns the fault of a fuzzer that has failed. `place` maps inputs to their paths on the host.
     pub(super) fn fault(self, place: impl FnOnce(PathBuf) -> PathBuf) -> Fault {
-        let why = self.why.unwrap_or_else(|| "it ended without a word".into());
+        let why = self.why.unwrap_or_else(|| "it ended without a message".into());
         Fault { why, input: self.input.map(place) }
     }
 }

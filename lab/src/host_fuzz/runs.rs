@@ -143,7 +143,7 @@ impl Fuzzer {
     /// fault.
     pub(super) fn replay(&self, target: &Target, input: &Path) -> Result<bool> {
         let places = self.places(target)?;
-        let directory = input.parent().ok_or_else(|| Error::new(Kind::Usage, "the input is no file"))?;
+        let directory = input.parent().ok_or_else(|| Error::new(Kind::Usage, "the input is not a file"))?;
         let mut command = self.command(target, &places, Binds::none().read(directory, "/input"));
         // No maximal length is set: libFuzzer would silently truncate the input.
         command.arg(Path::new("/input").join(input.file_name().unwrap_or_default())).env("DRYDOCK_FUZZ_SHOW", "1");
@@ -205,7 +205,7 @@ fn is_right(ended: ExitStatus) -> Result<bool> {
     match ended.code() {
         Some(0) => Ok(true),
         Some(70 | 71 | 77 | 128..) | None => Ok(false),
-        Some(_) => Err(Error::new(Kind::Machinery, format!("the target did not try the input: {ended}"))),
+        Some(_) => Err(Error::new(Kind::Machinery, format!("the target did not run the input: {ended}"))),
     }
 }
 
