@@ -102,7 +102,7 @@ impl Apt {
         let mut update = self.tool("apt-get");
         update.args(["update", "-q", "-o", "APT::Update::Error-Mode=any"]);
         process::run(&mut update, step).map_err(|error| {
-            let hint = format!("is `{}` reachable? another mirror: set `DRYDOCK_MIRROR`", self.mirror);
+            let hint = format!("check that `{}` is reachable, or set `DRYDOCK_MIRROR` to another mirror", self.mirror);
             Error::new(error.kind(), "failed to fetch the package lists").caused_by(error).hint(hint)
         })
     }
@@ -117,7 +117,7 @@ impl Apt {
         let shown = process::output(self.tool("apt-cache").args(["policy", package]))?;
         candidate(&shown).ok_or_else(|| {
             Error::new(Kind::Machinery, format!("the mirror `{}` has no package `{package}`", self.mirror)).hint(
-                "a mirror that is being updated may be without it for an hour; another mirror: set `DRYDOCK_MIRROR`",
+                "a mirror may lack it for an hour while it is updated; try again later, or set `DRYDOCK_MIRROR` to another mirror",
             )
         })
     }
@@ -161,7 +161,7 @@ impl Apt {
             None => line.starts_with("dlstatus:") || line.starts_with("pmstatus:"),
         });
         watched.map(drop).map_err(|error| {
-            let hint = format!("run the command again: what is downloaded stays; the mirror is `{}`", self.mirror);
+            let hint = format!("run the command again: it resumes the download; the mirror is `{}`", self.mirror);
             Error::new(error.kind(), "failed to download packages").caused_by(error).hint(hint)
         })
     }

@@ -148,7 +148,7 @@ impl Place {
 fn source_version(cache: &CacheLayout, stock: &Kernel) -> Result<String> {
     let facts = metadata::facts(cache, &stock.release);
     facts.map(|facts| facts.version).ok_or_else(|| {
-        Error::new(Kind::Machinery, format!("nothing is known about the kernel {}", stock.release))
+        Error::new(Kind::Machinery, format!("no facts are recorded about kernel {}", stock.release))
             .hint("`drydock setup --update` prepares it again")
     })
 }

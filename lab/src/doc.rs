@@ -64,7 +64,7 @@ fn document(
     let text =
         std::fs::read_to_string(&recorded).with_context(|| format!("failed to read `{}`", recorded.display()))?;
     let mut command = rustdoc(&text)
-        .ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", recorded.display())))?;
+        .ok_or_else(|| Error::new(Kind::Machinery, format!("no rustc command in `{}`", recorded.display())))?;
     if deny {
         command.push_str(" -Dwarnings");
     }

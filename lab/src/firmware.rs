@@ -94,7 +94,7 @@ pub(crate) fn obtain(firmware: &Firmware, choice: Option<&Choice>, events: &Even
             Kind::Interrupted => Err(error),
             _ => {
                 events.warn(format!(
-                    "the published firmware cannot be had, so one that is built here stands in: {}",
+                    "using firmware built here, because the published file is not available: {}",
                     error.chain()
                 ));
                 built(firmware, &cache, events)
@@ -118,7 +118,7 @@ fn given(firmware: &Firmware, path: &Path) -> Result<Supply> {
     (firmware.check)(&bytes).map_err(|why| {
         let message = format!("`{}` is not a firmware like `{}`: {why}", path.display(), firmware.name);
         Error::new(Kind::Usage, message)
-            .hint("`drydock run DRIVER --firmware-unchecked FILE` lets the driver see it all the same")
+            .hint("to load it anyway: `drydock run DRIVER --firmware-unchecked FILE`")
     })?;
     let supply = unchecked(firmware, path)?;
     let origin = format!("given: {}", supply.path.display());
@@ -127,7 +127,7 @@ fn given(firmware: &Firmware, path: &Path) -> Result<Supply> {
 
 /// Reads a user's file. Only a regular file is accepted: reading anything else might block or never end.
 fn read(firmware: &Firmware, path: &Path) -> Result<Vec<u8>> {
-    let refused = |why: &str| Error::new(Kind::Usage, format!("`{}` cannot be the firmware: {why}", path.display()));
+    let refused = |why: &str| Error::new(Kind::Usage, format!("cannot use `{}` as firmware: {why}", path.display()));
     let metadata = fs::metadata(path).map_err(|error| refused(&error.to_string()))?;
     match metadata.len() {
         _ if metadata.is_dir() => Err(refused("it is a directory").hint(format!(
@@ -149,7 +149,7 @@ fn published(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Resul
         None => package.fetch(&cache.firmware().join("apt"), firmware, &path, events).map_err(|error| {
             let message = format!("cannot fetch `{}` of the package `{}`", firmware.name, package.name);
             let hint = format!(
-                "it is in Debian's component `{}`; without it: `--firmware built`, or `--firmware PATH` of a file of yours",
+                "it is in Debian's component `{}`; without it, use `--firmware built` or `--firmware PATH`",
                 package.component
             );
             Error::new(error.kind(), message).caused_by(error).hint(hint)
@@ -183,7 +183,7 @@ mod tests {
     fn a_word_or_a_path_says_which() {
         assert_eq!((Choice::parse("real"), Choice::parse("built")), (Ok(Choice::Real), Ok(Choice::Built)));
         let refused = Choice::parse("./real").unwrap_err();
-        assert!(refused.starts_with("`./real` cannot be the firmware: No such file"), "{refused}");
+        assert!(refused.starts_with("cannot use `./real` as firmware: No such file"), "{refused}");
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub fn install(events: &Events) {
 fn finish(events: &Events) -> ! {
     crate::process::kill_all();
     if !REGISTRY.lock().expect("no action runs under this lock").actions.is_empty() {
-        events.note("interrupted: tidying up (again to leave at once)");
+        events.note("interrupted: cleaning up (press again to exit at once)");
     }
     while let Some(action) = newest() {
         action();

@@ -103,7 +103,7 @@ pub fn ensure(cache: &CacheLayout, apt: &Apt, wanted: Option<&str>, events: &Eve
     if let Some(newer) = &choice.newer {
         let known = kernels::SUPPORTED.iter().map(|series| series.name).collect::<Vec<_>>().join(", ");
         events.warn(format!(
-            "the mirror has kernel {newer}, of a series nobody has tried yet (supported: {known}); using {}",
+            "the mirror has kernel {newer}, whose series is untested (supported: {known}); using {}",
             choice.release.name
         ));
     }
@@ -158,7 +158,7 @@ impl Packages {
         let archives = apt.archives_of(&self.names).map_err(|error| {
             Error::new(Kind::Machinery, format!("the mirror does not have all packages of kernel {release}"))
                 .caused_by(error)
-                .hint("it may be between two versions; try again in an hour, or set `DRYDOCK_MIRROR` to another mirror")
+                .hint("the mirror may be in the middle of an update; try again in an hour, or set `DRYDOCK_MIRROR` to another mirror")
         })?;
         let total = archives.iter().map(|archive| archive.size).sum();
         let step = events.step(format!("downloading kernel {release}"));

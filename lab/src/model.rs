@@ -116,7 +116,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let firmware = options.firmware.as_deref();
     let violations = match options.gpu {
         Name::Nova if firmware.is_some() => {
-            return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` says nothing"));
+            return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` has no effect"));
         }
         Name::Nova => run(nova(&options.choices)?, &options, events)?,
         Name::Mali => run(mali(&options.choices, firmware)?, &options, events)?,
@@ -133,7 +133,7 @@ fn nova(choices: &Choices) -> Result<Device<Nova>> {
 
 fn mali(choices: &Choices, firmware: Option<&Path>) -> Result<Device<Mali>> {
     if choices.vram.is_some() {
-        return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` says nothing"));
+        return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` has no effect"));
     }
     let now = Instant::now();
     let mut gpu = Mali::new(now);

@@ -61,7 +61,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
             refuse_taken(&repo, &name, Some(&stock))?;
         }
         None => events.warn(format!(
-            "no kernel is prepared yet, so whether it has a module `{}` of its own is not known",
+            "no kernel is prepared yet, so a clash with a module `{}` of its own cannot be ruled out",
             name.module
         )),
     }
@@ -78,7 +78,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 fn next(name: &Name) -> String {
     let name = &name.module;
     format!(
-        "kernel/drivers/{name}/{name}.rs is yours to change, and {name}/check.sh says what it must do; then:\n    \
+        "edit kernel/drivers/{name}/{name}.rs, and check in {name}/check.sh what it must do; then run:\n    \
          ./drydock test {name}\n    ./drydock run {name} -- drmdevice"
     )
 }
@@ -98,10 +98,10 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     let (template, script) = (read(&repo.join(TEMPLATE))?, read(&repo.join(CHECK))?);
     let lines = read(&kbuild)?;
     if dir.exists() || lines.contains(&format!("driver,{},", name.module)) {
-        return Err(Error::new(Kind::Usage, format!("a driver `{}` is there already", name.module)));
+        return Err(Error::new(Kind::Usage, format!("driver `{}` already exists", name.module)));
     }
     let lines = names::with_driver(&lines, &name.module).ok_or_else(|| {
-        Error::new(Kind::Machinery, format!("`{KBUILD}` has no line with a driver to put the new one behind"))
+        Error::new(Kind::Machinery, format!("`{KBUILD}` has no driver line to insert the new one after"))
     })?;
     let files = [(format!("{}.rs", name.module), template), (drivers::SCRIPT.into(), script)];
     let mut written = Vec::new();
@@ -148,6 +148,6 @@ mod tests {
         assert!(!driver.to_lowercase().contains("counter"), "{driver}");
         let kbuild = fs::read_to_string(dir.path().join(KBUILD)).unwrap();
         assert!(kbuild.contains("$(eval $(call driver,my_gpu,drivers/my_gpu/my_gpu))\n"));
-        assert_eq!(write(dir.path(), &name).unwrap_err().to_string(), "a driver `my_gpu` is there already");
+        assert_eq!(write(dir.path(), &name).unwrap_err().to_string(), "driver `my_gpu` already exists");
     }
 }

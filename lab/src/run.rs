@@ -140,7 +140,7 @@ fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
     match kind_of_gpu(driver) {
         Some(name) => name.check(choices)?,
         None if choices.any() => {
-            let message = format!("driver `{driver}` has no emulated GPU, so nothing can be chosen about one");
+            let message = format!("driver `{driver}` has no emulated GPU, so the options of one have no effect");
             return Err(Error::new(Kind::Usage, message));
         }
         None => {}
@@ -166,7 +166,7 @@ fn client(guest: &Guest, argv: &[String], limit: Duration, events: &Events) -> R
     })?;
     if passed.cut {
         let left: Vec<String> = guest.processes()?.iter().map(place::name).collect();
-        let message = "the client left processes behind that hold its output: it is cut here, and they are ended";
+        let message = "the client left processes behind that hold its output; the output ends here, and they are killed";
         events.warn(format!("{message}: {}", left.join(", ")));
         guest.end_processes()?;
     }

@@ -121,7 +121,7 @@ fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &E
 /// Returns the private apt after updating its lists from the mirror.
 fn updated_apt(cache: &CacheLayout, events: &Events) -> Result<Apt> {
     let apt = Apt::new(cache)?;
-    let step = events.step("asking the mirror for its packages");
+    let step = events.step("fetching the mirror's package lists");
     apt.update(&step)?;
     step.done_with(apt.mirror());
     Ok(apt)

@@ -29,8 +29,8 @@ pub fn mirror() -> Result<String> {
             .hint("drydock needs Debian's apt and dpkg")
     })?;
     choose(&listed).ok_or_else(|| {
-        Error::new(Kind::Host, "no mirror with Debian's `main` in this machine's apt configuration")
-            .hint(format!("name one: {MIRROR_VARIABLE}=http://YOUR.MIRROR/debian"))
+        Error::new(Kind::Host, "this machine's apt configuration has no mirror with Debian's `main`")
+            .hint(format!("set one: {MIRROR_VARIABLE}=http://YOUR.MIRROR/debian"))
     })
 }
 
@@ -106,7 +106,7 @@ impl<I: Iterator> FirstMax for I {}
 /// Returns Debian's archive keys.
 pub fn keyring() -> Result<PathBuf> {
     KEYRINGS.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(|| {
-        Error::new(Kind::Host, "Debian's archive keys are not on this machine")
+        Error::new(Kind::Host, "this machine lacks Debian's archive keys")
             .hint("as root: apt-get install debian-archive-keyring")
     })
 }

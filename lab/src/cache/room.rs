@@ -43,7 +43,7 @@ impl Room {
             return Some(format!("{} are needed, {} are free at `{place}`", size(needed.bytes), size(self.bytes)));
         }
         let (free, needed) = (self.files?, needed.files?);
-        (free < needed).then(|| format!("room for {needed} files is needed, for {free} there is room at `{place}`"))
+        (free < needed).then(|| format!("room for {needed} files is needed, `{place}` has room for {free}"))
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn explain(error: Error, place: &Path) -> Error {
     if !is_full || error.kind() == Kind::Interrupted {
         return error;
     }
-    Error::new(Kind::Host, format!("no room is left at `{}`", place.display())).caused_by(error).hint(ADVICE)
+    Error::new(Kind::Host, format!("the file system of `{}` is full", place.display())).caused_by(error).hint(ADVICE)
 }
 
 /// Formats a number of bytes for a reader.
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(lack(150_400_000, None).unwrap(), "6 GB are needed, 150 MB are free at `/x`");
         assert_eq!(lack(5_900_000_000, None).unwrap(), "6 GB are needed, 5.9 GB are free at `/x`");
         let few = lack(7_000_000_000, Some(9)).unwrap();
-        assert_eq!(few, "room for 150000 files is needed, for 9 there is room at `/x`");
+        assert_eq!(few, "room for 150000 files is needed, `/x` has room for 9");
         assert_eq!((lack(7_000_000_000, None), lack(7_000_000_000, Some(200_000))), (None, None));
     }
 

@@ -55,7 +55,7 @@ pub(super) fn unpack(cache: &CacheLayout, apt: &Apt, place: &Place, package: &st
     step.done_with(format!("{} MB", total / 1_000_000));
     cache::make_dir(&place.building.join("tree"))?;
     let [archive] = archives.as_slice() else {
-        return Err(Error::new(Kind::Machinery, format!("`{package}` is not one archive")));
+        return Err(Error::new(Kind::Machinery, format!("`{package}` does not have exactly one archive")));
     };
     let source = ["--strip-components=3", "--wildcards", "./usr/src/linux-source-*.tar.xz"].map(str::to_owned);
     unpack_with(&apt.archives().join(&archive.file), &place.building, source)?;
@@ -69,7 +69,7 @@ pub(super) fn make(cache: &CacheLayout, place: &Place, events: &Events) -> Resul
     let build = Build { root: cache.root(), place };
     build.configure(events)?;
     build.compile(events)?;
-    let step = events.step("keeping what booting and building modules need");
+    let step = events.step("keeping the files for booting and building modules");
     build.collect()?;
     cache::remove_tree(&place.dir)?;
     let renamed = fs::rename(&place.building, &place.dir);

@@ -85,7 +85,7 @@ fn memory() -> Item {
             "memory",
             State::Missing,
             format!("{} MB available", kb / 1000),
-            format!("end other programs: {} MB are needed", MEMORY_KB / 1000),
+            format!("close other programs: {} MB are needed", MEMORY_KB / 1000),
         ),
         Some(kb) => Item::ok("memory", format!("{} MB available", kb / 1000)),
         None => Item::ok("memory", "unknown"),
@@ -118,7 +118,7 @@ fn toolchain(cache: &CacheLayout) -> Item {
     let (name, advice) = ("toolchain root", "run `drydock setup`, or any command that needs it");
     match root::is_made(cache) {
         true => Item::ok(name, cache.root().display().to_string()),
-        false if cache.root().exists() => Item::new(name, State::WillBeMade, "of another version of drydock", advice),
+        false if cache.root().exists() => Item::new(name, State::WillBeMade, "made by another version of drydock", advice),
         false => Item::new(name, State::WillBeMade, "not there yet", advice),
     }
 }
@@ -141,7 +141,7 @@ fn kvm() -> Item {
     let device = "/dev/kvm";
     let advice = "guests run under TCG, a few seconds slower";
     match OpenOptions::new().read(true).write(true).open(device) {
-        Ok(_) => Item::ok("KVM", "can be opened; used if a guest is seen to boot with it"),
+        Ok(_) => Item::ok("KVM", "can be opened; used if a guest boots with it"),
         Err(error) => Item::new("KVM", State::Optional, format!("`{device}`: {error}"), advice),
     }
 }

@@ -36,14 +36,14 @@ impl Package {
     /// Fetches the package and writes `firmware` to `path`. Returns the package's version.
     pub(super) fn fetch(&self, apt: &Path, firmware: &Firmware, path: &Path, events: &Events) -> Result<String> {
         let apt = Apt::of(apt.to_owned(), self.component)?;
-        let step = events.step(format!("asking the mirror for the package {}", self.name));
+        let step = events.step(format!("fetching the mirror's package lists for {}", self.name));
         apt.update(&step)?;
         let version = apt.candidate(self.name)?;
         step.done_with(&version);
         let archive = self.download(&apt, &version, events)?;
         let bytes = take(&apt.archives().join(&archive.file), firmware, path)?;
         (firmware.check)(&bytes).map_err(|why| {
-            Error::new(Kind::Machinery, format!("`{}` of the package is not what it should be: {why}", firmware.name))
+            Error::new(Kind::Machinery, format!("the package's `{}` is not a valid firmware: {why}", firmware.name))
         })?;
         write_atomically(path, bytes)?;
         // The stamp is written last, so that an interrupted run fetches again.
@@ -56,7 +56,7 @@ impl Package {
         let wanted = [format!("{}={version}", self.name)];
         let archive = apt.archives_of(&wanted)?.pop();
         let archive =
-            archive.ok_or_else(|| Error::new(Kind::Machinery, format!("apt does not say where `{}` is", self.name)))?;
+            archive.ok_or_else(|| Error::new(Kind::Machinery, format!("apt reports no archive for `{}`", self.name)))?;
         let step = events.step("downloading the firmware");
         apt.download_only(&wanted, archive.size, &step)?;
         step.done_with(format!("{:.1} MB", archive.size as f64 / 1e6));

@@ -68,7 +68,7 @@ pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Re
     let entries = entries.filter_map(Result::ok);
     let is_source = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "xz");
     let archive = entries.map(|entry| entry.path()).find(is_source).ok_or_else(|| {
-        Error::new(Kind::Machinery, "the package of the kernel's source has another content than expected")
+        Error::new(Kind::Machinery, "the kernel's source package has unexpected content")
     })?;
     let name = archive.file_name().and_then(|name| name.to_str()).expect("the name came from a package's member");
     let mut tar = root::command(root, "tar", &Binds::none().write(dir, "/kernel"));

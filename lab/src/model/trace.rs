@@ -57,7 +57,7 @@ fn open(path: &Path) -> io::Result<File> {
         match File::options().write(true).create(true).truncate(true).custom_flags(flags).open(path) {
             Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
                 if start.elapsed() > READER {
-                    return Err(io::Error::new(ErrorKind::TimedOut, "it is a pipe that nobody reads"));
+                    return Err(io::Error::new(ErrorKind::TimedOut, "it is a pipe without a reader"));
                 }
                 std::thread::sleep(LOOK);
             }
@@ -130,6 +130,6 @@ mod tests {
         let reader = File::options().read(true).write(true).open(&path).unwrap();
         assert_eq!(trace_to(&path, 10_000).unwrap_err().to_string(), "its reader does not read");
         drop(reader);
-        assert_eq!(trace_to(&path, 1).unwrap_err().to_string(), "it is a pipe that nobody reads");
+        assert_eq!(trace_to(&path, 1).unwrap_err().to_string(), "it is a pipe without a reader");
     }
 }

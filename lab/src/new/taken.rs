@@ -64,19 +64,19 @@ impl Taken<'_> {
         let (module, camel) = (name.module.as_str(), name.camel.as_str());
         let has = |words: &str, word: &str| words.split_whitespace().any(|found| found == word);
         if has(KEYWORDS, module) {
-            return Ok(Some("it is a word of Rust".into()));
+            return Ok(Some("it is a Rust keyword".into()));
         }
         if has(CRATES, module) || self.crates()?.contains(module) {
             return Ok(Some(format!("there is a crate `{module}`")));
         }
         if has(PRELUDE, camel) {
-            return Ok(Some(format!("its type would be `{camel}`, which means something else everywhere")));
+            return Ok(Some(format!("its type would be `{camel}`, a name that is already in scope everywhere")));
         }
         if let Some(used) = [camel, &module.to_uppercase()].into_iter().find(|word| self.template_uses(word)) {
-            return Ok(Some(format!("the template has a `{used}` already")));
+            return Ok(Some(format!("the template already uses `{used}`")));
         }
         if has(KBUILD, module) {
-            return Ok(Some("it is a word of Kbuild".into()));
+            return Ok(Some("it has a special meaning in Kbuild".into()));
         }
         if module.starts_with("c_") {
             return Ok(Some("`drydock run c-NAME` means the kernel's own driver".into()));
@@ -115,7 +115,7 @@ impl Taken<'_> {
         let is_there = self.repo.join(drivers::DIRECTORY).join(module).exists()
             || drivers::names(self.repo)?.iter().any(|name| name == module);
         if is_there {
-            return Ok(Some(format!("a driver `{module}` is there already")));
+            return Ok(Some(format!("driver `{module}` already exists")));
         }
         let built = drivers::modules(&kbuild);
         // `drydock run x` prefers `x_rust` to `x`.
@@ -156,8 +156,8 @@ mod tests {
     fn names_that_mean_something_else_are_refused_with_the_reason() {
         let stock = Stock::of(&["drm_shmem_helper", "snd_hda_intel"]);
         let cases = [
-            ("self", "a word of Rust"),
-            ("gen", "a word of Rust"),
+            ("self", "a Rust keyword"),
+            ("gen", "a Rust keyword"),
             ("core", "a crate `core`"),
             ("std", "a crate `std`"),
             ("kernel", "a crate `kernel`"),
@@ -165,16 +165,16 @@ mod tests {
             ("mali-mmu", "a crate `mali_mmu`"),
             ("option", "its type would be `Option`"),
             ("ok", "its type would be `Ok`"),
-            ("next", "the template has a `Next` already"),
-            ("data", "the template has a `Data` already"),
-            ("counter", "a driver `counter` is there already"),
-            ("nova", "a driver `nova` is there already"),
-            ("vgem", "a driver `vgem` is there already"),
+            ("next", "the template already uses `Next`"),
+            ("data", "the template already uses `Data`"),
+            ("counter", "driver `counter` already exists"),
+            ("nova", "driver `nova` already exists"),
+            ("vgem", "driver `vgem` already exists"),
             ("vgem-rust", "builds a module `vgem_rust`"),
             ("drm_rust", "builds a module `drm_rust`"),
-            ("oops", "a driver `oops` is there already"),
-            ("lifecycle-devices", "is there already"),
-            ("obj", "a word of Kbuild"),
+            ("oops", "driver `oops` already exists"),
+            ("lifecycle-devices", "already exists"),
+            ("obj", "a special meaning in Kbuild"),
             ("c-vgem", "the kernel's own driver"),
             ("host", "a suite of that name"),
             ("compile_fail", "a suite of that name"),

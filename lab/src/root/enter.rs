@@ -50,7 +50,7 @@ fn keep(spec: &EnterSpec) -> io::Result<ExitStatus> {
     }
     // Set it again: new credentials may have cleared the setting that the lab made.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let (program, args) = spec.program.split_first().ok_or_else(|| io::Error::other("no program named"))?;
+    let (program, args) = spec.program.split_first().ok_or_else(|| io::Error::other("no program given"))?;
     // The program must be found in the root, but `Command` would search the host's path before the root is changed.
     let mut command = Command::new("/proc/self/exe");
     command.arg0(program).args(args);
@@ -95,7 +95,7 @@ impl Plan {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // Mounts made here must not propagate to the host.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-            .map_err(|error| named("keep mounts from travelling to the host", error.into()))?;
+            .map_err(|error| named("make mounts private", error.into()))?;
         if self.root != Path::new("/") {
             self.mount_all()?;
             chroot(&self.root)?;

@@ -149,7 +149,7 @@ pub fn add(cache: &CacheLayout, apt: &Apt, addition: &Addition, events: &Events)
         return Ok(());
     }
     let present =
-        fs::read_to_string(cache.root().join(VERSIONS)).context("the toolchain root is of another version")?;
+        fs::read_to_string(cache.root().join(VERSIONS)).context("the toolchain root was made by another version of drydock")?;
     let archives = new_archives(&present, apt.closure(addition.packages)?)?;
     let total = archives.iter().map(|archive| archive.size).sum();
     let step = events.step(format!("downloading {}", addition.name));
@@ -173,7 +173,7 @@ fn new_archives(present: &str, closure: Vec<Archive>) -> Result<Vec<Archive>> {
     match new.iter().find(|archive| packages.contains(&package(&archive.file))) {
         None => Ok(new),
         Some(other) => {
-            let message = format!("the mirror has other versions than the toolchain root: `{}`", other.file);
+            let message = format!("the mirror's versions differ from the toolchain root's: `{}`", other.file);
             Err(Error::new(Kind::Machinery, message).hint("bring the root up to date: `drydock setup --update`"))
         }
     }
