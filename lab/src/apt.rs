@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A private apt: the machine's mirror and keys, its own lists and archives, an empty system.
+//! A private apt: it uses the machine's mirror and keys, but its own lists and archives, and an empty system.
 //!
-//! It needs no privileges and changes nothing outside the cache. Every archive is verified by apt against the signed lists,
-//! and a partial download is resumed by apt. Source: apt.conf(5), apt-get(8), sources.list(5), apt_preferences(5).
+//! It needs no privileges and changes nothing outside the cache. apt verifies every archive against the signed lists
+//! and resumes partial downloads. Source: apt.conf(5), apt-get(8), sources.list(5), apt_preferences(5).
 
 mod machine;
 
@@ -17,31 +17,31 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::events::{Step, Unit};
 use crate::process;
 
-/// The distribution that the toolchain root is made of.
+/// The distribution that the toolchain root is made from.
 pub const SUITE: &str = "trixie";
-/// Its suite of newer kernels and QEMU.
+/// The suite with newer kernels and QEMU.
 pub const BACKPORTS: &str = "trixie-backports";
 
-/// Packages of these sources come from backports.
+/// Source packages that apt takes from backports.
 const FROM_BACKPORTS: &str = "src:qemu src:linux src:linux-signed-amd64 src:seabios";
 
-/// A package to be downloaded.
+/// A package to download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// Its file name among the archives.
+    /// The file's name in the directory of archives.
     pub file: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
-/// The part of the archive that everything is made of.
+/// The component of the archive that has everything the root needs.
 const MAIN: &str = "main";
 
 impl Archive {
-    /// `NAME=VERSION`, which names this package and no other version of it.
+    /// Returns `NAME=VERSION`, which selects this version of the package and no other.
     pub fn exact_name(&self) -> Option<String> {
         let mut parts = self.file.split('_');
-        // A version's epoch ends in a colon, which a file's name must not have.
+        // A version's epoch ends in a colon, which a file name must not contain.
         Some(format!("{}={}", parts.next()?, parts.next()?.replace("%3a", ":")))
     }
 }
@@ -53,13 +53,13 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// The private apt of the cache, which knows Debian's `main`.
+    /// Returns the cache's private apt, which knows Debian's `main`.
     pub fn new(cache: &CacheLayout) -> Result<Self> {
         Self::of(cache.apt(), MAIN)
     }
 
-    /// A private apt of its own in `dir`, which knows one component of the archive. A mirror that is without that component
-    /// harms nobody else then.
+    /// Returns a private apt in `dir`, which knows one component of the archive. A separate directory keeps a mirror
+    /// without that component from breaking the main apt.
     pub fn of(dir: PathBuf, component: &str) -> Result<Self> {
         let apt = Self { dir, mirror: mirror()? };
         let keyring = keyring()?;
@@ -76,12 +76,12 @@ impl Apt {
         Ok(apt)
     }
 
-    /// The mirror in use.
+    /// Returns the mirror in use.
     pub fn mirror(&self) -> &str {
         &self.mirror
     }
 
-    /// Where the archives lie.
+    /// Returns the directory of downloaded archives.
     pub fn archives(&self) -> PathBuf {
         self.dir.join("archives")
     }
@@ -98,53 +98,53 @@ impl Apt {
 
     /// Fetches the signed lists of packages.
     pub fn update(&self, step: &Step) -> Result<()> {
-        // Without `--error-on` apt calls a mirror that cannot be reached a warning and goes on with nothing.
+        // Without `--error-on`, apt only warns about a mirror it cannot reach and continues without lists.
         let mut update = self.tool("apt-get");
         update.args(["update", "-q", "-o", "APT::Update::Error-Mode=any"]);
         process::run(&mut update, step).map_err(|error| {
-            let hint = format!("is `{}` reachable? another mirror: set `DRYDOCK_MIRROR`", self.mirror);
+            let hint = format!("check that `{}` is reachable, or set `DRYDOCK_MIRROR` to another mirror", self.mirror);
             Error::new(error.kind(), "failed to fetch the package lists").caused_by(error).hint(hint)
         })
     }
 
-    /// The names of all packages that begin with `prefix`, one a line.
+    /// Returns the names of all packages that begin with `prefix`, one per line.
     pub fn names(&self, prefix: &str) -> Result<String> {
         process::output(self.tool("apt-cache").args(["pkgnames", prefix]))
     }
 
-    /// The version of `package` that would be installed.
+    /// Returns the version of `package` that apt would install.
     pub fn candidate(&self, package: &str) -> Result<String> {
         let shown = process::output(self.tool("apt-cache").args(["policy", package]))?;
         candidate(&shown).ok_or_else(|| {
             Error::new(Kind::Machinery, format!("the mirror `{}` has no package `{package}`", self.mirror)).hint(
-                "a mirror that is being updated may be without it for an hour; another mirror: set `DRYDOCK_MIRROR`",
+                "a mirror may lack it for an hour while it is updated; try again later, or set `DRYDOCK_MIRROR` to another mirror",
             )
         })
     }
 
-    /// `packages` with all they depend on.
+    /// Returns `packages` and all their dependencies.
     pub fn closure(&self, packages: &[&str]) -> Result<Vec<Archive>> {
         let mut list = self.tool("apt-get");
-        // With the real directory apt would leave out what is already downloaded.
+        // With the real directory, apt would leave out archives that are already downloaded.
         list.args(["install", "--print-uris", "-qq", "-y", "-o"]).arg(self.archives_option("none")).args(packages);
         Ok(process::output(&mut list)?.lines().filter_map(archive).collect())
     }
 
-    /// Downloads `packages` with all they depend on; what is there already stays, and a part of one is completed.
+    /// Downloads `packages` and all their dependencies. Keeps complete archives and resumes partial ones.
     pub fn download(&self, packages: &[&str], total: u64, step: &Step) -> Result<()> {
         let mut get = self.tool("apt-get");
         get.args(["install", "--download-only", "-q", "-y", "-o", "APT::Status-Fd=1"]).args(packages);
         self.watch(&mut get, total, step)
     }
 
-    /// Downloads exactly `packages`, not what they depend on.
+    /// Downloads exactly `packages`, without their dependencies.
     pub fn download_only(&self, packages: &[String], total: u64, step: &Step) -> Result<()> {
         let mut get = self.tool("apt-get");
         get.current_dir(self.archives()).args(["download", "-q", "-o", "APT::Status-Fd=1"]).args(packages);
         self.watch(&mut get, total, step)
     }
 
-    /// The archives of exactly `packages`.
+    /// Returns the archives of exactly `packages`.
     pub fn archives_of(&self, packages: &[String]) -> Result<Vec<Archive>> {
         let mut list = self.tool("apt-get");
         list.current_dir(self.dir.join("none")).args(["download", "--print-uris", "-qq"]).args(packages);
@@ -161,7 +161,7 @@ impl Apt {
             None => line.starts_with("dlstatus:") || line.starts_with("pmstatus:"),
         });
         watched.map(drop).map_err(|error| {
-            let hint = format!("run the command again: what is downloaded stays; the mirror is `{}`", self.mirror);
+            let hint = format!("run the command again: it resumes the download; the mirror is `{}`", self.mirror);
             Error::new(error.kind(), "failed to download packages").caused_by(error).hint(hint)
         })
     }
@@ -170,10 +170,10 @@ impl Apt {
         format!("Dir::Cache::archives={}", self.dir.join(name).display())
     }
 
-    /// Removes archives that are unpacked; apt's partial downloads stay.
+    /// Removes archives that have been unpacked. apt's partial downloads stay.
     pub fn forget(&self, archives: &[Archive]) {
         for archive in archives {
-            // Only room is lost if one cannot be removed.
+            // A file that cannot be removed only wastes space.
             let _ = fs::remove_file(self.archives().join(&archive.file));
         }
     }
@@ -195,7 +195,7 @@ fn configuration(dir: &Path, transport: &str) -> String {
     )
 }
 
-/// One line of `--print-uris`: `'URI' FILE SIZE HASH`.
+/// Parses one line of `--print-uris`: `'URI' FILE SIZE HASH`.
 pub(crate) fn archive(line: &str) -> Option<Archive> {
     let mut words = line.split_whitespace();
     let uri = words.next()?;
@@ -204,13 +204,13 @@ pub(crate) fn archive(line: &str) -> Option<Archive> {
     (uri.starts_with('\'') && file.ends_with(".deb")).then_some(Archive { file, size })
 }
 
-/// The `Candidate:` of `apt-cache policy`.
+/// Returns the `Candidate:` of `apt-cache policy`.
 pub(crate) fn candidate(policy: &str) -> Option<String> {
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
     (version != "(none)").then(|| version.to_owned())
 }
 
-/// The percentage in one of apt's status lines: `dlstatus:ITEM:PERCENT:TEXT`.
+/// Returns the percentage in one of apt's status lines: `dlstatus:ITEM:PERCENT:TEXT`.
 pub(crate) fn download_percent(line: &str) -> Option<f64> {
     line.strip_prefix("dlstatus:")?.split(':').nth(1)?.parse().ok()
 }

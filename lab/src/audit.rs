@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock audit`: every `unsafe` of `kernel/`, the obligations that its comment cites, and the tests of those.
+//! `drydock audit`: lists every `unsafe` of `kernel/`, the obligations that its comment cites, and the tests of those
+//! obligations.
 //!
-//! It finds a comment that is missing, or that argues from nothing that is tested. It cannot find one that is wrong: a person
-//! reads each against the C source.
+//! It finds a comment that is missing or cites no tested obligation. It cannot find a comment that is wrong: a person
+//! must read each one against the C source.
 //!
-//! The table is made of the sources each time and kept nowhere. `scan.rs` finds the words and their comments, `obligations.rs`
-//! reads which obligation is shown by which tests (docs/reference/obligations.md), and here both are put together.
-//!
+//! The table is generated from the sources on each run and stored nowhere. `scan.rs` finds each `unsafe` and its
+//! comment, `obligations.rs` reads which tests show which obligation (docs/reference/obligations.md), and this file combines both.
 //! Source: docs/reference/obligations.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
 
 mod obligations;
@@ -28,23 +28,23 @@ use obligations::Obligations;
 use scan::{Found, Role};
 use tests_by_name::Tests;
 
-/// List every `unsafe` of what is loaded into a kernel, with the obligations that it cites
+/// List every `unsafe` in kernel code, with the obligations that it cites
 ///
-/// Lists every `unsafe` in what is loaded into a kernel: the start of its comment, the obligations that the comment cites, and how
-/// many tests those have. The tests are listed below, by obligation. Fails if an `unsafe` has no comment, cites no obligation or
+/// For each `unsafe` in `kernel/`, lists the start of its comment, the obligations that the comment cites, and how many
+/// tests those have. Lists the tests below, by obligation. Fails if an `unsafe` has no comment, cites no obligation or
 /// one without tests, or is in a driver. Does not judge whether a comment is true.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Only files whose path contains this
+    /// Show only files whose path contains this
     filter: Option<String>,
-    /// Only the counts
+    /// Show only the counts
     #[arg(long)]
     summary: bool,
 }
 
-/// Where the sources are, in the checkout.
+/// The directory of the sources to audit, in the checkout.
 const SOURCES: &str = "kernel";
-/// Where no `unsafe` may be.
+/// The directory that must not contain `unsafe`.
 const DRIVERS: &str = "kernel/drivers/";
 
 /// One `unsafe`.
@@ -54,11 +54,11 @@ struct Row {
     file: String,
     line: usize,
     role: Role,
-    /// The first words of its comment, or of what its callers must hold.
+    /// The first words of its comment, or of the safety requirements for its callers.
     reason: Option<String>,
     /// Obligations that the comment names.
     cited: Vec<String>,
-    /// The tests that show them.
+    /// The tests that show those obligations.
     tests: Vec<String>,
 }
 
@@ -71,29 +71,29 @@ struct FileCount {
     functions: usize,
 }
 
-/// What was found.
+/// The result of an audit.
 #[derive(Debug, Serialize)]
 struct Audit {
     rows: Vec<Row>,
     files: Vec<FileCount>,
-    /// The tests of each obligation.
+    /// Every obligation with its tests.
     obligations: Vec<Shown>,
-    /// What must not be.
+    /// Violations, each of which fails the audit.
     complaints: Vec<String>,
 }
 
-/// An obligation with what shows it.
+/// An obligation with its tests or its command.
 #[derive(Clone, Debug, Serialize)]
 struct Shown {
     obligation: String,
-    /// As docs/reference/obligations.md names its tests.
+    /// Test-name patterns, as docs/reference/obligations.md writes them.
     patterns: Vec<String>,
-    /// The command that shows it where no test does.
+    /// The command that shows it if no test does.
     command: Option<String>,
     tests: Vec<String>,
 }
 
-/// Carries out `drydock audit`.
+/// Runs `drydock audit`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let mut audit = audit(&repo)?;
@@ -119,7 +119,7 @@ fn audit(repo: &Path) -> Result<Audit> {
     Ok(Audit { rows, files, obligations: obligations.shown(&tests), complaints })
 }
 
-/// All Rust files below a folder of the repository, by their paths in it, in order.
+/// Returns the paths of all Rust files in a folder of the repository, relative to its root and sorted.
 pub(crate) use tests_by_name::guest_cases;
 
 pub(crate) fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
@@ -150,7 +150,7 @@ fn complaint(file: &str, found: &Found) -> Option<String> {
     }
     let missing = match found.role {
         Role::Block | Role::Impl | Role::Attribute | Role::Method => "no `SAFETY:` comment",
-        Role::Function | Role::Trait => "no `# Safety` section says what the caller must hold",
+        Role::Function | Role::Trait => "no `# Safety` section states the caller's obligations",
     };
     found.reason.is_none().then(|| format!("{place}: {missing}"))
 }
@@ -163,12 +163,12 @@ impl Row {
         Self { file: file.to_owned(), line, role, reason, cited, tests }
     }
 
-    /// What it lacks beside a reason: an obligation, or the test of one.
+    /// Returns what is missing besides a reason: a cited obligation, or a test of one.
     fn complaint(&self, table: &Obligations, tests: &Tests) -> Option<String> {
         self.reason.as_ref()?;
         let place = format!("{}:{}", self.file, self.line);
         if self.cited.is_empty() {
-            return Some(format!("{place}: no obligation of docs/reference/obligations.md is named"));
+            return Some(format!("{place}: the comment cites no obligation of docs/reference/obligations.md"));
         }
         let untested = self.cited.iter().find(|name| table.tests_of(name, tests).is_empty())?;
         Some(format!("{place}: no test shows {untested}"))
@@ -176,7 +176,7 @@ impl Row {
 }
 
 impl Audit {
-    /// Leaves only files whose path contains `part`, and what they argue from. Complaints stay.
+    /// Keeps only files whose path contains `part` and the obligations they cite. Complaints stay.
     fn narrow(&mut self, part: &str) {
         self.rows.retain(|row| row.file.contains(part));
         self.files.retain(|count| count.file.contains(part));
@@ -186,7 +186,7 @@ impl Audit {
 }
 
 impl FileCount {
-    /// The counts, if there is anything to count.
+    /// Counts the findings in `file`; `None` if there are none.
     fn of(file: &str, found: &[Found]) -> Option<Self> {
         let count = |roles: &[Role]| found.iter().filter(|found| roles.contains(&found.role)).count();
         let (blocks, impls) = (count(&[Role::Block, Role::Attribute]), count(&[Role::Impl]));
@@ -241,7 +241,7 @@ mod tests {
         let place = "kernel/drm/b/e.rs:2";
         assert_eq!(
             complaint("// SAFETY: Yes."),
-            format!("{place}: no obligation of docs/reference/obligations.md is named")
+            format!("{place}: the comment cites no obligation of docs/reference/obligations.md")
         );
         assert_eq!(complaint("// SAFETY: Yes (L2)."), format!("{place}: no test shows L2"));
         assert_eq!(complaint("// SAFETY: Yes (L1, L99)."), format!("{place}: no test shows L99"));

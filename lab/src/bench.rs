@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock bench`: what the Rust driver costs beside the C one, in instructions; and what one costs to which there is no
-//! C one for the same bus.
+//! `drydock bench`: compares the cost of the Rust driver with the C one, in instructions. A driver without a C
+//! counterpart for the same bus is measured alone.
 //!
-//! One boot with QEMU's counting clock measures both drivers in turn with the same program, so that whatever the kernel
-//! does around them is the same. Sizes are read from the module files.
-//!
-//! Source: qemu-system-x86_64(1), `-icount`; `benches/guest` for how a row is measured.
+//! One boot with QEMU's counting clock measures both drivers in turn with the same program, so the kernel around them
+//! is the same. Sizes come from the module files. Source: qemu-system-x86_64(1), `-icount`; `benches/guest` for how a
+//! row is measured.
 
 mod sizes;
 mod table;
@@ -27,51 +26,51 @@ use crate::vm::error::Error as VmError;
 
 use table::{Side, Table};
 
-/// One run of the measuring program may take this long; counting runs on one host thread.
+/// The longest time for one run of the measuring program; QEMU runs on one host thread when it counts.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Count instructions per operation, for the Rust driver and the C one side by side
 ///
-/// Boots the stock kernel once on a machine whose clock counts instructions and measures the Rust vgem and the C one with the
-/// same program; or tyr, on an emulated GPU: mapping memory, and how much page tables take. The numbers do not depend on the
-/// host.
+/// Boots the stock kernel once on a machine whose clock counts instructions, and measures the Rust vgem and the C one
+/// with the same program. For tyr, which has no C counterpart here, measures mapping memory on an emulated GPU and the
+/// size of its page tables. The numbers do not depend on the host.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Which driver
+    /// The driver to measure
     #[arg(value_enum, default_value_t = Subject::Vgem)]
     driver: Subject,
     /// The kernel to boot, by its release or series
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
 }
 
-/// What is measured.
+/// The driver to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// Buffers, beside the stock kernel's own
+    /// Buffers, compared with the stock kernel's own driver
     Vgem,
     /// An Arm Mali GPU
     Tyr,
 }
 
-/// A row's name has fewer bytes: names stand under each other, and a table so wide that text cannot be padded to it is none.
+/// The limit in bytes that a row's name must stay below. The table's first column is padded to the longest name.
 const LONGEST_NAME: usize = 200;
 
-/// A pair of modules that do the same.
+/// A Rust module and the C module that does the same.
 struct Pair {
-    /// Ours, what it needs, and the name under which the program finds its node.
+    /// Our module, the modules it needs, and the name by which the program finds its node.
     rust: Module,
-    /// The C one.
+    /// The C module.
     c: Module,
 }
 
 struct Module {
     name: &'static str,
-    /// Loaded before, so that loading the module itself is what is measured.
+    /// Modules loaded first, so that the measurement of loading covers only the module itself.
     needs: &'static str,
     node: &'static str,
 }
@@ -94,19 +93,19 @@ struct Line {
     instructions: f64,
 }
 
-/// Carries out `drydock bench`.
+/// Runs `drydock bench`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let plan = Plan { kernel: options.kernel, content: Content::all_modules().with(Program::BENCH) };
     match options.driver {
         Subject::Tyr => tyr::main(&plan, options.firmware.as_ref(), events),
         Subject::Vgem if options.firmware.is_some() => {
-            Err(Error::new(Kind::Usage, "driver `vgem` loads no firmware, so `--firmware` says nothing"))
+            Err(Error::new(Kind::Usage, "driver `vgem` loads no firmware, so `--firmware` has no effect"))
         }
         Subject::Vgem => vgem(&plan, events),
     }
 }
 
-/// Fails early if there is nothing that measures.
+/// Fails early if the measuring program is missing.
 fn has_program(stage: &Stage) -> Result<()> {
     match Program::BENCH.exists(&stage.toolchain().repo) {
         true => Ok(()),
@@ -133,7 +132,7 @@ fn vgem(plan: &Plan, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// Loads one module, measures all its rows, and unloads it: the next driver's node is the only one there again.
+/// Loads one module, measures all its rows, and unloads it, so that the next driver's node is again the only one.
 fn measure(
     scene: &mut Scene<'_>,
     module: &Module,
@@ -147,7 +146,7 @@ fn measure(
     let loaded = scene.guest().check(&[Program::BENCH.name, "load", &file], LIMIT)?;
     let rows = scene.guest().check(&[Program::BENCH.name, "rows", module.node], LIMIT)?;
     for line in parse(&loaded.out)?.into_iter().chain(parse(&rows.out)?) {
-        // Loading is a row of each pair.
+        // Loading is a row of each pair too.
         let row = match line.row.starts_with("load") {
             true => format!("{}, {}", line.row, pair_name(module)),
             false => line.row,
@@ -176,7 +175,7 @@ fn parse(out: &str) -> Result<Vec<Line>, VmError> {
 }
 
 impl Hearer for foreign::Bench {
-    /// The rows are ours and the C driver's in turn.
+    /// Takes rows alternately as ours and as the C driver's.
     fn hear(said: &[u8]) {
         let Ok(lines) = parse(&String::from_utf8_lossy(said)) else { return };
         let mut table = Table::default();

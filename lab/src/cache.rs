@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the lab keeps outside the checkout, where it lies, and how two runs share it.
+//! Everything the lab stores outside the checkout: where it is, and how two runs share it.
 //!
 //! ```text
-//! lock              held shared by who uses the cache, exclusively by who changes it
-//! apt/              apt's own state: signed lists, archives (partial ones are resumed by apt)
-//! root/             the toolchain root; `root.stamp` says of what it was made
+//! lock              held shared by users of the cache, exclusively by a run that changes it
+//! apt/              apt's own state: signed lists, archives (apt resumes partial ones)
+//! root/             the toolchain root; `root.stamp` records its inputs
 //! kernels/RELEASE/  one stock kernel: vmlinuz, modules/, config, Module.symvers, tree/ (source with the crates' metadata)
 //! kernel            the release in use
-//! firmware/         what drivers load: published files and built ones, and an apt of its own for the first
-//! work/CHECKOUT/    what is built from one checkout: modules, guest programs, images
-//! target/           what the start script builds the lab in, and the lab of each checkout
-//! cargo-*/          a home for cargo, where the user's cannot be used as it is (the start script says when)
+//! firmware/         firmware for drivers: published files, which have an apt of their own, and built ones
+//! work/CHECKOUT/    results built from one checkout: modules, guest programs, images
+//! target/           cargo's target directory for the lab, and the lab of each checkout
+//! cargo-*/          a home for cargo if the user's cannot be used as it is (see the start script)
 //! ```
 //!
-//! A directory is made under the name `NAME.partial` and renamed when it is complete, so one that exists is complete.
-//! Source: XDG Base Directory Specification (`XDG_CACHE_HOME`).
+//! A directory is made under the name `NAME.partial` and renamed when it is complete, so a directory without that
+//! suffix is complete. Source: XDG Base Directory Specification (`XDG_CACHE_HOME`).
 
 mod lock;
 pub(crate) mod room;
@@ -29,19 +29,19 @@ use sha2::{Digest, Sha256};
 use crate::error::{Context, Error, Kind, Result};
 use crate::interrupt::{self, OnInterrupt};
 
-/// The places in the cache.
+/// Paths in the cache.
 #[derive(Clone, Debug)]
 pub struct CacheLayout {
     base: PathBuf,
 }
 
 impl CacheLayout {
-    /// The user's cache: `$XDG_CACHE_HOME/drydock` or `~/.cache/drydock`.
+    /// Returns the user's cache: `$XDG_CACHE_HOME/drydock` or `~/.cache/drydock`.
     pub fn of_user() -> Result<Self> {
         Self::named(|name| std::env::var_os(name))
     }
 
-    /// The same by an environment. The start script goes by the same rules.
+    /// Returns the cache that the environment names. The start script follows the same rules.
     fn named(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let absolute = |name| variable(name).map(PathBuf::from).filter(|path: &PathBuf| path.is_absolute());
         let home = || absolute("HOME").filter(|home| home.is_dir()).map(|home| home.join(".cache"));
@@ -53,82 +53,82 @@ impl CacheLayout {
         Ok(Self::at(base.join("drydock")))
     }
 
-    /// A cache at `base`.
+    /// Returns a cache at `base`.
     pub fn at(base: PathBuf) -> Self {
         Self { base }
     }
 
-    /// The directory that holds all of it.
+    /// Returns the cache's top directory.
     pub fn base(&self) -> &Path {
         &self.base
     }
 
-    /// apt's own state.
+    /// Returns the directory of apt's own state.
     pub fn apt(&self) -> PathBuf {
         self.base.join("apt")
     }
 
-    /// The toolchain root.
+    /// Returns the toolchain root.
     pub fn root(&self) -> PathBuf {
         self.base.join("root")
     }
 
-    /// What belongs to the kernel `release`.
+    /// Returns the directory of the kernel `release`.
     pub fn kernel(&self, release: &str) -> PathBuf {
         self.base.join("kernels").join(release)
     }
 
-    /// All kernels.
+    /// Returns the directory of all kernels.
     pub fn kernels(&self) -> PathBuf {
         self.base.join("kernels")
     }
 
-    /// What drivers load into their hardware.
+    /// Returns the directory of firmware.
     pub fn firmware(&self) -> PathBuf {
         self.base.join("firmware")
     }
 
-    /// The file that names the kernel in use.
+    /// Returns the file that names the kernel in use.
     pub fn current_kernel(&self) -> PathBuf {
         self.base.join("kernel")
     }
 
-    /// What is built from the checkout at `repo`, apart from other checkouts.
+    /// Returns the directory for results built from the checkout at `repo`. Checkouts do not share it.
     pub fn work(&self, repo: &Path) -> PathBuf {
         let path = repo.canonicalize().unwrap_or_else(|_| repo.to_owned());
         self.base.join("work").join(&hash([path.to_string_lossy()])[..12])
     }
 }
 
-/// A hash of texts, for stamps and names.
+/// Returns a hash of texts, for stamps and names.
 pub fn hash(parts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
-        // The length keeps ["ab", "c"] apart from ["a", "bc"].
+        // The length distinguishes ["ab", "c"] from ["a", "bc"].
         hasher.update((part.as_ref().len() as u64).to_le_bytes());
         hasher.update(part.as_ref());
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether `stamp` says that its step was done with these inputs.
+/// Returns whether `stamp` records that its step was done with these inputs.
 pub fn is_stamped(stamp: &Path, inputs: &str) -> bool {
     fs::read_to_string(stamp).is_ok_and(|found| found.trim_end() == inputs)
 }
 
-/// Makes a directory and those above it.
+/// Makes a directory and its parents.
 pub fn make_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("failed to create `{}`", path.display()))
 }
 
-/// Writes a file so that a reader sees the old or the new one, never half of it.
+/// Writes a file atomically: a reader sees either the old content or the new one.
 pub fn write_atomically(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let partial = partial_name(path);
     if let Some(parent) = path.parent() {
         make_dir(parent)?;
     }
     let written = match fs::metadata(path) {
-        // A device or a pipe that somebody names is written to, not replaced by a file.
+        // A device or a pipe that the user names must be written to, not replaced by a file.
         Ok(there) if !there.is_file() => fs::write(path, content),
         _ => fs::write(&partial, content).and_then(|()| fs::rename(&partial, path)),
     };
@@ -141,7 +141,7 @@ fn partial_name(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A directory that is being made. It has its name only once it is complete.
+/// A directory under construction. It gets its final name only when it is complete.
 pub struct PartialDir {
     path: PathBuf,
     target: PathBuf,
@@ -150,23 +150,23 @@ pub struct PartialDir {
 }
 
 impl PartialDir {
-    /// Begins to make `target`; what an earlier, interrupted attempt left is removed.
+    /// Starts to make `target`. Removes the remains of an earlier, interrupted attempt.
     pub fn begin(target: &Path) -> Result<Self> {
         let path = partial_name(target);
         remove_tree(&path)?;
         make_dir(&path)?;
         let doomed = path.clone();
-        // An error on the way out cannot be reported usefully, and `begin` removes what is left.
+        // An error during exit cannot be reported usefully, and `begin` removes any remains.
         let on_interrupt = interrupt::on_interrupt(move || drop(remove_tree(&doomed)));
         Ok(Self { path, target: target.to_owned(), complete: false, _on_interrupt: on_interrupt })
     }
 
-    /// Where it is being made.
+    /// Returns the temporary path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives it its name, in place of what had it before.
+    /// Renames the directory to its final name and replaces any earlier one.
     pub fn complete(mut self) -> Result<()> {
         remove_tree(&self.target)?;
         let renamed = fs::rename(&self.path, &self.target);
@@ -184,7 +184,7 @@ impl Drop for PartialDir {
     }
 }
 
-/// Removes a directory tree that may be absent. Files may still be appearing in it when its makers were killed a moment ago.
+/// Removes a directory tree, which may be absent. Processes killed a moment ago may still be adding files to it.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let mut last = None;
     for _ in 0..5 {

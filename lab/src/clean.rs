@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock clean`: removes what the lab has made outside the checkout.
+//! `drydock clean`: removes everything that the lab has made outside the checkout.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,11 @@ use crate::error::{Context, Result};
 use crate::events::Events;
 use crate::{exit, repo};
 
-/// Remove what the other commands have made outside this directory
+/// Remove everything that other commands have made outside this directory
 ///
-/// Without an option: what was built from this checkout (modules, guest programs, images). The next command builds it again,
-/// in seconds. With `--all`: the toolchain root and kernels too, which have to be downloaded again.
+/// Without an option, removes what was built from this checkout: modules, guest programs, images. The next command
+/// builds them again in seconds. With `--all`, also removes the toolchain root and the kernels, which must then be
+/// downloaded again.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Remove the whole cache: toolchain root, kernels, downloads
@@ -28,7 +29,7 @@ struct Cleaned {
     bytes: u64,
 }
 
-/// Carries out `drydock clean`.
+/// Runs `drydock clean`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let cache = CacheLayout::of_user()?;
     let _lock = Lock::exclusive(&cache, events)?;
@@ -48,7 +49,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// What is to go. The lock stays: another run may be waiting for it. So does the lab, which is what is running.
+/// Returns the paths to remove. The lock stays because another run may be waiting for it, and the lab because it is
+/// running.
 fn doomed(cache: &CacheLayout, options: &Options) -> Result<Vec<PathBuf>> {
     if !options.all {
         return Ok(vec![cache.work(&repo::root()?)]);
@@ -66,7 +68,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The bytes of all files below `path`; what cannot be read does not count.
+/// Returns the total size in bytes of all files below `path`. Skips what it cannot read.
 fn size(path: &Path) -> u64 {
     let Ok(metadata) = path.symlink_metadata() else { return 0 };
     if !metadata.is_dir() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The words of the command line, what they mean to a newcomer, and which file does the work.
+//! The command line: its commands and their help, and the file that implements each.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,14 +20,14 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "drydock", version, after_help = exit::HELP, infer_subcommands = false)]
 struct Cli {
-    /// Say what happens as JSON: events one per line on stderr, the result as one document on stdout
+    /// Report as JSON: events on stderr, one per line; the result on stdout as a document
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What each is for, its `Options` say.
+/// The commands. Their help texts are those of their `Options`.
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
@@ -60,7 +60,7 @@ pub struct EnterOptions {
     program: Vec<String>,
 }
 
-/// Parses the command line, carries it out, and turns what comes of it into an exit code.
+/// Parses the command line, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(finish(code, &events)),
         Err(_) if interrupt::happened() => interrupt::wait_for_the_end(),
         Err(error) => {
-            // As of any program whose reader has gone, nothing is said.
+            // If the reader of our output has closed its pipe, print nothing, like any other program.
             if error.kind() != Kind::Pipe {
                 events.error(&error);
             }
@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The code of a command that went well: output that was lost makes it another one.
+/// Returns the exit code of a command that succeeded, or an error's if output was lost.
 fn finish(code: u8, events: &Events) -> u8 {
     let Some(lost) = events.lost().filter(|_| code == exit::OK) else { return code };
     if lost.kind() != Kind::Pipe {
@@ -93,7 +93,7 @@ fn finish(code: u8, events: &Events) -> u8 {
     exit::code(lost.kind())
 }
 
-/// What clap has to say: help and version on stdout, and what is wrong with the command line on stderr.
+/// Prints clap's message: help and version on stdout, errors in the command line on stderr.
 fn tell(said: &clap::Error) -> ExitCode {
     let code = u8::try_from(said.exit_code()).unwrap_or(exit::USAGE);
     match said.print().and_then(|()| std::io::stdout().flush()) {
@@ -138,7 +138,7 @@ mod tests {
         Cli::try_parse_from(std::iter::once("drydock").chain(line.split_whitespace()))
     }
 
-    /// The commands in a page: those in blocks and those in the text.
+    /// Returns the commands in a page, from blocks and from the text.
     fn commands(page: &str) -> Vec<&str> {
         let lines = page.lines().filter_map(|line| line.trim().strip_prefix("./drydock "));
         let spans =
@@ -163,7 +163,7 @@ mod tests {
         {
             let text = std::fs::read_to_string(&page).unwrap();
             for command in commands(&text) {
-                // A word in brackets may be left out.
+                // A word in brackets is optional.
                 let words: Vec<_> = command.split_whitespace().filter(|word| !word.starts_with('[')).collect();
                 let parsed = parse(&words.join(" "));
                 assert!(parsed.is_ok(), "{}: `{command}`: {}", page.display(), parsed.unwrap_err());

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The debug kernels: the stock kernel's own source, built here with what watches memory, locks and references. There are two,
-//! since what watches for data races excludes what watches accesses to memory.
+//! The debug kernels: the stock kernel's own source, built with checkers for memory, locks and references. There are
+//! two, because the checker for data races excludes the one for memory accesses.
 //!
-//! One takes about a quarter of an hour on two processors, so it is done once, and an interrupted build goes on where it was:
-//! it happens in a directory `RELEASE.building`, which gets its name when it is complete. Modules are built against it as
-//! against the stock kernel, and its crates' metadata needs no proof, since kernel and metadata come out of the same build.
+//! A build takes about a quarter of an hour on two processors. It is done once, and an interrupted build resumes: it
+//! happens in a directory `RELEASE.building`, which is renamed when it is complete. Modules are built against it as
+//! against the stock kernel. Its crates' metadata needs no proof, since kernel and metadata come from the same build.
 //!
-//! Source: Documentation/dev-tools/ (kasan.rst, kcsan.rst, kmemleak.rst, ubsan.rst, kcov.rst), Documentation/kbuild/llvm.rst.
+//! Source: Documentation/dev-tools/ (kasan.rst, kcsan.rst, kmemleak.rst, ubsan.rst, kcov.rst),
+//! Documentation/kbuild/llvm.rst.
 
 mod build;
 
@@ -21,17 +22,17 @@ use crate::kernels::{self, Flavour, Kernel};
 use crate::metadata;
 use crate::root;
 
-/// What the one that watches accesses to memory is called on the command line: the debug kernel, if nothing else is said.
+/// The command-line name of the debug kernel that checks memory accesses. It is the default debug kernel.
 pub const NAME: &str = "debug";
 
-/// A debug kernel, by what distinguishes it from the others.
+/// A debug kernel, described by its differences from the others.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Variant {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     name: &'static str,
-    /// What stands in its release in place of the distribution's part.
+    /// The suffix of its release, in place of the distribution's.
     local: &'static str,
-    /// The options that it has besides those of all.
+    /// The options that only this kernel has.
     own: &'static str,
 }
 
@@ -40,53 +41,53 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "kcsan", local: "-drydock-kcsan", own: include_str!("debug_kernel/kcsan.config") },
 ];
 
-/// Changes when the way of building one does.
+/// A version of the build recipe. Change it whenever the recipe changes.
 const RECIPE: &str = "1";
-/// The options that all are built with.
+/// The options of all debug kernels.
 const SHARED: &str = include_str!("debug_kernel/shared.config");
-/// An option of ours, appended to the kernel's own.
+/// Our own option, appended to the kernel's.
 const KCONFIG: &str = include_str!("debug_kernel/debug.kconfig");
-/// The file in the tree that the kernel's options and ours stand in.
+/// The file in the tree that contains the kernel's options and ours.
 const KCONFIG_FILE: &str = "Kconfig.drydock";
-/// Says what the directory was, or is being, made of.
+/// The file that records the inputs of a complete or partial build.
 const STAMP: &str = ".drydock";
 
-/// Compilers that Kconfig demands of a kernel with Rust and KASAN, besides what the root has.
+/// Compilers that Kconfig requires for a kernel with Rust and KASAN, besides those in the root.
 const LLVM: root::Addition = root::Addition { name: "llvm", packages: &["clang-19", "lld-19", "llvm-19"] };
 
-/// Refuses a word that names no kernel, ours or a distribution's.
+/// Fails if `name` can be neither one of our kernels nor a distribution's.
 pub fn check_name(name: &str) -> Result<()> {
     let ours: Vec<_> = VARIANTS.iter().map(|variant| variant.name).collect();
     kernels::check_name(name, &ours)
 }
 
-/// The debug kernel that is called `name` on the command line.
+/// Returns the debug kernel whose command-line name is `name`.
 pub fn named(name: &str) -> Option<&'static Variant> {
     VARIANTS.iter().find(|variant| variant.name == name)
 }
 
-/// The debug kernel whose release this is.
+/// Returns the debug kernel that has this release.
 pub fn of_release(release: &str) -> Option<&'static Variant> {
     VARIANTS.iter().find(|variant| release.ends_with(variant.local))
 }
 
 impl Variant {
-    /// Its release, for the stock kernel `stock`.
+    /// Returns its release, for the stock kernel `stock`.
     fn release_for(&self, stock: &str) -> String {
         format!("{}{}", numbers(stock), self.local)
     }
 
-    /// The options that it is built with.
+    /// Returns the options that it is built with.
     fn configuration(&self) -> String {
         [SHARED, self.own].concat()
     }
 
-    /// Whether it has an option as it stands in a configuration, such as `CONFIG_KCOV=y`.
+    /// Returns whether it has an option, as a configuration writes it: for example `CONFIG_KCOV=y`.
     pub fn has(&self, option: &str) -> bool {
         build::options(&self.configuration()).any(|line| line == option)
     }
 
-    /// The variables of every `make` in its tree.
+    /// Returns the variables for every `make` in its tree.
     pub fn make_variables(&self) -> Vec<String> {
         let variables = ["LLVM=-19", "RUST_LIB_SRC=/usr/lib/rustlib/src/rust/library"];
         let local = [format!("LOCALVERSION={}", self.local), format!("KBUILD_KCONFIG={KCONFIG_FILE}")];
@@ -94,21 +95,21 @@ impl Variant {
     }
 }
 
-/// `7.3.4` of `7.3.4+deb13-amd64`.
+/// Returns `7.3.4` for `7.3.4+deb13-amd64`.
 fn numbers(release: &str) -> &str {
     let end = release.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(release.len());
     &release[..end]
 }
 
-/// A debug kernel that is there, or is to be made.
+/// The paths and inputs of a debug kernel, built or not.
 struct Place {
     variant: &'static Variant,
     release: String,
-    /// Where it lies when it is complete.
+    /// The directory of the complete kernel.
     dir: PathBuf,
-    /// Where it is built.
+    /// The directory in which it is built.
     building: PathBuf,
-    /// What it is a function of.
+    /// A hash of everything the result depends on.
     inputs: String,
 }
 
@@ -127,7 +128,7 @@ impl Place {
         cache::is_stamped(&self.dir.join(STAMP), &self.inputs)
     }
 
-    /// Whether it is neither built nor begun, for which the source is unpacked.
+    /// Returns whether it is neither built nor begun, so its source must be unpacked.
     fn lacks_source(&self) -> bool {
         !self.is_complete() && !cache::is_stamped(&self.building.join(STAMP), &self.inputs)
     }
@@ -143,27 +144,28 @@ impl Place {
     }
 }
 
-/// The version of the source package that the stock kernel was built from.
+/// Returns the version of the source package that the stock kernel was built from.
 fn source_version(cache: &CacheLayout, stock: &Kernel) -> Result<String> {
     let facts = metadata::facts(cache, &stock.release);
     facts.map(|facts| facts.version).ok_or_else(|| {
-        Error::new(Kind::Machinery, format!("nothing is known about the kernel {}", stock.release))
+        Error::new(Kind::Machinery, format!("no facts are recorded about kernel {}", stock.release))
             .hint("`drydock setup --update` prepares it again")
     })
 }
 
-/// The debug kernel `variant` of `stock`, if it is there, and so is what modules for it are built with.
+/// Returns the debug kernel `variant` of `stock`, if it and the tools that build modules for it are there.
 pub fn prepared(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<Option<Kernel>> {
     let place = Place::of(cache, variant, stock)?;
     Ok((root::has_addition(cache, &LLVM) && place.is_complete()).then(|| place.kernel()))
 }
 
-/// Whether [`fetch`] has something to do before [`build`] can go on.
+/// Returns whether [`fetch`] must run before [`build`] can continue.
 pub fn needs_fetch(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel) -> Result<bool> {
     Ok(!root::has_addition(cache, &LLVM) || Place::of(cache, variant, stock)?.lacks_source())
 }
 
-/// Does what needs the mirror: adds LLVM to the root and unpacks the source. The caller holds the cache exclusively.
+/// Does the steps that need the mirror: adds LLVM to the root and unpacks the source. The caller holds the cache's lock
+/// exclusively.
 pub fn fetch(cache: &CacheLayout, apt: &Apt, variant: &'static Variant, stock: &Kernel, events: &Events) -> Result<()> {
     root::add(cache, apt, &LLVM, events)?;
     let place = Place::of(cache, variant, stock)?;
@@ -178,21 +180,21 @@ fn series(release: &str) -> String {
     crate::kernels::Release::parse(release).series()
 }
 
-/// Builds it, or goes on with that. Another run that wants the same waits.
+/// Builds the kernel or resumes its build. A second run that wants the same kernel waits.
 pub fn build(cache: &CacheLayout, variant: &'static Variant, stock: &Kernel, events: &Events) -> Result<Kernel> {
     let place = Place::of(cache, variant, stock)?;
     let _lock = Lock::of_directory(&place.building, events)?;
-    // Whoever held the lock may have completed it.
+    // The previous holder of the lock may have completed it.
     if !place.is_complete() {
         build::make(cache, &place, events)?;
     }
     Ok(place.kernel())
 }
 
-/// Removes what an older version of the lab has left half-built or built, since it is large.
+/// Removes debug kernels of older versions of the lab, complete or not, since they are large.
 fn remove_old(place: &Place) -> Result<()> {
     for dir in [&place.building, &place.dir].into_iter().filter(|dir| dir.exists()) {
-        // The lock stays where it is: somebody may wait for it.
+        // The lock stays where it is: another run may be waiting for it.
         let entries = fs::read_dir(dir).with_context(|| format!("failed to list `{}`", dir.display()))?;
         for entry in entries.flatten().filter(|entry| entry.file_name() != "lock") {
             match entry.path().is_dir() {

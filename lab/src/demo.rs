@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock demo`: the life of a DRM device, shown on the stock kernel with clients that nobody here wrote.
+//! `drydock demo`: shows the life of a DRM device on the stock kernel, with third-party clients.
 //!
-//! Each story is a file with one function per part; `demo/recorder.rs` keeps what was seen.
+//! Each story is a file with one function per part. `demo/recorder.rs` keeps what was observed.
 
 mod nova;
 pub(crate) mod oops;
@@ -35,33 +35,35 @@ use recorder::Recorder;
 ///
 /// Prepares whatever is missing, builds the modules, boots the stock kernel and shows the life of a device:
 ///
-/// - `vgem`: probed, with a GEM object before registration, registered, listed, used, unplugged while a client holds it, unloaded;
+/// - `vgem`: the device is probed, with a GEM object before registration, registered, listed, used, unplugged while a
+///   client holds it, and unloaded.
 ///
-/// - `oops`: what happens without the types: a device allocated with a wrong size, reported by the debug kernel line by line (it
-///   is built first, once, in about a quarter of an hour), and beside it the compiler's answer to the same mistake;
+/// - `oops`: shows what happens without the types: a device is allocated with a wrong size. The debug kernel's report
+///   is explained line by line, with the compiler's answer to the same mistake beside it. Builds the debug kernel
+///   first, once, which takes about a quarter of an hour.
 ///
-/// - `nova`: the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again, with what the GPU
-///   saw between the lines of the kernel's log;
+/// - `nova`: shows the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again. The
+///   events of the GPU are between the lines of the kernel's log.
 ///
-/// - `tyr`: a firmware is loaded and booted before registration, on an emulated Mali-G610; memory is mapped for the GPU, which
-///   tells what it sees there; then the driver is unbound and the GPU pulled out while a client holds it.
+/// - `tyr`: loads and boots a firmware before registration, on an emulated Mali-G610. A client maps memory for the GPU,
+///   and the GPU reports what it sees there. Then the driver is unbound and the GPU pulled out while clients hold it.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Whose life
+    /// The story to show
     #[arg(value_enum, default_value_t = Story::Vgem)]
     driver: Story,
     /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Where the page with the picture is written [default: target/demo.html in the checkout, for another driver
-    /// demo-DRIVER.html]
+    /// File for the page with the picture [default: target/demo.html in the checkout, demo-DRIVER.html for other
+    /// drivers]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Show the kernel's log on stderr as it comes
+    /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
 }
@@ -69,21 +71,21 @@ pub struct Options {
 /// A driver whose life is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Story {
-    /// Buffers, and nothing else
+    /// Buffers only
     Vgem,
     /// An NVIDIA GPU
     Nova,
     /// An Arm Mali GPU
     Tyr,
-    /// None: the mistake that Drydock starts from
+    /// No device: the mistake that started Drydock
     Oops,
 }
 
 impl Story {
-    /// Those that are lives of devices.
+    /// The stories that are lives of devices.
     pub(crate) const LIVES: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
 
-    /// What it is called on the command line.
+    /// Returns its name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vgem => "vgem",
@@ -102,7 +104,7 @@ impl Story {
         }
     }
 
-    /// The page's file in the checkout's `target`.
+    /// Returns the page's file name in the checkout's `target`.
     fn page(self) -> String {
         match self {
             Self::Vgem => "target/demo.html".into(),
@@ -111,7 +113,7 @@ impl Story {
     }
 }
 
-/// Carries out `drydock demo`.
+/// Runs `drydock demo`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     if options.driver == Story::Oops {
         return oops::main(options, events);
@@ -127,7 +129,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// Shows a life in a machine of its own, and gives what was seen of it.
+/// Shows a life in a machine of its own and returns its timeline.
 pub(crate) fn live(
     story: Story,
     stage: &Stage,
@@ -164,7 +166,7 @@ fn execution(accel: Accel, cpus: u32) -> String {
     format!("{how}, {cpus} processors")
 }
 
-/// A client that holds a file, and what else `title` says.
+/// Starts a client that holds a file, and records the step `title`.
 fn holds<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>, VmError> {
     let mut client = None;
     recorder.step(title, State::Registered, |scene| {
@@ -175,7 +177,7 @@ fn holds<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>
     Ok(client.expect("the step has started it"))
 }
 
-/// What a client does that was holding its device when that went.
+/// Records what a client does that held its device while the device was removed.
 fn goes_on(recorder: &mut Recorder<'_, '_>, mut client: Process<'_>) -> Result<(), VmError> {
     recorder.step("the client goes on, gets ENODEV, and closes", State::Absent, |_| {
         let before = client.out().lines().count();
@@ -203,12 +205,12 @@ fn unexpected(program: &str, said: &str) -> VmError {
     VmError::Unexpected { program: program.into(), said: said.into() }
 }
 
-/// The line that ends a part of a timeline.
+/// Returns the last line of a part of a timeline.
 fn last_line(part: &[Entry]) -> Vec<String> {
     part.last().map(|entry| entry.told.to_string()).into_iter().collect()
 }
 
-/// The first `count` lines that contain one of `needles`.
+/// Returns the first `count` lines that contain one of `needles`.
 fn lines_with(out: &str, needles: &[&str], count: usize) -> Vec<String> {
     let lines = out.lines().filter(|line| needles.iter().any(|needle| line.contains(needle)));
     lines.take(count).map(|line| line.replace('\t', " ")).collect()

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock doc`: the documentation of the crate `drm`, made with the metadata it is compiled against.
+//! `drydock doc`: builds the documentation of the crate `drm`, with the metadata that the crate is compiled against.
 //!
-//! Kbuild has no rule for the documentation of external modules. What it recorded when it compiled the crate says everything
-//! rustdoc must know, so that command is run again with rustdoc in rustc's place.
+//! Kbuild has no rule for the documentation of external modules. The command it recorded when it compiled the crate has
+//! every flag that rustdoc needs, so the lab runs that command again with rustdoc in place of rustc.
+//!
 //! Source: scripts/Kbuild.include (`savedcmd_`), rust/Makefile (`cmd_rustdoc`).
 
 use std::path::{Path, PathBuf};
@@ -25,12 +26,12 @@ use crate::{exit, modules, process};
 /// message.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Fail if rustdoc has something to warn about
+    /// Fail if rustdoc prints a warning
     #[arg(long)]
     deny_warnings: bool,
 }
 
-/// Where the kernel's crates are documented.
+/// The site that documents the kernel's crates.
 const KERNEL_PAGES: &str = "https://rust.docs.kernel.org";
 const KERNEL_CRATES: [&str; 4] = ["kernel", "pin_init", "ffi", "core"];
 
@@ -43,7 +44,7 @@ struct Made {
     warnings: usize,
 }
 
-/// Carries out `drydock doc`.
+/// Runs `drydock doc`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let toolchain = setup::ensure(events)?;
     let source = toolchain.repo.join("kernel");
@@ -70,13 +71,14 @@ fn document(
     let text =
         std::fs::read_to_string(&recorded).with_context(|| format!("failed to read `{}`", recorded.display()))?;
     let mut command = rustdoc(&text)
-        .ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", recorded.display())))?;
+        .ok_or_else(|| Error::new(Kind::Machinery, format!("no rustc command in `{}`", recorded.display())))?;
     if deny {
         command.push_str(" -Dwarnings");
     }
     let binds = Binds::none().read(source, "/kernel-src").read(out, "/out").write(pages, "/pages");
     let mut shell = toolchain.command("sh", &binds);
-    // As in the kernel's Makefile: the command has flags that the compiler otherwise keeps for nightly builds.
+    // The command uses flags that the compiler otherwise allows only in nightly builds. The kernel's Makefile sets this
+    // too.
     shell.args(["-c", &format!("cd /out && {command} 2>&1")]).env("RUSTC_BOOTSTRAP", "1");
     shell.env("DRM_BINDINGS", "/out/drm/bindings_generated.rs");
     let said = process::watch(&mut shell, &step, |_| false).map_err(|error| match error.kind() {
@@ -91,11 +93,11 @@ fn document(
     Ok(warnings)
 }
 
-/// The recorded command of rustc as one of rustdoc.
+/// Turns the recorded rustc command into one for rustdoc.
 fn rustdoc(text: &str) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with("savedcmd_"))?;
     let (variables, arguments) = line.split_once(" := ")?.1.split_once(" rustc ")?;
-    // All words of the command are without spaces, but for one in quotes that the shell takes as it stands.
+    // No word of the command contains a space, except a quoted one that the shell takes unchanged.
     let (arguments, source) = arguments.split_once(" --out-dir ")?;
     let source = source.split(' ').find(|word| word.ends_with(".rs"))?;
     let kept: Vec<_> = arguments.split(' ').filter(|word| !word.starts_with("--emit")).collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock doctor`: what is there, what is missing, and what to do about it.
+//! `drydock doctor`: reports what is there, what is missing, and how to fix it.
 
 mod checks;
 
@@ -11,36 +11,34 @@ use crate::error::Result;
 use crate::events::Events;
 use crate::exit;
 
-/// Say what is there, what is missing, and what to do about it
+/// Report what is there, what is missing, and how to fix it
 ///
-/// Changes nothing and asks no mirror. The exit code is 1 if something is missing that `drydock setup` cannot supply.
+/// Changes nothing and contacts no mirror. The exit code is 1 if something is missing that `drydock setup` cannot
+/// supply.
 #[derive(Debug, Args)]
 pub struct Options {}
 
-/// How an item stands.
+/// The state of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It is there.
     Ok,
-    /// It is not there; `drydock setup`, and any command that needs it, will make it.
+    /// The item is missing. `drydock setup`, or any command that needs it, will make it.
     WillBeMade,
-    /// It is not there and does no harm.
+    /// The item is missing, and nothing depends on it.
     Optional,
-    /// It is not there, and only the user can change that.
+    /// The item is missing, and only the user can change that.
     Missing,
 }
 
 /// One thing that Drydock needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Item {
-    /// What it is.
     pub name: &'static str,
-    /// How it stands.
     pub state: State,
-    /// What was found, or why it does not count.
+    /// The finding, or why it cannot be used.
     pub found: String,
-    /// What to do.
+    /// Advice for the user.
     pub advice: Option<String>,
 }
 
@@ -54,7 +52,7 @@ impl Item {
     }
 }
 
-/// What the doctor says.
+/// The doctor's report.
 #[derive(Debug, Serialize)]
 struct Report {
     healthy: bool,
@@ -67,7 +65,7 @@ impl Report {
     }
 }
 
-/// Carries out `drydock doctor`.
+/// Runs `drydock doctor`.
 pub fn main(_options: Options, events: &Events) -> Result<u8> {
     let step = events.step("looking around");
     let report = Report::new(checks::all(&CacheLayout::of_user()?));

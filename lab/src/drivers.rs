@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The drivers of the checkout, and the check that one may carry: `kernel/drivers/NAME/check.sh`, a script for the guest's
-//! shell that runs after the driver was loaded and ends with an error if something is not as it should be.
+//! The drivers of the checkout, and the check that a driver may have: `kernel/drivers/NAME/check.sh`, a script for the
+//! guest's shell. It runs after the driver is loaded and exits with an error if a check fails.
 
 use std::fs;
 use std::path::Path;
@@ -14,28 +14,28 @@ use crate::vm::incident;
 use crate::vm::kmod::Stock;
 use crate::{kernels, metadata, near};
 
-/// Where drivers are, in the checkout.
+/// The directory of drivers, in the checkout.
 pub(crate) const DIRECTORY: &str = "kernel/drivers";
-/// A driver's own check, in its directory.
+/// The file name of a driver's own check, in the driver's directory.
 pub(crate) const SCRIPT: &str = "check.sh";
 
 /// A driver that has a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
-    /// The name of its directory.
+    /// The name of the driver's directory.
     pub(crate) name: String,
     script: String,
 }
 
 impl Checked {
-    /// The driver `name` of the checkout `repo`, with its check as it is now.
+    /// Reads the driver `name` of the checkout `repo` and its current check.
     pub(crate) fn read(repo: &Path, name: &str) -> Result<Self> {
         let path = repo.join(DIRECTORY).join(name).join(SCRIPT);
         let script = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         Ok(Self { name: name.to_owned(), script })
     }
 
-    /// Loads the driver's module, runs its check and unloads all that came in. An error is what ends the boot.
+    /// Loads the driver's module, runs its check and unloads all modules it brought in. An error ends the boot.
     pub(crate) fn check(&self, scene: &mut Scene<'_>, module: &str) -> Result<Output, VmError> {
         let from = scene.guest().settle_log()?;
         scene.insmod(module)?;
@@ -43,19 +43,19 @@ impl Checked {
         scene.leave()?;
         scene.guest().settle_log()?;
         match incident::find(&scene.guest().console().lines_from(from)).first() {
-            // The judge of the boot says it in the lines that matter.
+            // The verdict on the boot reports the relevant lines.
             Some(found) => Err(VmError::Unexpected { program: "the kernel's log".into(), said: found.title.clone() }),
             None => Ok(output),
         }
     }
 }
 
-/// What says which modules are built.
+/// The file that lists the modules to build.
 pub(crate) const KBUILD: &str = "kernel/Kbuild";
-/// The library that drivers stand on, which is a module and no driver.
+/// The library that all drivers use. It is a module but no driver.
 pub(crate) const LIBRARY: &str = "drm_rust";
 
-/// The modules that `kbuild` builds, in its order: `obj-m := a.o b.o` and `$(eval $(call driver,NAME,…))`.
+/// Returns the modules that `kbuild` builds, in its order: `obj-m := a.o b.o` and `$(eval $(call driver,NAME,…))`.
 pub(crate) fn modules(kbuild: &str) -> Vec<String> {
     let of_line = |line: &str| -> Vec<String> {
         if let Some(rest) = line.strip_prefix("$(eval $(call driver,") {
@@ -72,7 +72,7 @@ pub(crate) fn modules(kbuild: &str) -> Vec<String> {
     kbuild.lines().flat_map(of_line).collect()
 }
 
-/// The names under which `drydock run` knows the checkout's drivers.
+/// Returns the names by which `drydock run` knows the checkout's drivers.
 pub(crate) fn names(repo: &Path) -> Result<Vec<String>> {
     let path = repo.join(KBUILD);
     let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -84,8 +84,8 @@ pub(crate) fn names(repo: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Refuses a driver that nothing is known of, before anything is prepared for it. `c-NAME` is a module of the kernel, about
-/// which there is nothing to know before the kernel is prepared.
+/// Refuses an unknown driver before anything is prepared for it. `c-NAME` is one of the kernel's own modules, which can
+/// only be checked once the kernel is prepared.
 pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<()> {
     let mut known = names(repo)?;
     let folded = driver.replace('-', "_");
@@ -108,7 +108,7 @@ pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<(
     })
 }
 
-/// The names of all drivers that have a check, sorted.
+/// Returns the names of all drivers that have a check, sorted.
 pub(crate) fn checked(repo: &Path) -> Vec<String> {
     let entries = fs::read_dir(repo.join(DIRECTORY)).into_iter().flatten().flatten();
     let with_check = entries.filter(|entry| entry.path().join(SCRIPT).is_file());

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The lab's one error type: who is to blame, what happened, and what to do about it.
+//! The lab's single error type: its kind, what happened, and what to do about it.
 
 use std::fmt;
 
 /// A result of the lab.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Whose fault an error is. `exit.rs` gives each kind its exit code.
+/// The cause of an error. `exit.rs` maps each kind to an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The command line asks for something that does not exist.
+    /// The command line names something that does not exist.
     Usage,
-    /// The machine lacks something that the user has to supply.
+    /// The machine lacks something that the user must supply.
     Host,
     /// Our machinery failed: a download, a tool, QEMU, the agent.
     Machinery,
     /// The code under test does not compile.
     Build,
-    /// A check was carried out and says no: tests failed, `doctor` found something missing.
+    /// A check failed: tests failed, or `doctor` found something missing.
     Check,
     /// The kernel in the guest warned, oopsed, hung or leaked.
     Kernel,
-    /// A process of ours, the emulated GPU or QEMU, does not answer.
+    /// One of our processes, the emulated GPU or QEMU, does not answer.
     Silent,
-    /// A program in the guest ran longer than it may.
+    /// A program in the guest ran longer than its limit.
     Limit,
-    /// What reads our output has gone.
+    /// The reader of our output has closed it.
     Pipe,
-    /// The guest's kernel reported something in which no driver takes part, as a host does that starves it.
+    /// The guest's kernel reported something that involves no driver, as happens on an overloaded host.
     Starved,
-    /// The user ended it.
+    /// The user interrupted it.
     Interrupted,
 }
 
@@ -47,40 +47,40 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of `kind` with a lower-case message.
+    /// Makes an error of `kind` with a lower-case message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), details: Vec::new(), hint: None, source: None }))
     }
 
-    /// What the user can do, on a line of its own.
+    /// Adds what the user can do, which is shown on a line of its own.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Lines that belong to the error, such as the end of a tool's output.
+    /// Adds lines that belong to the error, such as the end of a tool's output.
     pub fn details(mut self, lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.0.details.extend(lines.into_iter().map(Into::into));
         self
     }
 
-    /// What caused it.
+    /// Adds the cause.
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Whose fault it is.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The lines that belong to the error.
+    /// Returns the lines that belong to the error.
     pub fn detail_lines(&self) -> &[String] {
         &self.0.details
     }
 
-    /// What the user can do, if anybody knows.
+    /// Returns what the user can do, if that is known.
     pub fn hint_text(&self) -> Option<&str> {
         match &self.0.hint {
             Some(hint) => Some(hint),
@@ -92,7 +92,7 @@ impl Error {
         self.0.source.as_deref()?.downcast_ref::<Error>()
     }
 
-    /// The message with its causes, joined by `: `.
+    /// Returns the message and its causes, joined by `: `.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut next = std::error::Error::source(self);
@@ -104,7 +104,7 @@ impl Error {
         text
     }
 
-    /// The detail lines of the error and of all its causes.
+    /// Returns the detail lines of the error and of all its causes.
     pub fn all_details(&self) -> Vec<&str> {
         let mut lines: Vec<&str> = self.0.details.iter().map(String::as_str).collect();
         if let Some(cause) = self.cause() {
@@ -127,17 +127,17 @@ impl std::error::Error for Error {
 }
 
 impl From<std::io::Error> for Error {
-    /// For `?` where the surrounding function adds the context; prefer [`Context::context`].
+    /// For `?` in a function whose caller adds the context. Prefer [`Context::context`].
     fn from(error: std::io::Error) -> Self {
         Self::new(Kind::Machinery, error.to_string())
     }
 }
 
-/// Says what was being done when something failed.
+/// Adds to an error what was being done when it happened.
 pub trait Context<T> {
-    /// Wraps the error in a sentence; the kind stays if it was one of ours.
+    /// Wraps the error in a sentence. One of our own errors keeps its kind.
     fn context(self, message: impl Into<String>) -> Result<T>;
-    /// The same, for a message that costs something to make.
+    /// Like [`Context::context`], for a message that is expensive to make.
     fn with_context<M: Into<String>>(self, message: impl FnOnce() -> M) -> Result<T>;
 }
 

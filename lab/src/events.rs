@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Everything that happens in the lab is an [`Event`]; terminal, plain lines and JSON only read them.
+//! Everything that happens in the lab is an [`Event`]. Terminal, plain lines and JSON are readers of events.
 //!
-//! Results that another program would read go to stdout ([`Events::result`]); events go to stderr in every form.
+//! Results meant for another program go to stdout ([`Events::result`]). Events go to stderr in every form.
 
 mod json;
 mod lost;
@@ -22,13 +22,13 @@ use lost::{Lost, Noting};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct StepId(u64);
 
-/// What a step's progress counts.
+/// The unit of a step's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Bytes of a download or an unpacked archive.
     Bytes,
-    /// Packages, files, tests: things to be counted.
+    /// Countable things: packages, files, tests.
     Items,
 }
 
@@ -36,9 +36,9 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It did what its title says.
+    /// The step did what its title says.
     Done,
-    /// It failed or was left by an error.
+    /// The step failed, or an error ended it early.
     Failed,
 }
 
@@ -46,70 +46,58 @@ pub enum Outcome {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A step begins; it is visible until it finishes.
+    /// A step begins. It is visible until it finishes.
     StepStarted {
-        /// Which step.
         step: StepId,
-        /// What it does, as a lower-case phrase: `unpacking the toolchain`.
+        /// The step's action, as a lower-case phrase: `unpacking the toolchain`.
         title: String,
     },
-    /// A step knows how far it is.
+    /// A step reports its progress.
     StepProgress {
-        /// Which step.
         step: StepId,
-        /// How much is done.
+        /// The amount done.
         done: u64,
-        /// Of how much.
+        /// The total amount.
         total: u64,
-        /// What is counted.
         unit: Unit,
     },
-    /// A tool that works for a step said something.
+    /// A tool that works for a step printed a line.
     StepLine {
-        /// Which step.
         step: StepId,
         /// The line as the tool wrote it.
         line: String,
     },
     /// A step ended.
     StepFinished {
-        /// Which step.
         step: StepId,
-        /// Its title again, so that a reader needs no memory.
+        /// Its title again, so that a reader needs no state.
         title: String,
-        /// How it ended.
         outcome: Outcome,
-        /// What came of it, if that is worth a few words.
+        /// The result in a few words, if it is worth showing.
         result: Option<String>,
-        /// How long it took.
+        /// The duration.
         seconds: f64,
     },
     /// A remark to the user.
-    Note {
-        /// The remark.
-        text: String,
-    },
-    /// Something that is not an error but should be known.
-    Warning {
-        /// The warning.
-        text: String,
-    },
+    Note { text: String },
+    /// A problem that is not an error but that the user should know.
+    Warning { text: String },
     /// The command failed.
     Error {
         /// The message with its causes.
         text: String,
         /// Lines that belong to it, such as the end of a tool's output.
         details: Vec<String>,
-        /// What to do.
+        /// Advice for the user.
         hint: Option<String>,
     },
 }
 
 /// Shows events in one form.
 pub trait Reporter: Send + Sync {
-    /// Shows one event. Events arrive from several threads, each step's in order.
+    /// Shows one event. Events arrive from several threads; those of one step arrive in order.
     fn report(&self, event: &Event);
-    /// Runs `f` while nothing of the reporter moves on the screen.
+    /// Runs `f` while the reporter keeps still on the screen.
     fn suspend(&self, f: &mut dyn FnMut()) {
         f();
     }
@@ -127,7 +115,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// JSON if asked for, bars on a terminal that can move its cursor, else plain lines.
+    /// Chooses JSON if `json` is set, bars on a terminal that can move its cursor, and plain lines otherwise.
     pub fn choose(json: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         match (json, std::io::stderr().is_terminal() && !dumb) {
@@ -138,7 +126,7 @@ impl Form {
     }
 }
 
-/// The handle through which everything in the lab says what happens. Cheap to clone, usable from any thread.
+/// The handle through which all code in the lab reports events. Cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Events {
     reporter: Arc<dyn Reporter>,
@@ -149,7 +137,7 @@ pub struct Events {
 static NEXT_STEP: AtomicU64 = AtomicU64::new(1);
 
 impl Events {
-    /// A handle that shows events in `form` on stderr.
+    /// Makes a handle that shows events in `form` on stderr.
     pub fn new(form: Form) -> Self {
         let lost = Lost::default();
         let stderr = lost.noting("stderr", std::io::stderr());
@@ -161,13 +149,13 @@ impl Events {
         Self { reporter, json: form == Form::Json, lost }
     }
 
-    /// A handle for tests: `reporter` sees every event.
+    /// Makes a handle for tests: `reporter` sees every event.
     #[cfg(test)]
     pub fn with(reporter: Arc<dyn Reporter>) -> Self {
         Self { reporter, json: false, lost: Lost::default() }
     }
 
-    /// A handle that shows nothing.
+    /// Makes a handle that shows nothing.
     #[cfg(test)]
     pub fn silent() -> Self {
         struct Silent;
@@ -185,17 +173,17 @@ impl Events {
         Step { events: self.clone(), id, title, started: Instant::now(), finished: false }
     }
 
-    /// A remark to the user.
+    /// Reports a remark to the user.
     pub fn note(&self, text: impl Into<String>) {
         self.report(&Event::Note { text: text.into() });
     }
 
-    /// Something that is not an error but should be known.
+    /// Reports a problem that is not an error but that the user should know.
     pub fn warn(&self, text: impl Into<String>) {
         self.report(&Event::Warning { text: text.into() });
     }
 
-    /// The command's failure, as the last thing that is said.
+    /// Reports the command's failure. It must be the last event.
     pub fn error(&self, error: &crate::error::Error) {
         self.report(&Event::Error {
             text: error.chain(),
@@ -204,7 +192,7 @@ impl Events {
         });
     }
 
-    /// The command's result on stdout: `value` as one JSON document with `--json`, else the text.
+    /// Prints the command's result on stdout: `value` as one JSON document with `--json`, the text otherwise.
     pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) {
         let shown = match self.json {
             true => serde_json::to_string_pretty(value).expect("results have string keys"),
@@ -213,22 +201,22 @@ impl Events {
         self.print(&shown);
     }
 
-    /// A line on stdout that does not tear the bars on stderr.
+    /// Prints a line on stdout without tearing the bars on stderr.
     pub fn print(&self, text: &str) {
         self.suspend(|| write_line(self.lost.noting("stdout", std::io::stdout()), text));
     }
 
-    /// A line on stderr as it is, in every form.
+    /// Prints a line on stderr unchanged, in every form.
     pub fn line(&self, text: &str) {
         self.suspend(|| write_line(self.lost.noting("stderr", std::io::stderr()), text));
     }
 
-    /// The error, if something that was to be written could not be. To be asked at the end.
+    /// Returns an error if some output could not be written. Call it at the end.
     pub fn lost(&self) -> Option<crate::error::Error> {
         self.lost.error()
     }
 
-    /// Runs `f` while no bar moves on the screen, for what writes to the terminal itself.
+    /// Runs `f` while no bar moves on the screen, for code that writes to the terminal itself.
     pub fn suspend<R>(&self, f: impl FnOnce() -> R) -> R {
         let (mut f, mut out) = (Some(f), None);
         self.reporter.suspend(&mut || out = f.take().map(|f| f()));
@@ -242,11 +230,11 @@ impl Events {
 }
 
 fn write_line<W: Write>(mut to: Noting<W>, text: &str) {
-    // What fails is noted, and told at the end.
+    // A failed write is remembered and reported at the end.
     let _ = writeln!(to, "{text}").and_then(|()| to.flush());
 }
 
-/// A step that is under way. Dropping it without [`Step::done`] reports it as failed.
+/// A step in progress. Dropping it without [`Step::done`] reports it as failed.
 pub struct Step {
     events: Events,
     id: StepId,
@@ -256,15 +244,15 @@ pub struct Step {
 }
 
 impl Step {
-    /// How far the step is.
+    /// Reports the step's progress.
     pub fn progress(&self, done: u64, total: u64, unit: Unit) {
         self.events.report(&Event::StepProgress { step: self.id, done, total, unit });
     }
 
-    /// Something a tool said while working for this step.
+    /// Reports a line that a tool printed while it worked for this step.
     pub fn line(&self, line: impl Into<String>) {
         let line = line.into();
-        // Cargo says so once and then nothing more, for as long as it takes.
+        // Cargo prints this once, and then nothing for as long as it waits.
         if line.trim_start().starts_with("Blocking waiting for file lock") {
             self.events.note(format!(
                 "{}: cargo says: {}{}",
@@ -276,12 +264,12 @@ impl Step {
         self.events.report(&Event::StepLine { step: self.id, line });
     }
 
-    /// The step did what its title says.
+    /// Reports that the step succeeded.
     pub fn done(mut self) {
         self.finish(Outcome::Done, None);
     }
 
-    /// The same, with a few words about what came of it.
+    /// Reports that the step succeeded, with a few words about the result.
     pub fn done_with(mut self, result: impl Into<String>) {
         self.finish(Outcome::Done, Some(result.into()));
     }

@@ -1,53 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The exit codes of `drydock`, which are an interface. Numbers above 64 follow sysexits.h where one fits.
 //!
-//! `drydock run` exits with the client's own code when the client ran; everything that kept it from running,
-//! or happened around it, is one of the codes below.
+//! `drydock run` exits with the client's own code if the client ran. One of the codes below reports everything that
+//! kept it from running, or that happened around it.
 
 use crate::error::Kind;
 
-/// All went well.
+/// Success.
 pub const OK: u8 = 0;
-/// A check says no: tests failed, something `doctor` looks for is missing.
+/// A check failed: tests failed, or `doctor` found something missing.
 pub const CHECK: u8 = 1;
 /// The command line cannot be understood (clap's own code).
 pub const USAGE: u8 = 2;
 /// The code under test does not compile (EX_DATAERR).
 pub const BUILD: u8 = 65;
-/// Our machinery failed; says nothing about driver or client (EX_UNAVAILABLE).
+/// Our machinery failed; this says nothing about driver or client (EX_UNAVAILABLE).
 pub const MACHINERY: u8 = 69;
 /// The kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware (EX_SOFTWARE).
 pub const KERNEL: u8 = 70;
 /// The emulated GPU or QEMU does not answer: it was stopped, or waits for something itself (EX_OSERR).
 pub const SILENT: u8 = 71;
-/// The kernel in the guest reported something in which no driver takes part: the host starved the guest (EX_TEMPFAIL).
+/// The kernel in the guest reported something that involves no driver: the host starved the guest (EX_TEMPFAIL).
 pub const STARVED: u8 = 75;
-/// The machine lacks something that the user has to supply (EX_CONFIG).
+/// The machine lacks something that the user must supply (EX_CONFIG).
 pub const HOST: u8 = 78;
-/// The client ran longer than `--limit` and was killed, as timeout(1) has it.
+/// The client ran longer than `--limit` and was killed; the same code as timeout(1).
 pub const LIMIT: u8 = 124;
 /// Ended by Ctrl-C, SIGTERM or SIGHUP.
 pub const INTERRUPTED: u8 = 130;
-/// What read our output has gone, as a shell shows a program that SIGPIPE has ended.
+/// The reader of our output has closed it; the code a shell shows for a program killed by SIGPIPE.
 pub const PIPE: u8 = 141;
 
-/// The table shown by `drydock --help`.
+/// The table in `drydock --help`.
 pub const HELP: &str = "\
 Exit codes:
     0  all went well; `run`: the client's own code
-    1  a check says no: tests failed, `doctor` found something missing
-    2  the command line cannot be understood
+    1  a check failed: tests did not pass, or `doctor` found something missing
+    2  the command line is invalid
    65  the code under test does not compile
-   69  our machinery failed; says nothing about the driver or the client
+   69  our machinery failed; this says nothing about the driver or the client
    70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
    71  the emulated GPU or QEMU does not answer: it was stopped, or waits for something itself
-   75  the host starved the guest, so that the run says nothing: try again
+   75  the host starved the guest, so the run proves nothing: try again
    78  the machine lacks something that you have to supply
   124  the client ran longer than `--limit` and was killed
   130  ended by Ctrl-C
-  141  what read the output has gone (`| head`)";
+  141  the reader of the output closed it (`| head`)";
 
-/// The exit code of an error.
+/// Returns the exit code of an error.
 pub fn code(kind: Kind) -> u8 {
     match kind {
         Kind::Usage => USAGE,

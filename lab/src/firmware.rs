@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The firmware that a driver loads: the published file, out of Debian's package, or one of our own making in the same
-//! format where that cannot be had. Neither is ever in the checkout.
+//! The firmware that a driver loads: the published file from Debian's package, or a file of our own in the same format
+//! if the package is not available. Neither is ever in the checkout.
 //!
 //! Source: Documentation/driver-api/firmware/fw_search_path.rst for where the kernel looks for it.
 
@@ -15,46 +15,46 @@ use crate::events::Events;
 
 use package::Package;
 
-/// A firmware that a driver asks the kernel for.
+/// A firmware that a driver requests from the kernel.
 #[derive(Debug)]
 pub(crate) struct Firmware {
-    /// Where the kernel looks for it, below `/lib/firmware`.
+    /// The path below `/lib/firmware` at which the kernel looks for it.
     pub(crate) name: &'static str,
-    /// What publishes it.
+    /// The package that publishes it.
     package: Package,
-    /// Says why bytes are no such firmware.
+    /// Explains why bytes are not this firmware.
     check: fn(&[u8]) -> Result<(), String>,
-    /// Makes one that hardware could not run and a model can play.
+    /// Builds a file that hardware could not run but a model can play.
     build: fn() -> Vec<u8>,
 }
 
-/// No firmware is as large, and a guest has to have room for it.
+/// The largest accepted file in bytes. No firmware is as large, and it must fit in a guest.
 const LARGEST: u64 = 64_000_000;
 
-/// That of a Mali-G610's microcontroller.
+/// The firmware of a Mali-G610's microcontroller.
 pub(crate) const MALI_CSF: Firmware = Firmware {
     name: "arm/mali/arch10.8/mali_csffw.bin",
     package: Package { name: "firmware-misc-nonfree", component: "non-free-firmware" },
     check: |file| csf_fw::Firmware::parse(file).map(drop).map_err(|error| error.to_string()),
-    // The firmware's side of the shared section is the model's to write, as it is the microcontroller's.
+    // The model writes the firmware's side of the shared section, as the microcontroller would.
     build: || csf_fw::builder::sample(&[]),
 };
 
-/// Which file to take.
+/// The firmware file to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// The published one.
+    /// The published file.
     Real,
-    /// One that is built here.
+    /// A file built here.
     Built,
-    /// One that the user names.
+    /// A file that the user names.
     File(PathBuf),
-    /// The same, whatever it holds.
+    /// A file that the user names, whatever it contains.
     Unchecked(PathBuf),
 }
 
 impl Choice {
-    /// Reads the value of `--firmware`. A file that is no firmware is refused here, before anything else is done.
+    /// Parses the value of `--firmware`. Refuses a file that is no firmware before anything else happens.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "real" => Ok(Self::Real),
@@ -72,17 +72,17 @@ impl Choice {
 /// A firmware's file on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Supply {
-    /// Where the kernel looks for it, below `/lib/firmware`.
+    /// The path below `/lib/firmware` at which the kernel looks for it.
     pub(crate) name: &'static str,
-    /// Where it lies here.
+    /// The path on this machine.
     pub(crate) path: PathBuf,
-    /// What it is, in a few words.
+    /// Its origin, in a few words.
     pub(crate) origin: String,
-    /// Whether it is a firmware of this kind, so that the model can compare with it what the driver loads.
+    /// Whether it is a valid firmware of this kind, so that the model can compare it with what the driver loads.
     pub(crate) checked: bool,
 }
 
-/// The file of `firmware` that is chosen; without a choice the published one or, with a warning, a built one.
+/// Returns the chosen file of `firmware`. Without a choice, returns the published file or, with a warning, a built one.
 pub(crate) fn obtain(firmware: &Firmware, choice: Option<&Choice>, events: &Events) -> Result<Supply> {
     let cache = CacheLayout::of_user()?;
     match choice {
@@ -94,7 +94,7 @@ pub(crate) fn obtain(firmware: &Firmware, choice: Option<&Choice>, events: &Even
             Kind::Interrupted => Err(error),
             _ => {
                 events.warn(format!(
-                    "the published firmware cannot be had, so one that is built here stands in: {}",
+                    "using firmware built here, because the published file is not available: {}",
                     error.chain()
                 ));
                 built(firmware, &cache, events)
@@ -103,7 +103,7 @@ pub(crate) fn obtain(firmware: &Firmware, choice: Option<&Choice>, events: &Even
     }
 }
 
-/// A file of the user's that is handed to the driver as it is, broken or not.
+/// Returns a user's file that is passed to the driver unchanged, broken or not.
 fn unchecked(firmware: &Firmware, path: &Path) -> Result<Supply> {
     read(firmware, path)?;
     let what = || format!("cannot find the firmware `{}`", path.display());
@@ -112,22 +112,21 @@ fn unchecked(firmware: &Firmware, path: &Path) -> Result<Supply> {
     Ok(Supply { name: firmware.name, path, origin, checked: false })
 }
 
-/// A file of the user's that is a firmware of this kind.
+/// Returns a user's file after checking that it is a firmware of this kind.
 fn given(firmware: &Firmware, path: &Path) -> Result<Supply> {
     let bytes = read(firmware, path)?;
     (firmware.check)(&bytes).map_err(|why| {
         let message = format!("`{}` is not a firmware like `{}`: {why}", path.display(), firmware.name);
-        Error::new(Kind::Usage, message)
-            .hint("`drydock run DRIVER --firmware-unchecked FILE` lets the driver see it all the same")
+        Error::new(Kind::Usage, message).hint("to load it anyway: `drydock run DRIVER --firmware-unchecked FILE`")
     })?;
     let supply = unchecked(firmware, path)?;
     let origin = format!("given: {}", supply.path.display());
     Ok(Supply { origin, checked: true, ..supply })
 }
 
-/// The bytes of a file of the user's. What is no file may never end, or never begin.
+/// Reads a user's file. Only a regular file is accepted: reading anything else might block or never end.
 fn read(firmware: &Firmware, path: &Path) -> Result<Vec<u8>> {
-    let refused = |why: &str| Error::new(Kind::Usage, format!("`{}` cannot be the firmware: {why}", path.display()));
+    let refused = |why: &str| Error::new(Kind::Usage, format!("cannot use `{}` as firmware: {why}", path.display()));
     let metadata = fs::metadata(path).map_err(|error| refused(&error.to_string()))?;
     match metadata.len() {
         _ if metadata.is_dir() => Err(refused("it is a directory").hint(format!(
@@ -149,7 +148,7 @@ fn published(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Resul
         None => package.fetch(&cache.firmware().join("apt"), firmware, &path, events).map_err(|error| {
             let message = format!("cannot fetch `{}` of the package `{}`", firmware.name, package.name);
             let hint = format!(
-                "it is in Debian's component `{}`; without it: `--firmware built`, or `--firmware PATH` of a file of yours",
+                "it is in Debian's component `{}`; without it, use `--firmware built` or `--firmware PATH`",
                 package.component
             );
             Error::new(error.kind(), message).caused_by(error).hint(hint)
@@ -168,7 +167,7 @@ fn built(firmware: &Firmware, cache: &CacheLayout, events: &Events) -> Result<Su
     Ok(Supply { name: firmware.name, path, origin, checked: true })
 }
 
-/// The cache's directory of that name: nobody removes the cache, or makes the same, while the locks live.
+/// Opens the cache's directory `name`. While the locks live, nobody can remove the cache or fill the same directory.
 fn enter(cache: &CacheLayout, name: &str, events: &Events) -> Result<(Lock, Lock, PathBuf)> {
     let shared = Lock::shared(cache, events)?;
     let lock = Lock::of_directory(&cache.firmware(), events)?;
@@ -183,7 +182,7 @@ mod tests {
     fn a_word_or_a_path_says_which() {
         assert_eq!((Choice::parse("real"), Choice::parse("built")), (Ok(Choice::Real), Ok(Choice::Built)));
         let refused = Choice::parse("./real").unwrap_err();
-        assert!(refused.starts_with("`./real` cannot be the firmware: No such file"), "{refused}");
+        assert!(refused.starts_with("cannot use `./real` as firmware: No such file"), "{refused}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the lab reads that others wrote, for `fuzz/`: each function does with bytes what commands do with them, and checks
-//! what holds whatever they are. No bytes may make one panic, or take much longer or more memory than their number says.
+//! The lab's parsers of data that other programs wrote, for `fuzz/`. Each function treats bytes as the commands do, and
+//! checks properties that hold for any input. No input may cause a panic, or take much more time or memory than its
+//! size justifies.
 //!
-//! Source: none of its own; each reader names where its format is from.
+//! Source: each parser names the source of its format.
 
 use std::collections::HashMap;
 
@@ -16,8 +17,8 @@ use crate::vm::symbols::{Frame, Symbols, locate};
 use crate::vm::{gpu, incident, kasan, kmod, libraries, payload, timeline};
 use crate::{apt, demo, kernels, metadata, scenario};
 
-/// The kernel's console and a GPU's trace, whose lines begin with a brace, as after a run: incidents, KASAN's report and the
-/// timeline, all shown.
+/// Parses the kernel's console and a GPU's trace, whose lines begin with a brace, as after a run: incidents, KASAN's
+/// report and the timeline, all shown.
 pub fn console(bytes: &[u8]) {
     let (told, log): (Vec<&[u8]>, Vec<&[u8]>) =
         bytes.split_inclusive(|byte| *byte == b'\n').partition(|line| line.starts_with(b"{"));
@@ -40,13 +41,13 @@ pub fn console(bytes: &[u8]) {
     merge(&log, &told);
 }
 
-/// A line that arrives a millisecond after the one before it.
+/// Returns a line that arrives a millisecond after the previous one.
 fn line(raw: &[u8], at: usize) -> Line {
     let parsed = Line::parse(&String::from_utf8_lossy(raw));
     Line { heard: at as f64 / 1000.0, ..parsed }
 }
 
-/// Kernel and GPU on one timeline, as a demo shows it.
+/// Merges kernel and GPU into one timeline, as a demo shows it.
 fn merge(log: &[Line], told: &[&[u8]]) {
     let events: Vec<Event> = told.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
     let answers = told.iter().filter_map(|line| serde_json::from_slice::<Answer>(line).ok());
@@ -58,7 +59,7 @@ fn merge(log: &[Line], told: &[&[u8]]) {
     demo::summary::registers(&entries, |_| "registers");
 }
 
-/// What the agent says over its port, and what the lab says to it; what is understood comes back as it was.
+/// Parses messages from the agent and messages to it. A message that parses must serialize to the same one.
 pub fn agent(bytes: &[u8]) {
     let mut port = bytes;
     while let Ok(Some(event)) = frame::read::<Said>(&mut port) {
@@ -75,9 +76,9 @@ pub fn agent(bytes: &[u8]) {
     }
 }
 
-/// A module, a program, a kernel's image or an object of the kernel's build.
+/// Parses a module, a program, a kernel's image or an object of the kernel's build.
 pub fn binary(bytes: &[u8]) {
-    // What they say is for who loads the file; what is none is refused.
+    // Their content matters only to the code that loads the file. Anything else is refused.
     let _ = kmod::depends(bytes);
     let _ = kmod::modinfo(bytes, "vermagic");
     let _ = libraries::needs(bytes);
@@ -90,44 +91,44 @@ pub fn binary(bytes: &[u8]) {
     payload::extract(bytes);
 }
 
-/// What a guest says to a command: its first byte chooses who hears the others, from `1` on.
+/// Parses a guest's output to a command. Its first byte, from `1` on, selects the parser.
 pub fn programs(bytes: &[u8]) {
     let Some((who, said)) = bytes.split_first() else { return };
     HEARERS[usize::from(who.wrapping_sub(b'1')) % HEARERS.len()](said);
 }
 
-/// An input begins with its number here: only at the end is there room for another.
+/// Inputs select an entry of this table by its number, so append new parsers at the end.
 const HEARERS: [fn(&[u8]); 7] =
     [Cases::hear, Storm::hear, Fuzzer::hear, Bench::hear, Modules::hear, Cut::hear, Routed::hear];
 
-/// Hears what a guest says. Such a reader is its command's own, so what is done with the bytes stands beside it.
+/// A parser of a guest's output. Each command has its own, so the code that exercises it is next to it.
 pub(crate) trait Hearer {
-    /// Takes all that was said.
+    /// Parses the whole output.
     fn hear(said: &[u8]);
 }
 
-/// The lines of the tests in the guest.
+/// Lines of the tests in the guest.
 pub(crate) enum Cases {}
 
-/// The lines of a storm's figures.
+/// Lines of a storm's figures.
 pub(crate) enum Storm {}
 
-/// The lines of the guest's fuzzer.
+/// Lines of the guest's fuzzer.
 pub(crate) enum Fuzzer {}
 
-/// The rows of the benchmark.
+/// Rows of the benchmark.
 pub(crate) enum Bench {}
 
-/// The modules that are loaded.
+/// The list of loaded modules.
 pub(crate) enum Modules {}
 
-/// Bytes that become lines.
+/// Bytes that are split into lines.
 pub(crate) enum Cut {}
 
-/// The agent's frames, which go to who waits for them.
+/// The agent's frames, which are routed to the waiting requests.
 pub(crate) enum Routed {}
 
-/// What apt and the kernel's build say, line by line.
+/// Parses output of apt and of the kernel's build, line by line.
 pub fn lists(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for line in text.lines() {

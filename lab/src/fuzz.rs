@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock fuzz`: sequences of calls on our drivers' devices, on the kernel that watches memory and locks, guided by which
-//! lines of ours they reach.
+//! `drydock fuzz`: runs sequences of calls on our drivers' devices, on the kernel that checks memory and locks, guided
+//! by which of our lines they reach.
 //!
-//! The fuzzer itself is `tests/fuzz`, which runs in the guest; here it is given its corpus, what it found is kept, the run is
-//! judged as every run is, and the places it met become lines.
+//! The fuzzer itself is `tests/fuzz`, which runs in the guest. This module supplies its corpus, keeps its findings,
+//! judges the run like any other, and turns the reached places into lines.
 //!
 //! Source: Documentation/dev-tools/kcov.rst (Linux 7.3); docs/how-to/fuzz-a-driver.md.
 
@@ -33,10 +33,10 @@ use guest::{Session, Stopped};
 pub(crate) use corpus::text as corpus_text;
 pub(crate) use guest::Session as Replay;
 
-/// Where lines count for a test: the layer's and the drivers'. Those of `crates/` are tried on the host as well.
+/// The directory whose lines count as reached: the layer's and the drivers'. `crates/` is fuzzed on the host as well.
 const KERNEL: &str = "kernel/";
 
-/// Where failures are kept if nothing else is said.
+/// The default directory for failures.
 const FOUND: &str = "fuzz-found";
 
 /// The end of its help.
@@ -46,43 +46,43 @@ Examples:\n\
 \x20   drydock fuzz vgem --seed 7\n\
 \x20   drydock fuzz tyr --replay fuzz-found/tyr-7.jsonl";
 
-/// Look for calls that bring the kernel down, guided by which lines of ours they reach
+/// Search for calls that bring the kernel down, guided by the lines that they reach
 ///
-/// Boots the debug kernel for each DRIVER, and has sequences of calls executed on its device: those of `tests/fuzz/corpus`
-/// first, then changes of those that reached something new. Ends when the time is over, or when the kernel reports something,
-/// an execution hangs, memory is left behind, or the driver misuses its hardware; the calls that led to it are kept then, to
-/// be tried again with --replay. Shows which lines of the layer and the drivers were reached.
+/// Boots the debug kernel for each DRIVER and executes sequences of calls on its device: those of `tests/fuzz/corpus`
+/// first, then mutations of sequences that reached something new. Ends when the time is over, or when the kernel
+/// reports something, an execution hangs, memory is leaked, or the driver misuses its hardware. In these cases it keeps
+/// the last calls for --replay. Shows which lines of the layer and the drivers were reached.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// The drivers, one after the other [default: all]
+    /// The drivers, searched one after the other [default: all]
     #[arg(value_enum, value_name = "DRIVER")]
     drivers: Vec<Subject>,
-    /// How long to look, for each driver
+    /// Minutes to search, for each driver
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
     minutes: u64,
-    /// Where the random choices begin [default: a new one, which is shown]
+    /// Seed of the random choices [default: a new one, which is shown]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Write what reaches most lines, shortened, back to `tests/fuzz/corpus`
+    /// Write the sequences that reach most lines, shortened, back to `tests/fuzz/corpus`
     #[arg(long, conflicts_with = "replay")]
     keep: bool,
-    /// Only execute the sequences in FILE, one a line, and show each call's errno
+    /// Only execute the sequences in FILE, one per line, and show each call's errno
     #[arg(long, value_name = "FILE", conflicts_with_all = ["minutes", "seed"])]
     replay: Option<PathBuf>,
-    /// Where the calls are kept that led to a failure
+    /// Directory for the calls that led to a failure
     #[arg(long, value_name = "DIR", default_value = FOUND)]
     found: PathBuf,
     /// The kernel for --replay, by its release or series [default: debug]
     #[arg(long, value_name = "NAME", requires = "replay")]
     kernel: Option<String>,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: one that is built here]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: built here]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
 }
 
 impl Options {
-    /// A search of so many minutes.
+    /// Returns a search of `minutes` minutes.
     pub(crate) fn of_minutes(minutes: u64, seed: u64, firmware: Option<Choice>) -> Self {
         let found = FOUND.into();
         Self {
@@ -97,7 +97,7 @@ impl Options {
         }
     }
 
-    /// How long to look.
+    /// Returns how long to search.
     pub(crate) fn time(&self) -> Duration {
         Duration::from_secs(60 * self.minutes)
     }
@@ -116,10 +116,9 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
 
-    /// What it is called on command lines.
+    /// Returns its name on command lines.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vgem => "vgem",
@@ -128,7 +127,7 @@ impl Subject {
         }
     }
 
-    /// How long an execution may take: a probe of a GPU waits for another process.
+    /// Returns how long one execution may take. A probe of a GPU waits for another process.
     pub(crate) fn limit(self) -> Duration {
         match self {
             Self::Vgem => Duration::from_secs(10),
@@ -137,7 +136,7 @@ impl Subject {
     }
 }
 
-/// What came of one driver.
+/// The result for one driver.
 #[derive(Debug, Serialize)]
 struct Outcome {
     driver: Subject,
@@ -145,21 +144,21 @@ struct Outcome {
     executions: u64,
     /// Programs that each reached something new.
     corpus: usize,
-    /// Instrumented places that were met.
+    /// Instrumented places that were reached.
     places: usize,
-    /// Why it ended early.
+    /// Why the search ended early.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<String>,
 }
 
-/// What came of all.
+/// The results for all drivers.
 #[derive(Debug, Serialize)]
 struct Figures {
     outcomes: Vec<Outcome>,
     coverage: Coverage,
 }
 
-/// Carries out `drydock fuzz`.
+/// Runs `drydock fuzz`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     if let Some(file) = &options.replay {
         return replay(&options, file, events);
@@ -187,8 +186,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     failure.map_or(Ok(exit::OK), Err)
 }
 
-/// Looks for new sequences on one driver, and says in one line what came of it. A search that reaches no line is an error: it
-/// cannot have found anything.
+/// Searches for new sequences on one driver and prints the result in one line. A search that reaches no line is an
+/// error: it cannot have found anything.
 pub(crate) fn one(subject: Subject, options: &Options, stage: &Stage, events: &Events) -> Result<()> {
     let mut figures = Figures { outcomes: Vec::new(), coverage: Coverage::default() };
     let searched = search(subject, options, stage, &fuzzer(stage, events)?, &mut figures, events);
@@ -202,13 +201,14 @@ pub(crate) fn one(subject: Subject, options: &Options, stage: &Stage, events: &E
     }
 }
 
-/// The program that looks for new sequences, and where it is in the guest.
+/// Returns the program that searches for new sequences, and its path in the guest.
 fn fuzzer(stage: &Stage, events: &Events) -> Result<(String, PathBuf)> {
     let program = guestbin::build_with(stage.toolchain(), Program::FUZZ.name, &["search"], events)?;
     Ok((format!("/usr/bin/{}-search", Program::FUZZ.name), program))
 }
 
-/// How the machine for a driver is booted. KCOV tells addresses as they would be without randomisation, and so do we.
+/// Returns how to boot the machine for a driver. Randomisation is off: KCOV reports addresses without its offset, and
+/// so do we.
 pub(crate) fn boot(subject: Subject, firmware: Option<&Choice>, events: &Events) -> Result<Boot> {
     let gpu = gpu_of(subject.name(), &Choices::default(), Some(firmware.unwrap_or(&Choice::Built)), events)?;
     Ok(Boot { gpu, words: vec!["nokaslr".to_owned()], ..Boot::default() })
@@ -261,7 +261,7 @@ fn search(
     }
 }
 
-/// Writes down the programs that were executed last, the one that ended it at the end, and says so in the error.
+/// Writes the last executed programs to a file, the one that ended the run last, and names the file in the error.
 fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last: &[String]) -> Result<Error> {
     if error.kind() == Kind::Interrupted || last.is_empty() {
         return Ok(error);
@@ -270,9 +270,9 @@ fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last:
     std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
     let file = directory.join(format!("{}-{seed}.jsonl", subject.name()));
     crate::cache::write_atomically(&file, last.join("\n") + "\n")?;
-    let again = format!("`drydock fuzz {} --replay {}` tries it again", subject.name(), file.display());
+    let again = format!("to reproduce: `drydock fuzz {} --replay {}`", subject.name(), file.display());
     let said = format!(
-        "the last {} sequences are in `{}`, the last line is the one that ended it",
+        "the last {} sequences are in `{}`; the last line is the one that ended the run",
         last.len(),
         file.display()
     );
@@ -281,7 +281,10 @@ fn keep_last(subject: Subject, seed: u64, options: &Options, error: Error, last:
 
 fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
     let [subject] = options.drivers[..] else {
-        return Err(Error::new(Kind::Usage, "`--replay` needs to know which driver the sequences are for"));
+        return Err(Error::new(
+            Kind::Usage,
+            "`--replay` needs exactly one driver: `drydock fuzz DRIVER --replay FILE`",
+        ));
     };
     let programs = std::fs::read_to_string(file).with_context(|| format!("failed to read `{}`", file.display()));
     let programs = programs.map_err(|error| Error::new(Kind::Usage, error.chain()))?;
@@ -295,7 +298,7 @@ fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// Another one each time; which does not matter.
+/// Returns a number that differs between runs, which need not be reproducible.
 fn new_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos()) << 8 ^ now.as_secs()

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock fuzz-host`: what runs on the host, the models and the lab, fed with inputs that a fuzzer makes from what the last
-//! ones reached.
+//! `drydock fuzz-host`: fuzzes the code that runs on the host, the models and the lab. libFuzzer makes inputs from
+//! those that reached something new.
 //!
-//! The targets are in `fuzz/`. They are built with the root's compiler, instrumented as cargo-fuzz does it, and run in the
-//! root, one process each. Inputs that reach something new are kept in the cache; with `--keep`, as few of them as reach all of
-//! it go to `fuzz/corpus`, which ordinary tests give to the targets, too.
+//! The targets are in `fuzz/`. They are built with the root's compiler, instrumented as cargo-fuzz does it, and run in
+//! the root, one process each. The cache keeps inputs that reach something new. With `--keep`, a minimal set of inputs
+//! that reaches the same goes to `fuzz/corpus`, which ordinary tests run too.
 //!
 //! Source: LLVM, docs/LibFuzzer.rst and docs/SanitizerCoverage.rst.
 
@@ -24,30 +24,30 @@ use crate::{exit, setup};
 use figures::Report;
 use runs::Fuzzer;
 
-/// Something in `fuzz/` that takes bytes.
+/// A target in `fuzz/` that takes bytes.
 #[derive(Debug)]
 pub struct Target {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What it does with bytes, in a few words.
+    /// The code that it tests, in a few words.
     pub about: &'static str,
-    /// No input is longer.
+    /// The longest input in bytes.
     pub longest: usize,
 }
 
-/// All targets, those first that have most to find.
+/// All targets, sorted by how much there is to find.
 pub const TARGETS: &[Target] = &[
     target("mali", "the model of a Mali: accesses, page tables, the firmware's interface, commands, time", 1 << 10),
     target("vfio-user", "the models' server: messages of its client", 2 << 10),
     target("nova", "the model of an NVIDIA GPU: accesses, commands, time", 1 << 10),
     target("fault-plan", "fault plans in TOML, read and played", 1 << 10),
     target("csf-fw", "the container of a Mali's firmware", 2 << 10),
-    target("page-tables", "tables of a Mali's MMU: walks of hostile ones, and making them", 1 << 10),
+    target("page-tables", "tables of a Mali's MMU: walking hostile ones, and making them", 1 << 10),
     target("console", "the kernel's log and a GPU's trace, as the lab reads them", 12 << 10),
-    target("agent", "what the guest's agent says to the lab", 1 << 10),
-    target("programs", "what programs in a guest say to the lab, and who hears what its agent says", 4 << 10),
-    target("binary", "modules, programs and kernels, as the lab looks into them", 16 << 10),
-    target("lists", "what apt and the kernel's build say to the lab", 2 << 10),
+    target("agent", "messages of the guest's agent to the lab", 1 << 10),
+    target("programs", "output of programs in a guest, and the routing of its agent's messages", 4 << 10),
+    target("binary", "modules, programs and kernels, as the lab parses them", 16 << 10),
+    target("lists", "output of apt and of the kernel's build", 2 << 10),
 ];
 
 const fn target(name: &'static str, about: &'static str, longest: usize) -> Target {
@@ -61,24 +61,24 @@ Examples:\n\
 \x20   drydock fuzz-host mali --minutes 60        one of them\n\
 \x20   drydock fuzz-host mali --replay FILE       one input, with what it means";
 
-/// Feed models and lab with bytes of a hostile guest or file, and look for faults
+/// Feed the models and the lab with hostile input, and search for faults
 ///
-/// Gives the models and the lab bytes that a hostile guest, file or client could have written, and looks for a panic, an input
-/// that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some minutes. What an
-/// input does that is found is shown with `--replay`.
+/// Gives the models and the lab bytes that a hostile guest, file or client could have written. Searches for a panic, an
+/// input that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some
+/// minutes. `--replay` shows what an input does.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// The targets, by name; all if none is named
+    /// The targets [default: all]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// How long to look, all targets together
+    /// Minutes to search, for all targets together
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     minutes: f64,
-    /// The number from which the fuzzer's choices follow, for the same ones again
+    /// Seed of the fuzzer's choices, to repeat them
     #[arg(long, value_name = "S")]
     seed: Option<u32>,
-    /// Put as few inputs as reach all that was reached into `fuzz/corpus`
+    /// Write a minimal set of inputs with the same coverage to `fuzz/corpus`
     #[arg(long)]
     keep: bool,
     /// Give the target this input instead, and show what it means
@@ -89,7 +89,7 @@ pub struct Options {
     list: bool,
 }
 
-/// Carries out `drydock fuzz-host`.
+/// Runs `drydock fuzz-host`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     if options.list {
         let line = |target: &Target| format!("{:<12} {}", target.name, target.about);
@@ -107,8 +107,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
     let find = |name: &String| {
         TARGETS.iter().find(|target| target.name == name).ok_or_else(|| {
             let known: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
-            Error::new(Kind::Usage, format!("target `{name}` not found"))
-                .hint(format!("there are: {}", known.join(", ")))
+            Error::new(Kind::Usage, format!("target `{name}` not found")).hint(format!("targets: {}", known.join(", ")))
         })
     };
     match names {
@@ -119,33 +118,34 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
 
 fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
     let [target] = targets else {
-        return Err(Error::new(Kind::Usage, "an input is one target's")
+        return Err(Error::new(Kind::Usage, "`--replay` needs exactly one target")
             .hint("name the target: `fuzz-host TARGET --replay FILE`"));
     };
     let input = file(input)?;
     let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
     match fuzzer.replay(target, &input)? {
         true => {
-            events.note("nothing is wrong with this input");
+            events.note("the input shows no fault");
             Ok(exit::OK)
         }
         false => Ok(exit::CHECK),
     }
 }
 
-/// The whole path of an input. libFuzzer takes a directory for a place to begin at, and would look on and on.
+/// Returns the absolute path of an input file. Refuses a directory, which libFuzzer would take as a corpus and fuzz
+/// forever.
 fn file(input: &Path) -> Result<PathBuf> {
     let cannot = || Error::new(Kind::Usage, format!("cannot read `{}`", input.display()));
     let path = input.canonicalize().map_err(|error| cannot().caused_by(error))?;
     match path.is_file() {
         true => Ok(path),
-        false => Err(cannot().hint("`--replay` takes one input, which is a file")),
+        false => Err(cannot().hint("`--replay` takes one input, which must be a file")),
     }
 }
 
 fn look(targets: &[&'static Target], options: &Options, events: &Events) -> Result<u8> {
     if !(options.minutes.is_finite() && options.minutes > 0.0) {
-        return Err(Error::new(Kind::Usage, format!("`{}` minutes are no time", options.minutes)));
+        return Err(Error::new(Kind::Usage, format!("`--minutes` must be positive, not `{}`", options.minutes)));
     }
     let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;
     // libFuzzer takes 0 for "choose one".

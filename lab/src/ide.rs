@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock ide`: a `rust-project.json` with which rust-analyzer understands what is loaded into a kernel.
+//! `drydock ide`: writes a `rust-project.json` with which rust-analyzer understands the code that is loaded into a
+//! kernel.
 //!
-//! Source: rust-analyzer's manual, "Non-Cargo Based Projects"; scripts/generate_rust_analyzer.py names the kernel's crates.
+//! Source: rust-analyzer's manual, "Non-Cargo Based Projects"; scripts/generate_rust_analyzer.py names the kernel's
+//! crates.
 
 mod project;
 
@@ -19,9 +21,9 @@ use project::{Places, Project};
 
 /// Write `rust-project.json`, with which rust-analyzer understands the modules too
 ///
-/// Writes `rust-project.json` into the checkout: the kernel's crates, `drm` and every driver, with the sources and the
-/// configuration of the prepared kernel. The workspace's own crates are cargo's, so tell your editor about both:
-/// `rust-analyzer.linkedProjects` = ["Cargo.toml", "rust-project.json"].
+/// Writes `rust-project.json` into the checkout. It describes the kernel's crates, `drm` and every driver, with the
+/// sources and the configuration of the prepared kernel. Cargo describes the workspace's own crates, so add both to
+/// your editor's settings: `rust-analyzer.linkedProjects` = ["Cargo.toml", "rust-project.json"].
 #[derive(Debug, Args)]
 pub struct Options {}
 
@@ -33,7 +35,7 @@ struct Written {
     crates: usize,
 }
 
-/// Carries out `drydock ide`.
+/// Runs `drydock ide`.
 pub fn main(_options: Options, events: &Events) -> Result<u8> {
     let toolchain = setup::ensure(events)?;
     let built = modules::build(&toolchain, &toolchain.repo.join("kernel"), None, events)?;
@@ -65,7 +67,8 @@ fn describe(toolchain: &Toolchain, out: &Path) -> Result<Project> {
     Ok(Project::new(&places, &configuration, &read(&places.kernel.join("Kbuild"))?))
 }
 
-/// The standard library's sources in the root. The link that leads there is absolute, so it must not be followed from outside.
+/// Returns the standard library's sources in the root. The link to them is absolute, so it must not be followed from
+/// outside.
 fn library(root: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(root.join("usr/src")).context("failed to read the toolchain root's sources")?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path().join("library")));

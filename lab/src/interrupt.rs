@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Ctrl-C, SIGTERM and SIGHUP: run what was registered for the occasion, newest first, and exit.
+//! Handles Ctrl-C, SIGTERM and SIGHUP: runs the registered actions, newest first, and exits.
 //!
-//! Child processes need no entry here: each has asked the kernel to die with us (`process.rs`). What does is what outlives
-//! a process: a half-made directory, a terminal in raw mode.
+//! Child processes need no action: the kernel kills them with us (`process.rs`). Register an action for anything that
+//! outlives a process: a half-made directory, a terminal in raw mode.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ static HAPPENED: AtomicBool = AtomicBool::new(false);
 #[must_use = "the action is forgotten when this is dropped"]
 pub struct OnInterrupt(u64);
 
-/// Registers `action` for the case that the user ends us now.
+/// Registers `action` to run if the user interrupts the program.
 pub fn on_interrupt(action: impl FnOnce() + Send + 'static) -> OnInterrupt {
     let mut registry = REGISTRY.lock().expect("no action runs under this lock");
     registry.next += 1;
@@ -44,12 +44,13 @@ impl Drop for OnInterrupt {
     }
 }
 
-/// Whether the end has begun: errors that arrive now are consequences, not news.
+/// Returns whether an interrupt is being handled. Errors that arrive now are its consequences and need no report.
 pub fn happened() -> bool {
     HAPPENED.load(Ordering::SeqCst)
 }
 
-/// For the main thread, when its work has failed because the end has begun: the thread that waits for signals exits.
+/// Waits for the signal thread to exit the program. The main thread calls this when its work failed because of an
+/// interrupt.
 pub fn wait_for_the_end() -> ! {
     loop {
         std::thread::park();
@@ -65,7 +66,7 @@ pub fn install(events: &Events) {
         if signals.next().is_some() {
             HAPPENED.store(true, Ordering::SeqCst);
             std::thread::spawn(move || finish(&events));
-            // Who asks twice does not want to wait; what is half made then is removed by the next run.
+            // A second signal means that the user does not want to wait. The next run removes incomplete results.
             signals.next();
             std::process::exit(exit::INTERRUPTED.into());
         }
@@ -75,7 +76,7 @@ pub fn install(events: &Events) {
 fn finish(events: &Events) -> ! {
     crate::process::kill_all();
     if !REGISTRY.lock().expect("no action runs under this lock").actions.is_empty() {
-        events.note("interrupted: tidying up (again to leave at once)");
+        events.note("interrupted: cleaning up (press again to exit at once)");
     }
     while let Some(action) = newest() {
         action();
@@ -83,7 +84,7 @@ fn finish(events: &Events) -> ! {
     events.note("interrupted");
     let terminal = console::Term::stderr();
     if terminal.is_term() {
-        // The bars hide the cursor; whoever has the terminal next wants it back.
+        // The bars hide the cursor. Show it again for the next user of the terminal.
         let _ = terminal.show_cursor();
     }
     std::process::exit(exit::INTERRUPTED.into())

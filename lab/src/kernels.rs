@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The stock kernels that Drydock supports, and which of a mirror's kernels is used.
+//! The stock kernels that Drydock supports, and the choice among a mirror's kernels.
 //!
-//! Source: Debian's package names (`linux-headers-RELEASE-amd64` and its like) and the metapackage `linux-headers-amd64`.
+//! Source: Debian's package names (`linux-headers-RELEASE-amd64` and its like) and the metapackage
+//! `linux-headers-amd64`.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
 
-/// A series of kernels that was seen to work.
+/// A series of kernels that is known to work.
 #[derive(Debug)]
 pub struct Series {
     /// `MAJOR.MINOR`.
     pub name: &'static str,
-    /// The package source: the suite that has them.
+    /// The suite that has its packages.
     pub suite: &'static str,
-    /// The compiler they are built with, as a command in the root.
+    /// The compiler it is built with, as a command in the root.
     pub cc: &'static str,
-    /// What is known about them, for `drydock doctor`.
+    /// Known facts about it, for `drydock doctor`.
     pub known: &'static str,
 }
 
-/// What the stock kernel in use is called on the command line.
+/// The command-line name of the stock kernel in use.
 pub const STOCK: &str = "stock";
 
 /// The supported series, oldest first.
@@ -32,17 +33,17 @@ pub const SUPPORTED: &[Series] = &[Series {
     known: "7.3.4: all 2,502 Rust symbols match, modules load",
 }];
 
-/// Whose build a kernel is.
+/// The origin of a kernel's build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
-    /// The distribution's.
+    /// The distribution's build.
     Stock,
-    /// Ours, with what watches memory, locks and references (`debug_kernel.rs`).
+    /// Our build, with checkers for memory, locks and references (`debug_kernel.rs`).
     Debug,
 }
 
 impl Flavour {
-    /// How many times as long as on the stock kernel something may take.
+    /// Returns the factor by which operations may take longer than on the stock kernel.
     pub fn patience(self) -> u32 {
         match self {
             Self::Stock => 1,
@@ -54,9 +55,8 @@ impl Flavour {
 /// A prepared kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
-    /// Whose build it is.
     pub flavour: Flavour,
-    /// As `uname -r` says it, without the flavour: `7.3.4+deb13-amd64`.
+    /// The output of `uname -r`, without the flavour: `7.3.4+deb13-amd64`.
     pub release: String,
     /// The source tree with the kernel crates' metadata, on the host; `/kernel/tree` inside the root.
     pub tree: PathBuf,
@@ -66,12 +66,12 @@ pub struct Kernel {
     pub modules_dir: PathBuf,
 }
 
-/// A kernel's release with its numbers, which order releases.
+/// A kernel's release, ordered by its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// Numbers and words, as `7.3.4+deb13-amd64` is cut at its punctuation.
+    /// Numbers and words: `7.3.4+deb13-amd64` is split at its punctuation.
     parts: Vec<Part>,
-    /// The text.
+    /// The whole release.
     pub name: String,
 }
 
@@ -82,7 +82,7 @@ enum Part {
 }
 
 impl Release {
-    /// Reads a release.
+    /// Parses a release.
     pub fn parse(name: &str) -> Self {
         let parts = name.split(['.', '+', '-', '~']).flat_map(split_digits).collect();
         Self { parts, name: name.to_owned() }
@@ -113,7 +113,7 @@ impl Ord for Release {
     }
 }
 
-/// `deb13` is a word and a number, so that `deb9` comes before it.
+/// `deb13` is a word and a number, so that `deb9` sorts before it.
 fn split_digits(word: &str) -> Vec<Part> {
     let border = word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len());
     let (letters, digits) = word.split_at(border);
@@ -129,18 +129,17 @@ fn split_digits(word: &str) -> Vec<Part> {
     parts
 }
 
-/// Which kernel is used, and what should be said about the choice.
+/// The kernel to use, and what should be reported about the choice.
 #[derive(Debug)]
 pub struct Choice {
-    /// The kernel.
     pub release: Release,
     /// Its row in the table.
     pub series: &'static Series,
-    /// A newer series that the mirror has and nobody has tried.
+    /// A newer series that the mirror has and that is untested.
     pub newer: Option<String>,
 }
 
-/// Chooses the newest supported release, or the newest that `wanted` (a release or a series) names.
+/// Chooses the newest supported release, or the newest one that matches `wanted` (a release or a series).
 pub fn choose(offered: &[Release], wanted: Option<&str>) -> Result<Choice> {
     let fits = |release: &&Release| wanted.is_none_or(|name| release.name == name || release.series() == name);
     let supported = offered.iter().filter(|release| release.supported().is_some());
@@ -152,7 +151,7 @@ pub fn choose(offered: &[Release], wanted: Option<&str>) -> Result<Choice> {
     Ok(Choice { release: release.clone(), series, newer: newest.map(|newest| newest.name.clone()) })
 }
 
-/// Refuses a name that can be no kernel's, before a mirror is asked. Debug kernels have names of their own.
+/// Refuses a name that no kernel can have, before the mirror is contacted. Debug kernels have names of their own.
 pub fn check_name(name: &str, debug: &[&str]) -> Result<()> {
     let series = || SUPPORTED.iter().map(|series| series.name);
     if name == STOCK || debug.contains(&name) || Release::parse(name).supported().is_some() {
@@ -179,14 +178,14 @@ fn nothing(offered: &[Release], wanted: Option<&str>) -> Error {
     Error::new(kind, message).hint(format!("supported: {}; the mirror has: {offer}", known.join(", ")))
 }
 
-/// The releases among the names of `linux-headers-…-amd64` packages.
+/// Returns the releases among the names of `linux-headers-…-amd64` packages.
 pub fn releases(packages: &str) -> Vec<Release> {
     let mut found: Vec<_> = packages.lines().filter_map(release_of).collect();
     found.sort();
     found
 }
 
-/// Only the plain flavour: `cloud` and `rt` kernels have other configurations.
+/// Returns the release of a package of the plain flavour. `cloud` and `rt` kernels have other configurations.
 fn release_of(package: &str) -> Option<Release> {
     let release = package.trim().strip_prefix("linux-headers-")?;
     let numbers = release.strip_suffix("-amd64")?;

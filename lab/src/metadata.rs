@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Prepares a stock kernel: its image and modules, and a source tree with the metadata of the kernel's crates.
 //!
-//! Debian's header packages carry no Rust metadata. It is made again here, from the source and configuration of the very
-//! kernel that will run, with the compiler it was built with; `symbols.rs` then proves that what was made names the symbols
-//! that the running kernel exports. Source: Documentation/rust/quick-start.rst, Documentation/kbuild/modules.rst.
+//! Debian's header packages carry no Rust metadata. The lab rebuilds it from the source and configuration of the kernel
+//! that will run, with the compiler that built it. `symbols.rs` then proves that the result names the symbols that the
+//! running kernel exports. Source: Documentation/rust/quick-start.rst, Documentation/kbuild/modules.rst.
 
 pub(crate) mod symbols;
 mod tree;
@@ -24,31 +24,31 @@ use crate::events::Events;
 use crate::kernels::{self, Choice, Flavour, Kernel, Release};
 use crate::root::{self, unpack_with};
 
-/// Changes when the way of preparing a kernel does.
+/// A version of the recipe. Change it whenever the recipe changes.
 const RECIPE: &str = "1";
 const STAMP: &str = ".drydock";
 const FACTS: &str = "facts.json";
 
-/// What is known about a prepared kernel.
+/// Facts about a prepared kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Rust symbols that the stock kernel exports, all of which our metadata names.
+    /// The number of Rust symbols that the stock kernel exports. Our metadata names all of them.
     pub symbols: usize,
     /// The version of the packages.
     pub version: String,
 }
 
-/// The facts about a prepared kernel.
+/// Returns the facts about a prepared kernel.
 pub fn facts(cache: &CacheLayout, release: &str) -> Option<Facts> {
     serde_json::from_slice(&fs::read(cache.kernel(release).join(FACTS)).ok()?).ok()
 }
 
-/// The variables of every `make` in the tree of the kernel `release`.
+/// Returns the variables for every `make` in the tree of the kernel `release`.
 pub fn make_variables(release: &str) -> Vec<String> {
     if let Some(variant) = debug_kernel::of_release(release) {
         return variant.make_variables();
     }
-    // The source's own version is `7.3.4`; what distinguishes Debian's build of it is the rest of the release.
+    // The source's own version is `7.3.4`. The rest of the release distinguishes Debian's build.
     let local = release.find(|c: char| !c.is_ascii_digit() && c != '.').map_or("", |at| &release[at..]);
     let series = Release::parse(release).series();
     let cc = kernels::SUPPORTED.iter().find(|known| known.name == series).map_or("gcc", |known| known.cc);
@@ -61,7 +61,7 @@ pub fn make_variables(release: &str) -> Vec<String> {
     ]
 }
 
-/// What a prepared kernel is a function of.
+/// Returns a hash of everything a prepared kernel depends on.
 fn inputs(cache: &CacheLayout, release: &str) -> String {
     cache::hash([RECIPE.to_owned(), root::identity(cache), make_variables(release).concat()])
 }
@@ -81,7 +81,7 @@ fn kernel(cache: &CacheLayout, release: &str) -> Kernel {
     }
 }
 
-/// The prepared kernel that `wanted` (a release or a series) means, or the one in use.
+/// Returns the prepared kernel that matches `wanted` (a release or a series), or the one in use.
 pub fn prepared(cache: &CacheLayout, wanted: Option<&str>) -> Result<Option<Kernel>> {
     let name = match wanted {
         Some(name) => newest_prepared(cache, name),
@@ -96,14 +96,14 @@ fn newest_prepared(cache: &CacheLayout, name: &str) -> Option<String> {
     releases.filter(|release| is_prepared(cache, &release.name)).max().map(|release| release.name)
 }
 
-/// Chooses a kernel of the mirror and prepares it if it is not. Without a wish it becomes the kernel in use.
+/// Chooses a kernel of the mirror and prepares it if necessary. If `wanted` is `None`, it becomes the kernel in use.
 pub fn ensure(cache: &CacheLayout, apt: &Apt, wanted: Option<&str>, events: &Events) -> Result<Kernel> {
     let offered = kernels::releases(&apt.names("linux-headers-")?);
     let choice = kernels::choose(&offered, wanted)?;
     if let Some(newer) = &choice.newer {
         let known = kernels::SUPPORTED.iter().map(|series| series.name).collect::<Vec<_>>().join(", ");
         events.warn(format!(
-            "the mirror has kernel {newer}, of a series nobody has tried yet (supported: {known}); using {}",
+            "the mirror has kernel {newer}, whose series is untested (supported: {known}); using {}",
             choice.release.name
         ));
     }
@@ -158,7 +158,7 @@ impl Packages {
         let archives = apt.archives_of(&self.names).map_err(|error| {
             Error::new(Kind::Machinery, format!("the mirror does not have all packages of kernel {release}"))
                 .caused_by(error)
-                .hint("it may be between two versions; try again in an hour, or set `DRYDOCK_MIRROR` to another mirror")
+                .hint("the mirror may be in the middle of an update; try again in an hour, or set `DRYDOCK_MIRROR` to another mirror")
         })?;
         let total = archives.iter().map(|archive| archive.size).sum();
         let step = events.step(format!("downloading kernel {release}"));
@@ -167,7 +167,7 @@ impl Packages {
         Ok(archives)
     }
 
-    /// Takes out of the packages what is needed: image, modules, configuration, symbols, source.
+    /// Extracts the needed parts from the packages: image, modules, configuration, symbols, source.
     fn unpack(&self, archives: &[Archive], from: &Path, release: &str, into: &Path, events: &Events) -> Result<()> {
         let step = events.step(format!("unpacking kernel {release}"));
         let path = |prefix: &str| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock model`: one emulated GPU as a process of its own. The lab starts itself so for its machines; whoever has a QEMU
-//! of their own starts it by hand.
+//! `drydock model`: runs one emulated GPU as a separate process. The lab starts itself this way for its machines. Users
+//! with a QEMU of their own start it by hand.
 //!
 //! Source: the crate `drydock-models`.
 
@@ -33,51 +33,51 @@ Examples:\n\
 \x20       -device '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"gpu.sock\"}}'\n\
 \x20   echo '{\"fault\": {\"kind\": \"removal\"}}' | socat - control.sock        with --control control.sock";
 
-/// Be an emulated GPU, for a virtual machine of your own
+/// Run an emulated GPU, for a virtual machine of your own
 ///
-/// Waits for one QEMU (11 or later) to connect, and is a PCI device to its guest until QEMU ends. What the guest does that
-/// hardware does not allow is told on stderr and makes the exit code 1.
+/// Waits for one QEMU (11 or later) to connect, and is a PCI device of its guest until QEMU ends. Reports on stderr
+/// when the guest violates the hardware's rules, and then exits with 1.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Which GPU
+    /// The GPU to emulate
     #[arg(value_enum)]
     gpu: Name,
-    /// Where QEMU connects
+    /// Socket for QEMU's connection
     #[arg(long, value_name = "PATH", required_unless_present = "socket_fd")]
     socket: Option<PathBuf>,
-    /// The same as an inherited socket that listens
+    /// Like `--socket`, as an inherited listening socket
     #[arg(long, hide = true, conflicts_with = "socket")]
     socket_fd: Option<RawFd>,
-    /// Where commands come in and events go out, a line of JSON each
+    /// Socket for commands to the GPU and its events, one line of JSON each
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
-    /// The same as an inherited connection
+    /// Like `--control`, as an inherited connection
     #[arg(long, hide = true, conflicts_with = "control")]
     control_fd: Option<RawFd>,
-    /// The container of firmware that the GPU's driver is to load: what it loads is compared with it
+    /// Firmware file with which the model compares what the GPU's driver loads
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
     #[command(flatten)]
     choices: Choices,
 }
 
-/// What can be chosen about an emulated GPU wherever there is one.
+/// Options of an emulated GPU, shared by all commands that start one.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Choices {
-    /// Faults of the emulated GPU, a TOML file
+    /// Faults of the emulated GPU, in a TOML file
     #[arg(long, value_name = "FILE")]
     pub fault: Option<PathBuf>,
-    /// Write what the emulated GPU does to FILE, a line of JSON each
+    /// Write the emulated GPU's events to FILE, one line of JSON each
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// The size of the emulated GPU's BAR for VRAM
+    /// Size of the emulated GPU's BAR for VRAM
     #[arg(long, value_name = "MIB")]
     pub vram: Option<u32>,
 }
 
 impl Choices {
-    /// Whether anything is chosen.
+    /// Returns whether any option is set.
     pub fn any(&self) -> bool {
         let Self { fault, trace, vram } = self;
         fault.is_some() || trace.is_some() || vram.is_some()
@@ -94,7 +94,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// The word on the command line.
+    /// Returns its name on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Nova => "nova",
@@ -102,7 +102,7 @@ impl Name {
         }
     }
 
-    /// Refuses what the model would refuse, before anything else is done.
+    /// Refuses options that the model would refuse, before anything else happens.
     pub fn check(self, choices: &Choices) -> Result<()> {
         match self {
             Self::Nova => nova(choices).map(drop),
@@ -111,12 +111,12 @@ impl Name {
     }
 }
 
-/// Carries out `drydock model`.
+/// Runs `drydock model`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let firmware = options.firmware.as_deref();
     let violations = match options.gpu {
         Name::Nova if firmware.is_some() => {
-            return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` says nothing"));
+            return Err(Error::new(Kind::Usage, "this GPU's driver loads no firmware, so `--firmware` has no effect"));
         }
         Name::Nova => run(nova(&options.choices)?, &options, events)?,
         Name::Mali => run(mali(&options.choices, firmware)?, &options, events)?,
@@ -133,7 +133,7 @@ fn nova(choices: &Choices) -> Result<Device<Nova>> {
 
 fn mali(choices: &Choices, firmware: Option<&Path>) -> Result<Device<Mali>> {
     if choices.vram.is_some() {
-        return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` says nothing"));
+        return Err(Error::new(Kind::Usage, "a Mali has no VRAM of its own, so `--vram` has no effect"));
     }
     let now = Instant::now();
     let mut gpu = Mali::new(now);
@@ -176,7 +176,7 @@ fn run<G: Gpu>(mut device: Device<G>, options: &Options, events: &Events) -> Res
     };
     let violations = serve(device, socket, control(options)?).context("the emulated GPU stops")?;
     for path in [&options.socket, &options.control].into_iter().flatten() {
-        // Whoever removed it already has done our work.
+        // The file may already have been removed, which is fine.
         let _ = fs::remove_file(path);
     }
     if let Some((trace, path)) = traced {
@@ -193,7 +193,7 @@ fn control(options: &Options) -> Result<Option<Control>> {
     Ok(options.control_fd.map(|fd| Control::Connected(UnixStream::from(inherited(fd)))))
 }
 
-/// What matters to somebody who watches.
+/// Reports the events that matter to an observer.
 fn tell(what: &What, events: &Events) {
     match what {
         What::Violation { .. } | What::FaultUnused { .. } => events.warn(what.to_string()),
@@ -202,14 +202,14 @@ fn tell(what: &What, events: &Events) {
     }
 }
 
-/// A socket's name is ours to remove, however we end.
+/// Removes the socket's file when we exit, however that happens.
 fn remove_later(path: &Path) -> interrupt::OnInterrupt {
     let path = path.to_owned();
     interrupt::on_interrupt(move || drop(fs::remove_file(path)))
 }
 
 fn inherited(fd: RawFd) -> OwnedFd {
-    // SAFETY: The two hidden options are given by `vm::gpu` only, which hands over open descriptors of these numbers, each
-    // named once; nothing in this process has opened or closed them before.
+    // SAFETY: Only `vm::gpu` passes the two hidden options, and it hands over open descriptors of these numbers, each
+    // named once. Nothing in this process has opened or closed them before.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }

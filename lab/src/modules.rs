@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Builds kernel modules against the prepared kernel, sources read-only, results in the cache.
+//! Builds kernel modules against the prepared kernel. The sources are read-only; the results go to the cache.
 //!
 //! Source: Documentation/kbuild/modules.rst (`M=`, `MO=`); `modules.order` in Documentation/kbuild/kbuild.rst.
 
@@ -17,17 +17,17 @@ use crate::vm::kmod::Stock;
 use crate::{metadata, process};
 use warnings::Warnings;
 
-/// Modules that were built.
+/// The result of a build.
 #[derive(Clone, Debug)]
 pub struct BuiltModules {
-    /// The directory that mirrors the sources', with the results.
+    /// The output directory, which mirrors the source directory.
     pub dir: PathBuf,
     /// The modules, sorted by path.
     pub modules: Vec<PathBuf>,
 }
 
-/// Builds the modules of `source`, a directory with a `Kbuild` file, or `only` those that are named. Another run that builds the
-/// same waits.
+/// Builds the modules of `source`, a directory with a `Kbuild` file, or only those named in `only`. A second run that
+/// builds the same waits.
 pub fn build(
     toolchain: &Toolchain,
     source: &Path,
@@ -41,9 +41,9 @@ pub fn build(
     let out = dir.join("out");
     std::fs::create_dir_all(&out).with_context(|| format!("failed to create `{}`", out.display()))?;
     let step = events.step("building the modules");
-    // The path inside stays the same whatever the host calls it, so that messages and debug information do too.
+    // The path inside the root is the same on every host, so that messages and debug information are too.
     let binds = sources(source).write(&out, OUT);
-    // Both streams in one, so that it is known which object's compiler a line comes from.
+    // Both streams share a pipe, so that each line can be attributed to an object's compiler.
     let mut make = toolchain.command("sh", &binds);
     make.args(["-c", "exec make \"$@\" 2>&1", "make"]);
     make.arg(format!("-j{}", jobs())).args(metadata::make_variables(&toolchain.kernel.release)).args([
@@ -57,14 +57,15 @@ pub fn build(
         let names: Vec<_> = only.iter().map(String::as_str).collect();
         make.arg(format!("DRYDOCK_ONLY={}", names.join(" ")));
     }
-    // Before, since a build that fails or is ended has compiled some of the objects, and noted it as well.
+    // Do this first: a build that failed or was killed has compiled some of the objects and recorded the dependency
+    // too.
     leave_kernel_alone(&out)?;
     let mut said = Vec::new();
     let made = process::watch(&mut make, &step, |line| {
         said.push(line.to_owned());
         false
     });
-    // Of a build that fails, too: what it has compiled is not compiled again.
+    // Also after a failed build: the objects it has compiled will not be compiled again.
     let warnings = Warnings::update(&out, &said)?;
     made.map_err(|error| readable(error, source))?;
     let modules = find_modules(&out)?;
@@ -74,12 +75,13 @@ pub fn build(
     Ok(BuiltModules { dir: out, modules })
 }
 
-/// How many compilers `make` runs at a time.
+/// Returns how many compilers `make` runs at a time.
 pub(crate) fn jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// A module of the kernel's that ours would take the place of, for all that need it.
+/// Refuses a module of ours with the name of one of the kernel's: it would replace the kernel's for every module that
+/// needs it.
 fn refuse_names_of_stock(modules: &[PathBuf], toolchain: &Toolchain) -> Result<()> {
     let stock =
         Stock::index(&toolchain.kernel.modules_dir).map_err(|error| Error::new(Kind::Machinery, error.to_string()))?;
@@ -91,7 +93,7 @@ fn refuse_names_of_stock(modules: &[PathBuf], toolchain: &Toolchain) -> Result<(
     }
 }
 
-/// The modules' sources as Kbuild finds them inside the root: `source`, and the crates that lie beside it.
+/// Returns the modules' sources as Kbuild finds them inside the root: `source`, and the crates beside it.
 pub fn sources(source: &Path) -> Binds {
     let binds = Binds::none().read(source, SOURCE);
     let crates = source.with_file_name("crates");
@@ -99,7 +101,7 @@ pub fn sources(source: &Path) -> Binds {
 }
 
 const SOURCE: &str = "/kernel-src";
-/// `../crates` of [`SOURCE`].
+/// The path `../crates` of [`SOURCE`].
 const CRATES: &str = "/crates";
 const OUT: &str = "/out";
 
@@ -110,7 +112,8 @@ fn readable(error: Error, source: &Path) -> Error {
     Error::new(kind, format!("the modules in `{host}` do not build")).details(lines)
 }
 
-/// The modules that Kbuild says it has built; a file that it built once, for what is no longer there, may lie beside them.
+/// Returns the modules that Kbuild reports as built. The directory may also contain modules whose source no longer
+/// exists.
 fn find_modules(dir: &Path) -> Result<Vec<PathBuf>> {
     let order = dir.join("modules.order");
     let text = std::fs::read_to_string(&order).with_context(|| format!("failed to read `{}`", order.display()))?;
@@ -119,10 +122,12 @@ fn find_modules(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What `warn_on!` includes: files of the kernel, which Kbuild's rule for such files would make again in the next build.
+/// The files that `warn_on!` includes. They are the kernel's, but Kbuild's rule for such files would make them again in
+/// the next build.
 const MADE_BY_KERNEL: &str = "/kernel/tree/rust/kernel/generated_";
 
-/// Takes those out of what Kbuild has noted of each object in `dir`: the kernel is not ours to write to.
+/// Removes those files from the dependencies that Kbuild recorded for each object in `dir`: the kernel's tree is
+/// read-only to us.
 pub(crate) fn leave_kernel_alone(dir: &Path) -> Result<()> {
     for entry in std::fs::read_dir(dir).with_context(|| format!("failed to read `{}`", dir.display()))?.flatten() {
         let path = entry.path();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which known names a mistyped one may have meant, by the measure that clap uses for its own words.
+//! Suggests known names for a mistyped one, by the measure that clap uses for its own words.
 
-/// Below this, two names have nothing to do with each other.
+/// The similarity below which two names are unrelated.
 const ALIKE: f64 = 0.7;
-/// How many are worth naming.
+/// The largest number of suggestions.
 const MOST: usize = 3;
 
-/// The names most like `word`, the nearest first, each once.
+/// Returns the names most similar to `word`, the most similar first, each once.
 pub(crate) fn names<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let alike = known.into_iter().map(|name| (strsim::jaro_winkler(word, name), name));
     let mut near: Vec<_> = alike.filter(|(alike, _)| *alike >= ALIKE).collect();
@@ -15,7 +15,7 @@ pub(crate) fn names<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) ->
     near.into_iter().take(MOST).map(|(_, name)| name).collect()
 }
 
-/// The same as a question, if there is one: ``did you mean `a` or `b`?``
+/// Returns the suggestions as a question, if there are any: ``did you mean `a` or `b`?``
 pub(crate) fn question<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let near: Vec<_> = names(word, known).iter().map(|name| format!("`{name}`")).collect();
     (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))

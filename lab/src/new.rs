@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock new`: a driver of one's own, as a copy of `kernel/drivers/counter` and its check under another name.
+//! `drydock new`: makes a new driver as a renamed copy of `kernel/drivers/counter` and its check.
 //!
-//! The template is a driver that every build compiles, so it cannot rot. What comes out is built, booted and tested at once.
+//! Every build compiles the template, so it cannot become outdated. The new driver is built, booted and tested at once.
 
 mod names;
 mod taken;
@@ -24,10 +24,11 @@ use taken::Taken;
 
 /// Start a driver of your own from a template that builds, loads and passes a test
 ///
-/// Writes `kernel/drivers/NAME/`, adds it to `kernel/Kbuild`, builds it, boots a guest, loads it and runs its check.
+/// Writes `kernel/drivers/NAME/`, adds it to `kernel/Kbuild`, builds it, boots a guest, loads the driver and runs its
+/// check.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// What the driver is called: lower-case letters, digits and `_`, as in `my_gpu`
+    /// Name of the driver: lower-case letters, digits and `_`, as in `my_gpu`
     name: String,
     /// Only write the files
     #[arg(long)]
@@ -43,12 +44,12 @@ struct Made {
     checked: bool,
 }
 
-/// Carries out `drydock new`.
+/// Runs `drydock new`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let name = Name::parse(&options.name)?;
     refuse_taken(&repo, &name, None)?;
-    // What the kernel has is known once it is prepared, which the check needs anyway.
+    // The kernel's own names are known only once it is prepared, which the check needs anyway.
     let kernel = match options.no_check {
         true => metadata::prepared(&CacheLayout::of_user()?, None)?,
         false => Some(setup::ensure(events)?.kernel),
@@ -60,7 +61,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
             refuse_taken(&repo, &name, Some(&stock))?;
         }
         None => events.warn(format!(
-            "no kernel is prepared yet, so whether it has a module `{}` of its own is not known",
+            "no kernel is prepared yet, so a clash with a module `{}` of its own cannot be ruled out",
             name.module
         )),
     }
@@ -77,19 +78,19 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 fn next(name: &Name) -> String {
     let name = &name.module;
     format!(
-        "kernel/drivers/{name}/{name}.rs is yours to change, and {name}/check.sh says what it must do; then:\n    \
+        "edit kernel/drivers/{name}/{name}.rs, and check in {name}/check.sh what it must do; then run:\n    \
          ./drydock test {name}\n    ./drydock run {name} -- drmdevice"
     )
 }
 
-/// Refuses a name that is taken; what the kernel has counts if it is known.
+/// Refuses a name that is taken. The kernel's own names count if they are known.
 fn refuse_taken(repo: &Path, name: &Name, stock: Option<&Stock>) -> Result<()> {
     let path = repo.join(TEMPLATE);
     let template = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
     Taken { repo, template: &template, stock, suites: &test::suite_names() }.refuse(name)
 }
 
-/// Writes the driver's files and its line in Kbuild; nothing if one of them cannot be.
+/// Writes the driver's files and its line in Kbuild. Writes nothing if one of them cannot be written.
 fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()));
     let dir = repo.join(drivers::DIRECTORY).join(&name.module);
@@ -97,10 +98,10 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     let (template, script) = (read(&repo.join(TEMPLATE))?, read(&repo.join(CHECK))?);
     let lines = read(&kbuild)?;
     if dir.exists() || lines.contains(&format!("driver,{},", name.module)) {
-        return Err(Error::new(Kind::Usage, format!("a driver `{}` is there already", name.module)));
+        return Err(Error::new(Kind::Usage, format!("driver `{}` already exists", name.module)));
     }
     let lines = names::with_driver(&lines, &name.module).ok_or_else(|| {
-        Error::new(Kind::Machinery, format!("`{KBUILD}` has no line with a driver to put the new one behind"))
+        Error::new(Kind::Machinery, format!("`{KBUILD}` has no driver line to insert the new one after"))
     })?;
     let files = [(format!("{}.rs", name.module), template), (drivers::SCRIPT.into(), script)];
     let mut written = Vec::new();
@@ -113,7 +114,7 @@ fn write(repo: &Path, name: &Name) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// Builds, boots, loads and runs the driver's check.
+/// Builds and boots the driver, loads it and runs its check.
 fn check(repo: &Path, name: &Name, events: &Events) -> Result<()> {
     let driver = Checked::read(repo, &name.module)?;
     let plan = Plan { kernel: None, content: Content::of_driver(repo, &name.module)? };
@@ -147,6 +148,6 @@ mod tests {
         assert!(!driver.to_lowercase().contains("counter"), "{driver}");
         let kbuild = fs::read_to_string(dir.path().join(KBUILD)).unwrap();
         assert!(kbuild.contains("$(eval $(call driver,my_gpu,drivers/my_gpu/my_gpu))\n"));
-        assert_eq!(write(dir.path(), &name).unwrap_err().to_string(), "a driver `my_gpu` is there already");
+        assert_eq!(write(dir.path(), &name).unwrap_err().to_string(), "driver `my_gpu` already exists");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Child processes: they die with us, their words go to a step, and a failure shows the end of what they said.
+//! Child processes: they die with us, their output goes to a step, and a failure shows the end of their output.
 //!
 //! Source: prctl(2), `PR_SET_PDEATHSIG`.
 
@@ -17,34 +17,34 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::events::Step;
 use crate::interrupt;
 
-/// How many lines of a failed tool's output an error carries.
+/// The number of lines of a failed tool's output in an error.
 const TAIL: usize = 15;
-/// How many lines of compiler messages an error carries.
+/// The number of lines of compiler messages in an error.
 const MESSAGES: usize = 300;
-/// How many lines of a running tool's output are remembered.
+/// The number of lines of a running tool's output that are kept.
 const REMEMBERED: usize = 5_000;
 
 static CHILDREN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// Makes the process die when the thread that started it ends, however that comes about.
+/// Makes the process die when the thread that started it ends, for whatever reason.
 pub fn die_with_us(command: &mut Command) -> &mut Command {
     let die = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
-    // SAFETY: between fork and exec only a system call is made: nothing allocates or takes a lock.
+    // SAFETY: Between fork and exec, the closure only makes a system call. It allocates nothing and takes no lock.
     unsafe { command.pre_exec(die) }
 }
 
-/// Runs a tool to its end; each line it writes goes to `step`. A failure carries its last lines.
+/// Runs a tool to its end and passes each line it prints to `step`. An error carries the last lines.
 pub fn run(command: &mut Command, step: &Step) -> Result<()> {
     watch(command, step, |_| false).map(drop)
 }
 
-/// Like [`run`]; lines of stdout that `consume` takes are not shown. Returns the rest of stdout.
+/// Like [`run`], but hides lines of stdout that `consume` takes. Returns the rest of stdout.
 pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -> bool) -> Result<Vec<String>> {
     let name = name(command);
     let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let stderr = child.0.stderr.take().expect("stderr is piped");
     let stdout = child.0.stdout.take().expect("stdout is piped");
-    // Remembered apart: in which order lines of two pipes were written, nobody knows. What went wrong is told on stderr.
+    // The streams are kept separately: the order of lines from two pipes is unknown, and errors are on stderr.
     let (said, complaints) = (Mutex::new(VecDeque::new()), Mutex::new(VecDeque::new()));
     let mut kept = Vec::new();
     std::thread::scope(|scope| {
@@ -64,8 +64,8 @@ pub fn watch(command: &mut Command, step: &Step, mut consume: impl FnMut(&str) -
     }
 }
 
-/// Of a failed tool's output what tells why: a compiler's messages from the first error on, or else the lines that look like
-/// an error, and the end. A parallel `make` fails long before it ends.
+/// Returns the lines of a failed tool's output that explain the failure: compiler messages from the first error on, or
+/// lines that look like an error, and the end. A parallel `make` fails long before it ends.
 fn worth_showing(lines: VecDeque<String>) -> Vec<String> {
     let lines: Vec<String> = lines.into_iter().filter(|line| !is_progress(line)).collect();
     let first = lines.iter().position(|line| line.starts_with("error") || line.contains(" error: "));
@@ -85,18 +85,18 @@ fn tells(line: &str) -> bool {
     SIGNS.iter().any(|sign| line.contains(sign))
 }
 
-/// Kbuild's way of saying what it does: two spaces and a word in capitals.
+/// Returns whether `line` is Kbuild's progress output: two spaces and a word in capitals.
 fn is_progress(line: &str) -> bool {
     let word = line.strip_prefix("  ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
     word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase())
 }
 
-/// Runs a tool that is done at once and gives its stdout.
+/// Runs a short tool and returns its stdout.
 pub fn output(command: &mut Command) -> Result<String> {
     fed(command, Stdio::null())
 }
 
-/// The same for a tool that reads from `stdin`.
+/// Like [`output`], for a tool that reads from `stdin`.
 pub fn fed(command: &mut Command, stdin: impl Into<Stdio>) -> Result<String> {
     let name = name(command);
     let mut child = spawn(command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
@@ -111,14 +111,14 @@ pub fn fed(command: &mut Command, stdin: impl Into<Stdio>) -> Result<String> {
     }
 }
 
-/// Runs a program that has the user's terminal and gives its exit status.
+/// Runs a program on the user's terminal and returns its exit status.
 pub fn interactive(command: &mut Command) -> Result<ExitStatus> {
     spawn(command)?.wait()
 }
 
-/// Waits until a process of ours has ended; `None` if it takes longer than `limit`.
+/// Waits until one of our processes has ended. Returns `None` if that takes longer than `limit`.
 pub fn wait_within(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
-    // A child that was collected has no number any more.
+    // A reaped child has no process id any more.
     if let Some(status) = child.try_wait()? {
         return Ok(Some(status));
     }
@@ -137,15 +137,15 @@ pub fn wait_within(child: &mut Child, limit: Duration) -> std::io::Result<Option
     }
 }
 
-/// Kills every process started here; for the way out.
+/// Kills every process started here, for use during exit.
 pub fn kill_all() {
     for pid in CHILDREN.lock().expect("no panic under this lock").iter().filter_map(|pid| Pid::from_raw(*pid)) {
-        // It may have ended by itself a moment ago, which is what is wanted.
+        // The process may already have ended, which is fine.
         let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
 }
 
-/// A child that is on the list of [`kill_all`] until it is collected.
+/// A child that [`kill_all`] knows until it is reaped.
 struct Tracked(Child);
 
 impl Tracked {
@@ -176,7 +176,7 @@ fn spawn(command: &mut Command) -> Result<Tracked> {
 
 fn name(command: &Command) -> String {
     let program = command.get_program().to_string_lossy().into_owned();
-    // What runs in the root is started through ourselves; its own name says more (`root.rs`).
+    // The lab starts programs in the root through itself (`root.rs`), so the program's own name is more useful.
     let mut after = command.get_args().skip_while(|arg| *arg != "--").skip(1);
     match after.next() {
         Some(inner) if program.contains("/proc/self/exe") => inner.to_string_lossy().into_owned(),
@@ -198,7 +198,7 @@ fn remember(tail: &Mutex<VecDeque<String>>, step: &Step, line: &str) {
     }
 }
 
-/// Calls `f` for each line; tools that draw bars end lines with a carriage return.
+/// Calls `f` for each line. A carriage return ends a line too, since tools that draw bars use it.
 fn each_line(from: impl Read, mut f: impl FnMut(&str)) {
     let mut from = BufReader::new(from);
     let mut bytes = Vec::new();
@@ -214,7 +214,7 @@ fn each_line(from: impl Read, mut f: impl FnMut(&str)) {
 
 fn text(from: &mut impl Read) -> String {
     let mut bytes = Vec::new();
-    // What was read before an error is still what the tool said.
+    // Bytes read before an error are still the tool's output.
     let _ = from.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }

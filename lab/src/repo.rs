@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Where the checkout is that the lab works for: the one it was built from, unless we stand in another.
+//! Finds the checkout that the lab works on: the one it was built from, unless the current directory is in another.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 
-/// The file that only a checkout of this project has at its root.
+/// A file that identifies the root of a checkout of this project.
 const MARK: &str = "lab/src/main.rs";
 
-/// The root of the checkout.
+/// Returns the root of the checkout.
 pub fn root() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("DRYDOCK_REPO") {
         return Ok(PathBuf::from(named));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The life of a device as it was seen: steps with the device's state and the guest's clock.
+//! The life of a device as observed: steps with the device's state and the guest's clock.
 //!
-//! One structure is filled while the demo runs; the table in the terminal, the JSON document and the page with the
-//! picture only read it.
+//! The demo fills one structure. The table in the terminal, the JSON document and the page with the picture only read
+//! it.
 
 mod html;
 mod picture;
@@ -13,25 +13,25 @@ use serde::Serialize;
 pub(crate) use html::{escape, page};
 pub(crate) use table::table;
 
-/// Where the device is in its life.
+/// A device's state in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     /// Its module is not loaded, or its memory is free again.
     Absent,
-    /// Allocated, not registered: only its driver knows it.
+    /// Allocated but not registered: only its driver can use it.
     Unregistered,
     /// Registered with userspace: its nodes are there.
     Registered,
-    /// Its hardware is gone, and somebody still holds it.
+    /// Its hardware is gone, but a client still holds it.
     Unplugged,
 }
 
 impl State {
-    /// All of them, in the order of a life.
+    /// All states, in the order of a life.
     pub(crate) const ALL: [State; 4] = [State::Absent, State::Unregistered, State::Registered, State::Unplugged];
 
-    /// A word for a table.
+    /// Returns a word for a table.
     pub(crate) fn word(self) -> &'static str {
         match self {
             State::Absent => "absent",
@@ -41,7 +41,7 @@ impl State {
         }
     }
 
-    /// The type that proves it, as `kernel/drm` names it.
+    /// Returns the type in `kernel/drm` that proves this state.
     pub(crate) fn proof(self) -> &'static str {
         match self {
             State::Absent => "no value of its types exists",
@@ -52,7 +52,7 @@ impl State {
     }
 }
 
-/// Something that exists for a part of the time and is drawn as a bar.
+/// Something that exists for part of the time and is drawn as a bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Thing {
@@ -82,12 +82,12 @@ pub(crate) enum Thing {
     Gpu,
     /// The GPU's own processor runs its firmware.
     Firmware,
-    /// What a client has mapped for the GPU.
+    /// A mapping that a client has made for the GPU.
     GpuMapping,
 }
 
 impl Thing {
-    /// All of them, as they are drawn from top to bottom.
+    /// All things, in the order of drawing from top to bottom.
     pub(crate) const ALL: [Thing; 14] = [
         Thing::Gpu,
         Thing::Library,
@@ -105,7 +105,7 @@ impl Thing {
         Thing::GpuMapping,
     ];
 
-    /// What it is called in the picture.
+    /// Returns its label in the picture.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Thing::Library => "module drm_rust",
@@ -129,53 +129,51 @@ impl Thing {
 /// One step of the life.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Step {
-    /// What happened, as a short sentence without its full stop.
+    /// The event, as a short sentence without its full stop.
     pub(crate) title: String,
-    /// The device's state when it had happened.
+    /// The device's state after the event.
     pub(crate) state: State,
-    /// The guest's clock then, in seconds since its boot.
+    /// The guest's clock after the event, in seconds since its boot.
     pub(crate) time: f64,
-    /// What exists when it had happened.
+    /// The things that exist after the event.
     pub(crate) things: Vec<Thing>,
-    /// What shows it: the output of a program, the answer of a file.
+    /// The evidence: a program's output, a file's content.
     pub(crate) seen: Vec<String>,
-    /// What the kernel logged meanwhile.
+    /// The lines that the kernel logged meanwhile.
     pub(crate) log: Vec<String>,
 }
 
 impl Timeline {
-    /// The things that exist at any time, as they are drawn.
+    /// Returns the things that exist at any time, in the order of drawing.
     fn things(&self) -> Vec<Thing> {
         Thing::ALL.into_iter().filter(|thing| self.steps.iter().any(|step| step.things.contains(thing))).collect()
     }
 }
 
-/// The whole life.
+/// A whole life.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Timeline {
-    /// The driver.
     pub(crate) driver: String,
-    /// Release of the kernel.
+    /// The kernel's release.
     pub(crate) kernel: String,
-    /// How the guest's instructions were executed.
+    /// How QEMU executed the guest's instructions.
     pub(crate) execution: String,
-    /// The steps, in order.
     pub(crate) steps: Vec<Step>,
-    /// From the start of QEMU to its end, in seconds.
+    /// The time from the start of QEMU to its end, in seconds.
     pub(crate) seconds: f64,
-    /// Whether the steps' logs hold what an emulated GPU saw as well.
+    /// Whether the steps' logs also contain the trace of an emulated GPU.
     pub(crate) merged: bool,
-    /// How many lines the kernel logged, none of them a warning.
+    /// The number of lines that the kernel logged. None of them is a warning.
     pub(crate) log_lines: usize,
 }
 
 #[cfg(test)]
 pub(crate) mod example {
-    //! A short life for the tests of its readers.
+    //! A short life for the readers' tests.
 
     use super::*;
 
-    /// Three steps and a quotation that HTML would misread.
+    /// Returns three steps and a quotation that must be escaped in HTML.
     pub(crate) fn timeline() -> Timeline {
         let step = |title: &str, state, time, things: &[Thing], seen: &[&str]| Step {
             title: title.into(),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The toolchain root: a Debian tree with compilers, QEMU and clients, and how programs run inside it.
 //!
-//! A program in the root is a chain of two processes: `drydock enter-root` makes a mount and a process namespace (as an
-//! ordinary user also a user namespace) and stays as its keeper; its child mounts, changes the root and becomes the program.
-//! When the lab, the keeper or the terminal goes away, the kernel kills the rest, and the mounts go with their namespace.
+//! A program in the root is a chain of two processes. `drydock enter-root` makes a mount and a process namespace (for
+//! an ordinary user also a user namespace) and stays as its keeper. Its child mounts, changes the root and becomes the
+//! program. If the lab, the keeper or the terminal ends, the kernel kills the rest, and the mounts disappear with their
+//! namespace.
 //!
-//! Inside: `/src` is the checkout, `/kernel` the kernel in use, `/tmp` private ([`PRIVATE_TMP`]), all else read-only.
+//! Inside, `/src` is the checkout, `/kernel` the kernel in use, `/tmp` private ([`PRIVATE_TMP`]), and all else
+//! read-only.
 
 mod enter;
 mod make;
@@ -22,29 +24,29 @@ use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::{process, setup};
 
-/// The word by which the lab calls itself to enter a root.
+/// The hidden command by which the lab starts itself to enter a root.
 pub const ENTER_WORD: &str = "enter-root";
 
-/// Inside the root: a memory file system of each program's own, empty when it starts and gone when it ends.
+/// A tmpfs inside the root that each program has for itself. It is empty at the start and freed at the end.
 pub const PRIVATE_TMP: &str = "/tmp";
 
 /// A directory of the host that is visible inside the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bind {
-    /// On the host.
+    /// The path on the host.
     pub host: PathBuf,
-    /// Inside the root; made if it does not exist.
+    /// The path inside the root, which is made if it does not exist.
     pub inside: PathBuf,
     /// Whether the program may write there.
     pub writable: bool,
 }
 
-/// What a program inside the root sees of the host, besides the usual.
+/// Directories of the host that a program inside the root sees besides the default ones.
 #[derive(Clone, Debug, Default)]
 pub struct Binds(Vec<Bind>);
 
 impl Binds {
-    /// Nothing besides the usual.
+    /// Returns no additional directories.
     pub fn none() -> Self {
         Self::default()
     }
@@ -59,7 +61,7 @@ impl Binds {
         self.with(host.into(), inside.into(), true)
     }
 
-    /// These, then those of `other`.
+    /// Adds the directories of `other` after these.
     pub fn and(mut self, other: &Self) -> Self {
         self.0.extend_from_slice(&other.0);
         self
@@ -71,7 +73,7 @@ impl Binds {
     }
 }
 
-/// What `drydock enter-root` is told.
+/// The options of `drydock enter-root`.
 #[derive(Debug, Args)]
 pub struct EnterSpec {
     /// The root directory
@@ -91,18 +93,19 @@ pub struct EnterSpec {
     program: Vec<std::ffi::OsString>,
 }
 
-/// A command that runs `program` inside `root`, with an empty environment but for what every tool expects.
+/// Returns a command that runs `program` inside `root`. Its environment is empty except for variables that every tool
+/// expects.
 pub fn command(root: &Path, program: &str, binds: &Binds) -> Command {
     build(root, program, binds, false)
 }
 
-/// The same with a root that the program may write to; for making the root.
+/// Like [`command`], with a writable root; for making the root.
 pub fn command_writable(root: &Path, program: &str, binds: &Binds) -> Command {
     build(root, program, binds, true)
 }
 
 fn build(root: &Path, program: &str, binds: &Binds, writable: bool) -> Command {
-    // The link and not the path behind it: it stays valid when the lab is rebuilt while it runs.
+    // Use the link, not the path it resolves to: the link stays valid if the lab is rebuilt while it runs.
     let mut command = Command::new("/proc/self/exe");
     command.arg(ENTER_WORD).arg("--root").arg(root).args(writable.then_some("--writable"));
     for bind in &binds.0 {
@@ -120,7 +123,7 @@ fn build(root: &Path, program: &str, binds: &Binds, writable: bool) -> Command {
     command
 }
 
-/// Says whether this machine lets us enter a root, and if not, what stands against it and the ways out.
+/// Checks that this machine lets us enter a root. An error explains the obstacle and the ways around it.
 pub fn check_namespaces() -> Result<()> {
     let mut probe = command(Path::new("/"), "/bin/true", &Binds::none());
     process::output(&mut probe).map(drop).map_err(|error| {
@@ -132,7 +135,7 @@ pub fn check_namespaces() -> Result<()> {
     })
 }
 
-/// What keeps root from making namespaces is that it is no real root.
+/// The hint for the user root. Root that cannot make namespaces is restricted, as in a container.
 const OF_ROOT: &str = "in a container: let it mount (`--privileged`, or `--cap-add=SYS_ADMIN` without the seccomp and AppArmor \
                        profiles);\n\
                        in a chroot: make its directory a mount point before entering it (`mount --bind DIR DIR`)";
@@ -141,7 +144,7 @@ const OF_USERS: &str = "either let users make them: `sysctl kernel.unprivileged_
                         `sysctl kernel.apparmor_restrict_unprivileged_userns=0` (Ubuntu), as root;\n\
                         or run drydock as root";
 
-/// Carries out `drydock enter`.
+/// Runs `drydock enter`.
 pub fn main(program: Vec<String>, events: &Events) -> Result<u8> {
     let toolchain = setup::ensure(events)?;
     let (name, args) = match program.split_first() {
@@ -161,7 +164,7 @@ mod tests {
         let make = command(Path::new("/"), "make", &Binds::none());
         let kept: Vec<_> = make.get_envs().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
         assert!(kept.iter().all(|name| ["PATH", "HOME", "LC_ALL", "TERM"].contains(&name.as_str())), "{kept:?}");
-        // Neither `MAKEFLAGS`, `KCFLAGS` and `LD_PRELOAD` nor what will be thought of tomorrow.
+        // An empty environment excludes `MAKEFLAGS`, `KCFLAGS` and `LD_PRELOAD`, and also variables invented later.
         assert!(format!("{make:?}").starts_with("env -i "), "{make:?}");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock run`: one driver, one client, and the client's answer as if it had run here.
+//! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
 
 mod libdrm;
 mod user;
@@ -33,49 +33,50 @@ Examples:\n\
 
 /// Boot a driver and run a client program on it, or a shell
 ///
-/// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output is
-/// on stdout, its exit code is ours, everything else is on stderr. Without a client you get a shell in the guest.
+/// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output goes
+/// to stdout and its exit code becomes ours; everything else goes to stderr. Without a client you get a shell in the
+/// guest.
 ///
-/// The client's streams are those of a pipe: it waits while nobody reads what it writes, and sees when its reader has gone.
-/// Processes that it leaves behind are ended.
+/// The client's streams behave like pipes: a write blocks while nobody reads, and fails when the reader has closed its
+/// end. Processes that the client leaves behind are killed.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// The driver to load; `c-NAME` is the stock kernel's own
+    /// Driver to load; `c-NAME` is the stock kernel's own
     driver: String,
     /// The kernel to boot, by its release or series; `debug` and `kcsan` are the debug kernels
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// How many processors the guest has
+    /// Number of processors of the guest
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
-    /// How long the client may run, and its output take to be read, before it is killed; the exit code is 124 then
+    /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
-    /// Show the kernel's log on stderr as it comes
+    /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
     #[command(flatten)]
     gpu: Choices,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Let the GPU's driver load this file as its firmware, whatever it holds: to see what the driver does with a broken one
+    /// Let the GPU's driver load this file as its firmware, whatever it contains: to test the driver with a broken file
     #[arg(long, value_name = "FILE", conflicts_with = "firmware")]
     firmware_unchecked: Option<PathBuf>,
-    /// Run the client as the guest's ordinary user, who is in the groups `video` and `render`
+    /// Run the client as the guest's ordinary user, a member of the groups `video` and `render`
     #[arg(long, requires = "client")]
     user: bool,
-    /// Print the command that boots this guest with a shell on its console, and do nothing
+    /// Print the command that boots this guest with a shell on its console, and exit
     #[arg(long)]
     dry_run: bool,
-    /// The client and its arguments; without one, a shell
+    /// Client program and its arguments [default: a shell]
     #[arg(last = true)]
     client: Vec<String>,
 }
 
-/// Carries out `drydock run`.
+/// Runs `drydock run`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     drivers::check(&repo, &options.driver, options.kernel.as_deref())?;
@@ -114,12 +115,12 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
 }
 
-/// The client's own code, unless output of it was lost.
+/// Returns the client's own exit code, unless its output was lost.
 fn code(passed: Passed) -> Result<u8> {
-    // A client cannot return more than this, and a signal's code is 128 and its number.
+    // A client's code fits in a byte, and a signal is 128 plus its number.
     let code = u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX);
     match passed.lost {
-        // The client, too, has seen that its reader has gone, unless it had written all by then.
+        // The client has seen the closed pipe too, unless it had already written everything.
         Some((_, error)) if error.kind() == ErrorKind::BrokenPipe && code != exit::OK => Ok(code),
         Some((stream, error)) => Err(of_output(name(stream), error)),
         None => Ok(code),
@@ -133,13 +134,13 @@ fn name(stream: Stream) -> &'static str {
     }
 }
 
-/// The GPU that the driver needs; what is chosen about it is checked before a machine is made for it.
+/// Returns the GPU that the driver needs. Checks its options before a machine is made.
 fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
     let (choices, driver) = (&options.gpu, &options.driver);
     match kind_of_gpu(driver) {
         Some(name) => name.check(choices)?,
         None if choices.any() => {
-            let message = format!("driver `{driver}` has no emulated GPU, so nothing can be chosen about one");
+            let message = format!("driver `{driver}` has no emulated GPU, so the options of one have no effect");
             return Err(Error::new(Kind::Usage, message));
         }
         None => {}
@@ -165,15 +166,16 @@ fn client(guest: &Guest, argv: &[String], limit: Duration, events: &Events) -> R
     })?;
     if passed.cut {
         let left: Vec<String> = guest.processes()?.iter().map(place::name).collect();
-        let message = "the client left processes behind that hold its output: it is cut here, and they are ended";
+        let message =
+            "the client left processes behind that hold its output; the output ends here, and they are killed";
         events.warn(format!("{message}: {}", left.join(", ")));
         guest.end_processes()?;
     }
     Ok(passed)
 }
 
-/// Hands our standard input to the client until either ends. A terminal is not handed on: whoever sits there did not
-/// mean to type into a program of another machine, and a client that waits for the end of its input would wait forever.
+/// Passes our standard input to the client until either ends. A terminal is not passed on: its user did not mean to
+/// type into a program of another machine, and a client that reads its input to the end would wait forever.
 fn feed(input: Input<'_>, ended: &AtomicBool) {
     let stdin = std::io::stdin();
     let wanted = || !ended.load(Ordering::Relaxed);
@@ -188,13 +190,13 @@ fn feed(input: Input<'_>, ended: &AtomicBool) {
             _ => break,
         }
     }
-    // A client that has ended by itself needs no end of its input.
+    // A client that has already ended needs no end of input.
     if wanted() {
         let _ = input.close();
     }
 }
 
-/// An interactive shell of the guest on our terminal.
+/// Runs an interactive shell of the guest on our terminal.
 fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
     let machine_end = scene.terminal();
     let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
@@ -202,7 +204,7 @@ fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
     let shell = scene.guest().shell(terminal::size(), &term)?;
     let hang_up = shell.stdin();
     let ended = AtomicBool::new(false);
-    // A shell without a terminal has nobody to serve. One that has ended just now cannot be found.
+    // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.
     let on_lost = || drop(hang_up.signal(Signal::HUP));
     let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
         let status = shell.forward(None, |_, _| Ok(()));
@@ -231,7 +233,7 @@ mod tests {
         assert_eq!(code(Status::Code(0), Some(ErrorKind::StorageFull)), Err(69));
         assert_eq!(code(Status::Code(3), Some(ErrorKind::StorageFull)), Err(69));
         assert_eq!(code(Status::Code(0), Some(ErrorKind::BrokenPipe)), Err(141));
-        // The client has seen it itself, and says what came of that.
+        // The client has seen it itself and decides about its exit code.
         assert_eq!(code(Status::Signal(13), Some(ErrorKind::BrokenPipe)), Ok(141));
         assert_eq!(code(Status::Code(2), Some(ErrorKind::BrokenPipe)), Ok(2));
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! From a checkout to a story told in a guest: build, boot, act, and a verdict on the kernel's log.
+//! Runs a scenario in a guest: builds, boots, acts, and judges the kernel's log.
 //!
 //! ```no_run
 //! let stage = Stage::prepare(&Plan::default(), events)?;
 //! let ended = stage.play(&Boot::default(), events, |scene| {
 //!     scene.insmod("vgem_rust")?;
 //!     scene.guest().check(&["drmdevice"], LIMIT)?;
-//!     scene.rmmod_all()
+//!     scene.rmmod("vgem_rust")
 //! })?;
 //! ```
 
@@ -24,5 +24,5 @@ pub(crate) use stage::{Boot, Plan, Stage};
 
 use std::time::Duration;
 
-/// A program that is expected to end by itself in a moment may take this long, on a slow machine too.
+/// The time limit for a program that should end in a moment, generous enough for a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock setup`, and what every command that needs a toolchain begins with: do what is missing, and only that.
+//! `drydock setup`, and the start of every command that needs a toolchain: does only the missing steps.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,41 +22,42 @@ pub struct Options {
     /// Prepare this kernel, by its release or series, and use it from now on; `debug` or `kcsan` builds a debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Ask the mirror for newer packages and kernels, even if nothing is missing
+    /// Fetch newer packages and kernels from the mirror, even if nothing is missing
     #[arg(long)]
     update: bool,
 }
 
-/// Everything prepared: what builds modules and boots kernels.
+/// Everything that builds modules and boots kernels.
 #[derive(Clone)]
 pub struct Toolchain {
     /// The toolchain root.
     pub root: PathBuf,
     /// The kernel in use.
     pub kernel: Kernel,
-    /// Where everything else lies.
+    /// The paths of everything else.
     pub cache: CacheLayout,
-    /// The checkout that is worked on; `/src` inside the root.
+    /// The checkout to work on; `/src` inside the root.
     pub repo: PathBuf,
-    /// Nobody changes the cache while this value lives.
+    /// Keeps other runs from changing the cache while this value lives.
     _lock: Lock,
 }
 
 impl Toolchain {
-    /// A command that runs `program` inside the root. It sees the checkout at `/src` and the kernel at `/kernel`, both
-    /// read-only, and what `binds` adds; its environment is empty but for the usual; it dies with us.
+    /// Returns a command that runs `program` inside the root. It sees the checkout at `/src` and the kernel at
+    /// `/kernel`, both read-only, and the directories in `binds`. Its environment holds only the defaults, and it dies
+    /// with us.
     pub fn command(&self, program: &str, binds: &Binds) -> Command {
         let usual = Binds::none().read(&self.repo, "/src").read(self.cache.kernel(&self.kernel.release), "/kernel");
         root::command(&self.root, program, &usual.and(binds))
     }
 
-    /// What is built from this checkout.
+    /// Returns the directory for results built from this checkout.
     pub fn work(&self) -> PathBuf {
         self.cache.work(&self.repo)
     }
 }
 
-/// What `setup` has made, for its reader.
+/// The result of `setup`, for the user.
 #[derive(Debug, Serialize)]
 struct Prepared<'a> {
     root: &'a Path,
@@ -65,17 +66,18 @@ struct Prepared<'a> {
     seconds: f64,
 }
 
-/// Prepares what is missing.
+/// Prepares everything that is missing.
 pub fn ensure(events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: None, update: false }, events)
 }
 
-/// Prepares what is missing for the kernel that `name` (a release, a series, `stock`, `debug` or `kcsan`) means, for this run only.
+/// Prepares what is missing for the kernel `name` (a release, a series, `stock`, `debug` or `kcsan`), for this run
+/// only.
 pub fn ensure_kernel(name: Option<&str>, events: &Events) -> Result<Toolchain> {
     prepare(&Options { kernel: name.map(str::to_owned), update: false }, events)
 }
 
-/// Whether the debug kernel `variant` is there, so that [`ensure_kernel`] need not build it.
+/// Returns whether the debug kernel `variant` is built, so that [`ensure_kernel`] need not build it.
 pub fn has_debug_kernel(variant: &'static Variant) -> Result<bool> {
     let cache = CacheLayout::of_user()?;
     if !root::is_made(&cache) {
@@ -94,7 +96,7 @@ fn prepare(options: &Options, events: &Events) -> Result<Toolchain> {
     prepare_stock(options, events)
 }
 
-/// The toolchain with the debug kernel in place of the stock one that it is made after.
+/// Returns the toolchain with the debug kernel in place of the stock kernel that it is derived from.
 fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &Events) -> Result<Toolchain> {
     let Toolchain { root, kernel: stock, cache, repo, _lock: mut lock } = toolchain;
     let kernel = match debug_kernel::prepared(&cache, variant, &stock)? {
@@ -109,23 +111,23 @@ fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &E
                     .map_err(|error| room::explain(error, cache.base()))?;
                 lock.downgrade()?;
             }
-            // Long, and in a place of its own: others may use the cache meanwhile.
+            // The build is long and has its own directory, so other runs may use the cache meanwhile.
             debug_kernel::build(&cache, variant, &stock, events).map_err(|error| room::explain(error, cache.base()))?
         }
     };
     Ok(Toolchain { root, kernel, cache, repo, _lock: lock })
 }
 
-/// The private apt, with the mirror's lists as they are now.
+/// Returns the private apt after updating its lists from the mirror.
 fn updated_apt(cache: &CacheLayout, events: &Events) -> Result<Apt> {
     let apt = Apt::new(cache)?;
-    let step = events.step("asking the mirror for its packages");
+    let step = events.step("fetching the mirror's package lists");
     apt.update(&step)?;
     step.done_with(apt.mirror());
     Ok(apt)
 }
 
-/// A release or series; if none is named, the kernel in use.
+/// Returns the requested release or series, or `None` for the kernel in use.
 fn wanted(options: &Options) -> Option<&str> {
     options.kernel.as_deref().filter(|name| *name != kernels::STOCK)
 }
@@ -166,7 +168,7 @@ fn make_missing(cache: &CacheLayout, options: &Options, events: &Events) -> Resu
     make().map_err(|error| room::explain(error, cache.base()))
 }
 
-/// Carries out `drydock setup`.
+/// Runs `drydock setup`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let started = std::time::Instant::now();
     let toolchain = prepare(&options, events)?;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock storm`: processes that make random calls while the device comes and goes, on a kernel that watches memory and locks.
+//! `drydock storm`: makes random calls from several processes while the device comes and goes, on a kernel that checks
+//! memory and locks.
 //!
-//! The storm itself is a mode of the guest's test program (`tests/guest/src/storm.rs`); here it gets a machine, and a verdict.
+//! The storm itself is a mode of the guest's test program (`tests/guest/src/storm.rs`). This module boots its machine
+//! and judges the run.
 
 mod figures;
 
@@ -23,11 +25,11 @@ use crate::vm::pace::{self, patient};
 
 use figures::Figures;
 
-/// Drivers that a storm knows how to do something to.
+/// Drivers whose devices a storm can disrupt.
 const DRIVERS: [&str; 3] = ["vgem", "nova", "tyr"];
-/// What comes before and after a storm may take this long, on the stock kernel.
+/// The time limit for everything before and after a storm, on the stock kernel.
 const AROUND: Duration = Duration::from_secs(120);
-/// The guest's program says with this code that somebody hangs in the kernel.
+/// The exit code of the guest's program for a process that is stuck in the kernel.
 const HANGS: i32 = 3;
 
 /// The end of its help.
@@ -39,49 +41,50 @@ Examples:\n\
 
 /// Make random calls while the device comes and goes, on the debug kernel
 ///
-/// In a guest, several processes make random system calls on everything that a driver's nodes lead to: opening, closing,
-/// sharing, every ioctl of the driver and of the DRM core with right and wrong arguments, mapping and faulting, waiting. Meanwhile
-/// the device is unbound, pulled out and plugged in, its module unloaded and loaded, an emulated GPU loses interrupts or is
-/// gone, allocations fail, and processes are interrupted and killed.
+/// In a guest, several processes make random system calls on a driver's nodes and everything reached through them:
+/// opening, closing, sharing, every ioctl of the driver and of the DRM core with right and wrong arguments, mapping and
+/// faulting, waiting. Meanwhile the device is unbound, pulled out and plugged in, its module is unloaded and loaded, an
+/// emulated GPU loses interrupts or disappears, allocations fail, and processes are interrupted and killed.
 ///
-/// It passes if the kernel reports nothing, no process hangs, no module and no memory is left behind, and the GPU was not
-/// misused. At the end it says how often what was called and what happened. With the debug kernel, which is built
-/// first if it is missing, accesses to freed memory and locks in a wrong order are reported, too.
+/// The storm passes if the kernel reports nothing, no process hangs, no module or memory is leaked, and the GPU was not
+/// misused. At the end it prints how often each call was made, and how often each disruption happened. The debug
+/// kernel, which is built first if it is missing, also reports accesses to freed memory and locks taken in a wrong
+/// order.
 ///
-/// `--seed` gives every process the same random sequence again, and what happens to the device as well. When they run
-/// is up to the machine: a fault that depends on that may need several runs, and a process may take another way once it was
-/// answered differently.
+/// `--seed` repeats the random sequence of every process, and that of the disruptions. It does not repeat their timing:
+/// a fault that depends on timing may need several runs, and a process may take another path when a call returns
+/// another result.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Over which driver's device: vgem, nova or tyr [default: all, one after the other]
+    /// Drivers of the devices: vgem, nova or tyr [default: all, one after the other]
     drivers: Vec<String>,
-    /// How long over each of them; a part of a minute is one as well
+    /// Minutes for each driver; fractions are allowed
     #[arg(long, value_name = "N", default_value = "10", value_parser = minutes)]
     minutes: Duration,
-    /// Where the random sequences begin, as an earlier run has said; which process runs when does not follow from it [default: another
-    /// each time]
+    /// Seed of the random sequences, as an earlier run printed it; it does not fix the timing of processes [default: a
+    /// new one]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// How many processes make calls
+    /// Number of processes that make calls
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     processes: u8,
-    /// The kernel to boot: `debug`, which watches memory and locks, or a stock one by its release or series
+    /// Kernel to boot: `debug`, which checks memory and locks, or a stock one by its release or series
     #[arg(long, value_name = "NAME", default_value = debug_kernel::NAME)]
     kernel: String,
-    /// How many processors the guest has
+    /// Number of processors of the guest
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
-    /// What a GPU's driver loads: the published firmware, one that is built here, or a file [default: the published one if it
-    /// can be had]
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Show the kernel's log on stderr as it comes
+    /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
 }
 
-/// A time of more than a second and less than a week.
+/// Parses a time of more than a second and less than a week.
 fn minutes(text: &str) -> Result<Duration, String> {
     let minutes: f64 = text.parse().map_err(|_| format!("`{text}` is not a number of minutes"))?;
     match (1.0 / 60.0..10_000.0).contains(&minutes) {
@@ -90,7 +93,7 @@ fn minutes(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Carries out `drydock storm`.
+/// Runs `drydock storm`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let drivers = chosen(&options)?;
     let seed = options.seed.unwrap_or_else(new_seed);
@@ -109,37 +112,37 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     events.result(&passed, |passed| figures::text(passed));
     match failed {
-        // It was told in full when it happened.
+        // The error was reported in full when it happened.
         Some(error) => Ok(exit::code(error.kind())),
         None => Ok(exit::OK),
     }
 }
 
-/// The drivers, each once, in the order of the table.
+/// Returns the drivers, each once, in the order of the table.
 fn chosen(options: &Options) -> Result<Vec<&'static str>> {
     if let Some(unknown) = options.drivers.iter().find(|name| !DRIVERS.contains(&name.as_str())) {
         let known = DRIVERS.join(", ");
         return Err(Error::new(
             Kind::Usage,
-            format!("there is no storm over driver `{unknown}` (known drivers: {known})"),
+            format!("there is no storm for driver `{unknown}` (known drivers: {known})"),
         ));
     }
     let wanted = |name: &&str| options.drivers.is_empty() || options.drivers.iter().any(|wanted| wanted == name);
     let chosen: Vec<_> = DRIVERS.into_iter().filter(wanted).collect();
     if options.firmware.is_some() && !chosen.iter().any(|driver| has_firmware(driver)) {
-        let message = "none of these drivers loads a firmware, so `--firmware` says nothing";
+        let message = "none of these drivers loads firmware, so `--firmware` has no effect";
         return Err(Error::new(Kind::Usage, message));
     }
     Ok(chosen)
 }
 
-/// A number that is another one each time, and short enough to be typed again.
+/// Returns a seed that differs between runs and is short enough to type.
 fn new_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     u64::from(now.unwrap_or_default().subsec_nanos()) ^ u64::from(std::process::id())
 }
 
-/// One storm, in a machine of its own.
+/// Runs one storm in a machine of its own.
 fn over(driver: &str, seed: u64, options: &Options, stage: &Stage, events: &Events) -> Result<Figures> {
     let gpu = gpu_of(driver, &Choices::default(), options.firmware.as_ref(), events)?;
     let modules = driver_modules(driver, stage.image())?;
@@ -155,7 +158,7 @@ fn over(driver: &str, seed: u64, options: &Options, stage: &Stage, events: &Even
     Ok(figures)
 }
 
-/// Runs the guest's program and reads what it says.
+/// Runs the guest's program and parses its output.
 fn blow(scene: &mut Scene<'_>, driver: &str, seed: u64, options: &Options, step: &Step) -> Result<Figures, VmError> {
     let numbers = [options.minutes.as_secs(), seed, options.processes.into(), pace::patience().into()];
     let [seconds, seed_text, processes, patience] = numbers.map(|number| number.to_string());
@@ -216,7 +219,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let message = chosen(&parse("vgm").unwrap()).unwrap_err().to_string();
-        assert_eq!(message, "there is no storm over driver `vgm` (known drivers: vgem, nova, tyr)");
+        assert_eq!(message, "there is no storm for driver `vgm` (known drivers: vgem, nova, tyr)");
         assert_eq!(chosen(&parse("nova --firmware built").unwrap()).unwrap_err().kind(), Kind::Usage);
         for line in ["--minutes 0", "--minutes -1", "--minutes soon", "--minutes NaN", "--processes 17", "--cpus 0"] {
             assert!(parse(line).is_err(), "{line}");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock test`: all suites, each case by name, and a plain line of counts at the end.
+//! `drydock test`: runs all suites, lists each case by name, and prints a plain line of counts at the end.
 //!
-//! A suite is one file under `test/`. Its cases are called `SUITE::NAME`, and the filter is compared with that.
+//! A suite is one file under `test/`. Its cases are named `SUITE::NAME`, and the filter is compared with that name.
 
 mod beside;
 mod clients;
@@ -40,51 +40,56 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 
 /// Run all tests, or those whose name contains FILTER
 ///
-/// Runs the host's tests, the formatting and lint checks, the cases that must not compile, the documentation's examples, the
-/// drivers' own checks, the logs that the documentation shows, programs that treat their streams as users' do, whose fault a run
-/// says that something is, the fuzzer's corpus, and the tests inside a guest for each driver and for the stock vgem; on the debug
-/// kernel each driver is fuzzed for a minute as well, and the mistake of `drydock demo oops` has to be reported. With `--all`
-/// demos and tests are repeated beside busy loops, which takes hours.
+/// On the host: runs the workspace's tests, the formatting and lint checks, the cases that must not compile, and the
+/// documentation's examples.
+///
+/// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, the logs in the
+/// documentation, the streams of client programs, the verdicts on faults, and the fuzzer's corpus.
+///
+/// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
+/// oops`.
+///
+/// With `--all`, also repeats demos and tests beside busy loops, which takes hours.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and that of a driver with
-    /// a `check.sh` its check
+    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and the name of a
+    /// driver with a `check.sh` its check
     filter: Option<String>,
-    /// The kernels to build for and to boot, one after the other: `stock`, a release or a series; `debug` and `kcsan` are the debug
-    /// kernels, on which only what runs in a guest is tested
+    /// Kernels to build for and boot, one after the other: `stock`, a release or a series; the debug kernels `debug`
+    /// and `kcsan` run only the suites that need a guest
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
     kernel: Vec<String>,
-    /// After so many minutes begin nothing more, and skip what is left
+    /// Start nothing more after N minutes, and skip the rest
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     within: Option<u64>,
-    /// What stands in for the published firmware where a driver loads one
+    /// Replacement for the published firmware where a driver loads one
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
-    /// Accept the compiler's messages as they are now, for the cases that must not compile
+    /// Accept the compiler's current messages for the cases that must not compile
     #[arg(long)]
     bless: bool,
-    /// Run the suites that take hours as well, which otherwise run only if they are named
+    /// Also run the suites that take hours, which otherwise run only if they are named
     #[arg(long)]
     all: bool,
-    /// Print the names of the suites and do nothing
+    /// Print the names of the suites and exit
     #[arg(long)]
     suites: bool,
 }
 
 /// Check the formatting and run clippy, with the toolchain root's tools
 ///
-/// Checks the workspace and what is loaded into a kernel. The suite `lints` of `drydock test --all` does the same.
+/// Checks the workspace and kernel code. The suite `lints` of `drydock test` does the same.
 #[derive(Debug, Args)]
 pub struct LintOptions {}
 
-/// A debug kernel that is not there is not begun if there is less time than this; it takes about half of it.
+/// The least time left for starting the build of a missing debug kernel, which takes about half of it.
 const TO_BUILD: Duration = Duration::from_secs(25 * 60);
-/// The same for a suite, which may have to boot.
+/// The least time left for starting a suite, which may have to boot.
 const TO_BEGIN: Duration = Duration::from_secs(60);
-/// Why something was not begun.
+/// The reason for skipping for lack of time.
 const NO_TIME: &str = "no time left";
 
-/// What came of all suites.
+/// The result of all suites.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
     passed: usize,
@@ -92,13 +97,13 @@ struct Summary {
     skipped: usize,
     undecided: usize,
     cases: Vec<Case>,
-    /// How long each suite took.
+    /// The duration of each suite.
     suites: Vec<Taken>,
     /// Cases that took [`SLOW`] or longer.
     slow_cases: Vec<Taken>,
 }
 
-/// How long a suite or a case took.
+/// The duration of a suite or a case.
 #[derive(Debug, Serialize)]
 struct Taken {
     name: String,
@@ -111,10 +116,10 @@ impl Taken {
     }
 }
 
-/// A case that takes so long is listed in the machine-readable result.
+/// The duration from which a case is listed in the machine-readable result.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// What came of some suites.
+/// The result of some suites.
 #[derive(Default)]
 struct Ran {
     cases: Vec<Case>,
@@ -122,10 +127,10 @@ struct Ran {
     slow_cases: Vec<Taken>,
 }
 
-/// How many of those that took longest are told.
+/// How many of the slowest suites are listed.
 const SLOWEST: usize = 5;
 
-/// All suites: what is quick to tell comes first, then what takes longest, so that nothing long is left for the end.
+/// Returns all suites. Quick ones come first, then the longest, so that nothing long remains at the end.
 fn suites() -> Vec<Box<dyn Suite>> {
     vec![
         Box::new(host::Host),
@@ -149,12 +154,12 @@ fn suites() -> Vec<Box<dyn Suite>> {
     ]
 }
 
-/// The names of all suites.
+/// Returns the names of all suites.
 pub(crate) fn suite_names() -> Vec<&'static str> {
     suites().iter().map(|suite| suite.name()).collect()
 }
 
-/// Carries out `drydock test`.
+/// Runs `drydock test`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let suites = suites();
     let names: Vec<&str> = suites.iter().map(|suite| suite.name()).collect();
@@ -190,7 +195,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     Ok(summary.code())
 }
 
-/// Carries out `drydock lint`.
+/// Runs `drydock lint`.
 pub fn lint(LintOptions {}: LintOptions, events: &Events) -> Result<u8> {
     let options = Options {
         filter: Some(lints::NAME.to_owned()),
@@ -204,7 +209,8 @@ pub fn lint(LintOptions {}: LintOptions, events: &Events) -> Result<u8> {
     main(options, events)
 }
 
-/// The suites that have wanted cases. Of what the documentation's examples are called the host's suite knows only a part.
+/// Returns the suites with cases that match. The host suite knows only part of the names of the documentation's
+/// examples.
 fn wanted_suites<'s>(
     suites: &'s [Box<dyn Suite>],
     wanted: &BTreeSet<&String>,
@@ -220,15 +226,15 @@ fn wanted_suites<'s>(
     suites.filter(|suite| is_wanted(*suite, filter, options.all) && has_wanted(*suite)).collect()
 }
 
-/// Whether a suite can have wanted cases. One that takes long is named, or all are asked for.
+/// Returns whether a suite can have cases that match. A long suite must be named, or `all` set.
 fn is_wanted(suite: &dyn Suite, filter: &Filter, all: bool) -> bool {
     filter.selects_suite(suite.name()) && (all || !suite.is_long() || filter.names(suite.name()))
 }
 
-/// What is the same on each kernel.
+/// The inputs that are the same for each kernel.
 struct Run<'r> {
     repo: &'r Path,
-    /// Those that can have wanted cases.
+    /// The suites that can have cases that match.
     suites: Vec<&'r dyn Suite>,
     /// The names of all cases.
     known: &'r BTreeSet<String>,
@@ -239,7 +245,7 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Runs the suites on one kernel. If there are several, its cases' names say which.
+    /// Runs the suites on one kernel. With several kernels, the names of the cases include the kernel.
     fn on(&self, kernel: &str) -> Result<Ran> {
         let built_here = debug_kernel::named(kernel);
         let wanted = |suite: &&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
@@ -260,7 +266,7 @@ impl Run<'_> {
             let context = self.context(&ready);
             let (alone, beside): (Vec<&dyn Suite>, Vec<_>) = suites.into_iter().partition(|suite| suite.is_alone());
             for (suites, width) in [(beside, beside::width()), (alone, 1)] {
-                // As many machines, and not more than there are suites.
+                // One machine per processor, but no more than there are suites.
                 let width = width.min(suites.len());
                 pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
                 let ran = beside::beside(&suites, width, |suite| {
@@ -295,7 +301,7 @@ impl Run<'_> {
     }
 }
 
-/// The names of all cases of all suites.
+/// Returns the names of all cases of all suites.
 fn known(suites: &[Box<dyn Suite>], repo: &Path) -> Result<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     for suite in suites {
@@ -304,34 +310,35 @@ fn known(suites: &[Box<dyn Suite>], repo: &Path) -> Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// Whether a filter is a part of `FILE - ITEM (line N)`, of which only the file is known before the examples are compiled.
+/// Returns whether a filter is part of `FILE - ITEM (line N)`. Before the examples are compiled, only the file is
+/// known.
 fn is_in_documentation(filter: &str) -> bool {
     filter.contains(" - ") || filter.contains("(line ")
 }
 
-/// Nothing ran, and nothing was skipped: a word that names no case must not look like tests that pass.
+/// Returns the error for a filter that matches nothing. Otherwise a mistyped filter would look like passing tests.
 fn no_case(filter: Option<&str>, suites: &[&str]) -> Error {
     let Some(filter) = filter else { return Error::new(Kind::Check, "there are no cases") };
-    Error::new(Kind::Usage, format!("no case is named like `{filter}` (suites: {})", suites.join(", ")))
-        .hint("`--suites` prints the suites; on a debug kernel only those run that need a guest")
+    Error::new(Kind::Usage, format!("no test matches `{filter}` (suites: {})", suites.join(", ")))
+        .hint("`--suites` lists the suites; a debug kernel runs only those that need a guest")
 }
 
-/// A case that a filter would not have found is a fault of its suite's list.
+/// Returns a failed case if a case ran that the suite's list lacks: a filter would not have found it.
 fn unlisted(suite: &str, ran: &[Case], known: &BTreeSet<String>) -> Option<Case> {
-    // What was skipped may stand for all, and what went wrong around the cases is called so.
+    // A skipped case may represent the whole suite, and errors outside the cases have such a name too.
     let by_name =
         |case: &&Case| !matches!(case.verdict, Verdict::Skipped { .. }) && case.name != format!("{suite}::run");
     let case = ran.iter().filter(by_name).find(|case| !names::lists(known, &case.name))?;
-    let why = format!("a filter does not find `{}`: it is not among the names in the sources", case.name);
+    let why = format!("no filter finds `{}`: it is not among the names in the sources", case.name);
     Some(Case { name: format!("{suite}::names"), verdict: Verdict::Failed { why, details: Vec::new() } })
 }
 
-/// A suite that is skipped.
+/// Returns the case of a suite that is skipped.
 fn unbegun(suite: &str, why: &str) -> Case {
     Case { name: format!("{suite}::all"), verdict: Verdict::Skipped { why: why.to_owned() } }
 }
 
-/// Runs one suite. What keeps it from running to its end is one more failed case of it.
+/// Runs one suite. An error that ends it early counts as one more failed case.
 fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Ran> {
     let mut ran = Ran::default();
     if context.deadline.is_nearer_than(TO_BEGIN) {
@@ -363,7 +370,7 @@ impl Ran {
     }
 }
 
-/// A failed case is shown at once with all it says; a passed one only counts.
+/// Shows a failed case at once, with all its output. Only counts a passed one.
 fn show(case: &Case, events: &Events) {
     let (word, why, details) = match &case.verdict {
         Verdict::Failed { why, details } => ("FAIL", why, details),
@@ -389,7 +396,7 @@ impl Summary {
         }
     }
 
-    /// What the host has spoiled is told by the exit code only if nothing has failed.
+    /// Returns the exit code. Problems that the host caused only count if nothing has failed.
     fn code(&self) -> u8 {
         match (self.failed, self.undecided) {
             (0, 0) => exit::OK,
@@ -402,7 +409,7 @@ impl Summary {
         events.result(self, Self::text);
     }
 
-    /// The suites that took longest, if there were several; some ran beside each other.
+    /// Returns the slowest suites, if there were several. Some of them ran at the same time.
     fn slowest(&self) -> Option<String> {
         let mut suites: Vec<_> = self.suites.iter().collect();
         suites.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
@@ -411,8 +418,8 @@ impl Summary {
         (suites.len() > 1).then(|| format!("took longest: {}", told.join(", ")))
     }
 
-    /// Lists the skipped cases, the slowest suites, the undecided and the failed cases, and the counts: a log cut in the middle keeps
-    /// its end.
+    /// Lists the skipped cases, the slowest suites, the undecided and the failed cases, and the counts. The counts come
+    /// last so that a truncated log keeps them.
     fn text(&self) -> String {
         let (mut skipped, mut undecided, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for case in &self.cases {
@@ -452,7 +459,7 @@ mod tests {
     fn a_filter_that_no_case_fits_is_a_wrong_command_line() {
         let error = no_case(Some("typo"), &["host", "guest-vgem"]);
         assert_eq!(error.kind(), Kind::Usage);
-        assert_eq!(error.to_string(), "no case is named like `typo` (suites: host, guest-vgem)");
+        assert_eq!(error.to_string(), "no test matches `typo` (suites: host, guest-vgem)");
         assert_eq!(no_case(None, &["host"]).kind(), Kind::Check);
     }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-/// Binds a socket at `path`, through a short name of its directory.
+/// Binds a socket at `path`, through a short name for its directory.
 pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("`{}`: {error}", path.display()));
     let name = path.file_name().ok_or_else(|| named(io::ErrorKind::InvalidInput.into()))?;

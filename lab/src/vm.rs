@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The machine: image, QEMU, agent and console, from a toolchain root to a guest that answers.
+//! The machine: image, QEMU, agent and console. It turns a toolchain root into a guest that answers.
 //!
 //! ```text
-//! image  → what the guest's file system holds          qemu    → the command line
-//! machine→ one running QEMU and its end                guest   → ask the agent, wait for the answer
-//! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log as one
-//! console→ the kernel's log                            incident→ what in that log fails a run
-//! place  → where in the kernel a guest hangs           monitor → what QEMU itself can be asked
+//! image  → the guest's file system                     qemu    → the command line
+//! machine→ one running QEMU and its end                guest   → requests to the agent and their answers
+//! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log, merged
+//! console→ the kernel's log                            incident→ lines of that log that fail a run
+//! place  → where in the kernel a guest hangs           monitor → requests to QEMU itself
 //! ```
 
 pub(crate) mod accel;

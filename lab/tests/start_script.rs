@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The start script, run in checkouts and with environments of all kinds, with a cargo that only notes how it was called.
+//! Runs the start script in various checkouts and environments, with a stub of cargo that only records how it was
+//! called.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of the tests' functions")]
 
 use std::ffi::OsStr;
@@ -9,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// Notes its arguments and environment, and "builds" a lab that says what it got, once no file says to be slow.
+/// Records its arguments and environment. "Builds" a lab that prints what it got, once no file makes it slow.
 const CARGO: &str = r#"#!/bin/sh
 [ "$1" = --version ] && { echo "cargo ${STUB_VERSION:-1.90.0} (stub)"; exit; }
 { pwd; printf '%s\n' "$@"; env; cat "$CARGO_HOME/config.toml" 2>/dev/null; } >>"$STUB_NOTES"
@@ -21,7 +22,7 @@ chmod +x "$2/debug/drydock.new"
 mv -f "$2/debug/drydock.new" "$2/debug/drydock"
 "#;
 
-/// A machine of its own: a checkout, a home, a cache and a search path with the stub in front.
+/// A simulated machine: a checkout, a home, a cache and a search path with the stub in front.
 struct Machine {
     dir: tempfile::TempDir,
     checkout: PathBuf,
@@ -40,7 +41,7 @@ impl Machine {
             fs::create_dir_all(machine.path(directory)).unwrap();
         }
         executable(&machine.path("bin/cargo"), CARGO);
-        // No test is about room, but for the one that is.
+        // Existing directories skip the check for room, except in the test of that check.
         fs::create_dir_all(machine.path("cache/drydock/root")).unwrap();
         machine
     }
@@ -59,7 +60,7 @@ impl Machine {
         self.dir.path().join(name)
     }
 
-    /// The command `program`, with nothing in its environment but a search path, a home, a cache, and where the stub notes.
+    /// Returns the command `program` with an environment of only a search path, a home, a cache, and the stub's record.
     fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
@@ -87,7 +88,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The first line that a running script says, as soon as it says it.
+/// Returns the first line that a running script prints, as soon as it prints it.
 fn first_line(script: &mut Child) -> String {
     let mut line = String::new();
     BufReader::with_capacity(1, script.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -101,7 +102,8 @@ fn ran(output: &Output, checkout: &Path) {
     assert!(output.status.success() && out.starts_with(&expected), "{}\n{out}\n{}", output.status, said(output));
 }
 
-/// Asserts that the script refused, with its own code and all of `words` in its sentence, before cargo built anything.
+/// Asserts that the script refused with its own exit code, printed all of `words` in its message, and did not let cargo
+/// build.
 fn refused(machine: &Machine, output: &Output, words: &[&str]) {
     let said = said(output);
     assert_eq!(output.status.code(), Some(78), "{said}");
@@ -132,7 +134,7 @@ fn cdpath_and_a_missing_search_path_do_no_harm() {
     let machine = Machine::new();
     let mut command = machine.command("./checkout/drydock");
     ran(&command.arg("doctor").env("CDPATH", "/usr:/tmp").output().unwrap(), &machine.checkout);
-    // The stub is found where cargo is installed for a user.
+    // The script finds the stub where cargo is installed for a user.
     fs::create_dir_all(machine.path("home/.cargo/bin")).unwrap();
     fs::copy(machine.path("bin/cargo"), machine.path("home/.cargo/bin/cargo")).unwrap();
     ran(&machine.script().arg("doctor").env_remove("PATH").output().unwrap(), &machine.checkout);
@@ -147,7 +149,7 @@ fn home_is_not_needed_when_the_cache_is_named() {
             Some(home) => command.env("HOME", home),
             None => command.env_remove("HOME"),
         };
-        // The home of the password file is not this test's to write to.
+        // The home in the password file is not for this test to write to.
         let output = command.arg("doctor").env("CARGO_HOME", machine.path("home/.cargo")).output().unwrap();
         ran(&output, &machine.checkout);
         assert_eq!(said(&output), "", "{home:?}");
@@ -192,14 +194,14 @@ fn cache_that_cannot_be_made_is_named_with_the_reason() {
 #[test]
 fn too_little_room_is_said_before_anything_is_built() {
     let machine = Machine::new();
-    // A small file system takes a privilege to make, so another `df` stands in.
+    // Making a small file system needs privileges, so a stub of `df` takes its place.
     fs::remove_dir(machine.path("cache/drydock/root")).unwrap();
     executable(&machine.path("bin/df"), "#!/bin/sh\necho Avail Inodes IFree\necho 146484 1000 900\n");
     let output = machine.script().output().unwrap();
     refused(&machine, &output, &["6 GB are needed, 149 MB are free at `", "cache/drydock`", "`XDG_CACHE_HOME`"]);
     executable(&machine.path("bin/df"), "#!/bin/sh\necho Avail Inodes IFree\necho 99999999 1000 900\n");
     let output = machine.script().output().unwrap();
-    refused(&machine, &output, &["room for 150000 files is needed, for 900 there is room at `"]);
+    refused(&machine, &output, &["room for 150000 files is needed, `", "` has room for 900"]);
     // btrfs has no fixed number of files.
     executable(&machine.path("bin/df"), "#!/bin/sh\necho Avail Inodes IFree\necho 99999999 0 -\n");
     ran(&machine.script().arg("doctor").output().unwrap(), &machine.checkout);
@@ -269,12 +271,12 @@ fn of_a_configuration_of_cargo_only_the_network_counts() {
     let notes = machine.notes();
     let expected = "[source.crates-io]\nreplace-with = \"mirror\"\n[http]\nproxy = \"p\"\n";
     assert!(notes.ends_with(expected), "{notes}");
-    // What is fetched is shared with the user's own cargo, and so are its locks.
+    // Fetched crates are shared with the user's own cargo, and so are its locks.
     let ours = machine.path("cache/drydock/cargo-linked");
     for name in ["registry", ".package-cache"] {
         assert_eq!(fs::read_link(ours.join(name)).unwrap(), machine.path("home/.cargo").join(name));
     }
-    // A configuration that says no more than that is used as it is.
+    // A configuration that contains no more than that is used as it is.
     fs::write(&config, format!("# mine\n\n{expected}")).unwrap();
     ran(&machine.script().arg("doctor").output().unwrap(), &machine.checkout);
     let home = format!("CARGO_HOME={}", machine.path("home/.cargo").display());
@@ -288,7 +290,7 @@ fn cargo_that_fails_speaks_for_itself_and_nothing_is_installed() {
     executable(&machine.path("bin/apt-get"), "#!/bin/sh\necho \"apt-get $*\" >>\"$STUB_NOTES\"\n");
     let output = machine.script().env("CARGO_HOME", machine.path("home/.cargo")).output().unwrap();
     assert!(!machine.notes().contains("apt-get"), "{}", machine.notes());
-    // One that the system has and that works would do.
+    // A working cargo of the system's would do as well.
     if !Path::new("/usr/bin/cargo").exists() {
         refused(&machine, &output, &["bin/cargo` does not work: rustup: no default toolchain"]);
     }

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! House rules as tests: what the compiler does not check and a reader should not have to.
+//! House rules as tests, for what the compiler does not check and a reviewer should not have to.
 //!
-//! The rules are those of docs/architecture.md; that every `unsafe` has its words is checked by the lab's own tests
-//! (`drydock audit`), that the words answer the callee is for reviewers.
+//! The rules are those of docs/architecture.md. The lab's own tests check that every `unsafe` has its comment (`drydock
+//! audit`). Whether the comment answers the callee's requirements is for reviewers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Directories that hold nothing of ours, or what is made.
+/// Directories that contain generated files, or nothing of ours.
 const SKIPPED: &[&str] = &[".git", "target"];
 
 fn repo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the lab is in the checkout").to_owned()
 }
 
-/// All files below `directory` whose name ends in one of `ends`, with their text, by path from the checkout's root.
+/// Returns all files below `directory` whose names end in one of `ends`, with their text, by path from the checkout's
+/// root.
 fn files(directory: &str, ends: &[&str]) -> Vec<(String, String)> {
     let repo = repo();
     let mut found = Vec::new();
@@ -38,12 +39,12 @@ fn files(directory: &str, ends: &[&str]) -> Vec<(String, String)> {
     found
 }
 
-/// The lines of a file that are code, with their numbers.
+/// Returns the lines of a file that are code, with their numbers.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(index, line)| (index + 1, line.split("//").next().unwrap_or_default()))
 }
 
-/// Whether `word` stands in `line` and is not part of a longer word.
+/// Returns whether `line` contains `word`, and not only as part of a longer word.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
@@ -72,8 +73,8 @@ fn drivers_have_no_unsafe_and_forbid_it() {
     none(complaints);
 }
 
-/// What a driver does not use of the kernel crate, though it is safe to call, and why. `kernel/drm` cannot refuse it by a type;
-/// docs/reference/holes.md says so under "What we trust".
+/// Parts of the kernel crate that a driver must not use though they are safe to call, and why. `kernel/drm` cannot
+/// forbid them by a type; docs/reference/holes.md explains that under "What we trust".
 const NOT_FOR_DRIVERS: &[(&str, &str)] = &[
     ("workqueue", "work of a system's queue may run when the module is gone: use `Device::queue_work`"),
     ("devres", "what another device keeps may be dropped when the module is gone"),
@@ -115,7 +116,7 @@ fn a_device_is_allocated_in_one_place() {
             vec![path; calls]
         })
         .collect();
-    // One size for C, from one type (L2); and the mistake on purpose, for the debug kernel to report.
+    // One allocation in C's size, from one type (L2), and the deliberate mistake that the debug kernel must report.
     assert_eq!(places, ["kernel/drm/device.rs", "kernel/tests/oops/oops.rs"]);
 }
 
@@ -158,12 +159,12 @@ fn every_source_file_begins_with_its_licence() {
 
 #[test]
 fn nothing_names_the_machine_it_was_written_on() {
-    // What a checkout and a home are called on machines of ours; no path of the lab's own begins so.
+    // The names of a checkout and of home directories on our machines. No path of the lab itself begins so.
     let homes = ["work/main", "root/", "home/"].map(|home| format!("/{home}"));
     let sources = files(".", &[".rs", ".c", ".h", ".toml", ".md", ".sh", ".stderr", "Kbuild", "drydock"]);
     let mut complaints = Vec::new();
     for (path, text) in &sources {
-        // The guest's ordinary user has a home there, too.
+        // The guest's ordinary user has a home directory there too.
         let named = |line: &str| homes.iter().any(|home| line.replace("/home/user", "").contains(home.as_str()));
         let lines = text.lines().enumerate().filter(|(_, line)| named(line));
         complaints.extend(lines.map(|(index, _)| format!("{path}:{}: a path of one machine", index + 1)));

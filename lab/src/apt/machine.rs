@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the private apt takes from the machine's own: the mirror, Debian's keys, proxies.
+//! The parts that the private apt takes from the machine's own: the mirror, Debian's keys, proxies.
 //!
 //! Source: apt-get(8) `indextargets`, apt-config(8), the package debian-archive-keyring.
 
@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::error::{Error, Kind, Result};
 use crate::process;
 
-/// Names another mirror than the machine's.
+/// The environment variable that names another mirror than the machine's.
 pub const MIRROR_VARIABLE: &str = "DRYDOCK_MIRROR";
 
 const KEYRINGS: [&str; 3] = [
@@ -18,7 +18,7 @@ const KEYRINGS: [&str; 3] = [
     "/etc/apt/trusted.gpg.d/debian-archive-keyring.gpg",
 ];
 
-/// The Debian mirror: the one that `DRYDOCK_MIRROR` names, else the one of the machine's own apt.
+/// Returns the Debian mirror: the one in `DRYDOCK_MIRROR`, or else that of the machine's own apt.
 pub fn mirror() -> Result<String> {
     if let Some(named) = std::env::var(MIRROR_VARIABLE).ok().filter(|name| !name.is_empty()) {
         return Ok(named);
@@ -29,13 +29,13 @@ pub fn mirror() -> Result<String> {
             .hint("drydock needs Debian's apt and dpkg")
     })?;
     choose(&listed).ok_or_else(|| {
-        Error::new(Kind::Host, "no mirror with Debian's `main` in this machine's apt configuration")
-            .hint(format!("name one: {MIRROR_VARIABLE}=http://YOUR.MIRROR/debian"))
+        Error::new(Kind::Host, "this machine's apt configuration has no mirror with Debian's `main`")
+            .hint(format!("set one: {MIRROR_VARIABLE}=http://YOUR.MIRROR/debian"))
     })
 }
 
-/// The machine's package lists, each `URI|COMPONENT|ORIGIN`. Before the first `apt-get update` apt names none, or not their
-/// origin, but would say what it is going to fetch.
+/// Returns the machine's package lists, each `URI|COMPONENT|ORIGIN`. Before the first `apt-get update`, apt lists none,
+/// or lists them without their origin, but it can print what it would fetch.
 fn targets() -> Result<String> {
     let apt = |args: &[&str]| process::output(Command::new("apt-get").args(args));
     let format = "$(REPO_URI)|$(COMPONENT)|$(ORIGIN)";
@@ -46,7 +46,7 @@ fn targets() -> Result<String> {
     Ok(to_be_fetched(&apt(&["update", "--print-uris"])?))
 }
 
-/// What `apt-get update --print-uris` says, as index targets of unknown origin.
+/// Turns the output of `apt-get update --print-uris` into index targets of unknown origin.
 fn to_be_fetched(printed: &str) -> String {
     let target = |line: &str| {
         let (repository, list) = line.strip_prefix('\'')?.split_once('\'')?.0.split_once("/dists/")?;
@@ -57,13 +57,13 @@ fn to_be_fetched(printed: &str) -> String {
     printed.lines().filter_map(target).collect()
 }
 
-/// The best of apt's index targets, each `URI|COMPONENT|ORIGIN`: Debian's main archive, not the security one.
+/// Chooses the best of apt's index targets, each `URI|COMPONENT|ORIGIN`: Debian's main archive, not the security one.
 fn choose(listed: &str) -> Option<String> {
     let targets = listed.lines().filter_map(|line| {
         let mut fields = line.split('|').map(str::trim);
         Some((fields.next()?, fields.next()?, fields.next()?))
     });
-    // Before the first `apt-get update` apt does not know the origin yet.
+    // Before the first `apt-get update`, apt does not know the origin.
     let debian = targets.filter(|(uri, component, origin)| {
         *component == "main" && matches!(*origin, "Debian" | "") && !uri.contains("security")
     });
@@ -77,13 +77,13 @@ fn choose(listed: &str) -> Option<String> {
             (false, false) => 0,
         }
     };
-    // The first of equals: the order is the user's.
+    // Take the first of equal ones: the order is the user's.
     let best = debian.rev_max_by_key(score)?;
     (score(&best) > 0 || is_the_only_one(listed)).then(|| best.0.to_owned())
 }
 
-/// Whether apt, before its first update, has one repository and no other: what a machine of Debian's was made from,
-/// whatever the mirror is called. If it is not Debian's, its signature does not fit the keys.
+/// Returns whether apt, before its first update, has a single repository. A Debian machine was made from that one,
+/// whatever the mirror is called. If it is not Debian's, its signature will not match the keys.
 fn is_the_only_one(listed: &str) -> bool {
     let mut lines = listed.lines().filter(|line| !line.trim().is_empty());
     let uri = |line: &str| line.split('|').next().map(str::to_owned);
@@ -92,7 +92,7 @@ fn is_the_only_one(listed: &str) -> bool {
 }
 
 trait FirstMax: Iterator {
-    /// Like `max_by_key`, but the first of equal ones.
+    /// Like `max_by_key`, but returns the first of equal ones.
     fn rev_max_by_key<K: Ord>(self, key: impl Fn(&Self::Item) -> K) -> Option<Self::Item>
     where
         Self: Sized,
@@ -103,15 +103,15 @@ trait FirstMax: Iterator {
 
 impl<I: Iterator> FirstMax for I {}
 
-/// Debian's archive keys.
+/// Returns Debian's archive keys.
 pub fn keyring() -> Result<PathBuf> {
     KEYRINGS.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(|| {
-        Error::new(Kind::Host, "Debian's archive keys are not on this machine")
+        Error::new(Kind::Host, "this machine lacks Debian's archive keys")
             .hint("as root: apt-get install debian-archive-keyring")
     })
 }
 
-/// How the machine's apt reaches mirrors, as lines of configuration: proxies, time limits, addresses, credentials.
+/// Returns how the machine's apt reaches mirrors, as lines of configuration: proxies, timeouts, addresses, credentials.
 pub fn transport() -> Result<String> {
     let dump = process::output(Command::new("apt-config").arg("dump"))?;
     let mut lines: String = dump.lines().filter(|line| is_transport(line)).flat_map(|line| [line, "\n"]).collect();

@@ -13,18 +13,18 @@ const PAGE: &str = "docs/reference/obligations.md";
 /// A page whose paragraphs name tests behind [`TRIED_BY`].
 const HOLES: &str = "docs/reference/holes.md";
 const TRIED_BY: &str = "Tried by: ";
-/// What a command begins with.
+/// The beginning of a command.
 const COMMAND: &str = "./drydock ";
-/// How many obligations there are.
+/// The number of obligations.
 const COUNT: usize = 28;
 
 /// An obligation with its item of the list, `- L1: tests`.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     name: String,
-    /// Patterns of tests' names.
+    /// Patterns of test names.
     tests: Vec<String>,
-    /// The command that shows it where no test does.
+    /// The command that shows it if no test does.
     command: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl Obligations {
         Self { rows: items(list), tried: Vec::new() }
     }
 
-    /// The tests that show an obligation.
+    /// Returns the tests that show an obligation.
     pub(super) fn tests_of<'t>(&self, obligation: &str, tests: &'t Tests) -> Vec<&'t str> {
         let rows = self.rows.iter().filter(|row| row.name == obligation);
         let mut found: Vec<_> = rows.flat_map(|row| &row.tests).flat_map(|pattern| tests.matching(pattern)).collect();
@@ -67,7 +67,7 @@ impl Obligations {
         found
     }
 
-    /// All obligations with their tests.
+    /// Returns all obligations with their tests.
     pub(super) fn shown(&self, tests: &Tests) -> Vec<Shown> {
         let shown = |row: &Row| {
             let tests = self.tests_of(&row.name, tests).into_iter().map(str::to_owned).collect();
@@ -77,7 +77,7 @@ impl Obligations {
         self.rows.iter().map(shown).collect()
     }
 
-    /// Names in the table that mean no test.
+    /// Returns names in the table that match no test.
     pub(super) fn complaints(&self, tests: &Tests) -> Vec<String> {
         let dead = |patterns: &[String]| -> Vec<String> {
             let each = patterns.iter().flat_map(|pattern| alternatives(pattern));
@@ -130,18 +130,18 @@ impl Row {
     }
 }
 
-/// The patterns in the paragraphs that begin with [`TRIED_BY`].
+/// Returns the patterns in the paragraphs that begin with [`TRIED_BY`].
 fn tried_by(page: &str) -> Vec<String> {
     let paragraphs = page.split("\n\n").filter_map(|paragraph| paragraph.trim().strip_prefix(TRIED_BY));
     paragraphs.flat_map(quoted).map(|word| word.replace(['\n', ' '], "")).collect()
 }
 
-/// Whether a word is a name of tests, as `Tests::matching` reads it.
+/// Returns whether a word is a pattern of test names, as in `Tests::matching`.
 fn is_pattern(word: &&str) -> bool {
     word.contains("::") && word.chars().all(|c| c.is_alphanumeric() || "_-:*{,}".contains(c))
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

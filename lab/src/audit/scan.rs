@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Finds the word `unsafe` where it is code, and the comment that speaks for it.
+//! Finds `unsafe` in code, and the comment that justifies it.
 //!
-//! The file is read as tokens, as the compiler reads it, so that text and comments are not taken for code, and what stands in
-//! the arguments of macros is. Comments are no tokens (those of documentation are): they are looked for above the lines where
-//! the word, and the statement that it is part of, begin.
+//! The file is read as tokens, as by the compiler: `unsafe` in strings and comments does not count, and `unsafe` in
+//! macro arguments does. Comments are no tokens, except for doc comments. They are looked for above the lines in which
+//! the word, and the statements that contain it, begin.
 //!
-//! Source: The Rust reference, "Tokens" and "The `unsafe` keyword"; clippy's `undocumented_unsafe_blocks` for where a comment may be.
+//! Source: The Rust reference, "Tokens" and "The `unsafe` keyword"; clippy's `undocumented_unsafe_blocks` for where a
+//! comment may be.
 
 use std::str::FromStr;
 
 use proc_macro2::{Delimiter, Group, LexError, Spacing, TokenStream, TokenTree};
 use serde::Serialize;
 
-/// What an `unsafe` makes.
+/// The kind of item or expression that an `unsafe` makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Role {
-    /// A block: here somebody vouches.
+    /// A block, whose author must justify it.
     Block,
     /// An implementation of an unsafe trait.
     Impl,
     /// An attribute that the compiler cannot check.
     Attribute,
-    /// A function whose callers must vouch.
+    /// A function, whose callers must justify their calls.
     Function,
-    /// One that a trait demands, and whose contract is the trait's.
+    /// A method that a trait requires, whose contract is the trait's.
     Method,
-    /// A trait whose implementors must vouch.
+    /// A trait, whose implementors must justify their implementations.
     Trait,
 }
 
@@ -43,26 +44,26 @@ impl Role {
     }
 }
 
-/// One `unsafe` and what speaks for it.
+/// One `unsafe` and its justification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) line: usize,
     pub(super) role: Role,
     /// The text of its comment; for a function or a trait, of its section `# Safety`.
     pub(super) reason: Option<String>,
-    /// The obligations that the text names; for a method, those of the implementation that it is part of, or else of its own
-    /// section, as the implementation of a safe trait has no comment.
+    /// The obligations that the text names. For a method, those of the implementation that contains it, or else of its
+    /// own section, since the implementation of a safe trait has no comment.
     pub(super) obligations: Vec<String>,
 }
 
-/// Every `unsafe` of a file.
+/// Returns every `unsafe` of a file.
 pub(super) fn scan(text: &str) -> Result<Vec<Found>, LexError> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
     walk(TokenStream::from_str(text)?, &[], None, &mut |role, place| {
         let reason = match role {
             Role::Function | Role::Trait => section(&place.documentation),
-            Role::Method => section(&place.documentation).or_else(|| Some("what the trait says".to_owned())),
+            Role::Method => section(&place.documentation).or_else(|| Some("(the contract of the trait)".to_owned())),
             _ => place.anchors.iter().find_map(|anchor| comment_above(&lines, *anchor)),
         };
         let of_impl = place.trait_impl.filter(|_| role == Role::Method).and_then(|line| comment_above(&lines, line));
@@ -72,30 +73,30 @@ pub(super) fn scan(text: &str) -> Result<Vec<Found>, LexError> {
     Ok(found)
 }
 
-/// Where a word stands.
+/// The location of a word.
 struct Place {
-    /// Its line, and the lines where what it is part of begins, nearest first: a comment may be above each.
+    /// Its line, and the first lines of the parts that contain it, innermost first. A comment may be above each.
     anchors: Vec<usize>,
-    /// The documentation of the item that it is part of.
+    /// The documentation of the item that contains it.
     documentation: Vec<String>,
-    /// The line where the implementation of a trait begins whose item it is.
+    /// The first line of the trait implementation whose item it is.
     trait_impl: Option<usize>,
 }
 
 /// The statement, item, argument or field that is being read.
 #[derive(Default)]
 struct Part {
-    /// Where it begins, with its attributes.
+    /// Its first line, attributes included.
     line: Option<usize>,
     documentation: Vec<String>,
-    /// Where it begins, if it is an implementation.
+    /// Its first line, if it is an implementation.
     impl_line: Option<usize>,
-    /// It implements a trait.
+    /// Whether it implements a trait.
     is_for: bool,
 }
 
-/// Goes through a group's tokens. `outer` are the lines where the parts begin that the group is in, nearest first; the group
-/// is the body of the implementation of a trait that begins in the line `trait_impl`.
+/// Walks a group's tokens. `outer` are the first lines of the parts that contain the group, innermost first. If
+/// `trait_impl` is set, the group is the body of a trait implementation that begins in that line.
 fn walk(stream: TokenStream, outer: &[usize], trait_impl: Option<usize>, each: &mut impl FnMut(Role, Place)) {
     let tokens: Vec<TokenTree> = stream.into_iter().collect();
     let mut part = Part::default();
@@ -112,12 +113,12 @@ fn walk(stream: TokenStream, outer: &[usize], trait_impl: Option<usize>, each: &
         if let TokenTree::Group(group) = token {
             part.documentation.extend(documentation(group));
             let is_body = group.delimiter() == Delimiter::Brace;
-            // A comment outside of a block does not speak for what is in it.
+            // A comment outside a block does not justify what is in it.
             let inner: &[usize] = if is_body { &[] } else { &anchors[1..] };
             walk(group.stream(), inner, part.impl_line.filter(|_| is_body && part.is_for), each);
         }
         if ends_part(token, tokens.get(index + 1)) {
-            // A comma may as well be one between type parameters.
+            // A comma may also be one between type parameters.
             let goes_on = matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
             let (impl_line, is_for) = (part.impl_line.filter(|_| goes_on), goes_on && part.is_for);
             part = Part { impl_line, is_for, ..Part::default() };
@@ -125,7 +126,7 @@ fn walk(stream: TokenStream, outer: &[usize], trait_impl: Option<usize>, each: &
     }
 }
 
-/// The line of documentation that an attribute `[doc = "…"]` is; the compiler reads comments with three strokes so.
+/// Returns the line of documentation in an attribute `[doc = "…"]`, which is how the compiler reads `///` comments.
 fn documentation(attribute: &Group) -> Option<String> {
     let tokens: Vec<TokenTree> = attribute.stream().into_iter().collect();
     match tokens.as_slice() {
@@ -136,7 +137,7 @@ fn documentation(attribute: &Group) -> Option<String> {
     }
 }
 
-/// What the `unsafe` at the beginning of these tokens makes; the type of a function pointer makes nothing.
+/// Returns what the `unsafe` at the beginning of these tokens makes. The type of a function pointer makes nothing.
 fn role_at(tokens: &[TokenTree]) -> Option<Role> {
     if !is_word(tokens.first()?, "unsafe") {
         return None;
@@ -158,7 +159,8 @@ fn is_word(token: &TokenTree, word: &str) -> bool {
     matches!(token, TokenTree::Ident(ident) if ident == word)
 }
 
-/// Whether the next token begins something new: after `;` and `,`, and after a block that is not part of an expression.
+/// Returns whether the next token begins a new part: after `;` and `,`, and after a block that is not part of an
+/// expression.
 fn ends_part(token: &TokenTree, next: Option<&TokenTree>) -> bool {
     match token {
         TokenTree::Punct(punct) => matches!(punct.as_char(), ';' | ',') && punct.spacing() == Spacing::Alone,
@@ -174,7 +176,7 @@ fn ends_part(token: &TokenTree, next: Option<&TokenTree>) -> bool {
     }
 }
 
-/// The comment above a line (counted from 1) that begins with `SAFETY:`, whole; attributes may stand between.
+/// Returns the whole comment above a line (counted from 1) that begins with `SAFETY:`. Attributes may be in between.
 fn comment_above(lines: &[&str], line: usize) -> Option<String> {
     let above = lines[..line - 1].iter().rev().map(|line| line.trim());
     let block: Vec<&str> = above.take_while(|line| line.starts_with("//") || line.starts_with("#[")).collect();
@@ -184,7 +186,7 @@ fn comment_above(lines: &[&str], line: usize) -> Option<String> {
     Some(std::iter::once(first.as_str()).chain(rest).collect::<Vec<_>>().join(" ").trim().to_owned())
 }
 
-/// The section `# Safety` of a documentation.
+/// Returns the section `# Safety` of a documentation.
 fn section(documentation: &[String]) -> Option<String> {
     let mut text = documentation.iter().map(String::as_str).skip_while(|line| *line != "# Safety");
     text.next()?;
@@ -192,7 +194,7 @@ fn section(documentation: &[String]) -> Option<String> {
     (!section.is_empty()).then(|| section.join(" "))
 }
 
-/// The obligations that a text names: `L` and a number.
+/// Returns the obligations that a text names: `L` and a number.
 fn named(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The audit for a reader at a terminal.
+//! Formats the audit for a terminal.
 
 use super::{Audit, FileCount, Row, Shown};
 
-/// How much of a reason is shown.
+/// The number of characters shown of a reason.
 const REASON: usize = 76;
-/// How long a line is that lists tests.
+/// The width of lines that list tests.
 const WIDTH: usize = 116;
 
-/// Rows by file, counts, obligations, complaints; without the rows if only counts are wanted.
+/// Returns rows by file, counts, obligations and complaints. Leaves out the rows for a `summary`.
 pub(super) fn text(audit: &Audit, summary: bool) -> String {
     let mut lines = Vec::new();
     for count in &audit.files {
@@ -17,7 +17,9 @@ pub(super) fn text(audit: &Audit, summary: bool) -> String {
         lines.extend(rows.map(line));
     }
     lines.push(String::new());
-    lines.push("the obligations (docs/reference/obligations.md), how many tests show each, and which:".to_owned());
+    lines.push(
+        "obligations (docs/reference/obligations.md), with the number of their tests and their names:".to_owned(),
+    );
     lines.extend(audit.obligations.iter().map(|obligation| shown(obligation, summary)));
     lines.push(String::new());
     lines.extend(audit.complaints.iter().cloned());
@@ -42,7 +44,7 @@ fn line(row: &Row) -> String {
     format!("{:>7}  {role:9}  {cited:18}  {tests:>3} tests  {}", row.line, shortened(reason)).trim_end().to_owned()
 }
 
-/// The tests as docs/reference/obligations.md names them if only counts are wanted, or else one by one.
+/// Returns the tests: for a `summary` as docs/reference/obligations.md names them, or else one by one.
 fn shown(shown: &Shown, summary: bool) -> String {
     let (count, by) = match (shown.tests.len(), &shown.command) {
         (0, Some(command)) => ("-".to_owned(), format!("no test, but `{command}`")),
@@ -52,7 +54,7 @@ fn shown(shown: &Shown, summary: bool) -> String {
     wrapped(format!("    {:4}  {count:>3}  ", shown.obligation), &by).trim_end().to_owned()
 }
 
-/// Names in order, those of one area together: `life::{a, b}, race::c`.
+/// Returns names in order, grouped by area: `life::{a, b}, race::c`.
 fn by_area(names: &[String]) -> String {
     let mut areas: Vec<(&str, Vec<&str>)> = Vec::new();
     for (area, name) in names.iter().filter_map(|name| name.rsplit_once("::")) {
@@ -68,7 +70,7 @@ fn by_area(names: &[String]) -> String {
     areas.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Words behind `head`, in lines of [`WIDTH`] that begin where it ends.
+/// Wraps words after `head` in lines of [`WIDTH`], indented to its end.
 fn wrapped(head: String, words: &str) -> String {
     let indent = head.len();
     let (mut text, mut at) = (head, indent);
@@ -99,7 +101,7 @@ fn total(audit: &Audit) -> String {
     let sum = |count: fn(&FileCount) -> usize| audit.files.iter().map(count).sum::<usize>();
     let (blocks, impls, functions) = (sum(|c| c.blocks), sum(|c| c.impls), sum(|c| c.functions));
     let verdict = match audit.complaints.len() {
-        0 => "each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true".to_owned(),
+        0 => "each has a comment that cites a tested obligation, and no driver contains any; the audit does not judge whether a comment is true".to_owned(),
         1 => "1 complaint".to_owned(),
         count => format!("{count} complaints"),
     };
@@ -148,13 +150,13 @@ mod tests {
             120  block      L5 L6                 6 tests  It is alive.
             130  block      NONE                  0 tests  It is alive.
 
-        the obligations (docs/reference/obligations.md), how many tests show each, and which:
+        obligations (docs/reference/obligations.md), with the number of their tests and their names:
             L5     13  life::{name_0, name_1, name_2, name_3, name_4, name_5, name_6, name_7, name_8, name_9, name_10,
                        name_11}, race::name_0
             L6      2  compile-fail::gate::{name_0, name_1}
             L17     -  no test, but `./drydock bench`
 
-        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites a tested obligation, and no driver contains any; the audit does not judge whether a comment is true
         ");
     }
 
@@ -163,12 +165,12 @@ mod tests {
         insta::assert_snapshot!(text(&audit(), true), @r"
         kernel/drm/a.rs: 3 blocks, 1 declaration
 
-        the obligations (docs/reference/obligations.md), how many tests show each, and which:
+        obligations (docs/reference/obligations.md), with the number of their tests and their names:
             L5     13  life::name_*, race
             L6      2  gate::*
             L17     -  no test, but `./drydock bench`
 
-        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites an obligation with tests, none is in a driver; the audit does not judge whether a comment is true
+        3 unsafe blocks, 0 impls and 1 declarations in 1 files: each has a comment that cites a tested obligation, and no driver contains any; the audit does not judge whether a comment is true
         ");
     }
 }

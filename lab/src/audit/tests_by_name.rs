@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The names of all tests that show an obligation: the guest's cases and the cases that must not compile.
+//! Reads the names of all tests that can show an obligation: the guest's cases and the cases that must not compile.
 //!
 //! Source: `tests/guest/src/cases.rs` for the macro `cases!`; `tests/compile-fail` for its directories.
 
@@ -19,7 +19,7 @@ const COMPILE_FAIL: &str = "tests/compile-fail";
 pub(super) struct Tests(BTreeSet<String>);
 
 impl Tests {
-    /// Reads them from the checkout.
+    /// Reads the names from the checkout.
     pub(super) fn read(repo: &Path) -> Result<Self> {
         let mut names = guest_cases(repo)?;
         for (path, _) in super::rust_files(repo, COMPILE_FAIL)? {
@@ -35,8 +35,8 @@ impl Tests {
         Self(names.iter().map(|&name| name.to_owned()).collect())
     }
 
-    /// Returns the tests that a pattern of docs/reference/obligations.md means: a name, a name with `*` at its end, an area,
-    /// or `area::{one,other}`.
+    /// Returns the names that match a pattern of docs/reference/obligations.md: a name, a name with `*` at its end, an area, or
+    /// `area::{one,other}`.
     pub(super) fn matching(&self, pattern: &str) -> Vec<&str> {
         let alternatives = alternatives(pattern);
         let fits = |name: &&String| alternatives.iter().any(|pattern| is_meant(pattern, name));
@@ -44,7 +44,7 @@ impl Tests {
     }
 }
 
-/// The names of the guest's cases, `area::case`.
+/// Returns the names of the guest's cases, `area::case`.
 pub(crate) fn guest_cases(repo: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for (path, text) in super::rust_files(repo, GUEST_CASES)? {
@@ -55,7 +55,7 @@ pub(crate) fn guest_cases(repo: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// What a pattern lists in braces, one by one.
+/// Expands the braces in a pattern.
 pub(super) fn alternatives(pattern: &str) -> Vec<String> {
     match pattern.split_once('{') {
         Some((before, names)) => {
@@ -72,7 +72,7 @@ fn is_meant(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The names in each `cases! { "area": name, name within SECONDS, … }`.
+/// Returns the names in each `cases! { "area": name, name within SECONDS, … }`.
 fn cases(tokens: TokenStream) -> Vec<String> {
     let mut names = Vec::new();
     for token in tokens {

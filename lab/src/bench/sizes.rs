@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How much memory a module's code and data take once it is loaded.
+//! Measures how much memory a module's code and data take once it is loaded.
 //!
-//! Source: the section flags of elf(5); what is not `SHF_ALLOC` never gets into the kernel's memory.
+//! Source: the section flags of elf(5). Only sections with `SHF_ALLOC` get into the kernel's memory.
 
 use object::{Object, ObjectSection, SectionFlags, elf};
 
@@ -31,7 +31,7 @@ fn read(stage: &Stage, name: &str) -> Result<Module> {
     read.with_context(|| format!("failed to read module `{name}`"))
 }
 
-/// Bytes of code and of data that are loaded, without what is freed after initialisation.
+/// Returns the bytes of code and of data that are loaded, without those freed after initialisation.
 fn measure(bytes: &[u8]) -> Result<(f64, f64), object::Error> {
     let file = object::File::parse(bytes)?;
     let (mut code, mut data) = (0, 0);

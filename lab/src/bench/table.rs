@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The benchmark's results: rows with both sides, their ratio, and the reason where ours is the larger.
+//! The benchmark's results: rows with both sides, their ratio, and the reason where ours is larger.
 
 use serde::Serialize;
 
-/// Why a row is above 1.00, by the beginning of its name. A row without a reason here is a fault to be mended.
+/// Why a row is above 1.00, by the beginning of its name. A row above 1.00 without a reason here is a bug to fix.
 const REASONS: &[(&str, &str)] = &[
     ("dumb create", "each buffer holds its device (L11), and Rust's allocator goes through krealloc()"),
     ("first-touch fault", "the handler is C's for both; which side is ahead changes from boot to boot"),
@@ -14,41 +14,40 @@ const REASONS: &[(&str, &str)] = &[
     ("bytes of data", "the tables of the bus adapter, and symbol names that carry types"),
 ];
 
-/// A ratio up to here is shown as 1.00 and needs no reason.
+/// The largest ratio that is shown as 1.00 and needs no reason.
 const ROUNDS_TO_ONE: f64 = 1.005;
 
-/// Whose number it is.
+/// The driver that a number belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// Ours.
+    /// Our driver.
     Rust,
-    /// The C driver's.
+    /// The C driver.
     C,
 }
 
-/// One row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Row {
-    /// What was measured.
+    /// The operation that was measured.
     name: String,
     /// Instructions, or bytes for the rows that say so.
     rust: Option<f64>,
-    /// The same for the C driver.
+    /// The C driver's number, in the same unit.
     c: Option<f64>,
-    /// Ours divided by the C driver's.
+    /// Our number divided by the C driver's.
     ratio: Option<f64>,
-    /// Why it is above one.
+    /// Why the ratio is above one.
     reason: Option<&'static str>,
 }
 
-/// All rows, in the order in which they were measured first.
+/// All rows, in the order of their first measurement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Table {
     rows: Vec<Row>,
 }
 
 impl Table {
-    /// Notes a number.
+    /// Records a number.
     pub(super) fn put(&mut self, name: &str, side: Side, number: f64) {
         let at = self.rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
             self.rows.push(Row { name: name.to_owned(), ..Row::default() });
@@ -63,7 +62,7 @@ impl Table {
         row.reason = row.ratio.filter(|ratio| *ratio >= ROUNDS_TO_ONE).and_then(|_| reason(name));
     }
 
-    /// The table for the terminal.
+    /// Returns the table for the terminal.
     pub(super) fn text(&self) -> String {
         let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(10);
         let mut lines = vec![format!("{:<width$} {:>12} {:>12} {:>7}", "per call", "Rust", "C", "ratio")];
@@ -73,7 +72,7 @@ impl Table {
                 line.push_str(&format!(" {ratio:>7.2}"));
             }
             if row.ratio.is_some_and(|ratio| ratio >= ROUNDS_TO_ONE) {
-                line.push_str(&format!("  {}", row.reason.unwrap_or("no reason is written down")));
+                line.push_str(&format!("  {}", row.reason.unwrap_or("no reason is recorded")));
             }
             lines.push(line);
         }
@@ -86,7 +85,7 @@ fn reason(name: &str) -> Option<&'static str> {
     REASONS.iter().find(|(row, _)| name.starts_with(row)).map(|(_, reason)| *reason)
 }
 
-/// Thousands stand apart.
+/// Formats a number with its thousands separated.
 pub(super) fn number(number: Option<f64>) -> String {
     let Some(number) = number else { return "-".to_owned() };
     let digits = format!("{number:.0}");
@@ -121,6 +120,6 @@ mod tests {
         let mut table = Table::default();
         table.put("unheard of", Side::Rust, 2.0);
         table.put("unheard of", Side::C, 1.0);
-        assert!(table.text().contains("2.00  no reason is written down"));
+        assert!(table.text().contains("2.00  no reason is recorded"));
     }
 }

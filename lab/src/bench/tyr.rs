@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What mapping memory for a GPU costs with tyr, in instructions of the guest, and what the page tables take.
+//! Measures the cost of mapping memory for a GPU with tyr, in instructions of the guest, and the size of the page
+//! tables.
 //!
-//! The emulated GPU is another process, which lives by the host's clock. An access to one of its registers is one instruction
-//! of the guest however long the model takes to answer: the guest's clock counts instructions and stands still meanwhile. But
-//! while the driver sleeps until the GPU is done, that clock follows the host's. So what waits for the GPU is measured by the
-//! calling thread's own clock, which does not count its sleep. What is left of the host is how often the driver has to ask
-//! whether the GPU is done: so the lower quartile of many calls is taken, and what a further page or block costs in a call is a
-//! difference, in which little of it appears.
+//! The emulated GPU is another process, which runs by the host's clock. An access to one of its registers is one
+//! instruction of the guest however long the model takes to answer: the guest's clock counts instructions and stands
+//! still meanwhile. But while the driver sleeps until the GPU is done, that clock follows the host's. So operations
+//! that wait for the GPU are measured by the calling thread's own clock, which does not count its sleep. The host still
+//! influences how often the driver has to check whether the GPU is done. So the lower quartile of many calls is used,
+//! and the cost of a further page or block in a call is a difference, in which little of it appears.
 //!
-//! Source: `benches/guest/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for who counts the tables.
+//! Source: `benches/guest/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for the code that counts
+//! the tables.
 
 use drydock_models::command::Command as Order;
 use serde::Serialize;
@@ -25,24 +27,22 @@ use crate::vm::error::Error as VmError;
 use super::table::number;
 use super::{LIMIT, parse};
 
-/// Bytes of a page table.
+/// The size of a page table in bytes.
 const TABLE: f64 = 4096.0;
 
-/// Calls that map a GiB.
+/// The number of calls that map a GiB.
 const CALLS: f64 = 512.0;
 
-/// One number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Row {
     name: String,
     value: f64,
     unit: Unit,
-    /// What it says beside another row.
+    /// A comparison with another row.
     #[serde(skip_serializing_if = "Option::is_none")]
     remark: Option<String>,
 }
 
-/// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Unit {
@@ -51,13 +51,12 @@ enum Unit {
     Accesses,
 }
 
-/// All rows.
 #[derive(Debug, Default, PartialEq, Serialize)]
 struct Figures {
     rows: Vec<Row>,
 }
 
-/// Carries out `drydock bench tyr`.
+/// Runs `drydock bench tyr`.
 pub(super) fn main(plan: &Plan, firmware: Option<&Choice>, events: &Events) -> Result<u8> {
     let gpu = gpu_of("tyr", &Choices::default(), firmware, events)?;
     let stage = Stage::prepare(plan, events)?;
@@ -90,15 +89,15 @@ fn measure(scene: &mut Scene<'_>, events: &Events) -> Result<Figures, VmError> {
     Ok(figures)
 }
 
-/// What a GiB takes that a program holds mapped.
+/// The cost of a GiB that a program keeps mapped.
 struct Held {
-    /// Page tables, as the GPU counts them.
+    /// The number of page tables, as the GPU counts them.
     tables: f64,
     /// Accesses to registers, for each of the calls that mapped it.
     accesses: f64,
 }
 
-/// A GiB that is mapped in `pages` or in `blocks`, with a call for each 2 MiB.
+/// Maps a GiB in `pages` or in `blocks`, with a call for each 2 MiB, and returns its cost.
 fn hold(scene: &Scene<'_>, how: &str) -> Result<Held, VmError> {
     let gpu = scene.gpu().expect("it was booted with one");
     let accesses = || Ok(gpu.order(&Order::Status)?.get("accesses").and_then(Value::as_f64).unwrap_or_default());
@@ -120,19 +119,19 @@ fn hold(scene: &Scene<'_>, how: &str) -> Result<Held, VmError> {
     Ok(Held { tables, accesses })
 }
 
-/// The numbers of the address spaces that are set up, but for the firmware's.
+/// Returns the numbers of the address spaces that are set up, except the firmware's.
 fn spaces(answer: &Value) -> Vec<u64> {
     let all = answer.as_array().into_iter().flatten();
     all.filter_map(|space| space.get("space")?.as_u64()).filter(|space| *space != 0).collect()
 }
 
-/// The number of tables of an address space, if it is one that maps a GiB so and nothing else.
+/// Returns the number of tables of an address space, if it maps exactly a GiB in this way and nothing else.
 fn tables_of_a_gib(counted: &Value, how: &str) -> Option<f64> {
     let count = |key: &str| counted.get(key)?.as_u64();
     let expected = if how == "pages" { (1 << 18, 0) } else { (0, 512) };
     let levels = counted.get("tables")?.as_array()?;
     let tables: u64 = levels.iter().filter_map(Value::as_u64).sum();
-    // There are at most a few thousand.
+    // There are at most a few thousand tables.
     ((count("pages")?, count("blocks")?) == expected).then_some(tables as f64)
 }
 
@@ -145,7 +144,7 @@ impl Figures {
         self.rows.iter().find(|row| row.name == name).map(|row| row.value)
     }
 
-    /// What each further page and block costs in a call, out of the rows that were measured.
+    /// Computes the cost of each further page and block in a call from the measured rows.
     fn derive(&mut self) {
         for what in ["map", "unmap"] {
             let value = |how: &str| self.value(&format!("VM_BIND {what}, {how}"));
@@ -155,7 +154,7 @@ impl Figures {
             self.put(format!("{what}, each further page of 4 KiB"), page, Unit::Instructions);
             self.put(format!("{what}, each further block of 2 MiB"), block, Unit::Instructions);
             let last = self.rows.last_mut().expect("it was put there just now");
-            last.remark = Some(format!("so much as {:.2} pages, for the memory of 512", block / page));
+            last.remark = Some(format!("as much as {:.2} pages, for the memory of 512", block / page));
         }
     }
 
@@ -172,7 +171,7 @@ impl Figures {
             lines.push(format!("{:<width$} {:>14}{unit}{remark}", row.name, number(Some(row.value))));
         }
         lines.push(
-            "instructions of a translated processor: the median of many calls, of VM_* the lower quartile, without sleep"
+            "instructions of a translated processor: the median of many calls (of VM_*: the lower quartile), without sleep"
                 .to_owned(),
         );
         lines.join("\n")
@@ -200,9 +199,9 @@ mod tests {
         VM_BIND map, a block                      5,100
         VM_BIND map, 16 blocks                    6,600
         map, each further page of 4 KiB             100
-        map, each further block of 2 MiB            100  so much as 1.00 pages, for the memory of 512
+        map, each further block of 2 MiB            100  as much as 1.00 pages, for the memory of 512
         page tables                               4,096 bytes
-        instructions of a translated processor: the median of many calls, of VM_* the lower quartile, without sleep
+        instructions of a translated processor: the median of many calls (of VM_*: the lower quartile), without sleep
         ");
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Locks on directories of the cache. A run that has to wait says for what, and who holds it.
+//! Locks on directories of the cache. A run that has to wait reports what it waits for, and which process holds the
+//! lock.
 //!
 //! Source: flock(2); proc(5), `/proc/locks`.
 
@@ -23,17 +24,17 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// For using what is there: waits while another run changes it.
+    /// Takes the lock for using the cache. Waits while another run changes it.
     pub fn shared(cache: &CacheLayout, events: &Events) -> Result<Self> {
         Self::take(cache.base(), FlockOperation::LockShared, events)
     }
 
-    /// For changing it: waits until nobody uses it.
+    /// Takes the lock for changing the cache. Waits until no other run uses it.
     pub fn exclusive(cache: &CacheLayout, events: &Events) -> Result<Self> {
         Self::take(cache.base(), FlockOperation::LockExclusive, events)
     }
 
-    /// For building in the directory `dir`: one at a time.
+    /// Takes the lock for building in the directory `dir`, which only one run can hold.
     pub fn of_directory(dir: &Path, events: &Events) -> Result<Self> {
         Self::take(dir, FlockOperation::LockExclusive, events)
     }
@@ -45,13 +46,13 @@ impl Lock {
         let mut file = opened.with_context(|| format!("failed to open `{}`", path.display()))?;
         wait_for(&file, dir, operation, events).with_context(|| format!("failed to lock `{}`", path.display()))?;
         if matches!(operation, FlockOperation::LockExclusive) {
-            // For those who wait and do not see us in their /proc; the lock itself is the kernel's.
+            // For waiters that do not see us in their /proc. The kernel holds the lock itself.
             let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", whoami()));
         }
         Ok(Self { file: Arc::new(file) })
     }
 
-    /// Lets others use what was changed, without letting go.
+    /// Lets other runs use what was changed, without releasing the lock.
     pub fn downgrade(&self) -> Result<()> {
         flock(&*self.file, FlockOperation::LockShared).context("failed to share the cache's lock")
     }
@@ -78,7 +79,7 @@ fn wait_for(file: &File, dir: &Path, operation: FlockOperation, events: &Events)
     Ok(())
 }
 
-/// The same about the locks that cargo takes when it works for us on the host: it does not say who has them.
+/// Returns the holders of the locks that cargo takes when it works for us on the host. Cargo does not report them.
 pub fn cargo_lock_held_by() -> String {
     let place = |variable: &str, below: &str| std::env::var_os(variable).map(|base| Path::new(&base).join(below));
     let places = [place("CARGO_HOME", ".package-cache"), place("DRYDOCK_REPO", "target/debug/.cargo-lock")];
@@ -97,20 +98,21 @@ fn parent(pid: u32) -> Option<i32> {
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
-/// `, held by …`, as far as that can be known.
+/// Returns `, held by …`, if a holder is known.
 fn held_by(file: &File) -> String {
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     let inode = file.metadata().map_or(0, |metadata| metadata.ino());
     let mut holders: Vec<_> = holders(&locks, inode).filter_map(process).collect();
     if holders.is_empty() {
-        // Those of another container are not listed; who had it exclusively has written its name.
+        // /proc/locks does not list processes of another container. An exclusive holder has written its name to the
+        // file.
         holders.extend(written(file));
     }
     if holders.is_empty() { String::new() } else { format!(", held by {}", holders.join(", ")) }
 }
 
-/// The processes that hold a lock on `inode`, of a text like /proc/locks: `N: FLOCK ADVISORY MODE PID MAJOR:MINOR:INODE …`.
-/// A process that waits has `->` behind the number.
+/// Returns the processes that hold a lock on `inode`, from a text like /proc/locks: `N: FLOCK ADVISORY MODE PID
+/// MAJOR:MINOR:INODE …`. A process that waits has `->` after the number.
 fn holders(locks: &str, inode: u64) -> impl Iterator<Item = u32> {
     let of_line = move |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -120,7 +122,7 @@ fn holders(locks: &str, inode: u64) -> impl Iterator<Item = u32> {
     locks.lines().filter_map(of_line)
 }
 
-/// What a process is: its number, its command, and the checkout that it works for.
+/// Describes a process: its number, its command, and the checkout that it works on.
 fn process(pid: u32) -> Option<String> {
     let words = |file: &str| fs::read(format!("/proc/{pid}/{file}")).ok();
     let command = words("cmdline")?;
@@ -128,7 +130,7 @@ fn process(pid: u32) -> Option<String> {
     let program = command.next()?;
     let name = program.rsplit('/').next().unwrap_or_default().to_owned();
     let command: Vec<_> = [name].into_iter().chain(command.take(3).map(|word| word.into_owned())).collect();
-    // The environment of another user's process is not ours to read.
+    // We may not read the environment of another user's process.
     let environment = words("environ").unwrap_or_default();
     let mut environment = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
     let checkout = environment.find_map(|entry| entry.strip_prefix("DRYDOCK_REPO=").map(|at| format!(" of `{at}`")));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The room on the cache's file system: looked at before something large is begun, and when something failed.
+//! Free space on the cache's file system: checked before something large begins, and after a failure.
 //!
 //! Source: statvfs(3).
 
@@ -7,29 +7,28 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
-/// So much room.
+/// An amount of space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Room {
-    /// In bytes.
     pub(crate) bytes: u64,
-    /// In files; a file system may have no fixed number of them.
+    /// The number of files; `None` for a file system without a fixed number.
     pub(crate) files: Option<u64>,
 }
 
-/// What a whole cache takes while it is made, downloads included; the start script has the same numbers.
+/// The space for a whole cache while it is made, including downloads. The start script has the same numbers.
 pub(crate) const WHOLE: Room = Room { bytes: 6_000_000_000, files: Some(150_000) };
-/// What one more stock kernel takes.
+/// The space for one more stock kernel.
 pub(crate) const KERNEL: Room = Room { bytes: 2_000_000_000, files: Some(60_000) };
-/// Room for one debug kernel and its compilers while it is built.
+/// The space for one debug kernel and its compilers while it is built.
 pub(crate) const DEBUG_KERNEL: Room = Room { bytes: 3_000_000_000, files: Some(80_000) };
-/// With less than this, a failure is for want of room.
+/// With less space than this, a failure is explained by a full disk.
 const FULL: Room = Room { bytes: 64_000_000, files: Some(100) };
 
-/// What the user can do.
+/// The hint for the user.
 const ADVICE: &str = "make room there, or set `XDG_CACHE_HOME` to a directory on a larger disk";
 
 impl Room {
-    /// The room at `place`, or at the nearest directory above it that exists.
+    /// Returns the free space at `place`, or at the nearest parent directory that exists.
     pub(crate) fn at(place: &Path) -> Option<Self> {
         let there = place.ancestors().find(|dir| dir.is_dir())?;
         let stat = rustix::fs::statvfs(there).ok()?;
@@ -37,18 +36,18 @@ impl Room {
         Some(Self { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), files })
     }
 
-    /// What is missing of `needed` here, as a sentence about `place`.
+    /// Describes in a sentence about `place` which part of `needed` is missing.
     fn lack(&self, needed: &Self, place: &Path) -> Option<String> {
         let place = place.display();
         if self.bytes < needed.bytes {
             return Some(format!("{} are needed, {} are free at `{place}`", size(needed.bytes), size(self.bytes)));
         }
         let (free, needed) = (self.files?, needed.files?);
-        (free < needed).then(|| format!("room for {needed} files is needed, for {free} there is room at `{place}`"))
+        (free < needed).then(|| format!("room for {needed} files is needed, `{place}` has room for {free}"))
     }
 }
 
-/// Refuses to begin what cannot end.
+/// Refuses to begin if the space is not sufficient.
 pub(crate) fn ensure(place: &Path, needed: &Room) -> Result<()> {
     match Room::at(place).and_then(|free| free.lack(needed, place)) {
         Some(lack) => Err(Error::new(Kind::Host, lack).hint(ADVICE)),
@@ -56,16 +55,16 @@ pub(crate) fn ensure(place: &Path, needed: &Room) -> Result<()> {
     }
 }
 
-/// The reason of a failure that only says what was not written: there is no room left.
+/// Explains a failed write by a full disk, if there is no space left.
 pub(crate) fn explain(error: Error, place: &Path) -> Error {
     let is_full = Room::at(place).is_some_and(|free| free.lack(&FULL, place).is_some());
     if !is_full || error.kind() == Kind::Interrupted {
         return error;
     }
-    Error::new(Kind::Host, format!("no room is left at `{}`", place.display())).caused_by(error).hint(ADVICE)
+    Error::new(Kind::Host, format!("the file system of `{}` is full", place.display())).caused_by(error).hint(ADVICE)
 }
 
-/// A number of bytes for a reader.
+/// Formats a number of bytes for a reader.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         1_000_000_000.. => format!("{:.1} GB", bytes as f64 / 1e9).replace(".0 ", " "),
@@ -83,7 +82,7 @@ mod tests {
         assert_eq!(lack(150_400_000, None).unwrap(), "6 GB are needed, 150 MB are free at `/x`");
         assert_eq!(lack(5_900_000_000, None).unwrap(), "6 GB are needed, 5.9 GB are free at `/x`");
         let few = lack(7_000_000_000, Some(9)).unwrap();
-        assert_eq!(few, "room for 150000 files is needed, for 9 there is room at `/x`");
+        assert_eq!(few, "room for 150000 files is needed, `/x` has room for 9");
         assert_eq!((lack(7_000_000_000, None), lack(7_000_000_000, Some(200_000))), (None, None));
     }
 

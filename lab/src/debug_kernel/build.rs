@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Unpacks, configures and builds the debug kernel, and keeps of it what booting and building modules need.
+//! Unpacks, configures and builds the debug kernel, and keeps what booting and building modules need.
 //!
 //! Source: Documentation/kbuild/kconfig.rst (`allnoconfig`, `KCONFIG_ALLCONFIG`), Documentation/kbuild/kbuild.rst.
 
@@ -16,8 +16,8 @@ use crate::root::{self, Binds, unpack_with};
 
 use super::{KCONFIG, KCONFIG_FILE, Place, STAMP};
 
-/// What is left out of the source besides what the stock kernel's tree does without: code that the configuration cannot
-/// reach. Headers and Kconfig files stay.
+/// Code that the configuration cannot reach, which is left out of the source besides what the stock kernel's tree
+/// leaves out. Headers and Kconfig files stay.
 const LEFT_OUT: &[&str] = &[
     "drivers/gpu/drm/amd/*.[ch]",
     "drivers/infiniband/*.c",
@@ -37,7 +37,7 @@ const LEFT_OUT: &[&str] = &[
     "tools/perf",
 ];
 
-/// How many objects there are to be built, about: progress ends near its end.
+/// The approximate number of objects to build. Progress ends near its end.
 const OBJECTS: u64 = 1_900;
 
 /// Makes `building/tree` from the source package.
@@ -55,7 +55,7 @@ pub(super) fn unpack(cache: &CacheLayout, apt: &Apt, place: &Place, package: &st
     step.done_with(format!("{} MB", total / 1_000_000));
     cache::make_dir(&place.building.join("tree"))?;
     let [archive] = archives.as_slice() else {
-        return Err(Error::new(Kind::Machinery, format!("`{package}` is not one archive")));
+        return Err(Error::new(Kind::Machinery, format!("`{package}` does not have exactly one archive")));
     };
     let source = ["--strip-components=3", "--wildcards", "./usr/src/linux-source-*.tar.xz"].map(str::to_owned);
     unpack_with(&apt.archives().join(&archive.file), &place.building, source)?;
@@ -64,12 +64,12 @@ pub(super) fn unpack(cache: &CacheLayout, apt: &Apt, place: &Place, package: &st
     cache::write_atomically(&place.building.join(STAMP), &place.inputs)
 }
 
-/// Configures and builds; what an interrupted attempt has built is not built again.
+/// Configures and builds. Reuses what an interrupted attempt has built.
 pub(super) fn make(cache: &CacheLayout, place: &Place, events: &Events) -> Result<()> {
     let build = Build { root: cache.root(), place };
     build.configure(events)?;
     build.compile(events)?;
-    let step = events.step("keeping what booting and building modules need");
+    let step = events.step("keeping the files for booting and building modules");
     build.collect()?;
     cache::remove_tree(&place.dir)?;
     let renamed = fs::rename(&place.building, &place.dir);
@@ -89,7 +89,8 @@ impl Build<'_> {
     }
 
     fn make(&self) -> std::process::Command {
-        // Seen as `/kernel` by builds of modules later, so it is built there: its files name each other.
+        // Builds of modules later see the tree as `/kernel`, so it is built there: its files contain each other's
+        // paths.
         let mut make = root::command(&self.root, "make", &Binds::none().write(&self.place.building, "/kernel"));
         make.args(["-C", "/kernel/tree"]).args(self.place.variant.make_variables());
         make
@@ -129,7 +130,8 @@ impl Build<'_> {
         Ok(())
     }
 
-    /// The image, the modules as a distribution's package has them, and a tree without what was only linked.
+    /// Collects the image, the modules as a distribution's package has them, and a tree without files that were only
+    /// linked.
     fn collect(&self) -> Result<()> {
         let (building, tree) = (&self.place.building, self.tree());
         fs::copy(tree.join("arch/x86/boot/bzImage"), building.join("vmlinuz")).context("the kernel has no image")?;
@@ -143,7 +145,7 @@ impl Build<'_> {
     }
 }
 
-/// Leaves a file alone that says the same: `make` would take all that follows from it for out of date.
+/// Writes a file unless it has the same content: `make` would rebuild everything that depends on it.
 fn write_if_new(path: &Path, text: &str) -> Result<()> {
     match fs::read_to_string(path) {
         Ok(found) if found == text => Ok(()),
@@ -151,7 +153,7 @@ fn write_if_new(path: &Path, text: &str) -> Result<()> {
     }
 }
 
-/// Kbuild's line for a file that it makes counts, and is shown; it says nothing once the build has failed.
+/// Counts and shows Kbuild's lines about files that it makes. They explain nothing once the build has failed.
 fn tells_progress(line: &str, done: &mut u64, step: &Step) -> bool {
     if line.starts_with("  ") && line.ends_with(".o") {
         *done += 1;
@@ -160,15 +162,15 @@ fn tells_progress(line: &str, done: &mut u64, step: &Step) -> bool {
     false
 }
 
-/// What modules are built with are programs, headers and metadata; the objects that they were made of are not needed, nor
-/// what the kernel was linked from. The linked kernel stays: it is what boots, and has the names of its lines.
+/// Removes the objects of the kernel. Building modules needs programs, headers and metadata, but neither their objects
+/// nor the kernel's. The linked kernel stays: it boots, and has the debug information for names and lines.
 fn remove_objects(directory: &Path) -> Result<()> {
     visit_objects(directory, &mut |path| Ok(fs::remove_file(path)?))
 }
 
 fn count_objects(directory: &Path) -> u64 {
     let mut count = 0;
-    // What cannot be read is not counted; it is only about progress.
+    // Files that cannot be read are not counted. Only the progress depends on this.
     let _ = visit_objects(directory, &mut |_| {
         count += 1;
         Ok(())
@@ -193,18 +195,18 @@ fn visit_objects(directory: &Path, f: &mut dyn FnMut(&Path) -> Result<()>) -> Re
     Ok(())
 }
 
-/// The lines of a configuration that set an option.
+/// Returns the lines of a configuration that set an option.
 pub(super) fn options(configuration: &str) -> impl Iterator<Item = &str> {
     configuration.lines().filter(|line| line.starts_with("CONFIG_") || line.ends_with(" is not set"))
 }
 
-/// The option that a line is about.
+/// Returns the option that a line sets.
 pub(super) fn name_of(option: &str) -> &str {
     let name = option.trim_start_matches("# ");
     name.split(['=', ' ']).next().unwrap_or(name)
 }
 
-/// The options that are asked for and came out otherwise. One that Kconfig does not list is off.
+/// Returns the wanted options that came out differently. An option that Kconfig does not list is off.
 fn lost<'c>(wanted: &'c str, got: &str) -> Vec<&'c str> {
     let found: std::collections::BTreeSet<_> = options(got).collect();
     let listed: std::collections::BTreeSet<_> = options(got).map(name_of).collect();

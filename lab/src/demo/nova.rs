@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The life of a nova device across its two drivers: the parent finds its GPU and makes a child, the child's driver registers
-//! a DRM device; the parent is unbound while a client holds it; the GPU is pulled out while another does, and plugged in again.
+//! The life of a nova device across its two drivers. The parent finds its GPU and makes a child; the child's driver
+//! registers a DRM device. The parent is unbound while a client holds the device. The GPU is pulled out while another
+//! client holds it, and plugged in again.
 //!
 //! Source: Documentation/driver-api/auxiliary_bus.rst.
 
@@ -20,13 +21,13 @@ const FUNCTION: Function = Function {
     look,
 };
 
-/// Where the child is seen.
+/// The sysfs directory of the child.
 const CHILDREN: &str = "/sys/bus/auxiliary/devices";
 
-/// What a client holds.
+/// The title for a client that holds the device.
 const HELD: &str = "a client holds a file and a buffer";
 
-/// The life of the device, from the first module to the last.
+/// Records the life of the device, from the first module to the last.
 pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.exists(Thing::Gpu);
     birth(recorder)?;
@@ -90,13 +91,13 @@ fn gone(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.step("the library is unloaded", State::Absent, |scene| scene.rmmod("drm_rust").map(|()| Vec::new()))
 }
 
-/// The child and the node, which are there while the parent is bound.
+/// Checks the child and the node, which exist while the parent is bound.
 fn look(scene: &Scene<'_>, bound: bool) -> Result<Vec<String>, VmError> {
     let count = usize::from(bound);
     Ok([children(scene, count)?, nodes(scene, count)?].concat())
 }
 
-/// The auxiliary devices, of which there must be so many.
+/// Lists the auxiliary devices, and checks that there are `count`.
 fn children(scene: &Scene<'_>, count: usize) -> Result<Vec<String>, VmError> {
     let there = scene.guest().list(CHILDREN).unwrap_or_default();
     let shown = if there.is_empty() { "nothing".to_owned() } else { there.join(", ") };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The oops that Drydock starts from, made again: on the debug kernel through C's own functions, and beside it through the
+//! Reproduces the oops that started Drydock: on the debug kernel through C's own functions, and beside it through the
 //! library, where it does not compile.
 //!
 //! Source: kernel/tests/oops; tests/compile-fail/register for the attempts; Documentation/dev-tools/kasan.rst.
@@ -25,32 +25,32 @@ use super::Options;
 
 /// The module that makes the mistake.
 const MODULE: &str = "oops";
-/// The first report ends the machine: what the kernel does after the write says nothing any more.
+/// The first report ends the machine: after the write, nothing that the kernel does is meaningful.
 const AT_THE_FIRST: &str = "kasan.fault=panic";
-/// The same mistake with what a driver has: with the library's function, and with C's.
+/// The same mistake with a driver's means: through the library's function, and through C's.
 const ATTEMPTS: [&str; 2] = ["register/wrong_size", "register/wrong_size_in_c"];
 
-/// Both halves.
+/// Both halves of the demo.
 #[derive(Debug, Serialize)]
 struct Told {
     kernel: String,
     execution: String,
-    /// From the start of QEMU to its end, in seconds.
+    /// The time from the start of QEMU to its end, in seconds.
     seconds: f64,
-    /// The report in parts, each with what it means.
+    /// The report in parts, each with its explanation.
     report: Vec<Explained>,
     /// The attempts through the library.
     attempts: Vec<Demonstration>,
 }
 
-/// Lines of the kernel, and what they mean.
+/// Lines of the kernel, and their meaning.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Explained {
     lines: Vec<String>,
     meaning: String,
 }
 
-/// Carries out `drydock demo oops`.
+/// Runs `drydock demo oops`.
 pub(super) fn main(options: Options, events: &Events) -> Result<u8> {
     let kernel = options.kernel.unwrap_or_else(|| debug_kernel::NAME.to_owned());
     if kernel != debug_kernel::NAME {
@@ -77,13 +77,13 @@ pub(super) fn main(options: Options, events: &Events) -> Result<u8> {
     Ok(exit::OK)
 }
 
-/// Makes the mistake in a guest, and gives the kernel's report of it; that of any other fault is an error.
+/// Makes the mistake in a guest and returns the kernel's report of it. A report of any other fault is an error.
 pub(crate) fn provoke(stage: &Stage, boot: Boot, events: &Events) -> Result<Report> {
     let boot = Boot { words: vec![AT_THE_FIRST.into()], ..boot };
     expected::find(&stage.provoke(&boot, events, |scene| scene.insmod(MODULE))?)
 }
 
-/// Both halves one below the other.
+/// Returns both halves, one below the other.
 fn text(told: &Told) -> String {
     let mut lines = vec![format!("1. Through C's functions, on {}, {}", told.kernel, told.execution), String::new()];
     for part in &told.report {
@@ -108,7 +108,7 @@ fn text(told: &Told) -> String {
     lines.join("\n")
 }
 
-/// A text in lines of at most `width` characters.
+/// Wraps a text in lines of at most `width` characters.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the demos of GPUs share: a PCI function that is unbound, pulled out and plugged in again while clients hold its device.
+//! Steps shared by the demos of GPUs: a PCI function is unbound, pulled out and plugged in again while clients hold its
+//! device.
 //!
 //! Source: Documentation/ABI/testing/sysfs-bus-pci (`remove`, `rescan`).
 
@@ -14,30 +15,30 @@ use crate::vm::guest::Process;
 use super::recorder::Recorder;
 use super::{goes_on, holds, unexpected};
 
-/// A PCI function as its story sees it.
+/// A PCI function in a demo.
 pub(super) struct Function {
     /// Its driver in sysfs.
     pub(super) driver: &'static str,
-    /// What is called unbound and bound in the titles of steps.
+    /// The subject that is unbound and bound in the titles of steps.
     pub(super) subject: &'static str,
-    /// What exists while it is bound.
+    /// The things that exist while it is bound.
     pub(super) things: &'static [Thing],
-    /// What is there while it is bound, or is not: told, and an error if it is otherwise.
+    /// Checks what must exist while it is bound, or must not while it is unbound, and returns what it found.
     pub(super) look: fn(&Scene<'_>, bool) -> Result<Vec<String>, VmError>,
 }
 
 impl Function {
-    /// From the next step on it is bound.
+    /// Marks it as bound from the next step on.
     pub(super) fn attach(&self, recorder: &mut Recorder<'_, '_>) {
         self.things.iter().for_each(|thing| recorder.exists(*thing));
     }
 
-    /// From the next step on it is not.
+    /// Marks it as unbound from the next step on.
     pub(super) fn detach(&self, recorder: &mut Recorder<'_, '_>) {
         self.things.iter().for_each(|thing| recorder.vanishes(*thing));
     }
 
-    /// Its driver lets go of it while a client holds the device; gives its address.
+    /// Unbinds its driver while a client holds the device, and returns the function's address.
     pub(super) fn unbound(&self, recorder: &mut Recorder<'_, '_>) -> Result<String, VmError> {
         let names = recorder.guest().list(self.driver)?;
         let Some(address) = names.into_iter().find(|name| name.contains(':')) else {
@@ -51,7 +52,7 @@ impl Function {
         Ok(address)
     }
 
-    /// Its driver gets hold of it again.
+    /// Binds its driver again.
     pub(super) fn bound(&self, recorder: &mut Recorder<'_, '_>, address: &str, after: &str) -> Result<(), VmError> {
         self.attach(recorder);
         recorder.step(&format!("{} is bound again{after}", self.subject), State::Registered, |scene| {
@@ -60,7 +61,7 @@ impl Function {
         })
     }
 
-    /// The GPU goes first; the kernel hears of it afterwards.
+    /// Removes the GPU first, and then has the kernel remove the function.
     pub(super) fn pulled_out(&self, recorder: &mut Recorder<'_, '_>, address: &str) -> Result<(), VmError> {
         recorder.vanishes(Thing::Gpu);
         recorder.step("the GPU is pulled out while it is held", State::Registered, |scene| {
@@ -72,13 +73,13 @@ impl Function {
             Ok(config.out.lines().take(1).map(|line| format!("config space reads {line}")).collect())
         })?;
         self.detach(recorder);
-        recorder.step("the kernel hears that the function is gone", State::Unplugged, |scene| {
+        recorder.step("the kernel learns that the function is gone", State::Unplugged, |scene| {
             scene.guest().write(&format!("/sys/bus/pci/devices/{address}/remove"), "1")?;
             (self.look)(scene, false)
         })
     }
 
-    /// The GPU is there again, as new.
+    /// Plugs the GPU in again, as new.
     pub(super) fn plugged_in(&self, recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
         recorder.exists(Thing::Gpu);
         self.attach(recorder);
@@ -90,24 +91,24 @@ impl Function {
     }
 }
 
-/// A client that holds a file, and what else `title` says.
+/// Starts a client that holds a file, and records the step `title`.
 pub(super) fn held<'s>(recorder: &mut Recorder<'_, 's>, title: &str) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::File);
     holds(recorder, title)
 }
 
-/// The client gets to know that its device has gone, and closes.
+/// Lets the client notice that its device was removed, and close.
 pub(super) fn let_go(recorder: &mut Recorder<'_, '_>, client: Process<'_>) -> Result<(), VmError> {
     recorder.vanishes(Thing::File);
     goes_on(recorder, client)
 }
 
-/// Asks the emulated GPU for something.
+/// Sends an order to the emulated GPU.
 pub(super) fn order(scene: &Scene<'_>, order: &Order) -> Result<Value, VmError> {
     scene.gpu().expect("the demo of a GPU boots with one").order(order)
 }
 
-/// The nodes of /dev/dri, of which there must be so many.
+/// Lists the nodes of /dev/dri, and checks that there are `count`.
 pub(super) fn nodes(scene: &Scene<'_>, count: usize) -> Result<Vec<String>, VmError> {
     let found = scene.guest().list("/dev/dri").unwrap_or_default();
     let nodes: Vec<_> =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Keeps what a story shows: each step with the guest's clock, what exists, and what the kernel logged meanwhile.
+//! Records a demo: each step with the guest's clock, the things that exist, and what the kernel logged meanwhile.
 
 use drydock_models::Event;
 use drydock_models::command::Command as Order;
@@ -14,10 +14,10 @@ use crate::vm::{gpu, timeline};
 
 use super::summary;
 
-/// How the line begins that settles the log.
+/// The beginning of the line that settles the log.
 const MARK: &str = "drydock: mark";
 
-/// A story that is being told.
+/// A demo that is being recorded.
 pub(super) struct Recorder<'r, 's> {
     scene: &'r mut Scene<'s>,
     events: &'r Events,
@@ -25,25 +25,25 @@ pub(super) struct Recorder<'r, 's> {
     things: Vec<Thing>,
 }
 
-/// What was told while something was done, of which several steps take their parts.
+/// The log and events of one action, of which several steps take their parts.
 pub(super) struct Tale {
     entries: Vec<Entry>,
-    /// The guest's clock when it was done.
+    /// The guest's clock after the action.
     ended: f64,
 }
 
 impl Tale {
-    /// All that no step has taken yet.
+    /// Returns all entries that no step has taken yet.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Says of what kinds of entries the first ones happened in this order, whatever the clocks say.
+    /// Declares that the first entries of these kinds happened in this order, whatever the clocks say.
     pub(super) fn happened_in_order(&mut self, kinds: &[&dyn Fn(&Entry) -> bool]) {
         timeline::put_in_order(&mut self.entries, kinds);
     }
 
-    /// The part up to the first entry that `ends` it.
+    /// Takes the part up to and including the first entry that `ends` it.
     fn take(&mut self, ends: impl Fn(&Entry) -> bool) -> Option<Vec<Entry>> {
         let at = self.entries.iter().position(ends)?;
         Some(self.entries.drain(..=at).collect())
@@ -55,27 +55,27 @@ impl<'r, 's> Recorder<'r, 's> {
         Self { scene, events, steps: Vec::new(), things: Vec::new() }
     }
 
-    /// The guest, for what outlives a step.
+    /// Returns the guest, for processes that outlive a step.
     pub(super) fn guest(&self) -> &'s Guest {
         self.scene.guest()
     }
 
-    /// The scene, for what is no step.
+    /// Returns the scene, for actions that are no step.
     pub(super) fn scene(&self) -> &Scene<'s> {
         self.scene
     }
 
-    /// From the next step on, `thing` exists.
+    /// Adds `thing` from the next step on.
     pub(super) fn exists(&mut self, thing: Thing) {
         self.things.push(thing);
     }
 
-    /// From the next step on, `thing` is no more.
+    /// Removes `thing` from the next step on.
     pub(super) fn vanishes(&mut self, thing: Thing) {
         self.things.retain(|there| *there != thing);
     }
 
-    /// Does something that several recorded steps come out of; gives what was told of it.
+    /// Does something that several steps describe. Returns its log and events.
     pub(super) fn tale(
         &mut self,
         title: &str,
@@ -84,7 +84,8 @@ impl<'r, 's> Recorder<'r, 's> {
         self.watch(title, act).map(|((), tale)| tale)
     }
 
-    /// Records as a step the part of a tale that ends with the first entry that `ends` it, with what `seen` makes of that part.
+    /// Records as a step the part of a tale up to the first entry that `ends` it, with the lines that `seen` makes of
+    /// that part.
     pub(super) fn chapter(
         &mut self,
         tale: &mut Tale,
@@ -102,13 +103,13 @@ impl<'r, 's> Recorder<'r, 's> {
         Ok(())
     }
 
-    /// Records as a step what no other has taken of a tale.
+    /// Records as a step everything that no other step has taken of a tale.
     pub(super) fn rest(&mut self, tale: Tale, title: &str, state: State, seen: Vec<String>) {
         let time = tale.entries.last().map_or(tale.ended, |entry| entry.time);
         self.record(title, state, time, seen, summary::lines(&tale.entries));
     }
 
-    /// Does something and records it with what it shows.
+    /// Does something and records it as a step with the lines it returns.
     pub(super) fn step(
         &mut self,
         title: &str,
@@ -120,7 +121,7 @@ impl<'r, 's> Recorder<'r, 's> {
         Ok(())
     }
 
-    /// Does something and gives what it shows, and what kernel and GPU told meanwhile.
+    /// Does something. Returns its result, and what kernel and GPU reported meanwhile.
     fn watch<T>(
         &mut self,
         title: &str,
@@ -134,17 +135,17 @@ impl<'r, 's> Recorder<'r, 's> {
         let log = self.guest().console().lines_from(from);
         let log = &log[..until - from];
         let saw = self.gpu_saw(began)?;
-        // The last line is the mark that settled the log: the kernel's clock when the step had happened.
+        // The last line is the mark that settled the log, so its time is the kernel's clock after the step.
         let ended = log.last().and_then(|mark| mark.time).unwrap_or_default();
         let mut entries = timeline::merge(log, &saw, &self.guest().console().lines());
         entries.retain(|entry| !entry.is_line_with(MARK));
         Ok((seen, Tale { entries, ended }))
     }
 
-    /// What the emulated GPU told since the host's time `began`, up to now.
+    /// Returns the emulated GPU's events from the host's time `began` until now.
     fn gpu_saw(&self, began: f64) -> Result<Vec<Event>, VmError> {
         let Some(gpu) = self.scene.gpu() else { return Ok(Vec::new()) };
-        // An answer comes after all that happened before it was asked for.
+        // The answer arrives after all events before the request.
         gpu.order(&Order::Status)?;
         Ok(timeline::since(&gpu.told(), began))
     }
@@ -153,7 +154,7 @@ impl<'r, 's> Recorder<'r, 's> {
         self.steps.push(Step { title: title.into(), state, time, things: self.things.clone(), seen, log });
     }
 
-    /// What was recorded.
+    /// Returns the recorded steps.
     pub(super) fn into_steps(self) -> Vec<Step> {
         self.steps
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A timeline as lines for a reader: what happened a hundred times in a row is one line.
+//! Summarizes a timeline for a reader: many similar events in a row become one line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use drydock_models::event::Register;
 
 use crate::vm::timeline::{Entry, Told};
 
-/// As many accesses in a row are still told one by one.
+/// The number of accesses in a row that are still listed one by one.
 const FEW: usize = 5;
 
-/// How many registers a line names.
+/// The number of registers that a line names.
 const NAMED: usize = 10;
 
-/// The entries as lines, in order.
+/// Returns the entries as lines, in order.
 pub(crate) fn lines(entries: &[Entry]) -> Vec<String> {
     let mut out = Vec::new();
     for run in entries.chunk_by(|one, other| is_traffic(one) && is_traffic(other)) {
@@ -26,7 +26,7 @@ pub(crate) fn lines(entries: &[Entry]) -> Vec<String> {
     out
 }
 
-/// Which registers were used, and how often, of all that was told: a line for each block, as `block` names them.
+/// Lists the registers that were used, and how often: one line for each block, as `block` names them.
 pub(crate) fn registers(entries: &[Entry], block: fn(&Register) -> &'static str) -> Vec<String> {
     let mut blocks: BTreeMap<&str, Used> = BTreeMap::new();
     for (register, write) in entries.iter().filter_map(access) {
@@ -43,7 +43,7 @@ pub(crate) fn registers(entries: &[Entry], block: fn(&Register) -> &'static str)
     blocks.into_iter().map(line).collect()
 }
 
-/// How a block of registers was used.
+/// The use of a block of registers.
 #[derive(Default)]
 struct Used {
     reads: usize,
@@ -51,7 +51,8 @@ struct Used {
     names: BTreeSet<String>,
 }
 
-/// A run of accesses as lines with the time of the first: what was written, with its value if that was one, and what was read.
+/// Returns a run of accesses as lines with the time of the first access: registers written, with the value of a single
+/// write, and registers read.
 fn row(run: &[Entry]) -> Vec<String> {
     let accesses = || run.iter().filter_map(access);
     let time = run.first().map(|entry| entry.time).unwrap_or_default();
@@ -82,12 +83,12 @@ fn row(run: &[Entry]) -> Vec<String> {
     [interrupts, told("reads of", false), told("writes of", true)].into_iter().flatten().collect()
 }
 
-/// Whether the entry is one of those of which there are many.
+/// Returns whether the entry is of a frequent kind.
 fn is_traffic(entry: &Entry) -> bool {
     access(entry).is_some() || interrupt(entry).is_some()
 }
 
-/// The vector of an interrupt that arrived.
+/// Returns the vector of an interrupt that arrived.
 fn interrupt(entry: &Entry) -> Option<u32> {
     match entry.told {
         Told::Gpu(What::Interrupt { vector, delivered: true }) => Some(vector),
@@ -95,7 +96,7 @@ fn interrupt(entry: &Entry) -> Option<u32> {
     }
 }
 
-/// The access that an entry tells of, and whether it is a write.
+/// Returns the access of an entry, and whether it is a write.
 fn access(entry: &Entry) -> Option<(&Register, bool)> {
     match &entry.told {
         Told::Gpu(What::Read(register)) => Some((register, false)),
@@ -104,7 +105,7 @@ fn access(entry: &Entry) -> Option<(&Register, bool)> {
     }
 }
 
-/// A register's name without the number of its copy and the half of it.
+/// Returns a register's name without its index and without which half of it.
 fn plain(register: &Register) -> String {
     let name = register.to_string();
     let whole = name.split('[').next().unwrap_or(&name);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The life of a tyr device: its firmware is loaded through a device that is not registered yet, and boots; only then userspace
-//! sees it. A client maps memory for the GPU, which tells what it sees there. The driver is unbound while the client holds its
-//! file, and the GPU pulled out while another does.
+//! The life of a tyr device. Its firmware is loaded through a device that is not registered yet, and boots; only then
+//! does userspace see the device. A client maps memory for the GPU, which reports what it sees there. The driver is
+//! unbound while the client holds its file, and the GPU pulled out while another client does.
 //!
-//! Source: `crates/csf-fw` for what is to be loaded where.
+//! Source: `crates/csf-fw` for the sections and their addresses.
 
 use csf_fw::{CacheMode, Firmware, Flags, Section};
 use drydock_models::What;
@@ -30,19 +30,19 @@ const FUNCTION: Function = Function {
     look,
 };
 
-/// What a client holds.
+/// The title for a client that holds the device.
 const HELD: &str = "a client maps a buffer for the GPU, and holds it";
 
 /// The firmware's address space.
 const FIRMWARE_SPACE: usize = 0;
 
-/// As many bytes of each page of a client's buffer are compared with what it says to have written.
+/// The number of bytes of each page of a client's buffer that are compared with what the client claims to have written.
 const BEGINNING: usize = 16;
 
-/// Bytes of a page.
+/// The size of a page in bytes.
 const PAGE: usize = 4096;
 
-/// The life of the device, from the first module to the last.
+/// Records the life of the device, from the first module to the last.
 pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.exists(Thing::Gpu);
     birth(recorder)?;
@@ -65,7 +65,7 @@ fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     let mut watcher = recorder.guest().spawn(&[Program::CLIENT.name, "--first", "--patience", &patience])?;
     watcher.wait_for_line("waiting", LIMIT)?;
     let mut first = None;
-    // Its line is in the log when it has ended, and not before.
+    // The client's line is in the log only after the client has ended.
     let mut tale = recorder.tale("loading the driver", |scene| {
         scene.insmod("tyr")?;
         first = Some(watcher.wait(LIMIT)?);
@@ -75,7 +75,7 @@ fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     let registers = summary::registers(tale.entries(), block);
     recorder.exists(Thing::Module);
     recorder.exists(Thing::Bound);
-    recorder.chapter(&mut tale, "the GPU says what it is", State::Absent, is_identified, |_| Vec::new())?;
+    recorder.chapter(&mut tale, "the driver identifies the GPU", State::Absent, is_identified, |_| Vec::new())?;
     firmware(recorder, &mut tale)?;
     recorder.exists(Thing::Nodes);
     let mut seen = first_sight(&tale, first.expect("it was waited for"))?;
@@ -84,7 +84,8 @@ fn birth(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     Ok(())
 }
 
-/// When the first client had the device open, which has waited for it, and when the kernel said that it is there.
+/// Compares the time when the first client, which waited for the device, had it open with the time of the kernel's
+/// message that it is there.
 fn first_sight(tale: &Tale, first: Output) -> Result<Vec<String>, VmError> {
     if !first.status.success() {
         let said = format!("{}{}", first.out, first.err);
@@ -96,39 +97,39 @@ fn first_sight(tale: &Tale, first: Output) -> Result<Vec<String>, VmError> {
     };
     let (opened, told) = (time("drydock-client: opened")?, time("Initialized panthor")?);
     let mut seen: Vec<String> = first.out.lines().filter(|line| *line != "waiting").map(str::to_owned).collect();
-    seen.push(format!("A client had it open at {opened:.6}; the kernel's own word of it was written at {told:.6}."));
+    seen.push(format!("A client had the device open at {opened:.6}; the kernel's own message is from {told:.6}."));
     Ok(seen)
 }
 
-/// From the device's allocation to a firmware that runs.
+/// Records the steps from the device's allocation to a running firmware.
 fn firmware(recorder: &mut Recorder<'_, '_>, tale: &mut Tale) -> Result<(), VmError> {
     recorder.exists(Thing::DriverObject);
     let sections = sections(recorder.scene())?;
-    let title = "a device nobody sees yet, and the firmware mapped through it";
+    let title = "allocated, but not registered: the firmware is mapped through the device";
     recorder.chapter(tale, title, State::Unregistered, is_start, |_| sections)?;
     recorder.exists(Thing::Firmware);
-    let title = "the firmware boots, and tells its interface's version";
+    let title = "the firmware boots and reports the version of its interface";
     recorder.chapter(tale, title, State::Unregistered, is_up, |_| Vec::new())
 }
 
-/// Whether the driver says what the GPU is.
+/// Returns whether the driver reports which GPU it has found.
 fn is_identified(entry: &Entry) -> bool {
     entry.is_line_with("architecture")
 }
 
-/// Whether the driver says which interface the firmware has.
+/// Returns whether the driver reports the firmware's interface.
 fn is_up(entry: &Entry) -> bool {
     entry.is_line_with("CSF FW using interface")
 }
 
-/// Whether the microcontroller is switched on.
+/// Returns whether the microcontroller is switched on.
 fn is_start(entry: &Entry) -> bool {
     let name = |register: &Register| register.to_string();
     matches!(&entry.told, Told::Gpu(What::Write(register)) if name(register) == "MCU_CONTROL" && register.value != 0)
 }
 
-/// The firmware's sections: where the GPU has them, what it may do there, and that it sees the bytes of the file, as far as
-/// the firmware cannot have changed them.
+/// Lists the firmware's sections: their addresses in the GPU's memory and their access rights. Checks that the GPU sees
+/// the bytes of the file, as far as the firmware cannot have changed them.
 fn sections(scene: &Scene<'_>) -> Result<Vec<String>, VmError> {
     let Some(supply) = scene.firmware() else { return Err(unexpected("the lab", "it has no firmware for tyr")) };
     let unreadable = |why: String| unexpected(&supply.path.display().to_string(), &why);
@@ -160,7 +161,7 @@ fn line(section: &Section<'_>) -> String {
     format!("{:#010x}..{:#010x} {rights} {:>6} bytes  {cache}{shared}", at.start, at.end, section.data().len())
 }
 
-/// That the GPU sees a section's bytes at its address.
+/// Checks that the GPU sees a section's bytes at its address.
 fn same(scene: &Scene<'_>, section: &Section<'_>) -> Result<&'static str, VmError> {
     let va = u64::from(section.addresses().start);
     match load(scene, FIRMWARE_SPACE, va, section.data().len())? == section.data() {
@@ -169,14 +170,14 @@ fn same(scene: &Scene<'_>, section: &Section<'_>) -> Result<&'static str, VmErro
     }
 }
 
-/// What the GPU sees at an address of one of its address spaces.
+/// Returns what the GPU sees at an address of one of its address spaces.
 fn load(scene: &Scene<'_>, space: usize, va: u64, length: usize) -> Result<Vec<u8>, VmError> {
     let answer = ask(scene, json!({ "load": { "space": space, "va": va, "length": length } }))?;
     let bytes = answer.get("bytes").and_then(|bytes| serde_json::from_value(bytes.clone()).ok());
     bytes.ok_or_else(|| unexpected("the GPU", &format!("it sees nothing at {va:#x}: {answer}")))
 }
 
-/// Asks the model what the GPU sees.
+/// Sends the model a question about what the GPU sees.
 fn ask(scene: &Scene<'_>, question: Value) -> Result<Value, VmError> {
     order(scene, &Order::Query(question))
 }
@@ -198,7 +199,7 @@ fn used(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     })
 }
 
-/// A client that holds a file with memory mapped for the GPU, which sees what the client wrote.
+/// Starts a client that holds a file with memory mapped for the GPU, and shows that the GPU sees what the client wrote.
 fn mapped<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::Mapping);
     recorder.exists(Thing::GpuMapping);
@@ -208,7 +209,8 @@ fn mapped<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
     Ok(client)
 }
 
-/// What the GPU's address spaces map beside the firmware's, and the first bytes of each page, which the client must have `said`.
+/// Lists the mappings in the GPU's address spaces other than the firmware's, and compares the first bytes of each page
+/// with what the client `said`.
 fn seen_by_gpu(scene: &Scene<'_>, said: &str) -> Result<Vec<String>, VmError> {
     let mut lines = Vec::new();
     let spaces = ask(scene, json!("spaces"))?;
@@ -250,12 +252,12 @@ fn gone(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     recorder.step("the library is unloaded", State::Absent, |scene| scene.rmmod("drm_rust").map(|()| Vec::new()))
 }
 
-/// The nodes: a primary and a render one.
+/// Checks the nodes: a primary and a render one.
 fn look(scene: &Scene<'_>, bound: bool) -> Result<Vec<String>, VmError> {
     nodes(scene, if bound { 2 } else { 0 })
 }
 
-/// Which part of the register block a register is in.
+/// Returns the part of the register block that contains a register.
 fn block(register: &Register) -> &'static str {
     match register.offset {
         0..0x700 | 0x800..0x1000 => "GPU control",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The life of a vgem device: probed, with a GEM object before registration, registered, listed, used, unplugged while a
-//! client holds it, unloaded.
+//! The life of a vgem device: probed, with a GEM object before registration, registered, listed, used, unplugged while
+//! a client holds it, unloaded.
 
 use crate::report::{State, Thing};
 use crate::scenario::{LIMIT, Program};
@@ -11,10 +11,10 @@ use crate::vm::timeline::Entry;
 use super::recorder::Recorder;
 use super::{contains, goes_on, holds, last_line, lines_with, unexpected};
 
-/// Where the driver's bus device is bound and unbound.
+/// The sysfs directory in which the driver's bus device is bound and unbound.
 const DRIVER_DIR: &str = "/sys/bus/platform/drivers/vgem";
 
-/// The life of the device, from the first module to the last.
+/// Records the life of the device, from the first module to the last.
 pub(super) fn story(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     birth(recorder)?;
     listed(recorder)?;
@@ -60,7 +60,7 @@ fn used(recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
     })
 }
 
-/// A client that holds a file and a mapping, and a module that will not go while it does.
+/// Starts a client that holds a file and a mapping, and shows that the module cannot be unloaded meanwhile.
 fn held<'s>(recorder: &mut Recorder<'_, 's>) -> Result<Process<'s>, VmError> {
     recorder.exists(Thing::File);
     recorder.exists(Thing::Mapping);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The doctor's checks: each looks at one thing and says how it stands.
+//! The doctor's checks: each examines one thing and reports its state.
 //!
 //! Source: proc(5), kvm's device node, the packages that `drydock` and `apt.rs` rely on.
 
@@ -11,10 +11,10 @@ use super::{Item, State};
 use crate::cache::{CacheLayout, room};
 use crate::{apt, error, kernels, metadata, process, root};
 
-/// A guest has 1 GiB, and the compiler of the kernel's crates needs about as much.
+/// The least memory in kB: a guest has 1 GiB, and the compiler of the kernel's crates needs about as much.
 const MEMORY_KB: u64 = 3_000_000;
 
-/// All checks, in the order in which things are needed.
+/// Returns all items, in the order in which they are needed.
 pub(super) fn all(cache: &CacheLayout) -> Vec<Item> {
     let mut items = vec![architecture(), cargo(), linker()];
     items.extend(tools());
@@ -44,7 +44,7 @@ fn linker() -> Item {
     }
 }
 
-/// Tools of the host without which the root cannot be made; all are essential on Debian.
+/// Checks the host's tools for making the root. All are essential on Debian.
 fn tools() -> Vec<Item> {
     let tool = |name: &'static str, package: &str| match process::output(Command::new(name).arg("--version")) {
         Ok(version) => Item::ok(name, version.lines().next().unwrap_or_default().trim_end_matches('.')),
@@ -85,7 +85,7 @@ fn memory() -> Item {
             "memory",
             State::Missing,
             format!("{} MB available", kb / 1000),
-            format!("end other programs: {} MB are needed", MEMORY_KB / 1000),
+            format!("close other programs: {} MB are needed", MEMORY_KB / 1000),
         ),
         Some(kb) => Item::ok("memory", format!("{} MB available", kb / 1000)),
         None => Item::ok("memory", "unknown"),
@@ -118,7 +118,9 @@ fn toolchain(cache: &CacheLayout) -> Item {
     let (name, advice) = ("toolchain root", "run `drydock setup`, or any command that needs it");
     match root::is_made(cache) {
         true => Item::ok(name, cache.root().display().to_string()),
-        false if cache.root().exists() => Item::new(name, State::WillBeMade, "of another version of drydock", advice),
+        false if cache.root().exists() => {
+            Item::new(name, State::WillBeMade, "made by another version of drydock", advice)
+        }
         false => Item::new(name, State::WillBeMade, "not there yet", advice),
     }
 }
@@ -141,7 +143,7 @@ fn kvm() -> Item {
     let device = "/dev/kvm";
     let advice = "guests run under TCG, a few seconds slower";
     match OpenOptions::new().read(true).write(true).open(device) {
-        Ok(_) => Item::ok("KVM", "can be opened; used if a guest is seen to boot with it"),
+        Ok(_) => Item::ok("KVM", "can be opened; used if a guest boots with it"),
         Err(error) => Item::new("KVM", State::Optional, format!("`{device}`: {error}"), advice),
     }
 }

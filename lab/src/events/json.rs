@@ -10,7 +10,7 @@ use super::{Event, Reporter};
 pub struct Json<W>(Mutex<W>);
 
 impl<W: Write> Json<W> {
-    /// Writes to `out`.
+    /// Returns a reporter that writes to `out`.
     pub fn new(out: W) -> Self {
         Self(Mutex::new(out))
     }
@@ -20,7 +20,7 @@ impl<W: Write + Send> Reporter for Json<W> {
     fn report(&self, event: &Event) {
         let line = serde_json::to_string(event).expect("events have string keys");
         let mut out = self.0.lock().expect("no reporter panics while it writes");
-        // An output that fails is no reason to stop the work; its writer notes it.
+        // A failed output is no reason to stop the work. Its writer remembers the failure.
         let _ = writeln!(out, "{line}");
     }
 }

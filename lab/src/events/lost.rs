@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Outputs of ours that could not be written: the work goes on, and its end is an error.
+//! Remembers that one of our outputs could not be written. The work continues, and the command ends with an error.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Kind};
 
-/// The first failure of an output; a clone notes in the same place.
+/// The first failure of an output. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lost(Arc<Mutex<Option<(&'static str, io::Error)>>>);
 
 impl Lost {
-    /// Writes to `out`, which a person knows as `name`, and notes what fails.
+    /// Returns a writer to `out` that remembers failures. `name` is the output's name for the user.
     pub(super) fn noting<W: Write>(&self, name: &'static str, out: W) -> Noting<W> {
         Noting { name, out, lost: self.clone() }
     }
 
-    /// What to say of it.
+    /// Returns the error for a failed output.
     pub(super) fn error(&self) -> Option<Error> {
         let lost = self.0.lock().expect("no holder of the lock panics").take();
         lost.map(|(name, error)| of_output(name, error))
     }
 }
 
-/// The error of one of our own outputs. A reader that has gone is told by the exit code only, as of any program in a pipe.
+/// Returns the error of one of our own outputs. A closed pipe appears only in the exit code, as with any program in a
+/// pipe.
 pub(crate) fn of_output(name: &str, error: io::Error) -> Error {
     let kind = if error.kind() == ErrorKind::BrokenPipe { Kind::Pipe } else { Kind::Machinery };
     Error::new(kind, format!("failed to write to {name}, so output is lost")).caused_by(error)
 }
 
-/// A writer whose failures are noted.
+/// A writer that remembers its failures.
 pub(super) struct Noting<W> {
     name: &'static str,
     out: W,
@@ -64,7 +65,7 @@ mod tests {
 
     fn written_to(mut out: impl Write) -> Option<Error> {
         let lost = Lost::default();
-        // The error is noted.
+        // The error is remembered.
         let _ = writeln!(lost.noting("stdout", &mut out), "hi");
         lost.error()
     }

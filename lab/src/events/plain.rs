@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Events as plain lines, for logs and CI: a step when it begins to matter, its end, and a sign of life between.
+//! Events as plain lines, for logs and CI: a step when it takes long enough to matter, its end, and a sign of life in
+//! between.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Event, Outcome, Reporter, StepId};
 
-/// A step that says nothing for this long gets a line that shows it lives.
+/// A step without output for this long gets a line that shows it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// Writes one line for each event that matters to a reader of a log.
@@ -26,7 +27,7 @@ struct Running {
 }
 
 impl<W: Write> Plain<W> {
-    /// Writes to `out`.
+    /// Returns a reporter that writes to `out`.
     pub fn new(out: W) -> Self {
         Self(Mutex::new(State { out, running: HashMap::new() }))
     }
@@ -36,7 +37,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
     fn report(&self, event: &Event) {
         let mut state = self.0.lock().expect("no reporter panics while it writes");
         if let Some(text) = state.text(event) {
-            // An output that fails is no reason to stop the work; its writer notes it.
+            // A failed output is no reason to stop the work. Its writer remembers the failure.
             let _ = writeln!(state.out, "{text}");
         }
     }
@@ -75,7 +76,7 @@ impl<W> State<W> {
     }
 }
 
-/// The line that ends a step.
+/// Returns the line that ends a step.
 pub fn finished(title: &str, outcome: Outcome, result: Option<&str>, seconds: f64) -> String {
     let word = match outcome {
         Outcome::Done => "ok ",
@@ -85,7 +86,7 @@ pub fn finished(title: &str, outcome: Outcome, result: Option<&str>, seconds: f6
     format!("{word} {title}{result} ({seconds:.1} s)")
 }
 
-/// An error with the lines that belong to it and its hint.
+/// Returns an error with its details and its hint.
 pub fn failure(text: &str, details: &[String], hint: Option<&str>) -> String {
     let mut shown = format!("error: {text}");
     for line in details {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Events on a terminal: each running step is a line that ticks, with a bar where the end is known.
+//! Events on a terminal: each running step is an animated line, with a bar if its length is known.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -11,9 +11,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Event, Outcome, Reporter, StepId, Unit, plain};
 
-/// How often a step's line ticks.
+/// The interval at which a step's line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
-/// Steps that end sooner than this, and have nothing to say, leave no line behind.
+/// The duration below which a step without a result leaves no line behind.
 const WORTH_A_LINE: f64 = 0.5;
 
 /// Bars and spinners on stderr.
@@ -24,7 +24,7 @@ pub struct Terminal<W> {
 }
 
 impl<W: Write + Send> Terminal<W> {
-    /// Draws on stderr, and writes lines to `lines`, which is the same.
+    /// Returns a reporter that draws on stderr and writes lines to `lines`, which is the same stream.
     pub fn new(lines: W) -> Self {
         Self { bars: MultiProgress::new(), running: Mutex::new(HashMap::new()), lines: Mutex::new(lines) }
     }
@@ -59,9 +59,9 @@ impl<W: Write + Send> Terminal<W> {
     }
 
     fn print(&self, text: &str) {
-        // Not `bars.println`: that says nothing at all where indicatif finds no terminal to draw on.
+        // `bars.println` prints nothing if indicatif finds no terminal to draw on.
         let mut lines = self.lines.lock().expect("no reporter panics while it writes");
-        // What fails is noted by the writer.
+        // The writer remembers failures.
         self.bars.suspend(|| drop(writeln!(lines, "{text}")));
     }
 

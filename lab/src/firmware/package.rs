@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Takes a firmware out of the Debian package that publishes it, by an apt of its own: signed lists, verified archive.
+//! Extracts a firmware from the Debian package that publishes it. A separate apt provides signed lists and a verified
+//! archive.
 //!
 //! Source: the package firmware-misc-nonfree; apt.conf(5).
 
@@ -14,40 +15,38 @@ use crate::root::unpack_with;
 
 use super::Firmware;
 
-/// Where packages put firmware; older ones in the second.
+/// The directories of firmware in packages. Older packages use the second.
 const DIRECTORIES: [&str; 2] = ["usr/lib/firmware", "lib/firmware"];
 
-/// A Debian package with firmware.
 #[derive(Debug)]
 pub(super) struct Package {
-    /// Its name.
     pub(super) name: &'static str,
-    /// The part of the archive that it is in.
+    /// The archive component that has the package.
     pub(super) component: &'static str,
 }
 
 impl Package {
-    /// The version that the file at `path` came out of; `None` if there is none yet.
+    /// Returns the version of the package that the file at `path` came from; `None` if the file does not exist.
     pub(super) fn fetched(&self, path: &Path) -> Option<String> {
         let stamp = fs::read_to_string(stamp(path)).ok()?;
         let version = stamp.strip_prefix(self.name)?.strip_prefix(' ')?.trim_end();
         path.is_file().then(|| version.to_owned())
     }
 
-    /// Fetches it and puts `firmware` to `path`; gives the package's version.
+    /// Fetches the package and writes `firmware` to `path`. Returns the package's version.
     pub(super) fn fetch(&self, apt: &Path, firmware: &Firmware, path: &Path, events: &Events) -> Result<String> {
         let apt = Apt::of(apt.to_owned(), self.component)?;
-        let step = events.step(format!("asking the mirror for the package {}", self.name));
+        let step = events.step(format!("fetching the mirror's package lists for {}", self.name));
         apt.update(&step)?;
         let version = apt.candidate(self.name)?;
         step.done_with(&version);
         let archive = self.download(&apt, &version, events)?;
         let bytes = take(&apt.archives().join(&archive.file), firmware, path)?;
         (firmware.check)(&bytes).map_err(|why| {
-            Error::new(Kind::Machinery, format!("`{}` of the package is not what it should be: {why}", firmware.name))
+            Error::new(Kind::Machinery, format!("the package's `{}` is not a valid firmware: {why}", firmware.name))
         })?;
         write_atomically(path, bytes)?;
-        // The stamp comes last: whoever is interrupted fetches again.
+        // The stamp is written last, so that an interrupted run fetches again.
         write_atomically(&stamp(path), format!("{} {version}\n", self.name))?;
         apt.forget(&[archive]);
         Ok(version)
@@ -56,8 +55,8 @@ impl Package {
     fn download(&self, apt: &Apt, version: &str, events: &Events) -> Result<Archive> {
         let wanted = [format!("{}={version}", self.name)];
         let archive = apt.archives_of(&wanted)?.pop();
-        let archive =
-            archive.ok_or_else(|| Error::new(Kind::Machinery, format!("apt does not say where `{}` is", self.name)))?;
+        let archive = archive
+            .ok_or_else(|| Error::new(Kind::Machinery, format!("apt reports no archive for `{}`", self.name)))?;
         let step = events.step("downloading the firmware");
         apt.download_only(&wanted, archive.size, &step)?;
         step.done_with(format!("{:.1} MB", archive.size as f64 / 1e6));
@@ -65,7 +64,8 @@ impl Package {
     }
 }
 
-/// The bytes of `firmware` in `archive`, which is unpacked beside `path` for it: the file may be a link to another one.
+/// Returns the bytes of `firmware` in `archive`. The archive is unpacked beside `path`, because the file may be a link
+/// to another.
 fn take(archive: &Path, firmware: &Firmware, path: &Path) -> Result<Vec<u8>> {
     let partial = PartialDir::begin(&path.with_extension("unpacked"))?;
     unpack_with(archive, partial.path(), [])?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The sequences in the repository: one file a driver, one sequence a line.
+//! The sequences in the repository: one file per driver, one sequence per line.
 //!
-//! Source: `tests/fuzz/src/text.rs` for what a line says.
+//! Source: `tests/fuzz/src/text.rs` for the format of a line.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ fn file(repo: &Path, subject: Subject) -> PathBuf {
     repo.join("tests/fuzz/corpus").join(format!("{}.jsonl", subject.name()))
 }
 
-/// All sequences for a driver; none is a start, too.
+/// Returns all sequences for a driver. A driver may have none yet.
 pub(crate) fn text(repo: &Path, subject: Subject) -> Result<String> {
     let file = file(repo, subject);
     match std::fs::read_to_string(&file) {
@@ -24,7 +24,7 @@ pub(crate) fn text(repo: &Path, subject: Subject) -> Result<String> {
     }
 }
 
-/// Replaces the sequences of a driver; sorted, so that what stays stays where it is.
+/// Replaces the sequences of a driver. They are sorted, so that a diff shows only changes.
 pub(super) fn keep(repo: &Path, subject: Subject, kept: &[String], events: &Events) -> Result<()> {
     let file = file(repo, subject);
     let mut lines = kept.to_vec();

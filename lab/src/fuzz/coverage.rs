@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! From places in modules that a run has met to lines of source files, and how many lines there are to be met.
+//! Maps the places in modules that a run has reached to lines of source files, and counts the lines that can be
+//! reached.
 //!
-//! The compiler calls `__sanitizer_cov_trace_pc` at the beginning of each block, and KCOV keeps where that call returns to. So
-//! the relocations of a module for that function are all places there are. A place belongs to each line of ours in its chain
-//! of inlined functions: to the one of the layer, and to that of the driver that it was inlined into.
+//! The compiler calls `__sanitizer_cov_trace_pc` at the beginning of each block, and KCOV records the return address of
+//! that call. So a module's relocations for that function are all its places. A place belongs to each line of ours in
+//! its chain of inlined functions: to that of the layer, and to that of the driver that it was inlined into.
 //!
 //! Source: Documentation/dev-tools/kcov.rst (Linux 7.3), addr2line(1).
 
@@ -22,16 +23,16 @@ use crate::root::Binds;
 use crate::scenario::Stage;
 use crate::vm::symbols::shorten;
 
-/// What marks a place.
+/// The function that marks a place.
 const MARK: &str = "__sanitizer_cov_trace_pc";
 
-/// The call's operand, which the relocation is for, is four bytes long, and the place is behind it.
+/// The length of the call's operand in bytes. The relocation is at the operand, and the place is behind it.
 const OPERAND: u64 = 4;
 
-/// Where a module's directory is seen by `addr2line`.
+/// The path of a module's directory for `addr2line`.
 const MODULE_DIR: &str = "/out";
 
-/// What is ours.
+/// The directories of our sources.
 const OURS: &[&str] = &["kernel/drm/", "kernel/drivers/", "crates/"];
 
 /// Offsets by module and section.
@@ -56,7 +57,7 @@ pub(super) struct Row {
     pub(super) file: String,
     pub(super) lines: usize,
     pub(super) covered: usize,
-    /// The others.
+    /// The lines that were not reached.
     pub(super) uncovered: Vec<u32>,
 }
 
@@ -67,7 +68,7 @@ impl Serialize for Coverage {
 }
 
 impl Coverage {
-    /// Adds what a run has met of `modules`.
+    /// Adds the places in `modules` that a run has reached.
     pub(super) fn add(&mut self, stage: &Stage, modules: &[String], met: &Places) -> Result<()> {
         for module in modules {
             let Some(file) = stage.image().ours.get(module) else { continue };
@@ -92,13 +93,13 @@ impl Coverage {
         }
     }
 
-    /// Of the files below `directory`: how many lines were met, and how many there are to be met.
+    /// Returns for the files below `directory` how many lines were reached, and how many can be.
     pub(super) fn below(&self, directory: &str) -> (usize, usize) {
         let files = self.files.iter().filter(|(file, _)| file.starts_with(directory));
         files.fold((0, 0), |(met, all), (_, lines)| (met + lines.met.len(), all + lines.all.len()))
     }
 
-    /// The files that have places, by name.
+    /// Returns the files that have places, by name.
     pub(super) fn rows(&self) -> Vec<Row> {
         let row = |(file, lines): (&String, &Lines)| Row {
             file: file.clone(),
@@ -110,20 +111,20 @@ impl Coverage {
     }
 }
 
-/// The places that a run has met in a section, each of which has to be one of `places`.
+/// Returns the places that a run has reached in a section. Each must be one of `places`.
 fn met_of<'m>(met: &'m Places, module: &str, section: &str, places: &BTreeSet<u64>) -> Result<&'m BTreeSet<u64>> {
     static NOWHERE: BTreeSet<u64> = BTreeSet::new();
     let met = met.get(module).and_then(|sections| sections.get(section)).unwrap_or(&NOWHERE);
     match met.difference(places).next() {
         None => Ok(met),
         Some(stranger) => {
-            let message = format!("KCOV told of {section}+{stranger:#x} in `{module}`, where no block begins");
+            let message = format!("KCOV reported {section}+{stranger:#x} in `{module}`, where no block begins");
             Err(Error::new(Kind::Machinery, message))
         }
     }
 }
 
-/// For `fuzz/`: places that a guest says it has met, in a section that has few.
+/// For `fuzz/`: checks the places that a guest claims to have reached, in a section with few places.
 pub(super) fn hear(met: &Places) {
     let places = BTreeSet::from([5, 9, 14]);
     let Ok(met) = met_of(met, "drm_rust", ".text", &places) else { return };
@@ -136,7 +137,7 @@ pub(super) fn hear(met: &Places) {
     }
 }
 
-/// All places of a module, by section. What only runs while it is loaded is left out: nobody counts then.
+/// Returns all places of a module, by section. Leaves out code that runs only during loading, when nothing is counted.
 fn places_of(file: &Path) -> Result<BTreeMap<String, BTreeSet<u64>>> {
     let bytes = std::fs::read(file).with_context(|| format!("failed to read `{}`", file.display()))?;
     let no_module = |error: object::Error| Error::new(Kind::Machinery, format!("`{}`: {error}", file.display()));
@@ -162,7 +163,7 @@ fn places_of(file: &Path) -> Result<BTreeMap<String, BTreeSet<u64>>> {
     Ok(found)
 }
 
-/// The lines of ours that each place belongs to.
+/// Returns the lines of ours that each place belongs to.
 fn lines_of(stage: &Stage, file: &Path, section: &str, places: &BTreeSet<u64>) -> Result<Vec<Vec<(String, u32)>>> {
     let directory = file.parent().expect("a module lies in a directory");
     let name = file.file_name().expect("a module has a name").to_string_lossy();
@@ -173,13 +174,13 @@ fn lines_of(stage: &Stage, file: &Path, section: &str, places: &BTreeSet<u64>) -
     match lines.len() == places.len() {
         true => Ok(lines),
         false => {
-            let message = format!("`addr2line` answers {} of {} questions about `{name}`", lines.len(), places.len());
+            let message = format!("`addr2line` answered {} of {} queries about `{name}`", lines.len(), places.len());
             Err(Error::new(Kind::Machinery, message))
         }
     }
 }
 
-/// The addresses as a file to be read: of the calls themselves, and not of what comes behind them.
+/// Writes the addresses to a file for `addr2line`: those of the calls themselves, not of the code behind them.
 fn questions(places: &BTreeSet<u64>) -> std::io::Result<File> {
     let mut file = File::from(memfd_create("drydock-places", MemfdFlags::CLOEXEC)?);
     let text: String = places.iter().map(|place| format!("{:#x}\n", place - 1)).collect();
@@ -188,7 +189,7 @@ fn questions(places: &BTreeSet<u64>) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// For each address the lines of ours in its chain.
+/// Returns for each address the lines of ours in its chain.
 fn parse(said: &str) -> Vec<Vec<(String, u32)>> {
     let mut found: Vec<Vec<(String, u32)>> = Vec::new();
     for line in said.lines() {
@@ -201,13 +202,13 @@ fn parse(said: &str) -> Vec<Vec<(String, u32)>> {
     found
 }
 
-/// File and line, if they are ours.
+/// Returns file and line, if they are ours.
 fn place_of(line: &str) -> Option<(String, u32)> {
     let short = shorten(line.trim());
     let (file, number) = short.rsplit_once(':')?;
     let file = file.trim_start_matches('/');
     let number = number.parse().ok().filter(|number| *number > 0)?;
-    // What the compiler makes without a source, such as the glue that drops a value, has a name in place of a file.
+    // Code that the compiler generates without a source, such as drop glue, has a name in place of a file.
     let is_source = [".rs", ".c", ".h"].iter().any(|end| file.ends_with(end));
     (is_source && OURS.iter().any(|ours| file.starts_with(ours))).then(|| (file.to_owned(), number))
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One boot in which the guest's fuzzer runs: what it is given, what it tells, and what it was doing when it ended.
+//! One boot in which the guest's fuzzer runs: its input, its output, and what it was executing when it ended.
 //!
-//! Each sequence is told on the machine's second console before it is executed, so that it is known here whatever the kernel
-//! did then.
-//!
-//! Source: `tests/fuzz/src/report.rs` for the lines.
+//! The fuzzer prints each sequence on the machine's second console before it executes it, so that the lab knows it
+//! whatever the kernel does then. Source: `tests/fuzz/src/report.rs` for the lines.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;
@@ -26,13 +24,13 @@ use crate::vm::pace::patient;
 use super::coverage::Places;
 use super::{Subject, coverage, table};
 
-/// Besides the time that is given, for what comes before and after: executing the corpus, making it smaller.
+/// Additional time for executing the corpus before the search and shortening it afterwards.
 const AROUND: Duration = Duration::from_secs(30 * 60);
 
-/// So many sequences are remembered: what one does may show only with a later one.
+/// The number of sequences that are remembered: the effect of one may show only in a later one.
 const REMEMBERED: usize = 16;
 
-/// Bytes that are handed over at once.
+/// The number of bytes sent at once.
 const PIECE: usize = 16 << 10;
 
 /// A run of the guest's fuzzer.
@@ -42,13 +40,13 @@ pub(crate) struct Session<'s> {
     pub(super) boot: Boot,
     pub(super) modules: Vec<String>,
     pub(super) argv: Vec<String>,
-    /// A line each.
+    /// The programs, one per line.
     pub(super) programs: String,
-    /// How long it looks for more.
+    /// The time of the search.
     pub(super) time: Duration,
 }
 
-/// All that the fuzzer told.
+/// The fuzzer's whole output.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) executions: u64,
@@ -64,17 +62,17 @@ pub(crate) struct Told {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Replayed {
     program: usize,
-    /// Each call's name, and 0 or the errno.
+    /// Each call's name, with 0 or its errno.
     #[serde(deserialize_with = "errnos")]
     pub(super) errnos: Vec<(String, i32)>,
 }
 
-/// Refuses what no system call returns: a number that is shown by name has to be one of Linux's.
+/// Refuses numbers that no system call returns, because an errno is shown by its Linux name.
 fn errnos<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<(String, i32)>, D::Error> {
     let errnos = Vec::<(String, i32)>::deserialize(from)?;
     match errnos.iter().find(|(_, errno)| !(0..4096).contains(errno)) {
         None => Ok(errnos),
-        Some((call, errno)) => Err(D::Error::custom(format!("{errno}, which `{call}` is said to return, is no errno"))),
+        Some((call, errno)) => Err(D::Error::custom(format!("`{call}` returned {errno}, which is not an errno"))),
     }
 }
 
@@ -86,7 +84,7 @@ pub(crate) struct Stopped {
     pub(super) last: Vec<String>,
 }
 
-/// One line.
+/// One line of output.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line {
@@ -98,19 +96,19 @@ enum Line {
 }
 
 impl<'s> Session<'s> {
-    /// A run that executes `programs` once.
+    /// Returns a run that executes `programs` once.
     pub(crate) fn of(subject: Subject, stage: &'s Stage, boot: Boot, programs: String) -> Result<Self> {
         let argv = [Program::FUZZ.name, "replay", "--driver", subject.name()].map(str::to_owned);
         let modules = driver_modules(subject.name(), stage.image())?;
         Ok(Self { subject, stage, boot, modules, argv: argv.to_vec(), programs, time: Duration::ZERO })
     }
 
-    /// The modules whose code is of interest.
+    /// Returns the modules whose coverage counts.
     pub(super) fn modules_with_library(&self) -> Vec<String> {
         std::iter::once("drm_rust".to_owned()).chain(self.modules.iter().cloned()).collect()
     }
 
-    /// Boots, runs, and has the boot judged.
+    /// Boots, runs the fuzzer, and judges the boot.
     pub(crate) fn run(&self, title: &str, events: &Events) -> Result<Told, Box<Stopped>> {
         let mut told = Told::default();
         let last = Arc::new(Mutex::new(VecDeque::new()));
@@ -176,7 +174,7 @@ impl Told {
             }
             Ok(Line::Kept(program)) => self.kept.push(program),
             Ok(Line::Replayed(replayed)) => {
-                // What was told before may be any number.
+                // The guest may have reported any number before.
                 self.executions = self.executions.saturating_add(1);
                 self.replayed.push(replayed);
             }
@@ -186,7 +184,7 @@ impl Told {
         }
     }
 
-    /// Whether nothing was executed, or nothing of ours came by: then the run says nothing of the driver.
+    /// Returns whether nothing was executed or no line of ours was reached. Such a run says nothing about the driver.
     pub(super) fn is_in_vain(&self) -> bool {
         self.executions == 0 || self.places == 0
     }
@@ -210,7 +208,7 @@ impl Hearer for foreign::Fuzzer {
     }
 }
 
-/// Remembers the last lines that come, until none does.
+/// Remembers the last lines from the console until it ends.
 fn listen(console: UnixStream, last: Arc<Mutex<VecDeque<String>>>) {
     std::thread::spawn(move || {
         let mut remember = |line: &str| {
@@ -220,7 +218,7 @@ fn listen(console: UnixStream, last: Arc<Mutex<VecDeque<String>>>) {
             }
             last.push_back(line.to_owned());
         };
-        // A console that fails is one that has ended.
+        // A console that fails has ended.
         let _ = Lines::default().take_all(console, &mut remember);
     });
 }
@@ -266,7 +264,7 @@ mod tests {
     fn a_number_that_is_no_errno_is_refused() {
         for errno in [-1, 4096, i32::MIN, i32::MAX] {
             let (told, wrong) = told(&[&format!(r#"{{"replayed":{{"program":0,"errnos":[["open",{errno}]]}}}}"#)]);
-            assert!(told.replayed.is_empty() && wrong.contains("is no errno"), "{wrong}");
+            assert!(told.replayed.is_empty() && wrong.contains("is not an errno"), "{wrong}");
         }
         let (told, wrong) = told(&[r#"{"replayed":{"program":0,"errnos":[["open",0],["read",4095],["mmap",22]]}}"#]);
         assert_eq!(wrong, "");

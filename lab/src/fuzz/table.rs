@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The result for the terminal: what each driver's run came to, and the lines of each file.
+//! The result for the terminal: the outcome for each driver, and the lines of each file.
 
 use super::coverage::Row;
 use super::guest::Replayed;
 use super::{Figures, KERNEL, Outcome};
 
-/// The table.
+/// Returns the table.
 pub(super) fn text(figures: &Figures) -> String {
     let mut lines = Vec::new();
     let rows = figures.coverage.rows();
@@ -20,7 +20,7 @@ pub(super) fn text(figures: &Figures) -> String {
     lines.join("\n")
 }
 
-/// The same in one line, with the lines of all files of [`KERNEL`] together.
+/// Returns the result in one line, with the lines of all files of [`KERNEL`] together.
 pub(super) fn short(figures: &Figures) -> String {
     let (reached, all) = figures.coverage.below(KERNEL);
     let drivers: Vec<_> = figures.outcomes.iter().map(of_driver).collect();
@@ -32,7 +32,7 @@ fn of_driver(outcome: &Outcome) -> String {
     format!("{}: {executions} executions, {corpus} sequences that reach {places} places (seed {seed})", driver.name())
 }
 
-/// A line for each file, and one for all.
+/// Returns a line for each file, and one for all.
 fn files(rows: &[Row]) -> Vec<String> {
     let width = rows.iter().map(|row| row.file.len()).max().unwrap_or_default();
     let line = |name: &str, lines: usize, covered: usize| {
@@ -46,7 +46,7 @@ fn files(rows: &[Row]) -> Vec<String> {
     out
 }
 
-/// The calls of each sequence with their errnos.
+/// Returns the calls of each sequence with their errnos.
 pub(super) fn replayed(replayed: &[Replayed]) -> String {
     let call = |(name, errno): &(String, i32)| match errno {
         0 => name.clone(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Builds the targets with the root's compilers: ours instrumented, libFuzzer out of the crate `libfuzzer-sys`.
+//! Builds the targets with the root's compilers: our code is instrumented, and libFuzzer comes from the crate
+//! `libfuzzer-sys`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,18 +10,18 @@ use crate::events::Events;
 use crate::setup::Toolchain;
 use crate::{guestbin, process};
 
-/// The program, as a package and as a file.
+/// The name of the program's package and file.
 const NAME: &str = "drydock-host-fuzz";
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const PROFILE: &str = "fuzz";
 
-/// What cargo-fuzz has rustc do when no sanitizer is asked for: counters for each edge, and calls at each comparison, so that
-/// the fuzzer sees what is compared with what. All of it is in the stable compiler.
+/// The flags that cargo-fuzz gives to rustc without a sanitizer: counters for each edge, and calls at each comparison,
+/// so that the fuzzer sees the compared values. The stable compiler has all of them.
 const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
                             -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                             -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-/// Where the built program lies in `target`, on the host or inside the root.
+/// Returns the path of the built program in `target`, on the host or inside the root.
 pub(super) fn program(target: &Path) -> PathBuf {
     target.join(TARGET).join(PROFILE).join(NAME)
 }
@@ -33,7 +34,7 @@ pub(super) fn build(toolchain: &Toolchain, target: &Path, events: &Events) -> Re
     let step = events.step("building the fuzz targets (some minutes the first time)");
     let mut cargo = guestbin::cargo(toolchain, target)?;
     cargo.args(["build", "--offline", "--locked", "--profile", PROFILE, "--manifest-path", "/src/Cargo.toml"]);
-    // With a target of their own, the flags are for the program only, and not for build scripts.
+    // An explicit target applies the flags to the program only, and not to build scripts.
     cargo.args(["--target", TARGET, "--package", NAME, "--features", "libfuzzer", "--bin", NAME]);
     cargo.env("RUSTFLAGS", INSTRUMENTED);
     process::run(&mut cargo, &step).map_err(|error| match error.kind() {

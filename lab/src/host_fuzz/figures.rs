@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What libFuzzer says while it runs, and what is told of it in the end.
+//! Parses libFuzzer's output while it runs, and holds the results shown at the end.
 //!
 //! Source: LLVM, docs/LibFuzzer.rst ("Output"); compiler-rt, lib/fuzzer/FuzzerLoop.cpp for the wording.
 
@@ -9,21 +9,21 @@ use serde::Serialize;
 
 use crate::metadata::thousands;
 
-/// How far a target has come.
+/// The progress of a target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Figures {
     /// How often it was given an input.
     pub(super) executions: u64,
-    /// Edges between basic blocks that were gone.
+    /// The number of edges between basic blocks that were covered.
     pub(super) edges: u64,
-    /// The same by how often, and comparisons by how near.
+    /// Edges distinguished by how often they were covered, and comparisons by how near they came.
     pub(super) features: u64,
-    /// Inputs that are kept.
+    /// The number of inputs that are kept.
     pub(super) inputs: u64,
 }
 
 impl Figures {
-    /// Reads a line such as `#2048 pulse  cov: 120 ft: 340 corp: 22/1024b lim: 21 exec/s: 1024 rss: 40Mb`.
+    /// Parses a line such as `#2048 pulse  cov: 120 ft: 340 corp: 22/1024b lim: 21 exec/s: 1024 rss: 40Mb`.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix('#')?.split_whitespace();
         let executions = words.next()?.parse().ok()?;
@@ -41,19 +41,19 @@ impl Figures {
     }
 }
 
-/// An input with which something is wrong.
+/// An input that reveals a fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Fault {
-    /// What, in one line.
+    /// The fault in one line.
     pub(super) why: String,
-    /// Where the input lies.
+    /// The path of the input.
     pub(super) input: Option<PathBuf>,
 }
 
-/// Listens to a fuzzer for what is wrong with an input.
+/// Looks for faults in a fuzzer's output.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
-    /// The last panic's place, until its message has come.
+    /// The location of the last panic, until its message arrives.
     panic: Option<String>,
     why: Option<String>,
     input: Option<PathBuf>,
@@ -69,21 +69,21 @@ impl Ear {
         } else if let Some(why) = line.strip_prefix("memory allocation of ") {
             self.why = Some(format!("memory allocation of {why}"));
         } else if let Some((_, why)) = line.split_once("ERROR: libFuzzer: ") {
-            // That a signal came says less than why.
+            // The signal itself explains less than the reason.
             self.why.get_or_insert_with(|| why.to_owned());
         } else if let Some((_, path)) = line.split_once("Test unit written to ") {
             self.input = Some(path.trim().into());
         }
     }
 
-    /// What was heard of a fuzzer that has ended badly. `place` says where inputs are on the host.
+    /// Returns the fault of a fuzzer that has failed. `place` maps inputs to their paths on the host.
     pub(super) fn fault(self, place: impl FnOnce(PathBuf) -> PathBuf) -> Fault {
-        let why = self.why.unwrap_or_else(|| "it ended without a word".into());
+        let why = self.why.unwrap_or_else(|| "it ended without a message".into());
         Fault { why, input: self.input.map(place) }
     }
 }
 
-/// What came of one target.
+/// The result of one target.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     pub(super) target: &'static str,
@@ -93,7 +93,7 @@ pub(super) struct Row {
     pub(super) fault: Option<Fault>,
 }
 
-/// What came of all.
+/// The results of all targets.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) seed: u32,

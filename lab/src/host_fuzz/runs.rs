@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Runs the built targets: to look for faults, to see one again, and to find out which inputs are worth keeping.
+//! Runs the built targets: searches for faults, replays an input, and selects the inputs worth keeping.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,27 +19,27 @@ use super::Target;
 use super::build;
 use super::figures::{Ear, Figures, Row};
 
-/// An input that takes so many seconds takes too long.
+/// The number of seconds from which an input counts as too slow.
 const TIMEOUT: u32 = 10;
-/// Megabytes of a fuzzer in all; what an input may take is less (`fuzz/src/main.rs`).
+/// The memory limit of a whole fuzzer in megabytes. A single input may take less (`fuzz/src/main.rs`).
 const MEMORY: u32 = 2048;
 
-/// The built targets, and where their inputs are.
+/// The built targets, and the directories of their inputs.
 pub(super) struct Fuzzer {
     toolchain: Toolchain,
-    /// In the cache.
+    /// The directory in the cache.
     dir: PathBuf,
 }
 
 /// The directories of one target.
 struct Places {
-    /// Inputs that are kept with the sources.
+    /// Inputs stored with the sources.
     corpus: PathBuf,
-    /// Inputs that were found here.
+    /// Inputs found by fuzzing.
     grown: PathBuf,
-    /// Inputs with which something is wrong.
+    /// Inputs that reveal a fault.
     faults: PathBuf,
-    /// Inputs that are left when those that add nothing are gone.
+    /// Inputs that remain after removing those that add nothing.
     minimal: PathBuf,
 }
 
@@ -65,7 +65,7 @@ impl Fuzzer {
         Ok(places)
     }
 
-    /// The program for `target`, with what it says in one stream.
+    /// Returns the command that runs the program for `target`, with stdout and stderr in one stream.
     fn command(&self, target: &Target, places: &Places, binds: Binds) -> Command {
         let binds = Binds::none()
             .read(self.dir.join("target"), "/target")
@@ -81,7 +81,7 @@ impl Fuzzer {
         command
     }
 
-    /// Runs all targets for a time, some at once. The rows are in the order of `targets`.
+    /// Runs all targets for a time, several at once. The rows are in the order of `targets`.
     pub(super) fn run_all(
         &self,
         targets: &[&'static Target],
@@ -116,7 +116,7 @@ impl Fuzzer {
         if self.toolchain.repo.join(&dictionary).exists() {
             command.arg(format!("-dict=/src/{dictionary}"));
         }
-        // The first directory is where inputs are added.
+        // libFuzzer adds inputs to the first directory.
         command.args(["/inputs", "/corpus"]);
         let step = events.step(format!("fuzzing {} for {} s", target.name, time.as_secs()));
         let (started, mut figures, mut ear) = (Instant::now(), Figures::default(), Ear::default());
@@ -131,7 +131,7 @@ impl Fuzzer {
         let fault = match ended {
             Ok(_) => None,
             Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-            // Without an execution nothing was tried: that is no fault of the target.
+            // Without an execution nothing was tested, so it is not a fault of the target.
             Err(error) if figures == Figures::default() => return Err(error.details([ear.fault(|path| path).why])),
             Err(_) => Some(ear.fault(|path| places.faults.join(path.file_name().unwrap_or_default()))),
         };
@@ -139,18 +139,19 @@ impl Fuzzer {
         Ok(Row { target: target.name, figures, seconds: started.elapsed().as_secs_f64(), fault })
     }
 
-    /// Gives a target one input, and shows on the terminal what it means and what comes of it. Whether nothing is wrong.
+    /// Gives a target one input, and shows on the terminal what it means and what happens. Returns whether there is no
+    /// fault.
     pub(super) fn replay(&self, target: &Target, input: &Path) -> Result<bool> {
         let places = self.places(target)?;
-        let directory = input.parent().ok_or_else(|| Error::new(Kind::Usage, "the input is no file"))?;
+        let directory = input.parent().ok_or_else(|| Error::new(Kind::Usage, "the input is not a file"))?;
         let mut command = self.command(target, &places, Binds::none().read(directory, "/input"));
-        // Without a greatest length: libFuzzer would cut the input to it, and say nothing.
+        // No maximal length is set: libFuzzer would silently truncate the input.
         command.arg(Path::new("/input").join(input.file_name().unwrap_or_default())).env("DRYDOCK_FUZZ_SHOW", "1");
         is_right(process::interactive(&mut command)?)
     }
 
-    /// Replaces the inputs in `fuzz/corpus` by as few as reach all that any does. Those with a name of their own, examples and
-    /// past faults, stay.
+    /// Replaces the inputs in `fuzz/corpus` by a minimal set with the same coverage. Inputs with a name of their own,
+    /// which are examples and past faults, stay.
     pub(super) fn keep(&self, target: &Target, events: &Events) -> Result<()> {
         let step = events.step(format!("choosing inputs of {}", target.name));
         let places = self.places(target)?;
@@ -181,7 +182,7 @@ fn longest(target: &Target) -> String {
 
 fn finish(step: Step, figures: &Figures, faulty: bool) {
     match faulty {
-        // A step that is dropped is told as failed.
+        // A dropped step is reported as failed.
         true => step.line("a fault"),
         false => step.done_with(figures.text()),
     }
@@ -192,19 +193,19 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect())
 }
 
-/// Whether an input bears the fuzzer's name for it: a hash.
+/// Returns whether an input has a name that the fuzzer gave it: a hash.
 fn is_numbered(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.len() == 40 && name.chars().all(|c| c.is_ascii_hexdigit())
 }
 
-/// What came of one input: libFuzzer ends with a code of its own when it is too slow, takes too much memory or crashes, and a
-/// shell's code stands for a signal. With another one, nothing was tried.
+/// Interprets the exit status for one input. libFuzzer exits with a code of its own if the input is too slow, takes too
+/// much memory or crashes, and a signal appears as a shell's code. With any other code, nothing was tested.
 fn is_right(ended: ExitStatus) -> Result<bool> {
     match ended.code() {
         Some(0) => Ok(true),
         Some(70 | 71 | 77 | 128..) | None => Ok(false),
-        Some(_) => Err(Error::new(Kind::Machinery, format!("the target did not try the input: {ended}"))),
+        Some(_) => Err(Error::new(Kind::Machinery, format!("the target did not run the input: {ended}"))),
     }
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The content of `rust-project.json`.
 //!
-//! Source: rust-analyzer's manual, "Non-Cargo Based Projects"; rust/Makefile for who depends on whom.
+//! Source: rust-analyzer's manual, "Non-Cargo Based Projects"; rust/Makefile for the crates' dependencies.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// Where things are, as the editor sees them.
+/// Paths as the editor sees them.
 pub(super) struct Places {
     /// The standard library's sources.
     pub(super) sysroot: PathBuf,
@@ -16,18 +16,16 @@ pub(super) struct Places {
     pub(super) tree: PathBuf,
     /// `kernel/` of the checkout.
     pub(super) kernel: PathBuf,
-    /// What was built from it.
+    /// The directory of the build results.
     pub(super) out: PathBuf,
 }
 
-/// The whole file.
 #[derive(Debug, Serialize)]
 pub(super) struct Project {
     sysroot_src: PathBuf,
     pub(super) crates: Vec<Crate>,
 }
 
-/// One crate.
 #[derive(Debug, Serialize)]
 pub(super) struct Crate {
     display_name: String,
@@ -49,7 +47,7 @@ struct Dependency {
     name: String,
 }
 
-/// The kernel's crates in an order in which each follows what it uses: name, root module, dependencies.
+/// The kernel's crates, each after its dependencies: name, root module, dependencies.
 const KERNEL_CRATES: &[(&str, &str, &[&str])] = &[
     ("pin_init_internal", "rust/pin-init/internal/src/lib.rs", &[]),
     ("macros", "rust/macros/lib.rs", &[]),
@@ -67,10 +65,10 @@ const KERNEL_CRATES: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// Those that are loaded into the compiler.
+/// The crates that are loaded into the compiler.
 const PROC_MACROS: [&str; 3] = ["pin_init_internal", "macros", "zerocopy_derive"];
 
-/// What every module may use.
+/// The crates that every module may use.
 const PRELUDE: &[&str] = &["kernel", "pin_init", "ffi", "zerocopy", "zerocopy_derive"];
 
 impl Project {
@@ -135,21 +133,21 @@ impl Project {
     }
 }
 
-/// Where Kbuild puts a driver's generated uapi: beside its crate root, in the output.
+/// Returns the path of a driver's generated uapi: Kbuild writes it beside the crate root, in the output directory.
 fn generated_uapi(places: &Places, root_module: &Path) -> PathBuf {
     let inside = root_module.strip_prefix(&places.kernel).unwrap_or(root_module);
     places.out.join(inside).with_file_name("uapi_generated.rs")
 }
 
-/// The kernel's configuration as rustc is told it: `--cfg=CONFIG_X` and `--cfg=CONFIG_X="y"`.
+/// Returns the kernel's configuration as arguments for rustc: `--cfg=CONFIG_X` and `--cfg=CONFIG_X="y"`.
 fn options(configuration: &str) -> Vec<String> {
     configuration.lines().filter_map(|line| line.strip_prefix("--cfg=")).map(str::to_owned).collect()
 }
 
-/// A driver as Kbuild is told it.
+/// A driver in Kbuild.
 #[derive(Debug, PartialEq, Eq)]
 struct Driver {
-    /// The module.
+    /// The module's name.
     name: String,
     /// The crate root, without its extension.
     root: String,
@@ -157,7 +155,7 @@ struct Driver {
     crates: Vec<String>,
 }
 
-/// The drivers that `kbuild` names.
+/// Returns the drivers that `kbuild` names.
 fn drivers(kbuild: &str) -> Vec<Driver> {
     let calls = kbuild.lines().filter_map(|line| line.strip_prefix("$(eval $(call driver,"));
     let named = calls.filter_map(|call| {

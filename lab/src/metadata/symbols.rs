@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Proves that the metadata is that of the running kernel: every Rust symbol it exports is one that our objects define.
+//! Proves that the metadata matches the running kernel: our objects must define every Rust symbol that the kernel
+//! exports.
 //!
-//! A Rust symbol's mangled name holds a hash of its crate and, through generic arguments, of the types in it. A module
-//! that was compiled against other metadata asks for other names, or for none, and then must not be loaded.
+//! A Rust symbol's mangled name contains a hash of its crate and, through generic arguments, of the types in it. A
+//! module that was compiled against other metadata imports other names, or no names at all, and must not be loaded.
+//!
 //! Source: the v0 mangling (RFC 2603); Documentation/kbuild/modules.rst, "Symbols and Module.symvers".
 
 use std::collections::BTreeSet;
@@ -17,10 +19,10 @@ use crate::events::Events;
 /// The crates whose symbols the kernel exports, as objects in `rust/`.
 const CRATES: [&str; 4] = ["core", "bindings", "uapi", "kernel"];
 
-/// How many missing symbols an error lists.
+/// The number of missing symbols that an error lists.
 const LISTED: usize = 10;
 
-/// Checks the kernel in `dir` and gives the number of its Rust symbols.
+/// Checks the kernel in `dir` and returns the number of its Rust symbols.
 pub fn check(dir: &Path, events: &Events) -> Result<usize> {
     let step = events.step("comparing Rust symbols with the stock kernel's");
     let path = dir.join("Module.symvers");
@@ -37,14 +39,14 @@ pub fn check(dir: &Path, events: &Events) -> Result<usize> {
     Ok(count)
 }
 
-/// The Rust symbols that the kernel's image exports: `CRC NAME MODULE TYPE [NAMESPACE]`.
+/// Returns the Rust symbols that the kernel's image exports: `CRC NAME MODULE TYPE [NAMESPACE]`.
 pub(crate) fn exported(symvers: &str) -> BTreeSet<String> {
     let rows = symvers.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let rust = rows.filter(|row| row.len() >= 3 && row[1].starts_with("_R") && row[2] == "vmlinux");
     rust.map(|row| row[1].to_owned()).collect()
 }
 
-/// The Rust symbols that an object file defines.
+/// Returns the Rust symbols that an object file defines.
 pub(crate) fn defined(bytes: &[u8]) -> Result<BTreeSet<String>, object::Error> {
     let file = object::File::parse(bytes)?;
     let symbols =
@@ -56,7 +58,7 @@ pub(crate) fn defined(bytes: &[u8]) -> Result<BTreeSet<String>, object::Error> {
         .collect())
 }
 
-/// How many symbols there are, if none is missing.
+/// Returns the number of symbols, if none is missing.
 fn compare(exported: &BTreeSet<String>, ours: &BTreeSet<String>) -> Result<usize> {
     if exported.is_empty() {
         return Err(Error::new(Kind::Machinery, "the stock kernel exports no Rust symbol")
@@ -76,7 +78,7 @@ fn compare(exported: &BTreeSet<String>, ours: &BTreeSet<String>) -> Result<usize
         .hint("modules built here would not fit this kernel: its compiler is not the one in the toolchain root"))
 }
 
-/// A number with a comma between its thousands.
+/// Formats a number with a comma between its thousands.
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn symbols_of_a_real_object_are_found() {
-        // Our own test program is an object file with Rust symbols, however they are mangled here.
+        // Our own test program is an object file with Rust symbols, whatever their mangling.
         let bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
         assert!(defined(&bytes).is_ok());
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Unpacks and prepares a kernel's source tree, with the metadata of its crates.
 //!
-//! Most of the source is never looked at when modules are built, so it is not unpacked; `symbols.rs` and the comparison of
-//! the configuration here would notice if something were missed.
-//! Source: Documentation/kbuild/modules.rst (`modules_prepare`), rust/Makefile.
+//! Building modules never reads most of the source, so it is not unpacked. `symbols.rs` and the comparison of the
+//! configuration here would detect a missing part. Source: Documentation/kbuild/modules.rst (`modules_prepare`),
+//! rust/Makefile.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,8 +14,8 @@ use crate::events::Events;
 use crate::root::{self, Binds};
 use crate::{cache, process};
 
-/// What is left out of the source: code of subsystems (their headers and Kconfig files are needed), other architectures'
-/// code, documentation, tests. 1.9 GB become 0.7 GB.
+/// Parts of the source that are not unpacked: code of subsystems (their headers and Kconfig files are needed), other
+/// architectures' code, documentation, tests. This reduces 1.9 GB to 0.7 GB.
 const LEFT_OUT: &[&str] = &[
     "drivers/*.c",
     "drivers/*.S",
@@ -37,10 +37,10 @@ const LEFT_OUT: &[&str] = &[
     "samples/*.c",
 ];
 
-/// Options that follow from the build's surroundings and not from the configuration: which OpenSSL signs modules.
+/// Options that depend on the build's environment and not on the configuration: which OpenSSL signs modules.
 const MAY_DIFFER: &[&str] = &["MODULE_SIG_KEY_TYPE_MLDSA_", "OPENSSL_SUPPORTS_"];
 
-/// Makes `tree` in the kernel's directory `dir`, from the source archive, configuration and symbols that lie there.
+/// Makes `tree` in the kernel's directory `dir`, from the source archive, configuration and symbols in it.
 pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<()> {
     let tree = dir.join("tree");
     cache::make_dir(&tree)?;
@@ -54,22 +54,23 @@ pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<(
         process::run(&mut make, &step).context("failed to prepare the kernel's source")?;
         compare_configuration(&dir.join(".config"), &tree.join(".config"))?;
     }
-    // Last: `make` would take an older file for out of date.
+    // This must be last: `make` would consider an older file out of date.
     fs::copy(dir.join("Module.symvers"), tree.join("Module.symvers")).context("failed to copy the kernel's symbols")?;
     fs::rename(dir.join(".config"), dir.join("config")).context("failed to keep the kernel's configuration")?;
     step.done();
     Ok(())
 }
 
-/// Unpacks the source archive in `dir` to `dir/tree` with the root's tools (the host may lack xz) and removes it.
+/// Unpacks the source archive in `dir` to `dir/tree` with the root's tools (the host may lack xz), and removes it.
 pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Result<()> {
     let step = events.step("unpacking the kernel's source");
     let entries = fs::read_dir(dir).with_context(|| format!("failed to list `{}`", dir.display()))?;
     let entries = entries.filter_map(Result::ok);
     let is_source = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "xz");
-    let archive = entries.map(|entry| entry.path()).find(is_source).ok_or_else(|| {
-        Error::new(Kind::Machinery, "the package of the kernel's source has another content than expected")
-    })?;
+    let archive = entries
+        .map(|entry| entry.path())
+        .find(is_source)
+        .ok_or_else(|| Error::new(Kind::Machinery, "the kernel's source package has unexpected content"))?;
     let name = archive.file_name().and_then(|name| name.to_str()).expect("the name came from a package's member");
     let mut tar = root::command(root, "tar", &Binds::none().write(dir, "/kernel"));
     tar.args([
@@ -79,7 +80,7 @@ pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Re
         "--strip-components=1",
         "--directory=/kernel/tree",
     ]);
-    // The exact name and no wildcard, which would reach into the tree: `tools/objtool/arch` is needed.
+    // Use the exact name and no wildcard, which would also match inside the tree: `tools/objtool/arch` is needed.
     let top = name.trim_end_matches(".tar.xz");
     tar.arg("--anchored").args(left_out.iter().map(|pattern| format!("--exclude={top}/{pattern}")));
     tar.arg(format!("--file=/kernel/{name}"));
@@ -89,7 +90,8 @@ pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Re
     Ok(())
 }
 
-/// A tool that is missing makes Kconfig drop options silently, and with them layouts change: nothing may differ.
+/// Compares the configurations. If a tool is missing, Kconfig silently drops options, which changes layouts, so none
+/// may differ.
 fn compare_configuration(stock: &Path, ours: &Path) -> Result<()> {
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()));
     let differences = differences(&read(stock)?, &read(ours)?);
@@ -99,7 +101,7 @@ fn compare_configuration(stock: &Path, ours: &Path) -> Result<()> {
     Err(Error::new(Kind::Machinery, "the kernel's configuration cannot be reproduced").details(differences))
 }
 
-/// The options that differ, as `NAME: stock, ours`.
+/// Returns the options that differ, as `NAME: stock, ours`.
 fn differences(stock: &str, ours: &str) -> Vec<String> {
     let (stock, ours) = (options(stock), options(ours));
     let relevant = |line: &&&str| !MAY_DIFFER.iter().any(|name| line.contains(name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The file that a trace is written to. A reader of a pipe must not keep the emulated GPU from being one, and what cannot be
-//! written is an error at the end.
+//! The file of a trace. A slow reader of a pipe must not stop the emulated GPU, and a failed write is reported as an
+//! error at the end.
 //!
 //! Source: open(2), `O_NONBLOCK` of a FIFO; poll(2).
 
@@ -15,18 +15,18 @@ use drydock_models::event::{self, Sink};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// How long a pipe may be without a reader, and how often that is looked at: no event tells of one.
+/// How long a pipe may be without a reader, and the interval of polling for one: no event announces it.
 const READER: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long a reader may leave a full pipe as it is.
+/// How long a reader may leave a pipe full.
 const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// A trace that is being written.
 pub(super) struct Trace(Arc<Mutex<Option<io::Error>>>);
 
 impl Trace {
-    /// Opens the file at `path`; what it is to hear goes to the sink.
+    /// Opens the file at `path`, and returns the sink of its events.
     pub(super) fn create(path: &Path) -> io::Result<(Self, Sink)> {
         let failed = Arc::new(Mutex::new(None));
         let mut lines = event::json_lines(Patient(open(path)?));
@@ -39,7 +39,7 @@ impl Trace {
         Ok((Self(failed), Box::new(sink)))
     }
 
-    /// The error because of which the trace ends early.
+    /// Returns the error that ended the trace early.
     pub(super) fn finish(self) -> io::Result<()> {
         self.0.lock().expect("no holder of the lock panics").take().map_or(Ok(()), Err)
     }
@@ -49,7 +49,7 @@ fn copy(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
 }
 
-/// Opens for writing without waiting for a reader for ever.
+/// Opens for writing without waiting forever for a reader.
 fn open(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let start = Instant::now();
@@ -57,7 +57,7 @@ fn open(path: &Path) -> io::Result<File> {
         match File::options().write(true).create(true).truncate(true).custom_flags(flags).open(path) {
             Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
                 if start.elapsed() > READER {
-                    return Err(io::Error::new(ErrorKind::TimedOut, "it is a pipe that nobody reads"));
+                    return Err(io::Error::new(ErrorKind::TimedOut, "it is a pipe without a reader"));
                 }
                 std::thread::sleep(LOOK);
             }
@@ -66,7 +66,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// A file that does not block, and waits a limited time for room.
+/// A file that does not block, and waits a limited time for space.
 struct Patient(File);
 
 impl Write for Patient {
@@ -103,7 +103,7 @@ mod tests {
     fn trace_to(path: &Path, events: usize) -> io::Result<()> {
         let (trace, mut sink) = Trace::create(path)?;
         let event = Event { time: 1.0, what: What::State { text: "x".repeat(1000) } };
-        // An error is told at the end, as the model hears of none.
+        // The error is reported at the end, since the model does not learn of it.
         (0..events).any(|_| sink(&event).is_err());
         trace.finish()
     }
@@ -130,6 +130,6 @@ mod tests {
         let reader = File::options().read(true).write(true).open(&path).unwrap();
         assert_eq!(trace_to(&path, 10_000).unwrap_err().to_string(), "its reader does not read");
         drop(reader);
-        assert_eq!(trace_to(&path, 1).unwrap_err().to_string(), "it is a pipe that nobody reads");
+        assert_eq!(trace_to(&path, 1).unwrap_err().to_string(), "it is a pipe without a reader");
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What compilers warned of, kept for each object until it is compiled again: who runs a driver sees its warnings each time,
-//! not only when `make` had something to do.
+//! Keeps compiler warnings for each object until it is compiled again: the user of a driver sees its warnings each
+//! time, not only when `make` has compiled it.
 //!
-//! Source: the text of rustc's and gcc's diagnostics; Kbuild's `.NAME.o.cmd` files, which list what an object was made of.
+//! Source: the text of rustc's and gcc's diagnostics; Kbuild's `.NAME.o.cmd` files, which list the sources of an
+//! object.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache;
 use crate::error::{Context, Result};
 
-/// The file that keeps them, beside the objects.
+/// The file beside the objects that stores the warnings.
 const KEPT: &str = ".warnings.json";
 
 /// The warnings of all objects in a directory, by object.
@@ -21,7 +22,8 @@ const KEPT: &str = ".warnings.json";
 pub(super) struct Warnings(BTreeMap<String, Vec<String>>);
 
 impl Warnings {
-    /// Those that were kept in `out`, brought up to date with what `make` said in a build, whether it succeeded or not.
+    /// Reads the warnings stored in `out` and updates them from the output of `make`, whether the build succeeded or
+    /// not.
     pub(super) fn update(out: &Path, said: &[String]) -> Result<Self> {
         let path = out.join(KEPT);
         let mut kept: Self =
@@ -41,13 +43,13 @@ impl Warnings {
         Ok(kept)
     }
 
-    /// Each once: a crate may be part of several modules.
+    /// Returns each warning once: a crate may be part of several modules.
     pub(super) fn texts(&self) -> BTreeSet<&str> {
         self.0.values().flatten().map(String::as_str).collect()
     }
 }
 
-/// `a/b.o` is noted in `a/.b.o.cmd`.
+/// Returns the command file of an object: `a/.b.o.cmd` for `a/b.o`.
 fn command_of(object: &str) -> String {
     match object.rsplit_once('/') {
         Some((directory, name)) => format!("{directory}/.{name}.cmd"),
@@ -55,7 +57,7 @@ fn command_of(object: &str) -> String {
     }
 }
 
-/// The objects that Kbuild says it compiles: `  RUSTC [M] a/b.o`.
+/// Returns the objects that Kbuild reports as compiled: `  RUSTC [M] a/b.o`.
 fn compiled(said: &[String]) -> BTreeSet<String> {
     let object = |line: &String| {
         let mut words = line.strip_prefix("  ")?.split_whitespace();
@@ -68,13 +70,13 @@ fn compiled(said: &[String]) -> BTreeSet<String> {
 /// One warning of a compiler.
 #[derive(Debug, PartialEq, Eq)]
 struct Warning {
-    /// The file that it is about, as the compiler was told it.
+    /// The file that it is about, as passed to the compiler.
     file: String,
     /// All its lines.
     text: String,
 }
 
-/// The warnings among the lines of a build. Between them there is nothing: empty lines are not among what a tool said.
+/// Returns the warnings among the lines of a build. Empty lines were already removed, so nothing separates warnings.
 fn parse(said: &[String]) -> Vec<Warning> {
     let mut found = Vec::new();
     let mut lines = said.iter().map(String::as_str).peekable();
@@ -97,18 +99,19 @@ fn begins(line: &str) -> bool {
     line.starts_with("warning: ") || line.starts_with("warning[") || of_gcc(line).is_some()
 }
 
-/// The file of `FILE:LINE:COLUMN: warning: …`.
+/// Returns the file of `FILE:LINE:COLUMN: warning: …`.
 fn of_gcc(line: &str) -> Option<&str> {
     let (place, _) = line.split_once(": warning: ")?;
     Some(place.split(':').next().unwrap_or(place)).filter(|file| file.starts_with('/'))
 }
 
-/// The file of rustc's `  --> FILE:LINE:COLUMN`.
+/// Returns the file of rustc's `  --> FILE:LINE:COLUMN`.
 fn place(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("--> ")?.split(':').next()
 }
 
-/// Whether a line belongs to the warning before it: source with its numbers, remarks, help; not Kbuild's next step.
+/// Returns whether a line belongs to the warning before it: numbered source, remarks, help. Kbuild's next step does
+/// not.
 fn continues(line: &str) -> bool {
     let is_step = line.strip_prefix("  ").and_then(|rest| rest.split(' ').next());
     let is_step = is_step.is_some_and(|word| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase()));
@@ -153,7 +156,7 @@ mod tests {
         assert_eq!(update("make: nothing to do\n").texts().len(), 2);
         let left = update("  RUSTC [M] drivers/a/a.o\n");
         assert!(left.texts().iter().all(|text| text.contains("unused variable 'y'")) && left.texts().len() == 1);
-        // A driver that is gone takes its warnings with it.
+        // Removing a driver removes its warnings.
         fs::remove_file(dir.path().join(command_of("tests/b.o"))).unwrap();
         assert!(update("").texts().is_empty());
     }

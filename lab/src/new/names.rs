@@ -8,17 +8,16 @@ use crate::error::{Error, Kind, Result};
 /// The template's own names.
 const TEMPLATE: [&str; 3] = ["counter", "Counter", "COUNTER"];
 
-/// A driver's name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    /// As the module and its files are called: `my_gpu`.
+    /// The name of the module and its files: `my_gpu`.
     pub(super) module: String,
-    /// As its type is called: `MyGpu`.
+    /// The name of its type: `MyGpu`.
     pub(super) camel: String,
 }
 
 impl Name {
-    /// Reads a name; `-` counts as `_`, as it does for the kernel.
+    /// Parses a name. `-` counts as `_`, as it does for the kernel.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let module = text.replace('-', "_");
         let plain = module.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -31,12 +30,12 @@ impl Name {
         Ok(Self { module, camel })
     }
 
-    /// Whether the template has `word` for its own name, which [`Self::rename`] replaces.
+    /// Returns whether `word` is one of the template's own names, which [`Self::rename`] replaces.
     pub(super) fn of_template(word: &str) -> bool {
         TEMPLATE.contains(&word)
     }
 
-    /// The template's text under this name.
+    /// Returns the template's text with this name.
     pub(super) fn rename(&self, text: &str) -> String {
         let ours = [self.module.clone(), self.camel.clone(), self.module.to_uppercase()];
         TEMPLATE.iter().zip(ours).fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, &ours))
@@ -48,7 +47,7 @@ fn capitalized(word: &str) -> String {
     chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }
 
-/// Kbuild's text with a line for the driver `name` behind that of the last driver.
+/// Returns Kbuild's text with a line for the driver `name` after that of the last driver.
 pub(super) fn with_driver(kbuild: &str, name: &str) -> Option<String> {
     let last = kbuild.lines().rfind(|line| line.starts_with("$(eval $(call driver,") && line.contains(",drivers/"))?;
     let line = format!("$(eval $(call driver,{name},drivers/{name}/{name}))");

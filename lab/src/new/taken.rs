@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Names that a driver cannot have, and why: they are Rust's, Kbuild's, the template's, ours or the kernel's.
+//! Names that a driver cannot have, and why: they belong to Rust, Kbuild, the template, this project or the kernel.
 //!
 //! Source: the Rust Reference, "Keywords" and "Preludes"; rust/kernel/prelude.rs; Documentation/kbuild/makefiles.rst.
 
@@ -15,37 +15,36 @@ use crate::drivers;
 use crate::error::{Context, Error, Kind, Result};
 use crate::vm::kmod::Stock;
 
-/// Words of the language, in any edition, and those that are kept for it.
+/// Keywords in any edition, and reserved words.
 const KEYWORDS: &str = "abstract as async await become box break const continue crate do dyn else enum extern false final fn \
                         for gen if impl in let loop macro macro_rules match mod move mut override priv pub raw ref return \
                         safe self static struct super trait true try type typeof union unsafe unsized use virtual where \
                         while yield";
 
-/// Crates that a driver sees, or that those see.
+/// Crates that a driver sees, and crates that those see.
 const CRATES: &str = "alloc bindings build_error compiler_builtins core drm ffi helpers kernel macros pin_init \
                       pin_init_internal proc_macro proc_macro2 quote std syn test uapi zerocopy zerocopy_derive";
 
-/// Types, traits and variants that are in scope without being named, by the language's prelude or the kernel's. The template
-/// and macros rely on them.
+/// Types, traits and variants that are in scope without being named, by the language's prelude or the kernel's. The
+/// template and macros rely on them.
 const PRELUDE: &str = "ARef AsMut AsRef AsyncFn AsyncFnMut AsyncFnOnce Box CStr Clone Copy Debug Default \
                        DoubleEndedIterator Drop Eq Err Error ExactSizeIterator Extend Fn FnMut FnOnce From FromIterator \
                        Future Hash InPlaceInit InPlaceModule Init Into IntoFuture IntoIterator Iterator KBox KVBox KVVec \
                        KVec Module None Ok Opaque Option Ord PartialEq PartialOrd Pin PinInit Result Self Send Sized Some \
                        String Sync ThisModule ToOwned ToString TryFrom TryInto Unpin VBox VVec Vec Zeroable";
 
-/// `NAME-y` and the like mean something else to Kbuild.
+/// Names for which `NAME-y` or a similar variable has another meaning in Kbuild.
 const KBUILD: &str = "always asflags ccflags clean cppflags dtb extra header hostprogs ldflags lib libs obj rustflags subdir \
                       subdir_asflags subdir_ccflags subdir_rustflags targets userprogs";
 
-/// What the kernel's image has under these names on every machine of ours: modules that are built in, and devices and drivers
-/// on the platform bus. No file of the kernel's packages lists them.
+/// Names that are taken by the kernel's image on every machine of ours: built-in modules, and devices and drivers on
+/// the platform bus. No file of the kernel's packages lists them.
 const BUILT_IN: &str = include_str!("built-in.txt");
 
-/// What there is besides fixed words.
+/// Sources of taken names besides the fixed words.
 pub(super) struct Taken<'t> {
-    /// The checkout.
     pub(super) repo: &'t Path,
-    /// The text that the driver is made of.
+    /// The text that the driver is made from.
     pub(super) template: &'t str,
     /// The modules of the kernel in use, if there is one.
     pub(super) stock: Option<&'t Stock>,
@@ -65,19 +64,19 @@ impl Taken<'_> {
         let (module, camel) = (name.module.as_str(), name.camel.as_str());
         let has = |words: &str, word: &str| words.split_whitespace().any(|found| found == word);
         if has(KEYWORDS, module) {
-            return Ok(Some("it is a word of Rust".into()));
+            return Ok(Some("it is a Rust keyword".into()));
         }
         if has(CRATES, module) || self.crates()?.contains(module) {
             return Ok(Some(format!("there is a crate `{module}`")));
         }
         if has(PRELUDE, camel) {
-            return Ok(Some(format!("its type would be `{camel}`, which means something else everywhere")));
+            return Ok(Some(format!("its type would be `{camel}`, a name that is already in scope everywhere")));
         }
         if let Some(used) = [camel, &module.to_uppercase()].into_iter().find(|word| self.template_uses(word)) {
-            return Ok(Some(format!("the template has a `{used}` already")));
+            return Ok(Some(format!("the template already uses `{used}`")));
         }
         if has(KBUILD, module) {
-            return Ok(Some("it is a word of Kbuild".into()));
+            return Ok(Some("it has a special meaning in Kbuild".into()));
         }
         if module.starts_with("c_") {
             return Ok(Some("`drydock run c-NAME` means the kernel's own driver".into()));
@@ -97,25 +96,26 @@ impl Taken<'_> {
         Ok(None)
     }
 
-    /// Whether the template's code has an item, or uses one, of this name. What it says of itself does not count.
+    /// Returns whether the template's code defines or uses an item of this name. The template's own name does not
+    /// count.
     fn template_uses(&self, word: &str) -> bool {
         let tokens = TokenStream::from_str(self.template).unwrap_or_default();
         !Name::of_template(word) && identifiers(tokens).contains(word)
     }
 
-    /// The crates of the checkout.
+    /// Returns the crates of the checkout.
     fn crates(&self) -> Result<BTreeSet<String>> {
         Ok(entries(&self.repo.join("crates"))?.into_iter().map(|name| name.replace('-', "_")).collect())
     }
 
-    /// A driver, a test module or a directory of ours.
+    /// Returns the driver, test module or directory of ours that has this name.
     fn ours(&self, module: &str) -> Result<Option<String>> {
         let path = self.repo.join(drivers::KBUILD);
         let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         let is_there = self.repo.join(drivers::DIRECTORY).join(module).exists()
             || drivers::names(self.repo)?.iter().any(|name| name == module);
         if is_there {
-            return Ok(Some(format!("a driver `{module}` is there already")));
+            return Ok(Some(format!("driver `{module}` already exists")));
         }
         let built = drivers::modules(&kbuild);
         // `drydock run x` prefers `x_rust` to `x`.
@@ -156,8 +156,8 @@ mod tests {
     fn names_that_mean_something_else_are_refused_with_the_reason() {
         let stock = Stock::of(&["drm_shmem_helper", "snd_hda_intel"]);
         let cases = [
-            ("self", "a word of Rust"),
-            ("gen", "a word of Rust"),
+            ("self", "a Rust keyword"),
+            ("gen", "a Rust keyword"),
             ("core", "a crate `core`"),
             ("std", "a crate `std`"),
             ("kernel", "a crate `kernel`"),
@@ -165,16 +165,16 @@ mod tests {
             ("mali-mmu", "a crate `mali_mmu`"),
             ("option", "its type would be `Option`"),
             ("ok", "its type would be `Ok`"),
-            ("next", "the template has a `Next` already"),
-            ("data", "the template has a `Data` already"),
-            ("counter", "a driver `counter` is there already"),
-            ("nova", "a driver `nova` is there already"),
-            ("vgem", "a driver `vgem` is there already"),
+            ("next", "the template already uses `Next`"),
+            ("data", "the template already uses `Data`"),
+            ("counter", "driver `counter` already exists"),
+            ("nova", "driver `nova` already exists"),
+            ("vgem", "driver `vgem` already exists"),
             ("vgem-rust", "builds a module `vgem_rust`"),
             ("drm_rust", "builds a module `drm_rust`"),
-            ("oops", "a driver `oops` is there already"),
-            ("lifecycle-devices", "is there already"),
-            ("obj", "a word of Kbuild"),
+            ("oops", "driver `oops` already exists"),
+            ("lifecycle-devices", "already exists"),
+            ("obj", "a special meaning in Kbuild"),
             ("c-vgem", "the kernel's own driver"),
             ("host", "a suite of that name"),
             ("compile_fail", "a suite of that name"),

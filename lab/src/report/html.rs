@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The timeline as one page that needs nothing else: no script, no font, no picture from elsewhere.
+//! The timeline as a self-contained page: no script, no font, no picture from elsewhere.
 
 use std::fmt::Write;
 
 use super::{State, Step, Timeline, picture};
 
-/// Light and dark follow the reader's system. The picture uses the same names of colours.
+/// The page's style. Light and dark follow the reader's system. The picture uses the same colour names.
 const STYLE: &str = "
 :root { color-scheme: light dark; --back: #fbfaf7; --ink: #1d2430; --faint: #68707d; --line: #d9d6cd; --card: #ffffff;
   --absent: #a9adb5; --unregistered: #c98a12; --registered: #23845a; --unplugged: #c2453d; --bar: #4a6fa5; }
@@ -30,7 +30,7 @@ pre { margin: .25rem 0 0; font: .8rem/1.45 ui-monospace, monospace; white-space:
 @media (max-width: 40rem) { li { grid-template-columns: 4.5rem 1fr; } li > b, details, .seen { grid-column: 1 / -1; } }
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub(crate) fn page(timeline: &Timeline) -> String {
     let mut out = String::new();
     let title = format!("The life of a DRM device: {}", escape(&timeline.driver));
@@ -39,8 +39,8 @@ pub(crate) fn page(timeline: &Timeline) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         <p class=\"sub\">Seen on the stock kernel {}, {}. The machine ran for {:.1} s; the kernel logged {} lines \
-         and none of them is a complaint.</p>\n",
+         <p class=\"sub\">Seen on the stock kernel {}, {}. The machine ran for {:.1} s; the kernel logged {} lines, \
+         none of them a warning.</p>\n",
         escape(&timeline.kernel),
         escape(&timeline.execution),
         timeline.seconds,
@@ -86,7 +86,7 @@ fn item(step: &Step, merged: bool) -> String {
     out
 }
 
-/// Text that means what it says inside HTML and SVG.
+/// Escapes text for HTML and SVG.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The life cycle as a picture: a ribbon of states, and below it a bar for each thing that exists.
 //!
-//! Steps have equal width whatever time they took, since loading a module takes a thousand times longer than
-//! registering a device; the clock stands at the top. Colours come from the page's style, so they follow its theme.
+//! Steps have equal width whatever their duration, since loading a module takes a thousand times longer than
+//! registering a device. The clock is at the top. Colours come from the page's style, so they follow its theme.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ const LANE: usize = 26;
 const RIBBON: usize = 40;
 const BAR: usize = 14;
 
-/// The picture as an SVG element.
+/// Returns the picture as an SVG element.
 pub(super) fn draw(timeline: &Timeline) -> String {
     let count = timeline.steps.len();
     let width = LEFT + count * STEP + 60;
@@ -35,7 +35,7 @@ pub(super) fn draw(timeline: &Timeline) -> String {
     out
 }
 
-/// A slanted title and a thin line down for each step.
+/// Draws a slanted title and a thin vertical line for each step.
 fn titles(timeline: &Timeline, height: usize) -> String {
     let mut out = String::new();
     for (at, step) in timeline.steps.iter().enumerate() {
@@ -56,7 +56,7 @@ fn titles(timeline: &Timeline, height: usize) -> String {
     out
 }
 
-/// Neighbouring steps of one state as one coloured piece with the state's name in it.
+/// Draws adjacent steps with the same state as one coloured piece with the state's name.
 fn ribbon(timeline: &Timeline) -> String {
     let mut out = label("device", TOP + RIBBON / 2 + 4);
     let states: Vec<State> = timeline.steps.iter().map(|step| step.state).collect();
@@ -80,7 +80,7 @@ fn ribbon(timeline: &Timeline) -> String {
     out
 }
 
-/// The bars of one thing.
+/// Draws the bars of one thing.
 fn bars(timeline: &Timeline, thing: Thing, y: usize) -> String {
     let mut out = label(thing.label(), y + BAR - 3);
     let there: Vec<bool> = timeline.steps.iter().map(|step| step.things.contains(&thing)).collect();
@@ -96,7 +96,7 @@ fn label(text: &str, y: usize) -> String {
     format!("<text x=\"{}\" y=\"{y}\" text-anchor=\"end\" fill=\"var(--ink)\">{}</text>\n", LEFT - 12, escape(text))
 }
 
-/// Where neighbours have the same key, as half-open ranges; those without a key are left out.
+/// Returns runs of adjacent items with the same key, as half-open ranges. Leaves out items without a key.
 fn runs<T, K: PartialEq>(items: &[T], key: impl Fn(&T) -> Option<K>) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut from = 0;

@@ -5,7 +5,7 @@ use console::{Style, measure_text_width};
 
 use super::{State, Timeline};
 
-/// The table; colours only if the terminal shows them (the crate `console` asks).
+/// Returns the table, with colours if the terminal shows them (the crate `console` decides).
 pub(crate) fn table(timeline: &Timeline) -> String {
     let width = timeline.steps.iter().map(|step| measure_text_width(&step.title)).max().unwrap_or(0);
     let mut lines = vec![
@@ -27,7 +27,7 @@ pub(crate) fn table(timeline: &Timeline) -> String {
     }
     lines.push(String::new());
     lines.push(format!(
-        "The kernel logged {} lines, and none of them is a complaint. The machine ran for {:.1} s.",
+        "The kernel logged {} lines, none of them a warning. The machine ran for {:.1} s.",
         timeline.log_lines, timeline.seconds
     ));
     lines.join("\n")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What `drydock enter-root` does: namespaces, mounts, a changed root, and the program in it.
+//! Implements `drydock enter-root`: makes namespaces and mounts, changes the root, and runs the program.
 //!
 //! Source: unshare(2), user_namespaces(7), pid_namespaces(7), mount_setattr(2), mount_namespaces(7).
 
@@ -19,12 +19,12 @@ use rustix::thread::UnshareFlags;
 use super::EnterSpec;
 use crate::exit;
 
-/// What a program in the root finds in /dev, as far as the host has it.
+/// The devices in the root's /dev, as far as the host has them.
 const DEVICES: [&str; 8] = ["null", "zero", "full", "random", "urandom", "tty", "kvm", "vhost-net"];
 const DEVICE_LINKS: [(&str, &str); 4] =
     [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
 
-/// Enters the root and runs the program; returns only in the keeper, or on failure.
+/// Enters the root and runs the program. Returns only in the keeper, or on failure.
 pub fn enter(spec: EnterSpec) -> ExitCode {
     match keep(&spec) {
         Ok(status) => imitate(status),
@@ -42,20 +42,20 @@ fn keep(spec: &EnterSpec) -> io::Result<ExitStatus> {
     if !uid.is_root() {
         flags |= UnshareFlags::NEWUSER;
     }
-    // SAFETY: `unshare_unsafe` is unsafe for the sake of file-descriptor tables, which these flags leave alone; this
-    // process has one thread.
+    // SAFETY: `unshare_unsafe` is unsafe because of file-descriptor tables, which these flags leave alone. This process
+    // has one thread.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(|error| named("make namespaces", error.into()))?;
     if flags.contains(UnshareFlags::NEWUSER) {
         become_root_inside(uid.as_raw(), gid.as_raw())?;
     }
-    // Once more: new credentials may have cleared what the lab asked for.
+    // Set it again: new credentials may have cleared the setting that the lab made.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let (program, args) = spec.program.split_first().ok_or_else(|| io::Error::other("no program named"))?;
-    // Found in the root, not in the host's search path: `Command` would look before the root is changed.
+    let (program, args) = spec.program.split_first().ok_or_else(|| io::Error::other("no program given"))?;
+    // The program must be found in the root, but `Command` would search the host's path before the root is changed.
     let mut command = Command::new("/proc/self/exe");
     command.arg0(program).args(args);
     let plan = Plan::new(spec, program)?;
-    // SAFETY: this process has a single thread, so the child's allocator and locks are in order after the fork.
+    // SAFETY: This process has a single thread, so the child's allocator and locks are consistent after the fork.
     unsafe { command.pre_exec(move || plan.carry_out()) };
     command.spawn()?.wait()
 }
@@ -67,7 +67,7 @@ fn become_root_inside(uid: u32, gid: u32) -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("0 {gid} 1"))
 }
 
-/// Everything the child does between fork and exec.
+/// The child's work between fork and exec.
 struct Plan {
     root: PathBuf,
     writable: bool,
@@ -81,7 +81,7 @@ impl Plan {
         let mut binds = Vec::new();
         for (pairs, writable) in [(&spec.read, false), (&spec.write, true)] {
             for pair in pairs {
-                // Our inside paths have no colon; a host path may.
+                // Our paths inside the root have no colon, but a host path may.
                 let (host, inside) =
                     pair.rsplit_once(':').ok_or_else(|| io::Error::other("a bind needs `HOST:INSIDE`"))?;
                 binds.push((PathBuf::from(host), PathBuf::from(inside), writable));
@@ -93,9 +93,9 @@ impl Plan {
 
     fn carry_out(&self) -> io::Result<()> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        // Nothing mounted here may travel to the host.
+        // Mounts made here must not propagate to the host.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-            .map_err(|error| named("keep mounts from travelling to the host", error.into()))?;
+            .map_err(|error| named("make mounts private", error.into()))?;
         if self.root != Path::new("/") {
             self.mount_all()?;
             chroot(&self.root)?;
@@ -135,8 +135,8 @@ impl Plan {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// A /dev of its own with the host's harmless devices: in the host's, a compiler run as root with `-o /dev/null`
-    /// replaces the machine's null device by a file.
+    /// Mounts a private /dev with the host's harmless devices. With the host's /dev, a compiler that root runs with `-o
+    /// /dev/null` would replace the machine's null device by a file.
     fn mount_dev(&self) -> io::Result<()> {
         let dev = self.root.join("dev");
         mount("tmpfs", &dev, "tmpfs", MountFlags::NOSUID, Some(c"mode=755"))?;
@@ -153,14 +153,14 @@ impl Plan {
         fs::create_dir(dev.join("shm"))
     }
 
-    /// A container may forbid a fresh /proc (parts of its own are masked); the host's then has to do.
+    /// Mounts /proc. A container that masks parts of its own /proc may forbid a new one; the host's is used then.
     fn mount_proc(&self) -> io::Result<()> {
         let at = self.root.join("proc");
         let fresh = mount("proc", &at, "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None);
         fresh.map_err(io::Error::from).or_else(|_| bind(Path::new("/proc"), &at))
     }
 
-    /// Replaces this process by the program, found with the root's search path.
+    /// Replaces this process by the program, which is found with the root's search path.
     fn become_program(&self) -> io::Error {
         let error = Command::new(&self.program).args(&self.argv[1..]).exec();
         named(&format!("run `{}`", self.program.to_string_lossy()), error)
@@ -171,13 +171,14 @@ fn bind(from: &Path, to: &Path) -> io::Result<()> {
     mount_bind_recursive(from, to).map_err(|error| named(&format!("make `{}` visible", from.display()), error.into()))
 }
 
-/// Adds "read-only" and leaves all other flags: in a user namespace a remount that drops the host's `nosuid` is refused.
+/// Adds "read-only" and keeps all other flags: in a user namespace, the kernel refuses a remount that drops the host's
+/// `nosuid`.
 fn make_read_only(at: &Path) -> io::Result<()> {
     let path = CString::new(at.as_os_str().as_encoded_bytes())?;
     let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
     let flags = libc::AT_RECURSIVE;
     let directory = std::os::fd::AsRawFd::as_raw_fd(&CWD);
-    // SAFETY: the path is a C string and the structure has the size that is passed; both live across the call.
+    // SAFETY: The path is a C string and the structure has the size that is passed; both live across the call.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -194,13 +195,13 @@ fn make_read_only(at: &Path) -> io::Result<()> {
     }
 }
 
-/// An error that says what failed. The kind cannot carry text through exec's error pipe, so it is also printed.
+/// Adds to an error what failed. Exec's error pipe passes only the kind on, so the text is printed too.
 fn named(what: &str, error: io::Error) -> io::Error {
     eprintln!("drydock: cannot {what}: {error}");
     error
 }
 
-/// Ends as the program did, so that the keeper cannot be told from it.
+/// Ends as the program did, so that the caller sees the program's status.
 fn imitate(status: ExitStatus) -> ExitCode {
     match (status.code(), status.signal()) {
         (Some(code), _) => ExitCode::from(u8::try_from(code).unwrap_or(exit::MACHINERY)),

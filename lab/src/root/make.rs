@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Makes the toolchain root from Debian packages, without running any of their scripts.
 //!
-//! Unpacking is all that compilers and QEMU need, and it needs no privileges; what the scripts would have done that matters is
-//! a handful of links and two files (`finish`). Works alike for root and for an ordinary user, without any host package
-//! beyond apt, dpkg and tar.
+//! Compilers and QEMU only need to be unpacked, which needs no privileges. The useful effects of the packages' scripts
+//! are a few links and two files, which `finish` makes. It works alike for root and for an ordinary user, and needs no
+//! package on the host beyond apt, dpkg and tar.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,12 +18,12 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::events::{Events, Unit};
 use crate::process;
 
-/// Changes when the way of making the root does.
+/// A version of the recipe. Change it whenever the recipe changes.
 const RECIPE: &str = "1";
 
-/// What the root is made of; their dependencies come along.
+/// The packages of the root. Their dependencies are added.
 pub const PACKAGES: &[&str] = &[
-    // A system to stand in.
+    // The base system.
     "base-files",
     "base-passwd",
     "bash",
@@ -43,7 +43,7 @@ pub const PACKAGES: &[&str] = &[
     "perl-base",
     "hostname",
     "python3-minimal",
-    // The kernel's build.
+    // For the kernel's build.
     "gcc-14",
     "gcc",
     "g++",
@@ -65,39 +65,39 @@ pub const PACKAGES: &[&str] = &[
     "cargo",
     "rustfmt",
     "rust-clippy",
-    // Machine and clients.
+    // The machine and its clients.
     "qemu-system-x86",
     "busybox-static",
     "libdrm-tests",
     "intel-gpu-tools",
 ];
 
-/// Nobody reads these inside the root, and they are a third of its files.
+/// Directories that no program in the root needs. They are a third of its files.
 const LEFT_OUT: &[&str] = &["doc", "man", "locale", "info", "lintian", "bash-completion", "gtk-doc", "help"];
 
-/// Links that packages' scripts make through `update-alternatives`.
+/// Links that the packages' scripts make through `update-alternatives`.
 const ALTERNATIVES: &[(&str, &str)] = &[("awk", "gawk"), ("cc", "gcc"), ("c++", "g++")];
 
 const STAMP: &str = ".drydock";
 const VERSIONS: &str = ".drydock-packages";
 
-/// What the root is a function of, besides the mirror's versions.
+/// Returns everything the root depends on, besides the mirror's versions.
 fn inputs() -> String {
     cache::hash([RECIPE].iter().chain(PACKAGES).chain(LEFT_OUT))
 }
 
-/// Whether the root is there and is what this version of the lab wants.
+/// Returns whether the root exists and was made by this version's recipe.
 pub fn is_made(cache: &CacheLayout) -> bool {
     cache::is_stamped(&cache.root().join(STAMP), &inputs())
 }
 
-/// A name for the root's exact content, for what is built with it.
+/// Returns a name for the root's exact content, for results that were built with it.
 pub fn identity(cache: &CacheLayout) -> String {
     let versions = fs::read_to_string(cache.root().join(VERSIONS)).unwrap_or_default();
     cache::hash([inputs(), versions])
 }
 
-/// Makes the root if it is missing; with `update`, also if the mirror has newer packages.
+/// Makes the root if it is missing. With `update`, also makes it if the mirror has newer packages.
 pub fn ensure(cache: &CacheLayout, apt: &Apt, update: bool, events: &Events) -> Result<()> {
     if is_made(cache) && !update {
         return Ok(());
@@ -123,7 +123,7 @@ pub fn ensure(cache: &CacheLayout, apt: &Apt, update: bool, events: &Events) -> 
 pub struct Addition {
     /// A word for it.
     pub name: &'static str,
-    /// What it consists of, besides what the root has.
+    /// Its packages, besides those in the root.
     pub packages: &'static [&'static str],
 }
 
@@ -137,19 +137,19 @@ impl Addition {
     }
 }
 
-/// Whether the root has the packages of `addition`.
+/// Returns whether the root has the packages of `addition`.
 pub fn has_addition(cache: &CacheLayout, addition: &Addition) -> bool {
     cache::is_stamped(&addition.stamp(cache), &addition.inputs())
 }
 
-/// Adds packages to the root, with what they depend on. What the root has stays as it is, and so does its identity: nothing
-/// that was built with it changes.
+/// Adds packages and their dependencies to the root. The root's other content stays, and so does its identity: results
+/// that were built with it stay valid.
 pub fn add(cache: &CacheLayout, apt: &Apt, addition: &Addition, events: &Events) -> Result<()> {
     if has_addition(cache, addition) {
         return Ok(());
     }
-    let present =
-        fs::read_to_string(cache.root().join(VERSIONS)).context("the toolchain root is of another version")?;
+    let present = fs::read_to_string(cache.root().join(VERSIONS))
+        .context("the toolchain root was made by another version of drydock")?;
     let archives = new_archives(&present, apt.closure(addition.packages)?)?;
     let total = archives.iter().map(|archive| archive.size).sum();
     let step = events.step(format!("downloading {}", addition.name));
@@ -163,8 +163,8 @@ pub fn add(cache: &CacheLayout, apt: &Apt, addition: &Addition, events: &Events)
     Ok(())
 }
 
-/// Those of `closure` that are not `present`. One that is there in another version is an error: replacing it would change
-/// the root under what was built with it.
+/// Returns the archives of `closure` that are not `present`. A package that is present in another version is an error:
+/// replacing it would change the root under results that were built with it.
 fn new_archives(present: &str, closure: Vec<Archive>) -> Result<Vec<Archive>> {
     let package = |file: &str| file.split('_').next().unwrap_or_default().to_owned();
     let there: BTreeSet<_> = present.lines().collect();
@@ -173,7 +173,7 @@ fn new_archives(present: &str, closure: Vec<Archive>) -> Result<Vec<Archive>> {
     match new.iter().find(|archive| packages.contains(&package(&archive.file))) {
         None => Ok(new),
         Some(other) => {
-            let message = format!("the mirror has other versions than the toolchain root: `{}`", other.file);
+            let message = format!("the mirror's versions differ from the toolchain root's: `{}`", other.file);
             Err(Error::new(Kind::Machinery, message).hint("bring the root up to date: `drydock setup --update`"))
         }
     }
@@ -193,10 +193,10 @@ fn download(apt: &Apt, archives: &[Archive], events: &Events) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks all archives, as many at a time as there are processors.
+/// Unpacks all archives, one per processor at a time.
 fn unpack(archives: &[Archive], from: &Path, root: &Path, events: &Events) -> Result<()> {
     let step = events.step("unpacking the toolchain");
-    // It holds the links /bin, /lib and so on, which must be there before anything goes through them.
+    // base-files contains the links /bin, /lib and so on, which must exist before other archives unpack through them.
     let (first, rest): (Vec<_>, Vec<_>) = archives.iter().partition(|archive| archive.file.starts_with("base-files_"));
     for archive in first {
         unpack_one(&from.join(&archive.file), root)?;
@@ -225,7 +225,7 @@ fn unpack_one(archive: &Path, root: &Path) -> Result<()> {
     unpack_with(archive, root, excluded)
 }
 
-/// Unpacks an archive into `into`, with further arguments for tar.
+/// Unpacks an archive into `into`, with additional arguments for tar.
 pub fn unpack_with(archive: &Path, into: &Path, arguments: impl IntoIterator<Item = String>) -> Result<()> {
     let what = || format!("failed to unpack `{}`", archive.display());
     let mut deb = Command::new("dpkg-deb");
@@ -242,7 +242,7 @@ pub fn unpack_with(archive: &Path, into: &Path, arguments: impl IntoIterator<Ite
     Ok(())
 }
 
-/// Does what matters of what the packages' scripts would have done.
+/// Does the useful part of what the packages' scripts would have done.
 fn finish(root: &Path) -> Result<()> {
     for (link, target) in ALTERNATIVES {
         let path = root.join("usr/bin").join(link);

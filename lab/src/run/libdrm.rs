@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Devices that the root's libdrm does not see: an empty list is then no fault of the driver's.
+//! Warns about devices that the root's libdrm cannot see. An empty list of devices is then not the driver's fault.
 //!
 //! Source: libdrm 2.4.124, `drmParseSubsystemType`: it knows neither the faux nor the auxiliary bus; 2.4.134 does.
 
@@ -7,13 +7,13 @@ use crate::events::Events;
 use crate::vm::error::Error;
 use crate::vm::guest::Guest;
 
-/// Buses that are not known to it.
+/// Buses that it does not know.
 const BUSES: [&str; 2] = ["faux", "auxiliary"];
 
-/// Clients that list what libdrm lists.
+/// Clients that list devices through libdrm.
 const CLIENTS: [&str; 2] = ["drmdevice", "modetest"];
 
-/// Says so if `client` is going to list devices, and there is one that will be missing.
+/// Warns if `client` lists devices and libdrm will miss one.
 pub(super) fn warn_of_unlisted(guest: &Guest, client: &[String], events: &Events) -> Result<(), Error> {
     if !client.iter().any(|word| lists_devices(word)) {
         return Ok(());

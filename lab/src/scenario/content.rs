@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a guest has of this checkout, so that nothing else is built for it.
+//! The parts of the checkout that a guest contains, so that nothing else is built for it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,12 +15,12 @@ use super::hardware;
 pub(crate) struct Program {
     /// Its directory in the checkout.
     pub(crate) directory: &'static str,
-    /// Its package's, and its file's, name.
+    /// The name of its package and its file.
     pub(crate) name: &'static str,
 }
 
 impl Program {
-    /// What every guest has as its first process.
+    /// The first process of every guest.
     pub(super) const AGENT: Program = Program { directory: "lab/agent", name: "drydock-agent" };
     /// The tests that run in the guest.
     pub(crate) const TESTS: Program = Program { directory: "tests/guest", name: "drydock-guest-tests" };
@@ -28,22 +28,23 @@ impl Program {
     pub(crate) const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
     /// The guest's side of the benchmark.
     pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-bench" };
-    /// What executes sequences of calls. The one that looks for new ones is built for `drydock fuzz` only.
+    /// The program that executes sequences of calls. Its variant that searches for new ones is built only for `drydock
+    /// fuzz`.
     pub(crate) const FUZZ: Program = Program { directory: "tests/fuzz", name: "drydock-fuzz" };
-    /// All that a person may want in a guest.
+    /// All programs that a person may want in a guest.
     const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
 
-    /// Whether the checkout has it as a member of its workspace.
+    /// Returns whether it is a member of the checkout's workspace.
     pub(crate) fn exists(self, repo: &Path) -> bool {
         let quoted = format!("\"{}\"", self.directory);
         fs::read_to_string(repo.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains(&quoted))
     }
 }
 
-/// What a guest has of this checkout, beside the agent.
+/// The parts of the checkout in a guest, besides the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// The modules; `None` is all of them. The library comes with any.
+    /// The modules; `None` means all of them. The library is added to any set.
     pub(crate) modules: Option<BTreeSet<String>>,
     /// The programs.
     pub(crate) programs: BTreeSet<Program>,
@@ -56,17 +57,17 @@ impl Default for Content {
 }
 
 impl Content {
-    /// Nothing but the library.
+    /// Returns the library alone.
     pub(crate) fn library() -> Self {
         Self { modules: Some(BTreeSet::from([LIBRARY.to_owned()])), programs: BTreeSet::new() }
     }
 
-    /// All modules, and no program.
+    /// Returns all modules and no program.
     pub(crate) fn all_modules() -> Self {
         Self { modules: None, programs: BTreeSet::new() }
     }
 
-    /// The modules that `driver` consists of. There are none for a driver of the kernel's.
+    /// Returns the modules of `driver`. One of the kernel's own drivers has none here.
     pub(crate) fn of_driver(repo: &Path, driver: &str) -> Result<Self> {
         let path = repo.join(KBUILD);
         let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -77,13 +78,13 @@ impl Content {
         Ok(content)
     }
 
-    /// The same with a program.
+    /// Adds a program.
     pub(crate) fn with(mut self, program: Program) -> Self {
         self.programs.insert(program);
         self
     }
 
-    /// The same with what the words of a command line name. The tests and the fuzzer load any module.
+    /// Adds what the words of a command line name. The tests and the fuzzer may load any module.
     pub(crate) fn for_words(self, words: &[String]) -> Self {
         let named = |program: &Program| words.iter().any(|word| word.contains(program.name));
         let content = Program::ALL.into_iter().filter(named).fold(self, Self::with);
@@ -91,7 +92,7 @@ impl Content {
         if any { content.and(Self::all_modules()) } else { content }
     }
 
-    /// What either has.
+    /// Returns the union of both.
     pub(crate) fn and(self, other: Self) -> Self {
         let modules = match (self.modules, other.modules) {
             (Some(one), Some(two)) => Some(&one | &two),
@@ -101,7 +102,7 @@ impl Content {
     }
 }
 
-/// Our modules that `driver` means, in the order in which they are loaded: those of the table in `hardware.rs`, or the one called
+/// Returns our modules of `driver`, in loading order: those in the table of `hardware.rs`, or the one called
 /// `DRIVER_rust` or `DRIVER`.
 pub(super) fn own_modules(driver: &str, is_there: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     if let Some(modules) = hardware::modules_of(driver).filter(|modules| modules.iter().all(|name| is_there(name))) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which drivers need hardware that a plain machine does not have, and what they consist of.
+//! The drivers that need hardware a plain machine does not have, and their modules.
 
 use crate::error::Result;
 use crate::events::Events;
@@ -9,23 +9,23 @@ use crate::vm::gpu::Wanted;
 
 /// A driver that drives an emulated GPU.
 struct Driver {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     name: &'static str,
     /// Its modules, in the order in which they are loaded.
     modules: &'static [&'static str],
     /// Its hardware.
     gpu: Name,
-    /// What it loads into that.
+    /// The firmware that it loads into its hardware.
     firmware: Option<&'static Firmware>,
 }
 
-/// All of them.
+/// All drivers with hardware.
 const DRIVERS: &[Driver] = &[
     Driver { name: "nova", modules: &["nova_core", "nova_drm"], gpu: Name::Nova, firmware: None },
     Driver { name: "tyr", modules: &["tyr"], gpu: Name::Mali, firmware: Some(&firmware::MALI_CSF) },
 ];
 
-/// The GPU that `driver` needs, as chosen. Its firmware is fetched if that is still to be done.
+/// Returns the GPU that `driver` needs, as chosen. Fetches its firmware if it is missing.
 pub(crate) fn gpu_of(
     driver: &str,
     choices: &Choices,
@@ -37,22 +37,22 @@ pub(crate) fn gpu_of(
     Ok(Some(Wanted { name: driver.gpu, choices: choices.clone(), firmware }))
 }
 
-/// Which GPU `driver` needs.
+/// Returns which GPU `driver` needs.
 pub(crate) fn kind_of_gpu(driver: &str) -> Option<Name> {
     find(driver).map(|driver| driver.gpu)
 }
 
-/// Whether `driver` loads a firmware.
+/// Returns whether `driver` loads firmware.
 pub(crate) fn has_firmware(driver: &str) -> bool {
     find(driver).is_some_and(|driver| driver.firmware.is_some())
 }
 
-/// The modules that `driver` consists of, if that is not one of its name.
+/// Returns the modules of `driver`, unless it is one module of the same name.
 pub(super) fn modules_of(driver: &str) -> Option<&'static [&'static str]> {
     find(driver).map(|driver| driver.modules)
 }
 
-/// The drivers that need a GPU, by their words on the command line.
+/// Returns the drivers that need a GPU, by their names on the command line.
 pub(crate) fn with_hardware() -> impl Iterator<Item = &'static str> {
     DRIVERS.iter().map(|driver| driver.name)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Memory that nobody refers to any more at the end of a run, where the kernel can tell: kmemleak of the debug kernel.
+//! Finds leaked memory at the end of a run, where the kernel can report it: kmemleak of the debug kernel.
 //!
-//! A block counts once it was found unreferenced twice, unchanged, and is five seconds old. So the story's end is followed by
-//! two scans with that time between them, and leaving, which unloads the modules, by a third: what only their own data
-//! referred to is found then.
+//! A block counts once two scans found it unreferenced and unchanged, and it is at least five seconds old. So two scans
+//! follow the scenario's end, with that time between them. A third follows the unloading of the modules and finds
+//! blocks that only the modules' own data referred to.
 //!
 //! Source: Documentation/dev-tools/kmemleak.rst, mm/kmemleak.c (`kmemleak_scan`, `unreferenced_object`).
 
@@ -14,18 +14,18 @@ use crate::vm::guest::Guest;
 
 const FILE: &str = "/sys/kernel/debug/kmemleak";
 
-/// The kernel's own minimum of five seconds, and one for the guest's clock.
+/// The kernel's own minimum of five seconds, plus one for the guest's clock.
 const AGE: &str = "6";
 
-/// All of memory is read, where every instruction is translated and checked.
+/// A scan reads all of memory, on a machine where every instruction is translated and checked.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Finds what the story has left behind, while the modules are there to give it names.
+/// Finds what the scenario has leaked, while the modules are still loaded and their symbols have names.
 pub(super) fn after_story(guest: &Guest) -> Result<Vec<String>, VmError> {
     scan(guest, &format!("echo scan > {FILE} && sleep {AGE} && echo scan > {FILE} && cat {FILE}"))
 }
 
-/// Finds what is left when the modules are gone.
+/// Finds what is leaked after the modules are unloaded.
 pub(super) fn after_leaving(guest: &Guest) -> Result<Vec<String>, VmError> {
     scan(guest, &format!("echo scan > {FILE} && cat {FILE}"))
 }
@@ -35,11 +35,11 @@ fn scan(guest: &Guest, script: &str) -> Result<Vec<String>, VmError> {
     Ok(output.out.lines().map(str::to_owned).collect())
 }
 
-/// What C itself loses (docs/reference/c-core-faults.md).
+/// Blocks that C itself leaks (docs/reference/c-core-faults.md).
 const LOST_BY_C: &[&str] = &["device_set_deferred_probe_reason+"];
 
-/// What two scans found, each block once: as the first told it, which knew more names. Blocks that were made by the same way are
-/// one, with their number.
+/// Merges the reports of two scans. A block in both is listed once, as in the first report, which knew more names.
+/// Blocks with the same call path are listed as one, with their number.
 pub(crate) fn together(first: Vec<String>, second: Vec<String>) -> Vec<String> {
     let mut all = first;
     for block in blocks(&second) {
@@ -59,7 +59,7 @@ fn by_way(lines: &[String]) -> Vec<String> {
         }
     }
     let told = ways.iter().flat_map(|(block, count)| {
-        let others = (*count > 1).then(|| format!("  … and {} more that were made by the same way", count - 1));
+        let others = (*count > 1).then(|| format!("  … and {} more with the same call path", count - 1));
         block.iter().cloned().chain(others)
     });
     told.collect()
@@ -69,12 +69,12 @@ fn is_lost_by_c(block: &[String]) -> bool {
     block.iter().any(|line| LOST_BY_C.iter().any(|function| line.contains(function)))
 }
 
-/// The lines of a block's call trace.
+/// Returns the lines of a block's call trace.
 fn way(block: &[String]) -> impl Iterator<Item = &String> {
     block.iter().skip_while(|line| !line.trim_start().starts_with("backtrace")).skip(1)
 }
 
-/// The blocks of a report: each begins with a line that is not indented.
+/// Returns the blocks of a report: each begins with a line that is not indented.
 fn blocks(lines: &[String]) -> impl Iterator<Item = &[String]> {
     lines.chunk_by(|_, next| next.starts_with(' ')).filter(|block| !block[0].starts_with(' '))
 }
@@ -105,7 +105,7 @@ mod tests {
     fn blocks_that_were_made_by_the_same_way_are_counted() {
         let three = [block(1, "make+0x1/0x2"), block(2, "other+0x1/0x2"), block(3, "make+0x1/0x2")].concat();
         let told = together(three, Vec::new());
-        let more = lines("  … and 1 more that were made by the same way");
+        let more = lines("  … and 1 more with the same call path");
         assert_eq!(told, [block(1, "make+0x1/0x2"), more, block(2, "other+0x1/0x2")].concat());
     }
 

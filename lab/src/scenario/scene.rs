@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A booted guest as a story sees it: which modules it brought in, and what must be gone when it leaves.
+//! A booted guest as a scenario sees it: the modules it has loaded, and what must be unloaded when it leaves.
 
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -20,14 +20,15 @@ use crate::vm::place;
 
 use super::content::own_modules;
 
-/// Leaving takes fewer rounds, one for each module that goes: no kernel of ours has so many. A guest that lists one for ever
-/// does not keep us for ever.
+/// The limit on rounds of unloading, one per module. No kernel of ours has as many. It bounds a guest that lists a
+/// module forever.
 const ROUNDS: usize = 256;
 
-/// How long a module may still be in use when its story has ended, on an idle host: longer than the ten seconds of vgem's fences.
+/// How long a module may stay in use after the end of its scenario, on an idle host: longer than the ten seconds of
+/// vgem's fences.
 const TO_LET_GO: Duration = Duration::from_secs(15);
 
-/// How long is waited before it is looked again.
+/// The time between two attempts.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The guest of one boot.
@@ -37,9 +38,9 @@ pub(crate) struct Scene<'s> {
     terminal: Option<UnixStream>,
     gpu: Option<gpu::Handle>,
     firmware: Option<&'s Supply>,
-    /// What [`Self::insmod`] loaded, in order.
+    /// Modules that [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
-    /// The processes that held a driver at the end of the story.
+    /// The processes that held a driver at the end of the scenario.
     holders: Vec<String>,
 }
 
@@ -56,39 +57,39 @@ impl<'s> Scene<'s> {
         }
     }
 
-    /// Adds the emulated GPU and what its driver loads.
+    /// Adds the emulated GPU and the firmware that its driver loads.
     pub(super) fn with_gpu(self, gpu: Option<gpu::Handle>, firmware: Option<&'s Supply>) -> Self {
         Self { gpu, firmware, ..self }
     }
 
-    /// The guest itself.
+    /// Returns the guest itself.
     pub(crate) fn guest(&self) -> &'s Guest {
         self.guest
     }
 
-    /// The emulated GPU, if the machine has one.
+    /// Returns the emulated GPU, if the machine has one.
     pub(crate) fn gpu(&self) -> Option<&gpu::Handle> {
         self.gpu.as_ref()
     }
 
-    /// What the driver of the emulated GPU loads, if it loads something.
+    /// Returns the firmware that the GPU's driver loads, if it loads one.
     pub(crate) fn firmware(&self) -> Option<&'s Supply> {
         self.firmware
     }
 
-    /// The far end of the machine's terminal.
+    /// Returns our end of the machine's terminal.
     pub(crate) fn terminal(&mut self) -> UnixStream {
         self.terminal.take().expect("a machine's terminal is taken once")
     }
 
-    /// Loads a module and what it needs. Everything that comes in has to go out again by the end.
+    /// Loads a module and its dependencies. All of them must be unloaded again by the end.
     pub(crate) fn insmod(&mut self, module: &str) -> Result<(), VmError> {
         let loaded = self.guest.insmod(module, "")?;
         self.loaded.extend(loaded);
         Ok(())
     }
 
-    /// Like [`Self::insmod`], but it does not matter if the module is there already.
+    /// Like [`Self::insmod`], but succeeds if the module is already loaded.
     pub(crate) fn require(&mut self, module: &str) -> Result<(), VmError> {
         match self.insmod(module) {
             Err(VmError::Refused { failure, .. }) if failure.errno == Errno::EXIST.raw_os_error() => Ok(()),
@@ -103,8 +104,8 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// Unloads everything that came in, by this scene or by a program in the guest, users first. A module that does not
-    /// go is leaked: something still refers to it.
+    /// Unloads every module that this scene or a program in the guest has loaded, users first. A module that cannot be
+    /// unloaded is leaked: something still refers to it.
     pub(crate) fn leave(&mut self) -> Result<(), VmError> {
         let (begun, mut rounds) = (Instant::now(), 0);
         while rounds < ROUNDS {
@@ -113,8 +114,8 @@ impl<'s> Scene<'s> {
             let Some(next) = next_to_go(&left) else { return Ok(()) };
             match self.guest.rmmod(next) {
                 Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_holders()? => {}
-                // What a client has left may hold it for a while: the timer of a fence, say; and the kernel lets go of what a
-                // process held some time after its end. No event tells when.
+                // A module may stay in use for a while: by the timer of a client's fence, or because the kernel
+                // releases what a process held only some time after its end. No event reports that, so poll.
                 Err(VmError::Refused { failure, .. })
                     if is_in_use(&failure) && begun.elapsed() < patient(TO_LET_GO) =>
                 {
@@ -126,16 +127,16 @@ impl<'s> Scene<'s> {
                 }
             }
         }
-        let said = format!("there is something left to unload after {ROUNDS} modules were unloaded");
+        let said = format!("modules remain after {ROUNDS} were unloaded");
         Err(VmError::Unexpected { program: "/proc/modules".into(), said })
     }
 
-    /// The processes that held a driver when it was to be unloaded, which [`Self::leave`] has ended.
+    /// Returns the processes that held a driver when it was unloaded and that [`Self::leave`] has killed.
     pub(crate) fn holders(&self) -> &[String] {
         &self.holders
     }
 
-    /// Ends the processes of the guest, of which one may hold a driver. `false` if there are none.
+    /// Kills the guest's processes, one of which may hold a driver. Returns `false` if there are none.
     fn end_holders(&mut self) -> Result<bool, VmError> {
         let left = self.guest.processes()?;
         if left.is_empty() {
@@ -149,30 +150,30 @@ impl<'s> Scene<'s> {
     }
 }
 
-/// Whether a module was not unloaded because something refers to it.
+/// Returns whether unloading failed because something refers to the module.
 fn is_in_use(failure: &Failure) -> bool {
     [Errno::AGAIN, Errno::BUSY].iter().any(|errno| errno.raw_os_error() == failure.errno)
 }
 
-/// The module that can go first: the first without users, if there is one.
+/// Returns the module to unload first: the first without users, if there is one.
 fn next_to_go(left: &[(String, u32)]) -> Option<&str> {
     let next = left.iter().find(|(_, users)| *users == 0).or(left.first());
     next.map(|(module, _)| module.as_str())
 }
 
-/// The modules of `/proc/modules` with the number of their users.
+/// Parses the modules of `/proc/modules`, with the number of their users.
 fn parse_modules(text: &str) -> Vec<(String, u32)> {
     let module = |line: &str| {
         let mut words = line.split(' ');
         let name = words.next()?.to_owned();
-        // Without module unloading the kernel prints `-`; such a module is never free.
+        // A kernel without module unloading prints `-`; such a module is never free.
         Some((name, words.nth(1)?.parse().unwrap_or(u32::MAX)))
     };
     text.lines().filter_map(module).collect()
 }
 
 impl Hearer for foreign::Modules {
-    /// They are unloaded one after the other.
+    /// Simulates unloading the modules one after the other.
     fn hear(said: &[u8]) {
         let mut left = parse_modules(&String::from_utf8_lossy(said));
         while let Some(next) = next_to_go(&left).map(str::to_owned) {
@@ -184,7 +185,7 @@ impl Hearer for foreign::Modules {
     }
 }
 
-/// The kernel's refusal, as what it means at the end of a story.
+/// Converts the kernel's refusal to unload at the end of a scenario.
 fn leaked(module: &str, error: VmError) -> VmError {
     match error {
         VmError::Refused { failure, console } => {
@@ -195,7 +196,7 @@ fn leaked(module: &str, error: VmError) -> VmError {
     }
 }
 
-/// The modules that `driver` means, in the order in which they are loaded: ours, or for `c-DRIVER` the stock one.
+/// Returns the modules of `driver` in loading order: ours, or the stock one for `c-DRIVER`.
 pub(crate) fn driver_modules(driver: &str, image: &Image) -> Result<Vec<String>> {
     match own_modules(driver, |name| image.ours.contains_key(name)) {
         Some(modules) => Ok(modules),
@@ -203,7 +204,7 @@ pub(crate) fn driver_modules(driver: &str, image: &Image) -> Result<Vec<String>>
     }
 }
 
-/// The module that `driver` means if it is one.
+/// Returns the module of `driver` if it is a single one.
 pub(crate) fn driver_module(driver: &str, image: &Image) -> Result<String> {
     let mut modules = driver_modules(driver, image)?;
     Ok(modules.remove(0))
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(parse_modules(text), [("vgem_rust".into(), 1), ("drm".into(), 3)]);
     }
 
-    /// An agent that says the same modules are loaded whatever was unloaded.
+    /// An agent that reports the same modules as loaded whatever was unloaded.
     fn stubborn(mut port: UnixStream) {
         frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
         while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
@@ -287,11 +288,11 @@ mod tests {
         assert!(matches!(error, VmError::Unexpected { .. }), "{error}");
     }
 
-    /// An agent whose module goes once a process was ended that holds it; one that nobody holds never goes.
+    /// An agent whose module can be unloaded once a process that holds it was killed. Without a holder it never can.
     fn holding(mut port: UnixStream, is_held: bool) {
         frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
         let (mut alive, mut loaded) = (is_held, true);
-        // What is refused for another reason than its users is not waited for.
+        // A refusal with any other error than "in use" is not waited for.
         let refusal = if is_held { Errno::AGAIN } else { Errno::PERM };
         while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
             let holds = vec!["fd 3: /dev/dri/card0".to_owned()];
@@ -313,7 +314,7 @@ mod tests {
         }
     }
 
-    /// An agent whose module is in use for the first two attempts to unload it, and then gone.
+    /// An agent whose module is in use for the first two attempts to unload it, and then free.
     fn hesitant(mut port: UnixStream) {
         frame::write(&mut port, &Event::Ready { release: String::new() }).unwrap();
         let mut attempts = 0;
@@ -329,7 +330,7 @@ mod tests {
                     if attempts < 3 { Err(in_use()) } else { Ok(Reply::Done) }
                 }
                 Call::Tasks => Ok(Reply::Tasks(Vec::new())),
-                // Where the log is settled for the refusal.
+                // The refusal settles the log with this request.
                 _ => Err(in_use()),
             };
             frame::write(&mut port, &Event::Answer { call, result }).unwrap();

@@ -29,55 +29,56 @@ use super::leaks;
 use super::scene::Scene;
 use super::verdict::{self, Ending};
 
-/// How long a guest may take until its agent is ready, where every instruction is translated. It takes a few seconds on an idle
-/// host. How much less this one gives is known only when a machine has booted, so this is a hundred times as long.
+/// The time limit for a guest's agent to become ready where every instruction is translated. A boot takes a few seconds
+/// on an idle host. How slow this host is becomes known only when a machine has booted, so the limit is a hundred times
+/// as long.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a guest may take where the processor's virtualisation works; it takes under a second then, on an idle host.
+/// The boot limit where the processor's virtualisation works. A boot then takes under a second on an idle host.
 const KVM_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long ending a machine may take on an idle host.
+/// The time limit for ending a machine on an idle host.
 const OFF_LIMIT: Duration = Duration::from_secs(30);
 
 /// The emulated GPU's socket in the directory with the unpacked kernel, for a machine that is started by hand.
 const GPU_SOCKET: &str = "gpu.socket";
 
-/// Where the directory with the unpacked kernel is seen inside the root.
+/// The path inside the root of the directory with the unpacked kernel.
 const BOOT_DIR: &str = "/boot-image";
 
-/// The kernel's image as its package has it, inside the root.
+/// The path inside the root of the kernel's image as packaged.
 const PACKED_KERNEL: &str = "/kernel/vmlinuz";
 
-/// The linked kernel in the tree that it was built in, inside the root.
+/// The path inside the root of the linked kernel in its build tree.
 const BUILT_KERNEL: &str = "/kernel/tree/vmlinux";
 
-/// What the debug kernel is told: to report all that it finds and not only the first, and to take its own slowness for
-/// granted.
+/// Words for the debug kernel's command line: report all findings and not only the first, and tolerate its own
+/// slowness.
 const DEBUG_WORDS: &[&str] = &["kasan_multi_shot", "no5lvl", "watchdog_thresh=60"];
 
-/// Memory in MiB that a guest has more of on the debug kernel: what its checkers keep.
+/// The additional memory in MiB for a guest with the debug kernel, which its checkers use.
 const DEBUG_MEMORY: u32 = 1024;
 
-/// What a command needs in its guest.
+/// A command's requirements on its guest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    /// The kernel, by its release or series; `None` is the one in use.
+    /// The kernel, by its release or series; `None` means the one in use.
     pub(crate) kernel: Option<String>,
-    /// What is built for it.
+    /// The content to build for it.
     pub(crate) content: Content,
 }
 
-/// How to boot.
+/// The parameters of a boot.
 #[derive(Clone, Debug)]
 pub(crate) struct Boot {
-    /// Number of processors.
+    /// The number of processors.
     pub(crate) cpus: u32,
     /// Memory in MiB.
     pub(crate) memory: u32,
     /// Count instructions instead of time.
     pub(crate) counting: bool,
-    /// The system will sleep. That takes what is slower: a kernel that was started packed and in real mode, as firmware
-    /// does, or it does not find back; and an agent on a serial line.
+    /// The system will sleep. That requires slower choices: a packed kernel started in real mode, as firmware does,
+    /// because another one cannot resume, and an agent on a serial line.
     pub(crate) sleeps: bool,
     /// Show the kernel's log on stderr as it comes.
     pub(crate) show_log: bool,
@@ -87,10 +88,10 @@ pub(crate) struct Boot {
     pub(crate) gpu: Option<Wanted>,
     /// Further words of the kernel's command line.
     pub(crate) words: Vec<String>,
-    /// Further programs: where they are in the guest, and their files.
+    /// Additional programs: their paths in the guest, and their files.
     pub(crate) programs: Vec<(String, PathBuf)>,
-    /// The story runs a user's program, which may leave processes behind that hold the driver: they are told and ended. Of
-    /// our own programs that is a failure.
+    /// The scenario runs a user's program, which may leave processes behind that hold the driver. They are reported and
+    /// killed. For our own programs that is a failure.
     pub(crate) may_leave_holders: bool,
 }
 
@@ -122,7 +123,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Prepares whatever is missing and builds whatever changed.
+    /// Prepares whatever is missing and builds whatever has changed.
     pub(crate) fn prepare(plan: &Plan, events: &Events) -> Result<Self> {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
         let kernel = toolchain.repo.join("kernel");
@@ -130,7 +131,7 @@ impl Stage {
         Self::with_modules(toolchain, modules, &plan.content.programs, events)
     }
 
-    /// The same with modules that were built elsewhere.
+    /// Like [`Self::prepare`], with modules that were built elsewhere.
     pub(crate) fn with_modules(
         toolchain: Toolchain,
         modules: BuiltModules,
@@ -148,27 +149,27 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The toolchain it was built with.
+    /// Returns the toolchain it was built with.
     pub(crate) fn toolchain(&self) -> &Toolchain {
         &self.toolchain
     }
 
-    /// The modules it boots with.
+    /// Returns the modules it boots with.
     pub(crate) fn modules(&self) -> &BuiltModules {
         &self.modules
     }
 
-    /// The image that boots.
+    /// Returns the image that boots.
     pub(crate) fn image(&self) -> &Image {
         &self.image
     }
 
-    /// Whether guest instructions are translated.
+    /// Returns how guest instructions are executed.
     pub(crate) fn accel(&self) -> Accel {
         self.accel
     }
 
-    /// Boots, lets `story` act, ends the machine and judges the log. A story that fails ends the machine; if the kernel
+    /// Boots, runs `story`, ends the machine and judges the log. A story that fails ends the machine; if the kernel
     /// reported something, that is the error.
     pub(crate) fn play<T>(
         &self,
@@ -184,7 +185,7 @@ impl Stage {
         let told = told.and_then(|told| match scene.holders() {
             [] => Ok(told),
             holders if boot.may_leave_holders => {
-                let message = "the client left processes behind that held the driver; they were ended";
+                let message = "the client left processes behind that held the driver; they were killed";
                 events.warn(format!("{message}: {}", holders.join(", ")));
                 Ok(told)
             }
@@ -202,7 +203,7 @@ impl Stage {
         }
     }
 
-    /// Boots and lets `story` do what ends the machine, or what the kernel reports; gives the log and no verdict.
+    /// Boots and runs a `story` that ends the machine or provokes a kernel report. Returns the log without a verdict.
     pub(crate) fn provoke(
         &self,
         boot: &Boot,
@@ -210,11 +211,11 @@ impl Stage {
         story: impl FnOnce(&mut Scene<'_>) -> Result<(), vm_error::Error>,
     ) -> Result<Vec<Line>> {
         let (mut machine, guest, _pace) = self.boot(boot, events)?;
-        let step = events.step("doing what the kernel is to report");
+        let step = events.step("provoking a report of the kernel");
         let terminal = machine.terminal();
         let told = story(&mut Scene::new(&guest, &self.image, terminal));
         match told {
-            // The machine has ended, or is about to: its log ends with it.
+            // The machine has ended or is about to, and its log ends with it.
             Err(vm_error::Error::Ended { .. }) => {}
             Err(error) => return Err(verdict::failed(self, machine, error)),
             Ok(()) => guest.power_off().map_err(machinery)?,
@@ -224,12 +225,12 @@ impl Stage {
         Ok(ended.log)
     }
 
-    /// A machine whose guest answers and whose kernel has reported nothing. Until then nothing of ours is in it but the agent, so
-    /// what goes wrong is no driver's fault, and the boot is repeated once: an emulated machine that its host starves stops without
-    /// a word now and then, or its kernel finds timers late.
+    /// Boots a machine whose agent answers and whose kernel has reported nothing. Until then, nothing of ours but the
+    /// agent is in the machine, so no driver can be at fault, and a failed boot is repeated once: an emulated machine
+    /// that its host starves sometimes stops without output, or its kernel finds timers late.
     fn boot(&self, boot: &Boot, events: &Events) -> Result<(Machine, Guest, Pace)> {
         let step = events.step(format!("booting {}", self.toolchain.kernel.release));
-        // One host thread does all of a machine that counts.
+        // A machine that counts instructions runs on a single host thread.
         let usual = self.flavour().patience() * if boot.counting { 3 } else { 1 };
         let pace = Pace::expect(usual);
         let attempt = || -> Result<Attempt> {
@@ -247,7 +248,7 @@ impl Stage {
             Attempt::Failed(machine, error) if repeats(&machine, &error) => {
                 let why = reason(&machine, &error);
                 drop(machine);
-                events.warn(format!("the boot is repeated, no driver was loaded yet: {why}"));
+                events.warn(format!("no driver was loaded yet, so the boot is retried once: {why}"));
                 attempt()?
             }
             booted => booted,
@@ -261,17 +262,17 @@ impl Stage {
         }
     }
 
-    /// What gives frames of a call trace their names, and where they can be found their lines.
+    /// Returns a function that gives frames of a call trace their names, and their lines where they can be found.
     pub(crate) fn symbolizer(&self) -> impl Fn(&Frame) -> String {
         verdict::symbolizer(self)
     }
 
-    /// Unloads all that came in and, where the kernel can tell, lists what memory was left behind.
+    /// Unloads all modules that were loaded and, where the kernel can report it, lists leaked memory.
     fn leave(&self, scene: &mut Scene<'_>, events: &Events) -> Result<Vec<String>, vm_error::Error> {
         if self.flavour() == Flavour::Stock {
             return scene.leave().map(|()| Vec::new());
         }
-        let step = events.step("looking for memory that was left behind");
+        let step = events.step("looking for leaked memory");
         let first = leaks::after_story(scene.guest())?;
         scene.leave()?;
         let second = leaks::after_leaving(scene.guest())?;
@@ -279,17 +280,18 @@ impl Stage {
         Ok(leaks::together(first, second))
     }
 
-    /// Whose build the kernel is.
+    /// Returns whose build the kernel is.
     pub(crate) fn flavour(&self) -> Flavour {
         self.toolchain.kernel.flavour
     }
 
-    /// Whether the kernel was built here with `option`, such as `CONFIG_KCOV=y`. Of a distribution's kernel nobody has to know.
+    /// Returns whether the kernel was built here with `option`, such as `CONFIG_KCOV=y`. No caller needs this for a
+    /// distribution's kernel.
     pub(crate) fn is_built_with(&self, option: &str) -> bool {
         debug_kernel::of_release(&self.toolchain.kernel.release).is_some_and(|variant| variant.has(option))
     }
 
-    /// Like [`Self::play`] for a story that needs the machine's terminal.
+    /// Like [`Self::play`], for a caller that needs the machine's terminal.
     pub(crate) fn start(&self, boot: &Boot, events: &Events) -> Result<Machine, vm_error::Error> {
         let accel = if boot.counting { Accel::Counting } else { self.accel };
         let listener = boot.show_log.then(|| log_listener(events));
@@ -328,7 +330,8 @@ impl Stage {
         }
     }
 
-    /// The exact line that boots this image by hand, with a shell on the console, and the image as a file for it.
+    /// Returns the exact command that boots this image by hand with a shell on the console, and writes the image to a
+    /// file for it.
     pub(crate) fn line_to_paste(&self, boot: &Boot) -> Result<String> {
         let initrd = self.boot_dir.join("initrd");
         let more = further(boot).map_err(machinery)?;
@@ -355,7 +358,7 @@ impl Stage {
         })
     }
 
-    /// The line that starts the emulated GPU, and waits until QEMU can connect to it.
+    /// Returns the command that starts the emulated GPU and waits until QEMU can connect to it.
     fn gpu_to_paste(&self, program: &str, wanted: &Wanted) -> String {
         let socket = self.boot_dir.join(GPU_SOCKET).to_string_lossy().into_owned();
         let mut args = gpu::arguments(wanted);
@@ -387,13 +390,13 @@ impl Stage {
     }
 }
 
-/// What came of starting a machine.
+/// The result of starting a machine.
 enum Attempt {
     Up(Machine, Guest),
     Failed(Machine, vm_error::Error),
 }
 
-/// The guest, if its kernel has reported nothing until now.
+/// Returns the guest if its kernel has reported nothing so far.
 fn clean(machine: &Machine, guest: Guest) -> Result<Guest, vm_error::Error> {
     guest.settle_log()?;
     match machine.reports().first() {
@@ -402,20 +405,21 @@ fn clean(machine: &Machine, guest: Guest) -> Result<Guest, vm_error::Error> {
     }
 }
 
-/// Whether what went wrong may go well the next time. A QEMU that ends by itself without a report of its guest's kernel does not.
+/// Returns whether another attempt may succeed. It will not if QEMU ended by itself without a report of the guest's
+/// kernel.
 fn repeats(machine: &Machine, error: &vm_error::Error) -> bool {
     matches!(error, vm_error::Error::Hung { .. }) || !machine.reports().is_empty()
 }
 
-/// What went wrong in a boot, in a line.
+/// Describes in one line what went wrong in a boot.
 fn reason(machine: &Machine, error: &vm_error::Error) -> String {
     match machine.reports().first() {
         Some(report) => format!("the kernel reported: {}", report.title),
-        None => format!("{}, and its kernel says nothing", error.to_string().lines().next().unwrap_or_default()),
+        None => format!("{}, and its kernel printed nothing", error.to_string().lines().next().unwrap_or_default()),
     }
 }
 
-/// What this boot alone has in its file system.
+/// Makes the archives that only this boot has.
 fn further(boot: &Boot) -> Result<Vec<u8>, vm_error::Error> {
     let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
     let mut more = firmware.map(image::firmware).transpose()?.unwrap_or_default();
@@ -430,10 +434,10 @@ fn log_listener(events: &Events) -> Listener {
     Box::new(move |line| events.line(&line.to_string()))
 }
 
-/// Builds the agent and `programs`, as far as the checkout has them, and tells their places in the guest.
+/// Builds the agent and `programs`, as far as the checkout has them, and returns their paths in the guest.
 ///
-/// Each by itself: cargo builds what several depend on with the features of all that are built together, so that another
-/// selection would build it again.
+/// Each is built by itself: cargo builds shared dependencies with the features of everything that is built together, so
+/// another selection would rebuild them.
 fn build_programs(
     toolchain: &Toolchain,
     programs: &BTreeSet<Program>,
@@ -463,8 +467,8 @@ fn make_image(
     Image::make(&sources, modules, programs)
 }
 
-/// Unpacks the kernel once, and returns where QEMU finds it: the boot image itself if it is of an unknown kind, and nothing is
-/// to be unpacked of a kernel that was built here.
+/// Unpacks the kernel once and returns its path for QEMU. Returns the boot image itself if its kind is unknown. A
+/// kernel that was built here needs no unpacking.
 fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str> {
     fs::create_dir_all(boot_dir).with_context(|| format!("failed to create `{}`", boot_dir.display()))?;
     if toolchain.kernel.flavour == Flavour::Debug {
@@ -480,7 +484,7 @@ fn unpack_kernel(toolchain: &Toolchain, boot_dir: &Path) -> Result<&'static str>
     Ok("/boot-image/vmlinux")
 }
 
-/// An error of the machine where no kernel can be to blame yet.
+/// Converts an error of the machine at a stage where no kernel can be at fault yet.
 pub(super) fn machinery(error: vm_error::Error) -> Error {
     let kind = match verdict::kind_of(&error) {
         kind @ (Kind::Kernel | Kind::Silent) if !matches!(error, vm_error::Error::Refused { .. }) => kind,

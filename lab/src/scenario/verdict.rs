@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a boot's kernel log says about the run, and how it is shown.
+//! Judges a run by its boot's kernel log, and formats the result.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -20,37 +20,36 @@ use crate::vm::symbols::{Addr2Line, Address, Frame, Symbols, shorten};
 
 use super::stage::Stage;
 
-/// Where the directory of a module is seen by `addr2line`.
+/// The path of a module's directory for `addr2line`.
 const MODULE_DIR: &str = "/out";
 
-/// How deep a call trace is shown: beyond it are the system call and the program.
+/// The number of frames shown of a call trace. Deeper ones are the system call and the program.
 const DEEPEST: usize = 12;
 
-/// How many violations are shown: a driver that polls a wrong register has thousands.
+/// The number of violations shown. A driver that polls a wrong register has thousands.
 const MOST_VIOLATIONS: usize = 20;
 
-/// What to do about a report that is the host's fault.
-const TRY_AGAIN: &str =
-    "try again when the host has more processor time to give; if it comes back, the kernel itself is at fault";
+/// The hint for a report that the host caused.
+const TRY_AGAIN: &str = "try again when the host is less busy; if the report comes back, the kernel itself is at fault";
 
-/// A boot that ended as it should.
+/// A boot that ended normally.
 #[derive(Debug)]
 pub(crate) struct Ending {
     /// The whole kernel log.
     pub(crate) log: Vec<Line>,
-    /// All that the emulated GPU told.
+    /// All events of the emulated GPU.
     pub(crate) gpu: Vec<Event>,
 }
 
 impl Ending {
-    /// Faults that were asked for and did not begin: a test with such a plan has tested nothing.
+    /// Returns requested faults that never began: a test with such a plan has tested nothing.
     pub(super) fn unused_faults(&self) -> impl Iterator<Item = String> + '_ {
         let unused = |event: &&Event| matches!(event.what, What::FaultUnused { .. });
         self.gpu.iter().filter(unused).map(|event| event.what.to_string())
     }
 }
 
-/// A story went well; the log decides, and with it the `leaks` that the kernel has listed and that count.
+/// Judges a scenario that succeeded, by the log and by those of the kernel's `leaks` that count.
 pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<Ending> {
     let (gpu, gpu_error) = match ended.gpu {
         Ok(told) => (told, None),
@@ -75,14 +74,14 @@ pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<End
     }
 }
 
-/// Whose fault the reports of a kernel are, if there are any. One that is not the host's makes all of them the kernel's: what
-/// follows from it may look like the others.
+/// Returns the kind of error that the kernel's reports are, if there are any. If one is not the host's fault, all count
+/// as the kernel's, because consequences of that one may look like the others.
 fn blamed(incidents: &[Incident]) -> Option<Kind> {
     let by_host = incidents.iter().all(Incident::is_of_a_starved_machine);
     (!incidents.is_empty()).then_some(if by_host { Kind::Starved } else { Kind::Kernel })
 }
 
-/// What the driver did that hardware does not allow, if it did.
+/// Returns an error if the driver violated the hardware's rules.
 fn misuse(told: &[Event]) -> Option<Error> {
     let violations = gpu::violations(told);
     let message = match violations.len() {
@@ -98,7 +97,8 @@ fn misuse(told: &[Event]) -> Option<Error> {
     Some(Error::new(Kind::Kernel, message).details(lines))
 }
 
-/// A story went wrong. What the kernel reported, if anything, is the reason; else what the story met.
+/// Returns the error of a scenario that failed. The reason is the kernel's report if there is one, or else the
+/// scenario's error.
 pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Error {
     let error = machine.explain(error);
     let Ended { log, gpu } = match machine.kill() {
@@ -110,7 +110,7 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
         Err(error) => (Vec::new(), Some(error)),
     };
     if matches!(error, VmError::GpuSilent { .. }) {
-        // One that has ended has said why.
+        // A GPU that has ended has printed its reason.
         let why = gpu_error.filter(|gpu| !matches!(gpu, VmError::GpuSilent { .. })).unwrap_or(error);
         return convert(kind_of(&why), why);
     }
@@ -133,12 +133,12 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
     named_places(stage, error)
 }
 
-/// What an error says that is only the consequence of another.
+/// Describes an error that is only the consequence of another.
 fn meanwhile(error: VmError) -> String {
-    format!("this was met meanwhile: {}", first_line(&error.to_string()))
+    format!("this happened meanwhile: {}", first_line(&error.to_string()))
 }
 
-/// The error with the names and lines of its frames.
+/// Adds to an error the names and lines of its frames.
 fn named_places(stage: &Stage, error: VmError) -> Error {
     let converted = convert(kind_of(&error), error);
     let details = converted.detail_lines();
@@ -152,13 +152,13 @@ fn named_places(stage: &Stage, error: VmError) -> Error {
     Error::new(converted.kind(), converted.to_string()).details(named)
 }
 
-/// Who is to blame for an error of the machine.
+/// Returns the kind of a machine's error.
 pub(super) fn kind_of(error: &VmError) -> Kind {
     match error {
         VmError::Hung { .. } | VmError::Stuck { .. } | VmError::Leaked { .. } => Kind::Kernel,
         VmError::TooLong { .. } => Kind::Limit,
         VmError::GpuSilent { .. } | VmError::QemuSilent { .. } => Kind::Silent,
-        // What was asked for does not exist in the guest: a program, a file, a driver's sysfs entry.
+        // The request named something that does not exist in the guest: a program, a file, a driver's sysfs entry.
         VmError::Refused { failure, .. } if failure.errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::Usage,
         VmError::Refused { .. } => Kind::Kernel,
         VmError::Program { .. } | VmError::Unexpected { .. } | VmError::LeftBehind { .. } => Kind::Check,
@@ -166,7 +166,7 @@ pub(super) fn kind_of(error: &VmError) -> Kind {
     }
 }
 
-/// A machine did not come up, twice. Nothing of a driver was in it, so it says nothing about one.
+/// Returns the error for a machine that failed to boot twice. It contained no driver, so it says nothing about one.
 pub(super) fn not_booted(stage: &Stage, machine: Machine, error: VmError) -> Error {
     match machine.kill() {
         Ok(ended) => match incident::find(&ended.log).as_slice() {
@@ -179,11 +179,12 @@ pub(super) fn not_booted(stage: &Stage, machine: Machine, error: VmError) -> Err
 }
 
 fn boot_error(stage: &Stage, incidents: &[Incident]) -> Error {
-    let message = format!("the kernel reported this twice while it booted, before any driver: {}", incidents[0].title);
+    let message =
+        format!("the kernel reported this in two boots, before any driver was loaded: {}", incidents[0].title);
     of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
 }
 
-/// An error of the machine as one of the lab: the first line is the message, what is below it are details.
+/// Converts an error of the machine to one of the lab: the first line is the message, the lines below it are details.
 pub(super) fn convert(kind: Kind, error: VmError) -> Error {
     let text = error.to_string();
     let message = first_line(&text);
@@ -203,7 +204,7 @@ fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
     };
     match blamed(incidents) {
         Some(Kind::Starved) => {
-            let message = format!("no driver takes part in what the kernel reported, the host starves it: {message}");
+            let message = format!("the host starves the guest, and the kernel's report involves no driver: {message}");
             of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
         }
         _ => of_incidents(stage, Kind::Kernel, message, incidents),
@@ -217,7 +218,7 @@ fn of_incidents(stage: &Stage, kind: Kind, message: String, incidents: &[Inciden
     Error::new(kind, message).details(lines)
 }
 
-/// What is known of the modules: ours, and those of a kernel that was built here and has its debug information.
+/// Returns the symbols of the modules: ours, and those of a kernel that was built here and has its debug information.
 fn symbols_of<'a>(stage: &Stage, addr2line: &'a Addr2Line<'_>) -> Symbols<'a> {
     let built = match stage.flavour() {
         Flavour::Stock => HashMap::new(),
@@ -231,7 +232,8 @@ fn addr2line_of(stage: &Stage) -> impl Fn(&Address) -> Option<String> {
     |address| addr2line(stage, address)
 }
 
-/// Gives frames their names, and their lines in our modules and in those of a kernel that was built here.
+/// Returns a function that gives frames their names, and their lines in our modules and those of a kernel that was
+/// built here.
 pub(super) fn symbolizer(stage: &Stage) -> impl Fn(&Frame) -> String {
     move |frame| {
         let addr2line = addr2line_of(stage);
@@ -239,7 +241,7 @@ pub(super) fn symbolizer(stage: &Stage) -> impl Fn(&Frame) -> String {
     }
 }
 
-/// The kernel's list of leaked blocks: how large, by whom, by which way; without the bytes in them.
+/// Formats the kernel's list of leaked blocks: their size, process and call path, without the bytes in them.
 pub(crate) fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String> {
     let is_dump = |line: &str| {
         let word = line.split_whitespace().next().unwrap_or_default();
@@ -248,7 +250,7 @@ pub(crate) fn show_leaks(leaks: &[String], symbols: &Symbols<'_>) -> Vec<String>
     leaks.iter().filter(|line| !is_dump(line)).map(|line| named(line, symbols)).collect()
 }
 
-/// A line of a report, with its name if it is a frame: not every stack in a report is a call trace of its own.
+/// Returns a line of a report, with the name if it is a frame: some stacks in a report are not its call trace.
 fn named(line: &str, symbols: &Symbols<'_>) -> String {
     match Frame::parse(line) {
         Some(frame) => format!("  from {}", symbols.describe(&frame, true)),
@@ -256,7 +258,7 @@ fn named(line: &str, symbols: &Symbols<'_>) -> String {
     }
 }
 
-/// The lines of an incident that matter.
+/// Returns the lines of an incident that matter.
 pub(crate) fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
     let digest = incident.digest();
     let mut lines: Vec<String> = digest.says.iter().map(|line| named(line, symbols)).collect();
@@ -274,7 +276,7 @@ pub(crate) fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
     lines
 }
 
-/// Asks the root's `addr2line` for a file and line.
+/// Runs the root's `addr2line` to get a file and line.
 fn addr2line(stage: &Stage, address: &Address) -> Option<String> {
     let directory = address.file.parent()?;
     let name = address.file.file_name()?.to_string_lossy();
@@ -292,7 +294,7 @@ fn first_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The reports of a log that was captured, or follows one.
+    /// Returns the reports of a log that was captured or follows a captured one.
     fn reports(text: &str) -> Vec<Incident> {
         incident::find(&text.lines().map(Line::parse).collect::<Vec<_>>())
     }

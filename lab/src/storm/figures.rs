@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The figures of a storm: read from the guest's program, and shown.
+//! The figures of a storm: parsed from the guest's program, and formatted.
 //!
 //! Source: `tests/guest/src/storm/figures.rs` for the lines.
 
@@ -11,15 +11,15 @@ use serde::Serialize;
 use crate::foreign::{self, Hearer};
 use crate::vm::lines::Lines;
 
-/// Those of one storm.
+/// The figures of one storm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Figures {
     driver: String,
     seed: u64,
     seconds: u64,
-    /// What was called, and how often it was answered with what.
+    /// The calls, and how often each returned which result.
     calls: BTreeMap<String, BTreeMap<String, u64>>,
-    /// What happened, and how often.
+    /// The disruptions, and how often each happened.
     happened: BTreeMap<String, u64>,
 }
 
@@ -29,12 +29,12 @@ impl Figures {
         Self { driver: driver.into(), seed, seconds: time.as_secs(), calls, happened }
     }
 
-    /// Takes a line that is one of figures.
+    /// Parses a line of figures. Returns whether it is one.
     pub(super) fn take(&mut self, line: &str) -> bool {
         self.call(line).or_else(|| self.happening(line)).is_some()
     }
 
-    /// `call NAME: ok N, EINVAL N`
+    /// Parses `call NAME: ok N, EINVAL N`.
     fn call(&mut self, line: &str) -> Option<()> {
         let (name, answers) = line.strip_prefix("call ")?.split_once(':')?;
         let counts = answers.trim().split(", ").filter(|answer| !answer.is_empty());
@@ -43,14 +43,14 @@ impl Figures {
         Some(())
     }
 
-    /// `happened NAME N`
+    /// Parses `happened NAME N`.
     fn happening(&mut self, line: &str) -> Option<()> {
         let (name, count) = counted(line.strip_prefix("happened ")?)?;
         self.happened.insert(name, count);
         Some(())
     }
 
-    /// How many calls succeeded, and how many did not.
+    /// Returns how many calls succeeded, and how many failed.
     fn answered(&self) -> (u64, u64) {
         let sum_of = |wanted: fn(&str) -> bool| {
             let counts = self.calls.values().flatten().filter(|(answer, _)| wanted(answer));
@@ -63,13 +63,13 @@ impl Figures {
         self.happened.get(name).copied().unwrap_or(0)
     }
 
-    /// In a few words.
+    /// Returns a summary in a few words.
     pub(super) fn short(&self) -> String {
         let (ok, refused) = self.answered();
         format!("{} calls, {} unplugs", sum([ok, refused]), self.happened("unplugs"))
     }
 
-    /// In a few lines: what was called, most often first, and what happened.
+    /// Returns a summary in a few lines: the calls, most frequent first, and the disruptions.
     fn lines(&self) -> Vec<String> {
         let (ok, refused) = self.answered();
         let calls = sum([ok, refused]);
@@ -104,18 +104,18 @@ impl Hearer for foreign::Storm {
     }
 }
 
-/// A guest may tell any number: a sum that is beyond them all is the largest.
+/// Adds counts, which a guest may choose. The sum saturates.
 fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
     counts.into_iter().fold(0, u64::saturating_add)
 }
 
-/// `WORD N`
+/// Parses `WORD N`.
 fn counted(text: &str) -> Option<(String, u64)> {
     let (name, count) = text.rsplit_once(' ')?;
     Some((name.to_owned(), count.parse().ok()?))
 }
 
-/// All storms, one below the other.
+/// Returns all storms, one below the other.
 pub(super) fn text(storms: &[Figures]) -> String {
     storms.iter().flat_map(Figures::lines).collect::<Vec<_>>().join("\n")
 }

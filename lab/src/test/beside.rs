@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Suites that run beside each other: the tests in a guest keep one processor of the host busy, and no more.
+//! Runs suites at the same time: the tests in a guest keep one processor of the host busy, and no more.
 
 use std::sync::Mutex;
 use std::thread;
 
 use crate::error::Result;
 
-/// Each machine takes a gigabyte of memory, and two on the debug kernel.
+/// The largest number. Each machine takes a gigabyte of memory, and two on the debug kernel.
 const MOST: usize = 3;
 
-/// How many suites run at a time on this host.
+/// Returns how many suites run at a time on this host.
 pub(super) fn width() -> usize {
     thread::available_parallelism().map_or(1, |processors| processors.get().min(MOST))
 }
 
-/// Calls `run` for each item, for so many at a time, and returns what came of each. Those that come first begin first.
-///
-/// After an error no further item is begun; the error is returned when all have ended.
+/// Calls `run` for each item, several at a time, and returns the results. Items start in order. After an error no
+/// further item starts; the error is returned when all running ones have ended.
 pub(super) fn beside<T: Sync, R: Send>(
     items: &[T],
     width: usize,
@@ -52,7 +51,7 @@ mod tests {
 
     #[test]
     fn so_many_run_at_a_time_and_their_results_keep_the_order() {
-        // Each waits for another.
+        // Each waits for the other.
         let both = Barrier::new(2);
         let ran = beside(&[1, 2, 3, 4], 2, |item| {
             both.wait();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What `drydock run` promises of a client's streams, limit and leftovers, with programs in a guest: `clients::NAME`.
+//! Tests the guarantees of `drydock run` about a client's streams, limit and leftover processes, with programs in a
+//! guest: `clients::NAME`.
 //!
 //! All cases share a boot. The last one unloads the driver.
 
@@ -21,19 +22,19 @@ use crate::vm::guest::Guest;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
-/// Programs that treat the lab as programs of users do.
+/// Programs that use their streams as users' programs do.
 pub(super) struct Clients;
 
 const NAME: &str = "clients";
 const MODULE: &str = "vgem_rust";
 
-/// So long runs what is to be found too long.
+/// The time limit of a program that must be reported as taking too long.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// What the agent may hold of memory, in KiB. What a program does not read or nobody takes may not add to it.
+/// The agent's largest memory use in KiB. Output that no program and no reader takes must not add to it.
 const AGENT_KIB: u64 = 32 << 10;
 
-/// A case: `Err` says what is wrong.
+/// A case. An inner `Err` describes the failure.
 type Judge = fn(&mut Scene<'_>) -> Result<Result<(), String>, VmError>;
 
 /// All cases, in order.
@@ -98,7 +99,7 @@ fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> 
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-/// What is wrong with the agent's memory.
+/// Checks the agent's memory use.
 fn agent_is_small(guest: &Guest) -> Result<Result<(), String>, VmError> {
     let status = guest.read("/proc/1/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
@@ -111,7 +112,8 @@ fn input_that_nobody_reads(guest: &Guest) -> Result<Result<(), String>, VmError>
     let input = process.stdin();
     let piece = vec![b'x'; 1 << 20];
     let mut given = 0;
-    // It blocks at the first piece that the pipe has no room for: a second later nobody wants to wait any more.
+    // Writing blocks at the first chunk that does not fit into the pipe. A second later, the bytes are no longer
+    // wanted.
     for _ in 0..64 {
         let end = std::time::Instant::now() + Duration::from_secs(1);
         if !input.write_while(&piece, || std::time::Instant::now() < end)? {
@@ -122,14 +124,14 @@ fn input_that_nobody_reads(guest: &Guest) -> Result<Result<(), String>, VmError>
     let small = agent_is_small(guest)?;
     input.signal(Signal::TERM)?;
     let status = process.wait(LIMIT)?.status;
-    Ok(check(given == 0, || format!("{given} MiB were taken that nobody reads"))
+    Ok(check(given == 0, || format!("the lab took {given} MiB that nobody reads"))
         .and(small)
         .and(check(status == Status::Signal(15), || format!("it ended with {status}"))))
 }
 
 fn output_that_nobody_takes(guest: &Guest) -> Result<Result<(), String>, VmError> {
     let process = guest.spawn(&["sh", "-c", "yes; true"])?;
-    // Others get on meanwhile, and with them the time in which bytes could be kept.
+    // Other programs must make progress meanwhile. They also take the time in which bytes could be buffered.
     let other = guest.check(&["sh", "-c", "sleep 1; echo other"], LIMIT)?;
     let small = agent_is_small(guest)?;
     process.stdin().signal(Signal::KILL)?;
@@ -137,15 +139,15 @@ fn output_that_nobody_takes(guest: &Guest) -> Result<Result<(), String>, VmError
     let most = WINDOW as usize;
     Ok(small
         .and(check(other.out == "other\n", || format!("the other wrote {:?}", other.out)))
-        .and(check(kept >= most && kept < 2 * most, || format!("{kept} bytes came of {most}"))))
+        .and(check(kept >= most && kept < 2 * most, || format!("{kept} of {most} bytes arrived"))))
 }
 
-/// A reader that takes nothing until it is let go.
+/// A reader that takes nothing until it is released.
 struct Blocked(Receiver<()>);
 
 impl Write for Blocked {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What is waited for is the sender's end.
+        // The sender's end is the event to wait for.
         let _ = self.0.recv();
         Ok(bytes.len())
     }
@@ -155,7 +157,7 @@ impl Write for Blocked {
     }
 }
 
-/// A reader that keeps what it takes, and lets go of another when it has something.
+/// A reader that keeps what it takes, and releases another one when it has something.
 #[derive(Clone, Default)]
 struct Kept {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -191,7 +193,7 @@ fn a_blocked_output(guest: &Guest) -> Result<Result<(), String>, VmError> {
         .and(check(passed.lost.is_none() && !passed.cut, || format!("output was lost: {passed:?}"))))
 }
 
-/// A reader that has gone.
+/// A reader that has closed its end.
 struct Gone;
 
 impl Write for Gone {
@@ -233,21 +235,21 @@ fn a_request_that_hangs(guest: &Guest) -> Result<Result<(), String>, VmError> {
         Ok(reply) => return Ok(Err(format!("it was answered: {reply:?}"))),
         Err(error) => error,
     };
-    // Lets the agent's thread go.
+    // This releases the agent's thread.
     guest.check(&["sh", "-c", &format!("true > {PIPE}")], LIMIT)?;
     let said = error.to_string();
     let located = said.contains("`read nobody-wr") && said.contains("fifo_open+0x");
     Ok(check(matches!(error, VmError::Hung { .. }) && located, || said))
 }
 
-/// The test module's loading, which takes longer than we wait, and is over a moment later.
+/// Loads the test module, which takes longer than the limit and completes a moment later.
 fn loading(guest: &Guest, how: &str, place: &str) -> Result<Result<(), String>, VmError> {
     let insmod = |params: String| Call::Insmod { name: "hang".into(), params };
     let error = match guest.ask_within(insmod(format!("seconds=12 {how}")), SHORT) {
         Ok(reply) => return Ok(Err(format!("it was answered: {reply:?}"))),
         Err(error) => error,
     };
-    // The agent loads one module at a time, so this one is refused when the first was.
+    // The agent loads one module at a time, so this one is refused after the first has loaded.
     match guest.ask_within(insmod("seconds=0".into()), LIMIT) {
         Err(VmError::Refused { failure, .. }) if failure.errno == Errno::NODEV.raw_os_error() => {}
         Ok(reply) => return Ok(Err(format!("the module stays: {reply:?}"))),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The cases that must not compile, and their twins that must.
 //!
-//! A case is `tests/compile-fail/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file holds
-//! both the mistake and what is right, see [`case`]; both are compiled by the command that Kbuild recorded for the driver
-//! `vgem`, that is, as a module is. `drydock test compile-fail --bless` accepts the messages as they are now and writes
-//! the page that is made of them, see [`page`].
+//! A case is `tests/compile-fail/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file
+//! contains both the mistake and its correction, see [`case`]. Both are compiled as a module is, with the command that
+//! Kbuild recorded for the driver `vgem`. `drydock test compile-fail --bless` accepts the current messages and writes
+//! the page generated from them, see [`page`].
 
 mod case;
 pub(in crate::test) mod compiler;
@@ -30,7 +30,7 @@ use compiler::{Compiled, Compiler, Depth, Side};
 /// The cases of `tests/compile-fail`.
 pub(super) struct CompileFail;
 
-/// How many compilers run at the same time.
+/// The number of compilers that run at the same time.
 const JOBS: usize = 2;
 
 impl Suite for CompileFail {
@@ -54,7 +54,7 @@ impl Suite for CompileFail {
             return Ok(());
         }
         let compiler = Compiler::prepare(context.toolchain(), context.modules(), &cases)?;
-        let step = context.events.step("compiling what must not compile, and its twins");
+        let step = context.events.step("compiling the cases that must fail, and their twins");
         for (case, verdict) in cases.iter().zip(judge_all(&compiler, &cases, context.bless, &step)?) {
             tell(Told { name: told_name(case), verdict });
         }
@@ -66,20 +66,20 @@ impl Suite for CompileFail {
     }
 }
 
-/// A mistake, and what the compiler says to it just now.
+/// A mistake, and the compiler's current message for it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Demonstration {
     /// The mistake in one sentence.
     pub(crate) title: String,
-    /// Why it is one.
+    /// Why it is a mistake.
     pub(crate) reason: String,
-    /// What is wrong and what would be right, as a difference.
+    /// The mistake and its correction, as a diff.
     pub(crate) difference: String,
-    /// What the compiler says.
+    /// The compiler's message.
     pub(crate) message: String,
 }
 
-/// Compiles the cases `names` and gives what the compiler says; an error if one compiles, or its twin does not.
+/// Compiles the cases `names` and returns the compiler's messages. Fails if one compiles, or its twin does not.
 pub(crate) fn demonstrate(
     toolchain: &Toolchain,
     modules: &BuiltModules,
@@ -89,7 +89,7 @@ pub(crate) fn demonstrate(
     let mut cases = case::all(&toolchain.repo)?;
     cases.retain(|case| names.contains(&case.name.as_str()));
     let compiler = Compiler::prepare(toolchain, modules, &cases)?;
-    let step = events.step("compiling what must not compile");
+    let step = events.step("compiling the cases that must fail");
     let shown = cases.iter().map(|case| demonstration(&compiler, case)).collect::<Result<Vec<_>>>()?;
     step.done_with(format!("{} cases, none compiles", shown.len()));
     Ok(shown)
@@ -118,7 +118,7 @@ fn told_name(case: &Case) -> String {
     format!("compile-fail::{}", case.name)
 }
 
-/// Judges the cases, several at a time, and gives the verdicts in the order of the cases.
+/// Judges the cases, several at a time, and returns the verdicts in the order of the cases.
 fn judge_all(compiler: &Compiler<'_>, cases: &[Case], bless: bool, step: &Step) -> Result<Vec<Verdict>> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(vec![None; cases.len()]);
@@ -142,7 +142,7 @@ fn judge_all(compiler: &Compiler<'_>, cases: &[Case], bless: bool, step: &Step) 
     Ok(verdicts.into_iter().map(|verdict| verdict.expect("every case was judged")).collect())
 }
 
-/// The mistake does not compile, for the reason that is written down, and its twin gets at least as far.
+/// Judges a case: the mistake must fail with the stored message, and the twin must get at least as far.
 fn judge(compiler: &Compiler<'_>, case: &Case, bless: bool) -> Result<Verdict> {
     let (message, depth) = match compiler.compile(case, Side::Wrong, Depth::Check)? {
         Compiled::No(message) => (message, Depth::Check),
@@ -159,9 +159,9 @@ fn judge(compiler: &Compiler<'_>, case: &Case, bless: bool) -> Result<Verdict> {
         std::fs::write(&case.message_path, &message)
             .with_context(|| format!("failed to write `{}`", case.message_path.display()))?;
     } else if kept.as_deref() != Some(&message) {
-        let hint = "if the new message is as good: `./drydock test compile-fail --bless`";
+        let hint = "if the new message is as good, run `./drydock test compile-fail --bless`";
         let kept = kept.unwrap_or_default();
-        return Ok(failed("the message is another one", difference(&kept, &message).chain([hint.to_owned()])));
+        return Ok(failed("the compiler's message has changed", difference(&kept, &message).chain([hint.to_owned()])));
     }
     Ok(Verdict::Passed)
 }
@@ -170,7 +170,7 @@ fn failed(why: &str, details: impl IntoIterator<Item = impl Into<String>>) -> Ve
     Verdict::Failed { why: why.to_owned(), details: details.into_iter().map(Into::into).collect() }
 }
 
-/// What is only in the kept message, then what is only in the new one.
+/// Returns the lines that are only in the stored message, then those only in the new one.
 fn difference(kept: &str, new: &str) -> impl Iterator<Item = String> {
     let only = |mark: &str, of: &str, not_in: &str| {
         let other: Vec<_> = not_in.lines().collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The mistake of `drydock demo oops`, as a case: the kernel that watches memory reports it, and reports nothing before.
+//! The mistake of `drydock demo oops`, as a case: the debug kernel must report it, and must report nothing before it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::scenario::Boot;
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
-/// What demos show and no other suite does.
+/// The parts of demos that no other suite covers.
 pub(super) struct Demo;
 
-/// The only case: what the other demos show, the suites in the guest try.
+/// The only case. The suites in the guest cover the other demos.
 const OOPS: &str = "demo::oops";
 
 impl Suite for Demo {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the documentation shows of a run: each log is made again and compared, line by line.
+//! Tests the logs in the documentation: each is made again and compared, line by line.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(super) struct Docs;
 const TYR: &str = "docs::tyr_probe";
 const PAGE: &str = "docs/explain/tyr.md";
 
-/// `dmesg` takes no longer.
+/// A generous time limit for `dmesg`.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl Suite for Docs {
@@ -67,14 +67,14 @@ fn tyr(context: &Context<'_>) -> Result<Verdict> {
     Ok(compare(&shown(&text, "tyr 0000"), &told(&log)))
 }
 
-/// The lines of the block whose first line begins so.
+/// Returns the lines of the block whose first line begins with `beginning`.
 fn shown<'t>(page: &'t str, beginning: &str) -> Vec<&'t str> {
     let blocks = page.split("```").skip(1).step_by(2);
     let block = blocks.map(|block| block.trim_start_matches(|letter| letter != '\n').trim());
     block.filter(|block| block.starts_with(beginning)).flat_map(str::lines).collect()
 }
 
-/// What the driver and the DRM core say of the GPU, without the time.
+/// Returns the lines of the driver and the DRM core about the GPU, without the time.
 fn told(log: &str) -> Vec<&str> {
     let lines = log.lines().map(|line| line.split_once("] ").map_or(line, |(_, line)| line));
     lines.filter(|line| line.starts_with("tyr 0000") || line.starts_with("[drm] Initialized panthor")).collect()
@@ -85,7 +85,7 @@ fn compare(shown: &[&str], told: &[&str]) -> Verdict {
         return Verdict::Passed;
     }
     let details = told.iter().map(|line| (*line).to_owned()).collect();
-    Verdict::Failed { why: format!("{PAGE} shows another log of a probe than this; copy it"), details }
+    Verdict::Failed { why: format!("the log in {PAGE} differs from this probe's; copy the new log"), details }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The checks that drivers carry: `drivers::NAME` loads the driver, runs its `check.sh`, unloads it, and looks at the log.
+//! The drivers' own checks: `drivers::NAME` loads the driver, runs its `check.sh`, unloads it, and judges the log.
 //!
-//! All share a boot; a driver that takes the machine down fails alone, and those after it get another one.
+//! All share a boot. If a driver takes the machine down, only it fails, and the drivers after it get another boot.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 /// The checks of `kernel/drivers`.
 pub(super) struct Drivers;
 
-/// The suite's name; also that of [`super::suite::Filter`]'s short cut.
+/// The suite's name, also used by the short cut of [`super::suite::Filter`].
 pub(super) const NAME: &str = "drivers";
 
 impl Suite for Drivers {
@@ -64,7 +64,7 @@ fn told_name(driver: &str) -> String {
     format!("{NAME}::{driver}")
 }
 
-/// Takes drivers from `left` until all are checked or one ends the boot.
+/// Takes drivers from `left` until all are checked or one of them ends the boot.
 fn boot(context: &Context<'_>, left: &mut Vec<(Checked, String)>, tell: &mut dyn FnMut(Case)) -> Result<()> {
     let stage: &Stage = context.stage();
     let mut current = None;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The examples in the documentation of `kernel/drm`: all compile, as modules do.
+//! The examples in the documentation of `kernel/drm`: all must compile as modules do.
 //!
-//! An example is a code block of a doc comment, without a word after the backquotes or with `rust`. It is the rest of a file
-//! that begins with the driver of `tests/compile-fail`, and which is checked by the command that Kbuild recorded for `vgem`.
-//! As usual, lines of it that begin with `# ` are not shown. An example that declares a module takes the place of the
-//! driver's own. Its lines keep their numbers, so that the compiler's messages say where to look.
+//! An example is a code block of a doc comment that is marked `rust` or not marked at all. It continues a file that
+//! begins with the driver of `tests/compile-fail`, and is checked with the command that Kbuild recorded for `vgem`. As
+//! usual, lines that begin with `# ` are hidden. An example that declares a module replaces the driver's own. Lines
+//! keep their numbers, so that the compiler's messages point to the right place.
 //!
 //! Source: The rustdoc book, "Documentation tests".
 
@@ -22,12 +22,12 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 /// The examples of `kernel/drm`.
 pub(super) struct Examples;
 
-/// Where the crate is, in the checkout.
+/// The path of the crate in the checkout.
 const CRATE: &str = "kernel/drm";
-/// What every example begins with, in the checkout, and where that ends if the example is a module itself.
+/// The file that every example begins with, and the line at which it ends if the example declares a module itself.
 const SHARED: &str = "tests/compile-fail/driver.rs";
 const MODULE: &str = "drm::module_";
-/// Where the examples are, inside the root.
+/// The path of the examples inside the root.
 const INSIDE: &str = "/doc-examples";
 
 impl Suite for Examples {
@@ -64,7 +64,7 @@ impl Suite for Examples {
 /// One example.
 #[derive(Debug, PartialEq, Eq)]
 struct Example {
-    /// The file, in the checkout.
+    /// The file's path in the checkout.
     file: String,
     /// The line after the opening backquotes.
     line: usize,
@@ -76,26 +76,26 @@ impl Example {
         format!("doc-examples::{}:{}", self.file, self.line)
     }
 
-    /// The name of the file that the compiler gets.
+    /// Returns the name of the file for the compiler.
     fn path(&self) -> String {
         format!("{}/{}.rs", self.file, self.line)
     }
 
-    /// The whole file; the example's lines have the numbers that they have in the documentation.
+    /// Returns the whole file. The example's lines have the same numbers as in the documentation.
     fn source(&self) -> String {
         let shared = if self.text.contains(MODULE) { "driver-alone.rs" } else { "driver.rs" };
         format!("include!(\"{INSIDE}/{shared}\");{}{}", "\n".repeat(self.line - 1), self.text)
     }
 }
 
-/// The examples of the crate.
+/// Returns the examples of the crate.
 fn all(repo: &Path) -> Result<Vec<Example>> {
     let mut examples = Vec::new();
     in_directory(&repo.join(CRATE), CRATE, &mut examples)?;
     Ok(examples)
 }
 
-/// The examples of all files below `directory`, which is called `name` in messages.
+/// Adds the examples of all files below `directory`, which is called `name` in messages.
 fn in_directory(directory: &Path, name: &str, examples: &mut Vec<Example>) -> Result<()> {
     let entries = fs::read_dir(directory).with_context(|| format!("failed to list `{}`", directory.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -112,7 +112,7 @@ fn in_directory(directory: &Path, name: &str, examples: &mut Vec<Example>) -> Re
     Ok(())
 }
 
-/// The examples of a file.
+/// Returns the examples of a file.
 fn in_text(file: &str, text: &str) -> Result<Vec<Example>> {
     let (mut examples, mut open) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
@@ -124,7 +124,7 @@ fn in_text(file: &str, text: &str) -> Result<Vec<Example>> {
             (Some("ignore"), None) => {
                 let why = format!("the example at `{file}:{}` is marked `ignore`", index + 1);
                 return Err(Error::new(Kind::Check, why)
-                    .hint("without the word it is compiled; use `text` for what is no code"));
+                    .hint("remove the word to have it compiled, or use `text` if it is not code"));
             }
             (Some(_), None) => open = Some((false, Example { file: file.to_owned(), line: 0, text: String::new() })),
             (Some(_), Some(_)) => {
@@ -138,14 +138,14 @@ fn in_text(file: &str, text: &str) -> Result<Vec<Example>> {
     Ok(examples)
 }
 
-/// What a line of a doc comment says.
+/// Returns the text of a line of a doc comment.
 fn doc_text(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let text = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))?;
     Some(text.strip_prefix(' ').unwrap_or(text))
 }
 
-/// A line of code without the mark that hides it.
+/// Returns a line of code without the mark that hides it.
 fn shown_or_not(line: &str) -> &str {
     match line.trim_start() {
         "#" => "",

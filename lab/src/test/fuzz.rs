@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the fuzzer does for tests, a case for each driver: its corpus executed once (`corpus::NAME`), and a minute of search
-//! (`fuzz::NAME`), for which only the debug kernel tells what a call reaches.
+//! The fuzzer's cases, one for each driver: its corpus executed once (`corpus::NAME`), and a minute of search
+//! (`fuzz::NAME`). The search needs the debug kernel, which alone reports what a call reaches.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::scenario::{Content, Program};
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
-/// A test begins alike each time; to look elsewhere is what `drydock fuzz` is for.
+/// A test uses the same seed each time. `drydock fuzz` searches with others.
 const SEED: u64 = 1;
 
 /// The cases of one kind.
@@ -21,12 +21,13 @@ pub(super) struct Fuzz {
 }
 
 impl Fuzz {
-    /// The sequences of `tests/fuzz/corpus`. They need no KCOV, so they run on the stock kernel, too.
+    /// Returns the suite of the sequences in `tests/fuzz/corpus`. They need no KCOV, so they run on the stock kernel
+    /// too.
     pub(super) fn corpus() -> Self {
         Self { name: "corpus", verdict_of: replay }
     }
 
-    /// `drydock fuzz --minutes 1 --seed 1`.
+    /// Returns the suite that does the same as `drydock fuzz --minutes 1 --seed 1`.
     pub(super) fn search() -> Self {
         Self { name: "fuzz", verdict_of: search }
     }
@@ -70,7 +71,7 @@ fn replay(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
     let programs = corpus_text(context.repo, subject)?;
     let count = programs.lines().count();
     if count == 0 {
-        return failed("there are no sequences for it".into());
+        return failed("the corpus has no sequences for it".into());
     }
     let boot = boot(subject, context.firmware, context.events)?;
     let session = Replay::of(subject, context.stage(), boot, programs)?;

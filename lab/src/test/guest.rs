@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The tests inside a guest: one boot per driver, one process per case, one line per case.
 //!
-//! Source: `tests/guest/src/runner.rs` for the lines, `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, and for the exit codes.
+//! Source: `tests/guest/src/runner.rs` for the lines, `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, and for the exit
+//! codes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,67 +21,67 @@ use crate::vm::pace;
 use super::names;
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
-/// The program's code for having tested nothing, for whatever reason.
+/// The program's exit code when it has tested nothing, for whatever reason.
 const CANNOT_RUN: i32 = 2;
 
-/// How it says that the filter is the reason, which may be meant for other suites.
+/// The program's message when no case matches the filter, which may be meant for other suites.
 const NO_CASE: &str = "error: no case is named like ";
 
-/// How many lines of what it said beside its cases an error shows.
+/// The number of lines of other output in an error.
 const SHOWN: usize = 15;
 
-/// All cases of one driver together may take this long; each has a limit of its own.
+/// The time limit for all cases of one driver together. Each case has its own limit.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// Areas of long cases in which it does not matter what the firmware is: one of the suites that differ in it has them.
+/// Areas of long cases that do not depend on the firmware. Only one of the suites that differ in firmware runs them.
 const ONCE: &str = "tyr_sequence,tyr_probe,tyr_race,tyr_sweep";
 
-/// QEMU's device for learning, which the test driver of the PCI bus serves. It may reach more memory than the
-/// 28 bits of its default.
+/// QEMU's educational device, which the test driver of the PCI bus drives. It may reach more memory than the 28 bits of
+/// its default.
 const EDU: &str = "edu,dma_mask=0xffffffff";
 
 /// The cases for one driver.
 pub(super) struct Guest {
     name: &'static str,
     driver: &'static str,
-    /// What the driver loads, if it loads something.
+    /// The firmware that the driver loads, if it loads one.
     firmware: Option<Choice>,
-    /// The one area that is run, of those that have a boot of their own.
+    /// The only area to run, for an area with a boot of its own.
     area: Option<&'static str>,
 }
 
 impl Guest {
-    /// Ours.
+    /// Returns the suite of our vgem.
     pub(super) fn rust() -> Self {
         Self { name: "guest-vgem", driver: "vgem", firmware: None, area: None }
     }
 
-    /// The stock kernel's, which has to behave the same.
+    /// Returns the suite of the stock kernel's vgem, which must behave the same.
     pub(super) fn c() -> Self {
         Self { name: "guest-c-vgem", driver: "c-vgem", firmware: None, area: None }
     }
 
-    /// The attacks on the library by safe drivers, beside our vgem.
+    /// Returns the suite of attacks on the library by safe drivers, beside our vgem.
     pub(super) fn attacks() -> Self {
         Self { name: "attacks", driver: "vgem", firmware: None, area: Some("attacks") }
     }
 
-    /// Our two for an NVIDIA GPU, on an emulated one.
+    /// Returns the suite of our two drivers for an NVIDIA GPU, on an emulated one.
     pub(super) fn nova() -> Self {
         Self { name: "guest-nova", driver: "nova", firmware: None, area: None }
     }
 
-    /// Ours for an Arm Mali, on an emulated one with the published firmware.
+    /// Returns the suite of our driver for an Arm Mali, on an emulated one with the published firmware.
     pub(super) fn tyr() -> Self {
         Self { name: "guest-tyr", driver: "tyr", firmware: Some(Choice::Real), area: None }
     }
 
-    /// The same with a firmware that is built here.
+    /// Returns the same suite with a firmware that is built here.
     pub(super) fn tyr_built() -> Self {
         Self { name: "guest-tyr-built", driver: "tyr", firmware: Some(Choice::Built), area: None }
     }
 
-    /// The emulated GPU, or why this suite has to be skipped.
+    /// Returns the emulated GPU, or the reason to skip this suite.
     fn gpu(&self, context: &Context<'_>) -> Result<Result<Option<Wanted>, String>> {
         let named = context.firmware.filter(|_| self.firmware == Some(Choice::Real));
         let choice = named.or(self.firmware.as_ref());
@@ -106,7 +107,7 @@ impl Suite for Guest {
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
         let cases = names::of_guest(repo)?.into_iter();
-        // An area with a suite of its own, which has its name, is in no other.
+        // An area with a suite of its own, which has the same name, is in no other suite.
         let attacks = |case: &String| case.starts_with("attacks::");
         if self.area.is_some() {
             return Ok(cases.filter(attacks).collect());
@@ -130,7 +131,7 @@ impl Suite for Guest {
             }
         };
         let mut argv = vec![Program::TESTS.name, "--driver", self.driver, "--modules", MODULE_DIR];
-        // What a case needs is given here, by this suite.
+        // This suite provides everything that a case needs, so a case that lacks something must fail.
         argv.push("--complete");
         let left = context.deadline.left().map(|left| left.as_secs().to_string());
         argv.extend(left.iter().flat_map(|left| ["--within", left]));
@@ -173,8 +174,8 @@ impl Suite for Guest {
     }
 }
 
-/// The program's own codes: 1 says that a case failed, which the case told. That there was none is right only if a `part` of
-/// their names was asked for.
+/// Interprets the program's exit code. 1 means that a case failed, which was already reported. Running no case is fine
+/// only if a `part` of their names was given.
 fn ended(status: Status, count: u64, part: &str, said: &[String]) -> Result<()> {
     let none_wanted = !part.is_empty() && said.iter().any(|line| line.starts_with(NO_CASE));
     match status {
@@ -188,7 +189,7 @@ fn ended(status: Status, count: u64, part: &str, said: &[String]) -> Result<()> 
     }
 }
 
-/// An area of the suite's own name is not said twice.
+/// Parses a line. Does not repeat an area that has the suite's own name.
 fn parse(suite: &str, line: &str) -> Option<Case> {
     let (word, rest) = line.split_once(' ')?;
     let rest = rest.strip_prefix(suite).and_then(|rest| rest.strip_prefix("::")).unwrap_or(rest);

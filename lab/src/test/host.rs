@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The tests that run on the host: `cargo test` of the whole workspace.
 //!
-//! Source: the output of libtest, `test NAME ... ok|FAILED|ignored`; the machine-readable one is not stable.
+//! Source: the output of libtest, `test NAME ... ok|FAILED|ignored`. Its machine-readable output is not stable.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -32,11 +32,11 @@ impl Suite for Host {
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let step = context.events.step("cargo test");
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        // Both streams in one, so that it is known which program's tests a line belongs to.
+        // Both streams share a pipe, so that each line can be attributed to a program's tests.
         let mut command = Command::new("sh");
         let test = "exec \"$0\" test --workspace --no-fail-fast --color never --manifest-path \"$1\" 2>&1";
         command.args(["-c", test, &cargo]).arg(context.repo.join("Cargo.toml"));
-        // Cargo reads settings in and above the directory it runs in.
+        // Cargo reads settings in and above its working directory.
         command.current_dir("/");
         let mut lines = Vec::new();
         let ended = process::watch(&mut command, &step, |line| {
@@ -53,14 +53,14 @@ impl Suite for Host {
         step.done_with(format!("{} cases", cases.len()));
         cases.into_iter().for_each(tell);
         match ended {
-            // That some case failed was told by the case.
+            // The failed case was already reported.
             Err(error) if !failed || error.kind() == Kind::Interrupted => Err(error),
             _ => Ok(()),
         }
     }
 }
 
-/// The cases in the output of `cargo test`.
+/// Parses the cases in the output of `cargo test`.
 fn parse(lines: &[String]) -> Vec<Case> {
     let mut program = String::new();
     let mut cases = Vec::new();
@@ -90,7 +90,7 @@ fn parse(lines: &[String]) -> Vec<Case> {
     cases
 }
 
-/// `Running unittests src/main.rs (target/debug/deps/NAME-HASH)` or `Doc-tests NAME`.
+/// Parses `Running unittests src/main.rs (target/debug/deps/NAME-HASH)` or `Doc-tests NAME`.
 fn program_of(line: &str) -> Option<String> {
     let line = line.trim_start();
     if let Some(name) = line.strip_prefix("Doc-tests ") {
@@ -115,7 +115,7 @@ fn case_of(line: &str) -> Option<(&str, Verdict)> {
     Some((name.split(" - should panic").next().unwrap_or(name), verdict))
 }
 
-/// The line that says what went wrong: the one after the place of the panic.
+/// Returns the line that says what went wrong: the one after the panic's location.
 fn telling(lines: &[String]) -> String {
     let at = lines.iter().position(|line| line.contains("panicked at"));
     let line = at.and_then(|at| lines.get(at + 1)).or_else(|| lines.first());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Formatting and lints, with the toolchain root's tools so that every machine says the same: rustfmt and clippy for the
-//! workspace and for what is loaded into a kernel.
+//! Formatting and lints: rustfmt and clippy for the workspace and for kernel code. They come from the toolchain root,
+//! so that every machine reports the same.
 //!
 //! Source: Documentation/rust/general-information.rst (`CLIPPY=1`).
 
@@ -17,10 +17,9 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 /// The four checks.
 pub(super) struct Lints;
 
-/// The suite's name.
 pub(super) const NAME: &str = "lints";
 
-/// A check: its name, and the command that fails if there is something to say.
+/// A check: its name, and a command that fails if it finds something.
 type Check = (&'static str, fn(&Context<'_>) -> Result<Command>);
 
 const CHECKS: &[Check] = &[
@@ -67,7 +66,7 @@ impl Suite for Lints {
     }
 }
 
-/// A formatter's difference may be long; its beginning tells where to look.
+/// Shortens a formatter's diff, which may be long. Its beginning shows where to look.
 fn shorten(mut lines: Vec<String>) -> Vec<String> {
     const MOST: usize = 200;
     let more = lines.len().saturating_sub(MOST);
@@ -85,7 +84,7 @@ fn rustfmt_workspace(context: &Context<'_>) -> Result<Command> {
     Ok(cargo)
 }
 
-/// The roots lead to the other files; what is generated is included, not a module.
+/// Checks the roots, which lead to the other files. Generated code is included as text, not as a module.
 fn rustfmt_kernel(context: &Context<'_>) -> Result<Command> {
     let repo = context.repo;
     let files = rust_files(&repo.join("kernel"))?;
@@ -109,13 +108,13 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
         "--manifest-path",
         "/src/Cargo.toml",
     ]);
-    // What `cargo clippy` does; but that would run the one in `CARGO_HOME/bin`, which is the host's.
+    // `cargo clippy` sets these too, but it would run the clippy in `CARGO_HOME/bin`, which is the host's.
     cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
     Ok(cargo)
 }
 
-/// The kernel's own way: its build with clippy in place of rustc. Warnings are errors, so an object that exists is clean, and only
-/// what has changed since is checked.
+/// Runs clippy in the kernel's way, in place of rustc. Warnings are errors, so an existing object is clean, and only
+/// changed sources are checked.
 fn clippy_kernel(context: &Context<'_>) -> Result<Command> {
     let toolchain = context.toolchain();
     let out = directory(toolchain.work().join("clippy-kernel"))?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The names of cases as the sources have them, so that a filter that fits none is refused before anything is compiled.
+//! Reads the names of cases from the sources, so that a filter without a match is refused before anything is compiled.
 //!
-//! Source: libtest's names (`module::function`, behind the name of the program); `cases!` of tests/guest/src/cases.rs.
+//! Source: libtest's names (`module::function`, after the name of the program); `cases!` of tests/guest/src/cases.rs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::audit::{guest_cases, rust_files};
 use crate::error::{Error, Kind, Result};
 use crate::near;
 
-/// The workspace's packages with tests: the directory, and the library's and the program's name as libtest has them.
+/// The workspace's packages with tests: the directory, and libtest's names of the library and the program.
 const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("lab", Some("drydock"), None),
     ("lab/agent", Some("drydock_agent"), Some("drydock_agent")),
@@ -24,10 +24,11 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("benches/guest", None, Some("drydock_bench")),
     ("fuzz", Some("drydock_host_fuzz"), Some("drydock_host_fuzz")),
 ];
-/// Where each directory is a package with a library of its name.
+/// The directory in which each subdirectory is a package with a library of the same name.
 const CRATES: &str = "crates";
 
-/// The names of the cases of `cargo test`, `host::PROGRAM::MODULE::FUNCTION`. Of examples in documentation the file only.
+/// Returns the names of the cases of `cargo test`, `host::PROGRAM::MODULE::FUNCTION`. For examples in documentation,
+/// only the file is known.
 pub(super) fn of_host(repo: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for (directory, library, program) in PACKAGES {
@@ -54,9 +55,9 @@ fn of_package(
         let (programs, module) = match inside.split_once('/') {
             Some(("src", "lib.rs")) => (vec![library], String::new()),
             Some(("src", "main.rs")) => (vec![program], String::new()),
-            // A file may be part of either.
+            // A file may be part of the library or the program.
             Some(("src", below)) => (vec![library, program], module(below)),
-            // What lies below such a file is a module of it.
+            // A file in a subdirectory is a module of a test program.
             Some(("tests", below)) => match below.split_once('/') {
                 None => (vec![Some(below.trim_end_matches(".rs"))], String::new()),
                 Some((file, below)) => (vec![Some(file)], module(below)),
@@ -82,7 +83,7 @@ fn tokens(path: &str, text: &str) -> Result<TokenStream> {
     TokenStream::from_str(text).map_err(|error| Error::new(Kind::Check, format!("`{path}` is not Rust: {error}")))
 }
 
-/// The functions with `#[test]`, also those in a macro's braces, behind the modules that they are in.
+/// Returns the functions with `#[test]`, also those in a macro's braces, with their modules in front.
 fn functions(tokens: &TokenStream, module: &str) -> Vec<String> {
     let tokens: Vec<_> = tokens.clone().into_iter().collect();
     let (mut found, mut is_test) = (Vec::new(), false);
@@ -114,21 +115,21 @@ fn joined(module: &str, name: &str) -> String {
     if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
 }
 
-/// The names of the guest's cases, `AREA::CASE`, of all drivers.
+/// Returns the names of the guest's cases, `AREA::CASE`, of all drivers.
 pub(super) fn of_guest(repo: &Path) -> Result<BTreeSet<String>> {
     guest_cases(repo)
 }
 
-/// Whether a case that ran is among the names: an example in documentation is told with its line.
+/// Returns whether a case that ran is among the names. The name of an example in documentation includes its line.
 pub(super) fn lists(names: &BTreeSet<String>, case: &str) -> bool {
     let file = case.split_once(" - ").map_or(case, |(file, _)| file);
     names.contains(case) || names.contains(file)
 }
 
-/// That no case is named like `filter`, and what may have been meant.
+/// Returns the error that no case matches `filter`, with suggestions.
 pub(super) fn no_match(filter: &str, suites: &[&str], names: &BTreeSet<String>) -> Error {
     let error = Error::new(Kind::Usage, format!("no test matches `{filter}`"));
-    // The part of a name that is like it may be any.
+    // The filter may resemble any part of a name.
     let parts = names.iter().flat_map(|name| name.split("::")).chain(suites.iter().copied());
     let wanted = filter.rsplit("::").next().unwrap_or(filter);
     let suites = format!("suites: {}", suites.join(", "));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Demos and tests beside busy loops and each other, again and again: what passes on an idle host passes on one that has little to give.
+//! Repeats demos and tests beside busy loops and each other: what passes on an idle host must pass on an overloaded
+//! one.
 //!
-//! The loops are children of this process: they end with the suite, and with the process however that ends.
+//! The loops are child processes. They end with the suite, and with this process however it ends.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,26 +18,26 @@ use super::beside::beside;
 use super::guest::Guest;
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
-/// How many loops there are.
+/// The number of busy loops.
 const LOOPS: usize = 12;
-/// How often everything is done.
+/// The number of repetitions.
 const TIMES: usize = 10;
 
-/// A suite of tests in the guest, and a part of its cases' names.
+/// A suite of tests in the guest, and a part of the names of its cases.
 type Tests = (fn() -> Guest, &'static str);
 
 /// Tests in the guest that wait for other processes, for timers and for an emulated GPU.
-const TESTS: [Tests; 3] = [(Guest::rust, "sync_fence::"), (Guest::nova, "nova_fault::"), (Guest::tyr_built, "tyr_queue::")];
+const TESTS: [Tests; 3] =
+    [(Guest::rust, "sync_fence::"), (Guest::nova, "nova_fault::"), (Guest::tyr_built, "tyr_queue::")];
 
-/// How many machines there are at a time, beside the loops.
+/// The number of machines that run at a time, beside the loops.
 const MACHINES: u8 = 3;
 
-/// The suite.
 pub(super) struct Stress;
 
 const NAME: &str = "stress";
 
-/// All that is done, once.
+/// Returns all work of one repetition.
 fn works() -> impl Iterator<Item = Work> {
     Story::LIVES.map(Work::Demo).into_iter().chain(TESTS.map(|(suite, part)| Work::Tests(suite(), part)))
 }
@@ -88,7 +89,7 @@ impl Suite for Stress {
     }
 }
 
-/// Something that is done beside the loops.
+/// Work that is done beside the loops.
 enum Work {
     Demo(Story),
     Tests(Guest, &'static str),
@@ -111,7 +112,7 @@ impl Work {
     }
 }
 
-/// All of a suite's tests whose names have this part, as one verdict.
+/// Runs all tests of a suite whose names contain `part`, as one verdict.
 fn tests(suite: &Guest, part: &str, context: &Context<'_>) -> Result<Verdict> {
     let filter = Filter::new(Some(&format!("{}::{part}", suite.name())), &[suite.name()], &[]);
     let mut cases = Vec::new();
@@ -122,7 +123,7 @@ fn tests(suite: &Guest, part: &str, context: &Context<'_>) -> Result<Verdict> {
     }
 }
 
-/// The verdict on several cases: none may fail, and one at least must pass.
+/// Combines the verdicts of several cases: none may fail, and at least one must pass.
 fn together(cases: Vec<Case>) -> Verdict {
     let passed = cases.iter().filter(|case| case.verdict == Verdict::Passed).count();
     let failed: Vec<String> = cases
@@ -139,7 +140,7 @@ fn together(cases: Vec<Case>) -> Verdict {
     }
 }
 
-/// Processes that want all the time that they can have, until this is dropped.
+/// Processes that use as much processor time as they can get, until this is dropped.
 struct Loops(Vec<Child>);
 
 impl Loops {
@@ -157,7 +158,7 @@ impl Loops {
 impl Drop for Loops {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // Both fail only if it has ended and was collected, which is what is wanted.
+            // Both calls fail only if it has ended and was reaped, which is fine.
             let _ = child.kill();
             let _ = child.wait();
         }

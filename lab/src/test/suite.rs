@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a suite is, and which of its cases are wanted.
+//! Suites, their cases, and the filter that selects cases.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,65 +16,62 @@ use crate::setup::{self, Toolchain};
 
 use super::drivers;
 
-/// One case and how it ended.
+/// One case and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Case {
     /// `SUITE::NAME`.
     pub(super) name: String,
-    /// How it ended.
     pub(super) verdict: Verdict,
 }
 
-/// How a case ended.
+/// The verdict on a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Verdict {
-    /// As it should.
     Passed,
-    /// Otherwise.
     Failed {
-        /// In one line.
+        /// The reason in one line.
         why: String,
-        /// What else it said.
+        /// The rest of its output.
         details: Vec<String>,
     },
-    /// The host starved the guest, so that it says nothing.
+    /// The host starved the guest, so the result means nothing.
     Undecided {
-        /// In one line.
+        /// The reason in one line.
         why: String,
-        /// What else it said.
+        /// The rest of its output.
         details: Vec<String>,
     },
-    /// It cannot be run here.
+    /// The case cannot run here.
     Skipped {
-        /// In one line.
+        /// The reason in one line.
         why: String,
     },
 }
 
-/// When nothing more is to be begun.
+/// The time after which nothing more is begun.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// So long from now; without a time, never.
+    /// Returns a deadline `time` from now; `None` means never.
     pub(super) fn within(time: Option<Duration>) -> Self {
         Self(time.map(|time| Instant::now() + time))
     }
 
-    /// The time until then, if there is an end.
+    /// Returns the time left, if there is a deadline.
     pub(super) fn left(self) -> Option<Duration> {
         self.0.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether there is less time left than this.
+    /// Returns whether less than `time` is left.
     pub(super) fn is_nearer_than(self, time: Duration) -> bool {
         self.left().is_some_and(|left| left < time)
     }
 }
 
 impl Verdict {
-    /// What kept a case from passing, with all that it says. An interruption is nobody's failure, and goes on.
+    /// Converts an error to a verdict with all its output. Passes an interruption on, since it is no failure.
     pub(super) fn of_error(error: Error) -> Result<Self> {
         if error.kind() == Kind::Interrupted {
             return Err(error);
@@ -87,20 +84,20 @@ impl Verdict {
     }
 }
 
-/// What has to be there before a suite can run; each includes those before it.
+/// A requirement that must be prepared before a suite can run. Each includes the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
-    /// The checkout as it is.
+    /// The checkout alone.
     Checkout,
     /// The toolchain root and a kernel's metadata.
     Toolchain,
-    /// The modules, built.
+    /// The built modules.
     Modules,
     /// A guest to boot.
     Guest,
 }
 
-/// As much as the suites of a run need.
+/// The prepared parts that the suites of a run need.
 pub(super) enum Ready {
     /// For [`Need::Checkout`].
     Checkout,
@@ -133,27 +130,26 @@ impl Ready {
     }
 }
 
-/// What a suite works with.
+/// The inputs of a suite.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
-    /// The checkout.
     pub(super) repo: &'c Path,
-    /// What is prepared: at least what each suite of the run needs.
+    /// The prepared parts: at least those that each suite of the run needs.
     pub(super) ready: &'c Ready,
-    /// Where steps are shown.
+    /// The handle that shows steps.
     pub(super) events: &'c Events,
-    /// Which cases are wanted.
+    /// The filter of cases.
     pub(super) filter: &'c Filter,
-    /// When no further case is to be begun.
+    /// The time after which no case is begun.
     pub(super) deadline: Deadline,
-    /// What stands in for the published firmware of a GPU.
+    /// The replacement for a GPU's published firmware.
     pub(super) firmware: Option<&'c Choice>,
-    /// Keep what is said now as what is expected, where a suite compares messages.
+    /// Whether to accept current messages as expected, where a suite compares messages.
     pub(super) bless: bool,
 }
 
 impl Context<'_> {
-    /// For suites that need it.
+    /// Returns the toolchain, for suites that need it.
     pub(super) fn toolchain(&self) -> &Toolchain {
         match self.ready {
             Ready::Toolchain(toolchain) | Ready::Modules(toolchain, _) => toolchain,
@@ -162,7 +158,7 @@ impl Context<'_> {
         }
     }
 
-    /// For suites that need them.
+    /// Returns the modules, for suites that need them.
     pub(super) fn modules(&self) -> &BuiltModules {
         match self.ready {
             Ready::Modules(_, modules) => modules,
@@ -171,7 +167,7 @@ impl Context<'_> {
         }
     }
 
-    /// For suites that need a guest.
+    /// Returns the stage, for suites that need a guest.
     pub(super) fn stage(&self) -> &Stage {
         match self.ready {
             Ready::Guest(stage) => stage,
@@ -180,54 +176,54 @@ impl Context<'_> {
     }
 }
 
-/// A group of cases that are run by the same means.
+/// A group of cases that run in the same way.
 pub(super) trait Suite: Sync {
-    /// Its name, the first part of its cases' names.
+    /// Returns its name, the first part of its cases' names.
     fn name(&self) -> &'static str;
 
-    /// What has to be there before it runs.
+    /// Returns what must be prepared before it runs.
     fn need(&self) -> Need;
 
-    /// What the guest has for the cases that the filter wants, of suites that need modules or a guest.
+    /// Returns the guest's content for the cases that match the filter. Called for suites that need modules or a guest.
     fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
         Ok(Content::all_modules())
     }
 
-    /// Whether what is loaded into a kernel is tested, and not the lab itself: on a debug kernel nothing else is run.
+    /// Returns whether it tests code that is loaded into a kernel, and not the lab itself. Only such suites run on a
+    /// debug kernel.
     fn tests_the_kernel(&self) -> bool {
         self.need() == Need::Guest
     }
 
-    /// The names of all its cases, as the checkout has them: what can be known before anything is compiled.
+    /// Returns the names of all its cases in the checkout, as far as they are known before anything is compiled.
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>>;
 
-    /// Whether it takes so long that it runs only if it is named, or all are asked for.
+    /// Returns whether it takes so long that it runs only if it is named or `--all` is set.
     fn is_long(&self) -> bool {
         false
     }
 
-    /// Whether it would spoil what runs beside it.
+    /// Returns whether it would disturb suites that run at the same time.
     fn is_alone(&self) -> bool {
         false
     }
 
-    /// Runs the cases that the filter wants and tells each as it ends. An error means that the suite itself could not go
-    /// on; it may tell more cases than are wanted.
+    /// Runs the cases that match the filter and passes each to `tell` as it ends. An error means that the suite itself
+    /// could not continue. It may report more cases than match.
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()>;
 }
 
-/// Which cases are wanted.
+/// Selects cases by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Filter {
-    /// Only this suite, if one is named.
+    /// The only suite to run, if one is named.
     suite: Option<String>,
-    /// Only cases whose name contains this.
+    /// A part that the names of cases must contain.
     part: String,
 }
 
 impl Filter {
-    /// Takes a filter's text apart: `SUITE`, `SUITE::PART`, one of `drivers` (which stands for its own check) or any part
-    /// of a name.
+    /// Parses a filter: `SUITE`, `SUITE::PART`, one of `drivers` (which selects its own check) or any part of a name.
     pub(super) fn new(text: Option<&str>, suites: &[&str], drivers: &[String]) -> Self {
         let text = text.unwrap_or_default();
         if drivers.iter().any(|driver| *driver == text.replace('-', "_")) {
@@ -240,17 +236,17 @@ impl Filter {
         }
     }
 
-    /// Whether cases of this suite can be wanted.
+    /// Returns whether cases of this suite can match.
     pub(super) fn selects_suite(&self, suite: &str) -> bool {
         self.suite.as_deref().is_none_or(|wanted| wanted == suite)
     }
 
-    /// Whether it is this suite that was named.
+    /// Returns whether the filter names this suite.
     pub(super) fn names(&self, suite: &str) -> bool {
         self.suite.as_deref() == Some(suite)
     }
 
-    /// Whether the case `SUITE::NAME` is wanted.
+    /// Returns whether the case `SUITE::NAME` matches.
     pub(super) fn selects(&self, case: &str) -> bool {
         let (suite, name) = case.split_once("::").unwrap_or(("", case));
         match &self.suite {
@@ -259,7 +255,8 @@ impl Filter {
         }
     }
 
-    /// What a name within this suite has to contain, for a program that filters by itself; empty for all.
+    /// Returns the part that a name within this suite must contain, for a program that filters by itself; empty for
+    /// all.
     pub(super) fn within(&self, suite: &str) -> &str {
         let whole = self.suite.is_none() && suite.contains(&self.part);
         if whole { "" } else { &self.part }

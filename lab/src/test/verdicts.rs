@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Whose fault a run says that something is, tried with reports that no fault has caused: a guest may write into its kernel's log.
+//! Tests which cause a run's verdict names, with fake reports: a guest may write into its kernel's log.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,6 @@ use crate::scenario::{Boot, Stage};
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
-/// The suite.
 pub(super) struct Verdicts;
 
 const NAME: &str = "verdicts";
@@ -18,7 +17,7 @@ fn told_name(case: &str) -> String {
     format!("{NAME}::{case}")
 }
 
-/// What is reported, and whose fault the run has to say that it is.
+/// The report of each case, and the kind of error that the run must return.
 const CASES: [(&str, Report, Kind); 4] = [
     ("report_in_both_boots_is_no_drivers_fault", Report::AtBoot, Kind::Starved),
     ("late_timer_is_the_hosts_fault", Report::InRun(include_str!("../vm/testdata/starved-hrtimer.log")), Kind::Starved),
@@ -34,14 +33,15 @@ const CASES: [(&str, Report, Kind); 4] = [
     ),
 ];
 
-/// Where a report stands.
+/// The time of a report.
 #[derive(Clone, Copy)]
 enum Report {
     AtBoot,
     InRun(&'static str),
 }
 
-/// Words of a kernel's command line with which it prints a line that looks like a report: it quotes them, with the line's end.
+/// Words for a kernel's command line that make it print a line that looks like a report: it quotes them, with the
+/// newline.
 const REPORTING: [&str; 2] = ["loglevel=7", "\"drydock.report=\nWARNING: provoked while it boots\""];
 
 impl Suite for Verdicts {
@@ -82,7 +82,7 @@ fn play(context: &Context<'_>, report: Report) -> Result<()> {
     };
     let boot = Boot { words, ..Boot::default() };
     let played = stage.play(&boot, context.events, |scene| {
-        // What is written there gets a stamp of its own.
+        // The kernel stamps a line that is written to its log.
         let texts = lines.lines().filter_map(|line| Some(line.split_once("] ")?.1));
         texts.into_iter().try_for_each(|text| scene.guest().write("/dev/kmsg", &format!("{text}\n")))
     });

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Whether the host's own virtualisation is used: only if a guest was seen to boot with it.
+//! Decides whether to use the host's virtualisation: only if a guest was seen to boot with it.
 //!
-//! `/dev/kvm` may exist and yet not run a stock guest, for example on a nested host. So it is tried once, and the
-//! answer is remembered until the host's kernel or QEMU changes.
+//! `/dev/kvm` may exist but fail to run a stock guest, for example on a nested host. So it is tried once, and the
+//! result is remembered until the host's kernel or QEMU changes.
 //!
-//! Source: Documentation/virt/kvm/api.rst; that it may exist and not work was seen.
+//! Source: Documentation/virt/kvm/api.rst; a `/dev/kvm` that exists and does not work was observed.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use super::qemu::Accel;
 
-/// The host's door to virtualisation.
+/// The host's virtualisation device.
 const DEVICE: &str = "/dev/kvm";
 
-/// What was found out about this host, and how.
+/// The result of the trial on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// A guest booted.
     Works,
-    /// It does not, for this reason.
+    /// No guest booted, for this reason.
     Fails(String),
 }
 
 impl Verdict {
-    /// What to execute with.
+    /// Returns the way to execute instructions.
     pub(crate) fn accel(&self) -> Accel {
         match self {
             Verdict::Works => Accel::Kvm,
@@ -33,7 +33,7 @@ impl Verdict {
     }
 }
 
-/// The remembered verdict, or the one that `probe` gives. `version` changes with QEMU.
+/// Returns the remembered verdict, or else that of `probe`. `version` changes with QEMU.
 pub(crate) fn judge(memory: &Path, version: &str, probe: impl FnOnce() -> Result<(), String>) -> Verdict {
     if let Err(error) = File::options().read(true).write(true).open(DEVICE) {
         return Verdict::Fails(format!("cannot open `{DEVICE}`: {error}"));
@@ -46,7 +46,7 @@ pub(crate) fn judge(memory: &Path, version: &str, probe: impl FnOnce() -> Result
         Ok(()) => Verdict::Works,
         Err(why) => Verdict::Fails(why),
     };
-    // If it cannot be remembered, it is tried again next time.
+    // If it cannot be remembered, the next run tries again.
     let _ = fs::write(memory, render(&key, &verdict));
     verdict
 }

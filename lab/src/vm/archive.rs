@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Writing the archive that the kernel unpacks as its initial file system.
+//! Writes the archive that the kernel unpacks as its initial file system.
 //!
-//! Everything in it is made the same way every time (owner root, time zero, numbered in order), so equal
-//! inputs give equal bytes. Archives may be written one after the other into one file: the kernel
-//! unpacks them in turn, and a later file replaces an earlier one of the same name.
+//! Equal inputs give equal bytes: the owner is always root, the time zero, and inode numbers count up. Several archives
+//! may be written to one file. The kernel unpacks them in turn, and a later file replaces an earlier one of the same
+//! name.
 //!
 //! Source: Documentation/driver-api/early-userspace/buffer-format.rst.
 
@@ -14,7 +14,7 @@ use std::{
 
 use cpio::newc::{Builder, ModeFileType, trailer};
 
-/// An archive under construction on top of a writer.
+/// An archive under construction, written to `W`.
 pub(crate) struct Archive<W: Write> {
     out: W,
     inode: u32,
@@ -22,12 +22,12 @@ pub(crate) struct Archive<W: Write> {
 }
 
 impl<W: Write> Archive<W> {
-    /// An empty archive.
+    /// Returns an empty archive.
     pub(crate) fn new(out: W) -> Self {
         Self { out, inode: 0, directories: BTreeSet::new() }
     }
 
-    /// Adds a directory and those above it, each once. `path` is absolute in the guest.
+    /// Adds a directory and its parents, each once. `path` is absolute in the guest.
     pub(crate) fn directory(&mut self, path: &str) -> io::Result<()> {
         let path = relative(path);
         for end in path.match_indices('/').map(|(at, _)| at).chain([path.len()]) {
@@ -39,27 +39,26 @@ impl<W: Write> Archive<W> {
         Ok(())
     }
 
-    /// Adds a file with the directories above it.
+    /// Adds a file and its parent directories.
     pub(crate) fn file(&mut self, path: &str, mode: u32, contents: &[u8]) -> io::Result<()> {
         self.parent(path)?;
         self.entry(relative(path), ModeFileType::Regular, mode, contents)
     }
 
-    /// Adds a symbolic link with the directories above it.
+    /// Adds a symbolic link and its parent directories.
     pub(crate) fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
         self.parent(path)?;
         self.entry(relative(path), ModeFileType::Symlink, 0o777, target.as_bytes())
     }
 
-    /// Adds a character device. The kernel opens `/dev/console` for the first process before anything
-    /// is mounted.
+    /// Adds a character device. The kernel opens `/dev/console` for the first process before anything is mounted.
     pub(crate) fn character_device(&mut self, path: &str, major: u32, minor: u32) -> io::Result<()> {
         self.parent(path)?;
         let header = self.header(relative(path), ModeFileType::Char, 0o600);
         header.rdev_major(major).rdev_minor(minor).write(&mut self.out, 0).finish().map(drop)
     }
 
-    /// Ends the archive and gives the writer back.
+    /// Ends the archive and returns the writer.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         trailer(&mut self.out)?;
         Ok(self.out)

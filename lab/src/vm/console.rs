@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The guest's kernel log as it comes out of the serial line, kept whole and searchable while it grows.
+//! The guest's kernel log from the serial line. It is kept whole and can be searched while it grows.
 //!
-//! Source: Documentation/admin-guide/kernel-parameters.txt (`printk.time`): a line begins with
-//! `[SECONDS.MICROSECONDS]` since boot.
+//! Source: Documentation/admin-guide/kernel-parameters.txt (`printk.time`): a line begins with `[SECONDS.MICROSECONDS]`
+//! since boot.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -14,16 +14,16 @@ use std::{
 /// One line of the console.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
-    /// The kernel's clock, in seconds since boot; `None` for what the kernel did not print.
+    /// The kernel's clock, in seconds since boot; `None` for a line that the kernel did not print.
     pub(crate) time: Option<f64>,
-    /// The text behind the time.
+    /// The text after the time.
     pub(crate) text: String,
-    /// When it arrived, by the host's monotonic clock in seconds.
+    /// The time of arrival, by the host's monotonic clock in seconds.
     pub(crate) heard: f64,
 }
 
 impl Line {
-    /// Takes a raw line apart.
+    /// Parses a raw line.
     pub(crate) fn parse(raw: &str) -> Self {
         let clean = without_escapes(raw.trim_end_matches(['\r', '\n']));
         let heard = super::gpu::now();
@@ -49,7 +49,7 @@ fn split_time(line: &str) -> Option<(f64, &str)> {
     Some((time, text.strip_prefix(' ').unwrap_or(text)))
 }
 
-/// The firmware clears the screen on the serial line; those sequences are not text.
+/// Removes escape sequences: the firmware clears the screen on the serial line.
 fn without_escapes(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
@@ -65,10 +65,10 @@ fn without_escapes(line: &str) -> String {
     out
 }
 
-/// What is called with each line as it arrives.
+/// A function called with each line as it arrives.
 pub(crate) type Listener = Box<dyn Fn(&Line) + Send>;
 
-/// A growing log, shared by its reader and whoever waits for a line.
+/// A growing log, shared by its reader thread and the threads that wait for a line.
 #[derive(Clone)]
 pub(crate) struct Console(Arc<Shared>);
 
@@ -83,7 +83,7 @@ struct State {
     ended: bool,
 }
 
-/// A guest may print without ever ending a line: what is longer than this, in bytes, goes on as another one.
+/// The longest line in bytes. A guest may print without ending a line; the rest of a longer one becomes another line.
 const LONGEST: u64 = 1 << 20;
 
 impl Console {
@@ -111,30 +111,30 @@ impl Console {
         self.0.grown.notify_all();
     }
 
-    /// A copy of all lines so far.
+    /// Returns a copy of all lines so far.
     pub(crate) fn lines(&self) -> Vec<Line> {
         self.lock().lines.clone()
     }
 
-    /// A copy of the lines from number `from` on.
+    /// Returns a copy of the lines from number `from` on.
     pub(crate) fn lines_from(&self, from: usize) -> Vec<Line> {
         self.lock().lines.get(from..).unwrap_or_default().to_vec()
     }
 
-    /// How many lines there are; the number the next line will have.
+    /// Returns the number of lines so far, which is also the next line's number.
     pub(crate) fn position(&self) -> usize {
         self.lock().lines.len()
     }
 
-    /// The last `count` lines as text.
+    /// Returns the text of the last `count` lines.
     pub(crate) fn tail(&self, count: usize) -> Vec<String> {
         let state = self.lock();
         let from = state.lines.len().saturating_sub(count);
         state.lines[from..].iter().map(Line::to_string).collect()
     }
 
-    /// Waits until a line from number `from` on contains `needle`, and returns that line's number;
-    /// `None` if the limit passes or the log ends without it.
+    /// Waits until a line from number `from` on contains `needle`, and returns that line's number. Returns `None` if
+    /// the limit passes or the log ends first.
     pub(crate) fn wait_for(&self, from: usize, needle: &str, limit: Duration) -> Option<usize> {
         let deadline = Instant::now() + limit;
         let mut seen = from;
@@ -153,7 +153,7 @@ impl Console {
         }
     }
 
-    /// Waits for the end of the log; `None` if `deadline` passes first.
+    /// Waits for the end of the log. Returns `None` if `deadline` passes first.
     pub(crate) fn wait_for_end(&self, deadline: Instant) -> Option<()> {
         let mut state = self.lock();
         while !state.ended {

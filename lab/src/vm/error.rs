@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What can go wrong between the lab and a machine, told apart by who is to blame.
+//! Errors between the lab and a machine, distinguished by their cause.
 //!
-//! Source: none but our own parts; the messages are lower-case fragments that chain.
+//! Source: our own parts. The messages are lower-case fragments that chain.
 
 use std::{
     io,
@@ -13,41 +13,36 @@ use drydock_agent::protocol::{Failure, Status};
 
 use super::place::Place;
 
-/// An error of the machine, of its image or of what was asked of it.
+/// An error of the machine, of its image or of a request to it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A file or stream of the host failed.
     #[error("{what} `{}`", path.display())]
     Io {
-        /// What was attempted.
+        /// The operation.
         what: &'static str,
-        /// On which file.
         path: PathBuf,
-        /// Why it failed.
         source: io::Error,
     },
-    /// A file that should be a program or module is none.
+    /// A file that should be a program or module is not one.
     #[error("`{}` is not a readable ELF file: {error}", path.display())]
     NotElf {
-        /// The file.
         path: PathBuf,
-        /// What its reader says.
+        /// The parser's error.
         error: object::Error,
     },
     /// A library of a guest program is missing from the toolchain root.
     #[error("library `{library}`, needed by `{program}`, is not in the toolchain root")]
     NoLibrary {
-        /// Who needs it.
+        /// The program that needs it.
         program: String,
-        /// Its name.
         library: String,
     },
-    /// A module's dependency exists nowhere.
+    /// A module's dependency does not exist.
     #[error("kernel module `{name}`, needed by `{by}`, is neither built nor in the stock kernel")]
     NoModule {
-        /// Its name.
         name: String,
-        /// Who needs it.
+        /// The module that needs it.
         by: String,
     },
     /// QEMU could not be started at all.
@@ -59,45 +54,43 @@ pub(crate) enum Error {
     /// The emulated GPU ended by itself.
     #[error("{}", gpu_ended(status, said))]
     GpuEnded {
-        /// How.
+        /// The status with which it ended.
         status: String,
-        /// What it wrote on its standard error.
+        /// Its standard error.
         said: String,
     },
     /// The emulated GPU does not answer.
     #[error("the emulated GPU does not answer{}", report(met, &[]))]
     GpuSilent {
-        /// What was met meanwhile, or what it was told to do.
+        /// The problem that led to the check, or the order that got no answer.
         met: String,
     },
-    /// The emulated GPU does not do what it is told.
+    /// The emulated GPU refused an order.
     #[error("the emulated GPU refuses `{order}`: {why}")]
     GpuRefused {
-        /// What it was told to do.
         order: String,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// QEMU ended when it should not.
+    /// QEMU ended unexpectedly.
     #[error("the machine ended unexpectedly ({status}){}", report(said, console))]
     Ended {
-        /// How QEMU ended.
         status: String,
-        /// What QEMU wrote on its standard error.
+        /// QEMU's standard error.
         said: String,
         /// The last lines of the console.
         console: Vec<String>,
     },
-    /// The guest did not do something in time; the machine was ended.
+    /// The guest did not do something in time, so the machine was ended.
     #[error("the guest hangs: {waiting} took longer than {} s{}", limit.as_secs(), hang(place, console))]
     Hung {
-        /// What was waited for.
+        /// The event that the lab waited for.
         waiting: String,
-        /// How long.
+        /// The time limit.
         limit: Duration,
         /// The last lines of the console.
         console: Vec<String>,
-        /// Where in the kernel it is.
+        /// The place in the kernel where the guest hangs.
         place: Place,
     },
     /// A program in the guest did not end in time, but could be killed.
@@ -105,77 +98,73 @@ pub(crate) enum Error {
     TooLong {
         /// Its command line.
         program: String,
-        /// How long it may run.
+        /// Its time limit.
         limit: Duration,
-        /// Where it was.
+        /// The place where the program was.
         place: Place,
     },
     /// QEMU does not answer.
     #[error("QEMU does not answer; it may be stopped, or the host too busy{}", report(met, &[]))]
     QemuSilent {
-        /// What was met meanwhile.
+        /// The problem that led to the check.
         met: String,
     },
-    /// A program of a story left processes behind that hold a driver.
-    #[error("processes that were left behind held the driver and were ended:{}", report(&holders.join("\n"), &[]))]
+    /// A program of a scenario left processes behind that hold a driver.
+    #[error("leftover processes held the driver and were killed:{}", report(&holders.join("\n"), &[]))]
     LeftBehind {
-        /// Their names, and what they hold.
+        /// The processes, with the devices that they hold.
         holders: Vec<String>,
     },
-    /// What a program wrote could not be written by us.
+    /// The lab could not write a program's output.
     #[error("failed to write a program's output")]
-    Output {
-        /// Why not.
-        source: io::Error,
-    },
+    Output { source: io::Error },
     /// The guest's kernel or agent refused a request.
     #[error("{}{}", failure.message, report("", console))]
     Refused {
-        /// What the agent says.
+        /// The agent's error.
         failure: Failure,
-        /// What the kernel logged meanwhile.
+        /// The lines that the kernel logged meanwhile.
         console: Vec<String>,
     },
-    /// A module does not go although its story has ended.
+    /// A module cannot be unloaded although its scenario has ended.
     #[error("{}{}", failure.message, report("", console))]
     Leaked {
-        /// What the agent says.
+        /// The agent's error.
         failure: Failure,
-        /// What the kernel logged meanwhile.
+        /// The lines that the kernel logged meanwhile.
         console: Vec<String>,
     },
-    /// A program in the guest did not succeed where a scenario relies on it.
+    /// A program in the guest failed, and the scenario relies on it.
     #[error("`{program}` failed with {status}{}", report(said, &[]))]
     Program {
         /// Its command line.
         program: String,
-        /// How it ended.
         status: Status,
-        /// What it wrote.
+        /// Its output.
         said: String,
     },
-    /// A process hangs in the kernel, as the program says that watches it.
-    #[error("{program}: somebody hangs in the kernel{}", report(said, &[]))]
+    /// A process is stuck in the kernel, according to the program that watches it.
+    #[error("{program}: a process is stuck in the kernel{}", report(said, &[]))]
     Stuck {
-        /// What was under way.
+        /// The activity at the time.
         program: String,
-        /// Who hangs, and where.
+        /// The stuck process and its place in the kernel.
         said: String,
     },
-    /// A program or the kernel's log shows something else than it must.
-    #[error("{program} does not show what it must{}", report(said, &[]))]
+    /// A program or the kernel's log shows something unexpected.
+    #[error("{program} shows something unexpected{}", report(said, &[]))]
     Unexpected {
-        /// Who.
+        /// The program or log.
         program: String,
-        /// What it showed, and what was looked for.
+        /// The actual output, and the expected one.
         said: String,
     },
-    /// The answer to a request is of another kind than the request.
-    #[error("the agent answered `{0}` with something else; the image and the lab do not fit together")]
+    /// The answer does not fit the request.
+    #[error("the agent sent an unexpected answer to `{0}`; the guest image and the lab do not match")]
     Confused(&'static str),
 }
 
-/// The first line of a model's own error is ours.
+/// Describes how the GPU ended. If the model printed an error, its first line is ours.
 fn gpu_ended(status: &str, said: &str) -> String {
     match said.trim_start().strip_prefix("error: ").map(|said| said.split_once('\n').unwrap_or((said, ""))) {
         Some((first, rest)) => format!("the emulated GPU has stopped: {first}{}", report(rest, &[])),
@@ -183,7 +172,7 @@ fn gpu_ended(status: &str, said: &str) -> String {
     }
 }
 
-/// Where a guest hangs, and the end of its log.
+/// Returns the place where a guest hangs, and the end of its log.
 fn hang(place: &Place, console: &[String]) -> String {
     format!("{}{}", place_lines(place), report("", console))
 }
@@ -192,7 +181,7 @@ fn place_lines(place: &Place) -> String {
     place.lines().iter().map(|line| format!("\n  {line}")).collect()
 }
 
-/// Text and console lines below an error's first line, indented.
+/// Returns text and console lines, indented, for the lines below an error's first line.
 fn report(said: &str, console: &[String]) -> String {
     let mut out = String::new();
     for line in said.lines().filter(|line| !line.trim().is_empty()) {
@@ -209,7 +198,7 @@ fn report(said: &str, console: &[String]) -> String {
     out
 }
 
-/// Adds what was attempted, and on which file, to an I/O error.
+/// Adds the operation and the file to an I/O error.
 pub(crate) trait IoContext<T> {
     /// `what` is a fragment such as "cannot read".
     fn context(self, what: &'static str, path: impl AsRef<Path>) -> Result<T, Error>;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One emulated GPU beside a machine: a child process that dies with us, its sockets, and what it tells.
+//! One emulated GPU beside a machine: a child process that dies with us, its sockets, and its events.
 //!
-//! Nothing of it has a name in the file system: the model inherits a socket that listens, QEMU a descriptor of its file.
-//!
-//! Source: proc(5), `/proc/PID/fd`; open(2), `O_PATH`; `models/src/command.rs` for what goes over the control socket.
+//! Nothing of it has a name in the file system: the model inherits a listening socket, QEMU a descriptor of its file.
+//! Source: proc(5), `/proc/PID/fd`; open(2), `O_PATH`; `models/src/command.rs` for the protocol of the control socket.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -33,21 +32,19 @@ use crate::unix_socket;
 /// A GPU to emulate.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    /// Which.
     pub(crate) name: Name,
-    /// How.
     pub(crate) choices: Choices,
-    /// What its driver loads, and the model expects.
+    /// The firmware that its driver loads and the model expects.
     pub(crate) firmware: Option<Supply>,
 }
 
-/// How long an answer may take on an idle host, and the end after that of QEMU; a model answers at once.
+/// The time limit on an idle host for an answer, which a model gives at once, and for its end after QEMU's.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long one that has closed its control socket may take to end.
+/// The time limit for a model to end after it has closed its control socket.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
-/// A GPU that is being emulated.
+/// A running emulated GPU.
 pub(crate) struct Gpu {
     child: Child,
     control: Handle,
@@ -55,7 +52,7 @@ pub(crate) struct Gpu {
     stderr: Option<JoinHandle<String>>,
 }
 
-/// What commands a GPU and knows what it has told; a clone is the same GPU.
+/// A handle that sends commands to a GPU and collects its events. A clone is the same GPU.
 #[derive(Clone)]
 pub(crate) struct Handle(Arc<Shared>);
 
@@ -66,7 +63,7 @@ struct Shared {
 }
 
 impl Gpu {
-    /// Starts the model and waits until it answers; gives the file of its socket, for QEMU to inherit.
+    /// Starts the model and waits until it answers. Returns the file of its socket, for QEMU to inherit.
     pub(crate) fn start(wanted: &Wanted) -> Result<(Self, OwnedFd), Error> {
         let (listener, place) = socket().map_err(Error::StartGpu)?;
         let (ours, theirs) = UnixStream::pair().map_err(Error::StartGpu)?;
@@ -85,7 +82,7 @@ impl Gpu {
         }
     }
 
-    /// What to say of a model that does not answer: one that has ended has said why.
+    /// Returns the error for a model that does not answer. A model that has ended has printed its reason.
     fn why_silent(self, limit: Duration) -> Error {
         match self.end(limit) {
             Err(Error::GpuSilent { .. }) | Ok(_) => Error::GpuSilent { met: "it was being started".into() },
@@ -93,17 +90,17 @@ impl Gpu {
         }
     }
 
-    /// What commands it.
+    /// Returns a handle that can send commands to it.
     pub(crate) fn handle(&self) -> Handle {
         self.control.clone()
     }
 
-    /// Whether it answers; one that has stopped or is blocked does not.
+    /// Returns whether it answers. A stopped or blocked model does not.
     pub(crate) fn answers(&self) -> bool {
         self.control.answers(PATIENCE)
     }
 
-    /// Waits for its end, which follows that of QEMU. Gives all that it told.
+    /// Waits for the model to end, which it does after QEMU. Returns all its events.
     pub(crate) fn wait(self) -> Result<Vec<Event>, Error> {
         self.end(PATIENCE)
     }
@@ -111,11 +108,11 @@ impl Gpu {
     fn end(mut self, limit: Duration) -> Result<Vec<Event>, Error> {
         let ended = wait_within(&mut self.child, limit).map_err(Error::StartGpu)?;
         if ended.is_none() {
-            // What it told so far is read to its end, too.
+            // Events that it has already sent are still read to the end.
             self.child.kill().map_err(Error::StartGpu)?;
             self.child.wait().map_err(Error::StartGpu)?;
         }
-        // The control socket ends with the process, and after its last word.
+        // The control socket ends with the process, after its last message.
         if let Some(reader) = self.reader.take() {
             join(reader);
         }
@@ -130,13 +127,13 @@ impl Gpu {
 
 impl Drop for Gpu {
     fn drop(&mut self) {
-        // Both fail only if it has ended and was collected, which is what is wanted.
+        // Both calls fail only if it has ended and was reaped, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Whether the model ended as it should: with or without violations, which it has told.
+/// Returns whether the model ended normally: without violations, or with violations that it has reported.
 fn ended_well(status: ExitStatus) -> bool {
     status.code().is_some_and(|code| [crate::exit::OK, crate::exit::CHECK].map(i32::from).contains(&code))
 }
@@ -152,25 +149,25 @@ impl Handle {
         Ok((handle, reader))
     }
 
-    /// Sorts what the model says into events and answers.
+    /// Sorts the model's messages into events and answers.
     fn hear(&self, lines: impl BufRead, answers: &mpsc::Sender<Answer>) {
         for line in lines.lines().map_while(Result::ok) {
             if let Ok(event) = serde_json::from_str(&line) {
                 self.0.told.lock().expect("no holder of the lock panics").push(event);
             } else if let Ok(answer) = serde_json::from_str(&line) {
-                // Whoever asked may have given up.
+                // The requester may have given up.
                 let _ = answers.send(answer);
             }
         }
     }
 
-    /// Whether the model answers within `limit`.
+    /// Returns whether the model answers within `limit`.
     fn answers(&self, limit: Duration) -> bool {
-        // What it answers does not matter.
+        // Any answer will do.
         !matches!(self.order_within(&Order::Status, limit), Err(Error::GpuSilent { .. }))
     }
 
-    /// Has the model do something, and waits until it did.
+    /// Sends the model an order and waits until it was carried out.
     pub(crate) fn order(&self, order: &Order) -> Result<Value, Error> {
         self.order_within(order, PATIENCE)
     }
@@ -187,19 +184,19 @@ impl Handle {
         }
     }
 
-    /// Everything it has told so far.
+    /// Returns all events so far.
     pub(crate) fn told(&self) -> Vec<Event> {
         self.0.told.lock().expect("no holder of the lock panics").clone()
     }
 }
 
-/// What hardware does not allow, of all that was told, as lines.
+/// Returns the events that report a violation of the hardware's rules, as lines.
 pub(crate) fn violations(told: &[Event]) -> Vec<String> {
     let violations = told.iter().filter(|event| matches!(event.what, What::Violation { .. }));
     violations.map(|event| event.what.to_string()).collect()
 }
 
-/// The host's clock, as events have it.
+/// Returns the host's clock, as used in events.
 pub(crate) fn now() -> f64 {
     event::monotonic()
 }
@@ -216,11 +213,11 @@ fn command(wanted: &Wanted) -> Command {
     command
 }
 
-/// What `drydock` is told to be that GPU, without its sockets.
+/// Returns the arguments with which `drydock` becomes that GPU, without its sockets.
 pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
     let Choices { fault, trace, vram } = &wanted.choices;
     let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
-    // A file that may be broken is the driver's to judge; the model has nothing to compare with it.
+    // A file that may be broken is for the driver to judge. The model has nothing to compare with it.
     let firmware = wanted.firmware.as_ref().filter(|supply| supply.checked).map(|supply| path(&supply.path));
     let options = [
         ("--fault", fault.as_ref().map(path)),
@@ -232,15 +229,14 @@ pub(crate) fn arguments(wanted: &Wanted) -> Vec<String> {
     ["model".to_owned(), wanted.name.word().to_owned()].into_iter().chain(given).collect()
 }
 
-/// A socket that listens, and what a path can lead to it by: its name is gone before anybody else can have seen it.
-///
-/// QEMU connects to paths only; `/proc/self/fd/N` is one for a file that has no other name. `TMPDIR` may name a directory
-/// that is not there; then `/tmp` has to do.
+/// Returns a listening socket, and a descriptor of its file by which a path can reach it. The socket's name is removed
+/// before anybody else can see it. QEMU connects to paths only; `/proc/self/fd/N` is a path to a file without a name.
+/// `TMPDIR` may name a missing directory; `/tmp` is used then.
 fn socket() -> io::Result<(OwnedFd, OwnedFd)> {
     let named = std::env::temp_dir();
     socket_in(&named).or_else(|error| match socket_in(Path::new("/tmp")) {
         Ok(made) => Ok(made),
-        Err(_) => Err(io::Error::new(error.kind(), format!("no socket can be made in `{}`: {error}", named.display()))),
+        Err(_) => Err(io::Error::new(error.kind(), format!("cannot make a socket in `{}`: {error}", named.display()))),
     })
 }
 
@@ -254,7 +250,7 @@ fn socket_in(temporary: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
         let place = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         Ok((OwnedFd::from(listener), place))
     });
-    // What was not made cannot be removed.
+    // Removal fails only if the file was not made.
     let _ = fs::remove_file(&path);
     let _ = fs::remove_dir(&directory);
     made
@@ -262,7 +258,7 @@ fn socket_in(temporary: &Path) -> io::Result<(OwnedFd, OwnedFd)> {
 
 fn text(mut from: ChildStderr) -> String {
     let mut bytes = Vec::new();
-    // What was read before an error is still what it said.
+    // Bytes read before an error are still its output.
     let _ = from.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -316,7 +312,7 @@ mod tests {
         assert!(matches!(handle.order(&Order::Status), Err(Error::GpuSilent { .. })));
     }
 
-    /// A model that is played by a program; its standard input is the control socket.
+    /// Returns a model played by a program whose standard input is the control socket.
     fn gpu(mut command: Command) -> Gpu {
         let (ours, theirs) = UnixStream::pair().unwrap();
         command.stdin(OwnedFd::from(theirs)).stderr(Stdio::piped());

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The lab's end of the protocol: ask the agent for something and wait for its answer.
+//! The lab's end of the protocol: sends the agent requests and waits for the answers.
 //!
-//! One thread reads events and hands each to whoever waits for that request. Every wait has a limit, and
-//! ends early when the machine is gone.
-//!
-//! Source: our own protocol, `lab/agent/src/protocol.rs`.
+//! One thread reads events and routes each to the waiter for that request. Every wait has a limit, and ends early when
+//! the machine ends. Source: our own protocol, `lab/agent/src/protocol.rs`.
 
 mod flow;
 mod process;
@@ -41,21 +39,21 @@ use super::{
 use flow::Requests;
 pub(crate) use process::{Input, Output, Passed, Process};
 
-/// How many console lines are shown when something goes wrong.
+/// The number of console lines in an error message.
 pub(crate) const TAIL: usize = 20;
 
-/// A request that is not a program's run may take this long. Unplugging waits for whoever is inside the
-/// driver, so it is generous.
+/// The time limit for a request that does not run a program. It is generous because unplugging waits for callers inside
+/// the driver.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the agent may take to say what runs in a guest that hangs.
+/// The time limit for the agent to report what runs in a guest that hangs.
 const PLACE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Has the kernel print what each processor does; the letter is that of the key.
+/// The file that makes the kernel print what each processor does. The letter written is that of the key.
 const SYSRQ: &str = "/proc/sysrq-trigger";
 const ALL_PROCESSORS: &str = "l";
 
-/// How long something may take, and since when.
+/// A time limit and its start.
 #[derive(Clone, Copy)]
 struct Limit {
     whole: Duration,
@@ -72,20 +70,19 @@ impl Limit {
     }
 }
 
-/// What the reader hands to one waiter.
+/// A message from the reader thread to one waiter.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// The answer to the request.
     Answer(Result<Reply, Failure>),
     /// Bytes that the process wrote.
     Output(Stream, Vec<u8>),
-    /// The end of the process.
+    /// The process ended.
     Exited(Status),
-    /// The end of one of its outputs.
+    /// One of the process's outputs ended.
     Closed(Stream),
 }
 
-/// A booted guest whose agent has said that it is ready.
+/// A booted guest whose agent is ready.
 pub(crate) struct Guest {
     requests: Requests,
     waiters: Arc<Mutex<Waiters>>,
@@ -93,7 +90,7 @@ pub(crate) struct Guest {
     console: Console,
 }
 
-/// Who waits for what; no more waiters once the machine is gone.
+/// The waiters for each request. There are no more waiters once the machine has ended.
 #[derive(Default)]
 struct Waiters {
     by_number: HashMap<u32, Sender<Message>>,
@@ -101,7 +98,7 @@ struct Waiters {
 }
 
 impl Guest {
-    /// Waits up to `limit` for the agent behind `port` to say that it is ready.
+    /// Waits up to `limit` for the agent behind `port` to report that it is ready.
     pub(crate) fn connect(port: UnixStream, console: Console, limit: Duration) -> Result<Self, Error> {
         let waiters = Arc::new(Mutex::new(Waiters::default()));
         let (ready, is_ready) = channel();
@@ -119,12 +116,12 @@ impl Guest {
         Self { requests: Requests::new(requests), waiters, next: AtomicU32::new(1), console }
     }
 
-    /// The kernel's log.
+    /// Returns the kernel's log.
     pub(crate) fn console(&self) -> &Console {
         &self.console
     }
 
-    /// Loads a module and what it needs; returns the names of what was loaded, in order.
+    /// Loads a module and its dependencies. Returns the names of the loaded modules in order.
     pub(crate) fn insmod(&self, name: &str, params: &str) -> Result<Vec<String>, Error> {
         match self.ask(Call::Insmod { name: name.into(), params: params.into() })? {
             Reply::Loaded(names) => Ok(names),
@@ -150,7 +147,7 @@ impl Guest {
         self.ask(Call::WriteFile { path: path.into(), bytes: text.into() }).map(drop)
     }
 
-    /// The names in a directory of the guest, sorted.
+    /// Returns the names in a directory of the guest, sorted.
     pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Error> {
         match self.ask(Call::ListDir { path: path.into() })? {
             Reply::Names(names) => Ok(names),
@@ -170,12 +167,12 @@ impl Guest {
         Process::start(self, "sh".into(), Call::Shell { size, term: term.into() })
     }
 
-    /// Runs a program to its end and keeps what it wrote, whatever its exit code.
+    /// Runs a program to its end and returns its output, whatever its exit code.
     pub(crate) fn run<S: AsRef<str>>(&self, argv: &[S], limit: Duration) -> Result<Output, Error> {
         self.spawn(argv)?.wait(limit)
     }
 
-    /// Like [`Self::run`], but a failure of the program is an error.
+    /// Like [`Self::run`], but a program that fails is an error.
     pub(crate) fn check<S: AsRef<str>>(&self, argv: &[S], limit: Duration) -> Result<Output, Error> {
         let mut process = self.spawn(argv)?;
         process.close_input()?;
@@ -188,7 +185,7 @@ impl Guest {
         Err(Error::Program { program, status: output.status, said })
     }
 
-    /// What runs in the guest, without the kernel and the agent.
+    /// Returns the processes in the guest, except the kernel's and the agent.
     pub(crate) fn processes(&self) -> Result<Vec<Task>, Error> {
         match self.ask(Call::Tasks)? {
             Reply::Tasks(tasks) => Ok(tasks.into_iter().filter(place::is_process).collect()),
@@ -201,8 +198,8 @@ impl Guest {
         self.ask(Call::EndProcesses).map(drop)
     }
 
-    /// Waits until everything that the kernel has logged so far is in [`Self::console`], and returns the
-    /// number of the next line.
+    /// Waits until everything that the kernel has logged so far is in [`Self::console`]. Returns the next line's
+    /// number.
     pub(crate) fn settle_log(&self) -> Result<usize, Error> {
         let from = self.console.position();
         self.mark(from, REQUEST_LIMIT).map_err(|error| self.locate(error))
@@ -210,17 +207,17 @@ impl Guest {
 
     fn mark(&self, from: usize, limit: Duration) -> Result<usize, Error> {
         let mark = format!("drydock: mark {}", self.next.fetch_add(1, Ordering::Relaxed));
-        // Without the line's end the kernel keeps the record open and prints it with the next one.
+        // Without a newline, the kernel keeps the record open and prints it together with the next one.
         let marking = Call::WriteFile { path: "/dev/kmsg".into(), bytes: format!("{mark}\n").into() };
-        // What the kernel logged about a refusal is found by this very call, so its own is not looked into: a guest that refuses
-        // everything would have us do so without end.
+        // This very call finds what the kernel logged about a refusal, so its own refusal is not looked up: a guest
+        // that refuses everything would cause an endless recursion.
         self.attempt_within(marking, limit)?.map_err(|failure| Error::Refused { failure, console: Vec::new() })?;
         let limit = patient(limit);
         let found = self.console.wait_for(from, &mark, limit);
         found.map(|at| at + 1).ok_or_else(|| hung("the kernel's log", limit, &self.console))
     }
 
-    /// Asks the machine to end; there is no answer but its end.
+    /// Requests the machine's power-off. The only answer is its end.
     pub(crate) fn power_off(&self) -> Result<(), Error> {
         self.post(0, Call::PowerOff)
     }
@@ -229,14 +226,14 @@ impl Guest {
         self.ask_within(what, REQUEST_LIMIT)
     }
 
-    /// Asks for something that may take so long. A hang comes with its place.
+    /// Sends a request with a time limit. If it hangs, the error contains the place.
     pub(crate) fn ask_within(&self, what: Call, limit: Duration) -> Result<Reply, Error> {
         let before = self.console.position();
         let result = self.attempt_within(what, limit).map_err(|error| self.locate(error))?;
         result.map_err(|failure| self.refused(failure, before))
     }
 
-    /// Asks for something, and hands on what the agent says of it.
+    /// Sends a request and returns the agent's answer.
     fn attempt_within(&self, what: Call, limit: Duration) -> Result<Result<Reply, Failure>, Error> {
         let number = self.number();
         let answers = self.await_number(number)?;
@@ -258,14 +255,15 @@ impl Guest {
         }
     }
 
-    /// Where in the kernel everything is that runs. It asks for nothing that could be asked for its own place.
+    /// Returns where in the kernel everything is that runs. Makes only requests that are not located themselves if they
+    /// hang.
     fn place(&self) -> Place {
         let Ok(Ok(Reply::Tasks(tasks))) = self.attempt_within(Call::Tasks, PLACE_LIMIT) else {
             return Place::default();
         };
         let from = self.console.position();
         let key = Call::WriteFile { path: SYSRQ.into(), bytes: ALL_PROCESSORS.into() };
-        // A guest that prints no processors' stacks has shown those of its tasks.
+        // A guest that does not print its processors' stacks has still reported those of its tasks.
         let _ = self.attempt_within(key, PLACE_LIMIT).and_then(|_| self.mark(from, PLACE_LIMIT));
         Place::new(&tasks, &self.console.lines_from(from))
     }
@@ -294,7 +292,8 @@ impl Guest {
 
     fn receive(&self, from: &Receiver<Message>, waiting: &str, limit: Limit) -> Result<Message, Error> {
         let left = limit.left();
-        // A message that is there is received however little time is left, and a guest can see to it that one always is.
+        // A message that has arrived is received however little time is left, and a guest can keep messages coming
+        // forever.
         if left.is_zero() {
             return Err(hung(waiting, limit.whole, &self.console));
         }
@@ -304,7 +303,7 @@ impl Guest {
         })
     }
 
-    /// A refusal, with what the kernel logged about it.
+    /// Returns the error for a refused request, with what the kernel logged about it.
     fn refused(&self, failure: Failure, before: usize) -> Error {
         let after = self.settle_log().map_or(before, |next| next.saturating_sub(1));
         let lines = self.console.lines_from(before);
@@ -317,7 +316,7 @@ impl Guest {
 fn read_events(mut events: impl Read, waiters: &Mutex<Waiters>, ready: &Sender<()>) {
     while let Some(event) = next_event(&mut events) {
         if !waiters.lock().expect("no holder of the lock panics").hand(event) {
-            // The receiver is gone if the boot was given up, or if the agent was ready before.
+            // The receiver no longer exists if the boot was given up or the agent was ready before.
             let _ = ready.send(());
         }
     }
@@ -326,13 +325,13 @@ fn read_events(mut events: impl Read, waiters: &Mutex<Waiters>, ready: &Sender<(
     waiters.by_number.clear();
 }
 
-/// Nothing if there is no more, or what there is is none: behind it nobody knows where the next begins.
+/// Returns `None` at the end, and after an invalid message, since the next one's start is then unknown.
 fn next_event(events: &mut impl Read) -> Option<Event> {
     frame::read(events).ok().flatten()
 }
 
 impl Waiters {
-    /// Hands an event to who waits for it. Nobody does for an agent that is ready.
+    /// Routes an event to its waiter. Once the agent is ready, nothing waits for the event that says so.
     fn hand(&self, event: Event) -> bool {
         let (number, message) = match event {
             Event::Ready { .. } => return false,
@@ -342,7 +341,7 @@ impl Waiters {
             Event::Closed { process, stream } => (process, Message::Closed(stream)),
         };
         if let Some(waiter) = self.by_number.get(&number) {
-            // A waiter that gave up has no use for it.
+            // The waiter may have given up.
             let _ = waiter.send(message);
         }
         true
@@ -357,8 +356,8 @@ fn gone(console: &Console) -> Error {
     Error::Ended { status: "its channel closed".into(), said: String::new(), console: console.tail(TAIL) }
 }
 
-/// An agent for `fuzz/` whose words are there before it is asked. Whenever it is, it says those up to the next that it is ready,
-/// and whoever has heard no answer by then never hears one: so nobody waits, and no thread is needed.
+/// An agent for `fuzz/` whose messages are prepared before any request. On each request it sends those up to the next
+/// `Ready`. A waiter that has got no answer by that point never gets one. So nothing blocks, and no thread is needed.
 struct Foretold {
     words: io::Cursor<Vec<u8>>,
     waiters: Arc<Mutex<Waiters>>,
@@ -369,7 +368,7 @@ impl Write for Foretold {
         Ok(request.len())
     }
 
-    /// A request is complete.
+    /// Called when a request is complete.
     fn flush(&mut self) -> io::Result<()> {
         let mut waiters = self.waiters.lock().expect("no holder of the lock panics");
         while let Some(event) = next_event(&mut self.words) {
@@ -385,7 +384,7 @@ impl Write for Foretold {
 }
 
 impl Hearer for foreign::Routed {
-    /// All that commands do with a guest, whatever it says to it.
+    /// Makes every call that commands make on a guest, whatever the guest answers.
     fn hear(said: &[u8]) {
         const LONG: Duration = Duration::from_secs(60);
         static SILENT: LazyLock<Console> = LazyLock::new(|| Console::read(io::empty(), None).0);
@@ -395,7 +394,7 @@ impl Hearer for foreign::Routed {
         if let Ok(output) = guest.run(&["true"], LONG) {
             assert!(output.out.len().max(output.err.len()) <= 3 * said.len(), "nobody else's words are a program's");
         }
-        // Each refuses what is no answer to it.
+        // Each call refuses an answer that does not fit.
         let _ = guest.insmod("vgem", "");
         let _ = guest.read("/proc/modules");
         let _ = guest.list("/dev/dri");

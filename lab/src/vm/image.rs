@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the guest's file system holds, in two archives: one that changes with the toolchain root and is kept, and
-//! one that changes with every edit and is made each time.
+//! The content of the guest's file system, in two archives: a base that changes with the toolchain root and is cached,
+//! and a part that changes with every edit and is made each time.
 //!
-//! The kernel unpacks them one after the other. Neither is compressed: the guest reads them from memory, and
-//! unpacking costs more there than copying.
-//!
-//! Source: Documentation/driver-api/early-userspace/buffer-format.rst.
+//! The kernel unpacks them in turn. Neither is compressed: the guest reads them from memory, and unpacking costs more
+//! there than copying. Source: Documentation/driver-api/early-userspace/buffer-format.rst.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,23 +17,24 @@ use super::kmod::{Module, Stock, dependency_list};
 use super::libraries::{closure, inside};
 use crate::firmware::Supply;
 
-/// Raise it when [`base`] puts something else into the archive from the same root.
+/// The version of the base. Raise it when [`base`] makes a different archive from the same root.
 const BASE_VERSION: u32 = 2;
 
-/// Programs of the toolchain root that the guest has. `sh` and its like come from busybox.
+/// Programs from the toolchain root in the guest. `sh` and similar ones come from busybox.
 const PROGRAMS: &[&str] = &["/usr/bin/drmdevice", "/usr/bin/lsgpu"];
 
-/// Stock modules that the guest has even if nothing of ours needs them.
+/// Stock modules that are in the guest even if no module of ours needs them.
 pub(crate) const STOCK_MODULES: &[&str] = &["vgem", "drm_shmem_helper", "gpu_sched", "drm_gpuvm", "drm_exec"];
 
-/// Where the kernel looks for firmware, as it really lies.
+/// The directory in which the kernel looks for firmware, with links resolved.
 const FIRMWARE_DIR: &str = "/usr/lib/firmware";
 
-/// Debian's directory links.
+/// Debian's links of top-level directories.
 const LINKS: &[(&str, &str)] =
     &[("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")];
 
-/// Names under which busybox is called. Its own list is longer; these are what a person debugging a driver types.
+/// Names by which busybox can be called: those that a person types when debugging a driver. Busybox's own list is
+/// longer.
 const APPLETS: &[&str] = &[
     "awk", "basename", "cat", "chmod", "clear", "cmp", "cp", "cut", "date", "dd", "df", "dirname", "dmesg", "du",
     "echo", "env", "false", "find", "free", "fuser", "grep", "head", "hexdump", "id", "insmod", "kill", "killall",
@@ -45,27 +44,27 @@ const APPLETS: &[&str] = &[
     "true", "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
 ];
 
-/// What the archives are made of.
+/// The inputs of the archives.
 pub(crate) struct Sources<'a> {
     /// The toolchain root.
     pub(crate) root: &'a Path,
-    /// The stock kernel's modules; `kernel/` lies in it.
+    /// The directory of the stock kernel's modules, which contains `kernel/`.
     pub(crate) stock_modules: &'a Path,
-    /// Text that changes when the root or the kernel does.
+    /// A text that changes with the root or the kernel.
     pub(crate) version: &'a str,
-    /// Where the kept archive lies.
+    /// The directory of the cached archive.
     pub(crate) cache: &'a Path,
 }
 
-/// The parts of an initial file system, in the order the kernel unpacks them, and what they hold.
+/// The parts of an initial file system, in the order the kernel unpacks them, and their modules.
 pub(crate) struct Image {
-    /// The kept archive.
+    /// The cached archive.
     pub(crate) base: Vec<u8>,
-    /// The fresh one.
+    /// The archive made for this image.
     pub(crate) fresh: Vec<u8>,
-    /// Our modules' names, with their files on the host.
+    /// The names and files of our modules.
     pub(crate) ours: BTreeMap<String, PathBuf>,
-    /// The names of all modules of the guest.
+    /// The names of all modules in the guest.
     pub(crate) modules: BTreeSet<String>,
 }
 
@@ -90,13 +89,13 @@ impl Image {
         Ok(Self { base, fresh, ours, modules: all.into_keys().collect() })
     }
 
-    /// Size of both parts in bytes.
+    /// Returns the size of both parts in bytes.
     pub(crate) fn size(&self) -> usize {
         self.base.len() + self.fresh.len()
     }
 }
 
-/// The archive that is kept, made if it is not there for this version.
+/// Returns the cached archive. Makes it first if it is missing for this version.
 fn base(sources: &Sources<'_>) -> Result<Vec<u8>, Error> {
     let stamp = format!("{BASE_VERSION} {}", sources.version);
     let (path, stamp_path) = (sources.cache.join("base.cpio"), sources.cache.join("base.stamp"));
@@ -105,8 +104,8 @@ fn base(sources: &Sources<'_>) -> Result<Vec<u8>, Error> {
     }
     let bytes = make_base(sources.root)?;
     fs::create_dir_all(sources.cache).context("cannot create", sources.cache)?;
-    // The old stamp goes first and the new one comes last, so that whoever is interrupted starts again. The name of
-    // the unfinished file is ours alone: another run may be making the same.
+    // The old stamp is removed first and the new one is written last, so that an interrupted run starts again. The
+    // unfinished file has a name of its own, because another run may be making the same archive.
     let partial = sources.cache.join(format!("base.cpio.partial-{}", std::process::id()));
     drop(fs::remove_file(&stamp_path));
     fs::write(&partial, &bytes).context("cannot write", &partial)?;
@@ -161,7 +160,7 @@ fn fresh(modules: &BTreeMap<String, Module>, programs: &[(String, PathBuf)]) -> 
     archive.finish().context("cannot archive", "fresh.cpio")
 }
 
-/// A further archive for one boot: the firmware that a driver loads.
+/// Makes an additional archive for one boot: the firmware that a driver loads.
 pub(crate) fn firmware(supply: &Supply) -> Result<Vec<u8>, Error> {
     let bytes = fs::read(&supply.path).context("cannot read", &supply.path)?;
     let mut archive = Archive::new(Vec::new());
@@ -169,7 +168,7 @@ pub(crate) fn firmware(supply: &Supply) -> Result<Vec<u8>, Error> {
     put.and_then(|()| archive.finish()).context("cannot archive", &supply.path)
 }
 
-/// A further archive for one boot: programs, by their name in the guest.
+/// Makes an additional archive for one boot: programs, by their name in the guest.
 pub(crate) fn programs(programs: &[(String, PathBuf)]) -> Result<Vec<u8>, Error> {
     let mut archive = Archive::new(Vec::new());
     for (name, path) in programs {
@@ -179,7 +178,7 @@ pub(crate) fn programs(programs: &[(String, PathBuf)]) -> Result<Vec<u8>, Error>
     archive.finish().context("cannot archive", "programs.cpio")
 }
 
-/// Where a file of a merged-/usr system really lies: a directory cannot be made where a link is.
+/// Resolves a path on a merged-/usr system: a directory cannot be made in place of a link.
 fn merged(path: &str) -> String {
     let is_link = LINKS.iter().any(|(link, _)| path.strip_prefix(link).is_some_and(|rest| rest.starts_with('/')));
     if is_link { format!("/usr{path}") } else { path.to_owned() }

@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What in a kernel log fails a run: warnings, bugs, oopses, panics, stalls and leaks, each as one block.
+//! Finds what in a kernel log fails a run: warnings, bugs, oopses, panics, stalls and leaks, each as one block.
 //!
-//! A report of the kernel is some 50 lines of which a reader wants five: what it says, where, in which
-//! process, and by which way it came there. [`Incident::summary`] keeps those.
+//! A kernel report has some 50 lines, of which a reader wants five: what happened, where, in which process, and on
+//! which call path. [`Incident::summary`] keeps those.
 //!
 //! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c,
-//! mm/kasan/report.c and kernel/kcsan/report.c of Linux 7.3 for the wording; the texts in `testdata/` were captured from it;
-//! those called `starved-*` follow its wording.
+//! mm/kasan/report.c and kernel/kcsan/report.c of Linux 7.3 for the wording. The texts in `testdata/` were captured
+//! from it; those named `starved-*` follow its wording.
 
 use super::{console::Line, kasan, kcsan, symbols::Frame};
 
-/// How bad, and of which kind, an incident is.
+/// The kind of an incident, in order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// `WARN` and its like: the kernel goes on.
+    /// `WARN` and similar reports, after which the kernel continues.
     Warning,
-    /// A lock was taken in a way that can end badly.
+    /// A lock was taken in a way that can deadlock.
     Locking,
     /// A checker of memory or arithmetic found a fault.
     Sanitizer,
-    /// Memory that nobody refers to any more.
+    /// Memory without any reference to it.
     Leak,
-    /// A processor or a task does not get on.
+    /// A processor or a task makes no progress.
     Stall,
-    /// A Rust panic: what follows is its consequence.
+    /// A Rust panic. The reports that follow are its consequences.
     RustPanic,
-    /// The kernel did what it must not: a bad access, a failed assertion.
+    /// The kernel did something invalid: a bad access, a failed assertion.
     Oops,
-    /// The kernel gave up.
+    /// The kernel stopped.
     Panic,
 }
 
-/// Beginnings, or parts, of the lines that open a report. The first that fits decides the kind.
+/// Beginnings, or parts, of lines that open a report. The first match decides the kind.
 const OPENINGS: &[(&str, Kind)] = &[
     ("rust_kernel: panicked at", Kind::RustPanic),
     ("Kernel panic - not syncing", Kind::Panic),
@@ -65,30 +65,30 @@ const OPENINGS: &[(&str, Kind)] = &[
     ("WARNING: ", Kind::Warning),
 ];
 
-/// Lines that begin as a report does and are none.
+/// Lines that look like the start of a report but are harmless.
 const HARMLESS: &[&str] = &[
-    // A note to a block, as a test made the allocation fail: all of the block is scanned instead of a part.
+    // A note that a block is scanned as a whole instead of in part, because a test made the allocation fail.
     "kmemleak: Cannot allocate a scan area",
-    // Said at every boot of a kernel with kmemleak.
+    // Printed at every boot of a kernel with kmemleak.
     "kmemleak: Kernel memory leak detector initialized",
     "kmemleak: Automatic memory scanning thread started",
-    // The consequence of `oops=panic`; the oops itself was reported.
+    // The consequence of `oops=panic`. The oops itself was reported.
     "Kernel panic - not syncing: Fatal exception",
 ];
 
-/// Parts of reports, beside stalls, that a machine makes which its host starves.
+/// Parts of reports, other than stalls, that a machine makes when its host starves it.
 const BY_STARVING: &[&str] = &[
-    // A timer that is late by more than its period.
+    // A timer is late by more than its period.
     "hrtimer_forward",
     // The consequence of a soft lockup.
     "Kernel panic - not syncing: softlockup: hung tasks",
-    // The emulated timer did not tick while the kernel counted to some number.
+    // The emulated timer did not tick while the kernel counted up to a limit.
     "IO-APIC + timer doesn't work!",
-    // The kernel's tests of its own ciphers, which begin while it boots and may end when drivers are loaded.
+    // The kernel's self-tests of its ciphers, which start during boot and may end when drivers are loaded.
     "Comm: cryptomgr_test",
 ];
 
-/// Whether a line has a function of a module, in a call trace or as what a workqueue carries out.
+/// Returns whether a line names a function of a module, in a call trace or as a work item of a workqueue.
 fn names_module(text: &str) -> bool {
     let in_frame =
         |(_, behind): (&str, &str)| behind.split_whitespace().nth(1).is_some_and(|word| word.starts_with('['));
@@ -99,37 +99,35 @@ fn names_module(text: &str) -> bool {
 const CUT: &str = "------------[ cut here ]------------";
 const END_TRACE: &str = "---[ end trace";
 
-/// A report that never ends is cut off here.
+/// The longest report in lines. A report that never ends is cut here.
 const LONGEST: usize = 250;
 
 /// One report of the kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Incident {
-    /// Its kind; the worst that it names.
+    /// The most severe kind that it names.
     pub(crate) kind: Kind,
-    /// Its first telling line.
+    /// The first line that says what happened.
     pub(crate) title: String,
-    /// All of its lines.
     pub(crate) lines: Vec<Line>,
 }
 
 impl Incident {
-    /// Whether a machine that gets no processor from its host makes such a report by itself, and no module takes part in this one.
-    ///
-    /// A driver that keeps a processor or a task waiting is in the report's call trace.
+    /// Returns whether a machine that its host starves makes such a report by itself, and no module is involved in this
+    /// one. If a driver keeps a processor or a task waiting, the driver is in the call trace.
     pub(crate) fn is_of_a_starved_machine(&self) -> bool {
         let says = |part: &str| self.lines.iter().any(|line| line.text.contains(part));
         let by_starving = self.kind == Kind::Stall || BY_STARVING.iter().any(|part| says(part));
         by_starving && !self.lines.iter().any(|line| names_module(line.text.trim()))
     }
 
-    /// Whether all it says is how many blocks a scan for leaks has listed.
+    /// Returns whether it only gives the number of blocks that a scan for leaks has listed.
     pub(crate) fn counts_leaks(&self) -> bool {
         self.kind == Kind::Leak && self.title.contains("new suspected memory leaks")
     }
 }
 
-/// Finds all incidents of a log.
+/// Returns all incidents in a log.
 pub(crate) fn find(log: &[Line]) -> Vec<Incident> {
     let mut finder = Finder::default();
     for line in log {
@@ -145,18 +143,18 @@ struct Finder {
     found: Vec<Incident>,
 }
 
-/// A report whose end was not seen yet.
+/// A report whose end has not been read yet.
 #[derive(Default)]
 struct Open {
     kind: Option<Kind>,
     lines: Vec<Line>,
-    /// A call trace was printed.
+    /// Whether a call trace was printed.
     traced: bool,
-    /// The report is of the form that ends with [`END_TRACE`].
+    /// Whether the report ends with [`END_TRACE`].
     wants_end: bool,
-    /// The report is KASAN's or KCSAN's, which has more behind a trace and ends with a line of its own.
+    /// Whether the report is KASAN's or KCSAN's, which continues after a trace and ends with a line of its own.
     wants_rule: bool,
-    /// The report is of a data race.
+    /// Whether the report is about a data race.
     is_race: bool,
 }
 
@@ -201,7 +199,7 @@ fn opening(text: &str) -> Option<Kind> {
     if HARMLESS.iter().any(|harmless| text.starts_with(harmless)) {
         return None;
     }
-    // Some come behind the name of their part of the kernel: `watchdog: BUG: soft lockup`.
+    // Some messages have their subsystem's name in front: `watchdog: BUG: soft lockup`.
     let text = text.strip_prefix("watchdog: ").filter(|rest| rest.starts_with("BUG: ")).unwrap_or(text);
     let found = OPENINGS.iter().find(|(opening, _)| text.starts_with(opening));
     found
@@ -215,21 +213,21 @@ fn title(lines: &[Line]) -> String {
     telling.unwrap_or_default().to_owned()
 }
 
-/// The lines of a report that matter, in parts.
+/// The important lines of a report, in parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Digest {
-    /// What the kernel says happened.
+    /// The kernel's description of what happened.
     pub(crate) says: Vec<String>,
     /// The processor and process, as the kernel prints them.
     pub(crate) who: Option<String>,
-    /// Where the processor was.
+    /// The place of the processor.
     pub(crate) at: Option<Frame>,
-    /// Who called it, innermost first, without the frames the kernel itself marks as doubtful.
+    /// Its callers, innermost first, without the frames that the kernel marks as doubtful.
     pub(crate) trace: Vec<Frame>,
 }
 
 impl Incident {
-    /// Takes the report apart.
+    /// Splits the report into its parts.
     pub(crate) fn digest(&self) -> Digest {
         let mut digest = Digest::default();
         let mut tracing = false;
@@ -242,7 +240,7 @@ impl Incident {
                     let frame = text.strip_prefix("RIP: 0010:").and_then(Frame::parse);
                     digest.at = digest.at.take().or(frame);
                 }
-                // From here on the trace is of the program in user space.
+                // From here on, the trace is of the program in user space.
                 _ if text.starts_with("RIP: ") => tracing = false,
                 _ if tracing => digest.trace.extend(Frame::parse(text)),
                 _ if text.starts_with("CPU: ") => {
@@ -256,7 +254,7 @@ impl Incident {
     }
 }
 
-/// `CPU: 0 UID: 0 PID: 100 Comm: init Tainted: G …` without what is the same in every report.
+/// Shortens `CPU: 0 UID: 0 PID: 100 Comm: init Tainted: G …` by the parts that are the same in every report.
 fn who(text: &str) -> String {
     let mut words = text.split_whitespace();
     let mut after = |key: &str| words.find(|word| *word == key).and_then(|_| words.next());
@@ -350,7 +348,7 @@ mod tests {
         assert_eq!(says[1], "index out of bounds: the len is 3 but the index is 7");
     }
 
-    /// A report of KCSAN in which `frame` is one of the readers.
+    /// Returns a KCSAN report in which `frame` is one of the readers.
     fn race(frame: &str) -> String {
         let rule = kasan::CLOSING;
         format!(
@@ -372,7 +370,7 @@ mod tests {
         assert!(incident.lines.iter().any(|line| line.text.contains("[drm]")));
     }
 
-    /// After one of a guest beside twelve busy loops.
+    /// Modelled on the report of a guest beside twelve busy loops.
     const LATE_TIMER: &str = include_str!("testdata/starved-hrtimer.log");
 
     #[test]

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A report of KASAN, in its parts: what was accessed, by which way, whose memory it was and how much of it.
+//! A KASAN report in its parts: the access, its call path, the owner of the memory, and the memory's size.
 //!
-//! Source: mm/kasan/report.c and mm/kasan/report_generic.c of Linux 7.3 for the wording; Documentation/dev-tools/kasan.rst for
-//! what the bytes of shadow memory mean.
+//! Source: mm/kasan/report.c and mm/kasan/report_generic.c of Linux 7.3 for the wording;
+//! Documentation/dev-tools/kasan.rst for the meaning of the bytes of shadow memory.
 
 use super::{console::Line, symbols::Frame};
 
-/// What opens a report, behind the line of equals signs.
+/// The first line of a report, after the line of equals signs.
 pub(crate) const OPENING: &str = "BUG: KASAN: ";
-/// What closes it.
+/// The last line of a report.
 pub(crate) const CLOSING: &str = "==================================================================";
 
-/// A report.
+/// A KASAN report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     /// Its first line: the kind of fault and the function.
     pub(crate) title: String,
-    /// What was done: `Write of size 8 at addr ffff888005c3d1c8 by task init/56`.
+    /// The access: `Write of size 8 at addr ffff888005c3d1c8 by task init/56`.
     pub(crate) access: String,
-    /// By which way the access came, innermost first, without KASAN's own frames.
+    /// The call path of the access, innermost first, without KASAN's own frames.
     pub(crate) trace: Vec<Frame>,
-    /// By which way the memory was allocated, innermost first, without the allocator's own frames.
+    /// The call path of the allocation, innermost first, without the allocator's own frames.
     pub(crate) allocated: Vec<Frame>,
-    /// Where the address lies: the lines between the stacks and the pages.
+    /// The lines between the stacks and the pages, which locate the address in an object.
     pub(crate) object: Vec<String>,
     /// The shadow memory around it, with the mark below.
     pub(crate) shadow: Vec<String>,
 }
 
-/// Which part of the report a line is in.
+/// The part of the report that a line is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Head,
@@ -40,7 +40,7 @@ enum Part {
 }
 
 impl Report {
-    /// The first report of a log.
+    /// Returns the first report of a log.
     pub(crate) fn find(log: &[Line]) -> Option<Self> {
         let mut texts = log.iter().map(|line| line.text.trim_end()).skip_while(|text| !text.contains(OPENING));
         let mut report = Self { title: texts.next()?.trim().to_owned(), ..Self::default() };
@@ -66,14 +66,14 @@ impl Report {
         }
     }
 
-    /// The kind of fault, and in which function: `BUG: KASAN: KIND in FUNCTION`.
+    /// Returns the kind of fault and the function: `BUG: KASAN: KIND in FUNCTION`.
     pub(crate) fn fault(&self) -> Option<(&str, Frame)> {
         let (_, fault) = self.title.split_once(OPENING)?;
         let (kind, place) = fault.split_once(" in ")?;
         Some((kind, Frame::parse(place)?))
     }
 
-    /// How many bytes were allocated, if the report says so: `allocated 8-byte region [`.
+    /// Returns the number of allocated bytes, if the report has it: `allocated 8-byte region [`.
     pub(crate) fn allocated_bytes(&self) -> Option<u64> {
         let line = self.object.iter().find(|line| line.contains("-byte region ["))?;
         line.split("-byte region").next()?.rsplit(' ').next()?.parse().ok()

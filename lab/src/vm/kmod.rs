@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Kernel modules as files: where the stock ones lie, what each depends on, in which order they load.
+//! Kernel modules as files: where the stock ones are, their dependencies, and the order in which they load.
 //!
-//! A module names the modules whose symbols it uses in its `.modinfo` section (`depends=a,b`), put
-//! there when it was linked. That is all that loading in order needs; `depmod` is not run.
+//! A module lists the modules whose symbols it uses in its `.modinfo` section (`depends=a,b`), written when it was
+//! linked. Nothing else is needed to load modules in order, so `depmod` is not run.
 //!
 //! Source: scripts/mod/modpost.c (`add_depends`), Documentation/kbuild/modules.rst.
 
@@ -18,17 +18,17 @@ use object::{Object, ObjectSection};
 
 use super::error::{Error, IoContext};
 
-/// No module is larger; one that unpacks to more is none.
+/// The largest accepted module, unpacked. No real module is larger.
 const LARGEST: u64 = 128 << 20;
 
 /// A module's bytes, ready to load, and the modules it needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Module {
-    /// Name as the kernel knows it (underscores).
+    /// The kernel's name for it (with underscores).
     pub(crate) name: String,
     /// The file's contents, decompressed.
     pub(crate) bytes: Vec<u8>,
-    /// Names of the modules whose symbols it uses.
+    /// The names of the modules whose symbols it uses.
     pub(crate) depends: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Module {
 pub(crate) struct Stock(HashMap<String, PathBuf>);
 
 impl Stock {
-    /// Walks `DIRECTORY/kernel` once.
+    /// Lists the modules in `DIRECTORY/kernel`.
     pub(crate) fn index(directory: &Path) -> Result<Self, Error> {
         let mut found = HashMap::new();
         let mut todo = vec![directory.join("kernel")];
@@ -68,18 +68,18 @@ impl Stock {
         Ok(Self(found))
     }
 
-    /// Modules of these names, of which there are no files.
+    /// Returns an index with these names but without files.
     #[cfg(test)]
     pub(crate) fn of(names: &[&str]) -> Self {
         Self(names.iter().map(|&name| (name.to_owned(), PathBuf::new())).collect())
     }
 
-    /// Whether there is a module of this name.
+    /// Returns whether there is a module of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// The files of all, by name.
+    /// Returns the files of all modules, by name.
     pub(crate) fn files(self) -> HashMap<String, PathBuf> {
         self.0
     }
@@ -90,7 +90,7 @@ impl Stock {
         Module::read(self.0.get(name).ok_or_else(missing)?)
     }
 
-    /// Adds to `modules` whatever the modules in it, and `wanted`, need from the stock kernel.
+    /// Adds to `modules` all stock modules that they and `wanted` need.
     pub(crate) fn complete(&self, modules: &mut BTreeMap<String, Module>, wanted: &[&str]) -> Result<(), Error> {
         let mut todo: Vec<(String, String)> = wanted.iter().map(|name| ("the image".into(), (*name).into())).collect();
         for module in modules.values() {
@@ -109,12 +109,12 @@ impl Stock {
     }
 }
 
-/// The list that the agent reads to load in order: one line `NAME: DEPENDENCY…` per module.
+/// Returns the list that the agent loads modules by: one line `NAME: DEPENDENCY…` per module.
 pub(crate) fn dependency_list<'m>(modules: impl Iterator<Item = &'m Module>) -> String {
     modules.map(|module| format!("{}: {}\n", module.name, module.depends.join(" "))).collect()
 }
 
-/// The modules named in the `depends=` entry of `.modinfo`.
+/// Returns the modules named in the `depends=` entry of `.modinfo`.
 pub(crate) fn depends(bytes: &[u8]) -> Result<Vec<String>, object::Error> {
     Ok(modinfo(bytes, "depends")?
         .into_iter()
@@ -123,7 +123,7 @@ pub(crate) fn depends(bytes: &[u8]) -> Result<Vec<String>, object::Error> {
         .collect())
 }
 
-/// All values of one key of a module's `.modinfo`, for example `vermagic`.
+/// Returns all values of one key of a module's `.modinfo`, for example `vermagic`.
 pub(crate) fn modinfo(bytes: &[u8], key: &str) -> Result<Vec<String>, object::Error> {
     let file = object::File::parse(bytes)?;
     let Some(section) = file.section_by_name(".modinfo") else { return Ok(Vec::new()) };

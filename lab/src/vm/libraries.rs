@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which shared libraries a program of the toolchain root needs, found without running it.
+//! Finds the shared libraries that a program of the toolchain root needs, without running it.
 //!
-//! Source: ld.so(8) for the order of search; only what Debian's programs use of it is done here
-//! (`RUNPATH` with `$ORIGIN`, then the architecture's directories).
+//! Source: ld.so(8) for the order of search. Only what Debian's programs use of it is implemented: `RUNPATH` with
+//! `$ORIGIN`, then the architecture's directories.
 
 use std::{
     collections::BTreeSet,
@@ -17,22 +17,22 @@ use object::{
 
 use super::error::{Error, IoContext};
 
-/// Where Debian keeps libraries, relative to the root.
+/// Debian's directories of libraries, relative to the root.
 const DIRECTORIES: &[&str] = &["usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib"];
 
-/// What a program says about itself that the loader must know.
+/// The loader's inputs in a program's headers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// Path of the dynamic loader, `None` for a static program.
+    /// The path of the dynamic loader; `None` for a static program.
     pub(crate) interpreter: Option<String>,
-    /// Names of libraries, as in `DT_NEEDED`.
+    /// The names of libraries, as in `DT_NEEDED`.
     pub(crate) libraries: Vec<String>,
     /// Directories to search first.
     pub(crate) runpath: Vec<String>,
 }
 
-/// All libraries that `program` (absolute inside the root) needs, and the loader, as absolute paths
-/// inside the root, sorted.
+/// Returns all libraries that `program` (absolute inside the root) needs, and the loader, as sorted absolute paths
+/// inside the root.
 pub(crate) fn closure(root: &Path, program: &str) -> Result<BTreeSet<String>, Error> {
     let mut found = BTreeSet::new();
     let mut todo = vec![program.to_owned()];
@@ -56,7 +56,7 @@ pub(crate) fn closure(root: &Path, program: &str) -> Result<BTreeSet<String>, Er
     Ok(found)
 }
 
-/// Reads what a program or library needs from its ELF headers.
+/// Reads from its ELF headers what a program or library needs.
 pub(crate) fn needs(bytes: &[u8]) -> Result<Needs, object::Error> {
     let elf = ElfFile64::<object::Endianness>::parse(bytes)?;
     let endian = elf.endian();
@@ -94,7 +94,7 @@ fn search(root: &Path, program: &str, runpath: &[String], name: &str) -> Option<
         .find(|path| inside(root, path).exists())
 }
 
-/// Path on the host of an absolute path inside the root. Only for roots whose top-level links
+/// Returns the path on the host of an absolute path inside the root. Works only for roots whose top-level links
 /// (`lib64`, `lib`, `bin`) are relative, as Debian's are.
 pub(crate) fn inside(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))

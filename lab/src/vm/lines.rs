@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The output of a program in the guest, line by line.
+//! Splits the output of a program in the guest into lines.
 //!
-//! Source: none but our own programs in `tests/` and `benches/`, whose lines these are.
+//! Source: our own programs in `tests/` and `benches/`, which print these lines.
 
 use std::io::{ErrorKind, Read, Result};
 
 use crate::foreign::{self, Hearer};
 
-/// No line has more bytes. The longest that a program of ours writes is that of the fuzzer's coverage: all places in the layer
-/// and a driver, ten thousand of them in seven bytes each. This is ten times as much, and all that the lab holds of a line to
-/// which a guest writes no end.
+/// The longest line in bytes, and all that the lab buffers of a line that a guest never ends. The longest line of our
+/// programs is the fuzzer's coverage: all places in the layer and a driver, ten thousand of them in seven bytes each.
+/// This is more than ten times as much.
 const LONGEST: usize = 1 << 20;
 
-/// Cuts a stream of bytes into lines. One that is too long comes in pieces, so that nothing behind it is lost.
+/// Splits a stream of bytes into lines. A line that is too long is split into pieces, so nothing after it is lost.
 pub(crate) struct Lines {
-    /// What has come of the line that has not ended.
+    /// The start of the line that has not ended.
     begun: Vec<u8>,
-    /// Bytes of a line, its end among them.
+    /// The longest line in bytes, with its end.
     longest: usize,
 }
 
@@ -31,7 +31,7 @@ impl Lines {
         Self { begun: Vec::new(), longest }
     }
 
-    /// Adds bytes, and hands over each line that they complete.
+    /// Adds bytes and passes on each line that they complete.
     pub(crate) fn take(&mut self, bytes: &[u8], each: &mut impl FnMut(&str)) {
         for mut line in bytes.split_inclusive(|&byte| byte == b'\n') {
             while self.begun.len() + line.len() > self.longest {
@@ -47,7 +47,7 @@ impl Lines {
         }
     }
 
-    /// Hands over each line of a stream until that ends; the last one may be without an end of its own.
+    /// Passes on each line of a stream until the stream ends. The last line may lack a newline.
     pub(crate) fn take_all(mut self, mut stream: impl Read, each: &mut impl FnMut(&str)) -> Result<()> {
         let mut bytes = [0; 4 << 10];
         loop {
@@ -70,7 +70,7 @@ impl Lines {
     }
 }
 
-/// The lines of bytes that come in pieces.
+/// Returns the lines of bytes that arrive in pieces.
 fn cut<'b>(mut lines: Lines, pieces: impl IntoIterator<Item = &'b [u8]>) -> Vec<String> {
     let mut seen = Vec::new();
     pieces.into_iter().for_each(|piece| lines.take(piece, &mut |line| seen.push(line.to_owned())));
@@ -78,7 +78,7 @@ fn cut<'b>(mut lines: Lines, pieces: impl IntoIterator<Item = &'b [u8]>) -> Vec<
 }
 
 impl Hearer for foreign::Cut {
-    /// The first byte says how long a line may be, the second how many bytes come at once, which makes no difference.
+    /// The first byte sets the longest line, the second how many bytes arrive at once, which must make no difference.
     fn hear(said: &[u8]) {
         let [longest, at_once, bytes @ ..] = said else { return };
         let [longest, at_once] = [longest, at_once].map(|byte| usize::from(*byte).max(1));
@@ -89,7 +89,7 @@ impl Hearer for foreign::Cut {
         let all = Lines::up_to(longest).take_all(bytes, &mut |line| last.push_str(line));
         all.expect("bytes can be read");
         let dense = |text: &str| text.split_whitespace().collect::<String>();
-        // What is no text is replaced, and that may be cut.
+        // Invalid UTF-8 is replaced, and a replacement may be split.
         if bytes.is_ascii() {
             assert_eq!(dense(&last), dense(&String::from_utf8_lossy(bytes)), "nothing is lost");
         }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! One running QEMU: its channels, its console, and its certain end.
+//! One running QEMU: its channels, its console, and its guaranteed end.
 //!
-//! Nothing of a machine has a name in the file system. The channels are socket pairs that QEMU inherits,
-//! the initial file system is an anonymous file, and the process dies with us, so whatever ends the lab
-//! leaves nothing to clean up.
+//! Nothing of a machine has a name in the file system. QEMU inherits socket pairs as its channels, the initial file
+//! system is an anonymous file, and the process dies with us. However the lab ends, there is nothing to clean up.
 //!
 //! Source: qemu-system-x86_64(1), `-chardev socket,fd=`; memfd_create(2).
 
@@ -32,16 +31,16 @@ use super::{
 };
 use crate::process::wait_within;
 
-/// The agent's channel, as QEMU names it.
+/// QEMU's end of the agent's channel.
 pub(crate) const AGENT: Channel = Channel::Fd(AGENT_FD);
-/// The interactive shell's channel, as QEMU names it.
+/// QEMU's end of the interactive shell's channel.
 pub(crate) const SHELL: Channel = Channel::Fd(SHELL_FD);
-/// QEMU's monitor, as QEMU names it.
+/// QEMU's end of the channel to its monitor.
 pub(crate) const MONITOR: Channel = Channel::Fd(MONITOR_FD);
-/// Where QEMU finds the initial file system.
+/// The path at which QEMU finds the initial file system.
 pub(crate) const INITRD: &str = "/proc/self/fd/5";
 
-/// The emulated GPU's socket, as QEMU names it.
+/// The path at which QEMU finds the emulated GPU's socket.
 pub(crate) const GPU: &str = "/proc/self/fd/6";
 
 const AGENT_FD: i32 = 3;
@@ -50,9 +49,9 @@ const INITRD_FD: i32 = 5;
 const GPU_FD: i32 = 6;
 const MONITOR_FD: i32 = 7;
 
-/// How long QEMU may take to end once its guest has.
+/// The time limit for QEMU to end after its guest.
 const END_LIMIT: Duration = Duration::from_secs(5);
-/// How long a guest may take to report where an interrupt found it.
+/// The time limit for a guest to report where an NMI interrupted it.
 const NMI_LIMIT: Duration = Duration::from_secs(20);
 
 /// A machine that is running or has just ended.
@@ -65,22 +64,22 @@ pub(crate) struct Machine {
     shell: Option<UnixStream>,
     monitor: Monitor,
     gpu: Option<Gpu>,
-    /// An error was explained; what it was found by may have ended the machine.
+    /// Whether an error was explained. Doing so may have ended the machine.
     is_explained: bool,
 }
 
-/// What a machine leaves behind.
+/// The results of a machine that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// The whole kernel log.
     pub(crate) log: Vec<Line>,
-    /// All that the emulated GPU told, or how it failed.
+    /// All events of the emulated GPU, or its failure.
     pub(crate) gpu: Result<Vec<drydock_models::Event>, Error>,
 }
 
 impl Machine {
-    /// Starts QEMU as prepared in `command`, whose arguments name [`AGENT`], [`SHELL`], [`MONITOR`] and [`INITRD`], and
-    /// [`GPU`] if one is `wanted`.
+    /// Starts QEMU with `command`, whose arguments name [`AGENT`], [`SHELL`], [`MONITOR`] and [`INITRD`], and [`GPU`]
+    /// if `wanted` is given.
     pub(crate) fn start(
         mut command: Command,
         initrd: &[&[u8]],
@@ -103,7 +102,7 @@ impl Machine {
         command.fd_mappings(mappings.collect()).expect("the numbers differ");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(Error::Start)?;
-        // The command still owns our copies of QEMU's ends; without this we would never see them close.
+        // The command still owns our copies of QEMU's ends. While they are open, we would never see the channels close.
         drop(command);
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
@@ -127,19 +126,19 @@ impl Machine {
         Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))
     }
 
-    /// What the kernel has reported about itself so far, beside the end that the lab has given it.
+    /// Returns the kernel's reports so far, except for the panic that the lab itself caused.
     pub(crate) fn reports(&self) -> Vec<Incident> {
         let mut incidents = incident::find(&self.console.lines());
         incidents.retain(|incident| !place::is_own_panic(incident));
         incidents
     }
 
-    /// The far end of the interactive shell's terminal.
+    /// Returns our end of the interactive shell's terminal.
     pub(crate) fn terminal(&mut self) -> UnixStream {
         self.shell.take().expect("a machine's terminal is taken once")
     }
 
-    /// What commands the emulated GPU.
+    /// Returns a handle that can send commands to the emulated GPU.
     pub(crate) fn gpu(&self) -> Option<gpu::Handle> {
         self.gpu.as_ref().map(Gpu::handle)
     }
@@ -147,7 +146,7 @@ impl Machine {
     /// Waits for the machine to end by itself, then for the last line of its log.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Ended, Error> {
         let deadline = Instant::now() + limit;
-        // The console ends with QEMU, so this is the event to wait for.
+        // The console ends with QEMU, so its end is the event to wait for.
         let console = self.console.clone();
         if console.wait_for_end(deadline).is_none() {
             let (waiting, console, place) = ("ending the machine".into(), console.tail(TAIL), Place::default());
@@ -167,15 +166,15 @@ impl Machine {
         Ok(ended)
     }
 
-    /// Adds to an error what only QEMU and the emulated GPU know: how QEMU ended and what it said, or which of the two it is
-    /// that does not answer, or where the guest's processor is. It does so once.
+    /// Adds to an error what only QEMU and the emulated GPU know: how QEMU ended and what it printed, which of the two
+    /// does not answer, or where the guest's processor is. Does so only once.
     pub(crate) fn explain(&mut self, error: Error) -> Error {
         if std::mem::replace(&mut self.is_explained, true) {
             return error;
         }
         match error {
             Error::Ended { console, .. } => self.explain_end(console),
-            // All of them may be the consequence of hardware that does not answer.
+            // Any of these errors may be the consequence of hardware that does not answer.
             error if self.gpu.as_ref().is_some_and(|gpu| !gpu.answers()) => Error::GpuSilent { met: error.to_string() },
             Error::Hung { .. } if !self.monitor.answers() => Error::QemuSilent { met: error.to_string() },
             Error::Hung { waiting, limit, console, place } if place.is_unknown() => {
@@ -185,21 +184,21 @@ impl Machine {
         }
     }
 
-    /// Ends a guest that does not answer by an interrupt whose report says where its first processor is.
+    /// Ends a guest that does not answer with an NMI. The guest's panic reports where its first processor is.
     fn interrupt(&mut self) -> Place {
         let from = self.console.position();
         if self.monitor.inject_nmi().is_ok() {
-            // The report's end is the machine's; what there is of it is told.
+            // The report ends with the machine. If it is cut short, the part that arrived is shown.
             let _ = self.console.wait_for_end(Instant::now() + NMI_LIMIT);
         }
         Place::of_panic(&self.console.lines_from(from))
     }
 
     fn explain_end(&mut self, console: Vec<String>) -> Error {
-        // The agent's channel is closed, so QEMU is ending and its own words are worth the wait; unless what came out of
-        // the channel was no message.
+        // The agent's channel is closed, so QEMU is ending and its output is worth waiting for, unless the agent sent
+        // something that is no message.
         if self.console.wait_for_end(Instant::now() + patient(END_LIMIT)).is_none() {
-            // It fails only if QEMU has ended just now.
+            // This fails only if QEMU has just ended.
             let _ = self.child.kill();
         }
         let status = self.end().map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -208,7 +207,7 @@ impl Machine {
         Error::Ended { status, said, console }
     }
 
-    /// Collects QEMU, which has ended or is about to.
+    /// Reaps QEMU, which has ended or is about to.
     fn end(&mut self) -> io::Result<ExitStatus> {
         match wait_within(&mut self.child, END_LIMIT)? {
             Some(status) => Ok(status),
@@ -232,7 +231,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Both fail only if QEMU has ended and was collected, which is what is wanted.
+        // Both calls fail only if QEMU has ended and was reaped, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -248,7 +247,7 @@ fn anonymous_file(parts: &[&[u8]]) -> io::Result<File> {
 
 fn read_text(mut from: impl Read) -> String {
     let mut bytes = Vec::new();
-    // What was read before an error is still what QEMU said.
+    // Bytes read before an error are still QEMU's output.
     let _ = from.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }

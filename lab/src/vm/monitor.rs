@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What QEMU itself can be asked when its guest does not answer: whether it is there, and to interrupt the processors.
+//! QEMU's monitor, for a guest that does not answer: checks that QEMU itself answers, and interrupts the processors.
 //!
 //! Source: QEMU, docs/interop/qmp-spec.rst; `inject-nmi` of its QMP reference.
 
@@ -11,27 +11,27 @@ use std::{
 
 use serde_json::Value;
 
-/// How long an answer may take; QEMU's main loop answers at once unless it is blocked.
+/// The time limit for an answer. QEMU's main loop answers at once unless it is blocked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Our end of QEMU's monitor. QEMU has greeted us by the time that it is needed.
+/// Our end of QEMU's monitor. QEMU has sent its greeting long before the monitor is needed.
 pub(crate) struct Monitor {
     port: UnixStream,
     is_ready: bool,
 }
 
 impl Monitor {
-    /// A monitor of which nothing was asked.
+    /// Returns a monitor that has sent no command yet.
     pub(crate) fn new(port: UnixStream) -> Self {
         Self { port, is_ready: false }
     }
 
-    /// Whether QEMU answers.
+    /// Returns whether QEMU answers.
     pub(crate) fn answers(&mut self) -> bool {
         self.execute("query-status", PATIENCE).is_ok()
     }
 
-    /// Sends the guest an interrupt that cannot be masked. It arrives at its first processor.
+    /// Sends the guest an NMI. It arrives at the first processor.
     pub(crate) fn inject_nmi(&mut self) -> io::Result<()> {
         self.execute("inject-nmi", PATIENCE)
     }
@@ -46,10 +46,10 @@ impl Monitor {
         self.ask(command)
     }
 
-    /// Sends a command and waits for its answer; greeting and events come between.
+    /// Sends a command and waits for its answer. Skips the greeting and events before it.
     fn ask(&mut self, command: &str) -> io::Result<()> {
         writeln!(&self.port, "{}", serde_json::json!({ "execute": command }))?;
-        // One line of an answer at a time comes, so nothing is lost with the buffer.
+        // Only one line of an answer arrives at a time, so dropping the buffer loses nothing.
         let mut lines = BufReader::new(&self.port).lines();
         loop {
             let line = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
@@ -68,7 +68,7 @@ impl Monitor {
 mod tests {
     use super::*;
 
-    /// A QEMU that answers `answers`, one to each line that it is sent, after its greeting.
+    /// Plays a QEMU that sends its greeting, then one of `answers` for each line it receives.
     fn monitor(answers: &'static [&'static str]) -> Monitor {
         let (ours, theirs) = UnixStream::pair().unwrap();
         std::thread::spawn(move || {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! How long something may take on this host: as on an idle one, times a factor that is measured when a machine boots.
+//! Scales time limits to this host: the limit for an idle host, times a factor that is measured when a machine boots.
 //!
-//! A boot does the same work each time, before anything of a driver's runs, so what it takes beyond the usual is what the host does
-//! not give. Every limit on a guest or a model is written down as for an idle host and goes through [`patient`]; the programs in the
-//! guest get the factor on their command lines.
-//!
-//! Machines that run beside each other get the factor of the slowest.
+//! A boot does the same work each time, before any driver's code runs. So a boot that takes longer than usual shows how
+//! much processor time the host does not give. Every limit on a guest or a model is written for an idle host and passed
+//! through [`patient`]. Programs in the guest get the factor on their command lines. Machines that run at the same time
+//! use the factor of the slowest.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,21 +14,21 @@ use std::time::Duration;
 /// A boot takes less than this on an idle host with two processors, where every instruction is translated.
 const BOOT: Duration = Duration::from_secs(6);
 
-/// The factor's limit: a guest's programs take no higher one.
+/// The largest factor. The guest's programs accept no larger one.
 const MOST: u32 = 100;
 
-/// The factors of the machines that run, each by its number.
+/// The factors of the running machines, each by its number.
 static FACTORS: Mutex<BTreeMap<u64, u32>> = Mutex::new(BTreeMap::new());
 
-/// How many machines share the host at a time.
+/// The number of machines that share the host at a time.
 static BESIDE: AtomicU32 = AtomicU32::new(1);
 
-/// Says how many machines share the host from now on. One that boots while there is no other does not find out.
+/// Sets how many machines share the host from now on. A machine that boots alone cannot measure that.
 pub(crate) fn share_among(machines: u32) {
     BESIDE.store(machines.max(1), Ordering::Relaxed);
 }
 
-/// The factor of a machine, as long as this lives.
+/// The factor of a machine while this value lives.
 #[derive(Debug)]
 pub(crate) struct Pace {
     number: u64,
@@ -37,8 +36,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins with what is known before the boot: the kernel and the way of execution alone make everything `usual` times
-    /// slower, and the host is shared.
+    /// Starts with what is known before the boot: kernel and way of execution make everything `usual` times slower, and
+    /// the host is shared.
     pub(crate) fn expect(usual: u32) -> Self {
         let usual = usual.saturating_mul(BESIDE.load(Ordering::Relaxed)).clamp(1, MOST);
         let mut factors = factors();
@@ -47,12 +46,12 @@ impl Pace {
         Self { number, usual }
     }
 
-    /// Sets the factor by a boot that took so long.
+    /// Sets the factor from the duration of a boot.
     pub(crate) fn measure(&self, boot: Duration) {
         factors().insert(self.number, factor(boot, self.usual));
     }
 
-    /// The limit of a boot that may take `usual` on an idle host with the stock kernel.
+    /// Returns the time limit of a boot that may take `usual` on an idle host with the stock kernel.
     pub(crate) fn of_boot(&self, usual: Duration) -> Duration {
         usual.saturating_mul(self.usual)
     }
@@ -68,19 +67,19 @@ fn factors() -> MutexGuard<'static, BTreeMap<u64, u32>> {
     FACTORS.lock().expect("no holder of the lock panics")
 }
 
-/// How many times as long as on an idle host with the stock kernel something may take.
+/// Returns the factor by which operations may take longer than on an idle host with the stock kernel.
 pub(crate) fn patience() -> u32 {
     factors().values().copied().max().unwrap_or(1)
 }
 
-/// The limit of something that may take `usual` on an idle host with the stock kernel.
+/// Returns the time limit of an operation that may take `usual` on an idle host with the stock kernel.
 pub(crate) fn patient(usual: Duration) -> Duration {
     usual.saturating_mul(patience())
 }
 
 fn factor(boot: Duration, usual: u32) -> u32 {
     let slower = boot.as_secs_f64() / (BOOT * usual).as_secs_f64();
-    // A float that does not fit becomes the greatest number.
+    // The conversion saturates: a float that does not fit becomes the largest number.
     usual.saturating_mul(slower.ceil().max(1.0) as u32).clamp(1, MOST)
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The kernel proper out of its compressed image.
+//! Extracts the kernel proper from its compressed image.
 //!
-//! A boot image unpacks itself in the guest, which costs three seconds where every instruction is translated. The
-//! kernel inside is an ELF file that QEMU can load and enter directly (its PVH entry point), so it is taken out once
-//! on the host. It is the same kernel, byte for byte.
+//! A boot image unpacks itself in the guest, which takes three seconds where every instruction is translated. The
+//! kernel inside is an ELF file that QEMU can load and enter directly (its PVH entry point), so the host extracts it
+//! once. It is the same kernel, byte for byte.
 //!
 //! Source: Documentation/arch/x86/boot.rst (`setup_sects`, `payload_offset`, `payload_length`) and
 //! <https://xenbits.xen.org/docs/unstable/misc/pvh.html> for the entry point.
@@ -13,10 +13,10 @@ use std::io::Read;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, elf::PT_NOTE};
 
-/// No kernel is larger; one that unpacks to more is none.
+/// The largest accepted kernel, unpacked. No real kernel is larger.
 const LARGEST: u64 = 512 << 20;
 
-/// The kernel inside `image`, if its compression and its entry point are of the kind that we know.
+/// Returns the kernel inside `image`, if we know the kinds of its compression and entry point.
 pub(crate) fn extract(image: &[u8]) -> Option<Vec<u8>> {
     let payload = find(image)?;
     let mut kernel = Vec::new();
@@ -25,12 +25,12 @@ pub(crate) fn extract(image: &[u8]) -> Option<Vec<u8>> {
     (kernel.len() as u64 <= LARGEST && has_pvh_entry(&kernel)).then_some(kernel)
 }
 
-/// The compressed part of a boot image.
+/// Returns the compressed part of a boot image.
 fn find(image: &[u8]) -> Option<&[u8]> {
     if image.get(0x202..0x206)? != b"HdrS" {
         return None;
     }
-    // 0 means 4 for old boot loaders' sake.
+    // 0 means 4, for compatibility with old boot loaders.
     let setup = match image.get(0x1f1)? {
         0 => 4,
         sectors => usize::from(*sectors),
@@ -44,7 +44,7 @@ fn number(image: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes)).ok()
 }
 
-/// Type of the note that names the entry point.
+/// The type of the note that holds the entry point.
 const XEN_ELFNOTE_PHYS32_ENTRY: u32 = 18;
 
 fn has_pvh_entry(kernel: &[u8]) -> bool {

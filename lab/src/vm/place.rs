@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Where in the kernel a guest is that hangs: the stacks of its tasks, and of its processors.
+//! Finds where in the kernel a guest hangs: the stacks of its tasks and of its processors.
 //!
 //! Source: proc(5), `/proc/PID/stack`; Documentation/admin-guide/sysrq.rst, `l`; lib/nmi_backtrace.c for the wording.
 
@@ -11,50 +11,50 @@ use super::{
     symbols::Frame,
 };
 
-/// The agent's process.
+/// The agent's process id.
 const AGENT: u32 = 1;
 
-/// How the tasks are named that have the kernel print what processors do, and that print it.
+/// The tasks that make the kernel print the processors' stacks, and those that print them.
 const PRINTING: &[&str] = &["process `@write:sysrq", "process `pr/"];
 
-/// How the kernel says that it has panicked for an NMI of unknown reason (arch/x86/kernel/nmi.c).
+/// The kernel's message when it panics on an NMI of unknown reason (arch/x86/kernel/nmi.c).
 pub(crate) const PANIC: &str = "NMI: Not continuing";
 
-/// How the kernel names the task of a processor that has nothing to do, and parts of the functions in which it waits.
+/// The kernel's name for a processor's idle task, and parts of the names of functions in which it waits.
 const IDLER: &str = "process `swapper/";
 const IDLE: &[&str] = &["halt", "idle", "mwait"];
 
-/// Where a guest is. Frames are lines of their own, as the kernel prints them.
+/// The place where a guest hangs. Each frame is a line of its own, as the kernel prints it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// What each task and processor does; `None` if the guest did not say.
+    /// The activity of each task and processor; `None` if the guest did not report it.
     lines: Option<Vec<String>>,
 }
 
 impl Place {
-    /// Takes what the agent says of tasks, and what the kernel printed of processors.
+    /// Combines the agent's report of tasks and the kernel's report of processors.
     pub(crate) fn new(tasks: &[Task], log: &[Line]) -> Self {
         Self { lines: Some([of_tasks(tasks), of_processors(log)].concat()) }
     }
 
-    /// Takes the panic with which a guest answers an interrupt for which it knows no reason ([`PANIC`]).
+    /// Reads the place from the panic with which a guest answers an NMI of unknown reason ([`PANIC`]).
     pub(crate) fn of_panic(log: &[Line]) -> Self {
         let panic = incident::find(log).into_iter().find(is_own_panic);
         Self { lines: panic.map(|incident| of_processor(&without_nmi(incident), &|_| true)) }
     }
 
-    /// Whether the guest said nothing.
+    /// Returns whether the guest reported nothing.
     pub(crate) fn is_unknown(&self) -> bool {
         self.lines.is_none()
     }
 
-    /// The lines to show.
+    /// Returns the lines to show.
     pub(crate) fn lines(&self) -> &[String] {
         self.lines.as_deref().unwrap_or_default()
     }
 }
 
-/// A request as an error tells of it.
+/// Describes a request for an error message.
 pub(crate) fn in_words(what: &Call) -> String {
     match what {
         Call::Insmod { name, .. } => format!("loading module `{name}`"),
@@ -64,13 +64,13 @@ pub(crate) fn in_words(what: &Call) -> String {
             format!("writing `{}` to `{path}`", String::from_utf8_lossy(bytes).trim_end())
         }
         Call::ListDir { path } => format!("listing `{path}`"),
-        Call::EndProcesses => "ending the processes of the guest".into(),
+        Call::EndProcesses => "killing the processes of the guest".into(),
         Call::Tasks => "listing the tasks of the guest".into(),
         other => format!("{other:?}"),
     }
 }
 
-/// Whether a task is the first thread of a program, and not the agent's or the kernel's.
+/// Returns whether a task is the first thread of a program other than the agent. Kernel threads do not count.
 pub(crate) fn is_process(task: &Task) -> bool {
     task.pid != AGENT && task.pid == task.tid && task.parent != KTHREADD
 }
@@ -78,13 +78,13 @@ pub(crate) fn is_process(task: &Task) -> bool {
 /// The parent of the kernel's own threads.
 const KTHREADD: u32 = 2;
 
-/// A process as a message names it, with the devices that it holds.
+/// Returns a process's name for a message, with the devices that it holds.
 pub(crate) fn name(task: &Task) -> String {
     let holds = if task.holds.is_empty() { String::new() } else { format!(" ({})", task.holds.join(", ")) };
     format!("`{}`, process {}{holds}", task.command, task.pid)
 }
 
-/// The agent's requests first, then what the kernel does by itself, then programs.
+/// Lists the agent's requests first, then kernel threads, then programs.
 fn of_tasks(tasks: &[Task]) -> Vec<String> {
     let rank = |task: &&Task| (task.pid != AGENT, task.parent != KTHREADD, task.pid, task.tid);
     let mut tasks: Vec<&Task> = tasks.iter().collect();
@@ -110,12 +110,12 @@ fn of_task(task: &Task) -> Vec<String> {
     std::iter::once(format!("{who} {does}{where_}")).chain(frames).collect()
 }
 
-/// Whether a report is the answer to our own interrupt.
+/// Returns whether a report is the answer to our own NMI.
 pub(crate) fn is_own_panic(incident: &Incident) -> bool {
     incident.title.contains(PANIC)
 }
 
-/// A report without the calls of the interrupt that made it; where it found the processor stands among them.
+/// Removes from a report the calls of the NMI that made it, which include the place that it interrupted.
 fn without_nmi(incident: Incident) -> Incident {
     let mut in_nmi = false;
     let keep = |line: &Line| {
@@ -128,7 +128,7 @@ fn without_nmi(incident: Incident) -> Incident {
     Incident { lines, ..incident }
 }
 
-/// What processors do that are neither idle nor busy with printing this, nor in a program.
+/// Lists what processors do in the kernel, except those that are idle or print this report.
 fn of_processors(log: &[Line]) -> Vec<String> {
     const OPENING: &str = "NMI backtrace for cpu";
     let mut lines = Vec::new();
@@ -140,7 +140,7 @@ fn of_processors(log: &[Line]) -> Vec<String> {
     lines
 }
 
-/// What a report says of the processor that made it, if it is `wanted` and in the kernel.
+/// Returns the place that a processor's report gives, if the report is `wanted` and the processor is in the kernel.
 fn of_processor(report: &Incident, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
     let digest = report.digest();
     let is_idle = digest.at.as_ref().is_some_and(|at| IDLE.iter().any(|idle| at.symbol.contains(idle)));

@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! QEMU's command line, as a sum of small pure functions from a typed description of the machine.
+//! QEMU's command line, made by small pure functions from a typed description of the machine.
 //!
-//! Source: qemu-system-x86_64(1) of QEMU 11.1; the flags and why they are there were tried on Debian's
-//! stock kernel.
+//! Source: qemu-system-x86_64(1) of QEMU 11.1. The flags and their reasons were tested on Debian's stock kernel.
 
 use drydock_agent::protocol;
 
-/// The program, as named inside the toolchain root.
+/// The program's name inside the toolchain root.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
-/// How the guest's instructions are executed.
+/// The way QEMU executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accel {
-    /// The processor's own virtualisation; only after it was seen to boot a guest here.
+    /// The processor's virtualisation. Used only after a guest was seen to boot with it on this host.
     Kvm,
     /// QEMU's translator, one host thread per guest processor.
     Tcg,
-    /// QEMU's translator with a clock that counts instructions: a time read in the guest is a number of
-    /// instructions, one per nanosecond. One processor only.
+    /// QEMU's translator with a clock that counts instructions: a time read in the guest is a number of instructions,
+    /// one per nanosecond. One processor only.
     Counting,
 }
 
-/// Where the bytes of a channel go.
+/// The destination of a channel's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     /// A connected socket that QEMU inherits under this number.
     Fd(i32),
-    /// Nowhere.
+    /// No destination.
     Absent,
 }
 
@@ -37,21 +36,20 @@ pub(crate) struct Spec {
     pub(crate) kernel: String,
     /// Initial file system, as a path inside the toolchain root.
     pub(crate) initrd: String,
-    /// How to execute.
     pub(crate) accel: Accel,
-    /// Number of processors; 1 is used whatever this says when instructions are counted.
+    /// The number of processors. Counting instructions always uses 1.
     pub(crate) cpus: u32,
     /// Memory in MiB.
     pub(crate) memory: u32,
-    /// The protocol's channel.
+    /// The channel of the agent's protocol.
     pub(crate) agent: Channel,
-    /// Whether that is a serial line, which outlives system sleep, and not a virtio port, which is quick.
+    /// Whether that channel is a serial line, which survives system sleep, instead of a virtio port, which is faster.
     pub(crate) serial: bool,
     /// The interactive shell's channel.
     pub(crate) shell: Channel,
-    /// The channel on which QEMU itself can be asked.
+    /// The channel of QEMU's monitor.
     pub(crate) monitor: Channel,
-    /// Words for the kernel's command line, after ours.
+    /// Words appended to our own on the kernel's command line.
     pub(crate) words: Vec<String>,
     /// Further devices, each the value of one `-device`.
     pub(crate) devices: Vec<String>,
@@ -59,13 +57,13 @@ pub(crate) struct Spec {
     pub(crate) gpu: Option<String>,
 }
 
-/// All arguments of QEMU for `spec`.
+/// Returns all arguments of QEMU for `spec`.
 pub(crate) fn args(spec: &Spec) -> Vec<String> {
     [machine_args(spec), accel_args(spec), kernel_args(spec), console_args(), channel_args(spec), device_args(spec)]
         .concat()
 }
 
-/// The command line as one line that a shell understands.
+/// Returns the command line as one line for a shell.
 pub(crate) fn paste(program: &str, args: &[String]) -> String {
     let mut words = vec![quote(program)];
     words.extend(args.iter().map(|arg| quote(arg)));
@@ -86,7 +84,7 @@ fn machine_args(spec: &Spec) -> Vec<String> {
         &memory,
     ]);
     if spec.gpu.is_some() {
-        // What another process is to reach must be shared with it.
+        // Memory that another process must access has to be shared with it.
         args.extend(["-object".into(), format!("memory-backend-memfd,id=memory,size={memory},share=on")]);
         args.extend(strings(&["-machine", "memory-backend=memory"]));
     }
@@ -99,19 +97,21 @@ fn accel_args(spec: &Spec) -> Vec<String> {
         Accel::Kvm => strings(&["-accel", "kvm", "-cpu", "host", "-smp", &cpus]),
         Accel::Tcg => strings(&["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", &cpus]),
         Accel::Counting => {
-            // A guest that waits for an emulated GPU waits by the host's clock. With `sleep=off` its own would leap to the
-            // driver's next time limit whenever it is idle.
+            // A guest that waits for an emulated GPU waits by the host's clock. With `sleep=off`, its own clock would
+            // jump to the driver's next timeout whenever it is idle.
             let count = if spec.gpu.is_some() { "shift=0,sleep=on" } else { "shift=0,sleep=off" };
             strings(&["-accel", "tcg,thread=single", "-icount", count, "-cpu", "max", "-smp", "1"])
         }
     }
 }
 
-/// An oops or a processor that spins for 20 s is a panic: nothing that a guest says afterwards is worth
-/// having. `panic=-1` restarts at once on a panic, which `-no-reboot` turns into QEMU's end. Log lines below
-/// level 5 reach the console while booting; the agent opens the rest when it starts. The lab sends an NMI, which is one of
-/// an unknown reason, to a guest that does not answer: its panic says what the processor did. Whether the timer's interrupt comes
-/// is not checked: the check counts a loop against the clock, and an emulator that the host starves fails it.
+/// Returns the kernel's command line.
+///
+/// An oops, or a processor that spins for 20 s, is a panic: nothing that a guest prints afterwards is useful.
+/// `panic=-1` restarts at once on a panic, which `-no-reboot` turns into QEMU's end. While booting, log lines below
+/// level 5 reach the console; the agent enables the rest when it starts. The lab sends an NMI to a guest that does not
+/// answer. The NMI has an unknown reason, so the guest panics and the panic shows what the processor did. The check of
+/// the timer's interrupt is off: it counts a loop against the clock, and fails in an emulator that the host starves.
 fn kernel_args(spec: &Spec) -> Vec<String> {
     let mut words = strings(&[
         "console=ttyS0",
@@ -127,7 +127,7 @@ fn kernel_args(spec: &Spec) -> Vec<String> {
     strings(&["-kernel", &spec.kernel, "-initrd", &spec.initrd, "-append", &words.join(" ")])
 }
 
-/// The kernel's console is QEMU's standard output. Ctrl-C is the lab's to handle.
+/// Returns the console's arguments. The kernel's console is QEMU's standard output, and the lab handles Ctrl-C.
 fn console_args() -> Vec<String> {
     strings(&["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
 }
@@ -159,7 +159,7 @@ fn device_args(spec: &Spec) -> Vec<String> {
         .collect()
 }
 
-/// An address of a socket has parts, so the device is given as JSON.
+/// Returns the GPU's device as JSON, because a socket's address has parts.
 fn gpu_device(socket: &String) -> String {
     let socket = serde_json::json!({ "type": "unix", "path": socket });
     serde_json::json!({ "driver": "vfio-user-pci", "socket": socket }).to_string()
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// The value after `flag`.
+    /// Returns the value after `flag`.
     fn value<'a>(args: &'a [String], flag: &str) -> &'a str {
         let at = args.iter().position(|arg| arg == flag).unwrap();
         &args[at + 1]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! From `SYMBOL+0x1c/0x50 [module]` to a name that a person wrote and a line in a file.
+//! Turns `SYMBOL+0x1c/0x50 [module]` into a readable name and a line in a file.
 //!
-//! Names of Rust functions are demangled here. Lines come from the module's debug information through
-//! binutils' `addr2line` inside the toolchain root, which knows how to relocate an unlinked object; it runs only
-//! when there is something to report.
+//! Names of Rust functions are demangled here. Lines come from the module's debug information through binutils'
+//! `addr2line` inside the toolchain root, which can relocate an unlinked object. It runs only when there is something
+//! to report.
 //!
 //! Source: arch/x86/kernel/dumpstack.c for the form of a frame; addr2line(1), `--section`.
 
@@ -16,15 +16,15 @@ use object::{Object, ObjectSection, ObjectSymbol};
 pub(crate) struct Frame {
     /// The symbol as printed.
     pub(crate) symbol: String,
-    /// Distance from the symbol's start.
+    /// The distance from the symbol's start.
     pub(crate) offset: u64,
-    /// The module it lies in, `None` for the kernel itself.
+    /// The module that contains it; `None` for the kernel itself.
     pub(crate) module: Option<String>,
 }
 
 impl Frame {
-    /// Reads `SYMBOL+0xOFFSET/0xSIZE`, perhaps with ` [MODULE]`; a frame that the kernel marks as
-    /// doubtful (`? `) gives `None`.
+    /// Parses `SYMBOL+0xOFFSET/0xSIZE`, perhaps with ` [MODULE]`. Returns `None` for a frame that the kernel marks as
+    /// doubtful (`? `).
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         let (symbol, rest) = words.next()?.rsplit_once("+0x")?;
@@ -37,40 +37,39 @@ impl Frame {
         })
     }
 
-    /// The symbol as a person would write it, without the compiler's hashes.
+    /// Returns the symbol as a person would write it, without the compiler's hashes.
     pub(crate) fn readable(&self) -> String {
         format!("{:#}", rustc_demangle::demangle(&self.symbol))
     }
 }
 
-/// Where a frame lies in a module's file: section and address in it.
+/// A frame's location in a module's file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
-    /// The module's file.
     pub(crate) file: PathBuf,
-    /// Name of the section.
+    /// The section's name.
     pub(crate) section: String,
-    /// Offset in the section.
+    /// The offset in the section.
     pub(crate) address: u64,
 }
 
-/// Runs `addr2line` with arguments and returns what it wrote, `None` if it cannot be run.
+/// A function that runs `addr2line` and returns its output, or `None` if it cannot run.
 pub(crate) type Addr2Line<'a> = dyn Fn(&Address) -> Option<String> + 'a;
 
-/// Finds names and lines for frames of the modules whose files are known.
+/// Finds names and lines for frames of modules with known files.
 pub(crate) struct Symbols<'a> {
     files: HashMap<String, PathBuf>,
     addr2line: &'a Addr2Line<'a>,
 }
 
 impl<'a> Symbols<'a> {
-    /// For modules by name; `addr2line` is asked for lines.
+    /// Returns a lookup for these modules, by name, that gets lines from `addr2line`.
     pub(crate) fn new(files: HashMap<String, PathBuf>, addr2line: &'a Addr2Line<'a>) -> Self {
         Self { files, addr2line }
     }
 
-    /// One line of text for a frame: `name+0x1c [module] at file:line`. A caller's frame points behind its
-    /// call, so its line is looked up one byte before.
+    /// Returns a frame as one line of text: `name+0x1c [module] at file:line`. A caller's frame points behind its call,
+    /// so its line is looked up one byte before.
     pub(crate) fn describe(&self, frame: &Frame, is_caller: bool) -> String {
         let mut text = format!("{}+{:#x}", frame.readable(), frame.offset);
         if let Some(module) = &frame.module {
@@ -89,12 +88,12 @@ impl<'a> Symbols<'a> {
         let address = Address { file: file.to_owned(), section, address };
         let said = (self.addr2line)(&address)?;
         let line = said.lines().next()?.trim();
-        // A name and a line that are not known are question marks.
+        // addr2line prints question marks for an unknown name or line.
         (!line.starts_with('?') && !line.is_empty()).then(|| shorten(line))
     }
 }
 
-/// Where `symbol` + `offset` lies in an object: the name of a section, and the offset in it.
+/// Returns the location of `symbol` + `offset` in an object: a section's name and the offset in it.
 pub(crate) fn locate(object: &[u8], symbol: &str, offset: u64) -> Option<(String, u64)> {
     let object = object::File::parse(object).ok()?;
     let found = object.symbols().find(|found| found.is_definition() && found.name() == Ok(symbol))?;
@@ -102,7 +101,7 @@ pub(crate) fn locate(object: &[u8], symbol: &str, offset: u64) -> Option<(String
     Some((section.name().ok()?.to_owned(), found.address().checked_add(offset)?))
 }
 
-/// Sources are built under a path of the toolchain root; a person knows them by the one in the checkout.
+/// Shortens a path to the one in the checkout. Sources are built under a path of the toolchain root.
 pub(crate) fn shorten(line: &str) -> String {
     let line = line.split(" (discriminator").next().unwrap_or(line).trim_end_matches(":?");
     line.replace("/kernel-src/", "kernel/").replace("/kernel/tree/", "")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Our terminal and the guest's as one: raw mode, and bytes both ways.
+//! Connects our terminal and the guest's: raw mode, and bytes in both directions.
 //!
 //! Source: termios(3); poll(2).
 
@@ -15,10 +15,10 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 
 use crate::interrupt::{self, OnInterrupt};
 
-/// How often a reader of the keyboard looks whether it is still wanted.
+/// The interval at which the keyboard's reader checks whether it is still wanted.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// Rows and columns of our terminal, or those of an old one if there is none.
+/// Returns the rows and columns of our terminal, or a classic terminal's if there is none.
 pub(crate) fn size() -> (u16, u16) {
     match tcgetwinsize(io::stdout()) {
         Ok(size) if size.ws_row > 0 && size.ws_col > 0 => (size.ws_row, size.ws_col),
@@ -26,14 +26,14 @@ pub(crate) fn size() -> (u16, u16) {
     }
 }
 
-/// Waits a moment for `from` to have something to read, or its end.
+/// Waits a moment until `from` can be read or has ended.
 pub(crate) fn readable(from: &impl AsFd) -> bool {
     let mut fds = [PollFd::new(from, PollFlags::IN)];
     poll(&mut fds, Some(&LOOK)).is_ok_and(|count| count > 0)
 }
 
-/// Connects our terminal with `machine_end` while `work` runs. `ended` tells that it is over; `on_lost` is called if what the
-/// guest writes cannot be shown, which is the second thing that is returned.
+/// Connects our terminal with `machine_end` while `work` runs. `ended` returns whether the session is over. `on_lost`
+/// is called if the guest's output cannot be shown; that error is the second value returned.
 pub(crate) fn connect<T>(
     machine_end: UnixStream,
     ended: &AtomicBool,
@@ -45,13 +45,14 @@ pub(crate) fn connect<T>(
         let shown = scope.spawn(|| show(&machine_end).inspect_err(|_| on_lost()));
         scope.spawn(|| type_into(&machine_end, ended));
         let out = work();
-        // Both directions stop: the one that shows has read what the guest wrote before its end.
+        // This stops both directions. The one that shows output has read everything that the guest wrote before its
+        // end.
         let _ = machine_end.shutdown(Shutdown::Both);
         (out, shown.join().expect("showing does not panic"))
     })
 }
 
-/// Shows what the guest writes, until its end.
+/// Shows the guest's output until it ends.
 fn show(mut machine_end: &UnixStream) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let mut out = io::stdout();
@@ -69,7 +70,7 @@ fn type_into(mut machine_end: &UnixStream, ended: &AtomicBool) {
             continue;
         }
         let count = stdin.lock().read(&mut buffer).unwrap_or(0);
-        // The end of a piped input is a Ctrl-D to the shell that reads it.
+        // The end of a piped input becomes a Ctrl-D for the shell that reads it.
         let bytes = if count == 0 { b"\x04".as_slice() } else { &buffer[..count] };
         if machine_end.write_all(bytes).is_err() || count == 0 {
             return;
@@ -77,7 +78,7 @@ fn type_into(mut machine_end: &UnixStream, ended: &AtomicBool) {
     }
 }
 
-/// Our terminal in raw mode, put back when dropped or when we are interrupted.
+/// Our terminal in raw mode, restored on drop or on interrupt.
 struct Raw {
     before: Option<Termios>,
     _on_interrupt: Option<OnInterrupt>,
@@ -89,7 +90,7 @@ impl Raw {
         let Some(before) = before else { return Self { before: None, _on_interrupt: None } };
         let mut raw = before.clone();
         raw.make_raw();
-        // A terminal that cannot be set stays as it is: worse to type on, but not wrong.
+        // A terminal that cannot be set stays as it is: less comfortable, but not wrong.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &raw);
         let again = before.clone();
         let on_interrupt = interrupt::on_interrupt(move || restore(&again));

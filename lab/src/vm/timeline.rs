@@ -1,43 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The kernel's log and a GPU's trace as one timeline, on the guest's clock.
+//! Merges the kernel's log and a GPU's trace into one timeline, on the guest's clock.
 //!
-//! The kernel stamps a line with the time since its boot, the model an event with the host's clock. A line arrives here a
-//! moment after it was stamped, never before; of many lines some arrive almost at once. So around a moment the smallest
-//! difference between a line's arrival and its stamp is what the clocks differ by. Around a moment, since the two do not run
-//! at quite the same speed: the guest has measured its clock at boot.
+//! The kernel stamps a line with the time since its boot, the model stamps an event with the host's clock. A line
+//! arrives here a moment after its stamp, never before, and some of many lines arrive almost at once. So the smallest
+//! difference between arrival and stamp is the difference between the clocks. It is taken near each event, since the
+//! clocks run at slightly different speeds: the guest has measured its clock at boot.
 //!
-//! Source: none but our own; Documentation/core-api/timekeeping.rst for what the kernel's clock is.
+//! Source: our own formats; Documentation/core-api/timekeeping.rst for the kernel's clock.
 
 use drydock_models::{Event, What};
 
 use super::console::Line;
 
-/// How far from an event a line may have arrived to tell the clocks' difference, in seconds.
+/// How near to an event a line must arrive to show the clocks' difference, in seconds.
 const NEAR: f64 = 2.0;
 
-/// How fine the kernel's stamps are, in seconds.
+/// The resolution of the kernel's stamps, in seconds.
 const STAMP: f64 = 1e-6;
 
-/// Something that was told, and when.
+/// A line or an event, with its time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     /// The guest's clock, in seconds.
     pub(crate) time: f64,
-    /// What.
     pub(crate) told: Told,
 }
 
-/// What the timeline is made of.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Told {
     /// A line of the kernel's log.
     Kernel(String),
-    /// Something that a GPU saw.
+    /// An event of a GPU.
     Gpu(What),
 }
 
 impl Entry {
-    /// The text, if it is a line of the kernel's log.
+    /// Returns the text, if it is a line of the kernel's log.
     pub(crate) fn line(&self) -> Option<&str> {
         match &self.told {
             Told::Kernel(text) => Some(text),
@@ -45,7 +44,7 @@ impl Entry {
         }
     }
 
-    /// Whether it is a line of the kernel's log that contains `needle`.
+    /// Returns whether it is a line of the kernel's log that contains `needle`.
     pub(crate) fn is_line_with(&self, needle: &str) -> bool {
         self.line().is_some_and(|text| text.contains(needle))
     }
@@ -66,7 +65,7 @@ impl std::fmt::Display for Told {
     }
 }
 
-/// Merges lines and events. `clock` has all lines that may tell the clocks' difference.
+/// Merges lines and events. `clock` contains all lines that can show the clocks' difference.
 pub(crate) fn merge(lines: &[Line], events: &[Event], clock: &[Line]) -> Vec<Entry> {
     let kernel =
         lines.iter().filter_map(|line| Some(Entry { time: line.time?, told: Told::Kernel(line.text.clone()) }));
@@ -79,9 +78,8 @@ pub(crate) fn merge(lines: &[Line], events: &[Event], clock: &[Line]) -> Vec<Ent
     all
 }
 
-/// Moves what the GPU told against the kernel's lines, by the least that puts the first entries of these kinds in this order.
-///
-/// What the clocks differ by is known only as well as a line's arrival was not delayed; a busy host delays all of them.
+/// Shifts the GPU's events against the kernel's lines by the smallest amount that puts the first entries of these kinds
+/// into this order. The clocks' difference is only as exact as the lines' arrival, and a busy host delays all lines.
 pub(crate) fn put_in_order(entries: &mut [Entry], kinds: &[&dyn Fn(&Entry) -> bool]) {
     let found: Vec<&Entry> = kinds.iter().filter_map(|is| entries.iter().find(|entry| is(entry))).collect();
     let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -101,13 +99,14 @@ pub(crate) fn put_in_order(entries: &mut [Entry], kinds: &[&dyn Fn(&Entry) -> bo
     entries.sort_by(|one, other| one.time.total_cmp(&other.time));
 }
 
-/// The events from host time `from` on that are worth a line beside the kernel's.
+/// Returns the events from host time `from` on that are worth a line beside the kernel's.
 pub(crate) fn since(events: &[Event], from: f64) -> Vec<Event> {
     let worth = |event: &&Event| event.time >= from && !matches!(event.what, What::FaultUnused { .. });
     events.iter().filter(worth).cloned().collect()
 }
 
-/// What the host's clock is ahead of the guest's at the host's `time`; from the nearest line if none is near.
+/// Returns how far the host's clock is ahead of the guest's at the host's `time`. Uses the nearest line if none is
+/// near.
 fn difference(clock: &[Line], time: f64) -> Option<f64> {
     let stamped = || clock.iter().filter_map(|line| Some((line.heard, line.heard - line.time?)));
     let near = stamped().filter(|(heard, _)| (heard - time).abs() <= NEAR).map(|(_, ahead)| ahead);
@@ -129,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_event_stands_between_the_lines_that_were_stamped_around_it() {
-        // The guest's clock is 100 s behind. The first line was delayed by 30 ms, more than what lies between.
+        // The guest's clock is 100 s behind. The first line was delayed by 30 ms, more than the time between the lines.
         let lines = [line(101.030, 1.0, "before"), line(101.0201, 1.02, "after"), line(101.021, 1.0209, "later")];
         let merged = merge(&lines, &[reset(101.010)], &lines);
         let texts: Vec<String> = merged.iter().map(|entry| entry.told.to_string()).collect();
@@ -139,7 +138,7 @@ mod tests {
 
     #[test]
     fn clocks_that_drift_are_compared_where_the_event_is() {
-        // 1 % too slow: after 100 s the difference is a second more.
+        // The guest's clock is 1 % slow: after 100 s the difference has grown by a second.
         let lines = [line(100.0, 0.0, "boot"), line(200.0, 99.0, "late")];
         let merged = merge(&lines, &[reset(100.5), reset(199.5), reset(150.0)], &lines);
         let resets = merged.iter().filter(|entry| entry.told == Told::Gpu(What::Reset));
@@ -147,12 +146,12 @@ mod tests {
         assert_eq!(times, [0.5, 50.0, 98.5]);
     }
 
-    /// Whether an entry is the GPU's.
+    /// Returns whether an entry is the GPU's.
     fn is_gpu(entry: &Entry) -> bool {
         matches!(entry.told, Told::Gpu(_))
     }
 
-    /// What is told of entries, in their order.
+    /// Returns the entries' texts in order.
     fn texts(entries: &[Entry]) -> Vec<String> {
         entries.iter().map(|entry| entry.told.to_string()).collect()
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The report that the module's mistake has to lead to. What is said about it holds of no other, so no other will do.
+//! The report that the module's mistake must cause. The explanations hold for no other report, so no other is accepted.
 //!
 //! Source: `drm_dev_init()` and `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c; mm/kasan/report.c for the wording.
 
@@ -10,18 +10,18 @@ use crate::vm::symbols::Frame;
 
 use super::MODULE;
 
-/// The kind of fault: the memory that was written to lies behind what was allocated.
+/// The kind of fault: a write to memory behind the allocation.
 const FAULT: &str = "slab-out-of-bounds";
-/// Who writes: C takes the allocation for a device and initialises it.
+/// The function that writes: C takes the allocation for a device and initialises it.
 const WRITER: &str = "drm_dev_init";
-/// Who calls that, and allocates before.
+/// The function that allocates and then calls the writer.
 const ALLOCATOR: &str = "__drm_dev_alloc";
-/// The size that the allocator is given: that of the wrapper, which is a pointer.
+/// The size that the allocator is given in bytes: that of the wrapper, which is a pointer.
 const BYTES: u64 = 8;
-/// How many lines of the log's end an error shows.
+/// The number of lines of the log's end in an error.
 const SHOWN: usize = 30;
 
-/// The report in the kernel's log; an error if there is none, or if the first one is another.
+/// Returns the report in the kernel's log. Fails if there is none, or if the first one is different.
 pub(super) fn find(log: &[Line]) -> Result<Report> {
     let Some(report) = Report::find(log) else {
         let end = log[log.len().saturating_sub(SHOWN)..].iter().map(ToString::to_string);
@@ -32,13 +32,13 @@ pub(super) fn find(log: &[Line]) -> Result<Report> {
         true => Ok(report),
         false => {
             let message =
-                format!("the kernel reported something else than the write beyond the allocation: {}", report.title);
+                format!("the kernel reported something other than the write beyond the allocation: {}", report.title);
             Err(Error::new(Kind::Check, message).details(wrong).details(frames(&report.trace)))
         }
     }
 }
 
-/// In what a report is not the expected one.
+/// Lists how a report differs from the expected one.
 fn differences(report: &Report) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut expect = |holds: bool, otherwise: &str| wrong.extend((!holds).then(|| otherwise.to_owned()));
@@ -46,7 +46,7 @@ fn differences(report: &Report) -> Vec<String> {
     let (kind, place) = fault.as_ref().map_or(("", ""), |(kind, place)| (*kind, place.symbol.as_str()));
     expect(kind == FAULT, &format!("the fault is `{kind}`, not `{FAULT}`"));
     expect(place == WRITER, &format!("it is in `{place}`, not in `{WRITER}`"));
-    expect(report.access.starts_with("Write of size"), &format!("it is no write: {}", report.access));
+    expect(report.access.starts_with("Write of size"), &format!("it is not a write: {}", report.access));
     for (what, stack) in [("the access", &report.trace), ("the allocation", &report.allocated)] {
         let called = stack.iter().any(|frame| frame.symbol == ALLOCATOR);
         expect(called, &format!("`{ALLOCATOR}` is not in the stack of {what}"));
@@ -93,7 +93,7 @@ mod tests {
                 "the fault is `slab-use-after-free`, not `slab-out-of-bounds`",
             ),
             ("in drm_dev_init+", "in drm_gem_init+", "it is in `drm_gem_init`, not in `drm_dev_init`"),
-            ("Write of", "Read of", "it is no write: Read of size 8 at addr ffff88800ad66a88 by task init/47"),
+            ("Write of", "Read of", "it is not a write: Read of size 8 at addr ffff88800ad66a88 by task init/47"),
             ("__drm_dev_alloc+0x3a", "drm_dev_alloc+0x3a", "`__drm_dev_alloc` is not in the stack of the access"),
             ("__drm_dev_alloc+0x21", "drm_dev_alloc+0x21", "`__drm_dev_alloc` is not in the stack of the allocation"),
             ("8-byte region", "2048-byte region", "2048 bytes were allocated, not 8"),

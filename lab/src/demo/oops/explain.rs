@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the parts of the report mean, said with the numbers that stand in them.
+//! Explains the parts of the report, with the numbers in them.
 
 use crate::vm::kasan::Report;
 use crate::vm::symbols::Frame;
 
 use super::Explained;
 
-/// Gives a frame its name and line.
+/// A function that returns a frame's name and line.
 pub(super) type Name<'n> = dyn Fn(&Frame) -> String + 'n;
 
-/// The report, part by part.
+/// Explains the report, part by part.
 pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
     let part = |lines: Vec<String>, meaning: String| Explained { lines, meaning };
     let frames = |frames: &[Frame]| frames.iter().map(name).collect::<Vec<_>>();
@@ -18,22 +18,22 @@ pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
         part(vec![report.access.clone()], access(report)),
         part(
             frames(ours(&report.trace)),
-            "The way there, innermost first: our module called C's allocator for devices, and that \
-              initialises what it takes for a device."
+            "The call path, innermost first: our module called C's allocator for devices, which \
+              initialises the memory as a device."
                 .to_owned(),
         ),
         part(
             frames(ours(&report.allocated)),
-            "Who allocated that memory: the same call. The size that it was given is that of the \
-              wrapper, which is a pointer to the device and not the device."
+            "The allocation of that memory: the same call. It was given the size of the wrapper, \
+              which is a pointer to the device and not the device."
                 .to_owned(),
         ),
         part(report.object.clone(), object(report)),
         part(
             report.shadow.clone(),
-            "Shadow memory: each byte tells of eight bytes of memory. 00: all eight may be used. fc: a \
-              border between objects, which nobody may touch; fa and fb: an object that was freed. The mark \
-              stands below where the write went."
+            "Shadow memory: each byte describes eight bytes of memory. 00: all eight may be used. fc: a \
+              border between objects, which no code may access; fa and fb: a freed object. The mark is \
+              below the byte for the written address."
                 .to_owned(),
         ),
     ];
@@ -41,7 +41,7 @@ pub(super) fn explain(report: &Report, name: &Name<'_>) -> Vec<Explained> {
     parts
 }
 
-/// The frames up to the module's own code: below them is how any module is loaded.
+/// Returns the frames up to the module's own code. Those below load any module.
 fn ours(frames: &[Frame]) -> &[Frame] {
     let last = frames.iter().rposition(|frame| frame.module.as_deref() == Some(super::MODULE));
     &frames[..last.map_or(frames.len(), |last| last + 1)]
@@ -51,23 +51,24 @@ fn title(report: &Report) -> String {
     let function =
         report.trace.first().map_or("an unknown function".to_owned(), |frame| format!("`{}`", frame.readable()));
     format!(
-        "KASAN stopped the kernel at the first bad access, in {function}. Without it the write succeeds and lands in whatever \
-         lies behind, so that the oops comes later and elsewhere: on the board of the review it came in `drm_gem_init`."
+        "KASAN stopped the kernel at the first bad access, in {function}. Without KASAN the write succeeds and \
+         corrupts the memory behind the allocation, so the oops comes later and elsewhere: on the board of the review it came \
+         in `drm_gem_init`."
     )
 }
 
 fn access(report: &Report) -> String {
     let doing = if report.access.starts_with("Write") { "written" } else { "read" };
-    format!("How much was {doing}, where, and by whom: the process that loads the module.")
+    format!("How much was {doing}, where, and by which process: the one that loads the module.")
 }
 
 fn object(report: &Report) -> String {
     match report.allocated_bytes() {
         Some(bytes) => format!(
-            "The memory is {bytes} bytes long, as large as the wrapper. Of `struct drm_device`, which has some two thousand, \
-             everything from byte {bytes} on lies in what belongs to others."
+            "The memory is {bytes} bytes long, as large as the wrapper. `struct drm_device` has some two thousand bytes, so \
+             everything from byte {bytes} on is in memory that belongs to others."
         ),
-        None => "Whose memory it was.".to_owned(),
+        None => "The owner of the memory.".to_owned(),
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Both halves side by side, as one page that needs nothing else.
+//! Both halves side by side, as a self-contained page.
 
 use crate::report::escape;
 use crate::test::compile_fail::Demonstration;
@@ -24,7 +24,7 @@ section p { margin: 0 0 .75rem; } .meaning { color: var(--faint); font-size: .9r
   padding-left: .75rem; }
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn page(told: &Told) -> String {
     let title = "The same mistake twice";
     let report: String = told.report.iter().map(part).collect();

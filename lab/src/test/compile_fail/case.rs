@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A case: one file that holds a mistake and, beside it, what is right.
+//! A case: one file that contains a mistake and its correction.
 //!
-//! A line that ends in `//~ WRONG` is the mistake. The lines after it that begin with `//=` say what stands there in the
-//! twin; without one the wrong line is left out there. Lines keep their numbers on both sides. The file's `//!` comment
-//! says what the mistake is, first in one sentence, and why it is one.
+//! A line that ends in `//~ WRONG` is the mistake. The lines after it that begin with `//=` replace it in the twin.
+//! Without such lines, the twin leaves the wrong line out. Lines have the same numbers on both sides. The file's `//!`
+//! comment says in one sentence what the mistake is, and then why it is one.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,16 @@ use super::compiler::Side;
 /// The directory of the cases, in the checkout.
 pub(super) const DIRECTORY: &str = "tests/compile-fail";
 
-/// What marks a wrong line, at its end.
+/// The mark at the end of a wrong line.
 const WRONG: &str = "//~ WRONG";
-/// What marks a line of the twin, at its beginning.
+/// The mark at the beginning of a line of the twin.
 const RIGHT: &str = "//=";
 
-/// A case.
 #[derive(Debug)]
 pub(super) struct Case {
     /// `AREA/MISTAKE`.
     pub(super) name: String,
-    /// The file that the compiler's message is kept in.
+    /// The file that stores the compiler's message.
     pub(super) message_path: PathBuf,
     lines: Vec<Line>,
 }
@@ -37,7 +36,7 @@ enum Line {
     Right(String),
 }
 
-/// All cases of a checkout, by name.
+/// Returns all cases of a checkout, sorted by name.
 pub(super) fn all(repo: &Path) -> Result<Vec<Case>> {
     let directory = repo.join(DIRECTORY);
     let mut cases = Vec::new();
@@ -74,7 +73,7 @@ impl Case {
         Err(Error::new(Kind::Machinery, format!("`{DIRECTORY}/{}.rs` is not a case: {problem}", case.name)))
     }
 
-    /// What the compiler gets on one side.
+    /// Returns the source for one side.
     pub(super) fn source(&self, side: Side) -> String {
         let mut source = String::new();
         for line in &self.lines {
@@ -89,12 +88,12 @@ impl Case {
         source
     }
 
-    /// The mistake in one sentence.
+    /// Returns the mistake in one sentence.
     pub(super) fn title(&self) -> &str {
         self.comment().next().unwrap_or_default()
     }
 
-    /// Why it is one.
+    /// Returns why it is a mistake.
     pub(super) fn reason(&self) -> String {
         let lines: Vec<_> = self.comment().skip(1).skip_while(|line| line.is_empty()).collect();
         lines.join("\n")
@@ -107,7 +106,7 @@ impl Case {
         })
     }
 
-    /// The wrong lines and those of the twin, as a difference.
+    /// Returns the wrong lines and those of the twin, as a diff.
     pub(super) fn difference(&self) -> String {
         let changed: Vec<_> = self.lines.iter().filter(|line| !matches!(line, Line::Both(_))).collect();
         let indent = |line: &&Line| line.text().len() - line.text().trim_start().len();
@@ -120,7 +119,7 @@ impl Case {
         shown.collect()
     }
 
-    /// The message that is kept beside the case.
+    /// Returns the message stored beside the case.
     pub(super) fn kept_message(&self) -> Option<String> {
         std::fs::read_to_string(&self.message_path).ok()
     }

@@ -33,13 +33,13 @@ impl Side {
     }
 }
 
-/// How far a compiler goes. Most mistakes are found by checking; those in what is evaluated for a driver's own types only
+/// How far compilation goes. Checking finds most mistakes. Code that is evaluated for a driver's own types fails only
 /// when code is generated. Checking takes half of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     /// Checking only.
     Check,
-    /// All of it, as for a module.
+    /// A complete build, as for a module.
     Build,
 }
 
@@ -52,27 +52,28 @@ impl Depth {
     }
 }
 
-/// What came of compiling.
+/// The result of compiling.
 pub(super) enum Compiled {
-    /// It compiles.
+    /// The source compiles.
     Yes,
-    /// It does not, with this message.
+    /// The source does not compile, with this message.
     No(String),
 }
 
 /// The items that every case includes.
 const SHARED: &str = "driver.rs";
 
-/// Where the sources are, inside the root.
+/// The path of the sources inside the root.
 pub(super) const INSIDE: &str = "/compile-fail";
 
-/// For messages that do not depend on where things are: fixed width, no line numbers in the margin, no files for long types.
+/// Flags for messages that do not depend on the machine: fixed width, no line numbers in the margin, no files for long
+/// types.
 const MESSAGE_FLAGS: &str = "--diagnostic-width=120 -Zui-testing -Zwrite-long-types-to-disk=no";
 
-/// Cases are safe code, and are not about what is worth a warning.
+/// Cases are safe code and do not test warnings.
 const LINT_FLAGS: &str = "-Funsafe_code -Awarnings";
 
-/// The compiler, ready to be run.
+/// A compiler that is ready to run.
 pub(super) struct Compiler<'s> {
     toolchain: &'s Toolchain,
     binds: Binds,
@@ -80,7 +81,7 @@ pub(super) struct Compiler<'s> {
 }
 
 impl<'s> Compiler<'s> {
-    /// Reads Kbuild's command and writes both sides of each case to where it can be compiled.
+    /// Reads Kbuild's command and writes both sides of each case to files.
     pub(super) fn prepare(toolchain: &'s Toolchain, modules: &BuiltModules, cases: &[Case]) -> Result<Self> {
         let sources = toolchain.work().join("compile-fail");
         crate::cache::remove_tree(&sources)?;
@@ -102,10 +103,11 @@ impl<'s> Compiler<'s> {
     /// Compiles one side of a case.
     pub(super) fn compile(&self, case: &Case, side: Side, depth: Depth) -> Result<Compiled> {
         let source = format!("{} {INSIDE}/{}/{}.rs", depth.flag(), side.directory(), case.name);
-        // Whether it compiles is an answer; that there is no answer is a failure.
+        // That it does not compile is a result. That the compiler cannot run is an error.
         let script = format!("cd /out; {{ {} {source}; }} 2>&1; echo \"exit code $?\"", self.command);
         let mut shell = self.toolchain.command("sh", &self.binds);
-        // As in the kernel's Makefile; the command has flags that the compiler otherwise keeps for nightly builds.
+        // The command uses flags that the compiler otherwise allows only in nightly builds. The kernel's Makefile sets
+        // this too.
         shell.args(["-c", &script]).env("RUSTC_BOOTSTRAP", "1");
         let said = process::output(&mut shell)?;
         match said.trim_end().rsplit_once("exit code ") {
@@ -122,18 +124,18 @@ fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// The command that compiled `vgem`, up to what says which file it reads and what it writes.
+/// Returns the command that compiled `vgem`, up to the arguments that name its input and output.
 pub(in crate::test) fn recorded_command(out: &Path) -> Result<String> {
     let path: PathBuf = out.join("drivers/vgem/.vgem.o.cmd");
     let text = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
-    command_in(&text).ok_or_else(|| Error::new(Kind::Machinery, format!("no command of rustc in `{}`", path.display())))
+    command_in(&text).ok_or_else(|| Error::new(Kind::Machinery, format!("no rustc command in `{}`", path.display())))
 }
 
 fn command_in(text: &str) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with("savedcmd_"))?;
     let (_, command) = line.split_once(" := ")?;
     let (command, _) = command.split_once(" --out-dir ")?;
-    // Debug information takes time and says nothing here.
+    // Debug information takes time and is not needed here.
     let command = command.replace(" -Cdebuginfo=2", "");
     let out = root::PRIVATE_TMP;
     Some(format!("{command} --crate-name=case --out-dir={out} {LINT_FLAGS} {MESSAGE_FLAGS}"))

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A compiler's message, without what depends on the machine or changes with every edit elsewhere.
+//! Removes from a compiler's message what depends on the machine or changes with every edit elsewhere.
 //!
-//! Paths begin at the checkout (`kernel/drm/…`), at the cases (`ioctl/gap.rs`) or with a name in capitals; places that are
-//! not in a case lose their line, so that moving code about in `kernel/drm` changes no message.
+//! Paths begin at the checkout (`kernel/drm/…`), at the cases (`ioctl/gap.rs`) or with a name in capitals. Locations
+//! outside the case lose their line, so that moving code about in `kernel/drm` changes no message.
 
 use super::compiler::INSIDE;
 
-/// Beginnings of paths and what they are called.
+/// Beginnings of paths, and their replacements.
 const PLACES: &[(&str, &str)] = &[
     ("/kernel-src/", "kernel/"),
     ("/kernel/tree/rust/", "KERNEL_CRATES/"),
@@ -14,7 +14,7 @@ const PLACES: &[(&str, &str)] = &[
     ("/usr/lib/rustlib/src/rust/library/", "RUST/"),
 ];
 
-/// The remarks at the end that say nothing about the case.
+/// Final remarks that say nothing about the case.
 const LAST_WORDS: &[&str] =
     &["error: aborting due to ", "Some errors have detailed explanations: ", "For more information about "];
 
@@ -27,7 +27,7 @@ pub(super) fn normalize(message: &str) -> String {
 
 fn line(line: &str) -> String {
     let line = line.trim_end().replace(&format!("{INSIDE}/wrong/"), "");
-    // The items that cases share are reached from the directory of each.
+    // Each case reaches the shared items from its own directory.
     let line = match line.split_once("/../driver.rs") {
         Some((before, after)) => {
             let start = before.rfind(' ').map_or(0, |at| at + 1);
@@ -38,7 +38,7 @@ fn line(line: &str) -> String {
     PLACES.iter().fold(line, |line, (prefix, name)| shorten(&line, prefix, name))
 }
 
-/// Replaces `prefix` by `name` wherever a path begins with it, and cuts the path's `:LINE:COLUMN` off.
+/// Replaces `prefix` by `name` wherever a path begins with it, and removes the path's `:LINE:COLUMN`.
 fn shorten(line: &str, prefix: &str, name: &str) -> String {
     let mut parts = line.split(prefix);
     let mut short = parts.next().unwrap_or_default().to_owned();
@@ -49,7 +49,7 @@ fn shorten(line: &str, prefix: &str, name: &str) -> String {
     short
 }
 
-/// Cuts `:LINE:COLUMN` off the beginning.
+/// Removes `:LINE:COLUMN` from the beginning.
 fn without_place(text: &str) -> &str {
     match text.strip_prefix(':') {
         Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'),

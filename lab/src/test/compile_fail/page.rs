@@ -30,7 +30,7 @@ const CHOSEN: &[&str] = &[
     "module/unsafe_code",
 ];
 
-/// The areas in the order of the page, each with what it is about.
+/// The areas in the order of the page, each with its subject.
 const AREAS: &[(&str, &str)] = &[
     ("register", "A device is registered once, by the bus adapter, when it is ready"),
     ("context", "What is known of a device cannot be made up"),

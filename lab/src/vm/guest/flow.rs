@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a program writes, on its way out of the lab: as much as its reader takes, and no more.
+//! Flow control for a program's output: the lab takes as much as the reader takes, and no more.
 //!
-//! The agent sends at most a window of each stream ahead (`WINDOW`), and goes on when it hears that bytes were taken. Each
-//! of our own outputs has a thread that writes to it, so a reader that does not read keeps only that stream waiting.
+//! The agent sends at most a window of each stream ahead (`WINDOW`), and continues when bytes are acknowledged. Each of
+//! our outputs has a thread that writes to it, so a reader that does not read delays only that stream.
 //!
 //! Source: our own protocol, `lab/agent/src/protocol.rs`.
 
@@ -22,7 +22,7 @@ use drydock_agent::{
     protocol::{Call, Request, Stream, WINDOW},
 };
 
-/// The way to the agent; a clone is the same way.
+/// The sender of requests to the agent. A clone uses the same connection.
 #[derive(Clone)]
 pub(super) struct Requests(Arc<Mutex<Box<dyn Write + Send>>>);
 
@@ -38,18 +38,18 @@ impl Requests {
     }
 }
 
-/// No waiter has this number, so nobody hears an answer to it.
+/// The number of requests whose answer is ignored. No waiter has it.
 const UNANSWERED: u32 = 0;
 
-/// The agent hears of taken bytes when there are so many: not of each line.
+/// Taken bytes are acknowledged in units of this size, not for every line.
 const WORTH_TELLING: u32 = WINDOW / 4;
 
-/// One stream of one process, as the lab takes it.
+/// The lab's end of one stream of one process.
 pub(super) struct Flow {
     requests: Requests,
     process: u32,
     stream: Stream,
-    /// Bytes that were taken and that the agent has not heard of.
+    /// Bytes that were taken but not acknowledged.
     untold: u32,
 }
 
@@ -73,12 +73,12 @@ impl Flow {
     }
 
     fn post(&self, what: Call) {
-        // A guest that has gone is found by whoever waits for the process.
+        // If the guest has ended, the waiter for the process gets the error.
         let _ = self.requests.post(UNANSWERED, what);
     }
 }
 
-/// One of our own outputs, to which a thread writes what a process wrote.
+/// One of our outputs, with a thread that writes a process's output to it.
 pub(super) struct Outlet {
     stream: Stream,
     bytes: Sender<Vec<u8>>,
@@ -93,9 +93,9 @@ impl Outlet {
         let pending = Arc::new(AtomicUsize::new(0));
         let stream = flow.stream;
         let left = Arc::clone(&pending);
-        // It is left behind if it never ends: a reader may never read.
+        // The thread is left behind if it never ends: a reader may never read.
         thread::spawn(move || {
-            // Whoever waited for it may have given up.
+            // The waiter may have given up.
             let _ = tell.send(write_all(out, flow, &received, &left));
         });
         Self { stream, bytes, pending, ended }
@@ -105,19 +105,19 @@ impl Outlet {
         self.stream
     }
 
-    /// Hands bytes to the thread.
+    /// Passes bytes to the thread.
     pub(super) fn send(&self, bytes: Vec<u8>) {
         self.pending.fetch_add(bytes.len(), Ordering::Relaxed);
         // The thread ends before its sender only if it panics.
         let _ = self.bytes.send(bytes);
     }
 
-    /// Whether there are bytes that the reader has not taken.
+    /// Returns whether there are bytes that the reader has not taken.
     pub(super) fn is_busy(&self) -> bool {
         self.pending.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits until all is written; the error, if something was not.
+    /// Waits until everything is written. Returns the error if a write failed.
     pub(super) fn finish(self, limit: Duration) -> io::Result<()> {
         drop(self.bytes);
         let late = || io::Error::new(ErrorKind::TimedOut, "its reader does not read");
@@ -125,7 +125,7 @@ impl Outlet {
     }
 }
 
-/// Writes until there is no more. After an error the stream is closed, and what still comes is lost.
+/// Writes until there is no more. After an error, closes the stream and drops what still arrives.
 fn write_all(
     mut out: impl Write,
     mut flow: Flow,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! A program in the guest: what it reads and writes, and its end.
+//! A program in the guest: its input, its outputs and its end.
 
 use std::{
     collections::VecDeque,
@@ -18,22 +18,22 @@ use super::{
 };
 use crate::vm::place::Place;
 
-/// For what a person ends.
+/// A time limit for programs that a person ends.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How long a program's children may hold its outputs open after its end. What they write later is lost.
+/// How long a program's children may hold its outputs open after its end. Later output is lost.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// How long a killed program may take to end.
+/// The time limit for a killed program to end.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long what a program wrote before it was given up may take to be written by us.
+/// The time limit for writing a program's last output once the program was given up.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
-/// How often a wait for a program's input looks whether anybody still wants it.
+/// The interval at which a write to a program's input checks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Bytes that are kept of one output of a program; no program of ours writes so many.
+/// The number of bytes kept of one output. None of our programs writes as much.
 const MOST_KEPT: usize = 256 << 20;
 
 /// A program that runs in the guest.
@@ -45,18 +45,18 @@ pub(crate) struct Process<'g> {
     out: Vec<u8>,
     err: Vec<u8>,
     early: VecDeque<Message>,
-    /// Outputs that it or a child of it can still write to.
+    /// Outputs that the program or a child of it can still write to.
     open: Vec<Stream>,
-    /// How it ended, and how long its outputs are still waited for.
+    /// How it ended, and how long to wait for the end of its outputs.
     ended: Option<(Status, Limit)>,
-    /// Its two outputs, as they are taken.
+    /// Its two outputs, with their flow control.
     flows: [Flow; 2],
 }
 
-/// What comes of a program next.
+/// The next event of a program.
 enum Next {
     Output(Stream, Vec<u8>),
-    /// The program has ended, and its outputs too unless they are `cut`.
+    /// The program has ended. Its outputs have too, unless they are `cut`.
     Ended {
         status: Status,
         cut: bool,
@@ -71,13 +71,13 @@ pub(crate) struct Input<'g> {
 }
 
 impl Input<'_> {
-    /// Hands over bytes; waits while the program does not read.
+    /// Sends bytes. Blocks while the program does not read.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         self.guest.ask(self.call(bytes)).map(drop)
     }
 
-    /// Hands over bytes, however long the program does not read, while they are `wanted`. `false` if the program has closed
-    /// its input, or nobody wants them any more.
+    /// Sends bytes while they are `wanted`, however long the program does not read. Returns `false` if the program has
+    /// closed its input, or the bytes are no longer wanted.
     pub(crate) fn write_while(&self, bytes: &[u8], wanted: impl Fn() -> bool) -> Result<bool, Error> {
         let number = self.guest.number();
         let answers = self.guest.await_number(number)?;
@@ -93,7 +93,7 @@ impl Input<'_> {
         Ok(written)
     }
 
-    /// Closes it; it does not matter if the program is gone already.
+    /// Closes the input. Succeeds even if the program has already ended.
     pub(crate) fn close(&self) -> Result<(), Error> {
         match self.write(&[]) {
             Err(Error::Refused { .. }) => Ok(()),
@@ -111,35 +111,33 @@ impl Input<'_> {
     }
 }
 
-/// What came of a program whose outputs were passed on.
+/// The result of a program whose outputs were passed on.
 #[derive(Debug)]
 pub(crate) struct Passed {
-    /// How it ended.
     pub(crate) status: Status,
     /// Whether children that it left behind can still write to its outputs.
     pub(crate) cut: bool,
-    /// The output of ours that failed, and how.
+    /// Our output that failed, with its error.
     pub(crate) lost: Option<(Stream, io::Error)>,
 }
 
-/// What came of a program.
+/// The result of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {
-    /// How it ended.
     pub(crate) status: Status,
-    /// What it wrote to its standard output, as text.
+    /// Its standard output, as text.
     pub(crate) out: String,
-    /// What it wrote to its standard error, as text.
+    /// Its standard error, as text.
     pub(crate) err: String,
 }
 
 impl<'g> Process<'g> {
-    /// Asks for it, and waits until it has begun.
+    /// Requests the program and waits until it has started.
     pub(super) fn start(guest: &'g Guest, program: String, call: Call) -> Result<Self, Error> {
         let before = guest.console.position();
         let number = guest.number();
         let events = guest.await_number(number)?;
-        // A shell's outputs are the terminal.
+        // A shell's output goes to the terminal.
         let open = if matches!(call, Call::Shell { .. }) { Vec::new() } else { vec![Stream::Out, Stream::Err] };
         guest.post(number, call)?;
         let flows = [Stream::Out, Stream::Err].map(|stream| Flow::new(&guest.requests, number, stream));
@@ -149,17 +147,17 @@ impl<'g> Process<'g> {
         Ok(process)
     }
 
-    /// The program's standard input, for use by another thread.
+    /// Returns the program's standard input, for use by another thread.
     pub(crate) fn stdin(&self) -> Input<'g> {
         Input { guest: self.guest, number: self.number }
     }
 
-    /// Hands bytes to the program's standard input.
+    /// Sends bytes to the program's standard input.
     pub(crate) fn input(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.stdin().write(bytes)
     }
 
-    /// Closes the program's standard input; it does not matter if the program is gone already.
+    /// Closes the program's standard input. Succeeds even if the program has already ended.
     pub(crate) fn close_input(&mut self) -> Result<(), Error> {
         self.stdin().close()
     }
@@ -180,12 +178,12 @@ impl<'g> Process<'g> {
         Ok(())
     }
 
-    /// Everything the program has written to its standard output so far.
+    /// Returns everything the program has written to its standard output so far.
     pub(crate) fn out(&self) -> String {
         String::from_utf8_lossy(&self.out).into_owned()
     }
 
-    /// Waits for the program's end and returns all that it wrote.
+    /// Waits for the program's end and returns its output.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<Output, Error> {
         let limit = Limit::from_now(patient(limit));
         loop {
@@ -196,7 +194,8 @@ impl<'g> Process<'g> {
         }
     }
 
-    /// Passes what the program writes to `sink` as it comes, until its end or exactly the limit: it may be the user's.
+    /// Passes the program's output to `sink` as it arrives, until its end or the limit. The limit is not scaled,
+    /// because it may be the user's.
     pub(crate) fn forward(
         mut self,
         limit: Option<Duration>,
@@ -214,8 +213,8 @@ impl<'g> Process<'g> {
         }
     }
 
-    /// Passes what the program writes to two outputs of ours, until its end or the limit. An output that blocks holds up only
-    /// the program's writes to it; of one that fails the program sees that its reader has gone.
+    /// Passes the program's output to two outputs of ours, until its end or the limit. An output that blocks delays
+    /// only the program's writes to it. If an output fails, the program sees a closed pipe.
     pub(crate) fn pass(
         mut self,
         limit: Duration,
@@ -236,7 +235,7 @@ impl<'g> Process<'g> {
         let left = if ended.is_ok() { limit.left().max(FLUSH_LIMIT) } else { FLUSH_LIMIT };
         let finish = |outlet: Outlet| (outlet.stream(), outlet.finish(left));
         let lost = outlets.map(finish).into_iter().filter_map(|(stream, result)| Some((stream, result.err()?)));
-        // A reader that has gone is the lesser news.
+        // A closed pipe is the less important error.
         let lost = lost.min_by_key(|(_, error)| error.kind() == io::ErrorKind::BrokenPipe);
         ended.map(|(status, cut)| Passed { status, cut, lost })
     }
@@ -254,7 +253,7 @@ impl<'g> Process<'g> {
                         if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.events.recv_timeout(left) };
                     match received {
                         Ok(message) => message,
-                        // Our own reader holds up the program's last words.
+                        // Our own reader delays the program's last output.
                         Err(RecvTimeoutError::Timeout) if is_busy() && !limit.left().is_zero() => {
                             *linger = Limit::from_now(LINGER);
                             continue;
@@ -266,7 +265,8 @@ impl<'g> Process<'g> {
                         }
                     }
                 }
-                // A message that is there is received however little time is left, and a guest can see to it that one always is.
+                // A message that has arrived is received however little time is left, and a guest can keep messages
+                // coming forever.
                 (None, None) if limit.left().is_zero() => return Err(self.overdue(limit)),
                 (None, None) => match self.events.recv_timeout(limit.left()) {
                     Ok(message) => message,
@@ -283,11 +283,11 @@ impl<'g> Process<'g> {
         }
     }
 
-    /// What to say of a program that did not end in time: if it can be killed, it is the program that took too long, and
-    /// else the kernel hangs.
+    /// Returns the error for a program that did not end in time. If it can be killed, the program took too long.
+    /// Otherwise the kernel hangs.
     fn overdue(&mut self, limit: Limit) -> Error {
         let (program, limit) = (self.program.clone(), limit.whole);
-        // What the kernel prints of the place comes behind it.
+        // Taken now, because the kernel's report of the place comes later.
         let console = self.guest.console.tail(TAIL);
         let place = self.guest.place();
         match self.killed(&place) {
@@ -296,13 +296,13 @@ impl<'g> Process<'g> {
         }
     }
 
-    /// Kills the program; `false` if it does not end of that.
+    /// Kills the program. Returns `false` if it does not end.
     fn killed(&mut self, place: &Place) -> bool {
         if place.is_unknown() {
             return false;
         }
         let kill = Call::Signal { process: self.number, signal: Signal::KILL.as_raw() };
-        // One that has ended just now cannot be found.
+        // A program that has just ended cannot be found, which is fine.
         let _ = self.guest.attempt_within(kill, KILL_LIMIT);
         let limit = Limit::from_now(KILL_LIMIT);
         while !limit.left().is_zero() {
@@ -315,7 +315,7 @@ impl<'g> Process<'g> {
         false
     }
 
-    /// Keeps output for who asks for all of it.
+    /// Keeps output for a caller that wants all of it.
     fn keep(&mut self, stream: Stream, bytes: Vec<u8>) -> Result<(), Error> {
         self.flows[stream as usize].taken(bytes.len());
         let kept = match stream {
@@ -334,7 +334,7 @@ impl<'g> Process<'g> {
         Output { status, out: self.out(), err: String::from_utf8_lossy(&self.err).into_owned() }
     }
 
-    /// Waits for the answer to the start itself; a quick program's output may overtake it.
+    /// Waits for the answer to the start itself. A quick program's output may arrive before it.
     fn answer(&mut self, before: usize) -> Result<(), Error> {
         let (waiting, limit) = (format!("`{}` to start", self.program), Limit::from_now(patient(REQUEST_LIMIT)));
         loop {

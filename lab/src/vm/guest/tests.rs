@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The lab's end against agents that are played.
+//! Tests of the lab's end of the protocol, against scripted agents.
 
 use std::sync::mpsc;
 
@@ -9,7 +9,7 @@ use super::*;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A guest whose agent is `script`, called with the machine's end of the channel.
+/// Returns a guest whose agent is `script`. The script gets the machine's end of the channel.
 fn guest_with(script: impl FnOnce(UnixStream) + Send + 'static) -> Guest {
     let (ours, theirs) = UnixStream::pair().unwrap();
     thread::spawn(move || script(theirs));
@@ -95,7 +95,7 @@ fn a_program_that_does_not_end_is_given_up_at_the_limit() {
     assert!(error.to_string().starts_with("the guest hangs: `sleep 1000`"), "{error}");
 }
 
-/// Begins a program as the agent does, and gives its number.
+/// Starts a program as the agent does, and returns its number.
 fn begin(port: &mut UnixStream) -> u32 {
     say(port, &Event::Ready { release: String::new() });
     let Request { call, .. } = hear(port);
@@ -132,12 +132,12 @@ fn the_agent_hears_of_what_was_taken_before_its_window_is_full() {
     assert_eq!((status.unwrap(), taken), (Status::Code(0), WINDOW as usize));
 }
 
-/// A reader that takes nothing until the sender is gone.
+/// A reader that blocks until the sender is dropped.
 struct Blocked(mpsc::Receiver<()>);
 
 impl Write for Blocked {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // The end of the sender is what is waited for.
+        // The sender's end is the event to wait for.
         let _ = self.0.recv();
         Ok(bytes.len())
     }
@@ -147,7 +147,7 @@ impl Write for Blocked {
     }
 }
 
-/// A reader that tells what it takes.
+/// A reader that reports what it takes.
 struct Telling(Sender<Vec<u8>>);
 
 impl Write for Telling {
@@ -225,7 +225,7 @@ fn output_that_a_child_holds_open_is_cut() {
     assert_eq!((passed.status, passed.cut), (Status::Code(0), true));
 }
 
-/// Answers what the lab asks about a program that takes too long; a signal ends it if it `dies`.
+/// Answers the lab's questions about a program that takes too long. A signal ends the program if it `dies`.
 fn overdue(mut port: UnixStream, dies: bool) {
     let process = begin(&mut port);
     while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
@@ -245,7 +245,7 @@ fn overdue(mut port: UnixStream, dies: bool) {
         say(&mut port, &Event::Answer { call, result: Ok(reply) });
         match (kill, dies) {
             (true, true) => say(&mut port, &Event::Exited { process, status: Status::Signal(9) }),
-            // The machine goes away.
+            // The machine ends.
             (true, false) => return,
             (false, _) => {}
         }
