@@ -4,7 +4,7 @@
 //!
 //! [`AddressSpaces`] owns everything, and lives as long as the registration. A client holds an
 //! [`Arc<Table>`] that is emptied before the GPU's parent is unbound. So no table's memory is
-//! mapped for DMA after that (L5), and later calls of clients fail with `ENODEV`.
+//! mapped for DMA after that (L5), and later changes to the table fail with `ECANCELED`.
 //!
 //! [`AddressSpaces::change`] changes a table. If the table is resident, it locks the region that
 //! changes, makes the change, flushes, and unlocks. [`AddressSpaces::reserve`] sets memory for

@@ -204,7 +204,7 @@ pub struct Task {
 pub struct Failure {
     /// The system's error number, 0 if the agent itself refused.
     pub errno: i32,
-    /// What was attempted and why it failed, as a lower-case fragment.
+    /// The attempt and the reason of its failure, as a lower-case fragment.
     pub message: String,
 }
 
@@ -220,9 +220,9 @@ pub enum Stream {
 /// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// It returned this code.
+    /// The process returned this code.
     Code(i32),
-    /// This signal ended it.
+    /// This signal ended the process.
     Signal(i32),
 }
 

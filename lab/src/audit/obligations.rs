@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Which tests show which obligation: the table and the list of tests in docs/reference/obligations.md.
+//! Reads which tests show which obligation: the table and the list of tests in docs/reference/obligations.md.
 
 use std::path::Path;
 
