@@ -15,6 +15,7 @@ mod guest;
 mod host;
 mod lints;
 mod names;
+mod rotation;
 mod stress;
 mod suite;
 mod verdicts;
@@ -59,7 +60,7 @@ pub struct Options {
     /// and `kcsan` run only the suites that need a guest
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
     kernel: Vec<String>,
-    /// Start nothing more after N minutes, and skip the rest
+    /// Start nothing more after N minutes, and skip the rest. On a debug kernel, later commits start with other suites
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     within: Option<u64>,
     /// Replacement for the published firmware where a driver loads one
@@ -249,36 +250,20 @@ impl Run<'_> {
     fn on(&self, kernel: &str) -> Result<Ran> {
         let built_here = debug_kernel::named(kernel);
         let wanted = |suite: &&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
-        let suites: Vec<_> = self.suites.iter().copied().filter(wanted).collect();
-        let mut all = Ran::default();
+        let mut suites: Vec<_> = self.suites.iter().copied().filter(wanted).collect();
+        if built_here.is_some() && self.deadline.left().is_some() {
+            rotation::rotate(&mut suites, self.repo);
+        }
         let too_late = match built_here {
             Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
             _ => false,
         };
+        let mut all = Ran::default();
         if too_late {
             all.cases
                 .extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
         } else {
-            let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
-            let contents = suites.iter().map(|suite| suite.content(self.repo, self.filter));
-            let content = contents.collect::<Result<Vec<_>>>()?.into_iter().fold(Content::library(), Content::and);
-            let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()), content }, self.events)?;
-            let context = self.context(&ready);
-            let (alone, beside): (Vec<&dyn Suite>, Vec<_>) = suites.into_iter().partition(|suite| suite.is_alone());
-            for (suites, width) in [(beside, beside::width()), (alone, 1)] {
-                // One machine per processor, but no more than there are suites.
-                let width = width.min(suites.len());
-                pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
-                let ran = beside::beside(&suites, width, |suite| {
-                    let begun = Instant::now();
-                    let ran = run(*suite, &context)?;
-                    Ok(Ran { suites: vec![Taken::new(suite.name(), begun.elapsed())], ..ran })
-                })?;
-                for (suite, ran) in suites.iter().zip(ran) {
-                    all.cases.extend(unlisted(suite.name(), &ran.cases, self.known));
-                    all.add(ran);
-                }
-            }
+            self.prepared(kernel, suites, &mut all)?;
         }
         if self.options.kernel.len() > 1 {
             let with_kernel = |name: &mut String| *name = format!("{name} ({kernel})");
@@ -286,6 +271,31 @@ impl Run<'_> {
             all.suites.iter_mut().chain(&mut all.slow_cases).map(|taken| &mut taken.name).for_each(with_kernel);
         }
         Ok(all)
+    }
+
+    /// Prepares what the suites need and runs them: side by side, and then those that run alone.
+    fn prepared(&self, kernel: &str, suites: Vec<&dyn Suite>, all: &mut Ran) -> Result<()> {
+        let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
+        let contents = suites.iter().map(|suite| suite.content(self.repo, self.filter));
+        let content = contents.collect::<Result<Vec<_>>>()?.into_iter().fold(Content::library(), Content::and);
+        let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()), content }, self.events)?;
+        let context = self.context(&ready);
+        let (alone, beside): (Vec<&dyn Suite>, Vec<_>) = suites.into_iter().partition(|suite| suite.is_alone());
+        for (suites, width) in [(beside, beside::width()), (alone, 1)] {
+            // One machine per processor, but no more than there are suites.
+            let width = width.min(suites.len());
+            pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
+            let ran = beside::beside(&suites, width, |suite| {
+                let begun = Instant::now();
+                let ran = run(*suite, &context)?;
+                Ok(Ran { suites: vec![Taken::new(suite.name(), begun.elapsed())], ..ran })
+            })?;
+            for (suite, ran) in suites.iter().zip(ran) {
+                all.cases.extend(unlisted(suite.name(), &ran.cases, self.known));
+                all.add(ran);
+            }
+        }
+        Ok(())
     }
 
     fn context<'c>(&'c self, ready: &'c Ready) -> Context<'c> {
