@@ -106,7 +106,7 @@ impl Gpu {
     }
 
     fn end(mut self, limit: Duration) -> Result<Vec<Event>, Error> {
-        let ended = wait_within(&mut self.child, limit).map_err(Error::StartGpu)?;
+        let ended = wait_within(&mut self.child, patient(limit)).map_err(Error::StartGpu)?;
         if ended.is_none() {
             // Events that it has already sent are still read to the end.
             self.child.kill().map_err(Error::StartGpu)?;
@@ -142,7 +142,7 @@ impl Handle {
     fn connect(control: UnixStream) -> io::Result<(Self, JoinHandle<()>)> {
         let (send, answers) = mpsc::channel();
         let lines = BufReader::new(control.try_clone()?);
-        control.set_write_timeout(Some(PATIENCE))?;
+        control.set_write_timeout(Some(patient(PATIENCE)))?;
         let handle = Self(Arc::new(Shared { control, answers: Mutex::new(answers), told: Mutex::default() }));
         let filled = handle.clone();
         let reader = thread::spawn(move || filled.hear(lines, &send));

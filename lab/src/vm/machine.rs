@@ -189,7 +189,7 @@ impl Machine {
         let from = self.console.position();
         if self.monitor.inject_nmi().is_ok() {
             // The report ends with the machine. If it is cut short, the part that arrived is shown.
-            let _ = self.console.wait_for_end(Instant::now() + NMI_LIMIT);
+            let _ = self.console.wait_for_end(Instant::now() + patient(NMI_LIMIT));
         }
         Place::of_panic(&self.console.lines_from(from))
     }
@@ -209,7 +209,7 @@ impl Machine {
 
     /// Reaps QEMU, which has ended or is about to.
     fn end(&mut self) -> io::Result<ExitStatus> {
-        match wait_within(&mut self.child, END_LIMIT)? {
+        match wait_within(&mut self.child, patient(END_LIMIT))? {
             Some(status) => Ok(status),
             None => {
                 self.child.kill()?;

@@ -11,7 +11,9 @@ use std::{
 
 use serde_json::Value;
 
-/// The time limit for an answer. QEMU's main loop answers at once unless it is blocked.
+use super::pace::patient;
+
+/// The time limit for an answer on an idle host. QEMU's main loop answers at once unless it is blocked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Our end of QEMU's monitor. QEMU has sent its greeting long before the monitor is needed.
@@ -28,12 +30,12 @@ impl Monitor {
 
     /// Returns whether QEMU answers.
     pub(crate) fn answers(&mut self) -> bool {
-        self.execute("query-status", PATIENCE).is_ok()
+        self.execute("query-status", patient(PATIENCE)).is_ok()
     }
 
     /// Sends the guest an NMI. It arrives at the first processor.
     pub(crate) fn inject_nmi(&mut self) -> io::Result<()> {
-        self.execute("inject-nmi", PATIENCE)
+        self.execute("inject-nmi", patient(PATIENCE))
     }
 
     fn execute(&mut self, command: &str, limit: Duration) -> io::Result<()> {

@@ -232,7 +232,8 @@ impl<'g> Process<'g> {
                 Err(error) => break Err(error),
             }
         };
-        let left = if ended.is_ok() { limit.left().max(FLUSH_LIMIT) } else { FLUSH_LIMIT };
+        let flush = patient(FLUSH_LIMIT);
+        let left = if ended.is_ok() { limit.left().max(flush) } else { flush };
         let finish = |outlet: Outlet| (outlet.stream(), outlet.finish(left));
         let lost = outlets.map(finish).into_iter().filter_map(|(stream, result)| Some((stream, result.err()?)));
         // A closed pipe is the less important error.
@@ -255,7 +256,7 @@ impl<'g> Process<'g> {
                         Ok(message) => message,
                         // Our own reader delays the program's last output.
                         Err(RecvTimeoutError::Timeout) if is_busy() && !limit.left().is_zero() => {
-                            *linger = Limit::from_now(LINGER);
+                            *linger = Limit::from_now(patient(LINGER));
                             continue;
                         }
                         Err(_) => {
@@ -277,7 +278,7 @@ impl<'g> Process<'g> {
             match message {
                 Message::Output(stream, bytes) => return Ok(Next::Output(stream, bytes)),
                 Message::Closed(stream) => self.open.retain(|open| *open != stream),
-                Message::Exited(status) => self.ended = Some((status, Limit::from_now(LINGER))),
+                Message::Exited(status) => self.ended = Some((status, Limit::from_now(patient(LINGER)))),
                 Message::Answer(_) => {}
             }
         }
@@ -304,7 +305,7 @@ impl<'g> Process<'g> {
         let kill = Call::Signal { process: self.number, signal: Signal::KILL.as_raw() };
         // A program that has just ended cannot be found, which is fine.
         let _ = self.guest.attempt_within(kill, KILL_LIMIT);
-        let limit = Limit::from_now(KILL_LIMIT);
+        let limit = Limit::from_now(patient(KILL_LIMIT));
         while !limit.left().is_zero() {
             match self.events.recv_timeout(limit.left()) {
                 Ok(Message::Exited(_)) => return true,
