@@ -8,6 +8,11 @@ use drydock_agent::protocol;
 /// The program's name inside the toolchain root.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
+/// How long QEMU waits for a reply of the emulated GPU, in milliseconds. QEMU's default is five seconds. It then gives the guest
+/// an error and the connection breaks, so a GPU that the host starves would look like broken hardware. The lab's own limits,
+/// which scale with the host, find a GPU that does not answer.
+const GPU_PATIENCE: u32 = 60 * 60 * 1000;
+
 /// The way QEMU executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accel {
@@ -162,7 +167,7 @@ fn device_args(spec: &Spec) -> Vec<String> {
 /// Returns the GPU's device as JSON, because a socket's address has parts.
 fn gpu_device(socket: &String) -> String {
     let socket = serde_json::json!({ "type": "unix", "path": socket });
-    serde_json::json!({ "driver": "vfio-user-pci", "socket": socket }).to_string()
+    serde_json::json!({ "driver": "vfio-user-pci", "socket": socket, "x-msg-timeout": GPU_PATIENCE }).to_string()
 }
 
 fn strings(words: &[&str]) -> Vec<String> {
@@ -211,7 +216,10 @@ mod tests {
         spec.gpu = Some("/gpu".into());
         let args = args(&spec);
         assert_eq!(value(&args, "-object"), "memory-backend-memfd,id=memory,size=1024M,share=on");
-        assert_eq!(args.last().unwrap(), r#"{"driver":"vfio-user-pci","socket":{"path":"/gpu","type":"unix"}}"#);
+        assert_eq!(
+            args.last().unwrap(),
+            r#"{"driver":"vfio-user-pci","socket":{"path":"/gpu","type":"unix"},"x-msg-timeout":3600000}"#
+        );
     }
 
     #[test]
