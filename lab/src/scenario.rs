@@ -2,7 +2,7 @@
 //! Runs a scenario in a guest: builds, boots, acts, and judges the kernel's log.
 //!
 //! ```no_run
-//! let stage = Stage::prepare(&Plan::default(), events)?;
+//! let stage = Stage::prepare(&plan, events)?;
 //! let ended = stage.play(&Boot::default(), events, |scene| {
 //!     scene.insmod("vgem_rust")?;
 //!     scene.guest().check(&["drmdevice"], LIMIT)?;

@@ -44,16 +44,10 @@ impl Program {
 /// The parts of the checkout in a guest, besides the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// The modules; `None` means all of them. The library is added to any set.
+    /// The modules, with the library; `None` means all of them.
     pub(crate) modules: Option<BTreeSet<String>>,
     /// The programs.
     pub(crate) programs: BTreeSet<Program>,
-}
-
-impl Default for Content {
-    fn default() -> Self {
-        Self { modules: None, programs: Program::ALL.into() }
-    }
 }
 
 impl Content {

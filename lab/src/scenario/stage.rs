@@ -60,7 +60,7 @@ const DEBUG_WORDS: &[&str] = &["kasan_multi_shot", "no5lvl", "watchdog_thresh=60
 const DEBUG_MEMORY: u32 = 1024;
 
 /// A command's requirements on its guest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// The kernel, by its release or series; `None` means the one in use.
     pub(crate) kernel: Option<String>,

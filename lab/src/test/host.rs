@@ -16,9 +16,12 @@ use super::suite::{Case, Context, Need, Suite, Verdict};
 /// The workspace's own tests.
 pub(super) struct Host;
 
+/// The suite's name.
+pub(super) const NAME: &str = "host";
+
 impl Suite for Host {
     fn name(&self) -> &'static str {
-        "host"
+        NAME
     }
 
     fn need(&self) -> Need {
