@@ -4,6 +4,9 @@
 //! The rules are those of docs/architecture.md. The lab's own tests check that every `unsafe` has its comment (`drydock
 //! audit`). Whether the comment answers the callee's requirements is for reviewers.
 
+#[path = "tidy/pages.rs"]
+mod pages;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -196,22 +199,26 @@ fn mutants_are_of_functions_that_there_are() {
 /// or belongs to the item's name.
 const HEADLESS: &[&str] = &["What", "Who", "Whoever", "Those", "Which", "It", "None", "That", "As above"];
 
+/// Cases begin with the mistake and its reason, which is a sentence about the mistake.
+const ABOUT_A_MISTAKE: &str = "tests/compile-fail/";
+
 #[test]
 fn doc_comments_name_their_subject() {
     let mut complaints = Vec::new();
     for (path, text) in files("", &[".rs"]) {
-        let mut before = None;
+        let (mut before, mut in_code) = (None, false);
         for (index, line) in text.lines().enumerate() {
-            let line = line.trim_start();
-            let marker = ["///", "//!"].into_iter().find(|marker| line.starts_with(marker));
-            if let (Some(marker), true) = (marker, marker != before) {
-                let words = line[marker.len()..].trim_start();
+            let line = line.trim();
+            let words = ["///", "//!"].into_iter().find_map(|marker| line.strip_prefix(marker)).map(str::trim);
+            in_code = words.is_some_and(|words| in_code != words.starts_with("```"));
+            let begins = before.is_none_or(str::is_empty) && !in_code && !path.starts_with(ABOUT_A_MISTAKE);
+            if let Some(words) = words.filter(|_| begins) {
                 let headless = HEADLESS.iter().find(|word| words.starts_with(**word) && has_word(words, word));
                 complaints.extend(headless.map(|word| {
-                    format!("{path}:{}: a doc comment begins with a verb or its item, not with `{word}`", index + 1)
+                    format!("{path}:{}: a paragraph of a doc comment names its subject, not `{word}`", index + 1)
                 }));
             }
-            before = marker;
+            before = words;
         }
     }
     none(complaints);

@@ -2,13 +2,11 @@
 //! House rules for the Markdown pages: links lead somewhere, what is copied from the tree is up to date, and sentences are short
 //! enough to be read once.
 //!
-//! That commands in pages are accepted, and that tests named in them exist, is checked by the lab's own tests (`cli.rs`, `audit`).
+//! The lab's own tests check that commands in pages are accepted, and that tests named in them exist (`cli.rs`, `audit`).
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
-/// Directories that hold nothing of ours, or what is made.
-const SKIPPED: &[&str] = &[".git", "target"];
+use super::{files, none, repo};
 
 /// Pages whose text is copied from elsewhere by a program, so that its rules are those of the source.
 const GENERATED: &[&str] = &["docs/explain/what-the-compiler-stops.md"];
@@ -18,38 +16,15 @@ const LONGEST_CELL: usize = 200;
 /// The longest sentence, in words. Code counts as one word.
 const LONGEST_SENTENCE: usize = 40;
 
-fn repo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the lab is in the checkout").to_owned()
-}
-
 fn read(path: &str) -> String {
     fs::read_to_string(repo().join(path)).unwrap_or_else(|error| panic!("`{path}`: {error}"))
 }
 
-/// All pages of the checkout with their text, by path from its root.
+/// Returns all pages of the checkout with their text, by path from its root.
 fn pages() -> Vec<(String, String)> {
-    let (mut found, mut todo) = (Vec::new(), vec![repo()]);
-    while let Some(directory) = todo.pop() {
-        for entry in fs::read_dir(&directory).expect("the checkout can be read") {
-            let path = entry.expect("the checkout can be read").path();
-            let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
-            if path.is_dir() && !path.is_symlink() {
-                if !SKIPPED.contains(&name.as_str()) {
-                    todo.push(path);
-                }
-            } else if name.ends_with(".md") {
-                let inside = path.strip_prefix(repo()).expect("it was found there").display().to_string();
-                found.push((inside.clone(), read(&inside)));
-            }
-        }
-    }
-    found.sort();
+    let found = files("", &[".md"]);
     assert!(found.len() > 20, "only {} pages", found.len());
     found
-}
-
-fn none(complaints: &[String]) {
-    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 
 /// The lines outside of code blocks and comments, with their numbers.
@@ -97,7 +72,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
             complaints.extend(broken.map(|link| format!("{path}:{number}: `{link}` leads nowhere")));
         }
     }
-    none(&complaints);
+    none(complaints);
 }
 
 /// Whether a link of `page` leads to a file and, with `#`, to a heading in it.
@@ -117,7 +92,7 @@ fn every_page_of_docs_is_in_its_index() {
     let pages = pages();
     let docs = pages.iter().map(|(path, _)| path).filter(|path| path.starts_with("docs/") && *path != "docs/README.md");
     let missing = docs.filter(|path| !path.starts_with("docs/decisions/") && !is_listed(path));
-    none(&missing.map(|path| format!("docs/README.md does not name {path}")).collect::<Vec<_>>());
+    none(missing.map(|path| format!("docs/README.md does not name {path}")).collect());
 }
 
 #[test]
@@ -131,7 +106,7 @@ fn no_table_cell_is_a_paragraph() {
             }
         }
     }
-    none(&complaints);
+    none(complaints);
 }
 
 #[test]
@@ -147,7 +122,7 @@ fn no_sentence_is_too_long() {
             }
         }
     }
-    none(&complaints);
+    none(complaints);
 }
 
 /// Paragraphs, items of lists and rows of tables, each as one line with the number of its first.
