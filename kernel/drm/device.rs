@@ -363,7 +363,7 @@ impl<T: Driver> Deref for Plugged<'_, T> {
 /// that device is bound. It may already create GEM objects and load firmware.
 /// [`ready`](Self::ready) hands it to the bus adapter, which registers it.
 ///
-/// It is single-threaded, as the C initialisation of a device is. It dereferences to
+/// The type is single-threaded, as the C initialisation of a device is. It dereferences to
 /// `Device<T, C>`.
 ///
 /// # Invariants

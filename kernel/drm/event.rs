@@ -77,7 +77,7 @@ pub trait Payload: IntoBytes + Send + Sync + 'static {
 
 /// An event that is reserved in a file and not yet sent.
 ///
-/// It dereferences to the payload, which may be changed until the event is sent. Dropping it
+/// An `Event` dereferences to the payload, which may be changed until it is sent. Dropping it
 /// cancels the event and releases its room. It may outlive the file and the device: when the file
 /// is closed, C forgets the event, and sending it then has no effect. A reference keeps the
 /// device's memory.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A private apt: it uses the machine's mirror and keys, but its own lists and archives, and an empty system.
 //!
-//! It needs no privileges and changes nothing outside the cache. apt verifies every archive against the signed lists
+//! This apt needs no privileges and changes nothing outside the cache. apt verifies every archive against the signed lists
 //! and resumes partial downloads. Source: apt.conf(5), apt-get(8), sources.list(5), apt_preferences(5).
 
 mod machine;

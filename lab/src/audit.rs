@@ -2,11 +2,12 @@
 //! `drydock audit`: lists every `unsafe` of `kernel/`, the obligations that its comment cites, and the tests of those
 //! obligations.
 //!
-//! It finds a comment that is missing or cites no tested obligation. It cannot find a comment that is wrong: a person
+//! The audit finds a comment that is missing or cites no tested obligation. It cannot find a comment that is wrong: a person
 //! must read each one against the C source.
 //!
 //! The table is generated from the sources on each run and stored nowhere. `scan.rs` finds each `unsafe` and its
 //! comment, `obligations.rs` reads which tests show which obligation (docs/reference/obligations.md), and this file combines both.
+//!
 //! Source: docs/reference/obligations.md for L1 to L28; the Rust reference, "The `unsafe` keyword".
 
 mod obligations;

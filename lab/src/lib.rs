@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The command line of Drydock. This file lists the modules; `cli.rs` defines the commands.
 //!
-//! It is a library only for `fuzz/`, which feeds its parsers. The program is `main.rs`.
+//! The lab is a library only for `fuzz/`, which feeds its parsers. The program is `main.rs`.
 
 mod apt;
 mod audit;

@@ -2,8 +2,8 @@
 
 //! A virtual GEM provider: buffers and fences without a GPU, for clients and tests.
 //!
-//! It offers the same as the kernel's C driver of this name: dumb buffers, mapping, PRIME both
-//! ways, and fences that a client attaches to a buffer and signals. Unlike the C driver it is a
+//! The driver offers the same as the kernel's C driver of this name: dumb buffers, mapping, PRIME
+//! both ways, and fences that a client attaches to a buffer and signals. Unlike the C driver it is a
 //! platform driver, so its device can be unbound and bound through sysfs.
 //!
 //! uapi: `include/uapi/drm/vgem_drm.h`; behaviour: drivers/gpu/drm/vgem

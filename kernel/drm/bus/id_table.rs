@@ -12,7 +12,7 @@ use kernel::device_id::{
 
 /// A table of device ids `D`. The driver attaches an `Info` to each.
 ///
-/// It is made from the array that the kernel crate's macros declare, for the
+/// The table is made from the array that the kernel crate's macros declare, for the
 /// [`platform`](super::platform), [`pci`](super::pci) and [`auxiliary`](super::auxiliary) buses.
 /// The kernel crate's trait object for the same purpose is not used, because safe code can
 /// implement that trait with any pointer.

@@ -97,7 +97,7 @@ pub trait Driver<R: 'static = Drm>: Role<R> {
 ///
 /// # Invariants
 ///
-/// One call of `pci_enable_device_mem()` on the device must be balanced.
+/// The device has one call of `pci_enable_device_mem()` that is not balanced yet.
 struct Enabled<'bound>(&'bound pci::Device<Bound>);
 
 impl Drop for Enabled<'_> {

@@ -31,7 +31,7 @@ use kernel::{
 /// The exclusive right to signal a fence. Only the fence's timeout and its
 /// [`Pending`](super::Pending) set can signal it too.
 ///
-/// It dereferences to the [`Fence`]. Share that with `ARef::from(&**signaler)` or
+/// A `Signaler` dereferences to the [`Fence`]. Share that with `ARef::from(&**signaler)` or
 /// [`share`](Self::share), or pass it to [`Resv::attach`](crate::resv::Resv::attach).
 ///
 /// Dropping it signals the fence, with `ECANCELED` unless its [`Class`] says otherwise. If no code

@@ -254,7 +254,7 @@ macro_rules! __virtual_device {
 /// Declares the module of a driver on one or more buses. The module's virtual device (if any), the
 /// driver's registrations and the runtime are dropped in this order.
 ///
-/// It takes words rather than types, because the macro guarantees what the types do: they are
+/// The macro takes words rather than types, because it guarantees what the types do: they are
 /// dropped with the module, and leave nothing behind.
 #[doc(hidden)]
 #[macro_export]

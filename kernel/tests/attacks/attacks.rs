@@ -2,7 +2,7 @@
 
 //! A driver that tries to break `kernel/drm` with safe code: the attacks of docs/explain/attacks.md.
 //!
-//! It serves the two devices of `lifecycle_devices` (by driver_override) and QEMU's `edu`. A test
+//! The driver serves the two devices of `lifecycle_devices` (by driver_override) and QEMU's `edu`. A test
 //! requests an attack by ioctl, and compares the kernel's answer with what must hold. Callbacks log
 //! their answers to the kernel log.
 

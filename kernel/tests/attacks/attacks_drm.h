@@ -46,7 +46,7 @@ struct drm_attack {
 #define ATTACK_SYNC_BOUNDS		4	/* plugged: syncs ranges beyond the object of `handle` */
 #define ATTACK_SIBLING			5	/* plugged: mixes this device's files, objects and spaces with another's */
 #define ATTACK_EXCLUSIVE		6	/* makes an object of an address space that has ended: `handle` */
-#define ATTACK_SPACES			7	/* makes requests for another address space, and for one that has ended */
+#define ATTACK_SPACES			7	/* makes requests beyond an address space, for another one, and for one that has ended */
 #define ATTACK_SPACE_EXTREMES		8	/* cuts the largest address space into `value` pieces */
 #define ATTACK_OWN_CALLBACK		9	/* a fence expires; its callback drops the fence's signaler */
 #define ATTACK_STATUS_IN_CALLBACK	10	/* a fence expires; its callback queries how it ended */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The first process of a guest: mounts the file systems that programs expect, then executes the lab's requests.
 //!
-//! It is linked statically and started by the kernel as `/init` from the initial RAM file system. It never returns: it
+//! The agent is linked statically and started by the kernel as `/init` from the initial RAM file system. It never returns: it
 //! prints an error to the console, and ends the machine.
 //!
 //! Source: Documentation/admin-guide/initrd.rst and Documentation/filesystems/ramfs-rootfs-initramfs.rst.

@@ -30,7 +30,7 @@ type Tests = (fn() -> Guest, &'static str);
 const TESTS: [Tests; 3] =
     [(Guest::rust, "sync_fence::"), (Guest::nova, "nova_fault::"), (Guest::tyr_built, "tyr_queue::")];
 
-/// How many machines run at a time, beside the loops: all of a round.
+/// The number of machines that run at a time, beside the loops: all of a repetition.
 const MACHINES: u8 = 6;
 
 pub(super) struct Stress;

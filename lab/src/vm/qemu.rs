@@ -8,9 +8,9 @@ use drydock_agent::protocol;
 /// The program's name inside the toolchain root.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
 
-/// How long QEMU waits for a reply of the emulated GPU, in milliseconds. QEMU's default is five seconds. It then gives the guest
-/// an error and the connection breaks, so a GPU that the host starves would look like broken hardware. The lab's own limits,
-/// which scale with the host, find a GPU that does not answer.
+/// The time in milliseconds for which QEMU waits for a reply of the emulated GPU. QEMU's default is five seconds, and then the
+/// guest gets an error: a GPU that the host starves would look like broken hardware. The lab's own limits, which scale with the
+/// host, find a GPU that does not answer.
 const GPU_PATIENCE: u32 = 60 * 60 * 1000;
 
 /// The way QEMU executes the guest's instructions.

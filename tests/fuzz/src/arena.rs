@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Memory for the arguments of calls, at good and bad addresses.
 //!
-//! It is one mapping: room that is used from its beginning, a read-only page, a page, and behind that one a page
+//! The arena is one mapping: room that is used from its beginning, a read-only page, a page, and behind that one a page
 //! without access. There are no references into it: bytes are copied in and out.
 //!
 //! Source: mmap(2), mprotect(2).

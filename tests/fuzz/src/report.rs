@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Reports to the lab: lines of JSON on stdout, and before each execution the program itself, on a channel of its own.
 //!
-//! That channel is the machine's second console, a virtio port. Text written to it is with the host when the call
+//! The channel is the machine's second console, a virtio port. Text written to it is with the host when the call
 //! returns, whatever happens to the kernel afterwards.
 //!
 //! Source: `drivers/char/virtio_console.c` (Linux 7.3); the reader is `lab/src/fuzz/guest.rs`.

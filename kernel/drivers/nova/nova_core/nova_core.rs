@@ -4,7 +4,7 @@
 //! its registers, and creates the auxiliary device that `nova-drm` binds to. It is not a DRM driver
 //! itself.
 //!
-//! It uses the names of Linux 7.3's own driver (drivers/gpu/nova-core), so that clients and scripts
+//! The driver uses the names of Linux 7.3's own driver (drivers/gpu/nova-core), so that clients and scripts
 //! find them. Source of the hardware's facts: `crates/nova-regs`.
 
 #![forbid(unsafe_code)]

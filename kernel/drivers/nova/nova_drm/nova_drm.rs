@@ -3,7 +3,7 @@
 //! The DRM driver of an NVIDIA GPU, for the auxiliary device that `nova_core` creates. It
 //! implements all of `nova_drm.h`.
 //!
-//! It uses the names and numbers of Linux 7.3's own driver (drivers/gpu/drm/nova).
+//! The driver uses the names and numbers of Linux 7.3's own driver (drivers/gpu/drm/nova).
 
 #![forbid(unsafe_code)]
 

@@ -2,7 +2,7 @@
 
 //! The firmware's interface: what it reports, and the requests to it.
 //!
-//! Both sides read and write the same memory. The driver does not trust the firmware: it checks
+//! Driver and firmware read and write the same memory. The driver does not trust the firmware: it checks
 //! that each block lies in the shared section, and that each count is possible.
 //!
 //! Source: `crates/csf-iface`.

@@ -43,6 +43,8 @@ impl drm::faux::Driver for Failing {
                 core::mem::forget(work);
             }
             3 => dev.queue_work(|dev| {
+                // Longer than the second for which a failed init waits for devices: only the drained
+                // queue waits for this.
                 kernel::time::delay::fsleep(kernel::time::Delta::from_secs(3));
                 pr_info!(
                     "0: what was left runs, entered: {}\n",

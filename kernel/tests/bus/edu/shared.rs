@@ -2,7 +2,7 @@
 
 //! State that the ioctls and the interrupt's handler share: the completed jobs.
 //!
-//! It is the device's data, so it outlives the hardware, and waiters learn that the device was
+//! The state is the device's data, so it outlives the hardware, and waiters learn that the device was
 //! unplugged.
 
 use crate::hardware::Job;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! State that all processes of a storm share: orders, the device's generation, and each process's progress and answers.
 //!
-//! It is a memfd that every process has as its standard input, so it survives a process that is killed in the middle of
+//! The board is a memfd that every process has as its standard input, so it survives a process that is killed in the middle of
 //! a call.
 //!
 //! Source: memfd_create(2), futex(2).

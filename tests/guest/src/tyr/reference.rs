@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Models a GPU's address space after a sequence of bindings, as a reference for the GPU's own view.
 //!
-//! It knows only pages, no trees, blocks or tables: the last operation that covers a page decides what the page is.
+//! The model knows only pages, no trees, blocks or tables: the last operation that covers a page decides what the page is.
 //!
 //! Source: `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
