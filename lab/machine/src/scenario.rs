@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Runs a scenario in a guest: builds, boots, acts, and judges the kernel's log.
+//!
+//! ```no_run
+//! let stage = Stage::prepare(&plan, events)?;
+//! let ended = stage.play(&Boot::default(), events, |scene| {
+//!     scene.insmod("vgem_rust")?;
+//!     scene.guest().check(&["drmdevice"], LIMIT)?;
+//!     scene.rmmod("vgem_rust")
+//! })?;
+//! ```
+
+mod content;
+mod hardware;
+pub mod leaks;
+pub mod scene;
+mod stage;
+pub mod verdict;
+
+pub use content::{Content, Program};
+pub use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
+pub use scene::{Scene, driver_module, driver_modules};
+pub use stage::{Boot, Plan, Stage};
+
+use std::time::Duration;
+
+/// The time limit for a program that should end in a moment, generous enough for a slow machine.
+pub const LIMIT: Duration = Duration::from_secs(60);
