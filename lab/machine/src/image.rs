@@ -16,6 +16,7 @@ use super::libraries::{closure, inside};
 use drydock_base::error::{Context, Result};
 use drydock_toolchain::firmware::Supply;
 use drydock_toolchain::kmod::{Module, Stock, dependency_list};
+use drydock_toolchain::setup::Toolchain;
 
 /// The version of the base. Raise it when [`base`] makes a different archive from the same root.
 const BASE_VERSION: u32 = 2;
@@ -44,18 +45,6 @@ const APPLETS: &[&str] = &[
     "true", "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
 ];
 
-/// The inputs of the archives.
-pub struct Sources<'a> {
-    /// The toolchain root.
-    pub root: &'a Path,
-    /// The directory of the stock kernel's modules, which contains `kernel/`.
-    pub(crate) stock_modules: &'a Path,
-    /// A text that changes with the root or the kernel.
-    pub version: &'a str,
-    /// The directory of the cached archive.
-    pub cache: &'a Path,
-}
-
 /// The parts of an initial file system, in the order the kernel unpacks them, and their modules.
 pub struct Image {
     /// The cached archive.
@@ -70,8 +59,8 @@ pub struct Image {
 
 impl Image {
     /// Makes the image with `modules` (files) and `programs` (name in the guest and file).
-    pub fn make(sources: &Sources<'_>, modules: &[PathBuf], programs: &[(String, PathBuf)]) -> Result<Self> {
-        let base = base(sources)?;
+    pub fn make(toolchain: &Toolchain, modules: &[PathBuf], programs: &[(String, PathBuf)]) -> Result<Self> {
+        let base = base(toolchain)?;
         let mut ours = BTreeMap::new();
         let mut all = BTreeMap::new();
         for path in modules {
@@ -79,7 +68,7 @@ impl Image {
             ours.insert(module.name.clone(), path.clone());
             all.insert(module.name.clone(), module);
         }
-        let stock = Stock::index(sources.stock_modules)?;
+        let stock = Stock::index(&toolchain.kernel.modules_dir)?;
         stock.complete(&mut all, STOCK_MODULES)?;
         let fresh = fresh(&all, programs)?;
         Ok(Self { base, fresh, ours, modules: all.into_keys().collect() })
@@ -92,17 +81,19 @@ impl Image {
 }
 
 /// Returns the cached archive. Makes it first if it is missing for this version.
-fn base(sources: &Sources<'_>) -> Result<Vec<u8>> {
-    let stamp = format!("{BASE_VERSION} {}", sources.version);
-    let (path, stamp_path) = (sources.cache.join("base.cpio"), sources.cache.join("base.stamp"));
+fn base(toolchain: &Toolchain) -> Result<Vec<u8>> {
+    let root_stamp = fs::read_to_string(toolchain.root.with_extension("stamp")).unwrap_or_default();
+    let stamp = format!("{BASE_VERSION} {} {}", toolchain.kernel.release, root_stamp.trim());
+    let cache = toolchain.cache.base().join("image");
+    let (path, stamp_path) = (cache.join("base.cpio"), cache.join("base.stamp"));
     if fs::read_to_string(&stamp_path).is_ok_and(|found| found == stamp) {
         return fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()));
     }
-    let bytes = make_base(sources.root)?;
-    fs::create_dir_all(sources.cache).with_context(|| format!("cannot create `{}`", sources.cache.display()))?;
+    let bytes = make_base(&toolchain.root)?;
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create `{}`", cache.display()))?;
     // The old stamp is removed first and the new one is written last, so that an interrupted run starts again. The
     // unfinished file has a name of its own, because another run may be making the same archive.
-    let partial = sources.cache.join(format!("base.cpio.partial-{}", std::process::id()));
+    let partial = cache.join(format!("base.cpio.partial-{}", std::process::id()));
     drop(fs::remove_file(&stamp_path));
     fs::write(&partial, &bytes).with_context(|| format!("cannot write `{}`", partial.display()))?;
     fs::rename(&partial, &path).with_context(|| format!("cannot rename `{}`", partial.display()))?;

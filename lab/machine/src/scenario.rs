@@ -10,17 +10,21 @@
 //! })?;
 //! ```
 
+mod boot;
 mod content;
 mod hardware;
+mod launch;
 pub mod leaks;
+mod names;
 pub mod scene;
 mod stage;
 pub mod verdict;
 
+pub use boot::Boot;
 pub use content::{Content, Program};
 pub use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
 pub use scene::{Scene, driver_module, driver_modules};
-pub use stage::{Boot, Plan, Stage};
+pub use stage::{Plan, Stage};
 
 use std::time::Duration;
 

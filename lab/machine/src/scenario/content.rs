@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use drydock_base::error::{Context, Result};
+use drydock_base::events::Events;
+use drydock_toolchain::guestbin;
 use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
+use drydock_toolchain::setup::Toolchain;
 
 use super::hardware;
 
@@ -94,6 +97,23 @@ impl Content {
         };
         Self { modules, programs: &self.programs | &other.programs }
     }
+}
+
+/// Builds the agent and `programs`, as far as the checkout has them, and returns their paths in the guest.
+///
+/// Each is built by itself: cargo builds shared dependencies with the features of everything that is built together, so
+/// another selection would rebuild them.
+pub(super) fn build(
+    toolchain: &Toolchain,
+    programs: &BTreeSet<Program>,
+    events: &Events,
+) -> Result<Vec<(String, PathBuf)>> {
+    let there = programs.iter().filter(|program| program.exists(&toolchain.repo));
+    let mut built = vec![("/init".to_owned(), guestbin::build(toolchain, Program::AGENT.name, events)?)];
+    for program in there {
+        built.push((format!("/usr/bin/{}", program.name), guestbin::build(toolchain, program.name, events)?));
+    }
+    Ok(built)
 }
 
 /// Returns our modules of `driver`, in loading order: those in the table of `hardware.rs`, or the one called

@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Judges a run by its boot's kernel log, and formats the result.
 
-use std::collections::HashMap;
-use std::process::Command;
-
 use drydock_models::{Event, What};
 
 use crate::console::Line;
 use crate::error::Error as VmError;
 use crate::incident::{self, Incident};
 use crate::machine::{Ended, Machine};
-use crate::symbols::{Addr2Line, Address, Frame, Symbols, shorten};
+use crate::symbols::{Frame, Symbols, shorten};
 use crate::{gpu, place};
 use drydock_base::error::{Error, Kind, Result};
-use drydock_toolchain::kernels::Flavour;
-use drydock_toolchain::kmod::Stock;
-use drydock_toolchain::root::Binds;
 
-use super::stage::Stage;
-
-/// The path of a module's directory for `addr2line`.
-const MODULE_DIR: &str = "/out";
+use super::names::Names;
 
 /// The number of frames shown of a call trace. Deeper ones are the system call and the program.
 const DEEPEST: usize = 12;
@@ -49,7 +40,7 @@ impl Ending {
 }
 
 /// Judges a scenario that succeeded, by the log and by those of the kernel's `leaks` that count.
-pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<Ending> {
+pub(super) fn judge(names: &Names<'_>, ended: Ended, leaks: &[String]) -> Result<Ending> {
     let (gpu, gpu_error) = match ended.gpu {
         Ok(told) => (told, None),
         Err(error) => (Vec::new(), Some(error)),
@@ -59,8 +50,7 @@ pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<End
         incidents.retain(|incident| !incident.counts_leaks());
     }
     if blamed(&incidents) == Some(Kind::Kernel) {
-        let error =
-            kernel_error(stage, &incidents).details(show_leaks(leaks, &symbols_of(stage, &addr2line_of(stage))));
+        let error = kernel_error(names, &incidents).details(names.with_symbols(|symbols| show_leaks(leaks, symbols)));
         return Err(error.details(gpu::violations(&gpu)).details(gpu_error.map(meanwhile)));
     }
     if let Some(error) = gpu_error {
@@ -68,7 +58,7 @@ pub(super) fn judge(stage: &Stage, ended: Ended, leaks: &[String]) -> Result<End
     }
     match misuse(&gpu) {
         Some(error) => Err(error),
-        None if !incidents.is_empty() => Err(kernel_error(stage, &incidents)),
+        None if !incidents.is_empty() => Err(kernel_error(names, &incidents)),
         None => Ok(Ending { log: ended.log, gpu }),
     }
 }
@@ -98,7 +88,7 @@ fn misuse(told: &[Event]) -> Option<Error> {
 
 /// Returns the error of a scenario that failed. The reason is the kernel's report if there is one, or else the
 /// scenario's error.
-pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Error {
+pub(super) fn failed(names: &Names<'_>, mut machine: Machine, error: VmError) -> Error {
     let error = machine.explain(error);
     let Ended { log, gpu } = match machine.kill() {
         Ok(ended) => ended,
@@ -118,7 +108,7 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
     let blame = blamed(&incidents);
     if blame == Some(Kind::Kernel) {
         let consequences = std::iter::once(error).chain(gpu_error).map(meanwhile);
-        return kernel_error(stage, &incidents).details(gpu::violations(&gpu)).details(consequences);
+        return kernel_error(names, &incidents).details(gpu::violations(&gpu)).details(consequences);
     }
     if let Some(gpu_error) = gpu_error {
         return convert(kind_of(&gpu_error), gpu_error).details([meanwhile(error)]);
@@ -127,9 +117,9 @@ pub(super) fn failed(stage: &Stage, mut machine: Machine, error: VmError) -> Err
         return misuse.details([meanwhile(error)]);
     }
     if blame.is_some() {
-        return kernel_error(stage, &incidents).details([meanwhile(error)]);
+        return kernel_error(names, &incidents).details([meanwhile(error)]);
     }
-    named_places(stage, error)
+    named_places(names, error)
 }
 
 /// Describes an error that is only the consequence of another.
@@ -138,16 +128,14 @@ fn meanwhile(error: VmError) -> String {
 }
 
 /// Adds to an error the names and lines of its frames.
-fn named_places(stage: &Stage, error: VmError) -> Error {
+fn named_places(names: &Names<'_>, error: VmError) -> Error {
     let converted = convert(kind_of(&error), error);
     let details = converted.detail_lines();
     let has_frames = details.iter().any(|line| Frame::parse(line).is_some());
     if !has_frames {
         return converted;
     }
-    let addr2line = addr2line_of(stage);
-    let symbols = symbols_of(stage, &addr2line);
-    let named: Vec<String> = details.iter().map(|line| named(line, &symbols)).collect();
+    let named: Vec<String> = names.with_symbols(|symbols| details.iter().map(|line| named(line, symbols)).collect());
     Error::new(converted.kind(), converted.to_string()).details(named)
 }
 
@@ -166,21 +154,21 @@ pub(super) fn kind_of(error: &VmError) -> Kind {
 }
 
 /// Returns the error for a machine that failed to boot twice. It contained no driver, so it says nothing about one.
-pub(super) fn not_booted(stage: &Stage, machine: Machine, error: VmError) -> Error {
+pub(super) fn not_booted(names: &Names<'_>, machine: Machine, error: VmError) -> Error {
     match machine.kill() {
         Ok(ended) => match incident::find(&ended.log).as_slice() {
             [] if matches!(error, VmError::Hung { .. }) => convert(Kind::Starved, error),
             [] => convert(Kind::Machinery, error),
-            incidents => boot_error(stage, incidents),
+            incidents => boot_error(names, incidents),
         },
         Err(kill) => convert(Kind::Machinery, kill),
     }
 }
 
-fn boot_error(stage: &Stage, incidents: &[Incident]) -> Error {
+fn boot_error(names: &Names<'_>, incidents: &[Incident]) -> Error {
     let message =
         format!("the kernel reported this in two boots, before any driver was loaded: {}", incidents[0].title);
-    of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
+    of_incidents(names, Kind::Starved, message, incidents).hint(TRY_AGAIN)
 }
 
 /// Converts an error of the machine to one of the lab: the first line is the message, the lines below it are details.
@@ -195,7 +183,16 @@ pub(super) fn convert(kind: Kind, error: VmError) -> Error {
     }
 }
 
-fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
+/// Converts an error of the machine at a stage where no kernel can be at fault yet.
+pub(super) fn machinery(error: VmError) -> Error {
+    let kind = match kind_of(&error) {
+        kind @ (Kind::Kernel | Kind::Silent) if !matches!(error, VmError::Refused { .. }) => kind,
+        _ => Kind::Machinery,
+    };
+    convert(kind, error)
+}
+
+fn kernel_error(names: &Names<'_>, incidents: &[Incident]) -> Error {
     let message = match incidents {
         [only] => format!("the kernel reported: {}", shorten(&only.title)),
         [first, ..] => format!("the kernel reported {} incidents, first: {}", incidents.len(), shorten(&first.title)),
@@ -204,40 +201,16 @@ fn kernel_error(stage: &Stage, incidents: &[Incident]) -> Error {
     match blamed(incidents) {
         Some(Kind::Starved) => {
             let message = format!("the host starves the guest, and the kernel's report involves no driver: {message}");
-            of_incidents(stage, Kind::Starved, message, incidents).hint(TRY_AGAIN)
+            of_incidents(names, Kind::Starved, message, incidents).hint(TRY_AGAIN)
         }
-        _ => of_incidents(stage, Kind::Kernel, message, incidents),
+        _ => of_incidents(names, Kind::Kernel, message, incidents),
     }
 }
 
-fn of_incidents(stage: &Stage, kind: Kind, message: String, incidents: &[Incident]) -> Error {
-    let addr2line = addr2line_of(stage);
-    let symbols = symbols_of(stage, &addr2line);
-    let lines: Vec<String> = incidents.iter().flat_map(|incident| show(incident, &symbols)).collect();
+fn of_incidents(names: &Names<'_>, kind: Kind, message: String, incidents: &[Incident]) -> Error {
+    let lines: Vec<String> =
+        names.with_symbols(|symbols| incidents.iter().flat_map(|incident| show(incident, symbols)).collect());
     Error::new(kind, message).details(lines)
-}
-
-/// Returns the symbols of the modules: ours, and those of a kernel that was built here and has its debug information.
-fn symbols_of<'a>(stage: &Stage, addr2line: &'a Addr2Line<'_>) -> Symbols<'a> {
-    let built = match stage.flavour() {
-        Flavour::Stock => HashMap::new(),
-        // Names without lines are better than no report.
-        Flavour::Debug => Stock::index(&stage.toolchain().kernel.modules_dir).map(Stock::files).unwrap_or_default(),
-    };
-    Symbols::new(built.into_iter().chain(stage.image().ours.clone()).collect(), addr2line)
-}
-
-fn addr2line_of(stage: &Stage) -> impl Fn(&Address) -> Option<String> {
-    |address| addr2line(stage, address)
-}
-
-/// Returns a function that gives frames their names, and their lines in our modules and those of a kernel that was
-/// built here.
-pub(super) fn symbolizer(stage: &Stage) -> impl Fn(&Frame) -> String {
-    move |frame| {
-        let addr2line = addr2line_of(stage);
-        symbols_of(stage, &addr2line).describe(frame, true)
-    }
 }
 
 /// Formats the kernel's list of leaked blocks: their size, process and call path, without the bytes in them.
@@ -275,22 +248,14 @@ pub fn show(incident: &Incident, symbols: &Symbols<'_>) -> Vec<String> {
     lines
 }
 
-/// Runs the root's `addr2line` to get a file and line.
-fn addr2line(stage: &Stage, address: &Address) -> Option<String> {
-    let directory = address.file.parent()?;
-    let name = address.file.file_name()?.to_string_lossy();
-    let binds = Binds::none().read(directory, MODULE_DIR);
-    let mut command: Command = stage.toolchain().command("addr2line", &binds);
-    command.args(["-e", &format!("{MODULE_DIR}/{name}"), "-j", &address.section, &format!("{:#x}", address.address)]);
-    drydock_base::process::output(&mut command).ok()
-}
-
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     /// Returns the reports of a log that was captured or follows a captured one.
