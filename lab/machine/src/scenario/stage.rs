@@ -29,7 +29,7 @@ use super::verdict::{self, Ending, machinery};
 
 /// The time limit for a guest's agent to become ready where every instruction is translated. A boot takes a few seconds
 /// on an idle host. How slow this host is becomes known only when a machine has booted, so the limit is a hundred times
-/// as long.
+/// as long, however many machines share the host: a boot that hangs is found and repeated then.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 /// The time limit for ending a machine on an idle host.
@@ -256,10 +256,15 @@ fn repeats(machine: &Machine, error: &VmError) -> bool {
 
 /// Describes in one line what went wrong in a boot.
 fn reason(machine: &Machine, error: &VmError) -> String {
-    match machine.reports().first() {
-        Some(report) => format!("the kernel reported: {}", report.title),
-        None => format!("{}, and its kernel printed nothing", error.to_string().lines().next().unwrap_or_default()),
+    if let Some(report) = machine.reports().first() {
+        return format!("the kernel reported: {}", report.title);
     }
+    let where_it_is = match error {
+        VmError::Hung { place, .. } if !place.is_unknown() => format!(" ({})", place.lines().join(" | ")),
+        _ => String::new(),
+    };
+    let error = error.to_string();
+    format!("{}, and its kernel printed nothing{where_it_is}", error.lines().next().unwrap_or_default())
 }
 
 fn log_listener(events: &Events) -> Listener {
