@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What every part of the lab uses. Nothing here knows of kernels, drivers or machines.
+//! The parts that all of the lab uses. Nothing here knows of kernels, drivers or machines.
 //!
 //! ```text
 //! error    → the lab's error                            exit      → the exit codes
-//! events   → what happens, and who shows it             interrupt → Ctrl-C
-//! process  → child processes                            cache     → what is stored outside the checkout
+//! events   → all that happens, and its readers          interrupt → Ctrl-C
+//! process  → child processes                            cache     → all that is stored outside the checkout
 //! repo     → the checkout                               unix_socket → sockets at long paths
-//! holders  → who holds a lock that we wait for
+//! holders  → the processes that hold a lock
 //! ```
 
 pub mod cache;

@@ -7,6 +7,7 @@
 //! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log, merged
 //! console→ the kernel's log                            incident→ lines of that log that fail a run
 //! place  → where in the kernel a guest hangs           monitor → requests to QEMU itself
+//! model  → the emulated GPUs by name                   scenario→ builds, boots, acts and judges
 //! ```
 
 mod accel;

@@ -23,7 +23,7 @@ const STAMP: f64 = 1e-6;
 pub struct Entry {
     /// The guest's clock, in seconds.
     pub time: f64,
-    /// What the kernel or the GPU reported.
+    /// The report of the kernel or the GPU.
     pub told: Told,
 }
 

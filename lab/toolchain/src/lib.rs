@@ -7,7 +7,7 @@
 //! debug_kernel → the same source with checkers          setup     → all of these, as far as they are missing
 //! modules  → our modules, compiled by Kbuild            kbuild    → the list of them
 //! kmod     → modules as files                           guestbin  → programs for the guest
-//! firmware → what a driver loads into its hardware
+//! firmware → the files that drivers load into hardware
 //! ```
 
 pub mod apt;
