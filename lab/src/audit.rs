@@ -45,8 +45,8 @@ pub struct Options {
 
 /// The directory of the sources to audit, in the checkout.
 const SOURCES: &str = "kernel";
-/// The directory that must not contain `unsafe`.
-const DRIVERS: &str = "kernel/drivers/";
+/// The directories that must not contain `unsafe`.
+const DRIVERS: [&str; 2] = ["kernel/drivers/", "kernel/examples/"];
 
 /// One `unsafe`.
 #[derive(Clone, Debug, Serialize)]
@@ -146,7 +146,7 @@ pub(crate) fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, Strin
 
 fn complaint(file: &str, found: &Found) -> Option<String> {
     let place = format!("{file}:{}", found.line);
-    if file.starts_with(DRIVERS) {
+    if DRIVERS.iter().any(|directory| file.starts_with(directory)) {
         return Some(format!("{place}: `unsafe` in a driver"));
     }
     let missing = match found.role {

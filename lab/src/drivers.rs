@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The drivers of the checkout, and the check that a driver may have: `kernel/drivers/NAME/check.sh`, a script for the
-//! guest's shell. It runs after the driver is loaded and exits with an error if a check fails.
+//! The drivers of the checkout, and what their directories may have besides the driver's sources:
+//!
+//! - `check.sh`: a script for the guest's shell. It runs after the driver is loaded and exits with an error if a check
+//!   fails.
+//! - `client/main.rs`: a program that uses the driver, `NAME_client` in the guest.
+//! - `devices`: the devices of the guest that the driver needs, each as the value of one `-device` option of QEMU.
+//!
+//! A driver's directory is `kernel/drivers/NAME`, or `kernel/examples/NUMBER-WORD` with the file `NAME.rs`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cache::CacheLayout;
 use crate::error::{Context, Error, Kind, Result};
@@ -16,13 +22,74 @@ use crate::{kernels, metadata, near};
 
 /// The directory of drivers, in the checkout.
 pub(crate) const DIRECTORY: &str = "kernel/drivers";
+/// The directory of examples to learn from, in the checkout.
+pub(crate) const EXAMPLES: &str = "kernel/examples";
 /// The file name of a driver's own check, in the driver's directory.
 pub(crate) const SCRIPT: &str = "check.sh";
+/// The root of a driver's own client, in the driver's directory.
+pub(crate) const CLIENT: &str = "client/main.rs";
+/// The file name of the list of devices that a driver needs, in the driver's directory.
+pub(crate) const DEVICES: &str = "devices";
+
+/// A driver to learn from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Example {
+    /// The name of its directory: `3-interrupt`.
+    pub(crate) directory: String,
+    /// The name of its module, and of its only source file.
+    pub(crate) module: String,
+}
+
+impl Example {
+    /// Returns the path of its directory.
+    pub(crate) fn path(&self, repo: &Path) -> PathBuf {
+        repo.join(EXAMPLES).join(&self.directory)
+    }
+
+    /// Returns the name of its directory without the number.
+    pub(crate) fn word(&self) -> &str {
+        self.directory.split_once('-').map_or(&self.directory, |(_, word)| word)
+    }
+}
+
+/// Returns the examples, in the order of their numbers.
+pub(crate) fn examples(repo: &Path) -> Vec<Example> {
+    let example = |directory: String| {
+        let files = entries(&repo.join(EXAMPLES).join(&directory));
+        let module = files.iter().find_map(|file| file.strip_suffix(".rs"))?.to_owned();
+        Some(Example { directory, module })
+    };
+    entries(&repo.join(EXAMPLES)).into_iter().filter_map(example).collect()
+}
+
+/// Returns the directory of the driver `name`, if it exists.
+pub(crate) fn directory(repo: &Path, name: &str) -> Option<PathBuf> {
+    let name = name.replace('-', "_");
+    let example = || examples(repo).into_iter().find(|example| example.module == name);
+    let own = repo.join(DIRECTORY).join(&name);
+    if own.is_dir() { Some(own) } else { example().map(|example| example.path(repo)) }
+}
+
+/// Returns the devices that the driver `name` needs in a guest, each as the value of one `-device` option of QEMU.
+pub(crate) fn devices(repo: &Path, name: &str) -> Vec<String> {
+    let path = directory(repo, name).map(|directory| directory.join(DEVICES));
+    let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+/// Returns the names of the files and directories in `directory`, sorted.
+fn entries(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
 
 /// A driver that has a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
-    /// The name of the driver's directory.
+    /// The name of the driver.
     pub(crate) name: String,
     script: String,
 }
@@ -30,7 +97,8 @@ pub(crate) struct Checked {
 impl Checked {
     /// Reads the driver `name` of the checkout `repo` and its current check.
     pub(crate) fn read(repo: &Path, name: &str) -> Result<Self> {
-        let path = repo.join(DIRECTORY).join(name).join(SCRIPT);
+        let directory = directory(repo, name).unwrap_or_else(|| repo.join(DIRECTORY).join(name));
+        let path = directory.join(SCRIPT);
         let script = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         Ok(Self { name: name.to_owned(), script })
     }
@@ -110,9 +178,9 @@ pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<(
 
 /// Returns the names of all drivers that have a check, sorted.
 pub(crate) fn checked(repo: &Path) -> Vec<String> {
-    let entries = fs::read_dir(repo.join(DIRECTORY)).into_iter().flatten().flatten();
-    let with_check = entries.filter(|entry| entry.path().join(SCRIPT).is_file());
-    let mut names: Vec<_> = with_check.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let examples = examples(repo).into_iter().map(|example| example.module);
+    let mut names: Vec<_> = entries(&repo.join(DIRECTORY)).into_iter().chain(examples).collect();
+    names.retain(|name| directory(repo, name).is_some_and(|directory| directory.join(SCRIPT).is_file()));
     names.sort();
     names
 }
@@ -151,5 +219,40 @@ mod tests {
         assert_eq!(Checked::read(repo.path(), "a").unwrap().script, "true\n");
         assert!(Checked::read(repo.path(), "none").is_err());
         assert!(checked(Path::new("/nowhere")).is_empty());
+    }
+
+    #[test]
+    fn an_example_is_named_after_its_source_and_its_directory_after_what_it_shows() {
+        let repo = tempfile::tempdir().unwrap();
+        let files = ["2-two-words/b.rs", "2-two-words/check.sh", "2-two-words/client/main.rs", "1-one/a.rs"];
+        for file in files {
+            crate::cache::write_atomically(&repo.path().join(EXAMPLES).join(file), "").unwrap();
+        }
+        let text = "# a comment\nedu\n\nedu,dma_mask=1\n";
+        crate::cache::write_atomically(&repo.path().join(EXAMPLES).join("1-one/devices"), text).unwrap();
+        let found = examples(repo.path());
+        let names: Vec<_> = found.iter().map(|found| (found.module.as_str(), found.word())).collect();
+        assert_eq!(names, [("a", "one"), ("b", "two-words")]);
+        assert_eq!(checked(repo.path()), ["b"]);
+        assert_eq!(devices(repo.path(), "a"), ["edu", "edu,dma_mask=1"]);
+        assert!(devices(repo.path(), "b").is_empty() && devices(repo.path(), "c").is_empty());
+    }
+
+    #[test]
+    fn every_example_is_a_whole_driver() {
+        let repo = crate::repo::root().unwrap();
+        let kbuild = fs::read_to_string(repo.join(KBUILD)).unwrap();
+        let found = examples(&repo);
+        for Example { directory, module } in &found {
+            let line = format!("$(eval $(call driver,{module},examples/{directory}/{module}))");
+            assert!(kbuild.lines().any(|found| found == line), "{KBUILD} lacks `{line}`");
+            let own = repo.join(EXAMPLES).join(directory);
+            for file in [SCRIPT, CLIENT] {
+                assert!(own.join(file).is_file(), "{directory} lacks `{file}`");
+            }
+            let lines = fs::read_to_string(own.join(format!("{module}.rs"))).unwrap().lines().count();
+            assert!(lines <= 200, "{directory} has {lines} lines");
+        }
+        assert_eq!(found.len(), 1);
     }
 }

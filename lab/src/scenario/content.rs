@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The parts of the checkout that a guest contains, so that nothing else is built for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::drivers::{KBUILD, LIBRARY, modules};
+use crate::drivers::{self, KBUILD, LIBRARY, modules};
 use crate::error::{Context, Result};
 
 use super::hardware;
@@ -48,20 +48,23 @@ pub(crate) struct Content {
     pub(crate) modules: Option<BTreeSet<String>>,
     /// The programs.
     pub(crate) programs: BTreeSet<Program>,
+    /// The drivers' own clients: the programs' names, and their `main.rs`.
+    pub(crate) clients: BTreeMap<String, PathBuf>,
 }
 
 impl Content {
     /// Returns the library alone.
     pub(crate) fn library() -> Self {
-        Self { modules: Some(BTreeSet::from([LIBRARY.to_owned()])), programs: BTreeSet::new() }
+        let modules = Some(BTreeSet::from([LIBRARY.to_owned()]));
+        Self { modules, programs: BTreeSet::new(), clients: BTreeMap::new() }
     }
 
     /// Returns all modules and no program.
     pub(crate) fn all_modules() -> Self {
-        Self { modules: None, programs: BTreeSet::new() }
+        Self { modules: None, ..Self::library() }
     }
 
-    /// Returns the modules of `driver`. One of the kernel's own drivers has none here.
+    /// Returns the modules of `driver`, and its own client. One of the kernel's own drivers has none here.
     pub(crate) fn of_driver(repo: &Path, driver: &str) -> Result<Self> {
         let path = repo.join(KBUILD);
         let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -69,6 +72,10 @@ impl Content {
         let own = own_modules(driver, |name| known.iter().any(|module| module == name));
         let mut content = Self::library();
         content.modules.get_or_insert_default().extend(own.unwrap_or_default());
+        let client = drivers::directory(repo, driver).map(|directory| directory.join(drivers::CLIENT));
+        if let Some(client) = client.filter(|client| client.is_file()) {
+            content.clients.insert(format!("{}_client", driver.replace('-', "_")), client);
+        }
         Ok(content)
     }
 
@@ -92,7 +99,8 @@ impl Content {
             (Some(one), Some(two)) => Some(&one | &two),
             _ => None,
         };
-        Self { modules, programs: &self.programs | &other.programs }
+        let clients = self.clients.into_iter().chain(other.clients).collect();
+        Self { modules, programs: &self.programs | &other.programs, clients }
     }
 }
 
@@ -121,6 +129,14 @@ mod tests {
         assert_eq!(modules_of("nova"), ["drm_rust", "nova_core", "nova_drm"]);
         assert_eq!(modules_of("lifecycle-kms"), ["drm_rust", "lifecycle_kms"]);
         assert_eq!(modules_of("c-vgem"), ["drm_rust"]);
+    }
+
+    #[test]
+    fn a_driver_brings_its_own_client() {
+        let clients = |driver| Content::of_driver(&crate::repo::root().unwrap(), driver).unwrap().clients;
+        assert_eq!(clients("counter").into_keys().collect::<Vec<_>>(), ["counter_client"]);
+        // `client.rs` of vgem is a part of the driver.
+        assert!(clients("vgem").is_empty() && clients("c-vgem").is_empty());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that a boot needs, prepared once: toolchain, modules, guest programs, image, accelerator.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -128,17 +127,17 @@ impl Stage {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
         let kernel = toolchain.repo.join("kernel");
         let modules = modules::build(&toolchain, &kernel, plan.content.modules.as_ref(), events)?;
-        Self::with_modules(toolchain, modules, &plan.content.programs, events)
+        Self::with_modules(toolchain, modules, &plan.content, events)
     }
 
-    /// Like [`Self::prepare`], with modules that were built elsewhere.
+    /// Like [`Self::prepare`], with modules that were built elsewhere, and the programs of `content`.
     pub(crate) fn with_modules(
         toolchain: Toolchain,
         modules: BuiltModules,
-        programs: &BTreeSet<Program>,
+        content: &Content,
         events: &Events,
     ) -> Result<Self> {
-        let programs = build_programs(&toolchain, programs, events)?;
+        let programs = build_programs(&toolchain, content, events)?;
         let step = events.step("making the guest image");
         let image = make_image(&toolchain, &modules.modules, &programs).map_err(machinery)?;
         let boot_dir = toolchain.cache.base().join("boot").join(&toolchain.kernel.release);
@@ -434,19 +433,19 @@ fn log_listener(events: &Events) -> Listener {
     Box::new(move |line| events.line(&line.to_string()))
 }
 
-/// Builds the agent and `programs`, as far as the checkout has them, and returns their paths in the guest.
+/// Builds the agent and the programs of `content`, as far as the checkout has them, and returns their paths in the
+/// guest.
 ///
 /// Each is built by itself: cargo builds shared dependencies with the features of everything that is built together, so
 /// another selection would rebuild them.
-fn build_programs(
-    toolchain: &Toolchain,
-    programs: &BTreeSet<Program>,
-    events: &Events,
-) -> Result<Vec<(String, PathBuf)>> {
-    let there = programs.iter().filter(|program| program.exists(&toolchain.repo));
+fn build_programs(toolchain: &Toolchain, content: &Content, events: &Events) -> Result<Vec<(String, PathBuf)>> {
+    let there = content.programs.iter().filter(|program| program.exists(&toolchain.repo));
     let mut built = vec![("/init".to_owned(), guestbin::build(toolchain, Program::AGENT.name, events)?)];
     for program in there {
         built.push((format!("/usr/bin/{}", program.name), guestbin::build(toolchain, program.name, events)?));
+    }
+    for (name, source) in &content.clients {
+        built.push((format!("/usr/bin/{name}"), guestbin::build_client(toolchain, source, name, events)?));
     }
     Ok(built)
 }

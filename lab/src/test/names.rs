@@ -19,6 +19,7 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("lab/agent", Some("drydock_agent"), Some("drydock_agent")),
     ("models", Some("drydock_models"), None),
     ("tests/guest", None, Some("drydock_guest_tests")),
+    ("tests/calls", Some("calls"), None),
     ("tests/client", None, Some("drydock_client")),
     ("tests/fuzz", Some("drydock_fuzz"), Some("drydock_fuzz")),
     ("benches/guest", None, Some("drydock_bench")),
