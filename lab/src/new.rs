@@ -27,6 +27,7 @@ use taken::Taken;
 const LADDER: &str = "\
 Examples, from the first to learn from to the last:\n\
 \x20   1-counter        an ioctl, and data that lives while the device is registered\n\
+\x20   2-buffers        buffers that a client creates, maps and shares\n\
 \n\
 drydock new my_gpu --from counter";
 
