@@ -28,8 +28,9 @@ const LADDER: &str = "\
 Examples, from the first to learn from to the last:\n\
 \x20   1-counter        an ioctl, and data that lives while the device is registered\n\
 \x20   2-buffers        buffers that a client creates, maps and shares\n\
+\x20   3-interrupt      a PCI device with registers and an interrupt\n\
 \n\
-drydock new my_gpu --from counter";
+drydock new my_gpu --from interrupt";
 
 /// Start a driver of your own from an example that builds, loads and passes a test
 ///
