@@ -29,6 +29,7 @@ Examples, from the first to learn from to the last:\n\
 \x20   1-counter        an ioctl, and data that lives while the device is registered\n\
 \x20   2-buffers        buffers that a client creates, maps and shares\n\
 \x20   3-interrupt      a PCI device with registers and an interrupt\n\
+\x20   4-fence          work in the background, and a fence that tells when it is done\n\
 \n\
 drydock new my_gpu --from interrupt";
 
