@@ -30,6 +30,7 @@ Examples, from the first to learn from to the last:\n\
 \x20   2-buffers        buffers that a client creates, maps and shares\n\
 \x20   3-interrupt      a PCI device with registers and an interrupt\n\
 \x20   4-fence          work in the background, and a fence that tells when it is done\n\
+\x20   5-address-space  an address space of a GPU, and buffers mapped in it\n\
 \n\
 drydock new my_gpu --from interrupt";
 
@@ -221,13 +222,13 @@ mod tests {
     #[test]
     fn an_example_is_found_by_its_directory_its_word_and_its_module() {
         let repo = repo::root().unwrap();
-        for text in ["1-counter", "counter"] {
-            assert_eq!(named(&repo, text).unwrap().module, "counter");
+        for text in ["5-address-space", "address-space", "address_space", "atlas"] {
+            assert_eq!(named(&repo, text).unwrap().module, "atlas");
         }
         assert_eq!(named(&repo, FIRST).unwrap().module, "counter");
         let error = named(&repo, "interupt").unwrap_err();
-        assert!(error.to_string().contains("known examples: 1-counter"), "{error}");
-        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.to_string().ends_with("1-counter, 2-buffers, 3-interrupt, 4-fence, 5-address-space)"), "{error}");
+        assert_eq!((error.kind(), error.hint_text()), (Kind::Usage, Some("did you mean `3-interrupt`?")));
     }
 
     #[test]
