@@ -9,6 +9,7 @@ pub(crate) mod compile_fail;
 mod demo;
 mod docs;
 mod drivers;
+mod estimate;
 mod examples;
 mod fuzz;
 mod guest;
@@ -38,12 +39,12 @@ use crate::scenario::{Content, Plan};
 use crate::vm::pace;
 use crate::{debug_kernel, setup};
 
+use estimate::{Estimate, about};
 use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 
-/// Run all tests, or those whose name contains FILTER
+/// Run the tests, or those whose name contains FILTER
 ///
-/// On the host: runs the workspace's tests, the formatting and lint checks, the cases that must not compile, and the
-/// documentation's examples.
+/// On the host: runs the workspace's tests, the cases that must not compile, and the documentation's examples.
 ///
 /// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, those of new drivers that
 /// are copies of the examples, the logs in the documentation, the streams of client programs, the verdicts on faults, and the fuzzer's corpus.
@@ -51,7 +52,8 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 /// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
 /// oops`.
 ///
-/// With `--all`, also repeats demos and tests beside busy loops, which takes hours.
+/// Long cases are left out: sweeps over each failure, races, storms. With `--all` they run too, as do the lints, and
+/// the repetition of demos and tests beside busy loops.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and the name of a
@@ -61,7 +63,7 @@ pub struct Options {
     /// and `kcsan` run only the suites that need a guest
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
     kernel: Vec<String>,
-    /// Start nothing more after N minutes, and skip the rest. On a debug kernel, later commits start with other suites
+    /// Start nothing more after N minutes, and skip the rest. Later commits start with other kernels and suites
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     within: Option<u64>,
     /// Replacement for the published firmware where a driver loads one
@@ -70,7 +72,7 @@ pub struct Options {
     /// Accept the compiler's current messages for the cases that must not compile
     #[arg(long)]
     bless: bool,
-    /// Also run the suites that take hours, which otherwise run only if they are named
+    /// Also run what takes long, which otherwise runs only if it is named
     #[arg(long)]
     all: bool,
     /// Print the names of the suites and exit
@@ -80,7 +82,7 @@ pub struct Options {
 
 /// Check the formatting and run clippy, with the toolchain root's tools
 ///
-/// Checks the workspace and kernel code. The suite `lints` of `drydock test` does the same.
+/// Checks the workspace and kernel code. The suite `lints` of `drydock test --all` does the same.
 #[derive(Debug, Args)]
 pub struct LintOptions {}
 
@@ -187,10 +189,19 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         options: &options,
         events,
     };
-    let mut summary = Summary::default();
-    for kernel in &options.kernel {
-        summary.add(run.on(kernel)?);
+    let mut kernels: Vec<&str> = options.kernel.iter().map(String::as_str).collect();
+    if options.within.is_some() {
+        rotation::rotate(&mut kernels, &repo);
     }
+    let mut durations = Estimate::read()?;
+    run.announce(&kernels, &durations);
+    let mut summary = Summary::default();
+    for kernel in kernels {
+        let ran = run.on(kernel)?;
+        run.note_durations(kernel, &ran, &mut durations);
+        summary.add(ran);
+    }
+    durations.keep()?;
     if summary.cases.is_empty() {
         return Err(no_case(options.filter.as_deref(), &names));
     }
@@ -229,9 +240,9 @@ fn wanted_suites<'s>(
     suites.filter(|suite| is_wanted(*suite, filter, options.all) && has_wanted(*suite)).collect()
 }
 
-/// Returns whether a suite can have cases that match. A long suite must be named, or `all` set.
+/// Returns whether a suite can have cases that match. Some suites must be named, or `all` set.
 fn is_wanted(suite: &dyn Suite, filter: &Filter, all: bool) -> bool {
-    filter.selects_suite(suite.name()) && (all || !suite.is_long() || filter.names(suite.name()))
+    filter.selects_suite(suite.name()) && (all || !suite.is_extra() || filter.names(suite.name()))
 }
 
 /// The inputs that are the same for each kernel.
@@ -248,14 +259,56 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    /// Says how long whole suites take. What is built before is not included.
+    fn announce(&self, kernels: &[&str], durations: &Estimate) {
+        if !self.suites.iter().all(|suite| self.filter.within(suite.name()).is_empty()) {
+            return;
+        }
+        let of = |kernel: &&str| {
+            let (alone, beside): (Vec<&dyn Suite>, Vec<_>) =
+                self.suites_on(kernel).into_iter().partition(|suite| suite.is_alone());
+            let time = |suites: &[&dyn Suite], width| {
+                let names: Vec<_> = suites.iter().map(|suite| suite.name()).collect();
+                durations.of(kernel, self.options.all, &names, width)
+            };
+            time(&beside, beside::width()) + time(&alone, 1)
+        };
+        let whole = kernels.iter().map(of).sum::<Duration>().min(self.deadline.left().unwrap_or(Duration::MAX));
+        let extra = match (self.options.all, &self.options.filter) {
+            (false, None) => "; `--all` also runs the long cases, and `./drydock lint` the lints",
+            _ => "",
+        };
+        self.events.note(format!("the tests take {} once everything is built{extra}", about(whole)));
+    }
+
+    /// Notes the durations of suites of which everything ran.
+    fn note_durations(&self, kernel: &str, ran: &Ran, durations: &mut Estimate) {
+        let is_late = |case: &Case| matches!(&case.verdict, Verdict::Skipped { why } if why.starts_with(NO_TIME));
+        for taken in &ran.suites {
+            let suite = self.suites.iter().find(|suite| taken.name.split(' ').next() == Some(suite.name()));
+            let Some(suite) = suite.filter(|suite| self.filter.within(suite.name()).is_empty()) else { continue };
+            let beginning = format!("{}::", suite.name());
+            if !ran.cases.iter().any(|case| case.name.starts_with(&beginning) && is_late(case)) {
+                durations.note(kernel, self.options.all, suite.name(), taken.seconds);
+            }
+        }
+    }
+
+    /// Returns the suites that run on a kernel, in their order.
+    fn suites_on(&self, kernel: &str) -> Vec<&dyn Suite> {
+        let built_here = debug_kernel::named(kernel).is_some();
+        let mut suites: Vec<_> =
+            self.suites.iter().copied().filter(|suite| !built_here || suite.tests_the_kernel()).collect();
+        if self.deadline.left().is_some() {
+            rotation::rotate(&mut suites, self.repo);
+        }
+        suites
+    }
+
     /// Runs the suites on one kernel. With several kernels, the names of the cases include the kernel.
     fn on(&self, kernel: &str) -> Result<Ran> {
         let built_here = debug_kernel::named(kernel);
-        let wanted = |suite: &&dyn Suite| built_here.is_none() || suite.tests_the_kernel();
-        let mut suites: Vec<_> = self.suites.iter().copied().filter(wanted).collect();
-        if built_here.is_some() && self.deadline.left().is_some() {
-            rotation::rotate(&mut suites, self.repo);
-        }
+        let suites = self.suites_on(kernel);
         let too_late = match built_here {
             Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
             _ => false,
@@ -309,6 +362,7 @@ impl Run<'_> {
             deadline: self.deadline,
             firmware: self.options.firmware.as_ref(),
             bless: self.options.bless,
+            all: self.options.all,
         }
     }
 }
@@ -430,19 +484,32 @@ impl Summary {
         (suites.len() > 1).then(|| format!("took longest: {}", told.join(", ")))
     }
 
+    /// Lists the skipped cases by suite and reason, one line for each.
+    fn skipped(&self) -> Vec<String> {
+        let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        for case in &self.cases {
+            let Verdict::Skipped { why } = &case.verdict else { continue };
+            let (suite, name) = case.name.split_once("::").unwrap_or(("", &case.name));
+            match groups.iter_mut().find(|group| (group.0, group.1) == (suite, why.as_str())) {
+                Some((_, _, names)) => names.push(name),
+                None => groups.push((suite, why, vec![name])),
+            }
+        }
+        groups.iter().map(|(suite, why, names)| format!("skip {suite}: {why}: {}", names.join(", "))).collect()
+    }
+
     /// Lists the skipped cases, the slowest suites, the undecided and the failed cases, and the counts. The counts come
     /// last so that a truncated log keeps them.
     fn text(&self) -> String {
-        let (mut skipped, mut undecided, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut undecided, mut failed) = (Vec::new(), Vec::new());
         for case in &self.cases {
             match &case.verdict {
-                Verdict::Passed => {}
-                Verdict::Skipped { why } => skipped.push(format!("skip {}: {why}", case.name)),
+                Verdict::Passed | Verdict::Skipped { .. } => {}
                 Verdict::Undecided { why, .. } => undecided.push(format!("undecided {}: {why}", case.name)),
                 Verdict::Failed { why, .. } => failed.push(format!("FAIL {}: {why}", case.name)),
             }
         }
-        let mut lines = [skipped, self.slowest().into_iter().collect(), undecided, failed].concat();
+        let mut lines = [self.skipped(), self.slowest().into_iter().collect(), undecided, failed].concat();
         let mut counts = format!("{} passed, {} failed", self.passed, self.failed);
         if self.skipped > 0 {
             counts.push_str(&format!(", {} skipped", self.skipped));
@@ -510,9 +577,19 @@ mod tests {
         )]));
         let text = summary.text();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "skip guest-c-vgem::b: a faux device cannot be unbound");
+        assert_eq!(lines[0], "skip guest-c-vgem: a faux device cannot be unbound: b");
         assert_eq!(lines[1], "FAIL guest-vgem::b: EBUSY");
         assert_eq!(lines[2], "1 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn skipped_cases_of_a_suite_with_the_same_reason_share_a_line() {
+        let skipped = |name: &str, why: &str| case(name, Verdict::Skipped { why: why.into() });
+        let mut summary = Summary::default();
+        let reasons = [("vgem::a::x", "long"), ("nova::b::y", "long"), ("vgem::c::z", "long"), ("vgem::d::w", "late")];
+        summary.add(cases(reasons.map(|(name, why)| skipped(name, why)).into()));
+        let lines = ["skip vgem: long: a::x, c::z", "skip nova: long: b::y", "skip vgem: late: d::w"];
+        assert_eq!(summary.skipped(), lines);
     }
 
     #[test]
@@ -538,7 +615,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_suite_runs_if_it_is_named_or_all_do() {
+    fn an_extra_suite_runs_if_it_is_named_or_all_do() {
         let filter = |text: Option<&str>| Filter::new(text, &["stress", "host"], &[]);
         let wanted = |text, all| is_wanted(&stress::Stress, &filter(text), all);
         assert!(!wanted(None, false) && !wanted(Some("demo"), false) && !wanted(Some("host"), true));

@@ -30,7 +30,7 @@ use super::verdict::{self, Ending};
 
 /// The time limit for a guest's agent to become ready where every instruction is translated. A boot takes a few seconds
 /// on an idle host. How slow this host is becomes known only when a machine has booted, so the limit is a hundred times
-/// as long.
+/// as long, however many machines share the host: a boot that hangs is found and repeated then.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 /// The boot limit where the processor's virtualisation works. A boot then takes under a second on an idle host.
@@ -412,10 +412,15 @@ fn repeats(machine: &Machine, error: &vm_error::Error) -> bool {
 
 /// Describes in one line what went wrong in a boot.
 fn reason(machine: &Machine, error: &vm_error::Error) -> String {
-    match machine.reports().first() {
-        Some(report) => format!("the kernel reported: {}", report.title),
-        None => format!("{}, and its kernel printed nothing", error.to_string().lines().next().unwrap_or_default()),
+    if let Some(report) = machine.reports().first() {
+        return format!("the kernel reported: {}", report.title);
     }
+    let where_it_is = match error {
+        vm_error::Error::Hung { place, .. } if !place.is_unknown() => format!(" ({})", place.lines().join(" | ")),
+        _ => String::new(),
+    };
+    let error = error.to_string();
+    format!("{}, and its kernel printed nothing{where_it_is}", error.lines().next().unwrap_or_default())
 }
 
 /// Makes the archives that only this boot has.

@@ -169,6 +169,7 @@ pub(super) fn kind_of(error: &VmError) -> Kind {
 /// Returns the error for a machine that failed to boot twice. It contained no driver, so it says nothing about one.
 pub(super) fn not_booted(stage: &Stage, machine: Machine, error: VmError) -> Error {
     match machine.kill() {
+        Ok(Ended { gpu: Err(gpu), .. }) => convert(kind_of(&gpu), gpu).details([meanwhile(error)]),
         Ok(ended) => match incident::find(&ended.log).as_slice() {
             [] if matches!(error, VmError::Hung { .. }) => convert(Kind::Starved, error),
             [] => convert(Kind::Machinery, error),

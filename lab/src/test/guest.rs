@@ -33,8 +33,11 @@ const SHOWN: usize = 15;
 /// The time limit for all cases of one driver together. Each case has its own limit.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// Areas of long cases that do not depend on the firmware. Only one of the suites that differ in firmware runs them.
+/// Areas of cases that do not depend on the firmware. Only one of the suites that differ in firmware runs them.
 const ONCE: &str = "tyr_sequence,tyr_probe,tyr_race,tyr_sweep";
+
+/// Further areas of this kind, which a short run leaves out.
+const ONCE_IN_SHORT: &str = "tyr_bind,tyr_bo,tyr_client,tyr_compat,tyr_ioctl,tyr_prime,tyr_queue,tyr_view,tyr_vm";
 
 /// QEMU's educational device, which the test driver of the PCI bus drives. It may reach more memory than the 28 bits of
 /// its default.
@@ -136,11 +139,13 @@ impl Suite for Guest {
         let left = context.deadline.left().map(|left| left.as_secs().to_string());
         argv.extend(left.iter().flat_map(|left| ["--within", left]));
         argv.extend(self.area.iter().flat_map(|area| ["--only", area]));
+        let once = if context.all { ONCE.to_owned() } else { format!("{ONCE},{ONCE_IN_SHORT}") };
         match (part, &self.firmware) {
-            ("", Some(Choice::Real)) => argv.extend(["--without", ONCE]),
+            ("", Some(Choice::Real)) => argv.extend(["--without", &once]),
             ("", _) => {}
             (part, _) => argv.push(part),
         }
+        argv.extend((part.is_empty() && !context.all).then_some("--short"));
         let step = context.events.step(format!("{}: the tests in the guest", self.name));
         let (mut lines, mut words) = (Lines::default(), Lines::default());
         let (mut count, mut said) = (0_u64, Vec::new());

@@ -38,6 +38,11 @@ impl Suite for Lints {
         Need::Toolchain
     }
 
+    /// `drydock lint` runs it.
+    fn is_extra(&self) -> bool {
+        true
+    }
+
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
         Ok(CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect())
     }

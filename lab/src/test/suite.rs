@@ -144,6 +144,8 @@ pub(super) struct Context<'c> {
     pub(super) firmware: Option<&'c Choice>,
     /// Whether to accept current messages as expected, where a suite compares messages.
     pub(super) bless: bool,
+    /// Whether to run long cases too, even if the filter does not ask for them.
+    pub(super) all: bool,
 }
 
 impl Context<'_> {
@@ -196,8 +198,8 @@ pub(super) trait Suite: Sync {
     /// Returns the names of all its cases in the checkout, as far as they are known before anything is compiled.
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>>;
 
-    /// Returns whether it takes so long that it runs only if it is named or `--all` is set.
-    fn is_long(&self) -> bool {
+    /// Returns whether it runs only if it is named or `--all` is set.
+    fn is_extra(&self) -> bool {
         false
     }
 

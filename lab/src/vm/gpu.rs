@@ -50,6 +50,8 @@ pub(crate) struct Gpu {
     control: Handle,
     reader: Option<JoinHandle<()>>,
     stderr: Option<JoinHandle<String>>,
+    /// Disconnected when the model closes its control socket, which it does only when it ends.
+    ended: Option<mpsc::Receiver<()>>,
 }
 
 /// A handle that sends commands to a GPU and collects its events. A clone is the same GPU.
@@ -74,8 +76,9 @@ impl Gpu {
         let mut child = command.spawn().map_err(Error::StartGpu)?;
         drop(command);
         let stderr = child.stderr.take().expect("stderr is piped");
-        let (control, reader) = Handle::connect(ours).map_err(Error::StartGpu)?;
-        let gpu = Self { child, control, reader: Some(reader), stderr: Some(thread::spawn(move || text(stderr))) };
+        let (control, reader, ended) = Handle::connect(ours).map_err(Error::StartGpu)?;
+        let stderr = Some(thread::spawn(move || text(stderr)));
+        let gpu = Self { child, control, reader: Some(reader), stderr, ended: Some(ended) };
         match gpu.control.answers(PATIENCE) {
             true => Ok((gpu, place)),
             false => Err(gpu.why_silent(END_LIMIT)),
@@ -93,6 +96,11 @@ impl Gpu {
     /// Returns a handle that can send commands to it.
     pub(crate) fn handle(&self) -> Handle {
         self.control.clone()
+    }
+
+    /// Returns a channel that is disconnected when the model ends.
+    pub(crate) fn end_signal(&mut self) -> mpsc::Receiver<()> {
+        self.ended.take().expect("a model's end is awaited once")
     }
 
     /// Returns whether it answers. A stopped or blocked model does not.
@@ -139,14 +147,19 @@ fn ended_well(status: ExitStatus) -> bool {
 }
 
 impl Handle {
-    fn connect(control: UnixStream) -> io::Result<(Self, JoinHandle<()>)> {
+    /// Also returns the thread that reads the model's messages, and a channel that is disconnected when there are no more.
+    fn connect(control: UnixStream) -> io::Result<(Self, JoinHandle<()>, mpsc::Receiver<()>)> {
         let (send, answers) = mpsc::channel();
+        let (open, ended) = mpsc::channel();
         let lines = BufReader::new(control.try_clone()?);
         control.set_write_timeout(Some(patient(PATIENCE)))?;
         let handle = Self(Arc::new(Shared { control, answers: Mutex::new(answers), told: Mutex::default() }));
         let filled = handle.clone();
-        let reader = thread::spawn(move || filled.hear(lines, &send));
-        Ok((handle, reader))
+        let reader = thread::spawn(move || {
+            filled.hear(lines, &send);
+            drop(open);
+        });
+        Ok((handle, reader, ended))
     }
 
     /// Sorts the model's messages into events and answers.
@@ -301,14 +314,16 @@ mod tests {
     #[test]
     fn events_and_answers_are_told_apart() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let (handle, reader) = Handle::connect(ours).unwrap();
+        let (handle, reader, ended) = Handle::connect(ours).unwrap();
         theirs.write_all(b"{\"time\":1.0,\"event\":\"reset\"}\n{\"ok\":{\"removed\":true}}\n").unwrap();
         assert_eq!(handle.order(&Order::Status).unwrap()["removed"], true);
         assert_eq!(handle.told(), [Event { time: 1.0, what: What::Reset }]);
         theirs.write_all(b"{\"error\":\"no\"}\n").unwrap();
         assert!(handle.order(&Order::Repair).unwrap_err().to_string().ends_with("no"));
+        assert_eq!(ended.try_recv(), Err(mpsc::TryRecvError::Empty));
         drop(theirs);
         reader.join().unwrap();
+        assert_eq!(ended.try_recv(), Err(mpsc::TryRecvError::Disconnected));
         assert!(matches!(handle.order(&Order::Status), Err(Error::GpuSilent { .. })));
     }
 
@@ -318,8 +333,9 @@ mod tests {
         command.stdin(OwnedFd::from(theirs)).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
-        let (control, reader) = Handle::connect(ours).unwrap();
-        Gpu { child, control, reader: Some(reader), stderr: Some(thread::spawn(move || text(stderr))) }
+        let (control, reader, ended) = Handle::connect(ours).unwrap();
+        let stderr = Some(thread::spawn(move || text(stderr)));
+        Gpu { child, control, reader: Some(reader), stderr, ended: Some(ended) }
     }
 
     #[test]

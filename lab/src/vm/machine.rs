@@ -11,12 +11,14 @@ use std::{
     io::{self, Read, Write},
     os::{fd::OwnedFd, unix::net::UnixStream},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::Receiver,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     console::{Console, Line, Listener},
@@ -96,7 +98,7 @@ impl Machine {
             (OwnedFd::from(initrd), INITRD_FD),
             (OwnedFd::from(monitor_end), MONITOR_FD),
         ];
-        let (gpu, gpu_end) = wanted.map(Gpu::start).transpose()?.unzip();
+        let (mut gpu, gpu_end) = wanted.map(Gpu::start).transpose()?.unzip();
         inherited.extend(gpu_end.map(|end| (end, GPU_FD)));
         let mappings = inherited.into_iter().map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
         command.fd_mappings(mappings.collect()).expect("the numbers differ");
@@ -107,6 +109,9 @@ impl Machine {
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         let (console, console_thread) = Console::read(stdout, listener);
+        if let Some(gpu) = &mut gpu {
+            end_with_gpu(&child, gpu.end_signal(), console.clone(), END_LIMIT).map_err(Error::Start)?;
+        }
         Ok(Self {
             child,
             console,
@@ -237,6 +242,22 @@ impl Drop for Machine {
     }
 }
 
+/// Ends QEMU if the emulated GPU ends and QEMU does not within `grace`. Without that, the loss of a GPU would be noticed
+/// only at the time limit of whatever waits in the guest.
+fn end_with_gpu(qemu: &Child, gpu_ended: Receiver<()>, console: Console, grace: Duration) -> io::Result<()> {
+    let qemu = pidfd_open(Pid::from_child(qemu), PidfdFlags::empty())?;
+    thread::spawn(move || {
+        // Nothing is ever sent, so this waits for the disconnection.
+        let _ = gpu_ended.recv();
+        // A machine that ends normally ends its GPU, and may need some time itself.
+        if console.wait_for_end(Instant::now() + patient(grace)).is_none() {
+            // This fails only if QEMU has just ended.
+            let _ = pidfd_send_signal(&qemu, Signal::KILL);
+        }
+    });
+    Ok(())
+}
+
 fn anonymous_file(parts: &[&[u8]]) -> io::Result<File> {
     let mut file = File::from(memfd_create("drydock-initrd", MemfdFlags::CLOEXEC)?);
     for part in parts {
@@ -254,4 +275,24 @@ fn read_text(mut from: impl Read) -> String {
 
 fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().expect("a reader thread does not panic")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn machine_whose_gpu_has_ended_is_ended() {
+        let mut qemu = Command::new("sleep").arg("1000").stdout(Stdio::piped()).spawn().unwrap();
+        let (console, reader) = Console::read(qemu.stdout.take().unwrap(), None);
+        let (gpu, gpu_ended) = mpsc::channel();
+        end_with_gpu(&qemu, gpu_ended, console.clone(), Duration::from_millis(20)).unwrap();
+        assert!(console.wait_for_end(Instant::now() + Duration::from_millis(200)).is_none(), "its GPU still runs");
+        drop(gpu);
+        assert_eq!(qemu.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
+        reader.join().unwrap();
+    }
 }

@@ -32,18 +32,21 @@ pub(crate) fn share_among(machines: u32) {
 #[derive(Debug)]
 pub(crate) struct Pace {
     number: u64,
+    /// How much slower kernel and way of execution make everything.
+    slowness: u32,
+    /// The same, on a host that is shared.
     usual: u32,
 }
 
 impl Pace {
-    /// Starts with what is known before the boot: kernel and way of execution make everything `usual` times slower, and
-    /// the host is shared.
-    pub(crate) fn expect(usual: u32) -> Self {
-        let usual = usual.saturating_mul(BESIDE.load(Ordering::Relaxed)).clamp(1, MOST);
+    /// Starts with what is known before the boot: kernel and way of execution make everything `slowness` times slower,
+    /// and the host is shared.
+    pub(crate) fn expect(slowness: u32) -> Self {
+        let usual = slowness.saturating_mul(BESIDE.load(Ordering::Relaxed)).clamp(1, MOST);
         let mut factors = factors();
         let number = factors.last_key_value().map_or(0, |(last, _)| last + 1);
         factors.insert(number, usual);
-        Self { number, usual }
+        Self { number, slowness, usual }
     }
 
     /// Sets the factor from the duration of a boot.
@@ -51,9 +54,9 @@ impl Pace {
         factors().insert(self.number, factor(boot, self.usual));
     }
 
-    /// Returns the time limit of a boot that may take `usual` on an idle host with the stock kernel.
-    pub(crate) fn of_boot(&self, usual: Duration) -> Duration {
-        usual.saturating_mul(self.usual)
+    /// Returns the time limit of a boot, given the limit with the stock kernel on any host, shared or not.
+    pub(crate) fn of_boot(&self, limit: Duration) -> Duration {
+        limit.saturating_mul(self.slowness)
     }
 }
 
@@ -99,6 +102,13 @@ mod tests {
         assert_eq!(factor(BOOT * 3, 1), 3);
         assert_eq!(factor(BOOT * 5 / 2, 1), 3);
         assert_eq!(factor(BOOT * 16, 8), 16);
+    }
+
+    #[test]
+    fn sharing_the_host_does_not_make_the_limit_of_a_boot_longer() {
+        let limit = Duration::from_secs(300);
+        let shared = Pace { number: u64::MAX, slowness: 8, usual: 48 };
+        assert_eq!(shared.of_boot(limit), limit * 8);
     }
 
     #[test]

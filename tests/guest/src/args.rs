@@ -72,6 +72,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) within: Option<u64>,
 
+    /// Leave out the cases that take long
+    #[arg(long)]
+    pub(crate) short: bool,
+
     /// Run this one case in this process (the runner starts each case this way)
     #[arg(long, hide = true)]
     pub(crate) case: Option<String>,

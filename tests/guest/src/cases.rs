@@ -46,7 +46,15 @@ pub(crate) struct Case {
     pub(crate) seconds: u64,
 }
 
+/// The time limit in seconds from which a case is long.
+const LONG: u64 = 120;
+
 impl Case {
+    /// Whether the case takes so long that a short run leaves it out: sweeps over each failure, races and repetitions.
+    pub(crate) fn is_long(&self) -> bool {
+        self.seconds >= LONG
+    }
+
     /// Whether the case is about this driver: areas `nova_` and `tyr_` are about these drivers, all others about vgem.
     pub(crate) fn is_for(&self, driver: Driver) -> bool {
         let of_a_gpu = [("nova_", Driver::Nova), ("tyr_", Driver::Tyr)];

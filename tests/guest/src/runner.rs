@@ -120,6 +120,9 @@ fn verdict_of(args: &Args, case: &'static Case, seed: u64, log: &mut KernelLog) 
     if args.leaves_out(case.name) {
         return Verdict::Skip("left out of this run (`--without`)".to_owned());
     }
+    if args.short && case.is_long() {
+        return Verdict::Skip("a long case, left out of a short run".to_owned());
+    }
     let misuse = || args.driver().gpu().and_then(pci::violations).unwrap_or_default();
     let before = misuse();
     let verdict = match in_own_process(args, case, seed) {
