@@ -47,7 +47,8 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 /// On the host: runs the workspace's tests, the cases that must not compile, and the documentation's examples.
 ///
 /// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, those of new drivers that
-/// are copies of the examples, the logs in the documentation, the streams of client programs, the verdicts on faults, and the fuzzer's corpus.
+/// are copies of the examples, the logs in the documentation, the streams of client programs, the verdicts on faults, and
+/// the fuzzer's corpus.
 ///
 /// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
 /// oops`.
