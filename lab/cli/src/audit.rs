@@ -21,8 +21,9 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
-use drydock_base::error::{Context, Error, Kind, Result};
+use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::Events;
+use drydock_base::repo::rust_files;
 use drydock_base::{exit, repo};
 
 use obligations::Obligations;
@@ -45,8 +46,8 @@ pub struct Options {
 
 /// The directory of the sources to audit, in the checkout.
 const SOURCES: &str = "kernel";
-/// The directory that must not contain `unsafe`.
-const DRIVERS: &str = "kernel/drivers/";
+/// The directories that must not contain `unsafe`.
+const DRIVERS: [&str; 2] = ["kernel/drivers/", "kernel/examples/"];
 
 /// One `unsafe`.
 #[derive(Clone, Debug, Serialize)]
@@ -120,33 +121,11 @@ fn audit(repo: &Path) -> Result<Audit> {
     Ok(Audit { rows, files, obligations: obligations.shown(&tests), complaints })
 }
 
-/// Returns the paths of all Rust files in a folder of the repository, relative to its root and sorted.
 pub(crate) use tests_by_name::guest_cases;
-
-pub(crate) fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    let mut todo = vec![repo.join(folder)];
-    while let Some(directory) = todo.pop() {
-        let entries = std::fs::read_dir(&directory);
-        for entry in entries.with_context(|| format!("failed to list `{}`", directory.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                todo.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path);
-                let text = text.with_context(|| format!("failed to read `{}`", path.display()))?;
-                let inside = path.strip_prefix(repo).expect("it was found there");
-                found.push((inside.display().to_string(), text));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
 
 fn complaint(file: &str, found: &Found) -> Option<String> {
     let place = format!("{file}:{}", found.line);
-    if file.starts_with(DRIVERS) {
+    if DRIVERS.iter().any(|directory| file.starts_with(directory)) {
         return Some(format!("{place}: `unsafe` in a driver"));
     }
     let missing = match found.role {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The drivers of the checkout, and the check that a driver may have: `kernel/drivers/NAME/check.sh`, a script for the
-//! guest's shell. It runs after the driver is loaded and exits with an error if a check fails.
+//! A driver's own check, and which drivers a command line may name.
 
 use std::fs;
 use std::path::Path;
@@ -12,19 +11,16 @@ use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Output;
 use drydock_machine::incident;
 use drydock_machine::scenario::{LIMIT, Scene, with_hardware};
+use drydock_toolchain::drivers::SCRIPT;
+pub(crate) use drydock_toolchain::drivers::{DIRECTORY, checked, devices, directory};
 use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
 use drydock_toolchain::kmod::Stock;
 use drydock_toolchain::{kernels, metadata};
 
-/// The directory of drivers, in the checkout.
-pub(crate) const DIRECTORY: &str = "kernel/drivers";
-/// The file name of a driver's own check, in the driver's directory.
-pub(crate) const SCRIPT: &str = "check.sh";
-
 /// A driver that has a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
-    /// The name of the driver's directory.
+    /// The name of the driver.
     pub(crate) name: String,
     script: String,
 }
@@ -32,7 +28,8 @@ pub(crate) struct Checked {
 impl Checked {
     /// Reads the driver `name` of the checkout `repo` and its current check.
     pub(crate) fn read(repo: &Path, name: &str) -> Result<Self> {
-        let path = repo.join(DIRECTORY).join(name).join(SCRIPT);
+        let directory = directory(repo, name).unwrap_or_else(|| repo.join(DIRECTORY).join(name));
+        let path = directory.join(SCRIPT);
         let script = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         Ok(Self { name: name.to_owned(), script })
     }
@@ -86,15 +83,6 @@ pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<(
         Some(question) => error.hint(question),
         None => error,
     })
-}
-
-/// Returns the names of all drivers that have a check, sorted.
-pub(crate) fn checked(repo: &Path) -> Vec<String> {
-    let entries = fs::read_dir(repo.join(DIRECTORY)).into_iter().flatten().flatten();
-    let with_check = entries.filter(|entry| entry.path().join(SCRIPT).is_file());
-    let mut names: Vec<_> = with_check.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    names
 }
 
 #[cfg(test)]

@@ -97,7 +97,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let stage = Stage::prepare(&plan, events)?;
     let modules = driver_modules(&options.driver, stage.image())?;
     let (cpus, show_log) = (options.cpus, options.log);
-    let boot = Boot { cpus, show_log, gpu, may_leave_holders: true, ..Boot::default() };
+    let devices = drivers::devices(&repo, &options.driver);
+    let boot = Boot { cpus, show_log, gpu, devices, may_leave_holders: true, ..Boot::default() };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);

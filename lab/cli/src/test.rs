@@ -14,6 +14,7 @@ mod examples;
 mod fuzz;
 pub(crate) mod guest;
 mod host;
+mod ladder;
 mod lints;
 mod names;
 mod rotation;
@@ -44,8 +45,9 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 ///
 /// On the host: runs the workspace's tests, the cases that must not compile, and the documentation's examples.
 ///
-/// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, the logs in the
-/// documentation, the streams of client programs, the verdicts on faults, and the fuzzer's corpus.
+/// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, those of new drivers that
+/// are copies of the examples, the logs in the documentation, the streams of client programs, the verdicts on faults, and
+/// the fuzzer's corpus.
 ///
 /// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
 /// oops`.
@@ -140,6 +142,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(compile_fail::CompileFail),
         Box::new(examples::Examples),
         Box::new(drivers::Drivers),
+        Box::new(ladder::Ladder),
         Box::new(demo::Demo),
         Box::new(docs::Docs),
         Box::new(clients::Clients),

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Builds the workspace's programs for the guest: static, with the root's compiler, so that they do not depend on the
-//! host's C library. The host's cargo only fetches the crates in `Cargo.lock`.
+//! Builds the programs for the guest: static, with the root's compiler, so that they do not depend on the host's C
+//! library. The host's cargo only fetches the crates in `Cargo.lock`. The drivers' own clients need neither.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::root::Binds;
+use crate::root::{self, Binds};
 use crate::setup::Toolchain;
-use drydock_base::cache::Lock;
+use drydock_base::cache::{self, Lock};
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_base::process;
+use drydock_base::repo::rust_files;
 
 /// Fetches the crates in `Cargo.lock` with the host's cargo. Quick if they are already there.
 pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
@@ -60,6 +61,54 @@ fn build_in(
     })?;
     step.done();
     Ok(target.join(TARGET).join("release").join(package))
+}
+
+/// The sources of the library for the drivers' own clients, in the checkout.
+const CALLS: &str = "tests/calls/src";
+
+/// Compiles that library and a client, whose name is the argument.
+const COMPILE: &str = "
+    set -- \"$1\" --edition=2024 -Copt-level=1 -Cstrip=symbols -Clinker=gcc -Ctarget-feature=+crt-static
+    name=$1; shift
+    rustc \"$@\" --crate-name=calls --crate-type=rlib -o /target/libcalls.rlib /src/tests/calls/src/lib.rs 2>&1
+    rustc \"$@\" --crate-name=\"$name\" --extern=calls=/target/libcalls.rlib -o \"/target/$name\" /client/main.rs 2>&1
+";
+
+/// Builds the client `name` of a driver from `source`, its `main.rs`, and returns the path of the program. It is compiled
+/// by rustc with the library `calls` alone, so a new driver needs no manifest for it.
+pub fn build_client(toolchain: &Toolchain, source: &Path, name: &str, events: &Events) -> Result<PathBuf> {
+    let target = toolchain.work().join("clients").join(name);
+    cache::make_dir(&target)?;
+    let _lock = Lock::of_directory(&target, events)?;
+    let (directory, program) = (source.parent().unwrap_or(source), target.join(name));
+    let (stamp, inputs) = (target.join("stamp"), inputs_of_client(toolchain, directory)?);
+    if cache::is_stamped(&stamp, &inputs) && program.is_file() {
+        return Ok(program);
+    }
+    let step = events.step(format!("building {name}"));
+    let binds = Binds::none().read(directory, "/client").write(&target, "/target");
+    let mut shell = toolchain.command("sh", &binds);
+    let shown = |line: &str| line.replace("/client/", &format!("{}/", directory.display()));
+    let warnings = process::watch(shell.args(["-ec", COMPILE, "sh", name]), &step, |_| false);
+    let warnings = warnings.map_err(|error| match error.kind() {
+        Kind::Interrupted => error,
+        _ => Error::new(Kind::Build, format!("`{}` does not compile", source.display()))
+            .details(error.detail_lines().iter().map(|line| shown(line))),
+    })?;
+    step.done();
+    // Warnings are shown each time, because the program is compiled each time.
+    match warnings.as_slice() {
+        [] => cache::write_atomically(&stamp, inputs)?,
+        lines => events.note(shown(&lines.join("\n"))),
+    }
+    Ok(program)
+}
+
+/// Returns everything that a client is made from.
+fn inputs_of_client(toolchain: &Toolchain, directory: &Path) -> Result<String> {
+    let files = [rust_files(directory, "")?, rust_files(&toolchain.repo, CALLS)?].concat();
+    let texts = files.into_iter().flat_map(|(path, text)| [path, text]);
+    Ok(cache::hash([COMPILE.to_owned(), root::identity(&toolchain.cache)].into_iter().chain(texts)))
 }
 
 /// The guest's target.

@@ -6,12 +6,14 @@
 //! kernels  → the supported kernels                      metadata  → one stock kernel, ready to build for
 //! debug_kernel → the same source with checkers          setup     → all of these, as far as they are missing
 //! modules  → our modules, compiled by Kbuild            kbuild    → the list of them
+//! drivers  → the directories of drivers
 //! kmod     → modules as files                           guestbin  → programs for the guest
 //! firmware → the files that drivers load into hardware
 //! ```
 
 pub mod apt;
 pub mod debug_kernel;
+pub mod drivers;
 pub mod firmware;
 pub mod guestbin;
 pub mod kbuild;

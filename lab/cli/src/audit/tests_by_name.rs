@@ -10,6 +10,7 @@ use std::str::FromStr;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use drydock_base::error::{Error, Kind, Result};
+use drydock_base::repo::rust_files;
 
 const GUEST_CASES: &str = "tests/guest/src/cases";
 const COMPILE_FAIL: &str = "tests/compile-fail";
@@ -22,7 +23,7 @@ impl Tests {
     /// Reads the names from the checkout.
     pub(super) fn read(repo: &Path) -> Result<Self> {
         let mut names = guest_cases(repo)?;
-        for (path, _) in super::rust_files(repo, COMPILE_FAIL)? {
+        for (path, _) in rust_files(repo, COMPILE_FAIL)? {
             let case = Path::new(&path).strip_prefix(COMPILE_FAIL).expect("it was found there");
             let case = case.with_extension("").display().to_string();
             names.extend(case.contains('/').then(|| format!("compile-fail::{}", case.replace('/', "::"))));
@@ -47,7 +48,7 @@ impl Tests {
 /// Returns the names of the guest's cases, `area::case`.
 pub(crate) fn guest_cases(repo: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for (path, text) in super::rust_files(repo, GUEST_CASES)? {
+    for (path, text) in rust_files(repo, GUEST_CASES)? {
         let tokens = TokenStream::from_str(&text)
             .map_err(|error| Error::new(Kind::Check, format!("`{path}` is not Rust: {error}")))?;
         names.extend(cases(tokens));

@@ -5,9 +5,6 @@
 
 use drydock_base::error::{Error, Kind, Result};
 
-/// The template's own names.
-const TEMPLATE: [&str; 3] = ["counter", "Counter", "COUNTER"];
-
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name {
     /// The name of the module and its files: `my_gpu`.
@@ -30,15 +27,16 @@ impl Name {
         Ok(Self { module, camel })
     }
 
-    /// Returns whether `word` is one of the template's own names, which [`Self::rename`] replaces.
-    pub(super) fn of_template(word: &str) -> bool {
-        TEMPLATE.contains(&word)
+    /// Returns the name in all its spellings.
+    pub(super) fn spellings(&self) -> [String; 3] {
+        [self.module.clone(), self.camel.clone(), self.module.to_uppercase()]
     }
 
-    /// Returns the template's text with this name.
-    pub(super) fn rename(&self, text: &str) -> String {
-        let ours = [self.module.clone(), self.camel.clone(), self.module.to_uppercase()];
-        TEMPLATE.iter().zip(ours).fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, &ours))
+    /// Returns the text of a driver called `self` for a driver called `new`. A driver's name must not be part of another
+    /// word in its text.
+    pub(super) fn rename(&self, new: &Self, text: &str) -> String {
+        let pairs = self.spellings().into_iter().zip(new.spellings());
+        pairs.fold(text.to_owned(), |text, (ours, theirs)| text.replace(&ours, &theirs))
     }
 }
 
@@ -62,7 +60,8 @@ mod tests {
     fn spellings() {
         let name = Name::parse("my-gpu2").unwrap();
         assert_eq!((name.module.as_str(), name.camel.as_str()), ("my_gpu2", "MyGpu2"));
-        assert_eq!(name.rename("counter Counter COUNTER"), "my_gpu2 MyGpu2 MY_GPU2");
+        let counter = Name::parse("counter").unwrap();
+        assert_eq!(counter.rename(&name, "counter Counter COUNTER"), "my_gpu2 MyGpu2 MY_GPU2");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Names that a driver cannot have, and why: they belong to Rust, Kbuild, the template, this project or the kernel.
+//! Names that a driver cannot have, and why: they belong to Rust, Kbuild, the example, this project or the kernel.
 //!
 //! Source: the Rust Reference, "Keywords" and "Preludes"; rust/kernel/prelude.rs; Documentation/kbuild/makefiles.rst.
 
@@ -45,8 +45,8 @@ const BUILT_IN: &str = include_str!("built-in.txt");
 /// Sources of taken names besides the fixed words.
 pub(super) struct Taken<'t> {
     pub(super) repo: &'t Path,
-    /// The text that the driver is made from.
-    pub(super) template: &'t str,
+    /// The driver that is copied: its name and its text.
+    pub(super) template: (&'t Name, &'t str),
     /// The modules of the kernel in use, if there is one.
     pub(super) stock: Option<&'t Stock>,
     /// The names of the suites of `drydock test`.
@@ -74,7 +74,7 @@ impl Taken<'_> {
             return Ok(Some(format!("its type would be `{camel}`, a name that is already in scope everywhere")));
         }
         if let Some(used) = [camel, &module.to_uppercase()].into_iter().find(|word| self.template_uses(word)) {
-            return Ok(Some(format!("the template already uses `{used}`")));
+            return Ok(Some(format!("the example already uses `{used}`")));
         }
         if has(KBUILD, module) {
             return Ok(Some("it has a special meaning in Kbuild".into()));
@@ -100,8 +100,9 @@ impl Taken<'_> {
     /// Returns whether the template's code defines or uses an item of this name. The template's own name does not
     /// count.
     fn template_uses(&self, word: &str) -> bool {
-        let tokens = TokenStream::from_str(self.template).unwrap_or_default();
-        !Name::of_template(word) && identifiers(tokens).contains(word)
+        let (name, text) = self.template;
+        let tokens = TokenStream::from_str(text).unwrap_or_default();
+        !name.spellings().iter().any(|own| own == word) && identifiers(tokens).contains(word)
     }
 
     /// Returns the crates of the checkout.
@@ -148,8 +149,9 @@ mod tests {
 
     fn why(name: &str, stock: Option<&Stock>) -> Option<String> {
         let repo = drydock_base::repo::root().unwrap();
-        let template = fs::read_to_string(repo.join(super::super::TEMPLATE)).unwrap();
-        let taken = Taken { repo: &repo, template: &template, stock, suites: &["host", "compile-fail"] };
+        let template = fs::read_to_string(repo.join("kernel/examples/1-counter/counter.rs")).unwrap();
+        let counter = Name::parse("counter").unwrap();
+        let taken = Taken { repo: &repo, template: (&counter, &template), stock, suites: &["host", "compile-fail"] };
         taken.why(&Name::parse(name).unwrap()).unwrap()
     }
 
@@ -166,8 +168,8 @@ mod tests {
             ("mali-mmu", "a crate `mali_mmu`"),
             ("option", "its type would be `Option`"),
             ("ok", "its type would be `Ok`"),
-            ("next", "the template already uses `Next`"),
-            ("data", "the template already uses `Data`"),
+            ("next", "the example already uses `Next`"),
+            ("data", "the example already uses `Data`"),
             ("counter", "driver `counter` already exists"),
             ("nova", "driver `nova` already exists"),
             ("vgem", "driver `vgem` already exists"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The drivers' own checks: `drivers::NAME` loads the driver, runs its `check.sh`, unloads it, and judges the log.
+//! The drivers' own checks: `drivers::NAME` loads the driver, runs its `check.sh`, unloads it, and judges the log. The
+//! examples are drivers too.
 //!
 //! All share a boot. If a driver takes the machine down, only it fails, and the drivers after it get another boot.
 
@@ -8,13 +9,14 @@ use std::path::Path;
 
 use crate::drivers::Checked;
 use drydock_base::error::{Error, Kind, Result};
+use drydock_base::events::Events;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Output;
 use drydock_machine::scenario::{Boot, Content, Scene, Stage, driver_module};
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
-/// The checks of `kernel/drivers`.
+/// The checks of `kernel/drivers` and `kernel/examples`.
 pub(super) struct Drivers;
 
 /// The suite's name, also used by the short cut of [`super::suite::Filter`].
@@ -52,9 +54,9 @@ impl Suite for Drivers {
             return Ok(());
         }
         let step = context.events.step("the drivers' own checks");
-        while !left.is_empty() {
-            boot(context, &mut left, tell)?;
-        }
+        let machine = Boot { devices: devices(context.repo, &left), ..Boot::default() };
+        let mut tell = |name: &str, verdict| tell(Case { name: told_name(name), verdict });
+        check_all(context.stage(), &machine, left, context.events, &mut tell)?;
         step.done_with(format!("{count} drivers"));
         Ok(())
     }
@@ -64,28 +66,40 @@ fn told_name(driver: &str) -> String {
     format!("{NAME}::{driver}")
 }
 
-/// Takes drivers from `left` until all are checked or one of them ends the boot.
-fn boot(context: &Context<'_>, left: &mut Vec<(Checked, String)>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-    let stage: &Stage = context.stage();
-    let mut current = None;
-    let played = stage.play(&Boot::default(), context.events, |scene: &mut Scene<'_>| -> Result<(), VmError> {
-        while !left.is_empty() {
-            let (driver, module) = left.remove(0);
-            current = Some(driver.name.clone());
-            let output = driver.check(scene, &module)?;
-            current = None;
-            tell(Case { name: told_name(&driver.name), verdict: verdict(&output) });
-        }
-        Ok(())
-    });
-    match (played, current) {
-        (Ok(_), _) => Ok(()),
-        (Err(error), Some(driver)) if error.kind() != Kind::Interrupted => {
-            tell(Case { name: told_name(&driver), verdict: ended(&error) });
+/// Returns the devices that the drivers need. A device that several need is there once.
+pub(super) fn devices(repo: &Path, drivers: &[(Checked, String)]) -> Vec<String> {
+    let all = drivers.iter().flat_map(|(driver, _)| crate::drivers::devices(repo, &driver.name));
+    all.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Checks drivers with their modules, one after the other, and tells each driver's name and verdict. If one ends the
+/// boot, the next ones get another.
+pub(super) fn check_all(
+    stage: &Stage,
+    machine: &Boot,
+    mut left: Vec<(Checked, String)>,
+    events: &Events,
+    tell: &mut dyn FnMut(&str, Verdict),
+) -> Result<()> {
+    while !left.is_empty() {
+        let mut current = None;
+        let played = stage.play(machine, events, |scene: &mut Scene<'_>| -> Result<(), VmError> {
+            while !left.is_empty() {
+                let (driver, module) = left.remove(0);
+                current = Some(driver.name.clone());
+                let output = driver.check(scene, &module)?;
+                current = None;
+                tell(&driver.name, verdict(&output));
+            }
             Ok(())
+        });
+        match (played, current) {
+            (Ok(_), _) => {}
+            (Err(error), Some(driver)) if error.kind() != Kind::Interrupted => tell(&driver, ended(&error)),
+            (Err(error), _) => return Err(error),
         }
-        (Err(error), _) => Err(error),
     }
+    Ok(())
 }
 
 fn verdict(output: &Output) -> Verdict {

@@ -9,9 +9,10 @@ use std::str::FromStr;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::audit::{guest_cases, rust_files};
+use crate::audit::guest_cases;
 use crate::near;
 use drydock_base::error::{Error, Kind, Result};
+use drydock_base::repo::rust_files;
 
 /// The workspace's packages with tests: the directory, and libtest's names of the library and the program.
 const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
@@ -22,6 +23,7 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("lab/agent", Some("drydock_agent"), Some("drydock_agent")),
     ("models", Some("drydock_models"), None),
     ("tests/guest", None, Some("drydock_guest_tests")),
+    ("tests/calls", Some("calls"), None),
     ("tests/client", None, Some("drydock_client")),
     ("tests/fuzz", Some("drydock_fuzz"), Some("drydock_fuzz")),
     ("benches/guest", None, Some("drydock_bench")),

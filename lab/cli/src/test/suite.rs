@@ -122,9 +122,7 @@ impl Ready {
         let content = &plan.content;
         let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), content.modules.as_ref(), events)?;
         match need {
-            Need::Guest => {
-                Ok(Self::Guest(Box::new(Stage::with_modules(toolchain, modules, &content.programs, events)?)))
-            }
+            Need::Guest => Ok(Self::Guest(Box::new(Stage::with_modules(toolchain, modules, content, events)?))),
             _ => Ok(Self::Modules(toolchain, modules)),
         }
     }

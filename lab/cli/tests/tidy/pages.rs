@@ -180,6 +180,6 @@ fn readme_counts_the_obligations() {
 #[test]
 fn the_tutorials_driver_is_the_one_that_is_built() {
     let page = "docs/start/first-driver.md";
-    let driver = read("kernel/drivers/counter/counter.rs");
+    let driver = read("kernel/examples/1-counter/counter.rs");
     assert!(read(page).contains(&format!("```rust\n{}\n```", driver.trim())), "copy `counter.rs` into {page}");
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The parts of the checkout that a guest contains, so that nothing else is built for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use drydock_base::error::{Context, Result};
 use drydock_base::events::Events;
+use drydock_toolchain::drivers;
 use drydock_toolchain::guestbin;
 use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
 use drydock_toolchain::setup::Toolchain;
@@ -51,20 +52,23 @@ pub struct Content {
     pub modules: Option<BTreeSet<String>>,
     /// The programs.
     pub programs: BTreeSet<Program>,
+    /// The drivers' own clients: the programs' names, and their `main.rs`.
+    pub clients: BTreeMap<String, PathBuf>,
 }
 
 impl Content {
     /// Returns the library alone.
     pub fn library() -> Self {
-        Self { modules: Some(BTreeSet::from([LIBRARY.to_owned()])), programs: BTreeSet::new() }
+        let modules = Some(BTreeSet::from([LIBRARY.to_owned()]));
+        Self { modules, programs: BTreeSet::new(), clients: BTreeMap::new() }
     }
 
     /// Returns all modules and no program.
     pub fn all_modules() -> Self {
-        Self { modules: None, programs: BTreeSet::new() }
+        Self { modules: None, ..Self::library() }
     }
 
-    /// Returns the modules of `driver`. One of the kernel's own drivers has none here.
+    /// Returns the modules of `driver`, and its own client. One of the kernel's own drivers has none here.
     pub fn of_driver(repo: &Path, driver: &str) -> Result<Self> {
         let path = repo.join(KBUILD);
         let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -72,6 +76,10 @@ impl Content {
         let own = own_modules(driver, |name| known.iter().any(|module| module == name));
         let mut content = Self::library();
         content.modules.get_or_insert_default().extend(own.unwrap_or_default());
+        let client = drivers::directory(repo, driver).map(|directory| directory.join(drivers::CLIENT));
+        if let Some(client) = client.filter(|client| client.is_file()) {
+            content.clients.insert(format!("{}_client", driver.replace('-', "_")), client);
+        }
         Ok(content)
     }
 
@@ -95,23 +103,24 @@ impl Content {
             (Some(one), Some(two)) => Some(&one | &two),
             _ => None,
         };
-        Self { modules, programs: &self.programs | &other.programs }
+        let clients = self.clients.into_iter().chain(other.clients).collect();
+        Self { modules, programs: &self.programs | &other.programs, clients }
     }
 }
 
-/// Builds the agent and `programs`, as far as the checkout has them, and returns their paths in the guest.
+/// Builds the agent and the programs of `content`, as far as the checkout has them, and returns their paths in the
+/// guest.
 ///
 /// Each is built by itself: cargo builds shared dependencies with the features of everything that is built together, so
 /// another selection would rebuild them.
-pub(super) fn build(
-    toolchain: &Toolchain,
-    programs: &BTreeSet<Program>,
-    events: &Events,
-) -> Result<Vec<(String, PathBuf)>> {
-    let there = programs.iter().filter(|program| program.exists(&toolchain.repo));
+pub(super) fn build(toolchain: &Toolchain, content: &Content, events: &Events) -> Result<Vec<(String, PathBuf)>> {
+    let there = content.programs.iter().filter(|program| program.exists(&toolchain.repo));
     let mut built = vec![("/init".to_owned(), guestbin::build(toolchain, Program::AGENT.name, events)?)];
     for program in there {
         built.push((format!("/usr/bin/{}", program.name), guestbin::build(toolchain, program.name, events)?));
+    }
+    for (name, source) in &content.clients {
+        built.push((format!("/usr/bin/{name}"), guestbin::build_client(toolchain, source, name, events)?));
     }
     Ok(built)
 }
@@ -141,6 +150,14 @@ mod tests {
         assert_eq!(modules_of("nova"), ["drm_rust", "nova_core", "nova_drm"]);
         assert_eq!(modules_of("lifecycle-kms"), ["drm_rust", "lifecycle_kms"]);
         assert_eq!(modules_of("c-vgem"), ["drm_rust"]);
+    }
+
+    #[test]
+    fn a_driver_brings_its_own_client() {
+        let clients = |driver| Content::of_driver(&drydock_base::repo::root().unwrap(), driver).unwrap().clients;
+        assert_eq!(clients("counter").into_keys().collect::<Vec<_>>(), ["counter_client"]);
+        // `client.rs` of vgem is a part of the driver.
+        assert!(clients("vgem").is_empty() && clients("c-vgem").is_empty());
     }
 
     #[test]

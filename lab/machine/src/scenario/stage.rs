@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that a boot needs, prepared once: toolchain, modules, guest programs, image, accelerator.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::console::{Line, Listener};
@@ -20,7 +19,7 @@ use drydock_toolchain::modules::{self, BuiltModules};
 use drydock_toolchain::setup::{self, Toolchain};
 
 use super::boot::Boot;
-use super::content::{self, Content, Program};
+use super::content::{self, Content};
 use super::launch::{BootKernel, Launcher};
 use super::leaks;
 use super::names::Names;
@@ -57,17 +56,17 @@ impl Stage {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
         let kernel = toolchain.repo.join("kernel");
         let modules = modules::build(&toolchain, &kernel, plan.content.modules.as_ref(), events)?;
-        Self::with_modules(toolchain, modules, &plan.content.programs, events)
+        Self::with_modules(toolchain, modules, &plan.content, events)
     }
 
-    /// Like [`Self::prepare`], with modules that were built elsewhere.
+    /// Like [`Self::prepare`], with modules that were built elsewhere, and the programs of `content`.
     pub fn with_modules(
         toolchain: Toolchain,
         modules: BuiltModules,
-        programs: &BTreeSet<Program>,
+        content: &Content,
         events: &Events,
     ) -> Result<Self> {
-        let programs = content::build(&toolchain, programs, events)?;
+        let programs = content::build(&toolchain, content, events)?;
         let step = events.step("making the guest image");
         let image = Image::make(&toolchain, &modules.modules, &programs)?;
         let kernel = BootKernel::make(&toolchain)?;
