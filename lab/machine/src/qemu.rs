@@ -62,6 +62,14 @@ pub(crate) struct Spec {
     pub(crate) gpu: Option<String>,
 }
 
+impl Spec {
+    /// Returns the same machine for a person to start: nothing is inherited, and the initial file system and the GPU's
+    /// socket are files at these paths inside the root.
+    pub(crate) fn by_hand(self, initrd: String, gpu: Option<String>) -> Self {
+        Self { initrd, gpu, agent: Channel::Absent, shell: Channel::Absent, monitor: Channel::Absent, ..self }
+    }
+}
+
 /// Returns all arguments of QEMU for `spec`.
 pub(crate) fn args(spec: &Spec) -> Vec<String> {
     [machine_args(spec), accel_args(spec), kernel_args(spec), console_args(), channel_args(spec), device_args(spec)]
@@ -259,6 +267,14 @@ mod tests {
         let args = args(&spec);
         assert!(args.iter().any(|arg| arg == "socket,id=monitor,fd=7"));
         assert_eq!(value(&args, "-mon"), "chardev=monitor,mode=control");
+    }
+
+    #[test]
+    fn machine_for_a_person_inherits_nothing() {
+        let fds = |spec: &Spec| args(spec).iter().filter(|arg| arg.contains("fd=")).count();
+        let spec = Spec { shell: Channel::Fd(4), monitor: Channel::Fd(7), ..spec(Accel::Tcg) };
+        assert_eq!(fds(&spec), 3);
+        assert_eq!(fds(&spec.by_hand("/initrd".into(), None)), 0);
     }
 
     #[test]

@@ -137,13 +137,8 @@ impl Launcher {
         write_atomically(&initrd, bytes)?;
         let mut spec = self.spec(boot, accel);
         spec.words.push(drydock_agent::protocol::SHELL_WORD.into());
-        let spec = Spec {
-            initrd: format!("{BOOT_DIR}/initrd"),
-            agent: qemu::Channel::Absent,
-            shell: qemu::Channel::Absent,
-            gpu: boot.gpu.as_ref().map(|_| format!("{BOOT_DIR}/{GPU_SOCKET}")),
-            ..spec
-        };
+        let gpu = boot.gpu.as_ref().map(|_| format!("{BOOT_DIR}/{GPU_SOCKET}"));
+        let spec = spec.by_hand(format!("{BOOT_DIR}/initrd"), gpu);
         let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
         command.args(qemu::args(&spec));
         let args: Vec<String> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
