@@ -2,6 +2,7 @@
 //! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
 
 mod libdrm;
+mod program;
 mod terminal;
 mod user;
 
@@ -93,6 +94,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         [] => content.with(Program::CLIENT),
         words => content.for_words(words),
     };
+    options.client.first().map_or(Ok(()), |word| program::check(word, &content))?;
     let plan = Plan { kernel: options.kernel.clone(), content };
     let stage = Stage::prepare(&plan, events)?;
     let modules = driver_modules(&options.driver, stage.image())?;

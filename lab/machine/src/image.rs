@@ -45,6 +45,12 @@ const APPLETS: &[&str] = &[
     "true", "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
 ];
 
+/// Returns the names of the programs in every guest.
+pub(crate) fn program_names() -> impl Iterator<Item = &'static str> {
+    let from_root = PROGRAMS.iter().map(|path| path.rsplit_once('/').map_or(*path, |(_, name)| name));
+    from_root.chain(APPLETS.iter().copied()).chain(["busybox"])
+}
+
 /// The parts of an initial file system, in the order the kernel unpacks them, and their modules.
 pub struct Image {
     /// The cached archive.

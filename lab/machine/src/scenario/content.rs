@@ -13,6 +13,7 @@ use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
 use drydock_toolchain::setup::Toolchain;
 
 use super::hardware;
+use crate::image;
 
 /// A workspace member that runs in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +96,12 @@ impl Content {
         let content = Program::ALL.into_iter().filter(named).fold(self, Self::with);
         let any = [Program::TESTS, Program::FUZZ].iter().any(|program| content.programs.contains(program));
         if any { content.and(Self::all_modules()) } else { content }
+    }
+
+    /// Returns the names of all programs in the guest, without their directory.
+    pub fn program_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.programs.iter().map(|program| program.name).chain(self.clients.keys().map(String::as_str));
+        own.chain(image::program_names().map(|name| -> &str { name }))
     }
 
     /// Returns the union of both.
