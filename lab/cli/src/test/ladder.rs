@@ -12,7 +12,6 @@ use drydock_base::cache;
 use drydock_base::error::{Context as _, Result};
 use drydock_machine::scenario::{Boot, Content, Stage};
 use drydock_toolchain::drivers::{Example, examples};
-use drydock_toolchain::modules;
 
 use crate::drivers::Checked;
 use crate::new;
@@ -49,8 +48,7 @@ impl Suite for Ladder {
         let content = examples.iter().map(|example| Content::of_driver(&repo, &copy_of(example)));
         let content = content.collect::<Result<Vec<_>>>()?.into_iter().fold(Content::library(), Content::and);
         let toolchain = context.toolchain();
-        let modules = modules::build(toolchain, &repo.join("kernel"), content.modules.as_ref(), context.events)?;
-        let stage = Stage::with_modules(toolchain.clone(), modules, &content, context.events)?;
+        let stage = Stage::build(toolchain.clone(), &repo.join("kernel"), &content, context.events)?;
         let copies = examples.iter().map(|example| Ok((Checked::read(&repo, &copy_of(example))?, copy_of(example))));
         let copies = copies.collect::<Result<Vec<_>>>()?;
         let machine = Boot { devices: devices(&repo, &copies), ..Boot::default() };

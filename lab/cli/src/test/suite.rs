@@ -119,12 +119,12 @@ impl Ready {
         if need == Need::Toolchain {
             return Ok(Self::Toolchain(toolchain));
         }
-        let content = &plan.content;
-        let modules = modules::build(&toolchain, &toolchain.repo.join("kernel"), content.modules.as_ref(), events)?;
-        match need {
-            Need::Guest => Ok(Self::Guest(Box::new(Stage::with_modules(toolchain, modules, content, events)?))),
-            _ => Ok(Self::Modules(toolchain, modules)),
+        let (kernel, content) = (toolchain.repo.join("kernel"), &plan.content);
+        if need == Need::Guest {
+            return Ok(Self::Guest(Box::new(Stage::build(toolchain, &kernel, content, events)?)));
         }
+        let modules = modules::build(&toolchain, &kernel, content.modules.as_ref(), events)?;
+        Ok(Self::Modules(toolchain, modules))
     }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that a boot needs, prepared once: toolchain, modules, guest programs, image, accelerator.
 
+use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::console::{Line, Listener};
@@ -55,18 +57,18 @@ impl Stage {
     pub fn prepare(plan: &Plan, events: &Events) -> Result<Self> {
         let toolchain = setup::ensure_kernel(plan.kernel.as_deref(), events)?;
         let kernel = toolchain.repo.join("kernel");
-        let modules = modules::build(&toolchain, &kernel, plan.content.modules.as_ref(), events)?;
-        Self::with_modules(toolchain, modules, &plan.content, events)
+        Self::build(toolchain, &kernel, &plan.content, events)
     }
 
-    /// Like [`Self::prepare`], with modules that were built elsewhere, and the programs of `content`.
-    pub fn with_modules(
-        toolchain: Toolchain,
-        modules: BuiltModules,
-        content: &Content,
-        events: &Events,
-    ) -> Result<Self> {
-        let programs = content::build(&toolchain, content, events)?;
+    /// Like [`Self::prepare`], for a toolchain that is prepared, with the modules in the directory `kernel`.
+    pub fn build(toolchain: Toolchain, kernel: &Path, content: &Content, events: &Events) -> Result<Self> {
+        // Neither needs the other, and each leaves a processor idle for some of its time.
+        let (modules, programs) = thread::scope(|scope| {
+            let programs = scope.spawn(|| content::build(&toolchain, content, events));
+            let modules = modules::build(&toolchain, kernel, content.modules.as_ref(), events);
+            (modules, programs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let (modules, programs) = (modules?, programs?);
         let step = events.step("making the guest image");
         let image = Image::make(&toolchain, &modules.modules, &programs)?;
         let kernel = BootKernel::make(&toolchain)?;
