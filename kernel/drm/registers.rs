@@ -15,10 +15,6 @@
 //! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; `include/linux/mm.h`
 
 use crate::{
-    bus::{
-        pci,
-        platform, //
-    },
     lock_class::lock_class,
     Device,
     Driver,
@@ -33,7 +29,6 @@ use core::{
 };
 use kernel::{
     bindings,
-    io::resource::Flags,
     page::{
         Page,
         PAGE_SHIFT,
@@ -62,7 +57,7 @@ impl RegisterPage<'_> {
     /// `start`.
     ///
     /// The caller guarantees the type invariant with these arguments.
-    fn within(start: u64, length: u64, offset: u64) -> Result<Self> {
+    pub(crate) fn within(start: u64, length: u64, offset: u64) -> Result<Self> {
         let whole = offset
             .checked_add(PAGE_SIZE as u64)
             .is_some_and(|end| end <= length);
@@ -75,53 +70,6 @@ impl RegisterPage<'_> {
             pfn: (address >> PAGE_SHIFT) as c_ulong,
             _bound: PhantomData,
         })
-    }
-}
-
-impl<'bound> pci::Probe<'bound> {
-    /// Returns the page of registers at `offset` of BAR `bar`, for clients to map.
-    ///
-    /// # Errors
-    ///
-    /// Fails with `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the
-    /// BAR, or the BAR has I/O ports or no address.
-    ///
-    /// Context: process context.
-    pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
-        let dev = self.device();
-        // After the BARs, C lists the expansion ROM and bridge windows.
-        if bar >= bindings::PCI_STD_NUM_BARS {
-            return Err(EINVAL);
-        }
-        let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
-        // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
-        let raw = core::ptr::from_ref(dev).cast_mut().cast();
-        // SAFETY: The device is valid, and every device has a resource for each BAR (L24).
-        if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(raw, bar as c_int) } {
-            return Err(EINVAL);
-        }
-        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
-        RegisterPage::within(start, length, offset)
-    }
-}
-
-impl<'bound> platform::Probe<'bound> {
-    /// Returns the page of registers at `offset` of the device's memory `index`, for clients to
-    /// map.
-    ///
-    /// # Errors
-    ///
-    /// Fails with `EINVAL` if `offset` is not aligned or lies beyond the memory, and with `ENODEV`
-    /// if there is no such memory.
-    ///
-    /// Context: process context.
-    pub fn register_page(&self, index: u32, offset: u64) -> Result<RegisterPage<'bound>> {
-        let resource = self.device().resource_by_index(index).ok_or(ENODEV)?;
-        if !resource.flags().contains(Flags::IORESOURCE_MEM) {
-            return Err(EINVAL);
-        }
-        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
-        RegisterPage::within(resource.start(), resource.size(), offset)
     }
 }
 

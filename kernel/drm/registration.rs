@@ -9,8 +9,8 @@
 //! Hot-Unplug".
 
 use crate::{
-    bus::Owned,
     module::ModuleRuntime,
+    owned::Owned,
     registers::unmap_all,
     Device,
     Driver,

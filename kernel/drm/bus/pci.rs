@@ -11,6 +11,7 @@ use super::{
     Role,
     Sealed, //
 };
+use crate::registers::RegisterPage;
 use kernel::{
     bindings,
     device::{
@@ -192,6 +193,29 @@ impl<'bound> Probe<'bound> {
             // SAFETY: Nothing leaves the adapter's lists while the probe is borrowed (L26).
             vectors: unsafe { &*vectors },
         })
+    }
+
+    /// Returns the page of registers at `offset` of BAR `bar`, for clients to map.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the
+    /// BAR, or the BAR has I/O ports or no address.
+    ///
+    /// Context: process context.
+    pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
+        let dev = self.device();
+        // After the BARs, C lists the expansion ROM and bridge windows.
+        if bar >= bindings::PCI_STD_NUM_BARS {
+            return Err(EINVAL);
+        }
+        let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
+        // SAFETY: The device is valid, and every device has a resource for each BAR (L24).
+        if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(as_raw(dev), bar as c_int) } {
+            return Err(EINVAL);
+        }
+        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
+        RegisterPage::within(start, length, offset)
     }
 }
 

@@ -8,12 +8,10 @@
 //!
 //! Source: Documentation/driver-api/driver-model/binding.rst.
 
-use super::{
-    parent,
-    Owned, //
-};
+use super::parent;
 use crate::{
     module::ModuleRuntime,
+    owned::Owned,
     registration::Registration,
     Driver,
     Ready, //

@@ -5,7 +5,6 @@
 //! C header: `include/drm/drm_gpuvm.h` (`drm_gpuvm_bo_obtain_prealloc`, `drm_gpuvm_bo_deferred_cleanup`)
 
 use super::{
-    has_own_resv,
     mapping::{
         Removed,
         Spare, //
@@ -15,7 +14,10 @@ use super::{
     VaRange,
     Vm, //
 };
-use crate::gem::Class;
+use crate::gem::{
+    has_own_resv,
+    Class, //
+};
 use core::ptr::{
     null_mut,
     NonNull, //

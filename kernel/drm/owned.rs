@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Resources that the adapter owns for a bound device, so that the driver cannot forget them.
+//! Resources that a bus adapter owns for a bound device, so that the driver cannot forget them.
 //!
 //! A probe requests interrupts, vectors, an enabled device, and children on the auxiliary bus. Each
 //! moves into the adapter's lists immediately. The adapter releases them in reverse order in the
@@ -61,15 +61,15 @@ impl<'bound> List<'bound> {
 /// mappings, undone when nothing uses the device any more.
 pub struct Owned<'bound> {
     /// Child devices of this one.
-    pub(super) children: List<'bound>,
+    pub(crate) children: List<'bound>,
     /// Interrupts, their vectors, the enabled device.
-    pub(super) means: List<'bound>,
+    pub(crate) means: List<'bound>,
     /// DMA mappings.
     pub(crate) mappings: List<'bound>,
 }
 
 impl Owned<'_> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             children: List::new(),
             means: List::new(),
