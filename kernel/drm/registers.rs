@@ -118,9 +118,9 @@ pub(crate) fn unmap_all<T: Driver>(dev: &Device<T>) {
     unsafe { unmap_from(dev.as_raw(), 0) };
 }
 
-/// The place of register mappings among those of a node, in pages: above all buffers. It is the
+/// The offset of register mappings among those of a node, in pages: above all buffers. It is the
 /// same for all drivers, whatever offsets their clients use.
-const PLACE: c_ulong = 1 << (56 - PAGE_SHIFT);
+const PGOFF: c_ulong = 1 << (56 - PAGE_SHIFT);
 
 impl<T: Driver> UnregisteredDevice<'_, T> {
     /// Sets the content of mapped registers while they are hidden or the device is unplugged:
@@ -155,7 +155,7 @@ impl<T: Driver> Plugged<'_, T> {
         let mut now = self.core().registers.shown.lock();
         *now = shown;
         // SAFETY: The device is valid (L21).
-        unsafe { unmap_from(self.as_raw(), (PLACE << PAGE_SHIFT) as bindings::loff_t) };
+        unsafe { unmap_from(self.as_raw(), (PGOFF << PAGE_SHIFT) as bindings::loff_t) };
     }
 }
 
@@ -186,10 +186,10 @@ pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
         Some(false) => return EINVAL.to_errno(),
         Some(true) => {}
     }
-    // SAFETY: No other code uses the mapping. It lies at `PLACE` and beyond, where faults find the
-    // place (L24).
+    // SAFETY: No other code uses the mapping. It lies at `PGOFF` and beyond, where faults find the
+    // offset (L24).
     unsafe {
-        let error = crate::raw::drm_rust_vma_of_registers(vma, PLACE + index as c_ulong);
+        let error = crate::raw::drm_rust_vma_of_registers(vma, PGOFF + index as c_ulong);
         if error == 0 {
             (*vma).vm_ops = &VmOps::<T>::TABLE;
         }
@@ -214,8 +214,8 @@ impl<T: Driver> VmOps<T> {
         let (dev, index) = unsafe {
             let filp = crate::raw::drm_rust_vmf_file(vmf);
             let file = File::<T::File>::from_raw((*filp).private_data.cast());
-            let place = crate::raw::drm_rust_vmf_place(vmf);
-            (file.device(), place.wrapping_sub(PLACE) as u32)
+            let pgoff = crate::raw::drm_rust_vmf_pgoff(vmf);
+            (file.device(), pgoff.wrapping_sub(PGOFF) as u32)
         };
         // SAFETY: As above. The registers exist while the device is plugged (L6).
         let filled = dev.enter(|plugged| unsafe { Self::fill(vmf, &plugged, index) });

@@ -141,7 +141,7 @@ impl<'bound> Probe<'bound> {
         to_result(unsafe { bindings::pci_enable_device_mem(as_raw(dev)) })?;
         // INVARIANT: The device was just enabled. If keeping the value fails, it is dropped, which
         // disables the device again.
-        self.owned.means.add(Ok(Enabled(dev))).map(drop)
+        self.owned.hardware.add(Ok(Enabled(dev))).map(drop)
     }
 
     /// Lets the device access memory (DMA, and message-signalled interrupts).
@@ -159,7 +159,7 @@ impl<'bound> Probe<'bound> {
     /// Context: process context. Source: `pci_set_master()`.
     pub fn set_master(&self) -> Result {
         let dev = self.device();
-        self.owned.means.add(Ok(Master(dev)))?;
+        self.owned.hardware.add(Ok(Master(dev)))?;
         // SAFETY: The device is valid and being probed (L26).
         unsafe { bindings::pci_set_master(as_raw(dev)) };
         Ok(())
@@ -187,7 +187,7 @@ impl<'bound> Probe<'bound> {
             return Err(EBUSY);
         }
         let vectors = dev.alloc_irq_vectors(min, max, types)?;
-        let vectors = self.owned.means.add(Ok(vectors))?;
+        let vectors = self.owned.hardware.add(Ok(vectors))?;
 
         Ok(Vectors {
             // SAFETY: Nothing leaves the adapter's lists while the probe is borrowed (L26).

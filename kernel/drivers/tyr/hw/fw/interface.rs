@@ -228,7 +228,7 @@ impl Interface {
         }
         let now = self.handshake(memory)?;
         let request = Handshake {
-            request: now.ask(REQUESTS),
+            request: now.toggle(REQUESTS),
             ..now
         };
         let request = request.set(STATES, STATES);
@@ -242,7 +242,7 @@ impl Interface {
     ///
     /// Fails with the errors of [`configure`](Self::configure).
     pub(super) fn ping(&self, gpu: &Gpu<'_>, memory: Memory<'_>) -> Result {
-        let request = self.handshake(memory)?.ask(req::PING);
+        let request = self.handshake(memory)?.toggle(req::PING);
         memory.set(self.input, offset_of!(global::Input, req), request)?;
         self.ring_and_wait(gpu, memory, req::PING, "a ping")
     }
