@@ -223,7 +223,7 @@ fn bits(bytes: &mut Bytes<'_>) -> u32 {
 
 fn ask(driver: &mut Driver, request: u64, acknowledge: u64, bits: u32) {
     let words = Handshake { request: driver.word(request), acknowledge: driver.word(acknowledge) };
-    driver.set_word(request, words.ask(bits));
+    driver.set_word(request, words.toggle(bits));
 }
 
 /// Sets fields of a block: offset, value, bytes.
@@ -236,7 +236,7 @@ fn fill(driver: &mut Driver, block: u64, fields: &[(usize, u64)]) {
 fn state(driver: &mut Driver, (request, acknowledge): (u64, u64), state: u32, more: u32) {
     let words = Handshake { request: driver.word(request), acknowledge: driver.word(acknowledge) };
     let asked = Handshake { request: words.set(state, group::req::STATE), ..words };
-    driver.set_word(request, asked.ask(more));
+    driver.set_word(request, asked.toggle(more));
 }
 
 fn start_group(driver: &mut Driver, slot: u64, wanted: u32) {

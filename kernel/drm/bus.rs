@@ -27,7 +27,6 @@ mod dma_mask;
 mod id_table;
 mod irq;
 mod lend;
-mod owned;
 mod power;
 mod role;
 
@@ -41,9 +40,12 @@ pub use role::{
     Parent, //
 };
 
-use crate::module::{
-    ModuleRuntime,
-    Runtime, //
+use crate::{
+    module::{
+        ModuleRuntime,
+        Runtime, //
+    },
+    owned::Owned, //
 };
 use binding::Binding;
 use core::{
@@ -62,7 +64,6 @@ use kernel::{
     prelude::*,
     types::NotThreadSafe, //
 };
-pub(crate) use owned::Owned;
 use role::{
     bus_name,
     is_name,

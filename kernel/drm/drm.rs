@@ -37,6 +37,7 @@ pub mod kms;
 mod lock_class;
 pub mod managed;
 pub mod module;
+mod owned;
 mod plain;
 pub mod registers;
 mod registration;

@@ -16,12 +16,17 @@ mod dma;
 mod dumb;
 mod object;
 mod prime;
+mod resv;
 pub mod shmem;
 mod size;
 mod vmap;
 
 pub(crate) use dma::DmaMappings;
 pub use object::Object;
+pub(crate) use resv::{
+    has_own_resv,
+    SharedResv, //
+};
 pub use size::Size;
 pub use vmap::VMap;
 

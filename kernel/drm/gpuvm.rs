@@ -45,11 +45,11 @@
 //!
 //! C header: `include/drm/drm_gpuvm.h`
 
+mod exclusive;
 mod locked;
 mod mapping;
 mod range;
 mod request;
-mod resv;
 mod vm;
 
 pub use locked::Locked;
@@ -62,10 +62,6 @@ pub use request::{
     Done,
     Map,
     Unmap, //
-};
-pub(crate) use resv::{
-    has_own_resv,
-    SharedResv, //
 };
 pub use vm::{
     Layout,

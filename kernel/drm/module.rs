@@ -89,8 +89,8 @@ impl Runtime {
         }
     }
 
-    /// Checks that the faux bus may create a module's device. The place of the device's value cannot
-    /// be checked, because the value moves after its creation.
+    /// Checks that the faux bus may create a module's device. The place of the device's value
+    /// cannot be checked, because the value moves after its creation.
     ///
     /// Only the first call in a module's life succeeds. It is the macro's, and comes before any
     /// code of the driver. Fails with `EBUSY` for others.
@@ -129,8 +129,8 @@ impl Runtime {
     /// of its driver (L15, L20).
     pub(crate) unsafe fn count(&'static self, dev: *mut bindings::drm_device) -> Result {
         self.devices.add(1, Relaxed);
-        // SAFETY: By the requirement. `released` gets the runtime at the release, or now if there is
-        // an error (L20).
+        // SAFETY: By the requirement. `released` gets the runtime at the release, or now if there
+        // is an error (L20).
         to_result(unsafe {
             raw::__drmm_add_action_or_reset(
                 dev,
@@ -226,17 +226,17 @@ impl Running {
     /// that wait for one, and of clients that have opened a node. In an exit there are none.
     /// Dropping a reference notifies nobody, so this polls.
     fn wait_for_holders(&self) {
-        let mut looks = 0_u32;
+        let mut polls = 0_u32;
         // SAFETY: The module exists while its init or exit runs, and this is a part of them (L15).
         while unsafe { raw::drm_rust_module_is_held(self.this.as_ptr()) } {
-            if looks == LOOKS_BEFORE_A_WORD {
+            if polls == POLLS_BEFORE_MESSAGE {
                 pr_err!(
                     "{}: the module's init has failed, but fences or clients still use it: waiting for them\n",
                     self.name
                 );
             }
-            looks = looks.saturating_add(1);
-            fsleep(BETWEEN_LOOKS);
+            polls = polls.saturating_add(1);
+            fsleep(POLL_INTERVAL);
         }
     }
 
@@ -244,20 +244,20 @@ impl Running {
     /// reads its driver's tables, before it pins the module. Returns the number of devices that
     /// remain, which no code will release.
     fn wait_for_devices(&self) -> i32 {
-        for _ in 0..LOOKS_BEFORE_A_WORD {
+        for _ in 0..POLLS_BEFORE_MESSAGE {
             if self.runtime.devices.load(Acquire) == 0 {
                 break;
             }
-            fsleep(BETWEEN_LOOKS);
+            fsleep(POLL_INTERVAL);
         }
         self.runtime.devices.load(Acquire)
     }
 }
 
 /// The time to sleep between two polls.
-const BETWEEN_LOOKS: Delta = Delta::from_millis(10);
+const POLL_INTERVAL: Delta = Delta::from_millis(10);
 /// The number of polls, about a second, before a message is logged or the wait is given up.
-const LOOKS_BEFORE_A_WORD: u32 = 100;
+const POLLS_BEFORE_MESSAGE: u32 = 100;
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -288,7 +288,7 @@ impl Drop for Running {
             );
         }
         // No code of this module that could use the lent data runs any more.
-        self.runtime.lenders.let_go();
+        self.runtime.lenders.put_all();
     }
 }
 

@@ -15,10 +15,6 @@
 //! Source: Documentation/gpu/drm-uapi.rst, "Device Hot-Unplug"; `include/linux/mm.h`
 
 use crate::{
-    bus::{
-        pci,
-        platform, //
-    },
     lock_class::lock_class,
     Device,
     Driver,
@@ -33,7 +29,6 @@ use core::{
 };
 use kernel::{
     bindings,
-    io::resource::Flags,
     page::{
         Page,
         PAGE_SHIFT,
@@ -62,7 +57,7 @@ impl RegisterPage<'_> {
     /// `start`.
     ///
     /// The caller guarantees the type invariant with these arguments.
-    fn within(start: u64, length: u64, offset: u64) -> Result<Self> {
+    pub(crate) fn within(start: u64, length: u64, offset: u64) -> Result<Self> {
         let whole = offset
             .checked_add(PAGE_SIZE as u64)
             .is_some_and(|end| end <= length);
@@ -75,53 +70,6 @@ impl RegisterPage<'_> {
             pfn: (address >> PAGE_SHIFT) as c_ulong,
             _bound: PhantomData,
         })
-    }
-}
-
-impl<'bound> pci::Probe<'bound> {
-    /// Returns the page of registers at `offset` of BAR `bar`, for clients to map.
-    ///
-    /// # Errors
-    ///
-    /// Fails with `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the
-    /// BAR, or the BAR has I/O ports or no address.
-    ///
-    /// Context: process context.
-    pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
-        let dev = self.device();
-        // After the BARs, C lists the expansion ROM and bridge windows.
-        if bar >= bindings::PCI_STD_NUM_BARS {
-            return Err(EINVAL);
-        }
-        let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
-        // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
-        let raw = core::ptr::from_ref(dev).cast_mut().cast();
-        // SAFETY: The device is valid, and every device has a resource for each BAR (L24).
-        if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(raw, bar as c_int) } {
-            return Err(EINVAL);
-        }
-        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
-        RegisterPage::within(start, length, offset)
-    }
-}
-
-impl<'bound> platform::Probe<'bound> {
-    /// Returns the page of registers at `offset` of the device's memory `index`, for clients to
-    /// map.
-    ///
-    /// # Errors
-    ///
-    /// Fails with `EINVAL` if `offset` is not aligned or lies beyond the memory, and with `ENODEV`
-    /// if there is no such memory.
-    ///
-    /// Context: process context.
-    pub fn register_page(&self, index: u32, offset: u64) -> Result<RegisterPage<'bound>> {
-        let resource = self.device().resource_by_index(index).ok_or(ENODEV)?;
-        if !resource.flags().contains(Flags::IORESOURCE_MEM) {
-            return Err(EINVAL);
-        }
-        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
-        RegisterPage::within(resource.start(), resource.size(), offset)
     }
 }
 
@@ -170,9 +118,9 @@ pub(crate) fn unmap_all<T: Driver>(dev: &Device<T>) {
     unsafe { unmap_from(dev.as_raw(), 0) };
 }
 
-/// The place of register mappings among those of a node, in pages: above all buffers. It is the
+/// The offset of register mappings among those of a node, in pages: above all buffers. It is the
 /// same for all drivers, whatever offsets their clients use.
-const PLACE: c_ulong = 1 << (56 - PAGE_SHIFT);
+const PGOFF: c_ulong = 1 << (56 - PAGE_SHIFT);
 
 impl<T: Driver> UnregisteredDevice<'_, T> {
     /// Sets the content of mapped registers while they are hidden or the device is unplugged:
@@ -207,7 +155,7 @@ impl<T: Driver> Plugged<'_, T> {
         let mut now = self.core().registers.shown.lock();
         *now = shown;
         // SAFETY: The device is valid (L21).
-        unsafe { unmap_from(self.as_raw(), (PLACE << PAGE_SHIFT) as bindings::loff_t) };
+        unsafe { unmap_from(self.as_raw(), (PGOFF << PAGE_SHIFT) as bindings::loff_t) };
     }
 }
 
@@ -238,10 +186,10 @@ pub(crate) unsafe extern "C" fn mmap_callback<T: Driver>(
         Some(false) => return EINVAL.to_errno(),
         Some(true) => {}
     }
-    // SAFETY: No other code uses the mapping. It lies at `PLACE` and beyond, where faults find the
-    // place (L24).
+    // SAFETY: No other code uses the mapping. It lies at `PGOFF` and beyond, where faults find the
+    // offset (L24).
     unsafe {
-        let error = crate::raw::drm_rust_vma_of_registers(vma, PLACE + index as c_ulong);
+        let error = crate::raw::drm_rust_vma_of_registers(vma, PGOFF + index as c_ulong);
         if error == 0 {
             (*vma).vm_ops = &VmOps::<T>::TABLE;
         }
@@ -266,8 +214,8 @@ impl<T: Driver> VmOps<T> {
         let (dev, index) = unsafe {
             let filp = crate::raw::drm_rust_vmf_file(vmf);
             let file = File::<T::File>::from_raw((*filp).private_data.cast());
-            let place = crate::raw::drm_rust_vmf_place(vmf);
-            (file.device(), place.wrapping_sub(PLACE) as u32)
+            let pgoff = crate::raw::drm_rust_vmf_pgoff(vmf);
+            (file.device(), pgoff.wrapping_sub(PGOFF) as u32)
         };
         // SAFETY: As above. The registers exist while the device is plugged (L6).
         let filled = dev.enter(|plugged| unsafe { Self::fill(vmf, &plugged, index) });

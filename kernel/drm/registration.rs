@@ -9,8 +9,8 @@
 //! Hot-Unplug".
 
 use crate::{
-    bus::Owned,
     module::ModuleRuntime,
+    owned::Owned,
     registers::unmap_all,
     Device,
     Driver,
@@ -140,7 +140,7 @@ impl<T: Driver> Drop for Registration<'_, T> {
         unsafe { self.dev.publish(null_mut()) };
 
         T::unplugged(self.device(), &self.data);
-        self.owned.release_means();
+        self.owned.quiesce();
         T::OwnerModule::runtime().flush();
         self.dev.core().mappings.undo_all();
         dev_dbg!(self.dev.parent(), "drm: {}: unplugged\n", T::INFO.name);

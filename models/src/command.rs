@@ -40,7 +40,7 @@ pub enum Answer {
 }
 
 /// The longest command or answer of the mailbox.
-const LONGEST: usize = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
 
 /// A command from within the guest, through a vendor's capability of the configuration space at [`config::MAILBOX`],
 /// whatever the driver does: so a test can plan a fault at any point.
@@ -89,7 +89,7 @@ impl Mailbox {
         if at == MAILBOX_DOORBELL {
             return Some(std::mem::take(&mut self.command));
         }
-        let room = LONGEST.saturating_sub(self.command.len());
+        let room = MAX_BYTES.saturating_sub(self.command.len());
         self.command.extend(word.into_iter().filter(|byte| *byte != 0).take(room));
         None
     }
@@ -97,7 +97,7 @@ impl Mailbox {
     /// Stores an answer to be read. An answer that is too long is replaced by an error.
     pub fn answer(&mut self, answer: Vec<u8>) {
         self.answer = match answer.len() {
-            ..=LONGEST => answer,
+            ..=MAX_BYTES => answer,
             _ => br#"{"error":"the answer is too long for the mailbox"}"#.to_vec(),
         };
         self.read = 0;
@@ -109,9 +109,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_whole_or_none() {
+    fn answer_beyond_the_limit_is_not_returned() {
         let mut mailbox = Mailbox::default();
-        for (length, whole) in [(LONGEST, true), (LONGEST + 1, false)] {
+        for (length, whole) in [(MAX_BYTES, true), (MAX_BYTES + 1, false)] {
             mailbox.answer(vec![b' '; length]);
             assert_eq!(u32::from_le_bytes(mailbox.read(MAILBOX_DOORBELL)) as usize == length, whole);
             assert_eq!(mailbox.read(MAILBOX_DATA) == *b"    ", whole);

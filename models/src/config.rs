@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_says_who_it_is() {
+    fn header_has_vendor_and_device() {
         let config = Config::new(&function(Interrupts::Msi { vectors: 1 }));
         assert_eq!(word(&config, 0x00), 0x2204_10de);
         assert_eq!(word(&config, 0x08), 0x0300_00a1);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_address_tells_its_size_to_who_writes_ones() {
+    fn bar_reports_its_size() {
         let mut config = Config::new(&function(Interrupts::Msi { vectors: 1 }));
         for at in [0x10, 0x14, 0x18, 0x1c, 0x20] {
             config.write(at, &[0xff; 4]);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn plugged_in_anew_it_has_its_addresses_and_does_nothing() {
+    fn replugged_device_keeps_its_addresses_and_is_disabled() {
         for interrupts in [Interrupts::Msi { vectors: 1 }, Interrupts::MsiX { vectors: 3, bar: 3 }] {
             let mut config = Config::new(&function(interrupts));
             let control = word(&config, 0x40);
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_are_where_the_capability_says() {
+    fn vectors_are_at_the_offset_in_the_capability() {
         let config = Config::new(&function(Interrupts::MsiX { vectors: 3, bar: 3 }));
         assert_eq!(word(&config, 0x40) >> 16, 2, "the number less one");
         assert_eq!((word(&config, 0x44), word(&config, 0x48)), (3, 0x803));

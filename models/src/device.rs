@@ -148,7 +148,7 @@ impl<G: Gpu> Device<G> {
     pub fn command(&mut self, line: &[u8], now: Instant) -> Vec<u8> {
         self.tick(now);
         let answer = match serde_json::from_slice::<Command>(line) {
-            Ok(command) => self.obey(command).map_or_else(Answer::Error, Answer::Ok),
+            Ok(command) => self.execute(command).map_or_else(Answer::Error, Answer::Ok),
             Err(error) => Answer::Error(format!("the command cannot be read: {error}")),
         };
         serde_json::to_vec(&answer).expect("an answer has string keys")
@@ -161,7 +161,7 @@ impl<G: Gpu> Device<G> {
         }
     }
 
-    fn obey(&mut self, command: Command) -> Result<Value, String> {
+    fn execute(&mut self, command: Command) -> Result<Value, String> {
         match command {
             Command::Fault(table) => {
                 self.planned.push(Planned::parse::<G>(table).map_err(|error| error.to_string())?);
@@ -271,10 +271,10 @@ impl<G: Gpu> Device<G> {
 
     /// Returns the bytes of an access to the BAR of MSI-X: it is memory, whatever the client does with it.
     fn msi_x(&mut self, access: Access) -> Option<&mut [u8]> {
-        let mine = matches!(self.function.interrupts, Interrupts::MsiX { bar, .. } if bar == access.bar);
+        let is_table = matches!(self.function.interrupts, Interrupts::MsiX { bar, .. } if bar == access.bar);
         // The memory repeats behind table and pending bits.
         let from = access.offset as usize % MSI_X_SIZE;
-        mine.then(|| &mut self.msi_x[from..from + access.width.bytes()])
+        is_table.then(|| &mut self.msi_x[from..from + access.width.bytes()])
     }
 
     /// Counts an access for the faults that wait for it.

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_a_line_that_comes_back() {
+    fn event_survives_json() {
         let nameless = Register { name: None, value: u64::MAX, ..register() };
         let all = [
             What::Read(register()),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_has_register_and_value() {
+    fn text_of_an_event_has_register_and_value() {
         assert_eq!(What::Read(register()).to_string(), "read NV_PMC_BOOT_42: 0x172a1000");
         let access = Some(Register { name: None, value: 1, ..register() });
         let violation = What::Violation { text: "read-only".into(), access, write: true };

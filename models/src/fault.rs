@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_name() {
+    fn malformed_fault_is_refused_with_its_name() {
         let refused = [
             ("[[fault]]\n", "fault 1 of the plan: it has no `kind` (known kinds: removal, lost-interrupt"),
             (

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_across_ranges_that_touch() {
+    fn access_crosses_adjacent_ranges() {
         let mut memory = Memory::default();
         memory.map(file(1), 0, 0x10000, PAGE, BOTH).unwrap();
         memory.map(file(2), PAGE, 0x11000, PAGE, BOTH).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_only_be_read_is_not_written() {
+    fn read_only_memory_is_not_written() {
         let mut memory = Memory::default();
         memory.map(file(1), 0, PAGE, PAGE, Rights { read: true, write: false }).unwrap();
         assert_eq!(memory.write(PAGE + 8, &[1]), Err(DmaError::ReadOnly { address: PAGE + 8 }));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_taken_away_whole_or_not_at_all() {
+    fn unmap_of_part_of_a_range_is_refused() {
         let mut memory = Memory::default();
         memory.map(file(2), 0, 0, 2 * PAGE, BOTH).unwrap();
         assert_eq!(memory.unmap(0, PAGE), Err(Errno::INVAL));

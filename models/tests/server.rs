@@ -60,7 +60,7 @@ fn a_client_finds_the_chip_and_leaves() {
 }
 
 #[test]
-fn commands_are_answered_and_events_are_heard() {
+fn commands_are_answered_and_events_are_sent() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (path, served) = start(dir.path(), Some(Control::Connected(theirs)));
@@ -81,7 +81,7 @@ fn commands_are_answered_and_events_are_heard() {
 }
 
 #[test]
-fn a_fault_with_a_time_comes_without_any_access_to_wake_it() {
+fn timed_fault_begins_without_an_access() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (path, _served) = start(dir.path(), Some(Control::Connected(theirs)));
@@ -105,7 +105,7 @@ proptest! {
 
     /// Whatever comes over the socket, serving ends with a result, not with a panic.
     #[test]
-    fn no_message_brings_it_down(
+    fn no_message_stops_the_server(
         messages in prop::collection::vec(
             (any::<u16>(), 0u16..18, prop_oneof![Just(16u32), 0u32..80, any::<u32>()], any::<u32>(),
              prop::collection::vec(any::<u8>(), 0..80)),

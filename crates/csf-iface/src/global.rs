@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_lie_where_the_firmware_expects_them() {
+    fn fields_are_at_the_firmwares_offsets() {
         assert_eq!((size_of::<Control>(), offset_of!(Control, instr_features)), (32, 28));
         assert_eq!((offset_of!(Input, progress_timer), offset_of!(Input, core_en_mask)), (0x10, 0x18));
         assert_eq!((offset_of!(Input, perfcnt_base), offset_of!(Input, perfcnt_config)), (0x28, 0x40));

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_lie_where_the_firmware_expects_them() {
+    fn fields_are_at_the_firmwares_offsets() {
         assert_eq!((size_of::<Control>(), offset_of!(Control, stream_stride)), (28, 24));
         assert_eq!((offset_of!(Input, allow_compute), offset_of!(Input, endpoint_req)), (0x20, 0x34));
         assert_eq!((offset_of!(Input, suspend_buf), offset_of!(Input, config)), (0x40, 0x50));

@@ -17,14 +17,14 @@ pub struct Handshake {
 impl Handshake {
     /// Returns the request word that makes the bits of `mask` pending, and leaves the others unchanged.
     #[must_use]
-    pub const fn ask(self, mask: u32) -> u32 {
+    pub const fn toggle(self, mask: u32) -> u32 {
         (self.request & !mask) | (!self.acknowledge & mask)
     }
 
     /// Returns the acknowledge word by which the acknowledging side reports the events of `mask`. They are pending
     /// until the requesting side makes these bits equal in its word.
     #[must_use]
-    pub const fn tell(self, mask: u32) -> u32 {
+    pub const fn notify(self, mask: u32) -> u32 {
         (self.acknowledge & !mask) | (!self.request & mask)
     }
 
@@ -42,7 +42,7 @@ impl Handshake {
 
     /// Returns the acknowledge word that makes the bits of `mask` no longer pending, and leaves the others unchanged.
     #[must_use]
-    pub const fn answer(self, mask: u32) -> u32 {
+    pub const fn ack(self, mask: u32) -> u32 {
         (self.acknowledge & !mask) | (self.request & mask)
     }
 }
@@ -55,16 +55,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_asked_is_pending_until_it_is_answered(request: u32, acknowledge: u32, mask: u32, other: u32) {
+        fn request_is_pending_until_acknowledged(request: u32, acknowledge: u32, mask: u32, other: u32) {
             let before = Handshake { request, acknowledge };
-            let asked = Handshake { request: before.ask(mask), ..before };
-            prop_assert_eq!(asked.pending(mask), mask);
-            prop_assert_eq!(asked.pending(!mask), before.pending(!mask));
-            let answered = Handshake { acknowledge: asked.answer(mask), ..asked };
-            prop_assert_eq!(answered.pending(mask), 0);
-            prop_assert_eq!(answered.pending(!mask), before.pending(!mask));
-            let told = Handshake { acknowledge: before.tell(mask), ..before };
-            prop_assert_eq!((told.pending(mask), told.pending(!mask)), (mask, before.pending(!mask)));
+            let requested = Handshake { request: before.toggle(mask), ..before };
+            prop_assert_eq!(requested.pending(mask), mask);
+            prop_assert_eq!(requested.pending(!mask), before.pending(!mask));
+            let acked = Handshake { acknowledge: requested.ack(mask), ..requested };
+            prop_assert_eq!(acked.pending(mask), 0);
+            prop_assert_eq!(acked.pending(!mask), before.pending(!mask));
+            let notified = Handshake { acknowledge: before.notify(mask), ..before };
+            prop_assert_eq!((notified.pending(mask), notified.pending(!mask)), (mask, before.pending(!mask)));
             prop_assert_eq!(before.set(other, mask) & mask, other & mask);
             prop_assert_eq!(before.set(other, mask) & !mask, request & !mask);
         }

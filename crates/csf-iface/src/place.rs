@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_inside_is_nowhere() {
+    fn address_outside_has_no_offset() {
         assert_eq!(SHARED.offset_of(0x03ff_fffc, 8), None);
         assert_eq!(SHARED.offset_of(0x0400_bffc, 8), None);
         assert_eq!(SHARED.offset_of(0x0400_bff8, 8), Some(0xbff8));
@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_inside_is_inside(va: u32, length in 0usize..0x1_0000, group: u32, stream: u32, stride: u32) {
+        fn address_inside_has_its_offset(va: u32, length in 0usize..0x1_0000, group: u32, stream: u32, stride: u32) {
             if let Some(offset) = SHARED.offset_of(va, length) {
                 prop_assert!(offset + length <= SHARED.size as usize);
                 prop_assert_eq!(u64::from(va), u64::from(SHARED.start) + offset as u64);

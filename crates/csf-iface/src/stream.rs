@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_lie_where_the_firmware_expects_them() {
+    fn fields_are_at_the_firmwares_offsets() {
         assert_eq!((size_of::<Control>(), size_of::<Input>(), size_of::<Output>()), (12, 0x58, 0xd8));
         assert_eq!((offset_of!(Input, ringbuf_input), offset_of!(Input, instr_config)), (0x30, 0x40));
         assert_eq!((offset_of!(Output, status_cmd_ptr), offset_of!(Output, fault)), (0x40, 0x80));

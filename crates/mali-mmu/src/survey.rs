@@ -84,7 +84,7 @@ mod tests {
     use crate::walk::{Access, walk};
 
     #[test]
-    fn a_circle_ends() {
+    fn survey_of_a_cycle_ends() {
         let geometry = Geometry::new(48, 40).unwrap();
         // Every entry of every table refers to the table itself.
         let circle = survey(geometry, 0x1000, 100, |_| Ok::<_, ()>(0x1003), |_, _| {});

@@ -176,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_walk_ends_whatever_the_tables_say(root: u64, va: u64, entries in prop::array::uniform4(any::<u64>())) {
+        fn walk_ends_for_any_tables(root: u64, va: u64, entries in prop::array::uniform4(any::<u64>())) {
             let mut reads = 0;
             let walked = walk(GEOMETRY, root, va, Access::Read, |at| {
                 prop_assert!(at < 1 << 48);

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_board_of_the_review() {
+    fn id_of_the_board() {
         // "id 0xa867 major 0x67 minor 0x0 status 0x5" is the line of a driver that splits the lower half in another
         // way.
         let id = GpuId(0xa867_0005);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_features_of_the_review() {
+    fn mmu_features_of_the_board() {
         let mmu = MmuFeatures(0x2830);
         assert_eq!((mmu.va_bits(), mmu.pa_bits()), (48, 40));
         let l2 = L2Features(0x0712_0306);

@@ -137,7 +137,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn a_chip_is_what_its_registers_say() {
+    fn chip_is_identified_by_its_registers() {
         for chip in Chip::ALL {
             let revision = Revision::new(0xa, 1);
             assert_eq!(Chip::identify(chip.boot42(revision)), Some(*chip));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_nobody() {
+    fn unknown_ids_are_no_chip() {
         let revision = Revision::new(0xa, 1);
         let volta = PmcBoot42::new(0x14, 0, revision);
         let gap = PmcBoot42::new(0x17, 1, revision);

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_chip_comes_back_from_its_words() {
+    fn every_chip_survives_its_encoding() {
         for &chip in Chip::ALL {
             let gpu = Gpu { chip, revision: Revision::new(0xa, 1), vram_bar_size: 1 << 28 };
             assert_eq!(Gpu::from_words(gpu.words()), Some(gpu));

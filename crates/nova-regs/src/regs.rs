@@ -225,7 +225,7 @@ mod tests {
     const A1: Revision = Revision::new(0xa, 1);
 
     #[test]
-    fn the_words_of_a_real_ga102() {
+    fn registers_of_a_real_ga102() {
         // nouveau prints this for a GeForce RTX 3090: "NVIDIA GA102 (b72000a1)". The top bits belong to no field.
         let boot0 = PmcBoot0::from(0xb720_00a1);
         assert_eq!((boot0.architecture(), boot0.implementation()), (0x17, 2));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_comes_back() {
+    fn every_field_survives_its_encoding() {
         for architecture in 0..0x40 {
             for implementation in 0..0x10 {
                 for revision in (0..=0xff).map(|both: u8| Revision::new(both >> 4, both)) {
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn only_all_ones_say_that_nobody_answers() {
+    fn only_all_ones_mean_an_absent_gpu() {
         assert!(PmcBoot0::from(u32::MAX).is_absent());
         assert!([0, 0xb720_00a1, u32::MAX - 1].into_iter().all(|word| !PmcBoot0::from(word).is_absent()));
     }

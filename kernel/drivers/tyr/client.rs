@@ -6,18 +6,13 @@
 
 use crate::{
     driver::Tyr,
-    uapi::{
-        drm_panthor_set_user_mmio_offset,
-        DRM_PANTHOR_USER_MMIO_OFFSET_32BIT,
-        DRM_PANTHOR_USER_MMIO_OFFSET_64BIT, //
-    },
+    uapi::DRM_PANTHOR_USER_MMIO_OFFSET_64BIT,
     vm, //
 };
 use core::fmt::Write;
 use drm::{
     file::FdInfo,
     Device,
-    File,
     Registered, //
 };
 use kernel::{
@@ -32,7 +27,7 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Client {
     /// The offset at which the client maps registers.
-    mmio_offset: Atomic<u64>,
+    pub(crate) mmio_offset: Atomic<u64>,
     #[pin]
     pub(crate) vms: vm::Pool,
 }
@@ -60,23 +55,6 @@ impl drm::DriverFile for Client {
             // Writing to the printer does not fail.
             let _ = writeln!(out, "drm-maxfreq-panthor:\t{hertz} Hz");
             let _ = writeln!(out, "drm-curfreq-panthor:\t{hertz} Hz");
-        }
-    }
-}
-
-impl Client {
-    /// Sets the offset of mapped registers. Fails with `EINVAL` for any but the two known offsets.
-    pub(crate) fn set_user_mmio_offset(
-        _dev: &Device<Tyr, Registered>,
-        arg: &mut drm_panthor_set_user_mmio_offset,
-        file: &File<Self>,
-    ) -> Result {
-        match arg.offset {
-            DRM_PANTHOR_USER_MMIO_OFFSET_32BIT | DRM_PANTHOR_USER_MMIO_OFFSET_64BIT => {
-                file.mmio_offset.store(arg.offset, Relaxed);
-                Ok(())
-            }
-            _ => Err(EINVAL),
         }
     }
 }

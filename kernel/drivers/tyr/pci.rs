@@ -6,12 +6,12 @@
 
 use crate::{
     driver::Tyr,
-    hardware::{
+    hw::{
         self,
+        power::Power,
+        regs::Registers,
         Interrupts, //
     },
-    power::Power,
-    regs::Registers, //
 };
 use kernel::{
     irq::Flags,
@@ -68,6 +68,6 @@ impl drm::pci::Driver for Tyr {
         };
         let flush_id = cx.register_page(REGISTERS, LATEST_FLUSH_ID.offset as u64)?;
         let power = Power::of_bus(HERTZ);
-        hardware::probe(cx, Registers::Pci(bar), flush_id, power, interrupts)
+        hw::probe(cx, Registers::Pci(bar), flush_id, power, interrupts)
     }
 }

@@ -14,20 +14,12 @@
 mod buffer;
 mod client;
 mod driver;
-mod event;
-mod fw;
-mod gpu;
-mod group;
-mod hardware;
-mod irq;
-mod mmu;
+mod hw;
+mod ioctl;
 mod pci;
-mod power;
-mod query;
-mod regs;
-mod soc;
+mod platform;
 mod uapi;
-mod uobject;
+mod uobj;
 mod vm;
 
 drm::module_driver! {

@@ -7,25 +7,31 @@
 //! `bind` creates operations and carries them out: immediately for a client that waits, or from the
 //! `queue` when their fences allow it.
 //!
-//! Locks, outer first: `Queue::running`, the address space's own, those of [`crate::mmu`].
+//! Locks, outer first: `Queue::running`, the address space's own, those of [`crate::hw::mmu`].
 //! `Queue::submitting` is outside of everything but the first, with which it is never held.
 //!
 //! uapi: `include/uapi/drm/panthor_drm.h` (`DRM_PANTHOR_VM_*`); behaviour: drivers/gpu/drm/panthor/panthor_mmu.c
 
 mod bind;
-pub(crate) mod ioctl;
 mod pool;
 mod queue;
 mod submit;
 
-pub(crate) use pool::Pool;
+pub(crate) use bind::OpContext;
+pub(crate) use pool::{
+    user_end,
+    Pool, //
+};
+pub(crate) use submit::submit;
 
 use crate::{
     driver::Tyr,
-    hardware::Hardware,
-    mmu::{
-        Change,
-        Table, //
+    hw::{
+        mmu::{
+            Change,
+            Table, //
+        },
+        Hardware, //
     },
     uapi, //
 };
@@ -64,7 +70,7 @@ use queue::Queue;
 static FENCES: fence::Class = fence::Class::of::<Tyr>(c"vm-bind");
 
 /// The size of the memory that sparse mappings show repeatedly: one block.
-const FILLER: gem::Size = gem::Size::constant::<{ BLOCK_SIZE as usize }>();
+const DUMMY_SIZE: gem::Size = gem::Size::constant::<{ BLOCK_SIZE as usize }>();
 
 /// The driver's data for an address space.
 #[pin_data]
@@ -74,7 +80,7 @@ pub(crate) struct Space {
     /// The first address that clients cannot map.
     user_end: u64,
     /// Whether a queued operation has failed. The mappings then differ from the client's view.
-    broken: Atomic<bool>,
+    unusable: Atomic<bool>,
     #[pin]
     queue: Queue,
 }
@@ -118,7 +124,7 @@ impl Access {
 }
 
 /// The argument of the steps of an operation.
-pub(crate) struct Step<'a> {
+pub(crate) struct StepContext<'a> {
     change: Change<'a>,
     /// The memory that the operation maps, if any.
     memory: Option<&'a SGTable>,
@@ -132,25 +138,25 @@ impl DriverVm for Space {
     /// The tables have a lock of their own, because they end before the address space does (L5).
     type Tables = ();
     type Flags = Access;
-    type Context<'a> = Step<'a>;
+    type Context<'a> = StepContext<'a>;
 
-    fn map(vm: &Vm<Self>, (): &mut (), new: &Mapping<'_, Self>, step: &mut Step<'_>) {
+    fn map(vm: &Vm<Self>, (): &mut (), new: &Mapping<'_, Self>, cx: &mut StepContext<'_>) {
         let (range, attributes) = (new.range(), new.flags().attributes());
-        let result = match (step.memory, new.object()) {
+        let result = match (cx.memory, new.object()) {
             (None, _) => Err(EINVAL),
             (Some(memory), Some(_)) => {
                 let offset = new.offset();
-                step.change
+                cx.change
                     .map_pages(range.start(), memory, offset, range.len(), attributes)
             }
-            (Some(memory), None) => step.fill(range, memory, attributes),
+            (Some(memory), None) => cx.map_dummy(range, memory, attributes),
         };
-        vm.note(step, result);
+        vm.record(cx, result);
     }
 
-    fn unmap(vm: &Vm<Self>, (): &mut (), old: VaRange, step: &mut Step<'_>) {
-        let result = step.change.unmap(old.start(), old.len()).map(drop);
-        vm.note(step, result);
+    fn unmap(vm: &Vm<Self>, (): &mut (), old: VaRange, cx: &mut StepContext<'_>) {
+        let result = cx.change.unmap(old.start(), old.len()).map(drop);
+        vm.record(cx, result);
     }
 
     fn clear(vm: &Vm<Self>, (): &mut ()) {
@@ -162,7 +168,7 @@ impl DriverVm for Space {
     }
 }
 
-impl<'a> Step<'a> {
+impl<'a> StepContext<'a> {
     /// Creates the argument for the steps of one operation. `memory` is the memory to map, if any.
     fn new(change: Change<'a>, memory: Option<&'a SGTable>) -> Self {
         Self {
@@ -172,13 +178,13 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Maps the filler's `memory` repeatedly, aligned to addresses: in blocks, if it is one.
-    fn fill(&mut self, range: VaRange, memory: &SGTable, attributes: Attributes) -> Result {
-        let filler = FILLER.bytes() as u64;
+    /// Maps the dummy's `memory` repeatedly, aligned to addresses: in blocks, if it is one.
+    fn map_dummy(&mut self, range: VaRange, memory: &SGTable, attributes: Attributes) -> Result {
+        let dummy = DUMMY_SIZE.bytes() as u64;
         let mut va = range.start();
         while va < range.end() {
-            let offset = va % filler;
-            let size = (filler - offset).min(range.end() - va);
+            let offset = va % dummy;
+            let size = (dummy - offset).min(range.end() - va);
             self.change
                 .map_pages(va, memory, offset, size, attributes)?;
             va += size;
@@ -200,7 +206,7 @@ impl Space {
         let space = try_pin_init!(Self {
             table: ours,
             user_end,
-            broken: Atomic::new(false),
+            unusable: Atomic::new(false),
             queue <- Queue::new(&FENCES),
         }? Error);
         Owner::new(plugged, c"tyr-vm", layout, space, ()).inspect_err(|_| hw.mmu.destroy(&table))
@@ -209,19 +215,19 @@ impl Space {
     /// Returns whether the client must create a new address space, because a queued operation
     /// failed or the GPU hit a fault here.
     pub(crate) fn is_unusable(&self) -> bool {
-        self.broken.load(Relaxed) || self.table.fault().is_some()
+        self.unusable.load(Relaxed) || self.table.fault().is_some()
     }
 
     /// Makes the address space unusable.
-    fn fail(&self) {
-        self.broken.store(true, Relaxed);
+    fn mark_unusable(&self) {
+        self.unusable.store(true, Relaxed);
     }
 
     /// Records whether the table refused the step.
-    fn note(&self, step: &mut Step<'_>, result: Result) {
+    fn record(&self, cx: &mut StepContext<'_>, result: Result) {
         if result.is_err() {
-            self.fail();
-            step.failed = result;
+            self.mark_unusable();
+            cx.failed = result;
         }
     }
 }

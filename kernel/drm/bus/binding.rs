@@ -40,7 +40,7 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
         // The closure gets a reference. So everything that a failed probe requested (interrupts,
         // children) is released with `cx`, after what the driver created in it.
         let ready = probe(&cx)?;
-        let live = T::go_live(ready, cx.owned)?;
+        let live = T::into_live(ready, cx.owned)?;
 
         dev.as_ref().set_drvdata(Ok::<_, Error>(Binding::<T, R> {
             live: UnsafeCell::new(Some(live)),
@@ -74,7 +74,7 @@ impl<'bound, T: Role<R>, R: 'static> Binding<'bound, T, R> {
     ///
     /// As [`Binding::remove`], from the shutdown callback (L20).
     pub(super) unsafe fn shutdown(dev: &device::Device<CoreInternal<'_>>) {
-        if T::RESTS_AT_SHUTDOWN {
+        if T::HAS_SHUTDOWN {
             // SAFETY: By the requirements (L20).
             unsafe { Self::remove(dev) };
         }

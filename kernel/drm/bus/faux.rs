@@ -87,7 +87,7 @@ pub struct Registration<T: Driver<R>, R: 'static = Drm> {
 impl<T: Driver<R>, R: 'static> Registration<T, R> {
     const OPS: bindings::faux_device_ops = {
         assert!(
-            !T::SLEEPS,
+            !T::HAS_PM,
             "a faux device has no part in system sleep: its driver has neither `suspend` nor `resume`"
         );
         bindings::faux_device_ops {

@@ -85,7 +85,7 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         // driver never gets it (L26).
         let irq = unsafe { Registration::new(request, flags, name, handler) };
 
-        self.owned.means.add(irq).map(drop)
+        self.owned.hardware.add(irq).map(drop)
     }
 
     /// Requests an interrupt like [`request_irq`](Self::request_irq), for a handler with a part
@@ -104,6 +104,6 @@ impl<'bound, B: Bus> Probe<'bound, B> {
         // SAFETY: As in `request_irq` (L26).
         let irq = unsafe { ThreadedRegistration::new(request, flags, name, handler) };
 
-        self.owned.means.add(irq).map(drop)
+        self.owned.hardware.add(irq).map(drop)
     }
 }

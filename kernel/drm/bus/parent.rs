@@ -122,6 +122,6 @@ impl<T: Driver> Drop for Live<'_, T> {
         // The children's drivers use this device, so remove them while it is complete.
         self.owned.remove_children();
         T::unplugged(&self.data);
-        self.owned.release_means();
+        self.owned.quiesce();
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Role,
     Sealed, //
 };
+use crate::registers::RegisterPage;
 use kernel::{
     bindings,
     device::{
@@ -140,7 +141,7 @@ impl<'bound> Probe<'bound> {
         to_result(unsafe { bindings::pci_enable_device_mem(as_raw(dev)) })?;
         // INVARIANT: The device was just enabled. If keeping the value fails, it is dropped, which
         // disables the device again.
-        self.owned.means.add(Ok(Enabled(dev))).map(drop)
+        self.owned.hardware.add(Ok(Enabled(dev))).map(drop)
     }
 
     /// Lets the device access memory (DMA, and message-signalled interrupts).
@@ -158,7 +159,7 @@ impl<'bound> Probe<'bound> {
     /// Context: process context. Source: `pci_set_master()`.
     pub fn set_master(&self) -> Result {
         let dev = self.device();
-        self.owned.means.add(Ok(Master(dev)))?;
+        self.owned.hardware.add(Ok(Master(dev)))?;
         // SAFETY: The device is valid and being probed (L26).
         unsafe { bindings::pci_set_master(as_raw(dev)) };
         Ok(())
@@ -186,12 +187,35 @@ impl<'bound> Probe<'bound> {
             return Err(EBUSY);
         }
         let vectors = dev.alloc_irq_vectors(min, max, types)?;
-        let vectors = self.owned.means.add(Ok(vectors))?;
+        let vectors = self.owned.hardware.add(Ok(vectors))?;
 
         Ok(Vectors {
             // SAFETY: Nothing leaves the adapter's lists while the probe is borrowed (L26).
             vectors: unsafe { &*vectors },
         })
+    }
+
+    /// Returns the page of registers at `offset` of BAR `bar`, for clients to map.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` if there is no such page: `offset` is not aligned or lies beyond the
+    /// BAR, or the BAR has I/O ports or no address.
+    ///
+    /// Context: process context.
+    pub fn register_page(&self, bar: u32, offset: u64) -> Result<RegisterPage<'bound>> {
+        let dev = self.device();
+        // After the BARs, C lists the expansion ROM and bridge windows.
+        if bar >= bindings::PCI_STD_NUM_BARS {
+            return Err(EINVAL);
+        }
+        let (start, length) = (dev.resource_start(bar)?, dev.resource_len(bar)?);
+        // SAFETY: The device is valid, and every device has a resource for each BAR (L24).
+        if !unsafe { crate::raw::drm_rust_pci_bar_is_memory(as_raw(dev), bar as c_int) } {
+            return Err(EINVAL);
+        }
+        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
+        RegisterPage::within(start, length, offset)
     }
 }
 

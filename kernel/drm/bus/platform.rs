@@ -13,6 +13,7 @@ use super::{
     Role,
     Sealed, //
 };
+use crate::registers::RegisterPage;
 use core::ptr::{
     null,
     NonNull, //
@@ -26,6 +27,7 @@ use kernel::{
         CoreInternal, //
     },
     error::to_result,
+    io::resource::Flags,
     of,
     platform,
     prelude::*, //
@@ -80,6 +82,26 @@ pub trait Driver<R: 'static = Drm>: Role<R> {
         cx: &Probe<'bound>,
         id: Option<&'bound Self::IdInfo>,
     ) -> Result<Self::Ready<'bound>>;
+}
+
+impl<'bound> Probe<'bound> {
+    /// Returns the page of registers at `offset` of the device's memory `index`, for clients to
+    /// map.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` if `offset` is not aligned or lies beyond the memory, and with `ENODEV`
+    /// if there is no such memory.
+    ///
+    /// Context: process context.
+    pub fn register_page(&self, index: u32, offset: u64) -> Result<RegisterPage<'bound>> {
+        let resource = self.device().resource_by_index(index).ok_or(ENODEV)?;
+        if !resource.flags().contains(Flags::IORESOURCE_MEM) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: The memory belongs to the device, which is bound for `'bound`.
+        RegisterPage::within(resource.start(), resource.size(), offset)
+    }
 }
 
 adapter! {

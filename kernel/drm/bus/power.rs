@@ -34,7 +34,7 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
     };
 
     /// The table, or null if the driver takes no part in system sleep.
-    pub(super) const TABLE: *const bindings::dev_pm_ops = if T::SLEEPS {
+    pub(super) const TABLE: *const bindings::dev_pm_ops = if T::HAS_PM {
         &Self::OPS
     } else {
         core::ptr::null()
@@ -47,7 +47,7 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
         // SAFETY: The driver core calls this for a device whose driver has this table. So the
         // device is bound to the adapter of `T`, or was until it was shut down. The driver core
         // holds the device's lock, which a probe holds too (L20).
-        unsafe { Self::call(dev, T::fall_asleep) }
+        unsafe { Self::call(dev, T::pm_suspend) }
     }
 
     /// # Safety
@@ -55,7 +55,7 @@ impl<T: Role<R>, R: 'static> PowerTable<T, R> {
     /// Called only by C, as documented for the table that contains it (L20).
     unsafe extern "C" fn resume(dev: *mut bindings::device) -> c_int {
         // SAFETY: As above (L20).
-        unsafe { Self::call(dev, T::wake_up) }
+        unsafe { Self::call(dev, T::pm_resume) }
     }
 
     /// # Safety

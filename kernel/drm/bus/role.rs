@@ -8,12 +8,10 @@
 //!
 //! Source: Documentation/driver-api/driver-model/binding.rst.
 
-use super::{
-    parent,
-    Owned, //
-};
+use super::parent;
 use crate::{
     module::ModuleRuntime,
+    owned::Owned,
     registration::Registration,
     Driver,
     Ready, //
@@ -41,10 +39,10 @@ pub trait Role<R: 'static>: Sized + 'static {
     const NAME: &'static CStr;
 
     /// Whether the driver has hardware to bring to rest before the machine powers off.
-    const RESTS_AT_SHUTDOWN: bool;
+    const HAS_SHUTDOWN: bool;
 
     /// Whether the driver takes part in system sleep.
-    const SLEEPS: bool;
+    const HAS_PM: bool;
 
     /// The type that probe returns.
     type Ready<'bound>;
@@ -54,16 +52,16 @@ pub trait Role<R: 'static>: Sized + 'static {
 
     /// Converts the result of a successful probe into its live form. `owned` holds the resources
     /// that the probe requested.
-    fn go_live<'bound>(
+    fn into_live<'bound>(
         ready: Self::Ready<'bound>,
         owned: Owned<'bound>,
     ) -> Result<Self::Live<'bound>>;
 
     /// Suspends the hardware before the system sleeps.
-    fn fall_asleep(live: &Self::Live<'_>) -> Result;
+    fn pm_suspend(live: &Self::Live<'_>) -> Result;
 
     /// Resumes the hardware after the system wakes up.
-    fn wake_up(live: &Self::Live<'_>) -> Result;
+    fn pm_resume(live: &Self::Live<'_>) -> Result;
 }
 
 /// Returns whether C accepts `name` for a driver, a device or an interrupt.
@@ -96,26 +94,26 @@ pub(super) const fn bus_name<T: Role<R>, R: 'static>() -> &'static CStr {
 impl<T: Driver> Role<Drm> for T {
     type OwnerModule = T::OwnerModule;
     const NAME: &'static CStr = T::BUS_NAME;
-    const RESTS_AT_SHUTDOWN: bool = T::HAS_UNPLUGGED;
-    const SLEEPS: bool = T::HAS_SUSPEND || T::HAS_RESUME;
+    const HAS_SHUTDOWN: bool = T::HAS_UNPLUGGED;
+    const HAS_PM: bool = T::HAS_SUSPEND || T::HAS_RESUME;
     type Ready<'bound> = Ready<'bound, T>;
     type Live<'bound> = Registration<'bound, T>;
 
-    fn go_live<'bound>(
+    fn into_live<'bound>(
         ready: Ready<'bound, T>,
         owned: Owned<'bound>,
     ) -> Result<Registration<'bound, T>> {
         Registration::new(ready, owned)
     }
 
-    fn fall_asleep(live: &Registration<'_, T>) -> Result {
+    fn pm_suspend(live: &Registration<'_, T>) -> Result {
         let suspended = live
             .device()
             .enter(|plugged| plugged.registration(|data| T::suspend(&plugged, data)));
         suspended.unwrap_or(Ok(()))
     }
 
-    fn wake_up(live: &Registration<'_, T>) -> Result {
+    fn pm_resume(live: &Registration<'_, T>) -> Result {
         let resumed = live
             .device()
             .enter(|plugged| plugged.registration(|data| T::resume(&plugged, data)));
@@ -126,23 +124,23 @@ impl<T: Driver> Role<Drm> for T {
 impl<T: parent::Driver> Role<Parent> for T {
     type OwnerModule = T::OwnerModule;
     const NAME: &'static CStr = T::NAME;
-    const RESTS_AT_SHUTDOWN: bool = T::HAS_UNPLUGGED;
-    const SLEEPS: bool = T::HAS_SUSPEND || T::HAS_RESUME;
+    const HAS_SHUTDOWN: bool = T::HAS_UNPLUGGED;
+    const HAS_PM: bool = T::HAS_SUSPEND || T::HAS_RESUME;
     type Ready<'bound> = Pin<KBox<T::Data<'bound>>>;
     type Live<'bound> = parent::Live<'bound, T>;
 
-    fn go_live<'bound>(
+    fn into_live<'bound>(
         data: Pin<KBox<T::Data<'bound>>>,
         owned: Owned<'bound>,
     ) -> Result<parent::Live<'bound, T>> {
         Ok(parent::Live::new(data, owned))
     }
 
-    fn fall_asleep(live: &parent::Live<'_, T>) -> Result {
+    fn pm_suspend(live: &parent::Live<'_, T>) -> Result {
         T::suspend(live.data())
     }
 
-    fn wake_up(live: &parent::Live<'_, T>) -> Result {
+    fn pm_resume(live: &parent::Live<'_, T>) -> Result {
         T::resume(live.data())
     }
 }

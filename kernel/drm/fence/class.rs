@@ -84,7 +84,7 @@ impl Class {
     ///
     /// Context: process context; may sleep to allocate.
     pub fn issue(&'static self, timeout: Option<Timeout>) -> Result<Signaler> {
-        let signaler = Signaler::new(self, Place::alone(), timeout.is_some(), None)?;
+        let signaler = Signaler::new(self, Point::single(), timeout.is_some(), None)?;
         signaler.start(timeout);
         Ok(signaler)
     }
@@ -125,7 +125,7 @@ impl Timeline {
     pub fn new(class: &'static Class) -> Self {
         Self {
             class,
-            context: Place::new_context(),
+            context: Point::new_context(),
             issued: Atomic::new(0),
         }
     }
@@ -150,24 +150,24 @@ impl Timeline {
         self.class
     }
 
-    pub(super) fn next(&self) -> Place {
-        Place {
+    pub(super) fn next(&self) -> Point {
+        Point {
             context: self.context,
             seqno: self.issued.fetch_add(1, Relaxed) + 1,
         }
     }
 }
 
-/// The place of a fence: its timeline and its number on that timeline.
-pub(super) struct Place {
+/// The point of a fence: its timeline and its number on that timeline.
+pub(super) struct Point {
     pub(super) context: u64,
     pub(super) seqno: u64,
 }
 
-impl Place {
-    /// Returns the first place of a new timeline.
+impl Point {
+    /// Returns the first point of a new timeline.
     #[inline]
-    pub(super) fn alone() -> Self {
+    pub(super) fn single() -> Self {
         Self {
             context: Self::new_context(),
             seqno: 1,

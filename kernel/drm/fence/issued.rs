@@ -9,7 +9,7 @@
 use super::{
     class::{
         Class,
-        Place, //
+        Point, //
     },
     pending::Node,
     Timeout, //
@@ -123,7 +123,7 @@ impl Issued {
     #[inline(never)]
     pub(super) fn alloc(
         class: &'static Class,
-        place: Place,
+        point: Point,
         armed: bool,
         node: Option<KBox<Node>>,
     ) -> Result<NonNull<Self>> {
@@ -151,8 +151,8 @@ impl Issued {
                 this.cast(),
                 &raw const OPS,
                 null_mut(),
-                place.context,
-                place.seqno,
+                point.context,
+                point.seqno,
             );
         }
 

@@ -7,7 +7,7 @@
 //! if the hardware does not)
 
 use super::{
-    class::Place,
+    class::Point,
     issued::Issued,
     Class,
     Signaler,
@@ -72,7 +72,7 @@ impl Pending {
     /// Fails with the errors of [`Class::issue`] and with the error that [`close`](Self::close) was
     /// called with.
     pub fn issue(&self, class: &'static Class, timeout: Option<Timeout>) -> Result<Signaler> {
-        self.issue_at(class, Place::alone(), timeout)
+        self.issue_at(class, Point::single(), timeout)
     }
 
     /// Issues the next fence of `timeline`, like [`Timeline::issue`]. Errors are those of
@@ -84,11 +84,11 @@ impl Pending {
     fn issue_at(
         &self,
         class: &'static Class,
-        place: Place,
+        point: Point,
         timeout: Option<Timeout>,
     ) -> Result<Signaler> {
         let node = KBox::new(Node::new(self.0.clone()), GFP_KERNEL)?;
-        let signaler = Signaler::new(class, place, timeout.is_some(), Some(node))?;
+        let signaler = Signaler::new(class, point, timeout.is_some(), Some(node))?;
 
         let mut list = self.0.list.lock();
         if let Some(error) = list.closed {

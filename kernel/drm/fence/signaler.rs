@@ -9,7 +9,7 @@
 use super::{
     class::{
         Class,
-        Place, //
+        Point, //
     },
     issued::Issued,
     pending::Node,
@@ -55,12 +55,12 @@ impl Signaler {
     #[inline]
     pub(super) fn new(
         class: &'static Class,
-        place: Place,
+        point: Point,
         armed: bool,
         node: Option<KBox<Node>>,
     ) -> Result<Self> {
         // INVARIANT: We take over the one reference of a new fence.
-        Ok(Self(Issued::alloc(class, place, armed, node)?))
+        Ok(Self(Issued::alloc(class, point, armed, node)?))
     }
 
     /// Starts the timer, once, if there is a timeout. From then on the fence may expire at any

@@ -22,14 +22,10 @@ use super::{
     DriverObject,
     Ops,
     Sealed,
+    SharedResv,
     Size, //
 };
 use crate::{
-    gpuvm::{
-        DriverVm,
-        SharedResv,
-        Vm, //
-    },
     Device,
     Driver,
     Plugged,
@@ -122,34 +118,8 @@ where
         Self::create(dev, size, args, None)
     }
 
-    /// Creates an object that can be mapped only in the address space `vm`. It shares the
-    /// reservation object of `vm`, and cannot be exported.
-    ///
-    /// Work that uses the whole address space then needs only one fence for all such objects. The
-    /// object does not keep `vm`.
-    ///
-    /// # Errors
-    ///
-    /// Fails with `EINVAL` if `vm` belongs to another device (L12), and with the errors of
-    /// [`new`](Self::new).
-    ///
-    /// Context: process context, may sleep.
-    pub fn new_exclusive<T: DriverVm<Driver = P::Driver>>(
-        dev: &Device<P::Driver>,
-        size: Size,
-        args: P::Args,
-        vm: &Vm<T>,
-    ) -> Result<ARef<Self>> {
-        if !dev.is_same(vm.device()) {
-            return Err(EINVAL);
-        }
-        // SAFETY: The result goes into the object, which drops its device after it. Until there is
-        // an object, the caller keeps the device, which is that of `vm` (L11).
-        let shared = unsafe { SharedResv::of(vm) };
-        Self::create(dev, size, args, Some(shared))
-    }
-
-    fn create(
+    /// Creates an object with the reservation object in `shared`, or with its own.
+    pub(crate) fn create(
         dev: &Device<P::Driver>,
         size: Size,
         args: P::Args,

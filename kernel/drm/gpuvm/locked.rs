@@ -11,7 +11,7 @@ use super::{
         Removed,
         Spare, //
     },
-    request::Rest,
+    request::Resources,
     vm::State,
     Done,
     DriverVm,
@@ -91,18 +91,18 @@ impl<'a, T: DriverVm> Locked<'a, T> {
             range,
             offset,
             flags,
-            mut rest,
+            mut resources,
         } = request;
-        let result = self.admit(&rest).and_then(|()| {
-            let (object, bo) = (rest.object(), rest.bo());
+        let result = self.admit(&resources).and_then(|()| {
+            let (object, bo) = (resources.object(), resources.bo());
             let new = bindings::drm_gpuvm_map_req {
                 map: map_op(range, object, offset),
             };
             let mut steps = Steps {
                 vm: self.vm,
                 tables: &mut self.state.tables,
-                spare: &mut rest.spare,
-                removed: &mut rest.removed,
+                spare: &mut resources.spare,
+                removed: &mut resources.removed,
                 new: Some((flags, bo)),
                 cx,
             };
@@ -114,7 +114,7 @@ impl<'a, T: DriverVm> Locked<'a, T> {
         });
         Done {
             result,
-            _rest: rest,
+            _resources: resources,
         }
     }
 
@@ -125,13 +125,16 @@ impl<'a, T: DriverVm> Locked<'a, T> {
     ///
     /// Errors are those of [`map`](Self::map).
     pub fn unmap(&mut self, request: Unmap<T>, cx: &mut T::Context<'_>) -> Done<T> {
-        let Unmap { range, mut rest } = request;
-        let result = self.admit(&rest).and_then(|()| {
+        let Unmap {
+            range,
+            mut resources,
+        } = request;
+        let result = self.admit(&resources).and_then(|()| {
             let mut steps = Steps {
                 vm: self.vm,
                 tables: &mut self.state.tables,
-                spare: &mut rest.spare,
-                removed: &mut rest.removed,
+                spare: &mut resources.spare,
+                removed: &mut resources.removed,
                 new: None,
                 cx,
             };
@@ -147,13 +150,13 @@ impl<'a, T: DriverVm> Locked<'a, T> {
         });
         Done {
             result,
-            _rest: rest,
+            _resources: resources,
         }
     }
 
     /// Checks that a request may be carried out here.
-    fn admit(&self, rest: &Rest<T>) -> Result {
-        if !rest.vm.is_same(self.vm) {
+    fn admit(&self, resources: &Resources<T>) -> Result {
+        if !resources.vm.is_same(self.vm) {
             return Err(EINVAL);
         }
         if self.state.closed {

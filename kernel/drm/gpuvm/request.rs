@@ -5,7 +5,6 @@
 //! C header: `include/drm/drm_gpuvm.h` (`drm_gpuvm_bo_obtain_prealloc`, `drm_gpuvm_bo_deferred_cleanup`)
 
 use super::{
-    has_own_resv,
     mapping::{
         Removed,
         Spare, //
@@ -15,7 +14,10 @@ use super::{
     VaRange,
     Vm, //
 };
-use crate::gem::Class;
+use crate::gem::{
+    has_own_resv,
+    Class, //
+};
 use core::ptr::{
     null_mut,
     NonNull, //
@@ -65,7 +67,8 @@ impl VmBo {
 
 impl Drop for VmBo {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. The cleanup in `Rest` drops what the tie holds (L21).
+        // SAFETY: By the type invariants. The cleanup in `Resources` drops what the tie holds
+        // (L21).
         unsafe { bindings::drm_gpuvm_bo_put_deferred(self.0.as_ptr()) };
     }
 }
@@ -74,14 +77,14 @@ impl Drop for VmBo {
 ///
 /// The removed mappings keep their objects until this is dropped, which is after the driver's
 /// flush. The cleanup of another request cannot free them earlier.
-pub(super) struct Rest<T: DriverVm> {
+pub(super) struct Resources<T: DriverVm> {
     bo: Option<VmBo>,
     pub(super) spare: Spare<T>,
     pub(super) removed: Removed<T>,
     pub(super) vm: ARef<Vm<T>>,
 }
 
-impl<T: DriverVm> Rest<T> {
+impl<T: DriverVm> Resources<T> {
     /// Returns the object's tie to the address space; null if there is none.
     pub(super) fn bo(&self) -> *mut bindings::drm_gpuvm_bo {
         self.bo.as_ref().map_or(null_mut(), |bo| bo.0.as_ptr())
@@ -96,7 +99,7 @@ impl<T: DriverVm> Rest<T> {
     }
 }
 
-impl<T: DriverVm> Drop for Rest<T> {
+impl<T: DriverVm> Drop for Resources<T> {
     fn drop(&mut self) {
         self.removed = Removed::new();
         self.bo = None;
@@ -114,7 +117,7 @@ pub struct Map<T: DriverVm> {
     pub(super) range: VaRange,
     pub(super) offset: u64,
     pub(super) flags: T::Flags,
-    pub(super) rest: Rest<T>,
+    pub(super) resources: Resources<T>,
 }
 
 impl<T: DriverVm> Map<T> {
@@ -159,7 +162,7 @@ impl<T: DriverVm> Map<T> {
             range,
             offset,
             flags,
-            rest: Rest {
+            resources: Resources {
                 bo: Some(bo),
                 spare,
                 removed: Removed::new(),
@@ -181,7 +184,7 @@ impl<T: DriverVm> Map<T> {
             range,
             offset: 0,
             flags,
-            rest: Rest {
+            resources: Resources {
                 bo: None,
                 spare: Spare::new(3)?,
                 removed: Removed::new(),
@@ -192,7 +195,7 @@ impl<T: DriverVm> Map<T> {
 
     /// Returns the address space of the request.
     pub fn vm(&self) -> &Vm<T> {
-        &self.rest.vm
+        &self.resources.vm
     }
 
     /// Returns the range to map.
@@ -210,7 +213,7 @@ impl<T: DriverVm> Map<T> {
 #[must_use = "carried out by `Locked::unmap`"]
 pub struct Unmap<T: DriverVm> {
     pub(super) range: VaRange,
-    pub(super) rest: Rest<T>,
+    pub(super) resources: Resources<T>,
 }
 
 impl<T: DriverVm> Unmap<T> {
@@ -224,7 +227,7 @@ impl<T: DriverVm> Unmap<T> {
         vm.check(range)?;
         Ok(Self {
             range,
-            rest: Rest {
+            resources: Resources {
                 bo: None,
                 spare: Spare::new(2)?,
                 removed: Removed::new(),
@@ -235,7 +238,7 @@ impl<T: DriverVm> Unmap<T> {
 
     /// Returns the address space of the request.
     pub fn vm(&self) -> &Vm<T> {
-        &self.rest.vm
+        &self.resources.vm
     }
 
     /// Returns the range to unmap.
@@ -254,7 +257,7 @@ impl<T: DriverVm> Unmap<T> {
 #[must_use = "says whether the request was carried out"]
 pub struct Done<T: DriverVm> {
     pub(super) result: Result,
-    pub(super) _rest: Rest<T>,
+    pub(super) _resources: Resources<T>,
 }
 
 impl<T: DriverVm> Done<T> {

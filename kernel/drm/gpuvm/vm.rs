@@ -11,10 +11,10 @@ use super::{
     },
     mapping::Removed,
     DriverVm,
-    SharedResv,
     VaRange, //
 };
 use crate::{
+    gem::SharedResv,
     lock_class::lock_class,
     resv::Resv,
     Device, //

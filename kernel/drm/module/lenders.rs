@@ -35,8 +35,8 @@ struct Lender {
 ///
 /// # Invariants
 ///
-/// Every entry was a `KBox` and holds a reference to its module. Entries do not change and stay until
-/// [`let_go`](Self::let_go).
+/// Every entry was a `KBox` and holds a reference to its module. Entries do not change and stay
+/// until [`put_all`](Self::put_all).
 pub(super) struct Lenders(Atomic<*mut Lender>);
 
 impl Lenders {
@@ -98,7 +98,7 @@ impl Lenders {
 
     /// Drops all references. Called at the end of the module's exit, when no code adds entries any
     /// more.
-    pub(super) fn let_go(&self) {
+    pub(super) fn put_all(&self) {
         let mut entry = self.0.xchg(null_mut(), Full);
         while !entry.is_null() {
             // SAFETY: By the type invariants. The list is empty, so no other code finds the entry

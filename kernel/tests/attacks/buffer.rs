@@ -7,7 +7,7 @@ use crate::{
     driver::Attacked,
     trap::{
         self,
-        Snare, //
+        DropTrap, //
     },
 };
 use drm::{
@@ -22,7 +22,7 @@ use kernel::prelude::*;
 pub(crate) type Object = gem::shmem::Object<Buffer>;
 
 pub(crate) struct Buffer {
-    _snare: Snare,
+    _drop_trap: DropTrap,
 }
 
 #[vtable]
@@ -33,7 +33,7 @@ impl gem::DriverObject for Buffer {
     fn new(dev: &Device<Attacked>, _size: gem::Size, (): ()) -> impl PinInit<Self, Error> {
         trap::with_device(trap::OBJECT_NEW, dev);
         Ok::<_, Error>(Self {
-            _snare: Snare(trap::OBJECT_DROP, dev.into()),
+            _drop_trap: DropTrap(trap::OBJECT_DROP, dev.into()),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::{
     space,
     trap::{
         self,
-        Snare, //
+        DropTrap, //
     },
     uapi::{
         self,
@@ -55,7 +55,7 @@ use kernel::{
 pub(crate) struct Client {
     #[pin]
     pub(crate) hoard: Mutex<Kept>,
-    snare: Snare,
+    drop_trap: DropTrap,
 }
 
 /// The offset of the node at which registers are mapped.
@@ -69,7 +69,7 @@ impl drm::DriverFile for Client {
         trap::with_device(trap::FILE_OPEN, dev);
         try_pin_init!(Self {
             hoard <- new_mutex!(Kept::default()),
-            snare: Snare(trap::FILE_DROP, dev.into()),
+            drop_trap: DropTrap(trap::FILE_DROP, dev.into()),
         })
     }
 
@@ -92,7 +92,7 @@ impl drm::DriverFile for Client {
     }
 
     fn register_page(&self, offset: u64) -> Option<u32> {
-        trap::with_device(trap::FILE_PAGE, &self.snare.1);
+        trap::with_device(trap::FILE_PAGE, &self.drop_trap.1);
         (offset >= REGISTERS).then(|| ((offset - REGISTERS) >> 12) as u32)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     kept::Kept,
     trap::{
         self,
-        Snare,
+        DropTrap,
         Trap, //
     },
     uapi, //
@@ -108,7 +108,7 @@ pub(crate) struct Hardware<'bound> {
     pub(crate) sibling: ARef<Device<Attacked>>,
     page: Option<RegisterPage<'bound>>,
     bar: Option<Arc<Bar<'bound>>>,
-    snare: Snare,
+    drop_trap: DropTrap,
 }
 
 #[vtable]
@@ -133,7 +133,7 @@ impl drm::Driver for Attacked {
         data: &'a Hardware<'bound>,
         index: u32,
     ) -> Option<&'a RegisterPage<'bound>> {
-        let dev = &data.snare.1;
+        let dev = &data.drop_trap.1;
         trap::with_device(trap::DRIVER_PAGE, dev);
         if dev.trap.hide.take() {
             dev.enter(|plugged| plugged.show_registers(false));
@@ -167,7 +167,7 @@ impl drm::Driver for Attacked {
 impl Hardware<'_> {
     /// Makes the device interrupt, and waits until the handler has run.
     fn interrupt(&self) -> Result {
-        let (bar, dev) = (self.bar.as_ref().ok_or(ENODEV)?, &self.snare.1);
+        let (bar, dev) = (self.bar.as_ref().ok_or(ENODEV)?, &self.drop_trap.1);
         let before = dev.interrupts.load(Relaxed);
         bar.write32(1, INTERRUPT_RAISE);
         read_poll_timeout(
@@ -230,7 +230,7 @@ pub(crate) fn ready<'bound, B: Bus>(
         sibling: (&*sibling).into(),
         page,
         bar,
-        snare: Snare(trap::HARDWARE_DROP, (&*dev).into()),
+        drop_trap: DropTrap(trap::HARDWARE_DROP, (&*dev).into()),
     };
     Ok((dev, hardware))
 }

@@ -46,7 +46,7 @@ use kernel::{
 };
 
 /// The timeout of waits. It is longer than any fence here needs to end.
-const PATIENCE: Timeout = Timeout::from_secs(10);
+const TIMEOUT: Timeout = Timeout::from_secs(10);
 
 /// Fails with `EIO` unless `condition` holds.
 pub(crate) fn holds(condition: bool) -> Result {
@@ -59,7 +59,7 @@ pub(crate) fn holds(condition: bool) -> Result {
 
 /// Issues a fence with a callback and signals it.
 pub(crate) fn scratch() -> Result {
-    let work = FENCES.issue(Some(PATIENCE))?;
+    let work = FENCES.issue(Some(TIMEOUT))?;
     let fence = work.share();
     let callback = fence.on_signal::<LocalModule, _>(|_| ())?;
     holds(work.signal() && callback.has_run() && fence.status() == Some(Ok(())))
@@ -67,7 +67,7 @@ pub(crate) fn scratch() -> Result {
 
 /// Attaches a fence to an object and signals it.
 pub(crate) fn attach(object: &Object) -> Result {
-    let work = FENCES.issue(Some(PATIENCE))?;
+    let work = FENCES.issue(Some(TIMEOUT))?;
     object.resv().attach(&work, Usage::Write)?;
     work.signal();
     holds(object.resv().is_signaled(Usage::Write))
@@ -88,7 +88,7 @@ where
         let fence = work.share();
         let callback = fence.on_signal::<LocalModule, _>(make(work, answer.clone()))?;
         let waits = !callback.has_run();
-        fence.wait_uninterruptible(PATIENCE)?;
+        fence.wait_uninterruptible(TIMEOUT)?;
         if waits {
             holds(callback.has_run())?;
             return Ok(answer.load(Relaxed));
@@ -123,7 +123,7 @@ pub(crate) fn drops_its_own_callback() -> Result {
         })?;
         let own: KBox<dyn Send> = KBox::new(callback, GFP_KERNEL)?;
         *slot.callback.lock() = Some(own);
-        work.wait_uninterruptible(PATIENCE)?;
+        work.wait_uninterruptible(TIMEOUT)?;
         let rest = slot.callback.lock().take();
         drop(rest);
         if dropped.load(Relaxed) == 1 {
@@ -202,7 +202,7 @@ pub(crate) fn forever() -> Result {
     let almost = FENCES.issue(Some(Timeout::from_jiffies(Timeout::MAX.jiffies() - 1)))?;
     // When this fence has expired, the timers have been processed.
     let short = FENCES.issue(Some(Timeout::from_jiffies(2)))?;
-    short.wait_timeout(PATIENCE)?;
+    short.wait_timeout(TIMEOUT)?;
     holds(!forever.is_signaled() && !almost.is_signaled())?;
     holds(forever.signal() && almost.signal() && !short.signal())
 }
@@ -229,7 +229,7 @@ pub(crate) fn chain(points: u64) -> Result {
 pub(crate) fn late() -> Result {
     let expired = || {
         let work = FENCES.issue(Some(Timeout::from_jiffies(1)))?;
-        work.wait_uninterruptible(PATIENCE)?;
+        work.wait_uninterruptible(TIMEOUT)?;
         Ok::<_, Error>(work)
     };
     let (signalled, failed, dropped) = (expired()?, expired()?, expired()?);
@@ -280,7 +280,7 @@ pub(crate) fn prepared(dev: &Device<Attacked>) -> Result {
     let work = FENCES.issue(Some(Timeout::from_jiffies(4)))?;
     let callback = work.on_signal::<LocalModule, _>(move |_| queued.queue())?;
     drop(dropped);
-    work.wait_uninterruptible(PATIENCE)?;
+    work.wait_uninterruptible(TIMEOUT)?;
     holds(callback.has_run())
 }
 

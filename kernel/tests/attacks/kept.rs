@@ -52,12 +52,12 @@ use kernel::{
 /// The payload of an event.
 #[derive(Clone, Copy, IntoBytes)]
 #[repr(C)]
-pub(crate) struct Told(u64);
+pub(crate) struct Message(u64);
 
 /// The content of every event.
-pub(crate) const TOLD: Told = Told(0xa77a_c4ed);
+pub(crate) const MESSAGE: Message = Message(0xa77a_c4ed);
 
-impl event::Payload for Told {
+impl event::Payload for Message {
     const TYPE: u32 = event::FIRST_DRIVER_TYPE;
 }
 
@@ -67,7 +67,7 @@ type Work = PreparedWork<Attacked, fn(&Device<Attacked>)>;
 /// The kept items. The fields are dropped in their order.
 #[derive(Default)]
 pub(crate) struct Kept {
-    events: KVec<Event<Attacked, Told>>,
+    events: KVec<Event<Attacked, Message>>,
     /// Dropped before the signalers: dropping a callback removes it from its fence.
     callbacks: KVec<Callback<fn(&Fence)>>,
     pub(crate) signalers: KVec<Signaler>,
@@ -107,7 +107,7 @@ impl Kept {
         let work: fn(&Device<Attacked>) = works;
 
         self.events.push(
-            Event::reserve(file, TOLD)?.with_fence(FENCES.issue(None)?),
+            Event::reserve(file, MESSAGE)?.with_fence(FENCES.issue(None)?),
             GFP_KERNEL,
         )?;
         self.callbacks.push(callback, GFP_KERNEL)?;
@@ -148,7 +148,7 @@ impl Kept {
 
 /// Puts an event of `file` into its device's data.
 pub(crate) fn event(file: &File<Client>) -> Result {
-    let event = Event::reserve(file, TOLD)?;
+    let event = Event::reserve(file, MESSAGE)?;
     file.device().kept.lock().events.push(event, GFP_KERNEL)?;
     Ok(())
 }

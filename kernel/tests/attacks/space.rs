@@ -8,7 +8,7 @@ use crate::{
     fences::holds,
     trap::{
         self,
-        Snare, //
+        DropTrap, //
     },
 };
 use drm::{
@@ -37,7 +37,7 @@ use kernel::{
 pub(crate) const PAGE: u64 = PAGE_SIZE as u64;
 
 pub(crate) struct Space {
-    _snare: Snare,
+    _drop_trap: DropTrap,
 }
 
 impl DriverVm for Space {
@@ -62,7 +62,7 @@ impl DriverVm for Space {
 /// Creates an address space of all addresses in `all`.
 pub(crate) fn new(dev: &Device<Attacked>, all: VaRange) -> Result<Owner<Space>> {
     let space = Space {
-        _snare: Snare(trap::SPACE_DROP, dev.into()),
+        _drop_trap: DropTrap(trap::SPACE_DROP, dev.into()),
     };
     Owner::new(dev, c"attacks", Layout::new(all), Ok(space), 0)
 }

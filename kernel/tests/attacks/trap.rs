@@ -128,7 +128,7 @@ impl Trap {
     }
 
     /// Returns the attack if this call is one. The attack is logged.
-    fn springs(&self, callback: Callback) -> Option<Attack> {
+    fn take_attack(&self, callback: Callback) -> Option<Attack> {
         self.callback.cmpxchg(callback.0, 0, Full).ok()?;
         Some(Attack {
             id: self.id,
@@ -138,7 +138,7 @@ impl Trap {
 
     /// Checks for an attack in a callback whose device is already released.
     pub(crate) fn without_device(&self, callback: Callback) {
-        if let Some(attack) = self.springs(callback) {
+        if let Some(attack) = self.take_attack(callback) {
             attack.without_device();
             attack.ends();
         }
@@ -147,7 +147,7 @@ impl Trap {
 
 /// Checks for an attack in a callback that has a device.
 pub(crate) fn with_device(callback: Callback, dev: &Device<Attacked>) {
-    if let Some(attack) = dev.trap.springs(callback) {
+    if let Some(attack) = dev.trap.take_attack(callback) {
         attack.without_device();
         attack.with_device(dev);
         attack.ends();
@@ -156,7 +156,7 @@ pub(crate) fn with_device(callback: Callback, dev: &Device<Attacked>) {
 
 /// Checks for an attack in a callback that has an object.
 pub(crate) fn with_object(callback: Callback, object: &Object) {
-    if let Some(attack) = object.device().trap.springs(callback) {
+    if let Some(attack) = object.device().trap.take_attack(callback) {
         attack.without_device();
         attack.with_device(object.device());
         attack.with_object(object);
@@ -166,7 +166,7 @@ pub(crate) fn with_object(callback: Callback, object: &Object) {
 
 /// Checks for an attack in a callback that has an object and an open file.
 pub(crate) fn with_object_and_file(callback: Callback, object: &Object, file: &File<Client>) {
-    if let Some(attack) = object.device().trap.springs(callback) {
+    if let Some(attack) = object.device().trap.take_attack(callback) {
         attack.without_device();
         attack.with_device(object.device());
         attack.with_object(object);
@@ -176,9 +176,9 @@ pub(crate) fn with_object_and_file(callback: Callback, object: &Object, file: &F
 }
 
 /// Carries out an attack when dropped.
-pub(crate) struct Snare(pub(crate) Callback, pub(crate) ARef<Device<Attacked>>);
+pub(crate) struct DropTrap(pub(crate) Callback, pub(crate) ARef<Device<Attacked>>);
 
-impl Drop for Snare {
+impl Drop for DropTrap {
     fn drop(&mut self) {
         with_device(self.0, &self.1);
     }
@@ -191,14 +191,14 @@ struct Attack {
 }
 
 impl Attack {
-    fn say(&self, function: &str, answer: Result<u32>) {
+    fn log(&self, function: &str, answer: Result<u32>) {
         // CAST: The answers are small.
         let answer = answer.map_or_else(Error::to_errno, |value| value as i32);
         pr_info!("{}: {} {} {}\n", self.id, self.callback, function, answer);
     }
 
-    fn answers(&self, function: &str, answer: Result) {
-        self.say(function, answer.map(|()| 0));
+    fn log_result(&self, function: &str, answer: Result) {
+        self.log(function, answer.map(|()| 0));
     }
 
     fn ends(&self) {
@@ -206,54 +206,57 @@ impl Attack {
     }
 
     fn without_device(&self) {
-        self.answers("fence", fences::scratch());
-        self.answers("sync-object", Syncobj::new(None).map(drop));
+        self.log_result("fence", fences::scratch());
+        self.log_result("sync-object", Syncobj::new(None).map(drop));
         // Reads a clock and a capability. A process that exits no longer has namespaces, so its
         // clock is not shifted.
-        self.say("time", Ok(Monotonic::for_caller(1) as u32));
-        self.say("capability", Ok(caller_has(Capability::SysAdmin).into()));
+        self.log("time", Ok(Monotonic::for_caller(1) as u32));
+        self.log("capability", Ok(caller_has(Capability::SysAdmin).into()));
     }
 
     fn with_device(&self, dev: &Device<Attacked>) {
-        self.say("enter", Ok(dev.enter(|_| ()).is_some().into()));
-        self.answers("work", dev.queue_work(|_| ()));
-        self.answers("prepared-work", dev.prepare_work(|_| ()).map(drop));
-        self.answers("action", dev.add_action(|| ()));
+        self.log("enter", Ok(dev.enter(|_| ()).is_some().into()));
+        self.log_result("work", dev.queue_work(|_| ()));
+        self.log_result("prepared-work", dev.prepare_work(|_| ()).map(drop));
+        self.log_result("action", dev.add_action(|| ()));
         drop(ARef::from(dev));
-        self.answers("object", objects::scratch(dev));
-        self.answers("dma", objects::scratch_dma(dev));
-        self.answers("space", space::scratch(dev));
+        self.log_result("object", objects::scratch(dev));
+        self.log_result("dma", objects::scratch_dma(dev));
+        self.log_result("space", space::scratch(dev));
     }
 
     fn with_object(&self, object: &Object) {
         drop(ARef::from(object));
-        self.answers(
+        self.log_result(
             "mapping",
             object.vmap().and_then(|map| map.write(0, b"attack")),
         );
-        self.answers("offset", object.mmap_offset().map(drop));
-        self.answers("reservation", fences::attach(object));
+        self.log_result("offset", object.mmap_offset().map(drop));
+        self.log_result("reservation", fences::attach(object));
     }
 
     fn with_file(&self, file: &File<Client>) {
         let object = Object::new(file.device(), gem::Size::PAGE, ());
         let handle = object.and_then(|object| object.create_handle(file));
-        self.answers(
+        self.log_result(
             "lookup",
             handle
                 .and_then(|handle| Object::lookup(file, handle))
                 .map(drop),
         );
-        self.answers("event", Event::reserve(file, kept::TOLD).map(Event::send));
-        self.answers(
-            "cancelled-event",
-            Event::reserve(file, kept::TOLD).map(drop),
+        self.log_result(
+            "event",
+            Event::reserve(file, kept::MESSAGE).map(Event::send),
         );
-        self.answers("kept-event", kept::event(file));
+        self.log_result(
+            "cancelled-event",
+            Event::reserve(file, kept::MESSAGE).map(drop),
+        );
+        self.log_result("kept-event", kept::event(file));
         let sync = Syncobj::new(None).and_then(|object| object.create_handle(file));
         let found = sync.and_then(|handle| find_fence(file, handle, 0, WaitForSubmit::No));
         // The sync object has no fence yet.
-        self.answers("find-fence", found.map(drop));
-        self.say("master", Ok(file.is_current_master().into()));
+        self.log_result("find-fence", found.map(drop));
+        self.log("master", Ok(file.is_current_master().into()));
     }
 }

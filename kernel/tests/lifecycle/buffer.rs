@@ -7,7 +7,7 @@ use crate::{
     driver::Lifecycle,
     shared::{
         self,
-        Noisy, //
+        LogDrop, //
     },
     uapi, //
 };
@@ -26,7 +26,7 @@ pub(crate) struct Buffer {
     /// The number of the device that created the object.
     pub(crate) device: u32,
     pub(crate) serial: u32,
-    _noisy: Noisy,
+    _log_drop: LogDrop,
 }
 
 impl Drop for Buffer {
@@ -50,7 +50,7 @@ impl gem::DriverObject for Buffer {
         shared::may_fail(uapi::LIFECYCLE_FAIL_OBJECT).map(|()| Self {
             device,
             serial,
-            _noisy: Noisy(device, c"object"),
+            _log_drop: LogDrop(device, c"object"),
         })
     }
 

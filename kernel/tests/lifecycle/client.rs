@@ -10,7 +10,7 @@ use crate::{
     },
     shared::{
         self,
-        Noisy, //
+        LogDrop, //
     },
     uapi::{
         self,
@@ -50,8 +50,8 @@ type Dev = Device<Lifecycle, Registered>;
 #[pin_data]
 pub(crate) struct Client {
     pub(crate) id: u32,
-    _first: Noisy,
-    _file: Noisy,
+    _first: LogDrop,
+    _file: LogDrop,
 }
 
 #[vtable]
@@ -66,10 +66,10 @@ impl drm::DriverFile for Client {
         );
         try_pin_init!(Self {
             id,
-            _first: Noisy(*id, c"first part of the file"),
+            _first: LogDrop(*id, c"first part of the file"),
             _file: {
                 shared::may_fail(uapi::LIFECYCLE_FAIL_OPEN)?;
-                Noisy(*id, c"file")
+                LogDrop(*id, c"file")
             },
         })
     }

@@ -10,7 +10,7 @@ use crate::{
     client::Client,
     shared::{
         self,
-        Noisy, //
+        LogDrop, //
     },
     uapi, //
 };
@@ -40,18 +40,18 @@ pub(crate) struct Lifecycle;
 #[pin_data]
 pub(crate) struct Data {
     pub(crate) id: u32,
-    _first: Noisy,
-    _data: Noisy,
+    _first: LogDrop,
+    _data: LogDrop,
 }
 
 impl Data {
     fn new(id: u32) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             id,
-            _first: Noisy(*id, c"first part of the data"),
+            _first: LogDrop(*id, c"first part of the data"),
             _data: {
                 shared::may_fail(uapi::LIFECYCLE_FAIL_DATA)?;
-                Noisy(*id, c"data")
+                LogDrop(*id, c"data")
             },
         })
     }

@@ -30,9 +30,9 @@ use kernel::{
 };
 
 /// Writes a line to the log when dropped.
-pub(crate) struct Noisy(pub(crate) u32, pub(crate) &'static CStr);
+pub(crate) struct LogDrop(pub(crate) u32, pub(crate) &'static CStr);
 
-impl Drop for Noisy {
+impl Drop for LogDrop {
     fn drop(&mut self) {
         pr_info!("{}: {} dropped\n", self.0, self.1);
     }

@@ -5,7 +5,7 @@
 use crate::{
     buffer::Object,
     driver::Lifecycle,
-    shared::Noisy, //
+    shared::LogDrop, //
 };
 use drm::{
     gem::Class,
@@ -33,7 +33,7 @@ const RESERVED: u64 = 1 << 29;
 
 pub(crate) struct Space {
     id: u32,
-    _space: Noisy,
+    _space: LogDrop,
 }
 
 impl DriverVm for Space {
@@ -66,7 +66,7 @@ pub(crate) fn map(dev: &Device<Lifecycle>, object: &Object) -> Result<(Owner<Spa
     let new = || {
         let space = Space {
             id: dev.id,
-            _space: Noisy(dev.id, c"address space"),
+            _space: LogDrop(dev.id, c"address space"),
         };
         let layout = Layout::new(all).reserve(VaRange::new(RESERVED, ALL - RESERVED)?)?;
         Owner::<Space>::new(dev, c"lifecycle", layout, Ok(space), 0)

@@ -128,7 +128,7 @@ fn a_device_is_allocated_in_one_place() {
         })
         .collect();
     // One allocation in C's size, from one type (L2), and the deliberate mistake that the debug kernel must report.
-    assert_eq!(places, ["kernel/drm/device.rs", "kernel/tests/oops/oops.rs"]);
+    assert_eq!(places, ["kernel/drm/device/unregistered.rs", "kernel/tests/oops/oops.rs"]);
 }
 
 /// The crates of the lab below its command line, each with all crates of this checkout that it may depend on.

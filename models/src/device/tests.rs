@@ -81,20 +81,20 @@ impl Gpu for Memory {
 struct Bench {
     device: Device<Memory>,
     start: Instant,
-    told: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bench {
     fn new() -> Self {
         let start = Instant::now();
         let mut device = Device::new(Memory::default(), Plan::default(), start);
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let ear = Arc::clone(&told);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
         device.bus().listen(Box::new(move |event| {
-            ear.lock().unwrap().push(event.what.to_string());
+            sink.lock().unwrap().push(event.what.to_string());
             Ok(())
         }));
-        Self { device, start, told }
+        Self { device, start, log }
     }
 
     fn read(&mut self, region: u32, offset: u64) -> u32 {
@@ -111,35 +111,35 @@ impl Bench {
         String::from_utf8(self.device.command(line.as_bytes(), self.start)).unwrap()
     }
 
-    fn told(&self) -> Vec<String> {
-        std::mem::take(&mut *self.told.lock().unwrap())
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap())
     }
 }
 
 #[test]
-fn writes_are_told_and_equal_reads_only_once() {
+fn writes_are_events_and_equal_reads_only_once() {
     let mut bench = Bench::new();
     bench.write(0, 0, 7);
     for _ in 0..3 {
         assert_eq!(bench.read(0, 0), 7);
         bench.read(0, 16);
     }
-    let told = ["write FIRST: 0x00000007", "read FIRST: 0x00000007", "read BAR0 0x10: 0x00000000"];
-    assert_eq!(bench.told(), told);
+    let log = ["write FIRST: 0x00000007", "read FIRST: 0x00000007", "read BAR0 0x10: 0x00000000"];
+    assert_eq!(bench.log(), log);
     bench.write(0, 0, 7);
     bench.read(0, 0);
-    assert_eq!(bench.told(), told[..2]);
+    assert_eq!(bench.log(), log[..2]);
 }
 
 #[test]
-fn a_removed_device_answers_with_ones_and_does_nothing() {
+fn removed_device_reads_as_ones() {
     let mut bench = Bench::new();
     bench.write(0, 0, 7);
     assert_eq!(bench.command(r#"{"fault": {"kind": "removal"}}"#), r#"{"ok":null}"#);
     assert_eq!((bench.read(0, 0), bench.read(CONFIG_REGION, 0)), (u32::MAX, u32::MAX));
     bench.write(0, 0, 8);
     bench.device.bus().interrupt(0);
-    assert_eq!(bench.told().last().unwrap(), "interrupt 0, which does not arrive");
+    assert_eq!(bench.log().last().unwrap(), "interrupt 0, which does not arrive");
     assert_eq!(bench.device.gpu().words[&0], 7);
     assert_eq!(bench.command(r#""repair""#), r#"{"ok":null}"#);
     assert_eq!(bench.read(CONFIG_REGION, 0), 0x0001_13b5);
@@ -147,7 +147,7 @@ fn a_removed_device_answers_with_ones_and_does_nothing() {
 }
 
 #[test]
-fn a_fault_begins_after_as_many_accesses_as_it_says() {
+fn fault_begins_after_its_number_of_accesses() {
     let mut bench = Bench::new();
     bench.command(r#"{"fault": {"kind": "removal", "after": {"accesses": 2}}}"#);
     assert_eq!([bench.read(0, 0), bench.read(0, 16), bench.read(0, 0)], [0, 0, u32::MAX]);
@@ -157,7 +157,7 @@ fn a_fault_begins_after_as_many_accesses_as_it_says() {
 }
 
 #[test]
-fn a_fault_with_a_time_waits_for_the_first_access() {
+fn timed_fault_counts_from_the_first_access() {
     let mut bench = Bench::new();
     bench.command(r#"{"fault": {"kind": "removal", "after": {"seconds": 1}}}"#);
     assert_eq!(bench.device.due(), None);
@@ -169,7 +169,7 @@ fn a_fault_with_a_time_waits_for_the_first_access() {
 }
 
 #[test]
-fn a_fault_whose_time_has_come_begins_at_an_access_without_the_clock() {
+fn due_fault_begins_at_the_next_access() {
     let mut bench = Bench::new();
     bench.command(r#"{"fault": {"kind": "removal", "after": {"seconds": 1}}}"#);
     assert_eq!(bench.read(0, 0), 0);
@@ -229,10 +229,10 @@ fn lost_and_spurious_interrupts() {
     assert!(rustix::io::read(&event, &mut [0; 8]).is_err(), "nothing has arrived");
     bench.command(r#"{"fault": {"kind": "spurious-interrupt", "vector": 1}}"#);
     assert!(rustix::io::read(&event, &mut [0; 8]).is_ok());
-    let told = bench.told();
+    let log = bench.log();
     assert!(
-        told.contains(&"interrupt 1, which does not arrive".into()) && told.contains(&"interrupt 1".into()),
-        "{told:?}"
+        log.contains(&"interrupt 1, which does not arrive".into()) && log.contains(&"interrupt 1".into()),
+        "{log:?}"
     );
 }
 
@@ -254,7 +254,7 @@ fn memory_needs_a_bus_master() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_answered() {
+fn malformed_command_gets_an_error() {
     let mut bench = Bench::new();
     assert!(bench.command("{").starts_with(r#"{"error":"the command cannot be read: "#));
     assert!(bench.command(r#"{"fault": {"kind": "x"}}"#).contains("known kinds: removal, lost-interrupt"));
@@ -289,12 +289,12 @@ fn the_mailbox_works_while_the_device_is_removed() {
 }
 
 #[test]
-fn faults_that_never_begin_are_told_in_the_end() {
+fn faults_that_never_began_are_reported_at_the_end() {
     let mut bench = Bench::new();
     bench.command(r#"{"fault": {"kind": "removal", "after": {"register": "LAST"}}}"#);
     bench.read(0, 0);
     bench.device.finish();
-    assert_eq!(bench.told().last().unwrap(), "fault that never began: removal (after = {\"register\":\"LAST\"})");
+    assert_eq!(bench.log().last().unwrap(), "fault that never began: removal (after = {\"register\":\"LAST\"})");
 }
 
 proptest! {

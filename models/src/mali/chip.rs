@@ -56,17 +56,17 @@ impl Chip<'_> {
     }
 
     /// Interrupts for the global interface.
-    pub(super) fn tell_global(&mut self) {
+    pub(super) fn interrupt_global(&mut self) {
         self.job.raise(self.bus, job::GLOBAL);
     }
 
     /// Interrupts for a group's interface.
-    pub(super) fn tell_group(&mut self, slot: u32) {
+    pub(super) fn interrupt_group(&mut self, slot: u32) {
         self.job.raise(self.bus, job::group(slot));
     }
 
     /// Interrupts for a change of `MCU_STATUS`.
-    pub(super) fn tell_status(&mut self) {
+    pub(super) fn interrupt_status(&mut self) {
         self.gpu.raise(self.bus, gpu::MCU_STATUS_CHANGED);
     }
 }

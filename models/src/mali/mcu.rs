@@ -253,7 +253,7 @@ impl Mcu {
         if self.status != status {
             self.status = status;
             chip.bus.state(format!("the MCU is {}", word(status)));
-            chip.tell_status();
+            chip.interrupt_status();
         }
     }
 
@@ -291,7 +291,7 @@ impl Mcu {
         let layout = Layout::find(chip, Shared { start: SHARED_START, size })?;
         layout.write(chip, version)?;
         let firmware = Firmware::start(chip, layout, version, warm)?;
-        chip.tell_global();
+        chip.interrupt_global();
         Ok(firmware)
     }
 

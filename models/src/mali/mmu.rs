@@ -86,8 +86,8 @@ impl Mmu {
             return any;
         }
         for (index, space) in (0u32..).zip(&mut self.spaces) {
-            let told = self.irq.raised() & events::fault(index) != 0;
-            if space.tick(bus, told) {
+            let pending = self.irq.raised() & events::fault(index) != 0;
+            if space.tick(bus, pending) {
                 self.irq.raise(bus, events::completed(index));
                 any = true;
             }

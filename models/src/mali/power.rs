@@ -85,12 +85,12 @@ impl Power {
 
     /// Writes a register that requests a power change. Returns whether the offset is of such a register.
     pub(super) fn write(&mut self, bus: &mut Bus, offset: usize, cores: u64) -> bool {
-        let asked = Domain::ALL.into_iter().find_map(|domain| match domain.block() {
+        let command = Domain::ALL.into_iter().find_map(|domain| match domain.block() {
             block if block.power_on.offset == offset => Some((domain, true)),
             block if block.power_off.offset == offset => Some((domain, false)),
             _ => None,
         });
-        let Some((domain, on)) = asked else { return false };
+        let Some((domain, on)) = command else { return false };
         if cores & !present(domain) != 0 {
             bus.violation(format!(
                 "{} cores {:#x} are asked for and not there",
@@ -98,12 +98,12 @@ impl Power {
                 cores & !present(domain)
             ));
         }
-        self.ask(bus, domain, cores & present(domain), on);
+        self.request(bus, domain, cores & present(domain), on);
         true
     }
 
     /// Requests to power cores on or off.
-    pub(super) fn ask(&mut self, bus: &mut Bus, domain: Domain, cores: u64, on: bool) {
+    pub(super) fn request(&mut self, bus: &mut Bus, domain: Domain, cores: u64, on: bool) {
         let l2 = self.ready(Domain::L2) != 0;
         let others = (self.ready[1] | self.ready[2]) != 0;
         match domain {

@@ -112,7 +112,7 @@ pub(super) fn words(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: &[u64]) -> R
 /// Returns a sync object.
 pub(super) fn sync(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bool) -> Result<Value, String> {
     mmu.space(space).ok_or(NO_SPACE)?;
-    match sync::look(mmu, bus, space, va, wide) {
+    match sync::read(mmu, bus, space, va, wide) {
         Ok((value, status)) => Ok(json!({ "value": value, "status": status })),
         Err(sync::Wrong::Fault(fault)) => Ok(faulted(fault)),
         Err(sync::Wrong::Unaligned) => Err("a sync object is aligned to its size".into()),
@@ -196,7 +196,7 @@ fn surveyed(
 pub(super) fn spaces(mmu: &Mmu) -> Value {
     let all = (0..).map_while(|index| Some((index, mmu.space(index)?)));
     let used = all.filter_map(|(index, space)| Some((index, space, space.in_force()?)));
-    let told = used.map(|(index, space, set): (usize, _, InForce)| {
+    let entries = used.map(|(index, space, set): (usize, _, InForce)| {
         json!({
             "space": index,
             "table": set.table,
@@ -207,7 +207,7 @@ pub(super) fn spaces(mmu: &Mmu) -> Value {
             "remembered": space.remembered(),
         })
     });
-    told.collect()
+    entries.collect()
 }
 
 /// Makes an access as a shader core would.

@@ -123,15 +123,15 @@ impl AddressSpace {
         self.command.map(|(_, done)| done)
     }
 
-    /// Ends the command if it is due, and returns whether it did. `told` says that a fault's event has not been cleared
+    /// Ends the command if it is due, and returns whether it did. `pending` says that a fault's event has not been cleared
     /// yet.
-    pub(super) fn tick(&mut self, bus: &mut Bus, told: bool) -> bool {
+    pub(super) fn tick(&mut self, bus: &mut Bus, pending: bool) -> bool {
         let Some((command, _)) = self.command.take_if(|(_, done)| *done <= bus.now()) else { return false };
         match command {
             Command::Nop => {}
             Command::Update => self.update(bus),
             Command::Lock => self.lock(bus),
-            Command::Unlock | Command::FlushTables | Command::FlushMemory => self.unlock(bus, command, told),
+            Command::Unlock | Command::FlushTables | Command::FlushMemory => self.unlock(bus, command, pending),
         }
         true
     }
@@ -139,7 +139,7 @@ impl AddressSpace {
     fn lock(&mut self, bus: &mut Bus) {
         match LockRegion::from_bits(self.lock_address) {
             Some(region) => {
-                self.tlb.forget(region);
+                self.tlb.invalidate(region);
                 self.locked = Some(region);
             }
             None => bus.violation(format!("a lock of `{:#x}` is too small", self.lock_address)),
@@ -147,12 +147,12 @@ impl AddressSpace {
     }
 
     /// Ends a lock. Every command that unlocks a region has flushed it before.
-    fn unlock(&mut self, bus: &mut Bus, command: Command, told: bool) {
+    fn unlock(&mut self, bus: &mut Bus, command: Command, pending: bool) {
         match self.locked.take() {
-            Some(region) => self.tlb.forget(region),
+            Some(region) => self.tlb.invalidate(region),
             None => bus.violation(format!("{command:?}: nothing is locked")),
         }
-        self.stuck &= told;
+        self.stuck &= pending;
     }
 
     fn update(&mut self, bus: &mut Bus) {

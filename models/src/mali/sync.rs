@@ -21,7 +21,7 @@ pub(super) enum Wrong {
 }
 
 /// Returns value and status of the sync object at an address. An error is not reported to the driver.
-pub(super) fn look(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bool) -> Result<(u64, u32), Wrong> {
+pub(super) fn read(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64, wide: bool) -> Result<(u64, u32), Wrong> {
     let size = if wide { size_of::<Sync64>() } else { size_of::<Sync32>() };
     if va % size as u64 != 0 {
         return Err(Wrong::Unaligned);

@@ -25,7 +25,7 @@ use crate::memory::Rights;
 struct Bench {
     device: Device<Mali>,
     now: Instant,
-    told: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bench {
@@ -38,13 +38,13 @@ impl Bench {
         let mut device = Device::new(mali, Plan::parse::<Mali>(plan).unwrap(), now);
         // These bits enable memory and bus mastering.
         device.write(CONFIG_REGION, 4, &6u16.to_le_bytes(), now);
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let ear = Arc::clone(&told);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
         device.bus().listen(Box::new(move |event| {
-            ear.lock().unwrap().push(event.what.to_string());
+            sink.lock().unwrap().push(event.what.to_string());
             Ok(())
         }));
-        Self { device, now, told }
+        Self { device, now, log }
     }
 
     /// Returns a device whose L2 is on.
@@ -91,7 +91,7 @@ impl Bench {
     }
 
     /// Sends a query as a test in the guest would.
-    fn ask(&mut self, question: Value) -> Value {
+    fn query(&mut self, question: Value) -> Value {
         let line = json!({ "query": question }).to_string();
         let answer = self.device.command(line.as_bytes(), self.now);
         serde_json::from_slice(&answer).unwrap()
@@ -99,7 +99,7 @@ impl Bench {
 
     /// Returns the bytes in address space 0.
     fn load(&mut self, va: u64, length: usize) -> Value {
-        self.ask(json!({ "load": { "space": 0, "va": va, "length": length } }))["ok"].clone()
+        self.query(json!({ "load": { "space": 0, "va": va, "length": length } }))["ok"].clone()
     }
 
     /// Returns when the device was plugged in.
@@ -108,19 +108,19 @@ impl Bench {
     }
 
     /// Whether an event contains `text`.
-    fn was_told(&self, text: &str) -> bool {
-        self.told.lock().unwrap().iter().any(|line| line.contains(text))
+    fn has_logged(&self, text: &str) -> bool {
+        self.log.lock().unwrap().iter().any(|line| line.contains(text))
     }
 
     /// Returns the violations in the events.
     fn complaints(&self) -> Vec<String> {
-        let told = self.told.lock().unwrap();
-        told.iter().filter_map(|line| line.strip_prefix("violation: ")).map(str::to_owned).collect()
+        let log = self.log.lock().unwrap();
+        log.iter().filter_map(|line| line.strip_prefix("violation: ")).map(str::to_owned).collect()
     }
 }
 
 #[test]
-fn it_says_what_the_boards_log_says() {
+fn identity_matches_the_boards_log() {
     let mut bench = Bench::new("");
     let log = [
         (gpu::GPU_ID, 0xa867_0005),
@@ -153,7 +153,7 @@ fn a_reset_takes_time_and_switches_all_off() {
 }
 
 #[test]
-fn a_mask_hides_and_a_clear_forgets() {
+fn mask_hides_events_from_status_and_clear_removes_them() {
     let mut bench = Bench::new("");
     bench.write(power::L2_PWRON, 1);
     assert_eq!((bench.read(power::L2_READY), bench.read(power::L2_PWRTRANS)), (0, 1));
@@ -168,7 +168,7 @@ fn a_mask_hides_and_a_clear_forgets() {
 }
 
 #[test]
-fn a_flush_is_counted_and_told() {
+fn flush_is_counted_and_reported() {
     let mut bench = Bench::powered();
     let before = bench.read(doorbell::LATEST_FLUSH_ID);
     let flush = Command::FlushCaches { l2: gpu::Flush::Clean, load_store: gpu::Flush::Clean, other: gpu::Flush::None };
@@ -199,7 +199,7 @@ fn any_read_of_the_flush_page_is_a_clients() {
 }
 
 #[test]
-fn what_hardware_would_hang_on_is_told() {
+fn access_that_hangs_hardware_is_a_violation() {
     type Mistake = (&'static str, fn(&mut Bench));
     let wrong: &[Mistake] = &[
         ("no register", |bench| bench.write_at(0x4, 1)),

@@ -42,7 +42,7 @@ impl Tlb {
     }
 
     /// Drops the translations that touch a region.
-    pub(super) fn forget(&mut self, region: LockRegion) {
+    pub(super) fn invalidate(&mut self, region: LockRegion) {
         self.0.retain(|start, to| *start > region.last() || start + (to.length - 1) < region.start());
     }
 
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_the_whole_page() {
+    fn tlb_entry_covers_the_whole_page() {
         let mut tlb = Tlb::default();
         tlb.insert(0x5123, page(0x9123));
         assert_eq!(tlb.find(0x5ffc), Some(page(0x9ffc)));
@@ -85,7 +85,7 @@ mod tests {
             let mut tlb = Tlb::default();
             pages.iter().for_each(|at| tlb.insert(at << 12, page(1 << 30 | at << 12)));
             let region = LockRegion::covering(start << 12, count << 12).unwrap();
-            tlb.forget(region);
+            tlb.invalidate(region);
             for at in pages {
                 prop_assert_eq!(tlb.find(at << 12).is_some(), !region.contains(at << 12));
             }

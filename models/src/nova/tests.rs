@@ -15,20 +15,20 @@ const BOOTED: Duration = Duration::from_millis(100);
 struct Bench {
     device: Device<Nova>,
     start: Instant,
-    told: Arc<Mutex<Vec<What>>>,
+    log: Arc<Mutex<Vec<What>>>,
 }
 
 impl Bench {
     fn new(plan: &str) -> Self {
         let start = Instant::now();
         let mut device = Device::new(Nova::new(256, start).unwrap(), Plan::parse::<Nova>(plan).unwrap(), start);
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let ear = Arc::clone(&told);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
         device.bus().listen(Box::new(move |event| {
-            ear.lock().unwrap().push(event.what.clone());
+            sink.lock().unwrap().push(event.what.clone());
             Ok(())
         }));
-        Self { device, start, told }
+        Self { device, start, log }
     }
 
     /// Returns the value at `offset` at this time after the start. The clock never runs: each read does what was due
@@ -70,17 +70,17 @@ fn the_firmware_is_protected_then_readable_then_finished() {
 const USUAL_MS: Duration = Duration::from_millis(60);
 
 #[test]
-fn a_driver_that_does_not_look_first_is_told() {
+fn early_read_of_progress_is_a_violation() {
     let mut bench = Bench::new("");
     bench.read(GfwBoot::OFFSET, Duration::ZERO);
-    let told = bench.told.lock().unwrap().clone();
-    let Some(What::Violation { text, access: Some(access), write: false }) = told.first() else { panic!("{told:?}") };
+    let log = bench.log.lock().unwrap().clone();
+    let Some(What::Violation { text, access: Some(access), write: false }) = log.first() else { panic!("{log:?}") };
     assert!(text.contains("before its protection is lowered"));
     assert_eq!(access.to_string(), "NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT");
 }
 
 #[test]
-fn what_is_not_modelled_is_a_violation_each() {
+fn each_request_not_modelled_is_a_violation() {
     let mut bench = Bench::new("");
     let now = bench.start;
     assert_eq!(bench.read(0x4, BOOTED), 0xbadf_5040);
@@ -105,7 +105,7 @@ fn a_reset_starts_the_firmware_again() {
 }
 
 #[test]
-fn a_stuck_firmware_never_finishes_but_says_where_it_is() {
+fn stuck_boot_reports_its_progress_but_never_completes() {
     let mut bench = Bench::new("[[fault]]\nkind = 'stuck-boot'\nprogress = 0x42");
     let late = Duration::from_secs(1000);
     assert_eq!(bench.read(GfwBootPrivLevelMask::OFFSET, late), 1);
@@ -129,7 +129,7 @@ fn a_slow_firmware_begins_when_the_fault_does() {
 }
 
 #[test]
-fn other_chips_are_what_the_plan_says_until_repaired() {
+fn planned_chip_is_reported_until_repaired() {
     let mut bench = Bench::new("[[fault]]\nkind = 'unknown-chip'");
     let chip = |bench: &mut Bench| Chip::identify(PmcBoot42::from(bench.read(PmcBoot42::OFFSET, BOOTED)));
     assert_eq!(chip(&mut bench), None);
@@ -142,7 +142,7 @@ fn other_chips_are_what_the_plan_says_until_repaired() {
 }
 
 #[test]
-fn vram_has_the_size_that_was_asked_for() {
+fn vram_has_the_requested_size() {
     let size = |vram| Nova::new(vram, Instant::now()).map(|nova| nova.function().bars[1].size);
     assert_eq!(size(8192), Ok(8 << 30));
     assert!(size(0).is_err() && size(100).is_err() && size(128 << 10).is_err());

@@ -24,8 +24,8 @@ const _: () = assert!(CONFIG_REGION == VFIO_PCI_CONFIG_REGION_INDEX);
 
 /// Returns the description of the vectors for a client.
 pub(super) fn interrupts(function: &Function) -> Vec<IrqInfo> {
-    let (mine, count) = (index(function), function.interrupts.vectors());
-    let info = |index| match index == mine {
+    let (own, count) = (index(function), function.interrupts.vectors());
+    let info = |index| match index == own {
         true => IrqInfo { index, flags: VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE, count },
         false => IrqInfo { index, flags: 0, count: 0 },
     };

@@ -16,7 +16,7 @@ use crate::event;
 use crate::gpu::Gpu;
 
 /// The longest time that a client may delay the device.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts to listen. An existing connection receives all events from the first on.
 pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>, control: Control) -> io::Result<()> {
@@ -36,7 +36,7 @@ pub(super) fn start<G: Gpu>(shared: &Arc<Shared<G>>, control: Control) -> io::Re
 }
 
 fn connect<G: Gpu>(shared: &Arc<Shared<G>>, stream: UnixStream) -> io::Result<()> {
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let (events, cut) = (stream.try_clone()?, stream.try_clone()?);
     let mut lines = event::json_lines(events);
     let sink = move |event: &_| {

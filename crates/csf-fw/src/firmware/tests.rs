@@ -56,7 +56,7 @@ fn what_is_built_is_read() {
 }
 
 #[test]
-fn a_timeline_and_what_nobody_knows() {
+fn timeline_and_unknown_entries_are_listed() {
     let file = with_shared(Builder::new().timeline(b"events", "header").raw(9 | 1 << 31, &[1, 2]));
     let entries: Vec<_> = Firmware::parse(&file).unwrap().entries().collect();
     assert!(matches!(entries[0], Entry::Timeline(timeline) if timeline.data == b"events" && timeline.name == "header"));
@@ -124,7 +124,7 @@ fn each_fault_is_named() {
 }
 
 #[test]
-fn headers_and_sizes_are_not_believed() {
+fn wrong_headers_and_sizes_are_refused() {
     let good = with_shared(Builder::new());
     let with = |at: usize, bytes: &[u8]| {
         let mut file = good.clone();
@@ -141,14 +141,14 @@ fn headers_and_sizes_are_not_believed() {
 }
 
 #[test]
-fn an_error_says_where() {
+fn error_has_the_offset() {
     let file = with_shared(Builder::new().config(0, 0, 0, "x").raw(9, &[]));
     let error = Firmware::parse(&file).unwrap_err();
     assert_eq!(error.to_string(), "an entry of the unknown kind `9` is not optional (at offset `0x28`)");
 }
 
 #[test]
-fn malformed_information_is_none() {
+fn malformed_build_information_is_ignored() {
     let file = with_shared(Builder::new().raw(6 | 1 << 31, &[u32::MAX, u32::MAX]).raw(1 | 1 << 31, &[1]));
     let firmware = Firmware::parse(&file).unwrap();
     assert_eq!(firmware.git_sha(), None);
@@ -175,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_container_is_a_container_or_an_error(
+    fn damaged_container_parses_or_fails(
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         length in prop::option::of(any::<prop::sample::Index>()),
     ) {

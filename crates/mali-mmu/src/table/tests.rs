@@ -182,7 +182,7 @@ proptest! {
 
     /// When memory runs out, every bit of the tables is unchanged.
     #[test]
-    fn a_step_that_fails_changes_nothing(steps in vec(step(8 * LARGE), 1..10), left in 0usize..9) {
+    fn failed_change_has_no_effect(steps in vec(step(8 * LARGE), 1..10), left in 0usize..9) {
         let (mut tables, ledger) = tables(40, usize::MAX);
         let mut model = Intervals::default();
         for step in &steps {
@@ -209,7 +209,7 @@ proptest! {
 
     /// In an empty address space, mapping pieces needs exactly the predicted number of tables.
     #[test]
-    fn pieces_take_as_many_as_was_said(
+    fn pieces_need_the_computed_number_of_tables(
         va in place(8 * LARGE), pieces in vec((place(8 * LARGE), extent(), any::<bool>()), 1..6),
     ) {
         let (mut tables, ledger) = tables(48, usize::MAX);
@@ -227,7 +227,7 @@ proptest! {
 
     /// No step needs more tables than predicted.
     #[test]
-    fn no_step_takes_more_than_was_said(steps in vec(step(8 * LARGE), 1..10)) {
+    fn no_change_needs_more_tables_than_computed(steps in vec(step(8 * LARGE), 1..10)) {
         let (mut tables, ledger) = tables(48, usize::MAX);
         let mut model = Intervals::default();
         for step in &steps {
@@ -300,7 +300,7 @@ fn blocks_are_as_large_as_both_addresses_are_aligned() {
 }
 
 #[test]
-fn a_hole_in_a_block_leaves_the_rest_as_it_was() {
+fn unmap_in_a_block_keeps_the_rest_mapped() {
     let (mut tables, ledger) = tables(48, usize::MAX);
     tables.map(LARGE, 2 * LARGE, LARGE, RW).unwrap();
     assert_eq!(tables.unmap(LARGE + BLOCK, PAGE_SIZE), Ok(PAGE_SIZE));
@@ -346,7 +346,7 @@ impl TablePool for HighPool {
 }
 
 #[test]
-fn a_table_that_the_gpu_cannot_reach_goes_back() {
+fn unreachable_table_is_freed() {
     let (pool, ledger) = HostPool::new(4);
     let made = PageTable::new(HighPool(pool), Geometry::new(48, 40).unwrap());
     assert!(matches!(made, Err(Error::TableAddress(at)) if at >> 40 == 1));

@@ -35,7 +35,7 @@ pub(crate) type Bar<'bound> = pci::Bar<'bound, { nova_regs::pci::REGISTERS_SIZE 
 
 /// The time that a GPU may take to boot. It starts to boot when it comes out of reset, long before
 /// a driver probes it.
-const PATIENCE: Delta = Delta::from_secs(4);
+const BOOT_TIMEOUT: Delta = Delta::from_secs(4);
 
 /// Reads a register. Inlined, so that the offset is a constant when it is compared with the size of
 /// the BAR.
@@ -110,7 +110,7 @@ pub(crate) fn wait_until_ready(dev: &Device<Bound>, bar: &Bar<'_>) -> Result {
         || Ok(progress(bar)),
         |progress| progress.is_some_and(GfwBoot::is_completed),
         Delta::from_millis(1),
-        PATIENCE,
+        BOOT_TIMEOUT,
     );
     // All ones also look like completed progress.
     if read::<PmcBoot0>(bar).is_absent() {

@@ -7,16 +7,18 @@
 use super::{
     Access,
     Space,
-    Step, //
+    StepContext, //
 };
 use crate::{
     buffer::Object,
     client::Client,
     driver::Tyr,
-    hardware::Hardware,
-    mmu::{
-        Change,
-        Reserve, //
+    hw::{
+        mmu::{
+            Change,
+            Reserve, //
+        },
+        Hardware, //
     },
     uapi, //
 };
@@ -46,7 +48,7 @@ const SYNC_ONLY: u32 =
     uapi::drm_panthor_vm_bind_op_flags_DRM_PANTHOR_VM_BIND_OP_TYPE_SYNC_ONLY as u32;
 
 /// An operation that is ready to be carried out. It needs no further allocation.
-pub(super) enum Operation {
+pub(super) enum Op {
     Map {
         request: Map<Space>,
         memory: ARef<Object>,
@@ -57,11 +59,11 @@ pub(super) enum Operation {
         reserve: Reserve,
     },
     /// The operation only waits and signals.
-    Nothing,
+    SyncOnly,
 }
 
 /// The result of an operation, and its remains. Drop it where reservation locks may be taken.
-pub(super) struct Ended {
+pub(super) struct CompletedOp {
     pub(super) result: Result,
     _map: Option<Map<Space>>,
     _unmap: Option<Unmap<Space>>,
@@ -69,15 +71,15 @@ pub(super) struct Ended {
     _memory: Option<ARef<Object>>,
 }
 
-/// The file, device and address space of an operation.
+/// The device and the address space of an operation.
 #[derive(Clone, Copy)]
-pub(super) struct Binding<'a, 'g, 'h> {
-    pub(super) plugged: &'a Plugged<'g, Tyr>,
-    pub(super) hw: &'a Hardware<'h>,
-    pub(super) vm: &'a Vm<Space>,
+pub(crate) struct OpContext<'a, 'g, 'h> {
+    pub(crate) plugged: &'a Plugged<'g, Tyr>,
+    pub(crate) hw: &'a Hardware<'h>,
+    pub(crate) vm: &'a Vm<Space>,
 }
 
-impl Binding<'_, '_, '_> {
+impl OpContext<'_, '_, '_> {
     /// Checks an operation and allocates its memory.
     ///
     /// # Errors
@@ -91,7 +93,7 @@ impl Binding<'_, '_, '_> {
         self,
         file: &File<Client>,
         op: &uapi::drm_panthor_vm_bind_op,
-    ) -> Result<Operation> {
+    ) -> Result<Op> {
         if (op.va | op.size | op.bo_offset) % PAGE_SIZE != 0 {
             return Err(EINVAL);
         }
@@ -102,28 +104,24 @@ impl Binding<'_, '_, '_> {
         match op.flags & TYPE {
             MAP => self.prepare_map(file, op),
             UNMAP => self.prepare_unmap(op),
-            SYNC_ONLY => prepare_nothing(op),
+            SYNC_ONLY => prepare_sync_only(op),
             _ => Err(EINVAL),
         }
     }
 
-    fn prepare_map(
-        self,
-        file: &File<Client>,
-        op: &uapi::drm_panthor_vm_bind_op,
-    ) -> Result<Operation> {
+    fn prepare_map(self, file: &File<Client>, op: &uapi::drm_panthor_vm_bind_op) -> Result<Op> {
         let access = Access::from_uapi(op.flags & !TYPE)?;
         let sparse = access.has(Access::SPARSE);
         if sparse && (op.bo_handle != 0 || op.bo_offset != 0 || !access.has(Access::NOEXEC)) {
             return Err(EINVAL);
         }
         let memory = if sparse {
-            file.vms.filler(self.plugged, self.hw)?
+            file.vms.dummy(self.plugged, self.hw)?
         } else {
             Object::lookup(file, op.bo_handle).map_err(|_| EINVAL)?
         };
         let Ok(range) = VaRange::new(op.va, op.size) else {
-            return Ok(Operation::Nothing);
+            return Ok(Op::SyncOnly);
         };
         let request = if sparse {
             Map::sparse(self.vm, range, access)?
@@ -134,25 +132,25 @@ impl Binding<'_, '_, '_> {
         let sgt = memory.sg_table(self.plugged)?;
         let (mmu, start, size) = (&self.hw.mmu, range.start(), range.len());
         let tables = if sparse {
-            mmu.tables_for_filler(start, sgt, size)
+            mmu.tables_for_dummy(start, sgt, size)
         } else {
             mmu.tables_for_pages(start, sgt, op.bo_offset, size)
         };
-        Ok(Operation::Map {
+        Ok(Op::Map {
             request,
             memory,
             reserve: mmu.reserve(&self.vm.table, tables)?,
         })
     }
 
-    fn prepare_unmap(self, op: &uapi::drm_panthor_vm_bind_op) -> Result<Operation> {
+    fn prepare_unmap(self, op: &uapi::drm_panthor_vm_bind_op) -> Result<Op> {
         if op.flags & !TYPE != 0 || op.bo_handle != 0 || op.bo_offset != 0 {
             return Err(EINVAL);
         }
         let Ok(range) = VaRange::new(op.va, op.size) else {
-            return Ok(Operation::Nothing);
+            return Ok(Op::SyncOnly);
         };
-        Ok(Operation::Unmap {
+        Ok(Op::Unmap {
             request: Unmap::new(self.vm, range)?,
             reserve: self
                 .hw
@@ -165,23 +163,44 @@ impl Binding<'_, '_, '_> {
     ///
     /// The result has the error. It is `EINVAL` for a mapping in an unusable address space,
     /// `ECANCELED` in one that has ended, `ENODEV`, or `ETIMEDOUT` if the MMU does not answer.
-    /// Nothing is mapped or unmapped then, except after `ETIMEDOUT`, which makes the address space
+    /// SyncOnly is mapped or unmapped then, except after `ETIMEDOUT`, which makes the address space
     /// unusable.
     ///
     /// Context: process context, may sleep.
-    pub(super) fn carry_out(self, operation: Operation) -> Ended {
-        match operation {
-            Operation::Map {
+    pub(super) fn exec(self, op: Op) -> CompletedOp {
+        match op {
+            Op::Map {
                 request,
                 memory,
                 reserve,
             } => self.map(request, memory, reserve),
-            Operation::Unmap { request, reserve } => self.unmap(request, reserve),
-            Operation::Nothing => Ended::new(Ok(()), None),
+            Op::Unmap { request, reserve } => self.unmap(request, reserve),
+            Op::SyncOnly => CompletedOp::new(Ok(()), None),
         }
     }
 
-    fn map(self, request: Map<Space>, memory: ARef<Object>, reserve: Reserve) -> Ended {
+    /// Checks and carries out an operation that waits for nothing, while the client waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the errors of [`prepare`](Self::prepare) and [`exec`](Self::exec), and with
+    /// `EINVAL` if the operation names sync objects.
+    pub(crate) fn exec_sync(
+        self,
+        file: &File<Client>,
+        op: &uapi::drm_panthor_vm_bind_op,
+    ) -> Result {
+        if op.syncs.count != 0 {
+            return Err(EINVAL);
+        }
+        // The C driver ignores the other fields in this case, too.
+        if op.size == 0 {
+            return Ok(());
+        }
+        self.exec(self.prepare(file, op)?).result
+    }
+
+    fn map(self, request: Map<Space>, memory: ARef<Object>, reserve: Reserve) -> CompletedOp {
         let range = request.range();
         // An unused request is dropped with the result, which is after the address space is
         // unlocked.
@@ -192,32 +211,32 @@ impl Binding<'_, '_, '_> {
                     return Err(EINVAL);
                 }
                 self.change(reserve, range, |change| {
-                    let mut step = Step::new(change, Some(sgt));
-                    done = request.take().map(|request| vm.map(request, &mut step));
-                    step.failed
+                    let mut cx = StepContext::new(change, Some(sgt));
+                    done = request.take().map(|request| vm.map(request, &mut cx));
+                    cx.failed
                 })
             })
         });
-        Ended {
+        CompletedOp {
             _map: request,
             _memory: Some(memory),
-            ..Ended::new(result, done)
+            ..CompletedOp::new(result, done)
         }
     }
 
-    fn unmap(self, request: Unmap<Space>, reserve: Reserve) -> Ended {
+    fn unmap(self, request: Unmap<Space>, reserve: Reserve) -> CompletedOp {
         let range = request.range();
         let (mut request, mut done) = (Some(request), None);
         let result = self.vm.lock(|vm| {
             self.change(reserve, range, |change| {
-                let mut step = Step::new(change, None);
-                done = request.take().map(|request| vm.unmap(request, &mut step));
-                step.failed
+                let mut cx = StepContext::new(change, None);
+                done = request.take().map(|request| vm.unmap(request, &mut cx));
+                cx.failed
             })
         });
-        Ended {
+        CompletedOp {
             _unmap: request,
-            ..Ended::new(result, done)
+            ..CompletedOp::new(result, done)
         }
     }
 
@@ -235,7 +254,7 @@ impl Binding<'_, '_, '_> {
     }
 }
 
-fn prepare_nothing(op: &uapi::drm_panthor_vm_bind_op) -> Result<Operation> {
+fn prepare_sync_only(op: &uapi::drm_panthor_vm_bind_op) -> Result<Op> {
     let only_syncs = op.flags & !TYPE == 0
         && op.bo_handle == 0
         && op.bo_offset == 0
@@ -243,13 +262,13 @@ fn prepare_nothing(op: &uapi::drm_panthor_vm_bind_op) -> Result<Operation> {
         && op.size == 0
         && op.syncs.count != 0;
     if only_syncs {
-        Ok(Operation::Nothing)
+        Ok(Op::SyncOnly)
     } else {
         Err(EINVAL)
     }
 }
 
-impl Operation {
+impl Op {
     /// Returns the reservation object of the mapped object, if it differs from the address space's.
     pub(super) fn resv(&self, vm: &Vm<Space>) -> Option<&Resv> {
         match self {
@@ -261,7 +280,7 @@ impl Operation {
     }
 }
 
-impl Ended {
+impl CompletedOp {
     /// Returns the result of an operation without hardware.
     pub(super) fn unplugged() -> Self {
         Self::new(Err(ENODEV), None)

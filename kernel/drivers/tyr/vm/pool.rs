@@ -4,7 +4,7 @@
 
 use super::{
     Space,
-    FILLER, //
+    DUMMY_SIZE, //
 };
 use crate::{
     buffer::{
@@ -12,7 +12,7 @@ use crate::{
         Object, //
     },
     driver::Tyr,
-    hardware::Hardware, //
+    hw::Hardware, //
 };
 use drm::{
     gpuvm::{
@@ -31,7 +31,7 @@ use kernel::{
 };
 
 /// The maximum number of address spaces of a file, as in the C driver.
-const MAX: usize = 32;
+const MAX_VMS: usize = 32;
 
 /// The minimum size in bytes of the kernel's part.
 const MIN_KERNEL: u64 = 256 << 20;
@@ -50,19 +50,19 @@ impl Drop for Entry {
 pub(crate) struct Pool {
     /// The address space with number `n` is at `n - 1`.
     #[pin]
-    entries: Mutex<[Option<Entry>; MAX]>,
+    entries: Mutex<[Option<Entry>; MAX_VMS]>,
     /// The memory that sparse mappings show, created with the first one. The GPU may write to it,
     /// so each client has its own.
     #[pin]
-    filler: Mutex<Option<ARef<Object>>>,
+    dummy: Mutex<Option<ARef<Object>>>,
 }
 
 impl Pool {
     /// Creates an empty pool.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            entries <- new_mutex!([const { None }; MAX], "tyr::Pool"),
-            filler <- new_mutex!(None, "tyr::Pool::filler"),
+            entries <- new_mutex!([const { None }; MAX_VMS], "tyr::Pool"),
+            dummy <- new_mutex!(None, "tyr::Pool::dummy"),
         })
     }
 
@@ -72,7 +72,7 @@ impl Pool {
     ///
     /// Fails with `EBUSY` if there are too many, and with `ENOMEM`. Context: process context, may
     /// sleep.
-    pub(super) fn create(
+    pub(crate) fn create(
         &self,
         plugged: &Plugged<'_, Tyr>,
         hw: &Hardware<'_>,
@@ -80,13 +80,13 @@ impl Pool {
     ) -> Result<u32> {
         let entry = Entry(Space::create(plugged, hw, user_end)?);
         let mut entries = self.entries.lock();
-        let Some(place) = entries.iter().position(Option::is_none) else {
+        let Some(slot) = entries.iter().position(Option::is_none) else {
             // Unlock first, because this ends an address space.
             drop(entries);
             return Err(EBUSY);
         };
-        entries[place] = Some(entry);
-        Ok(place as u32 + 1)
+        entries[slot] = Some(entry);
+        Ok(slot as u32 + 1)
     }
 
     /// Ends the address space with number `id`: unmaps everything in it, and cancels the operations
@@ -95,7 +95,7 @@ impl Pool {
     /// # Errors
     ///
     /// Fails with `EINVAL` if there is none. Context: process context, may sleep.
-    pub(super) fn destroy(&self, id: u32) -> Result {
+    pub(crate) fn destroy(&self, id: u32) -> Result {
         let mut entries = self.entries.lock();
         let slot = index(id).and_then(|index| entries.get_mut(index));
         let entry = slot.and_then(Option::take).ok_or(EINVAL)?;
@@ -109,17 +109,17 @@ impl Pool {
     /// # Errors
     ///
     /// Fails with `ENOMEM`. Context: process context, may sleep.
-    pub(super) fn filler(
+    pub(super) fn dummy(
         &self,
         plugged: &Plugged<'_, Tyr>,
         hw: &Hardware<'_>,
     ) -> Result<ARef<Object>> {
-        let mut filler = self.filler.lock();
-        if let Some(filler) = &*filler {
-            return Ok(filler.clone());
+        let mut dummy = self.dummy.lock();
+        if let Some(dummy) = &*dummy {
+            return Ok(dummy.clone());
         }
-        let new = Object::new(plugged, FILLER, Args::own(hw.gpu.coherent))?;
-        *filler = Some(new.clone());
+        let new = Object::new(plugged, DUMMY_SIZE, Args::own(hw.gpu.coherent))?;
+        *dummy = Some(new.clone());
         Ok(new)
     }
 
@@ -149,16 +149,16 @@ fn index(id: u32) -> Option<usize> {
 /// # Errors
 ///
 /// Fails with `EINVAL` if too little would be left to the kernel.
-pub(super) fn user_end(wanted: u64, full: u64) -> Result<u64> {
-    let most = full
+pub(crate) fn user_end(wanted: u64, full: u64) -> Result<u64> {
+    let max = full
         .checked_sub(MIN_KERNEL)
-        .filter(|most| *most != 0)
+        .filter(|max| *max != 0)
         .ok_or(EINVAL)?;
     // The C driver uses the size of a process's address space if that is smaller than the GPU's. On
     // this machine the result is the same half of 48 bits.
     let user = match wanted {
-        0 => most.min(full / 2),
-        wanted if wanted <= most => wanted,
+        0 => max.min(full / 2),
+        wanted if wanted <= max => wanted,
         _ => return Err(EINVAL),
     };
     let kernel = full - user;

@@ -3,24 +3,24 @@
 //! The queue of an address space. It carries out operations in the order of their submission, each
 //! when the fences that it waits for are signalled.
 //!
-//! Each job has its own fence, which is signalled when the job ends. A job ends when it is carried
-//! out, when the address space or its file ends (`ECANCELED`), or when the device is unplugged
-//! (`ENODEV`). The first job that fails makes the address space unusable.
+//! Each operation has its own fence, which is signalled when the operation ends. An operation ends
+//! when it is carried out, when the address space or its file ends (`ECANCELED`), or when the
+//! device is unplugged (`ENODEV`). The first operation that fails makes the address space unusable.
 //!
-//! For each fence that a job waits for, a work item is prepared. It is queued when the fence is
-//! signalled, and checks whether the job at the head of the queue can run.
+//! For each fence that an operation waits for, a work item is prepared. It is queued when the fence
+//! is signalled, and checks whether the operation at the head of the queue can run.
 
 use super::{
     bind::{
-        Binding,
-        Ended,
-        Operation, //
+        CompletedOp,
+        Op,
+        OpContext, //
     },
     Space, //
 };
 use crate::{
     driver::Tyr,
-    hardware::Hardware, //
+    hw::Hardware, //
 };
 use drm::{
     fence::{
@@ -50,15 +50,15 @@ use kernel::{
 trait Callback: Send {}
 impl<F: FnOnce(&Fence) + Send + 'static> Callback for drm::fence::Callback<F> {}
 
-/// A fence that a job waits for.
+/// A fence that an operation waits for.
 pub(super) struct Wait {
     // Declared first, so that it is removed before the fence may be freed.
     _callback: KBox<dyn Callback>,
     fence: ARef<Fence>,
 }
 
-/// The fences that a job waits for, by [`Wait::key`], so each occurs once even if a client names it
-/// several times. The tree allocates many small pieces of memory rather than a large one.
+/// The fences that an operation waits for, by [`Wait::key`], so each occurs once even if a client
+/// names it several times. The tree allocates many small pieces of memory rather than a large one.
 pub(super) type Waits = RBTree<usize, Wait>;
 
 impl Wait {
@@ -84,81 +84,81 @@ impl Wait {
 }
 
 /// An operation in the queue, and afterwards its remains.
-pub(super) struct Job {
-    operation: Option<Operation>,
+pub(super) struct QueuedOp {
+    op: Option<Op>,
     waits: Waits,
-    /// The job's fence, until it is signalled.
+    /// The operation's fence, until it is signalled.
     done: Option<Signaler>,
-    _ended: Option<Ended>,
+    _completed: Option<CompletedOp>,
 }
 
-impl Job {
-    /// Creates a job for an operation that waits for `waits` and signals `done`.
-    pub(super) fn new(operation: Operation, waits: Waits, done: Signaler) -> Self {
+impl QueuedOp {
+    /// Creates a queued operation that waits for `waits` and signals `done`.
+    pub(super) fn new(op: Op, waits: Waits, done: Signaler) -> Self {
         Self {
-            operation: Some(operation),
+            op: Some(op),
             waits,
             done: Some(done),
-            _ended: None,
+            _completed: None,
         }
     }
 
-    fn can_go(&self) -> bool {
+    fn is_ready(&self) -> bool {
         self.waits.values().all(|wait| wait.fence.is_signaled())
     }
 
-    /// Carries out the operation. Its remains stay in the job.
-    fn carry_out(&mut self, dev: &Device<Tyr>, vm: &Vm<Space>) {
-        let (Some(operation), Some(done)) = (self.operation.take(), self.done.take()) else {
+    /// Carries out the operation, and keeps its remains.
+    fn exec(&mut self, dev: &Device<Tyr>, vm: &Vm<Space>) {
+        let (Some(op), Some(done)) = (self.op.take(), self.done.take()) else {
             return;
         };
-        let ended = dev.enter(|plugged| {
+        let completed = dev.enter(|plugged| {
             plugged.registration(|hw: &Hardware<'_>| {
-                let binding = Binding {
+                let cx = OpContext {
                     plugged: &plugged,
                     hw,
                     vm,
                 };
-                binding.carry_out(operation)
+                cx.exec(op)
             })
         });
         // Not if the device is unplugged, or a call that began before the unplug would report an
         // error of the address space.
-        if matches!(&ended, Some(ended) if ended.result.is_err()) {
-            vm.fail();
+        if matches!(&completed, Some(completed) if completed.result.is_err()) {
+            vm.mark_unusable();
         }
-        let ended = ended.unwrap_or_else(Ended::unplugged);
-        match ended.result {
+        let completed = completed.unwrap_or_else(CompletedOp::unplugged);
+        match completed.result {
             Ok(()) => done.signal(),
             Err(error) => done.fail(error),
         };
-        self._ended = Some(ended);
+        self._completed = Some(completed);
     }
 }
 
-/// The place of a job in the queue: that of its fence on the queue's timeline.
-pub(super) type Place = RBTreeNode<u64, Job>;
+/// An operation in the queue, by the sequence number of its fence on the queue's timeline.
+pub(super) type Node = RBTreeNode<u64, QueuedOp>;
 
-/// The jobs of an address space.
+/// The operations of an address space.
 #[pin_data]
 pub(super) struct Queue {
-    /// The timeline of the jobs' fences.
+    /// The timeline of the operations' fences.
     pub(super) timeline: Timeline,
-    /// Held from issuing a job's fence until the job is in the queue, so that no job is inserted
-    /// before one that is already running.
+    /// Held from issuing an operation's fence until the operation is in the queue, so that no
+    /// operation is inserted before one that is already running.
     #[pin]
     pub(super) submitting: Mutex<()>,
-    /// Held while jobs are carried out.
+    /// Held while operations are carried out.
     #[pin]
     running: Mutex<()>,
     /// Held only briefly and without allocations, because fences wait for it.
     #[pin]
-    jobs: Mutex<Jobs>,
+    ops: Mutex<Ops>,
 }
 
-struct Jobs {
-    waiting: RBTree<u64, Job>,
-    /// Whether the queue refuses new jobs.
+struct Ops {
+    waiting: RBTree<u64, QueuedOp>,
+    /// Whether the queue refuses new operations.
     closed: bool,
 }
 
@@ -169,73 +169,73 @@ impl Queue {
             timeline: Timeline::new(class),
             submitting <- new_mutex!((), "tyr::Queue::submitting"),
             running <- new_mutex!((), "tyr::Queue::running"),
-            jobs <- new_mutex!(Jobs {
+            ops <- new_mutex!(Ops {
                 waiting: RBTree::new(),
                 closed: false,
-            }, "tyr::Queue::jobs"),
+            }, "tyr::Queue::ops"),
         })
     }
 
-    /// Adds jobs. The caller must call [`run`] afterwards.
+    /// Adds operations. The caller must call [`run`] afterwards.
     ///
     /// # Errors
     ///
-    /// Returns the jobs if the address space has ended.
-    pub(super) fn push(&self, new: KVVec<Place>) -> Result<(), KVVec<Place>> {
-        let mut jobs = self.jobs.lock();
-        if jobs.closed {
+    /// Returns the operations if the address space has ended.
+    pub(super) fn push(&self, new: KVVec<Node>) -> Result<(), KVVec<Node>> {
+        let mut ops = self.ops.lock();
+        if ops.closed {
             return Err(new);
         }
-        for place in new {
-            jobs.waiting.insert(place);
+        for node in new {
+            ops.waiting.insert(node);
         }
         Ok(())
     }
 
-    /// Moves the first job to `to`, if its place is at most `last` and it can run.
-    fn take<'a>(&self, last: u64, to: &'a mut RBTree<u64, Job>) -> Option<&'a mut Job> {
-        let mut jobs = self.jobs.lock();
-        let (place, job) = jobs.waiting.iter().next()?;
-        let place = *place;
-        if place > last || !job.can_go() {
+    /// Moves the first operation to `to`, if its sequence number is at most `last` and it can run.
+    fn take<'a>(&self, last: u64, to: &'a mut RBTree<u64, QueuedOp>) -> Option<&'a mut QueuedOp> {
+        let mut ops = self.ops.lock();
+        let (seqno, op) = ops.waiting.iter().next()?;
+        let seqno = *seqno;
+        if seqno > last || !op.is_ready() {
             return None;
         }
-        to.insert(jobs.waiting.remove_node(&place)?);
-        to.get_mut(&place)
+        to.insert(ops.waiting.remove_node(&seqno)?);
+        to.get_mut(&seqno)
     }
 
-    /// Returns the place of the last job.
+    /// Returns the sequence number of the last operation.
     fn last(&self) -> Option<u64> {
-        let jobs = self.jobs.lock();
-        let last = jobs.waiting.cursor_back()?;
-        let (place, _) = last.current();
-        Some(*place)
+        let ops = self.ops.lock();
+        let last = ops.waiting.cursor_back()?;
+        let (seqno, _) = last.current();
+        Some(*seqno)
     }
 
-    /// Ends all jobs in the order of the queue, and refuses new ones. Context: process context, may
-    /// sleep; takes reservation locks.
+    /// Ends all operations in the order of the queue, and refuses new ones. Context: process
+    /// context, may sleep; takes reservation locks.
     pub(super) fn close(&self) {
         let mut left = {
-            let mut jobs = self.jobs.lock();
-            jobs.closed = true;
-            core::mem::replace(&mut jobs.waiting, RBTree::new())
+            let mut ops = self.ops.lock();
+            ops.closed = true;
+            core::mem::replace(&mut ops.waiting, RBTree::new())
         };
-        // Wait for the job that is running.
+        // Wait for the operation that is running.
         let turn = self.running.lock();
-        for job in left.values_mut() {
+        for op in left.values_mut() {
             // The fence fails with `ECANCELED`.
-            drop(job.done.take());
+            drop(op.done.take());
         }
         drop(turn);
-        // The remains of the jobs are dropped here, as in `run`.
+        // The remains of the operations are dropped here, as in `run`.
     }
 }
 
-/// Carries out the jobs of `vm` that can run.
+/// Carries out the operations of `vm` that can run.
 ///
-/// Jobs that are added in the meantime are left to another call. The remains of jobs are collected
-/// here, because dropping them takes reservation locks, whose holders may wait for the fence of a
-/// job. So no fence waits for the drop.
+/// Operations that are added in the meantime are left to another call. The remains of operations
+/// are collected here, because dropping them takes reservation locks, whose holders may wait for
+/// the fence of an operation. So no fence waits for the drop.
 ///
 /// Context: process context, may sleep; takes reservation locks.
 pub(super) fn run(dev: &Device<Tyr>, vm: &Vm<Space>) {
@@ -243,8 +243,8 @@ pub(super) fn run(dev: &Device<Tyr>, vm: &Vm<Space>) {
     let mut left = RBTree::new();
     let turn = vm.queue.running.lock();
     let last = vm.queue.last().unwrap_or(0);
-    while let Some(job) = vm.queue.take(last, &mut left) {
-        job.carry_out(dev, vm);
+    while let Some(op) = vm.queue.take(last, &mut left) {
+        op.exec(dev, vm);
     }
     drop(turn);
 }

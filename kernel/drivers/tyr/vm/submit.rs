@@ -9,19 +9,19 @@
 
 use super::{
     bind::{
-        Binding,
-        Operation, //
+        Op,
+        OpContext, //
     },
     queue::{
         self,
-        Job,
+        QueuedOp,
         Wait, //
     },
 };
 use crate::{
     client::Client,
     uapi,
-    uobject::take_array, //
+    uobj, //
 };
 use core::num::NonZeroU64;
 use drm::{
@@ -54,63 +54,63 @@ const SIGNAL: u32 = uapi::drm_panthor_sync_op_flags_DRM_PANTHOR_SYNC_OP_SIGNAL a
 ///
 /// # Errors
 ///
-/// Fails with the errors of [`Binding::prepare`]. Fails with `EINVAL` for a mapping in an unusable
-/// address space, for undefined flags, for a missing sync object to be signalled, and for a sync
-/// object without a fence to wait for. Fails with `ENOENT` for a missing sync object to wait for,
-/// and with `ENODEV`. Nothing is done then.
+/// Fails with the errors of [`OpContext::prepare`]. Fails with `EINVAL` for a mapping in an
+/// unusable address space, for undefined flags, for a missing sync object to be signalled, and for
+/// a sync object without a fence to wait for. Fails with `ENOENT` for a missing sync object to wait
+/// for, and with `ENODEV`. Nothing is done then.
 ///
 /// Context: process context, may sleep; takes reservation locks.
-pub(super) fn submit(
-    binding: Binding<'_, '_, '_>,
+pub(crate) fn submit(
+    cx: OpContext<'_, '_, '_>,
     file: &File<Client>,
     ops: &[uapi::drm_panthor_vm_bind_op],
 ) -> Result {
     if ops.is_empty() {
         return Ok(());
     }
-    let mut operations = KVVec::new();
+    let mut prepared = KVVec::new();
     let mut syncs = KVVec::new();
     for op in ops {
-        let operation = binding.prepare(file, op)?;
-        if binding.vm.is_unusable() && matches!(operation, Operation::Map { .. }) {
+        let ready = cx.prepare(file, op)?;
+        if cx.vm.is_unusable() && matches!(ready, Op::Map { .. }) {
             return Err(EINVAL);
         }
-        operations.push(operation, GFP_KERNEL | __GFP_NOWARN)?;
-        let of_op: KVVec<uapi::drm_panthor_sync_op> =
-            take_array(&op.syncs, size_of::<uapi::drm_panthor_sync_op>())?;
-        of_op.iter().try_for_each(check)?;
-        syncs.push(of_op, GFP_KERNEL | __GFP_NOWARN)?;
+        prepared.push(ready, GFP_KERNEL | __GFP_NOWARN)?;
+        let op_syncs: KVVec<uapi::drm_panthor_sync_op> =
+            uobj::get_array(&op.syncs, size_of::<uapi::drm_panthor_sync_op>())?;
+        op_syncs.iter().try_for_each(check)?;
+        syncs.push(op_syncs, GFP_KERNEL | __GFP_NOWARN)?;
     }
     let mut signals = Signals::collect(file, syncs.iter().flatten())?;
 
-    let dev = binding.vm.device();
-    let vm = ARef::from(binding.vm);
+    let dev = cx.vm.device();
+    let vm = ARef::from(cx.vm);
     let start = dev.prepare_work(move |dev| queue::run(dev, &vm))?;
     {
-        let _order = binding.vm.queue.submitting.lock();
-        let mut jobs = KVVec::new();
-        for (operation, syncs) in operations.into_iter().zip(&syncs) {
-            let (seqno, job) = job(binding, file, operation, syncs, &mut signals)?;
-            let place = RBTreeNode::new(seqno, job, GFP_KERNEL)?;
-            jobs.push(place, GFP_KERNEL | __GFP_NOWARN)?;
+        let _order = cx.vm.queue.submitting.lock();
+        let mut queued = KVVec::new();
+        for (op, syncs) in prepared.into_iter().zip(&syncs) {
+            let (seqno, op) = queued_op(cx, file, op, syncs, &mut signals)?;
+            let node = RBTreeNode::new(seqno, op, GFP_KERNEL)?;
+            queued.push(node, GFP_KERNEL | __GFP_NOWARN)?;
         }
-        // The returned jobs are dropped, and their fences fail.
-        binding.vm.queue.push(jobs).map_err(|_| EINVAL)?;
+        // The returned operations are dropped, and their fences fail.
+        cx.vm.queue.push(queued).map_err(|_| EINVAL)?;
     }
     signals.publish();
     start.queue();
     Ok(())
 }
 
-/// Creates the job of an operation, and its place in the queue. The job's fence is added to the
-/// objects that the operation uses and to the sync objects that it signals.
-fn job(
-    binding: Binding<'_, '_, '_>,
+/// Adds a fence to an operation that is ready, and returns it with the fence's sequence number. The
+/// fence is added to the objects that the operation uses and to the sync objects that it signals.
+fn queued_op(
+    cx: OpContext<'_, '_, '_>,
     file: &File<Client>,
-    operation: Operation,
+    op: Op,
     syncs: &[uapi::drm_panthor_sync_op],
     signals: &mut Signals,
-) -> Result<(u64, Job)> {
+) -> Result<(u64, QueuedOp)> {
     let mut waits = RBTree::new();
     for sync in syncs.iter().filter(|sync| sync.flags & SIGNAL == 0) {
         let fence = match signals.find(sync) {
@@ -119,22 +119,19 @@ fn job(
         };
         let key = Wait::key(&fence);
         if !fence.is_signaled() && waits.get(&key).is_none() {
-            waits.try_create_and_insert(key, Wait::new(binding.vm, fence)?, GFP_KERNEL)?;
+            waits.try_create_and_insert(key, Wait::new(cx.vm, fence)?, GFP_KERNEL)?;
         }
     }
-    let done = binding
-        .hw
-        .binds
-        .issue_on(&binding.vm.queue.timeline, None)?;
+    let done = cx.hw.bind_fences.issue_on(&cx.vm.queue.timeline, None)?;
     // Synchronisation is explicit: the fence only marks the objects as in use.
-    binding.vm.resv().attach(&done, Usage::Bookkeep)?;
-    if let Some(resv) = operation.resv(binding.vm) {
+    cx.vm.resv().attach(&done, Usage::Bookkeep)?;
+    if let Some(resv) = op.resv(cx.vm) {
         resv.attach(&done, Usage::Bookkeep)?;
     }
     for sync in syncs.iter().filter(|sync| sync.flags & SIGNAL != 0) {
         signals.set(sync, &done);
     }
-    Ok((done.seqno(), Job::new(operation, waits, done)))
+    Ok((done.seqno(), QueuedOp::new(op, waits, done)))
 }
 
 /// Checks a sync operation. Fails with `EINVAL` if its flags or its point are not valid.

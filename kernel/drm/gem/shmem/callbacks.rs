@@ -7,7 +7,7 @@
 //!
 //! C header: `include/drm/drm_gem_shmem_helper.h`
 
-use crate::gpuvm::has_own_resv;
+use crate::gem::has_own_resv;
 use core::ptr::{
     null,
     null_mut, //

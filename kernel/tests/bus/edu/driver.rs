@@ -160,7 +160,7 @@ impl drm::Driver for Edu {
 
     fn unplugged(dev: &Device<Self, Registered>, hardware: &Hardware<'_>) {
         hardware.set_interrupt(false);
-        dev.leave();
+        dev.unplug();
         dev_info!(
             dev,
             "at rest after {} interrupts\n",

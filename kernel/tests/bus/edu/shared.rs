@@ -2,8 +2,8 @@
 
 //! State that the ioctls and the interrupt's handler share: the completed jobs.
 //!
-//! The state is the device's data, so it outlives the hardware, and waiters learn that the device was
-//! unplugged.
+//! The state is the device's data, so it outlives the hardware, and waiters learn that the device
+//! was unplugged.
 
 use crate::hardware::Job;
 use kernel::{
@@ -23,7 +23,7 @@ use kernel::{
 };
 
 /// The timeout of jobs, in milliseconds. No job takes this long.
-const PATIENCE: u32 = 5000;
+const TIMEOUT_MS: u32 = 5000;
 
 #[pin_data]
 pub(crate) struct Shared {
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) turn: Mutex<()>,
     /// Whether the device is unplugged.
     #[pin]
-    gone: Mutex<bool>,
+    unplugged: Mutex<bool>,
     #[pin]
     changed: CondVar,
 }
@@ -49,7 +49,7 @@ impl Shared {
             factorials: Atomic::new(0),
             transfers: Atomic::new(0),
             turn <- new_mutex!(()),
-            gone <- new_mutex!(false),
+            unplugged <- new_mutex!(false),
             changed <- new_condvar!(),
         })
     }
@@ -79,13 +79,13 @@ impl Shared {
     /// Wakes the waiters.
     pub(crate) fn wake(&self) {
         // The lock orders this with the check of code that is about to wait.
-        drop(self.gone.lock());
+        drop(self.unplugged.lock());
         self.changed.notify_all();
     }
 
     /// Marks the device as unplugged, and ends all waits.
-    pub(crate) fn leave(&self) {
-        *self.gone.lock() = true;
+    pub(crate) fn unplug(&self) {
+        *self.unplugged.lock() = true;
         self.changed.notify_all();
     }
 
@@ -94,13 +94,16 @@ impl Shared {
     /// Fails with `ENODEV` if the device is unplugged, with `EINTR` for a signal, and with
     /// `ETIMEDOUT` if nothing happens.
     pub(crate) fn wait(&self, job: Job, before: i32) -> Result {
-        let mut patience = msecs_to_jiffies(PATIENCE);
-        let mut gone = self.gone.lock();
+        let mut timeout = msecs_to_jiffies(TIMEOUT_MS);
+        let mut unplugged = self.unplugged.lock();
         while self.done(job) == before {
-            if *gone {
+            if *unplugged {
                 return Err(ENODEV);
             }
-            patience = match self.changed.wait_interruptible_timeout(&mut gone, patience) {
+            timeout = match self
+                .changed
+                .wait_interruptible_timeout(&mut unplugged, timeout)
+            {
                 CondVarTimeoutResult::Woken { jiffies } => jiffies,
                 CondVarTimeoutResult::Timeout => return Err(ETIMEDOUT),
                 CondVarTimeoutResult::Signal { .. } => return Err(EINTR),

@@ -19,7 +19,7 @@ use crate::mali::mmu::Stop;
 use crate::mali::power::present;
 
 /// The time until the firmware reacts to a doorbell.
-const LOOK_TAKES: Duration = Duration::from_micros(30);
+const CHECK_TIME: Duration = Duration::from_micros(30);
 
 /// Cycles of the system's counter in a second, as on the board.
 const COUNTER_HERTZ: u32 = 24_000_000;
@@ -38,7 +38,7 @@ pub(super) struct Firmware {
     version: Version,
     groups: Vec<Group>,
     /// When the firmware checks the rung doorbells.
-    look: Option<Instant>,
+    check_at: Option<Instant>,
     /// Doorbells that were rung since the last check, a bit for each.
     rung: u32,
     /// The request word at the last check.
@@ -46,7 +46,7 @@ pub(super) struct Firmware {
     /// Events that the driver has not acknowledged.
     events: u32,
     /// Invalid bits that were reported.
-    told: u32,
+    reported: u32,
     cores: u64,
     /// The time without work after which the driver is notified.
     idle_after: Option<Duration>,
@@ -77,11 +77,11 @@ impl Firmware {
             layout,
             version,
             groups,
-            look: None,
+            check_at: None,
             rung: 0,
             seen,
             events: 0,
-            told: 0,
+            reported: 0,
             cores: present(Domain::Shader),
             idle_after: None,
             idle: None,
@@ -97,51 +97,51 @@ impl Firmware {
     /// Rings a doorbell: the firmware will check its requests.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, number: usize) {
         self.rung |= 1 << number;
-        self.look.get_or_insert(chip.bus.after(LOOK_TAKES));
+        self.check_at.get_or_insert(chip.bus.after(CHECK_TIME));
     }
 
     /// Lets streams check again for what they wait for.
     pub(super) fn wake(&mut self, chip: &mut Chip<'_>) {
         if self.groups.iter().any(Group::waits) {
-            self.look.get_or_insert(chip.bus.now());
+            self.check_at.get_or_insert(chip.bus.now());
         }
     }
 
     /// Returns when something is due.
     pub(super) fn due(&self) -> Option<Instant> {
-        [self.look, self.idle, self.power_off].into_iter().flatten().min()
+        [self.check_at, self.idle, self.power_off].into_iter().flatten().min()
     }
 
     /// Does what is due. Returns whether a halt was requested.
     pub(super) fn tick(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
         let now = chip.bus.now();
-        if self.look.is_some_and(|at| at <= now) {
+        if self.check_at.is_some_and(|at| at <= now) {
             let was_busy = self.is_busy();
-            let halt = self.rung & 1 << doorbell::GLOBAL != 0 && self.serve(chip)?;
+            let halt = self.rung & 1 << doorbell::GLOBAL != 0 && self.handle_requests(chip)?;
             self.rung &= !(1 << doorbell::GLOBAL);
             if halt {
                 return Ok(true);
             }
-            self.serve_streams(chip)?;
-            self.look = None;
+            self.handle_streams(chip)?;
+            self.check_at = None;
             if was_busy != self.is_busy() {
-                self.settle(chip);
+                self.update_idle(chip);
             }
         }
         if self.idle.is_some_and(|at| at <= now) {
-            self.tell(chip, req::IDLE)?;
+            self.report(chip, req::IDLE)?;
             self.idle = None;
         }
         if self.power_off.take_if(|at| *at <= now).is_some() {
             for domain in [Domain::Shader, Domain::Tiler] {
-                chip.power.ask(chip.bus, domain, present(domain), false);
+                chip.power.request(chip.bus, domain, present(domain), false);
             }
         }
         Ok(false)
     }
 
     /// Checks streams whose doorbells were rung, and those that wait.
-    fn serve_streams(&mut self, chip: &mut Chip<'_>) -> Result<(), Stop> {
+    fn handle_streams(&mut self, chip: &mut Chip<'_>) -> Result<(), Stop> {
         for number in (0..doorbell::COUNT).filter(|number| self.rung & 1 << number != 0) {
             let mut found = false;
             for (group, place) in self.groups.iter_mut().zip(&self.layout.groups) {
@@ -159,55 +159,55 @@ impl Firmware {
     }
 
     /// Checks all requests.
-    fn serve(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
+    fn handle_requests(&mut self, chip: &mut Chip<'_>) -> Result<bool, Stop> {
         let input: Input = chip.block(self.layout.input)?;
         let output: Output = chip.block(self.layout.output)?;
-        let asked = Handshake { request: input.req, acknowledge: output.ack };
-        self.check(chip, asked);
-        self.events &= asked.pending(req::EVENTS);
+        let words = Handshake { request: input.req, acknowledge: output.ack };
+        self.check(chip, words);
+        self.events &= words.pending(req::EVENTS);
         let mut done = 0;
-        for (bit, _) in req::NAMES.iter().filter(|(bit, _)| asked.pending(*bit & req::REQUESTS) != 0) {
-            if self.carry_out(chip, *bit, &input)? {
+        for (bit, _) in req::NAMES.iter().filter(|(bit, _)| words.pending(*bit & req::REQUESTS) != 0) {
+            if self.execute(chip, *bit, &input)? {
                 done |= bit;
             }
         }
         self.doorbells(chip, &input, &output)?;
         let halt = halts(self.version, input.req) && !halts(self.version, self.seen);
         if halt {
-            self.halt(chip, asked, done)?;
+            self.halt(chip, words, done)?;
         } else {
-            self.acknowledge(chip, asked, done, input.ack_irq_mask)?;
+            self.acknowledge(chip, words, done, input.ack_irq_mask)?;
         }
         self.seen = input.req;
         Ok(halt)
     }
 
     /// Reports requests that no firmware would understand.
-    fn check(&mut self, chip: &mut Chip<'_>, asked: Handshake) {
+    fn check(&mut self, chip: &mut Chip<'_>, words: Handshake) {
         let state = if self.version >= Version::GLOBAL_STATE { req::STATE } else { 0 };
-        let unknown = asked.pending(!(req::REQUESTS | req::EVENTS | state));
-        let early = asked.pending(req::EVENTS) & !self.events;
-        let missing = asked.pending(MISSING);
-        let fresh = (unknown | early | missing) & !self.told;
-        self.told = unknown | early | missing;
-        if fresh & unknown != 0 {
-            let text = names(fresh & unknown, req::NAMES);
+        let unknown = words.pending(!(req::REQUESTS | req::EVENTS | state));
+        let early = words.pending(req::EVENTS) & !self.events;
+        let missing = words.pending(MISSING);
+        let new = (unknown | early | missing) & !self.reported;
+        self.reported = unknown | early | missing;
+        if new & unknown != 0 {
+            let text = names(new & unknown, req::NAMES);
             chip.bus.violation(format!("global request {text}: there is no such request"));
         }
-        if fresh & early != 0 {
-            let text = names(fresh & early, req::NAMES);
+        if new & early != 0 {
+            let text = names(new & early, req::NAMES);
             chip.bus.violation(format!("global event {text} is acknowledged and did not happen"));
         }
-        if fresh & missing != 0 {
-            chip.bus.violation(format!("global request {}: not modelled", names(fresh & missing, req::NAMES)));
+        if new & missing != 0 {
+            chip.bus.violation(format!("global request {}: not modelled", names(new & missing, req::NAMES)));
         }
     }
 
     /// Executes a request. Returns whether it is to be acknowledged.
-    fn carry_out(&mut self, chip: &mut Chip<'_>, bit: u32, input: &Input) -> Result<bool, Stop> {
+    fn execute(&mut self, chip: &mut Chip<'_>, bit: u32, input: &Input) -> Result<bool, Stop> {
         match bit {
             bit if bit & PLAIN != 0 => {}
-            req::CFG_ALLOC_EN => self.take_cores(chip, input.core_en_mask),
+            req::CFG_ALLOC_EN => self.set_cores(chip, input.core_en_mask),
             req::CFG_PROGRESS_TIMER => {
                 chip.bus.state(format!("no progress is told after {} cycles", u64::from(input.progress_timer) << 10));
             }
@@ -222,7 +222,7 @@ impl Firmware {
         Ok(true)
     }
 
-    fn take_cores(&mut self, chip: &mut Chip<'_>, cores: u64) {
+    fn set_cores(&mut self, chip: &mut Chip<'_>, cores: u64) {
         let beyond = cores & !present(Domain::Shader);
         if beyond != 0 {
             chip.bus.violation(format!("core_en_mask {cores:#x}: cores {beyond:#x} are not there"));
@@ -233,7 +233,7 @@ impl Firmware {
     fn watch_idle(&mut self, chip: &mut Chip<'_>) -> Result<(), Stop> {
         let input: Input = chip.block(self.layout.input)?;
         self.idle_after = Some(time(input.idle_timer));
-        self.settle(chip);
+        self.update_idle(chip);
         Ok(())
     }
 
@@ -243,7 +243,7 @@ impl Firmware {
     }
 
     /// Starts or stops the idle timer when work ends or begins.
-    fn settle(&mut self, chip: &mut Chip<'_>) {
+    fn update_idle(&mut self, chip: &mut Chip<'_>) {
         let busy = self.is_busy();
         let in_time = |takes: Duration| chip.bus.after(takes);
         self.idle = self.idle_after.filter(|_| !busy).map(in_time);
@@ -253,7 +253,7 @@ impl Firmware {
     fn doorbells(&mut self, chip: &mut Chip<'_>, input: &Input, output: &Output) -> Result<(), Stop> {
         let rung = Handshake { request: input.doorbell_req, acknowledge: output.doorbell_ack };
         let there = u32::MAX.checked_shr(32 - self.groups.len() as u32).unwrap_or_default();
-        if rung.pending(!there) != 0 && self.told & !there == 0 {
+        if rung.pending(!there) != 0 && self.reported & !there == 0 {
             chip.bus.violation(format!("doorbell_req {:#x}: there are no such groups", input.doorbell_req));
         }
         if rung.pending(there) == 0 {
@@ -262,10 +262,10 @@ impl Firmware {
         let cores = self.cores;
         for (slot, (group, place)) in self.groups.iter_mut().zip(&self.layout.groups).enumerate() {
             if rung.pending(1 << slot) != 0 {
-                group.serve(chip, place, cores)?;
+                group.handle_requests(chip, place, cores)?;
             }
         }
-        chip.set_word(self.layout.output, offset_of!(Output, doorbell_ack), rung.answer(there))?;
+        chip.set_word(self.layout.output, offset_of!(Output, doorbell_ack), rung.ack(there))?;
         self.power(chip);
         Ok(())
     }
@@ -276,8 +276,8 @@ impl Firmware {
         let on = chip.power.ready(Domain::Shader) != 0;
         match (used, on) {
             (true, false) => {
-                chip.power.ask(chip.bus, Domain::Shader, self.cores, true);
-                chip.power.ask(chip.bus, Domain::Tiler, present(Domain::Tiler), true);
+                chip.power.request(chip.bus, Domain::Shader, self.cores, true);
+                chip.power.request(chip.bus, Domain::Tiler, present(Domain::Tiler), true);
             }
             (false, true) if self.power_off.is_none() => {
                 self.power_off = Some(chip.bus.after(self.power_off_after));
@@ -289,41 +289,41 @@ impl Firmware {
         }
     }
 
-    fn halt(&mut self, chip: &mut Chip<'_>, asked: Handshake, done: u32) -> Result<(), Stop> {
+    fn halt(&mut self, chip: &mut Chip<'_>, words: Handshake, done: u32) -> Result<(), Stop> {
         for slot in (0..self.groups.len()).filter(|slot| self.groups[*slot].is_running()) {
             chip.bus.violation(format!("the MCU is halted while group {slot} runs"));
         }
         chip.set_word(self.layout.output, offset_of!(Output, halt_status), csf_iface::global::halt_status::OK)?;
         let state = if self.version >= Version::GLOBAL_STATE { req::STATE } else { 0 };
-        chip.set_word(self.layout.output, offset_of!(Output, ack), asked.answer(done | state))
+        chip.set_word(self.layout.output, offset_of!(Output, ack), words.ack(done | state))
     }
 
     /// Acknowledges requests, and interrupts if the driver has enabled it.
-    fn acknowledge(&mut self, chip: &mut Chip<'_>, asked: Handshake, done: u32, mask: u32) -> Result<(), Stop> {
+    fn acknowledge(&mut self, chip: &mut Chip<'_>, words: Handshake, done: u32, mask: u32) -> Result<(), Stop> {
         if done == 0 {
             return Ok(());
         }
-        chip.set_word(self.layout.output, offset_of!(Output, ack), asked.answer(done))?;
+        chip.set_word(self.layout.output, offset_of!(Output, ack), words.ack(done))?;
         chip.bus.state(format!("the firmware acknowledges {}", names(done, req::NAMES)));
         if done & mask != 0 {
-            chip.tell_global();
+            chip.interrupt_global();
         }
         Ok(())
     }
 
     /// Reports an event to the driver, unless it has not acknowledged the last one of its kind.
-    fn tell(&mut self, chip: &mut Chip<'_>, event: u32) -> Result<(), Stop> {
+    fn report(&mut self, chip: &mut Chip<'_>, event: u32) -> Result<(), Stop> {
         let words = chip.handshake(self.layout.input, self.layout.output)?;
         self.events &= words.pending(req::EVENTS);
         if self.events & event != 0 {
             return Ok(());
         }
-        chip.set_word(self.layout.output, offset_of!(Output, ack), words.tell(event))?;
+        chip.set_word(self.layout.output, offset_of!(Output, ack), words.notify(event))?;
         self.events |= event;
         chip.bus.state(format!("the firmware tells {}", names(event, req::NAMES)));
         let mask = chip.word(self.layout.input + offset_of!(Input, ack_irq_mask) as u32)?;
         if mask & event != 0 {
-            chip.tell_global();
+            chip.interrupt_global();
         }
         Ok(())
     }

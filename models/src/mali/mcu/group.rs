@@ -39,7 +39,7 @@ pub(super) struct Group {
     /// Events that the driver has not acknowledged.
     events: u32,
     /// Invalid bits that were reported.
-    told: u32,
+    reported: u32,
     /// Whether the driver knows that the group is idle.
     idle: bool,
 }
@@ -68,7 +68,7 @@ struct Buffer {
 impl Group {
     pub(super) fn new(slot: u32, version: Version, place: &layout::Group) -> Self {
         let streams = (0..).zip(&place.streams).map(|(index, _)| Stream::new(slot, index)).collect();
-        Self { slot, version, phase: Phase::Empty, endpoints: None, streams, events: 0, told: 0, idle: false }
+        Self { slot, version, phase: Phase::Empty, endpoints: None, streams, events: 0, reported: 0, idle: false }
     }
 
     /// Whether there is a group that runs.
@@ -83,12 +83,12 @@ impl Group {
 
     /// Rings a doorbell. Returns whether it is one of this group's streams.
     pub(super) fn ring(&mut self, chip: &mut Chip<'_>, place: &layout::Group, number: usize) -> Result<bool, Stop> {
-        self.look(chip, place, |stream| stream.has_doorbell(number))
+        self.run_streams(chip, place, |stream| stream.has_doorbell(number))
     }
 
     /// Lets streams check again for what they wait for.
     pub(super) fn wake(&mut self, chip: &mut Chip<'_>, place: &layout::Group) -> Result<(), Stop> {
-        self.look(chip, place, Stream::waits).map(drop)
+        self.run_streams(chip, place, Stream::waits).map(drop)
     }
 
     /// Whether streams of this group wait for the driver.
@@ -97,68 +97,73 @@ impl Group {
     }
 
     /// Checks the streams that `which` selects. Returns whether there are any.
-    fn look(
+    fn run_streams(
         &mut self,
         chip: &mut Chip<'_>,
         place: &layout::Group,
         which: impl Fn(&Stream) -> bool,
     ) -> Result<bool, Stop> {
         let Phase::Running(space) = self.phase else { return Ok(false) };
-        let (mut tell, mut any) = (0, false);
+        let (mut notify, mut any) = (0, false);
         for (index, (stream, place)) in self.streams.iter_mut().zip(&place.streams).enumerate() {
             if which(stream) {
                 any = true;
-                tell |= u32::from(stream.look(chip, place, space)?) << index;
+                notify |= u32::from(stream.advance(chip, place, space)?) << index;
             }
         }
-        self.tell_streams(chip, place, tell)?;
+        self.interrupt_streams(chip, place, notify)?;
         Ok(any)
     }
 
     /// Checks all requests of the group and of its streams.
-    pub(super) fn serve(&mut self, chip: &mut Chip<'_>, place: &layout::Group, cores: u64) -> Result<(), Stop> {
+    pub(super) fn handle_requests(
+        &mut self,
+        chip: &mut Chip<'_>,
+        place: &layout::Group,
+        cores: u64,
+    ) -> Result<(), Stop> {
         let input: Input = chip.block(place.input)?;
         let output: Output = chip.block(place.output)?;
-        let asked = Handshake { request: input.req, acknowledge: output.ack };
-        self.check(chip, asked);
-        self.events &= asked.pending(req::EVENTS);
+        let words = Handshake { request: input.req, acknowledge: output.ack };
+        self.check(chip, words);
+        self.events &= words.pending(req::EVENTS);
         let mut done = 0;
-        if asked.pending(req::ENDPOINT_CONFIG) != 0 {
+        if words.pending(req::ENDPOINT_CONFIG) != 0 {
             let wide = self.version >= Version::WIDE_ENDPOINT_REQUEST;
             let word = if wide { input.endpoint_req2 as u32 } else { input.endpoint_req };
             self.endpoints = Some(EndpointRequest::from_bits(word));
             done |= req::ENDPOINT_CONFIG;
         }
-        if asked.pending(req::STATE) != 0 && self.change(chip, place, &input, cores)? {
+        if words.pending(req::STATE) != 0 && self.change(chip, place, &input, cores)? {
             done |= req::STATE;
         }
         let streams = Handshake { request: input.doorbell_req, acknowledge: output.doorbell_ack };
         self.doorbells(chip, place, streams)?;
-        if asked.pending(req::STATUS_UPDATE) != 0 {
+        if words.pending(req::STATUS_UPDATE) != 0 {
             self.update_status(chip, place)?;
             done |= req::STATUS_UPDATE;
         }
         if done != 0 {
-            chip.set_word(place.output, offset_of!(Output, ack), asked.answer(done))?;
+            chip.set_word(place.output, offset_of!(Output, ack), words.ack(done))?;
             chip.bus.state(format!("group {}: the firmware acknowledges {}", self.slot, names(done, req::NAMES)));
         }
         if done & input.ack_irq_mask != 0 {
-            chip.tell_group(self.slot);
+            chip.interrupt_group(self.slot);
         }
         self.settle(chip, place, input.ack_irq_mask)
     }
 
-    fn check(&mut self, chip: &mut Chip<'_>, asked: Handshake) {
-        let unknown = asked.pending(!(req::REQUESTS | req::EVENTS | req::DOORBELL));
-        let early = asked.pending(req::EVENTS | req::DOORBELL) & !self.events;
-        let fresh = (unknown | early) & !self.told;
-        self.told = unknown | early;
-        if fresh & unknown != 0 {
-            let text = names(fresh & unknown, req::NAMES);
+    fn check(&mut self, chip: &mut Chip<'_>, words: Handshake) {
+        let unknown = words.pending(!(req::REQUESTS | req::EVENTS | req::DOORBELL));
+        let early = words.pending(req::EVENTS | req::DOORBELL) & !self.events;
+        let new = (unknown | early) & !self.reported;
+        self.reported = unknown | early;
+        if new & unknown != 0 {
+            let text = names(new & unknown, req::NAMES);
             chip.bus.violation(format!("group {} request {text}: there is no such request", self.slot));
         }
-        if fresh & early != 0 {
-            let text = names(fresh & early, req::NAMES);
+        if new & early != 0 {
+            let text = names(new & early, req::NAMES);
             chip.bus.violation(format!("group {} event {text} is acknowledged and did not happen", self.slot));
         }
     }
@@ -263,26 +268,26 @@ impl Group {
             Phase::Running(space) => Some(space),
             _ => None,
         };
-        let mut tell = 0;
+        let mut notify = 0;
         for (index, (stream, place)) in self.streams.iter_mut().zip(&place.streams).enumerate() {
-            if rung.pending(1 << index) != 0 && stream.serve(chip, place, space)? {
-                tell |= 1 << index;
+            if rung.pending(1 << index) != 0 && stream.handle_requests(chip, place, space)? {
+                notify |= 1 << index;
             }
         }
-        chip.set_word(place.output, offset_of!(Output, doorbell_ack), rung.answer(!0))?;
-        self.tell_streams(chip, place, tell)
+        chip.set_word(place.output, offset_of!(Output, doorbell_ack), rung.ack(!0))?;
+        self.interrupt_streams(chip, place, notify)
     }
 
     /// Reports that streams have events.
-    fn tell_streams(&self, chip: &mut Chip<'_>, place: &layout::Group, streams: u32) -> Result<(), Stop> {
+    fn interrupt_streams(&self, chip: &mut Chip<'_>, place: &layout::Group, streams: u32) -> Result<(), Stop> {
         if streams == 0 {
             return Ok(());
         }
-        let asked: Output = chip.block(place.output)?;
-        let heard: Input = chip.block(place.input)?;
-        let words = Handshake { request: asked.cs_irq_req, acknowledge: heard.cs_irq_ack };
-        chip.set_word(place.output, offset_of!(Output, cs_irq_req), words.ask(streams))?;
-        chip.tell_group(self.slot);
+        let output: Output = chip.block(place.output)?;
+        let input: Input = chip.block(place.input)?;
+        let words = Handshake { request: output.cs_irq_req, acknowledge: input.cs_irq_ack };
+        chip.set_word(place.output, offset_of!(Output, cs_irq_req), words.toggle(streams))?;
+        chip.interrupt_group(self.slot);
         Ok(())
     }
 
@@ -312,11 +317,11 @@ impl Group {
         }
         let words = chip.handshake(place.input, place.output)?;
         chip.set_word(place.output, offset_of!(Output, status_state), STATUS_IDLE)?;
-        chip.set_word(place.output, offset_of!(Output, ack), words.tell(req::IDLE))?;
+        chip.set_word(place.output, offset_of!(Output, ack), words.notify(req::IDLE))?;
         self.events |= req::IDLE;
         chip.bus.state(format!("group {}: the firmware tells IDLE", self.slot));
         if mask & req::IDLE != 0 {
-            chip.tell_group(self.slot);
+            chip.interrupt_group(self.slot);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! Command streams are not executed yet. Rings, their offsets and doorbells are checked, and a ring that is not empty
 //! is reported as a violation, so that silence is not mistaken for executed work. An implementation of command streams
 //! begins at [`Stream::run`], which is called whenever there may be something new or a condition may be fulfilled. An
-//! access that fails ends the stream or makes it wait, as in [`Stream::look`].
+//! access that fails ends the stream or makes it wait, as in [`Stream::advance`].
 //!
 //! Source: `drivers/gpu/drm/panthor/panthor_sched.c` of Linux 7.3 (`cs_slot_prog_locked`, `prepare_job_instrs`).
 
@@ -90,7 +90,7 @@ impl Stream {
 
     /// Checks the stream's requests. Returns whether the driver is to be notified. `space` is the group's, if the group
     /// runs.
-    pub(super) fn serve(
+    pub(super) fn handle_requests(
         &mut self,
         chip: &mut Chip<'_>,
         place: &layout::Stream,
@@ -98,28 +98,28 @@ impl Stream {
     ) -> Result<bool, Stop> {
         let input: Input = chip.block(place.input)?;
         let output: Output = chip.block(place.output)?;
-        let asked = Handshake { request: input.req, acknowledge: output.ack };
-        let unknown = asked.pending(!(req::REQUESTS | req::EVENTS));
+        let words = Handshake { request: input.req, acknowledge: output.ack };
+        let unknown = words.pending(!(req::REQUESTS | req::EVENTS));
         if unknown != 0 {
             self.violation(chip, &format!("request {}: there is no such request", names(unknown, req::NAMES)));
         }
-        let early = asked.pending(req::EVENTS) & !self.events;
+        let early = words.pending(req::EVENTS) & !self.events;
         if early != 0 {
             self.violation(chip, &format!("event {} is acknowledged and did not happen", names(early, req::NAMES)));
         }
-        self.events &= asked.pending(req::EVENTS);
-        let mut done = asked.pending(req::REQUESTS & !req::STATE);
-        if asked.pending(req::STATE) != 0 && self.change(chip, &input, space)? {
+        self.events &= words.pending(req::EVENTS);
+        let mut done = words.pending(req::REQUESTS & !req::STATE);
+        if words.pending(req::STATE) != 0 && self.change(chip, &input, space)? {
             done |= req::STATE;
         }
         if done != 0 {
-            chip.set_word(place.output, offset_of!(Output, ack), asked.answer(done))?;
+            chip.set_word(place.output, offset_of!(Output, ack), words.ack(done))?;
         }
-        let told = match space {
-            Some(space) => self.look(chip, place, space)?,
+        let notify = match space {
+            Some(space) => self.advance(chip, place, space)?,
             None => false,
         };
-        Ok(told || done & input.ack_irq_mask != 0)
+        Ok(notify || done & input.ack_irq_mask != 0)
     }
 
     /// Starts or stops the stream. Returns whether that was possible.
@@ -185,7 +185,7 @@ impl Stream {
 
     /// Checks for work. Returns whether the driver is to be notified: an access to the group's memory that faults ends
     /// the stream, but not the firmware.
-    pub(super) fn look(&mut self, chip: &mut Chip<'_>, place: &layout::Stream, space: usize) -> Result<bool, Stop> {
+    pub(super) fn advance(&mut self, chip: &mut Chip<'_>, place: &layout::Stream, space: usize) -> Result<bool, Stop> {
         let Some(mut ring) = self.ring else { return Ok(false) };
         let done = self.run(chip, &mut ring, space);
         self.ring = Some(ring);
@@ -207,11 +207,11 @@ impl Stream {
         let waiting = offsets.insert.wrapping_sub(ring.extract);
         let output = [ring.extract.to_le_bytes(), u64::from(waiting != 0).to_le_bytes()].concat();
         chip.mmu.write(chip.bus, space, ring.output, &output)?;
-        let fresh = std::mem::replace(&mut ring.insert, offsets.insert) != offsets.insert;
-        if fresh && (waiting > ring.size || waiting % INSTRUCTION != 0) {
+        let new = std::mem::replace(&mut ring.insert, offsets.insert) != offsets.insert;
+        if new && (waiting > ring.size || waiting % INSTRUCTION != 0) {
             let text = format!("insert {:#x} and extract {:#x} do not fit the ring", ring.insert, ring.extract);
             self.violation(chip, &text);
-        } else if fresh && waiting != 0 {
+        } else if new && waiting != 0 {
             self.violation(chip, &format!("{waiting} bytes are to be executed, and that is not modelled"));
         }
         Ok(())
@@ -224,7 +224,7 @@ impl Stream {
         chip.set_word(place.output, offset_of!(Output, fatal), exception::CS_BUS_FAULT)?;
         chip.write(u64::from(place.output) + offset_of!(Output, fatal_info) as u64, &fault.address.to_le_bytes())?;
         let words = chip.handshake(place.input, place.output)?;
-        chip.set_word(place.output, offset_of!(Output, ack), words.tell(req::FATAL))?;
+        chip.set_word(place.output, offset_of!(Output, ack), words.notify(req::FATAL))?;
         self.events |= req::FATAL;
         let mask = chip.word(place.input + offset_of!(Input, ack_irq_mask) as u32)?;
         Ok(mask & req::FATAL != 0)

@@ -15,7 +15,7 @@ use crate::mali::mmu::Mmu;
 const MOST: usize = 1024;
 
 /// The most places that are visited: tables that form cycles map all addresses.
-const MOST_LOOKS: usize = 1 << 19;
+const MAX_READS: usize = 1 << 19;
 
 /// The rights of a page besides reading.
 const WRITABLE: u32 = 1;
@@ -59,11 +59,11 @@ pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64,
     let space = mmu.space_mut(space).ok_or(NO_SPACE)?;
     let mut runs: Vec<Run> = Vec::new();
     let mut at = va - va % PAGE_SIZE;
-    let mut looks = 0;
+    let mut reads = 0;
     while at < end {
-        looks += 1;
-        if looks > MOST_LOOKS {
-            return Err(format!("more than {MOST_LOOKS} pages are to be looked at"));
+        reads += 1;
+        if reads > MAX_READS {
+            return Err(format!("more than {MAX_READS} pages are to be looked at"));
         }
         let Ok(to) = space.translate(bus, at, Access::Read) else {
             at = space.next_after(bus, at);
@@ -82,8 +82,8 @@ pub(in crate::mali) fn runs(mmu: &mut Mmu, bus: &mut Bus, space: usize, va: u64,
         // Where addresses are physical, the last page counts, too.
         at = at.saturating_add(PAGE_SIZE);
     }
-    let told = runs.iter().map(|run| json!([run.va, run.pages, run.word, run.rights, run.level, run.step]));
-    Ok(told.collect())
+    let entries = runs.iter().map(|run| json!([run.va, run.pages, run.word, run.rights, run.level, run.step]));
+    Ok(entries.collect())
 }
 
 fn rights(to: Translation) -> u32 {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_count_up_are_one_run_and_so_are_pages_alike() {
+    fn consecutive_pages_and_equal_pages_are_one_run() {
         assert_eq!(joined(&[page(1, 5), page(2, 6), page(3, 7)]), [(1, 3, 5, 1)]);
         assert_eq!(joined(&[page(1, 0), page(2, 0), page(3, 0)]), [(1, 3, 0, 0)]);
         assert_eq!(joined(&[page(1, 0), page(2, 0), page(3, 1)]), [(1, 2, 0, 0), (3, 1, 1, 1)]);

@@ -34,7 +34,7 @@ fn template() -> Vec<u8> {
 }
 
 #[test]
-fn the_firmware_comes_up_and_says_so() {
+fn firmware_boots_and_interrupts() {
     let mut driver = Driver::booted();
     assert_eq!(driver.status(), Status::Enabled);
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
@@ -48,9 +48,9 @@ fn the_firmware_comes_up_and_says_so() {
     assert_eq!(driver.word(0x400_10fc), 0x400_3900, "the third stream of the second group");
     assert!(driver.word(0x400_1000 + std::mem::offset_of!(group::Control, suspend_size) as u32) > 0);
     driver.is_right();
-    assert!(driver.bench.was_told("section 1 0x800000..0x810000 r-x: 61476 bytes as in the file"));
-    assert!(driver.bench.was_told("section 3 0x4000000..0x400c000 rw-: 0 bytes as in the file"));
-    assert!(driver.bench.was_told("the firmware runs: interface 1.5.0, 8 groups of 8 streams"));
+    assert!(driver.bench.has_logged("section 1 0x800000..0x810000 r-x: 61476 bytes as in the file"));
+    assert!(driver.bench.has_logged("section 3 0x4000000..0x400c000 rw-: 0 bytes as in the file"));
+    assert!(driver.bench.has_logged("the firmware runs: interface 1.5.0, 8 groups of 8 streams"));
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn a_boot_takes_time() {
     assert_eq!((driver.interrupts(), driver.word(0x400_0000)), (0, 0));
     driver.step();
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
-    assert!(driver.bench.was_told("no container of firmware was given"));
+    assert!(driver.bench.has_logged("no container of firmware was given"));
     driver.is_right();
 }
 
 #[test]
-fn the_blocks_are_where_the_firmware_says() {
+fn blocks_are_at_the_reported_addresses() {
     let file = csf_fw::builder::sample(&template());
     let mut driver = Driver::new(Some(file.clone()), "");
     driver.enable(0);
@@ -84,7 +84,7 @@ fn the_blocks_are_where_the_firmware_says() {
 }
 
 #[test]
-fn a_wrong_byte_keeps_it_down_wherever_it_is() {
+fn boot_fails_with_any_byte_corrupted() {
     let file = sample();
     for (va, section) in [(0x10, 0), (0x80_2345, 0x80_0000), (0x200_1fff, 0x200_0000), (0x400_8000, 0x400_0000)] {
         let mut driver = Driver::new(Some(file.clone()), "");
@@ -125,7 +125,7 @@ fn a_section_that_is_not_mapped_is_a_fault_of_the_mmu() {
         driver.load_firmware(&file);
         driver.unmap(0, va);
         driver.boot();
-        assert!(driver.bench.was_told(text), "{:#?}", driver.bench.told);
+        assert!(driver.bench.has_logged(text), "{:#?}", driver.bench.log);
         let status = regs::FaultStatus(driver.bench.read(regs::AS_FAULTSTATUS));
         assert_eq!((status.exception(), status.access()), (0xc3, access.bits()));
         assert_eq!(driver.bench.read(irq::MMU_IRQ_RAWSTAT) & 0xffff, 1);
@@ -151,14 +151,14 @@ fn rights_are_those_of_the_section() {
         driver.map_to(0, va, pa, bits);
         driver.boot();
         match what {
-            Err(fault) => assert!(driver.bench.was_told(fault), "{fault}"),
+            Err(fault) => assert!(driver.bench.has_logged(fault), "{fault}"),
             Ok(violation) => driver.is_wrong(violation),
         }
     }
 }
 
 #[test]
-fn without_its_power_it_stays_off() {
+fn mcu_without_power_stays_off() {
     let mut bench = Bench::new("");
     bench.write(registers::MCU_CONTROL, Control::Enable.bits());
     bench.wait();
@@ -170,7 +170,7 @@ fn without_its_power_it_stays_off() {
 }
 
 #[test]
-fn what_is_no_command_or_no_doorbell_is_told() {
+fn unknown_command_or_doorbell_is_a_violation() {
     type Mistake = (&'static str, fn(&mut Driver));
     let wrong: &[Mistake] = &[
         ("no such command of the MCU", |driver| driver.bench.write(registers::MCU_CONTROL, 3)),
@@ -212,7 +212,7 @@ fn after_a_reset_it_starts_from_what_is_loaded() {
 }
 
 #[test]
-fn after_a_halt_it_goes_on_with_what_it_left() {
+fn boot_after_halt_keeps_written_sections() {
     let mut driver = Driver::booted();
     driver.request(global::req::HALT);
     assert_eq!(driver.status(), Status::Halted);
@@ -225,7 +225,7 @@ fn after_a_halt_it_goes_on_with_what_it_left() {
     driver.interrupts();
     driver.boot();
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
-    assert!(driver.bench.was_told("section 2 0x2000000..0x2008000 rw-: kept from before"));
+    assert!(driver.bench.has_logged("section 2 0x2000000..0x2008000 rw-: kept from before"));
     driver.request(global::req::PING);
     assert_eq!(driver.handshake().pending(!0), 0);
     driver.is_right();
@@ -247,7 +247,7 @@ fn it_waits_for_a_lock_to_end() {
 /// The published firmware boots, by the path in `DRYDOCK_MALI_FIRMWARE`.
 #[test]
 #[ignore = "needs the published firmware (DRYDOCK_MALI_FIRMWARE)"]
-fn the_published_firmware_comes_up() {
+fn published_firmware_boots() {
     let path = std::env::var_os("DRYDOCK_MALI_FIRMWARE").expect("DRYDOCK_MALI_FIRMWARE names the file");
     let file = std::fs::read(path).unwrap();
     let mut driver = Driver::new(Some(file.clone()), "");

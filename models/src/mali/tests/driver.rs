@@ -255,7 +255,7 @@ impl Driver {
 
     /// Makes the requests in `mask`, and rings the doorbell.
     pub(super) fn request(&mut self, mask: u32) {
-        let request = self.handshake().ask(mask);
+        let request = self.handshake().toggle(mask);
         self.set_word(INPUT, request);
         self.ring();
     }
@@ -264,7 +264,7 @@ impl Driver {
     pub(super) fn request_groups(&mut self, groups: u32) {
         let word = self.word(INPUT + offset_of!(Input, doorbell_req) as u32);
         let ack = self.word(OUTPUT + offset_of!(Output, doorbell_ack) as u32);
-        let asked = Handshake { request: word, acknowledge: ack }.ask(groups);
+        let asked = Handshake { request: word, acknowledge: ack }.toggle(groups);
         self.set_word(INPUT + offset_of!(Input, doorbell_req) as u32, asked);
         self.ring();
     }

@@ -22,7 +22,7 @@ fn every_fault_is_documented() {
 }
 
 #[test]
-fn a_silent_boot_is_no_boot() {
+fn silent_mcu_does_not_report_its_boot() {
     let mut driver = booted_with("kind = \"silent-boot\"");
     assert_eq!((driver.status(), driver.interrupts(), driver.word(0x400_0000)), (Status::Enabled, 0, 0));
     assert_eq!(driver.bench.device.due(), None);
@@ -30,7 +30,7 @@ fn a_silent_boot_is_no_boot() {
 }
 
 #[test]
-fn a_silent_mcu_answers_no_more() {
+fn silent_mcu_stops_acknowledging() {
     let mut driver = Driver::booted();
     driver.bench.device.command(br#"{"fault": {"kind": "silent-mcu"}}"#, driver.bench.now);
     driver.request(PING);
@@ -53,7 +53,7 @@ fn a_silent_mcu_answers_no_more() {
 }
 
 #[test]
-fn a_reset_that_hangs_can_be_tried_again_and_no_more() {
+fn only_a_reset_is_allowed_after_a_stuck_reset() {
     let mut bench = Bench::new("[[fault]]\nkind = \"stuck-reset\"");
     for _ in 0..2 {
         bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
@@ -95,14 +95,14 @@ fn a_stuck_mmu_works_when_it_is_reset() {
 }
 
 #[test]
-fn a_slow_boot_takes_as_long_as_it_says() {
+fn slow_boot_takes_its_delay() {
     let mut driver = booted_with("kind = \"slow-boot\"\nseconds = 1.5");
     assert!(driver.bench.now - driver.bench.device_start() >= Duration::from_millis(1500));
     driver.is_right();
 }
 
 #[test]
-fn a_slow_reset_takes_as_long_as_it_says() {
+fn slow_reset_takes_its_delay() {
     let mut bench = Bench::new("[[fault]]\nkind = \"slow-reset\"\nseconds = 0.25");
     let start = bench.now;
     bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
@@ -112,22 +112,22 @@ fn a_slow_reset_takes_as_long_as_it_says() {
 }
 
 #[test]
-fn a_corrupted_byte_keeps_it_down_in_each_section() {
+fn corrupted_byte_in_any_section_prevents_boot() {
     for (section, va) in [(0, 0x4), (1, 0x80_f000), (2, 0x200_2000), (3, 0x400_b000)] {
         let offset = va & 0xffff;
         let mut driver = booted_with(&format!("kind = \"corrupt-firmware\"\nsection = {section}\noffset = {offset}"));
         assert_eq!((driver.status(), driver.interrupts()), (Status::Fatal, 0));
-        assert!(driver.bench.was_told(&format!("the byte at {va:#x} is corrupted")));
+        assert!(driver.bench.has_logged(&format!("the byte at {va:#x} is corrupted")));
         driver.is_right();
     }
     // The section has no such byte.
     let mut driver = booted_with("kind = \"corrupt-firmware\"\nsection = 4");
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
-    assert!(driver.bench.was_told("the firmware has no such byte"));
+    assert!(driver.bench.has_logged("the firmware has no such byte"));
 }
 
 #[test]
-fn memory_that_refuses_ends_the_firmware() {
+fn refused_memory_access_stops_the_firmware() {
     let mut driver = Driver::booted();
     driver.bench.device.command(br#"{"fault": {"kind": "dma-refusal"}}"#, driver.bench.now);
     driver.bench.write_at(doorbell::DOORBELL.at(doorbell::GLOBAL), doorbell::RING);
@@ -139,9 +139,9 @@ fn memory_that_refuses_ends_the_firmware() {
 }
 
 #[test]
-fn a_lost_interrupt_is_an_event_all_the_same() {
+fn lost_interrupt_is_still_an_event() {
     let mut driver = booted_with("kind = \"lost-interrupt\"");
-    assert!(driver.bench.was_told("interrupt 1, which does not arrive"));
+    assert!(driver.bench.has_logged("interrupt 1, which does not arrive"));
     assert_eq!(driver.interrupts(), irq::job::GLOBAL);
     driver.is_right();
 }

@@ -79,29 +79,29 @@ fn words(driver: &mut Driver) -> Handshake {
 }
 
 /// Requests a state of the group, with other requests.
-fn ask(driver: &mut Driver, state: u32, more: u32) {
+fn request_state(driver: &mut Driver, state: u32, more: u32) {
     let words = words(driver);
     let request = words.set(state, group::req::STATE);
-    let request = Handshake { request, ..words }.ask(more);
+    let request = Handshake { request, ..words }.toggle(more);
     driver.set_word(GROUP_INPUT, request);
     driver.request_groups(1 << GROUP);
 }
 
 /// Requests a state of the stream. The next request notifies the group.
-fn ask_stream(driver: &mut Driver, state: u32) {
+fn request_stream_state(driver: &mut Driver, state: u32) {
     let words = Handshake { request: driver.word(STREAM_INPUT), acknowledge: driver.word(STREAM_OUTPUT) };
     driver.set_word(STREAM_INPUT, words.set(state, stream::req::STATE));
     let at = offset_of!(group::Input, doorbell_req) as u32;
     let ack = driver.word(GROUP_OUTPUT + offset_of!(group::Output, doorbell_ack) as u32);
     let request = driver.word(GROUP_INPUT + at);
-    driver.set_word(GROUP_INPUT + at, Handshake { request, acknowledge: ack }.ask(1 << STREAM));
+    driver.set_word(GROUP_INPUT + at, Handshake { request, acknowledge: ack }.toggle(1 << STREAM));
 }
 
 /// Creates a driver whose group runs, with an empty ring.
 fn running() -> Driver {
     let mut driver = with_group();
-    ask_stream(&mut driver, stream::req::START);
-    ask(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
+    request_stream_state(&mut driver, stream::req::START);
+    request_state(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
     assert_eq!(words(&mut driver).pending(group::req::REQUESTS), 0);
     driver
 }
@@ -119,7 +119,7 @@ fn ring_stream(driver: &mut Driver) {
 }
 
 #[test]
-fn a_ping_is_answered_and_interrupts_only_who_wants_it() {
+fn ping_is_acknowledged_and_interrupts_if_enabled() {
     let mut driver = Driver::booted();
     driver.interrupts();
     driver.request(global::req::PING);
@@ -141,7 +141,7 @@ fn settings_are_taken_over() {
     let all = global::req::CFG_ALLOC_EN | global::req::CFG_POWEROFF_TIMER | global::req::CFG_PROGRESS_TIMER;
     driver.request(all | global::req::COUNTER_EN | global::req::FWCFG_UPDATE);
     assert_eq!(driver.handshake().pending(!0), 0);
-    assert_eq!(driver.bench.ask(json!("mcu"))["ok"]["firmware"]["cores"], 0x10001);
+    assert_eq!(driver.bench.query(json!("mcu"))["ok"]["firmware"]["cores"], 0x10001);
     driver.is_right();
     driver.set(INPUT, offset_of!(global::Input, core_en_mask), 0x10003, 8);
     driver.request(global::req::CFG_ALLOC_EN);
@@ -149,7 +149,7 @@ fn settings_are_taken_over() {
 }
 
 #[test]
-fn idleness_is_told_once() {
+fn idle_is_reported_once() {
     let mut driver = Driver::booted();
     driver.interrupts();
     driver.set(INPUT, offset_of!(global::Input, idle_timer), global::Timer::new(10_000, 24_000_000, 0).0.into(), 4);
@@ -171,7 +171,7 @@ fn idleness_is_told_once() {
 }
 
 #[test]
-fn what_the_firmware_would_not_understand_is_told_once() {
+fn unknown_request_is_a_violation_once() {
     let wrong = [
         (1 << 30, "global request 0x40000000: there is no such request"),
         (global::req::IDLE, "global event IDLE is acknowledged and did not happen"),
@@ -208,9 +208,9 @@ fn a_halt_ends_it() {
 #[test]
 fn later_versions_have_a_state_and_wide_endpoint_requests() {
     let mut driver = with_group_of(csf_iface::Version::GLOBAL_STATE);
-    ask(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
+    request_state(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
     assert_eq!(words(&mut driver).acknowledge & group::req::STATE, state::START);
-    ask(&mut driver, state::TERMINATE, 0);
+    request_state(&mut driver, state::TERMINATE, 0);
     let request = driver.handshake().set(global::state::HALT, global::req::STATE);
     driver.set_word(INPUT, request);
     driver.ring();
@@ -224,7 +224,7 @@ fn later_versions_have_a_state_and_wide_endpoint_requests() {
 }
 
 #[test]
-fn a_firmware_that_halts_before_it_boots_is_told() {
+fn halt_before_boot_is_a_violation() {
     let mut driver = Driver::booted();
     driver.request(global::req::HALT);
     driver.bench.write(registers::MCU_CONTROL, 0);
@@ -234,12 +234,12 @@ fn a_firmware_that_halts_before_it_boots_is_told() {
 }
 
 #[test]
-fn a_group_lives() {
+fn group_starts_suspends_and_terminates() {
     let mut driver = running();
     let output = |field| GROUP_OUTPUT + field as u32;
     assert_eq!(driver.interrupts(), irq::job::group(GROUP));
     assert_eq!(words(&mut driver).acknowledge & group::req::STATE, state::START);
-    let shown = driver.bench.ask(json!("mcu"))["ok"]["firmware"]["groups"][1].clone();
+    let shown = driver.bench.query(json!("mcu"))["ok"]["firmware"]["groups"][1].clone();
     assert_eq!((&shown["state"], &shown["space"]), (&json!("running"), &json!(SPACE)));
     assert_eq!(shown["streams"][2]["doorbell"], DOORBELL);
     assert_eq!(driver.bench.read(power::SHADER_READY), 0x50005);
@@ -249,20 +249,20 @@ fn a_group_lives() {
     let request = words(&mut driver);
     driver.set_word(GROUP_INPUT, request.set(request.acknowledge, group::req::EVENTS));
 
-    ask(&mut driver, state::START, group::req::STATUS_UPDATE);
+    request_state(&mut driver, state::START, group::req::STATUS_UPDATE);
     assert_eq!(driver.word(output(offset_of!(group::Output, status_endpoint_current))) & 0xff, 4);
-    ask(&mut driver, state::SUSPEND, 0);
+    request_state(&mut driver, state::SUSPEND, 0);
     assert_eq!(words(&mut driver).acknowledge & group::req::STATE, state::SUSPEND);
     let saved = driver.pa(SUSPEND);
     assert_ne!(driver.peek(saved), 0);
     driver.bench.wait();
     assert_eq!(driver.bench.read(power::SHADER_READY), 0, "no group needs the cores");
 
-    ask_stream(&mut driver, 0);
-    ask(&mut driver, state::RESUME, group::req::ENDPOINT_CONFIG);
+    request_stream_state(&mut driver, 0);
+    request_state(&mut driver, state::RESUME, group::req::ENDPOINT_CONFIG);
     assert_eq!(words(&mut driver).acknowledge & group::req::STATE, state::RESUME);
-    ask(&mut driver, state::TERMINATE, 0);
-    assert_eq!(driver.bench.ask(json!("mcu"))["ok"]["firmware"]["groups"][1]["state"], "empty");
+    request_state(&mut driver, state::TERMINATE, 0);
+    assert_eq!(driver.bench.query(json!("mcu"))["ok"]["firmware"]["groups"][1]["state"], "empty");
     driver.is_right();
 }
 
@@ -285,25 +285,25 @@ fn a_group_needs_what_it_names() {
     for (why, wrong) in wrong {
         let mut driver = with_group();
         wrong(&mut driver);
-        ask(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
+        request_state(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
         driver.is_wrong(why);
         assert_eq!(words(&mut driver).acknowledge & group::req::STATE, state::TERMINATE);
     }
     let mut driver = with_group();
-    ask(&mut driver, state::START, 0);
+    request_state(&mut driver, state::START, 0);
     driver.is_wrong("nothing says what it may run on");
 }
 
 #[test]
 fn states_follow_each_other() {
     let mut driver = with_group();
-    ask(&mut driver, state::SUSPEND, group::req::ENDPOINT_CONFIG);
+    request_state(&mut driver, state::SUSPEND, group::req::ENDPOINT_CONFIG);
     driver.is_wrong("is asked for state 2 while it is Empty");
     let mut driver = with_group();
-    ask(&mut driver, state::RESUME, group::req::ENDPOINT_CONFIG);
+    request_state(&mut driver, state::RESUME, group::req::ENDPOINT_CONFIG);
     driver.is_wrong("resumed from 0x5000000, where none was saved");
     let mut driver = running();
-    ask(&mut driver, state::RESUME, 0);
+    request_state(&mut driver, state::RESUME, 0);
     driver.is_wrong("is asked for state 3 while it is Running(3)");
     let mut driver = running();
     driver.request(global::req::HALT);
@@ -324,19 +324,19 @@ fn a_stream_needs_what_it_names() {
     for (why, offset, value, bytes) in fields {
         let mut driver = with_group();
         driver.set(STREAM_INPUT, offset, value, bytes);
-        ask_stream(&mut driver, stream::req::START);
-        ask(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
+        request_stream_state(&mut driver, stream::req::START);
+        request_state(&mut driver, state::START, group::req::ENDPOINT_CONFIG);
         driver.is_wrong(why);
         assert_eq!(driver.word(STREAM_OUTPUT) & stream::req::STATE, 0);
     }
     let mut driver = with_group();
-    ask_stream(&mut driver, stream::req::START);
+    request_stream_state(&mut driver, stream::req::START);
     driver.request_groups(1 << GROUP);
     driver.is_wrong("it is started while its group does not run");
 }
 
 #[test]
-fn what_is_in_a_ring_is_not_executed_and_that_is_told() {
+fn ring_is_not_executed_and_reported() {
     let mut driver = running();
     ring_stream(&mut driver);
     driver.is_right();
@@ -351,7 +351,7 @@ fn what_is_in_a_ring_is_not_executed_and_that_is_told() {
 }
 
 #[test]
-fn a_fault_ends_a_stream_and_not_the_firmware() {
+fn fault_ends_the_stream_but_not_the_firmware() {
     let mut driver = running();
     driver.interrupts();
     driver.unmap(SPACE, OFFSETS);
@@ -375,7 +375,7 @@ fn a_stream_waits_for_its_address_space() {
     driver.lock(SPACE, OFFSETS, 0x1000);
     insert(&mut driver, 8);
     ring_stream(&mut driver);
-    assert!(driver.bench.was_told("stream 1.2 waits: the region is locked"));
+    assert!(driver.bench.has_logged("stream 1.2 waits: the region is locked"));
     driver.is_right();
     driver.request(global::req::PING);
     assert_eq!(driver.handshake().pending(global::req::PING), 0, "the firmware does not wait with it");
@@ -385,11 +385,11 @@ fn a_stream_waits_for_its_address_space() {
 }
 
 #[test]
-fn a_stream_tells_of_its_start_through_its_group() {
+fn stream_start_is_reported_through_its_group() {
     let mut driver = running();
     let asked = driver.word(GROUP_OUTPUT + offset_of!(group::Output, cs_irq_req) as u32);
-    let heard = driver.word(GROUP_INPUT + offset_of!(group::Input, cs_irq_ack) as u32);
-    assert_eq!(asked ^ heard, 1 << STREAM);
+    let ack = driver.word(GROUP_INPUT + offset_of!(group::Input, cs_irq_ack) as u32);
+    assert_eq!(asked ^ ack, 1 << STREAM);
     assert_eq!(driver.word(STREAM_OUTPUT) & stream::req::STATE, stream::req::START);
 }
 
@@ -408,6 +408,6 @@ proptest! {
             driver.bench.write_at(doorbell::DOORBELL.at(number), doorbell::RING);
             driver.ring();
         }
-        driver.bench.ask(json!("mcu"));
+        driver.bench.query(json!("mcu"));
     }
 }

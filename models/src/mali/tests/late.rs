@@ -17,7 +17,7 @@ fn flush() -> u32 {
 }
 
 #[test]
-fn power_comes_without_the_clock() {
+fn power_changes_without_the_clock() {
     let mut bench = Bench::new("");
     bench.write(power::L2_PWRON, 1);
     assert_eq!(bench.read(power::L2_READY), 0, "not at once");
@@ -34,7 +34,7 @@ fn a_reset_ends_without_the_clock() {
 }
 
 #[test]
-fn writes_find_the_gpu_ready_too() {
+fn write_first_completes_what_is_due() {
     let mut bench = Bench::new("");
     bench.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
     bench.now += WHILE;
@@ -53,7 +53,7 @@ fn writes_find_the_gpu_ready_too() {
 }
 
 #[test]
-fn a_client_reads_the_count_of_a_flush_that_is_over() {
+fn client_reads_the_count_of_completed_flushes() {
     let mut bench = Bench::new("");
     bench.write(gpu::GPU_COMMAND, flush());
     bench.now += WHILE;
@@ -80,17 +80,17 @@ fn the_firmware_boots_and_stops_without_the_clock() {
 
 /// A query of a test is answered as of now.
 #[test]
-fn a_question_finds_what_is_due_done() {
+fn query_first_completes_what_is_due() {
     let mut bench = Bench::powered();
     bench.write(regs::AS_COMMAND, regs::Command::Update.bits());
     bench.now += WHILE;
-    bench.ask(json!("spaces"));
+    bench.query(json!("spaces"));
     assert_eq!(bench.device.due(), None);
 }
 
 /// The consequences of a late event are not late: each happens at its own time.
 #[test]
-fn one_late_access_does_all_that_was_due_before_it() {
+fn late_access_first_completes_everything_due() {
     let mut bench = Bench::new("");
     bench.device.command(br#"{"fault": {"kind": "slow", "factor": 10}}"#, bench.now);
     bench.write(power::L2_PWRON, 1);

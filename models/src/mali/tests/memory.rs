@@ -20,7 +20,7 @@ fn with_page(bits: u64) -> (Driver, u64) {
 fn access(driver: &mut Driver, va: u64, kind: &str, more: Value) -> Value {
     let mut question = json!({ "space": SPACE, "va": va, "access": kind });
     question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    driver.bench.ask(json!({ "access": question }))["ok"].clone()
+    driver.bench.query(json!({ "access": question }))["ok"].clone()
 }
 
 fn read(driver: &mut Driver, va: u64) -> Value {
@@ -44,7 +44,7 @@ fn what_is_written_is_in_memory() {
 }
 
 #[test]
-fn a_fault_is_told_with_all_that_it_needs() {
+fn fault_reports_address_access_and_source() {
     let wrong = [
         ("read", VA + 0x1000, exception::TRANSLATION_FAULT_0 + 3, AccessType::Read),
         ("read", 0x1000, exception::TRANSLATION_FAULT_0 + 1, AccessType::Read),
@@ -98,7 +98,7 @@ fn a_locked_region_waits_and_others_do_not() {
 }
 
 #[test]
-fn a_driver_that_does_not_flush_is_told() {
+fn missing_flush_is_a_violation() {
     let (mut driver, pa) = with_page(NO_EXECUTE);
     driver.poke(pa, b"old!");
     assert_eq!(read(&mut driver, VA)["bytes"], json!(b"old!"));
@@ -119,13 +119,13 @@ fn a_driver_that_does_not_flush_is_told() {
 }
 
 #[test]
-fn a_block_is_remembered_as_a_whole() {
+fn tlb_caches_a_block_as_one_entry() {
     const BLOCK: u64 = 2 << 20;
     let (mut driver, pa) = with_page(NO_EXECUTE);
     let va = (VA & !(BLOCK - 1)) + 4 * BLOCK;
     // The memory begins at a multiple of 2 MiB. It contains tables, which does not matter.
     driver.block(SPACE, va, BASE, NO_EXECUTE);
-    assert_eq!(driver.bench.ask(json!({ "tables": { "space": SPACE } }))["ok"]["blocks"], 1);
+    assert_eq!(driver.bench.query(json!({ "tables": { "space": SPACE } }))["ok"]["blocks"], 1);
     let first = driver.peek(BASE) as u32;
     assert_eq!(read(&mut driver, va)["bytes"], json!(first.to_le_bytes()));
     // The block is replaced by pages, and only one of them flushed: the whole block is dropped from the cache.
@@ -144,32 +144,32 @@ fn a_block_is_remembered_as_a_whole() {
 }
 
 #[test]
-fn a_flush_of_nothing_is_told() {
+fn flush_of_nothing_is_a_violation() {
     let (mut driver, _) = with_page(NO_EXECUTE);
     driver.command(SPACE, regs::Command::FlushTables);
     driver.is_wrong("FlushTables: nothing is locked");
 }
 
 #[test]
-fn questions_show_what_the_tables_say() {
+fn queries_report_the_tables() {
     let (mut driver, pa) = with_page(NO_EXECUTE);
     driver.map_to(SPACE, VA + 0x1000, pa + 0x1000, NO_EXECUTE);
     driver.map_to(SPACE, VA + 0x3000, pa, READ_ONLY);
     let range = |va: u64, size: u64, pa: u64, read_only: bool| json!({ "va": va, "size": size, "pa": pa, "read_only": read_only, "no_execute": !read_only, "memory": 0 });
     let all = [range(VA, 0x2000, pa, false), range(VA + 0x3000, 0x1000, pa, true)];
-    assert_eq!(driver.bench.ask(json!({ "mappings": { "space": SPACE } }))["ok"], json!(all));
+    assert_eq!(driver.bench.query(json!({ "mappings": { "space": SPACE } }))["ok"], json!(all));
     let part = json!({ "mappings": { "space": SPACE, "from": VA + 0x1000, "to": VA + 0x3000 } });
-    assert_eq!(driver.bench.ask(part)["ok"], json!([range(VA + 0x1000, 0x1000, pa + 0x1000, false)]));
-    let counts = driver.bench.ask(json!({ "tables": { "space": SPACE } }));
+    assert_eq!(driver.bench.query(part)["ok"], json!([range(VA + 0x1000, 0x1000, pa + 0x1000, false)]));
+    let counts = driver.bench.query(json!({ "tables": { "space": SPACE } }));
     assert_eq!(counts["ok"], json!({ "tables": [1, 1, 1, 1], "pages": 3, "blocks": 0 }));
-    let walked = driver.bench.ask(json!({ "walk": { "space": SPACE, "va": VA + 0x3010 } }))["ok"].clone();
+    let walked = driver.bench.query(json!({ "walk": { "space": SPACE, "va": VA + 0x3010 } }))["ok"].clone();
     assert_eq!((&walked["pa"], &walked["level"], &walked["length"]), (&json!(pa + 0x10), &json!(3), &json!(0xff0)));
-    let walked = driver.bench.ask(json!({ "walk": { "space": SPACE, "va": 0 } }))["ok"].clone();
+    let walked = driver.bench.query(json!({ "walk": { "space": SPACE, "va": 0 } }))["ok"].clone();
     assert_eq!(walked["fault"], "TRANSLATION_FAULT_1");
-    let spaces = driver.bench.ask(json!("spaces"))["ok"].clone();
+    let spaces = driver.bench.query(json!("spaces"))["ok"].clone();
     assert_eq!((&spaces[0]["space"], spaces.as_array().unwrap().len()), (&json!(SPACE), 1));
     for wrong in [json!({ "walk": { "space": 5, "va": 0 } }), json!({ "tables": { "space": 99 } }), json!("space")] {
-        assert!(driver.bench.ask(wrong)["error"].is_string());
+        assert!(driver.bench.query(wrong)["error"].is_string());
     }
     driver.is_right();
 }
@@ -179,9 +179,9 @@ fn many_words_and_sync_objects_are_answered_at_once() {
     let (mut driver, pa) = with_page(NO_EXECUTE);
     driver.poke(pa + 0x10, &[7, 0, 0, 0, 0, 0, 0, 1, 0x48, 0, 0, 0]);
     let words = json!({ "words": { "space": SPACE, "va": [VA + 0x10, VA - 8, VA + 0x1000] } });
-    assert_eq!(driver.bench.ask(words)["ok"], json!([0x0100_0000_0000_0007_u64, null, null]));
+    assert_eq!(driver.bench.query(words)["ok"], json!([0x0100_0000_0000_0007_u64, null, null]));
     let mut sync =
-        |va: u64, wide: bool| driver.bench.ask(json!({ "sync": { "space": SPACE, "va": va, "wide": wide } }));
+        |va: u64, wide: bool| driver.bench.query(json!({ "sync": { "space": SPACE, "va": va, "wide": wide } }));
     assert_eq!(sync(VA + 0x10, true)["ok"], json!({ "value": 0x0100_0000_0000_0007_u64, "status": 0x48 }));
     assert_eq!(sync(VA + 0x10, false)["ok"], json!({ "value": 7, "status": 0x0100_0000 }));
     assert_eq!(sync(VA + 0x18, true)["error"], "a sync object is aligned to its size");
@@ -218,12 +218,12 @@ proptest! {
             driver.flush(SPACE, place(page), 0x1000);
             for page in 0..24 {
                 let load = json!({ "load": { "space": SPACE, "va": place(page), "length": 8 } });
-                let seen = driver.bench.ask(load)["ok"]["bytes"].clone();
+                let seen = driver.bench.query(load)["ok"]["bytes"].clone();
                 let wanted = pages.get(&page).map(|(pa, ..)| pa.to_le_bytes());
                 prop_assert_eq!(seen, json!(wanted));
             }
         }
-        let listed = driver.bench.ask(json!({ "mappings": { "space": SPACE } }))["ok"].clone();
+        let listed = driver.bench.query(json!({ "mappings": { "space": SPACE } }))["ok"].clone();
         let mut seen = Pages::new();
         for range in listed.as_array().unwrap() {
             let number = |key: &str| range[key].as_u64().unwrap();
@@ -269,7 +269,7 @@ proptest! {
             json!("mcu"),
         ];
         for question in &questions {
-            prop_assert!(driver.bench.ask(question.clone()).is_object());
+            prop_assert!(driver.bench.query(question.clone()).is_object());
         }
         // This repeats it with another setup, which may make no sense.
         driver.bench.write_at(regs::AS_TRANSTAB.at(SPACE), root as u32);
@@ -277,17 +277,17 @@ proptest! {
         driver.bench.write_at(regs::AS_TRANSCFG.at(SPACE), (mode | u64::from(bits) << 6) as u32);
         driver.command(SPACE, regs::Command::Update);
         for question in questions {
-            prop_assert!(driver.bench.ask(question).is_object());
+            prop_assert!(driver.bench.query(question).is_object());
         }
     }
 }
 
 fn runs(driver: &mut Driver, va: u64, length: u64) -> Value {
-    driver.bench.ask(json!({ "runs": { "space": SPACE, "va": va, "length": length } }))["ok"].clone()
+    driver.bench.query(json!({ "runs": { "space": SPACE, "va": va, "length": length } }))["ok"].clone()
 }
 
 #[test]
-fn pages_that_count_up_are_told_as_one_run() {
+fn consecutive_pages_are_reported_as_one_run() {
     let mut driver = Driver::new(None, "");
     driver.enable(SPACE);
     for (number, bits) in [(0_u64, NO_EXECUTE), (1, NO_EXECUTE), (2, NO_EXECUTE | READ_ONLY), (600, NO_EXECUTE)] {
@@ -304,7 +304,7 @@ fn pages_that_count_up_are_told_as_one_run() {
 }
 
 #[test]
-fn runs_are_what_the_gpu_sees_and_not_what_the_tables_say() {
+fn runs_include_cached_translations() {
     let (mut driver, pa) = with_page(NO_EXECUTE);
     driver.poke(pa, &7_u32.to_le_bytes());
     assert_eq!(runs(&mut driver, VA, 0x1000)[0][2], 7);

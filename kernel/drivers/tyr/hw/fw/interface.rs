@@ -2,16 +2,18 @@
 
 //! The firmware's interface: what it reports, and the requests to it.
 //!
-//! Driver and firmware read and write the same memory. The driver does not trust the firmware: it checks
-//! that each block lies in the shared section, and that each count is possible.
+//! Driver and firmware read and write the same memory. The driver does not trust the firmware: it
+//! checks that each block lies in the shared section, and that each count is possible.
 //!
 //! Source: `crates/csf-iface`.
 
 use super::mcu;
 use crate::{
     buffer::Object,
-    event::Waited,
-    gpu::Gpu, //
+    hw::{
+        event::Waited,
+        gpu::Gpu, //
+    },
 };
 use core::mem::offset_of;
 use csf_iface::{
@@ -40,7 +42,7 @@ use mali_regs::{
 };
 
 /// The time that the firmware may take to acknowledge, in milliseconds.
-const PATIENCE: u32 = 1000;
+const TIMEOUT_MS: u32 = 1000;
 
 /// The time in microseconds after which idle cores are powered off.
 const POWER_OFF_AFTER: u32 = 10_000;
@@ -48,7 +50,7 @@ const POWER_OFF_AFTER: u32 = 10_000;
 const PROGRESS_AFTER: u32 = 5 * 500 * 1024;
 
 /// The registers of a stream that the driver keeps for itself when it calls a client's stream.
-const KEPT_REGISTERS: u32 = 4;
+const UNPRESERVED_REGISTERS: u32 = 4;
 
 /// The number of priorities. Each group has its own priority.
 const MAX_PRIORITIES: u32 = 16;
@@ -101,7 +103,7 @@ pub(crate) struct Slots {
     pub(crate) streams: u32,
     pub(crate) registers: u32,
     pub(crate) scoreboards: u32,
-    pub(crate) kept_registers: u32,
+    pub(crate) unpreserved_registers: u32,
 }
 
 impl Interface {
@@ -117,7 +119,7 @@ impl Interface {
         let or_gone = |error| if gpu.regs.is_gone() { ENODEV } else { error };
         if version.0 == 0 {
             let status = gpu.regs.read(mali_regs::mcu::MCU_STATUS);
-            return Err(gpu.complain(
+            return Err(gpu.log_error(
                 or_gone(EIO),
                 format_args!(
                     "the firmware has booted and says no version: MCU_STATUS = {status:#x}"
@@ -125,7 +127,7 @@ impl Interface {
             ));
         }
         Self::try_read(memory, version).map_err(|(what, value)| {
-            gpu.complain(
+            gpu.log_error(
                 or_gone(EINVAL),
                 format_args!("the firmware's interface is not one: {what} = {value:#x}"),
             )
@@ -183,7 +185,7 @@ impl Interface {
             streams: self.streams,
             registers: features.registers.into(),
             scoreboards: features.scoreboards.into(),
-            kept_registers: KEPT_REGISTERS,
+            unpreserved_registers: UNPRESERVED_REGISTERS,
         }
     }
 
@@ -201,7 +203,7 @@ impl Interface {
     /// Fails with `ETIMEDOUT` if the firmware does not acknowledge, and with `ENODEV` if the GPU
     /// does not respond. A line in the log says so.
     pub(super) fn configure(&self, gpu: &Gpu<'_>, memory: Memory<'_>, hertz: u32) -> Result {
-        const ASKED: u32 = req::CFG_ALLOC_EN | req::CFG_POWEROFF_TIMER | req::CFG_PROGRESS_TIMER;
+        const REQUESTS: u32 = req::CFG_ALLOC_EN | req::CFG_POWEROFF_TIMER | req::CFG_PROGRESS_TIMER;
         // Enables the cycle counter, for clients' queries. Idle events stay disabled, because
         // nothing ever runs.
         const STATES: u32 = req::COUNTER_EN;
@@ -218,7 +220,7 @@ impl Interface {
             (offset_of!(global::Input, progress_timer), PROGRESS_AFTER),
             (
                 offset_of!(global::Input, ack_irq_mask),
-                ASKED | req::PING | self.state_mask(),
+                REQUESTS | req::PING | self.state_mask(),
             ),
         ];
         for (field, word) in settings {
@@ -226,12 +228,12 @@ impl Interface {
         }
         let now = self.handshake(memory)?;
         let request = Handshake {
-            request: now.ask(ASKED),
+            request: now.toggle(REQUESTS),
             ..now
         };
         let request = request.set(STATES, STATES);
         memory.set(self.input, offset_of!(global::Input, req), request)?;
-        self.ring_and_wait(gpu, memory, ASKED, "its configuration")
+        self.ring_and_wait(gpu, memory, REQUESTS, "its configuration")
     }
 
     /// Checks that the firmware is alive.
@@ -240,7 +242,7 @@ impl Interface {
     ///
     /// Fails with the errors of [`configure`](Self::configure).
     pub(super) fn ping(&self, gpu: &Gpu<'_>, memory: Memory<'_>) -> Result {
-        let request = self.handshake(memory)?.ask(req::PING);
+        let request = self.handshake(memory)?.toggle(req::PING);
         memory.set(self.input, offset_of!(global::Input, req), request)?;
         self.ring_and_wait(gpu, memory, req::PING, "a ping")
     }
@@ -248,7 +250,7 @@ impl Interface {
     /// Requests the firmware to halt, and waits until it has. Failures are only logged, because the
     /// microcontroller is stopped in any case.
     pub(super) fn halt(&self, gpu: &Gpu<'_>, memory: Memory<'_>) {
-        let asked = self.handshake(memory).and_then(|now| {
+        let sent = self.handshake(memory).and_then(|now| {
             let request = if self.has_state() {
                 now.set(global::state::HALT, req::STATE)
             } else {
@@ -256,7 +258,7 @@ impl Interface {
             };
             memory.set(self.input, offset_of!(global::Input, req), request)
         });
-        if asked.is_ok() {
+        if sent.is_ok() {
             gpu.regs
                 .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);
             let _ = mcu::wait_until_halted(gpu);
@@ -275,29 +277,35 @@ impl Interface {
         }
     }
 
-    /// Rings the doorbell, and waits until `asked` is no longer pending.
-    fn ring_and_wait(&self, gpu: &Gpu<'_>, memory: Memory<'_>, asked: u32, what: &str) -> Result {
-        gpu.job_events.forget(job::GLOBAL);
+    /// Rings the doorbell, and waits until `requests` is no longer pending.
+    fn ring_and_wait(
+        &self,
+        gpu: &Gpu<'_>,
+        memory: Memory<'_>,
+        requests: u32,
+        what: &str,
+    ) -> Result {
+        gpu.job_events.clear(job::GLOBAL);
         gpu.regs
             .write_at(doorbell::DOORBELL, doorbell::GLOBAL, doorbell::RING);
         let mut more = Delta::ZERO;
         // The firmware may acknowledge each request with an interrupt of its own.
-        for _ in 0..=asked.count_ones() {
-            if self.handshake(memory)?.pending(asked) == 0 {
+        for _ in 0..=requests.count_ones() {
+            if self.handshake(memory)?.pending(requests) == 0 {
                 return Ok(());
             }
-            match gpu.job_events.wait(job::GLOBAL, PATIENCE) {
-                Waited::Told => gpu.job_events.forget(job::GLOBAL),
-                Waited::InVain => break,
-                Waited::Disturbed => {
-                    more = Delta::from_millis(PATIENCE.into());
+            match gpu.job_events.wait(job::GLOBAL, TIMEOUT_MS) {
+                Waited::Reported => gpu.job_events.clear(job::GLOBAL),
+                Waited::TimedOut => break,
+                Waited::Interrupted => {
+                    more = Delta::from_millis(TIMEOUT_MS.into());
                     break;
                 }
             }
         }
         let acknowledged = read_poll_timeout(
             || self.handshake(memory),
-            |now| now.pending(asked) == 0,
+            |now| now.pending(requests) == 0,
             Delta::from_micros(100),
             more,
         );
@@ -312,7 +320,7 @@ impl Interface {
             ETIMEDOUT
         };
         let status = gpu.regs.read(mali_regs::mcu::MCU_STATUS);
-        Err(gpu.complain(
+        Err(gpu.log_error(
             error,
             format_args!(
                 "the firmware does not acknowledge {what}: GLB_REQ = {:#x}, GLB_ACK = {:#x}, MCU_STATUS = {status:#x}",

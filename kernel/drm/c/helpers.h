@@ -42,9 +42,9 @@ const char *drm_rust_module_name(struct module *module);
 struct module *drm_rust_driver_module(struct device *dev);
 
 bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar);
-int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long place);
+int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long pgoff);
 struct file *drm_rust_vmf_file(struct vm_fault *vmf);
-unsigned long drm_rust_vmf_place(struct vm_fault *vmf);
+unsigned long drm_rust_vmf_pgoff(struct vm_fault *vmf);
 vm_fault_t drm_rust_insert_registers(struct vm_fault *vmf, unsigned long pfn);
 vm_fault_t drm_rust_insert_idle(struct vm_fault *vmf, struct page *page);
 

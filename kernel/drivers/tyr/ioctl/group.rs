@@ -17,13 +17,11 @@ use drm::{
 };
 use kernel::prelude::*;
 
-impl Client {
-    /// Fails: there are no groups, queues and heaps.
-    pub(crate) fn unsupported<A>(
-        _dev: &Device<Tyr, Registered>,
-        _arg: &mut A,
-        _file: &File<Self>,
-    ) -> Result {
-        Err(EOPNOTSUPP)
-    }
+/// Fails: there are no groups, queues and heaps.
+pub(crate) fn unsupported<A>(
+    _dev: &Device<Tyr, Registered>,
+    _arg: &mut A,
+    _file: &File<Client>,
+) -> Result {
+    Err(EOPNOTSUPP)
 }

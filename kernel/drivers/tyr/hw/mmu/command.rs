@@ -5,7 +5,7 @@
 //! Source: `crates/mali-regs` (`mmu.rs`); drivers/gpu/drm/panthor/panthor_mmu.c. Like that driver,
 //! this one flushes with a command of the GPU rather than of the MMU.
 
-use crate::gpu::Gpu;
+use crate::hw::gpu::Gpu;
 use core::ops::Range;
 use kernel::{
     prelude::*,
@@ -22,10 +22,10 @@ use mali_regs::{
     },
 };
 
-const PAUSE: Delta = Delta::from_micros(10);
+const POLL_INTERVAL: Delta = Delta::from_micros(10);
 /// The time that a command may take. It is much longer than needed, because an emulated GPU on a
 /// busy machine may not be scheduled for a while.
-const PATIENCE: Delta = Delta::from_secs(1);
+const TIMEOUT: Delta = Delta::from_secs(1);
 
 /// The configuration of a slot for a table.
 #[derive(Clone, Copy)]
@@ -44,12 +44,12 @@ fn wait_until_ready(gpu: &Gpu<'_>, slot: usize) -> Result {
         .poll(
             |regs| regs.read_at(mmu::AS_STATUS, slot).into(),
             |value| value as u32 & (status::ACTIVE | status::ACTIVE_INTERNAL) == 0,
-            PAUSE,
-            PATIENCE,
+            POLL_INTERVAL,
+            TIMEOUT,
         )
         .map(drop)
         .map_err(|timeout| {
-            gpu.complain(
+            gpu.log_error(
                 timeout.error,
                 format_args!(
                     "address space {slot}: the MMU does not answer: AS_STATUS = {:#x}",
@@ -80,10 +80,10 @@ pub(super) fn enable(gpu: &Gpu<'_>, slot: usize, setup: Setup) -> Result {
 /// arrives late.
 pub(super) fn disable(gpu: &Gpu<'_>, slot: usize) -> Result {
     gpu.change_mask(&gpu.mmu_line, 0, irq::mmu::fault(slot as u32));
-    if gpu.is_blank() {
+    if gpu.is_reset() {
         return Ok(());
     }
-    if gpu.hangs() {
+    if gpu.reset_pending() {
         return Err(ETIMEDOUT);
     }
     gpu.flush_caches()?;
@@ -97,11 +97,9 @@ pub(super) fn disable(gpu: &Gpu<'_>, slot: usize) -> Result {
 }
 
 fn write_setup(gpu: &Gpu<'_>, slot: usize, setup: Setup) {
-    gpu.regs.write_wide_at(mmu::AS_TRANSTAB, slot, setup.root);
-    gpu.regs
-        .write_wide_at(mmu::AS_MEMATTR, slot, setup.attributes);
-    gpu.regs
-        .write_wide_at(mmu::AS_TRANSCFG, slot, setup.config.0);
+    gpu.regs.write64_at(mmu::AS_TRANSTAB, slot, setup.root);
+    gpu.regs.write64_at(mmu::AS_MEMATTR, slot, setup.attributes);
+    gpu.regs.write64_at(mmu::AS_TRANSCFG, slot, setup.config.0);
 }
 
 /// Blocks accesses to a region, until [`flush_and_unlock`].
@@ -109,8 +107,7 @@ pub(super) fn lock(gpu: &Gpu<'_>, slot: usize, region: Range<u64>) -> Result {
     let region = LockRegion::covering(region.start, region.end.saturating_sub(region.start))
         .ok_or(EINVAL)?;
     wait_until_ready(gpu, slot)?;
-    gpu.regs
-        .write_wide_at(mmu::AS_LOCKADDR, slot, region.bits());
+    gpu.regs.write64_at(mmu::AS_LOCKADDR, slot, region.bits());
     run(gpu, slot, Command::Lock)
 }
 

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The reservation object of an address space. Objects that can be mapped nowhere else share it.
+//! Reservation objects that several objects share: those that can be mapped in one address space only.
 //!
 //! C header: `include/drm/drm_gpuvm.h` (`drm_gpuvm_resv_object_alloc`)
 
-use super::{
-    DriverVm,
-    Vm, //
-};
 use core::ptr::NonNull;
 use kernel::{
     bindings,
     prelude::*, //
 };
 
-/// A reference to the C object that contains an address space's reservation object.
+/// A reference to the C object that contains the reservation object of an address space.
 ///
 /// The C object does not hold its device, so drop this only while something else does (L11).
 ///
@@ -34,28 +30,28 @@ impl SharedResv {
     /// # Safety
     ///
     /// `dev` is a valid device that outlives the result (L11).
-    pub(super) unsafe fn new(dev: *mut bindings::drm_device) -> Result<Self> {
+    pub(crate) unsafe fn new(dev: *mut bindings::drm_device) -> Result<Self> {
         // SAFETY: By the requirement (L11).
         let obj = unsafe { bindings::drm_gpuvm_resv_object_alloc(dev) };
         // INVARIANT: The object is new, and its first reference is ours.
         NonNull::new(obj).map(Self).ok_or(ENOMEM)
     }
 
-    /// Takes another reference to the one of `vm`.
+    /// Takes another reference to `obj`.
     ///
     /// # Safety
     ///
-    /// The device of `vm` outlives the result (L11).
-    pub(crate) unsafe fn of<T: DriverVm>(vm: &Vm<T>) -> Self {
-        // SAFETY: An address space holds its object, which is never null (L21).
-        let obj = unsafe { NonNull::new_unchecked((*vm.as_raw()).r_obj) };
-        // SAFETY: As above. The reference is ours from now on (L21).
+    /// [`new`](Self::new) created `obj`, and a reference to it is held during the call. Its device
+    /// outlives the result (L11).
+    pub(crate) unsafe fn of(obj: NonNull<bindings::drm_gem_object>) -> Self {
+        // SAFETY: By the requirement (L21).
         unsafe { crate::raw::drm_rust_gem_object_get(obj.as_ptr()) };
+        // INVARIANT: The reference is ours from now on.
         Self(obj)
     }
 
     /// Returns the C object.
-    pub(super) fn object(&self) -> *mut bindings::drm_gem_object {
+    pub(crate) fn object(&self) -> *mut bindings::drm_gem_object {
         self.0.as_ptr()
     }
 

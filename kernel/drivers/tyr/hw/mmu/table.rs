@@ -52,7 +52,7 @@ const ENTRIES: usize = mali_mmu::PAGE_SIZE as usize / 8;
 /// maps nothing.
 pub(super) struct Page(Option<Coherent<[u64; ENTRIES]>>);
 
-static NOTHING: Page = Page(None);
+static NO_PAGE: Page = Page(None);
 
 impl TablePage for Page {
     fn get(&self, index: usize) -> u64 {
@@ -84,13 +84,13 @@ fn new_page(dev: &Device<Bound>) -> Result<RBTreeNode<u64, Page>> {
     )
 }
 
-/// The maximum number of pages that an address space may use or have promised: 256 MiB of them. The
+/// The maximum number of pages that an address space may use or have reserved: 256 MiB of them. The
 /// client's memory limits how much of objects it can map, but sparse mappings need no memory. This
 /// limits them to 128 GiB.
-const MOST: usize = 1 << 16;
+const MAX_PAGES: usize = 1 << 16;
 
 /// The number of spare pages that a table keeps: as many as mapping a page may need.
-const KEPT: usize = 7;
+const SPARE_PAGES: usize = 7;
 
 /// Pages by their addresses for the GPU. Moving a page from one map to another needs no memory.
 struct Pages {
@@ -131,8 +131,8 @@ pub(super) struct Pool {
     spare: Pages,
     /// Former tables that the GPU may still read.
     retired: Pages,
-    /// The number of spare pages promised to future changes.
-    promised: usize,
+    /// The number of spare pages reserved for future changes.
+    reserved: usize,
 }
 
 impl Pool {
@@ -141,13 +141,13 @@ impl Pool {
             used: Pages::new(),
             spare: Pages::new(),
             retired: Pages::new(),
-            promised: 0,
+            reserved: 0,
         }
     }
 
-    /// Frees the pages that are not promised, except for some that the next change will need.
+    /// Frees the pages that are not reserved, except for some that the next change will need.
     fn trim(&mut self) {
-        while self.spare.count > self.promised + KEPT {
+        while self.spare.count > self.reserved + SPARE_PAGES {
             drop(self.spare.take_any());
         }
     }
@@ -164,7 +164,7 @@ impl TablePool for Pool {
     }
 
     fn page(&self, table: u64) -> &Page {
-        self.used.pages.get(&table).unwrap_or(&NOTHING)
+        self.used.pages.get(&table).unwrap_or(&NO_PAGE)
     }
 
     fn free(&mut self, table: u64) {
@@ -213,7 +213,7 @@ impl Table {
     pub(super) fn reserve(this: &Arc<Self>, dev: &Device<Bound>, count: usize) -> Result<Reserve> {
         // Pages are counted from here on, so that concurrent callers together stay within the
         // limit.
-        let reserve = Self::promise(this, count)?;
+        let reserve = Self::reserve_pages(this, count)?;
         while this.lacks_pages()? {
             // Allocate outside of the lock, because this may wait for memory and fences wait for
             // changes, which take the lock.
@@ -226,24 +226,24 @@ impl Table {
     }
 
     /// Promises spare pages that are yet to be allocated.
-    fn promise(this: &Arc<Self>, count: usize) -> Result<Reserve> {
+    fn reserve_pages(this: &Arc<Self>, count: usize) -> Result<Reserve> {
         let mut pages = this.pages.lock();
         let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
-        if count > MOST.saturating_sub(pool.used.count + pool.promised) {
+        if count > MAX_PAGES.saturating_sub(pool.used.count + pool.reserved) {
             return Err(ENOMEM);
         }
-        pool.promised += count;
+        pool.reserved += count;
         Ok(Reserve {
             table: this.clone(),
             count,
         })
     }
 
-    /// Returns whether more spare pages are promised than exist.
+    /// Returns whether more spare pages are reserved than exist.
     fn lacks_pages(&self) -> Result<bool> {
         let mut pages = self.pages.lock();
         let pool = (*pages).as_mut().ok_or(ECANCELED)?.pool_mut();
-        Ok(pool.spare.count < pool.promised)
+        Ok(pool.spare.count < pool.reserved)
     }
 }
 
@@ -256,9 +256,9 @@ pub(crate) struct Reserve {
 impl Reserve {
     /// Releases the unused pages after the change was made, and the pages that the GPU no longer
     /// reads.
-    pub(super) fn used(mut self, pages: &mut PageTable<Pool>) {
+    pub(super) fn release(mut self, pages: &mut PageTable<Pool>) {
         let pool = pages.pool_mut();
-        pool.promised -= core::mem::take(&mut self.count);
+        pool.reserved -= core::mem::take(&mut self.count);
         pool.trim();
         pool.retired = Pages::new();
     }
@@ -268,7 +268,7 @@ impl Drop for Reserve {
     fn drop(&mut self) {
         if self.count != 0 {
             if let Some(pages) = (*self.table.pages.lock()).as_mut() {
-                pages.pool_mut().promised -= self.count;
+                pages.pool_mut().reserved -= self.count;
                 pages.pool_mut().trim();
             }
         }

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The ioctls on address spaces.
+//! The ioctls on address spaces: `VM_*`.
 //!
 //! uapi: `include/uapi/drm/panthor_drm.h`; errno: drivers/gpu/drm/panthor/panthor_drv.c
 
-use super::{
-    bind::Binding,
-    pool,
-    submit, //
-};
 use crate::{
     client::Client,
     driver::Tyr,
-    hardware::Hardware,
-    uapi,
-    uobject::take_array, //
+    hw::Hardware,
+    uapi, uobj,
+    vm::{
+        self,
+        OpContext, //
+    },
 };
 use drm::{
     Device,
@@ -36,7 +34,7 @@ pub(crate) fn create(
     if args.flags != 0 {
         return Err(EINVAL);
     }
-    let user_end = pool::user_end(args.user_va_range, hw.mmu.geometry().va_end())?;
+    let user_end = vm::user_end(args.user_va_range, hw.mmu.geometry().va_end())?;
     args.id = file.vms.create(plugged, hw, user_end)?;
     args.user_va_range = user_end;
     Ok(())
@@ -65,12 +63,12 @@ pub(crate) fn bind(
         return Err(EINVAL);
     }
     let vm = file.vms.get(args.vm_id)?;
-    let binding = Binding {
+    let cx = OpContext {
         plugged,
         hw,
         vm: &vm,
     };
-    match bind_in(binding, args, file) {
+    match bind_ops(cx, args, file) {
         // Another thread of the client has ended the address space in the meantime, so its number
         // is no longer valid.
         Err(error) if error == ECANCELED => Err(EINVAL),
@@ -78,18 +76,18 @@ pub(crate) fn bind(
     }
 }
 
-fn bind_in(
-    binding: Binding<'_, '_, '_>,
+fn bind_ops(
+    cx: OpContext<'_, '_, '_>,
     args: &mut uapi::drm_panthor_vm_bind,
     file: &File<Client>,
 ) -> Result {
     let ops: KVVec<uapi::drm_panthor_vm_bind_op> =
-        take_array(&args.ops, size_of::<uapi::drm_panthor_vm_bind_op>())?;
+        uobj::get_array(&args.ops, size_of::<uapi::drm_panthor_vm_bind_op>())?;
     if args.flags & ASYNC != 0 {
-        return submit::submit(binding, file, &ops);
+        return vm::submit(cx, file, &ops);
     }
     for (done, op) in ops.iter().enumerate() {
-        at_once(binding, file, op).inspect_err(|&error| {
+        cx.exec_sync(file, op).inspect_err(|&error| {
             // Completed operations stay, and the client gets their number. After a signal it does
             // not, because its library repeats the call with the same arguments, which must still
             // list all operations. The completed ones are done again, with the same outcome.
@@ -99,23 +97,6 @@ fn bind_in(
         })?;
     }
     Ok(())
-}
-
-/// Carries out an operation that waits for nothing, while the client waits for it.
-fn at_once(
-    binding: Binding<'_, '_, '_>,
-    file: &File<Client>,
-    op: &uapi::drm_panthor_vm_bind_op,
-) -> Result {
-    if op.syncs.count != 0 {
-        return Err(EINVAL);
-    }
-    // The C driver ignores the other fields in this case, too.
-    if op.size == 0 {
-        return Ok(());
-    }
-    let operation = binding.prepare(file, op)?;
-    binding.carry_out(operation).result
 }
 
 /// Implements `DRM_IOCTL_PANTHOR_VM_GET_STATE`.

@@ -5,11 +5,11 @@
 //! Source: `crates/mali-regs` (`exception.rs`, `mmu.rs`).
 
 use super::AddressSpaces;
-use crate::{
+use crate::hw::{
     gpu::Gpu,
     irq::{
-        Line,
-        Serve, //
+        HandleEvents,
+        Line, //
     },
 };
 use kernel::{
@@ -48,19 +48,19 @@ impl Fault {
     }
 }
 
-/// The server of the MMU's line.
-pub(crate) struct Server<'bound>(pub(crate) Arc<AddressSpaces<'bound>>);
+/// The handler of the MMU's line.
+pub(crate) struct IrqHandler<'bound>(pub(crate) Arc<AddressSpaces<'bound>>);
 
-impl Serve for Server<'_> {
+impl HandleEvents for IrqHandler<'_> {
     fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line {
         &gpu.mmu_line
     }
 
-    fn serve(&self, _gpu: &Gpu<'_>, events: u32) {
+    fn handle_events(&self, _gpu: &Gpu<'_>, events: u32) {
         for slot in 0..MAX_ADDRESS_SPACES {
             let fault = irq::mmu::fault(slot as u32);
             if events & fault != 0 {
-                self.0.faulted(slot);
+                self.0.handle_fault(slot);
             }
         }
     }
@@ -69,18 +69,18 @@ impl Serve for Server<'_> {
 impl AddressSpaces<'_> {
     /// Ends the use of a table after an access through its slot faulted. No code handles such
     /// faults.
-    fn faulted(&self, slot: usize) {
+    fn handle_fault(&self, slot: usize) {
         let regs = &self.gpu.regs;
         let fault = irq::mmu::fault(slot as u32);
         let mut slots = self.slots.lock();
         // While this waited for the lock, the slot may have been assigned to another table. That
         // clears the fault of the last one.
-        let happened = regs.read(self.gpu.mmu_line.block.rawstat);
-        if happened & fault == 0 || happened == u32::MAX {
+        let rawstat = regs.read(self.gpu.mmu_line.block.rawstat);
+        if rawstat & fault == 0 || rawstat == u32::MAX {
             return;
         }
         let status = FaultStatus(regs.read_at(mmu::AS_FAULTSTATUS, slot));
-        let address = regs.read_wide_at(mmu::AS_FAULTADDRESS, slot);
+        let address = regs.read64_at(mmu::AS_FAULTADDRESS, slot);
         dev_err!(
             self.gpu.dev,
             "unhandled page fault in AS{} at {:#x}: {} by {}, source {:#x} (AS_FAULTSTATUS = {:#x})\n",

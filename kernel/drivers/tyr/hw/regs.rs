@@ -35,7 +35,7 @@ pub(crate) enum Registers<'bound> {
 }
 
 impl Registers<'_> {
-    fn block(&self) -> Mmio<'_, Region<SIZE>> {
+    fn mmio(&self) -> Mmio<'_, Region<SIZE>> {
         match self {
             Self::Pci(bar) => bar.as_view(),
             Self::Soc(memory) => memory.as_view(),
@@ -50,30 +50,30 @@ impl Registers<'_> {
     /// Reads register `index` of an array. A register that does not exist reads as ones, as on the
     /// bus.
     pub(crate) fn read_at(&self, register: Register, index: usize) -> u32 {
-        self.block()
+        self.mmio()
             .try_read32(register.at(index))
             .unwrap_or(u32::MAX)
     }
 
     /// Reads a 64-bit register.
-    pub(crate) fn read_wide(&self, register: Register) -> u64 {
-        self.read_wide_at(register, 0)
+    pub(crate) fn read64(&self, register: Register) -> u64 {
+        self.read64_at(register, 0)
     }
 
     /// Reads register `index` of an array of 64-bit registers.
-    pub(crate) fn read_wide_at(&self, register: Register, index: usize) -> u64 {
+    pub(crate) fn read64_at(&self, register: Register, index: usize) -> u64 {
         let at = register.at(index);
-        let half = |at| u64::from(self.block().try_read32(at).unwrap_or(u32::MAX));
+        let half = |at| u64::from(self.mmio().try_read32(at).unwrap_or(u32::MAX));
         half(at) | half(at + 4) << 32
     }
 
     /// Reads a 64-bit counter, whose lower half may overflow between the reads of the halves.
     pub(crate) fn read_counter(&self, register: Register) -> u64 {
         let upper = |whole: u64| whole >> 32;
-        let mut before = self.read_wide(register);
+        let mut before = self.read64(register);
         // Overflows are 2^32 steps apart, so two attempts are enough.
         for _ in 0..2 {
-            let now = self.read_wide(register);
+            let now = self.read64(register);
             if upper(now) == upper(before) {
                 return now;
             }
@@ -90,19 +90,19 @@ impl Registers<'_> {
     /// Writes register `index` of an array. Writes to a register that does not exist are ignored,
     /// as on the bus.
     pub(crate) fn write_at(&self, register: Register, index: usize, value: u32) {
-        let _ = self.block().try_write32(value, register.at(index));
+        let _ = self.mmio().try_write32(value, register.at(index));
     }
 
     /// Writes register `index` of an array of 64-bit registers, the low half first.
-    pub(crate) fn write_wide_at(&self, register: Register, index: usize, value: u64) {
+    pub(crate) fn write64_at(&self, register: Register, index: usize, value: u64) {
         let at = register.at(index);
-        let _ = self.block().try_write32(value as u32, at);
-        let _ = self.block().try_write32((value >> 32) as u32, at + 4);
+        let _ = self.mmio().try_write32(value as u32, at);
+        let _ = self.mmio().try_write32((value >> 32) as u32, at + 4);
     }
 
     /// Writes a 64-bit register.
-    pub(crate) fn write_wide(&self, register: Register, value: u64) {
-        self.write_wide_at(register, 0, value);
+    pub(crate) fn write64(&self, register: Register, value: u64) {
+        self.write64_at(register, 0, value);
     }
 
     /// Returns whether the GPU no longer responds: it reads as all ones, which is not a valid id.
@@ -110,11 +110,11 @@ impl Registers<'_> {
         self.read(gpu::GPU_ID) == u32::MAX
     }
 
-    /// Calls `read` until `done` accepts the value, and sleeps for `pause` in between.
+    /// Calls `read` until `done` accepts the value, and sleeps for `interval` in between.
     ///
     /// # Errors
     ///
-    /// Fails with `ENODEV` if the GPU does not respond. Fails with `ETIMEDOUT` when `patience` is
+    /// Fails with `ENODEV` if the GPU does not respond. Fails with `ETIMEDOUT` when `timeout` is
     /// over, with the last value in `last`.
     ///
     /// Context: process context, sleeps.
@@ -122,8 +122,8 @@ impl Registers<'_> {
         &self,
         mut read: impl FnMut(&Self) -> u64,
         done: impl Fn(u64) -> bool,
-        pause: Delta,
-        patience: Delta,
+        interval: Delta,
+        timeout: Delta,
     ) -> Result<u64, Timeout> {
         let mut last = 0;
         let polled = read_poll_timeout(
@@ -136,8 +136,8 @@ impl Registers<'_> {
                 Ok(last)
             },
             |value| done(*value),
-            pause,
-            patience,
+            interval,
+            timeout,
         );
         polled.map_err(|error| Timeout { error, last })
     }

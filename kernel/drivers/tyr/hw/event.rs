@@ -20,7 +20,7 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Events {
     #[pin]
-    told: Mutex<u32>,
+    reported: Mutex<u32>,
     #[pin]
     changed: CondVar,
 }
@@ -29,49 +29,52 @@ pub(crate) struct Events {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// The event was reported.
-    Told,
+    Reported,
     /// A signal arrived. Keep polling: the hardware is still busy.
-    Disturbed,
+    Interrupted,
     /// The event was not reported in time. Check the hardware once more, because an interrupt may
     /// have been lost.
-    InVain,
+    TimedOut,
 }
 
 impl Events {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            told <- new_mutex!(0, "tyr::Events"),
+            reported <- new_mutex!(0, "tyr::Events"),
             changed <- new_condvar!("tyr::Events"),
         })
     }
 
     /// Clears `bits`. Call this before starting the operation that causes them.
-    pub(crate) fn forget(&self, bits: u32) {
-        *self.told.lock() &= !bits;
+    pub(crate) fn clear(&self, bits: u32) {
+        *self.reported.lock() &= !bits;
     }
 
     /// Reports `bits`. Context: may sleep.
-    pub(crate) fn tell(&self, bits: u32) {
-        *self.told.lock() |= bits;
+    pub(crate) fn report(&self, bits: u32) {
+        *self.reported.lock() |= bits;
         self.changed.notify_all();
     }
 
     /// Returns whether one of `bits` was reported.
-    pub(crate) fn happened(&self, bits: u32) -> bool {
-        *self.told.lock() & bits != 0
+    pub(crate) fn is_reported(&self, bits: u32) -> bool {
+        *self.reported.lock() & bits != 0
     }
 
-    /// Waits until one of `bits` was reported, or until `patience` is over.
-    pub(crate) fn wait(&self, bits: u32, patience: Msecs) -> Waited {
-        let mut jiffies = msecs_to_jiffies(patience);
-        let mut told = self.told.lock();
-        while *told & bits == 0 {
-            jiffies = match self.changed.wait_interruptible_timeout(&mut told, jiffies) {
+    /// Waits until one of `bits` was reported, or until `timeout` has passed.
+    pub(crate) fn wait(&self, bits: u32, timeout: Msecs) -> Waited {
+        let mut jiffies = msecs_to_jiffies(timeout);
+        let mut reported = self.reported.lock();
+        while *reported & bits == 0 {
+            jiffies = match self
+                .changed
+                .wait_interruptible_timeout(&mut reported, jiffies)
+            {
                 CondVarTimeoutResult::Woken { jiffies } => jiffies,
-                CondVarTimeoutResult::Signal { .. } => return Waited::Disturbed,
-                CondVarTimeoutResult::Timeout => return Waited::InVain,
+                CondVarTimeoutResult::Signal { .. } => return Waited::Interrupted,
+                CondVarTimeoutResult::Timeout => return Waited::TimedOut,
             };
         }
-        Waited::Told
+        Waited::Reported
     }
 }

@@ -196,15 +196,15 @@ bool drm_rust_pci_bar_is_memory(struct pci_dev *dev, int bar)
 EXPORT_SYMBOL_GPL(drm_rust_pci_bar_is_memory);
 
 /*
- * Turns a mapping that is being created into one of a page of registers at `place`: shared and
+ * Turns a mapping that is being created into one of a page of registers at `pgoff`: shared and
  * read-only.
  */
-int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long place)
+int drm_rust_vma_of_registers(struct vm_area_struct *vma, unsigned long pgoff)
 {
 	if (!(vma->vm_flags & VM_SHARED) || vma_pages(vma) != 1 || (vma->vm_flags & (VM_WRITE | VM_EXEC)))
 		return -EINVAL;
 
-	vma->vm_pgoff = place;
+	vma->vm_pgoff = pgoff;
 	vm_flags_mod(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP | VM_NORESERVE,
 		     VM_MAYWRITE | VM_MAYEXEC);
 	return 0;
@@ -217,11 +217,11 @@ struct file *drm_rust_vmf_file(struct vm_fault *vmf)
 }
 EXPORT_SYMBOL_GPL(drm_rust_vmf_file);
 
-unsigned long drm_rust_vmf_place(struct vm_fault *vmf)
+unsigned long drm_rust_vmf_pgoff(struct vm_fault *vmf)
 {
 	return vmf->vma->vm_pgoff;
 }
-EXPORT_SYMBOL_GPL(drm_rust_vmf_place);
+EXPORT_SYMBOL_GPL(drm_rust_vmf_pgoff);
 
 vm_fault_t drm_rust_insert_registers(struct vm_fault *vmf, unsigned long pfn)
 {

@@ -8,10 +8,12 @@ use crate::{
         Object, //
     },
     driver::Tyr,
-    gpu::Gpu,
-    mmu::{
-        AddressSpaces,
-        Table, //
+    hw::{
+        gpu::Gpu,
+        mmu::{
+            AddressSpaces,
+            Table, //
+        },
     },
 };
 use csf_fw::{
@@ -50,7 +52,7 @@ impl Section {
         source: &csf_fw::Section<'_>,
     ) -> Result<Self> {
         let start = source.addresses().start;
-        let told = |error: &Error| {
+        let log_error = |error: &Error| {
             dev_err!(
                 gpu.dev,
                 "the firmware's section at {:#x} ({} bytes) cannot be loaded: {:?}\n",
@@ -59,7 +61,7 @@ impl Section {
                 error
             );
         };
-        Self::try_load(dev, gpu, mmu, table, source).inspect_err(told)
+        Self::try_load(dev, gpu, mmu, table, source).inspect_err(log_error)
     }
 
     fn try_load(
@@ -83,7 +85,7 @@ impl Section {
         let pages = object.sg_table_in_probe(dev)?;
         let attributes = section.attributes();
         let reserve = mmu.reserve(table, mmu.tables_for_pages(va, pages, 0, bytes))?;
-        mmu.change_hidden(table, reserve, |change| {
+        mmu.change_inactive(table, reserve, |change| {
             change.map_pages(va, pages, 0, bytes, attributes)
         })?;
         dev_dbg!(

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Bringing up a GPU, and bringing it to rest.
+//! The hardware: bringing up a GPU, suspending and resuming it.
+//!
+//! Each part of the GPU has a module: the GPU as a whole, its power supply, its interrupts, its
+//! MMU, and the firmware on its microcontroller.
 
-use crate::{
-    driver::Tyr,
-    fw::{
-        self,
-        Firmware, //
-    },
-    gpu::{
-        self,
-        Gpu, //
-    },
-    irq::{
-        Interrupt,
-        Line, //
-    },
-    mmu::{
-        self,
-        AddressSpaces, //
-    },
-    power::Power,
-    regs::Registers, //
-};
+mod event;
+mod fw;
+pub(crate) mod gpu;
+mod irq;
+pub(crate) mod mmu;
+pub(crate) mod power;
+pub(crate) mod regs;
+
+use crate::driver::Tyr;
 use drm::{
     bus::{
         Bus,
@@ -30,6 +21,12 @@ use drm::{
     },
     fence,
     registers::RegisterPage, //
+};
+use fw::Firmware;
+use gpu::Gpu;
+use irq::{
+    Line,
+    LineHandler, //
 };
 use kernel::{
     dma::DmaMask,
@@ -46,6 +43,9 @@ use kernel::{
         Arc, //
     },
 };
+use mmu::AddressSpaces;
+use power::Power;
+use regs::Registers;
 
 /// The GPU's interrupts, as the bus describes them.
 pub(crate) struct Interrupts<'bound> {
@@ -64,8 +64,8 @@ pub(crate) struct Hardware<'bound> {
     // The fields are dropped in this order: the power supply last.
     firmware: Firmware<'bound>,
     /// The fences of operations that wait in the queues of address spaces.
-    pub(crate) binds: fence::Pending,
-    awake: Awake<'bound>,
+    pub(crate) bind_fences: fence::Pending,
+    powered: PoweredGpu<'bound>,
     pub(crate) mmu: Arc<AddressSpaces<'bound>>,
     pub(crate) gpu: Arc<Gpu<'bound>>,
     /// The page with the count of cache flushes, which clients read.
@@ -73,49 +73,49 @@ pub(crate) struct Hardware<'bound> {
     power: Power,
 }
 
-/// A GPU whose level 2 cache is on, and which may interrupt. Dropping it brings the GPU to rest,
+/// A GPU whose level 2 cache is on, and which may interrupt. Dropping it suspends the GPU,
 /// unless that is already done.
-struct Awake<'bound> {
+struct PoweredGpu<'bound> {
     gpu: Arc<Gpu<'bound>>,
     on: Atomic<bool>,
 }
 
-impl<'bound> Awake<'bound> {
+impl<'bound> PoweredGpu<'bound> {
     fn new(gpu: Arc<Gpu<'bound>>) -> Result<Self> {
-        let awake = Self {
+        let powered = Self {
             gpu,
             on: Atomic::new(false),
         };
-        awake.wake_up()?;
-        Ok(awake)
+        powered.resume()?;
+        Ok(powered)
     }
 
     fn lines(&self) -> [&Line; 3] {
         [&self.gpu.gpu_line, &self.gpu.job_line, &self.gpu.mmu_line]
     }
 
-    fn wake_up(&self) -> Result {
+    fn resume(&self) -> Result {
         self.on.store(true, Relaxed);
-        self.lines().map(Line::hear);
+        self.lines().map(Line::resume);
         self.gpu.power_on()?;
         self.gpu.set_mask(&self.gpu.gpu_line, gpu::EVENTS);
         Ok(())
     }
 
-    fn rest(&self) {
+    fn suspend(&self) {
         if self.on.xchg(false, Relaxed) {
             for line in self.lines() {
                 self.gpu.set_mask(line, 0);
-                line.deafen();
+                line.suspend();
             }
             self.gpu.power_off();
         }
     }
 }
 
-impl Drop for Awake<'_> {
+impl Drop for PoweredGpu<'_> {
     fn drop(&mut self) {
-        self.rest();
+        self.suspend();
     }
 }
 
@@ -152,14 +152,14 @@ pub(crate) fn probe<'bound, B: Bus>(
         Err(error) => return Err(error),
     }
     let mmu = AddressSpaces::new(gpu.clone())?;
-    request(cx, interrupts()?, &gpu, &mmu)?;
+    request_irqs(cx, interrupts()?, &gpu, &mmu)?;
 
-    let awake = Awake::new(gpu.clone())?;
+    let powered = PoweredGpu::new(gpu.clone())?;
     let firmware = Firmware::boot(&dev, gpu.clone(), mmu.clone(), power.hertz())?;
     dev.ready(Ok(Hardware {
         firmware,
-        binds: fence::Pending::new()?,
-        awake,
+        bind_fences: fence::Pending::new()?,
+        powered,
         mmu,
         gpu,
         flush_id,
@@ -167,7 +167,7 @@ pub(crate) fn probe<'bound, B: Bus>(
     }))
 }
 
-fn request<'bound, B: Bus>(
+fn request_irqs<'bound, B: Bus>(
     cx: &Probe<'bound, B>,
     interrupts: Interrupts<'bound>,
     gpu: &Arc<Gpu<'bound>>,
@@ -179,19 +179,19 @@ fn request<'bound, B: Bus>(
         mmu: mmu_irq,
         flags,
     } = interrupts;
-    let handler = Interrupt {
+    let handler = LineHandler {
         gpu: gpu.clone(),
-        server: gpu::Server,
+        handler: gpu::IrqHandler,
     };
     cx.request_threaded_irq(gpu_irq, flags, c"tyr-gpu", Ok::<_, Error>(handler))?;
-    let handler = Interrupt {
+    let handler = LineHandler {
         gpu: gpu.clone(),
-        server: fw::Server,
+        handler: fw::IrqHandler,
     };
     cx.request_threaded_irq(job_irq, flags, c"tyr-job", Ok::<_, Error>(handler))?;
-    let handler = Interrupt {
+    let handler = LineHandler {
         gpu: gpu.clone(),
-        server: mmu::Server(mmu.clone()),
+        handler: mmu::IrqHandler(mmu.clone()),
     };
     cx.request_threaded_irq(mmu_irq, flags, c"tyr-mmu", Ok::<_, Error>(handler))
 }
@@ -207,18 +207,18 @@ impl Hardware<'_> {
         self.power.hertz()
     }
 
-    /// Brings the GPU to rest: it causes no more interrupts, and nothing accesses memory.
+    /// Suspends the GPU: it causes no more interrupts, and nothing accesses memory.
     ///
     /// Context: process context, sleeps.
-    pub(crate) fn rest(&self) {
+    pub(crate) fn suspend(&self) {
         self.firmware.stop();
-        if self.mmu.fall_asleep().is_err() && self.gpu.reset().is_ok() {
+        if self.mmu.suspend().is_err() && self.gpu.reset().is_ok() {
             dev_warn!(
                 self.gpu.dev,
                 "the GPU was reset to have it forget an address space\n"
             );
         }
-        self.awake.rest();
+        self.powered.suspend();
         self.power.off();
     }
 
@@ -229,11 +229,11 @@ impl Hardware<'_> {
     /// Fails with the errors of [`probe`].
     ///
     /// Context: process context, sleeps.
-    pub(crate) fn wake_up(&self) -> Result {
+    pub(crate) fn resume(&self) -> Result {
         self.power.on()?;
         self.gpu.reset()?;
-        self.awake.wake_up()?;
-        self.mmu.wake_up()?;
-        self.firmware.boot_again()
+        self.powered.resume()?;
+        self.mmu.resume()?;
+        self.firmware.reboot()
     }
 }

@@ -5,14 +5,14 @@
 //! Source: `crates/mali-regs` (`gpu.rs`, `id.rs`, `power.rs`);
 //! drivers/gpu/drm/panthor/panthor_gpu.c for the order of accesses.
 
-use crate::{
+use crate::hw::{
     event::{
         Events,
         Waited, //
     },
     irq::{
-        Line,
-        Serve, //
+        HandleEvents,
+        Line, //
     },
     regs::Registers, //
 };
@@ -54,12 +54,12 @@ use mali_regs::{
 
 /// The time that a reset, a change of power, or a flush may take. It is far longer than any of them
 /// takes, to allow for an emulated GPU on a busy machine.
-const PATIENCE: Delta = Delta::from_secs(1);
+const TIMEOUT: Delta = Delta::from_secs(1);
 /// The limit for a flush, in milliseconds.
-const FLUSH_PATIENCE: u32 = 1000;
+const FLUSH_TIMEOUT_MS: u32 = 1000;
 /// The time in milliseconds without an answer after which the driver checks whether the GPU still
 /// responds.
-const GLANCE: u32 = 20;
+const GONE_CHECK_MS: u32 = 20;
 
 /// Properties that the GPU reports about itself. They never change.
 #[derive(Clone, Copy)]
@@ -87,7 +87,7 @@ pub(crate) struct Info {
 impl Info {
     fn read(regs: &Registers<'_>) -> Self {
         let texture = |index| regs.read_at(gpu::TEXTURE_FEATURES, index);
-        let present = |domain: Domain| regs.read_wide(domain.block().present);
+        let present = |domain: Domain| regs.read64(domain.block().present);
         Self {
             id: GpuId(regs.read(gpu::GPU_ID)),
             revision: regs.read(gpu::REVIDR),
@@ -151,8 +151,8 @@ impl Info {
     }
 }
 
-/// Resets the GPU and cancels its work. `told` returns whether an interrupt has reported the end,
-/// and clears that event.
+/// Resets the GPU and cancels its work. `reported` returns whether an interrupt has reported the
+/// end, and clears that event.
 ///
 /// # Errors
 ///
@@ -160,19 +160,19 @@ impl Info {
 /// A line in the log says so.
 ///
 /// Context: process context, sleeps.
-fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool) -> Result {
+fn soft_reset(dev: &Device<Bound>, regs: &Registers<'_>, reported: impl Fn() -> bool) -> Result {
     regs.write(irq::GPU_IRQ_CLEAR, irq::gpu::RESET_COMPLETED);
     regs.write(gpu::GPU_COMMAND, Command::SoftReset.bits());
-    reset_ends(dev, regs, told)
+    wait_reset(dev, regs, reported)
 }
 
 /// Waits for the end of a running reset.
-fn reset_ends(dev: &Device<Bound>, regs: &Registers<'_>, told: impl Fn() -> bool) -> Result {
+fn wait_reset(dev: &Device<Bound>, regs: &Registers<'_>, reported: impl Fn() -> bool) -> Result {
     regs.poll(
         |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
-        |happened| happened as u32 & irq::gpu::RESET_COMPLETED != 0 || told(),
+        |rawstat| rawstat as u32 & irq::gpu::RESET_COMPLETED != 0 || reported(),
         Delta::from_micros(100),
-        PATIENCE,
+        TIMEOUT,
     )
     .inspect_err(|timeout| {
         dev_err!(
@@ -201,15 +201,15 @@ pub(crate) struct Gpu<'bound> {
     #[pin]
     pub(crate) mmu_line: Line,
     /// Whether the microcontroller is switched on.
-    pub(crate) mcu_runs: Atomic<bool>,
+    pub(crate) mcu_running: Atomic<bool>,
     /// Whether the GPU was reset and not powered on since. It then has nothing cached, and knows no
     /// address space.
-    blank: Atomic<bool>,
+    reset: Atomic<bool>,
     /// Whether waiting for a reset was given up. The reset may still end; until then the GPU must
     /// not get any command.
-    hangs: Atomic<bool>,
+    reset_pending: Atomic<bool>,
     /// Whether it was logged that the GPU no longer responds.
-    missed: Atomic<bool>,
+    gone_logged: Atomic<bool>,
     #[pin]
     events: Events,
     /// The events that the firmware has reported.
@@ -247,10 +247,10 @@ impl<'bound> Gpu<'bound> {
                 gpu_line <- Line::new(irq::GPU, static_lock_class!()),
                 job_line <- Line::new(irq::JOB, static_lock_class!()),
                 mmu_line <- Line::new(irq::MMU, static_lock_class!()),
-                mcu_runs: Atomic::new(false),
-                blank: Atomic::new(true),
-                hangs: Atomic::new(false),
-                missed: Atomic::new(false),
+                mcu_running: Atomic::new(false),
+                reset: Atomic::new(true),
+                reset_pending: Atomic::new(false),
+                gone_logged: Atomic::new(false),
                 events <- Events::new(),
                 job_events <- Events::new(),
                 flushing <- new_mutex!(false, "tyr::Gpu::flushing"),
@@ -261,10 +261,10 @@ impl<'bound> Gpu<'bound> {
 
     /// Logs that `what` is wrong, for a register with the given `value`. If the GPU no longer
     /// responds, logs that instead, once. Returns the error.
-    pub(crate) fn complain(&self, error: Error, what: fmt::Arguments<'_>) -> Error {
+    pub(crate) fn log_error(&self, error: Error, what: fmt::Arguments<'_>) -> Error {
         if error != ENODEV {
             dev_err!(self.dev, "{}\n", what);
-        } else if !self.missed.xchg(true, Relaxed) {
+        } else if !self.gone_logged.xchg(true, Relaxed) {
             dev_err!(self.dev, "the GPU is gone: its registers read as ones\n");
         }
         error
@@ -285,30 +285,30 @@ impl<'bound> Gpu<'bound> {
     ///
     /// Errors are those of the first reset.
     pub(crate) fn reset(&self) -> Result {
-        let mut unfinished = self.flushing.lock();
-        let told = || self.events.happened(irq::gpu::RESET_COMPLETED);
-        let reset = if self.hangs() {
-            reset_ends(self.dev, &self.regs, told)
+        let mut flush_pending = self.flushing.lock();
+        let reported = || self.events.is_reported(irq::gpu::RESET_COMPLETED);
+        let reset = if self.reset_pending() {
+            wait_reset(self.dev, &self.regs, reported)
         } else {
-            self.events.forget(irq::gpu::RESET_COMPLETED);
-            soft_reset(self.dev, &self.regs, told)
+            self.events.clear(irq::gpu::RESET_COMPLETED);
+            soft_reset(self.dev, &self.regs, reported)
         };
-        self.hangs.store(reset == Err(ETIMEDOUT), Release);
+        self.reset_pending.store(reset == Err(ETIMEDOUT), Release);
         reset?;
-        *unfinished = false;
-        self.blank.store(true, Release);
+        *flush_pending = false;
+        self.reset.store(true, Release);
         Ok(())
     }
 
     /// Returns whether the GPU was reset and not powered on since. It then accesses no memory, and
     /// needs no command to stop that.
-    pub(crate) fn is_blank(&self) -> bool {
-        self.blank.load(Acquire)
+    pub(crate) fn is_reset(&self) -> bool {
+        self.reset.load(Acquire)
     }
 
     /// Returns whether a reset has begun and not ended. The GPU then takes no commands.
-    pub(crate) fn hangs(&self) -> bool {
-        self.hangs.load(Acquire)
+    pub(crate) fn reset_pending(&self) -> bool {
+        self.reset_pending.load(Acquire)
     }
 
     /// Powers on the level 2 cache, which everything else needs.
@@ -318,65 +318,65 @@ impl<'bound> Gpu<'bound> {
     /// Fails with `ENODEV` if the GPU does not respond, and with `ETIMEDOUT`. A line in the log
     /// says so.
     pub(crate) fn power_on(&self) -> Result {
-        self.blank.store(false, Release);
+        self.reset.store(false, Release);
         self.regs.write(gpu::COHERENCY_ENABLE, self.coherency());
         let l2 = Domain::L2.block();
-        self.power_is_still("on", Domain::L2)?;
+        self.wait_power_idle("on", Domain::L2)?;
         // Only one group of cores is supported: that of the first cache.
-        self.regs.write_wide(l2.power_on, FIRST_L2);
-        self.power_settles("on", |regs| regs.read_wide(l2.ready) & FIRST_L2 != 0)
+        self.regs.write64(l2.power_on, FIRST_L2);
+        self.poll_power("on", |regs| regs.read64(l2.ready) & FIRST_L2 != 0)
     }
 
     /// Powers everything off, starting with the parts that need the level 2 cache. Errors are only
     /// logged, because the driver cannot handle them.
     pub(crate) fn power_off(&self) {
-        if self.hangs() {
+        if self.reset_pending() {
             return;
         }
         for domain in [Domain::Shader, Domain::Tiler, Domain::L2] {
             let block = domain.block();
-            if self.power_is_still("off", domain) == Err(ENODEV) {
+            if self.wait_power_idle("off", domain) == Err(ENODEV) {
                 return;
             }
-            let on = self.regs.read_wide(block.ready);
+            let on = self.regs.read64(block.ready);
             if on == u64::MAX {
                 return;
             }
             if on != 0 {
-                self.regs.write_wide(block.power_off, on);
-                let _ = self.power_settles("off", |regs| regs.read_wide(block.ready) & on == 0);
+                self.regs.write64(block.power_off, on);
+                let _ = self.poll_power("off", |regs| regs.read64(block.ready) & on == 0);
             }
         }
     }
 
     /// Waits until no power transition of a domain is pending, because a command during one may be
     /// lost.
-    fn power_is_still(&self, way: &str, domain: Domain) -> Result {
+    fn wait_power_idle(&self, way: &str, domain: Domain) -> Result {
         let block = domain.block();
-        self.power_settles(way, |regs| regs.read_wide(block.changing) == 0)
+        self.poll_power(way, |regs| regs.read64(block.changing) == 0)
     }
 
-    fn power_settles(&self, way: &str, settled: impl Fn(&Registers<'_>) -> bool) -> Result {
+    fn poll_power(&self, way: &str, done: impl Fn(&Registers<'_>) -> bool) -> Result {
         let polled = self.regs.poll(
             |regs| {
                 if regs.is_gone() {
                     u64::MAX
                 } else {
-                    settled(regs).into()
+                    done(regs).into()
                 }
             },
-            |settled| settled == 1,
+            |done| done == 1,
             Delta::from_micros(100),
-            PATIENCE,
+            TIMEOUT,
         );
         polled.map(drop).map_err(|timeout| {
             let l2 = Domain::L2.block();
-            self.complain(
+            self.log_error(
                 timeout.error,
                 format_args!(
                     "power does not go {way}: L2_READY = {:#x}, L2_PWRTRANS = {:#x}",
-                    self.regs.read_wide(l2.ready),
-                    self.regs.read_wide(l2.changing)
+                    self.regs.read64(l2.ready),
+                    self.regs.read64(l2.changing)
                 ),
             )
         })
@@ -396,39 +396,39 @@ impl<'bound> Gpu<'bound> {
             load_store: Flush::CleanInvalidate,
             other: Flush::Invalidate,
         };
-        let mut unfinished = self.flushing.lock();
-        if *unfinished {
+        let mut flush_pending = self.flushing.lock();
+        if *flush_pending {
             // The end of the previous flush must not be mistaken for the end of the new one.
-            self.flush_ends()?;
+            self.wait_flush()?;
         }
-        *unfinished = true;
-        self.events.forget(FLUSHED);
+        *flush_pending = true;
+        self.events.clear(FLUSHED);
         self.regs.write(gpu::GPU_COMMAND, command.bits());
-        self.flush_ends()?;
-        *unfinished = false;
+        self.wait_flush()?;
+        *flush_pending = false;
         Ok(())
     }
 
     /// Waits for the end of the running flush, and clears its event.
-    fn flush_ends(&self) -> Result {
+    fn wait_flush(&self) -> Result {
         // A GPU that is gone reports nothing, and unbinding it waits for this function.
-        let waited = match self.events.wait(FLUSHED, GLANCE) {
-            Waited::InVain if !self.regs.is_gone() => self.events.wait(FLUSHED, FLUSH_PATIENCE),
+        let waited = match self.events.wait(FLUSHED, GONE_CHECK_MS) {
+            Waited::TimedOut if !self.regs.is_gone() => self.events.wait(FLUSHED, FLUSH_TIMEOUT_MS),
             waited => waited,
         };
         let more = match waited {
-            Waited::Told => return Ok(()),
-            Waited::Disturbed => PATIENCE,
-            Waited::InVain => Delta::ZERO,
+            Waited::Reported => return Ok(()),
+            Waited::Interrupted => TIMEOUT,
+            Waited::TimedOut => Delta::ZERO,
         };
         let done = self.regs.poll(
             |regs| regs.read(irq::GPU_IRQ_RAWSTAT).into(),
-            |happened| happened as u32 & FLUSHED != 0 || self.events.happened(FLUSHED),
+            |rawstat| rawstat as u32 & FLUSHED != 0 || self.events.is_reported(FLUSHED),
             Delta::from_micros(100),
             more,
         );
         done.map_err(|timeout| {
-            self.complain(
+            self.log_error(
                 timeout.error,
                 format_args!(
                     "the flush of the caches does not end: GPU_IRQ_RAWSTAT = {:#x}",
@@ -441,7 +441,7 @@ impl<'bound> Gpu<'bound> {
         // this one's end.
         self.clear(&self.gpu_line, FLUSHED);
         self.gpu_line.synchronize();
-        if more.is_zero() && !self.events.happened(FLUSHED) {
+        if more.is_zero() && !self.events.is_reported(FLUSHED) {
             dev_warn!(self.dev, "an interrupt of the GPU was lost\n");
             self.kick(&self.gpu_line);
         }
@@ -499,15 +499,15 @@ pub(crate) const EVENTS: u32 = irq::gpu::FAULT
     | irq::gpu::RESET_COMPLETED
     | irq::gpu::CLEAN_CACHES_COMPLETED;
 
-/// The server of the GPU's line.
-pub(crate) struct Server;
+/// The handler of the GPU's line.
+pub(crate) struct IrqHandler;
 
-impl Serve for Server {
+impl HandleEvents for IrqHandler {
     fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line {
         &gpu.gpu_line
     }
 
-    fn serve(&self, gpu: &Gpu<'_>, events: u32) {
+    fn handle_events(&self, gpu: &Gpu<'_>, events: u32) {
         gpu.clear(&gpu.gpu_line, events);
         if events & irq::gpu::FAULT != 0 {
             let status = FaultStatus(gpu.regs.read(gpu::GPU_FAULTSTATUS));
@@ -516,13 +516,13 @@ impl Serve for Server {
                 "GPU fault: GPU_FAULTSTATUS = {:#x} ({}) at {:#x}\n",
                 status.0,
                 exception::name(status.exception()).unwrap_or("unknown"),
-                gpu.regs.read_wide(gpu::GPU_FAULTADDRESS)
+                gpu.regs.read64(gpu::GPU_FAULTADDRESS)
             );
             gpu.regs.write(gpu::GPU_COMMAND, Command::ClearFault.bits());
         }
         if events & irq::gpu::PROTECTED_FAULT != 0 {
             dev_warn!(gpu.dev, "GPU fault in protected mode\n");
         }
-        gpu.events.tell(events);
+        gpu.events.report(events);
     }
 }

@@ -7,8 +7,10 @@
 use crate::{
     client::Client,
     driver::Tyr,
-    gpu::Gpu,
-    hardware::Hardware,
+    hw::{
+        gpu::Gpu,
+        Hardware, //
+    },
     uapi::{
         self,
         drm_panthor_csif_info,
@@ -18,10 +20,7 @@ use crate::{
         drm_panthor_mmu_info,
         drm_panthor_timestamp_info, //
     },
-    uobject::{
-        give,
-        take, //
-    },
+    uobj, //
 };
 use core::mem::offset_of;
 use drm::{
@@ -58,55 +57,52 @@ mod kind {
     pub(super) const MMU: u32 = drm_panthor_dev_query_type_DRM_PANTHOR_DEV_QUERY_MMU_INFO;
 }
 
-impl Client {
-    /// Returns a structure with properties. Fails with `EINVAL` for an unknown type, or for less
-    /// room than the first version of the structure needs. Without an address, returns the
-    /// structure's size. With one, `size` stays unchanged, as in C.
-    pub(crate) fn dev_query(
-        _dev: &Plugged<'_, Tyr>,
-        hardware: &Hardware<'_>,
-        arg: &mut drm_panthor_dev_query,
-        file: &File<Self>,
-    ) -> Result {
-        let (to, room) = (arg.pointer, arg.size);
-        if to == 0 {
-            arg.size = match arg.type_ {
-                kind::GPU => size_of::<drm_panthor_gpu_info>(),
-                kind::CSIF => size_of::<drm_panthor_csif_info>(),
-                kind::TIMESTAMP => size_of::<drm_panthor_timestamp_info>(),
-                kind::PRIORITIES => size_of::<drm_panthor_group_priorities_info>(),
-                kind::MMU => size_of::<drm_panthor_mmu_info>(),
-                _ => return Err(EINVAL),
-            } as u32;
-            return Ok(());
+/// Returns a structure with properties. Fails with `EINVAL` for an unknown type, or for less
+/// room than the first version of the structure needs. Without an address, returns the
+/// structure's size. With one, `size` stays unchanged, as in C.
+pub(crate) fn dev_query(
+    _dev: &Plugged<'_, Tyr>,
+    hardware: &Hardware<'_>,
+    arg: &mut drm_panthor_dev_query,
+    file: &File<Client>,
+) -> Result {
+    let (to, room) = (arg.pointer, arg.size);
+    if to == 0 {
+        arg.size = match arg.type_ {
+            kind::GPU => size_of::<drm_panthor_gpu_info>(),
+            kind::CSIF => size_of::<drm_panthor_csif_info>(),
+            kind::TIMESTAMP => size_of::<drm_panthor_timestamp_info>(),
+            kind::PRIORITIES => size_of::<drm_panthor_group_priorities_info>(),
+            kind::MMU => size_of::<drm_panthor_mmu_info>(),
+            _ => return Err(EINVAL),
+        } as u32;
+        return Ok(());
+    }
+    match arg.type_ {
+        kind::GPU => {
+            let min = offset_of!(drm_panthor_gpu_info, tiler_present) + size_of::<u64>();
+            uobj::set(to, room, min, gpu_info(&hardware.gpu))
         }
-        match arg.type_ {
-            kind::GPU => {
-                let least = offset_of!(drm_panthor_gpu_info, tiler_present) + size_of::<u64>();
-                give(to, room, least, gpu_info(&hardware.gpu))
-            }
-            kind::CSIF => {
-                let least = size_of::<drm_panthor_csif_info>();
-                give(to, room, least, csif_info(hardware))
-            }
-            kind::TIMESTAMP => {
-                let least =
-                    offset_of!(drm_panthor_timestamp_info, current_timestamp) + size_of::<u64>();
-                let asked: drm_panthor_timestamp_info = take(to, room)?;
-                give(to, room, least, timestamps(&hardware.gpu, asked.flags)?)
-            }
-            kind::PRIORITIES => {
-                let least = size_of::<drm_panthor_group_priorities_info>();
-                give(to, room, least, priorities(file))
-            }
-            kind::MMU => {
-                let info = drm_panthor_mmu_info {
-                    page_size_bitmap: 4 << 10 | 2 << 20,
-                };
-                give(to, room, size_of::<drm_panthor_mmu_info>(), info)
-            }
-            _ => Err(EINVAL),
+        kind::CSIF => {
+            let min = size_of::<drm_panthor_csif_info>();
+            uobj::set(to, room, min, csif_info(hardware))
         }
+        kind::TIMESTAMP => {
+            let min = offset_of!(drm_panthor_timestamp_info, current_timestamp) + size_of::<u64>();
+            let requested: drm_panthor_timestamp_info = uobj::get(to, room)?;
+            uobj::set(to, room, min, timestamps(&hardware.gpu, requested.flags)?)
+        }
+        kind::PRIORITIES => {
+            let min = size_of::<drm_panthor_group_priorities_info>();
+            uobj::set(to, room, min, priorities(file))
+        }
+        kind::MMU => {
+            let info = drm_panthor_mmu_info {
+                page_size_bitmap: 4 << 10 | 2 << 20,
+            };
+            uobj::set(to, room, size_of::<drm_panthor_mmu_info>(), info)
+        }
+        _ => Err(EINVAL),
     }
 }
 
@@ -145,7 +141,7 @@ fn csif_info(hardware: &Hardware<'_>) -> drm_panthor_csif_info {
         cs_slot_count: slots.streams,
         cs_reg_count: slots.registers,
         scoreboard_slot_count: slots.scoreboards,
-        unpreserved_cs_reg_count: slots.kept_registers,
+        unpreserved_cs_reg_count: slots.unpreserved_registers,
         pad: 0,
     }
 }
@@ -153,13 +149,13 @@ fn csif_info(hardware: &Hardware<'_>) -> drm_panthor_csif_info {
 /// Returns the priorities that a group of this client may have.
 fn priorities(file: &File<Client>) -> drm_panthor_group_priorities_info {
     use uapi::*;
-    let everybody = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_LOW
+    let always = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_LOW
         | 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_MEDIUM;
-    let some = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_HIGH
+    let privileged = 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_HIGH
         | 1 << drm_panthor_group_priority_PANTHOR_GROUP_PRIORITY_REALTIME;
     let high = caller_has(Capability::SysNice) || file.is_current_master();
     drm_panthor_group_priorities_info {
-        allowed_mask: if high { everybody | some } else { everybody },
+        allowed_mask: if high { always | privileged } else { always },
         pad: [0; 3],
     }
 }
@@ -190,15 +186,15 @@ mod flag {
 
 /// Returns the times that `flags` requests. Fails with `EINVAL` for unknown flags.
 fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
-    let asked = if flags == 0 { flag::OLD } else { flags };
-    let has = |flag: u32| asked & flag != 0;
-    let cpu_clock: Option<fn() -> i64> = match asked & flag::CPU {
+    let requested = if flags == 0 { flag::OLD } else { flags };
+    let has = |flag: u32| requested & flag != 0;
+    let cpu_clock: Option<fn() -> i64> = match requested & flag::CPU {
         flag::NO_CPU => None,
         flag::MONOTONIC => Some(Monotonic::ktime_get),
         flag::RAW => Some(MonotonicRaw::ktime_get),
         _ => return Err(EINVAL),
     };
-    if asked & !flag::ALL != 0 {
+    if requested & !flag::ALL != 0 {
         return Err(EINVAL);
     }
     let regs = &gpu.regs;
@@ -214,12 +210,12 @@ fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
         cpu_timestamp_nsec: 0,
     };
     if has(flag::OFFSET) {
-        info.timestamp_offset = regs.read_wide(registers::TIMESTAMP_OFFSET);
+        info.timestamp_offset = regs.read64(registers::TIMESTAMP_OFFSET);
     }
     let sources =
         u32::from(cpu_clock.is_some()) + u32::from(has(flag::GPU)) + u32::from(has(flag::CYCLES));
     // Several times, and the duration of reading them, must be read close together.
-    let undisturbed = (has(flag::DURATION) || sources > 1).then(local_interrupt_disable);
+    let irqs_off = (has(flag::DURATION) || sources > 1).then(local_interrupt_disable);
     let begin = Monotonic::ktime_get();
     if has(flag::GPU) {
         info.current_timestamp = regs.read_counter(registers::TIMESTAMP);
@@ -229,7 +225,7 @@ fn timestamps(gpu: &Gpu<'_>, flags: u32) -> Result<drm_panthor_timestamp_info> {
         info.cycle_count = regs.read_counter(registers::CYCLE_COUNT);
     }
     let end = Monotonic::ktime_get();
-    drop(undisturbed);
+    drop(irqs_off);
 
     if has(flag::DURATION) {
         info.duration_nsec = (end - begin) as u32;

@@ -23,7 +23,7 @@ mod table;
 
 pub(crate) use fault::{
     Fault,
-    Server, //
+    IrqHandler, //
 };
 pub(crate) use table::{
     Change,
@@ -31,7 +31,7 @@ pub(crate) use table::{
     Table, //
 };
 
-use crate::gpu::Gpu;
+use crate::hw::gpu::Gpu;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -79,7 +79,7 @@ struct Slots {
     /// slot.
     uses: u64,
     /// Whether the GPU has lost its state or does not respond. It gets no commands then.
-    asleep: bool,
+    suspended: bool,
 }
 
 #[derive(Default)]
@@ -130,7 +130,7 @@ impl<'bound> AddressSpaces<'bound> {
                 slots <- new_mutex!(Slots {
                     slots: Default::default(),
                     uses: 0,
-                    asleep: false,
+                    suspended: false,
                 }, "tyr::AddressSpaces::slots"),
             }? Error),
             GFP_KERNEL,
@@ -151,13 +151,13 @@ impl<'bound> AddressSpaces<'bound> {
     /// Context: process context, may sleep.
     pub(crate) fn create(&self) -> Result<Arc<Table>> {
         let table = Table::new(self.gpu.dev, self.geometry)?;
-        let place = RBTreeNode::new(key(&table), table.clone(), GFP_KERNEL)?;
-        self.tables.lock().0.insert(place);
+        let node = RBTreeNode::new(key(&table), table.clone(), GFP_KERNEL)?;
+        self.tables.lock().0.insert(node);
         Ok(table)
     }
 
-    /// Ends a table: the MMU drops it, and its memory is freed. Its holders can no longer change it.
-    /// A second call does nothing.
+    /// Ends a table: the MMU drops it, and its memory is freed. Its holders can no longer change
+    /// it. A second call does nothing.
     ///
     /// Context: process context, may sleep.
     pub(crate) fn destroy(&self, table: &Arc<Table>) {
@@ -180,8 +180,8 @@ impl<'bound> AddressSpaces<'bound> {
         drop(slots);
         drop(pages.take());
         drop(pages);
-        let place = self.tables.lock().0.remove_node(&key(table));
-        drop(place);
+        let node = self.tables.lock().0.remove_node(&key(table));
+        drop(node);
     }
 
     /// Sets tables aside for one later [`change`](Self::change) of `table`, which needs at most
@@ -205,7 +205,7 @@ impl<'bound> AddressSpaces<'bound> {
 
     /// Returns the number of tables to reserve for a change that maps the block of the memory of
     /// `sgt` repeatedly.
-    pub(crate) fn tables_for_filler(&self, va: u64, sgt: &SGTable, size: u64) -> usize {
+    pub(crate) fn tables_for_dummy(&self, va: u64, sgt: &SGTable, size: u64) -> usize {
         let is_block = |(pa, length): (u64, u64)| pa % BLOCK_SIZE == 0 && length == BLOCK_SIZE;
         let tables = if table::pieces(sgt, 0, BLOCK_SIZE)
             .next()
@@ -224,8 +224,8 @@ impl<'bound> AddressSpaces<'bound> {
     }
 
     /// Changes the mappings of `size` bytes from `va` with the calls that `f` makes, and makes the
-    /// GPU see the change. If the GPU is awake, the table is resident afterwards. Nothing else
-    /// accesses the region in the meantime.
+    /// GPU see the change. If the GPU is not suspended, the table is resident afterwards. Nothing
+    /// else accesses the region in the meantime.
     ///
     /// The call uses up `reserve`. If `f` fails, its earlier changes stay, and the GPU sees them.
     ///
@@ -250,20 +250,21 @@ impl<'bound> AddressSpaces<'bound> {
         let region = table::blocks_around(pages, va, size);
         let slot = self.make_resident(&mut slots, table, pages.root())?;
         if let Some(slot) = slot {
-            command::lock(&self.gpu, slot, region).map_err(|error| self.lose(table, error))?;
+            command::lock(&self.gpu, slot, region).map_err(|error| self.mark_lost(table, error))?;
         }
         let result = f(&mut Change::new(pages));
         if let Some(slot) = slot {
             // Without an answer, the GPU may still read tables that are no longer used, so they are
             // kept.
-            command::flush_and_unlock(&self.gpu, slot).map_err(|error| self.lose(table, error))?;
+            command::flush_and_unlock(&self.gpu, slot)
+                .map_err(|error| self.mark_lost(table, error))?;
         }
-        reserve.used(pages);
+        reserve.release(pages);
         result
     }
 
     /// Changes a table like [`change`](Self::change), but the GPU must not see the table yet.
-    pub(crate) fn change_hidden<R>(
+    pub(crate) fn change_inactive<R>(
         &self,
         table: &Arc<Table>,
         reserve: Reserve,
@@ -272,7 +273,7 @@ impl<'bound> AddressSpaces<'bound> {
         let mut pages = table.lock();
         let pages = (*pages).as_mut().ok_or(ECANCELED)?;
         let result = f(&mut Change::new(pages));
-        reserve.used(pages);
+        reserve.release(pages);
         result
     }
 
@@ -281,7 +282,7 @@ impl<'bound> AddressSpaces<'bound> {
     /// # Errors
     ///
     /// Fails with `ENODEV`, and with `ETIMEDOUT` if the MMU does not answer.
-    pub(crate) fn give_to_mcu(&self, table: &Arc<Table>) -> Result {
+    pub(crate) fn activate_mcu(&self, table: &Arc<Table>) -> Result {
         let pages = table.lock();
         let root = (*pages).as_ref().ok_or(ENODEV)?.root();
         let mut slots = self.slots.lock();
@@ -290,18 +291,18 @@ impl<'bound> AddressSpaces<'bound> {
     }
 
     /// Makes the MMU drop all tables, because the GPU is about to lose its power. It gets no more
-    /// commands until [`wake_up`](Self::wake_up).
+    /// commands until [`resume`](Self::resume).
     ///
     /// # Errors
     ///
     /// Fails with `ETIMEDOUT` if the MMU does not answer for a table, and may still see it; a line
     /// in the log says so. A GPU that is gone sees no tables.
-    pub(crate) fn fall_asleep(&self) -> Result {
+    pub(crate) fn suspend(&self) -> Result {
         let mut slots = self.slots.lock();
-        if slots.asleep {
+        if slots.suspended {
             return Ok(());
         }
-        slots.asleep = true;
+        slots.suspended = true;
         let mut result = Ok(());
         for slot in 0..MAX_ADDRESS_SPACES {
             let Some(table) = slots.slots[slot].table.clone() else {
@@ -312,7 +313,7 @@ impl<'bound> AddressSpaces<'bound> {
                 Ok(()) if slots.slots[slot].is_lost() => slots.slots[slot].table = None,
                 Ok(()) => {}
                 Err(ENODEV) => return Ok(()),
-                Err(error) => result = Err(self.lose(&table, error)),
+                Err(error) => result = Err(self.mark_lost(&table, error)),
             }
         }
         result
@@ -324,7 +325,7 @@ impl<'bound> AddressSpaces<'bound> {
     /// # Errors
     ///
     /// Fails with `ENODEV`, and with `ETIMEDOUT` if the MMU does not answer.
-    pub(crate) fn wake_up(&self) -> Result {
+    pub(crate) fn resume(&self) -> Result {
         // Reads the roots first, because the lock order forbids taking each table's lock under
         // `slots`.
         let mut roots = [None; MAX_ADDRESS_SPACES];
@@ -338,7 +339,7 @@ impl<'bound> AddressSpaces<'bound> {
             *root = good.and_then(|table| (*table.lock()).as_ref().map(|pages| pages.root()));
         }
         let mut slots = self.slots.lock();
-        slots.asleep = false;
+        slots.suspended = false;
         for (slot, root) in roots.iter().enumerate() {
             match root {
                 Some(root) => command::enable(&self.gpu, slot, self.setup(*root))?,
@@ -361,7 +362,7 @@ impl<'bound> AddressSpaces<'bound> {
             self.evict(slots, table)?;
             return Ok(None);
         }
-        if slots.asleep || self.gpu.is_blank() {
+        if slots.suspended || self.gpu.is_reset() {
             return Ok(None);
         }
         slots.uses += 1;
@@ -375,14 +376,14 @@ impl<'bound> AddressSpaces<'bound> {
         };
         if let Some(other) = slots.slots[slot].table.clone() {
             self.evict(slots, &other)
-                .map_err(|error| self.lose(&other, error))?;
+                .map_err(|error| self.mark_lost(&other, error))?;
         }
         slots.slots[slot] = Slot {
             table: Some(table.clone()),
             used: uses,
         };
         command::enable(&self.gpu, slot, self.setup(root))
-            .map_err(|error| self.lose(table, error))?;
+            .map_err(|error| self.mark_lost(table, error))?;
         Ok(Some(slot))
     }
 
@@ -413,9 +414,9 @@ impl<'bound> AddressSpaces<'bound> {
 
     /// Makes the MMU drop the table of a slot.
     fn free_slot(&self, slots: &mut Slots, slot: usize) -> Result {
-        if !slots.asleep {
+        if !slots.suspended {
             command::disable(&self.gpu, slot)?;
-        } else if slots.slots[slot].is_lost() && !self.gpu.is_blank() {
+        } else if slots.slots[slot].is_lost() && !self.gpu.is_reset() {
             // The MMU did not drop the table when the GPU was put to sleep, and it can get no
             // commands now.
             return Err(ETIMEDOUT);
@@ -427,7 +428,7 @@ impl<'bound> AddressSpaces<'bound> {
     /// Marks a table as lost, because the MMU did not answer for it. It is unknown what the MMU
     /// sees, so the table keeps its slot until the MMU confirms that it has dropped it. Returns the
     /// error.
-    fn lose(&self, table: &Arc<Table>, error: Error) -> Error {
+    fn mark_lost(&self, table: &Arc<Table>, error: Error) -> Error {
         table.fail(Fault::LOST);
         error
     }
@@ -456,7 +457,7 @@ impl Slots {
 }
 
 impl Drop for Tables {
-    /// Frees all tables. The GPU is at rest, or can no longer access memory, and its parent is
+    /// Frees all tables. The GPU is suspended, or can no longer access memory, and its parent is
     /// still bound.
     fn drop(&mut self) {
         for table in self.0.values() {

@@ -6,12 +6,12 @@
 
 use crate::{
     driver::Tyr,
-    hardware::{
+    hw::{
         self,
+        power::Power,
+        regs::Registers,
         Interrupts, //
     },
-    power::Power,
-    regs::Registers, //
 };
 use kernel::{
     irq::Flags,
@@ -55,6 +55,6 @@ impl drm::platform::Driver for Tyr {
             })
         };
         let flush_id = cx.register_page(0, LATEST_FLUSH_ID.offset as u64)?;
-        hardware::probe(cx, Registers::Soc(memory), flush_id, power, interrupts)
+        hw::probe(cx, Registers::Soc(memory), flush_id, power, interrupts)
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Source: `crates/mali-regs` (`irq.rs`); drivers/gpu/drm/panthor/panthor_device.h for the order of accesses.
 
-use crate::gpu::Gpu;
+use crate::hw::gpu::Gpu;
 use kernel::{
     irq::{
         IrqReturn,
@@ -43,12 +43,12 @@ pub(crate) struct Line {
     mask: Mutex<u32>,
     /// Held by the thread while it handles events.
     #[pin]
-    serving: Mutex<()>,
+    thread: Mutex<()>,
     /// Whether handlers may read the registers. On a shared line, other devices may interrupt while
     /// the registers have no clock.
-    hears: Atomic<bool>,
+    active: Atomic<bool>,
     /// The number of hard handlers that access the registers.
-    handling: Atomic<i32>,
+    in_flight: Atomic<i32>,
 }
 
 impl Line {
@@ -58,38 +58,38 @@ impl Line {
         pin_init!(Self {
             block,
             mask <- new_mutex!(0, "tyr::Line"),
-            serving <- Mutex::new((), c"tyr::Line::serving", key),
-            hears: Atomic::new(false),
-            handling: Atomic::new(0),
+            thread <- Mutex::new((), c"tyr::Line::thread", key),
+            active: Atomic::new(false),
+            in_flight: Atomic::new(0),
         })
     }
 
     /// Lets the handlers access registers from now on. The GPU's power must be on. Initially they
     /// must not access registers.
-    pub(crate) fn hear(&self) {
-        self.hears.store(true, Release);
+    pub(crate) fn resume(&self) {
+        self.active.store(true, Release);
     }
 
     /// Stops the handlers from accessing registers, before the GPU loses its power. No handler does
     /// so after this returns.
     ///
     /// Context: sleeps; not in the line's own thread.
-    pub(crate) fn deafen(&self) {
-        self.hears.xchg(false, Full);
-        // A handler counts itself before it reads `hears`, and both accesses are fully ordered. So
+    pub(crate) fn suspend(&self) {
+        self.active.xchg(false, Full);
+        // A handler counts itself before it reads `active`, and both accesses are fully ordered. So
         // a handler that this loop does not see sees the new value.
-        while self.handling.load(Acquire) != 0 {
+        while self.in_flight.load(Acquire) != 0 {
             fsleep(Delta::from_micros(10));
         }
         self.synchronize();
     }
 
-    /// Makes [`deafen`](Self::deafen) wait for this handler. Returns `None` if it was already
+    /// Makes [`suspend`](Self::suspend) wait for this handler. Returns `None` if it was already
     /// called.
-    fn handle(&self) -> Option<Handling<'_>> {
-        self.handling.fetch_add(1, Full);
-        let handling = Handling(self);
-        self.hears.load(Acquire).then_some(handling)
+    fn enter(&self) -> Option<InFlight<'_>> {
+        self.in_flight.fetch_add(1, Full);
+        let in_flight = InFlight(self);
+        self.active.load(Acquire).then_some(in_flight)
     }
 
     /// Waits until the thread has reported all events that it has read. It will read any pending
@@ -97,16 +97,16 @@ impl Line {
     ///
     /// Context: may sleep; not in the line's own thread.
     pub(crate) fn synchronize(&self) {
-        drop(self.serving.lock());
+        drop(self.thread.lock());
     }
 }
 
 /// A hard handler that may access the registers.
-struct Handling<'a>(&'a Line);
+struct InFlight<'a>(&'a Line);
 
-impl Drop for Handling<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.handling.fetch_sub(1, Full);
+        self.0.in_flight.fetch_sub(1, Full);
     }
 }
 
@@ -139,30 +139,30 @@ impl Gpu<'_> {
 }
 
 /// A handler for the events of a line.
-pub(crate) trait Serve: Send + Sync {
+pub(crate) trait HandleEvents: Send + Sync {
     /// Returns the line.
     fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line;
 
     /// Handles `events`. It clears them before it reads their causes.
     ///
     /// Context: the interrupt's thread, may sleep.
-    fn serve(&self, gpu: &Gpu<'_>, events: u32);
+    fn handle_events(&self, gpu: &Gpu<'_>, events: u32);
 }
 
 /// The interrupt handler of a line.
-pub(crate) struct Interrupt<'bound, S> {
+pub(crate) struct LineHandler<'bound, H> {
     pub(crate) gpu: Arc<Gpu<'bound>>,
-    pub(crate) server: S,
+    pub(crate) handler: H,
 }
 
 /// The number of times that the thread checks for more events before it lets the line interrupt
 /// again.
-const ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 
-impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
+impl<H: HandleEvents> ThreadedHandler for LineHandler<'_, H> {
     fn handle(&self) -> ThreadedIrqReturn {
-        let line = self.server.line(&self.gpu);
-        let Some(_handling) = line.handle() else {
+        let line = self.handler.line(&self.gpu);
+        let Some(_in_flight) = line.enter() else {
             return ThreadedIrqReturn::None;
         };
         let block = line.block;
@@ -177,18 +177,18 @@ impl<S: Serve> ThreadedHandler for Interrupt<'_, S> {
 
     fn handle_threaded(&self) -> IrqReturn {
         let gpu = &*self.gpu;
-        let line = self.server.line(gpu);
-        let _serving = line.serving.lock();
-        if !line.hears.load(Acquire) {
+        let line = self.handler.line(gpu);
+        let _thread = line.thread.lock();
+        if !line.active.load(Acquire) {
             return IrqReturn::Handled;
         }
-        for _ in 0..ROUNDS {
-            let happened = gpu.regs.read(line.block.rawstat);
-            let events = happened & *line.mask.lock();
-            if events == 0 || happened == u32::MAX {
+        for _ in 0..MAX_ROUNDS {
+            let rawstat = gpu.regs.read(line.block.rawstat);
+            let events = rawstat & *line.mask.lock();
+            if events == 0 || rawstat == u32::MAX {
                 break;
             }
-            self.server.serve(gpu, events);
+            self.handler.handle_events(gpu, events);
         }
         gpu.change_mask(line, 0, 0);
         IrqReturn::Handled

@@ -13,14 +13,16 @@ mod mcu;
 mod section;
 
 pub(crate) use interface::Interface;
-pub(crate) use mcu::Server;
+pub(crate) use mcu::IrqHandler;
 
 use crate::{
     driver::Tyr,
-    gpu::Gpu,
-    mmu::{
-        AddressSpaces,
-        Table, //
+    hw::{
+        gpu::Gpu,
+        mmu::{
+            AddressSpaces,
+            Table, //
+        },
     },
 };
 use csf_iface::Shared;
@@ -76,7 +78,7 @@ impl<'bound> Firmware<'bound> {
             let section = Section::load(dev, &gpu, &mmu, &table, &section)?;
             sections.push(section, GFP_KERNEL)?;
         }
-        mmu.give_to_mcu(&table)?;
+        mmu.activate_mcu(&table)?;
         // Declared after the sections, so that it is dropped before them if something fails from
         // here on.
         let running = mcu::Stop(gpu.clone());
@@ -125,7 +127,7 @@ impl<'bound> Firmware<'bound> {
     /// Context: process context, sleeps.
     pub(crate) fn stop(&self) {
         // The microcontroller does not run if the GPU did not wake up.
-        if self.gpu.mcu_runs.load(Relaxed) {
+        if self.gpu.mcu_running.load(Relaxed) {
             if let Ok(shared) = shared(&self.sections) {
                 self.interface.halt(&self.gpu, shared);
             }
@@ -140,13 +142,13 @@ impl<'bound> Firmware<'bound> {
     ///
     /// Fails with the errors of [`boot`](Self::boot), and with `EIO` if the firmware reports
     /// another interface than before.
-    pub(crate) fn boot_again(&self) -> Result {
+    pub(crate) fn reboot(&self) -> Result {
         let parsed = parse(&self.gpu, &self.file)?;
         for (section, source) in self.sections.iter().zip(parsed.sections()) {
             section.reload(&source)?;
         }
         // This is also needed after a fault of the firmware's own, which has freed the slot.
-        self.mmu.give_to_mcu(&self.table)?;
+        self.mmu.activate_mcu(&self.table)?;
         mcu::start(&self.gpu)?;
         let now = Interface::read(&self.gpu, shared(&self.sections)?)?;
         if !now.is_same(&self.interface) {

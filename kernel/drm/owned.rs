@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Resources that the adapter owns for a bound device, so that the driver cannot forget them.
+//! Resources that a bus adapter owns for a bound device, so that the driver cannot forget them.
 //!
 //! A probe requests interrupts, vectors, an enabled device, and children on the auxiliary bus. Each
 //! moves into the adapter's lists immediately. The adapter releases them in reverse order in the
@@ -12,14 +12,14 @@ use core::cell::Cell;
 use kernel::prelude::*;
 
 /// A resource that is released when the thread that removes the device drops it.
-trait Held: Send {}
-impl<R: Send> Held for R {}
+trait Resource: Send {}
+impl<R: Send> Resource for R {}
 
 /// Resources that are released in the reverse order of their addition.
 ///
 /// The vector is taken out only during a change. It is in its place whenever code of the driver
 /// runs, because that code may make another change.
-pub(crate) struct List<'bound>(Cell<KVec<KBox<dyn Held + 'bound>>>);
+pub(crate) struct List<'bound>(Cell<KVec<KBox<dyn Resource + 'bound>>>);
 
 impl<'bound> List<'bound> {
     const fn new() -> Self {
@@ -33,17 +33,17 @@ impl<'bound> List<'bound> {
     ///
     /// Fails with `ENOMEM` and with any error from `init`. Nothing is left then.
     pub(crate) fn add<R: Send + 'bound>(&self, init: impl PinInit<R, Error>) -> Result<*const R> {
-        let held = KBox::pin_init(init, GFP_KERNEL)?;
+        let resource = KBox::pin_init(init, GFP_KERNEL)?;
         // SAFETY: From here on the box is only dropped, so its content never moves (L26).
-        let held = unsafe { Pin::into_inner_unchecked(held) };
-        let place = core::ptr::from_ref(&*held);
+        let resource = unsafe { Pin::into_inner_unchecked(resource) };
+        let place = core::ptr::from_ref(&*resource);
 
         self.change(|list| list.reserve(1, GFP_KERNEL))?;
-        self.change(|list| list.push(held, GFP_KERNEL))?;
+        self.change(|list| list.push(resource, GFP_KERNEL))?;
         Ok(place)
     }
 
-    fn change<R>(&self, f: impl FnOnce(&mut KVec<KBox<dyn Held + 'bound>>) -> R) -> R {
+    fn change<R>(&self, f: impl FnOnce(&mut KVec<KBox<dyn Resource + 'bound>>) -> R) -> R {
         let mut list = self.0.replace(KVec::new());
         let result = f(&mut list);
         self.0.set(list);
@@ -57,22 +57,22 @@ impl<'bound> List<'bound> {
     }
 }
 
-/// The resources of one bound device: children that use it, means that the children use, and
-/// mappings, undone when nothing uses the device any more.
+/// The resources of one bound device: children that use it, interrupts and access to memory that
+/// the children use, and mappings, undone when nothing uses the device any more.
 pub struct Owned<'bound> {
     /// Child devices of this one.
-    pub(super) children: List<'bound>,
+    pub(crate) children: List<'bound>,
     /// Interrupts, their vectors, the enabled device.
-    pub(super) means: List<'bound>,
+    pub(crate) hardware: List<'bound>,
     /// DMA mappings.
     pub(crate) mappings: List<'bound>,
 }
 
 impl Owned<'_> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             children: List::new(),
-            means: List::new(),
+            hardware: List::new(),
             mappings: List::new(),
         }
     }
@@ -85,15 +85,15 @@ impl Owned<'_> {
 
     /// Frees the interrupts, waits for running handlers, and stops the device's own access to
     /// memory. This must come before DMA mappings are undone. Context: may sleep.
-    pub(crate) fn release_means(&self) {
-        self.means.clear();
+    pub(crate) fn quiesce(&self) {
+        self.hardware.clear();
     }
 }
 
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
         self.remove_children();
-        self.release_means();
+        self.quiesce();
         self.mappings.clear();
     }
 }

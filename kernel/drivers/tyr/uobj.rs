@@ -26,17 +26,17 @@ fn user(address: u64, length: usize) -> Result<UserSlice> {
 ///
 /// # Errors
 ///
-/// Fails with `EINVAL` if the client has less room than `least`, the size of the first version of
+/// Fails with `EINVAL` if the client has less room than `min`, the size of the first version of
 /// the structure. Fails with `EFAULT`.
-pub(crate) fn give<T: FromBytes + IntoBytes>(
+pub(crate) fn set<T: FromBytes + IntoBytes>(
     address: u64,
     size: u32,
-    least: usize,
+    min: usize,
     mut object: T,
 ) -> Result {
     const ZEROES: [u8; 64] = [0; 64];
     let mut room = size as usize;
-    if room < least {
+    if room < min {
         return Err(EINVAL);
     }
     let bytes = object.as_mut_bytes();
@@ -58,7 +58,7 @@ pub(crate) fn give<T: FromBytes + IntoBytes>(
 ///
 /// Fails with `E2BIG` if the client's structure is longer and the rest is not zero. Fails with
 /// `EFAULT`.
-pub(crate) fn take<T: FromBytes + IntoBytes>(address: u64, size: u32) -> Result<T> {
+pub(crate) fn get<T: FromBytes + IntoBytes>(address: u64, size: u32) -> Result<T> {
     read(&mut user(address, size as usize)?.reader(), size as usize)
 }
 
@@ -66,28 +66,28 @@ pub(crate) fn take<T: FromBytes + IntoBytes>(address: u64, size: u32) -> Result<
 ///
 /// # Errors
 ///
-/// Fails with `EINVAL` if the stride is less than `least`, the size of the first version of the
-/// structure. Fails with `E2BIG` like [`take`], with `ENOMEM`, and with `EFAULT`.
-pub(crate) fn take_array<T: FromBytes + IntoBytes>(
+/// Fails with `EINVAL` if the stride is less than `min`, the size of the first version of the
+/// structure. Fails with `E2BIG` like [`get`], with `ENOMEM`, and with `EFAULT`.
+pub(crate) fn get_array<T: FromBytes + IntoBytes>(
     array: &drm_panthor_obj_array,
-    least: usize,
+    min: usize,
 ) -> Result<KVVec<T>> {
-    let mut taken = KVVec::new();
+    let mut objects = KVVec::new();
     if array.count == 0 {
-        return Ok(taken);
+        return Ok(objects);
     }
     let (stride, count) = (array.stride as usize, array.count as usize);
-    if stride < least {
+    if stride < min {
         return Err(EINVAL);
     }
     let length = stride.checked_mul(count).ok_or(EFAULT)?;
     let mut reader = user(array.array, length)?.reader();
     // A client that requests too much must not make the allocator warn.
-    taken.reserve(count, GFP_KERNEL | __GFP_NOWARN)?;
+    objects.reserve(count, GFP_KERNEL | __GFP_NOWARN)?;
     for _ in 0..count {
-        taken.push(read(&mut reader, stride)?, GFP_KERNEL | __GFP_NOWARN)?;
+        objects.push(read(&mut reader, stride)?, GFP_KERNEL | __GFP_NOWARN)?;
     }
-    Ok(taken)
+    Ok(objects)
 }
 
 fn read<T: FromBytes + IntoBytes>(reader: &mut UserSliceReader, size: usize) -> Result<T> {

@@ -60,19 +60,19 @@ impl Power {
     ///
     /// Context: process context, may sleep.
     pub(crate) fn of_soc(dev: &Device<Bound>) -> Result<Self> {
-        let told = |what, error: &Error| {
+        let log_error = |what, error: &Error| {
             dev_err!(dev, "the {} is not to be had: {:?}\n", what, error);
         };
         let soc = Soc {
             _mali: Regulator::<Enabled>::get(dev, c"mali")
-                .inspect_err(|e| told("regulator `mali`", e))?,
+                .inspect_err(|e| log_error("regulator `mali`", e))?,
             _sram: Regulator::<Enabled>::get(dev, c"sram")
-                .inspect_err(|e| told("regulator `sram`", e))?,
-            core: Clk::get(dev, Some(c"core")).inspect_err(|e| told("clock `core`", e))?,
+                .inspect_err(|e| log_error("regulator `sram`", e))?,
+            core: Clk::get(dev, Some(c"core")).inspect_err(|e| log_error("clock `core`", e))?,
             stacks: OptionalClk::get(dev, Some(c"stacks"))
-                .inspect_err(|e| told("clock `stacks`", e))?,
+                .inspect_err(|e| log_error("clock `stacks`", e))?,
             coregroup: OptionalClk::get(dev, Some(c"coregroup"))
-                .inspect_err(|e| told("clock `coregroup`", e))?,
+                .inspect_err(|e| log_error("clock `coregroup`", e))?,
         };
         let mut power = Self {
             soc: Some(soc),

@@ -5,12 +5,12 @@
 //!
 //! Source: `crates/mali-regs` (`mcu.rs`, `irq.rs`).
 
-use crate::{
+use crate::hw::{
     event::Waited,
     gpu::Gpu,
     irq::{
-        Line,
-        Serve, //
+        HandleEvents,
+        Line, //
     },
 };
 use kernel::{
@@ -32,8 +32,8 @@ use mali_regs::{
 };
 
 /// The time that the firmware may take to boot, in milliseconds.
-const BOOT_PATIENCE: u32 = 3000;
-const STOP_PATIENCE: Delta = Delta::from_secs(1);
+const BOOT_TIMEOUT_MS: u32 = 3000;
+const STOP_TIMEOUT: Delta = Delta::from_secs(1);
 
 /// Returns the name of a microcontroller status.
 fn name(status: u32) -> &'static str {
@@ -48,25 +48,25 @@ fn name(status: u32) -> &'static str {
 /// Switches the microcontroller on, and waits until its firmware reports that it has booted.
 pub(super) fn start(gpu: &Gpu<'_>) -> Result {
     gpu.clear(&gpu.job_line, u32::MAX);
-    gpu.job_events.forget(job::GLOBAL);
+    gpu.job_events.clear(job::GLOBAL);
     gpu.set_mask(&gpu.job_line, u32::MAX);
-    gpu.mcu_runs.store(true, Relaxed);
+    gpu.mcu_running.store(true, Relaxed);
     gpu.regs.write(MCU_CONTROL, Control::Auto.bits());
 
-    let more = match gpu.job_events.wait(job::GLOBAL, BOOT_PATIENCE) {
-        Waited::Told => return Ok(()),
-        Waited::Disturbed => Delta::from_millis(BOOT_PATIENCE.into()),
-        Waited::InVain => Delta::ZERO,
+    let more = match gpu.job_events.wait(job::GLOBAL, BOOT_TIMEOUT_MS) {
+        Waited::Reported => return Ok(()),
+        Waited::Interrupted => Delta::from_millis(BOOT_TIMEOUT_MS.into()),
+        Waited::TimedOut => Delta::ZERO,
     };
     let booted = gpu.regs.poll(
         |regs| regs.read(gpu.job_line.block.rawstat).into(),
-        |happened| happened as u32 & job::GLOBAL != 0 || gpu.job_events.happened(job::GLOBAL),
+        |rawstat| rawstat as u32 & job::GLOBAL != 0 || gpu.job_events.is_reported(job::GLOBAL),
         Delta::from_micros(100),
         more,
     );
     booted.map_err(|timeout| {
         let status = gpu.regs.read(MCU_STATUS);
-        gpu.complain(
+        gpu.log_error(
             timeout.error,
             format_args!(
                 "the firmware does not boot: MCU_STATUS = {status:#x} ({}), JOB_IRQ_RAWSTAT = {:#x}",
@@ -90,15 +90,15 @@ pub(super) fn wait_until_halted(gpu: &Gpu<'_>) -> Result {
 /// Switches the microcontroller and its interrupt off, unless they are off. If that fails, resets
 /// the GPU, because the memory of the firmware is about to be freed. Failures are only logged.
 pub(super) fn stop(gpu: &Gpu<'_>) {
-    if !gpu.mcu_runs.xchg(false, Relaxed) {
+    if !gpu.mcu_running.xchg(false, Relaxed) {
         return;
     }
     gpu.set_mask(&gpu.job_line, 0);
-    if gpu.hangs() {
+    if gpu.reset_pending() {
         return;
     }
     gpu.regs.write(MCU_CONTROL, Control::Disable.bits());
-    if wait(gpu, Status::Disabled, STOP_PATIENCE) == Err(ETIMEDOUT) && gpu.reset().is_ok() {
+    if wait(gpu, Status::Disabled, STOP_TIMEOUT) == Err(ETIMEDOUT) && gpu.reset().is_ok() {
         dev_warn!(gpu.dev, "the GPU was reset to stop the microcontroller\n");
     }
 }
@@ -112,15 +112,15 @@ impl Drop for Stop<'_> {
     }
 }
 
-fn wait(gpu: &Gpu<'_>, wanted: Status, patience: Delta) -> Result {
+fn wait(gpu: &Gpu<'_>, wanted: Status, limit: Delta) -> Result {
     let polled = gpu.regs.poll(
         |regs| regs.read(MCU_STATUS).into(),
         |status| status == wanted.bits().into(),
         Delta::from_micros(100),
-        patience,
+        limit,
     );
     polled.map(drop).map_err(|timeout| {
-        gpu.complain(
+        gpu.log_error(
             timeout.error,
             format_args!(
                 "the microcontroller is not {}: MCU_STATUS = {:#x} ({})",
@@ -132,16 +132,16 @@ fn wait(gpu: &Gpu<'_>, wanted: Status, patience: Delta) -> Result {
     })
 }
 
-/// The server of the firmware's line.
-pub(crate) struct Server;
+/// The handler of the firmware's line.
+pub(crate) struct IrqHandler;
 
-impl Serve for Server {
+impl HandleEvents for IrqHandler {
     fn line<'a>(&self, gpu: &'a Gpu<'_>) -> &'a Line {
         &gpu.job_line
     }
 
-    fn serve(&self, gpu: &Gpu<'_>, events: u32) {
+    fn handle_events(&self, gpu: &Gpu<'_>, events: u32) {
         gpu.clear(&gpu.job_line, events);
-        gpu.job_events.tell(events);
+        gpu.job_events.report(events);
     }
 }
