@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Reads the names of all tests that can show an obligation: the guest's cases and the cases that must not compile.
 //!
-//! Source: `tests/guest/src/cases.rs` for the macro `cases!`; `tests/compile-fail` for its directories.
+//! Source: `guest/tests/src/cases.rs` for the macro `cases!`; `tests/compile-fail` for its directories.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::error::{Error, Kind, Result};
 
-const GUEST_CASES: &str = "tests/guest/src/cases";
+const GUEST_CASES: &str = "guest/tests/src/cases";
 const COMPILE_FAIL: &str = "tests/compile-fail";
 
 /// All names, `area::case`.

@@ -21,16 +21,16 @@ pub(crate) struct Program {
 
 impl Program {
     /// The first process of every guest.
-    pub(super) const AGENT: Program = Program { directory: "lab/agent", name: "drydock-agent" };
+    pub(super) const AGENT: Program = Program { directory: "guest/agent", name: "drydock-agent" };
     /// The tests that run in the guest.
-    pub(crate) const TESTS: Program = Program { directory: "tests/guest", name: "drydock-guest-tests" };
+    pub(crate) const TESTS: Program = Program { directory: "guest/tests", name: "drydock-guest-tests" };
     /// The client on the crate `drm`.
-    pub(crate) const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
+    pub(crate) const CLIENT: Program = Program { directory: "guest/client", name: "drydock-client" };
     /// The guest's side of the benchmark.
-    pub(crate) const BENCH: Program = Program { directory: "benches/guest", name: "drydock-bench" };
+    pub(crate) const BENCH: Program = Program { directory: "guest/bench", name: "drydock-bench" };
     /// The program that executes sequences of calls. Its variant that searches for new ones is built only for `drydock
     /// fuzz`.
-    pub(crate) const FUZZ: Program = Program { directory: "tests/fuzz", name: "drydock-fuzz" };
+    pub(crate) const FUZZ: Program = Program { directory: "guest/random", name: "drydock-fuzz" };
     /// All programs that a person may want in a guest.
     const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The figures of a storm: parsed from the guest's program, and formatted.
 //!
-//! Source: `tests/guest/src/storm/figures.rs` for the lines.
+//! Source: `guest/tests/src/storm/figures.rs` for the lines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

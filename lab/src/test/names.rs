@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Reads the names of cases from the sources, so that a filter without a match is refused before anything is compiled.
 //!
-//! Source: libtest's names (`module::function`, after the name of the program); `cases!` of tests/guest/src/cases.rs.
+//! Source: libtest's names (`module::function`, after the name of the program); `cases!` of guest/tests/src/cases.rs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,12 +16,12 @@ use crate::near;
 /// The workspace's packages with tests: the directory, and libtest's names of the library and the program.
 const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("lab", Some("drydock"), None),
-    ("lab/agent", Some("drydock_agent"), Some("drydock_agent")),
+    ("guest/agent", Some("drydock_agent"), Some("drydock_agent")),
     ("models", Some("drydock_models"), None),
-    ("tests/guest", None, Some("drydock_guest_tests")),
-    ("tests/client", None, Some("drydock_client")),
-    ("tests/fuzz", Some("drydock_fuzz"), Some("drydock_fuzz")),
-    ("benches/guest", None, Some("drydock_bench")),
+    ("guest/tests", None, Some("drydock_guest_tests")),
+    ("guest/client", None, Some("drydock_client")),
+    ("guest/random", Some("drydock_fuzz"), Some("drydock_fuzz")),
+    ("guest/bench", None, Some("drydock_bench")),
     ("fuzz", Some("drydock_host_fuzz"), Some("drydock_host_fuzz")),
 ];
 /// The directory in which each subdirectory is a package with a library of the same name.
