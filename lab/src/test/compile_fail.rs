@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The cases that must not compile, and their twins that must.
 //!
-//! A case is `tests/compile-fail/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file
+//! A case is `kernel/must-not-compile/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file
 //! contains both the mistake and its correction, see [`case`]. Both are compiled as a module is, with the command that
 //! Kbuild recorded for the driver `vgem`. `drydock test compile-fail --bless` accepts the current messages and writes
 //! the page generated from them, see [`page`].
@@ -27,7 +27,7 @@ use super::suite::{Case as Told, Context, Need, Suite, Verdict};
 use case::Case;
 use compiler::{Compiled, Compiler, Depth, Side};
 
-/// The cases of `tests/compile-fail`.
+/// The cases of `kernel/must-not-compile`.
 pub(super) struct CompileFail;
 
 /// The number of compilers that run at the same time.

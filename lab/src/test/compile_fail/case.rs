@@ -12,7 +12,7 @@ use crate::error::{Context, Error, Kind, Result};
 use super::compiler::Side;
 
 /// The directory of the cases, in the checkout.
-pub(super) const DIRECTORY: &str = "tests/compile-fail";
+pub(super) const DIRECTORY: &str = "kernel/must-not-compile";
 
 /// The mark at the end of a wrong line.
 const WRONG: &str = "//~ WRONG";
