@@ -11,7 +11,6 @@ mod measure;
 mod node;
 mod rows;
 mod tyr;
-mod uapi;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Finds and opens the node of a driver.
 //!
-//! Source: `DRM_IOCTL_VERSION` in `include/uapi/drm/drm.h`.
+//! Source: ioctl(2), `DRM_IOCTL_VERSION` in `include/uapi/drm/drm.h`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Result};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use crate::uapi::Ioctl;
+use uapi::{Plain, Request, VERSION, Version};
 
-/// Calls an ioctl.
+/// Calls an ioctl with the structure that the request carries.
 #[inline]
-pub(crate) fn ioctl<T: Ioctl>(file: &File, argument: &mut T) -> Result<()> {
-    // SAFETY: the number's structure is `T`, which holds no addresses.
-    match unsafe { libc::ioctl(file.as_raw_fd(), T::NUMBER as _, std::ptr::from_mut(argument)) } {
+pub(crate) fn ioctl<T: Plain>(file: &File, request: &Request<T>, argument: &mut T) -> Result<()> {
+    // SAFETY: the request's size is that of `T`, and a `Plain` argument holds no addresses.
+    unsafe { ioctl_with_addresses(file, request, argument) }
+}
+
+/// Like [`ioctl`], with a structure that holds addresses.
+///
+/// # Safety
+///
+/// The kernel may read and write the memory that the structure points to.
+#[inline]
+pub(crate) unsafe fn ioctl_with_addresses<T>(file: &File, request: &Request<T>, argument: &mut T) -> Result<()> {
+    // SAFETY: the request's size is that of `T`; for the rest, by this function's contract.
+    match unsafe { libc::ioctl(file.as_raw_fd(), request.number as _, std::ptr::from_mut(argument)) } {
         -1 => Err(Error::last_os_error()),
         _ => Ok(()),
     }
 }
 
-/// `struct drm_version`, of which only the name is requested.
-#[repr(C)]
-struct Version {
-    numbers: [i32; 4],
-    name_len: usize,
-    name: *mut u8,
-    others: [usize; 4],
-}
-
 /// Returns the name of the driver behind an open node.
 fn driver_name(file: &File) -> Result<String> {
-    let mut name = vec![0; 64];
-    let mut version = Version { numbers: [0; 4], name_len: name.len(), name: name.as_mut_ptr(), others: [0; 4] };
-    let number = 3 << 30 | (size_of::<Version>() as u32) << 16 | u32::from(b'd') << 8;
+    let mut name = vec![0_u8; 64];
+    let mut version = Version { name_len: 64, name: name.as_mut_ptr() as u64, ..Version::default() };
     // SAFETY: the name's buffer has the length in the structure; the other buffers have no length.
-    if unsafe { libc::ioctl(file.as_raw_fd(), number as _, &raw mut version) } == -1 {
-        return Err(Error::last_os_error());
-    }
-    name.truncate(version.name_len);
+    unsafe { ioctl_with_addresses(file, &VERSION, &mut version) }?;
+    name.truncate(version.name_len as usize);
     Ok(String::from_utf8_lossy(&name).into_owned())
 }
 

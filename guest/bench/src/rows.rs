@@ -8,13 +8,10 @@ use std::path::Path;
 use std::ptr::null_mut;
 
 use rustix::mm::{MapFlags, ProtFlags};
+use uapi::*;
 
 use crate::measure::{Repeat, median, median_prepared, report};
 use crate::node::{find, ioctl, open};
-use crate::uapi::{
-    CreateDumb, DestroyDumb, FdToHandle, FenceAttach, FenceSignal, GemClose, GemFlink, GemOpen, GetCap, Guarded,
-    HandleToFd, MapDumb, Unguarded,
-};
 
 /// Measures and reports the rows of `driver`.
 pub(crate) fn all(driver: &str) -> Result<()> {
@@ -34,12 +31,14 @@ pub(crate) fn all(driver: &str) -> Result<()> {
 type Row = fn(&File, &Path) -> Result<f64>;
 
 const NOOP: [(&str, Row); 2] = [
-    ("driver ioctl, no-op", |card, _| median(Repeat::LIGHT, || ioctl(card, &mut Unguarded::default()))),
-    ("driver ioctl, no-op, guarded", |card, _| median(Repeat::LIGHT, || ioctl(card, &mut Guarded::default()))),
+    ("driver ioctl, no-op", |card, _| median(Repeat::LIGHT, || ioctl(card, &NOOP_UNGUARDED, &mut Noop::default()))),
+    ("driver ioctl, no-op, guarded", |card, _| {
+        median(Repeat::LIGHT, || ioctl(card, &NOOP_GUARDED, &mut Noop::default()))
+    }),
 ];
 
 const VGEM: [(&str, Row); 8] = [
-    ("GET_CAP", |card, _| median(Repeat::LIGHT, || ioctl(card, &mut GetCap { capability: 5, value: 0 }))),
+    ("GET_CAP", |card, _| median(Repeat::LIGHT, || ioctl(card, &GET_CAP, &mut Cap { capability: 5, value: 0 }))),
     ("dumb create + destroy", dumb),
     ("GEM open + close", gem_open),
     ("handle to fd + close", handle_to_fd),
@@ -52,12 +51,12 @@ const VGEM: [(&str, Row); 8] = [
 /// Creates a dumb buffer of `pages` pages.
 fn create(card: &File, pages: u32) -> Result<u32> {
     let mut dumb = CreateDumb { height: pages, width: 1024, bpp: 32, ..CreateDumb::default() };
-    ioctl(card, &mut dumb)?;
+    ioctl(card, &MODE_CREATE_DUMB, &mut dumb)?;
     Ok(dumb.handle)
 }
 
 fn destroy(card: &File, handle: u32) -> Result<()> {
-    ioctl(card, &mut DestroyDumb { handle })
+    ioctl(card, &MODE_DESTROY_DUMB, &mut DestroyDumb { handle })
 }
 
 fn dumb(card: &File, _: &Path) -> Result<f64> {
@@ -66,20 +65,20 @@ fn dumb(card: &File, _: &Path) -> Result<f64> {
 
 fn gem_open(card: &File, _: &Path) -> Result<f64> {
     let mut flink = GemFlink { handle: create(card, 1)?, name: 0 };
-    ioctl(card, &mut flink)?;
+    ioctl(card, &GEM_FLINK, &mut flink)?;
 
     let cost = median(Repeat::LIGHT, || {
         let mut named = GemOpen { name: flink.name, ..GemOpen::default() };
-        ioctl(card, &mut named)?;
-        ioctl(card, &mut GemClose { handle: named.handle, pad: 0 })
+        ioctl(card, &GEM_OPEN, &mut named)?;
+        ioctl(card, &GEM_CLOSE, &mut GemClose { handle: named.handle, pad: 0 })
     })?;
     destroy(card, flink.handle)?;
     Ok(cost)
 }
 
 fn export(card: &File, handle: u32) -> Result<OwnedFd> {
-    let mut prime = HandleToFd { handle, ..HandleToFd::default() };
-    ioctl(card, &mut prime)?;
+    let mut prime = Prime { handle, ..Prime::default() };
+    ioctl(card, &PRIME_HANDLE_TO_FD, &mut prime)?;
     // SAFETY: the ioctl returned a descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(prime.fd) })
 }
@@ -99,9 +98,9 @@ fn fd_to_handle(card: &File, node: &Path) -> Result<f64> {
 
     let cost = median(Repeat::LIGHT, || {
         let fd = std::os::fd::AsRawFd::as_raw_fd(&exported);
-        let mut prime = FdToHandle { fd, ..FdToHandle::default() };
-        ioctl(&other, &mut prime)?;
-        ioctl(&other, &mut GemClose { handle: prime.handle, pad: 0 })
+        let mut prime = Prime { fd, ..Prime::default() };
+        ioctl(&other, &PRIME_FD_TO_HANDLE, &mut prime)?;
+        ioctl(&other, &GEM_CLOSE, &mut GemClose { handle: prime.handle, pad: 0 })
     })?;
     destroy(card, handle)?;
     Ok(cost)
@@ -116,7 +115,7 @@ struct Mapping {
 impl Mapping {
     fn new(card: &File, handle: u32, bytes: usize) -> Result<Self> {
         let mut map = MapDumb { handle, ..MapDumb::default() };
-        ioctl(card, &mut map)?;
+        ioctl(card, &MODE_MAP_DUMB, &mut map)?;
         // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
         let address = unsafe {
             rustix::mm::mmap(null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, card, map.offset)?
@@ -152,8 +151,8 @@ fn fence(card: &File, _: &Path) -> Result<f64> {
     let handle = create(card, 1)?;
     let cost = median(Repeat::LIGHT, || {
         let mut attach = FenceAttach { handle, ..FenceAttach::default() };
-        ioctl(card, &mut attach)?;
-        ioctl(card, &mut FenceSignal { fence: attach.out_fence, flags: 0 })
+        ioctl(card, &VGEM_FENCE_ATTACH, &mut attach)?;
+        ioctl(card, &VGEM_FENCE_SIGNAL, &mut FenceSignal { fence: attach.out_fence, flags: 0 })
     })?;
     destroy(card, handle)?;
     Ok(cost)

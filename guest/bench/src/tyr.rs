@@ -11,10 +11,11 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{Error, Result, Write, stdin, stdout};
 
+use uapi::tyr::*;
+use uapi::{GEM_CLOSE, GemClose};
+
 use crate::measure::{Repeat, median, quartiles_of_both, report};
-use crate::node::{find, ioctl, open};
-use crate::uapi::GemClose;
-use crate::uapi::panthor::{BoCreate, DevQuery, GpuInfo, Op, VmBind, VmCreate, VmDestroy};
+use crate::node::{find, ioctl, ioctl_with_addresses, open};
 
 /// The driver's DRM name.
 pub(crate) const DRIVER: &str = "panthor";
@@ -36,9 +37,9 @@ const HUGE: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 pub(crate) fn all() -> Result<()> {
     let client = Client::new()?;
     let row = |name: &str, number: f64| report(name, "tyr", number);
-    row("DEV_QUERY, the size of GPU_INFO", median(Repeat::LIGHT, || client.query(&mut DevQuery::size()))?)?;
+    row("DEV_QUERY, the size of GPU_INFO", median(Repeat::LIGHT, || client.query(None))?)?;
     let mut info = GpuInfo::default();
-    row("DEV_QUERY, GPU_INFO", median(Repeat::LIGHT, || client.query(&mut DevQuery::gpu_info(&mut info)))?)?;
+    row("DEV_QUERY, GPU_INFO", median(Repeat::LIGHT, || client.query(Some(&mut info)))?)?;
     let id = Cell::new(0);
     let (create, destroy) =
         quartiles_of_both(|| Client::vm(&client.card).map(|vm| id.set(vm)), || client.destroy(id.get()))?;
@@ -96,36 +97,50 @@ impl Client {
 
     fn vm(card: &File) -> Result<u32> {
         let mut create = VmCreate::default();
-        ioctl(card, &mut create)?;
+        ioctl(card, &VM_CREATE, &mut create)?;
         Ok(create.id)
     }
 
     fn destroy(&self, id: u32) -> Result<()> {
-        ioctl(&self.card, &mut VmDestroy { id, pad: 0 })
+        ioctl(&self.card, &VM_DESTROY, &mut VmDestroy { id, pad: 0 })
     }
 
-    fn query(&self, query: &mut DevQuery) -> Result<()> {
-        ioctl(&self.card, query)
+    /// Queries `GPU_INFO`, or with `None` its size.
+    fn query(&self, into: Option<&mut GpuInfo>) -> Result<()> {
+        let mut query = DevQuery { kind: QUERY_GPU, ..DevQuery::default() };
+        if let Some(info) = into {
+            (query.size, query.pointer) = (size_of::<GpuInfo>() as u32, std::ptr::from_mut(info) as u64);
+        }
+        // SAFETY: the address is null, or that of as many bytes as the structure says, borrowed during the call.
+        unsafe { ioctl_with_addresses(&self.card, &DEV_QUERY, &mut query) }
     }
 
     fn buffer(&self, size: u64) -> Result<u32> {
         let mut create = BoCreate { size, ..BoCreate::default() };
-        ioctl(&self.card, &mut create)?;
+        ioctl(&self.card, &BO_CREATE, &mut create)?;
         Ok(create.handle)
     }
 
     fn close(&self, handle: u32) -> Result<()> {
-        ioctl(&self.card, &mut GemClose { handle, pad: 0 })
+        ioctl(&self.card, &GEM_CLOSE, &mut GemClose { handle, pad: 0 })
     }
 
+    /// Maps the beginning of a buffer.
     fn map(&self, handle: u32, va: u64, size: u64) -> Result<()> {
-        let op = Op::map(handle, va, size);
-        ioctl(&self.card, &mut VmBind::new(self.vm, std::slice::from_ref(&op)))
+        self.bind(&VmBindOp { flags: OP_MAP, bo_handle: handle, va, size, ..VmBindOp::default() })
     }
 
     fn unmap(&self, va: u64, size: u64) -> Result<()> {
-        let op = Op::unmap(va, size);
-        ioctl(&self.card, &mut VmBind::new(self.vm, std::slice::from_ref(&op)))
+        self.bind(&VmBindOp { flags: OP_UNMAP, va, size, ..VmBindOp::default() })
+    }
+
+    /// Executes one operation, before the call returns.
+    fn bind(&self, op: &VmBindOp) -> Result<()> {
+        let array = std::ptr::from_ref(op) as u64;
+        let ops = ObjArray { stride: size_of::<VmBindOp>() as u32, count: 1, array };
+        let mut bind = VmBind { vm_id: self.vm, flags: 0, ops };
+        // SAFETY: the address is that of the one operation, which is borrowed during the call and points to nothing.
+        unsafe { ioctl_with_addresses(&self.card, &VM_BIND, &mut bind) }
     }
 
     /// Returns the costs of mapping and of unmapping, each in one call.

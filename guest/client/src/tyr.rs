@@ -9,7 +9,8 @@ use anyhow::{Context, ensure};
 use drm::Device;
 use memmap2::{MmapMut, MmapOptions};
 use rustix::io::Errno;
-use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{Opcode, Updater, ioctl};
+use uapi::tyr::*;
 
 use crate::card::Card;
 use crate::{hold, pattern};
@@ -26,119 +27,6 @@ const SIZE: u64 = 3 * 4096;
 /// Bytes of a page. The first bytes of each page are shown.
 const PAGE: usize = 4096;
 const BEGINNING: usize = 16;
-
-/// `struct drm_panthor_gpu_info`
-#[repr(C)]
-#[derive(Default)]
-struct GpuInfo {
-    gpu_id: u32,
-    gpu_rev: u32,
-    csf_id: u32,
-    l2_features: u32,
-    tiler_features: u32,
-    mem_features: u32,
-    mmu_features: u32,
-    thread_features: u32,
-    max_threads: u32,
-    thread_max_workgroup_size: u32,
-    thread_max_barrier_size: u32,
-    coherency_features: u32,
-    texture_features: [u32; 4],
-    as_present: u32,
-    selected_coherency: u32,
-    shader_present: u64,
-    l2_present: u64,
-    tiler_present: u64,
-    core_features: u32,
-    pad: u32,
-    gpu_features: u64,
-}
-
-/// `struct drm_panthor_dev_query`
-#[repr(C)]
-struct DevQuery {
-    kind: u32,
-    size: u32,
-    pointer: u64,
-}
-
-/// `struct drm_panthor_vm_create`
-#[repr(C)]
-#[derive(Default)]
-struct VmCreate {
-    flags: u32,
-    id: u32,
-    user_va_range: u64,
-}
-
-/// `struct drm_panthor_vm_destroy`
-#[repr(C)]
-struct VmDestroy {
-    id: u32,
-    pad: u32,
-}
-
-/// `struct drm_panthor_obj_array`
-#[repr(C)]
-#[derive(Default)]
-struct Array {
-    stride: u32,
-    count: u32,
-    array: u64,
-}
-
-/// `struct drm_panthor_vm_bind_op`
-#[repr(C)]
-#[derive(Default)]
-struct BindOp {
-    flags: u32,
-    bo_handle: u32,
-    bo_offset: u64,
-    va: u64,
-    size: u64,
-    syncs: Array,
-}
-
-/// `struct drm_panthor_vm_bind`
-#[repr(C)]
-struct VmBind {
-    vm_id: u32,
-    flags: u32,
-    ops: Array,
-}
-
-/// `struct drm_panthor_bo_create`
-#[repr(C)]
-#[derive(Default)]
-struct BoCreate {
-    size: u64,
-    flags: u32,
-    exclusive_vm_id: u32,
-    handle: u32,
-    pad: u32,
-}
-
-/// `struct drm_panthor_bo_mmap_offset`
-#[repr(C)]
-struct BoMmapOffset {
-    handle: u32,
-    pad: u32,
-    offset: u64,
-}
-
-/// `DRM_COMMAND_BASE`: the first number of a driver's own ioctls.
-const COMMAND_BASE: u8 = 0x40;
-const DEV_QUERY: Opcode = opcode::read_write::<DevQuery>(b'd', COMMAND_BASE);
-const VM_CREATE: Opcode = opcode::read_write::<VmCreate>(b'd', COMMAND_BASE + 1);
-const VM_DESTROY: Opcode = opcode::read_write::<VmDestroy>(b'd', COMMAND_BASE + 2);
-const VM_BIND: Opcode = opcode::read_write::<VmBind>(b'd', COMMAND_BASE + 3);
-const BO_CREATE: Opcode = opcode::read_write::<BoCreate>(b'd', COMMAND_BASE + 5);
-const BO_MMAP_OFFSET: Opcode = opcode::read_write::<BoMmapOffset>(b'd', COMMAND_BASE + 6);
-
-/// `DRM_PANTHOR_DEV_QUERY_GPU_INFO`
-const GPU_INFO: u32 = 0;
-/// `DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP`
-const UNMAP: u32 = 1 << 28;
 
 /// Calls an ioctl.
 fn call<const NUMBER: Opcode, T>(card: &Card, argument: &mut T) -> Result<(), Errno> {
@@ -176,7 +64,10 @@ pub(crate) fn hold(card: Card) -> anyhow::Result<()> {
 fn info(card: &Card) -> Result<GpuInfo, Errno> {
     let mut info = GpuInfo::default();
     let pointer = std::ptr::from_mut(&mut info) as u64;
-    call::<DEV_QUERY, _>(card, &mut DevQuery { kind: GPU_INFO, size: size_of::<GpuInfo>() as u32, pointer })?;
+    call::<{ DEV_QUERY.number }, _>(
+        card,
+        &mut DevQuery { kind: QUERY_GPU, size: size_of::<GpuInfo>() as u32, pointer },
+    )?;
     Ok(info)
 }
 
@@ -201,7 +92,7 @@ struct Shared {
 impl Shared {
     fn new(card: &Card) -> anyhow::Result<Self> {
         let mut create = BoCreate { size: SIZE, ..BoCreate::default() };
-        call::<BO_CREATE, _>(card, &mut create).context("failed to create a buffer")?;
+        call::<{ BO_CREATE.number }, _>(card, &mut create).context("failed to create a buffer")?;
         let mut memory = map(card, create.handle, create.size)?;
         ensure!(memory.iter().all(|byte| *byte == 0), "a fresh buffer is not all zero");
         pattern::fill(&mut memory);
@@ -211,43 +102,37 @@ impl Shared {
             println!("  {} …", beginning.join(" "));
         }
         let mut vm = VmCreate::default();
-        call::<VM_CREATE, _>(card, &mut vm).context("failed to create a VM")?;
-        let op = BindOp { bo_handle: create.handle, va: VA, size: SIZE, ..BindOp::default() };
+        call::<{ VM_CREATE.number }, _>(card, &mut vm).context("failed to create a VM")?;
+        let op = VmBindOp { flags: OP_MAP, bo_handle: create.handle, va: VA, size: SIZE, ..VmBindOp::default() };
         bind(card, vm.id, &op).context("failed to map the buffer for the GPU")?;
         println!("Mapped it for the GPU: VM {}, {VA:#x}.", vm.id);
         Ok(Self { vm: vm.id, memory })
     }
 
     fn undo(self, card: &Card) -> anyhow::Result<()> {
-        let op = BindOp { flags: UNMAP, va: VA, size: SIZE, ..BindOp::default() };
+        let op = VmBindOp { flags: OP_UNMAP, va: VA, size: SIZE, ..VmBindOp::default() };
         bind(card, self.vm, &op).context("failed to unmap the buffer for the GPU")?;
-        call::<VM_DESTROY, _>(card, &mut VmDestroy { id: self.vm, pad: 0 }).context("failed to destroy the VM")
+        call::<{ VM_DESTROY.number }, _>(card, &mut VmDestroy { id: self.vm, pad: 0 })
+            .context("failed to destroy the VM")
     }
 }
 
 fn map(card: &Card, handle: u32, size: u64) -> anyhow::Result<MmapMut> {
     let mut place = BoMmapOffset { handle, pad: 0, offset: 0 };
-    call::<BO_MMAP_OFFSET, _>(card, &mut place).context("failed to ask where to map the buffer")?;
+    call::<{ BO_MMAP_OFFSET.number }, _>(card, &mut place).context("failed to ask where to map the buffer")?;
     let options = MmapOptions::new().offset(place.offset).len(usize::try_from(size)?).to_owned();
     // SAFETY: the buffer has no other writer: no other program has it, and the GPU has no work.
     unsafe { options.map_mut(&card.as_fd()) }.context("failed to map the buffer")
 }
 
-fn bind(card: &Card, vm_id: u32, op: &BindOp) -> Result<(), Errno> {
-    let ops = Array { stride: size_of::<BindOp>() as u32, count: 1, array: std::ptr::from_ref(op) as u64 };
-    call::<VM_BIND, _>(card, &mut VmBind { vm_id, flags: 0, ops })
+fn bind(card: &Card, vm_id: u32, op: &VmBindOp) -> Result<(), Errno> {
+    let ops = ObjArray { stride: size_of::<VmBindOp>() as u32, count: 1, array: std::ptr::from_ref(op) as u64 };
+    call::<{ VM_BIND.number }, _>(card, &mut VmBind { vm_id, flags: 0, ops })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_those_of_the_header() {
-        assert_eq!((DEV_QUERY, VM_CREATE, VM_DESTROY), (0xc010_6440, 0xc010_6441, 0xc008_6442));
-        assert_eq!((VM_BIND, BO_CREATE, BO_MMAP_OFFSET), (0xc018_6443, 0xc018_6445, 0xc010_6446));
-        assert_eq!((size_of::<GpuInfo>(), size_of::<BindOp>()), (112, 48));
-    }
 
     #[test]
     fn a_gpu_is_described_by_what_it_says() {

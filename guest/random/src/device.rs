@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use uapi::{DMA_HEAP_ALLOC, HeapAlloc, UDMABUF_CLOEXEC, UDMABUF_CREATE, UdmabufCreate};
 
 use crate::sys::{self, Answer};
 
@@ -139,18 +140,17 @@ pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
     let pages = pages.clamp(1, 64);
     if heap {
         let heap = sys::open(Path::new("/dev/dma_heap/system"), libc::O_RDWR)?;
-        // `struct dma_heap_allocation_data`
-        let mut data = [pages as u64 * 4096, (libc::O_CLOEXEC | libc::O_RDWR) as u64 * (1 << 32), 0];
-        sys::ioctl(heap.as_raw_fd(), 0xc018_4800, data.as_mut_ptr() as usize)?;
-        // SAFETY: on success the kernel has put a new descriptor, which nothing else owns, into `fd`, the third of six
-        // words.
-        return Ok(unsafe { OwnedFd::from_raw_fd(data[1] as u32 as i32) });
+        let fd_flags = (libc::O_CLOEXEC | libc::O_RDWR) as u32;
+        let mut wanted = HeapAlloc { len: pages as u64 * 4096, fd_flags, ..HeapAlloc::default() };
+        sys::ioctl(heap.as_raw_fd(), DMA_HEAP_ALLOC.number, std::ptr::from_mut(&mut wanted) as usize)?;
+        // SAFETY: on success the kernel has put a new descriptor, which nothing else owns, into `fd`.
+        return Ok(unsafe { OwnedFd::from_raw_fd(wanted.fd as i32) });
     }
     let memory = sys::memory_file(pages)?;
     let device = sys::open(Path::new("/dev/udmabuf"), libc::O_RDWR)?;
-    // `struct udmabuf_create` with UDMABUF_FLAGS_CLOEXEC
-    let data = [memory.as_raw_fd() as u64 | 1 << 32, 0, pages as u64 * 4096];
-    let fd = sys::ioctl(device.as_raw_fd(), 0x4018_7542, data.as_ptr() as usize)?;
+    let memfd = memory.as_raw_fd() as u32;
+    let wanted = UdmabufCreate { memfd, flags: UDMABUF_CLOEXEC, offset: 0, size: pages as u64 * 4096 };
+    let fd = sys::ioctl(device.as_raw_fd(), UDMABUF_CREATE.number, std::ptr::from_ref(&wanted) as usize)?;
     // SAFETY: this call returns the new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

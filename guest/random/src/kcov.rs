@@ -12,15 +12,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, slice};
 
+use uapi::{KCOV_DISABLE, KCOV_ENABLE, KCOV_INIT_TRACE, KCOV_TRACE_PC};
+
 use crate::sys::{self, Answer};
 
 const FILE: &str = "/sys/kernel/debug/kcov";
-/// `KCOV_INIT_TRACE`, `KCOV_ENABLE`, `KCOV_DISABLE`
-const INIT: u32 = 0x8008_6301;
-const ENABLE: u32 = 0x6364;
-const DISABLE: u32 = 0x6365;
-/// `KCOV_TRACE_PC`
-const PLACES: usize = 0;
 /// The number of words in the buffer: the number of filled words, and these words.
 const WORDS: usize = 1 << 17;
 
@@ -36,7 +32,7 @@ impl Kcov {
     pub(crate) fn new() -> Result<Self, String> {
         let open = || -> Answer<(OwnedFd, usize)> {
             let fd = sys::open(Path::new(FILE), libc::O_RDWR)?;
-            sys::ioctl(fd.as_raw_fd(), INIT, WORDS)?;
+            sys::ioctl(fd.as_raw_fd(), KCOV_INIT_TRACE.number, WORDS)?;
             let both = libc::PROT_READ | libc::PROT_WRITE;
             let start = sys::mmap(fd.as_raw_fd(), WORDS * 8, both, libc::MAP_SHARED, 0)?;
             Ok((fd, start))
@@ -50,12 +46,12 @@ impl Kcov {
     /// Enables an empty buffer, for the calling thread.
     pub(crate) fn begin(&self) -> Answer {
         self.words[0].store(0, Ordering::Relaxed);
-        sys::ioctl(self.fd.as_raw_fd(), ENABLE, PLACES)
+        sys::ioctl(self.fd.as_raw_fd(), KCOV_ENABLE.number, KCOV_TRACE_PC as usize)
     }
 
     /// Disables it.
     pub(crate) fn end(&self) -> Answer {
-        sys::ioctl(self.fd.as_raw_fd(), DISABLE, 0)
+        sys::ioctl(self.fd.as_raw_fd(), KCOV_DISABLE.number, 0)
     }
 
     /// Returns the places in the order in which they were reached.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Executes a program in this process, and undoes everything that it did.
 //!
-//! Source: ioctl(2), mmap(2); the layout of ioctl numbers is that of `asm-generic/ioctl.h` (Linux 7.3).
+//! Source: ioctl(2), mmap(2).
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -20,9 +20,8 @@ const TICK: i64 = 200;
 
 /// Returns the number of an ioctl, with the size of its structure or another one.
 pub(crate) fn ioctl_number(spec: &Spec, size: Option<u16>) -> Option<u32> {
-    let Does::Ioctl { direction, kind, number, .. } = spec.does else { return None };
-    let size = size.map_or(spec::size_of(spec.fields) as u32, u32::from) & 0x3fff;
-    Some(direction << 30 | size << 16 | u32::from(kind) << 8 | u32::from(number))
+    let Does::Ioctl { number, .. } = spec.does else { return None };
+    Some(size.map_or(number, |size| uapi::ioc(number >> 30, (number >> 8) as u8, number as u8, size.into())))
 }
 
 /// Executes programs.

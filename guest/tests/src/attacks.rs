@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use uapi::{ATTACK_PLUGGED as PLUGGED, ATTACK_RUN as RUN, ATTACK_TRAP as TRAP, Attack};
 
 use crate::cases::bus::edu;
 use crate::check::{Outcome, fail};
@@ -16,15 +17,10 @@ use crate::lifecycle::node;
 use crate::modules;
 use crate::sys::{self, Answer, Mapping};
 use crate::trace::Trace;
-use crate::uapi::{Attack, COMMAND_BASE, DIR_READ, DIR_WRITE, DRM, Request};
 use crate::works;
 
 const DEVICES: &str = "/sys/bus/platform/devices";
 const DRIVER: &str = "/sys/bus/platform/drivers/attacks";
-
-const RUN: Request<Attack> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE);
-const PLUGGED: Request<Attack> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE + 1);
-const TRAP: Request<Attack> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE + 2);
 
 /// A callback in which the driver can attack, `ATTACK_IN_…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

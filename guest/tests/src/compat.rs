@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 
 use rustix::io::Errno;
 use rustix::mm::ProtFlags;
+use uapi::{PAGE, ioc_size};
 
 use crate::sys::{Answer, Mapping};
-use crate::uapi::{PAGE, ioc_size};
 
 /// System call numbers of the 32-bit table.
 const IOCTL: u32 = 54;

@@ -9,9 +9,9 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::event::PollFlags;
+use uapi::{Plain, Request};
 
 use crate::sys::{self, Answer, BadAddress, Mapping};
-use crate::uapi::{self, Plain, Request};
 
 /// An open file of a DRM node.
 #[derive(Debug)]
@@ -226,7 +226,7 @@ pub(crate) fn set_deadline(file: &OwnedFd, deadline_ns: u64) -> Answer {
 /// `DMA_BUF_SET_NAME_A`. fdinfo shows the name.
 pub(crate) fn dma_buf_name(buffer: impl AsFd, name: &CStr) -> Answer {
     // SAFETY: the kernel reads a text up to its terminator.
-    unsafe { sys::ioctl_raw(buffer.as_fd(), uapi::DMA_BUF_SET_NAME, name.as_ptr() as usize) }.map(drop)
+    unsafe { sys::ioctl_raw(buffer.as_fd(), uapi::DMA_BUF_SET_NAME_A.number, name.as_ptr() as usize) }.map(drop)
 }
 
 /// `SYNC_IOC_MERGE`. Returns a sync file with the fences of both files.
@@ -255,7 +255,7 @@ pub(crate) fn fence_of(file: &OwnedFd) -> Answer<uapi::SyncFenceInfo> {
 pub(crate) fn udmabuf(memory: &OwnedFd, size: usize) -> Answer<OwnedFd> {
     let device = sys::open("/dev/udmabuf", rustix::fs::OFlags::RDWR)?;
     let memfd = memory.as_raw_fd() as u32;
-    let mut wanted = uapi::UdmabufCreate { memfd, flags: 1, offset: 0, size: size as u64 };
+    let mut wanted = uapi::UdmabufCreate { memfd, flags: uapi::UDMABUF_CLOEXEC, offset: 0, size: size as u64 };
     let fd = sys::ioctl(device, &uapi::UDMABUF_CREATE, &mut wanted)?;
     // SAFETY: this ioctl returns the new descriptor, which nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

@@ -7,6 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+pub(crate) use uapi::{
+    LIFECYCLE_BLOCK as BLOCK, LIFECYCLE_BLOCK_UNGUARDED as BLOCK_UNGUARDED, LIFECYCLE_CONTROL as CONTROL,
+    LIFECYCLE_DMA as DMA, LIFECYCLE_EARLY as EARLY, LIFECYCLE_ENTER as ENTER, LIFECYCLE_GUARDED as GUARDED,
+    LIFECYCLE_INFO as INFO, LIFECYCLE_KEEP as KEEP, LIFECYCLE_KEPT as KEPT, LIFECYCLE_OBJECT as OBJECT,
+    LIFECYCLE_SYNCOBJ as SYNCOBJ, LIFECYCLE_VMAP as VMAP, LIFECYCLE_WORK as WORK,
+};
+use uapi::{Lifecycle, Request};
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
@@ -15,20 +22,8 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::sys::{self, Answer};
 use crate::trace::Trace;
-use crate::uapi::{COMMAND_BASE, DIR_READ, DIR_WRITE, DRM, Lifecycle, Request};
 
 const FOLDER: &str = "/sys/bus/platform/drivers/lifecycle";
-
-macro_rules! requests {
-    ($($name:ident = $nr:expr),* $(,)?) => { $(
-        pub(crate) const $name: Request<Lifecycle> = Request::new(DIR_READ | DIR_WRITE, DRM, COMMAND_BASE + $nr);
-    )* };
-}
-
-requests! {
-    CONTROL = 0, ENTER = 1, GUARDED = 2, BLOCK = 3, BLOCK_UNGUARDED = 4, OBJECT = 5, INFO = 6, EARLY = 7,
-    KEEP = 8, KEPT = 9, VMAP = 10, DMA = 11, WORK = 12, SYNCOBJ = 13,
-}
 
 /// A step that the driver fails on request.
 #[derive(Clone, Copy, Debug)]

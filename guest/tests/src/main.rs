@@ -28,7 +28,6 @@ mod sweep;
 mod sys;
 mod trace;
 mod tyr;
-mod uapi;
 
 use std::process::ExitCode;
 

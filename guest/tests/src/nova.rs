@@ -9,6 +9,9 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use uapi::nova::{
+    NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGemCreate, NovaGemInfo, NovaGetparam, VRAM_BAR_SIZE,
+};
 
 use crate::check::{Outcome, fail, lacks};
 use crate::device::DrmFile;
@@ -16,9 +19,6 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::pci::{Function, Kind, driver_file, rescan};
 use crate::sys::{self, Answer};
-use crate::uapi::nova::{
-    NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGemCreate, NovaGemInfo, NovaGetparam, VRAM_BAR_SIZE,
-};
 
 /// The module of the parent's driver.
 pub(crate) const CORE: &str = "nova_core";

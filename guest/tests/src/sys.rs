@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::uapi::{PAGE, Plain, Request, ioc_size};
+use uapi::{PAGE, Plain, Request, ioc_size};
 
 /// The result of a call that can be refused.
 pub(crate) type Answer<T = ()> = Result<T, Errno>;

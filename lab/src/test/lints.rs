@@ -14,7 +14,7 @@ use crate::{guestbin, metadata, modules, process};
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
-/// The four checks.
+/// The five checks.
 pub(super) struct Lints;
 
 pub(super) const NAME: &str = "lints";
@@ -27,6 +27,7 @@ const CHECKS: &[Check] = &[
     ("lints::rustfmt-kernel", rustfmt_kernel),
     ("lints::clippy-kernel", clippy_kernel),
     ("lints::clippy", clippy_workspace),
+    ("lints::uapi", uapi),
 ];
 
 impl Suite for Lints {
@@ -114,6 +115,17 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
     ]);
     // `cargo clippy` sets these too, but it would run the clippy in `CARGO_HOME/bin`, which is the host's.
     cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+    Ok(cargo)
+}
+
+/// Compares `guest/uapi` with the headers of the kernel that the tests run on.
+fn uapi(context: &Context<'_>) -> Result<Command> {
+    let toolchain = context.toolchain();
+    guestbin::fetch(toolchain, context.events)?;
+    let target = directory(toolchain.work().join("uapi"))?;
+    let mut cargo = guestbin::cargo(toolchain, &target)?;
+    cargo.args(["test", "--offline", "--locked", "--manifest-path", "/src/Cargo.toml"]);
+    cargo.args(["--package", "drydock-uapi", "--test", "headers", "--", "--ignored"]);
     Ok(cargo)
 }
 

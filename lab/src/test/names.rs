@@ -19,6 +19,7 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("guest/agent", Some("drydock_agent"), Some("drydock_agent")),
     ("models", Some("drydock_models"), None),
     ("guest/tests", None, Some("drydock_guest_tests")),
+    ("guest/uapi", Some("uapi"), None),
     ("guest/client", None, Some("drydock_client")),
     ("guest/random", Some("drydock_fuzz"), Some("drydock_fuzz")),
     ("guest/bench", None, Some("drydock_bench")),

@@ -3,14 +3,16 @@
 //!
 //! Source: `include/uapi/drm/drm.h`, `drm_mode.h` (Linux 7.3).
 
+use uapi::*;
+
 use super::Kind::{Flags, Gives, Number, Room, Size, Takes, Zeros};
-use super::{BOTH, Class, Field, PAD, READ, Spec, WRITE, drm, field};
+use super::{Class, Field, PAD, Spec, drm, field};
 
 /// Sides of a dumb buffer: small ones, and ones that overflow.
 const SIDES: &[u64] = &[1, 16, 32, 64, 100, 640, 1024, 0, 0xffff_ffff];
 
 /// `struct drm_version`
-const VERSION: &[Field] = &[
+const VERSION_TEXTS: &[Field] = &[
     field("numbers", Number(8, &[0])),
     field("patchlevel", Number(4, &[0])),
     field("hole", Number(4, &[0])),
@@ -32,24 +34,22 @@ const STATS: &[Field] = &[field("out", Zeros(248))];
 const CARD_RES: &[Field] = &[field("out", Zeros(64))];
 
 pub(super) const CALLS: &[Spec] = &[
-    drm("version", BOTH, 0x00, VERSION).weighs(2),
-    drm("get_unique", BOTH, 0x01, TEXT).weighs(2),
-    drm("get_magic", READ, 0x02, &[field("magic", Gives(4, Class::Magic))]).weighs(2),
-    drm("get_client", BOTH, 0x05, &[field("index", Number(4, &[0, 1])), field("out", Zeros(36))]).weighs(1),
-    drm("get_stats", READ, 0x06, STATS).weighs(1),
+    drm("version", VERSION, VERSION_TEXTS).weighs(2),
+    drm("get_unique", GET_UNIQUE, TEXT).weighs(2),
+    drm("get_magic", GET_MAGIC, &[field("magic", Gives(4, Class::Magic))]).weighs(2),
+    drm("get_client", GET_CLIENT, &[field("index", Number(4, &[0, 1])), field("out", Zeros(36))]).weighs(1),
+    drm("get_stats", GET_STATS, STATS).weighs(1),
     drm(
         "set_version",
-        BOTH,
-        0x07,
+        SET_VERSION,
         &[field("di", Number(8, &[u64::MAX, 1, 1 | 4 << 32, 1 | 1 << 32])), field("dd", Number(8, &[u64::MAX, 1, 0]))],
     )
     .weighs(2),
-    drm("gem_close", WRITE, 0x09, &[field("handle", Takes(4, Class::Handle)), field("pad", PAD)]),
-    drm("gem_flink", BOTH, 0x0a, &[field("handle", Takes(4, Class::Handle)), field("name", Gives(4, Class::Name))]),
+    drm("gem_close", GEM_CLOSE, &[field("handle", Takes(4, Class::Handle)), field("pad", PAD)]),
+    drm("gem_flink", GEM_FLINK, &[field("handle", Takes(4, Class::Handle)), field("name", Gives(4, Class::Name))]),
     drm(
         "gem_open",
-        BOTH,
-        0x0b,
+        GEM_OPEN,
         &[
             field("name", Takes(4, Class::Name)),
             field("handle", Gives(4, Class::Handle)),
@@ -58,8 +58,7 @@ pub(super) const CALLS: &[Spec] = &[
     ),
     drm(
         "get_cap",
-        BOTH,
-        0x0c,
+        GET_CAP,
         &[
             field("capability", Number(8, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15])),
             field("value", Number(8, &[0])),
@@ -68,18 +67,16 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(3),
     drm(
         "set_client_cap",
-        WRITE,
-        0x0d,
+        SET_CLIENT_CAP,
         &[field("capability", Number(8, &[1, 2, 3, 4, 5, 6, 7])), field("value", Number(8, &[0, 1, 2]))],
     )
     .weighs(3),
-    drm("auth_magic", WRITE, 0x11, &[field("magic", Takes(4, Class::Magic))]).weighs(2),
-    drm("set_master", 0, 0x1e, &[]).weighs(2),
-    drm("drop_master", 0, 0x1f, &[]).weighs(2),
+    drm("auth_magic", AUTH_MAGIC, &[field("magic", Takes(4, Class::Magic))]).weighs(2),
+    drm("set_master", SET_MASTER, &[]).weighs(2),
+    drm("drop_master", DROP_MASTER, &[]).weighs(2),
     drm(
         "prime_handle_to_fd",
-        BOTH,
-        0x2d,
+        PRIME_HANDLE_TO_FD,
         &[
             field("handle", Takes(4, Class::Handle)),
             field("flags", Flags(4, &[0o2000000, 2])),
@@ -89,8 +86,7 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(14),
     drm(
         "prime_fd_to_handle",
-        BOTH,
-        0x2e,
+        PRIME_FD_TO_HANDLE,
         &[
             field("handle", Gives(4, Class::Handle)),
             field("flags", Flags(4, &[])),
@@ -98,11 +94,10 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(14),
-    drm("get_resources", BOTH, 0xa0, CARD_RES).weighs(1),
+    drm("get_resources", MODE_GETRESOURCES, CARD_RES).weighs(1),
     drm(
         "create_dumb",
-        BOTH,
-        0xb2,
+        MODE_CREATE_DUMB,
         &[
             field("height", Size(4, SIDES)),
             field("width", Size(4, SIDES)),
@@ -116,17 +111,15 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(14),
     drm(
         "map_dumb",
-        BOTH,
-        0xb3,
+        MODE_MAP_DUMB,
         &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("offset", Gives(8, Class::Offset))],
     )
     .weighs(14),
-    drm("destroy_dumb", BOTH, 0xb4, &[field("handle", Takes(4, Class::Handle))]),
-    drm("set_client_name", BOTH, 0xd1, TEXT).weighs(2),
+    drm("destroy_dumb", MODE_DESTROY_DUMB, &[field("handle", Takes(4, Class::Handle))]),
+    drm("set_client_name", SET_CLIENT_NAME, TEXT).weighs(2),
     drm(
         "gem_change_handle",
-        BOTH,
-        0xd2,
+        GEM_CHANGE_HANDLE,
         &[
             field("handle", Takes(4, Class::Handle)),
             field("new_handle", Number(4, &[1, 2, 3, 100, 0, 0x7fff_ffff, 0xffff_ffff])),

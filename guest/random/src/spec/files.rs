@@ -3,8 +3,10 @@
 //!
 //! Source: open(2), mmap(2), poll(2), `include/uapi/linux/dma-buf.h`, `linux/sync_file.h` (Linux 7.3).
 
+use uapi::*;
+
 use super::Kind::{Flags, Gives, Number, Room, Size, Takes};
-use super::{BOTH, Class, Does, Field, Spec, WRITE, field, ioctl};
+use super::{Class, Does, Field, Spec, field, ioctl};
 
 const LENGTHS: &[u64] = &[4096, 8192, 65536, 1 << 21, 0, 1];
 
@@ -76,23 +78,19 @@ pub(super) const CALLS: &[Spec] = &[
     ),
     call("unbind", Does::Unbind, 1, &[field("level", Number(4, &[0, 1]))]),
     call("bind", Does::Bind, 1, &[]),
-    ioctl("dma_buf_sync", Class::DmaBuf, WRITE, b'b', 0, &[field("flags", Flags(8, &[1, 2, 4]))]).weighs(4),
-    ioctl("dma_buf_set_name", Class::DmaBuf, WRITE, b'b', 1, &[field("name", Room(40))]).weighs(1),
+    ioctl("dma_buf_sync", Class::DmaBuf, DMA_BUF_SYNC, &[field("flags", Flags(8, &[1, 2, 4]))]).weighs(4),
+    ioctl("dma_buf_set_name", Class::DmaBuf, DMA_BUF_SET_NAME_B, &[field("name", Room(40))]).weighs(1),
     ioctl(
         "dma_buf_export_sync_file",
         Class::DmaBuf,
-        BOTH,
-        b'b',
-        2,
+        DMA_BUF_EXPORT_SYNC_FILE,
         &[field("flags", Flags(4, &[1, 2])), field("fd", Gives(4, Class::SyncFile))],
     )
     .weighs(5),
     ioctl(
         "dma_buf_import_sync_file",
         Class::DmaBuf,
-        WRITE,
-        b'b',
-        3,
+        DMA_BUF_IMPORT_SYNC_FILE,
         &[field("flags", Flags(4, &[1, 2])), field("fd", Takes(4, Class::SyncFile))],
     )
     .weighs(5),

@@ -3,20 +3,20 @@
 //!
 //! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
 
+use uapi::nova::*;
+
 use super::Kind::{Gives, Number, Size, Takes};
-use super::{BOTH, COMMAND_BASE, Class, PAD, Spec, drm, field};
+use super::{Class, PAD, Spec, drm, field};
 
 pub(super) const CALLS: &[Spec] = &[
     drm(
         "nova_getparam",
-        BOTH,
-        COMMAND_BASE,
+        NOVA_GETPARAM,
         &[field("param", Number(8, &[1, 1, 0, 2, 1 << 32 | 1])), field("value", Number(8, &[0]))],
     ),
     drm(
         "nova_gem_create",
-        BOTH,
-        COMMAND_BASE + 1,
+        NOVA_GEM_CREATE,
         &[
             field("handle", Gives(4, Class::Handle)),
             field("pad", PAD),
@@ -26,8 +26,7 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(20),
     drm(
         "nova_gem_info",
-        BOTH,
-        COMMAND_BASE + 2,
+        NOVA_GEM_INFO,
         &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("size", Number(8, &[0]))],
     )
     .weighs(12),

@@ -3,8 +3,11 @@
 //!
 //! Source: `include/uapi/drm/drm.h`, `linux/sync_file.h` (Linux 7.3).
 
+use uapi::sync::*;
+use uapi::{SYNC_FILE_INFO, SYNC_MERGE, SYNC_SET_DEADLINE};
+
 use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
-use super::{BOTH, Class, Field, Kind, PAD, Spec, WRITE, drm, field, ioctl};
+use super::{Class, Field, Kind, PAD, Spec, drm, field, ioctl};
 
 /// The largest count. Above 2^19 `drm_syncobj_array_find()` warns about the size of its allocation (docs/reference/obligations.md,
 /// "Faults of the C core").
@@ -44,14 +47,13 @@ const TO_SYNC_FILE: &[Field] = &[
 const NAME: Field = field("name", Zeros(32));
 
 pub(super) const CALLS: &[Spec] = &[
-    drm("syncobj_create", BOTH, 0xbf, &[field("handle", Gives(4, Class::Syncobj)), field("flags", Flags(4, &[1]))]),
-    drm("syncobj_destroy", BOTH, 0xc0, &[field("handle", Takes(4, Class::Syncobj)), field("pad", PAD)]).weighs(3),
-    drm("syncobj_to_file", BOTH, 0xc1, TO_SYNCOBJ_FILE).weighs(3),
-    drm("syncobj_to_sync_file", BOTH, 0xc1, TO_SYNC_FILE).weighs(4),
+    drm("syncobj_create", SYNCOBJ_CREATE, &[field("handle", Gives(4, Class::Syncobj)), field("flags", Flags(4, &[1]))]),
+    drm("syncobj_destroy", SYNCOBJ_DESTROY, &[field("handle", Takes(4, Class::Syncobj)), field("pad", PAD)]).weighs(3),
+    drm("syncobj_to_file", SYNCOBJ_HANDLE_TO_FD, TO_SYNCOBJ_FILE).weighs(3),
+    drm("syncobj_to_sync_file", SYNCOBJ_HANDLE_TO_FD, TO_SYNC_FILE).weighs(4),
     drm(
         "syncobj_from_file",
-        BOTH,
-        0xc2,
+        SYNCOBJ_FD_TO_HANDLE,
         &[
             field("handle", Gives(4, Class::Syncobj)),
             field("flags", Flags(4, &[2])),
@@ -63,8 +65,7 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(3),
     drm(
         "syncobj_from_sync_file",
-        BOTH,
-        0xc2,
+        SYNCOBJ_FD_TO_HANDLE,
         &[
             field("handle", Takes(4, Class::Syncobj)),
             field("flags", Number(4, &[1, 1, 3, 0])),
@@ -76,8 +77,7 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(3),
     drm(
         "syncobj_wait",
-        BOTH,
-        0xc3,
+        SYNCOBJ_WAIT,
         &[
             field("handles", HANDLES),
             field("timeout", TIMEOUT),
@@ -89,12 +89,11 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(4),
-    drm("syncobj_reset", BOTH, 0xc4, ARRAY).weighs(3),
-    drm("syncobj_signal", BOTH, 0xc5, ARRAY).weighs(3),
+    drm("syncobj_reset", SYNCOBJ_RESET, ARRAY).weighs(3),
+    drm("syncobj_signal", SYNCOBJ_SIGNAL, ARRAY).weighs(3),
     drm(
         "syncobj_timeline_wait",
-        BOTH,
-        0xca,
+        SYNCOBJ_TIMELINE_WAIT,
         &[
             field("handles", HANDLES),
             field("points", POINTS),
@@ -107,11 +106,10 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(4),
-    drm("syncobj_query", BOTH, 0xcb, TIMELINE).weighs(3),
+    drm("syncobj_query", SYNCOBJ_QUERY, TIMELINE).weighs(3),
     drm(
         "syncobj_transfer",
-        BOTH,
-        0xcc,
+        SYNCOBJ_TRANSFER,
         &[
             field("source", Takes(4, Class::Syncobj)),
             field("target", Takes(4, Class::Syncobj)),
@@ -122,11 +120,10 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(3),
-    drm("syncobj_timeline_signal", BOTH, 0xcd, TIMELINE).weighs(3),
+    drm("syncobj_timeline_signal", SYNCOBJ_TIMELINE_SIGNAL, TIMELINE).weighs(3),
     drm(
         "syncobj_eventfd",
-        BOTH,
-        0xcf,
+        SYNCOBJ_EVENTFD,
         &[
             field("handle", Takes(4, Class::Syncobj)),
             field("flags", Flags(4, &[4])),
@@ -139,9 +136,7 @@ pub(super) const CALLS: &[Spec] = &[
     ioctl(
         "sync_file_merge",
         Class::SyncFile,
-        BOTH,
-        b'>',
-        3,
+        SYNC_MERGE,
         &[
             NAME,
             field("fd", Takes(4, Class::SyncFile)),
@@ -154,9 +149,7 @@ pub(super) const CALLS: &[Spec] = &[
     ioctl(
         "sync_file_info",
         Class::SyncFile,
-        BOTH,
-        b'>',
-        4,
+        SYNC_FILE_INFO,
         &[
             NAME,
             field("status", PAD),
@@ -170,9 +163,7 @@ pub(super) const CALLS: &[Spec] = &[
     ioctl(
         "sync_file_deadline",
         Class::SyncFile,
-        WRITE,
-        b'>',
-        5,
+        SYNC_SET_DEADLINE,
         &[field("deadline", Number(8, &[0, 1, u64::MAX])), field("pad", Zeros(8))],
     )
     .weighs(2),

@@ -3,8 +3,10 @@
 //!
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3, version 1.9 of the interface).
 
+use uapi::tyr::*;
+
 use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Size, Stride, Takes};
-use super::{BOTH, COMMAND_BASE, Class, Does, Field, Kind, PAD, Spec, drm, field};
+use super::{Class, Does, Field, Kind, PAD, Spec, drm, field};
 
 const BLOCK: u64 = 1 << 21;
 /// Beginnings, ends and overlaps of pages and blocks, and the ends of address spaces.
@@ -48,7 +50,7 @@ const BIND: &[Field] = &[
 ];
 
 /// `struct drm_panthor_bo_sync_op`
-const BO_SYNC: &[Field] = &[
+const SYNC_RANGE: &[Field] = &[
     field("handle", Takes(4, Class::Handle)),
     field("type", Number(4, &[0, 1, 2])),
     field("offset", Number(8, OFFSETS)),
@@ -74,14 +76,10 @@ const SUBMIT: &[Field] = &[
 const VM: Kind = Takes(4, Class::Vm);
 const GROUP: Kind = Takes(4, Class::Group);
 
-const fn own(name: &'static str, number: u8, fields: &'static [Field]) -> Spec {
-    drm(name, BOTH, COMMAND_BASE + number, fields)
-}
-
 pub(super) const CALLS: &[Spec] = &[
-    own(
+    drm(
         "tyr_dev_query",
-        0,
+        DEV_QUERY,
         &[
             field("type", Number(4, &[0, 1, 2, 3, 4, 5])),
             field("size", Number(4, &[112, 24, 56, 4, 8, 0, 1, 200])),
@@ -89,9 +87,9 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(10),
-    own(
+    drm(
         "tyr_vm_create",
-        1,
+        VM_CREATE,
         &[
             field("flags", Flags(4, &[])),
             field("id", Gives(4, Class::Vm)),
@@ -99,10 +97,10 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(14),
-    own("tyr_vm_destroy", 2, &[field("id", VM), field("pad", PAD)]).weighs(4),
-    own(
+    drm("tyr_vm_destroy", VM_DESTROY, &[field("id", VM), field("pad", PAD)]).weighs(4),
+    drm(
         "tyr_vm_bind",
-        3,
+        VM_BIND,
         &[
             field("vm", VM),
             field("flags", Flags(4, &[1])),
@@ -112,10 +110,10 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(40),
-    own("tyr_vm_get_state", 4, &[field("vm", VM), field("state", PAD)]).weighs(3),
-    own(
+    drm("tyr_vm_get_state", VM_GET_STATE, &[field("vm", VM), field("state", PAD)]).weighs(3),
+    drm(
         "tyr_bo_create",
-        5,
+        BO_CREATE,
         &[
             field("size", Size(8, SIZES)),
             field("flags", Flags(4, &[1, 2])),
@@ -125,15 +123,15 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(20),
-    own(
+    drm(
         "tyr_bo_mmap_offset",
-        6,
+        BO_MMAP_OFFSET,
         &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("offset", Gives(8, Class::Offset))],
     )
     .weighs(8),
-    own(
+    drm(
         "tyr_group_create",
-        7,
+        GROUP_CREATE,
         &[
             field("queue_stride", Stride),
             field("queue_count", COUNT),
@@ -148,10 +146,10 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(1),
-    own("tyr_group_destroy", 8, &[field("group", GROUP), field("pad", PAD)]).weighs(1),
-    own(
+    drm("tyr_group_destroy", GROUP_DESTROY, &[field("group", GROUP), field("pad", PAD)]).weighs(1),
+    drm(
         "tyr_group_submit",
-        9,
+        GROUP_SUBMIT,
         &[
             field("group", GROUP),
             field("pad", PAD),
@@ -161,15 +159,15 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(1),
-    own(
+    drm(
         "tyr_group_get_state",
-        10,
+        GROUP_GET_STATE,
         &[field("group", GROUP), field("state", PAD), field("fatal_queues", PAD), field("pad", PAD)],
     )
     .weighs(1),
-    own(
+    drm(
         "tyr_tiler_heap_create",
-        11,
+        TILER_HEAP_CREATE,
         &[
             field("vm", VM),
             field("initial_chunks", Number(4, &[1, 0])),
@@ -182,18 +180,21 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(1),
-    own("tyr_tiler_heap_destroy", 12, &[field("handle", Takes(4, Class::Heap)), field("pad", PAD)]).weighs(1),
-    own(
+    drm("tyr_tiler_heap_destroy", TILER_HEAP_DESTROY, &[field("handle", Takes(4, Class::Heap)), field("pad", PAD)])
+        .weighs(1),
+    drm(
         "tyr_bo_set_label",
-        13,
+        BO_SET_LABEL,
         &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("label", Room(5000))],
     )
     .weighs(4),
-    own("tyr_set_user_mmio_offset", 14, &[field("offset", Number(8, &[1 << 43, 1 << 56, 0]))]).weighs(4),
-    own("tyr_bo_sync", 15, &[field("stride", Stride), field("count", COUNT), field("ops", Rows(BO_SYNC))]).weighs(8),
-    own(
+    drm("tyr_set_user_mmio_offset", SET_USER_MMIO_OFFSET, &[field("offset", Number(8, &[1 << 43, 1 << 56, 0]))])
+        .weighs(4),
+    drm("tyr_bo_sync", BO_SYNC, &[field("stride", Stride), field("count", COUNT), field("ops", Rows(SYNC_RANGE))])
+        .weighs(8),
+    drm(
         "tyr_bo_query_info",
-        16,
+        BO_QUERY_INFO,
         &[
             field("handle", Takes(4, Class::Handle)),
             field("extra_flags", PAD),

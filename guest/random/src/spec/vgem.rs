@@ -3,14 +3,15 @@
 //!
 //! Source: `include/uapi/drm/vgem_drm.h` (Linux 7.3).
 
+use uapi::{VGEM_FENCE_ATTACH, VGEM_FENCE_SIGNAL};
+
 use super::Kind::{Flags, Gives, Takes};
-use super::{BOTH, COMMAND_BASE, Class, PAD, Spec, WRITE, drm, field};
+use super::{Class, PAD, Spec, drm, field};
 
 pub(super) const CALLS: &[Spec] = &[
     drm(
         "vgem_fence_attach",
-        BOTH,
-        COMMAND_BASE + 1,
+        VGEM_FENCE_ATTACH,
         &[
             field("handle", Takes(4, Class::Handle)),
             field("flags", Flags(4, &[1])),
@@ -21,8 +22,7 @@ pub(super) const CALLS: &[Spec] = &[
     .weighs(20),
     drm(
         "vgem_fence_signal",
-        WRITE,
-        COMMAND_BASE + 2,
+        VGEM_FENCE_SIGNAL,
         &[field("fence", Takes(4, Class::Fence)), field("flags", Flags(4, &[]))],
     )
     .weighs(16),

@@ -5,11 +5,11 @@
 //! `drivers/gpu/drm/drm_auth.c` (Linux 7.3).
 
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use uapi::{DIR_READ, DIR_WRITE, DRM};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys;
-use crate::uapi::{self, DIR_READ, DIR_WRITE, DRM};
 use crate::{refuses, same, works};
 
 super::cases! {

@@ -5,12 +5,12 @@
 //! Source: `struct drm_version32` and its kin in `drivers/gpu/drm/drm_ioc32.c`, `drm_gem_mmap` (Linux 7.3).
 
 use rustix::mm::ProtFlags;
+use uapi::{DIR_READ, DIR_WRITE, DRM, FENCE_WRITE, PAGE, Plain, Request};
 
 use crate::check::Outcome;
 use crate::compat::{self, Pointed};
 use crate::device::DrmFile;
 use crate::guest::Guest;
-use crate::uapi::{self, DIR_READ, DIR_WRITE, DRM, FENCE_WRITE, PAGE, Plain, Request};
 use crate::{refuses, same, works};
 
 super::cases! {

@@ -3,10 +3,11 @@
 //!
 //! Source: `drivers/gpu/drm/drm_dumb_buffers.c`, `drm_gem_dumb_map_offset` (Linux 7.3).
 
+use uapi::{CreateDumb, MapDumb, PAGE};
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys;
-use crate::uapi::{self, CreateDumb, MapDumb, PAGE};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

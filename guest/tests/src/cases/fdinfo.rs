@@ -4,9 +4,10 @@
 //! Source: `Documentation/gpu/drm-usage-stats.rst`; `drm_show_fdinfo`, `drm_show_memory_stats` in
 //! `drivers/gpu/drm/drm_file.c` (Linux 7.3).
 
+use uapi::{CLOEXEC, FENCE_WRITE};
+
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
-use crate::uapi::{self, CLOEXEC, FENCE_WRITE};
 use crate::{holds, same, works};
 
 super::cases! {

@@ -10,12 +10,12 @@ pub(crate) mod waiting;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::PollFlags;
+use uapi::{CLOEXEC, FENCE_WRITE};
 
 use crate::check::{Outcome, skip};
 use crate::device::DrmFile;
 use crate::guest::{Guest, finds_leaks};
 use crate::sys;
-use crate::uapi::{CLOEXEC, FENCE_WRITE};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -4,9 +4,10 @@
 //! Source: `drm_gem_close_ioctl`, `drm_gem_flink_ioctl`, `drm_gem_open_ioctl`,
 //! `drm_gem_handle_create_tail` in `drivers/gpu/drm/drm_gem.c` (Linux 7.3).
 
+use uapi::PAGE;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::uapi::{self, PAGE};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
+use uapi::{CLOEXEC, DRM, FENCE_WRITE, PAGE};
 
 use crate::cases::fence::waiting::{until_asleep, woken};
 use crate::check::Outcome;
@@ -20,7 +21,6 @@ use crate::driver::device_number;
 use crate::guest::Guest;
 use crate::pace::patient;
 use crate::sys::{self, BadAddress, Mapping};
-use crate::uapi::{self, CLOEXEC, DRM, FENCE_WRITE, PAGE};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
+use uapi::sync::*;
 
 use super::bus::{load, nodes};
 use crate::check::{Outcome, fail};
@@ -21,7 +22,6 @@ use crate::guest::{Guest, finds_leaks};
 use crate::pace::{patient, patient_ms};
 use crate::sys::write;
 use crate::sys::{self, Answer};
-use crate::uapi::sync::*;
 use crate::{modules, same, works};
 
 /// The name of the driver, its module and its device.

@@ -3,11 +3,12 @@
 //!
 //! Source: the feature checks of `drm_syncobj.c`, `drm_mode_*.c`, `drm_vblank.c` (Linux 7.3).
 
+use uapi::{DIR_READ, DIR_WRITE, DRM};
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::refuses;
 use crate::sys;
-use crate::uapi::{self, DIR_READ, DIR_WRITE, DRM};
 
 super::cases! {
     "unsupported":

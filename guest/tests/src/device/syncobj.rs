@@ -6,10 +6,11 @@
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+use uapi::Request;
+use uapi::sync::*;
+
 use super::DrmFile;
 use crate::sys::{self, Answer};
-use crate::uapi::Request;
-use crate::uapi::sync::*;
 
 /// Returns the limit for `SYNCOBJ_TIMELINE_WAIT`: a time of the monotonic clock.
 fn after(limit: Duration) -> i64 {

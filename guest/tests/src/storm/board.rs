@@ -10,9 +10,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::futex;
+use uapi::PAGE;
 
 use crate::sys::{Answer, Mapping, memory_file};
-use crate::uapi::PAGE;
 
 /// An order to all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 //! `linux/sync_file.h` (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::*;
 
 use crate::driver::Driver;
 use crate::sys::Answer;
-use crate::uapi::{self, *};
 
 use super::calls;
 use super::client::{Client, Kind};
@@ -114,13 +114,6 @@ const fn drm<T>(name: &'static str, weight: u32, request: Request<T>, fields: &'
 const fn on<T>(on: Kind, name: &'static str, weight: u32, request: Request<T>, fields: &'static [Field]) -> Row {
     Row { name, weight, what: What::Ioctl { on, number: request.number, fields } }
 }
-
-/// An ioctl whose structure has no type in the cases.
-const fn raw(kind: Kind, name: &'static str, weight: u32, number: u32, fields: &'static [Field]) -> Row {
-    Row { name, weight, what: What::Ioctl { on: kind, number, fields } }
-}
-
-const RW: u32 = DIR_READ | DIR_WRITE;
 
 /// System calls that are not ioctls, and ioctls of any number.
 const CALLS: &[Row] = &[
@@ -231,13 +224,7 @@ const CORE: &[Row] = &[
         // If the allocation of a point fails, C leaks the fence and the sync object (docs/reference/c-core-faults.md).
         &[Id(Pool::Syncobj), Word(&[1, 3]), Descriptor(Kind::SyncFile), Pad, OnlyLong(&[0])],
     ),
-    raw(
-        Kind::Drm,
-        "SYNCOBJ_WAIT",
-        6,
-        ioc(RW, DRM, 0xc3, 40),
-        &[HANDLES, Deadline, Count, Bits(15), Word(&[0]), Pad, Deadline],
-    ),
+    drm("SYNCOBJ_WAIT", 6, uapi::sync::SYNCOBJ_WAIT, &[HANDLES, Deadline, Count, Bits(15), Word(&[0]), Pad, Deadline]),
     drm("SYNCOBJ_RESET", 4, uapi::sync::SYNCOBJ_RESET, &[HANDLES, Count, Pad]),
     drm("SYNCOBJ_SIGNAL", 4, uapi::sync::SYNCOBJ_SIGNAL, &[HANDLES, Count, Pad]),
     drm(
@@ -265,7 +252,7 @@ const CORE: &[Row] = &[
 /// The ioctls of files that a device's files lead to.
 const SHARED: &[Row] = &[
     on(Kind::DmaBuf, "DMA_BUF_SYNC", 8, DMA_BUF_SYNC, &[Long(&[0, 1, 2, 3, 5, 6, 7])]),
-    raw(Kind::DmaBuf, "DMA_BUF_SET_NAME", 2, ioc(DIR_WRITE, b'b', 1, 8), &[Long(&[0x61_6161])]),
+    on(Kind::DmaBuf, "DMA_BUF_SET_NAME", 2, DMA_BUF_SET_NAME_B, &[Long(&[0x61_6161])]),
     on(Kind::DmaBuf, "DMA_BUF_EXPORT_SYNC_FILE", 8, DMA_BUF_EXPORT_SYNC_FILE, &[Word(&[1, 2, 3]), NewFile]),
     on(
         Kind::DmaBuf,
@@ -274,11 +261,11 @@ const SHARED: &[Row] = &[
         DMA_BUF_IMPORT_SYNC_FILE,
         &[Word(&[1, 2, 3]), Descriptor(Kind::SyncFile)],
     ),
-    raw(
+    on(
         Kind::SyncFile,
         "SYNC_IOC_MERGE",
         4,
-        ioc(RW, b'>', 3, 48),
+        SYNC_MERGE,
         &[Long(&[0x6161]), Long(&[0]), Long(&[0]), Long(&[0]), Descriptor(Kind::SyncFile), NewFile, Pad, Pad],
     ),
     on(
@@ -442,10 +429,6 @@ mod tests {
     fn an_argument_is_as_long_as_its_number_says() {
         for row in [CORE, SHARED, VGEM, NOVA, TYR].into_iter().flatten() {
             let What::Ioctl { number, fields, .. } = row.what else { continue };
-            // The argument is the text itself.
-            if row.name == "DMA_BUF_SET_NAME" {
-                continue;
-            }
             let size: usize = fields.iter().map(Field::size).sum();
             assert_eq!(size, ioc_size(number), "{}", row.name);
         }

@@ -12,9 +12,9 @@ use std::ptr::NonNull;
 
 use rustix::io::Errno;
 use rustix::mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, MsyncFlags, ProtFlags};
+use uapi::PAGE;
 
 use crate::sys::{Answer, BadAddress, memory_file};
-use crate::uapi::PAGE;
 
 /// The length of a slot, at least half of which is a gap.
 const SLOT: usize = 1 << 20;

@@ -7,12 +7,12 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use rustix::mm::{MapFlags, ProtFlags};
+use uapi::tyr::*;
+use uapi::{PAGE, Plain, Request};
 
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::sys::{self, Answer, BadAddress, Mapping};
-use crate::uapi::tyr::*;
-use crate::uapi::{PAGE, Plain, Request};
 use crate::works;
 
 /// An open file of the driver.

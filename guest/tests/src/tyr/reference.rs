@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use uapi::tyr::{MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED};
+
 use super::view::{CACHED, EXECUTABLE, Run, WRITABLE};
-use crate::uapi::tyr::{MAP_NOEXEC, MAP_READONLY, MAP_UNCACHED};
 
 /// Bytes of a page.
 pub(crate) const PAGE: u64 = 4096;
@@ -125,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::uapi::tyr::MAP_SPARSE;
+    use uapi::tyr::MAP_SPARSE;
 
     fn any_change() -> impl Strategy<Value = Change> {
         let flags = 0..8_u32;

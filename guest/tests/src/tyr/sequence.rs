@@ -5,9 +5,9 @@
 //! overlaps.
 
 use fastrand::Rng;
+use uapi::tyr::{MAP_NOEXEC, MAP_SPARSE};
 
 use super::reference::Change;
-use crate::uapi::tyr::{MAP_NOEXEC, MAP_SPARSE};
 
 /// Pages of a block.
 pub(crate) const BLOCK: u64 = 512;

@@ -182,7 +182,7 @@ fn fdinfo_is_read_while_objects_go(guest: &Guest) -> Outcome {
         });
         let churn = (|| {
             for _ in 0..2000 {
-                works!(client.0.gem_close(works!(client.make(crate::uapi::PAGE))));
+                works!(client.0.gem_close(works!(client.make(uapi::PAGE))));
             }
             Ok(())
         })();

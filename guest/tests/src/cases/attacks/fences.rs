@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use uapi::sync::AS_SYNC_FILE;
+
 use crate::attacks::{Test, What, unbind};
 use crate::check::Outcome;
 use crate::device::fence_of;
 use crate::guest::Guest;
-use crate::uapi::sync::AS_SYNC_FILE;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -3,11 +3,12 @@
 //!
 //! Source: drm_gem.c, drm_gem_shmem_helper.c, drm_gpuvm.c (Linux 7.3).
 
+use uapi::{CLOEXEC, PAGE, RDWR};
+
 use crate::attacks::{Test, What, unbind};
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::modules;
-use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

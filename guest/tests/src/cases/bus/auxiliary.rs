@@ -3,6 +3,8 @@
 //!
 //! Source: Documentation/driver-api/auxiliary_bus.rst; `kernel/tests/bus/auxiliary`.
 
+use uapi::{AUX_INFO, AuxInfo, PAGE};
+
 use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::failnth::enomem;
@@ -10,7 +12,6 @@ use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::modules;
 use crate::sys::Answer;
-use crate::uapi::{AUX_INFO, AuxInfo, PAGE};
 use crate::{holds, refuses, same, works};
 
 use super::{load, nodes, open, unload, write};

@@ -9,6 +9,7 @@ use std::fs;
 use std::thread;
 
 use rustix::io::Errno;
+use uapi::{EDU_DMA, EDU_FACTORIAL, EDU_INFO, EduDma, EduFactorial, EduInfo, PAGE};
 
 use crate::cases::fence::waiting::woken;
 use crate::check::{Outcome, lacks};
@@ -17,7 +18,6 @@ use crate::failnth::{Call, enomem, null};
 use crate::guest::Guest;
 use crate::modules;
 use crate::sys::Answer;
-use crate::uapi::{EDU_DMA, EDU_FACTORIAL, EDU_INFO, EduDma, EduFactorial, EduInfo, PAGE};
 use crate::{holds, refuses, same, works};
 
 use super::{load, nodes, open, unload, write};

@@ -5,11 +5,12 @@
 
 use std::fs;
 
+use uapi::{CLOEXEC, PAGE, RDWR};
+
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
 use crate::modules;
-use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{holds, refuses, same, works};
 
 use super::{load, nodes, open, unload};

@@ -4,10 +4,10 @@
 //! Source: `drivers/gpu/drm/vgem/vgem_fence.c`, `drivers/dma-buf/dma-buf.c`, `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
 use rustix::event::PollFlags;
+use uapi::{FENCE_WRITE, FenceAttach, FenceSignal};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::uapi::{self, FENCE_WRITE, FenceAttach, FenceSignal};
 use crate::{refuses, same, works};
 
 use super::{buffer, ready};

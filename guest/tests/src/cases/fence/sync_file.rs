@@ -5,12 +5,12 @@
 //! `drivers/dma-buf/sync_file.c` (Linux 7.3).
 
 use rustix::event::PollFlags;
+use uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
 use crate::sys;
-use crate::uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 use crate::{holds, refuses, same, works};
 
 use super::{buffer, ready};

@@ -6,13 +6,13 @@
 use std::time::Instant;
 
 use rustix::event::PollFlags;
+use uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
 use crate::pace::patient_ms;
 use crate::sys;
-use crate::uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 use crate::{holds, refuses, same, works};
 
 use super::{buffer, ready};

@@ -5,10 +5,11 @@
 
 use std::os::fd::OwnedFd;
 
+use uapi::{CLOEXEC, PAGE, RDWR};
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
-use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

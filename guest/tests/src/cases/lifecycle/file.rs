@@ -3,11 +3,12 @@
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
+use uapi::PAGE;
+
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
 use crate::lifecycle::{GUARDED, KEPT, Step, Test, unbind};
-use crate::uapi::PAGE;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

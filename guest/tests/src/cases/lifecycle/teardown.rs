@@ -3,13 +3,14 @@
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
+use uapi::PAGE;
+
 use crate::check::Outcome;
 use crate::device;
 use crate::failnth::Fault;
 use crate::guest::Guest;
 use crate::lifecycle::{DMA, Test, bind, unbind};
 use crate::sys;
-use crate::uapi::PAGE;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

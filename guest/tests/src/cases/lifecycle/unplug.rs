@@ -4,12 +4,12 @@
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::lifecycle::{BLOCK, BLOCK_UNGUARDED, Client, DMA, ENTER, GUARDED, Kept, Test, bind, unbind};
 use crate::modules;
-use crate::uapi::PAGE;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -7,14 +7,14 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::fs::OFlags;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use uapi::PAGE;
+use uapi::nova::{NOVA_GETPARAM, NovaGetparam, VRAM_BAR_SIZE};
 
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::nova::{Gpu, NovaFile};
 use crate::sys;
-use crate::uapi::nova::{NOVA_GETPARAM, NovaGetparam, VRAM_BAR_SIZE};
-use crate::uapi::{self, PAGE};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::check::{Outcome, fail, name};
 use crate::driver::module_users;
@@ -15,7 +16,6 @@ use crate::klog::KernelLog;
 use crate::nova::{CORE, DRM, Gpu, unload};
 use crate::pace::patient;
 use crate::sys::Answer;
-use crate::uapi::PAGE;
 use crate::{holds, refuses, same, works};
 
 use super::life::{client, is_dead};

@@ -5,6 +5,7 @@
 //! `drivers/base/dd.c`, `drivers/base/auxiliary.c` (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::cases::fence::waiting::until_asleep;
 use crate::check::Outcome;
@@ -13,7 +14,6 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu};
 use crate::sys::Answer;
-use crate::uapi::PAGE;
 use crate::{holds, same, works};
 
 use super::life::{client, is_dead};

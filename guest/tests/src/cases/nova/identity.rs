@@ -7,10 +7,11 @@
 use std::fs;
 use std::process::Command;
 
+use uapi::PAGE;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::nova::Gpu;
-use crate::uapi::PAGE;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -6,6 +6,9 @@
 
 use std::path::Path;
 
+use uapi::nova::{NOVA_GEM_CREATE, NOVA_GETPARAM};
+use uapi::{CLOEXEC, PAGE};
+
 use crate::check::Outcome;
 use crate::driver::module_users;
 use crate::guest::Guest;
@@ -13,8 +16,6 @@ use crate::modules;
 use crate::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
 use crate::pci::rescan;
 use crate::sys::BadAddress;
-use crate::uapi::nova::{NOVA_GEM_CREATE, NOVA_GETPARAM};
-use crate::uapi::{CLOEXEC, PAGE};
 use crate::{holds, refuses, same, sys, works};
 
 crate::cases::cases! {

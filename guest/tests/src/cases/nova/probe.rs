@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::check::Outcome;
 use crate::driver::module_users;
@@ -16,7 +17,6 @@ use crate::modules;
 use crate::nova::{CORE, DRM, Gpu};
 use crate::sweep::{IOCTL, LOAD, PROBE, Within, sweep};
 use crate::sys::Answer;
-use crate::uapi::PAGE;
 use crate::{same, works};
 
 use super::life::client;

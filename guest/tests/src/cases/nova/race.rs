@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use fastrand::Rng;
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::cases::Worker;
 use crate::cases::race::client::Mood;
@@ -21,7 +22,6 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu, NovaFile, unload};
 use crate::pci::rescan;
-use crate::uapi::PAGE;
 use crate::{same, works};
 
 use super::life::client;

@@ -3,6 +3,8 @@
 //!
 //! Source: drivers/gpu/drm/drm_file.c, drm_prime.c, drm_gem.c (Linux 7.3).
 
+use uapi::{CLOEXEC, PAGE, RDWR};
+
 use crate::check::Outcome;
 use crate::device;
 use crate::failnth::{Call, enomem};
@@ -10,7 +12,6 @@ use crate::guest::Guest;
 use crate::lifecycle::{Client, DMA, GUARDED, Test, VMAP, bind, node, unbind};
 use crate::sweep::{IOCTL, MEMORY, OPEN, called, each_call};
 use crate::sys::{self, Answer};
-use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{holds, same, works};
 
 crate::cases::cases! {

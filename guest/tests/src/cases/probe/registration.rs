@@ -4,6 +4,7 @@
 //! Source: `drm_dev_register` in drivers/gpu/drm/drm_drv.c (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::check::Outcome;
 use crate::device;
@@ -13,7 +14,6 @@ use crate::lifecycle::{BLOCK, Client, DMA, ENTER, GUARDED, Kept, Test, VMAP, bin
 use crate::modules;
 use crate::sweep::PROBE;
 use crate::sys;
-use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

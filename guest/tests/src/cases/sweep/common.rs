@@ -8,16 +8,16 @@ use std::path::PathBuf;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use uapi::{
+    AUTH_MAGIC, Auth, Cap, DROP_MASTER, GEM_CHANGE_HANDLE, GET_CLIENT, GET_STATS, GET_UNIQUE, GemChangeHandle,
+    SET_CLIENT_CAP, SET_CLIENT_NAME, SET_MASTER, SET_VERSION, SetVersion, Stats,
+};
 
 use super::operation::{Client, NUMBERS, OPEN, Operation, TELL, close};
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::sweep::Stood;
 use crate::sys::{self, Answer};
-use crate::uapi::{
-    AUTH_MAGIC, Auth, Cap, DROP_MASTER, GEM_CHANGE_HANDLE, GET_CLIENT, GET_STATS, GET_UNIQUE, GemChangeHandle,
-    SET_CLIENT_CAP, SET_CLIENT_NAME, SET_MASTER, SET_VERSION, SetVersion, Stats,
-};
 use crate::{holds, works};
 
 /// `DRM_CAP_PRIME`
@@ -43,9 +43,7 @@ pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
         .within(TELL),
         Operation::alone("VERSION", |file: &F| file.file().version(&mut [0; 32]).map(drop)),
         Operation::alone("GET_UNIQUE", |file: &F| file.file().text(&GET_UNIQUE, &mut [0; 64]).map(drop)),
-        Operation::alone("GET_CLIENT", |file: &F| {
-            file.file().ioctl(&GET_CLIENT, crate::uapi::Client::default()).map(drop)
-        }),
+        Operation::alone("GET_CLIENT", |file: &F| file.file().ioctl(&GET_CLIENT, uapi::Client::default()).map(drop)),
         Operation::alone("GET_STATS", |file: &F| file.file().ioctl(&GET_STATS, Stats::default()).map(drop)),
         Operation::alone("GET_CAP", |file: &F| file.file().capability(CAP_PRIME).map(drop)),
         Operation::refused("SET_CLIENT_CAP", Errno::OPNOTSUPP, |file: &F| {

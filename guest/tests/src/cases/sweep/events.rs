@@ -4,6 +4,8 @@
 //! Source: `kernel/tests/sync/sync_test_drm.h`; `drm_read`, `drm_event_reserve_init` in drivers/gpu/drm/drm_file.c
 //! (Linux 7.3).
 
+use uapi::sync::*;
+
 use super::operation::{Client, EVENT, NODES, Operation};
 use super::run::{sweep, unused};
 use super::syncobj;
@@ -13,7 +15,6 @@ use crate::device::{self, DrmFile};
 use crate::guest::Guest;
 use crate::modules;
 use crate::sys::Answer;
-use crate::uapi::sync::*;
 use crate::{same, works};
 
 crate::cases::cases! {

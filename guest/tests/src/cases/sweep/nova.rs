@@ -3,6 +3,8 @@
 //!
 //! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
 
+use uapi::PAGE;
+
 use super::operation::{Client, NUMBERS, Operation, close};
 use super::run::{sweep, unused};
 use super::{common, sharing};
@@ -11,7 +13,6 @@ use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::nova::{CORE, DRM, Gpu, NovaFile, unload};
 use crate::sys::Answer;
-use crate::uapi::PAGE;
 use crate::{same, works};
 
 crate::cases::cases! {

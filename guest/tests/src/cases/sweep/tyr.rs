@@ -4,6 +4,8 @@
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use super::operation::{ARRAY, Client, MMAP, NODES, NUMBERS, OF_MEMORY, Operation, close};
 use super::run::{sweep, unused};
@@ -18,8 +20,6 @@ use crate::sweep::Stood;
 use crate::sys::{self, Answer};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, point, signal, wait};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, same, works};
 
 crate::cases::cases! {

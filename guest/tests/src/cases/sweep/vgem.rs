@@ -3,6 +3,8 @@
 //!
 //! Source: `include/uapi/drm/vgem_drm.h`, `drm_mode.h` (Linux 7.3).
 
+use uapi::FENCE_WRITE;
+
 use super::operation::{ARRAY, Client, NUMBERS, OF_MEMORY, Operation, close};
 use super::run::{sweep, unused};
 use super::{common, sharing};
@@ -10,7 +12,6 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
-use crate::uapi::FENCE_WRITE;
 use crate::works;
 
 crate::cases::cases! {

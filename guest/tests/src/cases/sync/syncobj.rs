@@ -4,10 +4,10 @@
 //! Source: `drivers/gpu/drm/drm_syncobj.c` (Linux 7.3).
 
 use rustix::event::EventfdFlags;
+use uapi::sync::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 
 use super::super::fence::waiting::woken;
 use super::*;
-use crate::uapi::sync::{SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

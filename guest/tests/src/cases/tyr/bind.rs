@@ -4,6 +4,9 @@
 //! Source: `struct drm_panthor_vm_bind` and `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`;
 //! `panthor_vm_bind_prepare_op_ctx` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
+use uapi::PAGE;
+use uapi::tyr::*;
+
 use crate::check::Outcome;
 use crate::driver::module_users;
 use crate::guest::Guest;
@@ -11,8 +14,6 @@ use crate::sys::BadAddress;
 use crate::tyr::reference::rights;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
 
 use super::queue::ended;

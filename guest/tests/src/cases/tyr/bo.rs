@@ -7,13 +7,13 @@
 use std::ffi::CString;
 
 use rustix::mm::{MapFlags, ProtFlags};
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys::{BadAddress, Mapping};
 use crate::tyr::{Gpu, TyrFile};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

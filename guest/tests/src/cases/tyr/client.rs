@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::fs::OFlags;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::device::DrmFile;
@@ -15,8 +17,6 @@ use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::sys;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
-use crate::uapi::tyr::*;
-use crate::uapi::{self, PAGE};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

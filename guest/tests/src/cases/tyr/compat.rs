@@ -6,6 +6,9 @@
 
 use rustix::io::Errno;
 use rustix::mm::ProtFlags;
+use uapi::sync::WAIT_FOR_SUBMIT;
+use uapi::tyr::*;
+use uapi::{PAGE, bytes_of, of_bytes};
 
 use crate::cases::compat::ioctl;
 use crate::check::Outcome;
@@ -14,9 +17,6 @@ use crate::guest::Guest;
 use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, TyrFile};
-use crate::uapi::sync::WAIT_FOR_SUBMIT;
-use crate::uapi::tyr::*;
-use crate::uapi::{PAGE, bytes_of, of_bytes};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
@@ -156,7 +156,7 @@ fn what_is_refused(guest: &Guest) -> Outcome {
     for number in NUMBERS {
         refuses!(compat::ioctl_bad(&file.0, number), FAULT, " of {number:#x}");
     }
-    let beyond = crate::uapi::ioc(crate::uapi::DIR_WRITE, crate::uapi::DRM, 0x51, 16);
+    let beyond = uapi::ioc(uapi::DIR_WRITE, uapi::DRM, 0x51, 16);
     refuses!(compat::ioctl(&file.0, beyond, &mut [0; 16], &mut []), INVAL);
     let vm = works!(file.vm_create());
     let mut argument = fields([vm, 0], &[1 << 32 | 48, 0x1000]);

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::check::{Outcome, Stop, fail, name};
 use crate::driver::module_users;
@@ -18,7 +19,6 @@ use crate::pace::patient;
 use crate::tyr::firmware::Firmware;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op};
-use crate::uapi::PAGE;
 use crate::{holds, refuses, same, works};
 
 use super::client::a_round;

@@ -6,13 +6,13 @@
 
 use rustix::fs::MemfdFlags;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys::{self, Answer, Mapping};
 use crate::tyr::{Gpu, Op, TyrFile};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -5,14 +5,15 @@
 
 use std::time::{Duration, Instant};
 
+use uapi::PAGE;
+use uapi::tyr::UNUSABLE;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::pace::patient;
 use crate::tyr::view::{Met, Vm};
 use crate::tyr::{Gpu, Op};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::UNUSABLE;
 use crate::{holds, refuses, same, works};
 
 use super::client::a_round;

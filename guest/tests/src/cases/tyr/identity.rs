@@ -7,11 +7,12 @@
 use std::fs;
 use std::process::Command;
 
+use uapi::PAGE;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::klog::KernelLog;
 use crate::tyr::Gpu;
-use crate::uapi::{self, PAGE};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

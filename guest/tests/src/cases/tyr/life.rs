@@ -5,6 +5,9 @@
 //! 7.3).
 
 use rustix::io::Errno;
+use uapi::sync::AS_SYNC_FILE;
+use uapi::tyr::*;
+use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::check::Outcome;
 use crate::device::fence_of;
@@ -16,9 +19,6 @@ use crate::pci::rescan;
 use crate::sys::{self, BadAddress, Mapping};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
-use crate::uapi::sync::AS_SYNC_FILE;
-use crate::uapi::tyr::*;
-use crate::uapi::{CLOEXEC, PAGE, RDWR};
 use crate::{holds, refuses, same, works};
 
 use super::client::a_round;

@@ -4,6 +4,8 @@
 //! Source: `enum drm_panthor_vm_state` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +15,6 @@ use crate::klog::KernelLog;
 use crate::pace::patient;
 use crate::tyr::view::{Met, Vm};
 use crate::tyr::{Gpu, Op, TyrFile, signal, wait};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
 
 use super::queue::{Gate, ended};

@@ -6,6 +6,9 @@
 
 use std::os::fd::OwnedFd;
 
+use uapi::tyr::*;
+use uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
+
 use crate::check::Outcome;
 use crate::device::{DrmFile, dma_buf_sync, heap_buffer, udmabuf};
 use crate::driver::{Driver, module_users};
@@ -13,8 +16,6 @@ use crate::guest::Guest;
 use crate::sys::{self, Mapping};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
-use crate::uapi::tyr::*;
-use crate::uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

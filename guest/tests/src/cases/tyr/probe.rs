@@ -6,6 +6,7 @@
 //! drivers/pci/pci-driver.c, drivers/base/firmware_loader, drivers/gpu/drm/drm_drv.c, drm_gpuvm.c (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::PAGE;
 
 use crate::check::Outcome;
 use crate::driver::module_users;
@@ -17,7 +18,6 @@ use crate::sweep::{self, IOCTL, LOAD, MEMORY, OPEN, Within, called, each_call, s
 use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, signal};
-use crate::uapi::PAGE;
 use crate::{holds, same, works};
 
 use super::life::client;
@@ -215,7 +215,7 @@ fn each_call_of_a_queued_binding(guest: &Guest) -> Outcome {
         }
         vm.shows(VA - 16 * P, 64 * P, if answer.is_ok() { &made } else { &[] })?;
         works!(vm.bind(&[Op::unmap(VA, 8 * P)]));
-        same!(works!(file.vm_state(vm.id)), crate::uapi::tyr::USABLE);
+        same!(works!(file.vm_state(vm.id)), uapi::tyr::USABLE);
         Ok(())
     };
     sweep(&[], &QUEUED, attempt, after)

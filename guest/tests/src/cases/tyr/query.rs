@@ -10,13 +10,13 @@ use std::time::Duration;
 use rustix::process::WaitOptions;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use rustix::time::{ClockId, clock_gettime};
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys::{self, Answer, BadAddress, Mapping};
 use crate::tyr::{Gpu, TyrFile};
-use crate::uapi::tyr::*;
-use crate::uapi::{self, PAGE};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

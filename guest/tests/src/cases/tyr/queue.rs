@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+use uapi::PAGE;
+use uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, END_SIGNAL, SYNCOBJ_SIGNAL, WAIT_FOR_SUBMIT};
+use uapi::tyr::*;
+
 use crate::cases::sync;
 use crate::check::Outcome;
 use crate::device::DrmFile;
@@ -14,9 +18,6 @@ use crate::pace::{patient, patient_ms};
 use crate::sys::{Answer, BadAddress};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, Op, TyrFile, point, signal, wait};
-use crate::uapi::PAGE;
-use crate::uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, END_SIGNAL, SYNCOBJ_SIGNAL, WAIT_FOR_SUBMIT};
-use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use rustix::io::Errno;
+use uapi::PAGE;
+use uapi::sync::WAIT_FOR_SUBMIT;
 
 use crate::cases::Worker;
 use crate::cases::race::client::Mood;
@@ -23,8 +25,6 @@ use crate::modules;
 use crate::pace::patient;
 use crate::pci::rescan;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal};
-use crate::uapi::PAGE;
-use crate::uapi::sync::WAIT_FOR_SUBMIT;
 use crate::{same, works};
 
 use super::life::client;

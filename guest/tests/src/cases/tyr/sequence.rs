@@ -5,6 +5,7 @@
 //! none; `crate::tyr::sequence` makes them, `crate::tyr::reference` judges.
 
 use fastrand::Rng;
+use uapi::PAGE;
 
 use crate::check::{Outcome, Stop, fail};
 use crate::guest::Guest;
@@ -12,7 +13,6 @@ use crate::tyr::reference::{Change, Reference, word};
 use crate::tyr::sequence::{BLOCK, Choices, Step, Window, shorten};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, Op, TyrFile, signal};
-use crate::uapi::PAGE;
 use crate::works;
 
 use super::queue::ended;

@@ -4,13 +4,14 @@
 //! Source: Documentation/power/basic-pm-debugging.rst; `panthor_device_suspend` in
 //! `drivers/gpu/drm/panthor/panthor_device.c` (Linux 7.3).
 
+use uapi::PAGE;
+use uapi::tyr::*;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::sys::{Answer, write};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, Op, signal, wait};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, same, works};
 
 use super::client::a_round;

@@ -4,13 +4,14 @@
 //! Source: `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`; `panthor_gpuva_sm_step_remap` in
 //! `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
+use uapi::PAGE;
+use uapi::tyr::*;
+
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::tyr::reference::rights;
 use crate::tyr::view::{Met, Run, Vm};
 use crate::tyr::{Gpu, Op, TyrFile};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, same, works};
 
 crate::cases::cases! {

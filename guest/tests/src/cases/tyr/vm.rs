@@ -5,6 +5,8 @@
 //! `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
 use rustix::io::Errno;
+use uapi::PAGE;
+use uapi::tyr::*;
 
 use crate::check::{Outcome, fail};
 use crate::driver::module_users;
@@ -12,8 +14,6 @@ use crate::failnth::{Fault, null};
 use crate::guest::Guest;
 use crate::sys::Answer;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
-use crate::uapi::PAGE;
-use crate::uapi::tyr::*;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
