@@ -15,7 +15,7 @@ use uapi::tyr::*;
 use uapi::{GEM_CLOSE, GemClose};
 
 use crate::measure::{Repeat, median, quartiles_of_both, report};
-use crate::node::{find, ioctl, ioctl_with_addresses, open};
+use crate::node::{find, ioctl, open};
 
 /// The driver's DRM name.
 pub(crate) const DRIVER: &str = "panthor";
@@ -112,7 +112,8 @@ impl Client {
             (query.size, query.pointer) = (size_of::<GpuInfo>() as u32, std::ptr::from_mut(info) as u64);
         }
         // SAFETY: the address is null, or that of as many bytes as the structure says, borrowed during the call.
-        unsafe { ioctl_with_addresses(&self.card, &DEV_QUERY, &mut query) }
+        unsafe { sys::ioctl_pointing(&self.card, &DEV_QUERY, &mut query) }?;
+        Ok(())
     }
 
     fn buffer(&self, size: u64) -> Result<u32> {
@@ -140,7 +141,8 @@ impl Client {
         let ops = ObjArray { stride: size_of::<VmBindOp>() as u32, count: 1, array };
         let mut bind = VmBind { vm_id: self.vm, flags: 0, ops };
         // SAFETY: the address is that of the one operation, which is borrowed during the call and points to nothing.
-        unsafe { ioctl_with_addresses(&self.card, &VM_BIND, &mut bind) }
+        unsafe { sys::ioctl_pointing(&self.card, &VM_BIND, &mut bind) }?;
+        Ok(())
     }
 
     /// Returns the costs of mapping and of unmapping, each in one call.

@@ -6,10 +6,12 @@
 //!
 //! Source: mmap(2), mprotect(2).
 
-use crate::program::Address;
-use crate::sys::{self, Answer};
+use sys::{Answer, BadAddress};
+use uapi::PAGE;
 
-const PAGE: usize = 4096;
+use crate::program::Address;
+use crate::raw;
+
 /// The size of the room for one program.
 const ROOM: usize = 64 * PAGE;
 const READ_ONLY: usize = ROOM;
@@ -25,9 +27,9 @@ pub(crate) struct Arena {
 impl Arena {
     pub(crate) fn new() -> Answer<Self> {
         let both = libc::PROT_READ | libc::PROT_WRITE;
-        let start = sys::mmap(-1, END + PAGE, both, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, 0)?;
-        sys::mprotect(start + READ_ONLY, PAGE, libc::PROT_READ)?;
-        sys::mprotect(start + END, PAGE, libc::PROT_NONE)?;
+        let start = raw::mmap(-1, END + PAGE, both, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, 0)?;
+        raw::mprotect(start + READ_ONLY, PAGE, libc::PROT_READ)?;
+        raw::mprotect(start + END, PAGE, libc::PROT_NONE)?;
         Ok(Self { start, used: 0 })
     }
 
@@ -49,10 +51,10 @@ impl Arena {
                 address
             }
             Address::ReadOnly => self.put_read_only(bytes),
-            Address::Null => 0,
-            Address::Unmapped => 0x1000,
-            Address::Kernel => 0xffff_ffff_8100_0000,
-            Address::NonCanonical => 0x1000_0000_0000_0000,
+            Address::Null => BadAddress::Null.get(),
+            Address::Unmapped => BadAddress::Unmapped.get(),
+            Address::Kernel => BadAddress::Kernel.get(),
+            Address::NonCanonical => BadAddress::NonCanonical.get(),
         }
     }
 
@@ -82,11 +84,11 @@ impl Arena {
 
     fn put_read_only(&mut self, bytes: &[u8]) -> usize {
         let page = self.start + READ_ONLY;
-        let can_write = sys::mprotect(page, PAGE, libc::PROT_READ | libc::PROT_WRITE).is_ok();
+        let can_write = raw::mprotect(page, PAGE, libc::PROT_READ | libc::PROT_WRITE).is_ok();
         if can_write {
             copy_in(page, &bytes[..bytes.len().min(PAGE)]);
             // If the page stays writable, the kernel may write to it, which does no harm.
-            let _ = sys::mprotect(page, PAGE, libc::PROT_READ);
+            let _ = raw::mprotect(page, PAGE, libc::PROT_READ);
         }
         page
     }
@@ -100,7 +102,7 @@ fn copy_in(address: usize, bytes: &[u8]) {
 impl Drop for Arena {
     fn drop(&mut self) {
         // Unmapping our own mapping cannot fail, and a failure could not be handled.
-        let _ = sys::munmap(self.start, END + PAGE);
+        let _ = raw::munmap(self.start, END + PAGE);
     }
 }
 
@@ -122,14 +124,14 @@ mod tests {
     #[test]
     fn bad_places_are_bad_and_the_edge_is_half_good() {
         let mut arena = Arena::new().unwrap();
-        let null = sys::open(std::path::Path::new("/dev/zero"), libc::O_RDWR).unwrap();
+        let null = sys::open("/dev/zero", rustix::fs::OFlags::RDWR).unwrap();
         let fd = std::os::fd::AsRawFd::as_raw_fd(&null);
         for at in [Address::Null, Address::Unmapped, Address::Kernel, Address::NonCanonical, Address::ReadOnly] {
-            assert_eq!(sys::read_to(fd, arena.put(at, &[1; 8]), 8), Err(libc::EFAULT), "{at:?}");
+            assert_eq!(raw::read_to(fd, arena.put(at, &[1; 8]), 8), Err(rustix::io::Errno::FAULT), "{at:?}");
         }
         let edge = arena.put(Address::Edge, &[1; 8]);
-        assert_eq!(sys::read_to(fd, edge, 4), Ok(4));
-        assert_ne!(sys::read_to(fd, edge, 8), Ok(8));
+        assert_eq!(raw::read_to(fd, edge, 4), Ok(4));
+        assert_ne!(raw::read_to(fd, edge, 8), Ok(8));
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! Source: Documentation/ABI/testing/sysfs-bus-pci, Documentation/driver-api/driver-model/ (Linux 7.3).
 
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use uapi::{DMA_HEAP_ALLOC, HeapAlloc, UDMABUF_CLOEXEC, UDMABUF_CREATE, UdmabufCreate};
-
-use crate::sys::{self, Answer};
+use rustix::io::Errno;
+use sys::foreign::{heap_buffer, udmabuf};
+use sys::{Answer, nodes};
+use uapi::PAGE;
 
 /// The driver whose device is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,8 +55,7 @@ impl Bound {
     }
 
     fn write(&self, file: &str) -> Answer {
-        let file = sys::open(&self.driver.join(file), libc::O_WRONLY)?;
-        sys::write_all(file.as_raw_fd(), self.name.as_bytes()).map(|()| 0)
+        sys::write(&self.driver.join(file).to_string_lossy(), &self.name)
     }
 }
 
@@ -85,10 +85,10 @@ impl Device {
     }
 
     /// Unbinds the driver of the device, or of its parent.
-    pub(crate) fn unbind(&mut self, level: u64) -> Answer {
+    pub(crate) fn unbind(&mut self, level: u64) -> Answer<u64> {
         let level = level as usize % self.levels.len();
         if self.unbound.is_some() {
-            return Err(libc::ENODEV);
+            return Err(Errno::NODEV);
         }
         self.levels[level].write("unbind")?;
         self.unbound = Some(level);
@@ -96,78 +96,26 @@ impl Device {
     }
 
     /// Binds the driver that was unbound. The device's number may have changed after that.
-    pub(crate) fn bind(&mut self) -> Answer {
-        let Some(level) = self.unbound else { return Err(libc::EBUSY) };
+    pub(crate) fn bind(&mut self) -> Answer<u64> {
+        let Some(level) = self.unbound else { return Err(Errno::BUSY) };
         self.levels[level].write("bind")?;
         self.unbound = None;
-        self.look().map(|()| 0).ok_or(libc::ENODEV)
+        self.look().map(|()| 0).ok_or(Errno::NODEV)
     }
 
     /// Finds device and nodes by the driver's module.
     fn look(&mut self) -> Option<()> {
-        let mut cards: Vec<_> = entries(Path::new("/sys/class/drm")).filter(|card| is_numbered(card, "card")).collect();
-        cards.sort();
-        let of_module = |card: &PathBuf| {
-            let module = fs::canonicalize(card.join("device/driver/module")).ok()?;
-            (module.file_name()? == self.driver.module()).then(|| fs::canonicalize(card.join("device")).ok())?
-        };
-        let device = cards.iter().find_map(of_module)?;
-        let parent = device.parent().filter(|_| self.driver.has_parent()).and_then(Bound::of);
-        self.levels = [Bound::of(&device)?].into_iter().chain(parent).collect();
-        self.nodes = ["card", "renderD"]
-            .into_iter()
-            .filter_map(|kind| entries(&device.join("drm")).find(|node| is_numbered(node, kind)))
-            .filter_map(|node| Some(Path::new("/dev/dri").join(node.file_name()?)))
-            .collect();
-        (!self.nodes.is_empty()).then_some(())
+        let is_ours = |device: &nodes::Device| device.module().is_some_and(|module| module == self.driver.module());
+        let found = nodes::Device::all().into_iter().find(is_ours)?;
+        let parent = found.parent.parent().filter(|_| self.driver.has_parent()).and_then(Bound::of);
+        self.levels = [Bound::of(&found.parent)?].into_iter().chain(parent).collect();
+        self.nodes = [found.primary].into_iter().chain(found.render).collect();
+        Some(())
     }
-}
-
-fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
-}
-
-/// Whether a path ends in the prefix and a number, unlike a connector's.
-fn is_numbered(path: &Path, prefix: &str) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let number = name.strip_prefix(prefix).unwrap_or_default();
-    !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// Creates a buffer of the system's heap, or of pages of a memfd.
 pub(crate) fn foreign(heap: bool, pages: usize) -> Answer<OwnedFd> {
-    use std::os::fd::FromRawFd;
-    let pages = pages.clamp(1, 64);
-    if heap {
-        let heap = sys::open(Path::new("/dev/dma_heap/system"), libc::O_RDWR)?;
-        let fd_flags = (libc::O_CLOEXEC | libc::O_RDWR) as u32;
-        let mut wanted = HeapAlloc { len: pages as u64 * 4096, fd_flags, ..HeapAlloc::default() };
-        sys::ioctl(heap.as_raw_fd(), DMA_HEAP_ALLOC.number, std::ptr::from_mut(&mut wanted) as usize)?;
-        // SAFETY: on success the kernel has put a new descriptor, which nothing else owns, into `fd`.
-        return Ok(unsafe { OwnedFd::from_raw_fd(wanted.fd as i32) });
-    }
-    let memory = sys::memory_file(pages)?;
-    let device = sys::open(Path::new("/dev/udmabuf"), libc::O_RDWR)?;
-    let memfd = memory.as_raw_fd() as u32;
-    let wanted = UdmabufCreate { memfd, flags: UDMABUF_CLOEXEC, offset: 0, size: pages as u64 * 4096 };
-    let fd = sys::ioctl(device.as_raw_fd(), UDMABUF_CREATE.number, std::ptr::from_ref(&wanted) as usize)?;
-    // SAFETY: this call returns the new descriptor, which nothing else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-}
-
-/// Whether a descriptor is a dma-buf of udmabuf, whose `DMA_BUF_IOCTL_SYNC` is not ours to test (docs/reference/obligations.md,
-/// "Faults of the C core").
-pub(crate) fn is_udmabuf(fd: RawFd) -> bool {
-    fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).is_ok_and(|text| text.contains("exp_name:\tudmabuf\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connectors_are_no_cards() {
-        assert!(is_numbered(Path::new("/x/card12"), "card"));
-        assert!(!is_numbered(Path::new("/x/card0-HDMI-A-1"), "card"));
-    }
+    let size = pages.clamp(1, 64) * PAGE;
+    if heap { heap_buffer(size) } else { udmabuf(&sys::memory_file(size)?, size) }
 }

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use sys::klog::KernelLog;
+
 use crate::device::Driver;
 use crate::kcov::Kcov;
-use crate::klog::KernelLog;
 use crate::program::Program;
 use crate::report::Recorder;
-use crate::sys::Errno;
 use crate::text;
 use crate::worker::{Ended, Workers};
 
@@ -34,17 +34,20 @@ pub(crate) enum Stop {
 
 impl<'k> Judge<'k> {
     pub(crate) fn new(driver: Driver, kcov: Option<&'k Kcov>, limit: Duration) -> Result<Self, String> {
-        let workers = Workers::new(driver, kcov, limit);
-        Ok(Self { workers, log: KernelLog::from_now()?, recorder: Recorder::new(), executions: 0 })
+        let (workers, log) = (Workers::new(driver, kcov, limit), KernelLog::from_now());
+        if !log.is_readable() {
+            return Err("`/dev/kmsg` cannot be read".to_owned());
+        }
+        Ok(Self { workers, log, recorder: Recorder::new(), executions: 0 })
     }
 
     /// Executes a program. Returns `None` if the program ended its process, which is no fault of the kernel.
-    pub(crate) fn run(&mut self, program: &Program) -> Result<Option<Vec<Errno>>, Stop> {
+    pub(crate) fn run(&mut self, program: &Program) -> Result<Option<Vec<i32>>, Stop> {
         let text = text::write(program);
         self.recorder.tell(&text);
         self.executions += 1;
         let ended = self.workers.run(&text).map_err(Stop::Cannot)?;
-        let report = self.log.report().map(|report| Err(Stop::Found(report)));
+        let report = self.log.any_report().map(|report| Err(Stop::Found(report)));
         report.unwrap_or(match ended {
             Ended::Done(errnos) => Ok(Some(errnos)),
             Ended::Died(Some(_)) => Ok(None),

@@ -8,13 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, slice};
 
+use rustix::fs::OFlags;
+use sys::Answer;
 use uapi::{KCOV_DISABLE, KCOV_ENABLE, KCOV_INIT_TRACE, KCOV_TRACE_PC};
 
-use crate::sys::{self, Answer};
+use crate::raw;
 
 const FILE: &str = "/sys/kernel/debug/kcov";
 /// The number of words in the buffer: the number of filled words, and these words.
@@ -31,27 +32,27 @@ impl Kcov {
     /// Opens KCOV and maps a buffer, or returns why the kernel has none.
     pub(crate) fn new() -> Result<Self, String> {
         let open = || -> Answer<(OwnedFd, usize)> {
-            let fd = sys::open(Path::new(FILE), libc::O_RDWR)?;
-            sys::ioctl(fd.as_raw_fd(), KCOV_INIT_TRACE.number, WORDS)?;
+            let fd = sys::open(FILE, OFlags::RDWR)?;
+            raw::ioctl(fd.as_raw_fd(), KCOV_INIT_TRACE.number, WORDS)?;
             let both = libc::PROT_READ | libc::PROT_WRITE;
-            let start = sys::mmap(fd.as_raw_fd(), WORDS * 8, both, libc::MAP_SHARED, 0)?;
+            let start = raw::mmap(fd.as_raw_fd(), WORDS * 8, both, libc::MAP_SHARED, 0)?;
             Ok((fd, start))
         };
-        let (fd, start) = open().map_err(|errno| format!("the kernel has no KCOV (`{FILE}`: errno {errno})"))?;
+        let (fd, start) = open().map_err(|errno| format!("the kernel has no KCOV (`{FILE}`: {errno})"))?;
         // SAFETY: the mapping has this size and is never unmapped; other parties only write words to it.
         let words = unsafe { slice::from_raw_parts(start as *const AtomicU64, WORDS) };
         Ok(Self { fd, words })
     }
 
     /// Enables an empty buffer, for the calling thread.
-    pub(crate) fn begin(&self) -> Answer {
+    pub(crate) fn begin(&self) -> Answer<u64> {
         self.words[0].store(0, Ordering::Relaxed);
-        sys::ioctl(self.fd.as_raw_fd(), KCOV_ENABLE.number, KCOV_TRACE_PC as usize)
+        raw::ioctl(self.fd.as_raw_fd(), KCOV_ENABLE.number, KCOV_TRACE_PC as usize)
     }
 
     /// Disables it.
-    pub(crate) fn end(&self) -> Answer {
-        sys::ioctl(self.fd.as_raw_fd(), KCOV_DISABLE.number, 0)
+    pub(crate) fn end(&self) -> Answer<u64> {
+        raw::ioctl(self.fd.as_raw_fd(), KCOV_DISABLE.number, 0)
     }
 
     /// Returns the places in the order in which they were reached.

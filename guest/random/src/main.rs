@@ -10,17 +10,16 @@ mod arena;
 mod device;
 mod judge;
 mod kcov;
-mod klog;
 mod minimise;
 mod program;
 mod random;
+mod raw;
 mod replay;
 mod report;
 mod run;
 #[cfg(feature = "search")]
 mod search;
 mod spec;
-mod sys;
 mod text;
 mod worker;
 

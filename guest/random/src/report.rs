@@ -7,12 +7,11 @@
 //! Source: `drivers/char/virtio_console.c` (Linux 7.3); the reader is `lab/src/fuzz/guest.rs`.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
 
+use rustix::fs::OFlags;
 use serde::Serialize;
-
-use crate::sys;
 
 /// A line of the report.
 #[derive(Debug, Serialize)]
@@ -37,20 +36,20 @@ pub(crate) fn say(line: &Line) {
 
 /// Records each program before its execution.
 #[derive(Debug)]
-pub(crate) struct Recorder(Option<OwnedFd>);
+pub(crate) struct Recorder(Option<File>);
 
 impl Recorder {
     /// Opens the console, if the machine has it.
     pub(crate) fn new() -> Self {
-        Self(sys::open(Path::new("/dev/hvc0"), libc::O_WRONLY | libc::O_NOCTTY).ok())
+        Self(sys::open("/dev/hvc0", OFlags::WRONLY | OFlags::NOCTTY).ok().map(File::from))
     }
 
     /// Records a program's text. It is written in pieces, since the console gives up on long ones.
     pub(crate) fn tell(&self, text: &str) {
-        let Some(console) = &self.0 else { return };
+        let Some(mut console) = self.0.as_ref() else { return };
         for piece in text.as_bytes().chunks(1024).chain([&b"\n"[..]]) {
             // A console that is gone is no reason to stop.
-            let _ = sys::write_all(console.as_raw_fd(), piece);
+            let _ = console.write_all(piece);
         }
     }
 }

@@ -4,13 +4,17 @@
 //! Source: ioctl(2), mmap(2).
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use sys::{Answer, Disposition, foreign};
+use uapi::PAGE;
 
 use crate::arena::Arena;
 use crate::device::{self, Device, Driver};
 use crate::program::{Address, Call, Program, Value};
+use crate::raw;
 use crate::spec::{self, Class, Does, Field, Kind, Spec};
-use crate::sys::{self, Answer, Errno};
 
 /// Descriptors below this number are the process's own.
 const FIRST: RawFd = 32;
@@ -45,20 +49,20 @@ impl Runner {
     /// Prepares for a driver's device, which must be bound. Closes all higher descriptors of this process.
     pub(crate) fn new(driver: Driver) -> Result<Self, String> {
         let device = Device::find(driver)?;
-        let cannot = |what: &str, errno| format!("cannot {what}: errno {errno}");
+        let cannot = |what: &str, errno: Errno| format!("cannot {what}: {errno}");
         let arena = Arena::new().map_err(|errno| cannot("map memory", errno))?;
-        let open = |path: &str| sys::open(Path::new(path), libc::O_RDWR).map_err(|errno| cannot(path, errno));
+        let open = |path: &str| sys::open(path, OFlags::RDWR).map_err(|errno| cannot(path, errno));
         let (zero, null) = (open("/dev/zero")?, open("/dev/null")?);
         reserve(&null).map_err(|errno| cannot("reserve descriptors", errno))?;
-        sys::interrupts_only();
+        sys::dispose(libc::SIGALRM, Disposition::Interrupts).map_err(|errno| cannot("handle SIGALRM", errno))?;
         Ok(Self { device, arena, given: Default::default(), mappings: Vec::new(), zero })
     }
 
     /// Executes all calls and undoes their effects. Returns each call's errno, or 0.
-    pub(crate) fn run(&mut self, program: &Program) -> Vec<Errno> {
-        sys::tick(TICK);
-        let errnos = program.calls.iter().map(|call| self.call(call).err().unwrap_or(0)).collect();
-        sys::tick(0);
+    pub(crate) fn run(&mut self, program: &Program) -> Vec<i32> {
+        raw::tick(TICK);
+        let errnos = program.calls.iter().map(|call| self.call(call).err().map_or(0, Errno::raw_os_error)).collect();
+        raw::tick(0);
         self.clean();
         errnos
     }
@@ -66,23 +70,23 @@ impl Runner {
     fn clean(&mut self) {
         for (address, length) in self.mappings.drain(..) {
             // The program may have unmapped it.
-            let _ = sys::munmap(address, length);
+            let _ = raw::munmap(address, length);
         }
         // A failure here cannot be handled.
-        let _ = sys::close_from(FIRST);
+        let _ = raw::close_from(FIRST);
         self.arena.clear();
         self.given.iter_mut().for_each(Vec::clear);
         // If this fails, the next program that opens a node reports it, and the supervisor handles that.
         let _ = self.device.bind();
     }
 
-    fn call(&mut self, call: &Call) -> Answer {
+    fn call(&mut self, call: &Call) -> Answer<u64> {
         let spec = call.spec();
         let number = |name: &str| self.number(spec.fields, &call.values, name);
         let gives = match spec.does {
             Does::Ioctl { on, .. } => return self.ioctl(on, call),
             Does::Open => {
-                let fd = sys::open(self.device.node(number("node")), libc::O_RDWR)?;
+                let fd = sys::open(self.device.node(number("node")), OFlags::RDWR)?;
                 (Class::File, fd.into_raw_fd() as u64)
             }
             Does::Close => return self.close(number("fd")),
@@ -94,23 +98,23 @@ impl Runner {
             Does::Touch => return self.touch(number("address"), number("offset"), number("write") & 1 == 1),
             Does::Poll => {
                 let (fd, events, limit) = (number("fd"), number("events"), number("timeout"));
-                return sys::poll(fd as i32, events as i16, limit.min(10) as i32).map(|events| events as u64);
+                return raw::poll(fd as i32, events as i16, limit.min(10) as i32).map(|events| events as u64);
             }
             Does::Read => {
                 // Without an event the read would wait for one.
                 let (fd, length) = (number("fd") as i32, number("length").min(4096) as usize);
-                if sys::poll(fd, libc::POLLIN, 0)? & libc::POLLIN == 0 {
-                    return Err(libc::EAGAIN);
+                if raw::poll(fd, libc::POLLIN, 0)? & libc::POLLIN == 0 {
+                    return Err(Errno::AGAIN);
                 }
                 let room = self.arena.put(Address::Good, &vec![0; length]);
-                return sys::read_to(fd, room, length);
+                return raw::read_to(fd, room, length);
             }
             Does::Fdinfo => {
-                let file = sys::open(Path::new(&format!("/proc/self/fdinfo/{}", number("fd") as i32)), libc::O_RDONLY)?;
+                let file = sys::open(format!("/proc/self/fdinfo/{}", number("fd") as i32), OFlags::RDONLY)?;
                 let room = self.arena.put(Address::Good, &[0; 4096]);
-                return sys::read_to(file.as_raw_fd(), room, 4096);
+                return raw::read_to(file.as_raw_fd(), room, 4096);
             }
-            Does::Eventfd => (Class::EventFile, sys::eventfd((number("flags") & 0o4001) as i32)?),
+            Does::Eventfd => (Class::EventFile, raw::eventfd((number("flags") & 0o4001) as i32)?),
             Does::Foreign => {
                 let (heap, pages) = (number("heap") & 1 == 1, number("pages") as usize);
                 (Class::DmaBuf, device::foreign(heap, pages)?.into_raw_fd() as u64)
@@ -127,25 +131,25 @@ impl Runner {
 
     /// Changes the device without interrupts: an interrupted probe behaves differently, and after an unbind the caller
     /// must know that it is done.
-    fn undisturbed(&mut self, change: impl FnOnce(&mut Device) -> Answer) -> Answer {
-        sys::tick(0);
+    fn undisturbed(&mut self, change: impl FnOnce(&mut Device) -> Answer<u64>) -> Answer<u64> {
+        raw::tick(0);
         let answer = change(&mut self.device);
-        sys::tick(TICK);
+        raw::tick(TICK);
         answer
     }
 
-    fn ioctl(&mut self, on: Class, call: &Call) -> Answer {
+    fn ioctl(&mut self, on: Class, call: &Call) -> Answer<u64> {
         let spec = call.spec();
         let fd = self.ago(on, 0) as i32;
-        if spec.name == "dma_buf_sync" && device::is_udmabuf(fd) {
-            return Err(libc::EOPNOTSUPP);
+        if spec.name == "dma_buf_sync" && is_udmabuf(fd) {
+            return Err(Errno::OPNOTSUPP);
         }
         let Laid { bytes, outputs } = self.lay_out(spec.fields, &call.values);
         let number = ioctl_number(spec, call.size).expect("the call is an ioctl");
         let room = bytes.len().max(usize::from(call.size.unwrap_or(0)));
         let padded: Vec<u8> = bytes.into_iter().chain(std::iter::repeat(0)).take(room).collect();
         let address = self.arena.put(call.at, &padded);
-        let answer = sys::ioctl(fd, number, address)?;
+        let answer = raw::ioctl(fd, number, address)?;
         for (offset, size, class) in outputs {
             let Some(found) = self.arena.get(address + offset, size) else { continue };
             let mut word = [0; 8];
@@ -210,43 +214,43 @@ impl Runner {
         }
     }
 
-    fn close(&self, fd: u64) -> Answer {
+    fn close(&self, fd: u64) -> Answer<u64> {
         // The process's own descriptors stay open.
-        if fd < FIRST as u64 { Err(libc::EPERM) } else { sys::close(fd as i32) }
+        if fd < FIRST as u64 { Err(Errno::PERM) } else { raw::close(fd as i32) }
     }
 
     fn mmap(&mut self, [fd, offset, length, protection, private]: &[u64; 5]) -> Answer<usize> {
         let length = *length as usize;
         let flags = if private & 1 == 1 { libc::MAP_PRIVATE } else { libc::MAP_SHARED };
-        let address = sys::mmap(*fd as i32, length, (protection & 3) as i32, flags, *offset as i64)?;
+        let address = raw::mmap(*fd as i32, length, (protection & 3) as i32, flags, *offset as i64)?;
         self.mappings.push((address, length));
         Ok(address)
     }
 
-    fn munmap(&mut self, address: u64) -> Answer {
-        let at = self.mappings.iter().position(|(start, _)| *start as u64 == address).ok_or(libc::EINVAL)?;
+    fn munmap(&mut self, address: u64) -> Answer<u64> {
+        let at = self.mappings.iter().position(|(start, _)| *start as u64 == address).ok_or(Errno::INVAL)?;
         let (address, length) = self.mappings.remove(at);
-        sys::munmap(address, length)
+        raw::munmap(address, length)
     }
 
     /// Makes the kernel access the byte, so that a fault is an errno.
-    fn touch(&self, address: u64, offset: u64, write: bool) -> Answer {
+    fn touch(&self, address: u64, offset: u64, write: bool) -> Answer<u64> {
         let found = self.mappings.iter().find(|(start, length)| *start as u64 == address && offset < *length as u64);
-        let (start, _) = found.ok_or(libc::EINVAL)?;
+        let (start, _) = found.ok_or(Errno::INVAL)?;
         let at = start + offset as usize;
         match write {
-            true => sys::read_to(self.zero.as_raw_fd(), at, 1),
+            true => raw::read_to(self.zero.as_raw_fd(), at, 1),
             // A write to /dev/null would not read the byte.
             false => {
-                let memory = sys::memory_file(1)?;
-                sys::write_from(memory.as_raw_fd(), at, 1)
+                let memory = sys::memory_file(PAGE)?;
+                raw::write_from(memory.as_raw_fd(), at, 1)
             }
         }
     }
 
     /// Whether the device's primary node can be opened: the device is bound, and no program has broken it.
-    pub(crate) fn is_whole(&self) -> Answer<()> {
-        sys::open(self.device.node(0), libc::O_RDWR).map(drop)
+    pub(crate) fn is_whole(&self) -> Answer {
+        sys::open(self.device.node(0), OFlags::RDWR).map(drop)
     }
 }
 
@@ -260,13 +264,18 @@ fn rows_near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<(&'
     behind.or_else(|| fields[..at].iter().zip(&values[..at]).rev().find_map(rows))
 }
 
+/// Whether a descriptor is a dma-buf of udmabuf.
+fn is_udmabuf(fd: RawFd) -> bool {
+    std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).is_ok_and(|text| foreign::is_udmabuf(&text))
+}
+
 /// Takes all free descriptors below [`FIRST`], so that a program's are above.
-fn reserve(null: &OwnedFd) -> Answer<()> {
-    sys::close_from(FIRST)?;
+fn reserve(null: &OwnedFd) -> Answer {
+    raw::close_from(FIRST)?;
     for fd in 0..FIRST {
         // SAFETY: the call takes no address.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
-            sys::duplicate(null, fd)?;
+            raw::duplicate(null, fd)?;
         }
     }
     Ok(())

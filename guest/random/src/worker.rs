@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::device::Driver;
 use crate::kcov::Kcov;
+use crate::raw;
 use crate::run::Runner;
-use crate::sys::{self, Errno};
 use crate::text;
 
 /// The number of programs that a worker executes: their leftovers in it must not accumulate.
@@ -24,13 +24,13 @@ const LIFETIME: u32 = 2000;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// The program was executed, with these errnos.
-    Done(Vec<Errno>),
+    Done(Vec<i32>),
     /// The worker was ended, by this signal if it was one.
     Died(Option<i32>),
     /// The execution took too long, at this place in the kernel.
     TooLong(String),
     /// The device cannot be opened any more.
-    Broken(Errno),
+    Broken(i32),
 }
 
 /// Executes programs in a worker, which it replaces when needed.
@@ -62,7 +62,7 @@ impl<'k> Workers<'k> {
         let asked =
             worker.socket.write_all(&size.to_le_bytes()).and_then(|()| worker.socket.write_all(text.as_bytes()));
         let milliseconds = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
-        let answers = || sys::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds);
+        let answers = || raw::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds);
         if asked.is_ok() && answers().is_ok_and(|events| events == 0) {
             let place = place_in_kernel(worker.pid);
             return Ok(Ended::TooLong(self.end_hung(&place)));
@@ -94,7 +94,7 @@ impl<'k> Workers<'k> {
         // Leaving the kernel may take as long as an execution.
         let milliseconds = i32::try_from(self.limit.as_millis()).unwrap_or(i32::MAX);
         // The other end of the socket is closed when the worker has ended.
-        if sys::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds).is_ok_and(|events| events == 0) {
+        if raw::poll(worker.socket.as_raw_fd(), libc::POLLIN, milliseconds).is_ok_and(|events| events == 0) {
             return format!("hangs in the kernel{place}");
         }
         worker.end();
@@ -119,7 +119,7 @@ impl Drop for Workers<'_> {
     }
 }
 
-fn answer(socket: &mut UnixStream) -> Option<(Errno, Vec<Errno>)> {
+fn answer(socket: &mut UnixStream) -> Option<(i32, Vec<i32>)> {
     let mut head = [0; 8];
     socket.read_exact(&mut head).ok()?;
     let [count, state] = [0, 4].map(|at| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes are four")));
@@ -156,13 +156,13 @@ fn serve(mut socket: UnixStream, driver: Driver, kcov: Option<&Kcov>) -> Result<
         socket.read_exact(&mut bytes).map_err(|error| error.to_string())?;
         let program = text::read(&String::from_utf8_lossy(&bytes))?;
         if let Some(kcov) = kcov {
-            kcov.begin().map_err(|errno| format!("KCOV cannot be enabled: errno {errno}"))?;
+            kcov.begin().map_err(|errno| format!("KCOV cannot be enabled: {errno}"))?;
         }
         let errnos = runner.run(&program);
         if let Some(kcov) = kcov {
-            kcov.end().map_err(|errno| format!("KCOV cannot be disabled: errno {errno}"))?;
+            kcov.end().map_err(|errno| format!("KCOV cannot be disabled: {errno}"))?;
         }
-        let state = runner.is_whole().err().unwrap_or(0);
+        let state = runner.is_whole().err().map_or(0, |errno| errno.raw_os_error());
         let words = [errnos.len() as i32, state].into_iter().chain(errnos);
         let answer: Vec<u8> = words.flat_map(i32::to_le_bytes).collect();
         socket.write_all(&answer).map_err(|error| error.to_string())?;

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use sys::{Answer, Mapping};
 use uapi::{ATTACK_PLUGGED as PLUGGED, ATTACK_RUN as RUN, ATTACK_TRAP as TRAP, Attack};
 
 use crate::cases::bus::edu;
@@ -15,7 +16,6 @@ use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::lifecycle::node;
 use crate::modules;
-use crate::sys::{self, Answer, Mapping};
 use crate::trace::Trace;
 use crate::works;
 

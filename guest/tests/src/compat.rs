@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::mm::ProtFlags;
 use uapi::{PAGE, ioc_size};
 
-use crate::sys::{Answer, Mapping};
+use sys::{Answer, Mapping};
 
 /// System call numbers of the 32-bit table.
 const IOCTL: u32 = 54;
@@ -153,7 +153,7 @@ unsafe fn call(number: u32, [ebx, ecx, edx, esi, edi]: [u32; 5], ebp: u32) -> An
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::memory_file;
+    use sys::memory_file;
 
     #[test]
     fn what_a_64_bit_program_wrote_a_32_bit_call_maps() {

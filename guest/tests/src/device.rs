@@ -11,7 +11,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::event::PollFlags;
 use uapi::{Plain, Request};
 
-use crate::sys::{self, Answer, BadAddress, Mapping};
+pub(crate) use sys::foreign::{fdinfo, heap_buffer, udmabuf};
+use sys::{Answer, BadAddress, Mapping};
 
 /// An open file of a DRM node.
 #[derive(Debug)]
@@ -192,11 +193,6 @@ impl DrmFile {
     }
 }
 
-/// Returns a descriptor's text in `/proc/self/fdinfo`.
-pub(crate) fn fdinfo(fd: &impl AsFd) -> std::io::Result<String> {
-    std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd()))
-}
-
 /// `DMA_BUF_IOCTL_SYNC`
 pub(crate) fn dma_buf_sync(buffer: impl AsFd, flags: u32) -> Answer {
     let mut sync = uapi::DmaBufSync { flags: flags.into() };
@@ -249,25 +245,6 @@ pub(crate) fn fence_of(file: &OwnedFd) -> Answer<uapi::SyncFenceInfo> {
     // SAFETY: the structure is complete and points to room for the one fence that it announces.
     unsafe { sys::ioctl_raw(file.as_fd(), uapi::SYNC_FILE_INFO.number, address) }?;
     Ok(fence)
-}
-
-/// Creates a dma-buf from pages of a sealed memfd.
-pub(crate) fn udmabuf(memory: &OwnedFd, size: usize) -> Answer<OwnedFd> {
-    let device = sys::open("/dev/udmabuf", rustix::fs::OFlags::RDWR)?;
-    let memfd = memory.as_raw_fd() as u32;
-    let mut wanted = uapi::UdmabufCreate { memfd, flags: uapi::UDMABUF_CLOEXEC, offset: 0, size: size as u64 };
-    let fd = sys::ioctl(device, &uapi::UDMABUF_CREATE, &mut wanted)?;
-    // SAFETY: this ioctl returns the new descriptor, which nothing else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Creates a dma-buf in the system heap.
-pub(crate) fn heap_buffer(size: usize) -> Answer<OwnedFd> {
-    let heap = sys::open("/dev/dma_heap/system", rustix::fs::OFlags::RDWR)?;
-    let mut wanted = uapi::HeapAlloc { len: size as u64, fd_flags: uapi::CLOEXEC | uapi::RDWR, ..Default::default() };
-    sys::ioctl(heap, &uapi::DMA_HEAP_ALLOC, &mut wanted)?;
-    // SAFETY: on success the kernel installed a new descriptor that nothing else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(wanted.fd as RawFd) })
 }
 
 /// Whether the buffer can be read now (no unsignalled write fence).

@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use sys::Answer;
+use sys::nodes::{Device, driver_name};
 
 use crate::check::{Outcome, fail};
-use crate::device::DrmFile;
 use crate::pci;
-use crate::sys::{self, Answer};
 use crate::{nova, tyr};
 
 /// The driver whose device the cases open.
@@ -96,20 +96,14 @@ impl Driver {
 
     /// Returns the nodes of the driver's device, if there is one.
     pub(crate) fn find(self) -> Option<Nodes> {
-        let mut cards: Vec<PathBuf> = entries(Path::new("/sys/class/drm"), "card").collect();
-        cards.sort();
-        cards.into_iter().find_map(|card| self.nodes_of(&card))
+        Device::all().into_iter().find_map(|device| self.nodes_of(device))
     }
 
-    fn nodes_of(self, card: &Path) -> Option<Nodes> {
-        let parent = fs::canonicalize(card.join("device")).ok()?;
-        let bus = fs::canonicalize(parent.join("subsystem")).ok()?;
-        if bus.file_name()? != self.bus() {
+    fn nodes_of(self, device: Device) -> Option<Nodes> {
+        if device.bus()? != self.bus() || driver_name(&device.primary).ok()? != "vgem" {
             return None;
         }
-        let render = entries(&parent.join("drm"), "renderD").next()?;
-        let nodes = Nodes { primary: device_file(card)?, render: device_file(&render)?, parent };
-        (driver_name(&nodes.primary).ok()? == "vgem").then_some(nodes)
+        Some(Nodes { render: device.render?, primary: device.primary, parent: device.parent })
     }
 
     /// Unbinds the driver from its device: the unplug of the life cycle.
@@ -139,14 +133,6 @@ pub(crate) struct Nodes {
     pub(crate) parent: PathBuf,
 }
 
-/// Returns the driver's name as `VERSION` reports it for a node.
-pub(crate) fn driver_name(node: &Path) -> Answer<String> {
-    let mut name = [0; 32];
-    let version = DrmFile::open(node)?.version(&mut name)?;
-    let len = usize::try_from(version.name_len).unwrap_or(0).min(name.len());
-    Ok(String::from_utf8_lossy(&name[..len]).into_owned())
-}
-
 /// Returns a node's device number (major and minor).
 pub(crate) fn device_number(node: &Path) -> Answer<u64> {
     Ok(rustix::fs::stat(node)?.st_rdev)
@@ -164,38 +150,9 @@ pub(crate) fn module_users(name: &str) -> Outcome<Option<u32>> {
     }
 }
 
-/// Returns the entries of a folder whose names are the prefix and a number (so no connectors).
-fn entries(folder: &Path, prefix: &'static str) -> impl Iterator<Item = PathBuf> + use<> {
-    let listed = fs::read_dir(folder).into_iter().flatten().flatten();
-    listed.map(|entry| entry.path()).filter(move |path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-        is_numbered(name, prefix)
-    })
-}
-
-fn is_numbered(name: &str, prefix: &str) -> bool {
-    let number = name.strip_prefix(prefix).unwrap_or("");
-    !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
-}
-
-/// Returns the node in `/dev` of a device in sysfs.
-fn device_file(device: &Path) -> Option<PathBuf> {
-    let uevent = fs::read_to_string(device.join("uevent")).ok()?;
-    let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="))?;
-    Some(Path::new("/dev").join(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn connectors_are_not_taken_for_cards() {
-        assert!(is_numbered("card0", "card"));
-        assert!(is_numbered("renderD128", "renderD"));
-        assert!(!is_numbered("card0-HDMI-A-1", "card"));
-        assert!(!is_numbered("card", "card"));
-    }
 
     #[test]
     fn only_the_rust_driver_can_be_unbound() {

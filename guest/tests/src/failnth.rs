@@ -7,10 +7,10 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
+use sys::Answer;
+use sys::pace::patient_ms;
 
 use crate::check::{Outcome, fail};
-use crate::pace::patient_ms;
-use crate::sys::{self, Answer};
 use crate::works;
 
 /// Places where the kernel itself does not survive a failure (Linux 7.3.4). `drm_minor_alloc()` leaves the error

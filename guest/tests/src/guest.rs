@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use sys::pace;
+
 use crate::check::{Outcome, fail, lacks};
 use crate::device::DrmFile;
 use crate::differences;
 use crate::driver::{Driver, Nodes, module_users};
 use crate::modules::Modules;
-use crate::pace;
 
 /// The guest as a case sees it.
 #[derive(Clone, Debug)]

@@ -10,12 +10,12 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::OFlags;
+use sys::Answer;
 
 use crate::check::{Outcome, fail};
 use crate::failnth::{Call, Fault};
 use crate::guest::Guest;
 use crate::sweep::{MEMORY, PAGES};
-use crate::sys::{self, Answer};
 use crate::{holds, works};
 
 /// A source of failures.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use sys::Answer;
 pub(crate) use uapi::{
     LIFECYCLE_BLOCK as BLOCK, LIFECYCLE_BLOCK_UNGUARDED as BLOCK_UNGUARDED, LIFECYCLE_CONTROL as CONTROL,
     LIFECYCLE_DMA as DMA, LIFECYCLE_EARLY as EARLY, LIFECYCLE_ENTER as ENTER, LIFECYCLE_GUARDED as GUARDED,
@@ -20,7 +21,6 @@ use crate::device::DrmFile;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::{self, Answer};
 use crate::trace::Trace;
 
 const FOLDER: &str = "/sys/bus/platform/drivers/lifecycle";

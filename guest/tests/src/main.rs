@@ -15,23 +15,21 @@ mod driver;
 mod failnth;
 mod guest;
 mod inject;
-mod klog;
 mod lifecycle;
 mod modules;
 mod nova;
-mod pace;
 mod pci;
 mod runner;
 mod slabs;
 mod storm;
 mod sweep;
-mod sys;
 mod trace;
 mod tyr;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use sys::pace;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::sys::{self, Answer};
+use sys::Answer;
 
 /// `MODULE_INIT_COMPRESSED_FILE`: the kernel unpacks the file itself.
 const COMPRESSED: libc::c_int = 4;

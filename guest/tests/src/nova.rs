@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::nova::{
     NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGemCreate, NovaGemInfo, NovaGetparam, VRAM_BAR_SIZE,
 };
@@ -18,7 +19,6 @@ use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
 use crate::pci::{Function, Kind, driver_file, rescan};
-use crate::sys::{self, Answer};
 
 /// The module of the parent's driver.
 pub(crate) const CORE: &str = "nova_core";

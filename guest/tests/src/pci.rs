@@ -10,9 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+use sys::Answer;
 
 use crate::check::{Outcome, fail};
-use crate::sys::{self, Answer};
 
 pub(crate) use mailbox::violations;
 

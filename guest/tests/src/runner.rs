@@ -11,15 +11,14 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
+use sys::klog::KernelLog;
 
 use crate::args::Args;
 use crate::cases::{self, Case};
 use crate::check::Stop;
 use crate::differences;
-use crate::klog::KernelLog;
 use crate::modules;
 use crate::pci;
-use crate::sys;
 
 /// Seconds that a killed case may need to leave the kernel.
 const LEAVE_SECONDS: u64 = 10;

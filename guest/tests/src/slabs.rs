@@ -13,7 +13,6 @@ use rustix::io::Errno;
 
 use crate::check::{Outcome, fail, name};
 use crate::failnth;
-use crate::sys;
 use crate::works;
 
 /// The switch of the kernel's statistics about accesses to all memory.

@@ -34,11 +34,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
+use sys::Disposition;
 
 use crate::args::Args;
 use crate::check::{Outcome, Stop, fail};
 use crate::guest::Guest;
-use crate::sys::{self, Disposition};
 use crate::works;
 
 use board::Board;

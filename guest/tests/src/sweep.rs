@@ -4,12 +4,12 @@
 //! Source: `kernel/tests/failnth/failnth.c`; mm/slub.c for the allocators (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
 
 use crate::check::{Outcome, Stop, fail, name};
 use crate::failnth::{Call, Count, Fault, MSI_DOMAIN, REALLOC, null};
 use crate::guest::finds_leaks;
 use crate::holds;
-use crate::sys::Answer;
 
 /// The first `ALL` calls of a function fail one at a time. Of the further calls, which only debug kernels make, only
 /// some do.

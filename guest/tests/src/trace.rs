@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
+use sys::pace::patient;
 
 use crate::check::{Outcome, fail};
-use crate::pace::patient;
-use crate::sys;
 
 /// Time limit of an awaited line, on an idle host.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -129,6 +129,7 @@ pub mod core_ioctls;
 pub mod dma_buf;
 pub mod header;
 pub mod nova;
+pub mod report;
 pub mod sync;
 pub mod test_drivers;
 pub mod tyr;

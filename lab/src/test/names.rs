@@ -18,6 +18,7 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("lab", Some("drydock"), None),
     ("guest/agent", Some("drydock_agent"), Some("drydock_agent")),
     ("models", Some("drydock_models"), None),
+    ("guest/sys", Some("sys"), None),
     ("guest/tests", None, Some("drydock_guest_tests")),
     ("guest/uapi", Some("uapi"), None),
     ("guest/client", None, Some("drydock_client")),

@@ -9,7 +9,6 @@ use uapi::{DIR_READ, DIR_WRITE, DRM};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys;
 use crate::{refuses, same, works};
 
 super::cases! {

@@ -12,14 +12,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use rustix::io::Errno;
+use sys::nodes::driver_name;
+use sys::{Answer, write};
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
-use crate::driver::driver_name;
 use crate::failnth::{Call, Fault};
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::{Answer, write};
 use crate::works;
 
 /// Loads a test module, unless it is loaded.

@@ -42,7 +42,7 @@ fn words(bytes: &[u8]) -> Vec<u32> {
 }
 
 /// Makes an ioctl whose structure has the same layout for 32-bit and 64-bit programs.
-pub(crate) fn ioctl<T: Plain>(file: &DrmFile, request: &Request<T>, argument: T) -> crate::sys::Answer<T> {
+pub(crate) fn ioctl<T: Plain>(file: &DrmFile, request: &Request<T>, argument: T) -> sys::Answer<T> {
     let mut bytes = uapi::bytes_of(&argument).to_vec();
     compat::ioctl(file, request.number, &mut bytes, &mut [])?;
     Ok(uapi::of_bytes(&bytes))

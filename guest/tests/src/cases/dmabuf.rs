@@ -10,12 +10,12 @@ use rustix::event::PollFlags;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
+use sys::{BadAddress, Mapping};
 use uapi::{PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 
 use crate::check::Outcome;
 use crate::device::{self, DrmFile};
 use crate::guest::Guest;
-use crate::sys::{self, BadAddress, Mapping};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

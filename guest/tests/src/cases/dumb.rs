@@ -7,7 +7,6 @@ use uapi::{CreateDumb, MapDumb, PAGE};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -15,7 +15,6 @@ use uapi::{CLOEXEC, FENCE_WRITE};
 use crate::check::{Outcome, skip};
 use crate::device::DrmFile;
 use crate::guest::{Guest, finds_leaks};
-use crate::sys;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -11,7 +11,6 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::driver::device_number;
 use crate::guest::Guest;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -7,12 +7,12 @@
 use std::os::fd::OwnedFd;
 
 use rustix::event::PollFlags;
+use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
 use crate::check::{Outcome, lacks};
 use crate::device::{self, DrmFile};
 use crate::guest::Guest;
-use crate::sys::{self, Answer, Mapping};
 use crate::{refuses, same, works};
 
 super::cases! {

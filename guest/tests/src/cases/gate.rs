@@ -3,15 +3,15 @@
 //!
 //! Source: `kernel/tests/lifecycle/{kms,accel}.rs`, drivers/gpu/drm/drm_mode_config.c, drivers/accel/drm_accel.c.
 
+use sys::nodes::driver_name;
+use sys::{Mapping, write};
 use uapi::{CLOEXEC, Cap, CardRes, Lifecycle, MODE_GETRESOURCES, PAGE, RDWR, SET_CLIENT_CAP};
 
 use crate::check::Outcome;
 use crate::device::DrmFile;
-use crate::driver::driver_name;
 use crate::guest::Guest;
 use crate::lifecycle::{CONTROL, Test, left_of, node};
 use crate::modules;
-use crate::sys::{Mapping, write};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -3,11 +3,11 @@
 //!
 //! Source: `drm_version`, `drm_getcap`, `drm_getunique`, `drm_setversion` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
+use sys::BadAddress;
 use uapi::{Cap, SetVersion};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::BadAddress;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sys::BadAddress;
 use uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{self, BadAddress};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

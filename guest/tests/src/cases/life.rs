@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::fs::OFlags;
+use sys::pace::patient;
+use sys::{BadAddress, Mapping};
 use uapi::{CLOEXEC, DRM, FENCE_WRITE, PAGE};
 
 use crate::cases::fence::waiting::{until_asleep, woken};
@@ -19,8 +21,6 @@ use crate::check::Outcome;
 use crate::device::{self, DrmFile};
 use crate::driver::device_number;
 use crate::guest::Guest;
-use crate::pace::patient;
-use crate::sys::{self, BadAddress, Mapping};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

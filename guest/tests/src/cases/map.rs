@@ -6,11 +6,11 @@
 
 use rustix::fs::OFlags;
 use rustix::mm::{MapFlags, ProtFlags};
+use sys::Mapping;
 use uapi::PAGE;
 
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
-use crate::sys::{self, Mapping};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -7,13 +7,13 @@
 use std::os::fd::OwnedFd;
 
 use rustix::event::PollFlags;
+use sys::Mapping;
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR, SYNC_WRITE};
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
 use crate::modules::{self, Modules};
-use crate::sys::{self, Mapping};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -9,12 +9,12 @@ use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
-use crate::sys::{self, Answer, Mapping};
 use crate::{refuses, same, works};
 
 super::cases! {

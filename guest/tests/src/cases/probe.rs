@@ -9,13 +9,14 @@ pub(crate) mod registration;
 
 use std::path::Path;
 
+use sys::Answer;
+
 use crate::check::{Outcome, fail, skip};
 use crate::failnth::{Call, Fault, enomem, null};
 use crate::guest::Guest;
 use crate::lifecycle::{GUARDED, Test, bind, left_of, unbind};
 use crate::modules;
 use crate::sweep::{LOAD, MEMORY, PAGES, PROBE, called, each_call};
-use crate::sys::Answer;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -12,13 +12,13 @@ mod workers;
 use fastrand::Rng;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use sys::Mapping;
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
 use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::{self, Mapping};
 use crate::{holds, same, works};
 
 use client::{Mood, use_a_buffer};

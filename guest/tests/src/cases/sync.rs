@@ -12,6 +12,9 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
+use sys::Answer;
+use sys::pace::{patient, patient_ms};
+use sys::write;
 use uapi::sync::*;
 
 use super::bus::{load, nodes};
@@ -19,9 +22,6 @@ use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::driver::module_users;
 use crate::guest::{Guest, finds_leaks};
-use crate::pace::{patient, patient_ms};
-use crate::sys::write;
-use crate::sys::{self, Answer};
 use crate::{modules, same, works};
 
 /// The name of the driver, its module and its device.

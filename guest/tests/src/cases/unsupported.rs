@@ -8,7 +8,6 @@ use uapi::{DIR_READ, DIR_WRITE, DRM};
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::refuses;
-use crate::sys;
 
 super::cases! {
     "unsupported":

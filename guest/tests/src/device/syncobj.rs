@@ -6,11 +6,11 @@
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+use sys::Answer;
 use uapi::Request;
 use uapi::sync::*;
 
 use super::DrmFile;
-use crate::sys::{self, Answer};
 
 /// Returns the limit for `SYNCOBJ_TIMELINE_WAIT`: a time of the monotonic clock.
 fn after(limit: Duration) -> i64 {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::thread::futex;
 use uapi::PAGE;
 
-use crate::sys::{Answer, Mapping, memory_file};
+use sys::{Answer, Mapping, memory_file};
 
 /// An order to all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

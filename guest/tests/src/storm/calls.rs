@@ -13,11 +13,11 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use sys::{Answer, Mapping};
 use uapi::tyr::{MMIO_OFFSET_32, MMIO_OFFSET_64};
 use uapi::{DRM, PAGE, ioc, ioc_size};
 
 use crate::device;
-use crate::sys::{self, Answer, Mapping};
 
 use super::board::{Block, Order};
 use super::client::{Client, Kind};

@@ -10,11 +10,11 @@ use fastrand::Rng;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
+use sys::{Answer, Disposition, Mapping};
 
 use crate::check::{Outcome, fail, name};
 use crate::device;
 use crate::driver::Driver;
-use crate::sys::{self, Answer, Disposition, Mapping};
 use crate::works;
 
 use super::board::{Block, Board, Order};
@@ -65,7 +65,7 @@ impl File {
         ];
         let kind = match kinds.iter().find(|(start, _)| link.starts_with(start)) {
             Some((_, Kind::DmaBuf)) => match device::fdinfo(&fd) {
-                Ok(text) if text.contains("\tudmabuf\n") => Kind::Udmabuf,
+                Ok(text) if sys::foreign::is_udmabuf(&text) => Kind::Udmabuf,
                 Ok(_) => Kind::DmaBuf,
                 // The failed allocation may have been the one for the answer.
                 Err(_) => Kind::Other,

@@ -4,12 +4,12 @@
 //! Source: `models/src/fault.rs`, `models/src/nova.rs` and `models/src/mali.rs` for the faults.
 
 use rustix::io::Errno;
+use sys::Answer;
 
 use crate::check::{Outcome, fail, name};
 use crate::driver::{Driver, module_users};
 use crate::guest::Guest;
 use crate::pci::{Function, rescan};
-use crate::sys::Answer;
 use crate::{modules, nova, tyr, works};
 
 /// A disruption of a device or of its clients.

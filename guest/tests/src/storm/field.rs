@@ -277,7 +277,7 @@ mod tests {
 
     fn filled(seed: u64, strange: bool, fields: &'static [Field]) -> Filled {
         let (mut random, mut window) = (Rng::with_seed(seed), Window::new().unwrap());
-        let of = File::of(crate::sys::memory_file(1).unwrap(), None);
+        let of = File::of(sys::memory_file(1).unwrap(), None);
         Filler { random: &mut random, window: &mut window, files: &[], of: &of, strange, count: 2 }.fill(fields)
     }
 

@@ -5,10 +5,10 @@
 //! `linux/sync_file.h` (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::*;
 
 use crate::driver::Driver;
-use crate::sys::Answer;
 
 use super::calls;
 use super::client::{Client, Kind};

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, MsyncFlags, ProtFlags};
 use uapi::PAGE;
 
-use crate::sys::{Answer, BadAddress, memory_file};
+use sys::{Answer, BadAddress, memory_file};
 
 /// The length of a slot, at least half of which is a gap.
 const SLOT: usize = 1 << 20;

@@ -7,12 +7,12 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 use rustix::mm::{MapFlags, ProtFlags};
+use sys::{Answer, BadAddress, Mapping};
 use uapi::tyr::*;
 use uapi::{PAGE, Plain, Request};
 
 use crate::check::Outcome;
 use crate::device::DrmFile;
-use crate::sys::{self, Answer, BadAddress, Mapping};
 use crate::works;
 
 /// An open file of the driver.

@@ -123,7 +123,7 @@ impl<'f> Vm<'f> {
     }
 
     /// Makes a binding that changes nothing, so that the driver gives the VM an address space.
-    fn touch(&self) -> crate::sys::Answer {
+    fn touch(&self) -> sys::Answer {
         self.file.bind(self.id, &[Op::map(self.mark_bo, 0, MARK_VA, 4096)])
     }
 
@@ -134,12 +134,12 @@ impl<'f> Vm<'f> {
     }
 
     /// Executes operations at once.
-    pub(crate) fn bind(&self, ops: &[Op]) -> crate::sys::Answer {
+    pub(crate) fn bind(&self, ops: &[Op]) -> sys::Answer {
         self.file.bind(self.id, ops)
     }
 
     /// Puts operations into the VM's queue.
-    pub(crate) fn bind_async(&self, ops: &[Op]) -> crate::sys::Answer {
+    pub(crate) fn bind_async(&self, ops: &[Op]) -> sys::Answer {
         self.file.bind_async(self.id, ops)
     }
 

@@ -8,6 +8,7 @@
 //! Source: drm_gem.c, drm_file.c, drm_prime.c, drm_managed.c, drm_gpuvm.c (Linux 7.3).
 
 use rustix::process::{Signal, WaitOptions};
+use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
 use super::super::bus::edu::tested;
@@ -16,7 +17,6 @@ use crate::check::Outcome;
 use crate::device::heap_buffer;
 use crate::guest::Guest;
 use crate::lifecycle::node;
-use crate::sys::{self, Mapping};
 use crate::{holds, same, works};
 
 crate::cases::cases! {

@@ -12,7 +12,6 @@ use rustix::process::Signal;
 use crate::attacks::{Client, Test, What, bind, render_node_in, unbind};
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

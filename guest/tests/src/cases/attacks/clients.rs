@@ -13,7 +13,6 @@ use crate::attacks::{Client, Test, What, bind, render_node, unbind};
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::io::Errno;
+use sys::{Answer, Mapping};
 use uapi::PAGE;
 
 use crate::attacks::{Callback, Client, Test, What, edu, render_node_in};
@@ -15,7 +16,6 @@ use crate::failnth::{Fault, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::sweep::PROBE;
-use crate::sys::{self, Answer, Mapping};
 use crate::{holds, refuses, same, works};
 use rustix::mm::{MapFlags, ProtFlags};
 

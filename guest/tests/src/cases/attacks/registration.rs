@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::io::Errno;
+use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::attacks::{Callback, Client, Test, What, bind, edu, render_node, render_node_in, unbind};
@@ -15,7 +16,6 @@ use crate::failnth::{Fault, enomem};
 use crate::guest::{Guest, finds_leaks};
 use crate::modules;
 use crate::sweep::PROBE;
-use crate::sys::Mapping;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -3,15 +3,15 @@
 //!
 //! Source: Documentation/driver-api/auxiliary_bus.rst; `kernel/tests/bus/auxiliary`.
 
+use sys::Answer;
+use sys::klog::KernelLog;
 use uapi::{AUX_INFO, AuxInfo, PAGE};
 
 use crate::check::{Outcome, fail};
 use crate::device::{self, DrmFile};
 use crate::failnth::enomem;
 use crate::guest::Guest;
-use crate::klog::KernelLog;
 use crate::modules;
-use crate::sys::Answer;
 use crate::{holds, refuses, same, works};
 
 use super::{load, nodes, open, unload, write};

@@ -9,6 +9,7 @@ use std::fs;
 use std::thread;
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::{EDU_DMA, EDU_FACTORIAL, EDU_INFO, EduDma, EduFactorial, EduInfo, PAGE};
 
 use crate::cases::fence::waiting::woken;
@@ -17,7 +18,6 @@ use crate::device::DrmFile;
 use crate::failnth::{Call, enomem, null};
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::Answer;
 use crate::{holds, refuses, same, works};
 
 use super::{load, nodes, open, unload, write};
@@ -209,7 +209,7 @@ fn dma_ends_with_the_binding(guest: &Guest) -> Outcome {
         let order = EduDma { handle, to_device: 0, offset: 0, length: PAGE as u32, no_wait: 1 };
         works!(file.ioctl(&EDU_DMA, order));
         works!(unbind(&address));
-        let words = |map: &crate::sys::Mapping| (0..PAGE).step_by(4).map(|at| map.read(at)).collect::<Vec<_>>();
+        let words = |map: &sys::Mapping| (0..PAGE).step_by(4).map(|at| map.read(at)).collect::<Vec<_>>();
         let then = words(&map);
         // The driver's probe waits until the device is idle, so the DMA has been attempted after this.
         works!(bind(&address));

@@ -3,9 +3,10 @@
 //!
 //! Source: `kernel/tests/twins`.
 
+use sys::klog::KernelLog;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::klog::KernelLog;
 use crate::{holds, works};
 
 use super::{load, unload};

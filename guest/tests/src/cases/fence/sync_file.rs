@@ -10,7 +10,6 @@ use uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 use super::{buffer, ready};

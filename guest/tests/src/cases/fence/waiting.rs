@@ -6,13 +6,12 @@
 use std::time::Instant;
 
 use rustix::event::PollFlags;
+use sys::pace::patient_ms;
 use uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
-use crate::pace::patient_ms;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 use super::{buffer, ready};

@@ -4,12 +4,12 @@
 //! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in `drivers/gpu/drm/drm_drv.c`;
 //! `drivers/base/bus.c` for the errors of `bind` and `unbind`.
 
+use sys::Mapping;
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
-use crate::sys::{self, Mapping};
 use crate::{holds, refuses, same, works};
 
 use super::unplug;

@@ -4,12 +4,12 @@
 //! Source: `Documentation/gpu/drm-uapi.rst`, "Device Hot-Unplug"; `drm_dev_unplug` in
 //! `drivers/gpu/drm/drm_drv.c`; `drivers/base/bus.c` for the errors of `bind` and `unbind`.
 
+use sys::Mapping;
 use uapi::{PAGE, RDWR, SYNC_END, SYNC_READ};
 
 use crate::check::Outcome;
 use crate::device;
 use crate::guest::Guest;
-use crate::sys::{self, Mapping};
 use crate::{same, works};
 
 use super::unplug;

@@ -3,13 +3,13 @@
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
+use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::check::{Outcome, skip};
 use crate::guest::Guest;
 use crate::lifecycle::{GUARDED, Kept, Test, VMAP, unbind};
 use crate::modules;
-use crate::sys::Mapping;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

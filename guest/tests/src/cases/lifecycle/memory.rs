@@ -4,6 +4,7 @@
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
 use rustix::io::Errno;
+use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::check::{Outcome, fail, lacks};
@@ -11,7 +12,6 @@ use crate::device;
 use crate::failnth::{Fault, enomem};
 use crate::guest::Guest;
 use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
-use crate::sys::Mapping;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

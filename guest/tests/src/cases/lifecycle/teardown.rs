@@ -10,7 +10,6 @@ use crate::device;
 use crate::failnth::Fault;
 use crate::guest::Guest;
 use crate::lifecycle::{DMA, Test, bind, unbind};
-use crate::sys;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -3,10 +3,11 @@
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
+use sys::Answer;
+
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::lifecycle::{Test, WORK, unbind};
-use crate::sys::Answer;
 use crate::{same, works};
 
 crate::cases::cases! {

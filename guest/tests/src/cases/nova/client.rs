@@ -14,7 +14,6 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::nova::{Gpu, NovaFile};
-use crate::sys;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

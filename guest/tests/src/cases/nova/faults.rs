@@ -7,15 +7,15 @@
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use sys::Answer;
+use sys::klog::KernelLog;
+use sys::pace::patient;
 use uapi::PAGE;
 
 use crate::check::{Outcome, fail, name};
 use crate::driver::module_users;
 use crate::guest::Guest;
-use crate::klog::KernelLog;
 use crate::nova::{CORE, DRM, Gpu, unload};
-use crate::pace::patient;
-use crate::sys::Answer;
 use crate::{holds, refuses, same, works};
 
 use super::life::{client, is_dead};

@@ -5,6 +5,7 @@
 //! `drivers/base/dd.c`, `drivers/base/auxiliary.c` (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::PAGE;
 
 use crate::cases::fence::waiting::until_asleep;
@@ -13,7 +14,6 @@ use crate::failnth::{Call, Fault, enomem};
 use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu};
-use crate::sys::Answer;
 use crate::{holds, same, works};
 
 use super::life::{client, is_dead};

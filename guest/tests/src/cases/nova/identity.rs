@@ -118,7 +118,7 @@ fn said(program: &str) -> Outcome<String> {
 fn chip_is_told_in_the_log(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
-    let mut log = crate::klog::KernelLog::from_now();
+    let mut log = sys::klog::KernelLog::from_now();
     works!(gpu.bind());
     let lines = log.lines();
     let told = |word: &str| lines.iter().any(|line| line.contains("nova") && line.contains(word));

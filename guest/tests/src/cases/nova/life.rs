@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use sys::BadAddress;
 use uapi::nova::{NOVA_GEM_CREATE, NOVA_GETPARAM};
 use uapi::{CLOEXEC, PAGE};
 
@@ -15,8 +16,7 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
 use crate::pci::rescan;
-use crate::sys::BadAddress;
-use crate::{holds, refuses, same, sys, works};
+use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "nova_life":

@@ -4,13 +4,13 @@
 //! Source: `drivers/gpu/drm/nova/{file,gem}.rs`, `drm_gem_handle_create` in `drivers/gpu/drm/drm_gem.c`,
 //! `drivers/gpu/drm/drm_dumb_buffers.c` (Linux 7.3).
 
+use sys::Mapping;
 use uapi::PAGE;
 use uapi::nova::{NOVA_GEM_CREATE, NOVA_GEM_INFO, NovaGemCreate, NovaGemInfo};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::nova::{DRM as MODULE, Gpu};
-use crate::sys::{self, Mapping};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -6,6 +6,7 @@
 //! delete_module(2), `unbind_store` in `drivers/base/bus.c` (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
 
 use crate::check::{Outcome, Stop, fail};
 use crate::driver::module_users;
@@ -13,7 +14,6 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
 use crate::same;
-use crate::sys::Answer;
 
 use super::life::{client, is_dead};
 

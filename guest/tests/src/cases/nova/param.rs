@@ -3,13 +3,13 @@
 //!
 //! Source: `drivers/gpu/drm/nova/file.rs`, `drm_ioctl` in `drivers/gpu/drm/drm_ioctl.c` (Linux 7.3).
 
+use sys::BadAddress;
 use uapi::nova::{NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGetparam, VRAM_BAR_SIZE};
 use uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE, ioc};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
 use crate::nova::Gpu;
-use crate::sys::{self, BadAddress};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::PAGE;
 
 use crate::check::Outcome;
@@ -16,7 +17,6 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::nova::{CORE, DRM, Gpu};
 use crate::sweep::{IOCTL, LOAD, PROBE, Within, sweep};
-use crate::sys::Answer;
 use crate::{same, works};
 
 use super::life::client;

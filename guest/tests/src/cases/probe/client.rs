@@ -3,6 +3,7 @@
 //!
 //! Source: drivers/gpu/drm/drm_file.c, drm_prime.c, drm_gem.c (Linux 7.3).
 
+use sys::Answer;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
 use crate::check::Outcome;
@@ -11,7 +12,6 @@ use crate::failnth::{Call, enomem};
 use crate::guest::Guest;
 use crate::lifecycle::{Client, DMA, GUARDED, Test, VMAP, bind, node, unbind};
 use crate::sweep::{IOCTL, MEMORY, OPEN, called, each_call};
-use crate::sys::{self, Answer};
 use crate::{holds, same, works};
 
 crate::cases::cases! {

@@ -13,7 +13,6 @@ use crate::guest::Guest;
 use crate::lifecycle::{BLOCK, Client, DMA, ENTER, GUARDED, Kept, Test, VMAP, bind, left_of, node, unbind};
 use crate::modules;
 use crate::sweep::PROBE;
-use crate::sys;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -8,11 +8,11 @@ use std::os::fd::OwnedFd;
 use fastrand::Rng;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
 use crate::check::{Outcome, fail, name};
 use crate::device::{self, DrmFile};
-use crate::sys::{self, Answer, Mapping};
 use crate::{same, works};
 
 /// The answers that a worker accepts.

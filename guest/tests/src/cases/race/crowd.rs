@@ -8,10 +8,10 @@ use std::os::fd::AsFd;
 use std::process::Child;
 
 use rustix::event::PollFlags;
+use sys::Answer;
 
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
-use crate::sys::{self, Answer};
 
 /// The workers of one part, which exit when their stdin is closed.
 pub(crate) struct Crowd {

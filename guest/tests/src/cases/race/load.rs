@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use fastrand::Rng;
 use rustix::io::Errno;
+use sys::Answer;
 
 use crate::check::{Outcome, fail, name};
 use crate::device::DrmFile;
 use crate::guest::Guest;
-use crate::sys::Answer;
 use crate::{holds, works};
 
 use super::client::Mood;

@@ -8,13 +8,13 @@ use std::os::fd::AsFd;
 use fastrand::Rng;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use sys::Mapping;
+use sys::pace::patient_ms;
 use uapi::{FENCE_WRITE, PAGE};
 
 use crate::check::{Outcome, fail, name};
 use crate::device::DrmFile;
 use crate::guest::Guest;
-use crate::pace::patient_ms;
-use crate::sys::{self, Mapping};
 use crate::{same, works};
 
 use super::client::{Mood, touch, use_a_buffer};

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::{
     AUTH_MAGIC, Auth, Cap, DROP_MASTER, GEM_CHANGE_HANDLE, GET_CLIENT, GET_STATS, GET_UNIQUE, GemChangeHandle,
     SET_CLIENT_CAP, SET_CLIENT_NAME, SET_MASTER, SET_VERSION, SetVersion, Stats,
@@ -17,7 +18,6 @@ use super::operation::{Client, NUMBERS, OPEN, Operation, TELL, close};
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::sweep::Stood;
-use crate::sys::{self, Answer};
 use crate::{holds, works};
 
 /// `DRM_CAP_PRIME`

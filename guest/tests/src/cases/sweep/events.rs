@@ -4,6 +4,7 @@
 //! Source: `kernel/tests/sync/sync_test_drm.h`; `drm_read`, `drm_event_reserve_init` in drivers/gpu/drm/drm_file.c
 //! (Linux 7.3).
 
+use sys::Answer;
 use uapi::sync::*;
 
 use super::operation::{Client, EVENT, NODES, Operation};
@@ -14,7 +15,6 @@ use crate::check::Outcome;
 use crate::device::{self, DrmFile};
 use crate::guest::Guest;
 use crate::modules;
-use crate::sys::Answer;
 use crate::{same, works};
 
 crate::cases::cases! {

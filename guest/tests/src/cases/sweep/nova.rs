@@ -3,6 +3,7 @@
 //!
 //! Source: `include/uapi/drm/nova_drm.h` (Linux 7.3).
 
+use sys::Answer;
 use uapi::PAGE;
 
 use super::operation::{Client, NUMBERS, Operation, close};
@@ -12,7 +13,6 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::nova::{CORE, DRM, Gpu, NovaFile, unload};
-use crate::sys::Answer;
 use crate::{same, works};
 
 crate::cases::cases! {

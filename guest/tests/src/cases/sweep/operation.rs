@@ -8,11 +8,11 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
 use rustix::io::Errno;
+use sys::Answer;
 
 use crate::check::{Outcome, fail};
 use crate::device::DrmFile;
 use crate::sweep::Stood;
-use crate::sys::Answer;
 use crate::works;
 
 /// The kernel functions within which calls are made to fail.

@@ -8,15 +8,15 @@ use std::os::fd::RawFd;
 use std::path::Path;
 
 use rustix::io::Errno;
+use sys::Answer;
+use sys::klog::KernelLog;
 
 use super::operation::{Client, Operation};
 use crate::check::{Outcome, Stop, fail, name};
 use crate::guest::{Guest, finds_leaks};
 use crate::inject::{Failures, Injector, Source};
-use crate::klog::KernelLog;
 use crate::slabs::{self, Slabs};
 use crate::sweep::some;
-use crate::sys::{self, Answer};
 use crate::{holds, same};
 
 /// The largest number of failures in an operation: one makes 2 MiB of single pages.

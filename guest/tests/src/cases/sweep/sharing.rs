@@ -6,12 +6,12 @@
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
+use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 
 use super::operation::{Client, FAULT, MMAP, NODES, NUMBERS, Operation, close};
 use crate::check::Outcome;
 use crate::device::{self, DrmFile};
-use crate::sys::{self, Answer, Mapping};
 use crate::{same, works};
 
 /// PRIME in both directions, and the calls of a dma-buf and a sync file.

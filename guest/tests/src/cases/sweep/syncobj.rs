@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 
 use super::operation::{Client, NODES, NUMBERS, Operation};
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::same;
-use crate::sys::Answer;
 use crate::works;
 
 /// Returns all operations of sync objects.

@@ -4,6 +4,8 @@
 //! Source: `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
+use sys::pace::patient;
 use uapi::PAGE;
 use uapi::tyr::*;
 
@@ -15,9 +17,7 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
 use crate::modules;
-use crate::pace::patient;
 use crate::sweep::Stood;
-use crate::sys::{self, Answer};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, point, signal, wait};
 use crate::{holds, same, works};

@@ -6,12 +6,12 @@
 use std::os::fd::OwnedFd;
 
 use rustix::event::PollFlags;
+use sys::pace::patient_ms;
 
 use super::super::fence::sync_file::text;
 use super::super::fence::waiting::woken;
 use super::*;
 use crate::check::skip;
-use crate::pace::patient_ms;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

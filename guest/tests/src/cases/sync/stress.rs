@@ -6,9 +6,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastrand::Rng;
+use sys::pace::patient;
 
 use super::*;
-use crate::pace::patient;
 use crate::{holds, same, works};
 
 crate::cases::cases! {

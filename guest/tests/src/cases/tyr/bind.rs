@@ -4,13 +4,13 @@
 //! Source: `struct drm_panthor_vm_bind` and `enum drm_panthor_vm_bind_op_flags` in `include/uapi/drm/panthor_drm.h`;
 //! `panthor_vm_bind_prepare_op_ctx` in `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
+use sys::BadAddress;
 use uapi::PAGE;
 use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::driver::module_users;
 use crate::guest::Guest;
-use crate::sys::BadAddress;
 use crate::tyr::reference::rights;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};

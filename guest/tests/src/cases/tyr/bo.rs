@@ -7,12 +7,12 @@
 use std::ffi::CString;
 
 use rustix::mm::{MapFlags, ProtFlags};
+use sys::{BadAddress, Mapping};
 use uapi::PAGE;
 use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{BadAddress, Mapping};
 use crate::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 

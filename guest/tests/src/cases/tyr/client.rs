@@ -15,7 +15,6 @@ use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::driver::module_users;
 use crate::guest::Guest;
-use crate::sys;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{refuses, same, works};
 

@@ -6,6 +6,7 @@
 
 use rustix::io::Errno;
 use rustix::mm::ProtFlags;
+use sys::Answer;
 use uapi::sync::WAIT_FOR_SUBMIT;
 use uapi::tyr::*;
 use uapi::{PAGE, bytes_of, of_bytes};
@@ -14,7 +15,6 @@ use crate::cases::compat::ioctl;
 use crate::check::Outcome;
 use crate::compat::{self, Pointed};
 use crate::guest::Guest;
-use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, TyrFile};
 use crate::{refuses, same, works};

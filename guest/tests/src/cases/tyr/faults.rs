@@ -8,14 +8,14 @@
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use sys::klog::KernelLog;
+use sys::pace::patient;
 use uapi::PAGE;
 
 use crate::check::{Outcome, Stop, fail, name};
 use crate::driver::module_users;
 use crate::guest::Guest;
-use crate::klog::KernelLog;
 use crate::modules;
-use crate::pace::patient;
 use crate::tyr::firmware::Firmware;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op};

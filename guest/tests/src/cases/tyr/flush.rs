@@ -6,12 +6,12 @@
 
 use rustix::fs::MemfdFlags;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
+use sys::{Answer, Mapping};
 use uapi::PAGE;
 use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{self, Answer, Mapping};
 use crate::tyr::{Gpu, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 

@@ -5,13 +5,13 @@
 
 use std::time::{Duration, Instant};
 
+use sys::klog::KernelLog;
+use sys::pace::patient;
 use uapi::PAGE;
 use uapi::tyr::UNUSABLE;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::klog::KernelLog;
-use crate::pace::patient;
 use crate::tyr::view::{Met, Vm};
 use crate::tyr::{Gpu, Op};
 use crate::{holds, refuses, same, works};

@@ -7,11 +7,11 @@
 use std::fs;
 use std::process::Command;
 
+use sys::klog::KernelLog;
 use uapi::PAGE;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::klog::KernelLog;
 use crate::tyr::Gpu;
 use crate::{holds, refuses, same, works};
 

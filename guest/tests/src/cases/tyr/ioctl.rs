@@ -6,12 +6,12 @@
 //! 7.3).
 
 use rustix::io::Errno;
+use sys::{BadAddress, Mapping};
 use uapi::tyr::*;
 use uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE, ioc};
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{self, BadAddress, Mapping};
 use crate::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 

@@ -5,6 +5,8 @@
 //! 7.3).
 
 use rustix::io::Errno;
+use sys::pace::patient_ms;
+use sys::{BadAddress, Mapping};
 use uapi::sync::AS_SYNC_FILE;
 use uapi::tyr::*;
 use uapi::{CLOEXEC, PAGE, RDWR};
@@ -14,9 +16,7 @@ use crate::device::fence_of;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
-use crate::pace::patient_ms;
 use crate::pci::rescan;
-use crate::sys::{self, BadAddress, Mapping};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
 use crate::{holds, refuses, same, works};

@@ -4,6 +4,8 @@
 //! Source: `enum drm_panthor_vm_state` in `include/uapi/drm/panthor_drm.h` (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::klog::KernelLog;
+use sys::pace::patient;
 use uapi::PAGE;
 use uapi::tyr::*;
 
@@ -11,8 +13,6 @@ use std::time::{Duration, Instant};
 
 use crate::check::{Outcome, fail};
 use crate::guest::Guest;
-use crate::klog::KernelLog;
-use crate::pace::patient;
 use crate::tyr::view::{Met, Vm};
 use crate::tyr::{Gpu, Op, TyrFile, signal, wait};
 use crate::{holds, refuses, same, works};

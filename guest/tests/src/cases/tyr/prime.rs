@@ -6,6 +6,7 @@
 
 use std::os::fd::OwnedFd;
 
+use sys::Mapping;
 use uapi::tyr::*;
 use uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 
@@ -13,7 +14,6 @@ use crate::check::Outcome;
 use crate::device::{DrmFile, dma_buf_sync, heap_buffer, udmabuf};
 use crate::driver::{Driver, module_users};
 use crate::guest::Guest;
-use crate::sys::{self, Mapping};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{holds, refuses, same, works};

@@ -6,6 +6,7 @@
 //! drivers/pci/pci-driver.c, drivers/base/firmware_loader, drivers/gpu/drm/drm_drv.c, drm_gpuvm.c (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::PAGE;
 
 use crate::check::Outcome;
@@ -15,7 +16,6 @@ use crate::guest::Guest;
 use crate::modules;
 use crate::pci::rescan;
 use crate::sweep::{self, IOCTL, LOAD, MEMORY, OPEN, Within, called, each_call, sweep};
-use crate::sys::Answer;
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, MODULE, Op, signal};
 use crate::{holds, same, works};

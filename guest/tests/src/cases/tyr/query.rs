@@ -10,12 +10,12 @@ use std::time::Duration;
 use rustix::process::WaitOptions;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use rustix::time::{ClockId, clock_gettime};
+use sys::{Answer, BadAddress, Mapping};
 use uapi::PAGE;
 use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{self, Answer, BadAddress, Mapping};
 use crate::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use sys::pace::{patient, patient_ms};
+use sys::{Answer, BadAddress};
 use uapi::PAGE;
 use uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, END_SIGNAL, SYNCOBJ_SIGNAL, WAIT_FOR_SUBMIT};
 use uapi::tyr::*;
@@ -14,8 +16,6 @@ use crate::cases::sync;
 use crate::check::Outcome;
 use crate::device::DrmFile;
 use crate::guest::Guest;
-use crate::pace::{patient, patient_ms};
-use crate::sys::{Answer, BadAddress};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, Op, TyrFile, point, signal, wait};
 use crate::{holds, refuses, same, works};
@@ -476,7 +476,7 @@ fn end_as_a_sync_file(guest: &Guest) -> Outcome {
     same!(works!(sync::status_of(&sync_file)), 0);
     drop(file);
     works!(gate.open());
-    let events = works!(crate::sys::poll(&sync_file, rustix::event::PollFlags::IN, patient_ms(5000).into()));
+    let events = works!(sys::poll(&sync_file, rustix::event::PollFlags::IN, patient_ms(5000).into()));
     holds!(events.contains(rustix::event::PollFlags::IN), "the sync file is signalled");
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use rustix::io::Errno;
+use sys::pace::patient;
 use uapi::PAGE;
 use uapi::sync::WAIT_FOR_SUBMIT;
 
@@ -22,7 +23,6 @@ use crate::device::DrmFile;
 use crate::driver::module_users;
 use crate::guest::Guest;
 use crate::modules;
-use crate::pace::patient;
 use crate::pci::rescan;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal};
 use crate::{same, works};

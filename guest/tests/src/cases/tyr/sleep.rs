@@ -4,12 +4,12 @@
 //! Source: Documentation/power/basic-pm-debugging.rst; `panthor_device_suspend` in
 //! `drivers/gpu/drm/panthor/panthor_device.c` (Linux 7.3).
 
+use sys::{Answer, write};
 use uapi::PAGE;
 use uapi::tyr::*;
 
 use crate::check::Outcome;
 use crate::guest::Guest;
-use crate::sys::{Answer, write};
 use crate::tyr::view::Vm;
 use crate::tyr::{Gpu, Op, signal, wait};
 use crate::{holds, same, works};

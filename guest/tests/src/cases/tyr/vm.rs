@@ -5,6 +5,7 @@
 //! `drivers/gpu/drm/panthor/panthor_mmu.c` (Linux 7.3).
 
 use rustix::io::Errno;
+use sys::Answer;
 use uapi::PAGE;
 use uapi::tyr::*;
 
@@ -12,7 +13,6 @@ use crate::check::{Outcome, fail};
 use crate::driver::module_users;
 use crate::failnth::{Fault, null};
 use crate::guest::Guest;
-use crate::sys::Answer;
 use crate::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 

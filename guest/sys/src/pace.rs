@@ -13,22 +13,22 @@ use std::time::Duration;
 static PATIENCE: AtomicU32 = AtomicU32::new(1);
 
 /// Sets the factor of this process, from its command line.
-pub(crate) fn set(patience: u32) {
+pub fn set(patience: u32) {
     PATIENCE.store(patience, Ordering::Relaxed);
 }
 
 /// Returns the factor on all time limits.
-pub(crate) fn patience() -> u32 {
+pub fn patience() -> u32 {
     PATIENCE.load(Ordering::Relaxed)
 }
 
 /// Returns the limit of something that may take `usual` on an idle host.
-pub(crate) fn patient(usual: Duration) -> Duration {
+pub fn patient(usual: Duration) -> Duration {
     usual * patience()
 }
 
 /// Like `patient`, in milliseconds for poll(2) and some ioctls.
-pub(crate) fn patient_ms(usual: u32) -> u32 {
+pub fn patient_ms(usual: u32) -> u32 {
     usual.saturating_mul(patience())
 }
 
