@@ -139,8 +139,15 @@ fn imports_point_one_way() {
             .extend(lines.map(|(number, _)| format!("{path}:{number}: a driver is built from its own directory")));
     }
     for (path, text) in files(".", &["Cargo.toml"]) {
-        if text.lines().any(|line| line.contains("path = ") && line.contains("kernel/")) {
+        let paths = || text.lines().filter_map(|line| line.split_once("path = \"")?.1.split('"').next());
+        if paths().any(|to| to.contains("kernel/")) {
             complaints.push(format!("{path}: what runs on the host does not depend on what is loaded into a kernel"));
+        }
+        if path.starts_with("guest/") && paths().any(|to| to.contains("/lab") || to.contains("/models")) {
+            complaints.push(format!("{path}: what runs in the guest does not depend on what runs on the host"));
+        }
+        if path == "guest/uapi/Cargo.toml" && text.contains("dependencies]") {
+            complaints.push(format!("{path}: the lab is built with it, so it depends on nothing"));
         }
     }
     none(complaints);

@@ -6,10 +6,10 @@
 //!
 //! Source: mmap(2), mprotect(2).
 
+use random::program::Address;
 use sys::{Answer, BadAddress};
 use uapi::PAGE;
 
-use crate::program::Address;
 use crate::raw;
 
 /// The size of the room for one program.
@@ -52,7 +52,8 @@ impl Arena {
             }
             Address::ReadOnly => self.put_read_only(bytes),
             Address::Null => BadAddress::Null.get(),
-            Address::Unmapped => BadAddress::Unmapped.get(),
+            // The runner knows the mappings; without one, this address is as bad.
+            Address::Mapped | Address::Unmapped => BadAddress::Unmapped.get(),
             Address::Kernel => BadAddress::Kernel.get(),
             Address::NonCanonical => BadAddress::NonCanonical.get(),
         }

@@ -7,38 +7,24 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
+use random::spec::Driver;
 use rustix::io::Errno;
 use sys::foreign::{heap_buffer, udmabuf};
 use sys::{Answer, nodes};
 use uapi::PAGE;
 
-/// The driver whose device is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Driver {
-    Vgem,
-    Nova,
-    Tyr,
+/// Returns the module whose driver has the DRM device.
+const fn module(driver: Driver) -> &'static str {
+    match driver {
+        Driver::Vgem => "vgem_rust",
+        Driver::Nova => "nova_drm",
+        Driver::Tyr => "tyr",
+    }
 }
 
-impl Driver {
-    /// All drivers.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
-
-    /// Returns the module whose driver has the DRM device.
-    const fn module(self) -> &'static str {
-        match self {
-            Self::Vgem => "vgem_rust",
-            Self::Nova => "nova_drm",
-            Self::Tyr => "tyr",
-        }
-    }
-
-    /// Whether the device's parent in turn has a driver of ours.
-    const fn has_parent(self) -> bool {
-        matches!(self, Self::Nova)
-    }
+/// Whether the device's parent in turn has a driver of ours.
+const fn has_parent(driver: Driver) -> bool {
+    matches!(driver, Driver::Nova)
 }
 
 /// A device in sysfs with its driver's folder.
@@ -75,7 +61,7 @@ impl Device {
     /// Finds the device, which must be bound.
     pub(crate) fn find(driver: Driver) -> Result<Self, String> {
         let mut device = Self { driver, levels: Vec::new(), unbound: None, nodes: Vec::new() };
-        device.look().ok_or_else(|| format!("no DRM device belongs to the module `{}`", driver.module()))?;
+        device.look().ok_or_else(|| format!("no DRM device belongs to the module `{}`", module(driver)))?;
         Ok(device)
     }
 
@@ -105,9 +91,9 @@ impl Device {
 
     /// Finds device and nodes by the driver's module.
     fn look(&mut self) -> Option<()> {
-        let is_ours = |device: &nodes::Device| device.module().is_some_and(|module| module == self.driver.module());
+        let is_ours = |device: &nodes::Device| device.module().is_some_and(|name| name == module(self.driver));
         let found = nodes::Device::all().into_iter().find(is_ours)?;
-        let parent = found.parent.parent().filter(|_| self.driver.has_parent()).and_then(Bound::of);
+        let parent = found.parent.parent().filter(|_| has_parent(self.driver)).and_then(Bound::of);
         self.levels = [Bound::of(&found.parent)?].into_iter().chain(parent).collect();
         self.nodes = [found.primary].into_iter().chain(found.render).collect();
         Some(())

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
+use random::program::Program;
+use random::spec::Driver;
+use random::text;
 use sys::klog::KernelLog;
 
-use crate::device::Driver;
 use crate::kcov::Kcov;
-use crate::program::Program;
 use crate::report::Recorder;
-use crate::text;
 use crate::worker::{Ended, Workers};
 
 /// Executes programs one by one.

@@ -11,16 +11,12 @@ mod device;
 mod judge;
 mod kcov;
 mod minimise;
-mod program;
-mod random;
 mod raw;
 mod replay;
 mod report;
 mod run;
 #[cfg(feature = "search")]
 mod search;
-mod spec;
-mod text;
 mod worker;
 
 use std::io::BufRead;
@@ -28,10 +24,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use random::program::Program;
+use random::spec::Driver;
+use random::text;
 
-use crate::device::Driver;
 use crate::judge::{Judge, Stop};
-use crate::program::Program;
 use crate::report::{Line, say};
 
 /// Exit code if something was found.
@@ -43,7 +40,7 @@ const CANNOT: u8 = 2;
 ///
 /// Programs are read from stdin, one a line.
 #[derive(Debug, Parser)]
-#[command(name = "drydock-fuzz", version)]
+#[command(name = "drydock-random", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

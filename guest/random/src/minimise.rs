@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::program::Program;
+use random::program::Program;
 
 /// The places that a program reaches.
 pub(crate) type Places = BTreeSet<u64>;
@@ -46,7 +46,7 @@ pub(crate) fn shorten<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Call;
+    use random::program::Call;
 
     fn program(names: &[&str]) -> Program {
         Program { calls: names.iter().map(|name| Call::named(name).unwrap()).collect() }

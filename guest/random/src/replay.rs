@@ -3,8 +3,9 @@
 //!
 //! Source: none.
 
+use random::program::Program;
+
 use crate::judge::{Judge, Stop};
-use crate::program::Program;
 use crate::report::{Line, say};
 
 /// Executes all programs, and reports each when it is done.

@@ -5,28 +5,23 @@
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
+use random::layout::{Laid, Place, lay_out};
+use random::program::{Address, Call, Program, Value};
+use random::spec::{self, Class, Does, Driver, Field};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use sys::{Answer, Disposition, foreign};
 use uapi::PAGE;
 
 use crate::arena::Arena;
-use crate::device::{self, Device, Driver};
-use crate::program::{Address, Call, Program, Value};
+use crate::device::{self, Device};
 use crate::raw;
-use crate::spec::{self, Class, Does, Field, Kind, Spec};
 
 /// Descriptors below this number are the process's own.
 const FIRST: RawFd = 32;
 
 /// A call that sleeps longer than this many milliseconds is interrupted, again and again.
 const TICK: i64 = 200;
-
-/// Returns the number of an ioctl, with the size of its structure or another one.
-pub(crate) fn ioctl_number(spec: &Spec, size: Option<u16>) -> Option<u32> {
-    let Does::Ioctl { number, .. } = spec.does else { return None };
-    Some(size.map_or(number, |size| uapi::ioc(number >> 30, (number >> 8) as u8, number as u8, size.into())))
-}
 
 /// Executes programs.
 pub(crate) struct Runner {
@@ -39,10 +34,34 @@ pub(crate) struct Runner {
     zero: OwnedFd,
 }
 
-/// A structure in the arena, and the places in it where the kernel may return numbers.
-struct Laid {
-    bytes: Vec<u8>,
-    outputs: Vec<(usize, usize, Class)>,
+/// The places of a program's structures, and the numbers that its calls returned.
+struct Here<'r> {
+    arena: &'r mut Arena,
+    given: &'r [Vec<u64>; Class::COUNT],
+    mappings: &'r [(usize, usize)],
+}
+
+impl Place for Here<'_> {
+    fn object(&mut self, class: Class, ago: u8) -> u64 {
+        ago_of(self.given, class, ago)
+    }
+
+    fn put(&mut self, at: Address, bytes: &[u8]) -> usize {
+        match (at, self.mappings.last()) {
+            // A mapping has a page at least, and the kernel writes less than that through one address.
+            (Address::Mapped, Some((start, _))) => *start,
+            _ => self.arena.put(at, bytes),
+        }
+    }
+}
+
+/// Returns the number that was given `ago` times ago. If there are fewer, the count wraps around.
+fn ago_of(given: &[Vec<u64>; Class::COUNT], class: Class, ago: u8) -> u64 {
+    let given = &given[class as usize];
+    match given.len() {
+        0 => class.nothing(),
+        len => given[len - 1 - usize::from(ago) % len],
+    }
 }
 
 impl Runner {
@@ -140,15 +159,16 @@ impl Runner {
 
     fn ioctl(&mut self, on: Class, call: &Call) -> Answer<u64> {
         let spec = call.spec();
-        let fd = self.ago(on, 0) as i32;
+        let fd = ago_of(&self.given, on, 0) as i32;
         if spec.name == "dma_buf_sync" && is_udmabuf(fd) {
             return Err(Errno::OPNOTSUPP);
         }
-        let Laid { bytes, outputs } = self.lay_out(spec.fields, &call.values);
-        let number = ioctl_number(spec, call.size).expect("the call is an ioctl");
+        let mut here = Here { arena: &mut self.arena, given: &self.given, mappings: &self.mappings };
+        let Laid { bytes, outputs, .. } = lay_out(spec.fields, &call.values, &mut here);
+        let number = spec::ioctl_number(spec, call.size).expect("the call is an ioctl");
         let room = bytes.len().max(usize::from(call.size.unwrap_or(0)));
         let padded: Vec<u8> = bytes.into_iter().chain(std::iter::repeat(0)).take(room).collect();
-        let address = self.arena.put(call.at, &padded);
+        let address = here.put(call.at, &padded);
         let answer = raw::ioctl(fd, number, address)?;
         for (offset, size, class) in outputs {
             let Some(found) = self.arena.get(address + offset, size) else { continue };
@@ -159,59 +179,14 @@ impl Runner {
         Ok(answer)
     }
 
-    /// Puts the fields one behind the other, and what they point to into the arena.
-    fn lay_out(&mut self, fields: &'static [Field], values: &[Value]) -> Laid {
-        let mut laid = Laid { bytes: Vec::new(), outputs: Vec::new() };
-        for (at, (field, value)) in fields.iter().zip(values).enumerate() {
-            let size = field.kind.size();
-            if let Kind::Gives(_, class) = field.kind {
-                laid.outputs.push((laid.bytes.len(), size, class));
-            }
-            let word = match (field.kind, value) {
-                (_, Value::Rows(..) | Value::Room(..)) => self.point_to(field.kind, value) as u64,
-                (Kind::Stride, Value::Auto) => {
-                    rows_near(fields, values, at).map_or(0, |(row, _)| spec::size_of(row) as u64)
-                }
-                (Kind::Count(_), Value::Auto) => rows_near(fields, values, at).map_or(0, |(_, rows)| rows.len() as u64),
-                (kind, value) => self.word(kind, value),
-            };
-            laid.bytes.extend(word.to_le_bytes().into_iter().chain(std::iter::repeat(0)).take(size));
-        }
-        laid
-    }
-
-    fn point_to(&mut self, kind: Kind, value: &Value) -> usize {
-        match (kind, value) {
-            (Kind::Rows(fields), Value::Rows(at, rows)) => {
-                let bytes: Vec<u8> = rows.iter().flat_map(|row| self.lay_out(fields, row).bytes).collect();
-                self.arena.put(*at, &bytes)
-            }
-            (_, Value::Room(at, size, fill)) => self.arena.put(*at, &vec![*fill; usize::from(*size)]),
-            _ => 0,
-        }
-    }
-
     /// Returns the named field's number.
     fn number(&self, fields: &[Field], values: &[Value], name: &str) -> u64 {
         let found = fields.iter().zip(values).find(|(field, _)| field.name == name);
-        found.map_or(0, |(field, value)| self.word(field.kind, value))
-    }
-
-    fn word(&self, kind: Kind, value: &Value) -> u64 {
-        match (kind, value) {
+        found.map_or(0, |(field, value)| match (field.kind.takes(), value) {
             (_, Value::Number(number)) => *number,
-            (Kind::Takes(_, class), Value::Ago(ago)) => self.ago(class, *ago),
+            (Some(class), Value::Ago(ago)) => ago_of(&self.given, class, *ago),
             _ => 0,
-        }
-    }
-
-    /// Returns the number that was given `ago` times ago. If there are fewer, the count wraps around.
-    fn ago(&self, class: Class, ago: u8) -> u64 {
-        let given = &self.given[class as usize];
-        match given.len() {
-            0 => class.nothing(),
-            len => given[len - 1 - usize::from(ago) % len],
-        }
+        })
     }
 
     fn close(&self, fd: u64) -> Answer<u64> {
@@ -254,16 +229,6 @@ impl Runner {
     }
 }
 
-/// Returns the rows to which a stride or a count belongs: the next ones behind it, or else the last ones before it.
-fn rows_near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<(&'static [Field], &'v Vec<Vec<Value>>)> {
-    let rows = |(field, value): (&Field, &'v Value)| match (field.kind, value) {
-        (Kind::Rows(row), Value::Rows(_, rows)) => Some((row, rows)),
-        _ => None,
-    };
-    let behind = fields[at..].iter().zip(&values[at..]).find_map(rows);
-    behind.or_else(|| fields[..at].iter().zip(&values[..at]).rev().find_map(rows))
-}
-
 /// Whether a descriptor is a dma-buf of udmabuf.
 fn is_udmabuf(fd: RawFd) -> bool {
     std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).is_ok_and(|text| foreign::is_udmabuf(&text))
@@ -279,31 +244,4 @@ fn reserve(null: &OwnedFd) -> Answer {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn near(name: &str, field: &str) -> Option<usize> {
-        let call = Call::named(name).unwrap();
-        let at = call.spec().fields.iter().position(|other| other.name == field).unwrap();
-        rows_near(call.spec().fields, &call.values, at).map(|(row, _)| spec::size_of(row))
-    }
-
-    #[test]
-    fn a_count_is_about_the_rows_beside_it() {
-        assert_eq!(near("tyr_vm_bind", "stride"), Some(48));
-        assert_eq!(near("tyr_group_create", "queue_count"), Some(8));
-        assert_eq!(near("syncobj_query", "count"), Some(8));
-        assert_eq!(near("syncobj_signal", "count"), Some(4));
-    }
-
-    #[test]
-    fn another_size_changes_the_number_and_nothing_else() {
-        let spec = spec::named("gem_close").unwrap();
-        assert_eq!(ioctl_number(spec, None), Some(0x4008_6409));
-        assert_eq!(ioctl_number(spec, Some(16)), Some(0x4010_6409));
-        assert_eq!(ioctl_number(spec::named("open").unwrap(), None), None);
-    }
 }

@@ -22,15 +22,15 @@ use libafl::state::{HasCorpus, StdState};
 use libafl::{Evaluator, Fuzzer, StdFuzzer};
 use libafl_bolts::rands::StdRand;
 use libafl_bolts::tuples::tuple_list;
+use random::generate::Source;
+use random::program::Program;
+use random::text;
 
 use crate::What;
 use crate::judge::{Judge, Stop};
 use crate::kcov::Kcov;
 use crate::minimise::{self, Places};
-use crate::program::Program;
-use crate::random::Source;
 use crate::report::{Line, say};
-use crate::text;
 
 use executor::Executor;
 use mutator::Change;

@@ -12,52 +12,75 @@ mod vgem;
 
 use uapi::Request;
 
-use crate::device::Driver;
+/// A driver whose interface is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Driver {
+    /// vgem.
+    Vgem,
+    /// nova.
+    Nova,
+    /// tyr.
+    Tyr,
+}
+
+impl Driver {
+    /// All drivers.
+    pub const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+}
 
 /// A kind of object that a call makes and a later one uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
     /// An open file of the device's nodes.
     File,
+    /// A dma-buf.
     DmaBuf,
+    /// A sync file.
     SyncFile,
+    /// A file of a sync object.
     SyncobjFile,
+    /// An eventfd.
     EventFile,
     /// A file's handle of a buffer.
     Handle,
+    /// A file's handle of a sync object.
     Syncobj,
     /// A buffer's global name.
     Name,
+    /// A number to authenticate by.
     Magic,
     /// The mmap(2) offset of a buffer.
     Offset,
+    /// A mapping of the process.
     Mapping,
     /// vgem's number of a fence.
     Fence,
     /// tyr's number of an address space.
     Vm,
+    /// tyr's number of a group of queues.
     Group,
+    /// tyr's number of a heap.
     Heap,
 }
 
 impl Class {
     /// The number of classes.
-    pub(crate) const COUNT: usize = Self::Heap as usize + 1;
+    pub const COUNT: usize = Self::Heap as usize + 1;
 
     /// Whether its numbers are file descriptors.
-    pub(crate) const fn is_file(self) -> bool {
+    pub const fn is_file(self) -> bool {
         matches!(self, Self::File | Self::DmaBuf | Self::SyncFile | Self::SyncobjFile | Self::EventFile)
     }
 
     /// Returns the number that means "no object".
-    pub(crate) const fn nothing(self) -> u64 {
+    pub const fn nothing(self) -> u64 {
         if self.is_file() { u64::MAX } else { 0 }
     }
 }
 
 /// The kind of a field.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A number of this size in bytes, with values that are worth trying.
     Number(usize, &'static [u64]),
     /// Like `Number`, but combined of these bits.
@@ -67,8 +90,16 @@ pub(crate) enum Kind {
     Size(usize, &'static [u64]),
     /// This number of zero bytes.
     Zeros(usize),
+    /// A number of this size in bytes that should be zero.
+    Pad(usize),
+    /// A time of the monotonic clock in nanoseconds: soon, or one of these.
+    Time(&'static [u64]),
     /// A number that an earlier call returned.
     Takes(usize, Class),
+    /// Like `Takes`; a call that succeeds ends the object.
+    Ends(usize, Class),
+    /// Like `Takes`, but 0 is as good: no object.
+    May(usize, Class),
     /// A number that the kernel fills in.
     Gives(usize, Class),
     /// The distance of the rows that the next [`Kind::Rows`] points to.
@@ -82,48 +113,67 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Returns the class of the object that the field refers to.
+    pub const fn takes(self) -> Option<Class> {
+        match self {
+            Self::Takes(_, class) | Self::Ends(_, class) | Self::May(_, class) => Some(class),
+            _ => None,
+        }
+    }
+
     /// Returns the field's size in a structure.
-    pub(crate) const fn size(self) -> usize {
+    pub const fn size(self) -> usize {
         match self {
             Self::Number(size, _) | Self::Flags(size, _) | Self::Size(size, _) => size,
-            Self::Takes(size, _) | Self::Gives(size, _) | Self::Zeros(size) => size,
+            Self::Takes(size, _) | Self::Ends(size, _) | Self::May(size, _) | Self::Gives(size, _) => size,
+            Self::Zeros(size) | Self::Pad(size) => size,
             Self::Stride | Self::Count(_) => 4,
-            Self::Rows(_) | Self::Room(_) => 8,
+            Self::Time(_) | Self::Rows(_) | Self::Room(_) => 8,
         }
     }
 }
 
 /// A field of a structure.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
+pub struct Field {
+    /// The name in a program's text.
+    pub name: &'static str,
+    /// The values that the field can have.
+    pub kind: Kind,
 }
 
 /// Returns the size of all fields together; the structures have no padding.
-pub(crate) fn size_of(fields: &[Field]) -> usize {
+pub fn size_of(fields: &[Field]) -> usize {
     fields.iter().map(|field| field.kind.size()).sum()
 }
 
 /// The action of a call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Does {
-    /// ioctl(2) on a file of this class.
+pub enum Does {
+    /// ioctl(2).
     Ioctl {
+        /// The class of the file that the call is made on.
         on: Class,
+        /// The ioctl's number.
         number: u32,
     },
     /// Opens a node by open(2).
     Open,
+    /// close(2)
     Close,
+    /// mmap(2)
     Mmap,
+    /// munmap(2)
     Munmap,
     /// Reads or writes a byte of a mapping, without a signal if that fails.
     Touch,
+    /// poll(2)
     Poll,
+    /// read(2)
     Read,
     /// Reads `/proc/self/fdinfo`.
     Fdinfo,
+    /// eventfd(2)
     Eventfd,
     /// Makes a buffer of another exporter.
     Foreign,
@@ -135,17 +185,20 @@ pub(crate) enum Does {
 
 /// A call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spec {
-    pub(crate) name: &'static str,
-    pub(crate) does: Does,
-    pub(crate) fields: &'static [Field],
+pub struct Spec {
+    /// The name in a program's text and in a storm's figures.
+    pub name: &'static str,
+    /// The action.
+    pub does: Does,
+    /// The fields of the structure, or the arguments of the action.
+    pub fields: &'static [Field],
     /// The call's weight among all calls.
-    pub(crate) weight: u32,
+    pub weight: u32,
 }
 
 impl Spec {
     /// Returns the classes of the numbers that the call returns.
-    pub(crate) fn gives(&self) -> impl Iterator<Item = Class> + use<> {
+    pub fn gives(&self) -> impl Iterator<Item = Class> + use<> {
         let special = match self.does {
             Does::Open => Some(Class::File),
             Does::Mmap => Some(Class::Mapping),
@@ -161,7 +214,7 @@ impl Spec {
     }
 
     /// Returns the classes that the call needs, including the file that it is made on.
-    pub(crate) fn takes(&self) -> impl Iterator<Item = Class> + use<> {
+    pub fn takes(&self) -> impl Iterator<Item = Class> + use<> {
         let on = match self.does {
             Does::Ioctl { on, .. } => Some(on),
             _ => None,
@@ -172,20 +225,25 @@ impl Spec {
 
 fn taken(kind: Kind) -> Vec<Class> {
     match kind {
-        Kind::Takes(_, class) => vec![class],
         Kind::Rows(fields) => fields.iter().flat_map(|field| taken(field.kind)).collect(),
-        _ => Vec::new(),
+        kind => kind.takes().into_iter().collect(),
     }
 }
 
+/// Returns the number of an ioctl, with the size of its structure or another one.
+pub fn ioctl_number(spec: &Spec, size: Option<u16>) -> Option<u32> {
+    let Does::Ioctl { number, .. } = spec.does else { return None };
+    Some(size.map_or(number, |size| uapi::ioc(number >> 30, (number >> 8) as u8, number as u8, size.into())))
+}
+
 /// Returns all calls of all drivers, by name.
-pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
+pub fn all() -> impl Iterator<Item = &'static Spec> {
     let tables = [files::CALLS, core::CALLS, sync::CALLS, vgem::CALLS, nova::CALLS, tyr::CALLS];
     tables.into_iter().flatten()
 }
 
 /// Returns the calls that make sense for a driver.
-pub(crate) fn of(driver: Driver) -> Vec<&'static Spec> {
+pub fn of(driver: Driver) -> Vec<&'static Spec> {
     let own = match driver {
         Driver::Vgem => vgem::CALLS,
         Driver::Nova => nova::CALLS,
@@ -195,12 +253,12 @@ pub(crate) fn of(driver: Driver) -> Vec<&'static Spec> {
 }
 
 /// Returns the call of a name.
-pub(crate) fn named(name: &str) -> Option<&'static Spec> {
+pub fn named(name: &str) -> Option<&'static Spec> {
     all().find(|spec| spec.name == name)
 }
 
-/// A field that must be zero, or should be.
-const PAD: Kind = Kind::Number(4, &[0, 0, 0, 1]);
+/// The usual padding.
+const PAD: Kind = Kind::Pad(4);
 
 const fn field(name: &'static str, kind: Kind) -> Field {
     Field { name, kind }
@@ -259,13 +317,42 @@ mod tests {
 
     #[test]
     fn all_of_tyrs_numbers_are_there() {
-        let found: Vec<_> = tyr::CALLS.iter().filter_map(|spec| crate::run::ioctl_number(spec, None)).collect();
+        let mut found: Vec<_> = tyr::CALLS.iter().filter_map(|spec| ioctl_number(spec, None)).collect();
+        found.dedup();
         assert_eq!(found, uapi::tyr::NUMBERS);
     }
 
     #[test]
+    fn another_size_changes_the_number_and_nothing_else() {
+        let spec = named("gem_close").unwrap();
+        assert_eq!(ioctl_number(spec, None), Some(0x4008_6409));
+        assert_eq!(ioctl_number(spec, Some(16)), Some(0x4010_6409));
+        assert_eq!(ioctl_number(named("open").unwrap(), None), None);
+    }
+
+    #[test]
+    fn fields_lie_where_a_c_compiler_puts_them() {
+        fn check(name: &str, fields: &[Field]) {
+            let mut at = 0;
+            for field in fields {
+                let align = match field.kind {
+                    Kind::Zeros(_) => 1,
+                    Kind::Number(3, _) => 1,
+                    kind => kind.size(),
+                };
+                assert_eq!(at % align, 0, "{name}: {} at {at}", field.name);
+                at += field.kind.size();
+                if let Kind::Rows(row) = field.kind {
+                    check(name, row);
+                }
+            }
+        }
+        all().filter(|spec| matches!(spec.does, Does::Ioctl { .. })).for_each(|spec| check(spec.name, spec.fields));
+    }
+
+    #[test]
     fn whatever_is_taken_is_given_by_some_call() {
-        for driver in [Driver::Vgem, Driver::Nova, Driver::Tyr] {
+        for driver in Driver::ALL {
             let specs = of(driver);
             for class in specs.iter().flat_map(|spec| spec.takes()) {
                 let given = specs.iter().any(|spec| spec.gives().any(|other| other == class));

@@ -2,8 +2,8 @@
 //! A program as a line of JSON that a person can read and change: an array of calls, each `{"NAME": {FIELD: VALUE,
 //! …}}`.
 //!
-//! A value is a number; `"#2"`, the number that was given two times ago; an array of rows; or `{"room": BYTES, "fill":
-//! BYTE}`. Default values are omitted. A key with an `@` is about the call or the pointer itself: `@at` is the place of
+//! A value is a number; `"#2"`, the number that was given two times ago; `"+2"`, the time in two milliseconds; an array of
+//! rows; or `{"room": BYTES, "fill": BYTE}`. Default values are omitted. A key with an `@` is about the call or the pointer itself: `@at` is the place of
 //! its structure, `@size` another size in the ioctl's number.
 //!
 //! Source: none.
@@ -17,12 +17,12 @@ const AT: &str = "@at";
 const SIZE: &str = "@size";
 
 /// Returns a program as a line without its end.
-pub(crate) fn write(program: &Program) -> String {
+pub fn write(program: &Program) -> String {
     Json::Array(program.calls.iter().map(call_to_json).collect()).to_string()
 }
 
 /// Parses a line, or returns what is wrong with it.
-pub(crate) fn read(line: &str) -> Result<Program, String> {
+pub fn read(line: &str) -> Result<Program, String> {
     let Json::Array(calls) = serde_json::from_str(line).map_err(|error| error.to_string())? else {
         return Err("a program is an array of calls".to_owned());
     };
@@ -82,6 +82,7 @@ fn value_to_json(kind: Kind, value: &Value) -> Json {
         (_, Value::Auto) => json!("auto"),
         (_, Value::Number(number)) => json!(number),
         (_, Value::Ago(ago)) => json!(format!("#{ago}")),
+        (_, Value::Soon(milliseconds)) => json!(format!("+{milliseconds}")),
     }
 }
 
@@ -109,8 +110,9 @@ fn value_from_json(kind: Kind, json: &Json) -> Result<Value, String> {
         }
         Json::String(text) if text == "auto" => Ok(Value::Auto),
         Json::String(text) => {
-            let ago = text.strip_prefix('#').and_then(|ago| ago.parse().ok());
-            ago.map(Value::Ago).ok_or_else(|| format!("`{text}` is no value"))
+            let behind = |mark| text.strip_prefix(mark).and_then(|number| number.parse().ok());
+            let value = behind('#').map(Value::Ago).or_else(|| behind('+').map(Value::Soon));
+            value.ok_or_else(|| format!("`{text}` is no value"))
         }
         Json::Array(array) => rows(Address::Good, array),
         Json::Object(map) => {
@@ -134,8 +136,8 @@ fn address(map: &Map<String, Json>) -> Result<Address, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Driver;
-    use crate::random::Source;
+    use crate::generate::Source;
+    use crate::spec::Driver;
 
     #[test]
     fn whatever_is_made_is_read_back() {
@@ -170,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_left_out() {
-        let line = r##"[{"open":{"node":1}},{"gem_close":{"handle":"#1"}},{"set_master":{"@at":"null"}}]"##;
+        let line = r##"[{"open":{"node":1}},{"gem_close":{"handle":"#1"}},{"set_master":{"@at":"null"}},{"syncobj_wait":{"timeout":"+5"}}]"##;
         assert_eq!(write(&read(line).unwrap()), line);
     }
 }

@@ -11,11 +11,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::device::Driver;
+use random::spec::Driver;
+use random::text;
+
 use crate::kcov::Kcov;
 use crate::raw;
 use crate::run::Runner;
-use crate::text;
 
 /// The number of programs that a worker executes: their leftovers in it must not accumulate.
 const LIFETIME: u32 = 2000;

@@ -5,7 +5,7 @@
 //! interrupted and killed.
 //!
 //! ```text
-//! table, field → which calls there are, and their arguments        client, calls → one process
+//! table, place → which calls there are, and their arguments        client, calls → one process
 //! window       → where the kernel may write                       processes     → all processes
 //! board        → state that all processes share                   weather, device, memory → disruptions
 //! watch        → finds processes that hang, and where             figures       → the storm in numbers
@@ -20,9 +20,9 @@ mod board;
 mod calls;
 mod client;
 mod device;
-mod field;
 mod figures;
 mod memory;
+mod place;
 mod processes;
 mod table;
 mod watch;

@@ -176,7 +176,7 @@ mod tests {
             ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", Kind::Stall),
             ("ODEBUG: free active (active state 0) object: ffff888000000000 object type: work_struct", Kind::Warning),
             ("DMA-API: tyr 0000:00:04.0: device driver frees DMA memory with wrong function", Kind::Warning),
-            ("Out of memory: Killed process 61 (drydock-fuzz) total-vm:10000kB", Kind::OutOfMemory),
+            ("Out of memory: Killed process 61 (drydock-random) total-vm:10000kB", Kind::OutOfMemory),
             ("watchdog: BUG: soft lockup - CPU#1 stuck for 24s! [sh:112]", Kind::Stall),
             ("drm_rust: WARNING: odd", Kind::Warning),
         ] {

@@ -30,7 +30,7 @@ impl Program {
     pub(crate) const BENCH: Program = Program { directory: "guest/bench", name: "drydock-bench" };
     /// The program that executes sequences of calls. Its variant that searches for new ones is built only for `drydock
     /// fuzz`.
-    pub(crate) const FUZZ: Program = Program { directory: "guest/random", name: "drydock-fuzz" };
+    pub(crate) const FUZZ: Program = Program { directory: "guest/random", name: "drydock-random" };
     /// All programs that a person may want in a guest.
     const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
 

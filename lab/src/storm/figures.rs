@@ -128,7 +128,7 @@ mod tests {
         let mut figures = Figures::new("vgem", 7, Duration::from_secs(600));
         let lines = [
             "call open: ok 20, ENOENT 3",
-            "call GEM_CLOSE: EINVAL 2, ok 40",
+            "call gem_close: EINVAL 2, ok 40",
             "call read:",
             "happened unplugs 12",
             "happened killed 1",

@@ -22,7 +22,7 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("guest/tests", None, Some("drydock_guest_tests")),
     ("guest/uapi", Some("uapi"), None),
     ("guest/client", None, Some("drydock_client")),
-    ("guest/random", Some("drydock_fuzz"), Some("drydock_fuzz")),
+    ("guest/random", Some("random"), Some("drydock_random")),
     ("guest/bench", None, Some("drydock_bench")),
     ("fuzz", Some("drydock_host_fuzz"), Some("drydock_host_fuzz")),
 ];

@@ -11,11 +11,11 @@ use libafl::observers::{ExplicitTracking, HitcountsMapObserver, StdMapObserver};
 use libafl::state::HasExecutions;
 use libafl_bolts::AsSliceMut;
 use libafl_bolts::tuples::RefIndexable;
+use random::program::Program;
 
 use crate::judge::{Judge, Stop};
 use crate::kcov::{self, Kcov};
 use crate::minimise::Places;
-use crate::program::Program;
 use crate::report::{Line, say};
 
 /// The map of edges, with counts in classes and its indices kept for the scheduler.

@@ -14,8 +14,8 @@ use libafl::state::{HasCorpus, HasRand};
 use libafl_bolts::rands::Rand;
 use libafl_bolts::{HasLen, Named};
 
-use crate::program::Program;
-use crate::random::Source;
+use random::generate::Source;
+use random::program::Program;
 
 impl Input for Program {}
 

@@ -5,11 +5,11 @@
 
 use uapi::*;
 
-use super::Kind::{Flags, Gives, Number, Room, Size, Takes, Zeros};
+use super::Kind::{Ends, Flags, Gives, Number, Room, Size, Takes, Zeros};
 use super::{Class, Field, PAD, Spec, drm, field};
 
 /// Sides of a dumb buffer: small ones, and ones that overflow.
-const SIDES: &[u64] = &[1, 16, 32, 64, 100, 640, 1024, 0, 0xffff_ffff];
+const SIDES: &[u64] = &[1, 16, 32, 32, 33, 64, 64, 100, 640, 1024, 0, 0xffff_ffff];
 
 /// `struct drm_version`
 const VERSION_TEXTS: &[Field] = &[
@@ -45,7 +45,7 @@ pub(super) const CALLS: &[Spec] = &[
         &[field("di", Number(8, &[u64::MAX, 1, 1 | 4 << 32, 1 | 1 << 32])), field("dd", Number(8, &[u64::MAX, 1, 0]))],
     )
     .weighs(2),
-    drm("gem_close", GEM_CLOSE, &[field("handle", Takes(4, Class::Handle)), field("pad", PAD)]),
+    drm("gem_close", GEM_CLOSE, &[field("handle", Ends(4, Class::Handle)), field("pad", PAD)]),
     drm("gem_flink", GEM_FLINK, &[field("handle", Takes(4, Class::Handle)), field("name", Gives(4, Class::Name))]),
     drm(
         "gem_open",
@@ -101,7 +101,7 @@ pub(super) const CALLS: &[Spec] = &[
         &[
             field("height", Size(4, SIDES)),
             field("width", Size(4, SIDES)),
-            field("bpp", Number(4, &[8, 16, 32, 24, 1, 0, 0xffff_ffff])),
+            field("bpp", Number(4, &[32, 32, 32, 8, 16, 24, 64, 1, 0, 0xffff_ffff])),
             field("flags", Flags(4, &[])),
             field("handle", Gives(4, Class::Handle)),
             field("pitch", Number(4, &[0])),
@@ -115,7 +115,7 @@ pub(super) const CALLS: &[Spec] = &[
         &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("offset", Gives(8, Class::Offset))],
     )
     .weighs(14),
-    drm("destroy_dumb", MODE_DESTROY_DUMB, &[field("handle", Takes(4, Class::Handle))]),
+    drm("destroy_dumb", MODE_DESTROY_DUMB, &[field("handle", Ends(4, Class::Handle))]),
     drm("set_client_name", SET_CLIENT_NAME, TEXT).weighs(2),
     drm(
         "gem_change_handle",

@@ -6,7 +6,7 @@
 use uapi::sync::*;
 use uapi::{SYNC_FILE_INFO, SYNC_MERGE, SYNC_SET_DEADLINE};
 
-use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Takes, Zeros};
+use super::Kind::{Count, Ends, Flags, Gives, Number, Room, Rows, Takes, Time, Zeros};
 use super::{Class, Field, Kind, PAD, Spec, drm, field, ioctl};
 
 /// The largest count. Above 2^19 `drm_syncobj_array_find()` warns about the size of its allocation (docs/reference/obligations.md,
@@ -16,8 +16,8 @@ const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
 const POINTS: Kind = Rows(&[field("point", POINT)]);
 const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
 
-/// A limit in nanoseconds of the monotonic clock. The last value waits until the call is interrupted.
-const TIMEOUT: Kind = Number(8, &[0, 0, 0, 0, 0, 0, 0, 1, 1 << 20, 0x7fff_ffff_ffff_ffff]);
+/// The limit of a wait. The last value waits until the call is interrupted.
+const TIMEOUT: Kind = Time(&[0, 0, 0, 0, 0, 0, 0, 1, 1 << 20, 0x7fff_ffff_ffff_ffff]);
 /// WAIT_ALL, WAIT_FOR_SUBMIT, WAIT_AVAILABLE, WAIT_DEADLINE
 const WAIT: Kind = Flags(4, &[1, 2, 4, 8]);
 
@@ -48,7 +48,7 @@ const NAME: Field = field("name", Zeros(32));
 
 pub(super) const CALLS: &[Spec] = &[
     drm("syncobj_create", SYNCOBJ_CREATE, &[field("handle", Gives(4, Class::Syncobj)), field("flags", Flags(4, &[1]))]),
-    drm("syncobj_destroy", SYNCOBJ_DESTROY, &[field("handle", Takes(4, Class::Syncobj)), field("pad", PAD)]).weighs(3),
+    drm("syncobj_destroy", SYNCOBJ_DESTROY, &[field("handle", Ends(4, Class::Syncobj)), field("pad", PAD)]).weighs(3),
     drm("syncobj_to_file", SYNCOBJ_HANDLE_TO_FD, TO_SYNCOBJ_FILE).weighs(3),
     drm("syncobj_to_sync_file", SYNCOBJ_HANDLE_TO_FD, TO_SYNC_FILE).weighs(4),
     drm(
@@ -85,7 +85,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("flags", WAIT),
             field("first_signaled", PAD),
             field("pad", PAD),
-            field("deadline", Number(8, &[0, 1])),
+            field("deadline", Time(&[0, 1])),
         ],
     )
     .weighs(4),
@@ -102,7 +102,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("flags", WAIT),
             field("first_signaled", PAD),
             field("pad", PAD),
-            field("deadline", Number(8, &[0, 1])),
+            field("deadline", Time(&[0, 1])),
         ],
     )
     .weighs(4),
@@ -164,7 +164,7 @@ pub(super) const CALLS: &[Spec] = &[
         "sync_file_deadline",
         Class::SyncFile,
         SYNC_SET_DEADLINE,
-        &[field("deadline", Number(8, &[0, 1, u64::MAX])), field("pad", Zeros(8))],
+        &[field("deadline", Time(&[0, 1, u64::MAX])), field("pad", Zeros(8))],
     )
     .weighs(2),
 ];

@@ -5,7 +5,7 @@
 
 use uapi::tyr::*;
 
-use super::Kind::{Count, Flags, Gives, Number, Room, Rows, Size, Stride, Takes};
+use super::Kind::{Count, Ends, Flags, Gives, May, Number, Room, Rows, Size, Stride, Takes, Zeros};
 use super::{Class, Does, Field, Kind, PAD, Spec, drm, field};
 
 const BLOCK: u64 = 1 << 21;
@@ -24,7 +24,8 @@ const ADDRESSES: &[u64] = &[
     1 << 48,
     u64::MAX - 0xfff,
 ];
-const SIZES: &[u64] = &[0x1000, 0x2000, 0x10000, BLOCK, 2 * BLOCK, BLOCK + 0x1000, 0, 1, u64::MAX, u64::MAX - 0xfff];
+const SIZES: &[u64] =
+    &[0x1000, 0x2000, 0x10000, 0x40000, 0x40000, BLOCK, 2 * BLOCK, BLOCK + 0x1000, 0, 1, u64::MAX, u64::MAX - 0xfff];
 const OFFSETS: &[u64] = &[0, 0, 0x1000, BLOCK, 1, u64::MAX - 0xfff];
 
 /// A count without a maximum.
@@ -48,6 +49,67 @@ const BIND: &[Field] = &[
     field("sync_count", COUNT),
     field("syncs", Rows(SYNC)),
 ];
+
+/// Addresses, sizes and offsets at which small buffers fit, and mappings overlap.
+const PLACES: &[u64] = &[0, 0x1000, 0x10000, 1 << 20, BLOCK - 0x1000, BLOCK, 1 << 30, 1 << 31];
+const RANGES: &[u64] = &[0x1000, 0x1000, 0x1000, 0x4000, 0x4000, 0x4000, 0x10000, 0x10000, 0x40000, BLOCK];
+const STARTS: &[u64] = &[0, 0, 0, 0x1000, 0x4000, 0x10000];
+
+/// Sync operations of queued work. A wait needs a fence that exists already, so most operations signal.
+const SIGNALS: Kind = Rows(&[
+    field("flags", Number(4, &[SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, SIGNAL, 0])),
+    field("handle", Takes(4, Class::Syncobj)),
+    field("point", Zeros(8)),
+]);
+const POINTS: Kind = Rows(&[
+    field("flags", Number(4, &[POINT, POINT, POINT, POINT, POINT, POINT, POINT, SYNC_TIMELINE as u64])),
+    field("handle", Takes(4, Class::Syncobj)),
+    field("point", Number(8, &[0, 0, 1, 2, 3, 5, 8])),
+]);
+const SIGNAL: u64 = SYNC_SIGNAL as u64;
+const POINT: u64 = SIGNAL | SYNC_TIMELINE as u64;
+
+const MAPS: Field = field(
+    "flags",
+    Number(4, &[OP_MAP as u64, (OP_MAP | MAP_READONLY) as u64, (OP_MAP | MAP_NOEXEC | MAP_UNCACHED) as u64]),
+);
+/// Operations that name no object.
+const OTHERS: Field = field("flags", Number(4, &[OP_UNMAP as u64, OP_UNMAP as u64, (MAP_SPARSE | MAP_NOEXEC) as u64]));
+const OBJECT: Field = field("bo", Takes(4, Class::Handle));
+const START: Field = field("offset", Number(8, STARTS));
+const VA: Field = field("va", Number(8, PLACES));
+const RANGE: Field = field("size", Number(8, RANGES));
+/// No object, and an offset that belongs to none.
+const NO_OBJECT: Field = field("bo_and_offset", Zeros(12));
+/// No sync operations.
+const NO_SYNCS: Field = field("syncs", Zeros(16));
+
+const AT_ONCE: Kind = Number(4, &[0]);
+const QUEUED: Kind = Number(4, &[BIND_ASYNC as u64]);
+
+/// A `VM_BIND` whose fields fit each other. With all combinations of `tyr_vm_bind`, few calls would succeed without a
+/// search.
+macro_rules! bind {
+    ($name:literal, $when:expr, [$($field:expr),*]) => {
+        drm(
+            $name,
+            VM_BIND,
+            &[
+                field("vm", VM),
+                field("flags", $when),
+                field("stride", Stride),
+                field("count", COUNT),
+                field("ops", Rows(&[$($field),*])),
+            ],
+        )
+    };
+}
+
+const fn syncs(kind: Kind) -> [Field; 3] {
+    [field("sync_stride", Stride), field("sync_count", COUNT), field("syncs", kind)]
+}
+const SIGNALLING: [Field; 3] = syncs(SIGNALS);
+const TO_POINTS: [Field; 3] = syncs(POINTS);
 
 /// `struct drm_panthor_bo_sync_op`
 const SYNC_RANGE: &[Field] = &[
@@ -97,7 +159,7 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(14),
-    drm("tyr_vm_destroy", VM_DESTROY, &[field("id", VM), field("pad", PAD)]).weighs(4),
+    drm("tyr_vm_destroy", VM_DESTROY, &[field("id", Ends(4, Class::Vm)), field("pad", PAD)]).weighs(4),
     drm(
         "tyr_vm_bind",
         VM_BIND,
@@ -109,7 +171,34 @@ pub(super) const CALLS: &[Spec] = &[
             field("ops", Rows(BIND)),
         ],
     )
-    .weighs(40),
+    .weighs(24),
+    bind!("tyr_vm_bind_objects", AT_ONCE, [MAPS, OBJECT, START, VA, RANGE, NO_SYNCS]).weighs(16),
+    bind!("tyr_vm_bind_ranges", AT_ONCE, [OTHERS, NO_OBJECT, VA, RANGE, NO_SYNCS]).weighs(10),
+    bind!(
+        "tyr_vm_bind_objects_queued",
+        QUEUED,
+        [MAPS, OBJECT, START, VA, RANGE, TO_POINTS[0], TO_POINTS[1], TO_POINTS[2]]
+    )
+    .weighs(16),
+    bind!(
+        "tyr_vm_bind_ranges_queued",
+        QUEUED,
+        [OTHERS, NO_OBJECT, VA, RANGE, SIGNALLING[0], SIGNALLING[1], SIGNALLING[2]]
+    )
+    .weighs(10),
+    bind!(
+        "tyr_vm_bind_nothing_queued",
+        QUEUED,
+        [
+            field("flags", Number(4, &[OP_SYNC_ONLY as u64])),
+            NO_OBJECT,
+            field("va_and_size", Zeros(16)),
+            SIGNALLING[0],
+            SIGNALLING[1],
+            SIGNALLING[2]
+        ]
+    )
+    .weighs(4),
     drm("tyr_vm_get_state", VM_GET_STATE, &[field("vm", VM), field("state", PAD)]).weighs(3),
     drm(
         "tyr_bo_create",
@@ -117,7 +206,7 @@ pub(super) const CALLS: &[Spec] = &[
         &[
             field("size", Size(8, SIZES)),
             field("flags", Flags(4, &[1, 2])),
-            field("exclusive_vm", VM),
+            field("exclusive_vm", May(4, Class::Vm)),
             field("handle", Gives(4, Class::Handle)),
             field("pad", PAD),
         ],

@@ -5,7 +5,7 @@
 
 use uapi::{VGEM_FENCE_ATTACH, VGEM_FENCE_SIGNAL};
 
-use super::Kind::{Flags, Gives, Takes};
+use super::Kind::{Ends, Flags, Gives, Takes};
 use super::{Class, PAD, Spec, drm, field};
 
 pub(super) const CALLS: &[Spec] = &[
@@ -23,7 +23,7 @@ pub(super) const CALLS: &[Spec] = &[
     drm(
         "vgem_fence_signal",
         VGEM_FENCE_SIGNAL,
-        &[field("fence", Takes(4, Class::Fence)), field("flags", Flags(4, &[]))],
+        &[field("fence", Ends(4, Class::Fence)), field("flags", Flags(4, &[]))],
     )
     .weighs(16),
 ];

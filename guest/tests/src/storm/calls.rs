@@ -8,6 +8,7 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use random::spec::Class;
 use rustix::event::{EventfdFlags, PollFlags, eventfd};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -20,8 +21,7 @@ use uapi::{DRM, PAGE, ioc, ioc_size};
 use crate::device;
 
 use super::board::{Block, Order};
-use super::client::{Client, Kind};
-use super::field::Pool;
+use super::client::Client;
 use super::table;
 use super::window::{LONGEST, SLOTS};
 
@@ -92,13 +92,13 @@ pub(super) fn steal(client: &mut Client<'_>) -> Answer {
 
 /// Maps a part of a file into a slot.
 pub(super) fn map(client: &mut Client<'_>) -> Answer {
-    let kind = if client.random.u8(..4) == 0 { Kind::DmaBuf } else { Kind::Drm };
-    let Some(chosen) = client.any_with(kind, &[Pool::Offset]) else { return Err(Errno::BADF) };
+    let kind = if client.random.u8(..4) == 0 { Class::DmaBuf } else { Class::File };
+    let Some(chosen) = client.any_with(kind, &[Class::Offset]) else { return Err(Errno::BADF) };
     let hostile = [0, PAGE as u64, 1 << 40, !(PAGE as u64 - 1)];
-    let known = client.files[chosen].ids[Pool::Offset as usize].clone();
+    let known = client.files[chosen].ids(Class::Offset).to_vec();
     let offset = match (kind, pick(client, &known)) {
-        (Kind::Drm, Some(offset)) if client.random.u8(..16) > 0 => offset,
-        (Kind::DmaBuf, _) if client.random.u8(..8) > 0 => 0,
+        (Class::File, Some(offset)) if client.random.u8(..16) > 0 => offset,
+        (Class::DmaBuf, _) if client.random.u8(..8) > 0 => 0,
         _ => hostile[client.random.usize(..hostile.len())],
     };
     let pages = [1, 1, 1, 2, 4, 16, 64, LONGEST / PAGE];
@@ -125,7 +125,7 @@ pub(super) fn registers(client: &mut Client<'_>) -> Answer {
         mapping.read(0);
         return Ok(());
     }
-    let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
+    let Some(chosen) = client.any(Class::File) else { return Err(Errno::BADF) };
     let offset = if client.random.bool() { MMIO_OFFSET_64 } else { MMIO_OFFSET_32 };
     let mapping = Mapping::new(&client.files[chosen], offset, PAGE, ProtFlags::READ, MapFlags::SHARED)?;
     client.registers.truncate(3);
@@ -223,7 +223,7 @@ pub(super) fn poll(client: &mut Client<'_>) -> Answer {
 
 /// Reads events of a DRM file. A read that waits is interrupted by the storm's signals.
 pub(super) fn read(client: &mut Client<'_>) -> Answer {
-    let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
+    let Some(chosen) = client.any(Class::File) else { return Err(Errno::BADF) };
     let length = client.random.usize(..64);
     rustix::io::read(&client.files[chosen], &mut vec![0; length]).map(drop)
 }
@@ -288,7 +288,7 @@ pub(super) fn foreign(client: &mut Client<'_>) -> Answer {
 /// Makes an ioctl of a random number, direction and size. Its argument holds values that could be numbers and
 /// addresses.
 pub(super) fn any_ioctl(client: &mut Client<'_>) -> Answer {
-    let Some(chosen) = client.any(Kind::Drm) else { return Err(Errno::BADF) };
+    let Some(chosen) = client.any(Class::File) else { return Err(Errno::BADF) };
     let known: Vec<_> = table::known().collect();
     let number = match client.random.u8(..4) {
         // DRM looks up its own ioctls by the last byte, whatever the size.

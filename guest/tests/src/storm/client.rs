@@ -7,10 +7,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::process::Command;
 
 use fastrand::Rng;
+use random::generate::{Limits, Maker, Mood};
+use random::layout::{Place as _, lay_out};
+use random::program::{Address, Call, Value};
+use random::spec::{Class, Does, Spec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use sys::{Answer, Disposition, Mapping};
+use uapi::DMA_BUF_SYNC;
+use uapi::sync::SYNCOBJ_FD_TO_HANDLE;
 
 use crate::check::{Outcome, fail, name};
 use crate::device;
@@ -18,32 +24,37 @@ use crate::driver::Driver;
 use crate::works;
 
 use super::board::{Block, Board, Order};
-use super::field::{Field, Filler, Pool};
+use super::place::Place;
 use super::table::{self, Row, What};
 use super::window::Window;
 
-/// The kind of an open file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Drm,
-    DmaBuf,
-    /// A dma-buf of udmabuf. Its `DMA_BUF_SYNC` is wrong in Linux 7.3: it syncs in another direction than it has
-    /// mapped.
-    Udmabuf,
-    SyncFile,
-    SyncobjFile,
-    Event,
-    Other,
+/// Returns the classes of numbers, other than descriptors, that the file of a call must know for right values.
+fn needs(spec: &Spec) -> Vec<Class> {
+    spec.takes().filter(|class| !class.is_file()).collect()
+}
+
+/// Takes from a call what C cannot do while allocations fail: it leaks the fence and the sync object if there is no memory
+/// for a point (docs/reference/c-core-faults.md).
+fn tame(call: &mut Call) {
+    let spec = call.spec();
+    let imports = matches!(spec.does, Does::Ioctl { number, .. } if number == SYNCOBJ_FD_TO_HANDLE.number);
+    if imports {
+        let fields = spec.fields.iter().zip(&mut call.values);
+        fields.filter(|(field, _)| field.name == "point").for_each(|(_, value)| *value = Value::Number(0));
+    }
 }
 
 /// An open file.
 #[derive(Debug)]
 pub(super) struct File {
     fd: OwnedFd,
-    pub(super) kind: Kind,
+    /// The class of the file, if it is one that calls use.
+    pub(super) class: Option<Class>,
+    /// Whether the file is a dma-buf of udmabuf.
+    is_udmabuf: bool,
     /// The device's generation when the file was opened, if that is known.
     generation: Option<u32>,
-    pub(super) ids: [Vec<u64>; Pool::COUNT],
+    ids: [Vec<u64>; Class::COUNT],
 }
 
 impl AsFd for File {
@@ -56,24 +67,19 @@ impl File {
     pub(super) fn of(fd: OwnedFd, generation: Option<u32>) -> Self {
         let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).unwrap_or_default();
         let link = link.to_string_lossy();
-        let kinds = [
-            ("/dev/dri/", Kind::Drm),
-            ("/dmabuf:", Kind::DmaBuf),
-            ("anon_inode:sync_file", Kind::SyncFile),
-            ("anon_inode:syncobj", Kind::SyncobjFile),
-            ("anon_inode:[eventfd", Kind::Event),
+        let classes = [
+            ("/dev/dri/", Class::File),
+            ("/dmabuf:", Class::DmaBuf),
+            ("anon_inode:sync_file", Class::SyncFile),
+            ("anon_inode:syncobj", Class::SyncobjFile),
+            ("anon_inode:[eventfd", Class::EventFile),
         ];
-        let kind = match kinds.iter().find(|(start, _)| link.starts_with(start)) {
-            Some((_, Kind::DmaBuf)) => match device::fdinfo(&fd) {
-                Ok(text) if sys::foreign::is_udmabuf(&text) => Kind::Udmabuf,
-                Ok(_) => Kind::DmaBuf,
-                // The failed allocation may have been the one for the answer.
-                Err(_) => Kind::Other,
-            },
-            Some((_, kind)) => *kind,
-            None => Kind::Other,
-        };
-        Self { fd, kind, generation, ids: Default::default() }
+        let found = classes.iter().find(|(start, _)| link.starts_with(start)).map(|(_, class)| *class);
+        // The failed allocation may have been the one for the answer. Then the file is of no class.
+        let about = if found == Some(Class::DmaBuf) { device::fdinfo(&fd) } else { Ok(String::new()) };
+        let class = found.filter(|_| about.is_ok());
+        let is_udmabuf = about.is_ok_and(|text| sys::foreign::is_udmabuf(&text));
+        Self { fd, class, is_udmabuf, generation, ids: Default::default() }
     }
 
     pub(super) fn number(&self) -> RawFd {
@@ -85,8 +91,13 @@ impl File {
         sys::close(self.fd)
     }
 
-    fn learn(&mut self, pool: Pool, id: u64) {
-        let known = &mut self.ids[pool as usize];
+    /// Returns the numbers of a class that the file knows objects by.
+    pub(super) fn ids(&self, class: Class) -> &[u64] {
+        &self.ids[class as usize]
+    }
+
+    fn learn(&mut self, class: Class, id: u64) {
+        let known = &mut self.ids[class as usize];
         known.push(id);
         if known.len() > 32 {
             known.remove(0);
@@ -108,7 +119,7 @@ pub(super) struct Client<'b> {
     pub(super) files: Vec<File>,
     /// A forked copy that makes calls at the same time.
     copy: Option<Pid>,
-    rows: Vec<&'static Row>,
+    rows: Vec<Row>,
     fail_nth: Option<OwnedFd>,
     /// Descriptors from this number on were made by the storm.
     first: RawFd,
@@ -179,7 +190,7 @@ impl<'b> Client<'b> {
             self.lack(nth);
         }
         let answer = match row.what {
-            What::Ioctl { on, number, fields } => self.ioctl(row.name, on, number, fields),
+            What::Ioctl(spec) => self.ioctl(spec),
             What::Do(call) => Ok(call(self)),
         };
         if lacking {
@@ -192,7 +203,7 @@ impl<'b> Client<'b> {
 
     /// Chooses a row by its weight. A process without an open file of the device usually opens one first.
     fn choose(&mut self) -> usize {
-        if self.any(Kind::Drm).is_none() && self.random.u8(..8) > 0 {
+        if self.any(Class::File).is_none() && self.random.u8(..8) > 0 {
             return table::OPEN;
         }
         let at = super::weighted(&mut self.random, self.rows.iter().map(|row| row.weight));
@@ -202,13 +213,14 @@ impl<'b> Client<'b> {
     /// Returns the row, or a row that must be called before it because it makes the handles that the row needs.
     fn first_of(&mut self, mut at: usize) -> usize {
         // A row that makes handles may need others itself.
-        for _ in 0..Pool::COUNT {
-            let lacks = |file: &File, pool: &Pool| file.ids[*pool as usize].is_empty();
-            let Some(file) = self.richest(Kind::Drm) else { return at };
-            let needs = Field::needs(self.rows[at].fields());
-            let Some(missing) = needs.into_iter().find(|pool| lacks(&self.files[file], pool)) else { return at };
-            let makes = |at: &usize| Field::makes(self.rows[*at].fields(), missing);
-            let makers: Vec<_> = (0..self.rows.len()).filter(makes).collect();
+        for _ in 0..Class::COUNT {
+            let Some(file) = self.richest(Class::File) else { return at };
+            let needs = self.rows[at].spec().map(needs).unwrap_or_default();
+            let Some(missing) = needs.into_iter().find(|class| self.files[file].ids(*class).is_empty()) else {
+                return at;
+            };
+            let makes = |row: &Row| row.spec().is_some_and(|spec| spec.gives().any(|class| class == missing));
+            let makers: Vec<_> = (0..self.rows.len()).filter(|at| makes(&self.rows[*at])).collect();
             if makers.is_empty() {
                 return at;
             }
@@ -217,9 +229,9 @@ impl<'b> Client<'b> {
         at
     }
 
-    /// Returns the file of a kind that knows numbers of the most pools.
-    fn richest(&self, kind: Kind) -> Option<usize> {
-        let fitting = (0..self.files.len()).filter(|at| self.files[*at].kind == kind);
+    /// Returns the file of a class that knows numbers of the most classes.
+    fn richest(&self, class: Class) -> Option<usize> {
+        let fitting = (0..self.files.len()).filter(|at| self.files[*at].class == Some(class));
         fitting.max_by_key(|at| self.files[*at].ids.iter().filter(|known| !known.is_empty()).count())
     }
 
@@ -233,9 +245,9 @@ impl<'b> Client<'b> {
         rustix::io::pwrite(file, nth.to_string().as_bytes(), 0).expect("the kernel takes a number");
     }
 
-    /// Returns the index of a random file of a kind.
-    pub(super) fn any(&mut self, kind: Kind) -> Option<usize> {
-        self.any_of(|file| file.kind == kind)
+    /// Returns the index of a random file of a class.
+    pub(super) fn any(&mut self, class: Class) -> Option<usize> {
+        self.any_of(|file| file.class == Some(class))
     }
 
     fn any_of(&mut self, fits: impl Fn(&File) -> bool) -> Option<usize> {
@@ -243,67 +255,57 @@ impl<'b> Client<'b> {
         (!fitting.is_empty()).then(|| fitting[self.random.usize(..fitting.len())])
     }
 
-    /// Usually returns a file that knows a number of each pool, or else of many: with any other file the answer is
+    /// Usually returns a file that knows a number of each class, or else of many: with any other file the answer is
     /// always the same.
-    pub(super) fn any_with(&mut self, kind: Kind, pools: &[Pool]) -> Option<usize> {
-        let knows = |file: &File| file.kind == kind && pools.iter().all(|pool| !file.ids[*pool as usize].is_empty());
+    pub(super) fn any_with(&mut self, class: Class, needs: &[Class]) -> Option<usize> {
+        let knows = |file: &File| file.class == Some(class) && needs.iter().all(|need| !file.ids(*need).is_empty());
         match self.random.u8(..4) {
-            0 => self.any(kind),
-            _ => self.any_of(knows).or_else(|| self.richest(kind)),
+            0 => self.any(class),
+            _ => self.any_of(knows).or_else(|| self.richest(class)),
         }
     }
 
-    /// Makes an ioctl of the table, now and then on a file of another kind.
-    fn ioctl(&mut self, row: &str, on: Kind, number: u32, fields: &'static [Field]) -> Outcome<Answer> {
-        let kinds = [Kind::Drm, Kind::DmaBuf, Kind::SyncFile, Kind::SyncobjFile, Kind::Event];
-        let kind = if self.random.u8(..64) == 0 { kinds[self.random.usize(..kinds.len())] } else { on };
-        let Some(chosen) = self.any_with(kind, &Field::needs(fields)) else { return Ok(Err(Errno::BADF)) };
+    /// Makes an ioctl of the table, now and then on a file of another class.
+    fn ioctl(&mut self, spec: &'static Spec) -> Outcome<Answer> {
+        let Does::Ioctl { on, number } = spec.does else { return Ok(Err(Errno::INVAL)) };
+        let classes = [Class::File, Class::DmaBuf, Class::SyncFile, Class::SyncobjFile, Class::EventFile];
+        let class = if self.random.u8(..64) == 0 { classes[self.random.usize(..classes.len())] } else { on };
+        let Some(chosen) = self.any_with(class, &needs(spec)) else { return Ok(Err(Errno::BADF)) };
+        let mood = if self.random.u8(..4) == 0 { Mood::Any } else { Mood::Right };
+        let mut call = Maker { random: &mut self.random, mood, limits: Limits::OF_MANY }.call(spec);
+        tame(&mut call);
         let file = &self.files[chosen];
+        if file.is_udmabuf && number == DMA_BUF_SYNC.number {
+            return Ok(Err(Errno::OPNOTSUPP));
+        }
+        // The kernel's answer must be read, or what it made stays open.
+        if spec.gives().next().is_none() && self.random.u8(..32) == 0 {
+            call.at = Address::BAD[self.random.usize(..Address::BAD.len())];
+        }
         self.window.begin();
-        let mut filler = Filler {
-            strange: self.random.u8(..4) == 0,
-            count: self.random.usize(1..4),
-            random: &mut self.random,
-            window: &mut self.window,
-            files: &self.files,
-            of: file,
-        };
-        let filled = filler.fill(fields);
-        let right = self.window.put(&filled.bytes);
-        let tells = !filled.made.is_empty();
-        let address = match self.random.u8(..64) {
-            0 if !tells => self.window.bad_addresses()[self.random.usize(..7)],
-            1 if !tells => self.window.address(1 + self.random.usize(..4), 0),
-            _ => right,
-        };
+        let mut place = Place { random: &mut self.random, window: &mut self.window, files: &self.files, of: file };
+        let laid = lay_out(spec.fields, &call.values, &mut place);
+        let address = place.put(call.at, &laid.bytes);
         // SAFETY: the structure, and everything that it points to, is in the window or cannot be used at all.
         let answer = unsafe { sys::ioctl_raw(file.as_fd(), number, address) }.map(drop);
-        self.check(row, &self.files[chosen], answer)?;
+        self.check(spec.name, file, answer)?;
         // Most clients close a file whose device is gone. If all kept such files, hardly a call would reach a device.
-        if answer == Err(Errno::NODEV) && on == Kind::Drm && self.random.u8(..4) > 0 {
+        if answer == Err(Errno::NODEV) && on == Class::File && self.random.u8(..4) > 0 {
             self.files.swap_remove(chosen);
-        } else if answer.is_ok() && address == right {
+        } else if answer.is_ok() && call.at == Address::Good {
             let file = &mut self.files[chosen];
-            filled.gone.iter().for_each(|(pool, id)| file.ids[*pool as usize].retain(|known| known != id));
-            self.learn(chosen, right, &filled.made);
+            laid.ended.iter().for_each(|(class, id)| file.ids[*class as usize].retain(|known| known != id));
+            self.learn(chosen, address, &laid.outputs);
         }
         Ok(answer)
     }
 
     /// Stores the numbers of the objects that the kernel has made.
-    fn learn(&mut self, of: usize, argument: usize, made: &[(usize, &Field)]) {
+    fn learn(&mut self, of: usize, argument: usize, outputs: &[(usize, usize, Class)]) {
         let mut files = Vec::new();
-        for (at, field) in made {
-            let word = self.window.word(argument + at);
-            match field {
-                Field::New(pool) => self.files[of].learn(*pool, word.into()),
-                Field::NewLong(pool) => {
-                    let high = u64::from(self.window.word(argument + at + 4));
-                    self.files[of].learn(*pool, high << 32 | u64::from(word));
-                }
-                Field::NewFile => files.push(word),
-                _ => {}
-            }
+        for (at, size, class) in outputs {
+            let number = self.window.number(argument + at, *size);
+            if class.is_file() { files.push(number as u32) } else { self.files[of].learn(*class, number) }
         }
         // This comes last, since new files may replace the file itself.
         files.into_iter().for_each(|number| self.adopt(number));
@@ -324,8 +326,9 @@ impl<'b> Client<'b> {
     /// Adds a new file, in place of another if there are many.
     pub(super) fn keep(&mut self, fd: OwnedFd, generation: Option<u32>) {
         let file = File::of(fd, generation);
-        let alike = self.files.iter().filter(|other| other.kind == file.kind).count();
-        if let Some(other) = self.any(file.kind).filter(|_| alike >= MOST_OF_A_KIND) {
+        let alike = |other: &File| (other.class, other.is_udmabuf) == (file.class, file.is_udmabuf);
+        let count = self.files.iter().filter(|other| alike(other)).count();
+        if let Some(other) = self.any_of(alike).filter(|_| count >= MOST_OF_A_KIND) {
             self.files.swap_remove(other);
         }
         self.files.push(file);
@@ -335,11 +338,11 @@ impl<'b> Client<'b> {
     /// the time.
     fn check(&self, row: &str, file: &File, answer: Answer) -> Outcome {
         let Err(errno) = answer else { return Ok(()) };
-        if file.kind == Kind::Drm && !table::ANSWERS.contains(&errno) {
+        if file.class == Some(Class::File) && !table::ANSWERS.contains(&errno) {
             return fail(format!("{row} answers {}, which no ioctl of DRM does", name(errno)));
         }
         let stayed = file.generation.is_some_and(|then| then % 2 == 0 && then == self.board.generation());
-        if file.kind == Kind::Drm && errno == Errno::NODEV && stayed {
+        if file.class == Some(Class::File) && errno == Errno::NODEV && stayed {
             return fail(format!("{row} answers ENODEV, and the device has been there since the file was opened"));
         }
         Ok(())

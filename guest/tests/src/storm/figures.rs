@@ -39,7 +39,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn read(board: &Board, rows: &[&'static Row], happened: Happened) -> Self {
+    pub(super) fn read(board: &Board, rows: &[Row], happened: Happened) -> Self {
         let answers = |row| (0..ANSWERS).map(move |place| (place, board.answers(row, place)));
         let told =
             |row| answers(row).filter(|(_, count)| *count > 0).map(|(place, count)| (answer(place), count)).collect();

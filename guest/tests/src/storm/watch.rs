@@ -47,7 +47,7 @@ impl Doing {
 /// The objects to watch.
 pub(super) struct Watch<'s> {
     pub(super) board: &'s Board,
-    pub(super) rows: &'s [&'static Row],
+    pub(super) rows: &'s [Row],
     pub(super) doing: &'s Doing,
     pub(super) processes: usize,
     /// Factor on all time limits.

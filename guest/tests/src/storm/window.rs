@@ -24,6 +24,8 @@ pub(super) const LONGEST: usize = SLOT / 2;
 pub(super) const SLOTS: usize = 17;
 /// The length of the area for arguments.
 const ARGUMENTS: usize = 16 * PAGE;
+/// The least number of zeros behind each argument, so that a text ends.
+const ZEROS: usize = 8;
 /// Offset of a read-only page in the first slot.
 const READ_ONLY: usize = ARGUMENTS + PAGE;
 
@@ -78,10 +80,25 @@ impl Window {
         self.pointer(slot * SLOT + offset, 0) as usize
     }
 
+    /// Returns the address of the last bytes before a gap.
+    pub(super) fn edge(&self) -> usize {
+        self.address(0, ARGUMENTS - 4)
+    }
+
+    /// Returns the address of memory that can only be read.
+    pub(super) fn read_only(&self) -> usize {
+        self.address(0, READ_ONLY)
+    }
+
+    /// Returns an address at which nothing is mapped.
+    pub(super) fn gap_address(&self) -> usize {
+        self.address(0, SLOT / 2)
+    }
+
     /// Returns addresses with a flaw: not mapped at all, read-only, or at the end of a mapping.
     pub(super) fn bad_addresses(&self) -> [usize; 7] {
         let [a, b, c, d] = BadAddress::ALL.map(BadAddress::get);
-        [a, b, c, d, self.address(0, READ_ONLY), self.address(0, ARGUMENTS - 4), self.address(0, SLOT / 2)]
+        [a, b, c, d, self.read_only(), self.edge(), self.gap_address()]
     }
 
     /// Clears all arguments.
@@ -89,22 +106,29 @@ impl Window {
         self.used = 0;
     }
 
-    /// Puts bytes where the kernel finds them. There is room for all of a call's arguments.
+    /// Puts bytes where the kernel finds them, and zeros behind them. There is room for all of a call's arguments.
     pub(super) fn put(&mut self, bytes: &[u8]) -> usize {
-        let at = self.used;
-        assert!(at + bytes.len() <= ARGUMENTS, "arguments are small");
-        self.used = (at + bytes.len()).next_multiple_of(8);
+        let (at, end) = (self.used, (self.used + bytes.len() + ZEROS).next_multiple_of(8));
+        assert!(end <= ARGUMENTS, "arguments are small");
+        self.used = end;
+        let (place, len) = (self.pointer(at, end - at).cast::<u8>(), bytes.len());
         // SAFETY: within the area for arguments, to which there are no references.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer(at, bytes.len()).cast(), bytes.len()) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, len);
+            std::ptr::write_bytes(place.add(len), 0, end - at - len);
+        }
         self.address(0, at)
     }
 
-    /// Returns a word of an argument after the call.
-    pub(super) fn word(&self, address: usize) -> u32 {
+    /// Returns 4 or 8 bytes of an argument after the call, as a number.
+    pub(super) fn number(&self, address: usize, size: usize) -> u64 {
         let at = address - self.start.as_ptr() as usize;
-        assert!(at % 4 == 0 && at + 4 <= ARGUMENTS, "an argument");
-        // SAFETY: an aligned word of the area for arguments, which the kernel may have changed.
-        unsafe { self.pointer(at, 4).cast::<u32>().read_volatile() }
+        assert!(at % 4 == 0 && at + size <= ARGUMENTS, "an argument");
+        let word = |at| {
+            // SAFETY: an aligned word of the area for arguments, which the kernel may have changed.
+            u64::from(unsafe { self.pointer(at, 4).cast::<u32>().read_volatile() })
+        };
+        (0..size).step_by(4).map(|byte| word(at + byte) << (8 * byte)).sum()
     }
 
     /// Returns the slots that have a mapping.
@@ -234,7 +258,8 @@ mod tests {
         let mut window = Window::new().unwrap();
         let first = window.put(&[1, 0, 0, 0, 9]);
         let second = window.put(&7_u32.to_ne_bytes());
-        assert_eq!((window.word(first), window.word(second), second - first), (1, 7, 8));
+        assert_eq!((window.number(first, 4), window.number(first, 8), window.number(second, 4)), (1, 9 << 32 | 1, 7));
+        assert_eq!(second - first, 16);
     }
 
     #[test]
