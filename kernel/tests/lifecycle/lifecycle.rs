@@ -4,7 +4,7 @@
 //! logs when each of its parts is created and dropped.
 //!
 //! Its lines are `lifecycle: N: what happened`, where N is the number of the device. The tests are
-//! in tests/guest, and the requests in lifecycle_drm.h.
+//! in guest/tests, and the requests in lifecycle_drm.h.
 
 #![deny(unsafe_code)]
 

@@ -3,7 +3,7 @@
 //! counterpart for the same bus is measured alone.
 //!
 //! One boot with QEMU's counting clock measures both drivers in turn with the same program, so the kernel around them
-//! is the same. Sizes come from the module files. Source: qemu-system-x86_64(1), `-icount`; `benches/guest` for how a
+//! is the same. Sizes come from the module files. Source: qemu-system-x86_64(1), `-icount`; `guest/bench` for how a
 //! row is measured.
 
 mod sizes;
@@ -108,7 +108,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 fn has_program(stage: &Stage) -> Result<()> {
     match Program::BENCH.exists(&stage.toolchain().repo) {
         true => Ok(()),
-        false => Err(Error::new(Kind::Usage, "this checkout has no `benches/guest`")),
+        false => Err(Error::new(Kind::Usage, "this checkout has no `guest/bench`")),
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The cases that must not compile, and their twins that must.
 //!
-//! A case is `tests/compile-fail/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file
+//! A case is `kernel/must-not-compile/AREA/MISTAKE.rs` with the compiler's message beside it, `MISTAKE.stderr`. One file
 //! contains both the mistake and its correction, see [`case`]. Both are compiled as a module is, with the command that
 //! Kbuild recorded for the driver `vgem`. [`page`] shows them to readers, and a suite of `drydock test` judges them.
 

@@ -23,7 +23,7 @@ use drydock_toolchain::setup::{self, Toolchain};
 /// Build the documentation of the `drm` crate
 ///
 /// Writes HTML pages to `target/doc` of the checkout. Private items of the crate are left out; types of the kernel's crates
-/// link to the kernel's own pages. `what-the-compiler-stops.html` shows every case of `tests/compile-fail` with the compiler's
+/// link to the kernel's own pages. `what-the-compiler-stops.html` shows every case of `kernel/must-not-compile` with the compiler's
 /// message.
 #[derive(Debug, Args)]
 pub struct Options {

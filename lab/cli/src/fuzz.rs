@@ -2,7 +2,7 @@
 //! `drydock fuzz`: runs sequences of calls on our drivers' devices, on the kernel that checks memory and locks, guided
 //! by which of our lines they reach.
 //!
-//! The fuzzer itself is `tests/fuzz`, which runs in the guest. This module supplies its corpus, keeps its findings,
+//! The fuzzer itself is `guest/random`, which runs in the guest. This module supplies its corpus, keeps its findings,
 //! judges the run like any other, and turns the reached places into lines.
 //!
 //! Source: Documentation/dev-tools/kcov.rst (Linux 7.3); docs/how-to/fuzz-a-driver.md.
@@ -47,7 +47,7 @@ Examples:\n\
 
 /// Search for calls that bring the kernel down, guided by the lines that they reach
 ///
-/// Boots the debug kernel for each DRIVER and executes sequences of calls on its device: those of `tests/fuzz/corpus`
+/// Boots the debug kernel for each DRIVER and executes sequences of calls on its device: those of `guest/random/corpus`
 /// first, then mutations of sequences that reached something new. Ends when the time is over, or when the kernel
 /// reports something, an execution hangs, memory is leaked, or the driver misuses its hardware. In these cases it keeps
 /// the last calls for --replay. Shows which lines of the layer and the drivers were reached.
@@ -63,7 +63,7 @@ pub struct Options {
     /// Seed of the random choices [default: a new one, which is shown]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Write the sequences that reach most lines, shortened, back to `tests/fuzz/corpus`
+    /// Write the sequences that reach most lines, shortened, back to `guest/random/corpus`
     #[arg(long, conflicts_with = "replay")]
     keep: bool,
     /// Only execute the sequences in FILE, one per line, and show each call's errno

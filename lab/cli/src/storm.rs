@@ -2,7 +2,7 @@
 //! `drydock storm`: makes random calls from several processes while the device comes and goes, on a kernel that checks
 //! memory and locks.
 //!
-//! The storm itself is a mode of the guest's test program (`tests/guest/src/storm.rs`). This module boots its machine
+//! The storm itself is a mode of the guest's test program (`guest/tests/src/storm.rs`). This module boots its machine
 //! and judges the run.
 
 pub(crate) mod figures;

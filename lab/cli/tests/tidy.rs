@@ -122,6 +122,7 @@ fn drivers_leave_nothing_behind_by_way_of_the_kernel_crate() {
 fn a_device_is_allocated_in_one_place() {
     let places: Vec<_> = files("kernel", &[".rs", ".c", ".h"])
         .into_iter()
+        .filter(|(path, _)| !path.starts_with(ABOUT_A_MISTAKE))
         .flat_map(|(path, text)| {
             let calls = code(&text).filter(|(_, line)| has_word(line, "__drm_dev_alloc")).count();
             vec![path; calls]
@@ -153,10 +154,16 @@ fn imports_point_one_way() {
             .extend(lines.map(|(number, _)| format!("{path}:{number}: a driver is built from its own directory")));
     }
     for (path, text) in files(".", &["Cargo.toml"]) {
+        let paths = || text.lines().filter_map(|line| line.split_once("path = \"")?.1.split('"').next());
         // A client of an example lies beside it, but is a program.
-        let is_loaded = |line: &str| line.contains("kernel/") && !line.ends_with("/client/main.rs\"");
-        if text.lines().any(|line| line.contains("path = ") && is_loaded(line)) {
+        if paths().any(|to| to.contains("kernel/") && !to.ends_with("/client/main.rs")) {
             complaints.push(format!("{path}: what runs on the host does not depend on what is loaded into a kernel"));
+        }
+        if path.starts_with("guest/") && paths().any(|to| to.contains("/lab") || to.contains("/models")) {
+            complaints.push(format!("{path}: what runs in the guest does not depend on what runs on the host"));
+        }
+        if path == "guest/uapi/Cargo.toml" && text.contains("dependencies]") {
+            complaints.push(format!("{path}: the lab is built with it, so it depends on nothing"));
         }
     }
     for (layer, below) in LAYERS_OF_THE_LAB {
@@ -205,18 +212,18 @@ fn nothing_names_the_machine_it_was_written_on() {
 #[test]
 fn mutants_are_of_functions_that_there_are() {
     let read = |path: String| fs::read_to_string(repo().join(path)).unwrap_or_default();
-    let list = read("tests/mutants/list".to_owned());
+    let list = read("kernel/mutants/list".to_owned());
     let mut complaints = Vec::new();
     for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let fields: Vec<_> = line.split(" | ").collect();
         let [name, file, function, _, _] = fields[..] else {
-            complaints.push(format!("tests/mutants/list: `{line}` has five fields"));
+            complaints.push(format!("kernel/mutants/list: `{line}` has five fields"));
             continue;
         };
         let function = function.split('#').next().unwrap_or_default();
         let text = read(format!("kernel/drm/{file}"));
         if !["(", "<"].iter().any(|after| text.contains(&format!("fn {function}{after}"))) {
-            complaints.push(format!("tests/mutants/list: `{name}`: kernel/drm/{file} has no function `{function}`"));
+            complaints.push(format!("kernel/mutants/list: `{name}`: kernel/drm/{file} has no function `{function}`"));
         }
     }
     none(complaints);
@@ -227,7 +234,7 @@ fn mutants_are_of_functions_that_there_are() {
 const HEADLESS: &[&str] = &["What", "Who", "Whoever", "Those", "Which", "It", "None", "That", "As above"];
 
 /// Cases begin with the mistake and its reason, which is a sentence about the mistake.
-const ABOUT_A_MISTAKE: &str = "tests/compile-fail/";
+const ABOUT_A_MISTAKE: &str = "kernel/must-not-compile/";
 
 #[test]
 fn doc_comments_name_their_subject() {

@@ -2,7 +2,7 @@
 //! The lab's end of the protocol: sends the agent requests and waits for the answers.
 //!
 //! One thread reads events and routes each to the waiter for that request. Every wait has a limit, and ends early when
-//! the machine ends. Source: our own protocol, `lab/agent/src/protocol.rs`.
+//! the machine ends. Source: our own protocol, `guest/agent/src/protocol.rs`.
 
 mod flow;
 mod process;

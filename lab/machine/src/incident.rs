@@ -4,89 +4,14 @@
 //! A kernel report has some 50 lines, of which a reader wants five: what happened, where, in which process, and on
 //! which call path. [`Incident::summary`] keeps those.
 //!
-//! Source: lib/bug.c, kernel/panic.c, arch/x86/kernel/dumpstack.c, kernel/locking/lockdep.c, lib/ubsan.c,
-//! mm/kasan/report.c and kernel/kcsan/report.c of Linux 7.3 for the wording. The texts in `testdata/` were captured
-//! from it; those named `starved-*` follow its wording.
+//! Source: `guest/uapi/src/report.rs` for what opens a report; arch/x86/kernel/dumpstack.c of Linux 7.3 for the rest. The
+//! texts in `testdata/` were captured from it; those named `starved-*` follow its wording.
+
+use uapi::report::{RACE, is_by_starving, opening};
+
+pub use uapi::report::Kind;
 
 use super::{console::Line, kasan, kcsan, symbols::Frame};
-
-/// The kind of an incident, in order of severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// `WARN` and similar reports, after which the kernel continues.
-    Warning,
-    /// A lock was taken in a way that can deadlock.
-    Locking,
-    /// A checker of memory or arithmetic found a fault.
-    Sanitizer,
-    /// Memory without any reference to it.
-    Leak,
-    /// A processor or a task makes no progress.
-    Stall,
-    /// A Rust panic. The reports that follow are its consequences.
-    RustPanic,
-    /// The kernel did something invalid: a bad access, a failed assertion.
-    Oops,
-    /// The kernel stopped.
-    Panic,
-}
-
-/// Beginnings, or parts, of lines that open a report. The first match decides the kind.
-const OPENINGS: &[(&str, Kind)] = &[
-    ("rust_kernel: panicked at", Kind::RustPanic),
-    ("Kernel panic - not syncing", Kind::Panic),
-    ("BUG: KASAN", Kind::Sanitizer),
-    ("BUG: KFENCE", Kind::Sanitizer),
-    ("BUG: KCSAN", Kind::Sanitizer),
-    ("UBSAN:", Kind::Sanitizer),
-    ("BUG: sleeping function called from invalid context", Kind::Locking),
-    ("BUG: scheduling while atomic", Kind::Locking),
-    ("BUG: workqueue leaked", Kind::Locking),
-    ("BUG: workqueue lockup", Kind::Stall),
-    ("BUG: soft lockup", Kind::Stall),
-    ("WARNING: possible circular locking", Kind::Locking),
-    ("WARNING: possible recursive locking", Kind::Locking),
-    ("WARNING: possible irq lock inversion", Kind::Locking),
-    ("WARNING: inconsistent lock state", Kind::Locking),
-    ("WARNING: bad unlock balance", Kind::Locking),
-    ("WARNING: lock held", Kind::Locking),
-    ("WARNING: suspicious RCU usage", Kind::Locking),
-    ("WARNING: Nested lock was not taken", Kind::Locking),
-    ("INFO: trying to register non-static key", Kind::Locking),
-    ("INFO: task ", Kind::Stall),
-    ("rcu: INFO:", Kind::Stall),
-    ("watchdog: Watchdog detected hard LOCKUP", Kind::Stall),
-    ("kmemleak: ", Kind::Leak),
-    ("BUG kmalloc", Kind::Sanitizer),
-    ("BUG: ", Kind::Oops),
-    ("kernel BUG at", Kind::Oops),
-    ("Oops: ", Kind::Oops),
-    ("WARNING: ", Kind::Warning),
-];
-
-/// Lines that look like the start of a report but are harmless.
-const HARMLESS: &[&str] = &[
-    // A note that a block is scanned as a whole instead of in part, because a test made the allocation fail.
-    "kmemleak: Cannot allocate a scan area",
-    // Printed at every boot of a kernel with kmemleak.
-    "kmemleak: Kernel memory leak detector initialized",
-    "kmemleak: Automatic memory scanning thread started",
-    // The consequence of `oops=panic`. The oops itself was reported.
-    "Kernel panic - not syncing: Fatal exception",
-];
-
-/// Parts of reports, other than stalls, that a machine makes when its host starves it.
-const BY_STARVING: &[&str] = &[
-    // A timer is late by more than its period.
-    "hrtimer_forward",
-    // The consequence of a soft lockup.
-    "Kernel panic - not syncing: softlockup: hung tasks",
-    // The emulated timer did not tick while the kernel counted up to a limit.
-    "IO-APIC + timer doesn't work!",
-    // The kernel's self-tests of its ciphers, which start during boot and may end when drivers are loaded.
-    "Comm: cryptomgr_test",
-];
 
 /// Returns whether a line names a function of a module, in a call trace or as a work item of a workqueue.
 fn names_module(text: &str) -> bool {
@@ -117,8 +42,7 @@ impl Incident {
     /// Returns whether a machine that its host starves makes such a report by itself, and no module is involved in this
     /// one. If a driver keeps a processor or a task waiting, the driver is in the call trace.
     pub(crate) fn is_of_a_starved_machine(&self) -> bool {
-        let says = |part: &str| self.lines.iter().any(|line| line.text.contains(part));
-        let by_starving = self.kind == Kind::Stall || BY_STARVING.iter().any(|part| says(part));
+        let by_starving = self.kind == Kind::Stall || self.lines.iter().any(|line| is_by_starving(&line.text));
         by_starving && !self.lines.iter().any(|line| names_module(line.text.trim()))
     }
 
@@ -172,14 +96,14 @@ impl Finder {
         let Some(open) = &mut self.open else { return };
         open.kind = open.kind.or(kind);
         open.traced |= text == "Call Trace:";
-        open.is_race |= text.starts_with(kcsan::OPENING);
+        open.is_race |= text.starts_with(RACE);
         open.wants_rule |= open.is_race || text.starts_with(kasan::OPENING);
         open.wants_end |= cut || text.starts_with("Oops: ");
         open.lines.push(line.clone());
         let ends = text.starts_with(END_TRACE)
             || (text == "</TASK>" && !open.wants_end && !open.wants_rule)
             || (open.wants_rule && text == kasan::CLOSING)
-            || (kind == Some(Kind::Leak) && open.lines.len() == 1);
+            || (kind.is_some_and(Kind::is_one_line) && open.lines.len() == 1);
         if ends || open.lines.len() > LONGEST {
             self.close();
         }
@@ -194,18 +118,6 @@ impl Finder {
         let kind = open.kind.unwrap_or(Kind::Warning);
         self.found.push(Incident { kind, title, lines: open.lines });
     }
-}
-
-fn opening(text: &str) -> Option<Kind> {
-    if HARMLESS.iter().any(|harmless| text.starts_with(harmless)) {
-        return None;
-    }
-    // Some messages have their subsystem's name in front: `watchdog: BUG: soft lockup`.
-    let text = text.strip_prefix("watchdog: ").filter(|rest| rest.starts_with("BUG: ")).unwrap_or(text);
-    let found = OPENINGS.iter().find(|(opening, _)| text.starts_with(opening));
-    found
-        .map(|(_, kind)| *kind)
-        .filter(|kind| *kind != Kind::Stall || !text.starts_with("INFO: task ") || text.contains("blocked"))
 }
 
 fn title(lines: &[Line]) -> String {

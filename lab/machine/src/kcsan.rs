@@ -5,9 +5,6 @@
 
 use super::{console::Line, symbols::Frame};
 
-/// The first line of a report, after the line of equals signs.
-pub(crate) const OPENING: &str = "BUG: KCSAN: ";
-
 /// Returns whether the race involves a module. In our kernels, modules are ours, the DRM core and the little that it
 /// needs. Races of the scheduler or a terminal with itself are known to their maintainers and not the fault of a
 /// driver's author.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Splits the output of a program in the guest into lines.
 //!
-//! Source: our own programs in `tests/` and `benches/`, which print these lines.
+//! Source: our own programs in `guest/`, which print these lines.
 
 use std::io::{ErrorKind, Read, Result};
 

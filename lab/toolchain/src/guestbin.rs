@@ -64,13 +64,13 @@ fn build_in(
 }
 
 /// The sources of the library for the drivers' own clients, in the checkout.
-const CALLS: &str = "tests/calls/src";
+const CALLS: &str = "guest/calls/src";
 
 /// Compiles that library and a client, whose name is the argument.
 const COMPILE: &str = "
     set -- \"$1\" --edition=2024 -Copt-level=1 -Cstrip=symbols -Clinker=gcc -Ctarget-feature=+crt-static
     name=$1; shift
-    rustc \"$@\" --crate-name=calls --crate-type=rlib -o /target/libcalls.rlib /src/tests/calls/src/lib.rs 2>&1
+    rustc \"$@\" --crate-name=calls --crate-type=rlib -o /target/libcalls.rlib /src/guest/calls/src/lib.rs 2>&1
     rustc \"$@\" --crate-name=\"$name\" --extern=calls=/target/libcalls.rlib -o \"/target/$name\" /client/main.rs 2>&1
 ";
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The uapi of the test drivers of the auxiliary bus, parent and child. tests/guest uses it, too. */
+/* The uapi of the test drivers of the auxiliary bus, parent and child. guest/tests uses it, too. */
 #ifndef AUX_DRM_H
 #define AUX_DRM_H
 

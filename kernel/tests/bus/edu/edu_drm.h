@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The uapi of the test driver for QEMU's `edu` device. tests/guest uses it, too. */
+/* The uapi of the test driver for QEMU's `edu` device. guest/tests uses it, too. */
 #ifndef EDU_DRM_H
 #define EDU_DRM_H
 

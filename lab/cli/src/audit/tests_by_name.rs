@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Reads the names of all tests that can show an obligation: the guest's cases and the cases that must not compile.
 //!
-//! Source: `tests/guest/src/cases.rs` for the macro `cases!`; `tests/compile-fail` for its directories.
+//! Source: `guest/tests/src/cases.rs` for the macro `cases!`; `kernel/must-not-compile` for its directories.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,8 +12,8 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::repo::rust_files;
 
-const GUEST_CASES: &str = "tests/guest/src/cases";
-const COMPILE_FAIL: &str = "tests/compile-fail";
+const GUEST_CASES: &str = "guest/tests/src/cases";
+const COMPILE_FAIL: &str = "kernel/must-not-compile";
 
 /// All names, `area::case`.
 #[derive(Debug)]

@@ -9,7 +9,7 @@
 //! influences how often the driver has to check whether the GPU is done. So the lower quartile of many calls is used,
 //! and the cost of a further page or block in a call is a difference, in which little of it appears.
 //!
-//! Source: `benches/guest/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for the code that counts
+//! Source: `guest/bench/src/tyr.rs` for how a row is measured; `models/src/mali/query.rs` for the code that counts
 //! the tables.
 
 use drydock_models::command::Command as Order;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use drydock_base::error::{Context, Error, Kind, Result};
 
 /// The directory of the cases, in the checkout.
-pub(crate) const DIRECTORY: &str = "tests/compile-fail";
+pub(crate) const DIRECTORY: &str = "kernel/must-not-compile";
 
 /// The path of the cases inside the root, where they are compiled.
 pub(super) const INSIDE: &str = "/compile-fail";

@@ -100,7 +100,7 @@ const TITLE: &str = "What the compiler stops you from doing";
 
 /// How the page in the checkout begins. It does not say how many cases there are, so that a new case leaves it as it is.
 const HEAD: &str = "\
-<!-- Made from tests/compile-fail by `./drydock test compile-fail --bless`; do not edit. -->
+<!-- Made from kernel/must-not-compile by `./drydock test compile-fail --bless`; do not edit. -->
 
 # What the compiler stops you from doing
 

@@ -2,7 +2,7 @@
 //! Reproduces the oops that started Drydock: on the debug kernel through C's own functions, and beside it through the
 //! library, where it does not compile.
 //!
-//! Source: kernel/tests/oops; tests/compile-fail/register for the attempts; Documentation/dev-tools/kasan.rst.
+//! Source: kernel/tests/oops; kernel/must-not-compile/register for the attempts; Documentation/dev-tools/kasan.rst.
 
 mod expected;
 mod explain;

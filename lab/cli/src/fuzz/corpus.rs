@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The sequences in the repository: one file per driver, one sequence per line.
 //!
-//! Source: `tests/fuzz/src/text.rs` for the format of a line.
+//! Source: `guest/random/src/text.rs` for the format of a line.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use drydock_base::events::Events;
 use super::Subject;
 
 fn file(repo: &Path, subject: Subject) -> PathBuf {
-    repo.join("tests/fuzz/corpus").join(format!("{}.jsonl", subject.name()))
+    repo.join("guest/random/corpus").join(format!("{}.jsonl", subject.name()))
 }
 
 /// Returns all sequences for a driver. A driver may have none yet.
@@ -43,7 +43,7 @@ mod tests {
         let repo = tempfile::tempdir().unwrap();
         assert_eq!(text(repo.path(), Subject::Nova).unwrap(), "");
         let kept = ["[2,2]", "[3]", "[1]"].map(str::to_owned);
-        std::fs::create_dir_all(repo.path().join("tests/fuzz/corpus")).unwrap();
+        std::fs::create_dir_all(repo.path().join("guest/random/corpus")).unwrap();
         keep(repo.path(), Subject::Nova, &kept, &Events::silent()).unwrap();
         assert_eq!(text(repo.path(), Subject::Nova).unwrap(), "[1]\n[3]\n[2,2]\n");
     }

@@ -2,7 +2,7 @@
 //! One boot in which the guest's fuzzer runs: its input, its output, and what it was executing when it ended.
 //!
 //! The fuzzer prints each sequence on the machine's second console before it executes it, so that the lab knows it
-//! whatever the kernel does then. Source: `tests/fuzz/src/report.rs` for the lines.
+//! whatever the kernel does then. Source: `guest/random/src/report.rs` for the lines.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;

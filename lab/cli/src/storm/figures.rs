@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The figures of a storm: parsed from the guest's program, and formatted.
 //!
-//! Source: `tests/guest/src/storm/figures.rs` for the lines.
+//! Source: `guest/tests/src/storm/figures.rs` for the lines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -126,7 +126,7 @@ mod tests {
         let mut figures = Figures::new("vgem", 7, Duration::from_secs(600));
         let lines = [
             "call open: ok 20, ENOENT 3",
-            "call GEM_CLOSE: EINVAL 2, ok 40",
+            "call gem_close: EINVAL 2, ok 40",
             "call read:",
             "happened unplugs 12",
             "happened killed 1",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Tests that the cases of `tests/compile-fail` do not compile, and their twins do. `drydock test compile-fail --bless`
+//! Tests that the cases of `kernel/must-not-compile` do not compile, and their twins do. `drydock test compile-fail --bless`
 //! accepts the compiler's current messages and writes the page generated from them.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use drydock_base::events::{Step, Unit};
 
 use super::suite::{Case as Told, Context, Need, Suite, Verdict};
 
-/// The cases of `tests/compile-fail`.
+/// The cases of `kernel/must-not-compile`.
 pub(super) struct CompileFail;
 
 /// The number of compilers that run at the same time.

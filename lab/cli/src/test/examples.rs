@@ -2,7 +2,7 @@
 //! The examples in the documentation of `kernel/drm`: all must compile as modules do.
 //!
 //! An example is a code block of a doc comment that is marked `rust` or not marked at all. It continues a file that
-//! begins with the driver of `tests/compile-fail`, and is checked with the command that Kbuild recorded for `vgem`. As
+//! begins with the driver of `kernel/must-not-compile`, and is checked with the command that Kbuild recorded for `vgem`. As
 //! usual, lines that begin with `# ` are hidden. An example that declares a module replaces the driver's own. Lines
 //! keep their numbers, so that the compiler's messages point to the right place.
 //!
@@ -25,7 +25,7 @@ pub(super) struct Examples;
 /// The path of the crate in the checkout.
 const CRATE: &str = "kernel/drm";
 /// The file that every example begins with, and the line at which it ends if the example declares a module itself.
-const SHARED: &str = "tests/compile-fail/driver.rs";
+const SHARED: &str = "kernel/must-not-compile/driver.rs";
 const MODULE: &str = "drm::module_";
 /// The path of the examples inside the root.
 const INSIDE: &str = "/doc-examples";

@@ -21,7 +21,7 @@ pub(super) struct Fuzz {
 }
 
 impl Fuzz {
-    /// Returns the suite of the sequences in `tests/fuzz/corpus`. They need no KCOV, so they run on the stock kernel
+    /// Returns the suite of the sequences in `guest/random/corpus`. They need no KCOV, so they run on the stock kernel
     /// too.
     pub(super) fn corpus() -> Self {
         Self { name: "corpus", verdict_of: replay }

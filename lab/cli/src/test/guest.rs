@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The tests inside a guest: one boot per driver, one process per case, one line per case.
 //!
-//! Source: `tests/guest/src/runner.rs` for the lines, `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, and for the exit
+//! Source: `guest/tests/src/runner.rs` for the lines, `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, and for the exit
 //! codes.
 
 use std::collections::BTreeSet;

@@ -141,11 +141,11 @@ mod tests {
              test vm::archive::tests::equal ... ok\n\
              test slow ... ignored, needs a guest\n\
              \u{20}  Doc-tests drydock_agent\n\
-             test lab/agent/src/lib.rs - (line 3) ... ok\n",
+             test guest/agent/src/lib.rs - (line 3) ... ok\n",
         ));
         assert_eq!(cases[0].name, "host::drydock::vm::archive::tests::equal");
         assert_eq!(cases[1].verdict, Verdict::Skipped { why: "needs a guest".into() });
-        assert_eq!(cases[2].name, "host::drydock_agent::doc::lab/agent/src/lib.rs - (line 3)");
+        assert_eq!(cases[2].name, "host::drydock_agent::doc::guest/agent/src/lib.rs - (line 3)");
     }
 
     #[test]

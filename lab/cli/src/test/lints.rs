@@ -15,7 +15,7 @@ use drydock_toolchain::{guestbin, modules};
 
 use super::suite::{Case, Context, Need, Suite, Verdict};
 
-/// The four checks.
+/// The five checks.
 pub(super) struct Lints;
 
 pub(super) const NAME: &str = "lints";
@@ -28,6 +28,7 @@ const CHECKS: &[Check] = &[
     ("lints::rustfmt-kernel", rustfmt_kernel),
     ("lints::clippy-kernel", clippy_kernel),
     ("lints::clippy", clippy_workspace),
+    ("lints::uapi", uapi),
 ];
 
 impl Suite for Lints {
@@ -90,11 +91,15 @@ fn rustfmt_workspace(context: &Context<'_>) -> Result<Command> {
     Ok(cargo)
 }
 
+/// The cases that must not compile: their marks are comments whose places matter.
+const MARKED: &str = "kernel/must-not-compile";
+
 /// Checks the roots, which lead to the other files. Generated code is included as text, not as a module.
 fn rustfmt_kernel(context: &Context<'_>) -> Result<Command> {
     let repo = context.repo;
     let files = rust_files(&repo.join("kernel"))?;
-    let inside = files.iter().filter_map(|file| file.strip_prefix(repo).ok()).map(|file| Path::new("/src").join(file));
+    let inside = files.iter().filter_map(|file| file.strip_prefix(repo).ok());
+    let inside = inside.filter(|file| !file.starts_with(MARKED)).map(|file| Path::new("/src").join(file));
     let mut rustfmt = context.toolchain().command("rustfmt", &Binds::none());
     rustfmt.arg("--check").args(inside);
     Ok(rustfmt)
@@ -116,6 +121,17 @@ fn clippy_workspace(context: &Context<'_>) -> Result<Command> {
     ]);
     // `cargo clippy` sets these too, but it would run the clippy in `CARGO_HOME/bin`, which is the host's.
     cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+    Ok(cargo)
+}
+
+/// Compares `guest/uapi` with the headers of the kernel that the tests run on.
+fn uapi(context: &Context<'_>) -> Result<Command> {
+    let toolchain = context.toolchain();
+    guestbin::fetch(toolchain, context.events)?;
+    let target = directory(toolchain.work().join("uapi"))?;
+    let mut cargo = guestbin::cargo(toolchain, &target)?;
+    cargo.args(["test", "--offline", "--locked", "--manifest-path", "/src/Cargo.toml"]);
+    cargo.args(["--package", "drydock-uapi", "--test", "headers", "--", "--ignored"]);
     Ok(cargo)
 }
 

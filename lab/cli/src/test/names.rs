@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Reads the names of cases from the sources, so that a filter without a match is refused before anything is compiled.
 //!
-//! Source: libtest's names (`module::function`, after the name of the program); `cases!` of tests/guest/src/cases.rs.
+//! Source: libtest's names (`module::function`, after the name of the program); `cases!` of guest/tests/src/cases.rs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,13 +20,15 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("lab/toolchain", Some("drydock_toolchain"), None),
     ("lab/machine", Some("drydock_machine"), None),
     ("lab/cli", Some("drydock"), None),
-    ("lab/agent", Some("drydock_agent"), Some("drydock_agent")),
+    ("guest/agent", Some("drydock_agent"), Some("drydock_agent")),
     ("models", Some("drydock_models"), None),
-    ("tests/guest", None, Some("drydock_guest_tests")),
-    ("tests/calls", Some("calls"), None),
-    ("tests/client", None, Some("drydock_client")),
-    ("tests/fuzz", Some("drydock_fuzz"), Some("drydock_fuzz")),
-    ("benches/guest", None, Some("drydock_bench")),
+    ("guest/sys", Some("sys"), None),
+    ("guest/tests", None, Some("drydock_guest_tests")),
+    ("guest/uapi", Some("uapi"), None),
+    ("guest/calls", Some("calls"), None),
+    ("guest/client", None, Some("drydock_client")),
+    ("guest/random", Some("random"), Some("drydock_random")),
+    ("guest/bench", None, Some("drydock_bench")),
     ("fuzz", Some("drydock_host_fuzz"), Some("drydock_host_fuzz")),
 ];
 /// The directory in which each subdirectory is a package with a library of the same name.

@@ -4,7 +4,7 @@
 //! The agent sends at most a window of each stream ahead (`WINDOW`), and continues when bytes are acknowledged. Each of
 //! our outputs has a thread that writes to it, so a reader that does not read delays only that stream.
 //!
-//! Source: our own protocol, `lab/agent/src/protocol.rs`.
+//! Source: our own protocol, `guest/agent/src/protocol.rs`.
 
 use std::{
     io::{self, ErrorKind, Write},

@@ -26,16 +26,16 @@ pub struct Program {
 
 impl Program {
     /// The first process of every guest.
-    pub(super) const AGENT: Program = Program { directory: "lab/agent", name: "drydock-agent" };
+    pub(super) const AGENT: Program = Program { directory: "guest/agent", name: "drydock-agent" };
     /// The tests that run in the guest.
-    pub const TESTS: Program = Program { directory: "tests/guest", name: "drydock-guest-tests" };
+    pub const TESTS: Program = Program { directory: "guest/tests", name: "drydock-guest-tests" };
     /// The client on the crate `drm`.
-    pub const CLIENT: Program = Program { directory: "tests/client", name: "drydock-client" };
+    pub const CLIENT: Program = Program { directory: "guest/client", name: "drydock-client" };
     /// The guest's side of the benchmark.
-    pub const BENCH: Program = Program { directory: "benches/guest", name: "drydock-bench" };
+    pub const BENCH: Program = Program { directory: "guest/bench", name: "drydock-bench" };
     /// The program that executes sequences of calls. Its variant that searches for new ones is built only for `drydock
     /// fuzz`.
-    pub const FUZZ: Program = Program { directory: "tests/fuzz", name: "drydock-fuzz" };
+    pub const FUZZ: Program = Program { directory: "guest/random", name: "drydock-random" };
     /// All programs that a person may want in a guest.
     const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
 

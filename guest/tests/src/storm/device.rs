@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Lists the disruptions of each driver's device, and the faults of the emulated GPUs.
+//!
+//! Source: `models/src/fault.rs`, `models/src/nova.rs` and `models/src/mali.rs` for the faults.
+
+use rustix::io::Errno;
+use sys::Answer;
+
+use crate::check::{Outcome, fail, name};
+use crate::driver::{Driver, module_users};
+use crate::guest::Guest;
+use crate::pci::{Function, rescan};
+use crate::{modules, nova, tyr, works};
+
+/// A disruption of a device or of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// The driver is unbound, and bound again.
+    Unbind,
+    /// The driver of the child, which has the DRM device, is unbound, and bound again.
+    UnbindChild,
+    /// The function is removed from its bus, and found again.
+    Remove,
+    /// The module is unloaded and loaded again.
+    Reload,
+    /// The GPU has a fault.
+    Fault,
+    /// Memory is short.
+    Shortage,
+    /// A process is killed.
+    Kill,
+}
+
+use Happening::{Fault, Kill, Reload, Remove, Shortage, Unbind, UnbindChild};
+
+/// The disruptions of each driver's device, with their weights.
+const VGEM: &[(Happening, u32)] = &[(Unbind, 8), (Reload, 1), (Shortage, 2), (Kill, 2)];
+const NOVA: &[(Happening, u32)] =
+    &[(Unbind, 4), (UnbindChild, 4), (Remove, 2), (Reload, 1), (Fault, 2), (Shortage, 2), (Kill, 2)];
+const TYR: &[(Happening, u32)] = &[(Unbind, 6), (Remove, 2), (Reload, 1), (Fault, 4), (Shortage, 4), (Kill, 3)];
+
+/// Faults of all GPUs. `N` is replaced by a number of register accesses.
+const COMMON: [&str; 7] = [
+    r#"{"kind": "removal"}"#,
+    r#"{"kind": "removal", "after": {"accesses": N}}"#,
+    r#"{"kind": "lost-interrupt", "count": 3}"#,
+    r#"{"kind": "lost-interrupt", "after": {"accesses": N}}"#,
+    r#"{"kind": "spurious-interrupt"}"#,
+    r#"{"kind": "slow", "factor": 3}"#,
+    r#"{"kind": "dma-refusal", "after": {"accesses": N}}"#,
+];
+const OF_NOVA: &[&str] = &[
+    r#"{"kind": "slow-boot", "seconds": 0.3}"#,
+    r#"{"kind": "stuck-boot"}"#,
+    r#"{"kind": "unknown-chip"}"#,
+    r#"{"kind": "other-chip", "name": "TU104"}"#,
+];
+const OF_MALI: &[&str] = &[
+    r#"{"kind": "spurious-interrupt", "vector": 1}"#,
+    r#"{"kind": "spurious-interrupt", "vector": 2}"#,
+    r#"{"kind": "stuck-reset"}"#,
+    r#"{"kind": "stuck-power"}"#,
+    r#"{"kind": "slow-reset", "seconds": 0.2}"#,
+    r#"{"kind": "slow-boot", "seconds": 0.2}"#,
+    r#"{"kind": "silent-boot"}"#,
+    r#"{"kind": "silent-mcu"}"#,
+    r#"{"kind": "corrupt-firmware", "section": 0}"#,
+];
+
+/// The device of the guest's driver.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Device<'g>(pub(super) &'g Guest);
+
+impl Device<'_> {
+    /// Returns the disruptions of the device, with their weights.
+    pub(super) fn happenings(self) -> &'static [(Happening, u32)] {
+        match self.0.driver {
+            Driver::Rust => VGEM,
+            Driver::C => &[],
+            Driver::Nova => NOVA,
+            Driver::Tyr => TYR,
+        }
+    }
+
+    /// Returns the faults that the device can have.
+    pub(super) fn faults(self) -> Vec<&'static str> {
+        let own = match self.0.driver {
+            Driver::Rust | Driver::C => return Vec::new(),
+            Driver::Nova => OF_NOVA,
+            Driver::Tyr => OF_MALI,
+        };
+        COMMON.iter().chain(own).copied().collect()
+    }
+
+    /// Returns the PCI function.
+    fn function(self) -> Outcome<Function> {
+        match self.0.driver.gpu().and_then(Function::find) {
+            Some(function) => Ok(function),
+            None => fail("the GPU is not on its bus"),
+        }
+    }
+
+    pub(super) fn unbind(self) -> Outcome<Answer> {
+        match self.0.driver.gpu() {
+            Some(_) => Ok(self.function()?.unbind()),
+            None => Ok(self.0.driver.unbind()),
+        }
+    }
+
+    pub(super) fn bind(self) -> Outcome<Answer> {
+        match self.0.driver.gpu() {
+            Some(_) => Ok(self.function()?.bind()),
+            None => Ok(self.0.driver.bind()),
+        }
+    }
+
+    /// Whether the driver is bound to its device.
+    pub(super) fn is_bound(self) -> Outcome<bool> {
+        match self.0.driver.gpu() {
+            Some(_) => Ok(self.function()?.is_bound()),
+            None => Ok(self.0.driver.find().is_some()),
+        }
+    }
+
+    /// Unbinds the child's driver and binds it again.
+    pub(super) fn toggle_child(self, meanwhile: impl FnOnce()) -> Outcome {
+        let Some(child) = nova::Gpu::find().and_then(|gpu| gpu.child()) else {
+            return fail("the parent is bound and has no auxiliary device");
+        };
+        works!(child.unbind());
+        meanwhile();
+        works!(child.bind());
+        Ok(())
+    }
+
+    /// Removes the function from its bus and rescans the bus.
+    pub(super) fn toggle_function(self, meanwhile: impl FnOnce()) -> Outcome {
+        works!(self.function()?.remove());
+        meanwhile();
+        rescan()
+    }
+
+    /// Plans a fault of the emulated GPU.
+    pub(super) fn fault(self, fault: &str) -> Outcome {
+        self.function()?.fault(fault)
+    }
+
+    /// Ends all faults. No driver may use the GPU meanwhile, since it forgets everything.
+    pub(super) fn repair(self) -> Outcome {
+        if self.is_bound()? {
+            works!(self.unbind()?);
+        }
+        self.function()?.ask(r#""repair""#).map(drop)
+    }
+
+    /// Returns the modules, users first.
+    fn modules(self) -> &'static [&'static str] {
+        match self.0.driver {
+            Driver::Rust => &["vgem_rust", "drm_rust"],
+            Driver::C => &["vgem"],
+            Driver::Nova => &[nova::DRM, nova::CORE, "drm_rust"],
+            Driver::Tyr => &[tyr::MODULE, "drm_rust"],
+        }
+    }
+
+    /// Unloads all modules. A module that is not loaded is skipped.
+    pub(super) fn unload(self) -> Answer {
+        self.modules().iter().try_for_each(|module| match modules::remove(module) {
+            Err(Errno::NOENT) => Ok(()),
+            other => other,
+        })
+    }
+
+    /// Unloads other modules that use the layer, which earlier cases leave behind: a storm opens every node and unloads
+    /// everything.
+    pub(super) fn alone(self) -> Outcome {
+        let holders = std::fs::read_dir("/sys/module/drm_rust/holders").into_iter().flatten().flatten();
+        let names = holders.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut others: Vec<_> = names.filter(|name| !self.modules().contains(&name.as_str())).collect();
+        // Some of them use others, so this takes several rounds.
+        while !others.is_empty() {
+            let before = others.len();
+            others.retain(|module| modules::remove(module).is_err());
+            if others.len() == before {
+                return fail(format!("{others:?} are not part of the storm, and cannot be unloaded"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the remaining users of the modules.
+    pub(super) fn users(self) -> Outcome<String> {
+        let mut text = String::new();
+        for module in self.modules() {
+            if let Some(users) = module_users(module)? {
+                text.push_str(&format!(" {module} {users}"));
+            }
+        }
+        Ok(text)
+    }
+
+    /// Loads the modules that are not loaded. The device is bound after this.
+    pub(super) fn load(self) -> Outcome {
+        let modules = self.0.modules()?;
+        for module in self.modules().iter().rev() {
+            if let Err(errno) = modules.of(module)?.load() {
+                return fail(format!("`{module}` cannot be loaded: {}", name(errno)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads and binds everything and ends all faults, so that a client can open the device.
+    pub(super) fn ready(self) -> Outcome {
+        match self.0.driver {
+            Driver::Rust | Driver::C => self.0.restore()?,
+            Driver::Nova => nova::Gpu::ready(self.0)?.open().map(drop)?,
+            Driver::Tyr => tyr::Gpu::ready(self.0)?.open().map(drop)?,
+        }
+        match self.is_bound()? {
+            true => Ok(()),
+            false => fail("the driver does not have its device"),
+        }
+    }
+}

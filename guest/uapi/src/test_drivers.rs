@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The ioctls of our own drivers that exist to be tested or measured. Those of `sync_test` are in [`crate::sync`].
+//!
+//! Source: `kernel/tests/bus/edu/edu_drm.h`, `bus/auxiliary/aux_drm.h`, `lifecycle/lifecycle_drm.h`,
+//! `attacks/attacks_drm.h` and `noop/noop_drm.h`.
+
+use super::*;
+
+structures! {
+    EduInfo: Plain = "edu_drm_info" { identification: u32, message_irq: u32, interrupts: u32, resumed: u32 }
+    EduFactorial: Plain = "edu_drm_factorial" { n: u32, result: u32 }
+    EduDma: Plain = "edu_drm_dma" { handle: u32, to_device: u32, offset: u64, length: u32, no_wait: u32 }
+    AuxInfo: Plain = "aux_drm_info" { id: u32, calls: u32, resumed: u32, pad: u32 }
+    Lifecycle: Plain = "drm_lifecycle" { what: u32, handle: u32, value: u64 }
+    Attack: Plain = "drm_attack" { what: u32, handle: u32, value: u64 }
+    Noop: Plain = "drm_noop" { value: u64 }
+}
+
+requests! {
+    EDU_INFO: EduInfo = DIR_READ, DRM, COMMAND_BASE, "DRM_IOCTL_EDU_INFO";
+    EDU_FACTORIAL: EduFactorial = RW, DRM, COMMAND_BASE + 1, "DRM_IOCTL_EDU_FACTORIAL";
+    EDU_DMA: EduDma = DIR_WRITE, DRM, COMMAND_BASE + 2, "DRM_IOCTL_EDU_DMA";
+    AUX_INFO: AuxInfo = DIR_READ, DRM, COMMAND_BASE, "DRM_IOCTL_AUX_INFO";
+    LIFECYCLE_CONTROL: Lifecycle = RW, DRM, COMMAND_BASE, "DRM_IOCTL_LIFECYCLE_CONTROL";
+    LIFECYCLE_ENTER: Lifecycle = RW, DRM, COMMAND_BASE + 1, "DRM_IOCTL_LIFECYCLE_ENTER";
+    LIFECYCLE_GUARDED: Lifecycle = RW, DRM, COMMAND_BASE + 2, "DRM_IOCTL_LIFECYCLE_GUARDED";
+    LIFECYCLE_BLOCK: Lifecycle = RW, DRM, COMMAND_BASE + 3, "DRM_IOCTL_LIFECYCLE_BLOCK";
+    LIFECYCLE_BLOCK_UNGUARDED: Lifecycle = RW, DRM, COMMAND_BASE + 4, "DRM_IOCTL_LIFECYCLE_BLOCK_UNGUARDED";
+    LIFECYCLE_OBJECT: Lifecycle = RW, DRM, COMMAND_BASE + 5, "DRM_IOCTL_LIFECYCLE_OBJECT";
+    LIFECYCLE_INFO: Lifecycle = RW, DRM, COMMAND_BASE + 6, "DRM_IOCTL_LIFECYCLE_INFO";
+    LIFECYCLE_EARLY: Lifecycle = RW, DRM, COMMAND_BASE + 7, "DRM_IOCTL_LIFECYCLE_EARLY";
+    LIFECYCLE_KEEP: Lifecycle = RW, DRM, COMMAND_BASE + 8, "DRM_IOCTL_LIFECYCLE_KEEP";
+    LIFECYCLE_KEPT: Lifecycle = RW, DRM, COMMAND_BASE + 9, "DRM_IOCTL_LIFECYCLE_KEPT";
+    LIFECYCLE_VMAP: Lifecycle = RW, DRM, COMMAND_BASE + 10, "DRM_IOCTL_LIFECYCLE_VMAP";
+    LIFECYCLE_DMA: Lifecycle = RW, DRM, COMMAND_BASE + 11, "DRM_IOCTL_LIFECYCLE_DMA";
+    LIFECYCLE_WORK: Lifecycle = RW, DRM, COMMAND_BASE + 12, "DRM_IOCTL_LIFECYCLE_WORK";
+    LIFECYCLE_SYNCOBJ: Lifecycle = RW, DRM, COMMAND_BASE + 13, "DRM_IOCTL_LIFECYCLE_SYNCOBJ";
+    ATTACK_RUN: Attack = RW, DRM, COMMAND_BASE, "DRM_IOCTL_ATTACK_RUN";
+    ATTACK_PLUGGED: Attack = RW, DRM, COMMAND_BASE + 1, "DRM_IOCTL_ATTACK_PLUGGED";
+    ATTACK_TRAP: Attack = RW, DRM, COMMAND_BASE + 2, "DRM_IOCTL_ATTACK_TRAP";
+    NOOP_UNGUARDED: Noop = DIR_WRITE, DRM, COMMAND_BASE, "DRM_IOCTL_NOOP_UNGUARDED";
+    NOOP_GUARDED: Noop = DIR_WRITE, DRM, COMMAND_BASE + 1, "DRM_IOCTL_NOOP_GUARDED";
+}
+
+constants! {}
