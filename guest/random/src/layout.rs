@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::program::{Address, Value};
 use crate::spec::{self, Class, Field, Kind};
 
-/// What a call needs from the program that executes it.
+/// The values that a call needs from the program that executes it.
 pub trait Place {
     /// Returns the number of an object: the one that was given `ago` times ago, if the place keeps an order.
     fn object(&mut self, class: Class, ago: u8) -> u64;

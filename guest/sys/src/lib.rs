@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the guest's programs share: system calls, the search for a driver's device, buffers of other exporters, time
+//! The code that the guest's programs share: system calls, the search for a driver's device, buffers of other exporters, time
 //! limits, and the kernel's log.
 //!
 //! Source: each module names its own.

@@ -2,7 +2,7 @@
 //! The one table of what a kernel report looks like: how a line of the kernel's log begins that says something is
 //! wrong, and what kind of report follows.
 //!
-//! It is in this crate because the lab needs it as well as the guest's programs, and this crate depends on nothing.
+//! The table is in this crate because the lab needs it as well as the guest's programs, and this crate depends on nothing.
 //!
 //! Source: lib/bug.c, lib/refcount.c, lib/list_debug.c, lib/ubsan.c, lib/debugobjects.c, kernel/panic.c,
 //! kernel/dma/debug.c, kernel/locking/lockdep.c, kernel/kcsan/report.c, mm/kasan/report.c, mm/kmemleak.c,

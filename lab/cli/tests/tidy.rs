@@ -136,7 +136,7 @@ fn a_device_is_allocated_in_one_place() {
 const LAYERS_OF_THE_LAB: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("toolchain", &["csf-fw", "drydock-base"]),
-    ("machine", &["drydock-agent", "drydock-base", "drydock-models", "drydock-toolchain"]),
+    ("machine", &["drydock-agent", "drydock-base", "drydock-models", "drydock-toolchain", "drydock-uapi"]),
 ];
 
 #[test]

@@ -147,7 +147,7 @@ mod tests {
     fn what_was_called_most_comes_first() {
         insta::assert_snapshot!(text(&[figures()]), @r"
         vgem: 600 s, seed 7: 65 calls, 60 ok, 5 refused
-          GEM_CLOSE                                  42  ok 40, EINVAL 2
+          gem_close                                  42  ok 40, EINVAL 2
           open                                       23  ok 20, ENOENT 3
           read                                        0
           killed 1, unplugs 12
