@@ -44,7 +44,8 @@ fn check_path(word: &str) -> Result<()> {
     }
     let message = format!("`{word}` is a file of this machine, and the guest does not have it");
     Err(Error::new(Kind::Usage, message).hint(
-        "docs/how-to/use-in-ci.md shows how to pass a program on stdin; `drydock run DRIVER -- ls /usr/bin` lists the guest's",
+        "docs/how-to/use-in-ci.md shows how to pass a program on stdin; `drydock run DRIVER -- ls /usr/bin` lists \
+         the guest's programs",
     ))
 }
 
