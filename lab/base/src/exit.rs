@@ -34,18 +34,18 @@ pub const PIPE: u8 = 141;
 /// The table in `drydock --help`.
 pub const HELP: &str = "\
 Exit codes:
-    0  all went well; `run`: the client's own code
+    0  success; `run` exits with the client's own code instead
     1  a check failed: tests did not pass, or `doctor` found something missing
-    2  the command line is invalid
+    2  the command line is invalid, or names something that does not exist
    65  the code under test does not compile
-   69  our machinery failed; this says nothing about the driver or the client
+   69  a part of drydock failed; this says nothing about the driver or the client
    70  the kernel in the guest warned, oopsed, hung or leaked a module, or a driver misused its hardware
-   71  the emulated GPU or QEMU does not answer: it was stopped, or waits for something itself
+   71  the emulated GPU or QEMU does not answer: it was stopped, or is itself waiting for something
    75  the host starved the guest, so the run proves nothing: try again
    78  the machine lacks something that you have to supply
   124  the client ran longer than `--limit` and was killed
-  130  ended by Ctrl-C
-  141  the reader of the output closed it (`| head`)";
+  130  ended by Ctrl-C, SIGTERM or SIGHUP
+  141  the reader of the output closed the pipe (`| head`)";
 
 /// Returns the exit code of an error.
 pub fn code(kind: Kind) -> u8 {

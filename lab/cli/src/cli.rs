@@ -12,7 +12,7 @@ use drydock_base::events::{Events, Form, of_output};
 use drydock_base::{exit, interrupt, process};
 use drydock_toolchain::root;
 
-/// Rust DRM drivers on a stock kernel, from an edited line to a real client's answer in seconds.
+/// Run and test Rust DRM drivers on a stock Debian kernel in QEMU, with real clients and emulated GPUs.
 ///
 /// Start with `drydock demo`: it prepares whatever is missing, builds the modules, boots a stock Debian kernel in QEMU and
 /// shows the life of a DRM device.

@@ -41,21 +41,21 @@ use recorder::Recorder;
 ///   is explained line by line, with the compiler's answer to the same mistake beside it. Builds the debug kernel
 ///   first, once, which takes about a quarter of an hour.
 ///
-/// - `nova`: shows the same across two drivers, on an emulated NVIDIA GPU that is pulled out and plugged in again. The
-///   events of the GPU are between the lines of the kernel's log.
+/// - `nova`: shows the same for two drivers of one emulated NVIDIA GPU, which is pulled out and plugged in again. The
+///   GPU's own events are shown between the lines of the kernel's log.
 ///
 /// - `tyr`: loads and boots a firmware before registration, on an emulated Mali-G610. A client maps memory for the GPU,
 ///   and the GPU reports what it sees there. Then the driver is unbound and the GPU pulled out while clients hold it.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The story to show
+    /// The driver whose life is shown, or `oops` for the memory error
     #[arg(value_enum, default_value_t = Story::Vgem)]
     driver: Story,
     /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// File for the page with the picture [default: target/demo.html in the checkout, demo-DRIVER.html for other
-    /// drivers]
+    /// File for the HTML page with a picture of the timeline [default: target/demo.html in the
+    /// checkout, demo-DRIVER.html for other drivers]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
     /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if

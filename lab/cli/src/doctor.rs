@@ -67,7 +67,7 @@ impl Report {
 
 /// Runs `drydock doctor`.
 pub fn main(_options: Options, events: &Events) -> Result<u8> {
-    let step = events.step("looking around");
+    let step = events.step("checking this machine");
     let report = Report::new(checks::all(&CacheLayout::of_user()?));
     step.done();
     events.result(&report, text);
@@ -90,7 +90,7 @@ fn text(report: &Report) -> String {
         }
     }
     shown.push_str(match report.healthy {
-        true => "\nnothing is missing that `drydock setup` cannot make",
+        true => "\nready: `drydock setup`, or a command that needs it, makes whatever is still missing",
         false => "\nsomething is missing that only you can supply: see MISSING above",
     });
     shown
@@ -104,7 +104,7 @@ mod tests {
         Report::new(vec![
             Item::ok("cargo", "1.95.0"),
             Item::new("toolchain root", State::WillBeMade, "not there yet", "run `drydock setup`"),
-            Item::new("KVM", State::Optional, "no `/dev/kvm`", "guests run under TCG, a few seconds slower"),
+            Item::new("KVM", State::Optional, "no `/dev/kvm`", "guests run under emulation (TCG), many times slower"),
             Item::new("namespaces", State::Missing, "refused", "either allow them\nor run as root"),
         ])
     }

@@ -12,10 +12,10 @@ use drydock_base::{exit, process};
 use drydock_toolchain::root::{Binds, EnterSpec};
 use drydock_toolchain::setup;
 
-/// Run a program inside the toolchain root (a shell if none is named)
+/// Run a program or a shell inside the toolchain root, where modules are compiled
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The program and its arguments
+    /// The program and its arguments [default: a shell]
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     program: Vec<String>,
 }

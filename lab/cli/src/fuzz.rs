@@ -235,7 +235,8 @@ fn search(
     let ended = session.run(&title, events);
     let (told, failure) = match ended {
         Ok(told) if told.is_in_vain() => {
-            let message = format!("{} executions have reached {} places", told.executions, told.places);
+            let message =
+                format!("the fuzzer did not work: {} executions, {} places reached", told.executions, told.places);
             (told, Some(Error::new(Kind::Check, message)))
         }
         Ok(told) => (told, None),

@@ -58,14 +58,14 @@ const fn target(name: &'static str, about: &'static str, longest: usize) -> Targ
 /// The end of its help.
 const EXAMPLES: &str = "\
 Examples:\n\
-\x20   drydock fuzz-host                          all targets, ten minutes together\n\
-\x20   drydock fuzz-host mali --minutes 60        one of them\n\
+\x20   drydock fuzz-host                          all targets, ten minutes in total\n\
+\x20   drydock fuzz-host mali --minutes 60        one target\n\
 \x20   drydock fuzz-host mali --replay FILE       one input, with what it means";
 
-/// Feed the models and the lab with hostile input, and search for faults
+/// Search for input that makes the emulated GPUs or the lab itself fail
 ///
-/// Gives the models and the lab bytes that a hostile guest, file or client could have written. Searches for a panic, an
-/// input that takes ten seconds, or one that takes a gigabyte. The first run builds the targets, which takes some
+/// Each target is a part that parses bytes which a hostile guest, file or client may have written. An input fails if
+/// the target panics, takes ten seconds or allocates a gigabyte. The first run builds the targets, which takes some
 /// minutes. `--replay` shows what an input does.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -82,7 +82,7 @@ pub struct Options {
     /// Write a minimal set of inputs with the same coverage to `fuzz/corpus`
     #[arg(long)]
     keep: bool,
-    /// Give the target this input instead, and show what it means
+    /// Run the target on this input only, and explain its bytes
     #[arg(long, value_name = "FILE", conflicts_with_all = ["keep", "seed"])]
     replay: Option<PathBuf>,
     /// List the targets and do nothing
@@ -120,7 +120,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>> {
 fn replay(targets: &[&Target], input: &Path, events: &Events) -> Result<u8> {
     let [target] = targets else {
         return Err(Error::new(Kind::Usage, "`--replay` needs exactly one target")
-            .hint("name the target: `fuzz-host TARGET --replay FILE`"));
+            .hint("name the target: `drydock fuzz-host TARGET --replay FILE`"));
     };
     let input = file(input)?;
     let fuzzer = Fuzzer::new(setup::ensure(events)?, events)?;

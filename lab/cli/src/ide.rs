@@ -20,7 +20,7 @@ use drydock_toolchain::modules;
 use drydock_toolchain::setup::{self, Toolchain};
 use project::{Places, Project};
 
-/// Write `rust-project.json`, with which rust-analyzer understands the modules too
+/// Write `rust-project.json`, so that rust-analyzer understands the kernel modules
 ///
 /// Writes `rust-project.json` into the checkout. It describes the kernel's crates, `drm` and every driver, with the
 /// sources and the configuration of the prepared kernel. Cargo describes the workspace's own crates, so add both to

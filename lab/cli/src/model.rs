@@ -41,7 +41,7 @@ pub struct Options {
     /// The GPU to emulate
     #[arg(value_parser = gpus())]
     gpu: Name,
-    /// Socket for QEMU's connection
+    /// Socket to which QEMU connects
     #[arg(long, value_name = "PATH", required_unless_present = "socket_fd")]
     socket: Option<PathBuf>,
     /// Like `--socket`, as an inherited listening socket
@@ -53,7 +53,7 @@ pub struct Options {
     /// Like `--control`, as an inherited connection
     #[arg(long, hide = true, conflicts_with = "control")]
     control_fd: Option<RawFd>,
-    /// Firmware file with which the model compares what the GPU's driver loads
+    /// The firmware that the guest's driver should load; the emulated GPU compares what it loads
     #[arg(long, value_name = "FILE")]
     firmware: Option<PathBuf>,
     #[command(flatten)]
@@ -63,13 +63,13 @@ pub struct Options {
 /// Options of an emulated GPU, shared by all commands that start one.
 #[derive(Debug, Args)]
 pub struct GpuOptions {
-    /// Faults of the emulated GPU, in a TOML file
+    /// Make the emulated GPU fail as this TOML file plans; docs/reference/model-interface.md lists the faults
     #[arg(long, value_name = "FILE")]
     fault: Option<PathBuf>,
     /// Write the emulated GPU's events to FILE, one line of JSON each
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Size of the emulated GPU's BAR for VRAM
+    /// Size of the emulated GPU's BAR for VRAM, in MiB
     #[arg(long, value_name = "MIB")]
     vram: Option<u32>,
 }

@@ -50,7 +50,7 @@ pub struct Options {
     /// The example to copy: `3-interrupt`, or only `interrupt`
     #[arg(long, value_name = "EXAMPLE", default_value = FIRST)]
     from: String,
-    /// Only write the files
+    /// Only write the files; build and check nothing
     #[arg(long)]
     no_check: bool,
 }

@@ -44,12 +44,16 @@ Examples:\n\
 /// to stdout and its exit code becomes ours; everything else goes to stderr. Without a client you get a shell in the
 /// guest.
 ///
-/// The client's streams behave like pipes: a write blocks while nobody reads, and fails when the reader has closed its
-/// end. Processes that the client leaves behind are killed.
+/// The client reads our standard input, unless that is a terminal. Its input and output behave like pipes: a write
+/// blocks while nobody reads, and fails when the reader has closed its end. Processes that the client leaves behind are
+/// killed.
+///
+/// The guest has busybox, lsgpu, drmdevice and the driver's own client. docs/how-to/use-in-ci.md shows how to run your
+/// own program.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Driver to load; `c-NAME` is the stock kernel's own
+    /// Driver to load, such as `vgem`, `nova` or `tyr`; `c-vgem` is the stock kernel's own vgem
     driver: String,
     /// The kernel to boot, by its release or series; `debug` and `kcsan` are the debug kernels
     #[arg(long, value_name = "NAME")]
@@ -149,7 +153,8 @@ fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
     match kind_of_gpu(driver) {
         Some(name) => name.check(&choices)?,
         None if choices.any() => {
-            let message = format!("driver `{driver}` has no emulated GPU, so the options of one have no effect");
+            let message =
+                format!("driver `{driver}` has no emulated GPU, so `--fault`, `--trace` and `--vram` have no effect");
             return Err(Error::new(Kind::Usage, message));
         }
         None => {}

@@ -39,7 +39,7 @@ Examples:\n\
 \x20   drydock storm vgem --minutes 60\n\
 \x20   drydock storm tyr --seed 7 --kernel 7.3";
 
-/// Make random calls while the device comes and goes, on the debug kernel
+/// Make random calls while the device is unbound, unplugged and starved of memory
 ///
 /// In a guest, several processes make random system calls on a driver's nodes and everything reached through them:
 /// opening, closing, sharing, every ioctl of the driver and of the DRM core with right and wrong arguments, mapping and

@@ -45,34 +45,34 @@ use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
 ///
 /// On the host: runs the workspace's tests, the cases that must not compile, and the documentation's examples.
 ///
-/// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, those of new drivers that
-/// are copies of the examples, the logs in the documentation, the streams of client programs, the verdicts on faults, and
-/// the fuzzer's corpus.
+/// In a guest: runs the tests of each driver and of the stock vgem, each driver's own check, and the fuzzer's corpus.
+/// Copies each example to a new driver and checks that. Compares the logs in the documentation with new ones. Tests how
+/// `drydock run` passes a client's streams on, and which cause it names when a run fails.
 ///
-/// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
-/// oops`.
+/// On the debug kernel also fuzzes each driver for a minute, and checks that the kernel reports the mistake of `drydock
+/// demo oops`.
 ///
-/// Long cases are left out: sweeps over each failure, races, storms. With `--all` they run too, as do the lints, and
-/// the repetition of demos and tests beside busy loops.
+/// Long cases are left out: failure sweeps, races, storms. `--all` runs them too, and the lints, and repeats demos and
+/// tests while other programs keep the processors busy.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and the name of a
-    /// driver with a `check.sh` its check
+    /// Run only cases whose `SUITE::NAME` contains this. A suite's name selects that suite, and the name of a driver
+    /// with a `check.sh` selects that check
     filter: Option<String>,
     /// Kernels to build for and boot, one after the other: `stock`, a release or a series; the debug kernels `debug`
     /// and `kcsan` run only the suites that need a guest
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
     kernel: Vec<String>,
-    /// Start nothing more after N minutes, and skip the rest. Later commits start with other kernels and suites
+    /// Start nothing new after this time, and skip the rest. Each commit starts with another kernel and suite
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     within: Option<u64>,
-    /// Replacement for the published firmware where a driver loads one
+    /// Firmware for a GPU's driver instead of the published file: one built here, or your own file
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
     firmware: Option<Choice>,
     /// Accept the compiler's current messages for the cases that must not compile
     #[arg(long)]
     bless: bool,
-    /// Also run what takes long, which otherwise runs only if it is named
+    /// Also run the long cases, which otherwise run only if the filter names them
     #[arg(long)]
     all: bool,
     /// Print the names of the suites and exit

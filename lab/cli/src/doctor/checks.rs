@@ -142,7 +142,7 @@ fn kernel(cache: &CacheLayout) -> Item {
 
 fn kvm() -> Item {
     let device = "/dev/kvm";
-    let advice = "guests run under TCG, a few seconds slower";
+    let advice = "guests run under emulation (TCG), many times slower";
     match OpenOptions::new().read(true).write(true).open(device) {
         Ok(_) => Item::ok("KVM", "can be opened; used if a guest boots with it"),
         Err(error) => Item::new("KVM", State::Optional, format!("`{device}`: {error}"), advice),

@@ -23,8 +23,8 @@ pub(super) fn warn_of_unlisted(guest: &Guest, client: &[String], events: &Events
         for device in guest.list(&devices).unwrap_or_default() {
             if guest.list(&format!("{devices}/{device}")).is_ok_and(|files| files.iter().any(|file| file == "drm")) {
                 events.warn(format!(
-                    "the device `{device}` is on the {bus} bus, which this guest's libdrm does not know: it lists no such \
-                     device (`lsgpu` does)"
+                    "the device `{device}` is on the {bus} bus, which this guest's libdrm does not know, so the client \
+                     cannot list it (`lsgpu` can)"
                 ));
             }
         }

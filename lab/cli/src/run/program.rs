@@ -43,7 +43,10 @@ fn check_path(word: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!("`{word}` is a file of this machine, and the guest does not have it");
-    Err(Error::new(Kind::Usage, message).hint("`drydock run DRIVER -- ls /usr/bin` lists the guest's programs"))
+    Err(Error::new(Kind::Usage, message).hint(
+        "docs/how-to/use-in-ci.md shows how to pass a program on stdin; `drydock run DRIVER -- ls /usr/bin` lists \
+         the guest's programs",
+    ))
 }
 
 #[cfg(test)]
