@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Checks the driver counter in the guest, after its module was loaded: its ioctl counts, and its device can be unplugged.
+# Checks the driver counter in the guest, when its module is loaded: its ioctl counts, and its device can be unplugged.
 set -eu
 
 counter_client

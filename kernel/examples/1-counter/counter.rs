@@ -9,7 +9,7 @@ use drm::{gem, ioctl};
 use kernel::prelude::*;
 use kernel::sync::atomic::{Atomic, Relaxed};
 
-/// The argument of `DRM_IOCTL_COUNTER_NEXT`. It must be plain bytes to compile.
+/// The argument of the ioctl `NEXT`. It compiles only if it is plain bytes.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 struct Next {
@@ -48,8 +48,8 @@ impl drm::platform::Driver for Counter {
 }
 
 impl Counter {
-    /// Returns the next count. This runs only while the device is plugged, and the count is dropped
-    /// with the registration.
+    /// Returns the next count. This runs only while the device is plugged. The count is dropped
+    /// when the device is unplugged.
     fn next(
         _dev: &drm::Plugged<'_, Counter>,
         count: &Atomic<u64>,

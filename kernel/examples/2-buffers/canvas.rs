@@ -17,11 +17,11 @@ use kernel::prelude::*;
 struct Create {
     size: u64,
     background: u32,
-    /// Returned: the client's name for the buffer.
+    /// Returned: the number by which the client names the buffer.
     handle: u32,
 }
 
-/// Returns the offset at which `mmap` of the node maps a buffer.
+/// Returns the offset at which a client maps a buffer, with `mmap` of the device's node.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 struct Map {
@@ -30,7 +30,7 @@ struct Map {
     offset: u64,
 }
 
-/// Writes the background over everything.
+/// Fills a buffer with its background.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 struct Clear {
@@ -47,8 +47,8 @@ const LARGEST: u64 = 16 << 20;
 
 struct Canvas;
 
-/// The driver's data in each buffer. A driver has one class of buffers, so a handle cannot name
-/// anything else.
+/// The driver's data in each buffer. All buffers of a driver have the same type, so every handle of
+/// this driver names a buffer with this data.
 struct Buffer {
     background: u32,
 }
@@ -64,8 +64,8 @@ impl gem::DriverObject for Buffer {
         Ok(Self { background })
     }
 
-    /// Accepts buffers of other devices. Without this method a client could only import buffers of
-    /// this device.
+    /// Accepts buffers of other devices, with 0 as their background. Without this method a client
+    /// could only import buffers of this device.
     fn import(_dev: &Plugged<'_, Canvas>, _size: gem::Size) -> Result<u32> {
         Ok(0)
     }
@@ -91,18 +91,18 @@ impl drm::Driver for Canvas {
 
 type Client = File<drm::Plain<Canvas>>;
 
-/// The handlers take a `Device` and not a `Plugged`: they need memory only, so they work while the
-/// device is unplugged too.
+/// The handlers take a `Device` and not a `Plugged`. They need only memory, so they also work after
+/// the device was unplugged.
 impl Canvas {
     fn create(dev: &Device<Canvas, Registered>, arg: &mut Create, file: &Client) -> Result {
         if arg.size > LARGEST {
             return Err(EINVAL);
         }
-        // A size is a whole number of pages, and not zero.
+        // Fails if the size is zero: a `Size` is one page or more.
         let buffer = Object::new(dev, gem::Size::round_up(arg.size)?, arg.background)?;
         paint(&buffer)?;
         arg.size = buffer.size().bytes() as u64;
-        // This comes last: from here on another thread of the client may use the handle.
+        // This comes last: from here on, other threads of the client can use the buffer.
         arg.handle = buffer.create_handle(file)?;
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Canvas {
     }
 }
 
-/// Writes the background over all of `buffer`, through a mapping in the kernel.
+/// Fills `buffer` with its background, through a mapping in the kernel.
 fn paint(buffer: &Object) -> Result {
     let memory = buffer.vmap()?;
     for offset in (0..buffer.size().bytes()).step_by(size_of::<u32>()) {

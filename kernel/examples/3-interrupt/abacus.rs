@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver for a PCI device: registers, an interrupt, and a client that waits for it.
+//! A driver for a PCI device: it uses registers and an interrupt, for which a client waits.
 //!
 //! The device is QEMU's `edu`, which computes factorials. The file `devices` beside this one puts it
 //! into the guest.
@@ -32,14 +32,14 @@ const FACTORIAL: usize = 0x08;
 const STATUS: usize = 0x20;
 const INTERRUPT_STATUS: usize = 0x24;
 const INTERRUPT_ACKNOWLEDGE: usize = 0x64;
-/// The bit of `STATUS` that lets the end of a computation raise an interrupt.
+/// The bit of `STATUS` with which the device raises an interrupt at the end of a computation.
 const STATUS_INTERRUPT: u32 = 0x80;
 
 struct Abacus;
 
 type Bar<'bound> = kernel::pci::Bar<'bound, 0x100>;
 
-/// The computation on the device, of which there is one at a time.
+/// The state of the device's computation. The device makes one at a time.
 enum Job {
     Idle,
     Running,
@@ -50,7 +50,7 @@ enum Job {
     Gone,
 }
 
-/// The device's data. It outlives the hardware, so clients can wait on it.
+/// The device's data. It lives on after an unplug, while clients may still wait on it.
 #[pin_data]
 struct Shared {
     #[pin]
@@ -66,7 +66,7 @@ struct Interrupt<'bound> {
 }
 
 impl ThreadedHandler for Interrupt<'_> {
-    /// Runs in interrupt context: silences the device, and leaves the rest to the thread.
+    /// Runs in interrupt context: acknowledges the interrupt, and leaves the rest to a thread.
     fn handle(&self) -> ThreadedIrqReturn {
         let reasons = self.bar.read32(INTERRUPT_STATUS);
         // All ones: the device has been pulled out.
@@ -77,7 +77,7 @@ impl ThreadedHandler for Interrupt<'_> {
         ThreadedIrqReturn::WakeThread
     }
 
-    /// Runs in a thread, and may take the lock.
+    /// Runs in that thread, and may sleep for the lock.
     fn handle_threaded(&self) -> IrqReturn {
         let mut job = self.dev.job.lock();
         *job = match *job {
@@ -103,7 +103,7 @@ impl drm::Driver for Abacus {
 
     drm::ioctls! { COMPUTE: Compute, RENDER_ALLOW => Abacus::compute; }
 
-    /// Silences the device, and wakes the client that waits for it.
+    /// Turns the interrupt off, and wakes the client that waits for it.
     fn unplugged(dev: &Device<Self, Registered>, bar: &Arc<Bar<'_>>) {
         bar.write32(0, STATUS);
         *dev.job.lock() = Job::Gone;
@@ -114,8 +114,8 @@ impl drm::Driver for Abacus {
 impl Abacus {
     /// Starts a computation and waits for its end.
     ///
-    /// The handler takes a `Device` and not a `Plugged`, because it sleeps: an unplug would have to
-    /// wait for it. It enters the device for the moment in which it writes the register.
+    /// This takes a `Device` and not a `Plugged`, because it sleeps: an unplug waits until every
+    /// `Plugged` is gone. With `enter`, it has one only while it writes the register.
     fn compute(
         dev: &Device<Abacus, Registered>,
         arg: &mut Compute,
@@ -140,7 +140,7 @@ impl Abacus {
                 Job::Gone => return Err(ENODEV),
                 _ => {}
             }
-            // Releases the lock while it sleeps. Returns `true` if the client got a signal.
+            // Releases the lock while it sleeps. Returns `true` if the client was sent a signal.
             if dev.changed.wait_interruptible(&mut job) && matches!(*job, Job::Running) {
                 *job = Job::Abandoned;
                 return Err(EINTR);
@@ -165,7 +165,7 @@ impl drm::pci::Driver for Abacus {
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
         cx.enable_device_mem()?;
-        // Message-signalled interrupts are writes to memory.
+        // Lets the device write to memory, which is how it sends message-signalled interrupts.
         cx.set_master()?;
         let bar: Arc<Bar<'bound>> =
             Arc::new(cx.device().iomap_region_sized(0, c"abacus")?, GFP_KERNEL)?;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Checks the driver abacus in the guest, after its module was loaded: the device computes, and raises an interrupt for each result.
+# Checks the driver abacus in the guest, when its module is loaded: the device computes, and raises an interrupt for each result.
 set -eu
 
 # The number of interrupts that the driver has handled, on all processors.

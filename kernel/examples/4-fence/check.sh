@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Checks the driver painter in the guest, after its module was loaded: a client waits for its fences.
+# Checks the driver painter in the guest, when its module is loaded: a client waits for its fences.
 set -eu
 
 painter_client

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A fence: work that goes on after the ioctl, and tells its client when it is done.
+//! A fence: the driver's work goes on after the ioctl, and the fence tells when it is done.
 //!
-//! A client asks for a buffer to be painted. A work item of the kernel does it, in place of a GPU. The
-//! client waits for the fence, with a sync object of its own or with the buffer's dma-buf.
+//! A client asks the driver to paint a buffer. A work item of the kernel does so, in place of a GPU.
+//! The client waits for the fence through a sync object, or through the buffer's dma-buf.
 //!
 //! C headers: `include/linux/dma-fence.h`, `include/drm/drm_syncobj.h`; kernel document:
 //! Documentation/driver-api/dma-buf.rst
@@ -17,7 +17,7 @@ use drm::{ioctl, resv, Device, File, Plugged, Registered};
 use kernel::prelude::*;
 use kernel::time::{delay::fsleep, Delta};
 
-/// Paints a buffer with `color` after some time. The sync object gets the fence.
+/// Paints a buffer with `color` after some time. Puts the fence into the sync object.
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 struct Paint {
@@ -32,7 +32,7 @@ const PAINT: u32 = ioctl::iow::<Paint>(0x00);
 /// The kind of fences that this driver issues.
 static FENCES: fence::Class = fence::Class::of::<Painter>(c"paint");
 
-/// A fence must end in reasonable time, whatever happens to the work. This one expires.
+/// A fence must end in reasonable time, even if the work hangs. After this time it expires.
 const LIMIT: Timeout = Timeout::from_secs(10);
 /// The longest time that a client may ask for.
 const LONGEST: u32 = 2000;
@@ -44,7 +44,7 @@ type Object = gem::shmem::Object<drm::Plain<Painter>>;
 #[vtable]
 impl drm::Driver for Painter {
     type Data = ();
-    /// The fences of work that is not done. The set ends them when the device is unplugged.
+    /// The fences of unfinished work. `unplugged` below ends them.
     type RegistrationData<'bound> = Pending;
     type File = drm::Plain<Self>;
     type Object = Object;
@@ -75,8 +75,8 @@ impl Painter {
         let buffer = Object::lookup(file, arg.buffer)?;
         let syncobj = Syncobj::find(file, arg.syncobj)?;
 
-        // All that can fail comes before the first client sees the fence: the work must not need
-        // memory that the kernel gets only by waiting for fences.
+        // Everything is allocated before a client sees the fence. To free memory, the kernel may wait
+        // for fences, so work that allocates could wait for its own fence.
         let memory = buffer.vmap()?;
         let signaler = pending.issue(&FENCES, Some(LIMIT))?;
         let fence = signaler.share();
@@ -84,13 +84,13 @@ impl Painter {
         let work = dev.prepare_work(move |_dev| {
             fsleep(delay);
             for offset in (0..memory.object().size().bytes()).step_by(size_of::<u32>()) {
-                // The offsets are those of words of the buffer.
+                // This cannot fail: there is a word of the buffer at each offset.
                 let _ = memory.write_word(offset, color);
             }
             // Returns `false` if the fence has already ended: it expired, or the device is gone.
             signaler.signal();
-            // Here the mapping is dropped, which takes a lock. Others may hold that lock while they
-            // wait for the fence.
+            // The mapping is dropped last, because that takes a lock. Others may hold the lock while
+            // they wait for the fence.
         })?;
 
         buffer.resv().attach(&fence, resv::Usage::Write)?;

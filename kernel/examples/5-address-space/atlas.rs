@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! An address space for each client, in which it maps and unmaps parts of buffers, as `VM_BIND` does.
+//! An address space for each client, like a GPU's: the client maps parts of buffers in it.
 //!
-//! In place of a GPU, an ioctl reads a word at an address of the address space.
+//! Drivers of GPUs call such an ioctl `VM_BIND`. Here another ioctl reads a word, in place of a GPU.
 //!
 //! C header: `include/drm/drm_gpuvm.h`
 
@@ -56,8 +56,8 @@ struct Atlas;
 
 type Object = gem::shmem::Object<drm::Plain<Atlas>>;
 
-/// An address space. The layer keeps its list of mappings. The driver follows each change in its page
-/// tables, which are 64 bits here: one says whether a page is mapped.
+/// An address space. The layer keeps the list of mappings, and calls the driver to change the page
+/// tables. Here they are a `u64`, in which the bit of each mapped page is set.
 struct Space;
 
 impl DriverVm for Space {
@@ -70,7 +70,7 @@ impl DriverVm for Space {
         *tables |= bits(new.range());
     }
 
-    /// Unmaps a mapping, or the part that another one takes away from it.
+    /// Unmaps a mapping, or the part of it that is unmapped or replaced.
     fn unmap(_vm: &Vm<Self>, tables: &mut u64, old: VaRange, _cx: &mut ()) {
         *tables &= !bits(old);
     }
@@ -111,8 +111,8 @@ impl drm::DriverFile for Client {
 }
 
 impl Client {
-    /// A request is created with all the memory that it needs. That may fail. To carry it out
-    /// changes the tables, and cannot.
+    /// Creating a request allocates all the memory that it needs, so it may fail. Then changing the
+    /// tables cannot fail.
     fn bind(_dev: &Device<Atlas, Registered>, arg: &Bind, file: &File<Self>) -> Result {
         if arg.pad != 0 || arg.offset % PAGE != 0 {
             return Err(EINVAL);
@@ -145,7 +145,7 @@ impl Client {
             Some((ARef::from(mapping.object()?), offset))
         });
         let (object, offset): (ARef<Object>, u64) = found.ok_or(EFAULT)?;
-        // Mapping the buffer allocates memory, which is not allowed in the lock.
+        // Mapping the buffer allocates memory, which is not allowed while the lock is held.
         arg.value = object.vmap()?.read_word(offset as usize)?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A client of the driver counter: calls its ioctl, and sees that it counts.
+//! A client of the driver counter: calls its ioctl, and checks that it counts.
 
 #![forbid(unsafe_code)]
 

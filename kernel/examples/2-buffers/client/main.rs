@@ -53,7 +53,7 @@ fn main() {
 
     assert_eq!(create(&ours, 0), Err(Errno::EINVAL));
     assert_eq!(create(&ours, 1 << 40), Err(Errno::EINVAL));
-    // A handle belongs to one client.
+    // A handle is valid only for the client that created it.
     assert_eq!(map(&theirs, buffer.handle), Err(Errno::ENOENT));
     println!("wrong sizes and the handle of another client are refused");
 
@@ -70,7 +70,7 @@ fn main() {
     assert!(memory.is_all(GREY), "both see the same memory");
     println!("the driver has painted it again, and both clients see that");
 
-    // The buffer lives as long as a client uses it, here by a mapping.
+    // A mapping alone keeps the buffer alive.
     ours.close_handle(buffer.handle).expect("handles close");
     theirs.close_handle(handle).expect("handles close");
     drop((shared, ours, theirs));

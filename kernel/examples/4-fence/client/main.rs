@@ -15,7 +15,7 @@ const PAINT: Ioctl<Paint> = Ioctl::iow(0x00);
 
 const BLUE: u32 = 0x0000_00ff;
 const GREEN: u32 = 0x0000_ff00;
-/// The time that the work takes at least.
+/// The shortest time that the work can take.
 const TIME: Duration = Duration::from_millis(300);
 /// A limit for each wait, far above the time that anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);

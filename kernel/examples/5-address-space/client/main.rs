@@ -93,7 +93,7 @@ fn main() {
     );
     println!("unmapped two pages; the third is still there");
 
-    // A mapping keeps its buffer.
+    // A mapping keeps its buffer alive.
     client.0.close_handle(one).expect("handles close");
     assert_eq!(client.read(0xa008), Ok(102));
     assert_eq!(Client::new().read(0xa008), Err(Errno::EFAULT));
