@@ -9,7 +9,7 @@
 //! bytes        numbers from bytes          foreign      known panics of other crates
 //! ```
 //!
-//! The lab's own readers are in `lab/src/foreign.rs`, or named there. `drydock fuzz-host` searches for inputs
+//! The lab's own readers are in `lab/cli/src/foreign.rs`, or named there. `drydock fuzz-host` searches for inputs
 //! (`main.rs`); `tests/corpus.rs` runs the targets on all kept inputs.
 
 #![forbid(unsafe_code)]

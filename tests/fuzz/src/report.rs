@@ -4,7 +4,7 @@
 //! The channel is the machine's second console, a virtio port. Text written to it is with the host when the call
 //! returns, whatever happens to the kernel afterwards.
 //!
-//! Source: `drivers/char/virtio_console.c` (Linux 7.3); the reader is `lab/src/fuzz/guest.rs`.
+//! Source: `drivers/char/virtio_console.c` (Linux 7.3); the reader is `lab/cli/src/fuzz/guest.rs`.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};

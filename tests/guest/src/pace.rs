@@ -5,7 +5,7 @@
 //! Every limit of a case is scaled here. A limit that a driver keeps by itself, such as the ten seconds of vgem's
 //! fences, is not.
 //!
-//! Source: none; `--patience` is the lab's (`lab/src/vm/pace.rs`).
+//! Source: none; `--patience` is the lab's (`lab/machine/src/pace.rs`).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! The results of a storm, in numbers.
 //!
 //! There is one line for each kind of call, `call NAME: ok N, EINVAL N, …`, and one for each kind of disruption,
-//! `happened NAME N`. `lab/src/storm/figures.rs` reads them.
+//! `happened NAME N`. `lab/cli/src/storm/figures.rs` reads them.
 //!
 //! Source: none.
 

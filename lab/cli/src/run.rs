@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
+
+mod libdrm;
+mod program;
+mod terminal;
+mod user;
+
+use std::io::{ErrorKind, IsTerminal, Read};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use drydock_agent::protocol::Stream;
+use rustix::process::Signal;
+
+use crate::drivers;
+use crate::model::GpuOptions;
+use drydock_base::error::{Error, Kind, Result};
+use drydock_base::events::{Events, of_output};
+use drydock_base::{exit, repo};
+use drydock_machine::error::Error as VmError;
+use drydock_machine::gpu::Wanted;
+use drydock_machine::guest::{Guest, Input, Passed};
+use drydock_machine::model::Choices;
+use drydock_machine::place;
+use drydock_machine::scenario::{
+    Boot, Content, Plan, Program, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
+};
+use drydock_toolchain::debug_kernel;
+use drydock_toolchain::firmware::Choice;
+
+/// The end of its help.
+const EXAMPLES: &str = "\
+Examples:\n\
+\x20   drydock run vgem -- drmdevice\n\
+\x20   drydock run c-vgem -- lsgpu\n\
+\x20   drydock run vgem";
+
+/// Boot a driver and run a client program on it, or a shell
+///
+/// Builds the modules, boots the stock kernel, loads DRIVER and runs the client in the guest. The client's output goes
+/// to stdout and its exit code becomes ours; everything else goes to stderr. Without a client you get a shell in the
+/// guest.
+///
+/// The client's streams behave like pipes: a write blocks while nobody reads, and fails when the reader has closed its
+/// end. Processes that the client leaves behind are killed.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Options {
+    /// Driver to load; `c-NAME` is the stock kernel's own
+    driver: String,
+    /// The kernel to boot, by its release or series; `debug` and `kcsan` are the debug kernels
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+    /// Number of processors of the guest
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    cpus: u32,
+    /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    limit: u64,
+    /// Show the kernel's log on stderr as it is printed
+    #[arg(long)]
+    log: bool,
+    #[command(flatten)]
+    gpu: GpuOptions,
+    /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
+    /// it is available]
+    #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
+    firmware: Option<Choice>,
+    /// Let the GPU's driver load this file as its firmware, whatever it contains: to test the driver with a broken file
+    #[arg(long, value_name = "FILE", conflicts_with = "firmware")]
+    firmware_unchecked: Option<PathBuf>,
+    /// Run the client as the guest's ordinary user, a member of the groups `video` and `render`
+    #[arg(long, requires = "client")]
+    user: bool,
+    /// Print the command that boots this guest with a shell on its console, and exit
+    #[arg(long)]
+    dry_run: bool,
+    /// Client program and its arguments [default: a shell]
+    #[arg(last = true)]
+    client: Vec<String>,
+}
+
+/// Runs `drydock run`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let repo = repo::root()?;
+    drivers::check(&repo, &options.driver, options.kernel.as_deref())?;
+    options.kernel.as_deref().map_or(Ok(()), debug_kernel::check_name)?;
+    let gpu = gpu(&options, events)?;
+    let content = Content::of_driver(&repo, &options.driver)?;
+    let content = match options.client.as_slice() {
+        [] => content.with(Program::CLIENT),
+        words => content.for_words(words),
+    };
+    options.client.first().map_or(Ok(()), |word| program::check(word, &content))?;
+    let plan = Plan { kernel: options.kernel.clone(), content };
+    let stage = Stage::prepare(&plan, events)?;
+    let modules = driver_modules(&options.driver, stage.image())?;
+    let (cpus, show_log) = (options.cpus, options.log);
+    let devices = drivers::devices(&repo, &options.driver);
+    let boot = Boot { cpus, show_log, gpu, devices, may_leave_holders: true, ..Boot::default() };
+    if options.dry_run {
+        events.print(&stage.line_to_paste(&boot)?);
+        return Ok(exit::OK);
+    }
+    let limit = Duration::from_secs(options.limit);
+    let played = stage.play(&boot, events, |scene| {
+        modules.iter().try_for_each(|module| scene.insmod(module))?;
+        match options.client.is_empty() {
+            true => shell(scene, events),
+            false => {
+                let argv = if options.user { user::argv(&options.client) } else { options.client.clone() };
+                libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
+                client(scene.guest(), &argv, limit, events)
+            }
+        }
+    });
+    match played {
+        Ok((passed, _)) => code(passed),
+        Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the client's own exit code, unless its output was lost.
+fn code(passed: Passed) -> Result<u8> {
+    // A client's code fits in a byte, and a signal is 128 plus its number.
+    let code = u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX);
+    match passed.lost {
+        // The client has seen the closed pipe too, unless it had already written everything.
+        Some((_, error)) if error.kind() == ErrorKind::BrokenPipe && code != exit::OK => Ok(code),
+        Some((stream, error)) => Err(of_output(name(stream), error)),
+        None => Ok(code),
+    }
+}
+
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Out => "stdout",
+        Stream::Err => "stderr",
+    }
+}
+
+/// Returns the GPU that the driver needs. Checks its options before a machine is made.
+fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
+    let (choices, driver) = (Choices::from(&options.gpu), &options.driver);
+    match kind_of_gpu(driver) {
+        Some(name) => name.check(&choices)?,
+        None if choices.any() => {
+            let message = format!("driver `{driver}` has no emulated GPU, so the options of one have no effect");
+            return Err(Error::new(Kind::Usage, message));
+        }
+        None => {}
+    }
+    let firmware = options.firmware_unchecked.clone().map(Choice::Unchecked).or(options.firmware.clone());
+    if firmware.is_some() && !has_firmware(driver) {
+        let message = format!("driver `{driver}` loads no firmware, so `--firmware` has no effect");
+        return Err(Error::new(Kind::Usage, message));
+    }
+    gpu_of(driver, &choices, firmware.as_ref(), events)
+}
+
+/// Runs the client with our standard streams.
+fn client(guest: &Guest, argv: &[String], limit: Duration, events: &Events) -> Result<Passed, VmError> {
+    let process = guest.spawn(argv)?;
+    let input = process.stdin();
+    let ended = AtomicBool::new(false);
+    let passed = std::thread::scope(|scope| {
+        scope.spawn(|| feed(input, &ended));
+        let passed = process.pass(limit, std::io::stdout(), std::io::stderr());
+        ended.store(true, Ordering::Relaxed);
+        passed
+    })?;
+    if passed.cut {
+        let left: Vec<String> = guest.processes()?.iter().map(place::name).collect();
+        let message =
+            "the client left processes behind that hold its output; the output ends here, and they are killed";
+        events.warn(format!("{message}: {}", left.join(", ")));
+        guest.end_processes()?;
+    }
+    Ok(passed)
+}
+
+/// Passes our standard input to the client until either ends. A terminal is not passed on: its user did not mean to
+/// type into a program of another machine, and a client that reads its input to the end would wait forever.
+fn feed(input: Input<'_>, ended: &AtomicBool) {
+    let stdin = std::io::stdin();
+    let wanted = || !ended.load(Ordering::Relaxed);
+    let mut buffer = vec![0; 64 << 10];
+    while !stdin.is_terminal() && wanted() {
+        if !terminal::readable(&stdin) {
+            continue;
+        }
+        match stdin.lock().read(&mut buffer) {
+            Ok(count @ 1..) if input.write_while(&buffer[..count], wanted).unwrap_or(false) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    // A client that has already ended needs no end of input.
+    if wanted() {
+        let _ = input.close();
+    }
+}
+
+/// Runs an interactive shell of the guest on our terminal.
+fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
+    let machine_end = scene.terminal();
+    let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
+    events.note("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
+    let shell = scene.guest().shell(terminal::size(), &term)?;
+    let hang_up = shell.stdin();
+    let ended = AtomicBool::new(false);
+    // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.
+    let on_lost = || drop(hang_up.signal(Signal::HUP));
+    let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
+        let status = shell.forward(None, |_, _| Ok(()));
+        ended.store(true, Ordering::Relaxed);
+        status
+    });
+    Ok(Passed { status: status?, cut: false, lost: shown.err().map(|error| (Stream::Out, error)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use drydock_agent::protocol::Status;
+
+    use super::*;
+
+    fn passed(status: Status, lost: Option<ErrorKind>) -> Passed {
+        Passed { status, cut: false, lost: lost.map(|kind| (Stream::Out, io::Error::from(kind))) }
+    }
+
+    #[test]
+    fn lost_output_is_never_success() {
+        let code = |status, lost| code(passed(status, lost)).map_err(|error| exit::code(error.kind()));
+        assert_eq!(code(Status::Code(3), None), Ok(3));
+        assert_eq!(code(Status::Code(0), Some(ErrorKind::StorageFull)), Err(69));
+        assert_eq!(code(Status::Code(3), Some(ErrorKind::StorageFull)), Err(69));
+        assert_eq!(code(Status::Code(0), Some(ErrorKind::BrokenPipe)), Err(141));
+        // The client has seen it itself and decides about its exit code.
+        assert_eq!(code(Status::Signal(13), Some(ErrorKind::BrokenPipe)), Ok(141));
+        assert_eq!(code(Status::Code(2), Some(ErrorKind::BrokenPipe)), Ok(2));
+    }
+}

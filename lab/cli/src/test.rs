@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `drydock test`: runs all suites, lists each case by name, and prints a plain line of counts at the end.
+//!
+//! A suite is one file under `test/`. Its cases are named `SUITE::NAME`, and the filter is compared with that name.
+
+mod beside;
+mod clients;
+mod compile_fail;
+mod demo;
+mod docs;
+mod drivers;
+mod estimate;
+mod examples;
+mod fuzz;
+pub(crate) mod guest;
+mod host;
+mod ladder;
+mod lints;
+mod names;
+mod rotation;
+mod stress;
+mod suite;
+mod verdicts;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+
+use drydock_base::error::{Error, Kind, Result};
+use drydock_base::events::Events;
+use drydock_base::{exit, repo};
+use drydock_machine::pace;
+use drydock_machine::scenario::{Content, Plan};
+use drydock_toolchain::firmware::Choice;
+use drydock_toolchain::kernels::STOCK;
+use drydock_toolchain::{debug_kernel, setup};
+
+use estimate::{Estimate, about};
+use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
+
+/// Run the tests, or those whose name contains FILTER
+///
+/// On the host: runs the workspace's tests, the cases that must not compile, and the documentation's examples.
+///
+/// In a guest: runs the tests for each driver and for the stock vgem, the drivers' own checks, those of new drivers that
+/// are copies of the examples, the logs in the documentation, the streams of client programs, the verdicts on faults, and
+/// the fuzzer's corpus.
+///
+/// On the debug kernel also fuzzes each driver for a minute, and expects a report of the mistake of `drydock demo
+/// oops`.
+///
+/// Long cases are left out: sweeps over each failure, races, storms. With `--all` they run too, as do the lints, and
+/// the repetition of demos and tests beside busy loops.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Run only cases whose `SUITE::NAME` contains this; a suite's name alone selects the suite, and the name of a
+    /// driver with a `check.sh` its check
+    filter: Option<String>,
+    /// Kernels to build for and boot, one after the other: `stock`, a release or a series; the debug kernels `debug`
+    /// and `kcsan` run only the suites that need a guest
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = STOCK)]
+    kernel: Vec<String>,
+    /// Start nothing more after N minutes, and skip the rest. Later commits start with other kernels and suites
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    within: Option<u64>,
+    /// Replacement for the published firmware where a driver loads one
+    #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
+    firmware: Option<Choice>,
+    /// Accept the compiler's current messages for the cases that must not compile
+    #[arg(long)]
+    bless: bool,
+    /// Also run what takes long, which otherwise runs only if it is named
+    #[arg(long)]
+    all: bool,
+    /// Print the names of the suites and exit
+    #[arg(long)]
+    suites: bool,
+}
+
+/// Check the formatting and run clippy, with the toolchain root's tools
+///
+/// Checks the workspace and kernel code. The suite `lints` of `drydock test --all` does the same.
+#[derive(Debug, Args)]
+pub struct LintOptions {}
+
+/// The least time left for starting the build of a missing debug kernel, which takes about half of it.
+const TO_BUILD: Duration = Duration::from_secs(25 * 60);
+/// The least time left for starting a suite, which may have to boot.
+const TO_BEGIN: Duration = Duration::from_secs(60);
+/// The reason for skipping for lack of time.
+const NO_TIME: &str = "no time left";
+
+/// The result of all suites.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    undecided: usize,
+    cases: Vec<Case>,
+    /// The duration of each suite.
+    suites: Vec<Taken>,
+    /// Cases that took [`SLOW`] or longer.
+    slow_cases: Vec<Taken>,
+}
+
+/// The duration of a suite or a case.
+#[derive(Debug, Serialize)]
+struct Taken {
+    name: String,
+    seconds: f64,
+}
+
+impl Taken {
+    fn new(name: &str, time: Duration) -> Self {
+        Self { name: name.to_owned(), seconds: time.as_secs_f64() }
+    }
+}
+
+/// The duration from which a case is listed in the machine-readable result.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// The result of some suites.
+#[derive(Default)]
+struct Ran {
+    cases: Vec<Case>,
+    suites: Vec<Taken>,
+    slow_cases: Vec<Taken>,
+}
+
+/// How many of the slowest suites are listed.
+const SLOWEST: usize = 5;
+
+/// Returns all suites. Quick ones come first, then the longest, so that nothing long remains at the end.
+fn suites() -> Vec<Box<dyn Suite>> {
+    vec![
+        Box::new(host::Host),
+        Box::new(lints::Lints),
+        Box::new(compile_fail::CompileFail),
+        Box::new(examples::Examples),
+        Box::new(drivers::Drivers),
+        Box::new(ladder::Ladder),
+        Box::new(demo::Demo),
+        Box::new(docs::Docs),
+        Box::new(clients::Clients),
+        Box::new(verdicts::Verdicts),
+        Box::new(fuzz::Fuzz::corpus()),
+        Box::new(fuzz::Fuzz::search()),
+        Box::new(guest::Guest::rust()),
+        Box::new(guest::Guest::tyr_built()),
+        Box::new(guest::Guest::nova()),
+        Box::new(guest::Guest::tyr()),
+        Box::new(guest::Guest::c()),
+        Box::new(guest::Guest::attacks()),
+        Box::new(stress::Stress),
+    ]
+}
+
+/// Returns the names of all suites.
+pub(crate) fn suite_names() -> Vec<&'static str> {
+    suites().iter().map(|suite| suite.name()).collect()
+}
+
+/// Runs `drydock test`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let suites = suites();
+    let names: Vec<&str> = suites.iter().map(|suite| suite.name()).collect();
+    if options.suites {
+        events.print(&names.join("\n"));
+        return Ok(exit::OK);
+    }
+    let repo = repo::root()?;
+    let filter = Filter::new(options.filter.as_deref(), &names, &crate::drivers::checked(&repo));
+    options.kernel.iter().try_for_each(|name| debug_kernel::check_name(name))?;
+    let known = known(&suites, &repo)?;
+    let wanted: BTreeSet<_> = known.iter().filter(|name| filter.selects(name)).collect();
+    if let Some(text) = options.filter.as_deref().filter(|text| wanted.is_empty() && !is_in_documentation(text)) {
+        return Err(names::no_match(text, &names, &known));
+    }
+    let run = Run {
+        repo: &repo,
+        suites: wanted_suites(&suites, &wanted, &filter, &options),
+        known: &known,
+        filter: &filter,
+        deadline: Deadline::within(options.within.map(|minutes| Duration::from_secs(60 * minutes))),
+        options: &options,
+        events,
+    };
+    let mut kernels: Vec<&str> = options.kernel.iter().map(String::as_str).collect();
+    if options.within.is_some() {
+        rotation::rotate(&mut kernels, &repo);
+    }
+    let mut durations = Estimate::read()?;
+    run.announce(&kernels, &durations);
+    let mut summary = Summary::default();
+    for kernel in kernels {
+        let ran = run.on(kernel)?;
+        run.note_durations(kernel, &ran, &mut durations);
+        summary.add(ran);
+    }
+    durations.keep()?;
+    if summary.cases.is_empty() {
+        return Err(no_case(options.filter.as_deref(), &names));
+    }
+    summary.tell(events);
+    Ok(summary.code())
+}
+
+/// Runs `drydock lint`.
+pub fn lint(LintOptions {}: LintOptions, events: &Events) -> Result<u8> {
+    let options = Options {
+        filter: Some(lints::NAME.to_owned()),
+        kernel: vec![STOCK.to_owned()],
+        within: None,
+        firmware: None,
+        bless: false,
+        all: false,
+        suites: false,
+    };
+    main(options, events)
+}
+
+/// Returns the suites with cases that match. The host suite knows only part of the names of the documentation's
+/// examples.
+fn wanted_suites<'s>(
+    suites: &'s [Box<dyn Suite>],
+    wanted: &BTreeSet<&String>,
+    filter: &Filter,
+    options: &Options,
+) -> Vec<&'s dyn Suite> {
+    let has_wanted = |suite: &dyn Suite| {
+        let beginning = format!("{}::", suite.name());
+        wanted.iter().any(|name| name.starts_with(&beginning))
+            || (suite.name() == host::NAME && options.filter.as_deref().is_some_and(is_in_documentation))
+    };
+    let suites = suites.iter().map(Box::as_ref);
+    suites.filter(|suite| is_wanted(*suite, filter, options.all) && has_wanted(*suite)).collect()
+}
+
+/// Returns whether a suite can have cases that match. Some suites must be named, or `all` set.
+fn is_wanted(suite: &dyn Suite, filter: &Filter, all: bool) -> bool {
+    filter.selects_suite(suite.name()) && (all || !suite.is_extra() || filter.names(suite.name()))
+}
+
+/// The inputs that are the same for each kernel.
+struct Run<'r> {
+    repo: &'r Path,
+    /// The suites that can have cases that match.
+    suites: Vec<&'r dyn Suite>,
+    /// The names of all cases.
+    known: &'r BTreeSet<String>,
+    filter: &'r Filter,
+    deadline: Deadline,
+    options: &'r Options,
+    events: &'r Events,
+}
+
+impl Run<'_> {
+    /// Says how long whole suites take. What is built before is not included.
+    fn announce(&self, kernels: &[&str], durations: &Estimate) {
+        if !self.suites.iter().all(|suite| self.filter.within(suite.name()).is_empty()) {
+            return;
+        }
+        let of = |kernel: &&str| {
+            let (alone, beside): (Vec<&dyn Suite>, Vec<_>) =
+                self.suites_on(kernel).into_iter().partition(|suite| suite.is_alone());
+            let time = |suites: &[&dyn Suite], width| {
+                let names: Vec<_> = suites.iter().map(|suite| suite.name()).collect();
+                durations.of(kernel, self.options.all, &names, width)
+            };
+            time(&beside, beside::width()) + time(&alone, 1)
+        };
+        let whole = kernels.iter().map(of).sum::<Duration>().min(self.deadline.left().unwrap_or(Duration::MAX));
+        let extra = match (self.options.all, &self.options.filter) {
+            (false, None) => "; `--all` also runs the long cases, and `./drydock lint` the lints",
+            _ => "",
+        };
+        self.events.note(format!("the tests take {} once everything is built{extra}", about(whole)));
+    }
+
+    /// Notes the durations of suites of which everything ran.
+    fn note_durations(&self, kernel: &str, ran: &Ran, durations: &mut Estimate) {
+        let is_late = |case: &Case| matches!(&case.verdict, Verdict::Skipped { why } if why.starts_with(NO_TIME));
+        for taken in &ran.suites {
+            let suite = self.suites.iter().find(|suite| taken.name.split(' ').next() == Some(suite.name()));
+            let Some(suite) = suite.filter(|suite| self.filter.within(suite.name()).is_empty()) else { continue };
+            let beginning = format!("{}::", suite.name());
+            if !ran.cases.iter().any(|case| case.name.starts_with(&beginning) && is_late(case)) {
+                durations.note(kernel, self.options.all, suite.name(), taken.seconds);
+            }
+        }
+    }
+
+    /// Returns the suites that run on a kernel, in their order.
+    fn suites_on(&self, kernel: &str) -> Vec<&dyn Suite> {
+        let built_here = debug_kernel::named(kernel).is_some();
+        let mut suites: Vec<_> =
+            self.suites.iter().copied().filter(|suite| !built_here || suite.tests_the_kernel()).collect();
+        if self.deadline.left().is_some() {
+            rotation::rotate(&mut suites, self.repo);
+        }
+        suites
+    }
+
+    /// Runs the suites on one kernel. With several kernels, the names of the cases include the kernel.
+    fn on(&self, kernel: &str) -> Result<Ran> {
+        let built_here = debug_kernel::named(kernel);
+        let suites = self.suites_on(kernel);
+        let too_late = match built_here {
+            Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
+            _ => false,
+        };
+        let mut all = Ran::default();
+        if too_late {
+            all.cases
+                .extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
+        } else {
+            self.prepared(kernel, suites, &mut all)?;
+        }
+        if self.options.kernel.len() > 1 {
+            let with_kernel = |name: &mut String| *name = format!("{name} ({kernel})");
+            all.cases.iter_mut().map(|case| &mut case.name).for_each(with_kernel);
+            all.suites.iter_mut().chain(&mut all.slow_cases).map(|taken| &mut taken.name).for_each(with_kernel);
+        }
+        Ok(all)
+    }
+
+    /// Prepares what the suites need and runs them: side by side, and then those that run alone.
+    fn prepared(&self, kernel: &str, suites: Vec<&dyn Suite>, all: &mut Ran) -> Result<()> {
+        let need = suites.iter().map(|suite| suite.need()).max().unwrap_or(Need::Checkout);
+        let contents = suites.iter().map(|suite| suite.content(self.repo, self.filter));
+        let content = contents.collect::<Result<Vec<_>>>()?.into_iter().fold(Content::library(), Content::and);
+        let ready = Ready::prepare(need, &Plan { kernel: Some(kernel.to_owned()), content }, self.events)?;
+        let context = self.context(&ready);
+        let (alone, beside): (Vec<&dyn Suite>, Vec<_>) = suites.into_iter().partition(|suite| suite.is_alone());
+        for (suites, width) in [(beside, beside::width()), (alone, 1)] {
+            // One machine per processor, but no more than there are suites.
+            let width = width.min(suites.len());
+            pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
+            let ran = beside::beside(&suites, width, |suite| {
+                let begun = Instant::now();
+                let ran = run(*suite, &context)?;
+                Ok(Ran { suites: vec![Taken::new(suite.name(), begun.elapsed())], ..ran })
+            })?;
+            for (suite, ran) in suites.iter().zip(ran) {
+                all.cases.extend(unlisted(suite.name(), &ran.cases, self.known));
+                all.add(ran);
+            }
+        }
+        Ok(())
+    }
+
+    fn context<'c>(&'c self, ready: &'c Ready) -> Context<'c> {
+        Context {
+            repo: self.repo,
+            ready,
+            events: self.events,
+            filter: self.filter,
+            deadline: self.deadline,
+            firmware: self.options.firmware.as_ref(),
+            bless: self.options.bless,
+            all: self.options.all,
+        }
+    }
+}
+
+/// Returns the names of all cases of all suites.
+fn known(suites: &[Box<dyn Suite>], repo: &Path) -> Result<BTreeSet<String>> {
+    let mut known = BTreeSet::new();
+    for suite in suites {
+        known.extend(suite.names(repo)?);
+    }
+    Ok(known)
+}
+
+/// Returns whether a filter is part of `FILE - ITEM (line N)`. Before the examples are compiled, only the file is
+/// known.
+fn is_in_documentation(filter: &str) -> bool {
+    filter.contains(" - ") || filter.contains("(line ")
+}
+
+/// Returns the error for a filter that matches nothing. Otherwise a mistyped filter would look like passing tests.
+fn no_case(filter: Option<&str>, suites: &[&str]) -> Error {
+    let Some(filter) = filter else { return Error::new(Kind::Check, "there are no cases") };
+    Error::new(Kind::Usage, format!("no test matches `{filter}` (suites: {})", suites.join(", ")))
+        .hint("`--suites` lists the suites; a debug kernel runs only those that need a guest")
+}
+
+/// Returns a failed case if a case ran that the suite's list lacks: a filter would not have found it.
+fn unlisted(suite: &str, ran: &[Case], known: &BTreeSet<String>) -> Option<Case> {
+    // A skipped case may represent the whole suite, and errors outside the cases have such a name too.
+    let by_name =
+        |case: &&Case| !matches!(case.verdict, Verdict::Skipped { .. }) && case.name != format!("{suite}::run");
+    let case = ran.iter().filter(by_name).find(|case| !names::lists(known, &case.name))?;
+    let why = format!("no filter finds `{}`: it is not among the names in the sources", case.name);
+    Some(Case { name: format!("{suite}::names"), verdict: Verdict::Failed { why, details: Vec::new() } })
+}
+
+/// Returns the case of a suite that is skipped.
+fn unbegun(suite: &str, why: &str) -> Case {
+    Case { name: format!("{suite}::all"), verdict: Verdict::Skipped { why: why.to_owned() } }
+}
+
+/// Runs one suite. An error that ends it early counts as one more failed case.
+fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Ran> {
+    let mut ran = Ran::default();
+    if context.deadline.is_nearer_than(TO_BEGIN) {
+        ran.cases.push(unbegun(suite.name(), NO_TIME));
+        return Ok(ran);
+    }
+    let mut begun = Instant::now();
+    let ended = suite.run(context, &mut |case| {
+        if context.filter.selects(&case.name) {
+            let time = std::mem::replace(&mut begun, Instant::now()).elapsed();
+            ran.slow_cases.extend((time >= SLOW).then(|| Taken::new(&case.name, time)));
+            show(&case, context.events);
+            ran.cases.push(case);
+        }
+    });
+    if let Err(error) = ended {
+        let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::of_error(error)? };
+        show(&case, context.events);
+        ran.cases.push(case);
+    }
+    Ok(ran)
+}
+
+impl Ran {
+    fn add(&mut self, other: Self) {
+        self.cases.extend(other.cases);
+        self.suites.extend(other.suites);
+        self.slow_cases.extend(other.slow_cases);
+    }
+}
+
+/// Shows a failed case at once, with all its output. Only counts a passed one.
+fn show(case: &Case, events: &Events) {
+    let (word, why, details) = match &case.verdict {
+        Verdict::Failed { why, details } => ("FAIL", why, details),
+        Verdict::Undecided { why, details } => ("undecided", why, details),
+        Verdict::Passed | Verdict::Skipped { .. } => return,
+    };
+    let below: String = details.iter().map(|line| format!("\n    {line}")).collect();
+    events.note(format!("{word} {}: {why}{below}", case.name));
+}
+
+impl Summary {
+    fn add(&mut self, ran: Ran) {
+        self.suites.extend(ran.suites);
+        self.slow_cases.extend(ran.slow_cases);
+        for case in ran.cases {
+            match case.verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Failed { .. } => self.failed += 1,
+                Verdict::Skipped { .. } => self.skipped += 1,
+                Verdict::Undecided { .. } => self.undecided += 1,
+            }
+            self.cases.push(case);
+        }
+    }
+
+    /// Returns the exit code. Problems that the host caused only count if nothing has failed.
+    fn code(&self) -> u8 {
+        match (self.failed, self.undecided) {
+            (0, 0) => exit::OK,
+            (0, _) => exit::STARVED,
+            _ => exit::CHECK,
+        }
+    }
+
+    fn tell(&self, events: &Events) {
+        events.result(self, Self::text);
+    }
+
+    /// Returns the slowest suites, if there were several. Some of them ran at the same time.
+    fn slowest(&self) -> Option<String> {
+        let mut suites: Vec<_> = self.suites.iter().collect();
+        suites.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
+        let told: Vec<_> =
+            suites.iter().take(SLOWEST).map(|taken| format!("{} {:.0} s", taken.name, taken.seconds)).collect();
+        (suites.len() > 1).then(|| format!("took longest: {}", told.join(", ")))
+    }
+
+    /// Lists the skipped cases by suite and reason, one line for each.
+    fn skipped(&self) -> Vec<String> {
+        let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        for case in &self.cases {
+            let Verdict::Skipped { why } = &case.verdict else { continue };
+            let (suite, name) = case.name.split_once("::").unwrap_or(("", &case.name));
+            match groups.iter_mut().find(|group| (group.0, group.1) == (suite, why.as_str())) {
+                Some((_, _, names)) => names.push(name),
+                None => groups.push((suite, why, vec![name])),
+            }
+        }
+        groups.iter().map(|(suite, why, names)| format!("skip {suite}: {why}: {}", names.join(", "))).collect()
+    }
+
+    /// Lists the skipped cases, the slowest suites, the undecided and the failed cases, and the counts. The counts come
+    /// last so that a truncated log keeps them.
+    fn text(&self) -> String {
+        let (mut undecided, mut failed) = (Vec::new(), Vec::new());
+        for case in &self.cases {
+            match &case.verdict {
+                Verdict::Passed | Verdict::Skipped { .. } => {}
+                Verdict::Undecided { why, .. } => undecided.push(format!("undecided {}: {why}", case.name)),
+                Verdict::Failed { why, .. } => failed.push(format!("FAIL {}: {why}", case.name)),
+            }
+        }
+        let mut lines = [self.skipped(), self.slowest().into_iter().collect(), undecided, failed].concat();
+        let mut counts = format!("{} passed, {} failed", self.passed, self.failed);
+        if self.skipped > 0 {
+            counts.push_str(&format!(", {} skipped", self.skipped));
+        }
+        if self.undecided > 0 {
+            counts.push_str(&format!(", {} undecided: the host starved the guest", self.undecided));
+        }
+        lines.push(counts);
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(name: &str, verdict: Verdict) -> Case {
+        Case { name: name.into(), verdict }
+    }
+
+    fn cases(cases: Vec<Case>) -> Ran {
+        Ran { cases, ..Ran::default() }
+    }
+
+    #[test]
+    fn a_filter_that_no_case_fits_is_a_wrong_command_line() {
+        let error = no_case(Some("typo"), &["host", "guest-vgem"]);
+        assert_eq!(error.kind(), Kind::Usage);
+        assert_eq!(error.to_string(), "no test matches `typo` (suites: host, guest-vgem)");
+        assert_eq!(no_case(None, &["host"]).kind(), Kind::Check);
+    }
+
+    #[test]
+    fn every_suite_knows_its_cases_and_no_case_twice() {
+        let repo = repo::root().unwrap();
+        for suite in suites() {
+            let names = suite.names(&repo).unwrap();
+            assert!(!names.is_empty(), "{}", suite.name());
+            let beginning = format!("{}::", suite.name());
+            assert!(names.iter().all(|name| name.starts_with(&beginning)), "{}: {names:?}", suite.name());
+        }
+    }
+
+    #[test]
+    fn case_that_no_filter_would_find_is_a_failure() {
+        let known = BTreeSet::from(["host::a".to_owned()]);
+        assert!(unlisted("host", &[case("host::a", Verdict::Passed)], &known).is_none());
+        let unknown = unlisted("host", &[case("host::b", Verdict::Passed)], &known).unwrap();
+        assert_eq!(unknown.name, "host::names");
+        let skipped = case("host::all", Verdict::Skipped { why: "no time left".into() });
+        assert!(unlisted("host", &[skipped], &known).is_none());
+    }
+
+    #[test]
+    fn the_last_line_counts_and_the_reasons_stand_above_it() {
+        let mut summary = Summary::default();
+        summary.add(cases(vec![
+            case("host::a", Verdict::Passed),
+            case("guest-vgem::b", Verdict::Failed { why: "EBUSY".into(), details: Vec::new() }),
+        ]));
+        assert_eq!(summary.text(), "FAIL guest-vgem::b: EBUSY\n1 passed, 1 failed");
+        summary.add(cases(vec![case(
+            "guest-c-vgem::b",
+            Verdict::Skipped { why: "a faux device cannot be unbound".into() },
+        )]));
+        let text = summary.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "skip guest-c-vgem: a faux device cannot be unbound: b");
+        assert_eq!(lines[1], "FAIL guest-vgem::b: EBUSY");
+        assert_eq!(lines[2], "1 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn skipped_cases_of_a_suite_with_the_same_reason_share_a_line() {
+        let skipped = |name: &str, why: &str| case(name, Verdict::Skipped { why: why.into() });
+        let mut summary = Summary::default();
+        let reasons = [("vgem::a::x", "long"), ("nova::b::y", "long"), ("vgem::c::z", "long"), ("vgem::d::w", "late")];
+        summary.add(cases(reasons.map(|(name, why)| skipped(name, why)).into()));
+        let lines = ["skip vgem: long: a::x, c::z", "skip nova: long: b::y", "skip vgem: late: d::w"];
+        assert_eq!(summary.skipped(), lines);
+    }
+
+    #[test]
+    fn the_suites_that_took_longest_are_told() {
+        let taken = |name: &str, seconds| Taken { name: name.into(), seconds };
+        let mut summary = Summary { suites: vec![taken("host", 61.2)], ..Summary::default() };
+        assert_eq!(summary.text(), "0 passed, 0 failed");
+        summary.suites.push(taken("guest-vgem (debug)", 600.0));
+        assert_eq!(summary.text(), "took longest: guest-vgem (debug) 600 s, host 61 s\n0 passed, 0 failed");
+    }
+
+    #[test]
+    fn what_the_host_spoils_has_a_code_of_its_own() {
+        let spoiled = || case("guest-tyr::run", Verdict::Undecided { why: "the host".into(), details: Vec::new() });
+        let mut summary = Summary::default();
+        summary.add(cases(vec![case("host::a", Verdict::Passed)]));
+        assert_eq!(summary.code(), exit::OK);
+        summary.add(cases(vec![spoiled()]));
+        assert_eq!(summary.code(), exit::STARVED);
+        assert!(summary.text().ends_with("1 passed, 0 failed, 1 undecided: the host starved the guest"));
+        summary.add(cases(vec![case("host::b", Verdict::Failed { why: "EIO".into(), details: Vec::new() })]));
+        assert_eq!(summary.code(), exit::CHECK);
+    }
+
+    #[test]
+    fn an_extra_suite_runs_if_it_is_named_or_all_do() {
+        let filter = |text: Option<&str>| Filter::new(text, &["stress", "host"], &[]);
+        let wanted = |text, all| is_wanted(&stress::Stress, &filter(text), all);
+        assert!(!wanted(None, false) && !wanted(Some("demo"), false) && !wanted(Some("host"), true));
+        assert!(wanted(None, true) && wanted(Some("stress"), false) && wanted(Some("stress::demo_tyr"), false));
+        assert!(is_wanted(&host::Host, &filter(None), false));
+    }
+}

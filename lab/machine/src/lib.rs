@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The machine: image, QEMU, agent and console. It turns a toolchain root into a guest that answers.
+//!
+//! ```text
+//! image  → the guest's file system                     qemu    → the command line
+//! machine→ one running QEMU and its end                guest   → requests to the agent and their answers
+//! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log, merged
+//! console→ the kernel's log                            incident→ lines of that log that fail a run
+//! place  → where in the kernel a guest hangs           monitor → requests to QEMU itself
+//! model  → the emulated GPUs by name                   scenario→ builds, boots, acts and judges
+//! ```
+
+mod accel;
+mod archive;
+pub mod console;
+pub mod error;
+pub mod gpu;
+pub mod guest;
+pub mod image;
+pub mod incident;
+pub mod kasan;
+mod kcsan;
+pub mod libraries;
+pub mod lines;
+mod machine;
+pub mod model;
+mod monitor;
+pub mod pace;
+pub mod payload;
+pub mod place;
+pub mod qemu;
+pub mod scenario;
+pub mod symbols;
+pub mod timeline;

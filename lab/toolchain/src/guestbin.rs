@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Builds the programs for the guest: static, with the root's compiler, so that they do not depend on the host's C
+//! library. The host's cargo only fetches the crates in `Cargo.lock`. The drivers' own clients need neither.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::root::{self, Binds};
+use crate::setup::Toolchain;
+use drydock_base::cache::{self, Lock};
+use drydock_base::error::{Context, Error, Kind, Result};
+use drydock_base::events::Events;
+use drydock_base::process;
+use drydock_base::repo::rust_files;
+
+/// Fetches the crates in `Cargo.lock` with the host's cargo. Quick if they are already there.
+pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
+    let step = events.step("fetching crates");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Crates that only other systems need can be large.
+    cargo.args(["fetch", "--locked", "--target", TARGET, "--manifest-path"]).arg(toolchain.repo.join("Cargo.toml"));
+    // cargo reads settings in and above its working directory.
+    cargo.current_dir("/");
+    process::run(&mut cargo, &step).context("failed to fetch the crates of the guest programs")?;
+    step.done();
+    Ok(())
+}
+
+/// Builds the workspace member `package` and returns the path of its program, which has the same name.
+pub fn build(toolchain: &Toolchain, package: &str, events: &Events) -> Result<PathBuf> {
+    build_in("guest-programs", toolchain, package, &[], events)
+}
+
+/// Builds `package` with `features`, in a directory of its own, so that the program without them stays.
+pub fn build_with(toolchain: &Toolchain, package: &str, features: &[&str], events: &Events) -> Result<PathBuf> {
+    build_in(&format!("guest-{package}"), toolchain, package, features, events)
+}
+
+fn build_in(
+    directory: &str,
+    toolchain: &Toolchain,
+    package: &str,
+    features: &[&str],
+    events: &Events,
+) -> Result<PathBuf> {
+    let target = toolchain.work().join(directory);
+    std::fs::create_dir_all(&target).with_context(|| format!("failed to create `{}`", target.display()))?;
+    let _lock = Lock::of_directory(&target, events)?;
+    fetch(toolchain, events)?;
+    let step = events.step(format!("building {package}"));
+    let mut cargo = cargo(toolchain, &target)?;
+    cargo.args(["build", "--offline", "--locked", "--release", "--manifest-path", "/src/Cargo.toml"]);
+    // An explicit target applies the flags to the programs only: a procedural macro cannot be linked statically.
+    cargo.args(["--target", TARGET]);
+    cargo.args(["--package", package]);
+    cargo.args(features.iter().flat_map(|feature| ["--features", feature]));
+    cargo.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    process::run(&mut cargo, &step).map_err(|error| match error.kind() {
+        Kind::Interrupted => error,
+        _ => Error::new(Kind::Build, "the guest programs do not build").details(error.detail_lines()),
+    })?;
+    step.done();
+    Ok(target.join(TARGET).join("release").join(package))
+}
+
+/// The sources of the library for the drivers' own clients, in the checkout.
+const CALLS: &str = "tests/calls/src";
+
+/// Compiles that library and a client, whose name is the argument.
+const COMPILE: &str = "
+    set -- \"$1\" --edition=2024 -Copt-level=1 -Cstrip=symbols -Clinker=gcc -Ctarget-feature=+crt-static
+    name=$1; shift
+    rustc \"$@\" --crate-name=calls --crate-type=rlib -o /target/libcalls.rlib /src/tests/calls/src/lib.rs 2>&1
+    rustc \"$@\" --crate-name=\"$name\" --extern=calls=/target/libcalls.rlib -o \"/target/$name\" /client/main.rs 2>&1
+";
+
+/// Builds the client `name` of a driver from `source`, its `main.rs`, and returns the path of the program. It is compiled
+/// by rustc with the library `calls` alone, so a new driver needs no manifest for it.
+pub fn build_client(toolchain: &Toolchain, source: &Path, name: &str, events: &Events) -> Result<PathBuf> {
+    let target = toolchain.work().join("clients").join(name);
+    cache::make_dir(&target)?;
+    let _lock = Lock::of_directory(&target, events)?;
+    let (directory, program) = (source.parent().unwrap_or(source), target.join(name));
+    let (stamp, inputs) = (target.join("stamp"), inputs_of_client(toolchain, directory)?);
+    if cache::is_stamped(&stamp, &inputs) && program.is_file() {
+        return Ok(program);
+    }
+    let step = events.step(format!("building {name}"));
+    let binds = Binds::none().read(directory, "/client").write(&target, "/target");
+    let mut shell = toolchain.command("sh", &binds);
+    let shown = |line: &str| line.replace("/client/", &format!("{}/", directory.display()));
+    let warnings = process::watch(shell.args(["-ec", COMPILE, "sh", name]), &step, |_| false);
+    let warnings = warnings.map_err(|error| match error.kind() {
+        Kind::Interrupted => error,
+        _ => Error::new(Kind::Build, format!("`{}` does not compile", source.display()))
+            .details(error.detail_lines().iter().map(|line| shown(line))),
+    })?;
+    step.done();
+    // Warnings are shown each time, because the program is compiled each time.
+    match warnings.as_slice() {
+        [] => cache::write_atomically(&stamp, inputs)?,
+        lines => events.note(shown(&lines.join("\n"))),
+    }
+    Ok(program)
+}
+
+/// Returns everything that a client is made from.
+fn inputs_of_client(toolchain: &Toolchain, directory: &Path) -> Result<String> {
+    let files = [rust_files(directory, "")?, rust_files(&toolchain.repo, CALLS)?].concat();
+    let texts = files.into_iter().flat_map(|(path, text)| [path, text]);
+    Ok(cache::hash([COMPILE.to_owned(), root::identity(&toolchain.cache)].into_iter().chain(texts)))
+}
+
+/// The guest's target.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Returns a cargo inside the root that builds into `target` from the crates that the host's cargo has fetched. Of the
+/// host's settings it sees the file in cargo's home, in which the start script keeps only the sources of crates.
+pub fn cargo(toolchain: &Toolchain, target: &Path) -> Result<Command> {
+    let home = cargo_home()?;
+    let mut binds = Binds::none().write(target, "/target");
+    for name in ["registry", "git"] {
+        // The link that the start script may have made does not resolve inside the root.
+        if let Ok(fetched) = home.join(name).canonicalize() {
+            binds = binds.read(fetched, format!("/cargo-home/{name}"));
+        }
+    }
+    let settings = ["config", "config.toml"].into_iter().find(|name| home.join(name).is_file());
+    if settings.is_some() {
+        binds = binds.read(&home, "/cargo-settings");
+    }
+    let mut cargo = toolchain.command("cargo", &binds);
+    cargo.args(settings.iter().flat_map(|name| ["--config".to_owned(), format!("/cargo-settings/{name}")]));
+    cargo.env("CARGO_HOME", "/cargo-home").env("CARGO_TARGET_DIR", "/target");
+    // The root has no `cc`: a package script makes that name, and no scripts run there.
+    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "gcc");
+    Ok(cargo)
+}
+
+/// Returns the directory in which the host's cargo keeps fetched crates.
+fn cargo_home() -> Result<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let usual = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    named.or_else(usual).ok_or_else(|| Error::new(Kind::Host, "neither `CARGO_HOME` nor `HOME` is set"))
+}
