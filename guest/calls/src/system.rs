@@ -105,7 +105,6 @@ pub(crate) unsafe fn munmap(start: NonNull<c_void>, bytes: usize) {
 }
 
 /// Waits until `file` is readable. Returns `false` if that takes longer than `limit`.
-
 pub(crate) fn poll(file: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut fds = [PollFd { fd: file.as_raw_fd(), events: READABLE, revents: 0 }];
     let limit = c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX);

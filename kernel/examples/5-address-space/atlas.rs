@@ -105,7 +105,8 @@ impl drm::DriverFile for Client {
 
     fn open(dev: &Device<Atlas, Registered>) -> impl PinInit<Self, Error> {
         let all = VaRange::new(0, PAGES * PAGE);
-        let space = all.and_then(|all| Owner::<Space>::new(dev, c"atlas", Layout::new(all), Ok(Space), 0));
+        let space =
+            all.and_then(|all| Owner::<Space>::new(dev, c"atlas", Layout::new(all), Ok(Space), 0));
         space.map(|space| Self { space })
     }
 }
@@ -136,17 +137,20 @@ impl Client {
         if arg.pad != 0 || arg.address % word.len() != 0 || word.end() > PAGES * PAGE {
             return Err(EINVAL);
         }
-        let found = file.space.lock(|space| {
+        let (buffer, offset) = file.space.lock(|space| {
             if *space.tables() & 1 << (arg.address / PAGE) == 0 {
-                return None;
+                return Err(EFAULT);
             }
-            let mapping = space.find(word)?;
-            let offset = mapping.offset() + (arg.address - mapping.range().start());
-            Some((ARef::from(mapping.object()?), offset))
-        });
-        let (object, offset): (ARef<Object>, u64) = found.ok_or(EFAULT)?;
+            // It is there if the steps above keep the tables right.
+            let mapping = space.find(word).ok_or(EIO)?;
+            let buffer: ARef<Object> = mapping.object().ok_or(EIO)?.into();
+            Ok((
+                buffer,
+                mapping.offset() + (arg.address - mapping.range().start()),
+            ))
+        })?;
         // Mapping the buffer allocates memory, which is not allowed while the lock is held.
-        arg.value = object.vmap()?.read_word(offset as usize)?;
+        arg.value = buffer.vmap()?.read_word(offset as usize)?;
         Ok(())
     }
 }
