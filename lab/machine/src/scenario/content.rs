@@ -39,10 +39,9 @@ impl Program {
     /// All programs that a person may want in a guest.
     const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
 
-    /// Returns whether it is a member of the checkout's workspace.
+    /// Returns whether the checkout has it.
     pub fn exists(self, repo: &Path) -> bool {
-        let quoted = format!("\"{}\"", self.directory);
-        fs::read_to_string(repo.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains(&quoted))
+        repo.join(self.directory).join("Cargo.toml").is_file()
     }
 }
 
@@ -175,6 +174,14 @@ mod tests {
         assert!(Content::library().for_words(&words("drmdevice")).programs.is_empty());
         let tests = Content::library().for_words(&words("drydock-guest-tests --driver vgem"));
         assert_eq!(tests, Content::all_modules().with(Program::TESTS));
+    }
+
+    #[test]
+    fn every_program_is_where_its_entry_says() {
+        let repo = drydock_base::repo::root().unwrap();
+        for program in Program::ALL.into_iter().chain([Program::AGENT]) {
+            assert!(program.exists(&repo), "{}", program.directory);
+        }
     }
 
     #[test]
