@@ -2,7 +2,7 @@
 
 //! Contexts of [`Device`](crate::Device), which tell the compiler what is known about a device.
 //!
-//! | context | what holds while one has a `&Device<T, C>` | how one gets it |
+//! | context | what holds while a `&Device<T, C>` exists | how to get it |
 //! |---|---|---|
 //! | [`Uninit`] | the device is allocated and `T::Data` is initialised | [`UnregisteredDevice::new`](crate::UnregisteredDevice::new), every counted reference |
 //! | [`Init`] | also, all static mode-setting objects exist and are frozen | [`UnregisteredDevice::init_kms`](crate::UnregisteredDevice::init_kms) |

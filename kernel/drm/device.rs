@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM devices: a driver's probe allocates one, counted references share it, and sections enter it
-//! while it is plugged.
+//! DRM devices. A driver's probe allocates one, counted references share it, and
+//! [`Device::enter`] runs code while it is plugged: registered, with its parent bound.
 //!
 //! C header: `include/drm/drm_device.h`
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! DRM drivers: the types of one, tied together, and the C table made from them.
+//! The trait [`Driver`], which ties a driver's types together, and the `struct drm_driver` that is
+//! made from them.
 //!
 //! C header: `include/drm/drm_drv.h`
 

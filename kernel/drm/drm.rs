@@ -8,7 +8,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`context`] | what the compiler knows about a device: [`Uninit`], [`Init`], [`Registered`] |
-//! | [`device`] | [`Device`]; [`UnregisteredDevice`], which solely owns a new one; the guard [`Plugged`] |
+//! | [`device`] | [`Device`]; [`UnregisteredDevice`], the only owner of a new one; [`Plugged`], which proves that it is registered now |
 //! | [`driver`] | the trait [`Driver`] that ties a driver's types together |
 //! | [`bus`] | probing and teardown: [`platform`], [`pci`], [`auxiliary`], [`faux`]; [`parent`] for drivers that only own the parent of DRM devices |
 //! | [`file`](mod@file), [`ioctl`] | a client of the device and its system calls |
@@ -16,8 +16,8 @@
 //! | [`gpuvm`] | address spaces of a GPU: which buffer is mapped where |
 //! | [`fence`], [`resv`], [`syncobj`], [`event`] | tell clients that work is done |
 //! | [`registers`] | registers that clients map |
-//! | [`kms`] | the gate of mode setting |
-//! | [`module`] | what a driver module owns as a whole |
+//! | [`kms`] | mode setting: only the step that freezes a device's static objects, so far |
+//! | [`module`] | the macros that declare a driver module; its workqueue and the count of its devices |
 //!
 //! Comments cite the obligations L1 to L28. docs/reference/obligations.md lists them.
 //!
