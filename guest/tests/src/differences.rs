@@ -58,7 +58,7 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         effect: Effect::Impossible(Driver::C),
     },
     Difference {
-        case: "compat::gone_with_the_device",
+        case: "compat::calls_after_unplug_fail_with_enodev",
         why: "the kernel's vgem sits on a faux device, which sysfs cannot unbind",
         effect: Effect::Impossible(Driver::C),
     },

@@ -13,11 +13,10 @@ use crate::{refuses, same, works};
 
 super::cases! {
     "auth":
-    render_node_refuses_what_is_not_for_rendering, render_node_serves_rendering,
-    ordinary_client_is_not_authenticated, ordinary_client_may_use_buffers,
-    magic_authenticates_once, magic_is_for_the_master, first_file_is_master,
-    master_goes_at_close, master_is_handed_over, drop_without_being_master,
-    former_master_may_come_back, stranger_may_not_become_master, root_only,
+    render_node_refuses_what_is_not_for_rendering, render_node_serves_rendering, ordinary_client_is_not_authenticated,
+    ordinary_client_may_use_buffers, magic_authenticates_once, magic_is_for_the_master, first_file_is_master,
+    master_is_dropped_at_close, master_is_handed_over, drop_without_being_master, former_master_may_come_back,
+    stranger_may_not_become_master, block_and_unblock_need_root,
 }
 
 /// Takes `CAP_SYS_ADMIN` from this process, so that files it opens from here on are an ordinary client's.
@@ -136,7 +135,7 @@ fn first_file_is_master(guest: &Guest) -> Outcome {
 }
 
 /// Closing the master's file lets another file become master, by `SET_MASTER` or by being opened next.
-fn master_goes_at_close(guest: &Guest) -> Outcome {
+fn master_is_dropped_at_close(guest: &Guest) -> Outcome {
     let (first, second) = (guest.open()?, guest.open()?);
     drop(first);
     works!(second.master(&uapi::SET_MASTER));
@@ -185,7 +184,7 @@ fn stranger_may_not_become_master(guest: &Guest) -> Outcome {
 }
 
 /// `BLOCK` and `UNBLOCK`, which do nothing, fail with `EACCES` unless root calls them.
-fn root_only(guest: &Guest) -> Outcome {
+fn block_and_unblock_need_root(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let block = uapi::ioc(DIR_READ | DIR_WRITE, DRM, 0x12, 4);
     works!(sys::ioctl_bytes(&file, block, &mut [0; 4]));

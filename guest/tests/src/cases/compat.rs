@@ -16,7 +16,7 @@ use crate::{refuses, same, works};
 super::cases! {
     "compat":
     version, version_cuts_a_long_name, unique_name, client, statistics, client_name_is_set, buffer_is_made_and_mapped,
-    buffer_is_shared, fences, what_is_refused, gone_with_the_device,
+    buffer_is_shared, fences, invalid_calls_fail_as_in_64_bit, calls_after_unplug_fail_with_enodev,
 }
 
 const RW: u32 = DIR_READ | DIR_WRITE;
@@ -161,7 +161,7 @@ fn fences(guest: &Guest) -> Outcome {
 }
 
 /// Wrong addresses, numbers, kinds and permissions are refused as for a 64-bit program.
-fn what_is_refused(guest: &Guest) -> Outcome {
+fn invalid_calls_fail_as_in_64_bit(guest: &Guest) -> Outcome {
     let file = guest.open_render()?;
     for number in [VERSION, uapi::GET_CAP.number, uapi::VGEM_FENCE_ATTACH.number] {
         refuses!(compat::ioctl_bad(&file, number), FAULT, " of {number:#x}");
@@ -177,7 +177,7 @@ fn what_is_refused(guest: &Guest) -> Outcome {
 }
 
 /// After an unplug the core's calls and the driver's fail with `ENODEV`; a mapping keeps its contents.
-fn gone_with_the_device(guest: &Guest) -> Outcome {
+fn calls_after_unplug_fail_with_enodev(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let offset = works!(file.map_offset(works!(file.pages(1))));
     let mapping = works!(compat::map(&file, offset, PAGE, BOTH));

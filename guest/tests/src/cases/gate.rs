@@ -16,11 +16,12 @@ use crate::{holds, refuses, same, works};
 
 super::cases! {
     "gate":
-    l1_mode_setting_without_objects, l1_no_mode_setting_without_the_gate, accel_node, objects_without_memory,
+    l1_kms_device_has_limits_but_no_kms_objects, l1_nokms_driver_refuses_mode_setting, accel_node,
+    mmap_of_an_object_without_pages_is_refused,
 }
 
 /// The node supports mode setting, with the limits set inside the gate and no object to set a mode on.
-fn l1_mode_setting_without_objects(guest: &Guest) -> Outcome {
+fn l1_kms_device_has_limits_but_no_kms_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.load("lifecycle_kms")?;
     let card = node("lifecycle_kms", "card").expect("the device has a primary node");
@@ -44,7 +45,7 @@ fn l1_mode_setting_without_objects(guest: &Guest) -> Outcome {
 }
 
 /// On a driver with `NoKms`, mode setting ioctls fail with `EOPNOTSUPP`.
-fn l1_no_mode_setting_without_the_gate(guest: &Guest) -> Outcome {
+fn l1_nokms_driver_refuses_mode_setting(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     refuses!(client.0.ioctl(&MODE_GETRESOURCES, CardRes::default()), OPNOTSUPP);
@@ -71,7 +72,7 @@ fn accel_node(guest: &Guest) -> Outcome {
 }
 
 /// Objects without memory have handles and dma-bufs, but neither clients nor importers can map them.
-fn objects_without_memory(guest: &Guest) -> Outcome {
+fn mmap_of_an_object_without_pages_is_refused(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.load("lifecycle_accel")?;
     let other = test.open(0)?;

@@ -25,10 +25,11 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "life":
-    bind_and_unbind, wrong_binding, nodes_go_away, old_number_opens_nothing, every_ioctl_is_refused,
-    every_ioctl_of_the_render_node_is_refused, wrong_ioctls_are_refused_alike, no_new_mapping_through_the_node,
-    file_shows_no_driver, file_has_no_events, close_with_everything, pending_fence_ends_with_the_file,
-    waiter_is_not_forgotten, sleeping_reader_does_not_delay,
+    bind_and_unbind, repeated_bind_or_unbind_is_refused, unbind_removes_the_nodes,
+    open_of_an_unplugged_node_fails_with_enodev, every_ioctl_is_refused, every_ioctl_of_the_render_node_is_refused,
+    enodev_takes_precedence_over_other_errors, no_new_mapping_through_the_node, file_shows_no_driver,
+    file_has_no_events, close_with_everything, pending_fence_ends_with_the_file,
+    dma_buf_waiter_is_woken_by_unplug_or_close, sleeping_reader_does_not_delay,
 }
 
 /// Unplugs the device in use. Every case here begins with this.
@@ -47,7 +48,7 @@ fn bind_and_unbind(guest: &Guest) -> Outcome {
 }
 
 /// Unbinding twice fails with `ENODEV`, binding twice with `EBUSY`.
-fn wrong_binding(guest: &Guest) -> Outcome {
+fn repeated_bind_or_unbind_is_refused(guest: &Guest) -> Outcome {
     refuses!(guest.driver.bind(), BUSY);
     unplug(guest)?;
     refuses!(guest.driver.unbind(), NODEV);
@@ -56,7 +57,7 @@ fn wrong_binding(guest: &Guest) -> Outcome {
 }
 
 /// After an unplug nothing in `/dev` and `/sys` points to the device, although a file is open.
-fn nodes_go_away(guest: &Guest) -> Outcome {
+fn unbind_removes_the_nodes(guest: &Guest) -> Outcome {
     let (nodes, _file) = (guest.nodes()?, guest.open()?);
     unplug(guest)?;
     refuses!(rustix::fs::stat(&nodes.primary), NOENT);
@@ -66,7 +67,7 @@ fn nodes_go_away(guest: &Guest) -> Outcome {
 }
 
 /// A node kept under another name fails to open with `ENODEV`, while an old file keeps the device.
-fn old_number_opens_nothing(guest: &Guest) -> Outcome {
+fn open_of_an_unplugged_node_fails_with_enodev(guest: &Guest) -> Outcome {
     let _file = guest.open()?;
     let number = works!(device_number(&guest.nodes()?.primary));
     let path = format!("/dev/guest-tests-{}", std::process::id());
@@ -123,7 +124,7 @@ fn every_ioctl_of_the_render_node_is_refused(guest: &Guest) -> Outcome {
 }
 
 /// `ENODEV` takes precedence over other errors: numbers, kinds, addresses, permissions.
-fn wrong_ioctls_are_refused_alike(guest: &Guest) -> Outcome {
+fn enodev_takes_precedence_over_other_errors(guest: &Guest) -> Outcome {
     let (file, render) = (guest.open()?, guest.open_render()?);
     unplug(guest)?;
     for number in [uapi::ioc(3, DRM, 0x40, 16), uapi::ioc(3, DRM, 0x9f, 16), uapi::ioc(3, b'T', 1, 4)] {
@@ -216,7 +217,7 @@ fn pending_fence_ends_with_the_file(guest: &Guest) -> Outcome {
 }
 
 /// A process that sleeps on the dma-buf is woken by the unplug or by the close, not by the time limit.
-fn waiter_is_not_forgotten(guest: &Guest) -> Outcome {
+fn dma_buf_waiter_is_woken_by_unplug_or_close(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
     let buffer = works!(file.export(handle, CLOEXEC));

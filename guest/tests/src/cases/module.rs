@@ -18,10 +18,9 @@ use crate::{holds, refuses, same, works};
 
 super::cases! {
     "module":
-    unload_and_load, load_twice, unload_twice, refused_while_a_file_is_open,
-    refused_while_a_mapping_exists, refused_while_a_dma_buf_exists, refused_with_many_users,
-    allowed_with_a_foreign_buffer_left, signalled_fence_outlives_it, over_and_over within 60,
-    library_is_held_by_the_driver,
+    unload_and_load, load_twice, unload_twice, refused_while_a_file_is_open, refused_while_a_mapping_exists,
+    refused_while_a_dma_buf_exists, refused_with_many_users, allowed_with_a_foreign_buffer_left,
+    signalled_fence_outlives_it, repeated_load_and_unload within 60, library_is_held_by_the_driver,
 }
 
 /// Calls delete_module(2) on the driver under test.
@@ -154,7 +153,7 @@ fn signalled_fence_outlives_it(guest: &Guest) -> Outcome {
 }
 
 /// Ten loads and unloads with use in between succeed: everything is freed each time.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_load_and_unload(guest: &Guest) -> Outcome {
     let files = guest.modules()?;
     for _ in 0..10 {
         let file = guest.open()?;

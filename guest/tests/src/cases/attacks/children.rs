@@ -17,7 +17,7 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "attacks":
     children_without_a_name within 60, children_of_all_numbers within 60, child_fails_in_its_probe within 60,
-    child_is_put_off within 60, parent_goes_while_a_child_is_used within 60,
+    child_probe_is_deferred within 60, parent_unbind_waits_for_the_childs_client within 60,
 }
 
 /// The children that the next probe makes.
@@ -84,7 +84,7 @@ fn child_fails_in_its_probe(guest: &Guest) -> Outcome {
 }
 
 /// A child's probe returns `EPROBE_DEFER`: C keeps the device on a list, and tries again when another device is bound.
-fn child_is_put_off(guest: &Guest) -> Outcome {
+fn child_probe_is_deferred(guest: &Guest) -> Outcome {
     const EPROBE_DEFER: u64 = 517;
     let mut test = Test::new(guest)?;
     probe_with(&mut test, Children::One, Some(EPROBE_DEFER))?;
@@ -96,7 +96,7 @@ fn child_is_put_off(guest: &Guest) -> Outcome {
 
 /// A parent is unbound while a client is in a section of its child. The unbind waits for the client, which is then
 /// killed.
-fn parent_goes_while_a_child_is_used(guest: &Guest) -> Outcome {
+fn parent_unbind_waits_for_the_childs_client(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     probe_with(&mut test, Children::One, None)?;
     let node = render_node_in(&child(0)).expect("the child has a node");

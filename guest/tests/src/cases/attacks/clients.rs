@@ -18,8 +18,8 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "attacks":
     client_is_killed_in_a_wait within 60, client_is_killed_in_a_wait_after_unplug within 60,
-    client_is_killed_with_a_hoard within 60, client_is_killed_with_many_handles within 60,
-    module_goes_while_clients_come within 60, fdinfo_is_read_while_objects_go within 60,
+    killed_client_drops_every_kind_of_resource within 60, client_is_killed_with_many_handles within 60,
+    unload_races_with_opens_and_ioctls within 60, fdinfo_is_read_while_objects_go within 60,
 }
 
 /// Starts a client in a process of its own, which acts and then waits to be killed.
@@ -76,7 +76,7 @@ fn client_is_killed_in_a_wait_after_unplug(guest: &Guest) -> Outcome {
 }
 
 /// A process without memory, files or namespaces drops everything that a driver can own.
-fn client_is_killed_with_a_hoard(guest: &Guest) -> Outcome {
+fn killed_client_drops_every_kind_of_resource(guest: &Guest) -> Outcome {
     for unplugged in [false, true] {
         let mut test = Test::new(guest)?;
         let child = start(|client| {
@@ -114,7 +114,7 @@ fn client_is_killed_with_many_handles(guest: &Guest) -> Outcome {
 
 /// Clients open the node and make calls while the device is bound and unbound and the module unloaded. Each client may
 /// keep the module.
-fn module_goes_while_clients_come(guest: &Guest) -> Outcome {
+fn unload_races_with_opens_and_ioctls(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (done, answered) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| -> Outcome {

@@ -17,8 +17,9 @@ crate::cases::cases! {
     "attacks":
     fence_is_signalled_in_its_own_callback within 60, fence_is_asked_in_its_own_callback within 60,
     callback_drops_itself within 60, callback_drops_the_others within 60, fence_that_never_expires within 60,
-    fence_is_signalled_too_late within 60, fences_beyond_the_room within 60, chain_goes_at_once within 60,
-    fence_ends_with_the_device within 60, fence_is_named_after_unplug within 60, work_is_queued_by_a_fence within 60,
+    fence_is_signalled_too_late within 60, fence_without_reserved_slot_is_refused within 60,
+    long_fence_chain_is_freed_without_recursion within 60, fence_ends_with_the_device within 60,
+    fence_is_named_after_unplug within 60, work_is_queued_by_a_fence within 60,
 }
 
 /// A fence expires, and its callback signals or drops the fence's own signaler. The fence's lock is held, with
@@ -53,8 +54,8 @@ fn fence_is_signalled_too_late(guest: &Guest) -> Outcome {
     run(guest, What::Late, 0)
 }
 
-/// One fence more than there is room for is refused; C would stop the machine.
-fn fences_beyond_the_room(guest: &Guest) -> Outcome {
+/// Adding a fence without a reserved slot is refused; C would stop the machine.
+fn fence_without_reserved_slot_is_refused(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.run(What::Crowded, 0, 0));
     test.unload()
@@ -62,7 +63,7 @@ fn fences_beyond_the_room(guest: &Guest) -> Outcome {
 
 /// A timeline of many points is freed at once when its first point is signalled last. The chain must not be freed by
 /// recursion.
-fn chain_goes_at_once(guest: &Guest) -> Outcome {
+fn long_fence_chain_is_freed_without_recursion(guest: &Guest) -> Outcome {
     run(guest, What::Chain, 500)
 }
 

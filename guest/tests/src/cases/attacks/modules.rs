@@ -14,7 +14,7 @@ use crate::{same, works};
 crate::cases::cases! {
     "attacks":
     init_leaves_nothing within 60, init_leaves_work within 60, init_leaves_a_fence within 60,
-    init_leaves_a_callback within 60, module_is_made_again within 60,
+    init_leaves_a_callback within 60, module_init_during_its_exit_is_refused within 60,
     driver_is_registered_by_hand within 60,
 }
 
@@ -69,9 +69,9 @@ fn init_leaves_a_callback(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// S8: work makes the module's value again while the exit drains it. Its drivers would stay registered after their text
-/// is freed.
-fn module_is_made_again(guest: &Guest) -> Outcome {
+/// S8: work that the module's exit drains runs the module's init again, which fails with `EBUSY`. Otherwise the drivers
+/// would stay registered after their text is freed.
+fn module_init_during_its_exit_is_refused(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(test.open(0)?.run(What::Again, 0, 0));
     works!(unbind(0));

@@ -15,8 +15,8 @@ crate::cases::cases! {
     "attacks":
     object_is_mapped_beyond_its_end within 60, object_is_synced_beyond_its_end within 60,
     object_is_too_large_to_be_mapped within 60, object_of_another_device within 60,
-    object_outlives_its_address_space within 60, one_of_everything_outlives_the_device within 60,
-    one_of_everything_is_used_late within 60,
+    object_outlives_its_address_space within 60, file_data_with_every_resource_outlives_unbind within 60,
+    device_data_uses_every_resource_after_unbind within 60,
 }
 
 /// Offsets that overflow are refused. Without the check, the copies of `VMap` would read and write the kernel's memory.
@@ -86,7 +86,7 @@ fn object_outlives_its_address_space(guest: &Guest) -> Outcome {
 
 /// The device's data keeps an event, a fence and its callback, a mapping, an address space, a request, an object and
 /// work of the device. They are used after the file is closed and the device unplugged.
-fn one_of_everything_is_used_late(guest: &Guest) -> Outcome {
+fn device_data_uses_every_resource_after_unbind(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     for _ in 0..3 {
@@ -103,8 +103,9 @@ fn one_of_everything_is_used_late(guest: &Guest) -> Outcome {
     test.unload()
 }
 
-/// The file's data keeps the same. It is dropped in the order of its fields when the file is closed, after the unplug.
-fn one_of_everything_outlives_the_device(guest: &Guest) -> Outcome {
+/// The file's data keeps a resource of each kind. It is dropped in the order of its fields when the file is closed,
+/// after the unbind.
+fn file_data_with_every_resource_outlives_unbind(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     for _ in 0..3 {

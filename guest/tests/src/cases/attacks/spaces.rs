@@ -10,12 +10,13 @@ use crate::works;
 
 crate::cases::cases! {
     "attacks":
-    request_for_another_or_an_ended_space within 60, space_of_all_addresses within 60, spaces_after_unplug within 60,
+    request_for_another_or_a_closed_vm_is_refused within 60, vm_maps_addresses_up_to_the_last within 60,
+    spaces_after_unplug within 60,
 }
 
 /// A request for another or an ended address space is refused. If it were executed, a mapping would be in one address
 /// space and its link to the object in another, or in one that is never ended.
-fn request_for_another_or_an_ended_space(guest: &Guest) -> Outcome {
+fn request_for_another_or_a_closed_vm_is_refused(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     for _ in 0..10 {
@@ -27,7 +28,7 @@ fn request_for_another_or_an_ended_space(guest: &Guest) -> Outcome {
 
 /// Addresses up to the last work, and an object that is cut into many pieces and unmapped at once. Sums that overflowed
 /// would find mappings that do not exist.
-fn space_of_all_addresses(guest: &Guest) -> Outcome {
+fn vm_maps_addresses_up_to_the_last(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     for pieces in [1, 2, 500] {

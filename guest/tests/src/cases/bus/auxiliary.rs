@@ -18,9 +18,10 @@ use super::{load, nodes, open, unload, write};
 
 crate::cases::cases! {
     "auxiliary":
-    children_use_the_parent, imports_attach_the_parent, a_child_goes_alone, children_go_with_the_parent, children_go_first,
-    children_come_to_a_driver_that_is_late, parent_module_stays_for_the_childrens,
-    child_module_goes_before_the_parents, failed_parent_takes_its_children, over_and_over within 60,
+    children_use_the_parent, imports_attach_the_parent, child_unbind_leaves_parent_and_sibling,
+    parent_unbind_removes_children, children_unbind_before_parent_teardown, late_driver_binds_existing_children,
+    child_module_holds_the_parent_module, open_child_file_holds_the_child_module, failed_parent_takes_its_children,
+    repeated_bind_and_unbind within 60,
 }
 
 const PARENT: &str = "/sys/bus/platform/drivers/aux_parent";
@@ -88,7 +89,7 @@ fn imports_attach_the_parent(guest: &Guest) -> Outcome {
 }
 
 /// Unbinding one child affects neither the parent nor the other child.
-fn a_child_goes_alone(guest: &Guest) -> Outcome {
+fn child_unbind_leaves_parent_and_sibling(guest: &Guest) -> Outcome {
     both(guest)?;
     let ([first, second], parent) = (children()?, open("aux_parent")?);
     works!(write(&format!("{CHILD}/unbind"), FIRST));
@@ -101,7 +102,7 @@ fn a_child_goes_alone(guest: &Guest) -> Outcome {
 }
 
 /// Unbinding the parent removes its children, and calls on their open files fail with ENODEV.
-fn children_go_with_the_parent(guest: &Guest) -> Outcome {
+fn parent_unbind_removes_children(guest: &Guest) -> Outcome {
     both(guest)?;
     let ([first, second], parent) = (children()?, open("aux_parent")?);
     works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
@@ -116,7 +117,7 @@ fn children_go_with_the_parent(guest: &Guest) -> Outcome {
 }
 
 /// L5: the children's drivers finish while the parent is still whole.
-fn children_go_first(guest: &Guest) -> Outcome {
+fn children_unbind_before_parent_teardown(guest: &Guest) -> Outcome {
     both(guest)?;
     let mut log = KernelLog::from_now();
     works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
@@ -128,7 +129,7 @@ fn children_go_first(guest: &Guest) -> Outcome {
 }
 
 /// Children that exist before their driver is loaded are bound when it is.
-fn children_come_to_a_driver_that_is_late(guest: &Guest) -> Outcome {
+fn late_driver_binds_existing_children(guest: &Guest) -> Outcome {
     both(guest)?;
     works!(unload("aux_child_rust"));
     same!(nodes("aux_child").len(), 0);
@@ -138,7 +139,7 @@ fn children_come_to_a_driver_that_is_late(guest: &Guest) -> Outcome {
 }
 
 /// The parent's module cannot be unloaded before the children's, whose driver may keep the parent's data, bound or not.
-fn parent_module_stays_for_the_childrens(guest: &Guest) -> Outcome {
+fn child_module_holds_the_parent_module(guest: &Guest) -> Outcome {
     both(guest)?;
     refuses!(modules::remove("aux_parent_rust"), AGAIN);
     works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
@@ -149,8 +150,9 @@ fn parent_module_stays_for_the_childrens(guest: &Guest) -> Outcome {
     both(guest)
 }
 
-/// Unloading the children's module fails with EAGAIN while a child's file is open; then the parent stays alone.
-fn child_module_goes_before_the_parents(guest: &Guest) -> Outcome {
+/// Unloading the children's module fails with EAGAIN while a child's file is open. After the close both modules can be
+/// unloaded, the children's first.
+fn open_child_file_holds_the_child_module(guest: &Guest) -> Outcome {
     both(guest)?;
     let files = children()?;
     refuses!(modules::remove("aux_child_rust"), AGAIN);
@@ -173,7 +175,7 @@ fn failed_parent_takes_its_children(guest: &Guest) -> Outcome {
 }
 
 /// Many rounds of binding and unbinding with open files work.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_bind_and_unbind(guest: &Guest) -> Outcome {
     for _ in 0..20 {
         both(guest)?;
         let files = children()?;

@@ -24,10 +24,11 @@ use super::{load, nodes, open, unload, write};
 
 crate::cases::cases! {
     "edu":
-    registers_are_read, register_page_of_what_is_no_bar, factorial_comes_by_interrupt, several_clients_take_turns, dma_goes_round, dma_is_checked,
-    unbind_and_bind, waiting_client_is_told, dma_ends_with_the_binding, removed_from_the_bus,
-    device_is_off_when_unbound, failed_probe_leaves_nothing within 120, module_is_held_by_a_file, devices_sleep within 60,
-    all_but_the_machine_sleeps within 60, sleeps_unbound within 60, sleeps_and_wakes within 60,
+    registers_are_read, register_page_outside_a_memory_bar_is_refused, factorial_comes_by_interrupt,
+    several_clients_take_turns, dma_goes_round, dma_is_checked, unbind_and_bind, unbind_wakes_a_waiting_client,
+    dma_ends_with_the_binding, removed_from_the_bus, device_is_off_when_unbound, failed_probe_leaves_nothing within 120,
+    module_is_held_by_a_file, devices_sleep within 60, suspend_up_to_the_core_and_resume within 60,
+    sleeps_unbound within 60, sleeps_and_wakes within 60,
 }
 
 const DRIVER: &str = "edu_rust";
@@ -80,10 +81,10 @@ fn transfer(file: &DrmFile, handle: u32, to_device: bool, offset: usize, length:
     file.ioctl(&EDU_DMA, EduDma { handle, to_device: to_device.into(), offset, length, no_wait: 0 }).map(drop)
 }
 
-/// The driver's probe asks for pages of its BAR, which work, and of others, which fail with EINVAL; otherwise the probe
-/// fails with EIO. Some of the others have ports, or memory for which there was no room; with the latter C refuses to
-/// enable the device.
-fn register_page_of_what_is_no_bar(guest: &Guest) -> Outcome {
+/// Register pages of the device's memory BAR work, and those of other BARs fail with EINVAL; the driver's probe tries
+/// both, and fails with EIO otherwise. The others have ports, or memory for which there was no room; with the latter C
+/// refuses to enable the device.
+fn register_page_outside_a_memory_bar_is_refused(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let bars = guest.modules()?.of("edu_bars")?;
     for (parameters, bound) in [(c"", Ok(())), (c"unset=1", Err(Errno::INVAL)), (c"", Ok(()))] {
@@ -184,8 +185,8 @@ fn unbind_and_bind(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// L6: a client that waits for the hardware does not delay the unplug, and gets its error.
-fn waiting_client_is_told(guest: &Guest) -> Outcome {
+/// L6: a client that waits for the hardware does not delay the unbind, and its call fails with ENODEV.
+fn unbind_wakes_a_waiting_client(guest: &Guest) -> Outcome {
     let address = device(guest)?;
     let file = open(DRIVER)?;
     let unplug = || {
@@ -329,8 +330,8 @@ fn devices_sleep(guest: &Guest) -> Outcome {
     asleep_and_awake(|| tested("devices", "freeze"))
 }
 
-/// Suspension of everything but the machine itself works: interrupts are off, PCI has saved the device's state.
-fn all_but_the_machine_sleeps(guest: &Guest) -> Outcome {
+/// A suspend up to the `core` level of `pm_test` works: interrupts are off, PCI has saved the device's state.
+fn suspend_up_to_the_core_and_resume(guest: &Guest) -> Outcome {
     device(guest)?;
     asleep_and_awake(|| tested("core", "mem"))
 }

@@ -16,7 +16,9 @@ use crate::{holds, refuses, same, works};
 use super::{load, nodes, open, unload};
 
 crate::cases::cases! {
-    "faux": has_a_device, takes_foreign_buffers, cannot_be_unbound, goes_with_its_module, over_and_over within 60,
+    "faux":
+    has_a_device, takes_foreign_buffers, cannot_be_unbound, module_unload_removes_the_device,
+    repeated_load_and_unload within 60,
 }
 
 const DRIVER: &str = "faux_rust";
@@ -52,7 +54,7 @@ fn cannot_be_unbound(guest: &Guest) -> Outcome {
 }
 
 /// Unloading fails with EAGAIN while a file is open; after the close, module and device are removed together.
-fn goes_with_its_module(guest: &Guest) -> Outcome {
+fn module_unload_removes_the_device(guest: &Guest) -> Outcome {
     load(guest, DRIVER)?;
     let file = open(DRIVER)?;
     refuses!(modules::remove(DRIVER), AGAIN);
@@ -67,7 +69,7 @@ fn goes_with_its_module(guest: &Guest) -> Outcome {
 }
 
 /// Many rounds of loading and unloading work.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_load_and_unload(guest: &Guest) -> Outcome {
     for _ in 0..20 {
         load(guest, DRIVER)?;
         works!(open(DRIVER)?.pages(1));

@@ -16,12 +16,13 @@ use super::unplug;
 
 crate::cases::cases! {
     "life":
-    new_device_is_another, old_buffer_is_foreign_to_the_new_device, old_fence_does_not_block_the_new_device,
-    module_is_held_until_the_last_close, over_and_over within 60, over_and_over_with_files within 60,
+    old_file_fails_on_the_new_device, old_buffer_is_foreign_to_the_new_device, old_fence_does_not_block_the_new_device,
+    module_is_held_until_the_last_close, repeated_unbind_and_bind within 60,
+    repeated_unbind_and_bind_with_open_files within 60,
 }
 
 /// A file that was opened before the unplug still fails after the next bind.
-fn new_device_is_another(guest: &Guest) -> Outcome {
+fn old_file_fails_on_the_new_device(guest: &Guest) -> Outcome {
     let old = guest.open()?;
     let handle = works!(old.pages(1));
     unplug(guest)?;
@@ -85,7 +86,7 @@ fn module_is_held_until_the_last_close(guest: &Guest) -> Outcome {
 }
 
 /// Fifty rounds with nothing open: numbers and users do not grow.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_unbind_and_bind(guest: &Guest) -> Outcome {
     let (nodes, users) = (guest.nodes()?, guest.users()?);
     for _ in 0..50 {
         unplug(guest)?;
@@ -97,7 +98,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
 }
 
 /// Twenty rounds, with a file, a mapping and a dma-buf of each device kept open to the end.
-fn over_and_over_with_files(guest: &Guest) -> Outcome {
+fn repeated_unbind_and_bind_with_open_files(guest: &Guest) -> Outcome {
     let users = guest.users()?;
     let mut kept = Vec::new();
     for round in 0..20 {

@@ -16,7 +16,7 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "lifecycle":
-    l16_object_from_before_registration, l15_huge_pages_come_before_objects, large_objects_are_huge_pages,
+    l16_object_from_before_registration, l15_huge_page_mount_needs_a_fresh_device, large_objects_are_huge_pages,
     vmap_reads_and_writes, l21_import_is_mapped_by_its_second_handle, l15_failed_mount_is_not_tried_again,
 }
 
@@ -42,7 +42,7 @@ fn l16_object_from_before_registration(guest: &Guest) -> Outcome {
 
 /// Only a fresh device can get the mount for huge pages. Later, a concurrent creation of an object could see half a
 /// mount.
-fn l15_huge_pages_come_before_objects(guest: &Guest) -> Outcome {
+fn l15_huge_page_mount_needs_a_fresh_device(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     for number in 0..2 {
         let busy = -Errno::BUSY.raw_os_error();

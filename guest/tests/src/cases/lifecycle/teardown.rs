@@ -14,7 +14,7 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "lifecycle":
-    l3_data_goes_last_and_once, l5_order_of_teardown, l5_mapping_is_undone_at_unbind,
+    l3_device_data_is_dropped_last_and_once, l5_order_of_teardown, l5_mapping_is_undone_at_unbind,
     l5_mapping_of_a_freed_object_is_undone_once, l5_mapping_of_an_import_is_undone_at_unbind,
     l5_mapping_of_an_object_that_is_being_freed,
     l5_new_mapping_after_a_new_bind,
@@ -34,7 +34,7 @@ const TEARDOWN: &[&str] = &[
 ];
 
 /// Managed actions run in reverse order, all before the data, which is dropped once.
-fn l3_data_goes_last_and_once(guest: &Guest) -> Outcome {
+fn l3_device_data_is_dropped_last_and_once(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.trace.clear();
     works!(unbind(0));

@@ -14,9 +14,9 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "lifecycle":
-    l6_unplug_waits_for_a_guarded_ioctl, l6_unplug_does_not_wait_for_an_unguarded_ioctl,
-    l6_other_device_is_untouched, l6_hardware_goes_while_in_use, l7_no_entry_before_registration,
-    l7_no_entry_after_unplug, l7_data_is_of_the_newest_probe,
+    l6_unplug_waits_for_a_guarded_ioctl, l6_unplug_does_not_wait_for_an_unguarded_ioctl, l6_other_device_is_untouched,
+    l6_device_is_removed_while_in_use, l7_no_entry_before_registration, l7_no_entry_after_unplug,
+    l7_data_is_of_the_newest_probe,
 }
 
 /// The unplug waits for a handler in its section, which keeps the registration data; other calls are refused meanwhile.
@@ -97,7 +97,7 @@ fn l6_other_device_is_untouched(guest: &Guest) -> Outcome {
 }
 
 /// The device itself is removed, as from a real bus, instead of unbinding its driver.
-fn l6_hardware_goes_while_in_use(guest: &Guest) -> Outcome {
+fn l6_device_is_removed_while_in_use(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
     let handle = works!(client.object(PAGE as u64));

@@ -12,7 +12,7 @@ use crate::{same, works};
 
 crate::cases::cases! {
     "lifecycle":
-    l15_work_runs, l15_work_ends_before_the_data_goes, l15_late_work_ends_before_the_module,
+    l15_work_runs, l15_work_ends_before_registration_data_drop, l15_late_work_ends_before_the_module,
     l15_work_that_queues_itself_ends_with_the_module,
 }
 
@@ -29,7 +29,7 @@ fn l15_work_runs(guest: &Guest) -> Outcome {
 }
 
 /// Work that was queued before the unplug ends before the registration data is dropped.
-fn l15_work_ends_before_the_data_goes(guest: &Guest) -> Outcome {
+fn l15_work_ends_before_registration_data_drop(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let (client, observer) = (test.open(0)?, test.open(1)?);
     works!(observer.gate(false));

@@ -18,9 +18,9 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "nova_client":
-    stranger_on_the_primary_node_may_only_ask, stranger_is_let_in_by_the_master, master_needs_no_letting_in,
-    closed_file, path_only_file, file_opened_read_only, duplicates_share_handles,
-    handles_belong_to_the_file, files_open_in_any_number,
+    unauthenticated_client_may_only_get_params, client_is_authenticated_by_the_master, master_needs_no_authentication,
+    closed_file, path_only_file, file_opened_read_only, duplicates_share_handles, handles_belong_to_the_file,
+    files_open_in_any_number,
 }
 
 /// Takes `CAP_SYS_ADMIN` from this process, so that files it opens from here on are an ordinary client's.
@@ -31,7 +31,7 @@ fn become_ordinary() -> sys::Answer {
 }
 
 /// Without authentication a client of the primary node may use GETPARAM, but objects fail with EACCES.
-fn stranger_on_the_primary_node_may_only_ask(guest: &Guest) -> Outcome {
+fn unauthenticated_client_may_only_get_params(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
     let (_master, stranger) = (gpu.open()?, gpu.open()?);
@@ -45,7 +45,7 @@ fn stranger_on_the_primary_node_may_only_ask(guest: &Guest) -> Outcome {
 }
 
 /// The master authenticates a client by its magic number, which may then use objects.
-fn stranger_is_let_in_by_the_master(guest: &Guest) -> Outcome {
+fn client_is_authenticated_by_the_master(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
     let (master, stranger) = (gpu.open()?, gpu.open()?);
@@ -57,7 +57,7 @@ fn stranger_is_let_in_by_the_master(guest: &Guest) -> Outcome {
 }
 
 /// The first file of a primary node is master, whichever process opens it, and needs no authentication.
-fn master_needs_no_letting_in(guest: &Guest) -> Outcome {
+fn master_needs_no_authentication(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
     let master = gpu.open()?;

@@ -24,8 +24,9 @@ crate::cases::cases! {
     "nova_fault":
     unknown_chip_is_refused, chips_that_boot_otherwise_are_refused, other_chips_of_the_family_are_taken,
     boot_that_never_completes within 30, boot_that_never_begins within 30, slow_boot_is_waited_for within 30,
-    gone_before_the_probe, gone_while_it_boots, gone_at_each_access_of_a_probe within 120, gone_while_open,
-    gone_while_open_and_unloaded, modules_load_while_it_is_broken, no_interrupt_is_needed,
+    surprise_removal_before_the_probe, surprise_removal_during_the_boot,
+    surprise_removal_at_each_access_of_a_probe within 120, surprise_removal_with_an_open_file,
+    surprise_removal_then_unload, modules_load_without_a_usable_gpu, no_interrupt_is_needed,
 }
 
 /// The register that shows the progress of the firmware.
@@ -128,8 +129,8 @@ fn slow_boot_is_waited_for(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A GPU that is gone is refused with ENODEV, instead of taking all ones for a chip's number.
-fn gone_before_the_probe(guest: &Guest) -> Outcome {
+/// The probe of a GPU that was removed by surprise fails with ENODEV, instead of taking all ones for a chip's number.
+fn surprise_removal_before_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "removal"}"#)?;
     is_refused(&gpu, Errno::NODEV, "does not answer")?;
     works_again(&gpu)
@@ -137,7 +138,7 @@ fn gone_before_the_probe(guest: &Guest) -> Outcome {
 
 /// A GPU that is removed during the boot gives ENODEV, and not ETIMEDOUT at the end: all ones look like a complete
 /// boot.
-fn gone_while_it_boots(guest: &Guest) -> Outcome {
+fn surprise_removal_during_the_boot(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "stuck-boot", "progress": 128}"#)?;
     gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"register": "{PROGRESS}"}}}}"#))?;
     is_refused(&gpu, Errno::NODEV, "is gone while it boots")?;
@@ -146,7 +147,7 @@ fn gone_while_it_boots(guest: &Guest) -> Outcome {
 
 /// After a removal at any register access, the probe fails with ENODEV or has finished with the registers, and leaves
 /// nothing behind.
-fn gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
+fn surprise_removal_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
     for accesses in 1..1000 {
@@ -171,7 +172,7 @@ fn through(gpu: &Gpu, accesses: u32) -> Outcome {
 
 /// After a removal, calls that need no register work until the driver is unbound; then they fail with ENODEV, and
 /// nothing hangs.
-fn gone_while_open(guest: &Guest) -> Outcome {
+fn surprise_removal_with_an_open_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
     gpu.fault(r#"{"kind": "removal"}"#)?;
@@ -185,8 +186,8 @@ fn gone_while_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Both modules can be unloaded from a GPU that is gone; when loaded again, they do not bind.
-fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
+/// Both modules can be unloaded after a surprise removal; when loaded again, they do not bind.
+fn surprise_removal_then_unload(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
     gpu.fault(r#"{"kind": "removal"}"#)?;
@@ -199,7 +200,7 @@ fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
 }
 
 /// The modules load without a GPU that they can drive: another one may come.
-fn modules_load_while_it_is_broken(guest: &Guest) -> Outcome {
+fn modules_load_without_a_usable_gpu(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(unload());
     gpu.fault(r#"{"kind": "unknown-chip"}"#)?;

@@ -16,9 +16,9 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "nova_identity":
-    version_is_upstreams, auxiliary_device_is_named_as_upstreams, hangs_below_the_pci_function, capabilities,
+    version_is_upstreams, auxiliary_device_is_named_as_upstreams, node_is_below_the_pci_function, capabilities,
     one_card_and_no_render_node, fdinfo_names_driver_and_memory, lsgpu_lists_it, drmdevice_knows_no_auxiliary_bus,
-    chip_is_told_in_the_log,
+    probe_logs_the_chip,
 }
 
 /// The driver's name, description and number are upstream's, since clients look for them.
@@ -41,7 +41,7 @@ fn auxiliary_device_is_named_as_upstreams(guest: &Guest) -> Outcome {
 }
 
 /// The node's parent is the auxiliary device, whose parent is the PCI function.
-fn hangs_below_the_pci_function(guest: &Guest) -> Outcome {
+fn node_is_below_the_pci_function(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
     let function = fs::canonicalize(gpu.path(""))?;
@@ -115,7 +115,7 @@ fn said(program: &str) -> Outcome<String> {
 }
 
 /// Each probe logs one line with chip, architecture and revision.
-fn chip_is_told_in_the_log(guest: &Guest) -> Outcome {
+fn probe_logs_the_chip(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
     let mut log = sys::klog::KernelLog::from_now();

@@ -20,11 +20,12 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "nova_life":
-    parent_goes_while_open, child_goes_while_open, function_is_removed_while_open, child_comes_back_as_it_was,
-    parent_comes_back_with_a_new_device, child_then_parent, parent_takes_the_child, bound_and_unbound_once,
-    old_file_is_dead_for_the_new_device, modules_are_free_without_files, an_open_file_holds_its_module,
-    driver_that_comes_late, parents_module_stays_for_the_childs, switched_off_when_unbound, what_is_kept_outlives_both,
-    over_and_over within 120, removed_over_and_over within 120,
+    parent_unbind_with_an_open_file, child_unbind_with_an_open_file, function_is_removed_while_open,
+    rebound_child_keeps_its_name, parent_comes_back_with_a_new_device, child_then_parent,
+    parent_unbind_removes_the_child, repeated_bind_or_unbind_is_refused, old_file_is_dead_for_the_new_device,
+    modules_are_free_without_files, an_open_file_holds_its_module, late_driver_binds_the_existing_child,
+    child_module_holds_the_parent_module, switched_off_when_unbound, exported_object_outlives_parent_and_child,
+    repeated_bind_and_unbind within 120, repeated_remove_and_rescan within 120,
 }
 
 /// Opens a file and creates an object in it.
@@ -61,7 +62,7 @@ pub(super) fn nothing_is_left(node: &Path, child: &Child) -> Outcome {
 
 /// After the parent's unbind a client gets ENODEV. Node and auxiliary device are removed at once; the file can be
 /// closed at any time.
-fn parent_goes_while_open(guest: &Guest) -> Outcome {
+fn parent_unbind_with_an_open_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, node, child) = (client(&gpu)?, gpu.node()?, gpu.child().expect("it is bound"));
     works!(gpu.unbind());
@@ -73,7 +74,7 @@ fn parent_goes_while_open(guest: &Guest) -> Outcome {
 }
 
 /// After the child's unbind a client gets ENODEV. The parent and its auxiliary device are not affected.
-fn child_goes_while_open(guest: &Guest) -> Outcome {
+fn child_unbind_with_an_open_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, node, child) = (client(&gpu)?, gpu.node()?, gpu.child().expect("it is bound"));
     works!(child.unbind());
@@ -104,7 +105,7 @@ fn function_is_removed_while_open(guest: &Guest) -> Outcome {
 }
 
 /// The child's driver can be unbound and bound again: the auxiliary device belongs to the parent and keeps its name.
-fn child_comes_back_as_it_was(guest: &Guest) -> Outcome {
+fn rebound_child_keeps_its_name(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child();
     for _ in 0..5 {
@@ -144,7 +145,7 @@ fn child_then_parent(guest: &Guest) -> Outcome {
 }
 
 /// After the parent's unbind there is no child whose driver could be bound or unbound.
-fn parent_takes_the_child(guest: &Guest) -> Outcome {
+fn parent_unbind_removes_the_child(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
     works!(gpu.unbind());
@@ -154,7 +155,7 @@ fn parent_takes_the_child(guest: &Guest) -> Outcome {
 }
 
 /// Unbinding a device that is not bound fails with ENODEV; binding a bound one fails with EBUSY.
-fn bound_and_unbound_once(guest: &Guest) -> Outcome {
+fn repeated_bind_or_unbind_is_refused(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child().expect("it is bound");
     refuses!(gpu.bind(), BUSY);
@@ -216,7 +217,7 @@ fn an_open_file_holds_its_module(guest: &Guest) -> Outcome {
 }
 
 /// The auxiliary device waits for its driver to be loaded.
-fn driver_that_comes_late(guest: &Guest) -> Outcome {
+fn late_driver_binds_the_existing_child(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let child = gpu.child();
     works!(modules::remove(DRM));
@@ -228,7 +229,7 @@ fn driver_that_comes_late(guest: &Guest) -> Outcome {
 
 /// The parent's module cannot be unloaded before the child's, whose driver may keep the parent's data. Open files do
 /// not matter.
-fn parents_module_stays_for_the_childs(guest: &Guest) -> Outcome {
+fn child_module_holds_the_parent_module(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
     refuses!(modules::remove(CORE), AGAIN);
@@ -258,7 +259,7 @@ fn switched_off_when_unbound(guest: &Guest) -> Outcome {
 }
 
 /// An exported object outlives the file, child, parent and function (L11).
-fn what_is_kept_outlives_both(guest: &Guest) -> Outcome {
+fn exported_object_outlives_parent_and_child(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (client(&gpu)?, client(&gpu)?);
     let buffer = works!(one.0.export(1, CLOEXEC));
@@ -275,7 +276,7 @@ fn what_is_kept_outlives_both(guest: &Guest) -> Outcome {
 }
 
 /// Twenty rounds of binding parents and children work, with files that stay open beyond each.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_bind_and_unbind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = [module_users(CORE)?, module_users(DRM)?];
     let mut kept = Vec::new();
@@ -295,7 +296,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
 }
 
 /// Ten rounds of removal and rescan work, with a file kept open from each.
-fn removed_over_and_over(guest: &Guest) -> Outcome {
+fn repeated_remove_and_rescan(guest: &Guest) -> Outcome {
     let mut kept = Vec::new();
     for _ in 0..10 {
         let gpu = Gpu::ready(guest)?;

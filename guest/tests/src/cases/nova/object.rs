@@ -15,11 +15,11 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "nova_object":
-    handles_count_from_one, sizes_are_rounded_up_to_pages, nothing_is_no_size, sizes_that_no_memory_has,
-    huge_sizes_take_no_memory, size_stays_what_the_client_asked_for, padding_must_be_zero,
-    info_of_unknown_handles, info_of_another_files_handle, info_of_a_closed_handle, closed_once,
-    handles_are_used_again, named_for_others, a_failed_call_makes_no_handle, no_dumb_buffers, no_mapping, no_sync_objects,
-    no_mode_setting, thousands_in_one_file within 60,
+    handles_count_from_one, sizes_are_rounded_up_to_pages, size_zero_is_refused, overflowing_size_is_refused,
+    huge_sizes_take_no_memory, size_stays_what_the_client_asked_for, padding_must_be_zero, info_of_unknown_handles,
+    info_of_another_files_handle, info_of_a_closed_handle, closed_once, handles_are_used_again,
+    flink_name_opens_the_object_in_another_file, a_failed_call_makes_no_handle, no_dumb_buffers, no_mapping,
+    no_sync_objects, no_mode_setting, thousands_in_one_file within 60,
 }
 
 const PAGE_SIZE: u64 = PAGE as u64;
@@ -47,7 +47,7 @@ fn sizes_are_rounded_up_to_pages(guest: &Guest) -> Outcome {
 }
 
 /// A size of zero fails with EINVAL.
-fn nothing_is_no_size(guest: &Guest) -> Outcome {
+fn size_zero_is_refused(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     refuses!(file.create(0), INVAL);
     same!(works!(file.create(1)), 1);
@@ -55,7 +55,7 @@ fn nothing_is_no_size(guest: &Guest) -> Outcome {
 }
 
 /// A size whose last page's end exceeds 64 bits, or which no file can have, fails with EINVAL.
-fn sizes_that_no_memory_has(guest: &Guest) -> Outcome {
+fn overflowing_size_is_refused(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for size in [u64::MAX, u64::MAX - 1, u64::MAX - 4094, u64::MAX - 4095, 1 << 63, (1 << 63) - 1, (1 << 63) + 4096] {
         refuses!(file.create(size), INVAL, " of {size:#x}");
@@ -163,7 +163,7 @@ fn handles_are_used_again(guest: &Guest) -> Outcome {
 }
 
 /// A global name opens the same object in another file, and is freed with the object's last handle.
-fn named_for_others(guest: &Guest) -> Outcome {
+fn flink_name_opens_the_object_in_another_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (gpu.open()?, gpu.open()?);
     let name = works!(one.0.flink(works!(one.create(PAGE_SIZE + 1))));

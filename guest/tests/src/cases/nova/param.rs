@@ -15,8 +15,8 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "nova_param":
     vram_bar_size_is_that_of_bar_1, what_the_client_left_in_value_is_ignored, unknown_parameters,
-    high_half_of_the_number_counts, bad_addresses, answer_that_cannot_be_written, shorter_argument,
-    longer_argument, other_directions, numbers_beyond_the_table, other_types_of_ioctl,
+    high_half_of_the_number_counts, bad_addresses, answer_that_cannot_be_written, shorter_argument, longer_argument,
+    ioctl_direction_decides_what_is_copied, numbers_beyond_the_table, other_types_of_ioctl,
 }
 
 const RW: u32 = DIR_READ | DIR_WRITE;
@@ -115,7 +115,7 @@ fn longer_argument(guest: &Guest) -> Outcome {
 
 /// The number's direction decides what is copied: without "write" the handler reads zeros, without "read" nothing is
 /// returned.
-fn other_directions(guest: &Guest) -> Outcome {
+fn ioctl_direction_decides_what_is_copied(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&VRAM_BAR_SIZE.to_ne_bytes());

@@ -12,10 +12,11 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "event":
-    nothing_before_it_is_sent, told_as_it_was_changed, read_in_order, not_read_in_parts, wakes_a_reader,
-    space_is_used_up, cancelled_gives_space_back, only_reading_gives_space_back, signals_its_fence,
-    cancelled_cancels_its_fence, l14_reserved_at_close, l14_unread_at_close, l14_survives_the_close,
-    l14_cancelled_after_the_close, l6_read_after_unbind, l3_dropped_with_the_device,
+    reserved_event_is_not_readable, sent_event_has_its_latest_payload, read_in_order, not_read_in_parts, wakes_a_reader,
+    reserve_beyond_event_space_fails_with_enomem, cancelled_gives_space_back,
+    read_frees_the_event_space_and_send_does_not, signals_its_fence, cancelled_cancels_its_fence, l14_reserved_at_close,
+    l14_unread_at_close, l14_send_after_close_signals_the_fence, l14_cancelled_after_the_close, l6_read_after_unbind,
+    l3_dropped_with_the_device,
 }
 
 const ECANCELED: u32 = 125;
@@ -79,7 +80,7 @@ fn fill(file: &DrmFile) -> Answer<usize> {
 }
 
 /// A reserved event cannot be read before it is sent.
-fn nothing_before_it_is_sent(guest: &Guest) -> Outcome {
+fn reserved_event_is_not_readable(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     works!(file.reserve(1, 0));
     same!(works!(readable(&file)), false);
@@ -90,7 +91,7 @@ fn nothing_before_it_is_sent(guest: &Guest) -> Outcome {
 }
 
 /// An event has type, length and payload, including what the driver wrote after it was reserved.
-fn told_as_it_was_changed(guest: &Guest) -> Outcome {
+fn sent_event_has_its_latest_payload(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     works!(file.reserve(0x1234_5678_9abc_def0, 0));
     works!(file.notify(EVENTS_SEND));
@@ -138,7 +139,7 @@ fn wakes_a_reader(guest: &Guest) -> Outcome {
 
 /// A reservation beyond 4096 bytes of a file's reserved or unread events fails with ENOMEM; another file has its own
 /// space.
-fn space_is_used_up(guest: &Guest) -> Outcome {
+fn reserve_beyond_event_space_fails_with_enomem(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     same!(works!(fill(&file)), ROOM);
     refuses!(file.reserve(0, 0), NOMEM);
@@ -158,7 +159,7 @@ fn cancelled_gives_space_back(guest: &Guest) -> Outcome {
 }
 
 /// Sending an event frees no space, since the client has not read it.
-fn only_reading_gives_space_back(guest: &Guest) -> Outcome {
+fn read_frees_the_event_space_and_send_does_not(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     same!(works!(fill(&file)), ROOM);
     works!(file.notify(EVENTS_SEND));
@@ -218,7 +219,7 @@ fn l14_unread_at_close(guest: &Guest) -> Outcome {
 }
 
 /// An event that is sent after its file's close is not read, but its fence is signalled.
-fn l14_survives_the_close(guest: &Guest) -> Outcome {
+fn l14_send_after_close_signals_the_fence(guest: &Guest) -> Outcome {
     let (file, other) = (open(guest)?, open(guest)?);
     let fence = works!(file.issue_new(0, 0));
     let sync_file = works!(file.sync_file(fence.syncobj));

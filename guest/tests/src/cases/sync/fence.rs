@@ -16,9 +16,9 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "sync_fence":
-    l19_ends_once, l19_failure_is_told, l19_dropped_is_cancelled, l19_close_cancels, l19_expires,
-    l19_forgotten_expires, l19_names_while_pending, l19_outlives_its_module,
-    l5_closing_the_set_ends_its_fences, l5_failing_the_set_leaves_it_open, l5_unbind_ends_the_set, l5_unbind_wakes_a_waiter,
+    l19_ends_once, l19_failed_fence_reports_its_error, l19_dropped_is_cancelled, l19_close_cancels, l19_expires,
+    l19_forgotten_expires, l19_names_while_pending, l19_outlives_its_module, l5_closing_the_set_ends_its_fences,
+    l5_failing_the_set_leaves_it_open, l5_unbind_ends_the_set, l5_unbind_wakes_a_waiter,
     l6_unbind_does_not_wait_for_a_waiter, l15_unsignalled_keeps_the_module,
     l15_forgotten_keeps_the_module_until_it_expires,
 }
@@ -41,7 +41,7 @@ fn l19_ends_once(guest: &Guest) -> Outcome {
 }
 
 /// A fence has the error of its work, for clients and drivers.
-fn l19_failure_is_told(guest: &Guest) -> Outcome {
+fn l19_failed_fence_reports_its_error(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(0, 0));
     let sync_file = works!(file.sync_file(fence.syncobj));

@@ -13,8 +13,8 @@ use crate::{holds, same, works};
 
 crate::cases::cases! {
     "sync_stress":
-    l15_callbacks_against_expiry within 60, everything_at_once within 60, l15_module_comes_and_goes within 120,
-    l5_device_comes_and_goes within 120,
+    l15_callbacks_against_expiry within 60, concurrent_calls_of_every_kind within 60,
+    l15_module_comes_and_goes within 120, l5_device_comes_and_goes within 120,
 }
 
 /// The number of threads.
@@ -111,7 +111,7 @@ fn linger(file: &DrmFile, milliseconds: u32) -> Outcome {
 }
 
 /// Threads use everything at once, and nothing is left when the last file is closed.
-fn everything_at_once(guest: &Guest) -> Outcome {
+fn concurrent_calls_of_every_kind(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     while_playing(guest, |_| {
         linger(&file, 3000)?;

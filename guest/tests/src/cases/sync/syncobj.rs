@@ -12,11 +12,11 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "syncobj":
-    capabilities, l12_unknown_handles, l12_handles_belong_to_the_file, l12_closed_handle,
-    without_a_fence, signalled_from_the_start, signalled_and_reset_by_the_client, timeline_is_in_order,
-    point_that_is_not_there, point_out_of_order, point_replaced_by_a_fence, point_by_the_client,
-    transferred_point, sync_file_into_an_object, waits_for_submission, core_waits_for_submission,
-    eventfd_tells, l11_works_on_after_unbind, l11_outlives_the_module,
+    capabilities, l12_unknown_handles, l12_handles_belong_to_the_file, l12_closed_handle, without_a_fence,
+    signalled_from_the_start, signalled_and_reset_by_the_client, timeline_is_in_order, point_that_is_not_there,
+    point_out_of_order, point_replaced_by_a_fence, client_signalled_point_waits_for_earlier_ones, transferred_point,
+    sync_file_into_an_object, waits_for_submission, core_waits_for_submission, eventfd_is_set_when_its_point_expires,
+    l11_syncobj_is_usable_after_rebind, l11_outlives_the_module,
 }
 
 /// The capabilities report the driver's two features.
@@ -160,7 +160,7 @@ fn point_replaced_by_a_fence(guest: &Guest) -> Outcome {
 }
 
 /// A point that the client signals waits for the driver's points before it.
-fn point_by_the_client(guest: &Guest) -> Outcome {
+fn client_signalled_point_waits_for_earlier_ones(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
     let fence = works!(file.issue_at(line, 1));
@@ -232,8 +232,8 @@ fn core_waits_for_submission(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An eventfd is set when its point is signalled, also by expiry.
-fn eventfd_tells(guest: &Guest) -> Outcome {
+/// An eventfd is set when the fence of its point expires.
+fn eventfd_is_set_when_its_point_expires(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let line = works!(file.syncobj_create(0));
     let event = works!(rustix::event::eventfd(0, EventfdFlags::CLOEXEC));
@@ -245,8 +245,9 @@ fn eventfd_tells(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A sync object belongs to no device: after an unplug the client's ioctls are refused, and its fence has ended.
-fn l11_works_on_after_unbind(guest: &Guest) -> Outcome {
+/// A sync object belongs to no device: the unbind ends its fence, and a client of the next device can import and use
+/// it.
+fn l11_syncobj_is_usable_after_rebind(guest: &Guest) -> Outcome {
     let file = open(guest)?;
     let fence = works!(file.issue_new(IN_SET, 0));
     let object = works!(file.syncobj_export(fence.syncobj, 0));

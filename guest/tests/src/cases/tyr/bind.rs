@@ -20,12 +20,13 @@ use super::queue::ended;
 
 crate::cases::cases! {
     "tyr_bind":
-    nothing_to_do, flags_of_the_call, flags_of_a_map, flags_of_an_unmap, types_that_do_not_exist, not_whole_pages,
-    beyond_the_object, beyond_the_range, around_the_end_of_all_addresses, unknown_objects, object_of_another_file,
-    object_of_another_vm, object_of_its_own_vm, object_beside_an_unmap, nothing_mapped_is_unmapped,
-    size_zero_is_no_operation, sparse_has_no_object, sparse_is_not_executed, nothing_is_waited_for,
-    sync_only_is_for_queues, as_far_as_it_came, addresses_of_operations, operations_of_an_older_client,
-    operations_of_a_newer_client, very_many_operations, count_without_end, wants_whatever_the_flags_allow,
+    empty_op_array_is_accepted, flags_of_the_call, flags_of_a_map, flags_of_an_unmap, types_that_do_not_exist,
+    not_whole_pages, beyond_the_object, beyond_the_range, wrapping_va_range_is_refused, unknown_objects,
+    object_of_another_file, object_of_another_vm, object_of_its_own_vm, unmap_with_an_object_is_refused,
+    nothing_mapped_is_unmapped, op_of_size_zero_does_nothing, sparse_map_with_an_object_is_refused,
+    sparse_map_without_noexec_is_refused, sync_bind_with_syncs_is_refused, sync_bind_with_a_sync_only_op_is_refused,
+    failed_call_returns_the_executed_op_count, addresses_of_operations, operations_of_an_older_client,
+    operations_of_a_newer_client, very_many_operations, huge_op_count_is_refused, map_flags_decide_the_access_rights,
     same_object_many_times, mapped_after_its_handle_is_closed,
 }
 
@@ -50,7 +51,7 @@ fn seen(guest: &Guest, story: impl FnOnce(&TyrFile, &Vm<'_>, u32) -> Outcome) ->
 }
 
 /// An empty array is accepted at any address.
-fn nothing_to_do(guest: &Guest) -> Outcome {
+fn empty_op_array_is_accepted(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     works!(file.bind(vm, &[]));
     for address in BadAddress::ALL {
@@ -144,7 +145,7 @@ fn beyond_the_range(guest: &Guest) -> Outcome {
 }
 
 /// A range that wraps around at the end of all addresses fails with EINVAL.
-fn around_the_end_of_all_addresses(guest: &Guest) -> Outcome {
+fn wrapping_va_range_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for (va, size) in [(P.wrapping_neg(), P), (P.wrapping_neg(), 2 * P), (P, P.wrapping_neg()), (VA, VA.wrapping_neg())]
     {
@@ -206,7 +207,7 @@ fn object_of_its_own_vm(guest: &Guest) -> Outcome {
 }
 
 /// An unmap with an object or an offset fails with EINVAL.
-fn object_beside_an_unmap(guest: &Guest) -> Outcome {
+fn unmap_with_an_object_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
     refuses!(file.bind(vm, &[Op { bo, ..Op::unmap(VA, P) }]), INVAL);
@@ -230,7 +231,7 @@ fn nothing_mapped_is_unmapped(guest: &Guest) -> Outcome {
 }
 
 /// An operation of size zero does nothing, whatever its other fields except sync operations.
-fn size_zero_is_no_operation(guest: &Guest) -> Outcome {
+fn op_of_size_zero_does_nothing(guest: &Guest) -> Outcome {
     seen(guest, |file, vm, bo| {
         works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P)]));
         works!(vm.bind(&[Op::map(bo, 0, VA + P, 0), Op::unmap(VA, 0), Op::sparse(VA, 0)]));
@@ -242,7 +243,7 @@ fn size_zero_is_no_operation(guest: &Guest) -> Outcome {
 }
 
 /// A sparse mapping with an object or an offset fails with EINVAL.
-fn sparse_has_no_object(guest: &Guest) -> Outcome {
+fn sparse_map_with_an_object_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     refuses!(file.bind(vm, &[Op { bo, ..Op::sparse(VA, P) }]), INVAL);
     refuses!(file.bind(vm, &[Op { offset: P, ..Op::sparse(VA, P) }]), INVAL);
@@ -253,7 +254,7 @@ fn sparse_has_no_object(guest: &Guest) -> Outcome {
 }
 
 /// A sparse mapping without `NOEXEC` fails with EINVAL; the other flags are allowed.
-fn sparse_is_not_executed(guest: &Guest) -> Outcome {
+fn sparse_map_without_noexec_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     for flags in [0, MAP_READONLY, MAP_UNCACHED, MAP_READONLY | MAP_UNCACHED] {
         let op = Op { flags: MAP_SPARSE | flags, va: VA, size: P, ..Op::default() };
@@ -263,8 +264,8 @@ fn sparse_is_not_executed(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Any sync operations fail with EINVAL, since they are for queues.
-fn nothing_is_waited_for(guest: &Guest) -> Outcome {
+/// A synchronous VM_BIND with sync operations fails with EINVAL: they are for asynchronous calls.
+fn sync_bind_with_syncs_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let syncobj = works!(file.0.syncobj_create(1));
     for sync in [wait(syncobj), signal(syncobj), wait(99)] {
@@ -276,8 +277,8 @@ fn nothing_is_waited_for(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// A sync-only operation with sync operations fails with EINVAL; without them it has size zero and does nothing.
-fn sync_only_is_for_queues(guest: &Guest) -> Outcome {
+/// A sync-only operation with sync operations fails with EINVAL in a synchronous VM_BIND.
+fn sync_bind_with_a_sync_only_op_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     let syncobj = works!(file.0.syncobj_create(1));
     refuses!(file.bind(vm, &[Op::sync_only(&[signal(syncobj)])]), INVAL);
@@ -285,8 +286,8 @@ fn sync_only_is_for_queues(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// The returned count is the number of operations that were executed before the refused one.
-fn as_far_as_it_came(guest: &Guest) -> Outcome {
+/// A call that fails returns the number of operations that were executed before the refused one.
+fn failed_call_returns_the_executed_op_count(guest: &Guest) -> Outcome {
     seen(guest, |file, vm, bo| {
         let good = |at: u64| Op::map(bo, 0, VA + at * 16 * P, 4 * P);
         for wrong in 0..4_u64 {
@@ -376,8 +377,8 @@ fn very_many_operations(guest: &Guest) -> Outcome {
     })
 }
 
-/// A count for which there is no memory fails with ENOMEM and does no harm to the machine.
-fn count_without_end(guest: &Guest) -> Outcome {
+/// A number of operations for which there is no memory fails with ENOMEM and does no harm to the machine.
+fn huge_op_count_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     for flags in [0, BIND_ASYNC] {
         for count in [u32::MAX, 1 << 31, 1 << 26] {
@@ -389,7 +390,7 @@ fn count_without_end(guest: &Guest) -> Outcome {
 }
 
 /// All eight combinations of a map's flags give the rights that they describe.
-fn wants_whatever_the_flags_allow(guest: &Guest) -> Outcome {
+fn map_flags_decide_the_access_rights(guest: &Guest) -> Outcome {
     seen(guest, |_, vm, bo| {
         for flags in 0..8 {
             works!(vm.bind(&[Op::map(bo, 0, VA, 4 * P).with(flags)]));

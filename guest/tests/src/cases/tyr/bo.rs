@@ -18,11 +18,13 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_bo":
-    size_is_rounded_up, sizes_that_are_none, sizes_without_end, flags, padding, what_goes_in_as_handle_is_ignored,
-    vm_of_its_own, offset_to_map, unknown_handles, not_to_be_mapped, new_memory_is_zero, contents_stay,
+    size_is_rounded_up, size_zero_is_refused, overflowing_size_is_refused, flags, padding,
+    output_fields_are_ignored_on_input, unknown_exclusive_vm_is_refused, mmap_offset_is_constant_per_object,
+    unknown_handles, mmap_offset_of_a_no_mmap_object_is_refused, new_memory_is_zero, contents_stay,
     two_mappings_of_one_object, mapped_beyond_the_end, mapped_privately, mapped_by_another_file, mapped_when_closed,
-    label_is_given_and_taken, labels_that_are_refused, sync_of_ranges, sync_that_is_refused, sync_of_many,
-    info_is_what_it_was_made_with, thousand_objects within 60, large_objects within 60,
+    label_is_set_and_removed, labels_that_are_refused, sync_of_ranges, sync_that_is_refused,
+    bo_sync_stops_at_the_first_refused_op, query_info_returns_the_create_flags, thousand_objects within 60,
+    large_objects within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -43,7 +45,7 @@ fn size_is_rounded_up(guest: &Guest) -> Outcome {
 }
 
 /// A size of zero fails with EINVAL.
-fn sizes_that_are_none(guest: &Guest) -> Outcome {
+fn size_zero_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(file.bo(0), INVAL);
     same!(works!(file.bo(1)), 1);
@@ -51,7 +53,7 @@ fn sizes_that_are_none(guest: &Guest) -> Outcome {
 }
 
 /// A size that wraps around when rounded up, or that no file can have, fails with EINVAL and returns no handle.
-fn sizes_without_end(guest: &Guest) -> Outcome {
+fn overflowing_size_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for size in [u64::MAX, u64::MAX - P + 1, u64::MAX - P + 2, 1 << 63, (1 << 63) - 1] {
         refuses!(file.bo(size), INVAL, " of {size:#x}");
@@ -84,7 +86,8 @@ fn padding(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn what_goes_in_as_handle_is_ignored(guest: &Guest) -> Outcome {
+/// The handle given to `BO_CREATE` and the offset given to `BO_MMAP_OFFSET` are ignored.
+fn output_fields_are_ignored_on_input(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let made = works!(file.0.ioctl(&BO_CREATE, BoCreate { size: P, handle: 77, ..Default::default() }));
     same!(made.handle, 1);
@@ -93,8 +96,8 @@ fn what_goes_in_as_handle_is_ignored(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// An object for a VM that does not exist fails with EINVAL.
-fn vm_of_its_own(guest: &Guest) -> Outcome {
+/// `BO_CREATE` fails with EINVAL if no VM has the number in `exclusive_vm_id`.
+fn unknown_exclusive_vm_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(file.bo_of(P, 0, 1), INVAL);
     let vm = works!(file.vm_create());
@@ -107,7 +110,7 @@ fn vm_of_its_own(guest: &Guest) -> Outcome {
 }
 
 /// The offset is constant for an object, and different objects have different offsets.
-fn offset_to_map(guest: &Guest) -> Outcome {
+fn mmap_offset_is_constant_per_object(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let (one, two) = (works!(file.bo(P)), works!(file.bo(P)));
     let offset = works!(file.bo_offset(one));
@@ -138,8 +141,8 @@ fn unknown_handles(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Mapping an object that was created with `NO_MMAP` fails with EPERM.
-fn not_to_be_mapped(guest: &Guest) -> Outcome {
+/// `BO_MMAP_OFFSET` fails with EPERM for an object that was created with `NO_MMAP`.
+fn mmap_offset_of_a_no_mmap_object_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo_of(P, BO_NO_MMAP, 0));
     refuses!(file.bo_offset(handle), PERM);
@@ -229,7 +232,7 @@ fn mapped_when_closed(guest: &Guest) -> Outcome {
 }
 
 /// A label can be set, replaced, emptied and removed.
-fn label_is_given_and_taken(guest: &Guest) -> Outcome {
+fn label_is_set_and_removed(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo(P));
     let longest = CString::new(vec![b'x'; 4095]).expect("it has no zero");
@@ -297,7 +300,7 @@ fn sync_that_is_refused(guest: &Guest) -> Outcome {
 }
 
 /// The operations of a `BO_SYNC` are executed in order, until one is refused.
-fn sync_of_many(guest: &Guest) -> Outcome {
+fn bo_sync_stops_at_the_first_refused_op(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let handle = works!(file.bo_of(P, BO_WB_MMAP, 0));
     let good = BoSyncOp { handle, kind: BO_FLUSH, offset: 0, size: P };
@@ -308,7 +311,7 @@ fn sync_of_many(guest: &Guest) -> Outcome {
 }
 
 /// `BO_QUERY_INFO` returns the flags that the object was created with, and writes all of the answer.
-fn info_is_what_it_was_made_with(guest: &Guest) -> Outcome {
+fn query_info_returns_the_create_flags(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let vm = works!(file.vm_create());
     for (flags, vm) in [(0, 0), (BO_NO_MMAP, 0), (BO_WB_MMAP, 0), (BO_NO_MMAP, vm), (0, vm)] {

@@ -20,7 +20,7 @@ use crate::{refuses, same, works};
 
 crate::cases::cases! {
     "tyr_client":
-    stranger_on_the_primary_node_is_a_client, render_node_needs_nobody, closed_file, path_only_file,
+    primary_node_needs_no_authentication, render_node_needs_no_privileges, closed_file, path_only_file,
     duplicates_share_everything, files_have_numbers_of_their_own, files_open_in_any_number,
     used_from_two_threads within 60,
 }
@@ -46,7 +46,7 @@ fn become_ordinary() -> sys::Answer {
 }
 
 /// No call of the driver needs authentication, also on the primary node.
-fn stranger_on_the_primary_node_is_a_client(guest: &Guest) -> Outcome {
+fn primary_node_needs_no_authentication(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
     let (_master, stranger) = (gpu.open_node("card")?, gpu.open_node("card")?);
@@ -54,7 +54,7 @@ fn stranger_on_the_primary_node_is_a_client(guest: &Guest) -> Outcome {
     a_round(&stranger)
 }
 
-fn render_node_needs_nobody(guest: &Guest) -> Outcome {
+fn render_node_needs_no_privileges(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(become_ordinary());
     a_round(&gpu.open()?)

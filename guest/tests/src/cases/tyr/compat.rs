@@ -22,7 +22,7 @@ use crate::{refuses, same, works};
 crate::cases::cases! {
     "tyr_compat":
     questions_are_answered, memory_is_bound, bindings_are_queued, object_is_mapped, label_is_given,
-    registers_are_at_the_offset_of_small_clients, what_is_refused, gone_with_the_device,
+    flush_id_page_is_at_the_32_bit_offset, invalid_ioctls_are_refused, calls_after_unplug_fail_with_enodev,
 }
 
 const P: u64 = PAGE as u64;
@@ -141,7 +141,7 @@ fn label_is_given(guest: &Guest) -> Outcome {
 }
 
 /// mmap2(2) cannot express the larger offset. The smaller one works once the client has requested it.
-fn registers_are_at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
+fn flush_id_page_is_at_the_32_bit_offset(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     same!(compat::map(&file.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ).err(), Some(Errno::OVERFLOW));
     refuses!(compat::map(&file.0, MMIO_OFFSET_32, PAGE, ProtFlags::READ), INVAL);
@@ -151,7 +151,7 @@ fn registers_are_at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
 }
 
 /// Each ioctl fails with EFAULT at an invalid address; unknown ioctls fail with ENOTTY and EINVAL.
-fn what_is_refused(guest: &Guest) -> Outcome {
+fn invalid_ioctls_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for number in NUMBERS {
         refuses!(compat::ioctl_bad(&file.0, number), FAULT, " of {number:#x}");
@@ -165,7 +165,7 @@ fn what_is_refused(guest: &Guest) -> Outcome {
 }
 
 /// After an unplug calls fail with ENODEV, and the registers read like those of a GPU that is suspended.
-fn gone_with_the_device(guest: &Guest) -> Outcome {
+fn calls_after_unplug_fail_with_enodev(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     works!(file.set_mmio_offset(MMIO_OFFSET_32));

@@ -26,14 +26,16 @@ use super::life::{client, is_dead};
 
 crate::cases::cases! {
     "tyr_fault":
-    reset_that_never_ends within 60, power_that_never_comes within 60, slow_hardware_is_waited_for within 60,
-    silent_firmware within 60, slow_reset_and_slow_boot within 60, memory_is_refused within 60, gone_before_the_probe within 60,
-    l3_gone_at_each_access_of_a_probe within 600, each_interrupt_of_a_probe_is_lost within 300,
-    interrupts_that_nobody_caused within 60, interrupts_that_nobody_caused_in_a_probe within 120,
-    firmware_is_missing within 60, firmware_is_no_firmware within 60, firmware_is_cut_off within 120,
-    damaged_byte_of_each_section within 300, damaged_byte_of_each_entry within 300, gone_while_open within 60,
-    gone_while_open_and_unloaded within 60, gone_at_each_access_of_a_binding within 300, gone_while_a_vm_is_destroyed within 120,
-    binding_is_slow within 60, module_loads_while_it_is_broken within 60,
+    hung_reset_fails_the_probe within 60, hung_power_up_fails_the_probe within 60,
+    slow_hardware_is_waited_for within 60, silent_firmware within 60, slow_reset_and_slow_boot within 60,
+    refused_gpu_dma_fails_the_probe within 60, surprise_removal_before_the_probe within 60,
+    l3_surprise_removal_at_each_access_of_a_probe within 600, each_interrupt_of_a_probe_is_lost within 300,
+    spurious_interrupts_have_no_effect within 60, spurious_interrupts_in_a_probe_have_no_effect within 120,
+    firmware_is_missing within 60, invalid_firmware_fails_the_probe within 60, firmware_is_cut_off within 120,
+    damaged_byte_of_each_section within 300, damaged_byte_of_each_entry within 300,
+    surprise_removal_with_an_open_file within 60, surprise_removal_then_unload within 60,
+    surprise_removal_at_each_access_of_a_bind within 300, surprise_removal_during_vm_destroy within 120,
+    binding_is_slow within 60, module_loads_without_a_usable_gpu within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -83,7 +85,7 @@ pub(super) fn works_again(gpu: &Gpu) -> Outcome {
 }
 
 /// A reset that never ends fails the probe with ETIMEDOUT in time, and is logged.
-fn reset_that_never_ends(guest: &Guest) -> Outcome {
+fn hung_reset_fails_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "stuck-reset"}"#)?;
     let start = Instant::now();
     is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
@@ -91,7 +93,7 @@ fn reset_that_never_ends(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-fn power_that_never_comes(guest: &Guest) -> Outcome {
+fn hung_power_up_fails_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "stuck-power"}"#)?;
     let start = Instant::now();
     is_told(&is_refused(&gpu, &[Errno::TIMEDOUT])?)?;
@@ -149,14 +151,14 @@ fn slow_reset_and_slow_boot(guest: &Guest) -> Outcome {
 }
 
 /// The GPU's own memory accesses fail, so no firmware runs and the probe fails.
-fn memory_is_refused(guest: &Guest) -> Outcome {
+fn refused_gpu_dma_fails_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "dma-refusal"}"#)?;
     is_told(&is_refused(&gpu, &NO_HARDWARE)?)?;
     works_again(&gpu)
 }
 
-/// A GPU that is gone is refused with ENODEV, instead of taking all ones for a chip's number.
-fn gone_before_the_probe(guest: &Guest) -> Outcome {
+/// The probe of a GPU that was removed by surprise fails with ENODEV, instead of taking all ones for a chip's number.
+fn surprise_removal_before_the_probe(guest: &Guest) -> Outcome {
     let gpu = broken(guest, r#"{"kind": "removal"}"#)?;
     is_told(&is_refused(&gpu, &[Errno::NODEV])?)?;
     works_again(&gpu)
@@ -164,7 +166,7 @@ fn gone_before_the_probe(guest: &Guest) -> Outcome {
 
 /// After a removal at any register access, the probe fails as without hardware and leaves nothing, or has finished with
 /// the registers.
-fn l3_gone_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
+fn l3_surprise_removal_at_each_access_of_a_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(gpu.unbind());
     let users = module_users(MODULE)?;
@@ -214,7 +216,7 @@ fn each_interrupt_of_a_probe_is_lost(guest: &Guest) -> Outcome {
 }
 
 /// A spurious interrupt of each vector has no effect, whether the GPU is idle or at work.
-fn interrupts_that_nobody_caused(guest: &Guest) -> Outcome {
+fn spurious_interrupts_have_no_effect(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     for _ in 0..20 {
@@ -227,7 +229,7 @@ fn interrupts_that_nobody_caused(guest: &Guest) -> Outcome {
 }
 
 /// A spurious interrupt during a probe has no effect, whatever the probe waits for at that moment.
-fn interrupts_that_nobody_caused_in_a_probe(guest: &Guest) -> Outcome {
+fn spurious_interrupts_in_a_probe_have_no_effect(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for after in [1, 10, 30, 60, 100, 150, 200, 300, 500] {
         works!(gpu.unbind());
@@ -259,7 +261,7 @@ fn firmware_is_missing(guest: &Guest) -> Outcome {
 }
 
 /// A file that is not the firmware fails the probe with EINVAL: empty, something else, another format, a newer one.
-fn firmware_is_no_firmware(guest: &Guest) -> Outcome {
+fn invalid_firmware_fails_the_probe(guest: &Guest) -> Outcome {
     let wanted = [Errno::INVAL, Errno::NOENT];
     with_firmware(guest, &wanted, |firmware| firmware.replace(&[]))?;
     let wanted = [Errno::INVAL];
@@ -331,7 +333,7 @@ fn damaged_byte_of_each_entry(guest: &Guest) -> Outcome {
 
 /// After a removal, calls that need no register work until the driver is unbound; then they fail with ENODEV, and
 /// nothing hangs.
-fn gone_while_open(guest: &Guest) -> Outcome {
+fn surprise_removal_with_an_open_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
     gpu.fault(r#"{"kind": "removal"}"#)?;
@@ -347,8 +349,8 @@ fn gone_while_open(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// The module can be unloaded from a GPU that is gone; when loaded again, it does not bind.
-fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
+/// The module can be unloaded after a surprise removal; when loaded again, it does not bind.
+fn surprise_removal_then_unload(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
     gpu.fault(r#"{"kind": "removal"}"#)?;
@@ -361,7 +363,7 @@ fn gone_while_open_and_unloaded(guest: &Guest) -> Outcome {
 }
 
 /// After a removal at any register access a call fails as without hardware, or works, and the driver frees everything.
-fn gone_at_each_access_of_a_binding(guest: &Guest) -> Outcome {
+fn surprise_removal_at_each_access_of_a_bind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for accesses in (0..40).chain([60, 90, 150]) {
         let file = gpu.open()?;
@@ -386,7 +388,7 @@ fn gone_at_each_access_of_a_binding(guest: &Guest) -> Outcome {
 }
 
 /// A removal while the client destroys a VM, or the end of its file does, leaves nothing behind.
-fn gone_while_a_vm_is_destroyed(guest: &Guest) -> Outcome {
+fn surprise_removal_during_vm_destroy(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for accesses in (0..16).chain([20, 30, 50]) {
         for by_the_file in [false, true] {
@@ -425,7 +427,7 @@ fn binding_is_slow(guest: &Guest) -> Outcome {
 }
 
 /// The module loads without a GPU that it can drive: another one may come.
-fn module_loads_while_it_is_broken(guest: &Guest) -> Outcome {
+fn module_loads_without_a_usable_gpu(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     works!(modules::remove(MODULE));
     gpu.fault(r#"{"kind": "stuck-reset"}"#)?;

@@ -17,8 +17,10 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_flush_id":
-    is_read, is_read_in_any_way, kernel_reads_it_for_a_client, is_not_written, is_one_page, is_shared, nothing_beside_it, at_the_offset_of_small_clients,
-    offsets_that_do_not_exist, offset_is_the_files, not_inherited, gone_with_the_device, survives_its_file,
+    page_shows_a_nonzero_id, loads_of_any_width_work, kernel_reads_it_for_a_client, is_not_written, is_one_page,
+    is_shared, mapping_of_other_registers_is_refused, page_moves_to_the_32_bit_mmio_offset,
+    unknown_mmio_offsets_are_refused, mmio_offset_is_per_file, not_inherited, unplug_replaces_the_page_with_memory,
+    survives_its_file,
 }
 
 const P: u64 = PAGE as u64;
@@ -46,7 +48,7 @@ pub(super) fn counts(file: &TyrFile, page: &Mapping) -> Outcome {
 }
 
 /// The number is not zero, which means "flush always", and the page is not memory.
-fn is_read(guest: &Guest) -> Outcome {
+fn page_shows_a_nonzero_id(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
     let id = page.read(0);
@@ -54,9 +56,9 @@ fn is_read(guest: &Guest) -> Outcome {
     counts(&file, &page)
 }
 
-/// Whatever a client loads from its page, the driver does not misuse its hardware: the runner counts the violations of
-/// a case.
-fn is_read_in_any_way(guest: &Guest) -> Outcome {
+/// Loads of any width return the register's bytes, and zeros behind it. None of them misuses the hardware: the runner
+/// counts the violations of a case.
+fn loads_of_any_width_work(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
     let id = u128::from(page.read(0));
@@ -118,7 +120,7 @@ fn is_shared(guest: &Guest) -> Outcome {
 }
 
 /// Any other offset fails with EINVAL: no other register is for clients.
-fn nothing_beside_it(guest: &Guest) -> Outcome {
+fn mapping_of_other_registers_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for offset in [P, 2 * P, 0x1_0000, 1 << 21, 1 << 40] {
         refuses!(map(&file, MMIO_OFFSET_64 + offset, 1, ProtFlags::READ), INVAL, " at {offset:#x}");
@@ -129,7 +131,7 @@ fn nothing_beside_it(guest: &Guest) -> Outcome {
 
 /// A 32-bit client, or an emulator of one, requests the smaller offset. The page is at that offset then, and no longer
 /// at the other.
-fn at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
+fn page_moves_to_the_32_bit_mmio_offset(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     holds!(map(&file, MMIO_OFFSET_32, 1, ProtFlags::READ).is_err(), "nothing is there before");
     works!(file.set_mmio_offset(MMIO_OFFSET_32));
@@ -143,7 +145,7 @@ fn at_the_offset_of_small_clients(guest: &Guest) -> Outcome {
 }
 
 /// Offsets other than the two fail with EINVAL.
-fn offsets_that_do_not_exist(guest: &Guest) -> Outcome {
+fn unknown_mmio_offsets_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for offset in [0, 1, P, 1 << 42, 1 << 44, 1 << 55, 1 << 57, MMIO_OFFSET_64 + P, MMIO_OFFSET_32 | 1, u64::MAX] {
         refuses!(file.set_mmio_offset(offset), INVAL, " of {offset:#x}");
@@ -153,7 +155,7 @@ fn offsets_that_do_not_exist(guest: &Guest) -> Outcome {
 }
 
 /// The offset that one file sets does not affect another, and objects are mapped as before.
-fn offset_is_the_files(guest: &Guest) -> Outcome {
+fn mmio_offset_is_per_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (one, two) = (gpu.open()?, gpu.open()?);
     works!(one.set_mmio_offset(MMIO_OFFSET_32));
@@ -175,7 +177,7 @@ fn not_inherited(guest: &Guest) -> Outcome {
 
 /// After an unplug a page of memory replaces the register, with a number that requests no flush. A new device does not
 /// change that.
-fn gone_with_the_device(guest: &Guest) -> Outcome {
+fn unplug_replaces_the_page_with_memory(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let page = works!(file.flush_id());

@@ -22,8 +22,9 @@ use super::life::client;
 
 crate::cases::cases! {
     "tyr_hang":
-    mmu_hangs_while_it_is_used within 60, hangs_and_sleeps within 60, mcu_hangs_when_it_is_to_stop within 60,
-    reset_does_not_help within 60, firmware_meets_a_fault within 60,
+    hung_mmu_fails_the_bind_with_etimedout within 60, hung_mmu_is_reset_at_suspend within 60,
+    hung_mcu_is_reset_at_unbind within 60, unbind_ends_although_the_reset_hangs within 60,
+    faulted_firmware_recovers_at_suspend_or_bind within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -40,7 +41,7 @@ const RESET_FOR_THE_MMU: &str = "the GPU was reset to have it forget an address 
 
 /// A hanging MMU makes the call fail with ETIMEDOUT, and the address space is lost. A reset at the unbind repairs
 /// everything.
-fn mmu_hangs_while_it_is_used(guest: &Guest) -> Outcome {
+fn hung_mmu_fails_the_bind_with_etimedout(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -59,8 +60,8 @@ fn mmu_hangs_while_it_is_used(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// A GPU that does not suspend is reset, as it would be at resume. Only the part that hung is lost.
-fn hangs_and_sleeps(guest: &Guest) -> Outcome {
+/// A suspend resets a GPU whose MMU hangs. Only the VM that hung becomes unusable.
+fn hung_mmu_is_reset_at_suspend(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -77,8 +78,8 @@ fn hangs_and_sleeps(guest: &Guest) -> Outcome {
     works_again(&gpu)
 }
 
-/// The memory of a microcontroller is freed after it has stopped, whatever it takes to stop it.
-fn mcu_hangs_when_it_is_to_stop(guest: &Guest) -> Outcome {
+/// An unbind resets a GPU whose microcontroller does not stop, and frees the memory after that.
+fn hung_mcu_is_reset_at_unbind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     gpu.fault(r#"{"kind": "stuck-mcu"}"#)?;
     let mut log = KernelLog::from_now();
@@ -90,7 +91,7 @@ fn mcu_hangs_when_it_is_to_stop(guest: &Guest) -> Outcome {
 }
 
 /// A GPU whose reset fails gets no more commands, and is unbound in time. It can be used again when a reset ends.
-fn reset_does_not_help(guest: &Guest) -> Outcome {
+fn unbind_ends_although_the_reset_hangs(guest: &Guest) -> Outcome {
     for kind in ["stuck-mmu", "stuck-mcu"] {
         let gpu = Gpu::ready(guest)?;
         client(&gpu)?;
@@ -112,7 +113,7 @@ fn reset_does_not_help(guest: &Guest) -> Outcome {
 
 /// Firmware that causes a fault is lost, and calls that do not need it work. It works again after a suspend, and after
 /// the next bind.
-fn firmware_meets_a_fault(guest: &Guest) -> Outcome {
+fn faulted_firmware_recovers_at_suspend_or_bind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for by_sleep in [true, false] {
         let file = gpu.open()?;

@@ -17,9 +17,10 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_identity":
-    calls_itself_panthor, version_has_all_of_the_header, unique_name_is_the_pci_address, hangs_below_the_pci_function,
-    one_card_and_one_render_node, capabilities, no_mode_setting, fdinfo_names_driver_and_device,
-    fdinfo_counts_objects, lsgpu_lists_it, drmdevice_lists_it, probe_tells_what_the_board_told, probe_tells_the_firmware, probe_tells_huge_pages,
+    calls_itself_panthor, version_is_that_of_the_uapi_header, unique_name_is_the_pci_address,
+    nodes_are_below_the_pci_function, one_card_and_one_render_node, capabilities, no_mode_setting,
+    fdinfo_names_driver_and_device, fdinfo_counts_objects, lsgpu_lists_it, drmdevice_lists_it,
+    probe_logs_the_gpus_features, probe_logs_the_firmware_version, probe_logs_huge_pages,
 }
 
 /// The driver's name is `panthor`, since clients look for it.
@@ -34,7 +35,7 @@ fn calls_itself_panthor(guest: &Guest) -> Outcome {
 }
 
 /// The version is 1.9: clients derive from it what the driver supports.
-fn version_has_all_of_the_header(guest: &Guest) -> Outcome {
+fn version_is_that_of_the_uapi_header(guest: &Guest) -> Outcome {
     let version = works!(Gpu::ready(guest)?.open()?.0.version(&mut []));
     same!((version.major, version.minor), (1, 9));
     Ok(())
@@ -53,7 +54,7 @@ fn unique_name_is_the_pci_address(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn hangs_below_the_pci_function(guest: &Guest) -> Outcome {
+fn nodes_are_below_the_pci_function(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let function = fs::canonicalize(gpu.path(""))?;
     for kind in ["card", "renderD"] {
@@ -155,7 +156,7 @@ fn log_of_a_probe(guest: &Guest) -> Outcome<Vec<String>> {
 }
 
 /// The probe logs the facts of the board's boot log: number, features, and present units.
-fn probe_tells_what_the_board_told(guest: &Guest) -> Outcome {
+fn probe_logs_the_gpus_features(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     for fact in [
         "id 0xa867 major 0x67 minor 0x0 status 0x5",
@@ -169,7 +170,7 @@ fn probe_tells_what_the_board_told(guest: &Guest) -> Outcome {
 }
 
 /// The probe logs the version that the firmware has in its interface.
-fn probe_tells_the_firmware(guest: &Guest) -> Outcome {
+fn probe_logs_the_firmware_version(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     let told = |line: &&String| line.contains("tyr") && line.contains("interface v") && !line.contains("v0.0.0");
     holds!(lines.iter().any(|line| told(&line)), "the version of the interface is in {lines:?}");
@@ -177,7 +178,7 @@ fn probe_tells_the_firmware(guest: &Guest) -> Outcome {
 }
 
 /// Each probe logs once that it uses huge pages, without any system setting: Debian's kernels have them.
-fn probe_tells_huge_pages(guest: &Guest) -> Outcome {
+fn probe_logs_huge_pages(guest: &Guest) -> Outcome {
     let lines = log_of_a_probe(guest)?;
     let told = lines.iter().filter(|line| line.contains("tyr") && line.contains("Using Transparent Hugepage")).count();
     holds!(told == 1, "`Using Transparent Hugepage` is logged once in {lines:?}");

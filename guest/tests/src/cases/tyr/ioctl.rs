@@ -18,8 +18,8 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "tyr_ioctl":
     l10_bad_addresses, l10_answer_that_cannot_be_written, l10_shorter_argument, l10_longer_argument,
-    l10_other_directions, l10_numbers_beyond_the_table, l10_other_types, groups_and_heaps_are_refused_alike,
-    groups_and_heaps_are_refused_whatever_is_said,
+    l10_direction_decides_what_is_copied, l10_numbers_beyond_the_table, l10_other_types,
+    groups_and_heaps_are_refused_alike, group_and_heap_ioctls_ignore_the_argument,
 }
 
 const RW: u32 = DIR_READ | DIR_WRITE;
@@ -78,7 +78,7 @@ fn l10_longer_argument(guest: &Guest) -> Outcome {
 
 /// The number's direction decides what is copied: without "write" the handler reads zeros, without "read" nothing is
 /// returned.
-fn l10_other_directions(guest: &Guest) -> Outcome {
+fn l10_direction_decides_what_is_copied(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let mut bytes = [0; 24];
     bytes[..8].copy_from_slice(&(PAGE as u64).to_ne_bytes());
@@ -132,7 +132,7 @@ fn groups_and_heaps_are_refused_alike(guest: &Guest) -> Outcome {
 }
 
 /// The answer does not depend on the argument, and nothing is written to it.
-fn groups_and_heaps_are_refused_whatever_is_said(guest: &Guest) -> Outcome {
+fn group_and_heap_ioctls_ignore_the_argument(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     works!(file.vm_create());
     for number in ABSENT {

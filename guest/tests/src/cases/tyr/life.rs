@@ -26,12 +26,12 @@ use super::queue::{Gate, ended};
 
 crate::cases::cases! {
     "tyr_life":
-    l6_goes_while_all_is_open, l6_function_is_removed_while_all_is_open, l6_old_file_is_dead_for_the_new_device,
-    l6_mappings_keep_their_contents, bound_and_unbound_once, l5_switched_off_when_unbound,
-    l5_queue_comes_to_an_end, l5_queue_comes_to_an_end_before_the_gate_opens, l11_module_is_free_without_files,
+    l6_unbind_with_everything_open, l6_function_is_removed_while_all_is_open, l6_old_file_is_dead_for_the_new_device,
+    l6_mappings_keep_their_contents, repeated_bind_or_unbind_is_refused, l5_switched_off_when_unbound,
+    l5_late_fence_ends_the_queued_bind, l5_unbind_fails_the_queued_bind, l11_module_is_free_without_files,
     l11_file_holds_its_module, l11_mapping_holds_its_module, l11_mapped_object_is_freed_with_the_file,
-    fence_outlives_the_module, l5_nothing_of_the_gpu_is_seen_afterwards, over_and_over within 120,
-    removed_over_and_over within 120,
+    fence_outlives_the_module, l5_unbind_disables_all_address_spaces, repeated_bind_and_unbind within 120,
+    repeated_remove_and_rescan within 120,
 }
 
 const P: u64 = PAGE as u64;
@@ -88,7 +88,7 @@ fn contents_are_there(held: &Held) -> Outcome {
     Ok(())
 }
 
-fn l6_goes_while_all_is_open(guest: &Guest) -> Outcome {
+fn l6_unbind_with_everything_open(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let held = client(&gpu)?;
     let nodes = [gpu.node("card")?, gpu.node("renderD")?];
@@ -154,7 +154,7 @@ fn l6_mappings_keep_their_contents(guest: &Guest) -> Outcome {
 }
 
 /// Unbinding a device that is not bound fails with ENODEV; binding a bound one fails with EBUSY.
-fn bound_and_unbound_once(guest: &Guest) -> Outcome {
+fn repeated_bind_or_unbind_is_refused(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     refuses!(gpu.bind(), BUSY);
     works!(gpu.unbind());
@@ -192,8 +192,8 @@ fn signalled_soon(sync_file: &std::os::fd::OwnedFd) -> Outcome {
     Ok(())
 }
 
-/// A queue whose gate opens after the unbind still ends.
-fn l5_queue_comes_to_an_end(guest: &Guest) -> Outcome {
+/// A queued binding has ended when the fence that it waits for is signalled after the unbind.
+fn l5_late_fence_ends_the_queued_bind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let (gate, sync_file) = something_waits(guest, &file)?;
@@ -205,8 +205,9 @@ fn l5_queue_comes_to_an_end(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Neither the unbind nor a client waits for a gate that may never open.
-fn l5_queue_comes_to_an_end_before_the_gate_opens(guest: &Guest) -> Outcome {
+/// The unbind ends a queued binding with an error. Neither it nor a client waits for a fence that may never be
+/// signalled.
+fn l5_unbind_fails_the_queued_bind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let (gate, sync_file) = something_waits(guest, &file)?;
@@ -295,7 +296,7 @@ fn fence_outlives_the_module(guest: &Guest) -> Outcome {
 }
 
 /// After the unbind no address space has tables, since the memory may have another owner by now.
-fn l5_nothing_of_the_gpu_is_seen_afterwards(guest: &Guest) -> Outcome {
+fn l5_unbind_disables_all_address_spaces(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -309,7 +310,7 @@ fn l5_nothing_of_the_gpu_is_seen_afterwards(guest: &Guest) -> Outcome {
 }
 
 /// Twenty rounds of unbind and bind work, each with a client that stays open beyond it.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_bind_and_unbind(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = module_users(MODULE)?;
     let mut kept = Vec::new();
@@ -325,7 +326,7 @@ fn over_and_over(guest: &Guest) -> Outcome {
 }
 
 /// Ten rounds of removal and rescan work, with a client kept open from each.
-fn removed_over_and_over(guest: &Guest) -> Outcome {
+fn repeated_remove_and_rescan(guest: &Guest) -> Outcome {
     let mut kept = Vec::new();
     for _ in 0..10 {
         let gpu = Gpu::ready(guest)?;

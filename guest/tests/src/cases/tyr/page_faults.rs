@@ -22,8 +22,9 @@ use super::view::with_vm;
 
 crate::cases::cases! {
     "tyr_page_fault":
-    fault_marks_the_vm, each_kind_of_fault_marks, fault_is_told_in_the_log, fault_is_the_vms_alone, vm_in_fault_unmaps,
-    vm_in_fault_maps_nothing, vm_in_fault_is_destroyed, queue_of_a_vm_in_fault, faults_over_and_over within 60,
+    fault_marks_the_vm, each_kind_of_fault_marks_the_vm, fault_is_logged, fault_leaves_other_vms_usable,
+    unmap_in_an_unusable_vm_succeeds, map_in_an_unusable_vm_is_refused, unusable_vm_is_destroyed,
+    queued_binds_end_in_an_unusable_vm, repeated_faults_in_new_vms within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -56,7 +57,7 @@ fn fault_marks_the_vm(guest: &Guest) -> Outcome {
 
 /// Every kind of fault marks the VM: nothing mapped, not writable, not executable, unmapped again, on each level of the
 /// tables.
-fn each_kind_of_fault_marks(guest: &Guest) -> Outcome {
+fn each_kind_of_fault_marks_the_vm(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let bo = file.numbered_bo(4, 0x100)?;
@@ -85,7 +86,7 @@ fn each_kind_of_fault_marks(guest: &Guest) -> Outcome {
 }
 
 /// The log shows the address space, the address and the kind of the fault.
-fn fault_is_told_in_the_log(guest: &Guest) -> Outcome {
+fn fault_is_logged(guest: &Guest) -> Outcome {
     with_vm(guest, |_, vm| {
         let space = vm.space()?;
         let mut log = KernelLog::from_now();
@@ -99,7 +100,7 @@ fn fault_is_told_in_the_log(guest: &Guest) -> Outcome {
 }
 
 /// Other VMs, also of the same file, work as before.
-fn fault_is_the_vms_alone(guest: &Guest) -> Outcome {
+fn fault_leaves_other_vms_usable(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
     let vms = [Vm::new(&gpu, &file)?, Vm::new(&gpu, &file)?, Vm::new(&gpu, &other)?];
@@ -116,8 +117,8 @@ fn fault_is_the_vms_alone(guest: &Guest) -> Outcome {
     Vm::new(&gpu, &file).map(drop)
 }
 
-/// "UNMAP operations are still accepted."
-fn vm_in_fault_unmaps(guest: &Guest) -> Outcome {
+/// Unmaps succeed: "UNMAP operations are still accepted."
+fn unmap_in_an_unusable_vm_succeeds(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(8, 0x100)?;
         works!(vm.bind(&[Op::map(bo, 0, VA, 8 * P)]));
@@ -129,8 +130,9 @@ fn vm_in_fault_unmaps(guest: &Guest) -> Outcome {
     })
 }
 
-/// EINVAL: "all new MAP operations will be rejected", at once and by the queue; what a call did before stays counted.
-fn vm_in_fault_maps_nothing(guest: &Guest) -> Outcome {
+/// Synchronous and asynchronous maps fail with EINVAL: "all new MAP operations will be rejected". Operations before
+/// them in a call stay counted.
+fn map_in_an_unusable_vm_is_refused(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(8, 0x100)?;
         broken(vm)?;
@@ -145,7 +147,7 @@ fn vm_in_fault_maps_nothing(guest: &Guest) -> Outcome {
 }
 
 /// A VM in fault can be destroyed. Its number then belongs to a good one.
-fn vm_in_fault_is_destroyed(guest: &Guest) -> Outcome {
+fn unusable_vm_is_destroyed(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         broken(vm)?;
         works!(file.vm_destroy(vm.id));
@@ -158,7 +160,7 @@ fn vm_in_fault_is_destroyed(guest: &Guest) -> Outcome {
 }
 
 /// Operations that are queued already end, and their fences are signalled.
-fn queue_of_a_vm_in_fault(guest: &Guest) -> Outcome {
+fn queued_binds_end_in_an_unusable_vm(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(8, 0x100)?;
         let (gate, map, unmap) =
@@ -175,7 +177,7 @@ fn queue_of_a_vm_in_fault(guest: &Guest) -> Outcome {
 }
 
 /// Thirty VMs each have a fault. Some are destroyed, and some are left to the end of the file.
-fn faults_over_and_over(guest: &Guest) -> Outcome {
+fn repeated_faults_in_new_vms(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for _ in 0..3 {
         let file = gpu.open()?;

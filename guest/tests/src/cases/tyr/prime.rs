@@ -20,11 +20,11 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_prime":
-    to_the_same_file, to_another_file, mapped_as_a_dma_buf, own_buffers_are_not_imported,
-    object_of_a_vm_is_not_exported, flags_that_are_refused, gpu_sees_memory_of_a_memfd, gpu_sees_memory_of_a_heap,
-    gpu_sees_memory_of_vgem, vgem_sees_memory_of_the_gpu, imported_objects_are_not_synced, imported_info,
-    imported_object_is_mapped_by_the_cpu, bound_in_two_files, exported_object_outlives_everything,
-    imported_buffer_is_let_go, what_is_no_buffer,
+    import_into_the_same_file_returns_its_handle, import_into_another_file_shares_the_memory, mapped_as_a_dma_buf,
+    own_buffers_are_not_imported, object_of_a_vm_is_not_exported, flags_that_are_refused, gpu_sees_memory_of_a_memfd,
+    gpu_sees_memory_of_a_heap, gpu_sees_memory_of_vgem, vgem_sees_memory_of_the_gpu, imported_objects_are_not_synced,
+    imported_info, imported_object_is_mapped_by_the_cpu, bound_in_two_files, exported_object_outlives_everything,
+    imported_buffer_is_released_with_its_mapping, import_of_other_descriptors_is_refused,
 }
 
 const P: u64 = PAGE as u64;
@@ -38,7 +38,7 @@ fn files(guest: &Guest) -> Outcome<(TyrFile, TyrFile)> {
 }
 
 /// An import into the same file returns the same handle.
-fn to_the_same_file(guest: &Guest) -> Outcome {
+fn import_into_the_same_file_returns_its_handle(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     let handle = works!(file.bo(P));
     let buffer = works!(file.0.export(handle, BOTH));
@@ -47,7 +47,7 @@ fn to_the_same_file(guest: &Guest) -> Outcome {
 }
 
 /// An import into another file returns another handle to the same memory.
-fn to_another_file(guest: &Guest) -> Outcome {
+fn import_into_another_file_shares_the_memory(guest: &Guest) -> Outcome {
     let (file, other) = files(guest)?;
     let handle = file.numbered_bo(4, 0x70)?;
     works!(other.bo(P));
@@ -232,8 +232,8 @@ fn exported_object_outlives_everything(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Binding and handle hold references to a foreign buffer, and drop them while the VM stays.
-fn imported_buffer_is_let_go(guest: &Guest) -> Outcome {
+/// An import's mapping and handle hold references to a foreign buffer, and drop them while the VM stays.
+fn imported_buffer_is_released_with_its_mapping(guest: &Guest) -> Outcome {
     let vgem = vgem(guest)?;
     let users = module_users(Driver::Rust.module())?;
     let (file, _) = files(guest)?;
@@ -256,7 +256,7 @@ fn imported_buffer_is_let_go(guest: &Guest) -> Outcome {
 }
 
 /// Importing a file that is no dma-buf fails with EINVAL, and a closed number with EBADF.
-fn what_is_no_buffer(guest: &Guest) -> Outcome {
+fn import_of_other_descriptors_is_refused(guest: &Guest) -> Outcome {
     let (file, _) = files(guest)?;
     refuses!(file.0.import(&works!(sys::memory_file(PAGE))), INVAL);
     refuses!(file.0.import_number(-1), BADF);

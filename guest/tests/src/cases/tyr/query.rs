@@ -21,13 +21,12 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_query":
-    size_is_told_without_a_pointer, whole_structure, too_small_for_what_matters, newest_fields_may_be_left_out,
-    room_beyond_the_structure_is_zeroed, unknown_types, addresses_that_cannot_be_used,
-    answer_that_cannot_be_written, gpu_is_the_boards, interface_is_the_firmwares, page_sizes, gpu_time_goes_on,
-    time_of_a_client_that_knows_no_flags, clocks_beside_the_gpus, clocks_of_a_time_namespace, cycles_and_duration,
-    what_is_not_asked_for_is_zero,
-    flags_of_time_that_do_not_exist, priorities_of_root, priorities_of_an_ordinary_client,
-    priorities_of_a_master,
+    null_pointer_queries_the_size, whole_structure, size_without_the_oldest_fields_is_refused,
+    newest_fields_may_be_left_out, room_beyond_the_structure_is_zeroed, unknown_types, addresses_that_cannot_be_used,
+    answer_that_cannot_be_written, gpu_info_matches_the_boards_boot_log, csif_info_matches_the_firmware, page_sizes,
+    gpu_timestamp_advances_at_24_mhz, timestamp_info_without_flags, cpu_timestamp_is_read_within_the_call,
+    clocks_of_a_time_namespace, cycles_and_duration, what_is_not_asked_for_is_zero, flags_of_time_that_do_not_exist,
+    priorities_of_root, priorities_of_an_ordinary_client, priorities_of_a_master,
 }
 
 fn file(guest: &Guest) -> Outcome<TyrFile> {
@@ -35,7 +34,7 @@ fn file(guest: &Guest) -> Outcome<TyrFile> {
 }
 
 /// A query without a pointer returns the size, whatever size was passed.
-fn size_is_told_without_a_pointer(guest: &Guest) -> Outcome {
+fn null_pointer_queries_the_size(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, size) in QUERIES {
         for asked in [0, 1, size as u32, u32::MAX] {
@@ -60,7 +59,7 @@ fn whole_structure(guest: &Guest) -> Outcome {
 }
 
 /// A size without the oldest fields fails with EINVAL and writes nothing: such a structure is useless.
-fn too_small_for_what_matters(guest: &Guest) -> Outcome {
+fn size_without_the_oldest_fields_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for (kind, least) in
         [(QUERY_GPU, 96), (QUERY_CSIF, 24), (QUERY_TIMESTAMP, 16), (QUERY_PRIORITIES, 4), (QUERY_MMU, 8)]
@@ -146,7 +145,7 @@ fn answer_that_cannot_be_written(guest: &Guest) -> Outcome {
 }
 
 /// Number, features and masks are those of the board's boot log.
-fn gpu_is_the_boards(guest: &Guest) -> Outcome {
+fn gpu_info_matches_the_boards_boot_log(guest: &Guest) -> Outcome {
     let info: GpuInfo = works!(file(guest)?.info(QUERY_GPU, GpuInfo { pad: 9, gpu_features: 9, ..Default::default() }));
     same!((info.gpu_id, info.gpu_rev), (0xa867_0005, 0));
     same!(
@@ -167,7 +166,7 @@ fn gpu_is_the_boards(guest: &Guest) -> Outcome {
 }
 
 /// The values are those in the firmware's interface.
-fn interface_is_the_firmwares(guest: &Guest) -> Outcome {
+fn csif_info_matches_the_firmware(guest: &Guest) -> Outcome {
     let info: CsifInfo = works!(file(guest)?.info(QUERY_CSIF, CsifInfo { pad: 9, ..Default::default() }));
     holds!((1..=31).contains(&info.csg_slot_count), "{} groups have slots", info.csg_slot_count);
     holds!((1..=32).contains(&info.cs_slot_count), "{} streams of a group have slots", info.cs_slot_count);
@@ -189,7 +188,7 @@ fn time(file: &TyrFile, flags: u32) -> Answer<TimestampInfo> {
 }
 
 /// The GPU's time advances at 24 MHz by the model's counter, as on the board.
-fn gpu_time_goes_on(guest: &Guest) -> Outcome {
+fn gpu_timestamp_advances_at_24_mhz(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let before = std::time::Instant::now();
     let first = works!(time(&file, TIME_GPU)).current_timestamp;
@@ -205,7 +204,7 @@ fn gpu_time_goes_on(guest: &Guest) -> Outcome {
 }
 
 /// Flags of zero return the GPU's time, its offset and the frequency.
-fn time_of_a_client_that_knows_no_flags(guest: &Guest) -> Outcome {
+fn timestamp_info_without_flags(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let told = works!(time(&file, 0));
     holds!(told.current_timestamp > 0, "the GPU's time is returned");
@@ -221,7 +220,7 @@ fn nanoseconds(clock: ClockId) -> u64 {
 }
 
 /// The clock that the flags select is read within the call.
-fn clocks_beside_the_gpus(guest: &Guest) -> Outcome {
+fn cpu_timestamp_is_read_within_the_call(guest: &Guest) -> Outcome {
     clocks_agree(&file(guest)?)
 }
 

@@ -22,15 +22,15 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_queue":
-    nothing_to_do, end_is_signalled, waits_for_a_fence, waits_for_a_point, points_of_a_timeline,
-    signalled_points_are_not_waited_for, order_within_a_call, order_between_calls, later_operation_of_the_same_call,
-    queues_do_not_wait_for_each_other, one_waits_for_another_vm, sync_only_is_a_point_in_the_queue,
-    sync_only_has_nothing_else, sync_only_needs_something_to_sync, at_once_overtakes_what_waits,
-    sync_objects_that_do_not_exist, objects_without_a_fence, flags_of_sync_operations, value_without_a_timeline,
-    addresses_of_sync_operations, strides_of_sync_operations, nothing_of_a_call_that_is_refused,
-    nothing_is_signalled_by_a_call_that_is_refused, several_waits_and_several_signals, same_point_twice,
-    destroyed_while_something_waits, closed_while_something_waits, waits_for_a_sync_file, end_as_a_sync_file,
-    thousand_in_the_queue within 60,
+    empty_op_array_is_accepted, async_bind_signals_its_syncobj, waits_for_a_fence, waits_for_a_point,
+    points_of_a_timeline, signalled_points_are_not_waited_for, order_within_a_call, order_between_calls,
+    later_operation_of_the_same_call, queues_do_not_wait_for_each_other, bind_waits_for_another_vms_bind,
+    sync_only_is_a_point_in_the_queue, sync_only_op_with_other_fields_is_refused, sync_only_op_without_syncs_is_refused,
+    sync_bind_overtakes_queued_binds, sync_objects_that_do_not_exist, objects_without_a_fence, flags_of_sync_operations,
+    value_without_a_timeline, addresses_of_sync_operations, strides_of_sync_operations,
+    nothing_of_a_call_that_is_refused, nothing_is_signalled_by_a_call_that_is_refused,
+    several_waits_and_several_signals, syncobj_of_two_ops_gets_the_later_fence, vm_destroy_ends_queued_binds,
+    file_close_ends_queued_binds, waits_for_a_sync_file, end_as_a_sync_file, thousand_in_the_queue within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -89,7 +89,7 @@ fn ready(guest: &Guest) -> Outcome<(TyrFile, u32, u32)> {
 }
 
 /// An empty call is accepted.
-fn nothing_to_do(guest: &Guest) -> Outcome {
+fn empty_op_array_is_accepted(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     works!(file.bind_async(vm, &[]));
     works!(file.bind_at(vm, BIND_ASYNC, 0, BadAddress::Kernel));
@@ -97,7 +97,7 @@ fn nothing_to_do(guest: &Guest) -> Outcome {
 }
 
 /// A sync object without a fence gets one, which is signalled when the GPU sees the mapping.
-fn end_is_signalled(guest: &Guest) -> Outcome {
+fn async_bind_signals_its_syncobj(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -222,7 +222,7 @@ fn queues_do_not_wait_for_each_other(guest: &Guest) -> Outcome {
 }
 
 /// A VM can wait for another by a sync object between them.
-fn one_waits_for_another_vm(guest: &Guest) -> Outcome {
+fn bind_waits_for_another_vms_bind(guest: &Guest) -> Outcome {
     let (file, one, bo) = ready(guest)?;
     let two = works!(file.vm_create());
     let (gate, between, out) = (Gate::new(guest, &file)?, syncobj(&file)?, syncobj(&file)?);
@@ -249,7 +249,7 @@ fn sync_only_is_a_point_in_the_queue(guest: &Guest) -> Outcome {
 }
 
 /// A sync-only operation with an object, offset, address, size or flags fails with EINVAL.
-fn sync_only_has_nothing_else(guest: &Guest) -> Outcome {
+fn sync_only_op_with_other_fields_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let out = syncobj(&file)?;
     let op = || Op::sync_only(&[signal(out)]);
@@ -266,15 +266,15 @@ fn sync_only_has_nothing_else(guest: &Guest) -> Outcome {
 }
 
 /// A sync-only operation without sync operations fails with EINVAL.
-fn sync_only_needs_something_to_sync(guest: &Guest) -> Outcome {
+fn sync_only_op_without_syncs_is_refused(guest: &Guest) -> Outcome {
     let (file, vm, _) = ready(guest)?;
     refuses!(file.bind_async(vm, &[Op::sync_only(&[])]), INVAL);
     works!(file.bind_async(vm, &[Op::sync_only(&[signal(syncobj(&file)?)])]));
     Ok(())
 }
 
-/// A binding that is executed at once does not go through the queue.
-fn at_once_overtakes_what_waits(guest: &Guest) -> Outcome {
+/// A synchronous VM_BIND does not wait for operations in the VM's queue.
+fn sync_bind_overtakes_queued_binds(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -413,7 +413,7 @@ fn several_waits_and_several_signals(guest: &Guest) -> Outcome {
 }
 
 /// A sync object in two operations of a call gets the later one's fence.
-fn same_point_twice(guest: &Guest) -> Outcome {
+fn syncobj_of_two_ops_gets_the_later_fence(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, gate) = (syncobj(&file)?, Gate::new(guest, &file)?);
     let ops = [
@@ -428,7 +428,7 @@ fn same_point_twice(guest: &Guest) -> Outcome {
 }
 
 /// After a VM is destroyed, fences of its queue are signalled, now or when the gate opens.
-fn destroyed_while_something_waits(guest: &Guest) -> Outcome {
+fn vm_destroy_ends_queued_binds(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, gate) = (syncobj(&file)?, Gate::new(guest, &file)?);
     works!(file.bind_async(vm, &[Op::map(bo, 0, VA, P).after(&[wait(gate.handle), signal(out)])]));
@@ -440,7 +440,7 @@ fn destroyed_while_something_waits(guest: &Guest) -> Outcome {
 }
 
 /// After a file is closed, a sync object that another file has is still signalled.
-fn closed_while_something_waits(guest: &Guest) -> Outcome {
+fn file_close_ends_queued_binds(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
     let (vm, bo) = (works!(file.vm_create()), works!(file.bo(P)));

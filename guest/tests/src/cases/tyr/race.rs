@@ -32,7 +32,7 @@ use super::life::client;
 crate::cases::cases! {
     "tyr_race":
     many_clients within 60, l6_unbound_under_load within 180, l6_removed_under_load within 180,
-    l6_unbound_by_several within 120, l15_unloaded_under_load within 180, surprised_under_load within 180,
+    l6_unbound_by_several within 120, l15_unloaded_under_load within 180, surprise_removed_under_load within 180,
 }
 
 /// The parts that run in processes of their own.
@@ -41,7 +41,7 @@ pub(crate) const WORKERS: &[Worker] = &[
     ("tyr_churn", churn::<Tyr>),
     ("tyr_hold", hold::<Tyr>),
     ("tyr_toggle", toggle),
-    ("tyr_surprised", surprised),
+    ("tyr_surprise_removed", surprise_removed),
 ];
 
 const P: u64 = PAGE as u64;
@@ -110,7 +110,7 @@ fn use_it(file: &TyrFile, random: &mut Rng, mood: Mood) -> Outcome<bool> {
 
 /// Worker: binds memory whatever the hardware does. A call returns, with success or an error that lost hardware may
 /// cause.
-fn surprised(guest: &Guest) -> Outcome {
+fn surprise_removed(guest: &Guest) -> Outcome {
     let mut random = Rng::with_seed(guest.seed);
     while_wanted::<Tyr>(|file| {
         let (Ok(vm), Ok(bo)) = (file.vm_create(), file.bo(64 * P)) else { return Ok(()) };
@@ -194,9 +194,10 @@ fn l15_unloaded_under_load(guest: &Guest) -> Outcome {
     })
 }
 
-/// The GPU itself is removed first. Clients learn of it only through the driver, and nothing hangs.
-fn surprised_under_load(guest: &Guest) -> Outcome {
-    under_load(guest, &["tyr_surprised"], 10, |gpu, random| {
+/// The GPU is removed by surprise, before its driver is unbound. Clients learn of it only through the driver, and
+/// nothing hangs.
+fn surprise_removed_under_load(guest: &Guest) -> Outcome {
+    under_load(guest, &["tyr_surprise_removed"], 10, |gpu, random| {
         let accesses = random.u32(0..400);
         gpu.fault(&format!(r#"{{"kind": "removal", "after": {{"accesses": {accesses}}}}}"#))?;
         linger(random);

@@ -19,8 +19,8 @@ use super::queue::ended;
 
 crate::cases::cases! {
     "tyr_sequence":
-    at_once within 300, by_the_queue within 300, with_blocks within 300, of_an_object_of_the_vm within 120,
-    across_borders within 120,
+    sync_binds within 300, mostly_async_binds within 300, with_blocks within 300,
+    objects_exclusive_to_the_vm within 120, addresses_around_zero_and_512_gib within 120,
 }
 
 const P: u64 = PAGE as u64;
@@ -176,13 +176,13 @@ const SIZES: &[u64] = &[1, 16, 100, 700];
 /// Pages around the border of a block and of a gigabyte's table.
 const WINDOW: Window = Window { at: (1 << 18) - 700, pages: 1400 };
 
-fn at_once(guest: &Guest) -> Outcome {
+fn sync_binds(guest: &Guest) -> Outcome {
     run(guest, &Plan { sequences: 1500, pages: SIZES, window: WINDOW, queued: 0, looks: 3, of_the_vm: false })
 }
 
 /// Six of eight steps go through the queue and two do not. None overtakes another: each step ends before the next
 /// begins.
-fn by_the_queue(guest: &Guest) -> Outcome {
+fn mostly_async_binds(guest: &Guest) -> Outcome {
     run(guest, &Plan { sequences: 1500, pages: SIZES, window: WINDOW, queued: 6, looks: 3, of_the_vm: false })
 }
 
@@ -193,12 +193,12 @@ fn with_blocks(guest: &Guest) -> Outcome {
 }
 
 /// The objects belong to the VM and share its lock.
-fn of_an_object_of_the_vm(guest: &Guest) -> Outcome {
+fn objects_exclusive_to_the_vm(guest: &Guest) -> Outcome {
     run(guest, &Plan { sequences: 300, pages: SIZES, window: WINDOW, queued: 4, looks: 3, of_the_vm: true })
 }
 
 /// The pages are around 512 GiB, and from address zero on.
-fn across_borders(guest: &Guest) -> Outcome {
+fn addresses_around_zero_and_512_gib(guest: &Guest) -> Outcome {
     for at in [(1 << 27) - 700, 0] {
         let window = Window { at, pages: 1400 };
         run(guest, &Plan { sequences: 150, pages: SIZES, window, queued: 4, looks: 3, of_the_vm: false })?;

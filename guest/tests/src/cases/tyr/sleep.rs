@@ -19,8 +19,9 @@ use super::queue::{Gate, ended, pending};
 
 crate::cases::cases! {
     "tyr_sleep":
-    devices_sleep within 60, all_but_the_machine_sleeps within 60, machine_sleeps within 60, sleeps_unbound within 60,
-    sleeps_while_a_queue_waits within 60, sleeps_with_a_vm_in_fault within 60, over_and_over within 120,
+    devices_sleep within 60, suspend_up_to_the_core_and_resume within 60, machine_sleeps within 60,
+    sleeps_unbound within 60, sleeps_while_a_queue_waits within 60, sleeps_with_a_vm_in_fault within 60,
+    repeated_suspend_and_resume within 120,
 }
 
 const P: u64 = PAGE as u64;
@@ -78,8 +79,8 @@ fn devices_sleep(guest: &Guest) -> Outcome {
     asleep_and_awake(guest, nap)
 }
 
-/// Everything but the machine is suspended: interrupts are off, PCI has saved the device's state.
-fn all_but_the_machine_sleeps(guest: &Guest) -> Outcome {
+/// A suspend up to the `core` level of `pm_test` works: interrupts are off, PCI has saved the device's state.
+fn suspend_up_to_the_core_and_resume(guest: &Guest) -> Outcome {
     asleep_and_awake(guest, || tested("core", "mem"))
 }
 
@@ -124,7 +125,7 @@ fn sleeps_with_a_vm_in_fault(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_suspend_and_resume(guest: &Guest) -> Outcome {
     for _ in 0..5 {
         asleep_and_awake(guest, nap)?;
     }

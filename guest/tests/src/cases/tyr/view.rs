@@ -17,12 +17,12 @@ use crate::{holds, same, works};
 crate::cases::cases! {
     "tyr_view":
     new_vm_is_empty, pages_are_where_they_were_put, offsets_count_from_the_object, flags_are_rights, last_flags_count,
-    hole_in_the_middle, ends_cut_off, mapped_over, mapped_over_several, same_again, unmapped_around,
+    hole_in_the_middle, unmap_cuts_off_the_ends_of_a_mapping, map_replaces_the_middle_of_a_mapping,
+    map_replaces_several_mappings, same_map_again_changes_nothing, unmap_spans_mappings_and_holes,
     sparse_is_readable_everywhere, sparse_is_replaced_and_replaces, sparse_over_blocks, sparse_is_made_of_blocks,
     first_and_last_address, around_a_gigabyte, blocks_are_used, hole_in_a_block, page_of_a_block_replaced,
-    block_replaced_by_pages,
-    destroyed_vm_is_not_seen, vms_do_not_see_each_other, more_vms_than_the_gpu_has_spaces within 60,
-    gpu_reads_and_writes,
+    block_replaced_by_pages, destroyed_vm_is_not_seen, vms_do_not_see_each_other,
+    more_vms_than_the_gpu_has_spaces within 60, gpu_reads_and_writes,
 }
 
 const P: u64 = PAGE as u64;
@@ -109,7 +109,7 @@ fn hole_in_the_middle(guest: &Guest) -> Outcome {
     })
 }
 
-fn ends_cut_off(guest: &Guest) -> Outcome {
+fn unmap_cuts_off_the_ends_of_a_mapping(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(16, 0x100)?;
         works!(vm.bind(&[Op::map(bo, 0, VA, 16 * P)]));
@@ -121,7 +121,7 @@ fn ends_cut_off(guest: &Guest) -> Outcome {
 }
 
 /// A mapping within another one replaces its middle; the parts on both sides stay.
-fn mapped_over(guest: &Guest) -> Outcome {
+fn map_replaces_the_middle_of_a_mapping(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let (one, two) = (file.numbered_bo(16, 0x100)?, file.numbered_bo(4, 0x200)?);
         works!(vm.bind(&[Op::map(one, 0, VA, 16 * P)]));
@@ -130,7 +130,7 @@ fn mapped_over(guest: &Guest) -> Outcome {
     })
 }
 
-fn mapped_over_several(guest: &Guest) -> Outcome {
+fn map_replaces_several_mappings(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let (one, two) = (file.numbered_bo(16, 0x100)?, file.numbered_bo(20, 0x200)?);
         let small = (0..8).map(|at| Op::map(one, at * 2 * P, VA + at * 4 * P, 2 * P));
@@ -148,7 +148,7 @@ fn mapped_over_several(guest: &Guest) -> Outcome {
 }
 
 /// Mapping the same pages again changes nothing.
-fn same_again(guest: &Guest) -> Outcome {
+fn same_map_again_changes_nothing(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(16, 0x100)?;
         for _ in 0..5 {
@@ -160,7 +160,7 @@ fn same_again(guest: &Guest) -> Outcome {
 }
 
 /// A range with several mappings and holes can be unmapped at once.
-fn unmapped_around(guest: &Guest) -> Outcome {
+fn unmap_spans_mappings_and_holes(guest: &Guest) -> Outcome {
     with_vm(guest, |file, vm| {
         let bo = file.numbered_bo(16, 0x100)?;
         let far = VA + (3 << 30);

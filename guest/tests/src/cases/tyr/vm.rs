@@ -18,10 +18,11 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_vm":
-    numbers_count_from_one, numbers_come_back, many_and_no_more, flags_are_refused, range_of_the_kernels_choice,
-    range_of_the_clients_choice, range_beyond_the_gpus, unknown_numbers, padding_of_destroy, belongs_to_its_file,
-    is_usable, gone_with_its_file, destroyed_with_mappings, destroyed_while_an_object_is_its_own,
-    ended_while_it_is_bound_in, ended_while_a_binding_is_queued, over_and_over within 60,
+    numbers_count_from_one, vm_ids_are_reused, file_has_at_most_32_vms, flags_are_refused,
+    user_va_range_zero_lets_the_kernel_choose, user_va_range_is_at_least_the_requested,
+    user_va_range_beyond_the_gpu_is_refused, unknown_numbers, padding_of_destroy, belongs_to_its_file, is_usable,
+    file_close_frees_its_vms, destroyed_with_mappings, exclusive_object_outlives_its_vm, vm_destroy_during_a_sync_bind,
+    vm_destroy_during_an_async_bind, repeated_create_and_destroy within 60,
 }
 
 /// The size of the GPU's address space: 48 bits.
@@ -43,7 +44,7 @@ fn numbers_count_from_one(guest: &Guest) -> Outcome {
 }
 
 /// A new VM gets the lowest free number.
-fn numbers_come_back(guest: &Guest) -> Outcome {
+fn vm_ids_are_reused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for _ in 0..3 {
         works!(file.vm_create());
@@ -54,7 +55,7 @@ fn numbers_come_back(guest: &Guest) -> Outcome {
 }
 
 /// A file can have 32 VMs, whatever other files have.
-fn many_and_no_more(guest: &Guest) -> Outcome {
+fn file_has_at_most_32_vms(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
     for wanted in 1..=32 {
@@ -79,7 +80,7 @@ fn flags_are_refused(guest: &Guest) -> Outcome {
 }
 
 /// A size of zero lets the kernel choose: a client can use its own addresses, and the kernel has some.
-fn range_of_the_kernels_choice(guest: &Guest) -> Outcome {
+fn user_va_range_zero_lets_the_kernel_choose(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let range = works!(file.vm_create_of(0)).user_va_range;
     holds!(range >= (1 << 47) - PAGE as u64, "{range:#x} has all addresses of a process");
@@ -88,7 +89,7 @@ fn range_of_the_kernels_choice(guest: &Guest) -> Outcome {
 }
 
 /// The returned range is at least the requested one, and can be used up to its end but not beyond.
-fn range_of_the_clients_choice(guest: &Guest) -> Outcome {
+fn user_va_range_is_at_least_the_requested(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let bo = works!(file.bo(PAGE as u64));
     for wanted in [PAGE as u64, 1 << 20, 1 << 32, 1 << 40, ALL - LEAST_OF_THE_KERNEL] {
@@ -103,7 +104,7 @@ fn range_of_the_clients_choice(guest: &Guest) -> Outcome {
 }
 
 /// A range that leaves nothing for the kernel fails with EINVAL.
-fn range_beyond_the_gpus(guest: &Guest) -> Outcome {
+fn user_va_range_beyond_the_gpu_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for range in [ALL - LEAST_OF_THE_KERNEL + 1, ALL - 1, ALL, ALL + 1, 1 << 63, u64::MAX] {
         refuses!(file.vm_create_of(range), INVAL, " of {range:#x}");
@@ -160,8 +161,8 @@ fn is_usable(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// VMs and their mappings do not keep a file's module.
-fn gone_with_its_file(guest: &Guest) -> Outcome {
+/// VMs and their mappings are freed with their file: they hold no reference to the module after that.
+fn file_close_frees_its_vms(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let users = module_users(MODULE)?;
     let file = gpu.open()?;
@@ -192,7 +193,7 @@ fn destroyed_with_mappings(guest: &Guest) -> Outcome {
 
 /// After its VM is destroyed the CPU can use an object as before, but no other VM can, not even one with the same
 /// number.
-fn destroyed_while_an_object_is_its_own(guest: &Guest) -> Outcome {
+fn exclusive_object_outlives_its_vm(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let id = works!(file.vm_create());
     let bo = works!(file.bo_of(PAGE as u64, 0, id));
@@ -225,16 +226,16 @@ fn ended_meanwhile(guest: &Guest, bind: impl Fn(&TyrFile, u32, u32) -> Answer + 
     Ok(())
 }
 
-fn ended_while_it_is_bound_in(guest: &Guest) -> Outcome {
+fn vm_destroy_during_a_sync_bind(guest: &Guest) -> Outcome {
     ended_meanwhile(guest, |file, vm, bo| file.bind(vm, &[Op::map(bo, 0, 0, PAGE as u64)]))
 }
 
-fn ended_while_a_binding_is_queued(guest: &Guest) -> Outcome {
+fn vm_destroy_during_an_async_bind(guest: &Guest) -> Outcome {
     ended_meanwhile(guest, |file, vm, bo| file.bind_async(vm, &[Op::map(bo, 0, 0, PAGE as u64)]))
 }
 
 /// More VMs than the GPU has address spaces can be made and destroyed in any order.
-fn over_and_over(guest: &Guest) -> Outcome {
+fn repeated_create_and_destroy(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let mut random = fastrand::Rng::with_seed(guest.seed);
     let bo = works!(file.bo(8 * PAGE as u64));
