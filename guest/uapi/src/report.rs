@@ -123,9 +123,11 @@ pub fn opening(line: &str) -> Option<Kind> {
     (kind != Kind::Stall || !line.starts_with("INFO: task ") || line.contains("blocked")).then_some(kind)
 }
 
-/// Returns a message without the subsystem's name that some have in front: `watchdog: BUG: soft lockup`.
+/// Returns a bug's message without the subsystem's name that some have in front: `watchdog: BUG: soft lockup`. A warning with
+/// a name in front is advice, such as `RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable`.
 fn without_subsystem(line: &str) -> Option<&str> {
-    line.split_once(": ").filter(|(name, _)| !name.contains(char::is_whitespace)).map(|(_, rest)| rest)
+    let (name, rest) = line.split_once(": ")?;
+    (!name.contains(char::is_whitespace) && rest.starts_with("BUG: ")).then_some(rest)
 }
 
 /// Whether a line of a report says that it may be the fault of a host that starves the machine.
@@ -178,7 +180,7 @@ mod tests {
             ("DMA-API: tyr 0000:00:04.0: device driver frees DMA memory with wrong function", Kind::Warning),
             ("Out of memory: Killed process 61 (drydock-random) total-vm:10000kB", Kind::OutOfMemory),
             ("watchdog: BUG: soft lockup - CPU#1 stuck for 24s! [sh:112]", Kind::Stall),
-            ("drm_rust: WARNING: odd", Kind::Warning),
+            ("drm_rust: BUG: odd", Kind::Oops),
         ] {
             assert_eq!(opening(line), Some(kind), "{line}");
         }
@@ -209,6 +211,7 @@ mod tests {
             "DMA-API: debugging enabled by kernel config",
             "Kernel panic - not syncing: Fatal exception in interrupt",
             "INFO: task manager started",
+            "RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable to RETBleed attacks, data leaks possible!",
             "a program that says: not a WARNING: at all",
         ] {
             assert_eq!(opening(line), None, "{line}");
