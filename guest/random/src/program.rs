@@ -124,3 +124,13 @@ impl Address {
     pub const BAD: [Self; 7] =
         [Self::Edge, Self::ReadOnly, Self::Mapped, Self::Null, Self::Unmapped, Self::Kernel, Self::NonCanonical];
 }
+// A program is an input of LibAFL's search. The implementations are here because the type is.
+#[cfg(feature = "search")]
+impl libafl::inputs::Input for Program {}
+
+#[cfg(feature = "search")]
+impl libafl_bolts::HasLen for Program {
+    fn len(&self) -> usize {
+        self.calls.len()
+    }
+}

@@ -7,23 +7,14 @@ use std::borrow::Cow;
 
 use libafl::Error;
 use libafl::corpus::{Corpus, CorpusId};
-use libafl::inputs::Input;
 use libafl::mutators::{MutationResult, Mutator};
 use libafl::random_corpus_id;
 use libafl::state::{HasCorpus, HasRand};
+use libafl_bolts::Named;
 use libafl_bolts::rands::Rand;
-use libafl_bolts::{HasLen, Named};
 
 use random::generate::Source;
 use random::program::Program;
-
-impl Input for Program {}
-
-impl HasLen for Program {
-    fn len(&self) -> usize {
-        self.calls.len()
-    }
-}
 
 /// Changes programs.
 pub(super) struct Change<'s> {
