@@ -4,7 +4,7 @@
 //! ```text
 //! lock              held shared by users of the cache, exclusively by a run that changes it
 //! apt/              apt's own state: signed lists, archives (apt resumes partial ones)
-//! root/             the toolchain root; `root.stamp` records its inputs
+//! root/             the toolchain root; `.drydock` in it records its inputs
 //! kernels/RELEASE/  one stock kernel: vmlinuz, modules/, config, Module.symvers, tree/ (source with the crates' metadata)
 //! kernel            the release in use
 //! firmware/         firmware for drivers: published files, which have an apt of their own, and built ones

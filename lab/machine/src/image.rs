@@ -16,6 +16,7 @@ use super::libraries::{closure, inside};
 use drydock_base::error::{Context, Result};
 use drydock_toolchain::firmware::Supply;
 use drydock_toolchain::kmod::{Module, Stock, dependency_list};
+use drydock_toolchain::root;
 use drydock_toolchain::setup::Toolchain;
 
 /// The version of the base. Raise it when [`base`] makes a different archive from the same root.
@@ -88,8 +89,7 @@ impl Image {
 
 /// Returns the cached archive. Makes it first if it is missing for this version.
 fn base(toolchain: &Toolchain) -> Result<Vec<u8>> {
-    let root_stamp = fs::read_to_string(toolchain.root.with_extension("stamp")).unwrap_or_default();
-    let stamp = format!("{BASE_VERSION} {} {}", toolchain.kernel.release, root_stamp.trim());
+    let stamp = format!("{BASE_VERSION} {} {}", toolchain.kernel.release, root::identity(&toolchain.cache));
     let cache = toolchain.cache.base().join("image");
     let (path, stamp_path) = (cache.join("base.cpio"), cache.join("base.stamp"));
     if fs::read_to_string(&stamp_path).is_ok_and(|found| found == stamp) {

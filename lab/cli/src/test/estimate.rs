@@ -17,8 +17,8 @@ pub(super) struct Estimate {
     known: Durations,
 }
 
-/// Seconds of each suite on the stock kernel on an idle machine with two processors and no KVM: in a short run, and
-/// with `--all`. `USUAL_ON_DEBUG` is the factor for a debug kernel.
+/// Seconds of each suite on the stock kernel on an idle machine with two processors and no KVM: in a short run, which
+/// was measured, and with `--all`, which is a guess. `USUAL_ON_DEBUG` is the factor for a debug kernel, also a guess.
 const USUAL: &[(&str, f64, f64)] = &[
     ("host", 220.0, 220.0),
     ("lints", 75.0, 75.0),
