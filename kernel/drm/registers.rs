@@ -3,7 +3,7 @@
 //! Registers that clients map into their address space to read, a page at a time.
 //!
 //! A driver takes a [`RegisterPage`] in its probe and keeps it in its registration data.
-//! [`DriverFile::register_page`](crate::DriverFile::register_page) says at which offsets of the
+//! [`DriverFile::register_page`] says at which offsets of the
 //! node a client finds it. The mapping is filled in by page faults. It shows the registers while
 //! the device is plugged and they are shown
 //! ([`Plugged::show_registers`](crate::Plugged::show_registers)), and otherwise a page of memory.

@@ -53,7 +53,7 @@ use kernel::{
 /// # Invariants
 ///
 /// `entry` was added to `fence`, unless its state is `FIRED`. This type frees it. If the value is
-/// dropped in a function that runs under the fence's lock, [`run`] frees it instead.
+/// dropped in a function that runs under the fence's lock, `run` frees it instead.
 pub struct Callback<F: FnOnce(&Fence) + Send + 'static> {
     fence: ARef<Fence>,
     entry: ManuallyDrop<Pin<KBox<Entry<F>>>>,
