@@ -66,10 +66,11 @@ fn build_in(
 /// The sources of the library for the drivers' own clients, in the checkout.
 const CALLS: &str = "guest/calls/src";
 
-/// Compiles that library and a client, whose name is the argument.
+/// Compiles that library and a client. The arguments are the client's name and its directory as messages show it.
 const COMPILE: &str = "
-    set -- \"$1\" --edition=2024 -Copt-level=1 -Cstrip=symbols -Clinker=gcc -Ctarget-feature=+crt-static
-    name=$1; shift
+    name=$1
+    set -- --remap-path-prefix=/client=\"$2\" --remap-path-prefix=/src/guest=guest
+    set -- \"$@\" --edition=2024 -Copt-level=1 -Cstrip=symbols -Clinker=gcc -Ctarget-feature=+crt-static
     rustc \"$@\" --crate-name=calls --crate-type=rlib -o /target/libcalls.rlib /src/guest/calls/src/lib.rs 2>&1
     rustc \"$@\" --crate-name=\"$name\" --extern=calls=/target/libcalls.rlib -o \"/target/$name\" /client/main.rs 2>&1
 ";
@@ -88,18 +89,18 @@ pub fn build_client(toolchain: &Toolchain, source: &Path, name: &str, events: &E
     let step = events.step(format!("building {name}"));
     let binds = Binds::none().read(directory, "/client").write(&target, "/target");
     let mut shell = toolchain.command("sh", &binds);
-    let shown = |line: &str| line.replace("/client/", &format!("{}/", directory.display()));
-    let warnings = process::watch(shell.args(["-ec", COMPILE, "sh", name]), &step, |_| false);
+    // The path in a compiler's message or in a panic leads from the checkout to the file.
+    shell.args(["-ec", COMPILE, "sh", name]).arg(directory.strip_prefix(&toolchain.repo).unwrap_or(directory));
+    let warnings = process::watch(&mut shell, &step, |_| false);
     let warnings = warnings.map_err(|error| match error.kind() {
         Kind::Interrupted => error,
-        _ => Error::new(Kind::Build, format!("`{}` does not compile", source.display()))
-            .details(error.detail_lines().iter().map(|line| shown(line))),
+        _ => Error::new(Kind::Build, format!("`{}` does not compile", source.display())).details(error.detail_lines()),
     })?;
     step.done();
     // Warnings are shown each time, because the program is compiled each time.
     match warnings.as_slice() {
         [] => cache::write_atomically(&stamp, inputs)?,
-        lines => events.note(shown(&lines.join("\n"))),
+        lines => events.note(lines.join("\n")),
     }
     Ok(program)
 }
