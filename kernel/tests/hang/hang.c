@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/module.h>
+#include <linux/nmi.h>
 
 static unsigned int seconds;
 module_param(seconds, uint, 0);
@@ -22,8 +23,11 @@ static noinline void hang_spins(void)
 {
 	unsigned long long left = 1000ULL * seconds;
 
-	while (left--)
+	/* On a slow host it spins for longer than the watchdog allows. */
+	while (left--) {
+		touch_softlockup_watchdog();
 		udelay(1000);
+	}
 }
 
 static noinline void hang_spins_deaf(void)
