@@ -12,7 +12,6 @@
 #include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/module.h>
-#include <linux/nmi.h>
 
 static unsigned int seconds;
 module_param(seconds, uint, 0);
@@ -23,11 +22,8 @@ static noinline void hang_spins(void)
 {
 	unsigned long long left = 1000ULL * seconds;
 
-	/* On a slow host it spins for longer than the watchdog allows. */
-	while (left--) {
-		touch_softlockup_watchdog();
+	while (left--)
 		udelay(1000);
-	}
 }
 
 static noinline void hang_spins_deaf(void)
