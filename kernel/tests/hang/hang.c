@@ -1,55 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A module whose loading takes a while and then fails, to test the lab's report of a guest that hangs.
+ * A module whose loading hangs until it is released, and then fails: to test the lab's report of a guest that hangs.
  *
- *   seconds=N   the time that loading takes
- *   how=0       waits, like a driver whose hardware never answers
- *   how=1       spins, like an endless loop
- *   how=2       spins with interrupts disabled
+ *   spins=0     waits, like a driver whose hardware never answers
+ *   spins=1     spins, like an endless loop
+ *   released=1  ends it; written to /sys/module/hang/parameters/released while the module loads
  *
  * Source: none but our own.
  */
 #include <linux/delay.h>
-#include <linux/irqflags.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
-static unsigned int seconds;
-module_param(seconds, uint, 0);
-static unsigned int how;
-module_param(how, uint, 0);
+static bool spins;
+module_param(spins, bool, 0);
+static bool released;
+module_param(released, bool, 0600);
 
 static noinline void hang_spins(void)
 {
-	unsigned long long left = 1000ULL * seconds;
-
-	while (left--)
+	while (!READ_ONCE(released)) {
 		udelay(1000);
-}
-
-static noinline void hang_spins_deaf(void)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	hang_spins();
-	local_irq_restore(flags);
+		/* Otherwise the kernel reports a lockup before a slow host has looked. */
+		cond_resched();
+	}
 }
 
 static int __init hang_init(void)
 {
-	switch (how) {
-	case 0:
-		ssleep(seconds);
-		break;
-	case 1:
+	if (spins)
 		hang_spins();
-		break;
-	default:
-		hang_spins_deaf();
-	}
+	while (!READ_ONCE(released))
+		msleep(100);
 	return -ENODEV;
 }
 
 module_init(hang_init);
-MODULE_DESCRIPTION("Takes long to load");
+MODULE_DESCRIPTION("Hangs while it is loaded, until it is released");
 MODULE_LICENSE("Dual MIT/GPL");

@@ -46,8 +46,8 @@ const CASES: &[(&str, Judge)] = &[
     ("output_of_a_child_is_waited_for", |scene| output_of_a_child(scene.guest())),
     ("a_client_that_runs_too_long_is_killed_and_located", |scene| a_client_that_runs_too_long(scene.guest())),
     ("a_request_that_hangs_is_located", |scene| a_request_that_hangs(scene.guest())),
-    ("loading_a_driver_that_waits_is_located", |scene| loading(scene.guest(), "how=0", "hang_init+0x")),
-    ("loading_a_driver_that_spins_is_located", |scene| loading(scene.guest(), "how=1", "hang_spins+0x")),
+    ("loading_a_driver_that_waits_is_located", |scene| loading(scene.guest(), "spins=0", "hang_init+0x")),
+    ("loading_a_driver_that_spins_is_located", |scene| loading(scene.guest(), "spins=1", "hang_spins+0x")),
     ("a_process_that_holds_the_device_is_named_and_ended", a_process_that_holds_the_device),
 ];
 
@@ -242,15 +242,16 @@ fn a_request_that_hangs(guest: &Guest) -> Result<Result<(), String>, VmError> {
     Ok(check(matches!(error, VmError::Hung { .. }) && located, || said))
 }
 
-/// Loads the test module, which takes longer than the limit and completes a moment later.
-fn loading(guest: &Guest, how: &str, place: &str) -> Result<Result<(), String>, VmError> {
-    let insmod = |params: String| Call::Insmod { name: "hang".into(), params };
-    let error = match guest.ask_within(insmod(format!("seconds=12 {how}")), SHORT) {
+/// Loads the test module, which hangs until it is released.
+fn loading(guest: &Guest, params: &str, place: &str) -> Result<Result<(), String>, VmError> {
+    let insmod = |params: &str| Call::Insmod { name: "hang".into(), params: params.into() };
+    let error = match guest.ask_within(insmod(params), SHORT) {
         Ok(reply) => return Ok(Err(format!("it was answered: {reply:?}"))),
         Err(error) => error,
     };
-    // The agent loads one module at a time, so this one is refused after the first has loaded.
-    match guest.ask_within(insmod("seconds=0".into()), LIMIT) {
+    guest.write("/sys/module/hang/parameters/released", "1")?;
+    // The agent loads one module at a time, so this one is refused after the first has ended.
+    match guest.ask_within(insmod("released=1"), LIMIT) {
         Err(VmError::Refused { failure, .. }) if failure.errno == Errno::NODEV.raw_os_error() => {}
         Ok(reply) => return Ok(Err(format!("the module stays: {reply:?}"))),
         Err(error) => return Err(error),
