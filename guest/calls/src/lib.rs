@@ -16,16 +16,17 @@
 //! Opening a device or mapping memory panics if it fails, because a client of a test has nothing else to do. An ioctl
 //! returns its error, because tests provoke errors.
 //!
-//! Source: ioctl(2), mmap(2), poll(2); `include/uapi/asm-generic/ioctl.h` for the parts of an ioctl's number.
+//! Source: ioctl(2), mmap(2), poll(2).
 
 mod argument;
 mod common;
 mod memory;
 mod system;
 
-pub use argument::{Argument, Field, Ioctl};
+pub use argument::Number;
 pub use memory::Memory;
 pub use system::Errno;
+pub use uapi::{Plain, Request as Ioctl};
 
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsFd;
@@ -70,11 +71,9 @@ impl Device {
     /// # Errors
     ///
     /// Returns the kernel's error.
-    pub fn call<A: Argument>(&self, ioctl: Ioctl<A>, argument: A) -> Result<A, Errno> {
-        let mut bytes = Vec::with_capacity(A::SIZE);
-        argument.put(&mut bytes);
-        system::ioctl(self.0.as_fd(), ioctl.number(), &mut bytes)?;
-        Ok(A::get(&mut bytes.as_slice()))
+    pub fn call<A: Plain>(&self, ioctl: Ioctl<A>, mut argument: A) -> Result<A, Errno> {
+        system::ioctl(self.0.as_fd(), &ioctl, &mut argument)?;
+        Ok(argument)
     }
 
     /// Maps `bytes` of the node from `offset`, which the driver has returned for a buffer.

@@ -10,6 +10,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use uapi::{Plain, Request};
+
 /// `struct pollfd`
 #[repr(C)]
 struct PollFd {
@@ -63,14 +65,12 @@ impl fmt::Debug for Errno {
     }
 }
 
-/// Makes the ioctl `number` of DRM, whose argument is `bytes`.
-///
-/// An argument must contain no address to which the kernel writes: nothing would check that address. The clients here
-/// have no such ioctl.
-pub(crate) fn ioctl(file: BorrowedFd<'_>, number: u32, bytes: &mut [u8]) -> Result<(), Errno> {
-    assert_eq!((number >> 16 & 0x3fff) as usize, bytes.len(), "the number has the size of the argument");
-    // SAFETY: The kernel reads and writes as many bytes as the number says, which `bytes` has.
-    match unsafe { c_ioctl(file.as_raw_fd(), number.into(), bytes.as_mut_ptr()) } {
+/// Makes the ioctl `request` with `argument`, which the kernel may change.
+pub(crate) fn ioctl<A: Plain>(file: BorrowedFd<'_>, request: &Request<A>, argument: &mut A) -> Result<(), Errno> {
+    let argument: *mut A = argument;
+    // SAFETY: The kernel reads and writes as many bytes as the number says, which is the size of `A`. Any bytes are a
+    // value of a `Plain` type, and none of its fields is an address.
+    match unsafe { c_ioctl(file.as_raw_fd(), request.number.into(), argument) } {
         -1 => Err(Errno::last()),
         _ => Ok(()),
     }

@@ -52,6 +52,16 @@ impl<T> Request<T> {
         let number = ioc(dir, kind, nr, size_of::<T>());
         Self { number, argument: PhantomData }
     }
+
+    /// Makes the number of a driver's own ioctl `nr` (from 0) that reads its argument.
+    pub const fn iow(nr: u8) -> Self {
+        Self::new(DIR_WRITE, DRM, COMMAND_BASE + nr)
+    }
+
+    /// Makes the number of a driver's own ioctl `nr` (from 0) that reads its argument and writes the answer there.
+    pub const fn iowr(nr: u8) -> Self {
+        Self::new(RW, DRM, COMMAND_BASE + nr)
+    }
 }
 
 /// Plain integers, without pointers: whatever the kernel copies in or out is a valid value.

@@ -63,20 +63,22 @@ fn build_in(
     Ok(target.join(TARGET).join("release").join(package))
 }
 
-/// The sources of the library for the drivers' own clients, in the checkout.
-const CALLS: &str = "guest/calls/src";
+/// The sources of the libraries for the drivers' own clients, in the checkout.
+const LIBRARIES: [&str; 2] = ["guest/uapi/src", "guest/calls/src"];
 
-/// Compiles that library and a client. The arguments are the client's name and its directory as messages show it.
+/// Compiles these libraries and a client. The arguments are the client's name and its directory as messages show it.
 const COMPILE: &str = "
     name=$1
     set -- --remap-path-prefix=/client=\"$2\" --remap-path-prefix=/src/guest=guest
     set -- \"$@\" --edition=2024 -Copt-level=1 -Cstrip=symbols -Clinker=gcc -Ctarget-feature=+crt-static
-    rustc \"$@\" --crate-name=calls --crate-type=rlib -o /target/libcalls.rlib /src/guest/calls/src/lib.rs 2>&1
-    rustc \"$@\" --crate-name=\"$name\" --extern=calls=/target/libcalls.rlib -o \"/target/$name\" /client/main.rs 2>&1
+    set -- \"$@\" -L/target
+    rustc \"$@\" --crate-name=uapi --crate-type=rlib -o /target/libuapi.rlib /src/guest/uapi/src/lib.rs 2>&1
+    rustc \"$@\" --crate-name=calls --crate-type=rlib --extern=uapi -o /target/libcalls.rlib /src/guest/calls/src/lib.rs 2>&1
+    rustc \"$@\" --crate-name=\"$name\" --extern=calls -o \"/target/$name\" /client/main.rs 2>&1
 ";
 
 /// Builds the client `name` of a driver from `source`, its `main.rs`, and returns the path of the program. It is compiled
-/// by rustc with the library `calls` alone, so a new driver needs no manifest for it.
+/// by rustc alone, so a new driver needs no manifest for it.
 pub fn build_client(toolchain: &Toolchain, source: &Path, name: &str, events: &Events) -> Result<PathBuf> {
     let target = toolchain.work().join("clients").join(name);
     cache::make_dir(&target)?;
@@ -107,7 +109,10 @@ pub fn build_client(toolchain: &Toolchain, source: &Path, name: &str, events: &E
 
 /// Returns everything that a client is made from.
 fn inputs_of_client(toolchain: &Toolchain, directory: &Path) -> Result<String> {
-    let files = [rust_files(directory, "")?, rust_files(&toolchain.repo, CALLS)?].concat();
+    let mut files = rust_files(directory, "")?;
+    for library in LIBRARIES {
+        files.extend(rust_files(&toolchain.repo, library)?);
+    }
     let texts = files.into_iter().flat_map(|(path, text)| [path, text]);
     Ok(cache::hash([COMPILE.to_owned(), root::identity(&toolchain.cache)].into_iter().chain(texts)))
 }
