@@ -34,7 +34,7 @@ pub(crate) struct Pace {
     number: u64,
     /// How much slower kernel and way of execution make everything.
     slowness: u32,
-    /// The same, on a host that is shared.
+    /// How much slower they make everything on a host that other machines share.
     usual: u32,
 }
 

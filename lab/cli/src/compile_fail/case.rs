@@ -20,7 +20,7 @@ const WRONG: &str = "//~ WRONG";
 /// The mark at the beginning of a line of the twin.
 const RIGHT: &str = "//=";
 
-/// One of the two sides of a case.
+/// A side of a case: the mistake, or the code that is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// With the mistake.

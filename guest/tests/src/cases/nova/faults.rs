@@ -186,7 +186,7 @@ fn surprise_removal_with_an_open_file(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-/// Both modules can be unloaded after a surprise removal; when loaded again, they do not bind.
+/// After a surprise removal both modules can be unloaded. When they are loaded again, they do not bind.
 fn surprise_removal_then_unload(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = client(&gpu)?;
