@@ -200,7 +200,7 @@ impl<'r> Maker<'r> {
             Kind::Flags(size, bits) => Value::Number(self.flags(size, bits)),
             Kind::Takes(size, _) | Kind::Ends(size, _) => self.object(size),
             Kind::May(size, _) => {
-                if self.random.bool() {
+                if self.random.u32(0..4) > 0 {
                     Value::Number(0)
                 } else {
                     self.object(size)

@@ -101,7 +101,7 @@ pub(super) const CALLS: &[Spec] = &[
         &[
             field("height", Size(4, SIDES)),
             field("width", Size(4, SIDES)),
-            field("bpp", Number(4, &[32, 32, 32, 8, 16, 24, 64, 1, 0, 0xffff_ffff])),
+            field("bpp", Number(4, &[32, 32, 32, 32, 32, 8, 16, 24, 64, 1, 0, 0xffff_ffff])),
             field("flags", Flags(4, &[])),
             field("handle", Gives(4, Class::Handle)),
             field("pitch", Number(4, &[0])),

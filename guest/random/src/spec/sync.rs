@@ -14,6 +14,8 @@ use super::{Class, Field, Kind, PAD, Spec, drm, field, ioctl};
 const COUNT: Kind = Count(1 << 18);
 const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
 const POINTS: Kind = Rows(&[field("point", POINT)]);
+/// A point where there can be none.
+const NO_POINT: Kind = Number(8, &[0, 0, 0, 0, 1, u64::MAX]);
 const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
 
 /// The limit of a wait. The last value waits until the call is interrupted.
@@ -34,7 +36,7 @@ const TO_SYNCOBJ_FILE: &[Field] = &[
     field("flags", Flags(4, &[2])),
     field("fd", Gives(4, Class::SyncobjFile)),
     field("pad", PAD),
-    field("point", POINT),
+    field("point", NO_POINT),
 ];
 const TO_SYNC_FILE: &[Field] = &[
     field("handle", Takes(4, Class::Syncobj)),
@@ -59,7 +61,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("flags", Flags(4, &[2])),
             field("fd", Takes(4, Class::SyncobjFile)),
             field("pad", PAD),
-            field("point", POINT),
+            field("point", NO_POINT),
         ],
     )
     .weighs(3),

@@ -24,8 +24,24 @@ const ADDRESSES: &[u64] = &[
     1 << 48,
     u64::MAX - 0xfff,
 ];
-const SIZES: &[u64] =
-    &[0x1000, 0x2000, 0x10000, 0x40000, 0x40000, BLOCK, 2 * BLOCK, BLOCK + 0x1000, 0, 1, u64::MAX, u64::MAX - 0xfff];
+/// Sizes of buffers and ranges. Most buffers are large enough for [`RANGES`].
+const SIZES: &[u64] = &[
+    0x1000,
+    0x2000,
+    0x10000,
+    0x40000,
+    0x40000,
+    0x40000,
+    0x40000,
+    0x40000,
+    BLOCK,
+    2 * BLOCK,
+    BLOCK + 0x1000,
+    0,
+    1,
+    u64::MAX,
+    u64::MAX - 0xfff,
+];
 const OFFSETS: &[u64] = &[0, 0, 0x1000, BLOCK, 1, u64::MAX - 0xfff];
 
 /// A count without a maximum.
@@ -155,7 +171,10 @@ pub(super) const CALLS: &[Spec] = &[
         &[
             field("flags", Flags(4, &[])),
             field("id", Gives(4, Class::Vm)),
-            field("user_va_range", Number(8, &[0, 0, 1 << 32, 1 << 47, 0x1000, 1 << 48, u64::MAX])),
+            field(
+                "user_va_range",
+                Number(8, &[0, 0, 0, 0, 1 << 32, 1 << 32, 1 << 40, 1 << 47, 0x1000, 1 << 48, u64::MAX]),
+            ),
         ],
     )
     .weighs(14),
@@ -217,7 +236,7 @@ pub(super) const CALLS: &[Spec] = &[
         BO_MMAP_OFFSET,
         &[field("handle", Takes(4, Class::Handle)), field("pad", PAD), field("offset", Gives(8, Class::Offset))],
     )
-    .weighs(8),
+    .weighs(14),
     drm(
         "tyr_group_create",
         GROUP_CREATE,

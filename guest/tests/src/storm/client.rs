@@ -224,7 +224,8 @@ impl<'b> Client<'b> {
             if makers.is_empty() {
                 return at;
             }
-            at = makers[self.random.usize(..makers.len())];
+            let weights = makers.iter().map(|at| self.rows[*at].weight);
+            at = makers[super::weighted(&mut self.random, weights)];
         }
         at
     }
