@@ -370,6 +370,27 @@ mod tests {
         }
     }
 
+    /// `drm_syncobj_import_sync_file_fence()` warns about some sync files that become a point (docs/reference/c-core-faults.md).
+    #[test]
+    fn a_sync_file_never_becomes_a_point() {
+        let (source, mut random) = (Source::new(Driver::Tyr), Rng::with_seed(7));
+        let mut imports = 0;
+        for _ in 0..4000 {
+            let (mut program, other) = (source.program(&mut random), source.program(&mut random));
+            source.change(&mut program, Some(&other), &mut random);
+            for call in &program.calls {
+                let Does::Ioctl { number, .. } = call.spec().does else { continue };
+                if number != uapi::sync::SYNCOBJ_FD_TO_HANDLE.number {
+                    continue;
+                }
+                let at = call.spec().fields.iter().position(|field| field.name == "point").unwrap();
+                assert_eq!(call.values[at], Value::Number(0));
+                imports += 1;
+            }
+        }
+        assert!(imports > 100, "{imports}");
+    }
+
     #[test]
     fn a_seed_makes_one_program() {
         let source = Source::new(Driver::Tyr);

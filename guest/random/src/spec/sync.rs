@@ -9,13 +9,16 @@ use uapi::{SYNC_FILE_INFO, SYNC_MERGE, SYNC_SET_DEADLINE};
 use super::Kind::{Count, Ends, Flags, Gives, Number, Room, Rows, Takes, Time, Zeros};
 use super::{Class, Field, Kind, PAD, Spec, drm, field, ioctl};
 
-/// The largest count. Above 2^19 `drm_syncobj_array_find()` warns about the size of its allocation (docs/reference/obligations.md,
-/// "Faults of the C core").
+/// The largest count. Above 2^19 `drm_syncobj_array_find()` warns about the size of its allocation
+/// (docs/reference/c-core-faults.md, "Sync objects").
 const COUNT: Kind = Count(1 << 18);
 const HANDLES: Kind = Rows(&[field("handle", Takes(4, Class::Syncobj))]);
 const POINTS: Kind = Rows(&[field("point", POINT)]);
 /// A point where there can be none.
 const NO_POINT: Kind = Number(8, &[0, 0, 0, 0, 1, u64::MAX]);
+/// The point as which a sync file is imported. `drm_syncobj_import_sync_file_fence()` tolerates none: it warns when the file's fence is
+/// itself a point, and leaks when there is no memory (docs/reference/c-core-faults.md, "Sync objects").
+const IMPORT_POINT: Kind = Zeros(8);
 const POINT: Kind = Number(8, &[0, 1, 2, 3, 10, u64::MAX]);
 
 /// The limit of a wait. The last value waits until the call is interrupted.
@@ -61,7 +64,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("flags", Flags(4, &[2])),
             field("fd", Takes(4, Class::SyncobjFile)),
             field("pad", PAD),
-            field("point", NO_POINT),
+            field("point", IMPORT_POINT),
         ],
     )
     .weighs(3),
@@ -73,7 +76,7 @@ pub(super) const CALLS: &[Spec] = &[
             field("flags", Number(4, &[1, 1, 3, 0])),
             field("fd", Takes(4, Class::SyncFile)),
             field("pad", PAD),
-            field("point", POINT),
+            field("point", IMPORT_POINT),
         ],
     )
     .weighs(3),

@@ -9,14 +9,13 @@ use std::process::Command;
 use fastrand::Rng;
 use random::generate::{Limits, Maker, Mood};
 use random::layout::{Place as _, lay_out};
-use random::program::{Address, Call, Value};
+use random::program::Address;
 use random::spec::{Class, Does, Spec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use sys::{Answer, Disposition, Mapping};
 use uapi::DMA_BUF_SYNC;
-use uapi::sync::SYNCOBJ_FD_TO_HANDLE;
 
 use crate::check::{Outcome, fail, name};
 use crate::device;
@@ -31,17 +30,6 @@ use super::window::Window;
 /// Returns the classes of numbers, other than descriptors, that the file of a call must know for right values.
 fn needs(spec: &Spec) -> Vec<Class> {
     spec.takes().filter(|class| !class.is_file()).collect()
-}
-
-/// Takes from a call what C cannot do while allocations fail: it leaks the fence and the sync object if there is no memory
-/// for a point (docs/reference/c-core-faults.md).
-fn tame(call: &mut Call) {
-    let spec = call.spec();
-    let imports = matches!(spec.does, Does::Ioctl { number, .. } if number == SYNCOBJ_FD_TO_HANDLE.number);
-    if imports {
-        let fields = spec.fields.iter().zip(&mut call.values);
-        fields.filter(|(field, _)| field.name == "point").for_each(|(_, value)| *value = Value::Number(0));
-    }
 }
 
 /// An open file.
@@ -274,7 +262,6 @@ impl<'b> Client<'b> {
         let Some(chosen) = self.any_with(class, &needs(spec)) else { return Ok(Err(Errno::BADF)) };
         let mood = if self.random.u8(..4) == 0 { Mood::Any } else { Mood::Right };
         let mut call = Maker { random: &mut self.random, mood, limits: Limits::OF_MANY }.call(spec);
-        tame(&mut call);
         let file = &self.files[chosen];
         if file.is_udmabuf && number == DMA_BUF_SYNC.number {
             return Ok(Err(Errno::OPNOTSUPP));
