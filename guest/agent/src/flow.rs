@@ -10,7 +10,7 @@ use std::{
 
 use drydock_agent::protocol::{Event, Stream, WINDOW};
 
-use crate::server::Outbox;
+use crate::outbox::Outbox;
 
 /// The size of a message's bytes.
 const PIECE: usize = 32 << 10;

@@ -13,6 +13,7 @@ mod flow;
 mod modules;
 mod mounts;
 mod nodes;
+mod outbox;
 mod ports;
 mod processes;
 mod serial;

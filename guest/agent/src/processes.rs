@@ -28,7 +28,7 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, wait, waitid},
 };
 
-use crate::{files::failure, flow::Flow, server::Outbox};
+use crate::{files::failure, flow::Flow, outbox::Outbox};
 
 /// The environment of every started program.
 const ENVIRONMENT: &[(&str, &str)] = &[

@@ -3,35 +3,14 @@
 //!
 //! Source: our own protocol, `protocol.rs`.
 
-use std::{
-    fs::File,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::{fs::File, sync::Arc, thread};
 
 use drydock_agent::{
     frame,
     protocol::{Call, Event, Failure, Reply, Request},
 };
 
-use crate::{files, modules, nodes, processes::Processes, shell, tasks};
-
-/// The connection to the lab. Clones share one port and never interleave messages.
-#[derive(Clone)]
-pub(crate) struct Outbox(Arc<Mutex<File>>);
-
-impl Outbox {
-    /// Creates the connection to the lab behind `port`.
-    pub(crate) fn new(port: File) -> Self {
-        Self(Arc::new(Mutex::new(port)))
-    }
-
-    /// Sends one event. A lab that is gone takes the machine with it, so an error has no reader.
-    pub(crate) fn send(&self, event: &Event) {
-        let mut port = self.0.lock().expect("no holder of the lock panics");
-        let _ = frame::write(&mut *port, event);
-    }
-}
+use crate::{files, modules, nodes, outbox::Outbox, processes::Processes, shell, tasks};
 
 /// Serves the lab on `port` until it requests the end or disconnects.
 pub(crate) fn serve(port: File) -> Result<(), String> {
