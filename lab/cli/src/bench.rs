@@ -175,8 +175,8 @@ fn parse(out: &str) -> Result<Vec<Line>, VmError> {
 
 /// Parses any bytes as rows of the benchmark, for fuzzing.
 /// Takes rows alternately as ours and as the C driver's.
-pub(crate) fn hear(said: &[u8]) {
-    let Ok(lines) = parse(&String::from_utf8_lossy(said)) else { return };
+pub(crate) fn parse_any(bytes: &[u8]) {
+    let Ok(lines) = parse(&String::from_utf8_lossy(bytes)) else { return };
     let mut table = Table::default();
     let sides = [Side::Rust, Side::C].into_iter().cycle();
     lines.iter().zip(sides).for_each(|(line, side)| table.put(&line.row, side, line.instructions));

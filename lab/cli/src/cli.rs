@@ -110,7 +110,7 @@ fn dispatch(command: Command, events: &Events) -> Result<u8> {
         Command::FuzzHost(options) => host_fuzz::main(options, events),
         Command::Doctor(options) => doctor::main(options, events),
         Command::Setup(options) => setup::main(options, events),
-        Command::New(options) => new::main(options, events),
+        Command::New(options) => new::main(options, &test::suite_names(), events),
         Command::Ide(options) => ide::main(options, events),
         Command::Doc(options) => doc::main(options, events),
         Command::Model(options) => model::main(options, events),

@@ -94,20 +94,20 @@ pub fn binary(bytes: &[u8]) {
 
 /// Parses a guest's output to a command. Its first byte, from `1` on, selects the parser.
 pub fn programs(bytes: &[u8]) {
-    let Some((who, said)) = bytes.split_first() else { return };
-    HEARERS[usize::from(who.wrapping_sub(b'1')) % HEARERS.len()](said);
+    let Some((which, output)) = bytes.split_first() else { return };
+    PARSERS[usize::from(which.wrapping_sub(b'1')) % PARSERS.len()](output);
 }
 
 /// The parsers, each beside the code that it exercises. Inputs select an entry of this table by its number, so append new
 /// parsers at the end.
-const HEARERS: [fn(&[u8]); 7] = [
-    test::guest::hear,
-    storm::figures::hear,
-    fuzz::guest::hear,
-    bench::hear,
-    scenario::scene::hear,
-    lines::hear,
-    guest::hear,
+const PARSERS: [fn(&[u8]); 7] = [
+    test::guest::parse_any,
+    storm::figures::parse_any,
+    fuzz::parse_any,
+    bench::parse_any,
+    scenario::scene::parse_any,
+    lines::parse_any,
+    guest::parse_any,
 ];
 
 /// Parses output of apt and of the kernel's build, line by line.

@@ -10,6 +10,7 @@
 mod corpus;
 mod coverage;
 pub(crate) mod guest;
+mod output;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use serde::Serialize;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_base::exit;
+use drydock_machine::lines::Lines;
 use drydock_machine::model::Choices;
 use drydock_machine::scenario::{Boot, Content, Plan, Program, Stage, driver_modules, gpu_of};
 use drydock_toolchain::firmware::Choice;
@@ -28,6 +30,7 @@ use drydock_toolchain::{debug_kernel, guestbin};
 
 use coverage::Coverage;
 use guest::{Session, Stopped};
+use output::Output;
 
 pub(crate) use corpus::text as corpus_text;
 pub(crate) use guest::Session as Replay;
@@ -233,30 +236,30 @@ fn search(
     let session = Session { subject, stage, boot, modules, argv, programs, time };
     let title = format!("fuzzing {} for {} min (seed {seed})", subject.name(), options.minutes);
     let ended = session.run(&title, events);
-    let (told, failure) = match ended {
-        Ok(told) if told.is_in_vain() => {
+    let (output, failure) = match ended {
+        Ok(output) if output.is_in_vain() => {
             let message =
-                format!("the fuzzer did not work: {} executions, {} places reached", told.executions, told.places);
-            (told, Some(Error::new(Kind::Check, message)))
+                format!("the fuzzer did not work: {} executions, {} places reached", output.executions, output.places);
+            (output, Some(Error::new(Kind::Check, message)))
         }
-        Ok(told) => (told, None),
+        Ok(output) => (output, None),
         Err(stopped) => {
-            let Stopped { told, error, last } = *stopped;
-            (told, Some(keep_last(subject, seed, options, error, &last)?))
+            let Stopped { output, error, last } = *stopped;
+            (output, Some(keep_last(subject, seed, options, error, &last)?))
         }
     };
-    figures.coverage.add(stage, &session.modules_with_library(), &told.coverage)?;
+    figures.coverage.add(stage, &session.modules_with_library(), &output.coverage)?;
     figures.outcomes.push(Outcome {
         driver: subject,
         seed,
-        executions: told.executions,
-        corpus: told.corpus,
-        places: told.places,
+        executions: output.executions,
+        corpus: output.corpus,
+        places: output.places,
         failed: failure.as_ref().map(Error::chain),
     });
     match failure {
         Some(error) => Err(error),
-        None if options.keep => corpus::keep(repo, subject, &told.kept, events),
+        None if options.keep => corpus::keep(repo, subject, &output.kept, events),
         None => Ok(()),
     }
 }
@@ -293,8 +296,8 @@ fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
         Stage::prepare(&Plan { kernel: Some(kernel), content: Content::all_modules().with(Program::FUZZ) }, events)?;
     let boot = boot(subject, options.firmware.as_ref(), events)?;
     let session = Replay::of(subject, &stage, boot, programs)?;
-    let told = session.run(&format!("replaying on {}", subject.name()), events).map_err(|stopped| stopped.error)?;
-    events.result(&told.replayed, |replayed| table::replayed(replayed));
+    let output = session.run(&format!("replaying on {}", subject.name()), events).map_err(|stopped| stopped.error)?;
+    events.result(&output.replayed, |replayed| table::replayed(replayed));
     Ok(exit::OK)
 }
 
@@ -302,4 +305,14 @@ fn replay(options: &Options, file: &Path, events: &Events) -> Result<u8> {
 fn new_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos()) << 8 ^ now.as_secs()
+}
+
+/// Parses any bytes as lines of the guest's fuzzer, for fuzzing.
+pub(crate) fn parse_any(bytes: &[u8]) {
+    let (mut output, mut wrong) = (Output::default(), String::new());
+    Lines::default().take(bytes, &mut |line| output.take(line, &mut wrong));
+    output.in_words();
+    table::replayed(&output.replayed);
+    serde_json::to_string(&output.replayed).expect("it was just read");
+    coverage::parse_any(&output.coverage);
 }

@@ -14,7 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::drivers::Checked;
-use crate::{near, test};
+use crate::near;
 use drydock_base::cache::CacheLayout;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
@@ -64,12 +64,12 @@ struct Made {
     checked: bool,
 }
 
-/// Runs `drydock new`.
-pub fn main(options: Options, events: &Events) -> Result<u8> {
+/// Runs `drydock new`. The name must be none of `suites`, the suites of tests.
+pub fn main(options: Options, suites: &[&str], events: &Events) -> Result<u8> {
     let repo = repo::root()?;
     let name = Name::parse(&options.name)?;
     let example = named(&repo, &options.from)?;
-    refuse_taken(&repo, &name, &example, None)?;
+    refuse_taken(&repo, &name, &example, suites, None)?;
     // The kernel's own names are known only once it is prepared, which the check needs anyway.
     let kernel = match options.no_check {
         true => metadata::prepared(&CacheLayout::of_user()?, None)?,
@@ -78,7 +78,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     match kernel {
         Some(kernel) => {
             let stock = Stock::index(&kernel.modules_dir)?;
-            refuse_taken(&repo, &name, &example, Some(&stock))?;
+            refuse_taken(&repo, &name, &example, suites, Some(&stock))?;
         }
         None => events.warn(format!(
             "no kernel is prepared yet, so a clash with a module `{}` of its own cannot be ruled out",
@@ -122,10 +122,10 @@ fn next(name: &Name) -> String {
 }
 
 /// Refuses a name that is taken. The kernel's own names count if they are known.
-fn refuse_taken(repo: &Path, name: &Name, example: &Example, stock: Option<&Stock>) -> Result<()> {
+fn refuse_taken(repo: &Path, name: &Name, example: &Example, suites: &[&str], stock: Option<&Stock>) -> Result<()> {
     let template = read(&example.path(repo).join(format!("{}.rs", example.module)))?;
     let own = Name::parse(&example.module)?;
-    Taken { repo, template: (&own, &template), stock, suites: &test::suite_names() }.refuse(name)
+    Taken { repo, template: (&own, &template), stock, suites }.refuse(name)
 }
 
 /// Writes the files of a driver `name` and its line in Kbuild. Writes nothing if one of them cannot be written.

@@ -10,7 +10,7 @@ mod table;
 
 use serde::Serialize;
 
-pub(crate) use html::{escape, page};
+pub(crate) use html::page;
 pub(crate) use table::table;
 
 /// A device's state in its life.
@@ -165,6 +165,11 @@ pub(crate) struct Timeline {
     pub(crate) merged: bool,
     /// The number of lines that the kernel logged. None of them is a warning.
     pub(crate) log_lines: usize,
+}
+
+/// Escapes text for HTML and SVG.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

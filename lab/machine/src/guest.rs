@@ -383,14 +383,14 @@ impl Write for Foretold {
 
 /// Takes any bytes for the agent's messages, for fuzzing.
 /// Makes every call that commands make on a guest, whatever the guest answers.
-pub fn hear(said: &[u8]) {
+pub fn parse_any(bytes: &[u8]) {
     const LONG: Duration = Duration::from_secs(60);
     static SILENT: LazyLock<Console> = LazyLock::new(|| Console::read(io::empty(), None).0);
     let waiters = Arc::new(Mutex::new(Waiters::default()));
-    let agent = Foretold { words: io::Cursor::new(said.to_owned()), waiters: Arc::clone(&waiters) };
+    let agent = Foretold { words: io::Cursor::new(bytes.to_owned()), waiters: Arc::clone(&waiters) };
     let guest = Guest::new(agent, waiters, SILENT.clone());
     if let Ok(output) = guest.run(&["true"], LONG) {
-        assert!(output.out.len().max(output.err.len()) <= 3 * said.len(), "nobody else's words are a program's");
+        assert!(output.out.len().max(output.err.len()) <= 3 * bytes.len(), "nobody else's words are a program's");
     }
     // Each call refuses an answer that does not fit.
     let _ = guest.insmod("vgem", "");

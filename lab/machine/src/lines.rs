@@ -77,8 +77,8 @@ fn cut<'b>(mut lines: Lines, pieces: impl IntoIterator<Item = &'b [u8]>) -> Vec<
 
 /// Splits any bytes into lines, for fuzzing.
 /// The first byte sets the longest line, the second how many bytes arrive at once, which must make no difference.
-pub fn hear(said: &[u8]) {
-    let [longest, at_once, bytes @ ..] = said else { return };
+pub fn parse_any(bytes: &[u8]) {
+    let [longest, at_once, bytes @ ..] = bytes else { return };
     let [longest, at_once] = [longest, at_once].map(|byte| usize::from(*byte).max(1));
     let lines = cut(Lines::up_to(longest), bytes.chunks(at_once));
     assert_eq!(lines, cut(Lines::up_to(longest), [bytes]), "lines are the same however they come");

@@ -2,7 +2,7 @@
 //! The result for the terminal: the outcome for each driver, and the lines of each file.
 
 use super::coverage::Row;
-use super::guest::Replayed;
+use super::output::Replayed;
 use super::{Figures, KERNEL, Outcome};
 
 /// Returns the table.

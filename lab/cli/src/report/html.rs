@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{State, Step, Timeline, picture};
+use super::{State, Step, Timeline, escape, picture};
 
 /// The page's style. Light and dark follow the reader's system. The picture uses the same colour names.
 const STYLE: &str = "
@@ -84,11 +84,6 @@ fn item(step: &Step, merged: bool) -> String {
     }
     out.push_str("</li>\n");
     out
-}
-
-/// Escapes text for HTML and SVG.
-pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
-use super::{State, Thing, Timeline};
+use super::{State, Thing, Timeline, escape};
 
 const LEFT: usize = 170;
 const TOP: usize = 210;

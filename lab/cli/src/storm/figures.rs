@@ -92,10 +92,10 @@ impl Figures {
 }
 
 /// Parses any bytes as lines of a storm's figures, for fuzzing.
-pub(crate) fn hear(said: &[u8]) {
+pub(crate) fn parse_any(bytes: &[u8]) {
     let mut figures = Figures::new("vgem", 7, Duration::from_secs(600));
     let mut taken = 0;
-    Lines::default().take(said, &mut |line| taken += usize::from(figures.take(line)));
+    Lines::default().take(bytes, &mut |line| taken += usize::from(figures.take(line)));
     assert!(figures.calls.len() + figures.happened.len() <= taken, "a line is one figure");
     figures.short();
     assert_eq!(figures.lines().len(), figures.calls.len() + 2, "each call has a line");

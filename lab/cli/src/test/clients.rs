@@ -51,7 +51,7 @@ const CASES: &[(&str, Judge)] = &[
     ("a_process_that_holds_the_device_is_named_and_ended", a_process_that_holds_the_device),
 ];
 
-fn told_name(name: &str) -> String {
+fn case_name(name: &str) -> String {
     format!("{NAME}::{name}")
 }
 
@@ -69,11 +69,11 @@ impl Suite for Clients {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(CASES.iter().map(|(name, _)| told_name(name)).collect())
+        Ok(CASES.iter().map(|(name, _)| case_name(name)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-        let wanted: Vec<_> = CASES.iter().filter(|(name, _)| context.filter.selects(&told_name(name))).collect();
+        let wanted: Vec<_> = CASES.iter().filter(|(name, _)| context.filter.selects(&case_name(name))).collect();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -86,7 +86,7 @@ impl Suite for Clients {
                     Ok(()) => Verdict::Passed,
                     Err(why) => Verdict::Failed { why, details: Vec::new() },
                 };
-                tell(Case { name: told_name(name), verdict });
+                tell(Case { name: case_name(name), verdict });
             }
             Ok(())
         })?;

@@ -31,20 +31,20 @@ impl Suite for CompileFail {
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(case::all(repo)?.iter().map(told_name).collect())
+        Ok(case::all(repo)?.iter().map(case_name).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Told)) -> Result<()> {
         let repo = context.repo;
         let mut cases = case::all(repo)?;
-        cases.retain(|case| context.filter.selects(&told_name(case)));
+        cases.retain(|case| context.filter.selects(&case_name(case)));
         if cases.is_empty() {
             return Ok(());
         }
         let compiler = Compiler::prepare(context.toolchain(), context.modules(), &cases)?;
         let step = context.events.step("compiling the cases that must fail, and their twins");
         for (case, verdict) in cases.iter().zip(judge_all(&compiler, &cases, context.bless, &step)?) {
-            tell(Told { name: told_name(case), verdict });
+            tell(Told { name: case_name(case), verdict });
         }
         step.done_with(format!("{} cases, each twice", cases.len()));
         if context.bless {
@@ -54,7 +54,7 @@ impl Suite for CompileFail {
     }
 }
 
-fn told_name(case: &Case) -> String {
+fn case_name(case: &Case) -> String {
     format!("compile-fail::{}", case.name)
 }
 

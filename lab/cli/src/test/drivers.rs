@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The drivers' own checks: `drivers::NAME` loads the driver, runs its `check.sh`, unloads it, and judges the log. The
+//! The drivers' own checks: `drivers::DRIVERS` loads the driver, runs its `check.sh`, unloads it, and judges the log. The
 //! examples are drivers too.
 //!
 //! All share a boot. If a driver takes the machine down, only it fails, and the drivers after it get another boot.
@@ -14,17 +14,14 @@ use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Output;
 use drydock_machine::scenario::{Boot, Content, Scene, Stage, driver_module};
 
-use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
+use super::suite::{Case, Context, DRIVERS, Filter, Need, Suite, Verdict};
 
 /// The checks of `kernel/drivers` and `kernel/examples`.
 pub(super) struct Drivers;
 
-/// The suite's name, also used by the short cut of [`super::suite::Filter`].
-pub(super) const NAME: &str = "drivers";
-
 impl Suite for Drivers {
     fn name(&self) -> &'static str {
-        NAME
+        DRIVERS
     }
 
     fn need(&self) -> Need {
@@ -33,18 +30,18 @@ impl Suite for Drivers {
 
     fn content(&self, repo: &Path, filter: &Filter) -> Result<Content> {
         let checked = crate::drivers::checked(repo);
-        let wanted = checked.iter().filter(|name| filter.selects(&told_name(name)));
+        let wanted = checked.iter().filter(|name| filter.selects(&case_name(name)));
         let contents = wanted.map(|name| Content::of_driver(repo, name)).collect::<Result<Vec<_>>>()?;
         Ok(contents.into_iter().fold(Content::library(), Content::and))
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(crate::drivers::checked(repo).iter().map(|name| told_name(name)).collect())
+        Ok(crate::drivers::checked(repo).iter().map(|name| case_name(name)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let mut left = Vec::new();
-        for name in crate::drivers::checked(context.repo).iter().filter(|name| context.filter.selects(&told_name(name)))
+        for name in crate::drivers::checked(context.repo).iter().filter(|name| context.filter.selects(&case_name(name)))
         {
             let module = driver_module(name, context.stage().image())?;
             left.push((Checked::read(context.repo, name)?, module));
@@ -55,15 +52,15 @@ impl Suite for Drivers {
         }
         let step = context.events.step("the drivers' own checks");
         let machine = Boot { devices: devices(context.repo, &left), ..Boot::default() };
-        let mut tell = |name: &str, verdict| tell(Case { name: told_name(name), verdict });
+        let mut tell = |name: &str, verdict| tell(Case { name: case_name(name), verdict });
         check_all(context.stage(), &machine, left, context.events, &mut tell)?;
         step.done_with(format!("{count} drivers"));
         Ok(())
     }
 }
 
-fn told_name(driver: &str) -> String {
-    format!("{NAME}::{driver}")
+fn case_name(driver: &str) -> String {
+    format!("{DRIVERS}::{driver}")
 }
 
 /// Returns the devices that the drivers need. A device that several need is there once.

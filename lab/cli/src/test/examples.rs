@@ -40,13 +40,13 @@ impl Suite for Examples {
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(all(repo)?.iter().map(Example::told_name).collect())
+        Ok(all(repo)?.iter().map(Example::case_name).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let repo = context.repo;
         let mut examples = all(repo)?;
-        examples.retain(|example| context.filter.selects(&example.told_name()));
+        examples.retain(|example| context.filter.selects(&example.case_name()));
         if examples.is_empty() {
             return Ok(());
         }
@@ -54,7 +54,7 @@ impl Suite for Examples {
         write_all(repo, &sources, &examples)?;
         let step = context.events.step("compiling the documentation's examples");
         for example in &examples {
-            tell(Case { name: example.told_name(), verdict: compile(context, &sources, example)? });
+            tell(Case { name: example.case_name(), verdict: compile(context, &sources, example)? });
         }
         step.done_with(format!("{} examples", examples.len()));
         Ok(())
@@ -72,7 +72,7 @@ struct Example {
 }
 
 impl Example {
-    fn told_name(&self) -> String {
+    fn case_name(&self) -> String {
         format!("doc-examples::{}:{}", self.file, self.line)
     }
 
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(examples.len(), 1);
         assert_eq!(examples[0].text, "fn f() {\n    g();\n}\n");
         assert_eq!(examples[0].source().lines().nth(3), Some("fn f() {"));
-        assert_eq!(examples[0].told_name(), "doc-examples::drm/a.rs:4");
+        assert_eq!(examples[0].case_name(), "doc-examples::drm/a.rs:4");
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Fuzz {
         Self { name: "fuzz", verdict_of: search }
     }
 
-    fn told_name(&self, subject: Subject) -> String {
+    fn case_name(&self, subject: Subject) -> String {
         format!("{}::{}", self.name, subject.name())
     }
 }
@@ -51,12 +51,12 @@ impl Suite for Fuzz {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(Subject::ALL.into_iter().map(|subject| self.told_name(subject)).collect())
+        Ok(Subject::ALL.into_iter().map(|subject| self.case_name(subject)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         for subject in Subject::ALL {
-            let name = self.told_name(subject);
+            let name = self.case_name(subject);
             if context.filter.selects(&name) {
                 let verdict = (self.verdict_of)(subject, context)?;
                 tell(Case { name, verdict });
@@ -77,8 +77,8 @@ fn replay(subject: Subject, context: &Context<'_>) -> Result<Verdict> {
     let session = Replay::of(subject, context.stage(), boot, programs)?;
     let title = format!("{count} sequences of calls on {}", subject.name());
     match session.run(&title, context.events) {
-        Ok(told) if told.replayed.len() == count => Ok(Verdict::Passed),
-        Ok(told) => failed(format!("{} of {count} sequences were executed", told.replayed.len())),
+        Ok(output) if output.replayed.len() == count => Ok(Verdict::Passed),
+        Ok(output) => failed(format!("{} of {count} sequences were executed", output.replayed.len())),
         Err(stopped) => Verdict::of_error(stopped.error),
     }
 }

@@ -209,8 +209,8 @@ fn parse(suite: &str, line: &str) -> Option<Case> {
 }
 
 /// Parses any bytes as lines of the tests in the guest, for fuzzing.
-pub(crate) fn hear(said: &[u8]) {
-    Lines::default().take(said, &mut |line| {
+pub(crate) fn parse_any(bytes: &[u8]) {
+    Lines::default().take(bytes, &mut |line| {
         let case = parse("guest-vgem", line);
         assert!(case.is_none_or(|case| case.name.starts_with("guest-vgem::")), "a case is one of its suite");
     });

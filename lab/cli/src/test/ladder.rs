@@ -34,12 +34,12 @@ impl Suite for Ladder {
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(examples(repo).iter().map(told_name).collect())
+        Ok(examples(repo).iter().map(case_name).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let mut examples = examples(context.repo);
-        examples.retain(|example| context.filter.selects(&told_name(example)));
+        examples.retain(|example| context.filter.selects(&case_name(example)));
         if examples.is_empty() {
             return Ok(());
         }
@@ -54,7 +54,7 @@ impl Suite for Ladder {
         let machine = Boot { devices: devices(&repo, &copies), ..Boot::default() };
         let mut tell = |copy: &str, verdict: Verdict| {
             let example = examples.iter().find(|example| copy_of(example) == copy);
-            tell(Case { name: told_name(example.expect("it is a copy of one")), verdict });
+            tell(Case { name: case_name(example.expect("it is a copy of one")), verdict });
         };
         check_all(&stage, &machine, copies, context.events, &mut tell)?;
         step.done_with(format!("{} examples", examples.len()));
@@ -62,7 +62,7 @@ impl Suite for Ladder {
     }
 }
 
-fn told_name(example: &Example) -> String {
+fn case_name(example: &Example) -> String {
     format!("{NAME}::{}", example.word())
 }
 

@@ -46,7 +46,7 @@ fn works() -> impl Iterator<Item = Work> {
     Story::LIVES.map(Work::Demo).into_iter().chain(TESTS.map(|(suite, part)| Work::Tests(suite(), part)))
 }
 
-fn told_name(work: &Work, number: usize) -> String {
+fn case_name(work: &Work, number: usize) -> String {
     format!("{NAME}::{}_{number}", work.name())
 }
 
@@ -77,13 +77,13 @@ impl Suite for Stress {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        Ok((1..=TIMES).flat_map(|number| works().map(move |work| told_name(&work, number))).collect())
+        Ok((1..=TIMES).flat_map(|number| works().map(move |work| case_name(&work, number))).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         pace::share_among(MACHINES.into());
         for number in 1..=TIMES {
-            let named = works().map(|work| (told_name(&work, number), work));
+            let named = works().map(|work| (case_name(&work, number), work));
             let wanted: Vec<_> = named.filter(|(name, _)| context.filter.selects(name)).collect();
             if wanted.is_empty() {
                 continue;

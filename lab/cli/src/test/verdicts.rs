@@ -13,7 +13,7 @@ pub(super) struct Verdicts;
 
 const NAME: &str = "verdicts";
 
-fn told_name(case: &str) -> String {
+fn case_name(case: &str) -> String {
     format!("{NAME}::{case}")
 }
 
@@ -62,12 +62,12 @@ impl Suite for Verdicts {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(CASES.iter().map(|(name, ..)| told_name(name)).collect())
+        Ok(CASES.iter().map(|(name, ..)| case_name(name)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         for (name, report, wanted) in CASES {
-            let name = told_name(name);
+            let name = case_name(name);
             if context.filter.selects(&name) {
                 let verdict = verdict(play(context, report), wanted)?;
                 tell(Case { name, verdict });

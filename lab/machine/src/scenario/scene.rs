@@ -172,8 +172,8 @@ fn parse_modules(text: &str) -> Vec<(String, u32)> {
 
 /// Parses any bytes as `/proc/modules`, for fuzzing.
 /// Simulates unloading the modules one after the other.
-pub fn hear(said: &[u8]) {
-    let mut left = parse_modules(&String::from_utf8_lossy(said));
+pub fn parse_any(bytes: &[u8]) {
+    let mut left = parse_modules(&String::from_utf8_lossy(bytes));
     while let Some(next) = next_to_go(&left).map(str::to_owned) {
         let count = left.len();
         left.retain(|(module, _)| *module != next);
