@@ -47,8 +47,10 @@ impl Machine {
     }
 
     fn make_checkout(&self, at: &Path) {
-        for directory in ["lab", "models", "crates"] {
-            fs::create_dir_all(at.join(directory)).unwrap();
+        for package in ["lab/cli", "models", "crates/x", "guest/agent", "guest/uapi"] {
+            fs::create_dir_all(at.join(package)).unwrap();
+            let name = package.replace('/', "-");
+            fs::write(at.join(package).join("Cargo.toml"), format!("[package]\nname = \"{name}\"\n")).unwrap();
         }
         fs::write(at.join("Cargo.toml"), "").unwrap();
         fs::write(at.join("Cargo.lock"), "").unwrap();
@@ -278,6 +280,7 @@ fn of_a_configuration_of_cargo_only_the_network_counts() {
     }
     // A configuration that contains no more than that is used as it is.
     fs::write(&config, format!("# mine\n\n{expected}")).unwrap();
+    fs::write(machine.checkout.join("Cargo.lock"), "").unwrap();
     ran(&machine.script().arg("doctor").output().unwrap(), &machine.checkout);
     let home = format!("CARGO_HOME={}", machine.path("home/.cargo").display());
     assert!(machine.notes().lines().any(|line| line == home));
@@ -318,6 +321,57 @@ fn each_checkout_runs_its_own_lab() {
     assert_eq!(labs.len(), 2);
 }
 
+/// Cargo takes crates whose sources are older than their last build for fresh, from whichever checkout they were built.
+#[test]
+fn crates_of_another_checkout_are_not_used() {
+    let machine = Machine::new();
+    let other = machine.path("other");
+    machine.make_checkout(&other);
+    let built = machine.path("cache/drydock/target/lab/debug/.fingerprint");
+    let crates = ["lab-cli-0", "crates-x-1", "guest-agent-2", "models-3", "serde-4"].map(|name| built.join(name));
+    ran(&machine.script().arg("doctor").output().unwrap(), &machine.checkout);
+    let left = || crates.iter().map(|made| made.exists()).collect::<Vec<_>>();
+    crates.iter().for_each(|made| fs::create_dir_all(made).unwrap());
+    fs::write(machine.checkout.join("Cargo.lock"), "").unwrap();
+    ran(&machine.script().arg("doctor").output().unwrap(), &machine.checkout);
+    assert_eq!(left(), [true; 5]);
+    ran(&machine.command(other.join("drydock")).arg("doctor").output().unwrap(), &other);
+    assert_eq!(left(), [false, false, false, false, true]);
+}
+
+#[test]
+fn lab_that_is_up_to_date_runs_without_cargo() {
+    let machine = Machine::new();
+    let run = || machine.script().arg("doctor").output().unwrap();
+    let builds = || machine.notes().lines().filter(|line| *line == "build").count();
+    ran(&run(), &machine.checkout);
+    ran(&run(), &machine.checkout);
+    assert_eq!(builds(), 1);
+    for changed in ["lab/cli/new.rs", "guest/uapi/Cargo.toml"] {
+        let before = builds();
+        fs::write(machine.checkout.join(changed), "").unwrap();
+        ran(&run(), &machine.checkout);
+        ran(&run(), &machine.checkout);
+        assert_eq!(builds(), before + 1, "{changed}");
+    }
+    // A file that is gone.
+    fs::rename(machine.checkout.join("lab/cli/new.rs"), machine.path("old.rs")).unwrap();
+    ran(&run(), &machine.checkout);
+    assert_eq!(builds(), 4);
+}
+
+#[test]
+fn lab_that_did_not_build_is_not_up_to_date() {
+    let machine = Machine::new();
+    ran(&machine.script().arg("doctor").output().unwrap(), &machine.checkout);
+    executable(&machine.path("bin/cargo"), &CARGO.replace("while [ -e", "exit 101\nwhile [ -e"));
+    fs::write(machine.checkout.join("Cargo.lock"), "").unwrap();
+    for _ in 0..2 {
+        let output = machine.script().arg("doctor").output().unwrap();
+        assert_eq!(output.status.code(), Some(69));
+    }
+}
+
 #[test]
 fn waiting_for_another_checkout_is_said_with_who_holds_it() {
     let machine = Machine::new();
@@ -355,6 +409,7 @@ fn waiting_for_cargos_own_lock_is_said_with_who_holds_it() {
     let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     holder.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
     fs::write(machine.path("notes.slow"), "").unwrap();
+    fs::write(machine.checkout.join("Cargo.lock"), "").unwrap();
     let mut script = machine.script();
     let mut script = script.arg("doctor").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let said = first_line(&mut script);
