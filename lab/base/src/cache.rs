@@ -93,6 +93,11 @@ impl CacheLayout {
         self.base.join("kernel")
     }
 
+    /// Returns the directory of the guest's programs. Checkouts share it.
+    pub fn programs(&self) -> PathBuf {
+        self.base.join("programs")
+    }
+
     /// Returns the directory for results built from the checkout at `repo`. Checkouts do not share it.
     pub fn work(&self, repo: &Path) -> PathBuf {
         let path = repo.canonicalize().unwrap_or_else(|_| repo.to_owned());

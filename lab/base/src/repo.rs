@@ -23,6 +23,12 @@ pub fn root() -> Result<PathBuf> {
 
 /// Returns the paths of all Rust files in a folder of the repository, relative to its root and sorted, and their texts.
 pub fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
+    files(repo, folder, &[".rs"])
+}
+
+/// Returns the paths of all files in a folder of the repository whose names end in one of `ends`, relative to its root and
+/// sorted, and their texts.
+pub fn files(repo: &Path, folder: &str, ends: &[&str]) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     let mut todo = vec![repo.join(folder)];
     while let Some(directory) = todo.pop() {
@@ -31,7 +37,7 @@ pub fn rust_files(repo: &Path, folder: &str) -> Result<Vec<(String, String)>> {
             let path = entry?.path();
             if path.is_dir() {
                 todo.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if ends.iter().any(|end| path.to_string_lossy().ends_with(end)) {
                 let text = std::fs::read_to_string(&path);
                 let text = text.with_context(|| format!("failed to read `{}`", path.display()))?;
                 let inside = path.strip_prefix(repo).expect("it was found there");

@@ -2,6 +2,7 @@
 //! Builds the programs for the guest: static, with the root's compiler, so that they do not depend on the host's C
 //! library. The host's cargo only fetches the crates in `Cargo.lock`. The drivers' own clients need neither.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +12,7 @@ use drydock_base::cache::{self, Lock};
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_base::process;
-use drydock_base::repo::rust_files;
+use drydock_base::repo::{self, rust_files};
 
 /// Fetches the crates in `Cargo.lock` with the host's cargo. Quick if they are already there.
 pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
@@ -44,17 +45,80 @@ fn build_in(
     events: &Events,
 ) -> Result<PathBuf> {
     let target = toolchain.work().join(directory);
-    std::fs::create_dir_all(&target).with_context(|| format!("failed to create `{}`", target.display()))?;
+    // This also creates the directory.
     let _lock = Lock::of_directory(&target, events)?;
+    let inputs = inputs_of_program(toolchain, features)?;
+    let (own, shared) = (Kept(target.join("kept")), Kept(toolchain.cache.programs().join(directory)));
+    let lock_shared = || Lock::of_directory(&toolchain.cache.programs(), events);
+    if own.has(package, &inputs) {
+        return Ok(own.program(package));
+    }
+    let lock = lock_shared()?;
+    if shared.has(package, &inputs) {
+        own.put(package, &inputs, &shared.program(package))?;
+        return Ok(own.program(package));
+    }
+    drop(lock);
+    let built = compile(toolchain, &target, package, features, events)?;
+    own.put(package, &inputs, &built)?;
+    let _lock = lock_shared()?;
+    shared.put(package, &inputs, &built)?;
+    Ok(own.program(package))
+}
+
+/// A directory of finished programs, each with a stamp of what it was made from. The one in the cache has the last that any
+/// checkout has built, so that a fresh clone compiles only what differs.
+struct Kept(PathBuf);
+
+impl Kept {
+    fn program(&self, package: &str) -> PathBuf {
+        self.0.join(package)
+    }
+
+    fn stamp(&self, package: &str) -> PathBuf {
+        self.0.join(format!("{package}.stamp"))
+    }
+
+    fn has(&self, package: &str, inputs: &str) -> bool {
+        cache::is_stamped(&self.stamp(package), inputs) && self.program(package).is_file()
+    }
+
+    fn put(&self, package: &str, inputs: &str, from: &Path) -> Result<()> {
+        let (program, partial) = (self.program(package), self.0.join(format!("{package}.partial")));
+        // An interruption leaves a program without a stamp, not one with the stamp of another.
+        cache::write_atomically(&self.stamp(package), "")?;
+        let copied = fs::copy(from, &partial).and_then(|_| fs::rename(&partial, &program));
+        copied.with_context(|| format!("failed to copy `{}` to `{}`", from.display(), program.display()))?;
+        cache::write_atomically(&self.stamp(package), inputs)
+    }
+}
+
+/// Returns everything that a program with these features may be made from. A change to one program's files counts for all of
+/// them: cargo knows better which to compile.
+fn inputs_of_program(toolchain: &Toolchain, features: &[&str]) -> Result<String> {
+    let mut texts = vec![TARGET.to_owned(), FLAGS.to_owned(), features.join(","), root::identity(&toolchain.cache)];
+    for name in ["Cargo.toml", "Cargo.lock"] {
+        let path = toolchain.repo.join(name);
+        texts.push(fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?);
+    }
+    for folder in ["guest", "crates"] {
+        let files = repo::files(&toolchain.repo, folder, &[".rs", "Cargo.toml"])?;
+        texts.extend(files.into_iter().flat_map(|(path, text)| [path, text]));
+    }
+    Ok(cache::hash(texts))
+}
+
+/// Compiles `package` into `target`, a build directory of cargo's, and returns the path of the program.
+fn compile(toolchain: &Toolchain, target: &Path, package: &str, features: &[&str], events: &Events) -> Result<PathBuf> {
     fetch(toolchain, events)?;
     let step = events.step(format!("building {package}"));
-    let mut cargo = cargo(toolchain, &target)?;
+    let mut cargo = cargo(toolchain, target)?;
     cargo.args(["build", "--offline", "--locked", "--release", "--manifest-path", "/src/Cargo.toml"]);
     // An explicit target applies the flags to the programs only: a procedural macro cannot be linked statically.
     cargo.args(["--target", TARGET]);
     cargo.args(["--package", package]);
     cargo.args(features.iter().flat_map(|feature| ["--features", feature]));
-    cargo.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    cargo.env("RUSTFLAGS", FLAGS);
     process::run(&mut cargo, &step).map_err(|error| match error.kind() {
         Kind::Interrupted => error,
         _ => Error::new(Kind::Build, "the guest programs do not build").details(error.detail_lines()),
@@ -117,6 +181,9 @@ fn inputs_of_client(toolchain: &Toolchain, directory: &Path) -> Result<String> {
     Ok(cache::hash([COMPILE.to_owned(), root::identity(&toolchain.cache)].into_iter().chain(texts)))
 }
 
+/// The compiler's flags for the programs that cargo builds.
+const FLAGS: &str = "-Ctarget-feature=+crt-static";
+
 /// The guest's target.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -148,4 +215,25 @@ fn cargo_home() -> Result<PathBuf> {
     let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let usual = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     named.or_else(usual).ok_or_else(|| Error::new(Kind::Host, "neither `CARGO_HOME` nor `HOME` is set"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_program_is_used_for_the_inputs_it_was_made_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let (built, kept) = (dir.path().join("built"), Kept(dir.path().join("kept")));
+        assert!(!kept.has("agent", "a"));
+        for inputs in ["a", "b"] {
+            fs::write(&built, inputs).unwrap();
+            kept.put("agent", inputs, &built).unwrap();
+            assert!(kept.has("agent", inputs) && !kept.has("client", inputs));
+            assert_eq!(fs::read_to_string(kept.program("agent")).unwrap(), inputs);
+        }
+        assert!(!kept.has("agent", "a"));
+        kept.put("agent", "c", &dir.path().join("nothing")).unwrap_err();
+        assert!(!kept.has("agent", "b") && !kept.has("agent", "c"));
+    }
 }
