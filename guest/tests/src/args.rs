@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::cases::APART;
-use crate::driver::Driver;
-use crate::guest::Guest;
-use crate::modules::Modules;
+use crate::harness::modules::Modules;
 use crate::storm::MOST;
+use crate::subjects::driver::Driver;
+use crate::subjects::guest::Guest;
 
 /// Tests a DRM device by system calls.
 ///

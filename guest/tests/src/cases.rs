@@ -31,9 +31,9 @@ mod sync;
 mod tyr;
 mod unsupported;
 
-use crate::check::Outcome;
-use crate::driver::Driver;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::driver::Driver;
+use crate::subjects::guest::Guest;
 
 /// A case: its name, its function, and its time limit.
 #[derive(Debug)]
@@ -200,6 +200,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 
 #[cfg(test)]
 mod tests {
+    use crate::subjects::differences::EXPECTED_DIFFERENCES;
+
     use super::*;
 
     #[test]
@@ -210,5 +212,17 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_difference_names_a_case() {
+        for row in EXPECTED_DIFFERENCES {
+            let area = row.case.strip_suffix('*');
+            let found = all().any(|case| match area {
+                Some(area) => case.name.starts_with(area),
+                None => case.name == row.case,
+            });
+            assert!(found, "no case is named `{}`", row.case);
+        }
     }
 }

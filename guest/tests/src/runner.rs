@@ -15,16 +15,19 @@ use sys::klog::KernelLog;
 
 use crate::args::Args;
 use crate::cases::{self, Case};
-use crate::check::Stop;
-use crate::differences;
-use crate::modules;
-use crate::pci;
+use crate::harness::check::Stop;
+use crate::harness::modules;
+use crate::storm;
+use crate::subjects::differences;
+use crate::subjects::pci;
 
 /// Seconds that a killed case may need to leave the kernel.
 const LEAVE_SECONDS: u64 = 10;
 
 /// Exit code if the tests could not be run.
 const CANNOT_RUN: u8 = 2;
+/// Exit code if a process of a storm hangs, and the kernel with it.
+const HANGS: u8 = 3;
 
 /// The end of a case.
 #[derive(Debug, PartialEq, Eq)]
@@ -231,6 +234,48 @@ pub(crate) fn run_worker(args: &Args, part: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Stop::Fail(why) | Stop::Skip(why)) => {
             println!("{}", one_line(&why));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs `--storm`.
+pub(crate) fn run_storm(args: &Args, seconds: u64) -> ExitCode {
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+    let plan = storm::Plan {
+        time: Duration::from_secs(seconds),
+        processes: args.processes,
+        tell: |line| println!("{line}"),
+        hangs: |why| {
+            println!("wrong: {why}");
+            std::process::exit(HANGS.into())
+        },
+    };
+    println!("a storm of {seconds} s over {}, by {} processes, seed {seed}", args.driver().name(), plan.processes);
+    let guest = args.guest("storm", seed).map_err(Stop::from);
+    match guest.and_then(|guest| storm::run(&guest, &plan)) {
+        Ok(figures) => {
+            print!("{figures}");
+            ExitCode::SUCCESS
+        }
+        Err(Stop::Fail(why) | Stop::Skip(why)) => {
+            println!("wrong: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a process of a storm: `NUMBER/PROCESSES`.
+pub(crate) fn run_storm_process(args: &Args, which: &str) -> ExitCode {
+    let numbers = which.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    let Some((number, processes)) = numbers else {
+        eprintln!("error: `{which}` does not name a process of a storm");
+        return ExitCode::FAILURE;
+    };
+    match storm::process(args.driver(), number, processes, args.seed.unwrap_or(0)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Fail(why) | Stop::Skip(why)) => {
+            println!("{why}");
             ExitCode::FAILURE
         }
     }

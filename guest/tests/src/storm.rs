@@ -29,16 +29,15 @@ mod watch;
 mod weather;
 mod window;
 
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
 use sys::Disposition;
 
-use crate::args::Args;
-use crate::check::{Outcome, Stop, fail};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::driver::Driver;
+use crate::subjects::guest::Guest;
 use crate::works;
 
 use board::Board;
@@ -53,8 +52,6 @@ use weather::Weather;
 pub(crate) const PROCESS: &str = "storm:";
 /// The largest number of processes.
 pub(crate) const MOST: usize = board::PROCESSES;
-/// Exit code if a process hangs, and the kernel with it.
-const HANGS: u8 = 3;
 
 /// The parameters of a storm.
 #[derive(Clone, Copy, Debug)]
@@ -136,44 +133,7 @@ fn weighted(random: &mut Rng, weights: impl Iterator<Item = u32> + Clone) -> usi
     unreachable!("the number is less than the sum")
 }
 
-/// Runs `--storm`.
-pub(crate) fn main(args: &Args, seconds: u64) -> ExitCode {
-    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
-    let plan = Plan {
-        time: Duration::from_secs(seconds),
-        processes: args.processes,
-        tell: |line| println!("{line}"),
-        hangs: |why| {
-            println!("wrong: {why}");
-            std::process::exit(HANGS.into())
-        },
-    };
-    println!("a storm of {seconds} s over {}, by {} processes, seed {seed}", args.driver().name(), plan.processes);
-    let guest = args.guest("storm", seed).map_err(Stop::from);
-    match guest.and_then(|guest| run(&guest, &plan)) {
-        Ok(figures) => {
-            print!("{figures}");
-            ExitCode::SUCCESS
-        }
-        Err(Stop::Fail(why) | Stop::Skip(why)) => {
-            println!("wrong: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Runs a process of a storm: `NUMBER/PROCESSES`.
-pub(crate) fn process(args: &Args, which: &str) -> ExitCode {
-    let numbers = which.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-    let Some((number, processes)) = numbers else {
-        eprintln!("error: `{which}` does not name a process of a storm");
-        return ExitCode::FAILURE;
-    };
-    match client::main(args.driver(), number, processes, args.seed.unwrap_or(0)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Fail(why) | Stop::Skip(why)) => {
-            println!("{why}");
-            ExitCode::FAILURE
-        }
-    }
+/// Runs process `number` of a storm on the driver.
+pub(crate) fn process(driver: Driver, number: usize, processes: usize, seed: u64) -> Outcome {
+    client::main(driver, number, processes, seed)
 }

@@ -141,6 +141,15 @@ const LAYERS_OF_THE_LAB: &[(&str, &[&str])] = &[
     ("machine", &["drydock-agent", "drydock-base", "drydock-models", "drydock-toolchain", "drydock-uapi"]),
 ];
 
+/// The folders of the guest's tests, from the lowest to the highest, each with those above it.
+const ABOVE_IN_GUEST_TESTS: &[(&str, &[&str])] = &[
+    ("harness", &["subjects", "sweeps", "storm", "cases", "runner", "args"]),
+    ("subjects", &["sweeps", "storm", "cases", "runner", "args"]),
+    ("sweeps", &["storm", "cases", "runner", "args"]),
+    ("storm", &["sweeps", "cases", "runner", "args"]),
+    ("cases", &["runner", "args"]),
+];
+
 #[test]
 fn imports_point_one_way() {
     let mut complaints = Vec::new();
@@ -166,6 +175,13 @@ fn imports_point_one_way() {
         }
         if path == "guest/uapi/Cargo.toml" && text.contains("dependencies]") {
             complaints.push(format!("{path}: the lab is built with it, so it depends on nothing"));
+        }
+    }
+    for (folder, above) in ABOVE_IN_GUEST_TESTS {
+        for (path, text) in files(&format!("guest/tests/src/{folder}"), &[".rs"]) {
+            let upwards = |line: &str| above.iter().any(|above| line.contains(&format!("crate::{above}::")));
+            let lines = code(&text).filter(|(_, line)| upwards(line));
+            complaints.extend(lines.map(|(number, _)| format!("{path}:{number}: imports a folder above `{folder}`")));
         }
     }
     for (layer, below) in LAYERS_OF_THE_LAB {

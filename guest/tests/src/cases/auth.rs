@@ -7,8 +7,8 @@
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use uapi::{DIR_READ, DIR_WRITE, DRM};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 super::cases! {

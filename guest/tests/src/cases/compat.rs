@@ -7,10 +7,10 @@
 use rustix::mm::ProtFlags;
 use uapi::{DIR_READ, DIR_WRITE, DRM, FENCE_WRITE, PAGE, Plain, Request};
 
-use crate::check::Outcome;
-use crate::compat::{self, Pointed};
-use crate::device::DrmFile;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::harness::compat::{self, Pointed};
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 super::cases! {

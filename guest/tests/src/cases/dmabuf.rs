@@ -13,9 +13,9 @@ use rustix::mm::{MapFlags, ProtFlags};
 use sys::{BadAddress, Mapping};
 use uapi::{PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 
-use crate::check::Outcome;
-use crate::device::{self, DrmFile};
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

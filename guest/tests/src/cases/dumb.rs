@@ -5,8 +5,8 @@
 
 use uapi::{CreateDumb, MapDumb, PAGE};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

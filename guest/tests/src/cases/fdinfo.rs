@@ -6,8 +6,8 @@
 
 use uapi::{CLOEXEC, FENCE_WRITE};
 
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::guest::Guest;
 use crate::{holds, same, works};
 
 super::cases! {

@@ -12,9 +12,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::PollFlags;
 use uapi::{CLOEXEC, FENCE_WRITE};
 
-use crate::check::{Outcome, skip};
-use crate::device::DrmFile;
-use crate::guest::{Guest, finds_leaks};
+use crate::harness::check::{Outcome, skip};
+use crate::harness::slabs::finds_leaks;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -7,10 +7,10 @@
 use rustix::event::PollFlags;
 use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
 
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::driver::device_number;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::subjects::driver::device_number;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -10,9 +10,9 @@ use rustix::event::PollFlags;
 use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
-use crate::check::{Outcome, lacks};
-use crate::device::{self, DrmFile};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, lacks};
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 super::cases! {
@@ -30,7 +30,7 @@ fn memory_buffer(pages: usize) -> Outcome<(OwnedFd, Mapping)> {
     match device::udmabuf(&memory, pages * PAGE) {
         Ok(buffer) => Ok((buffer, mapping)),
         Err(rustix::io::Errno::NOENT) => lacks("this kernel has no /dev/udmabuf"),
-        Err(errno) => crate::check::fail(format!("udmabuf: {errno}")),
+        Err(errno) => crate::harness::check::fail(format!("udmabuf: {errno}")),
     }
 }
 
@@ -38,7 +38,7 @@ fn heap_buffer(pages: usize) -> Outcome<OwnedFd> {
     match device::heap_buffer(pages * PAGE) {
         Ok(buffer) => Ok(buffer),
         Err(rustix::io::Errno::NOENT) => lacks("this kernel has no system heap"),
-        Err(errno) => crate::check::fail(format!("system heap: {errno}")),
+        Err(errno) => crate::harness::check::fail(format!("system heap: {errno}")),
     }
 }
 

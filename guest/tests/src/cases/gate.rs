@@ -7,11 +7,11 @@ use sys::nodes::driver_name;
 use sys::{Mapping, write};
 use uapi::{CLOEXEC, Cap, CardRes, Lifecycle, MODE_GETRESOURCES, PAGE, RDWR, SET_CLIENT_CAP};
 
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::lifecycle::{CONTROL, Test, left_of, node};
-use crate::modules;
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{CONTROL, Test, left_of, node};
 use crate::{holds, refuses, same, works};
 
 super::cases! {

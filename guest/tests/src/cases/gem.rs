@@ -6,8 +6,8 @@
 
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

@@ -6,8 +6,8 @@
 use sys::BadAddress;
 use uapi::{Cap, SetVersion};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {
@@ -192,7 +192,7 @@ fn client_name(guest: &Guest) -> Outcome {
 
 /// Returns the words of debugfs's list of clients, which shows their names for every driver.
 fn names(guest: &Guest) -> Outcome<Vec<String>> {
-    let minor = rustix::fs::minor(works!(crate::driver::device_number(&guest.nodes()?.render)));
+    let minor = rustix::fs::minor(works!(crate::subjects::driver::device_number(&guest.nodes()?.render)));
     let clients = std::fs::read_to_string(format!("/sys/kernel/debug/dri/{minor}/clients"))?;
     Ok(clients.split_whitespace().map(str::to_owned).collect())
 }
@@ -229,7 +229,7 @@ fn parent_bus(guest: &Guest) -> Outcome {
 /// The parent has one card and one render node, numbered from their own ranges, and nothing else.
 fn two_nodes_of_one_parent(guest: &Guest) -> Outcome {
     let nodes = guest.nodes()?;
-    let minor = |node| crate::driver::device_number(node).map(rustix::fs::minor);
+    let minor = |node| crate::subjects::driver::device_number(node).map(rustix::fs::minor);
     holds!(works!(minor(&nodes.primary)) < 64, "a card has one of the first 64 numbers");
     let render = works!(minor(&nodes.render));
     holds!((128..192).contains(&render), "render nodes are numbered from 128, not {render}");

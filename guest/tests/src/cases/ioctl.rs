@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use sys::BadAddress;
 use uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {
@@ -281,7 +281,7 @@ fn path_only_file(guest: &Guest) -> Outcome {
 /// DRM ignores the open mode: ioctls that change something work on a read-only file.
 fn file_opened_read_only(guest: &Guest) -> Outcome {
     let file = works!(sys::open(guest.nodes()?.primary, OFlags::RDONLY));
-    let file = crate::device::DrmFile::from(file);
+    let file = crate::subjects::device::DrmFile::from(file);
     let handle = works!(file.pages(1));
     works!(file.attach(handle, uapi::FENCE_WRITE));
     Ok(())

@@ -17,10 +17,10 @@ use sys::{BadAddress, Mapping};
 use uapi::{CLOEXEC, DRM, FENCE_WRITE, PAGE};
 
 use crate::cases::fence::waiting::{until_asleep, woken};
-use crate::check::Outcome;
-use crate::device::{self, DrmFile};
-use crate::driver::device_number;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::driver::device_number;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

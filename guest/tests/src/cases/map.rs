@@ -9,8 +9,8 @@ use rustix::mm::{MapFlags, ProtFlags};
 use sys::Mapping;
 use uapi::PAGE;
 
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {
@@ -201,7 +201,7 @@ fn read_only_mapping(guest: &Guest) -> Outcome {
 /// A writable mapping through a file that was opened for reading fails with `EACCES`.
 fn read_only_file(guest: &Guest) -> Outcome {
     let fd = works!(sys::open(guest.nodes()?.primary, OFlags::RDONLY));
-    let file = crate::device::DrmFile::from(fd);
+    let file = crate::subjects::device::DrmFile::from(fd);
     let offset = works!(file.map_offset(works!(file.pages(1))));
     refuses!(Mapping::shared(&file, offset, PAGE), ACCESS);
     let mapping = works!(Mapping::new(&file, offset, PAGE, ProtFlags::READ, MapFlags::SHARED));

@@ -10,10 +10,10 @@ use rustix::event::PollFlags;
 use sys::Mapping;
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR, SYNC_WRITE};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::guest::Guest;
-use crate::modules::{self, Modules};
+use crate::harness::check::Outcome;
+use crate::harness::modules::{self, Modules};
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 super::cases! {

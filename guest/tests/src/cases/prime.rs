@@ -12,9 +12,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 super::cases! {

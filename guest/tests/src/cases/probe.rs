@@ -11,12 +11,12 @@ use std::path::Path;
 
 use sys::Answer;
 
-use crate::check::{Outcome, fail, skip};
-use crate::failnth::{Call, Fault, enomem, null};
-use crate::guest::Guest;
-use crate::lifecycle::{GUARDED, Test, bind, left_of, unbind};
-use crate::modules;
-use crate::sweep::{LOAD, MEMORY, PAGES, PROBE, called, each_call};
+use crate::harness::check::{Outcome, fail, skip};
+use crate::harness::failnth::{Call, Fault, MEMORY, PAGES, enomem, null};
+use crate::harness::modules;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{GUARDED, Test, bind, left_of, unbind};
+use crate::sweeps::calls::{LOAD, PROBE, called, each_call};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
@@ -161,7 +161,7 @@ fn slab() -> Outcome<i64> {
 
 /// Failed probes leak no memory: a device takes about 4 KiB, so 60 leaked ones would show.
 fn l3_failed_probes_cost_no_memory(guest: &Guest) -> Outcome {
-    if crate::guest::finds_leaks() {
+    if crate::harness::slabs::finds_leaks() {
         return skip("this kernel keeps what was freed for a while (KASAN); kmemleak looks for what is left");
     }
     let mut test = Test::new(guest)?;

@@ -15,10 +15,10 @@ use rustix::io::Errno;
 use sys::Mapping;
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
-use crate::check::{Outcome, fail};
-use crate::device::{self, DrmFile};
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::guest::Guest;
 use crate::{holds, same, works};
 
 use client::{Mood, use_a_buffer};

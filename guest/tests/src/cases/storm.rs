@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use crate::check::{Outcome, Stop, fail};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, Stop, fail};
 use crate::storm::{self, Plan};
+use crate::subjects::guest::Guest;
 
 /// The seed of the short storms.
 const SEED: u64 = 1;

@@ -5,19 +5,11 @@
 //! Every failure must return an error, the file must keep its state, the device must work, and the kernel must report
 //! nothing. At the end the module can be unloaded, and no slab cache has grown.
 //!
-//! ```text
-//! operation → a row of a table             common, sharing, syncobj → rows of several drivers
-//! run       → runs tables                  vgem, events, nova, tyr  → rows of one driver, and the cases
-//! ```
+//! Each file has the rows of one driver and the cases; `crate::sweeps` runs them.
 //!
 //! Source: Documentation/gpu/drm-uapi.rst; each row names its subject.
 
-mod common;
 pub(crate) mod events;
 pub(crate) mod nova;
-mod operation;
-mod run;
-mod sharing;
-mod syncobj;
 pub(crate) mod tyr;
 pub(crate) mod vgem;

@@ -17,12 +17,14 @@ use sys::pace::{patient, patient_ms};
 use sys::write;
 use uapi::sync::*;
 
-use super::bus::{load, nodes};
-use crate::check::{Outcome, fail};
-use crate::device::{self, DrmFile};
-use crate::driver::module_users;
-use crate::guest::{Guest, finds_leaks};
-use crate::{modules, same, works};
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::harness::slabs::finds_leaks;
+use crate::subjects::bus::{load, nodes};
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::{same, works};
 
 /// The name of the driver, its module and its device.
 const NAME: &str = "sync_test";

@@ -5,9 +5,9 @@
 
 use uapi::{DIR_READ, DIR_WRITE, DRM};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
 use crate::refuses;
+use crate::subjects::guest::Guest;
 
 super::cases! {
     "unsupported":

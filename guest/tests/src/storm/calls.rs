@@ -18,7 +18,7 @@ use sys::{Answer, Mapping};
 use uapi::tyr::{MMIO_OFFSET_32, MMIO_OFFSET_64};
 use uapi::{DRM, PAGE, ioc, ioc_size};
 
-use crate::device;
+use crate::subjects::device;
 
 use super::board::{Block, Order};
 use super::client::Client;

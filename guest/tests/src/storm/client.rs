@@ -17,9 +17,9 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use sys::{Answer, Disposition, Mapping};
 use uapi::DMA_BUF_SYNC;
 
-use crate::check::{Outcome, fail, name};
-use crate::device;
-use crate::driver::Driver;
+use crate::harness::check::{Outcome, fail, name};
+use crate::subjects::device;
+use crate::subjects::driver::Driver;
 use crate::works;
 
 use super::board::{Block, Board, Order};
@@ -369,7 +369,7 @@ impl<'b> Client<'b> {
     fn say(&mut self, part: impl FnOnce(&mut Self) -> Outcome) -> bool {
         match part(self) {
             Ok(()) => true,
-            Err(crate::check::Stop::Fail(why) | crate::check::Stop::Skip(why)) => {
+            Err(crate::harness::check::Stop::Fail(why) | crate::harness::check::Stop::Skip(why)) => {
                 println!("{why}");
                 false
             }

@@ -6,11 +6,14 @@
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::check::{Outcome, fail, name};
-use crate::driver::{Driver, module_users};
-use crate::guest::Guest;
-use crate::pci::{Function, rescan};
-use crate::{modules, nova, tyr, works};
+use crate::harness::check::{Outcome, fail, name};
+use crate::harness::modules;
+use crate::subjects::driver::{Driver, module_users};
+use crate::subjects::guest::Guest;
+use crate::subjects::nova;
+use crate::subjects::pci::{Function, rescan};
+use crate::subjects::tyr;
+use crate::works;
 
 /// A disruption of a device or of its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

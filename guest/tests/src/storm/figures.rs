@@ -10,7 +10,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use crate::check::name;
+use crate::harness::check::name;
 
 use super::board::{ANSWERS, Board};
 use super::table::{self, Row};
@@ -108,8 +108,8 @@ impl fmt::Display for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::Driver;
     use crate::storm::board::Block;
+    use crate::subjects::driver::Driver;
 
     #[test]
     fn a_line_tells_how_a_call_was_answered() {

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use crate::check::{Outcome, fail};
-use crate::inject;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::inject;
 
 use super::board::Board;
 

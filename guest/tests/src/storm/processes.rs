@@ -10,8 +10,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
-use crate::check::{Outcome, fail};
-use crate::driver::Driver;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::driver::Driver;
 
 use super::board::{Block, Board, Order};
 use super::client;

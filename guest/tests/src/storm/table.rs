@@ -7,7 +7,7 @@ use random::spec::{self, Class, Does, Kind, Spec};
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::driver::Driver;
+use crate::subjects::driver::Driver;
 
 use super::calls;
 use super::client::Client;

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::io::Errno;
 
-use crate::check::{Outcome, fail, name};
-use crate::{modules, works};
+use crate::harness::check::{Outcome, fail, name};
+use crate::harness::modules;
+use crate::works;
 
 use super::Plan;
 use super::board::{Board, Order};

@@ -11,12 +11,12 @@ use rustix::process::{Signal, WaitOptions};
 use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use super::super::bus::edu::tested;
-use crate::attacks::{Callback, Client, Test, What, unbind};
-use crate::check::Outcome;
-use crate::device::heap_buffer;
-use crate::guest::Guest;
-use crate::lifecycle::node;
+use crate::cases::bus::edu::tested;
+use crate::harness::check::Outcome;
+use crate::subjects::attacks::{Callback, Client, Test, What, unbind};
+use crate::subjects::device::heap_buffer;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::node;
 use crate::{holds, same, works};
 
 crate::cases::cases! {
@@ -75,9 +75,10 @@ fn case(guest: &Guest, callback: Callback, expected: &[Answers], act: impl FnOnc
 
 /// Starts a process that opens the device, acts, and is killed afterwards.
 fn killed(client: &Client, callback: Callback, act: impl FnOnce(&Client) -> Outcome) -> Outcome {
-    let (ready, says_so) = rustix::pipe::pipe().map_err(|errno| crate::check::Stop::Fail(errno.to_string()))?;
+    let (ready, says_so) =
+        rustix::pipe::pipe().map_err(|errno| crate::harness::check::Stop::Fail(errno.to_string()))?;
     let child = works!(sys::fork(|| {
-        let Some(other) = crate::attacks::render_node(0).and_then(|node| Client::open(&node).ok()) else {
+        let Some(other) = crate::subjects::attacks::render_node(0).and_then(|node| Client::open(&node).ok()) else {
             return false;
         };
         if act(&other).is_err() || rustix::io::write(&says_so, b"!").is_err() {

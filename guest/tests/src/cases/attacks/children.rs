@@ -9,9 +9,9 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use crate::attacks::{Client, Test, What, bind, render_node_in, unbind};
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::attacks::{Client, Test, What, bind, render_node_in, unbind};
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

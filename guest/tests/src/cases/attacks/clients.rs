@@ -9,10 +9,10 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
-use crate::attacks::{Client, Test, What, bind, render_node, unbind};
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::subjects::attacks::{Client, Test, What, bind, render_node, unbind};
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

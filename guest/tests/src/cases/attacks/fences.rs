@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use uapi::sync::AS_SYNC_FILE;
 
-use crate::attacks::{Test, What, unbind};
-use crate::check::Outcome;
-use crate::device::fence_of;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::attacks::{Test, What, unbind};
+use crate::subjects::device::fence_of;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -5,10 +5,11 @@
 
 use rustix::io::Errno;
 
-use crate::attacks::{Test, What, bind, unbind};
-use crate::check::{Outcome, skip};
-use crate::driver::module_users;
-use crate::guest::{Guest, finds_leaks};
+use crate::harness::check::{Outcome, skip};
+use crate::harness::slabs::finds_leaks;
+use crate::subjects::attacks::{Test, What, bind, unbind};
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
 use crate::{same, works};
 
 crate::cases::cases! {

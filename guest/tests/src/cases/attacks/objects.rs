@@ -5,10 +5,10 @@
 
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::attacks::{Test, What, unbind};
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::attacks::{Test, What, unbind};
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -10,12 +10,12 @@ use rustix::io::Errno;
 use sys::{Answer, Mapping};
 use uapi::PAGE;
 
-use crate::attacks::{Callback, Client, Test, What, edu, render_node_in};
-use crate::check::{Outcome, fail, lacks};
-use crate::failnth::{Fault, enomem};
-use crate::guest::Guest;
-use crate::modules;
-use crate::sweep::PROBE;
+use crate::harness::check::{Outcome, fail, lacks};
+use crate::harness::failnth::{Fault, enomem};
+use crate::harness::modules;
+use crate::subjects::attacks::{Callback, Client, Test, What, edu, render_node_in};
+use crate::subjects::guest::Guest;
+use crate::sweeps::calls::PROBE;
 use crate::{holds, refuses, same, works};
 use rustix::mm::{MapFlags, ProtFlags};
 

@@ -10,12 +10,13 @@ use rustix::io::Errno;
 use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::attacks::{Callback, Client, Test, What, bind, edu, render_node, render_node_in, unbind};
-use crate::check::{Outcome, lacks, skip};
-use crate::failnth::{Fault, enomem};
-use crate::guest::{Guest, finds_leaks};
-use crate::modules;
-use crate::sweep::PROBE;
+use crate::harness::check::{Outcome, lacks, skip};
+use crate::harness::failnth::{Fault, enomem};
+use crate::harness::modules;
+use crate::harness::slabs::finds_leaks;
+use crate::subjects::attacks::{Callback, Client, Test, What, bind, edu, render_node, render_node_in, unbind};
+use crate::subjects::guest::Guest;
+use crate::sweeps::calls::PROBE;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
@@ -155,7 +156,7 @@ fn test_until_refused(client: &Client) -> Outcome {
         match client.plugged(What::Sibling, 0, 0) {
             Ok(_) => thread::yield_now(),
             Err(Errno::NODEV) => return Ok(()),
-            Err(errno) => return crate::check::fail(format!("the device answers {errno}")),
+            Err(errno) => return crate::harness::check::fail(format!("the device answers {errno}")),
         }
     }
 }

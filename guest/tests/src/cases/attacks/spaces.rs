@@ -3,9 +3,9 @@
 //!
 //! Source: drm_gpuvm.c (Linux 7.3).
 
-use crate::attacks::{Test, What, bind, unbind};
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::attacks::{Test, What, bind, unbind};
+use crate::subjects::guest::Guest;
 use crate::works;
 
 crate::cases::cases! {

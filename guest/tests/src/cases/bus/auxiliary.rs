@@ -3,18 +3,17 @@
 //!
 //! Source: Documentation/driver-api/auxiliary_bus.rst; `kernel/tests/bus/auxiliary`.
 
-use sys::Answer;
 use sys::klog::KernelLog;
+use sys::{Answer, write};
 use uapi::{AUX_INFO, AuxInfo, PAGE};
 
-use crate::check::{Outcome, fail};
-use crate::device::{self, DrmFile};
-use crate::failnth::enomem;
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::failnth::enomem;
+use crate::harness::modules;
+use crate::subjects::bus::{failing, load, nodes, open, unload};
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
-
-use super::{load, nodes, open, unload, write};
 
 crate::cases::cases! {
     "auxiliary":
@@ -167,7 +166,7 @@ fn failed_parent_takes_its_children(guest: &Guest) -> Outcome {
     both(guest)?;
     works!(write(&format!("{PARENT}/unbind"), "aux_parent"));
     let bind = || write(&format!("{PARENT}/bind"), "aux_parent");
-    let (bound, hit) = super::failing(guest, enomem("drm_dev_register"), 3, bind)?;
+    let (bound, hit) = failing(guest, enomem("drm_dev_register"), 3, bind)?;
     holds!(hit && bound.is_err(), "the third registration is the parent's, and fails");
     same!(nodes("aux_child").len(), 0);
     holds!(!std::fs::exists(format!("/sys/bus/auxiliary/devices/{FIRST}"))?, "the child is gone");

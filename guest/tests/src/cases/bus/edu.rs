@@ -9,18 +9,17 @@ use std::fs;
 use std::thread;
 
 use rustix::io::Errno;
-use sys::Answer;
+use sys::{Answer, write};
 use uapi::{EDU_DMA, EDU_FACTORIAL, EDU_INFO, EduDma, EduFactorial, EduInfo, PAGE};
 
 use crate::cases::fence::waiting::woken;
-use crate::check::{Outcome, lacks};
-use crate::device::DrmFile;
-use crate::failnth::{Call, enomem, null};
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::{Outcome, lacks};
+use crate::harness::failnth::{Call, enomem, null};
+use crate::harness::modules;
+use crate::subjects::bus::{edu_address, failing, load, nodes, open, unload};
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
-
-use super::{load, nodes, open, unload, write};
 
 crate::cases::cases! {
     "edu":
@@ -40,24 +39,13 @@ const LONG: u32 = 0x1000_0000;
 /// Returns the device's address on the bus, with the driver bound to it.
 fn device(guest: &Guest) -> Outcome<String> {
     load(guest, DRIVER)?;
-    let Some(address) = address() else {
+    let Some(address) = edu_address() else {
         return lacks("the machine has no `edu` device (`-device edu,dma_mask=0xffffffff`)");
     };
     if nodes(DRIVER).is_empty() {
         works!(bind(&address));
     }
     Ok(address)
-}
-
-/// Returns the device's address on the bus, whatever driver is bound to it.
-pub(crate) fn address() -> Option<String> {
-    let listed = fs::read_dir(format!("{BUS}/devices")).ok()?.flatten();
-    let is = |path: &std::path::Path, file: &str, id: &str| {
-        fs::read_to_string(path.join(file)).is_ok_and(|text| text.trim() == id)
-    };
-    let mut found =
-        listed.filter(|entry| is(&entry.path(), "vendor", "0x1234") && is(&entry.path(), "device", "0x11e8"));
-    Some(found.next()?.file_name().to_string_lossy().into_owned())
 }
 
 fn bind(address: &str) -> Answer {
@@ -267,7 +255,7 @@ fn failed_probe_leaves_nothing(guest: &Guest) -> Outcome {
     ];
     for step in steps {
         works!(unbind(&address));
-        let (bound, hit) = super::failing(guest, step, 1, || bind(&address))?;
+        let (bound, hit) = failing(guest, step, 1, || bind(&address))?;
         holds!(hit, "the probe calls {}", step.function);
         holds!(bound.is_err(), "{} fails, and the probe with it", step.function);
         same!(nodes(DRIVER).len(), 0);

@@ -7,13 +7,12 @@ use std::fs;
 
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::bus::{load, nodes, open, unload};
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
-
-use super::{load, nodes, open, unload};
 
 crate::cases::cases! {
     "faux":

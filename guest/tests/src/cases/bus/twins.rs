@@ -5,11 +5,10 @@
 
 use sys::klog::KernelLog;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::bus::{load, unload};
+use crate::subjects::guest::Guest;
 use crate::{holds, works};
-
-use super::{load, unload};
 
 crate::cases::cases! {
     "twins": same_root_name_makes_other_types, child_under_a_declared_name_is_refused,

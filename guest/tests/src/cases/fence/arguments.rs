@@ -6,8 +6,8 @@
 use rustix::event::PollFlags;
 use uapi::{FENCE_WRITE, FenceAttach, FenceSignal};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
 use crate::{refuses, same, works};
 
 use super::{buffer, ready};

@@ -9,9 +9,9 @@ use rustix::event::PollFlags;
 use sys::pace::patient_ms;
 use uapi::{FENCE_WRITE, SYNC_READ, SYNC_WRITE};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 use super::{buffer, ready};

@@ -7,9 +7,9 @@
 use sys::Mapping;
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
 use crate::{holds, refuses, same, works};
 
 use super::unplug;

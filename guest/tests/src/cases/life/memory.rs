@@ -7,9 +7,9 @@
 use sys::Mapping;
 use uapi::{PAGE, RDWR, SYNC_END, SYNC_READ};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::guest::Guest;
+use crate::harness::check::Outcome;
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
 use crate::{same, works};
 
 use super::unplug;

@@ -7,9 +7,9 @@ use std::os::fd::OwnedFd;
 
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

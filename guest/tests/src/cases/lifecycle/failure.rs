@@ -3,9 +3,9 @@
 //!
 //! Source: docs/reference/obligations.md for the obligations, whose numbers begin the names.
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::lifecycle::{GUARDED, Step, Test, bind, left_of, unbind};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{GUARDED, Step, Test, bind, left_of, unbind};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

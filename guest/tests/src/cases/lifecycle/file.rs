@@ -5,10 +5,10 @@
 
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::device;
-use crate::guest::Guest;
-use crate::lifecycle::{GUARDED, KEPT, Step, Test, unbind};
+use crate::harness::check::Outcome;
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{GUARDED, KEPT, Step, Test, unbind};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
@@ -59,7 +59,7 @@ fn l14_failed_open_leaves_nothing(guest: &Guest) -> Outcome {
     let observer = test.open(1)?;
     works!(observer.fail_next(Step::Open));
     test.trace.clear();
-    let node = crate::lifecycle::node("lifecycle.0", "card").expect("it is bound");
+    let node = crate::subjects::lifecycle::node("lifecycle.0", "card").expect("it is bound");
     refuses!(device::DrmFile::open(&node), IO);
     test.trace.in_order(&["0: file open", "0: first part of the file dropped"])?;
     same!((test.trace.count("0: file dropped"), test.trace.count("0: file close")), (0, 0));

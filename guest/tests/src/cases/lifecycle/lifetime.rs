@@ -6,10 +6,10 @@
 use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::{Outcome, skip};
-use crate::guest::Guest;
-use crate::lifecycle::{GUARDED, Kept, Test, VMAP, unbind};
-use crate::modules;
+use crate::harness::check::{Outcome, skip};
+use crate::harness::modules;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{GUARDED, Kept, Test, VMAP, unbind};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
@@ -118,7 +118,7 @@ fn l11_object_made_after_unplug(guest: &Guest) -> Outcome {
 
 /// A device that is never released is leaked and reported, and nothing worse happens.
 fn l11_leaked_device_is_reported(guest: &Guest) -> Outcome {
-    if crate::guest::finds_leaks() {
+    if crate::harness::slabs::finds_leaks() {
         return skip("this kernel would report what this leaks");
     }
     let mut test = Test::new(guest)?;

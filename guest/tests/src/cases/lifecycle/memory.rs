@@ -7,11 +7,11 @@ use rustix::io::Errno;
 use sys::Mapping;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::{Outcome, fail, lacks};
-use crate::device;
-use crate::failnth::{Fault, enomem};
-use crate::guest::Guest;
-use crate::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
+use crate::harness::check::{Outcome, fail, lacks};
+use crate::harness::failnth::{Fault, enomem};
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{DMA, EARLY, Kept, Test, VMAP, bind, unbind};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -5,11 +5,11 @@
 
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::device;
-use crate::failnth::Fault;
-use crate::guest::Guest;
-use crate::lifecycle::{DMA, Test, bind, unbind};
+use crate::harness::check::Outcome;
+use crate::harness::failnth::Fault;
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{DMA, Test, bind, unbind};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -6,10 +6,10 @@
 use rustix::io::Errno;
 use uapi::PAGE;
 
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
-use crate::lifecycle::{BLOCK, BLOCK_UNGUARDED, Client, DMA, ENTER, GUARDED, Kept, Test, bind, unbind};
-use crate::modules;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{BLOCK, BLOCK_UNGUARDED, Client, DMA, ENTER, GUARDED, Kept, Test, bind, unbind};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -5,9 +5,9 @@
 
 use sys::Answer;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::lifecycle::{Test, WORK, unbind};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{Test, WORK, unbind};
 use crate::{same, works};
 
 crate::cases::cases! {

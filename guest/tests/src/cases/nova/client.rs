@@ -10,10 +10,10 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use uapi::PAGE;
 use uapi::nova::{NOVA_GETPARAM, NovaGetparam, VRAM_BAR_SIZE};
 
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::nova::{Gpu, NovaFile};
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{Gpu, NovaFile};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
@@ -125,12 +125,12 @@ fn handles_belong_to_the_file(guest: &Guest) -> Outcome {
 /// before.
 fn files_open_in_any_number(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
-    let users = crate::driver::module_users(crate::nova::DRM)?;
+    let users = crate::subjects::driver::module_users(crate::subjects::nova::DRM)?;
     let files = (0..200).map(|_| gpu.open()).collect::<Outcome<Vec<_>>>()?;
     for file in &files {
         same!(works!(file.create(1)), 1);
     }
     drop(files);
-    same!(crate::driver::module_users(crate::nova::DRM)?, users);
+    same!(crate::subjects::driver::module_users(crate::subjects::nova::DRM)?, users);
     Ok(())
 }

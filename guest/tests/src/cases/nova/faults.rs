@@ -12,10 +12,10 @@ use sys::klog::KernelLog;
 use sys::pace::patient;
 use uapi::PAGE;
 
-use crate::check::{Outcome, fail, name};
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::nova::{CORE, DRM, Gpu, unload};
+use crate::harness::check::{Outcome, fail, name};
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, DRM, Gpu, unload};
 use crate::{holds, refuses, same, works};
 
 use super::life::{client, is_dead};

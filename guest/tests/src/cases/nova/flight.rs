@@ -9,11 +9,11 @@ use sys::Answer;
 use uapi::PAGE;
 
 use crate::cases::fence::waiting::until_asleep;
-use crate::check::Outcome;
-use crate::failnth::{Call, Fault, enomem};
-use crate::guest::Guest;
-use crate::modules;
-use crate::nova::{CORE, DRM, Gpu};
+use crate::harness::check::Outcome;
+use crate::harness::failnth::{Call, Fault, enomem};
+use crate::harness::modules;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, DRM, Gpu};
 use crate::{holds, same, works};
 
 use super::life::{client, is_dead};

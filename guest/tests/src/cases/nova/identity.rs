@@ -9,9 +9,9 @@ use std::process::Command;
 
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::nova::Gpu;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::Gpu;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

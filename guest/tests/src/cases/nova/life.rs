@@ -10,12 +10,12 @@ use sys::BadAddress;
 use uapi::nova::{NOVA_GEM_CREATE, NOVA_GETPARAM};
 use uapi::{CLOEXEC, PAGE};
 
-use crate::check::Outcome;
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::modules;
-use crate::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
-use crate::pci::rescan;
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
+use crate::subjects::pci::rescan;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

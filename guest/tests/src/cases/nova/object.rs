@@ -8,9 +8,9 @@ use sys::Mapping;
 use uapi::PAGE;
 use uapi::nova::{NOVA_GEM_CREATE, NOVA_GEM_INFO, NovaGemCreate, NovaGemInfo};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::nova::{DRM as MODULE, Gpu};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{DRM as MODULE, Gpu};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
@@ -229,7 +229,7 @@ fn no_mode_setting(guest: &Guest) -> Outcome {
 /// Closing a file frees its thousands of handles, and its reference to the module.
 fn thousands_in_one_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
-    let users = crate::driver::module_users(MODULE)?;
+    let users = crate::subjects::driver::module_users(MODULE)?;
     let file = gpu.open()?;
     for number in 1..=4000 {
         same!(works!(file.create(number * PAGE_SIZE)), number as u32);
@@ -237,8 +237,8 @@ fn thousands_in_one_file(guest: &Guest) -> Outcome {
     for number in (1..=4000).step_by(333) {
         same!(works!(file.size(number as u32)), number * PAGE_SIZE);
     }
-    holds!(crate::driver::module_users(MODULE)? > users, "an open file holds the module");
+    holds!(crate::subjects::driver::module_users(MODULE)? > users, "an open file holds the module");
     drop(file);
-    same!(crate::driver::module_users(MODULE)?, users);
+    same!(crate::subjects::driver::module_users(MODULE)?, users);
     Ok(())
 }

@@ -8,12 +8,12 @@
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::check::{Outcome, Stop, fail};
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::modules;
-use crate::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
+use crate::harness::check::{Outcome, Stop, fail};
+use crate::harness::modules;
 use crate::same;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
 
 use super::life::{client, is_dead};
 

@@ -7,9 +7,9 @@ use sys::BadAddress;
 use uapi::nova::{NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGetparam, VRAM_BAR_SIZE};
 use uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE, ioc};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::nova::Gpu;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::Gpu;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -10,13 +10,13 @@ use rustix::io::Errno;
 use sys::Answer;
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::driver::module_users;
-use crate::failnth::{Call, Fault, REALLOC, enomem};
-use crate::guest::Guest;
-use crate::modules;
-use crate::nova::{CORE, DRM, Gpu};
-use crate::sweep::{IOCTL, LOAD, PROBE, Within, sweep};
+use crate::harness::check::Outcome;
+use crate::harness::failnth::{Call, Fault, REALLOC, enomem};
+use crate::harness::modules;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, DRM, Gpu};
+use crate::sweeps::calls::{IOCTL, LOAD, PROBE, Within, sweep};
 use crate::{same, works};
 
 use super::life::client;
@@ -103,7 +103,7 @@ fn l3_each_call_of_the_childs_probe(guest: &Guest) -> Outcome {
 fn loading(guest: &Guest, module: &str, register: Call, traces: &[&str]) -> Outcome {
     let gpu = gpu(guest)?;
     let files = guest.modules()?.of(module)?;
-    works!(crate::nova::unload());
+    works!(crate::subjects::nova::unload());
     if module == DRM {
         works!(guest.modules()?.of(CORE)?.load());
     }

@@ -16,12 +16,12 @@ use crate::cases::race::client::Mood;
 use crate::cases::race::crowd::{Crowd, announce, wanted};
 use crate::cases::race::linger;
 use crate::cases::race::load::{Load, churn, hold, strict, tolerated, under};
-use crate::check::{Outcome, fail};
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::modules;
-use crate::nova::{CORE, DRM, Gpu, NovaFile, unload};
-use crate::pci::rescan;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, DRM, Gpu, NovaFile, unload};
+use crate::subjects::pci::rescan;
 use crate::{same, works};
 
 use super::life::client;
@@ -109,7 +109,7 @@ const CLIENTS: &[&str] = &["nova_churn", "nova_hold"];
 fn many_clients(guest: &Guest) -> Outcome {
     Gpu::ready(guest)?;
     Crowd::start(guest, "nova_strict", 4)?.finish(guest.seed)?;
-    same!(crate::driver::module_users(DRM)?, Some(0));
+    same!(crate::subjects::driver::module_users(DRM)?, Some(0));
     Ok(())
 }
 

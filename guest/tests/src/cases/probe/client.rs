@@ -6,12 +6,12 @@
 use sys::Answer;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::failnth::{Call, enomem};
-use crate::guest::Guest;
-use crate::lifecycle::{Client, DMA, GUARDED, Test, VMAP, bind, node, unbind};
-use crate::sweep::{IOCTL, MEMORY, OPEN, called, each_call};
+use crate::harness::check::Outcome;
+use crate::harness::failnth::{Call, MEMORY, enomem};
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{Client, DMA, GUARDED, Test, VMAP, bind, node, unbind};
+use crate::sweeps::calls::{IOCTL, OPEN, called, each_call};
 use crate::{holds, same, works};
 
 crate::cases::cases! {

@@ -6,13 +6,13 @@
 use rustix::io::Errno;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::device;
-use crate::failnth::{Call, Fault, enomem};
-use crate::guest::Guest;
-use crate::lifecycle::{BLOCK, Client, DMA, ENTER, GUARDED, Kept, Test, VMAP, bind, left_of, node, unbind};
-use crate::modules;
-use crate::sweep::PROBE;
+use crate::harness::check::Outcome;
+use crate::harness::failnth::{Call, Fault, enomem};
+use crate::harness::modules;
+use crate::subjects::device;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{BLOCK, Client, DMA, ENTER, GUARDED, Kept, Test, VMAP, bind, left_of, node, unbind};
+use crate::sweeps::calls::PROBE;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, FENCE_WRITE, PAGE, RDWR};
 
-use crate::check::{Outcome, fail, name};
-use crate::device::{self, DrmFile};
+use crate::harness::check::{Outcome, fail, name};
+use crate::subjects::device::{self, DrmFile};
 use crate::{same, works};
 
 /// The answers that a worker accepts.

@@ -10,8 +10,8 @@ use std::process::Child;
 use rustix::event::PollFlags;
 use sys::Answer;
 
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::guest::Guest;
 
 /// The workers of one part, which exit when their stdin is closed.
 pub(crate) struct Crowd {

@@ -11,9 +11,9 @@ use fastrand::Rng;
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::check::{Outcome, fail, name};
-use crate::device::DrmFile;
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail, name};
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
 use crate::{holds, works};
 
 use super::client::Mood;

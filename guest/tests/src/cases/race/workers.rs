@@ -12,9 +12,9 @@ use sys::Mapping;
 use sys::pace::patient_ms;
 use uapi::{FENCE_WRITE, PAGE};
 
-use crate::check::{Outcome, fail, name};
-use crate::device::DrmFile;
-use crate::guest::Guest;
+use crate::harness::check::{Outcome, fail, name};
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
 use crate::{same, works};
 
 use super::client::{Mood, touch, use_a_buffer};

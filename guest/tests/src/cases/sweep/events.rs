@@ -7,14 +7,15 @@
 use sys::Answer;
 use uapi::sync::*;
 
-use super::operation::{Client, EVENT, NODES, Operation};
-use super::run::{sweep, unused};
-use super::syncobj;
-use crate::cases::{bus, sync};
-use crate::check::Outcome;
-use crate::device::{self, DrmFile};
-use crate::guest::Guest;
-use crate::modules;
+use crate::cases::sync;
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::bus;
+use crate::subjects::device::{self, DrmFile};
+use crate::subjects::guest::Guest;
+use crate::sweeps::operation::{Client, EVENT, NODES, Operation};
+use crate::sweeps::run::{sweep, unused};
+use crate::sweeps::syncobj;
 use crate::{same, works};
 
 crate::cases::cases! {

@@ -6,13 +6,13 @@
 use sys::Answer;
 use uapi::PAGE;
 
-use super::operation::{Client, NUMBERS, Operation, close};
-use super::run::{sweep, unused};
-use super::{common, sharing};
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::nova::{CORE, DRM, Gpu, NovaFile, unload};
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::nova::{CORE, DRM, Gpu, NovaFile, unload};
+use crate::sweeps::operation::{Client, NUMBERS, Operation, close};
+use crate::sweeps::run::{sweep, unused};
+use crate::sweeps::{common, sharing};
 use crate::{same, works};
 
 crate::cases::cases! {
@@ -46,7 +46,7 @@ fn of_nova(guest: &Guest, table: Vec<Operation<NovaFile>>) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let reload = || {
         works!(unload());
-        same!(crate::driver::module_users(CORE)?, None);
+        same!(crate::subjects::driver::module_users(CORE)?, None);
         gpu.load(guest)?;
         gpu.settle()
     };

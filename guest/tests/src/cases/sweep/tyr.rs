@@ -9,17 +9,17 @@ use sys::pace::patient;
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use super::operation::{ARRAY, Client, MMAP, NODES, NUMBERS, OF_MEMORY, Operation, close};
-use super::run::{sweep, unused};
-use super::{common, sharing, syncobj};
 use crate::cases::tyr::queue::ended;
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::modules;
-use crate::sweep::Stood;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, MODULE, Op, TyrFile, point, signal, wait};
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile, point, signal, wait};
+use crate::sweeps::calls::Stood;
+use crate::sweeps::operation::{ARRAY, Client, MMAP, NODES, NUMBERS, OF_MEMORY, Operation, close};
+use crate::sweeps::run::{sweep, unused};
+use crate::sweeps::{common, sharing, syncobj};
 use crate::{holds, same, works};
 
 crate::cases::cases! {

@@ -5,13 +5,13 @@
 
 use uapi::FENCE_WRITE;
 
-use super::operation::{ARRAY, Client, NUMBERS, OF_MEMORY, Operation, close};
-use super::run::{sweep, unused};
-use super::{common, sharing};
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::modules;
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::sweeps::operation::{ARRAY, Client, NUMBERS, OF_MEMORY, Operation, close};
+use crate::sweeps::run::{sweep, unused};
+use crate::sweeps::{common, sharing};
 use crate::works;
 
 crate::cases::cases! {

@@ -11,7 +11,7 @@ use sys::pace::patient_ms;
 use super::super::fence::sync_file::text;
 use super::super::fence::waiting::woken;
 use super::*;
-use crate::check::skip;
+use crate::harness::check::skip;
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -8,12 +8,12 @@ use sys::BadAddress;
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::Outcome;
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::tyr::reference::rights;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
+use crate::harness::check::Outcome;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::reference::rights;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
 use crate::{holds, refuses, same, works};
 
 use super::queue::ended;

@@ -11,9 +11,9 @@ use sys::{BadAddress, Mapping};
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::tyr::{Gpu, TyrFile};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -11,11 +11,11 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::tyr::{Gpu, MODULE, Op, TyrFile};
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

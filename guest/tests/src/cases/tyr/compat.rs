@@ -12,11 +12,11 @@ use uapi::tyr::*;
 use uapi::{PAGE, bytes_of, of_bytes};
 
 use crate::cases::compat::ioctl;
-use crate::check::Outcome;
-use crate::compat::{self, Pointed};
-use crate::guest::Guest;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, TyrFile};
+use crate::harness::check::Outcome;
+use crate::harness::compat::{self, Pointed};
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {

@@ -12,13 +12,13 @@ use sys::klog::KernelLog;
 use sys::pace::patient;
 use uapi::PAGE;
 
-use crate::check::{Outcome, Stop, fail, name};
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::modules;
-use crate::tyr::firmware::Firmware;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, MODULE, Op};
+use crate::harness::check::{Outcome, Stop, fail, name};
+use crate::harness::modules;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::firmware::Firmware;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, MODULE, Op};
 use crate::{holds, refuses, same, works};
 
 use super::client::a_round;

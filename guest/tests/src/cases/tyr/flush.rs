@@ -10,9 +10,9 @@ use sys::{Answer, Mapping};
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::tyr::{Gpu, Op, TyrFile};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::{Gpu, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -10,10 +10,10 @@ use sys::pace::patient;
 use uapi::PAGE;
 use uapi::tyr::UNUSABLE;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::tyr::view::{Met, Vm};
-use crate::tyr::{Gpu, Op};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::{Met, Vm};
+use crate::subjects::tyr::{Gpu, Op};
 use crate::{holds, refuses, same, works};
 
 use super::client::a_round;

@@ -10,9 +10,9 @@ use std::process::Command;
 use sys::klog::KernelLog;
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::tyr::Gpu;
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::Gpu;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

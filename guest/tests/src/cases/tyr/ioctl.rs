@@ -10,9 +10,9 @@ use sys::{BadAddress, Mapping};
 use uapi::tyr::*;
 use uapi::{COMMAND_BASE, DIR_NONE, DIR_READ, DIR_WRITE, DRM, PAGE, ioc};
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::tyr::{Gpu, TyrFile};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -11,14 +11,14 @@ use uapi::sync::AS_SYNC_FILE;
 use uapi::tyr::*;
 use uapi::{CLOEXEC, PAGE, RDWR};
 
-use crate::check::Outcome;
-use crate::device::fence_of;
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::modules;
-use crate::pci::rescan;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::device::fence_of;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::pci::rescan;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile, signal, wait};
 use crate::{holds, refuses, same, works};
 
 use super::client::a_round;

@@ -11,10 +11,10 @@ use uapi::tyr::*;
 
 use std::time::{Duration, Instant};
 
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
-use crate::tyr::view::{Met, Vm};
-use crate::tyr::{Gpu, Op, TyrFile, signal, wait};
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::{Met, Vm};
+use crate::subjects::tyr::{Gpu, Op, TyrFile, signal, wait};
 use crate::{holds, refuses, same, works};
 
 use super::queue::{Gate, ended};

@@ -10,12 +10,12 @@ use sys::Mapping;
 use uapi::tyr::*;
 use uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 
-use crate::check::Outcome;
-use crate::device::{DrmFile, dma_buf_sync, heap_buffer, udmabuf};
-use crate::driver::{Driver, module_users};
-use crate::guest::Guest;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, MODULE, Op, TyrFile};
+use crate::harness::check::Outcome;
+use crate::subjects::device::{DrmFile, dma_buf_sync, heap_buffer, udmabuf};
+use crate::subjects::driver::{Driver, module_users};
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
@@ -141,7 +141,7 @@ fn vgem(guest: &Guest) -> Outcome<DrmFile> {
     works!(guest.modules()?.of(Driver::Rust.module()).map_err(|_| rustix::io::Errno::NOENT).and_then(|one| one.load()));
     match Driver::Rust.find() {
         Some(nodes) => Ok(works!(DrmFile::open(nodes.primary))),
-        None => crate::check::fail("vgem has no node"),
+        None => crate::harness::check::fail("vgem has no node"),
     }
 }
 
@@ -221,7 +221,7 @@ fn exported_object_outlives_everything(guest: &Guest) -> Outcome {
     drop(file);
     works!(gpu.unbind());
     same!(works!(Mapping::shared(&buffer, 0, 4 * PAGE)).read(PAGE), 0x71);
-    refuses!(crate::modules::remove(MODULE), AGAIN);
+    refuses!(crate::harness::modules::remove(MODULE), AGAIN);
     works!(gpu.bind());
     let second = gpu.open()?;
     // For the new device it is a foreign buffer.

@@ -9,15 +9,15 @@ use rustix::io::Errno;
 use sys::Answer;
 use uapi::PAGE;
 
-use crate::check::Outcome;
-use crate::driver::module_users;
-use crate::failnth::{Call, Fault, MSI_DOMAIN, REALLOC, enomem};
-use crate::guest::Guest;
-use crate::modules;
-use crate::pci::rescan;
-use crate::sweep::{self, IOCTL, LOAD, MEMORY, OPEN, Within, called, each_call, sweep};
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, MODULE, Op, signal};
+use crate::harness::check::Outcome;
+use crate::harness::failnth::{Call, Fault, MEMORY, MSI_DOMAIN, REALLOC, enomem};
+use crate::harness::modules;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::pci::rescan;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, MODULE, Op, signal};
+use crate::sweeps::calls::{self, IOCTL, LOAD, OPEN, Within, called, each_call, sweep};
 use crate::{holds, same, works};
 
 use super::life::client;
@@ -32,9 +32,9 @@ crate::cases::cases! {
 }
 
 /// A probe. Three arrays that need not be contiguous are allocated in two ways.
-const PROBE: Within = Within { stands: &[("devtmpfs_create_node", 2), (REALLOC, 3)], ..sweep::PROBE };
+const PROBE: Within = Within { stands: &[("devtmpfs_create_node", 2), (REALLOC, 3)], ..calls::PROBE };
 /// The part of a probe that sets up interrupts.
-const MSI: Within = Within { scope: MSI_DOMAIN, ..sweep::PROBE };
+const MSI: Within = Within { scope: MSI_DOMAIN, ..calls::PROBE };
 /// A queued call of two operations with their jobs, which allocates eight arrays.
 const QUEUED: Within = Within {
     stands: &[("kmem_cache_alloc_noprof", 2), (REALLOC, 8), ("__kmalloc_node_track_caller_noprof", 8)],
@@ -134,7 +134,7 @@ fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
 fn l14_each_call_of_opening_a_file(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let node = gpu.node("renderD")?;
-    sweep(&[enomem("drm_file_alloc")], &OPEN, || crate::device::DrmFile::open(&node).map(drop), |_| Ok(()))?;
+    sweep(&[enomem("drm_file_alloc")], &OPEN, || crate::subjects::device::DrmFile::open(&node).map(drop), |_| Ok(()))?;
     same!(module_users(MODULE)?, Some(0));
     Ok(())
 }

@@ -13,11 +13,11 @@ use uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, END_SIGNAL, SYNCOBJ_SIGNAL, WAIT
 use uapi::tyr::*;
 
 use crate::cases::sync;
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, Op, TyrFile, point, signal, wait};
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, Op, TyrFile, point, signal, wait};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

@@ -2,17 +2,17 @@
 //! Thousands of random sequences of VM_BIND, at once and by the queue: the GPU must see what the reference predicts.
 //!
 //! A sequence that fails is shortened and reported with its seed, which `--seed` makes the first of the case. Source:
-//! none; `crate::tyr::sequence` makes them, `crate::tyr::reference` judges.
+//! none; `crate::subjects::tyr::sequence` makes them, `crate::subjects::tyr::reference` judges.
 
 use fastrand::Rng;
 use uapi::PAGE;
 
-use crate::check::{Outcome, Stop, fail};
-use crate::guest::Guest;
-use crate::tyr::reference::{Change, Reference, word};
-use crate::tyr::sequence::{BLOCK, Choices, Step, Window, shorten};
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, Op, TyrFile, signal};
+use crate::harness::check::{Outcome, Stop, fail};
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::reference::{Change, Reference, word};
+use crate::subjects::tyr::sequence::{BLOCK, Choices, Step, Window, shorten};
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, Op, TyrFile, signal};
 use crate::works;
 
 use super::queue::ended;

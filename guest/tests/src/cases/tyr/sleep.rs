@@ -8,10 +8,10 @@ use sys::{Answer, write};
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::Outcome;
-use crate::guest::Guest;
-use crate::tyr::view::Vm;
-use crate::tyr::{Gpu, Op, signal, wait};
+use crate::harness::check::Outcome;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::view::Vm;
+use crate::subjects::tyr::{Gpu, Op, signal, wait};
 use crate::{holds, same, works};
 
 use super::client::a_round;

@@ -7,11 +7,11 @@
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::{Outcome, fail};
-use crate::guest::Guest;
-use crate::tyr::reference::rights;
-use crate::tyr::view::{Met, Run, Vm};
-use crate::tyr::{Gpu, Op, TyrFile};
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::reference::rights;
+use crate::subjects::tyr::view::{Met, Run, Vm};
+use crate::subjects::tyr::{Gpu, Op, TyrFile};
 use crate::{holds, same, works};
 
 crate::cases::cases! {

@@ -9,11 +9,11 @@ use sys::Answer;
 use uapi::PAGE;
 use uapi::tyr::*;
 
-use crate::check::{Outcome, fail};
-use crate::driver::module_users;
-use crate::failnth::{Fault, null};
-use crate::guest::Guest;
-use crate::tyr::{Gpu, MODULE, Op, TyrFile};
+use crate::harness::check::{Outcome, fail};
+use crate::harness::failnth::{Fault, null};
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
+use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {

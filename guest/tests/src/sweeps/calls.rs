@@ -6,9 +6,9 @@
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::check::{Outcome, Stop, fail, name};
-use crate::failnth::{Call, Count, Fault, MSI_DOMAIN, REALLOC, null};
-use crate::guest::finds_leaks;
+use crate::harness::check::{Outcome, Stop, fail, name};
+use crate::harness::failnth::{Call, Count, Fault, MEMORY, MSI_DOMAIN, PAGES, REALLOC};
+use crate::harness::slabs::finds_leaks;
 use crate::holds;
 
 /// The first `ALL` calls of a function fail one at a time. Of the further calls, which only debug kernels make, only
@@ -19,24 +19,6 @@ const PAGES_ALL: u32 = 32;
 const THEN: usize = 31;
 /// No function is called more often than this.
 const MOST: u32 = 4000;
-
-/// The allocators: every allocation of an object, in C and in Rust, is a call of one of them.
-pub(crate) const MEMORY: &[Call] = &[
-    null(REALLOC),
-    null("__kmalloc_cache_noprof"),
-    null("__kmalloc_cache_node_noprof"),
-    null("__kmalloc_noprof"),
-    null("__kmalloc_node_noprof"),
-    null("__kmalloc_node_track_caller_noprof"),
-    null("kmem_cache_alloc_noprof"),
-    null("kmem_cache_alloc_node_noprof"),
-    null("kmem_cache_alloc_lru_noprof"),
-    null("pcpu_alloc_noprof"),
-    null("__kvmalloc_node_noprof"),
-];
-/// The allocator of pages: every allocation of pages calls it. Slab, vmalloc and the page cache cope with a failure:
-/// they take fewer at a time, or use those they have.
-pub(crate) const PAGES: Call = null("__alloc_frozen_pages_noprof");
 
 /// A function whose failures may be absorbed, and how many: its callers continue without the result.
 pub(crate) type Stood = (&'static str, u32);

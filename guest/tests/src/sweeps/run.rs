@@ -12,11 +12,12 @@ use sys::Answer;
 use sys::klog::KernelLog;
 
 use super::operation::{Client, Operation};
-use crate::check::{Outcome, Stop, fail, name};
-use crate::guest::{Guest, finds_leaks};
-use crate::inject::{Failures, Injector, Source};
-use crate::slabs::{self, Slabs};
-use crate::sweep::some;
+use crate::harness::check::{Outcome, Stop, fail, name};
+use crate::harness::inject::{Failures, Injector, Source};
+use crate::harness::slabs::finds_leaks;
+use crate::harness::slabs::{self, Slabs};
+use crate::subjects::guest::Guest;
+use crate::sweeps::calls::some;
 use crate::{holds, same};
 
 /// The largest number of failures in an operation: one makes 2 MiB of single pages.
@@ -41,14 +42,14 @@ struct Figures {
 ///
 /// The module stays loaded while objects are counted: the kernel keeps the addresses of unloaded modules for a while,
 /// in objects of its own.
-pub(super) fn sweep<F: Client>(
+pub(crate) fn sweep<F: Client>(
     guest: &Guest,
     table: &[Operation<F>],
     open: impl Fn() -> Outcome<F>,
     settled: impl Fn() -> Outcome,
     reload: impl Fn() -> Outcome,
 ) -> Outcome {
-    let injector = Injector::prepare(guest)?;
+    let injector = Injector::prepare(guest.modules()?)?;
     let mut sweep = Sweep { injector: &injector, log: KernelLog::from_now(), figures: Figures::default() };
     let mut places = sweep.reached(table, &open)?;
     let mut round = || {
@@ -278,7 +279,7 @@ fn close_others(known: &BTreeSet<RawFd>) -> Outcome {
 }
 
 /// Checks that the module has no unexpected users.
-pub(super) fn unused(module: &str) -> Outcome {
-    same!(crate::driver::module_users(module)?, Some(0));
+pub(crate) fn unused(module: &str) -> Outcome {
+    same!(crate::subjects::driver::module_users(module)?, Some(0));
     Ok(())
 }

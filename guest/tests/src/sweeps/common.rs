@@ -15,9 +15,9 @@ use uapi::{
 };
 
 use super::operation::{Client, NUMBERS, OPEN, Operation, TELL, close};
-use crate::check::Outcome;
-use crate::device::DrmFile;
-use crate::sweep::Stood;
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
+use crate::sweeps::calls::Stood;
 use crate::{holds, works};
 
 /// `DRM_CAP_PRIME`
@@ -28,7 +28,7 @@ const CAP_PRIME: u64 = 5;
 const OPENED_AGAIN: &[Stood] = &[NUMBERS, ("__kmalloc_cache_noprof", 1)];
 
 /// Queries and settings of a file, which is the primary node's master.
-pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
+pub(crate) fn files<F: Client>() -> Vec<Operation<F>> {
     vec![
         open("open", F::node),
         Operation::new(
@@ -63,7 +63,7 @@ pub(super) fn files<F: Client>() -> Vec<Operation<F>> {
 }
 
 /// Operations of a device with a render node.
-pub(super) fn render_node<F: Client>() -> Operation<F> {
+pub(crate) fn render_node<F: Client>() -> Operation<F> {
     open("open of the render node", F::render_node)
 }
 
@@ -78,7 +78,7 @@ fn open<F: Client>(name: &'static str, node: fn(&F) -> Outcome<PathBuf>) -> Oper
         |_, _, _| Ok(()),
     )
     .within(OPEN)
-    .stands(crate::sweep::OPEN.stands)
+    .stands(crate::sweeps::calls::OPEN.stands)
 }
 
 fn name<F: Client>(file: &F, name: &[u8]) -> Answer {
@@ -87,12 +87,12 @@ fn name<F: Client>(file: &F, name: &[u8]) -> Answer {
 
 /// The unique name of a PCI device, and of other devices: `drm_set_busid` does not check whether it got memory for the
 /// latter.
-pub(super) const ON_PCI: &[Stood] = &[];
-pub(super) const NOT_ON_PCI: &[Stood] = &[("__kmalloc_node_track_caller_noprof", 1)];
+pub(crate) const ON_PCI: &[Stood] = &[];
+pub(crate) const NOT_ON_PCI: &[Stood] = &[("__kmalloc_node_track_caller_noprof", 1)];
 
 /// Operations on masters and authentication, handles and global names. `naming` lists the failures that naming the
 /// device absorbs.
-pub(super) fn handles<F: Client>(naming: &'static [Stood]) -> Vec<Operation<F>> {
+pub(crate) fn handles<F: Client>(naming: &'static [Stood]) -> Vec<Operation<F>> {
     [masters(naming), names()].into_iter().flatten().collect()
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Makes the calls within one operation fail one after the other, by the kernel's own injection where it has one
-//! (`fail-nth`), else by the calls of its allocators (`crate::failnth`).
+//! (`fail-nth`), else by the calls of its allocators (`crate::harness::failnth`).
 //!
 //! Source: Documentation/fault-injection/fault-injection.rst, lib/fault-inject.c, mm/failslab.c, mm/fail_page_alloc.c,
 //! kernel/ksysfs.c (Linux 7.3).
@@ -12,10 +12,9 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::OFlags;
 use sys::Answer;
 
-use crate::check::{Outcome, fail};
-use crate::failnth::{Call, Fault};
-use crate::guest::Guest;
-use crate::sweep::{MEMORY, PAGES};
+use crate::harness::check::{Outcome, fail};
+use crate::harness::failnth::{Call, Fault, MEMORY, PAGES};
+use crate::harness::modules::Modules;
 use crate::{holds, works};
 
 /// A source of failures.
@@ -98,8 +97,8 @@ pub(crate) struct Injector {
 
 impl Injector {
     /// Detects the kernel's injection and prepares it.
-    pub(crate) fn prepare(guest: &Guest) -> Outcome<Self> {
-        works!(guest.modules()?.of("failnth")?.load());
+    pub(crate) fn prepare(modules: &Modules) -> Outcome<Self> {
+        works!(modules.of("failnth")?.load());
         works!(sys::write(EXPEDITED, "1"));
         let fail_nth = sys::open("/proc/thread-self/fail-nth", OFlags::RDWR).ok();
         let this = Self { fail_nth };

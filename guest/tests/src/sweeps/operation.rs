@@ -10,33 +10,33 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::check::{Outcome, fail};
-use crate::device::DrmFile;
-use crate::sweep::Stood;
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::device::DrmFile;
+use crate::sweeps::calls::Stood;
 use crate::works;
 
 /// The kernel functions within which calls are made to fail.
-pub(super) const IOCTL: &str = "__x64_sys_ioctl";
-pub(super) const MMAP: &str = "__x64_sys_mmap";
-pub(super) const OPEN: &str = "drm_open";
-pub(super) const TELL: &str = "seq_read";
-pub(super) const EVENT: &str = "drm_read";
-pub(super) const FAULT: &str = "handle_mm_fault";
+pub(crate) const IOCTL: &str = "__x64_sys_ioctl";
+pub(crate) const MMAP: &str = "__x64_sys_mmap";
+pub(crate) const OPEN: &str = "drm_open";
+pub(crate) const TELL: &str = "seq_read";
+pub(crate) const EVENT: &str = "drm_read";
+pub(crate) const FAULT: &str = "handle_mm_fault";
 
 /// A tree of numbers first tries to allocate a node without waiting, and then takes one that was made ahead
 /// (`idr_preload`).
-pub(super) const NUMBERS: Stood = ("kmem_cache_alloc_noprof", 1);
+pub(crate) const NUMBERS: Stood = ("kmem_cache_alloc_noprof", 1);
 /// An xarray first tries to allocate nodes without waiting, and then again with waiting (`xas_nomem`).
-pub(super) const NODES: Stood = ("kmem_cache_alloc_lru_noprof", 4);
+pub(crate) const NODES: Stood = ("kmem_cache_alloc_lru_noprof", 4);
 /// A `KVVec` that fails to get memory tries again, from vmalloc if it is large (`kvrealloc`). Rust's allocations are
 /// calls of this function.
-pub(super) const ARRAY: Stood = ("__kmalloc_node_track_caller_noprof", 1);
+pub(crate) const ARRAY: Stood = ("__kmalloc_node_track_caller_noprof", 1);
 
 /// Errors of an operation on an object with memory: `shmem_get_inode` reports every lack as lack of room.
-pub(super) const OF_MEMORY: &[Errno] = &[Errno::NOMEM, Errno::NOSPC];
+pub(crate) const OF_MEMORY: &[Errno] = &[Errno::NOMEM, Errno::NOSPC];
 
 /// An open file of a driver under test.
-pub(super) trait Client: Sized + 'static {
+pub(crate) trait Client: Sized + 'static {
     /// Returns the file by which the DRM core's ioctls are made.
     fn file(&self) -> &DrmFile;
 
@@ -103,17 +103,17 @@ impl Client for DrmFile {
 
 /// Makes a call, with or without a failure in it. Returns whether the call was executed, or `None` if that cannot be
 /// known.
-pub(super) type Attempt<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> Answer) -> Outcome<Option<bool>>;
+pub(crate) type Attempt<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> Answer) -> Outcome<Option<bool>>;
 
 /// A row of a table.
-pub(super) struct Operation<F> {
-    pub(super) name: &'static str,
+pub(crate) struct Operation<F> {
+    pub(crate) name: &'static str,
     /// The kernel function that executes the operation, within which calls are made to fail.
-    pub(super) within: &'static str,
+    pub(crate) within: &'static str,
     /// The errors that the operation may return when memory is short, in C's various forms.
-    pub(super) wants: &'static [Errno],
+    pub(crate) wants: &'static [Errno],
     /// The failures that the operation absorbs.
-    pub(super) stands: &'static [Stood],
+    pub(crate) stands: &'static [Stood],
     step: Box<Step<F>>,
 }
 
@@ -122,7 +122,7 @@ type Step<F> = dyn Fn(&F, Attempt<'_>) -> Outcome;
 impl<F: Client> Operation<F> {
     /// Describes an ioctl. `after` checks whether it was executed completely or not at all, and undoes it together with
     /// `before`.
-    pub(super) fn new<T: 'static>(
+    pub(crate) fn new<T: 'static>(
         name: &'static str,
         before: impl Fn(&F) -> Outcome<T> + 'static,
         run: impl Fn(&F, &mut T) -> Answer + 'static,
@@ -139,12 +139,12 @@ impl<F: Client> Operation<F> {
     }
 
     /// Describes an operation without an effect to check.
-    pub(super) fn alone(name: &'static str, run: impl Fn(&F) -> Answer + 'static) -> Self {
+    pub(crate) fn alone(name: &'static str, run: impl Fn(&F) -> Answer + 'static) -> Self {
         Self::new(name, |_| Ok(()), move |file, ()| run(file), |_, (), _| Ok(()))
     }
 
     /// Describes an operation that is always refused with the same error, whatever fails in it.
-    pub(super) fn refused(name: &'static str, errno: Errno, run: impl Fn(&F) -> Answer + 'static) -> Self {
+    pub(crate) fn refused(name: &'static str, errno: Errno, run: impl Fn(&F) -> Answer + 'static) -> Self {
         Self::alone(name, move |file: &F| match run(file) {
             Err(answer) if answer == errno => Ok(()),
             // No row expects this error: a call that succeeds needs a row of its own.
@@ -154,34 +154,34 @@ impl<F: Client> Operation<F> {
     }
 
     /// Describes an operation that leaves its object unchanged.
-    pub(super) fn on_object(name: &'static str, run: impl Fn(&F, u32) -> Answer + 'static) -> Self {
+    pub(crate) fn on_object(name: &'static str, run: impl Fn(&F, u32) -> Answer + 'static) -> Self {
         let before = |file: &F| Ok(works!(file.object()));
         Self::new(name, before, move |file, handle| run(file, *handle), |file, handle, _| close(file, handle))
     }
 
     /// Sets the kernel function of a call that is not an ioctl.
-    pub(super) fn within(self, function: &'static str) -> Self {
+    pub(crate) fn within(self, function: &'static str) -> Self {
         Self { within: function, ..self }
     }
 
     /// Sets other errors that the operation may return.
-    pub(super) fn wants(self, errnos: &'static [Errno]) -> Self {
+    pub(crate) fn wants(self, errnos: &'static [Errno]) -> Self {
         Self { wants: errnos, ..self }
     }
 
     /// Sets the failures that the operation absorbs.
-    pub(super) fn stands(self, functions: &'static [Stood]) -> Self {
+    pub(crate) fn stands(self, functions: &'static [Stood]) -> Self {
         Self { stands: functions, ..self }
     }
 
     /// Runs the operation, from `before` to `after`.
-    pub(super) fn step(&self, file: &F, attempt: Attempt<'_>) -> Outcome {
+    pub(crate) fn step(&self, file: &F, attempt: Attempt<'_>) -> Outcome {
         (self.step)(file, attempt)
     }
 }
 
 /// Closes a handle.
-pub(super) fn close<F: Client>(file: &F, handle: u32) -> Outcome {
+pub(crate) fn close<F: Client>(file: &F, handle: u32) -> Outcome {
     works!(file.file().gem_close(handle));
     Ok(())
 }

@@ -9,7 +9,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use crate::check::{Outcome, fail, lacks};
+use crate::harness::check::{Outcome, fail, lacks};
 
 use super::{Function, Kind};
 

@@ -16,12 +16,12 @@ pub(crate) use uapi::{
 };
 use uapi::{Lifecycle, Request};
 
-use crate::check::{Outcome, fail};
-use crate::device::DrmFile;
-use crate::driver::module_users;
-use crate::guest::Guest;
-use crate::modules;
-use crate::trace::Trace;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::harness::trace::Trace;
+use crate::subjects::device::DrmFile;
+use crate::subjects::driver::module_users;
+use crate::subjects::guest::Guest;
 
 const FOLDER: &str = "/sys/bus/platform/drivers/lifecycle";
 

@@ -14,19 +14,16 @@ use uapi::nova::{
     NOVA_GEM_CREATE, NOVA_GEM_INFO, NOVA_GETPARAM, NovaGemCreate, NovaGemInfo, NovaGetparam, VRAM_BAR_SIZE,
 };
 
-use crate::check::{Outcome, fail, lacks};
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::modules;
-use crate::pci::{Function, Kind, driver_file, rescan};
+use crate::harness::check::{Outcome, fail, lacks};
+use crate::harness::modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::pci::{Function, NVIDIA, driver_file, rescan};
 
 /// The module of the parent's driver.
-pub(crate) const CORE: &str = "nova_core";
+pub(crate) const CORE: &str = NVIDIA.module;
 /// The module of the DRM driver.
 pub(crate) const DRM: &str = "nova_drm";
-
-/// The kind of the parent's PCI function.
-pub(crate) const KIND: Kind = Kind { vendor: "0x10de", module: CORE, claim: "nova" };
 
 const AUXILIARY: &str = "/sys/bus/auxiliary";
 
@@ -65,7 +62,7 @@ impl Gpu {
 
     /// Returns the function, if it is on the bus.
     pub(crate) fn find() -> Option<Self> {
-        Function::find(KIND).map(Self)
+        Function::find(NVIDIA).map(Self)
     }
 
     /// Loads both modules, unless they are loaded.

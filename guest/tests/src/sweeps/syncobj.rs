@@ -11,13 +11,13 @@ use sys::Answer;
 use uapi::sync::{AS_SYNC_FILE, CREATE_SIGNALED, SYNCOBJ_RESET, SYNCOBJ_SIGNAL};
 
 use super::operation::{Client, NODES, NUMBERS, Operation};
-use crate::check::Outcome;
-use crate::device::DrmFile;
+use crate::harness::check::Outcome;
 use crate::same;
+use crate::subjects::device::DrmFile;
 use crate::works;
 
 /// Returns all operations of sync objects.
-pub(super) fn table<F: Client>() -> Vec<Operation<F>> {
+pub(crate) fn table<F: Client>() -> Vec<Operation<F>> {
     [objects(), files(), fences()].into_iter().flatten().collect()
 }
 

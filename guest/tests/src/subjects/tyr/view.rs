@@ -3,7 +3,7 @@
 //!
 //! Source: the queries of `models/src/mali.rs`.
 
-use crate::check::{Outcome, fail};
+use crate::harness::check::{Outcome, fail};
 use crate::holds;
 use crate::works;
 

@@ -11,9 +11,8 @@ use rustix::io::Errno;
 use sys::Answer;
 use sys::nodes::{Device, driver_name};
 
-use crate::check::{Outcome, fail};
-use crate::pci;
-use crate::{nova, tyr};
+use crate::harness::check::{Outcome, fail};
+use crate::subjects::pci;
 
 /// The driver whose device the cases open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -24,10 +23,10 @@ pub(crate) enum Driver {
     /// The vgem in the kernel's tree, on a faux device.
     #[value(name = "c-vgem")]
     C,
-    /// Drydock's two drivers for an NVIDIA GPU; their cases find the device themselves (`crate::nova`).
+    /// Drydock's two drivers for an NVIDIA GPU; their cases find the device themselves (`crate::subjects::nova`).
     #[value(name = "nova")]
     Nova,
-    /// Drydock's driver for a Mali GPU; its cases find the device themselves (`crate::tyr`).
+    /// Drydock's driver for a Mali GPU; its cases find the device themselves (`crate::subjects::tyr`).
     #[value(name = "tyr")]
     Tyr,
 }
@@ -56,8 +55,8 @@ impl Driver {
     pub(crate) const fn gpu(self) -> Option<pci::Kind> {
         match self {
             Self::Rust | Self::C => None,
-            Self::Nova => Some(nova::KIND),
-            Self::Tyr => Some(tyr::KIND),
+            Self::Nova => Some(pci::NVIDIA),
+            Self::Tyr => Some(pci::MALI),
         }
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use sys::Answer;
 
-use crate::check::{Outcome, fail};
+use crate::harness::check::{Outcome, fail};
 
 pub(crate) use mailbox::violations;
 
@@ -28,6 +28,11 @@ pub(crate) struct Kind {
     /// A word in the name under which the driver claims the registers.
     pub(crate) claim: &'static str,
 }
+
+/// The emulated NVIDIA GPU, whose driver is the parent of a DRM driver.
+pub(crate) const NVIDIA: Kind = Kind { vendor: "0x10de", module: "nova_core", claim: "nova" };
+/// The emulated Mali GPU.
+pub(crate) const MALI: Kind = Kind { vendor: "0x13b5", module: "tyr", claim: "tyr" };
 
 /// The display controller of a vendor, whatever driver is bound to it.
 #[derive(Clone, Debug)]

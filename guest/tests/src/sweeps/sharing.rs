@@ -10,17 +10,17 @@ use sys::{Answer, Mapping};
 use uapi::{CLOEXEC, PAGE, RDWR, SYNC_END, SYNC_READ, SYNC_WRITE};
 
 use super::operation::{Client, FAULT, MMAP, NODES, NUMBERS, Operation, close};
-use crate::check::Outcome;
-use crate::device::{self, DrmFile};
+use crate::harness::check::Outcome;
+use crate::subjects::device::{self, DrmFile};
 use crate::{same, works};
 
 /// PRIME in both directions, and the calls of a dma-buf and a sync file.
-pub(super) fn buffers<F: Client>() -> Vec<Operation<F>> {
+pub(crate) fn buffers<F: Client>() -> Vec<Operation<F>> {
     [own(), foreign(), of_buffers()].into_iter().flatten().collect()
 }
 
 /// PRIME in both directions, with the device's own buffers.
-pub(super) fn own<F: Client>() -> Vec<Operation<F>> {
+pub(crate) fn own<F: Client>() -> Vec<Operation<F>> {
     vec![
         Operation::new(
             "PRIME_HANDLE_TO_FD",
@@ -140,7 +140,7 @@ const PAGES: u32 = 1024;
 const INSIDE: usize = 511 * PAGE;
 
 /// Maps a node and a dma-buf, and touches them for the first time. `make` makes an object of the given number of pages.
-pub(super) fn mappings<F: Client>(
+pub(crate) fn mappings<F: Client>(
     make: fn(&F, u32) -> Answer<u32>,
     offset: fn(&F, u32) -> Answer<u64>,
 ) -> Vec<Operation<F>> {

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::check::{Outcome, fail, name};
-use crate::failnth;
+use crate::harness::check::{Outcome, fail, name};
+use crate::harness::failnth;
 use crate::works;
 
 /// The switch of the kernel's statistics about accesses to all memory.
@@ -88,6 +89,12 @@ fn counts(slabinfo: &str) -> Counts {
     };
     let is_name = |(cache, _): &(String, u64)| NAMES.contains(&cache.as_str());
     slabinfo.lines().skip(2).filter_map(count).filter(|count| !is_name(count)).collect()
+}
+
+/// Whether the kernel finds leaked memory (kmemleak of the debug kernel). Such a kernel also delays the reuse of freed
+/// memory.
+pub(crate) fn finds_leaks() -> bool {
+    Path::new("/sys/kernel/debug/kmemleak").exists()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 use sys::pace::patient;
 
-use crate::check::{Outcome, fail};
+use crate::harness::check::{Outcome, fail};
 
 /// Time limit of an awaited line, on an idle host.
 const LIMIT: Duration = Duration::from_secs(10);

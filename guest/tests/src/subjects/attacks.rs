@@ -10,13 +10,13 @@ use rustix::io::Errno;
 use sys::{Answer, Mapping};
 use uapi::{ATTACK_PLUGGED as PLUGGED, ATTACK_RUN as RUN, ATTACK_TRAP as TRAP, Attack};
 
-use crate::cases::bus::edu;
-use crate::check::{Outcome, fail};
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::lifecycle::node;
-use crate::modules;
-use crate::trace::Trace;
+use crate::harness::check::{Outcome, fail};
+use crate::harness::modules;
+use crate::harness::trace::Trace;
+use crate::subjects::bus::edu_address;
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::node;
 use crate::works;
 
 const DEVICES: &str = "/sys/bus/platform/devices";
@@ -209,7 +209,7 @@ pub(crate) fn unbind(device: u32) -> Answer {
 /// Returns the sysfs folder of QEMU's `edu`, if the machine has that device. It belongs to the driver once the driver
 /// is loaded.
 pub(crate) fn edu() -> Option<PathBuf> {
-    Some(Path::new("/sys/bus/pci/devices").join(edu::address()?))
+    Some(Path::new("/sys/bus/pci/devices").join(edu_address()?))
 }
 
 /// Finds the render node of a device by the device's folder.

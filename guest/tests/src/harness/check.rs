@@ -73,13 +73,13 @@ macro_rules! refuses {
         match $call {
             Err(::rustix::io::Errno::$errno) => {}
             answer => {
-                let wanted = $crate::check::name(::rustix::io::Errno::$errno);
+                let wanted = $crate::harness::check::name(::rustix::io::Errno::$errno);
                 let got = match answer {
                     Ok(value) => format!("success ({value:?})"),
-                    Err(errno) => $crate::check::name(errno),
+                    Err(errno) => $crate::harness::check::name(errno),
                 };
                 let (call, text) = (stringify!($call), format!($($text)+));
-                return $crate::check::fail(format!("`{call}`{text}: expected {wanted}, got {got}"));
+                return $crate::harness::check::fail(format!("`{call}`{text}: expected {wanted}, got {got}"));
             }
         }
     };
@@ -92,9 +92,9 @@ macro_rules! works {
         match $call {
             Ok(value) => value,
             Err(errno) => {
-                let got = $crate::check::name(errno);
+                let got = $crate::harness::check::name(errno);
                 let call = stringify!($call);
-                return $crate::check::fail(format!("`{call}`: expected success, got {got}"));
+                return $crate::harness::check::fail(format!("`{call}`: expected success, got {got}"));
             }
         }
     };
@@ -108,7 +108,7 @@ macro_rules! same {
             (left, right) if *left == *right => {}
             (left, right) => {
                 let text = stringify!($left);
-                return $crate::check::fail(format!("`{text}`: expected {right:?}, got {left:?}"));
+                return $crate::harness::check::fail(format!("`{text}`: expected {right:?}, got {left:?}"));
             }
         }
     };
@@ -120,7 +120,7 @@ macro_rules! holds {
     ($condition:expr, $($text:tt)+) => {
         if !$condition {
             let (claim, text) = (format!($($text)+), stringify!($condition));
-            return $crate::check::fail(format!("{claim}: `{text}` is false"));
+            return $crate::harness::check::fail(format!("{claim}: `{text}` is false"));
         }
     };
 }

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use sys::Answer;
 use sys::pace::patient_ms;
 
-use crate::check::{Outcome, fail};
+use crate::harness::check::{Outcome, fail};
 use crate::works;
 
 /// Places where the kernel itself does not survive a failure (Linux 7.3.4). `drm_minor_alloc()` leaves the error
@@ -43,6 +43,24 @@ pub(crate) const fn null(function: &'static str) -> Call {
 pub(crate) const fn enomem(function: &'static str) -> Call {
     Call { function, returns: -12 }
 }
+
+/// The allocators: every allocation of an object, in C and in Rust, is a call of one of them.
+pub(crate) const MEMORY: &[Call] = &[
+    null(REALLOC),
+    null("__kmalloc_cache_noprof"),
+    null("__kmalloc_cache_node_noprof"),
+    null("__kmalloc_noprof"),
+    null("__kmalloc_node_noprof"),
+    null("__kmalloc_node_track_caller_noprof"),
+    null("kmem_cache_alloc_noprof"),
+    null("kmem_cache_alloc_node_noprof"),
+    null("kmem_cache_alloc_lru_noprof"),
+    null("pcpu_alloc_noprof"),
+    null("__kvmalloc_node_noprof"),
+];
+/// The allocator of pages: every allocation of pages calls it. Slab, vmalloc and the page cache cope with a failure:
+/// they take fewer at a time, or use those they have.
+pub(crate) const PAGES: Call = null("__alloc_frozen_pages_noprof");
 
 /// An armed fault. Dropping it disarms it.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use csf_fw::Firmware as Container;
 
-use crate::check::{Outcome, fail, lacks};
+use crate::harness::check::{Outcome, fail, lacks};
 
 /// The name that drivers request.
 const NAME: &str = "arm/mali/arch10.8/mali_csffw.bin";

@@ -3,16 +3,16 @@
 //!
 //! Source: none beyond the files it ties together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sys::pace;
 
-use crate::check::{Outcome, fail, lacks};
-use crate::device::DrmFile;
-use crate::differences;
-use crate::driver::{Driver, Nodes, module_users};
-use crate::modules::Modules;
+use crate::harness::check::{Outcome, fail, lacks};
+use crate::harness::modules::Modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::differences;
+use crate::subjects::driver::{Driver, Nodes, module_users};
 
 /// The guest as a case sees it.
 #[derive(Clone, Debug)]
@@ -102,10 +102,4 @@ impl Guest {
             .stdout(Stdio::piped())
             .spawn()
     }
-}
-
-/// Whether the kernel finds leaked memory (kmemleak of the debug kernel). Such a kernel also delays the reuse of freed
-/// memory.
-pub(crate) fn finds_leaks() -> bool {
-    Path::new("/sys/kernel/debug/kmemleak").exists()
 }

@@ -11,8 +11,8 @@ use sys::{Answer, BadAddress, Mapping};
 use uapi::tyr::*;
 use uapi::{PAGE, Plain, Request};
 
-use crate::check::Outcome;
-use crate::device::DrmFile;
+use crate::harness::check::Outcome;
+use crate::subjects::device::DrmFile;
 use crate::works;
 
 /// An open file of the driver.

@@ -14,18 +14,16 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use crate::check::{Outcome, fail, lacks};
-use crate::device::DrmFile;
-use crate::guest::Guest;
-use crate::pci::{Function, Kind, rescan};
+use crate::harness::check::{Outcome, fail, lacks};
+use crate::subjects::device::DrmFile;
+use crate::subjects::guest::Guest;
+use crate::subjects::pci::{Function, MALI, rescan};
 use crate::works;
 
 pub(crate) use client::{Op, TyrFile, point, signal, wait};
 
 /// The driver's module.
-pub(crate) const MODULE: &str = "tyr";
-/// The kind of the GPU's PCI function.
-pub(crate) const KIND: Kind = Kind { vendor: "0x13b5", module: MODULE, claim: "tyr" };
+pub(crate) const MODULE: &str = MALI.module;
 
 /// The PCI function, whatever is bound to it.
 #[derive(Clone, Debug)]
@@ -64,7 +62,7 @@ impl Gpu {
 
     /// Returns the function, if it is on the bus.
     pub(crate) fn find() -> Option<Self> {
-        Function::find(KIND).map(Self)
+        Function::find(MALI).map(Self)
     }
 
     /// Loads the module, if it is not loaded.
