@@ -40,6 +40,8 @@ use crate::subjects::guest::Guest;
 pub(crate) struct Case {
     /// The area and the claim, `area::claim`.
     pub(crate) name: &'static str,
+    /// The driver that the case is about. `None` is vgem, ours and the kernel's own.
+    driver: Option<Driver>,
     /// The function that runs the case.
     pub(crate) run: fn(&Guest) -> Outcome,
     /// Time limit in seconds. A case that takes longer is killed and has failed.
@@ -55,23 +57,37 @@ impl Case {
         self.seconds >= LONG
     }
 
-    /// Whether the case is about this driver: areas `nova_` and `tyr_` are about these drivers, all others about vgem.
+    /// Whether the case is about this driver.
     pub(crate) fn is_for(&self, driver: Driver) -> bool {
-        let of_a_gpu = [("nova_", Driver::Nova), ("tyr_", Driver::Tyr)];
-        match of_a_gpu.iter().find(|(area, _)| self.name.starts_with(area)) {
-            Some((_, only)) => driver == *only,
+        match self.driver {
+            Some(only) => driver == only,
             None => driver.gpu().is_none(),
         }
     }
 }
 
-/// Defines the table of an area: its functions, with a time limit where the default is too short.
+/// Defines the table of an area: the driver that its cases are about, unless that is vgem, and its functions, with a time
+/// limit where the default is too short.
+///
+/// ```text
+/// cases! {
+///     "tyr_query" for Tyr:
+///     gpu_info_names_the_gpu, unknown_query_is_refused within 60,
+/// }
+/// ```
 macro_rules! cases {
-    ($area:literal: $($name:ident $(within $seconds:literal)?),* $(,)?) => {
+    ($area:literal: $($cases:tt)*) => {
+        $crate::cases::cases!(@table $area, None; $($cases)*);
+    };
+    ($area:literal for $driver:ident: $($cases:tt)*) => {
+        $crate::cases::cases!(@table $area, Some($crate::subjects::driver::Driver::$driver); $($cases)*);
+    };
+    (@table $area:literal, $driver:expr; $($name:ident $(within $seconds:literal)?),* $(,)?) => {
         /// The cases of this area.
         pub(crate) const CASES: &[$crate::cases::Case] = &[$(
             $crate::cases::Case {
                 name: concat!($area, "::", stringify!($name)),
+                driver: $driver,
                 run: $name,
                 seconds: $crate::cases::limit!($($seconds)?),
             }
@@ -212,6 +228,18 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn case_of_a_gpu_runs_for_its_driver_only() {
+        let drivers = |area: &str| {
+            let case = all().find(|case| case.name.starts_with(area)).expect("the area has cases");
+            let all = [Driver::Rust, Driver::C, Driver::Nova, Driver::Tyr];
+            all.into_iter().filter(|driver| case.is_for(*driver)).collect::<Vec<_>>()
+        };
+        assert_eq!(drivers("gem::"), [Driver::Rust, Driver::C]);
+        assert_eq!(drivers("nova_object::"), [Driver::Nova]);
+        assert_eq!(drivers("tyr_bo::"), [Driver::Tyr]);
     }
 
     #[test]

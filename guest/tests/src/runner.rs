@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Runs each case in a process of its own with a time limit, and prints its one line.
+//! Runs each case in a process of its own with a time limit and prints its one line, or runs a storm.
 //!
 //! Source: pidfd_open(2), proc(5).
 

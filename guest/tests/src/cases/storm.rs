@@ -41,11 +41,11 @@ pub(crate) mod vgem {
 pub(crate) mod nova {
     use super::twenty_seconds;
 
-    crate::cases::cases! { "nova_storm": twenty_seconds within 120 }
+    crate::cases::cases! { "nova_storm" for Nova: twenty_seconds within 120 }
 }
 
 pub(crate) mod tyr {
     use super::twenty_seconds;
 
-    crate::cases::cases! { "tyr_storm": twenty_seconds within 180 }
+    crate::cases::cases! { "tyr_storm" for Tyr: twenty_seconds within 180 }
 }

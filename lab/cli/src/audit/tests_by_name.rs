@@ -73,24 +73,38 @@ fn is_meant(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Returns the names in each `cases! { "area": name, name within SECONDS, … }`.
+/// Returns the names in each `cases! { "area": name, name within SECONDS, … }` and `cases! { "area" for DRIVER: … }`.
 fn cases(tokens: TokenStream) -> Vec<String> {
     let mut names = Vec::new();
     for token in tokens {
         let TokenTree::Group(group) = token else { continue };
         let inside: Vec<TokenTree> = group.stream().into_iter().collect();
-        match inside.first() {
-            Some(TokenTree::Literal(area)) if group.delimiter() == Delimiter::Brace => {
-                names.extend(names_in(area.to_string().trim_matches('"'), &inside));
-            }
+        match table(&inside) {
+            Some((area, entries)) if group.delimiter() == Delimiter::Brace => names.extend(names_in(&area, entries)),
             _ => names.extend(cases(group.stream())),
         }
     }
     names
 }
 
+/// Returns the area of a table, and what follows the colon.
+fn table(tokens: &[TokenTree]) -> Option<(String, &[TokenTree])> {
+    let (area, entries) = match tokens {
+        [TokenTree::Literal(area), TokenTree::Punct(colon), entries @ ..] if colon.as_char() == ':' => (area, entries),
+        [
+            TokenTree::Literal(area),
+            TokenTree::Ident(word),
+            TokenTree::Ident(_),
+            TokenTree::Punct(colon),
+            entries @ ..,
+        ] if word == "for" && colon.as_char() == ':' => (area, entries),
+        _ => return None,
+    };
+    Some((area.to_string().trim_matches('"').to_owned(), entries))
+}
+
 fn names_in(area: &str, tokens: &[TokenTree]) -> Vec<String> {
-    let entries = tokens[1..].split(|token| matches!(token, TokenTree::Punct(punct) if ":,".contains(punct.as_char())));
+    let entries = tokens.split(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','));
     let first = entries.filter_map(|entry| match entry.first() {
         Some(TokenTree::Ident(name)) => Some(format!("{area}::{name}")),
         _ => None,
@@ -106,6 +120,12 @@ mod tests {
     fn names_are_read_out_of_the_tables() {
         let text = "cases! {\n    \"gate\":\n    l1_a within 30, b,\n}\nfn l1_a() { let c = [\"d\"]; }\n";
         assert_eq!(cases(TokenStream::from_str(text).unwrap()), ["gate::l1_a", "gate::b"]);
+    }
+
+    #[test]
+    fn table_may_name_its_driver() {
+        let text = "cases! { \"tyr_bo\" for Tyr: a, b within 60 }\nfn c() { match d { \"e\" => F::g, _ => h } }\n";
+        assert_eq!(cases(TokenStream::from_str(text).unwrap()), ["tyr_bo::a", "tyr_bo::b"]);
     }
 
     #[test]

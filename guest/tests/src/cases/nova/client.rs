@@ -17,7 +17,7 @@ use crate::subjects::nova::{Gpu, NovaFile};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
-    "nova_client":
+    "nova_client" for Nova:
     unauthenticated_client_may_only_get_params, client_is_authenticated_by_the_master, master_needs_no_authentication,
     closed_file, path_only_file, file_opened_read_only, duplicates_share_handles, handles_belong_to_the_file,
     files_open_in_any_number,

@@ -21,7 +21,7 @@ use crate::{holds, refuses, same, works};
 use super::life::{client, is_dead};
 
 crate::cases::cases! {
-    "nova_fault":
+    "nova_fault" for Nova:
     unknown_chip_is_refused, chips_that_boot_otherwise_are_refused, other_chips_of_the_family_are_taken,
     boot_that_never_completes within 30, boot_that_never_begins within 30, slow_boot_is_waited_for within 30,
     surprise_removal_before_the_probe, surprise_removal_during_the_boot,

@@ -19,7 +19,7 @@ use crate::{holds, same, works};
 use super::life::{client, is_dead};
 
 crate::cases::cases! {
-    "nova_flight":
+    "nova_flight" for Nova:
     object_is_being_made_when_the_parent_goes, object_is_being_made_when_the_child_goes,
     object_is_being_made_when_the_function_is_removed, child_is_being_probed_when_the_parent_goes,
     child_is_being_probed_when_the_function_is_removed, parent_is_being_probed_when_it_is_unbound,

@@ -15,7 +15,7 @@ use crate::subjects::nova::Gpu;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "nova_identity":
+    "nova_identity" for Nova:
     version_is_upstreams, auxiliary_device_is_named_as_upstreams, node_is_below_the_pci_function, capabilities,
     one_card_and_no_render_node, fdinfo_names_driver_and_memory, lsgpu_lists_it, drmdevice_knows_no_auxiliary_bus,
     probe_logs_the_chip,

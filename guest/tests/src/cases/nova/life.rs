@@ -19,7 +19,7 @@ use crate::subjects::pci::rescan;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "nova_life":
+    "nova_life" for Nova:
     parent_unbind_with_an_open_file, child_unbind_with_an_open_file, function_is_removed_while_open,
     rebound_child_keeps_its_name, parent_comes_back_with_a_new_device, child_then_parent,
     parent_unbind_removes_the_child, repeated_bind_or_unbind_is_refused, old_file_is_dead_for_the_new_device,

@@ -14,7 +14,7 @@ use crate::subjects::nova::{DRM as MODULE, Gpu};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "nova_object":
+    "nova_object" for Nova:
     handles_count_from_one, sizes_are_rounded_up_to_pages, size_zero_is_refused, overflowing_size_is_refused,
     huge_sizes_take_no_memory, size_stays_what_the_client_asked_for, padding_must_be_zero, info_of_unknown_handles,
     info_of_another_files_handle, info_of_a_closed_handle, closed_once, handles_are_used_again,

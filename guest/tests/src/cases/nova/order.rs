@@ -18,7 +18,7 @@ use crate::subjects::nova::{CORE, Child, DRM, Gpu, NovaFile, unload};
 use super::life::{client, is_dead};
 
 crate::cases::cases! {
-    "nova_order":
+    "nova_order" for Nova:
     unbinding_unloading_and_closing within 300, removing_unloading_and_closing within 300,
 }
 

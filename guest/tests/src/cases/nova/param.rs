@@ -13,7 +13,7 @@ use crate::subjects::nova::Gpu;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "nova_param":
+    "nova_param" for Nova:
     vram_bar_size_is_that_of_bar_1, what_the_client_left_in_value_is_ignored, unknown_parameters,
     high_half_of_the_number_counts, bad_addresses, answer_that_cannot_be_written, shorter_argument, longer_argument,
     ioctl_direction_decides_what_is_copied, numbers_beyond_the_table, other_types_of_ioctl,

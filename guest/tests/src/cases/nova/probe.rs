@@ -22,7 +22,7 @@ use crate::{same, works};
 use super::life::client;
 
 crate::cases::cases! {
-    "nova_probe":
+    "nova_probe" for Nova:
     l3_each_call_of_the_parents_probe within 300, l3_each_call_of_the_childs_probe within 300,
     l3_each_call_of_loading_the_parent within 240, l3_each_call_of_loading_the_child within 240,
     l3_registers_of_somebody_else, l11_each_call_of_making_an_object within 120,

@@ -27,7 +27,7 @@ use crate::{same, works};
 use super::life::client;
 
 crate::cases::cases! {
-    "nova_race":
+    "nova_race" for Nova:
     many_clients within 60, parent_under_load within 180, child_under_load within 180, child_first_under_load within 180,
     either_order_under_load within 180, both_at_once_under_load within 180, removed_under_load within 180,
     unloaded_under_load within 180,

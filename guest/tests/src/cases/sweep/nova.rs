@@ -16,7 +16,7 @@ use crate::sweeps::{common, sharing};
 use crate::{same, works};
 
 crate::cases::cases! {
-    "nova_sweep":
+    "nova_sweep" for Nova:
     files within 240, handles within 240, sharing within 240, own_ioctls within 240,
 }
 

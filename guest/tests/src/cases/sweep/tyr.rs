@@ -23,7 +23,7 @@ use crate::sweeps::{common, sharing, syncobj};
 use crate::{holds, same, works};
 
 crate::cases::cases! {
-    "tyr_sweep":
+    "tyr_sweep" for Tyr:
     files within 240, handles within 240, sync_objects within 240, sharing within 240, mapping within 240, questions within 240,
     objects_and_spaces within 240, bindings within 240,
 }

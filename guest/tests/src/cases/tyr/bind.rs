@@ -19,7 +19,7 @@ use crate::{holds, refuses, same, works};
 use super::queue::ended;
 
 crate::cases::cases! {
-    "tyr_bind":
+    "tyr_bind" for Tyr:
     empty_op_array_is_accepted, flags_of_the_call, flags_of_a_map, flags_of_an_unmap, types_that_do_not_exist,
     not_whole_pages, beyond_the_object, beyond_the_range, wrapping_va_range_is_refused, unknown_objects,
     object_of_another_file, object_of_another_vm, object_of_its_own_vm, unmap_with_an_object_is_refused,

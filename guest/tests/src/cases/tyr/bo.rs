@@ -17,7 +17,7 @@ use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_bo":
+    "tyr_bo" for Tyr:
     size_is_rounded_up, size_zero_is_refused, overflowing_size_is_refused, flags, padding,
     output_fields_are_ignored_on_input, unknown_exclusive_vm_is_refused, mmap_offset_is_constant_per_object,
     unknown_handles, mmap_offset_of_a_no_mmap_object_is_refused, new_memory_is_zero, contents_stay,

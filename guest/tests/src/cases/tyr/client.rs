@@ -19,7 +19,7 @@ use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_client":
+    "tyr_client" for Tyr:
     primary_node_needs_no_authentication, render_node_needs_no_privileges, closed_file, path_only_file,
     duplicates_share_everything, files_have_numbers_of_their_own, files_open_in_any_number,
     used_from_two_threads within 60,

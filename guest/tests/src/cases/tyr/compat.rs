@@ -20,7 +20,7 @@ use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_compat":
+    "tyr_compat" for Tyr:
     questions_are_answered, memory_is_bound, bindings_are_queued, object_is_mapped, label_is_given,
     flush_id_page_is_at_the_32_bit_offset, invalid_ioctls_are_refused, calls_after_unplug_fail_with_enodev,
 }

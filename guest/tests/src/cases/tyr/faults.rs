@@ -25,7 +25,7 @@ use super::client::a_round;
 use super::life::{client, is_dead};
 
 crate::cases::cases! {
-    "tyr_fault":
+    "tyr_fault" for Tyr:
     hung_reset_fails_the_probe within 60, hung_power_up_fails_the_probe within 60,
     slow_hardware_is_waited_for within 60, silent_firmware within 60, slow_reset_and_slow_boot within 60,
     refused_gpu_dma_fails_the_probe within 60, surprise_removal_before_the_probe within 60,

@@ -16,7 +16,7 @@ use crate::subjects::tyr::{Gpu, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_flush_id":
+    "tyr_flush_id" for Tyr:
     page_shows_a_nonzero_id, loads_of_any_width_work, kernel_reads_it_for_a_client, is_not_written, is_one_page,
     is_shared, mapping_of_other_registers_is_refused, page_moves_to_the_32_bit_mmio_offset,
     unknown_mmio_offsets_are_refused, mmio_offset_is_per_file, not_inherited, unplug_replaces_the_page_with_memory,

@@ -21,7 +21,7 @@ use super::faults::works_again;
 use super::life::client;
 
 crate::cases::cases! {
-    "tyr_hang":
+    "tyr_hang" for Tyr:
     hung_mmu_fails_the_bind_with_etimedout within 60, hung_mmu_is_reset_at_suspend within 60,
     hung_mcu_is_reset_at_unbind within 60, unbind_ends_although_the_reset_hangs within 60,
     faulted_firmware_recovers_at_suspend_or_bind within 60,

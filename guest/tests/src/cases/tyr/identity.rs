@@ -16,7 +16,7 @@ use crate::subjects::tyr::Gpu;
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_identity":
+    "tyr_identity" for Tyr:
     calls_itself_panthor, version_is_that_of_the_uapi_header, unique_name_is_the_pci_address,
     nodes_are_below_the_pci_function, one_card_and_one_render_node, capabilities, no_mode_setting,
     fdinfo_names_driver_and_device, fdinfo_counts_objects, lsgpu_lists_it, drmdevice_lists_it,

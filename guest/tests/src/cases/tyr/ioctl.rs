@@ -16,7 +16,7 @@ use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_ioctl":
+    "tyr_ioctl" for Tyr:
     l10_bad_addresses, l10_answer_that_cannot_be_written, l10_shorter_argument, l10_longer_argument,
     l10_direction_decides_what_is_copied, l10_numbers_beyond_the_table, l10_other_types,
     groups_and_heaps_are_refused_alike, group_and_heap_ioctls_ignore_the_argument,

@@ -25,7 +25,7 @@ use super::client::a_round;
 use super::queue::{Gate, ended};
 
 crate::cases::cases! {
-    "tyr_life":
+    "tyr_life" for Tyr:
     l6_unbind_with_everything_open, l6_function_is_removed_while_all_is_open, l6_old_file_is_dead_for_the_new_device,
     l6_mappings_keep_their_contents, repeated_bind_or_unbind_is_refused, l5_switched_off_when_unbound,
     l5_late_fence_ends_the_queued_bind, l5_unbind_fails_the_queued_bind, l11_module_is_free_without_files,

@@ -21,7 +21,7 @@ use super::queue::{Gate, ended};
 use super::view::with_vm;
 
 crate::cases::cases! {
-    "tyr_page_fault":
+    "tyr_page_fault" for Tyr:
     fault_marks_the_vm, each_kind_of_fault_marks_the_vm, fault_is_logged, fault_leaves_other_vms_usable,
     unmap_in_an_unusable_vm_succeeds, map_in_an_unusable_vm_is_refused, unusable_vm_is_destroyed,
     queued_binds_end_in_an_unusable_vm, repeated_faults_in_new_vms within 60,

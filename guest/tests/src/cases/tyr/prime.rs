@@ -19,7 +19,7 @@ use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_prime":
+    "tyr_prime" for Tyr:
     import_into_the_same_file_returns_its_handle, import_into_another_file_shares_the_memory, mapped_as_a_dma_buf,
     own_buffers_are_not_imported, object_of_a_vm_is_not_exported, flags_that_are_refused, gpu_sees_memory_of_a_memfd,
     gpu_sees_memory_of_a_heap, gpu_sees_memory_of_vgem, vgem_sees_memory_of_the_gpu, imported_objects_are_not_synced,

@@ -24,7 +24,7 @@ use super::life::client;
 use super::queue::ended;
 
 crate::cases::cases! {
-    "tyr_probe":
+    "tyr_probe" for Tyr:
     l3_each_step_of_a_probe within 300, l3_each_allocation_of_a_probe within 900, l3_each_call_of_loading within 240,
     l3_registers_of_somebody_else, l14_each_call_of_opening_a_file within 120, l3_each_call_of_making_a_vm within 120,
     l11_each_call_of_making_an_object within 120, each_call_of_a_map within 300, each_call_of_an_unmap within 300,

@@ -20,7 +20,7 @@ use crate::subjects::tyr::{Gpu, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_query":
+    "tyr_query" for Tyr:
     null_pointer_queries_the_size, whole_structure, size_without_the_oldest_fields_is_refused,
     newest_fields_may_be_left_out, room_beyond_the_structure_is_zeroed, unknown_types, addresses_that_cannot_be_used,
     answer_that_cannot_be_written, gpu_info_matches_the_boards_boot_log, csif_info_matches_the_firmware, page_sizes,

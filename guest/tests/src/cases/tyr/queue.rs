@@ -21,7 +21,7 @@ use crate::subjects::tyr::{Gpu, Op, TyrFile, point, signal, wait};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_queue":
+    "tyr_queue" for Tyr:
     empty_op_array_is_accepted, async_bind_signals_its_syncobj, waits_for_a_fence, waits_for_a_point,
     points_of_a_timeline, signalled_points_are_not_waited_for, order_within_a_call, order_between_calls,
     later_operation_of_the_same_call, queues_do_not_wait_for_each_other, bind_waits_for_another_vms_bind,

@@ -30,7 +30,7 @@ use crate::{same, works};
 use super::life::client;
 
 crate::cases::cases! {
-    "tyr_race":
+    "tyr_race" for Tyr:
     many_clients within 60, l6_unbound_under_load within 180, l6_removed_under_load within 180,
     l6_unbound_by_several within 120, l15_unloaded_under_load within 180, surprise_removed_under_load within 180,
 }

@@ -18,7 +18,7 @@ use crate::works;
 use super::queue::ended;
 
 crate::cases::cases! {
-    "tyr_sequence":
+    "tyr_sequence" for Tyr:
     sync_binds within 300, mostly_async_binds within 300, with_blocks within 300,
     objects_exclusive_to_the_vm within 120, addresses_around_zero_and_512_gib within 120,
 }

@@ -18,7 +18,7 @@ use super::client::a_round;
 use super::queue::{Gate, ended, pending};
 
 crate::cases::cases! {
-    "tyr_sleep":
+    "tyr_sleep" for Tyr:
     devices_sleep within 60, suspend_up_to_the_core_and_resume within 60, machine_sleeps within 60,
     sleeps_unbound within 60, sleeps_while_a_queue_waits within 60, sleeps_with_a_vm_in_fault within 60,
     repeated_suspend_and_resume within 120,

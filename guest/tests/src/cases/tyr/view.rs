@@ -15,7 +15,7 @@ use crate::subjects::tyr::{Gpu, Op, TyrFile};
 use crate::{holds, same, works};
 
 crate::cases::cases! {
-    "tyr_view":
+    "tyr_view" for Tyr:
     new_vm_is_empty, pages_are_where_they_were_put, offsets_count_from_the_object, flags_are_rights, last_flags_count,
     hole_in_the_middle, unmap_cuts_off_the_ends_of_a_mapping, map_replaces_the_middle_of_a_mapping,
     map_replaces_several_mappings, same_map_again_changes_nothing, unmap_spans_mappings_and_holes,

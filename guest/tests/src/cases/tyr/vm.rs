@@ -17,7 +17,7 @@ use crate::subjects::tyr::{Gpu, MODULE, Op, TyrFile};
 use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
-    "tyr_vm":
+    "tyr_vm" for Tyr:
     numbers_count_from_one, vm_ids_are_reused, file_has_at_most_32_vms, flags_are_refused,
     user_va_range_zero_lets_the_kernel_choose, user_va_range_is_at_least_the_requested,
     user_va_range_beyond_the_gpu_is_refused, unknown_numbers, padding_of_destroy, belongs_to_its_file, is_usable,
