@@ -17,10 +17,10 @@ use crate::{refuses, same, works};
 
 super::cases! {
     "foreign":
-    import_memory, import_heap, is_not_mapped_as_dumb, imported_twice_is_one_handle,
-    exported_is_the_original, imported_by_two_files, name_tells_the_size, mapped_through_the_node,
-    heap_mapped_through_the_node, mapped_beyond_the_end, fence_reaches_the_exporter,
-    outlives_the_descriptor, many_imports, wrong_descriptors_leave_nothing,
+    import_memory, import_heap, is_not_mapped_as_dumb, imported_twice_is_one_handle, exported_is_the_original,
+    imported_by_two_files, gem_open_returns_the_size_of_an_import, mapped_through_the_node,
+    heap_mapped_through_the_node, mapped_beyond_the_end, fence_reaches_the_exporter, outlives_the_descriptor,
+    many_imports, wrong_descriptors_leave_nothing,
 }
 
 /// Creates a dma-buf of a memfd. Also returns a mapping of its memory.
@@ -109,7 +109,7 @@ fn imported_by_two_files(guest: &Guest) -> Outcome {
 }
 
 /// An import has a global name and a size like any object.
-fn name_tells_the_size(guest: &Guest) -> Outcome {
+fn gem_open_returns_the_size_of_an_import(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let (buffer, _memory) = memory_buffer(7)?;
     let name = works!(file.flink(works!(file.import(&buffer))));

@@ -12,8 +12,8 @@ use crate::{holds, refuses, same, works};
 
 super::cases! {
     "gem":
-    close_unknown, close_twice, padding_is_ignored, lowest_free_handle_is_used, many_handles,
-    name_is_constant, name_of_unknown_handle, open_unknown_name, open_tells_the_size,
+    close_unknown, close_twice, gem_close_ignores_its_padding, lowest_free_handle_is_used, many_handles,
+    name_is_constant, name_of_unknown_handle, open_unknown_name, gem_open_returns_the_size,
     open_makes_a_new_handle_each_time, named_object_is_shared, name_dies_with_the_last_handle,
     names_do_not_outlive_the_file, object_outlives_its_handle,
 }
@@ -40,7 +40,7 @@ fn close_twice(guest: &Guest) -> Outcome {
 }
 
 /// Any `pad` is accepted. It was never checked, and cannot be now.
-fn padding_is_ignored(guest: &Guest) -> Outcome {
+fn gem_close_ignores_its_padding(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
     works!(file.ioctl(&uapi::GEM_CLOSE, uapi::GemClose { handle, pad: u32::MAX }));
@@ -101,7 +101,7 @@ fn open_unknown_name(guest: &Guest) -> Outcome {
 }
 
 /// `GEM_OPEN` returns the size in bytes with the handle.
-fn open_tells_the_size(guest: &Guest) -> Outcome {
+fn gem_open_returns_the_size(guest: &Guest) -> Outcome {
     let (file, other) = (guest.open()?, guest.open()?);
     let name = works!(file.flink(works!(file.pages(3))));
     let got = works!(other.gem_open(name));

@@ -21,8 +21,8 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "probe":
-    l3_each_call_of_a_probe_of_vgem within 300, l3_each_call_of_a_probe within 300, l3_each_call_of_loading_vgem
-    within 240, l3_failed_probes_cost_no_memory within 120,
+    l3_each_failure_in_a_vgem_probe_is_undone within 300, l3_each_failure_in_a_probe_is_undone within 300,
+    l3_each_failure_in_the_vgem_module_init_is_undone within 240, l3_failed_probes_cost_no_memory within 120,
 }
 
 /// The steps of a probe and of a registration besides allocations, given by the functions that perform them.
@@ -49,7 +49,7 @@ const STEPS: &[Call] = &[
 ];
 
 /// Every failure within a probe of the Rust `vgem`, by sysfs, is reported and undone.
-fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_a_vgem_probe_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(guest.driver.unbind());
     let users = guest.users()?;
@@ -79,7 +79,7 @@ fn l3_each_call_of_a_probe_of_vgem(guest: &Guest) -> Outcome {
 }
 
 /// Every failure within a probe of the test driver is reported and undone; the driver logs the drop of its parts.
-fn l3_each_call_of_a_probe(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_a_probe_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     works!(unbind(0));
     test.trace.clear();
@@ -116,7 +116,7 @@ fn all_went(test: &mut Test<'_>) -> Outcome {
 
 /// Every failure within the module's init is reported and undone: its workqueue, its driver, its device, and the probe
 /// inside.
-fn l3_each_call_of_loading_vgem(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_the_vgem_module_init_is_undone(guest: &Guest) -> Outcome {
     const INIT: &[Call] = &[
         null("alloc_workqueue_noprof"),
         enomem("__platform_driver_register"),

@@ -14,13 +14,13 @@ use super::{buffer, ready};
 
 crate::cases::cases! {
     "fence":
-    attach_wrong_flags, attach_padding, attach_unknown_handle, attach_other_files_handle, attach_closed_handle,
-    signal_wrong_flags, signal_unknown, signal_other_files_fence, signal_twice, numbers_are_not_used_again,
-    incoming_number_is_ignored,
+    attach_with_unknown_flags_is_refused, attach_with_nonzero_padding_is_refused, attach_unknown_handle,
+    attach_other_files_handle, attach_closed_handle, signal_with_flags_is_refused, signal_unknown,
+    signal_other_files_fence, signal_twice, numbers_are_not_used_again, incoming_number_is_ignored,
 }
 
 /// Flags other than `VGEM_FENCE_WRITE` fail with EINVAL, before the handle is checked.
-fn attach_wrong_flags(guest: &Guest) -> Outcome {
+fn attach_with_unknown_flags_is_refused(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
     for flags in [2, 3, 4, 0x8000_0000, u32::MAX] {
@@ -34,7 +34,7 @@ fn attach_wrong_flags(guest: &Guest) -> Outcome {
 }
 
 /// A `pad` that is not zero fails with EINVAL.
-fn attach_padding(guest: &Guest) -> Outcome {
+fn attach_with_nonzero_padding_is_refused(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let handle = works!(file.pages(1));
     for pad in [1, u32::MAX] {
@@ -78,7 +78,7 @@ fn attach_closed_handle(guest: &Guest) -> Outcome {
 }
 
 /// Any flags fail with EINVAL, and the fence is not consumed.
-fn signal_wrong_flags(guest: &Guest) -> Outcome {
+fn signal_with_flags_is_refused(guest: &Guest) -> Outcome {
     let file = guest.open()?;
     let fence = works!(file.attach(works!(file.pages(1)), 0));
     for flags in [1, 2, u32::MAX] {

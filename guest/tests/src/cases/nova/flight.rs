@@ -20,9 +20,9 @@ use super::life::{client, is_dead};
 
 crate::cases::cases! {
     "nova_flight" for Nova:
-    object_is_being_made_when_the_parent_goes, object_is_being_made_when_the_child_goes,
-    object_is_being_made_when_the_function_is_removed, child_is_being_probed_when_the_parent_goes,
-    child_is_being_probed_when_the_function_is_removed, parent_is_being_probed_when_it_is_unbound,
+    parent_unbind_does_not_wait_for_a_gem_create, child_unbind_does_not_wait_for_a_gem_create,
+    pci_remove_does_not_wait_for_a_gem_create, parent_unbind_waits_for_the_childs_probe,
+    pci_remove_waits_for_the_childs_probe, parent_unbind_waits_for_the_parents_probe,
     child_module_goes_while_the_parent_is_probed, file_is_open_when_the_next_probe_fails,
 }
 
@@ -57,15 +57,15 @@ fn while_an_object_is_made(guest: &Guest, goes: impl FnOnce(&Gpu) -> Answer) -> 
     client(&gpu).map(drop)
 }
 
-fn object_is_being_made_when_the_parent_goes(guest: &Guest) -> Outcome {
+fn parent_unbind_does_not_wait_for_a_gem_create(guest: &Guest) -> Outcome {
     while_an_object_is_made(guest, |gpu| gpu.unbind())
 }
 
-fn object_is_being_made_when_the_child_goes(guest: &Guest) -> Outcome {
+fn child_unbind_does_not_wait_for_a_gem_create(guest: &Guest) -> Outcome {
     while_an_object_is_made(guest, |gpu| gpu.child().expect("it is bound").unbind())
 }
 
-fn object_is_being_made_when_the_function_is_removed(guest: &Guest) -> Outcome {
+fn pci_remove_does_not_wait_for_a_gem_create(guest: &Guest) -> Outcome {
     while_an_object_is_made(guest, |gpu| gpu.remove())
 }
 
@@ -104,16 +104,16 @@ fn while_the_child_is_probed(guest: &Guest, goes: impl FnOnce(&Gpu) -> Answer + 
     client(&gpu).map(drop)
 }
 
-fn child_is_being_probed_when_the_parent_goes(guest: &Guest) -> Outcome {
+fn parent_unbind_waits_for_the_childs_probe(guest: &Guest) -> Outcome {
     while_the_child_is_probed(guest, |gpu| gpu.unbind())
 }
 
-fn child_is_being_probed_when_the_function_is_removed(guest: &Guest) -> Outcome {
+fn pci_remove_waits_for_the_childs_probe(guest: &Guest) -> Outcome {
     while_the_child_is_probed(guest, |gpu| gpu.remove())
 }
 
 /// The unbind of a parent waits for its failing probe, and then returns ENODEV, since there is nothing to unbind.
-fn parent_is_being_probed_when_it_is_unbound(guest: &Guest) -> Outcome {
+fn parent_unbind_waits_for_the_parents_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     let call = enomem("__auxiliary_device_add");

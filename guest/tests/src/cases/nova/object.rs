@@ -16,8 +16,8 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "nova_object" for Nova:
     handles_count_from_one, sizes_are_rounded_up_to_pages, size_zero_is_refused, overflowing_size_is_refused,
-    huge_sizes_take_no_memory, size_stays_what_the_client_asked_for, padding_must_be_zero, info_of_unknown_handles,
-    info_of_another_files_handle, info_of_a_closed_handle, closed_once, handles_are_used_again,
+    huge_sizes_take_no_memory, size_stays_what_the_client_asked_for, nonzero_padding_is_refused,
+    info_of_unknown_handles, info_of_another_files_handle, info_of_a_closed_handle, closed_once, handles_are_used_again,
     flink_name_opens_the_object_in_another_file, a_failed_call_makes_no_handle, no_dumb_buffers, no_mapping,
     no_sync_objects, no_mode_setting, thousands_in_one_file within 60,
 }
@@ -87,7 +87,7 @@ fn size_stays_what_the_client_asked_for(guest: &Guest) -> Outcome {
 }
 
 /// Padding that is not zero fails with EINVAL, since it may get a meaning. Output fields are not checked.
-fn padding_must_be_zero(guest: &Guest) -> Outcome {
+fn nonzero_padding_is_refused(guest: &Guest) -> Outcome {
     let file = Gpu::ready(guest)?.open()?;
     for pad in [1, 1 << 31, u32::MAX] {
         refuses!(file.0.ioctl(&NOVA_GEM_CREATE, NovaGemCreate { handle: 0, pad, size: 1 }), INVAL, " with {pad:#x}");

@@ -23,9 +23,10 @@ use super::life::client;
 
 crate::cases::cases! {
     "nova_probe" for Nova:
-    l3_each_call_of_the_parents_probe within 300, l3_each_call_of_the_childs_probe within 300,
-    l3_each_call_of_loading_the_parent within 240, l3_each_call_of_loading_the_child within 240,
-    l3_registers_of_somebody_else, l11_each_call_of_making_an_object within 120,
+    l3_each_failure_in_the_parents_probe_is_undone within 300, l3_each_failure_in_the_childs_probe_is_undone within 300,
+    l3_each_failure_in_the_parents_module_init_is_undone within 240,
+    l3_each_failure_in_the_childs_module_init_is_undone within 240, l3_probe_with_claimed_registers_fails_with_ebusy,
+    l11_each_failure_in_a_gem_create_is_undone within 120,
 }
 
 /// The child is probed within the parent's probe, which succeeds without it.
@@ -59,7 +60,7 @@ fn gpu(guest: &Guest) -> Outcome<Gpu> {
 
 /// Every failure within the parent's probe is reported and undone. A failure in the child's probe inside affects the
 /// child alone.
-fn l3_each_call_of_the_parents_probe(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_the_parents_probe_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let users = [module_users(CORE)?, module_users(DRM)?];
     works!(gpu.unbind());
@@ -80,7 +81,7 @@ fn l3_each_call_of_the_parents_probe(guest: &Guest) -> Outcome {
 
 /// Every failure within the child's probe is reported and undone, without effect on the parent and its auxiliary
 /// device.
-fn l3_each_call_of_the_childs_probe(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_the_childs_probe_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let users = module_users(DRM)?;
     let child = gpu.child().expect("it is bound");
@@ -122,18 +123,18 @@ fn loading(guest: &Guest, module: &str, register: Call, traces: &[&str]) -> Outc
     client(&gpu).map(drop)
 }
 
-fn l3_each_call_of_loading_the_parent(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_the_parents_module_init_is_undone(guest: &Guest) -> Outcome {
     let traces = ["/sys/module/nova_core", "/sys/bus/pci/drivers/nova-core"];
     loading(guest, CORE, enomem("__pci_register_driver"), &traces)
 }
 
-fn l3_each_call_of_loading_the_child(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_the_childs_module_init_is_undone(guest: &Guest) -> Outcome {
     let traces = ["/sys/module/nova_drm"];
     loading(guest, DRM, enomem("__auxiliary_driver_register"), &traces)
 }
 
 /// A probe fails with EBUSY if another driver has claimed the registers.
-fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
+fn l3_probe_with_claimed_registers_fails_with_ebusy(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE.scope)?;
@@ -145,7 +146,7 @@ fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
 }
 
 /// Every failure while an object, its file or its handle is made leaves no number taken and no module held.
-fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
+fn l11_each_failure_in_a_gem_create_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let users = module_users(DRM)?;
     let file = gpu.open()?;

@@ -16,13 +16,13 @@ use crate::{holds, same, works};
 
 crate::cases::cases! {
     "probe":
-    l14_each_call_of_an_open within 120, l11_each_call_of_making_an_object within 120,
-    l5_each_call_of_mapping_for_hardware within 120, l12_each_call_of_a_foreign_import within 120,
-    l11_each_call_of_an_export within 120,
+    l14_each_failure_in_an_open_is_undone within 120, l11_each_failure_in_a_dumb_create_is_undone within 120,
+    l5_each_failure_in_a_dma_mapping_is_undone within 120, l12_each_failure_in_a_foreign_import_is_undone within 120,
+    l11_each_failure_in_an_export_is_undone within 120,
 }
 
 /// A failed open leaves no file data, no client and no reference to the module.
-fn l14_each_call_of_an_open(guest: &Guest) -> Outcome {
+fn l14_each_failure_in_an_open_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let node = node("lifecycle.0", "card").expect("it is bound");
     let mut total = 0;
@@ -77,14 +77,14 @@ fn each_call_of(test: &mut Test<'_>, steps: &[Call], ioctl: impl Fn(&Client) -> 
 }
 
 /// Every failure while a dumb buffer is made is undone: the payload, the C object, its file, its offset, its handle.
-fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
+fn l11_each_failure_in_a_dumb_create_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let steps = [enomem("drm_gem_object_init"), enomem("drm_gem_create_mmap_offset"), enomem("drm_gem_handle_create")];
     each_call_of(&mut test, &steps, |client| client.0.pages(2).map(Some))
 }
 
 /// Every failure while an object is mapped for the hardware is undone: pages, table, mapping.
-fn l5_each_call_of_mapping_for_hardware(guest: &Guest) -> Outcome {
+fn l5_each_failure_in_a_dma_mapping_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let steps = [enomem("drm_gem_shmem_get_pages_sgt"), enomem("drm_gem_get_pages"), enomem("dma_map_sgtable")];
     each_call_of(&mut test, &steps, |client| {
@@ -97,7 +97,7 @@ fn l5_each_call_of_mapping_for_hardware(guest: &Guest) -> Outcome {
 }
 
 /// A failed import undoes the attachment, and leaves the dma-buf with no more users than before.
-fn l12_each_call_of_a_foreign_import(guest: &Guest) -> Outcome {
+fn l12_each_failure_in_a_foreign_import_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let memory = works!(sys::memory_file(PAGE));
     let buffer = works!(device::udmabuf(&memory, PAGE));
@@ -116,7 +116,7 @@ fn l12_each_call_of_a_foreign_import(guest: &Guest) -> Outcome {
 }
 
 /// A failed export leaves no reference.
-fn l11_each_call_of_an_export(guest: &Guest) -> Outcome {
+fn l11_each_failure_in_an_export_is_undone(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let steps = [enomem("dma_buf_export")];
     each_call_of(&mut test, &steps, |client| {

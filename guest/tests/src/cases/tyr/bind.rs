@@ -20,14 +20,14 @@ use super::queue::ended;
 
 crate::cases::cases! {
     "tyr_bind" for Tyr:
-    empty_op_array_is_accepted, flags_of_the_call, flags_of_a_map, flags_of_an_unmap, types_that_do_not_exist,
-    not_whole_pages, beyond_the_object, beyond_the_range, wrapping_va_range_is_refused, unknown_objects,
-    object_of_another_file, object_of_another_vm, object_of_its_own_vm, unmap_with_an_object_is_refused,
-    nothing_mapped_is_unmapped, op_of_size_zero_does_nothing, sparse_map_with_an_object_is_refused,
-    sparse_map_without_noexec_is_refused, sync_bind_with_syncs_is_refused, sync_bind_with_a_sync_only_op_is_refused,
-    failed_call_returns_the_executed_op_count, addresses_of_operations, operations_of_an_older_client,
-    operations_of_a_newer_client, very_many_operations, huge_op_count_is_refused, map_flags_decide_the_access_rights,
-    same_object_many_times, mapped_after_its_handle_is_closed,
+    empty_op_array_is_accepted, unknown_call_flags_are_refused, unknown_map_flags_are_refused,
+    map_flags_on_an_unmap_are_refused, unknown_op_types_are_refused, not_whole_pages, beyond_the_object,
+    beyond_the_range, wrapping_va_range_is_refused, unknown_objects, object_of_another_file, object_of_another_vm,
+    object_of_its_own_vm, unmap_with_an_object_is_refused, nothing_mapped_is_unmapped, op_of_size_zero_does_nothing,
+    sparse_map_with_an_object_is_refused, sparse_map_without_noexec_is_refused, sync_bind_with_syncs_is_refused,
+    sync_bind_with_a_sync_only_op_is_refused, failed_call_returns_the_executed_op_count, addresses_of_operations,
+    operations_of_an_older_client, operations_of_a_newer_client, very_many_operations, huge_op_count_is_refused,
+    map_flags_decide_the_access_rights, same_object_many_times, mapped_after_its_handle_is_closed,
 }
 
 const P: u64 = PAGE as u64;
@@ -61,7 +61,7 @@ fn empty_op_array_is_accepted(guest: &Guest) -> Outcome {
 }
 
 /// Unknown flags of the call fail with EINVAL, whether there are operations or not.
-fn flags_of_the_call(guest: &Guest) -> Outcome {
+fn unknown_call_flags_are_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for flags in [2, 4, 1 << 31, 2 | BIND_ASYNC] {
         refuses!(file.bind_counted(vm, flags, &[Op::map(bo, 0, VA, P)]).0, INVAL, " of {flags:#x}");
@@ -71,7 +71,7 @@ fn flags_of_the_call(guest: &Guest) -> Outcome {
 }
 
 /// Unknown flags of a map fail with EINVAL.
-fn flags_of_a_map(guest: &Guest) -> Outcome {
+fn unknown_map_flags_are_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for flags in [1 << 4, 1 << 5, 1 << 15, 1 << 27, 0x0fff_fff0] {
         refuses!(file.bind(vm, &[Op::map(bo, 0, VA, P).with(flags)]), INVAL, " of {flags:#x}");
@@ -81,7 +81,7 @@ fn flags_of_a_map(guest: &Guest) -> Outcome {
 }
 
 /// Flags of a map fail with EINVAL on an unmap.
-fn flags_of_an_unmap(guest: &Guest) -> Outcome {
+fn map_flags_on_an_unmap_are_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     works!(file.bind(vm, &[Op::map(bo, 0, VA, P)]));
     for flags in [MAP_READONLY, MAP_NOEXEC, MAP_UNCACHED, MAP_SPARSE, 1 << 4, 1 << 27] {
@@ -91,7 +91,7 @@ fn flags_of_an_unmap(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn types_that_do_not_exist(guest: &Guest) -> Outcome {
+fn unknown_op_types_are_refused(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     for kind in 3..16 {
         refuses!(file.bind(vm, &[Op::map(bo, 0, VA, P).with(kind << 28)]), INVAL, " of {kind}");

@@ -18,13 +18,13 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_bo" for Tyr:
-    size_is_rounded_up, size_zero_is_refused, overflowing_size_is_refused, flags, padding,
-    output_fields_are_ignored_on_input, unknown_exclusive_vm_is_refused, mmap_offset_is_constant_per_object,
-    unknown_handles, mmap_offset_of_a_no_mmap_object_is_refused, new_memory_is_zero, contents_stay,
-    two_mappings_of_one_object, mapped_beyond_the_end, mapped_privately, mapped_by_another_file, mapped_when_closed,
-    label_is_set_and_removed, labels_that_are_refused, sync_of_ranges, sync_that_is_refused,
-    bo_sync_stops_at_the_first_refused_op, query_info_returns_the_create_flags, thousand_objects within 60,
-    large_objects within 60,
+    size_is_rounded_up, size_zero_is_refused, overflowing_size_is_refused, unknown_or_conflicting_flags_are_refused,
+    nonzero_padding_is_refused, output_fields_are_ignored_on_input, unknown_exclusive_vm_is_refused,
+    mmap_offset_is_constant_per_object, unknown_handles, mmap_offset_of_a_no_mmap_object_is_refused, new_memory_is_zero,
+    contents_stay, two_mappings_of_one_object, mapped_beyond_the_end, private_mapping_is_refused,
+    mapped_by_another_file, mapped_when_closed, label_is_set_and_removed, labels_that_are_refused, sync_of_ranges,
+    sync_that_is_refused, bo_sync_stops_at_the_first_refused_op, query_info_returns_the_create_flags,
+    thousand_objects within 60, large_objects within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -63,7 +63,7 @@ fn overflowing_size_is_refused(guest: &Guest) -> Outcome {
 }
 
 /// Unknown flags, and the two that exclude each other, fail with EINVAL.
-fn flags(guest: &Guest) -> Outcome {
+fn unknown_or_conflicting_flags_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [1 << 2, 1 << 3, 1 << 31, u32::MAX, BO_NO_MMAP | BO_WB_MMAP] {
         refuses!(file.bo_of(P, flags, 0), INVAL, " of {flags:#x}");
@@ -75,7 +75,7 @@ fn flags(guest: &Guest) -> Outcome {
 }
 
 /// Padding that is not zero fails with EINVAL, in each call that has some.
-fn padding(guest: &Guest) -> Outcome {
+fn nonzero_padding_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(file.0.ioctl(&BO_CREATE, BoCreate { size: P, pad: 1, ..Default::default() }), INVAL);
     let handle = works!(file.bo(P));
@@ -198,7 +198,7 @@ fn mapped_beyond_the_end(guest: &Guest) -> Outcome {
 }
 
 /// A private mapping fails with EINVAL: a copy on write of memory that the GPU writes makes no sense.
-fn mapped_privately(guest: &Guest) -> Outcome {
+fn private_mapping_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let offset = works!(file.bo_offset(works!(file.bo(P))));
     let both = ProtFlags::READ | ProtFlags::WRITE;

@@ -27,12 +27,13 @@ use super::life::{client, is_dead};
 crate::cases::cases! {
     "tyr_fault" for Tyr:
     hung_reset_fails_the_probe within 60, hung_power_up_fails_the_probe within 60,
-    slow_hardware_is_waited_for within 60, silent_firmware within 60, slow_reset_and_slow_boot within 60,
-    refused_gpu_dma_fails_the_probe within 60, surprise_removal_before_the_probe within 60,
-    l3_surprise_removal_at_each_access_of_a_probe within 600, each_interrupt_of_a_probe_is_lost within 300,
-    spurious_interrupts_have_no_effect within 60, spurious_interrupts_in_a_probe_have_no_effect within 120,
-    firmware_is_missing within 60, invalid_firmware_fails_the_probe within 60, firmware_is_cut_off within 120,
-    damaged_byte_of_each_section within 300, damaged_byte_of_each_entry within 300,
+    slow_hardware_is_waited_for within 60, silent_firmware_fails_the_probe within 60,
+    slow_reset_and_slow_boot within 60, refused_gpu_dma_fails_the_probe within 60,
+    surprise_removal_before_the_probe within 60, l3_surprise_removal_at_each_access_of_a_probe within 600,
+    lost_probe_interrupt_is_noticed_or_fails_the_probe within 300, spurious_interrupts_have_no_effect within 60,
+    spurious_interrupts_in_a_probe_have_no_effect within 120, missing_firmware_fails_the_probe within 60,
+    invalid_firmware_fails_the_probe within 60, truncated_firmware_fails_the_probe within 120,
+    damaged_firmware_section_fails_the_probe within 300, damaged_firmware_entry_fails_the_probe within 300,
     surprise_removal_with_an_open_file within 60, surprise_removal_then_unload within 60,
     surprise_removal_at_each_access_of_a_bind within 300, surprise_removal_during_vm_destroy within 120,
     binding_is_slow within 60, module_loads_without_a_usable_gpu within 60,
@@ -120,7 +121,7 @@ fn took(start: Instant, milliseconds: u128) -> Outcome {
 }
 
 /// A microcontroller that does not start, or starts and does not answer, fails the probe with ETIMEDOUT.
-fn silent_firmware(guest: &Guest) -> Outcome {
+fn silent_firmware_fails_the_probe(guest: &Guest) -> Outcome {
     for kind in ["silent-boot", "silent-mcu"] {
         let gpu = broken(guest, &format!(r#"{{"kind": "{kind}"}}"#))?;
         let start = Instant::now();
@@ -200,7 +201,7 @@ fn through(gpu: &Gpu, accesses: u32) -> Outcome {
 }
 
 /// After the loss of any single interrupt, the driver notices by itself, or gives up in time and leaves nothing.
-fn each_interrupt_of_a_probe_is_lost(guest: &Guest) -> Outcome {
+fn lost_probe_interrupt_is_noticed_or_fails_the_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     for after in [0, 1, 5, 10, 20, 40, 80, 120, 160, 200, 300, 400, 600, 800] {
         works!(gpu.unbind());
@@ -256,7 +257,7 @@ fn with_firmware(guest: &Guest, wanted: &[Errno], change: impl FnOnce(&Firmware)
 }
 
 /// A missing firmware fails the probe with ENOENT.
-fn firmware_is_missing(guest: &Guest) -> Outcome {
+fn missing_firmware_fails_the_probe(guest: &Guest) -> Outcome {
     with_firmware(guest, &[Errno::NOENT], Firmware::remove)
 }
 
@@ -277,7 +278,7 @@ fn invalid_firmware_fails_the_probe(guest: &Guest) -> Outcome {
 
 /// A truncated firmware fails the probe with EINVAL, wherever it ends: in the header, in the list, one byte before the
 /// last needed.
-fn firmware_is_cut_off(guest: &Guest) -> Outcome {
+fn truncated_firmware_fails_the_probe(guest: &Guest) -> Outcome {
     let whole = Firmware::found()?;
     let (header, needed) = (whole.header()?, whole.needed());
     drop(whole);
@@ -293,7 +294,7 @@ fn firmware_is_cut_off(guest: &Guest) -> Outcome {
 
 /// If the microcontroller reads a byte that differs from what was loaded, it does not start: at the beginning, the
 /// middle and the end of each section.
-fn damaged_byte_of_each_section(guest: &Guest) -> Outcome {
+fn damaged_firmware_section_fails_the_probe(guest: &Guest) -> Outcome {
     let sections = Firmware::found()?.sections()?;
     holds!(sections.len() > 1, "the firmware has sections: {sections:?}");
     for (section, length) in sections {
@@ -312,7 +313,7 @@ fn damaged_byte_of_each_section(guest: &Guest) -> Outcome {
 }
 
 /// A firmware whose list of entries is invalid because of one inverted byte fails the probe with EINVAL.
-fn damaged_byte_of_each_entry(guest: &Guest) -> Outcome {
+fn damaged_firmware_entry_fails_the_probe(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let firmware = Firmware::found()?;
     let fatal: Vec<usize> = (0..firmware.header()?).filter(|at| !firmware.is_one_with(*at)).collect();

@@ -17,10 +17,10 @@ use crate::{holds, refuses, same, works};
 
 crate::cases::cases! {
     "tyr_flush_id" for Tyr:
-    page_shows_a_nonzero_id, loads_of_any_width_work, kernel_reads_it_for_a_client, is_not_written, is_one_page,
-    is_shared, mapping_of_other_registers_is_refused, page_moves_to_the_32_bit_mmio_offset,
-    unknown_mmio_offsets_are_refused, mmio_offset_is_per_file, not_inherited, unplug_replaces_the_page_with_memory,
-    survives_its_file,
+    page_shows_a_nonzero_id, loads_of_any_width_work, kernel_reads_it_for_a_client, writable_mapping_is_refused,
+    mapping_of_several_pages_is_refused, private_mapping_is_refused, mapping_of_other_registers_is_refused,
+    page_moves_to_the_32_bit_mmio_offset, unknown_mmio_offsets_are_refused, mmio_offset_is_per_file,
+    mapping_is_not_inherited_by_fork, unplug_replaces_the_page_with_memory, mapping_outlives_its_file,
 }
 
 const P: u64 = PAGE as u64;
@@ -90,7 +90,7 @@ fn kernel_reads_it_for_a_client(guest: &Guest) -> Outcome {
 }
 
 /// A writable mapping fails with EINVAL, and mprotect(2) later with EACCES.
-fn is_not_written(guest: &Guest) -> Outcome {
+fn writable_mapping_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for protection in [ProtFlags::READ | ProtFlags::WRITE, ProtFlags::WRITE, ProtFlags::READ | ProtFlags::EXEC] {
         refuses!(map(&file, MMIO_OFFSET_64, 1, protection), INVAL, " for {protection:?}");
@@ -102,7 +102,7 @@ fn is_not_written(guest: &Guest) -> Outcome {
 }
 
 /// A mapping of more than one page fails with EINVAL.
-fn is_one_page(guest: &Guest) -> Outcome {
+fn mapping_of_several_pages_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for pages in [2, 3, 512] {
         refuses!(map(&file, MMIO_OFFSET_64, pages, ProtFlags::READ), INVAL, " for {pages} pages");
@@ -112,7 +112,7 @@ fn is_one_page(guest: &Guest) -> Outcome {
 }
 
 /// A private mapping fails with EINVAL, since a private copy would not change.
-fn is_shared(guest: &Guest) -> Outcome {
+fn private_mapping_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     refuses!(Mapping::new(&file.0, MMIO_OFFSET_64, PAGE, ProtFlags::READ, MapFlags::PRIVATE), INVAL);
     works!(map(&file, MMIO_OFFSET_64, 1, ProtFlags::READ));
@@ -166,7 +166,7 @@ fn mmio_offset_is_per_file(guest: &Guest) -> Outcome {
 }
 
 /// A forked copy of the process does not inherit the mapping.
-fn not_inherited(guest: &Guest) -> Outcome {
+fn mapping_is_not_inherited_by_fork(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
     page.read(0);
@@ -194,7 +194,7 @@ fn unplug_replaces_the_page_with_memory(guest: &Guest) -> Outcome {
 }
 
 /// The mapping holds the file open.
-fn survives_its_file(guest: &Guest) -> Outcome {
+fn mapping_outlives_its_file(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let page = works!(file.flush_id());
     drop(file);

@@ -25,10 +25,11 @@ use super::queue::ended;
 
 crate::cases::cases! {
     "tyr_probe" for Tyr:
-    l3_each_step_of_a_probe within 300, l3_each_allocation_of_a_probe within 900, l3_each_call_of_loading within 240,
-    l3_registers_of_somebody_else, l14_each_call_of_opening_a_file within 120, l3_each_call_of_making_a_vm within 120,
-    l11_each_call_of_making_an_object within 120, each_call_of_a_map within 300, each_call_of_an_unmap within 300,
-    each_call_of_a_queued_binding within 300,
+    l3_each_failed_step_of_a_probe_is_undone within 300, l3_each_failed_allocation_of_a_probe_is_undone within 900,
+    l3_each_failure_in_the_module_init_is_undone within 240, l3_probe_with_claimed_registers_fails_with_ebusy,
+    l14_each_failure_in_an_open_is_undone within 120, l3_each_failure_in_a_vm_create_is_undone within 120,
+    l11_each_failure_in_a_bo_create_is_undone within 120, each_failed_map_is_all_or_nothing within 300,
+    each_failed_unmap_is_all_or_nothing within 300, each_failed_async_bind_is_all_or_nothing within 300,
 }
 
 /// A probe. Three arrays that need not be contiguous are allocated in two ways.
@@ -78,7 +79,7 @@ fn nothing_is_left(gpu: &Gpu, answer: Answer) -> Outcome {
     Ok(())
 }
 
-fn l3_each_step_of_a_probe(guest: &Guest) -> Outcome {
+fn l3_each_failed_step_of_a_probe_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     for call in STEPS {
@@ -88,7 +89,7 @@ fn l3_each_step_of_a_probe(guest: &Guest) -> Outcome {
     client(&gpu).map(drop)
 }
 
-fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
+fn l3_each_failed_allocation_of_a_probe_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     sweep(&[], &PROBE, || gpu.bind(), |answer| nothing_is_left(&gpu, answer))?;
@@ -102,7 +103,7 @@ fn l3_each_allocation_of_a_probe(guest: &Guest) -> Outcome {
 }
 
 /// A failed init leaves nothing behind. The function is not on the bus meanwhile: probes have cases of their own.
-fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_the_module_init_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let files = guest.modules()?;
     works!(modules::remove(MODULE));
@@ -120,7 +121,7 @@ fn l3_each_call_of_loading(guest: &Guest) -> Outcome {
 }
 
 /// A probe fails with EBUSY if another driver has claimed the registers.
-fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
+fn l3_probe_with_claimed_registers_fails_with_ebusy(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
     let fault = Fault::nth(Call { function: "pci_request_region", returns: -16 }, 1, PROBE.scope)?;
@@ -131,7 +132,7 @@ fn l3_registers_of_somebody_else(guest: &Guest) -> Outcome {
     gpu.settle()
 }
 
-fn l14_each_call_of_opening_a_file(guest: &Guest) -> Outcome {
+fn l14_each_failure_in_an_open_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let node = gpu.node("renderD")?;
     sweep(&[enomem("drm_file_alloc")], &OPEN, || crate::subjects::device::DrmFile::open(&node).map(drop), |_| Ok(()))?;
@@ -140,7 +141,7 @@ fn l14_each_call_of_opening_a_file(guest: &Guest) -> Outcome {
 }
 
 /// A failed VM_CREATE leaves no number taken, and the address space free.
-fn l3_each_call_of_making_a_vm(guest: &Guest) -> Outcome {
+fn l3_each_failure_in_a_vm_create_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let spaces = gpu.spaces()?;
@@ -152,7 +153,7 @@ fn l3_each_call_of_making_a_vm(guest: &Guest) -> Outcome {
 }
 
 /// Every failure while an object, its file or its handle is made leaves no number taken and no module held.
-fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
+fn l11_each_failure_in_a_bo_create_is_undone(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let attempt = || file.bo(P).and_then(|handle| file.0.gem_close(handle));
@@ -164,7 +165,7 @@ fn l11_each_call_of_making_an_object(guest: &Guest) -> Outcome {
 }
 
 /// A failed map is executed completely or not at all, and the VM stays usable.
-fn each_call_of_a_map(guest: &Guest) -> Outcome {
+fn each_failed_map_is_all_or_nothing(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -186,7 +187,7 @@ fn each_call_of_a_map(guest: &Guest) -> Outcome {
 }
 
 /// A failed unmap in the middle of a mapping leaves either the hole or the whole mapping.
-fn each_call_of_an_unmap(guest: &Guest) -> Outcome {
+fn each_failed_unmap_is_all_or_nothing(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -202,7 +203,7 @@ fn each_call_of_an_unmap(guest: &Guest) -> Outcome {
 }
 
 /// A call that is refused signals nothing; one that is accepted is executed and signalled.
-fn each_call_of_a_queued_binding(guest: &Guest) -> Outcome {
+fn each_failed_async_bind_is_all_or_nothing(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;

@@ -25,8 +25,8 @@ crate::cases::cases! {
     newest_fields_may_be_left_out, room_beyond_the_structure_is_zeroed, unknown_types, addresses_that_cannot_be_used,
     answer_that_cannot_be_written, gpu_info_matches_the_boards_boot_log, csif_info_matches_the_firmware, page_sizes,
     gpu_timestamp_advances_at_24_mhz, timestamp_info_without_flags, cpu_timestamp_is_read_within_the_call,
-    clocks_of_a_time_namespace, cycles_and_duration, what_is_not_asked_for_is_zero, flags_of_time_that_do_not_exist,
-    priorities_of_root, priorities_of_an_ordinary_client, priorities_of_a_master,
+    clocks_of_a_time_namespace, cycles_and_duration, unrequested_timestamp_fields_are_zero,
+    invalid_timestamp_flags_are_refused, priorities_of_root, priorities_of_an_ordinary_client, priorities_of_a_master,
 }
 
 fn file(guest: &Guest) -> Outcome<TyrFile> {
@@ -260,7 +260,7 @@ fn cycles_and_duration(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn what_is_not_asked_for_is_zero(guest: &Guest) -> Outcome {
+fn unrequested_timestamp_fields_are_zero(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let all = TimestampInfo {
         timestamp_frequency: 1,
@@ -279,7 +279,7 @@ fn what_is_not_asked_for_is_zero(guest: &Guest) -> Outcome {
 }
 
 /// Two clocks at once, and unknown flags, fail with EINVAL.
-fn flags_of_time_that_do_not_exist(guest: &Guest) -> Outcome {
+fn invalid_timestamp_flags_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     for flags in [3 << 1, 4 << 1, 7 << 1, 1 << 8, 1 << 31, u32::MAX] {
         refuses!(time(&file, flags), INVAL, " of {flags:#x}");

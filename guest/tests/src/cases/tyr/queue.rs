@@ -27,10 +27,10 @@ crate::cases::cases! {
     later_operation_of_the_same_call, queues_do_not_wait_for_each_other, bind_waits_for_another_vms_bind,
     sync_only_is_a_point_in_the_queue, sync_only_op_with_other_fields_is_refused, sync_only_op_without_syncs_is_refused,
     sync_bind_overtakes_queued_binds, sync_objects_that_do_not_exist, objects_without_a_fence, flags_of_sync_operations,
-    value_without_a_timeline, addresses_of_sync_operations, strides_of_sync_operations,
-    nothing_of_a_call_that_is_refused, nothing_is_signalled_by_a_call_that_is_refused,
-    several_waits_and_several_signals, syncobj_of_two_ops_gets_the_later_fence, vm_destroy_ends_queued_binds,
-    file_close_ends_queued_binds, waits_for_a_sync_file, end_as_a_sync_file, thousand_in_the_queue within 60,
+    value_without_a_timeline, addresses_of_sync_operations, strides_of_sync_operations, refused_call_queues_no_op,
+    refused_call_signals_nothing, several_waits_and_several_signals, syncobj_of_two_ops_gets_the_later_fence,
+    vm_destroy_ends_queued_binds, file_close_ends_queued_binds, waits_for_a_sync_file, end_as_a_sync_file,
+    thousand_in_the_queue within 60,
 }
 
 const P: u64 = PAGE as u64;
@@ -362,7 +362,7 @@ fn strides_of_sync_operations(guest: &Guest) -> Outcome {
 }
 
 /// If one operation is refused, no operation of the call is queued.
-fn nothing_of_a_call_that_is_refused(guest: &Guest) -> Outcome {
+fn refused_call_queues_no_op(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let file = gpu.open()?;
     let vm = Vm::new(&gpu, &file)?;
@@ -384,7 +384,7 @@ fn known_refusal(errno: rustix::io::Errno) -> rustix::io::Errno {
 }
 
 /// A refused call leaves its sync object unchanged.
-fn nothing_is_signalled_by_a_call_that_is_refused(guest: &Guest) -> Outcome {
+fn refused_call_signals_nothing(guest: &Guest) -> Outcome {
     let (file, vm, bo) = ready(guest)?;
     let (out, line) = (syncobj(&file)?, syncobj(&file)?);
     let ops = [Op::map(bo, 0, VA, P).after(&[signal(out), point(signal(line), 3)]), Op::map(99, 0, VA, P)];

@@ -20,9 +20,9 @@ crate::cases::cases! {
     "tyr_vm" for Tyr:
     numbers_count_from_one, vm_ids_are_reused, file_has_at_most_32_vms, flags_are_refused,
     user_va_range_zero_lets_the_kernel_choose, user_va_range_is_at_least_the_requested,
-    user_va_range_beyond_the_gpu_is_refused, unknown_numbers, padding_of_destroy, belongs_to_its_file, is_usable,
-    file_close_frees_its_vms, destroyed_with_mappings, exclusive_object_outlives_its_vm, vm_destroy_during_a_sync_bind,
-    vm_destroy_during_an_async_bind, repeated_create_and_destroy within 60,
+    user_va_range_beyond_the_gpu_is_refused, unknown_vm_ids_are_refused, vm_destroy_with_nonzero_padding_is_refused,
+    vm_ids_are_per_file, is_usable, file_close_frees_its_vms, destroyed_with_mappings, exclusive_object_outlives_its_vm,
+    vm_destroy_during_a_sync_bind, vm_destroy_during_an_async_bind, repeated_create_and_destroy within 60,
 }
 
 /// The size of the GPU's address space: 48 bits.
@@ -114,7 +114,7 @@ fn user_va_range_beyond_the_gpu_is_refused(guest: &Guest) -> Outcome {
 }
 
 /// An unknown number fails with EINVAL, in each call.
-fn unknown_numbers(guest: &Guest) -> Outcome {
+fn unknown_vm_ids_are_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     works!(file.vm_create());
     for id in [0, 2, 33, 1 << 16, u32::MAX] {
@@ -130,7 +130,7 @@ fn unknown_numbers(guest: &Guest) -> Outcome {
 }
 
 /// Padding that is not zero fails with EINVAL, and the VM stays.
-fn padding_of_destroy(guest: &Guest) -> Outcome {
+fn vm_destroy_with_nonzero_padding_is_refused(guest: &Guest) -> Outcome {
     let file = file(guest)?;
     let id = works!(file.vm_create());
     refuses!(file.0.ioctl(&VM_DESTROY, VmDestroy { id, pad: 1 }), INVAL);
@@ -139,7 +139,7 @@ fn padding_of_destroy(guest: &Guest) -> Outcome {
 }
 
 /// The number of another file's VM fails with EINVAL.
-fn belongs_to_its_file(guest: &Guest) -> Outcome {
+fn vm_ids_are_per_file(guest: &Guest) -> Outcome {
     let gpu = Gpu::ready(guest)?;
     let (file, other) = (gpu.open()?, gpu.open()?);
     let id = works!(file.vm_create());
