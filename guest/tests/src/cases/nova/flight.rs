@@ -112,7 +112,7 @@ fn pci_remove_waits_for_the_childs_probe(guest: &Guest) -> Outcome {
     while_the_child_is_probed(guest, |gpu| gpu.remove())
 }
 
-/// The unbind of a parent waits for its failing probe, and then returns ENODEV, since there is nothing to unbind.
+/// The unbind of a parent waits for its failing probe. Then there is nothing to unbind, and it may return ENODEV.
 fn parent_unbind_waits_for_the_parents_probe(guest: &Guest) -> Outcome {
     let gpu = gpu(guest)?;
     works!(gpu.unbind());
