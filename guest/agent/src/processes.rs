@@ -31,12 +31,8 @@ use rustix::{
 use crate::{files::failure, flow::Flow, outbox::Outbox};
 
 /// The environment of every started program.
-const ENVIRONMENT: &[(&str, &str)] = &[
-    ("PATH", "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"),
-    ("HOME", "/root"),
-    ("LC_ALL", "C.UTF-8"),
-    ("RUST_BACKTRACE", "1"),
-];
+const ENVIRONMENT: &[(&str, &str)] =
+    &[("PATH", "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"), ("HOME", "/root"), ("LC_ALL", "C.UTF-8")];
 
 /// The processes that the lab started and that have not exited, and the outputs that are still open.
 pub(crate) struct Processes {
