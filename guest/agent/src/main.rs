@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The first process of a guest: mounts the file systems that programs expect, then executes the lab's requests.
 //!
+//! Started again as another process, the same program becomes a client (`enter.rs`).
+//!
 //! The agent is linked statically and started by the kernel as `/init` from the initial RAM file system. It never returns: it
 //! prints an error to the console, and ends the machine.
 //!
@@ -8,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod enter;
 mod files;
 mod flow;
 mod modules;
@@ -16,6 +19,7 @@ mod nodes;
 mod outbox;
 mod ports;
 mod processes;
+mod roots;
 mod serial;
 mod server;
 mod shell;
@@ -27,6 +31,10 @@ use drydock_agent::protocol;
 use rustix::system::{RebootCommand, reboot};
 
 fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    if words.next().as_deref() == Some(protocol::ENTER_WORD) {
+        return enter::run(words);
+    }
     if std::process::id() != 1 {
         eprintln!("drydock-agent: this program is the first process of a guest and runs nowhere else");
         return ExitCode::FAILURE;

@@ -26,6 +26,13 @@ pub const MODULE_DIR: &str = "/modules";
 /// File of the guest image with the modules' dependencies: lines of `NAME: DEPENDENCY…`.
 pub const MODULE_DEPENDENCIES: &str = "/modules/dependencies";
 
+/// Directory at which [`Call::MakeRoot`] makes a root for clients.
+pub const CLIENT_ROOT: &str = "/client";
+
+/// First argument with which the agent's program, as any other process than the first, becomes a client: see `enter.rs` of the
+/// agent for the others.
+pub const ENTER_WORD: &str = "enter";
+
 /// Bytes of one output stream of a process that the agent sends before the lab has taken any of them.
 ///
 /// After that the agent stops reading the stream, and the process blocks in its next write, as in a pipe without a
@@ -101,6 +108,21 @@ pub enum Call {
         /// Value of `TERM`.
         term: String,
     },
+    /// Make a root for clients at [`CLIENT_ROOT`]: a file system that is only read, a layer in memory for what clients write, and
+    /// the guest's own `/dev`, `/proc`, `/sys` and `/run`.
+    MakeRoot {
+        /// The file system below.
+        lower: Source,
+    },
+    /// Mount a directory of the host.
+    Share {
+        /// The tag of the share.
+        tag: String,
+        /// The absolute path, which is made if it does not exist.
+        at: String,
+        /// Whether programs may write to it.
+        writable: bool,
+    },
     /// Flush the log and power the machine off. There is no answer.
     PowerOff,
     /// Let the agent send this many more bytes of a process's output (see [`WINDOW`]). There is no answer.
@@ -123,6 +145,15 @@ pub enum Call {
     Tasks,
     /// Kill every process but the agent, and wait until they are gone.
     EndProcesses,
+}
+
+/// Where a root for clients comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// A directory of the host, by the tag of its share.
+    Share(String),
+    /// A file system image on the disk with this serial number.
+    Disk(String),
 }
 
 /// The messages from the agent to the lab.

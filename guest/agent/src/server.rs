@@ -10,7 +10,7 @@ use drydock_agent::{
     protocol::{Call, Event, Failure, Reply, Request},
 };
 
-use crate::{files, modules, nodes, outbox::Outbox, processes::Processes, shell, tasks};
+use crate::{files, modules, nodes, outbox::Outbox, processes::Processes, roots, shell, tasks};
 
 /// Serves the lab on `port` until it requests the end or disconnects.
 pub(crate) fn serve(port: File) -> Result<(), String> {
@@ -74,6 +74,8 @@ fn perform(what: Call) -> Result<Reply, Failure> {
         Call::ReadFile { path } => files::read(&path),
         Call::WriteFile { path, bytes } => files::write(&path, &bytes),
         Call::ListDir { path } => files::list(&path),
+        Call::MakeRoot { lower } => roots::make(&lower),
+        Call::Share { tag, at, writable } => roots::share(&tag, &at, writable),
         Call::Tasks => Ok(Reply::Tasks(tasks::list())),
         Call::EndProcesses => tasks::end_all(),
         other => Err(Failure { errno: 0, message: format!("{other:?} is not carried out in a thread") }),

@@ -52,6 +52,8 @@ pub(crate) fn name_of(what: &Call) -> String {
         Call::ReadFile { path } => format!("read:{}", last(path)),
         Call::WriteFile { path, .. } => format!("write:{}", last(path)),
         Call::ListDir { path } => format!("list:{}", last(path)),
+        Call::MakeRoot { .. } => "root".to_owned(),
+        Call::Share { at, .. } => format!("share:{}", last(at)),
         // These threads look at the others.
         _ => return String::from("tasks"),
     };
