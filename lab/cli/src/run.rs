@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
 
+mod fetch;
 mod libdrm;
 mod program;
+mod setting;
 mod terminal;
-mod user;
 
 use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::PathBuf;
@@ -26,16 +27,23 @@ use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::model::Choices;
 use drydock_machine::place;
 use drydock_machine::scenario::{
-    Boot, Content, Plan, Program, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
+    Boot, ClientRoot, Content, Plan, Program, Scene, Share, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
 };
 use drydock_toolchain::debug_kernel;
 use drydock_toolchain::firmware::Choice;
+
+use setting::Setting;
+
+/// The memory in MiB of a guest whose client is a program of this machine.
+const LARGE: u32 = 2048;
 
 /// The end of its help.
 const EXAMPLES: &str = "\
 Examples:\n\
 \x20   drydock run vgem -- drmdevice\n\
 \x20   drydock run c-vgem -- lsgpu\n\
+\x20   drydock run vgem -- ./my-test --flag\n\
+\x20   drydock run tyr --write out --env MY_LEVEL=2 -- python3 my-script.py\n\
 \x20   drydock run vgem";
 
 /// Boot a driver and run a client program on it, or a shell
@@ -48,8 +56,9 @@ Examples:\n\
 /// blocks while nobody reads, and fails when the reader has closed its end. Processes that the client leaves behind are
 /// killed.
 ///
-/// The guest has busybox, lsgpu, drmdevice and the driver's own client. docs/how-to/use-in-ci.md shows how to run your
-/// own program.
+/// The guest has busybox, lsgpu, drmdevice and the driver's own client. Any other program is one of this machine: the
+/// client then sees all files of this machine and starts in the current directory. It cannot change them: what it
+/// writes is lost at its end, except in directories of `--write`. docs/how-to/run-your-program.md has examples.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
@@ -61,8 +70,11 @@ pub struct Options {
     /// Number of processors of the guest
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     cpus: u32,
+    /// Memory of the guest in MiB [default: 1024, or 2048 with the root of this machine]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..=1 << 20))]
+    memory: Option<u32>,
     /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
     /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
@@ -76,6 +88,22 @@ pub struct Options {
     /// Let the GPU's driver load this file as its firmware, whatever it contains: to test the driver with a broken file
     #[arg(long, value_name = "FILE", conflicts_with = "firmware")]
     firmware_unchecked: Option<PathBuf>,
+    /// The files that the client sees: the guest's own few, or those of this machine, which it cannot change [default: this
+    /// machine's if only this machine has the program]
+    #[arg(long, value_name = "ROOT", requires = "client")]
+    root: Option<Root>,
+    /// Let the client read a directory of this machine, at the same path or at PLACE
+    #[arg(long, value_name = "DIR[:PLACE]")]
+    with: Vec<String>,
+    /// Let the client read and write a directory of this machine, at the same path or at PLACE
+    #[arg(long, value_name = "DIR[:PLACE]")]
+    write: Vec<String>,
+    /// Copy a file or directory of the guest to this machine when the client has ended, also if it failed
+    #[arg(long, value_name = "GUEST[:HOST]", value_parser = fetch::get, requires = "client")]
+    get: Vec<fetch::Get>,
+    /// Set a variable in the client's environment, or pass on ours
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = setting::variable, requires = "client")]
+    env: Vec<(String, String)>,
     /// Run the client as the guest's ordinary user, a member of the groups `video` and `render`
     #[arg(long, requires = "client")]
     user: bool,
@@ -85,6 +113,15 @@ pub struct Options {
     /// Client program and its arguments [default: a shell]
     #[arg(last = true)]
     client: Vec<String>,
+}
+
+/// The files that a client sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Root {
+    /// The guest's own: busybox, a few clients and the driver's own
+    Guest,
+    /// All files of this machine; what the client writes is lost at its end
+    Host,
 }
 
 /// Runs `drydock run`.
@@ -98,13 +135,18 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         [] => content.with(Program::CLIENT),
         words => content.for_words(words),
     };
-    options.client.first().map_or(Ok(()), |word| program::check(word, &content))?;
+    let root = root(&options, &content)?;
+    let shares = shares(&options)?;
+    options.get.iter().try_for_each(fetch::Get::check)?;
+    let setting = Setting::of(root.clone(), &options.env, options.user)?;
+    let content = content.with_stock(&root.modules(!shares.is_empty()));
     let plan = Plan { kernel: options.kernel.clone(), content };
     let stage = Stage::prepare(&plan, events)?;
     let modules = driver_modules(&options.driver, stage.image())?;
     let (cpus, show_log) = (options.cpus, options.log);
     let devices = drivers::devices(&repo, &options.driver);
-    let boot = Boot { cpus, show_log, gpu, devices, may_leave_holders: true, ..Boot::default() };
+    let memory = options.memory.unwrap_or(if root == ClientRoot::Guest { Boot::default().memory } else { LARGE });
+    let boot = Boot { cpus, memory, show_log, gpu, devices, may_leave_holders: true, root, shares, ..Boot::default() };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);
@@ -112,20 +154,48 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let limit = Duration::from_secs(options.limit);
     let played = stage.play(&boot, events, |scene| {
         modules.iter().try_for_each(|module| scene.insmod(module))?;
-        match options.client.is_empty() {
+        let passed = match options.client.is_empty() {
             true => shell(scene, events),
             false => {
-                let argv = if options.user { user::argv(&options.client) } else { options.client.clone() };
                 libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
-                client(scene.guest(), &argv, limit, events)
+                client(scene.guest(), &setting.argv(&options.client), limit, events)
             }
-        }
+        };
+        let got = options.get.iter().map(|get| get.copy(scene.guest(), setting.root.path().unwrap_or_default()));
+        // A client that was killed at its limit has written files, too.
+        let got = got.collect::<Result<Vec<_>, _>>()?;
+        Ok((passed?, got))
     });
     match played {
-        Ok((passed, _)) => code(passed),
+        Ok(((passed, got), _)) => {
+            let code = code(passed)?;
+            match got.into_iter().find_map(Result::err) {
+                Some(error) if code == exit::OK => Err(error),
+                Some(error) => {
+                    events.warn(error.chain());
+                    Ok(code)
+                }
+                None => Ok(code),
+            }
+        }
         Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
         Err(error) => Err(error),
     }
+}
+
+/// Returns the files that the client sees.
+fn root(options: &Options, content: &Content) -> Result<ClientRoot> {
+    match (options.root, options.client.first()) {
+        (Some(Root::Guest), _) | (_, None) => Ok(ClientRoot::Guest),
+        (Some(Root::Host), Some(word)) => program::check_host(word, content).map(|()| ClientRoot::Host),
+        (None, Some(word)) => program::root_of(word, content),
+    }
+}
+
+/// Returns the directories of this machine that the client sees besides.
+fn shares(options: &Options) -> Result<Vec<Share>> {
+    let read = options.with.iter().map(|text| setting::share(text, false));
+    read.chain(options.write.iter().map(|text| setting::share(text, true))).collect()
 }
 
 /// Returns the client's own exit code, unless its output was lost.

@@ -17,6 +17,7 @@ mod host;
 mod ladder;
 mod lints;
 mod names;
+mod programs;
 mod rotation;
 mod stress;
 mod suite;
@@ -106,6 +107,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(demo::Demo),
         Box::new(docs::Docs),
         Box::new(clients::Clients),
+        Box::new(programs::Programs),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),

@@ -24,7 +24,7 @@ use std::{
 
 use drydock_agent::{
     frame,
-    protocol::{Call, Event, Failure, Reply, Status, Stream, Task},
+    protocol::{Call, Event, Failure, Reply, Source, Status, Stream, Task},
 };
 
 use super::{
@@ -125,6 +125,16 @@ impl Guest {
             Reply::Loaded(names) => Ok(names),
             _ => Err(Error::Confused("insmod")),
         }
+    }
+
+    /// Makes the root for clients.
+    pub(crate) fn make_root(&self, lower: Source) -> Result<(), Error> {
+        self.ask(Call::MakeRoot { lower }).map(drop)
+    }
+
+    /// Mounts a directory of the host, by its tag.
+    pub(crate) fn share(&self, tag: &str, at: &str, writable: bool) -> Result<(), Error> {
+        self.ask(Call::Share { tag: tag.into(), at: at.into(), writable }).map(drop)
     }
 
     /// Unloads a module.

@@ -65,8 +65,14 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes the image with `modules` (files) and `programs` (name in the guest and file).
-    pub fn make(toolchain: &Toolchain, modules: &[PathBuf], programs: &[(String, PathBuf)]) -> Result<Self> {
+    /// Makes the image with `modules` (files), further modules of the kernel's own by name, and `programs` (name in the guest
+    /// and file).
+    pub fn make(
+        toolchain: &Toolchain,
+        modules: &[PathBuf],
+        stock_modules: &BTreeSet<&str>,
+        programs: &[(String, PathBuf)],
+    ) -> Result<Self> {
         let base = base(toolchain)?;
         let mut ours = BTreeMap::new();
         let mut all = BTreeMap::new();
@@ -76,7 +82,8 @@ impl Image {
             all.insert(module.name.clone(), module);
         }
         let stock = Stock::index(&toolchain.kernel.modules_dir)?;
-        stock.complete(&mut all, STOCK_MODULES)?;
+        let wanted: Vec<&str> = STOCK_MODULES.iter().chain(stock_modules).copied().collect();
+        stock.complete(&mut all, &wanted)?;
         let fresh = fresh(&all, programs)?;
         Ok(Self { base, fresh, ours, modules: all.into_keys().collect() })
     }

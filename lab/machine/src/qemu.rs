@@ -34,6 +34,25 @@ pub(crate) enum Channel {
     Absent,
 }
 
+/// A directory of the host that the guest can mount by the 9P protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// The name by which the guest mounts it. It must be a plain word.
+    pub(crate) tag: String,
+    /// The directory, as a path inside the toolchain root.
+    pub(crate) path: String,
+    pub(crate) writable: bool,
+}
+
+/// A disk whose content the guest can only read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Disk {
+    /// The number by which the guest finds it. It must be a plain word.
+    pub(crate) serial: String,
+    /// The image, as a path inside the toolchain root.
+    pub(crate) path: String,
+}
+
 /// A machine to boot.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -60,6 +79,8 @@ pub(crate) struct Spec {
     pub(crate) devices: Vec<String>,
     /// The socket of an emulated GPU that speaks vfio-user, as a path inside the toolchain root.
     pub(crate) gpu: Option<String>,
+    pub(crate) shares: Vec<Share>,
+    pub(crate) disks: Vec<Disk>,
 }
 
 impl Spec {
@@ -72,8 +93,17 @@ impl Spec {
 
 /// Returns all arguments of QEMU for `spec`.
 pub(crate) fn args(spec: &Spec) -> Vec<String> {
-    [machine_args(spec), accel_args(spec), kernel_args(spec), console_args(), channel_args(spec), device_args(spec)]
-        .concat()
+    let parts = [
+        machine_args(spec),
+        accel_args(spec),
+        kernel_args(spec),
+        console_args(),
+        channel_args(spec),
+        device_args(spec),
+        share_args(&spec.shares),
+        disk_args(&spec.disks),
+    ];
+    parts.concat()
 }
 
 /// Returns the command line as one line for a shell.
@@ -178,6 +208,25 @@ fn gpu_device(socket: &String) -> String {
     serde_json::json!({ "driver": "vfio-user-pci", "socket": socket, "x-msg-timeout": GPU_PATIENCE }).to_string()
 }
 
+/// Returns the shares. The guest's owners of new files are ignored: QEMU may not be able to change owners. Files of several file
+/// systems get numbers that differ.
+fn share_args(shares: &[Share]) -> Vec<String> {
+    let args = |share: &Share| {
+        let (tag, readonly) = (&share.tag, if share.writable { "" } else { ",readonly=on" });
+        let backend = format!("local,id={tag},path={},security_model=none,multidevs=remap{readonly}", share.path);
+        ["-fsdev".into(), backend, "-device".into(), format!("virtio-9p-pci,fsdev={tag},mount_tag={tag}")]
+    };
+    shares.iter().flat_map(args).collect()
+}
+
+fn disk_args(disks: &[Disk]) -> Vec<String> {
+    let args = |Disk { serial, path }: &Disk| {
+        let backend = format!("if=none,id={serial},file={path},format=raw,readonly=on");
+        ["-drive".into(), backend, "-device".into(), format!("virtio-blk-pci,drive={serial},serial={serial}")]
+    };
+    disks.iter().flat_map(args).collect()
+}
+
 fn strings(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
@@ -208,6 +257,8 @@ mod tests {
             words: vec!["drydock.shell".into()],
             devices: Vec::new(),
             gpu: None,
+            shares: Vec::new(),
+            disks: Vec::new(),
         }
     }
 
@@ -228,6 +279,21 @@ mod tests {
             args.last().unwrap(),
             r#"{"driver":"vfio-user-pci","socket":{"path":"/gpu","type":"unix"},"x-msg-timeout":3600000}"#
         );
+    }
+
+    #[test]
+    fn shares_and_disks_can_only_be_read_unless_a_share_is_writable() {
+        let share = |tag: &str, writable| Share { tag: tag.into(), path: format!("/shares/{tag}"), writable };
+        let disk = Disk { serial: "root".into(), path: "/disk/root.erofs".into() };
+        let spec = Spec { shares: vec![share("a", false), share("b", true)], disks: vec![disk], ..spec(Accel::Tcg) };
+        insta::assert_snapshot!(paste("", &args(&spec)).split_once(" -fsdev ").unwrap().1.replace(" -", "\n-"), @r"
+        local,id=a,path=/shares/a,security_model=none,multidevs=remap,readonly=on
+        -device virtio-9p-pci,fsdev=a,mount_tag=a
+        -fsdev local,id=b,path=/shares/b,security_model=none,multidevs=remap
+        -device virtio-9p-pci,fsdev=b,mount_tag=b
+        -drive if=none,id=root,file=/disk/root.erofs,format=raw,readonly=on
+        -device virtio-blk-pci,drive=root,serial=root
+        ");
     }
 
     #[test]

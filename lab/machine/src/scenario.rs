@@ -11,6 +11,7 @@
 //! ```
 
 mod boot;
+mod client_root;
 mod content;
 mod hardware;
 mod launch;
@@ -20,7 +21,7 @@ pub mod scene;
 mod stage;
 pub mod verdict;
 
-pub use boot::Boot;
+pub use boot::{Boot, ClientRoot, Share};
 pub use content::{Content, Program};
 pub use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
 pub use scene::{Scene, driver_module, driver_modules};

@@ -1,52 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Refuses a client program that the guest cannot have, before anything is built for it.
+//! Finds out who has the client: the guest, or this machine. One that neither has is refused before anything is built for it.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use drydock_base::error::{Error, Kind, Result};
-use drydock_machine::scenario::Content;
+use drydock_machine::scenario::{ClientRoot, Content};
 
 use crate::near;
 
 /// The guest's directories of programs. All are one, by links.
 const DIRECTORIES: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
 
-/// Directories whose files exist only while the guest runs, or that the client may fill.
-const LATER: [&str; 5] = ["/proc/", "/sys/", "/dev/", "/run/", "/tmp/"];
+/// Directories that are always the guest's.
+const GUESTS: [&str; 4] = ["/dev/", "/proc/", "/run/", "/sys/"];
 
-/// Checks the first word of a client's command line.
-pub(super) fn check(word: &str, content: &Content) -> Result<()> {
+/// Returns the root in which the first word of a client's command line names a program: the guest's own if that has it, or else
+/// the host's.
+pub(super) fn root_of(word: &str, content: &Content) -> Result<ClientRoot> {
+    let guests = |name: &str| content.program_names().any(|known| known == name);
     match word.rsplit_once('/') {
-        None => check_name(word, word, content),
-        Some((directory, name)) if DIRECTORIES.contains(&directory) => check_name(word, name, content),
-        Some(_) => check_path(word),
+        None if guests(word) => Ok(ClientRoot::Guest),
+        Some((directory, name)) if DIRECTORIES.contains(&directory) && guests(name) => Ok(ClientRoot::Guest),
+        Some(_) if GUESTS.iter().any(|directory| word.starts_with(directory)) => Ok(ClientRoot::Guest),
+        _ => check_host(word, content).map(|()| ClientRoot::Host),
     }
 }
 
-fn check_name(word: &str, name: &str, content: &Content) -> Result<()> {
-    let known: BTreeSet<&str> = content.program_names().collect();
-    if known.contains(name) {
-        return Ok(());
+/// Refuses a client that the host does not have.
+pub(super) fn check_host(word: &str, content: &Content) -> Result<()> {
+    let path = Path::new(word);
+    if word.contains('/') {
+        return match is_program(path) {
+            true => Ok(()),
+            false if path.exists() => {
+                Err(Error::new(Kind::Usage, format!("`{word}` is no program: it is not executable")))
+            }
+            false => Err(missing(word, content)),
+        };
     }
-    let error = Error::new(Kind::Usage, format!("the guest has no program `{word}`"));
-    let all = "`drydock run DRIVER -- ls /usr/bin` lists what it has";
-    Err(error.hint(match near::question(name, known) {
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|directory| is_program(&directory.join(word)));
+    if found { Ok(()) } else { Err(missing(word, content)) }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+fn missing(word: &str, content: &Content) -> Error {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    let error = Error::new(Kind::Usage, format!("neither the guest nor this machine has a program `{word}`"));
+    let all = "`drydock run DRIVER -- ls /usr/bin` lists the guest's own";
+    let known: BTreeSet<&str> = content.program_names().collect();
+    error.hint(match near::question(name, known) {
         Some(question) => format!("{question}\n{all}"),
         None => all.to_owned(),
-    }))
-}
-
-/// Refuses a path that only the host has. Whether the guest has a path is not known in general.
-fn check_path(word: &str) -> Result<()> {
-    if LATER.iter().any(|directory| word.starts_with(directory)) || !Path::new(word).is_file() {
-        return Ok(());
-    }
-    let message = format!("`{word}` is a file of this machine, and the guest does not have it");
-    Err(Error::new(Kind::Usage, message).hint(
-        "docs/how-to/use-in-ci.md shows how to pass a program on stdin; `drydock run DRIVER -- ls /usr/bin` lists \
-         the guest's programs",
-    ))
+    })
 }
 
 #[cfg(test)]
@@ -55,35 +66,36 @@ mod tests {
 
     use super::*;
 
-    fn refused(word: &str) -> Option<String> {
+    fn root(word: &str) -> Result<ClientRoot, String> {
         let content = Content::library().with(Program::CLIENT);
-        check(word, &content).err().map(|error| format!("{error}; {}", error.hint_text().unwrap_or_default()))
+        root_of(word, &content).map_err(|error| format!("{error}; {}", error.hint_text().unwrap_or_default()))
     }
 
     #[test]
-    fn programs_of_the_guest_are_accepted() {
+    fn programs_of_the_guest_are_the_guests() {
         for word in ["drmdevice", "/usr/bin/lsgpu", "sh", "/bin/sh", "busybox", "drydock-client", "/proc/self/exe"] {
-            assert_eq!(refused(word), None);
+            assert_eq!(root(word), Ok(ClientRoot::Guest), "{word}");
         }
-        assert_eq!(refused("/modules/whatever"), None, "only the guest knows");
     }
 
     #[test]
-    fn program_that_is_not_in_the_guest_is_refused() {
+    fn programs_of_the_host_are_found_by_path_and_by_name() {
+        let program = std::env::current_exe().unwrap();
+        for word in [program.to_str().unwrap(), "cargo"] {
+            assert_eq!(root(word), Ok(ClientRoot::Host), "{word}");
+        }
+    }
+
+    #[test]
+    fn program_that_nobody_has_is_refused() {
+        let refused = |word: &str| root(word).unwrap_err();
         assert!(
-            refused("drmdevise").unwrap().starts_with("the guest has no program `drmdevise`; did you mean `drmdevice`")
+            refused("drmdevise")
+                .starts_with("neither the guest nor this machine has a program `drmdevise`; did you mean `drmdevice`")
         );
-        assert!(refused("/usr/bin/gcc").unwrap().starts_with("the guest has no program `/usr/bin/gcc`; "));
-        assert!(refused("drydock-bench").is_some(), "it is not built for this run");
-    }
-
-    #[test]
-    fn program_of_the_host_is_refused() {
+        assert!(refused("./no-such").starts_with("neither the guest nor this machine has a program `./no-such`; "));
+        assert!(refused("drydock-bench").contains("neither"), "it is not built for this run");
         let file = tempfile::NamedTempFile::new_in(".").unwrap();
-        let path = file.path().to_string_lossy().into_owned();
-        assert_eq!(
-            refused(&path).unwrap().split(';').next(),
-            Some(&*format!("`{path}` is a file of this machine, and the guest does not have it"))
-        );
+        assert!(refused(file.path().to_str().unwrap()).contains("is not executable"));
     }
 }

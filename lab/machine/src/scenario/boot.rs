@@ -8,6 +8,28 @@ use crate::image;
 use crate::qemu::Accel;
 use drydock_base::error::Result;
 
+/// A directory of the host that a client sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The directory on the host.
+    pub host: PathBuf,
+    /// Its absolute path in the client's root.
+    pub at: String,
+    /// Whether clients may write to it.
+    pub writable: bool,
+}
+
+/// The file system that a client sees below what it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientRoot {
+    /// The guest's own small one, which is also the agent's.
+    Guest,
+    /// The host's, which clients cannot change.
+    Host,
+    /// An image of erofs.
+    Image(PathBuf),
+}
+
 /// The parameters of a boot.
 #[derive(Clone, Debug)]
 pub struct Boot {
@@ -33,6 +55,10 @@ pub struct Boot {
     /// The scenario runs a user's program, which may leave processes behind that hold the driver. They are reported and
     /// killed. For our own programs that is a failure.
     pub may_leave_holders: bool,
+    /// The file system of the client.
+    pub root: ClientRoot,
+    /// Directories of the host that the client sees.
+    pub shares: Vec<Share>,
 }
 
 impl Default for Boot {
@@ -48,6 +74,8 @@ impl Default for Boot {
             words: Vec::new(),
             programs: Vec::new(),
             may_leave_holders: false,
+            root: ClientRoot::Guest,
+            shares: Vec::new(),
         }
     }
 }

@@ -54,13 +54,15 @@ pub struct Content {
     pub programs: BTreeSet<Program>,
     /// The drivers' own clients: the programs' names, and their `main.rs`.
     pub clients: BTreeMap<String, PathBuf>,
+    /// Modules of the kernel's own that nothing of ours needs.
+    pub stock_modules: BTreeSet<&'static str>,
 }
 
 impl Content {
     /// Returns the library alone.
     pub fn library() -> Self {
         let modules = Some(BTreeSet::from([LIBRARY.to_owned()]));
-        Self { modules, programs: BTreeSet::new(), clients: BTreeMap::new() }
+        Self { modules, programs: BTreeSet::new(), clients: BTreeMap::new(), stock_modules: BTreeSet::new() }
     }
 
     /// Returns all modules and no program.
@@ -89,6 +91,12 @@ impl Content {
         self
     }
 
+    /// Adds modules of the kernel's own.
+    pub fn with_stock(mut self, modules: &[&'static str]) -> Self {
+        self.stock_modules.extend(modules);
+        self
+    }
+
     /// Adds what the words of a command line name. The tests and the fuzzer may load any module.
     pub fn for_words(self, words: &[String]) -> Self {
         let named = |program: &Program| words.iter().any(|word| word.contains(program.name));
@@ -110,7 +118,8 @@ impl Content {
             _ => None,
         };
         let clients = self.clients.into_iter().chain(other.clients).collect();
-        Self { modules, programs: &self.programs | &other.programs, clients }
+        let stock_modules = &self.stock_modules | &other.stock_modules;
+        Self { modules, programs: &self.programs | &other.programs, clients, stock_modules }
     }
 }
 

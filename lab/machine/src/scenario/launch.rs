@@ -99,13 +99,13 @@ impl Launcher {
         archives: &[u8],
         listener: Option<Listener>,
     ) -> Result<Machine, VmError> {
-        let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
+        let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds(boot));
         command.args(qemu::args(&self.spec(boot, accel)));
         Machine::start(command, &[&self.image.base, &self.image.fresh, archives], boot.gpu.as_ref(), listener)
     }
 
-    fn binds(&self) -> Binds {
-        Binds::none().read(&self.kernel.dir, BOOT_DIR)
+    fn binds(&self, boot: &Boot) -> Binds {
+        Binds::none().read(&self.kernel.dir, BOOT_DIR).and(&boot.binds())
     }
 
     fn spec(&self, boot: &Boot, accel: Accel) -> Spec {
@@ -126,6 +126,8 @@ impl Launcher {
             words: words.iter().map(|&word| word.to_owned()).chain(boot.words.clone()).collect(),
             devices: boot.devices.clone(),
             gpu: boot.gpu.as_ref().map(|_| machine::GPU.into()),
+            shares: boot.qemu_shares(),
+            disks: boot.qemu_disks(),
         }
     }
 
@@ -139,7 +141,7 @@ impl Launcher {
         spec.words.push(drydock_agent::protocol::SHELL_WORD.into());
         let gpu = boot.gpu.as_ref().map(|_| format!("{BOOT_DIR}/{GPU_SOCKET}"));
         let spec = spec.by_hand(format!("{BOOT_DIR}/initrd"), gpu);
-        let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds());
+        let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds(boot));
         command.args(qemu::args(&spec));
         let args: Vec<String> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let program = std::env::current_exe().context("cannot find this program")?;

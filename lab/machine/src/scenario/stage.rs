@@ -70,7 +70,7 @@ impl Stage {
         });
         let (modules, programs) = (modules?, programs?);
         let step = events.step("making the guest image");
-        let image = Image::make(&toolchain, &modules.modules, &programs)?;
+        let image = Image::make(&toolchain, &modules.modules, &content.stock_modules, &programs)?;
         let kernel = BootKernel::make(&toolchain)?;
         step.done_with(format!("{} MiB", image.size() >> 20));
         let launcher = Launcher { toolchain, image, kernel };
@@ -107,6 +107,9 @@ impl Stage {
         story: impl FnOnce(&mut Scene<'_>) -> Result<T, VmError>,
     ) -> Result<(T, Ending)> {
         let (mut machine, guest, _pace) = self.boot(boot, events)?;
+        if let Err(error) = boot.mount(&guest) {
+            return Err(verdict::failed(&self.names(), machine, error));
+        }
         let terminal = machine.terminal();
         let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
         let mut scene = Scene::new(&guest, self.image(), terminal).with_gpu(machine.gpu(), firmware);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The needs of a boot's client root: modules in the image, directories and files that QEMU sees, and the agent's mounts.
+
+use std::path::Path;
+
+use drydock_agent::protocol::{CLIENT_ROOT, Source};
+use drydock_toolchain::root::Binds;
+
+use super::boot::{Boot, ClientRoot, Share};
+use crate::error::Error as VmError;
+use crate::guest::Guest;
+use crate::qemu;
+
+/// The kernel's own modules for the host's directories.
+const MODULES_OF_SHARES: [&str; 2] = ["9pnet_virtio", "9p"];
+
+/// The kernel's own modules for an image.
+const MODULES_OF_IMAGES: [&str; 2] = ["virtio_blk", "erofs"];
+
+/// The name of the root itself among shares and disks.
+const ROOT: &str = "root";
+
+/// The directory of all shares inside the toolchain root.
+const SHARES: &str = "/shares";
+
+/// The directory of the image inside the toolchain root.
+const DISK: &str = "/disk";
+
+impl ClientRoot {
+    /// Returns the kernel's own modules that it needs, with those for directories of the host if there are any.
+    pub fn modules(&self, has_shares: bool) -> Vec<&'static str> {
+        let mut modules: Vec<_> =
+            if has_shares || *self == Self::Host { MODULES_OF_SHARES.to_vec() } else { Vec::new() };
+        match self {
+            Self::Guest => {}
+            Self::Host => modules.push("overlay"),
+            Self::Image(_) => modules.extend(MODULES_OF_IMAGES.into_iter().chain(["overlay"])),
+        }
+        modules
+    }
+
+    /// Returns its path in the guest.
+    pub fn path(&self) -> Option<&'static str> {
+        (*self != Self::Guest).then_some(CLIENT_ROOT)
+    }
+}
+
+impl Boot {
+    /// Returns what of the host QEMU must see.
+    pub(super) fn binds(&self) -> Binds {
+        let bind = |binds: Binds, (number, share): (usize, &Share)| match share.writable {
+            true => binds.write(&share.host, path(&tag(number))),
+            false => binds.read(&share.host, path(&tag(number))),
+        };
+        let binds = self.shares.iter().enumerate().fold(Binds::none(), bind);
+        match &self.root {
+            ClientRoot::Guest => binds,
+            ClientRoot::Host => binds.read("/", path(ROOT)),
+            ClientRoot::Image(file) => binds.read(file.parent().unwrap_or(Path::new("/")), DISK),
+        }
+    }
+
+    /// Returns the shares as QEMU gets them.
+    pub(super) fn qemu_shares(&self) -> Vec<qemu::Share> {
+        let share = |tag: String, writable| qemu::Share { path: path(&tag), tag, writable };
+        let shares = self.shares.iter().enumerate().map(|(number, wanted)| share(tag(number), wanted.writable));
+        shares.chain((self.root == ClientRoot::Host).then(|| share(ROOT.into(), false))).collect()
+    }
+
+    /// Returns the disks as QEMU gets them.
+    pub(super) fn qemu_disks(&self) -> Vec<qemu::Disk> {
+        match &self.root {
+            ClientRoot::Image(file) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                vec![qemu::Disk { serial: ROOT.into(), path: format!("{DISK}/{name}") }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Lets the agent mount what the client sees.
+    pub(super) fn mount(&self, guest: &Guest) -> Result<(), VmError> {
+        match &self.root {
+            ClientRoot::Guest => {}
+            ClientRoot::Host => guest.make_root(Source::Share(ROOT.into()))?,
+            ClientRoot::Image(_) => guest.make_root(Source::Disk(ROOT.into()))?,
+        }
+        let inside = |at: &str| format!("{}{at}", self.root.path().unwrap_or_default());
+        let shares = self.shares.iter().enumerate();
+        shares.into_iter().try_for_each(|(number, share)| guest.share(&tag(number), &inside(&share.at), share.writable))
+    }
+}
+
+fn tag(number: usize) -> String {
+    format!("share{number}")
+}
+
+fn path(tag: &str) -> String {
+    format!("{SHARES}/{tag}")
+}
