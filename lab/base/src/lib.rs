@@ -6,7 +6,7 @@
 //! events   → all that happens, and its readers          interrupt → Ctrl-C
 //! process  → child processes                            cache     → all that is stored outside the checkout
 //! repo     → the checkout                               unix_socket → sockets at long paths
-//! holders  → the processes that hold a lock
+//! holders  → the processes that hold a lock             near      → known names like a mistyped one
 //! ```
 
 pub mod cache;
@@ -15,6 +15,7 @@ pub mod events;
 pub mod exit;
 mod holders;
 pub mod interrupt;
+pub mod near;
 pub mod process;
 pub mod repo;
 pub mod unix_socket;

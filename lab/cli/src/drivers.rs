@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::near;
 use drydock_base::cache::CacheLayout;
 use drydock_base::error::{Context, Error, Kind, Result};
+use drydock_base::near;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Output;
 use drydock_machine::incident;

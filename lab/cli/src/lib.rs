@@ -20,7 +20,6 @@ mod fuzz;
 pub mod host_fuzz;
 mod ide;
 mod model;
-mod near;
 mod new;
 mod report;
 mod run;

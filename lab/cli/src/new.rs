@@ -14,11 +14,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::drivers::Checked;
-use crate::near;
 use drydock_base::cache::CacheLayout;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
-use drydock_base::{cache, exit, repo};
+use drydock_base::{cache, exit, near, repo};
 use drydock_machine::scenario::{Boot, Content, Plan, Stage};
 use drydock_toolchain::drivers::{self, Example};
 use drydock_toolchain::kbuild::KBUILD;

@@ -6,9 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use drydock_base::error::{Error, Kind, Result};
+use drydock_base::near;
 use drydock_machine::scenario::{ClientRoot, Content};
-
-use crate::near;
 
 /// The guest's directories of programs. All are one, by links.
 const DIRECTORIES: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];

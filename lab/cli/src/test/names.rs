@@ -10,8 +10,8 @@ use std::str::FromStr;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::audit::guest_cases;
-use crate::near;
 use drydock_base::error::{Error, Kind, Result};
+use drydock_base::near;
 use drydock_base::repo::rust_files;
 
 /// The workspace's packages with tests: the directory, and libtest's names of the library and the program.

@@ -7,7 +7,7 @@ const ALIKE: f64 = 0.7;
 const MOST: usize = 3;
 
 /// Returns the names most similar to `word`, the most similar first, each once.
-pub(crate) fn names<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+pub fn names<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let alike = known.into_iter().map(|name| (strsim::jaro_winkler(word, name), name));
     let mut near: Vec<_> = alike.filter(|(alike, _)| *alike >= ALIKE).collect();
     near.sort_by(|(a, name), (b, other)| b.total_cmp(a).then(name.cmp(other)));
@@ -16,7 +16,7 @@ pub(crate) fn names<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) ->
 }
 
 /// Returns the suggestions as a question, if there are any: ``did you mean `a` or `b`?``
-pub(crate) fn question<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub fn question<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let near: Vec<_> = names(word, known).iter().map(|name| format!("`{name}`")).collect();
     (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
 }
