@@ -14,7 +14,7 @@ pub use machine::{keyring, mirror};
 
 use drydock_base::cache::{CacheLayout, write_atomically};
 use drydock_base::error::{Context, Error, Kind, Result};
-use drydock_base::events::{Step, Unit};
+use drydock_base::events::{Events, Step, Unit};
 use drydock_base::process;
 
 /// The distribution that the toolchain root is made from.
@@ -76,6 +76,15 @@ impl Apt {
         Ok(apt)
     }
 
+    /// Returns the cache's private apt after fetching the package lists.
+    pub fn updated(cache: &CacheLayout, events: &Events) -> Result<Self> {
+        let apt = Self::new(cache)?;
+        let step = events.step("fetching the mirror's package lists");
+        apt.update(&step)?;
+        step.done_with(apt.mirror());
+        Ok(apt)
+    }
+
     /// Returns the mirror in use.
     pub fn mirror(&self) -> &str {
         &self.mirror
@@ -124,16 +133,36 @@ impl Apt {
 
     /// Returns `packages` and all their dependencies.
     pub fn closure(&self, packages: &[&str]) -> Result<Vec<Archive>> {
+        Ok(process::output(&mut self.list(packages))?.lines().filter_map(archive).collect())
+    }
+
+    /// Like [`Apt::closure`], for packages that a user chose. An error carries apt's explanation of what is in conflict.
+    pub fn closure_of_choice(&self, packages: &[&str], step: &Step) -> Result<Vec<Archive>> {
+        let mut archives = Vec::new();
+        // apt explains unmet dependencies on stdout.
+        process::watch(&mut self.list(packages), step, |line| match archive(line) {
+            Some(archive) => {
+                archives.push(archive);
+                true
+            }
+            None => false,
+        })?;
+        Ok(archives)
+    }
+
+    /// Returns the command that lists `packages` and all their dependencies. With `-qq`, apt would not explain a conflict.
+    fn list(&self, packages: &[&str]) -> Command {
         let mut list = self.tool("apt-get");
         // With the real directory, apt would leave out archives that are already downloaded.
-        list.args(["install", "--print-uris", "-qq", "-y", "-o"]).arg(self.archives_option("none")).args(packages);
-        Ok(process::output(&mut list)?.lines().filter_map(archive).collect())
+        list.args(["install", "--print-uris", "-q", "-y", "-o"]).arg(self.archives_option("none"));
+        list.arg("--").args(packages);
+        list
     }
 
     /// Downloads `packages` and all their dependencies. Keeps complete archives and resumes partial ones.
     pub fn download(&self, packages: &[&str], total: u64, step: &Step) -> Result<()> {
         let mut get = self.tool("apt-get");
-        get.args(["install", "--download-only", "-q", "-y", "-o", "APT::Status-Fd=1"]).args(packages);
+        get.args(["install", "--download-only", "-q", "-y", "-o", "APT::Status-Fd=1", "--"]).args(packages);
         self.watch(&mut get, total, step)
     }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::apt::{Apt, Archive};
 use drydock_base::cache::{self, CacheLayout, PartialDir};
 use drydock_base::error::{Context, Error, Kind, Result};
-use drydock_base::events::{Events, Unit};
+use drydock_base::events::{Events, Step, Unit};
 use drydock_base::process;
 
 /// A version of the recipe. Change it whenever the recipe changes.
@@ -73,7 +73,7 @@ pub const PACKAGES: &[&str] = &[
 ];
 
 /// Directories that no program in the root needs. They are a third of its files.
-const LEFT_OUT: &[&str] = &["doc", "man", "locale", "info", "lintian", "bash-completion", "gtk-doc", "help"];
+pub(crate) const LEFT_OUT: &[&str] = &["doc", "man", "locale", "info", "lintian", "bash-completion", "gtk-doc", "help"];
 
 /// Links that the packages' scripts make through `update-alternatives`.
 const ALTERNATIVES: &[(&str, &str)] = &[("awk", "gawk"), ("cc", "gcc"), ("c++", "g++")];
@@ -107,9 +107,9 @@ pub fn ensure(cache: &CacheLayout, apt: &Apt, update: bool, events: &Events) -> 
     if is_made(cache) && fs::read_to_string(cache.root().join(VERSIONS)).is_ok_and(|found| found == versions) {
         return Ok(());
     }
-    download(apt, &archives, events)?;
+    download(apt, PACKAGES, &archives, events.step("downloading the toolchain"))?;
     let partial = PartialDir::begin(&cache.root())?;
-    unpack(&archives, &apt.archives(), partial.path(), events)?;
+    unpack(&archives, &apt.archives(), partial.path(), events.step("unpacking the toolchain"), unpack_one)?;
     finish(partial.path())?;
     cache::write_atomically(&partial.path().join(VERSIONS), versions)?;
     cache::write_atomically(&partial.path().join(STAMP), inputs())?;
@@ -156,7 +156,8 @@ pub fn add(cache: &CacheLayout, apt: &Apt, addition: &Addition, events: &Events)
     let exact: Vec<_> = archives.iter().filter_map(Archive::exact_name).collect();
     apt.download_only(&exact, total, &step)?;
     step.done_with(format!("{} packages, {} MB", archives.len(), total / 1_000_000));
-    unpack(&archives, &apt.archives(), &cache.root(), events)?;
+    let step = events.step(format!("unpacking {}", addition.name));
+    unpack(&archives, &apt.archives(), &cache.root(), step, unpack_one)?;
     process::output(&mut super::command_writable(&cache.root(), "ldconfig", &super::Binds::none()))?;
     cache::write_atomically(&addition.stamp(cache), addition.inputs())?;
     apt.forget(&archives);
@@ -179,34 +180,40 @@ fn new_archives(present: &str, closure: Vec<Archive>) -> Result<Vec<Archive>> {
     }
 }
 
-fn names(archives: &[Archive]) -> String {
+/// Returns the file names of `archives`, sorted, one per line.
+pub(crate) fn names(archives: &[Archive]) -> String {
     let mut names: Vec<_> = archives.iter().map(|archive| archive.file.as_str()).collect();
     names.sort_unstable();
     names.join("\n")
 }
 
-fn download(apt: &Apt, archives: &[Archive], events: &Events) -> Result<()> {
+/// Downloads `packages` with their dependencies, which are `archives`.
+pub(crate) fn download(apt: &Apt, packages: &[&str], archives: &[Archive], step: Step) -> Result<()> {
     let total = archives.iter().map(|archive| archive.size).sum();
-    let step = events.step("downloading the toolchain");
-    apt.download(PACKAGES, total, &step)?;
+    apt.download(packages, total, &step)?;
     step.done_with(format!("{} packages, {} MB", archives.len(), total / 1_000_000));
     Ok(())
 }
 
-/// Unpacks all archives, one per processor at a time.
-fn unpack(archives: &[Archive], from: &Path, root: &Path, events: &Events) -> Result<()> {
-    let step = events.step("unpacking the toolchain");
+/// Unpacks all archives of the directory `from` into `root` by calls of `each`, one per processor at a time.
+pub(crate) fn unpack(
+    archives: &[Archive],
+    from: &Path,
+    root: &Path,
+    step: Step,
+    each: impl Fn(&Path, &Path) -> Result<()> + Sync,
+) -> Result<()> {
     // base-files contains the links /bin, /lib and so on, which must exist before other archives unpack through them.
     let (first, rest): (Vec<_>, Vec<_>) = archives.iter().partition(|archive| archive.file.starts_with("base-files_"));
     for archive in first {
-        unpack_one(&from.join(&archive.file), root)?;
+        each(&from.join(&archive.file), root)?;
     }
     let next = AtomicUsize::new(0);
     let total = rest.len() as u64;
     let worker = || -> Result<()> {
         while let Some(archive) = rest.get(next.fetch_add(1, Ordering::Relaxed)) {
             step.line(archive.file.as_str());
-            unpack_one(&from.join(&archive.file), root)?;
+            each(&from.join(&archive.file), root)?;
             step.progress(next.load(Ordering::Relaxed).min(rest.len()) as u64, total, Unit::Items);
         }
         Ok(())
@@ -221,8 +228,12 @@ fn unpack(archives: &[Archive], from: &Path, root: &Path, events: &Events) -> Re
 }
 
 fn unpack_one(archive: &Path, root: &Path) -> Result<()> {
-    let excluded = LEFT_OUT.iter().map(|name| format!("--exclude=./usr/share/{name}/*"));
-    unpack_with(archive, root, excluded)
+    unpack_with(archive, root, exclusions())
+}
+
+/// Returns the arguments by which tar leaves out [`LEFT_OUT`].
+pub(crate) fn exclusions() -> impl Iterator<Item = String> {
+    LEFT_OUT.iter().map(|name| format!("--exclude=./usr/share/{name}/*"))
 }
 
 /// Unpacks an archive into `into`, with additional arguments for tar.
