@@ -7,6 +7,7 @@
 //! root/             the toolchain root; `.drydock` in it records its inputs
 //! kernels/RELEASE/  one stock kernel: vmlinuz, modules/, config, Module.symvers, tree/ (source with the crates' metadata)
 //! kernel            the release in use
+//! client-roots/     root file systems for the guest, one image a directory
 //! firmware/         firmware for drivers: published files, which have an apt of their own, and built ones
 //! work/CHECKOUT/    results built from one checkout: modules, guest programs, images
 //! target/           cargo's target directory for the lab, and the lab of each checkout
@@ -81,6 +82,11 @@ impl CacheLayout {
     /// Returns the directory of all kernels.
     pub fn kernels(&self) -> PathBuf {
         self.base.join("kernels")
+    }
+
+    /// Returns the directory of the guest's root file systems.
+    pub fn client_roots(&self) -> PathBuf {
+        self.base.join("client-roots")
     }
 
     /// Returns the directory of firmware.

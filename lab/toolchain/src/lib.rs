@@ -8,10 +8,11 @@
 //! modules  → our modules, compiled by Kbuild            kbuild    → the list of them
 //! drivers  → the directories of drivers
 //! kmod     → modules as files                           guestbin  → programs for the guest
-//! firmware → the files that drivers load into hardware
+//! firmware → the files that drivers load into hardware   client_root → the guest's root file system, of packages
 //! ```
 
 pub mod apt;
+pub mod client_root;
 pub mod debug_kernel;
 pub mod drivers;
 pub mod firmware;

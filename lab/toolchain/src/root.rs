@@ -18,6 +18,7 @@ use std::process::Command;
 
 pub use enter::enter;
 pub use make::{Addition, add, ensure, has_addition, identity, is_made, unpack_with};
+pub(crate) use make::{LEFT_OUT, download, exclusions, names, unpack};
 
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::process;
