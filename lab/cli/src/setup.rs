@@ -9,7 +9,7 @@ use serde::Serialize;
 use drydock_base::error::Result;
 use drydock_base::events::Events;
 use drydock_base::exit;
-use drydock_toolchain::setup;
+use drydock_toolchain::{client_root, setup};
 
 /// Prepare everything the other commands need, and nothing else
 #[derive(Debug, Args)]
@@ -35,6 +35,9 @@ struct Prepared<'a> {
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let started = std::time::Instant::now();
     let toolchain = setup::prepare(options.kernel.as_deref(), options.update, events)?;
+    if options.update {
+        client_root::ask_mirror_again(&toolchain.cache, events)?;
+    }
     let kernel = &toolchain.kernel;
     let seconds = started.elapsed().as_secs_f64();
     let prepared = Prepared { root: &toolchain.root, kernel: &kernel.release, tree: &kernel.tree, seconds };
