@@ -20,7 +20,7 @@ use rustix::{
 };
 
 /// The ordinary user, with the groups `video` and `render`, as in the image's /etc/passwd and /etc/group.
-const USER: u32 = 1000;
+pub(crate) const USER: u32 = 1000;
 const GROUPS: [u32; 2] = [44, 105];
 
 /// The changes before the program starts, and the program.

@@ -6,14 +6,14 @@
 use std::{
     ffi::CString,
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
 use drydock_agent::protocol::{CLIENT_ROOT, Failure, Reply, Source};
 use rustix::mount::{MountFlags, mount, mount_bind_recursive};
 
-use crate::{files::failure, modules};
+use crate::{enter::USER, files::failure, modules};
 
 /// The directory for the parts of the client's root.
 const PARTS: &str = "/run/drydock-root";
@@ -22,12 +22,15 @@ const PARTS: &str = "/run/drydock-root";
 const SHARED: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 
 /// The directories for sockets of root and of the ordinary user (`XDG_RUNTIME_DIR`).
-const RUNTIME: [(u32, &str); 2] = [(0, "/run/user/0"), (1000, "/run/user/1000")];
+const RUNTIME: [(u32, &str); 2] = [(0, "/run/user/0"), (USER, "/run/user/1000")];
+
+/// The ordinary user's directory.
+const HOME: &str = "/home/user";
 
 fn runtime(user: u32, directory: &str) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-    std::os::unix::fs::chown(directory, Some(user), Some(user))
+    chown(directory, Some(user), Some(user))
 }
 
 /// Makes the root for clients.
@@ -45,6 +48,7 @@ pub(crate) fn make(lower: &Source) -> Result<Reply, Failure> {
     for (user, directory) in RUNTIME {
         runtime(user, directory).map_err(|error| failure("create", directory, &error))?;
     }
+    fs::create_dir_all("/run/lock").map_err(|error| failure("create", "/run/lock", &error))?;
     load("overlay")?;
     let options = format!("lowerdir={},upperdir={},workdir={}", below.display(), upper.display(), work.display());
     attach("overlay", "overlay", Path::new(CLIENT_ROOT), MountFlags::empty(), &options)?;
@@ -53,6 +57,11 @@ pub(crate) fn make(lower: &Source) -> Result<Reply, Failure> {
         fs::create_dir_all(&at)
             .and_then(|()| Ok(mount_bind_recursive(directory, &at)?))
             .map_err(|error| failure("mount", &at.display().to_string(), &error))?;
+    }
+    // An image's files all belong to root.
+    let home = inside(HOME);
+    if matches!(lower, Source::Disk(_)) && home.is_dir() {
+        chown(&home, Some(USER), Some(USER)).map_err(|error| failure("give away", HOME, &error))?;
     }
     Ok(Reply::Done)
 }

@@ -27,10 +27,11 @@ use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::model::Choices;
 use drydock_machine::place;
 use drydock_machine::scenario::{
-    Boot, ClientRoot, Content, Plan, Program, Scene, Share, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
+    Boot, ClientRoot, Content, Program, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
 };
-use drydock_toolchain::debug_kernel;
 use drydock_toolchain::firmware::Choice;
+use drydock_toolchain::setup::{self, Toolchain};
+use drydock_toolchain::{client_root, debug_kernel};
 
 use setting::Setting;
 
@@ -44,6 +45,7 @@ Examples:\n\
 \x20   drydock run c-vgem -- lsgpu\n\
 \x20   drydock run vgem -- ./my-test --flag\n\
 \x20   drydock run tyr --write out --env MY_LEVEL=2 -- python3 my-script.py\n\
+\x20   drydock run vgem --packages vulkan-tools -- vulkaninfo --summary\n\
 \x20   drydock run vgem";
 
 /// Boot a driver and run a client program on it, or a shell
@@ -58,7 +60,8 @@ Examples:\n\
 ///
 /// The guest has busybox, lsgpu, drmdevice and the driver's own client. Any other program is one of this machine: the
 /// client then sees all files of this machine and starts in the current directory. It cannot change them: what it
-/// writes is lost at its end, except in directories of `--write`. docs/how-to/run-your-program.md has examples.
+/// writes is lost at its end, except in directories of `--write`. With `--packages`, the client sees the files of Debian
+/// packages instead, and the current directory. docs/how-to/run-your-program.md has examples.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
@@ -88,10 +91,13 @@ pub struct Options {
     /// Let the GPU's driver load this file as its firmware, whatever it contains: to test the driver with a broken file
     #[arg(long, value_name = "FILE", conflicts_with = "firmware")]
     firmware_unchecked: Option<PathBuf>,
-    /// The files that the client sees: the guest's own few, or those of this machine, which it cannot change [default: this
-    /// machine's if only this machine has the program]
+    /// The files that the client sees: the guest's own few, those of this machine, which it cannot change, or those of Debian
+    /// packages [default: this machine's if only this machine has the program]
     #[arg(long, value_name = "ROOT", requires = "client")]
-    root: Option<Root>,
+    root: Option<Files>,
+    /// Debian packages whose files the client sees, with all that they depend on, instead of those of this machine
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "client")]
+    packages: Vec<String>,
     /// Let the client read a directory of this machine, at the same path or at PLACE
     #[arg(long, value_name = "DIR[:PLACE]")]
     with: Vec<String>,
@@ -117,11 +123,41 @@ pub struct Options {
 
 /// The files that a client sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Root {
+enum Files {
     /// The guest's own: busybox, a few clients and the driver's own
     Guest,
     /// All files of this machine; what the client writes is lost at its end
     Host,
+    /// Those of Debian packages: a base system, and what `--packages` adds
+    Debian,
+}
+
+impl Files {
+    /// Returns the files that the client sees, and refuses a client that cannot be among them.
+    fn of(options: &Options, content: &Content) -> Result<Self> {
+        match (options.root, options.client.first()) {
+            (None | Some(Self::Debian), _) if !options.packages.is_empty() => Ok(Self::Debian),
+            (Some(_), _) if !options.packages.is_empty() => {
+                Err(Error::new(Kind::Usage, "`--packages` needs `--root debian`, which is its default"))
+            }
+            (Some(Self::Host), Some(word)) => program::check_host(word, content).map(|()| Self::Host),
+            (Some(files), _) => Ok(files),
+            (None, None) => Ok(Self::Guest),
+            (None, Some(word)) => Ok(match program::is_of_guest(word, content)? {
+                true => Self::Guest,
+                false => Self::Host,
+            }),
+        }
+    }
+
+    /// Returns the client's root. Makes it if it is missing.
+    fn root(self, toolchain: &Toolchain, packages: &[String], events: &Events) -> Result<ClientRoot> {
+        Ok(match self {
+            Self::Guest => ClientRoot::Guest,
+            Self::Host => ClientRoot::Host,
+            Self::Debian => ClientRoot::Image(client_root::ensure(toolchain, packages, events)?),
+        })
+    }
 }
 
 /// Runs `drydock run`.
@@ -135,67 +171,69 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         [] => content.with(Program::CLIENT),
         words => content.for_words(words),
     };
-    let root = root(&options, &content)?;
-    let shares = shares(&options)?;
+    let files = Files::of(&options, &content)?;
+    let mut shares = setting::shares(&options.with, &options.write)?;
     options.get.iter().try_for_each(fetch::Get::check)?;
+    let toolchain = setup::ensure_kernel(options.kernel.as_deref(), events)?;
+    let root = files.root(&toolchain, &options.packages, events)?;
     let setting = Setting::of(root.clone(), &options.env, options.user)?;
+    shares.extend(setting.share_of_directory(&shares));
+    // One directory may be in another.
+    shares.sort_by(|one, other| one.at.cmp(&other.at));
     let content = content.with_stock(&root.modules(!shares.is_empty()));
-    let plan = Plan { kernel: options.kernel.clone(), content };
-    let stage = Stage::prepare(&plan, events)?;
-    let modules = driver_modules(&options.driver, stage.image())?;
+    let stage = Stage::build(toolchain, &repo.join("kernel"), &content, events)?;
     let (cpus, show_log) = (options.cpus, options.log);
     let devices = drivers::devices(&repo, &options.driver);
-    let memory = options.memory.unwrap_or(if root == ClientRoot::Guest { Boot::default().memory } else { LARGE });
+    let memory = options.memory.unwrap_or(if files == Files::Guest { Boot::default().memory } else { LARGE });
     let boot = Boot { cpus, memory, show_log, gpu, devices, may_leave_holders: true, root, shares, ..Boot::default() };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);
     }
-    let limit = Duration::from_secs(options.limit);
-    let played = stage.play(&boot, events, |scene| {
-        modules.iter().try_for_each(|module| scene.insmod(module))?;
-        let passed = match options.client.is_empty() {
-            true => shell(scene, events),
-            false => {
-                libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
-                client(scene.guest(), &setting.argv(&options.client), limit, events)
-            }
-        };
-        let got = options.get.iter().map(|get| get.copy(scene.guest(), setting.root.path().unwrap_or_default()));
-        // A client that was killed at its limit has written files, too.
-        let got = got.collect::<Result<Vec<_>, _>>()?;
-        Ok((passed?, got))
-    });
+    let modules = driver_modules(&options.driver, stage.image())?;
+    let played = stage.play(&boot, events, |scene| play(&options, &setting, &modules, scene, events));
     match played {
-        Ok(((passed, got), _)) => {
-            let code = code(passed)?;
-            match got.into_iter().find_map(Result::err) {
-                Some(error) if code == exit::OK => Err(error),
-                Some(error) => {
-                    events.warn(error.chain());
-                    Ok(code)
-                }
-                None => Ok(code),
-            }
-        }
+        Ok((played, _)) => outcome(played, events),
         Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
         Err(error) => Err(error),
     }
 }
 
-/// Returns the files that the client sees.
-fn root(options: &Options, content: &Content) -> Result<ClientRoot> {
-    match (options.root, options.client.first()) {
-        (Some(Root::Guest), _) | (_, None) => Ok(ClientRoot::Guest),
-        (Some(Root::Host), Some(word)) => program::check_host(word, content).map(|()| ClientRoot::Host),
-        (None, Some(word)) => program::root_of(word, content),
-    }
+/// The end of the client, and the result of each copy.
+type Played = (Passed, Vec<Result<()>>);
+
+/// Loads the driver, runs the client, and copies what it has left.
+fn play(
+    options: &Options,
+    setting: &Setting,
+    modules: &[String],
+    scene: &mut Scene<'_>,
+    events: &Events,
+) -> Result<Played, VmError> {
+    modules.iter().try_for_each(|module| scene.insmod(module))?;
+    setting.root.settle(scene.guest())?;
+    let passed = match options.client.is_empty() {
+        true => shell(scene, events),
+        false => {
+            libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
+            client(scene.guest(), &setting.argv(&options.client), Duration::from_secs(options.limit), events)
+        }
+    };
+    // A client that was killed at its limit has written files, too.
+    let root = setting.root.path().unwrap_or_default();
+    let copied = options.get.iter().map(|get| get.copy(scene.guest(), root)).collect::<Result<_, _>>()?;
+    Ok((passed?, copied))
 }
 
-/// Returns the directories of this machine that the client sees besides.
-fn shares(options: &Options) -> Result<Vec<Share>> {
-    let read = options.with.iter().map(|text| setting::share(text, false));
-    read.chain(options.write.iter().map(|text| setting::share(text, true))).collect()
+/// Returns the exit code. A failed copy is an error only if the client did not fail itself.
+fn outcome((passed, copied): Played, events: &Events) -> Result<u8> {
+    let code = code(passed)?;
+    match copied.into_iter().find_map(Result::err) {
+        Some(error) if code == exit::OK => return Err(error),
+        Some(error) => events.warn(error.chain()),
+        None => {}
+    }
+    Ok(code)
 }
 
 /// Returns the client's own exit code, unless its output was lost.

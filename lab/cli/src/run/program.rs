@@ -7,7 +7,7 @@ use std::path::Path;
 
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::near;
-use drydock_machine::scenario::{ClientRoot, Content};
+use drydock_machine::scenario::Content;
 
 /// The guest's directories of programs. All are one, by links.
 const DIRECTORIES: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
@@ -15,16 +15,16 @@ const DIRECTORIES: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
 /// Directories that are always the guest's.
 const GUESTS: [&str; 4] = ["/dev/", "/proc/", "/run/", "/sys/"];
 
-/// Returns the root in which the first word of a client's command line names a program: the guest's own if that has it, or else
-/// the host's.
-pub(super) fn root_of(word: &str, content: &Content) -> Result<ClientRoot> {
+/// Returns whether the first word of a client's command line names a program of the guest, and not of the host. Refuses a
+/// program that neither has.
+pub(super) fn is_of_guest(word: &str, content: &Content) -> Result<bool> {
     let guests = |name: &str| content.program_names().any(|known| known == name);
-    match word.rsplit_once('/') {
-        None if guests(word) => Ok(ClientRoot::Guest),
-        Some((directory, name)) if DIRECTORIES.contains(&directory) && guests(name) => Ok(ClientRoot::Guest),
-        Some(_) if GUESTS.iter().any(|directory| word.starts_with(directory)) => Ok(ClientRoot::Guest),
-        _ => check_host(word, content).map(|()| ClientRoot::Host),
-    }
+    let is_guests = match word.rsplit_once('/') {
+        None => guests(word),
+        Some((directory, name)) if DIRECTORIES.contains(&directory) && guests(name) => true,
+        Some(_) => GUESTS.iter().any(|directory| word.starts_with(directory)),
+    };
+    if is_guests { Ok(true) } else { check_host(word, content).map(|()| false) }
 }
 
 /// Refuses a client that the host does not have.
@@ -65,15 +65,15 @@ mod tests {
 
     use super::*;
 
-    fn root(word: &str) -> Result<ClientRoot, String> {
+    fn is_guests(word: &str) -> Result<bool, String> {
         let content = Content::library().with(Program::CLIENT);
-        root_of(word, &content).map_err(|error| format!("{error}; {}", error.hint_text().unwrap_or_default()))
+        is_of_guest(word, &content).map_err(|error| format!("{error}; {}", error.hint_text().unwrap_or_default()))
     }
 
     #[test]
     fn programs_of_the_guest_are_the_guests() {
         for word in ["drmdevice", "/usr/bin/lsgpu", "sh", "/bin/sh", "busybox", "drydock-client", "/proc/self/exe"] {
-            assert_eq!(root(word), Ok(ClientRoot::Guest), "{word}");
+            assert_eq!(is_guests(word), Ok(true), "{word}");
         }
     }
 
@@ -81,13 +81,13 @@ mod tests {
     fn programs_of_the_host_are_found_by_path_and_by_name() {
         let program = std::env::current_exe().unwrap();
         for word in [program.to_str().unwrap(), "cargo"] {
-            assert_eq!(root(word), Ok(ClientRoot::Host), "{word}");
+            assert_eq!(is_guests(word), Ok(false), "{word}");
         }
     }
 
     #[test]
     fn program_that_nobody_has_is_refused() {
-        let refused = |word: &str| root(word).unwrap_err();
+        let refused = |word: &str| is_guests(word).unwrap_err();
         assert!(
             refused("drmdevise")
                 .starts_with("neither the guest nor this machine has a program `drmdevise`; did you mean `drmdevice`")

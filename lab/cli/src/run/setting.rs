@@ -10,6 +10,9 @@ use drydock_machine::scenario::{ClientRoot, Share};
 /// Variables of the host that a program of the host gets, if they are set.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TERM", "USER"];
 
+/// Directories that are the guest's own in every root.
+const OWN: [&str; 4] = ["/dev", "/proc", "/run", "/sys"];
+
 /// The agent's program in the guest.
 const AGENT: &str = "/init";
 
@@ -40,8 +43,16 @@ impl Setting {
         }
         environment.extend_from_slice(wanted);
         let here = std::env::current_dir().context("failed to find the current directory")?;
-        let directory = (root == ClientRoot::Host).then(|| here.to_string_lossy().into_owned());
+        let directory = (root != ClientRoot::Guest).then(|| here.to_string_lossy().into_owned());
         Ok(Self { root, directory, environment, is_user })
+    }
+
+    /// Returns the current directory, which the client may read, if it would not see it otherwise.
+    pub(super) fn share_of_directory(&self, shares: &[Share]) -> Option<Share> {
+        let (ClientRoot::Image(_), Some(at)) = (&self.root, &self.directory) else { return None };
+        let is_there = |share: &Share| Path::new(at).starts_with(&share.at);
+        let is_taken = OWN.iter().any(|own| Path::new(at).starts_with(own)) || shares.iter().any(is_there);
+        (at != "/" && !is_taken).then(|| Share { host: at.into(), at: at.clone(), writable: false })
     }
 
     /// Returns the words that start `client` in it.
@@ -76,8 +87,14 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Parses the directories of this machine that the client may read, and those that it may write.
+pub(super) fn shares(read: &[String], write: &[String]) -> Result<Vec<Share>> {
+    let read = read.iter().map(|text| share(text, false));
+    read.chain(write.iter().map(|text| share(text, true))).collect()
+}
+
 /// Parses `DIR[:PLACE]`, an existing directory of ours and its absolute path in the guest, which is the same if it is not named.
-pub(super) fn share(text: &str, writable: bool) -> Result<Share> {
+fn share(text: &str, writable: bool) -> Result<Share> {
     // The directory's own name may have a colon.
     let (directory, at) = match text.rsplit_once(":/") {
         Some((directory, at)) if !Path::new(text).is_dir() => (directory, Some(format!("/{at}"))),

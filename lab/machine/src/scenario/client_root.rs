@@ -2,13 +2,15 @@
 //! The needs of a boot's client root: modules in the image, directories and files that QEMU sees, and the agent's mounts.
 
 use std::path::Path;
+use std::time::Duration;
 
-use drydock_agent::protocol::{CLIENT_ROOT, Source};
+use drydock_agent::protocol::{CLIENT_ROOT, ENTER_WORD, Source};
 use drydock_toolchain::root::Binds;
 
 use super::boot::{Boot, ClientRoot, Share};
 use crate::error::Error as VmError;
 use crate::guest::Guest;
+use crate::pace::patient;
 use crate::qemu;
 
 /// The kernel's own modules for the host's directories.
@@ -16,6 +18,13 @@ const MODULES_OF_SHARES: [&str; 2] = ["9pnet_virtio", "9p"];
 
 /// The kernel's own modules for an image.
 const MODULES_OF_IMAGES: [&str; 2] = ["virtio_blk", "erofs"];
+
+/// Starts udev in a root that has it, as Debian's init does.
+const START_UDEV: &str = "daemon=/usr/lib/systemd/systemd-udevd; if [ -x $daemon ]; then $daemon --daemon && udevadm trigger \
+                          --type=subsystems --action=add && udevadm trigger --type=devices --action=add; fi";
+
+/// The time limit for udev on an idle host.
+const UDEV_LIMIT: Duration = Duration::from_secs(60);
 
 /// The name of the root itself among shares and disks.
 const ROOT: &str = "root";
@@ -37,6 +46,14 @@ impl ClientRoot {
             Self::Image(_) => modules.extend(MODULES_OF_IMAGES.into_iter().chain(["overlay"])),
         }
         modules
+    }
+
+    /// Waits until a client finds the devices, if this root has a udev.
+    pub fn settle(&self, guest: &Guest) -> Result<(), VmError> {
+        match self {
+            Self::Image(_) => udev(guest, "if command -v udevadm; then udevadm settle --timeout=600; fi"),
+            Self::Guest | Self::Host => Ok(()),
+        }
     }
 
     /// Returns its path in the guest.
@@ -83,12 +100,21 @@ impl Boot {
         match &self.root {
             ClientRoot::Guest => {}
             ClientRoot::Host => guest.make_root(Source::Share(ROOT.into()))?,
-            ClientRoot::Image(_) => guest.make_root(Source::Disk(ROOT.into()))?,
+            ClientRoot::Image(_) => {
+                guest.make_root(Source::Disk(ROOT.into()))?;
+                udev(guest, START_UDEV)?;
+            }
         }
         let inside = |at: &str| format!("{}{at}", self.root.path().unwrap_or_default());
         let shares = self.shares.iter().enumerate();
         shares.into_iter().try_for_each(|(number, share)| guest.share(&tag(number), &inside(&share.at), share.writable))
     }
+}
+
+/// Runs a script about udev in the client's root.
+fn udev(guest: &Guest, script: &str) -> Result<(), VmError> {
+    let words = ["/init", ENTER_WORD, "--root", CLIENT_ROOT, "--", "sh", "-c", script];
+    guest.check(&words, patient(UDEV_LIMIT)).map(drop)
 }
 
 fn tag(number: usize) -> String {
