@@ -128,7 +128,7 @@ enum Files {
     Guest,
     /// All files of this machine; what the client writes is lost at its end
     Host,
-    /// Those of Debian packages: a base system, and what `--packages` adds
+    /// Files of Debian packages: a base system, and what `--packages` adds
     Debian,
 }
 

@@ -17,6 +17,7 @@ mod host;
 mod ladder;
 mod lints;
 mod names;
+mod packages;
 mod programs;
 mod rotation;
 mod stress;
@@ -108,6 +109,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(docs::Docs),
         Box::new(clients::Clients),
         Box::new(programs::Programs),
+        Box::new(packages::Packages),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),

@@ -74,7 +74,7 @@ impl Suite for Programs {
 }
 
 /// Runs `drydock run vgem` with these words in `directory`.
-fn run(directory: &Path, words: &[&str]) -> Result<Output> {
+pub(super) fn run(directory: &Path, words: &[&str]) -> Result<Output> {
     let mut command = Command::new("/proc/self/exe");
     command.args(["run", DRIVER]).args(words).current_dir(directory).stdin(Stdio::null());
     drydock_base::process::die_with_us(&mut command);

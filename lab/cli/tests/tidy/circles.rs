@@ -100,7 +100,7 @@ fn circle(module: &str, folder: &BTreeMap<String, BTreeSet<String>>) -> Option<V
     let (mut ways, mut seen) = (vec![vec![module.to_owned()]], BTreeSet::new());
     while let Some(way) = ways.pop() {
         for next in folder.get(way.last()?).into_iter().flatten() {
-            let longer = [way.as_slice(), &[next.clone()]].concat();
+            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
             if next == module {
                 return Some(longer);
             }
