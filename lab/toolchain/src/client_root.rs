@@ -62,10 +62,9 @@ pub fn ask_mirror_again(cache: &CacheLayout, events: &Events) -> Result<()> {
     kept.forget_sets()
 }
 
-/// Makes the image of `set`. The cache's lock and that of the directory are not taken together: a run that waits for the
-/// first could hold the second.
+/// Makes the image of `set`.
 fn make_missing(toolchain: &Toolchain, set: &Set, kept: &Kept, events: &Events) -> Result<PathBuf> {
-    let lock = Lock::of_directory(kept.dir(), events)?;
+    let _lock = Lock::of_directory(kept.dir(), events)?;
     // Another run may have made it while we waited.
     if let Some(image) = kept.find(set) {
         return Ok(image);
@@ -73,14 +72,6 @@ fn make_missing(toolchain: &Toolchain, set: &Set, kept: &Kept, events: &Events) 
     let apt = Apt::updated(&toolchain.cache, events)?;
     set.check_known(&apt.names("")?)?;
     let chosen = Chosen::by_apt(set, &apt, events)?;
-    let _lock = match root::has_addition(&toolchain.cache, &image::TOOLS) {
-        true => lock,
-        false => {
-            drop(lock);
-            toolchain.exclusively(events, || root::add(&toolchain.cache, &apt, &image::TOOLS, events))?;
-            Lock::of_directory(kept.dir(), events)?
-        }
-    };
     let name = chosen.image_name();
     if !kept.has(&name) {
         make(toolchain, &apt, &chosen, &kept.place(&name), events)?;

@@ -26,7 +26,7 @@ pub struct Toolchain {
     /// The checkout to work on; `/src` inside the root.
     pub repo: PathBuf,
     /// Keeps other runs from changing the cache while this value lives.
-    lock: Lock,
+    _lock: Lock,
 }
 
 impl Toolchain {
@@ -36,18 +36,6 @@ impl Toolchain {
     pub fn command(&self, program: &str, binds: &Binds) -> Command {
         let usual = Binds::none().read(&self.repo, "/src").read(self.cache.kernel(&self.kernel.release), "/kernel");
         root::command(&self.root, program, &usual.and(binds))
-    }
-
-    /// Calls `change` while no other run uses the cache. Waits for those that do. While it waits, another run may change
-    /// the cache first.
-    ///
-    /// # Errors
-    /// Any error from `change`, or that the lock cannot be taken.
-    pub(crate) fn exclusively<T>(&self, events: &Events, change: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.lock.upgrade(&self.cache, events)?;
-        let result = change();
-        self.lock.downgrade()?;
-        result
     }
 
     /// Returns the directory for results built from this checkout.
@@ -91,7 +79,7 @@ pub fn prepare(name: Option<&str>, update: bool, events: &Events) -> Result<Tool
 
 /// Returns the toolchain with the debug kernel in place of the stock kernel that it is derived from.
 fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &Events) -> Result<Toolchain> {
-    let Toolchain { root, kernel: stock, cache, repo, mut lock } = toolchain;
+    let Toolchain { root, kernel: stock, cache, repo, _lock: mut lock } = toolchain;
     let kernel = match debug_kernel::prepared(&cache, variant, &stock)? {
         Some(kernel) => kernel,
         None => {
@@ -108,7 +96,7 @@ fn with_debug_kernel(toolchain: Toolchain, variant: &'static Variant, events: &E
             debug_kernel::build(&cache, variant, &stock, events).map_err(|error| room::explain(error, cache.base()))?
         }
     };
-    Ok(Toolchain { root, kernel, cache, repo, lock })
+    Ok(Toolchain { root, kernel, cache, repo, _lock: lock })
 }
 
 /// Prepares the stock kernel of the release or series `wanted`, or the one in use.
@@ -118,14 +106,14 @@ fn prepare_stock(wanted: Option<&str>, update: bool, events: &Events) -> Result<
     let lock = Lock::shared(&cache, events)?;
     if !update && root::is_made(&cache) {
         if let Some(kernel) = metadata::prepared(&cache, wanted)? {
-            return Ok(Toolchain { root: cache.root(), kernel, cache, repo, lock });
+            return Ok(Toolchain { root: cache.root(), kernel, cache, repo, _lock: lock });
         }
     }
     drop(lock);
     let lock = Lock::exclusive(&cache, events)?;
     let kernel = make_missing(&cache, wanted, update, events)?;
     lock.downgrade()?;
-    Ok(Toolchain { root: cache.root(), kernel, cache, repo, lock })
+    Ok(Toolchain { root: cache.root(), kernel, cache, repo, _lock: lock })
 }
 
 fn make_missing(cache: &CacheLayout, wanted: Option<&str>, update: bool, events: &Events) -> Result<Kernel> {

@@ -43,33 +43,19 @@ impl Lock {
         super::make_dir(dir)?;
         let path = dir.join("lock");
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = opened.with_context(|| format!("failed to open `{}`", path.display()))?;
+        let mut file = opened.with_context(|| format!("failed to open `{}`", path.display()))?;
         wait_for(&file, dir, operation, events).with_context(|| format!("failed to lock `{}`", path.display()))?;
         if matches!(operation, FlockOperation::LockExclusive) {
-            sign(&file);
+            // For waiters that do not see us in their /proc. The kernel holds the lock itself.
+            let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", whoami()));
         }
         Ok(Self { file: Arc::new(file) })
-    }
-
-    /// Turns a lock for using the cache into one for changing it. Waits until no other run uses the cache. While it
-    /// waits, this run holds no lock, so another run may change the cache first.
-    pub fn upgrade(&self, cache: &CacheLayout, events: &Events) -> Result<()> {
-        let dir = cache.base();
-        wait_for(&self.file, dir, FlockOperation::LockExclusive, events)
-            .with_context(|| format!("failed to lock `{}`", dir.display()))?;
-        sign(&self.file);
-        Ok(())
     }
 
     /// Lets other runs use what was changed, without releasing the lock.
     pub fn downgrade(&self) -> Result<()> {
         flock(&*self.file, FlockOperation::LockShared).context("failed to share the cache's lock")
     }
-}
-
-/// Writes our name to the file, for waiters that do not see us in their /proc. The kernel holds the lock itself.
-fn sign(mut file: &File) {
-    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", whoami()));
 }
 
 fn wait_for(file: &File, dir: &Path, operation: FlockOperation, events: &Events) -> Result<(), Errno> {
@@ -145,27 +131,6 @@ mod tests {
         drop(second);
         told.recv_timeout(Duration::from_secs(10)).unwrap();
         changer.join().unwrap().downgrade().unwrap();
-    }
-
-    #[test]
-    fn upgrade_waits_for_other_users() {
-        let (_dir, cache) = cache();
-        let ours = Lock::shared(&cache, &Events::silent()).unwrap();
-        let theirs = Lock::shared(&cache, &Events::silent()).unwrap();
-        let (tell, told) = channel();
-        let changer = std::thread::spawn({
-            let cache = cache.clone();
-            move || {
-                ours.upgrade(&cache, &Events::silent()).unwrap();
-                tell.send(()).unwrap();
-                ours
-            }
-        });
-        assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "another run still uses the cache");
-        drop(theirs);
-        told.recv_timeout(Duration::from_secs(10)).unwrap();
-        changer.join().unwrap().downgrade().unwrap();
-        drop(Lock::shared(&cache, &Events::silent()).unwrap());
     }
 
     #[test]

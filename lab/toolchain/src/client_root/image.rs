@@ -13,9 +13,6 @@ use drydock_base::error::{Context, Result};
 use drydock_base::events::Events;
 use drydock_base::process;
 
-/// The package with the tool that makes images.
-pub(super) const TOOLS: root::Addition = root::Addition { name: "erofs-utils", packages: &["erofs-utils"] };
-
 /// The time of all files in an image, in seconds since 1970. As many tools take zero for "unknown", it is one.
 pub(super) const TIME: u64 = 1;
 

@@ -68,6 +68,7 @@ pub const PACKAGES: &[&str] = &[
     // The machine and its clients.
     "qemu-system-x86",
     "busybox-static",
+    "erofs-utils",
     "libdrm-tests",
     "intel-gpu-tools",
 ];
