@@ -15,6 +15,7 @@ use drydock_base::process::die_with_us;
 use drydock_machine::pace;
 use drydock_machine::scenario::{Content, Program};
 
+use super::NO_TIME;
 use super::beside::beside;
 use super::guest::Guest;
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
@@ -89,7 +90,7 @@ impl Suite for Stress {
                 continue;
             }
             if context.deadline.is_nearer_than(REPETITION) {
-                let skipped = || Verdict::Skipped { why: super::NO_TIME.to_owned() };
+                let skipped = || Verdict::Skipped { why: NO_TIME.to_owned() };
                 wanted.into_iter().for_each(|(name, _)| tell(Case { name, verdict: skipped() }));
                 continue;
             }
@@ -137,7 +138,8 @@ fn tests(suite: &Guest, part: &str, context: &Context<'_>) -> Result<Verdict> {
     }
 }
 
-/// Combines the verdicts of several cases: none may fail, and at least one must pass.
+/// Combines the verdicts of several cases: none may fail, and at least one must pass. If the time was over before the last of
+/// them, the whole counts as skipped.
 fn together(cases: Vec<Case>) -> Verdict {
     let passed = cases.iter().filter(|case| case.verdict == Verdict::Passed).count();
     let failed: Vec<String> = cases
@@ -147,7 +149,9 @@ fn together(cases: Vec<Case>) -> Verdict {
             _ => None,
         })
         .collect();
+    let is_late = |case: &Case| matches!(&case.verdict, Verdict::Skipped { why } if why.starts_with(NO_TIME));
     match failed.len() {
+        0 if cases.iter().any(is_late) => Verdict::Skipped { why: NO_TIME.to_owned() },
         0 if passed > 0 => Verdict::Passed,
         0 => Verdict::Failed { why: format!("none of {} tests has passed", cases.len()), details: Vec::new() },
         count => Verdict::Failed { why: format!("{count} of {} tests failed", cases.len()), details: failed },
@@ -198,6 +202,16 @@ mod tests {
             panic!("it passed")
         };
         assert_eq!((why.as_str(), details.as_slice()), ("1 of 2 tests failed", &["guest-vgem::a: EIO".to_owned()][..]));
+    }
+
+    #[test]
+    fn time_that_is_over_fails_nothing() {
+        let late = || Verdict::Skipped { why: "no time left (`--within`)".into() };
+        let skipped = Verdict::Skipped { why: NO_TIME.into() };
+        assert_eq!(together(vec![case(late()), case(late())]), skipped);
+        assert_eq!(together(vec![case(Verdict::Passed), case(late())]), skipped);
+        let failed = Verdict::Failed { why: "EIO".into(), details: Vec::new() };
+        assert!(matches!(together(vec![case(failed), case(late())]), Verdict::Failed { .. }));
     }
 
     #[test]
