@@ -40,7 +40,7 @@ fn errnos<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<(String, i32)>, D::Err
     }
 }
 
-/// One line of output.
+/// A line of output.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line {

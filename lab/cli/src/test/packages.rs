@@ -8,7 +8,7 @@ use std::path::Path;
 use drydock_base::error::Result;
 use drydock_machine::scenario::Content;
 
-use super::programs::run;
+use super::programs::{DRIVER, run};
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 use super::{NO_TIME, TO_BEGIN};
 
@@ -16,9 +16,6 @@ use super::{NO_TIME, TO_BEGIN};
 pub(super) struct Packages;
 
 const NAME: &str = "packages";
-
-/// The driver of all cases.
-const DRIVER: &str = "vgem";
 
 /// A program, as docs/how-to/run-your-program.md shows it.
 struct Program {

@@ -16,7 +16,9 @@ use super::{NO_TIME, TO_BEGIN};
 pub(super) struct Programs;
 
 const NAME: &str = "programs";
-const DRIVER: &str = "vgem";
+
+/// The driver of all cases, also of those of packages.
+pub(super) const DRIVER: &str = "vgem";
 
 /// A case: its name, and what it runs in a directory of its own.
 type Judge = fn(&Path) -> Result<Result<(), String>>;

@@ -15,7 +15,7 @@ use drydock_base::cache;
 use drydock_base::error::{Context, Result};
 use drydock_base::process;
 
-/// One `update-alternatives --install`.
+/// A link that a script makes with `update-alternatives --install`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Alternative {
     /// The name of the group of alternatives.
