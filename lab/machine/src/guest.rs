@@ -47,6 +47,9 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 /// The time limit for the agent to report what runs in a guest that hangs.
 const PLACE_LIMIT: Duration = Duration::from_secs(20);
 
+/// The most looks at what runs in a guest that hangs.
+const LOOKS: usize = 8;
+
 /// The file that makes the kernel print what each processor does. The letter written is that of the key.
 const SYSRQ: &str = "/proc/sysrq-trigger";
 const ALL_PROCESSORS: &str = "l";
@@ -265,15 +268,31 @@ impl Guest {
 
     /// Returns where in the kernel everything is that runs. Makes only requests that are not located themselves if they
     /// hang.
+    ///
+    /// The task that writes to [`SYSRQ`] can run on the processor of a task that spins, which then stands in neither
+    /// report. The guest is looked at again until each running task was found.
     fn place(&self) -> Place {
+        let mut place = Place::default();
+        for _ in 0..LOOKS {
+            let Some(look) = self.look() else { return place };
+            place = look;
+            if place.is_whole() {
+                return place;
+            }
+        }
+        place
+    }
+
+    /// Asks once for what all tasks and processors do.
+    fn look(&self) -> Option<Place> {
         let Ok(Ok(Reply::Tasks(tasks))) = self.attempt_within(Call::Tasks, PLACE_LIMIT) else {
-            return Place::default();
+            return None;
         };
         let from = self.console.position();
         let key = Call::WriteFile { path: SYSRQ.into(), bytes: ALL_PROCESSORS.into() };
         // A guest that does not print its processors' stacks has still reported those of its tasks.
         let _ = self.attempt_within(key, PLACE_LIMIT).and_then(|_| self.mark(from, PLACE_LIMIT));
-        Place::new(&tasks, &self.console.lines_from(from))
+        Some(Place::new(&tasks, &self.console.lines_from(from)))
     }
 
     fn number(&self) -> u32 {

@@ -29,23 +29,34 @@ const IDLE: &[&str] = &["halt", "idle", "mwait"];
 pub struct Place {
     /// The activity of each task and processor; `None` if the guest did not report it.
     lines: Option<Vec<String>>,
+    /// Whether a running task was found neither by its stack nor on a processor.
+    missed: bool,
 }
 
 impl Place {
     /// Combines the agent's report of tasks and the kernel's report of processors.
     pub fn new(tasks: &[Task], log: &[Line]) -> Self {
-        Self { lines: Some([of_tasks(tasks), of_processors(log)].concat()) }
+        let reports = processors(log);
+        let on_processors: Vec<String> = reports.iter().filter_map(|report| report.digest().who).collect();
+        let is_on_one = |task: &Task| on_processors.iter().any(|who| who.contains(&format!("({})", task.tid)));
+        let missed = tasks.iter().any(|task| task.state == "R" && task.stack.is_empty() && !is_on_one(task));
+        Self { lines: Some([of_tasks(tasks), of_processors(&reports)].concat()), missed }
     }
 
     /// Reads the place from the panic with which a guest answers an NMI of unknown reason ([`PANIC`]).
     pub(crate) fn of_panic(log: &[Line]) -> Self {
         let panic = incident::find(log).into_iter().find(is_own_panic);
-        Self { lines: panic.map(|incident| of_processor(&without_nmi(incident), &|_| true)) }
+        Self { lines: panic.map(|incident| of_processor(&without_nmi(incident), &|_| true)), missed: false }
     }
 
     /// Returns whether the guest reported nothing.
     pub(crate) fn is_unknown(&self) -> bool {
         self.lines.is_none()
+    }
+
+    /// Returns whether each running task was found, in the kernel or in user space.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.missed
     }
 
     /// Returns the lines to show.
@@ -129,15 +140,18 @@ fn without_nmi(incident: Incident) -> Incident {
 }
 
 /// Lists what processors do in the kernel, except those that are idle or print this report.
-fn of_processors(log: &[Line]) -> Vec<String> {
+fn of_processors(reports: &[Incident]) -> Vec<String> {
+    let wanted = |who: &str| !PRINTING.iter().any(|name| who.contains(name));
+    reports.iter().flat_map(|report| of_processor(report, &wanted)).collect()
+}
+
+/// Splits the kernel's report about its processors into one for each.
+fn processors(log: &[Line]) -> Vec<Incident> {
     const OPENING: &str = "NMI backtrace for cpu";
-    let mut lines = Vec::new();
     let begins = |line: &Line| line.text.contains(OPENING);
-    for block in log.chunk_by(|_, next| !begins(next)).filter(|block| begins(&block[0])) {
-        let incident = Incident { kind: Kind::Stall, title: block[0].text.clone(), lines: block.to_vec() };
-        lines.extend(of_processor(&incident, &|who| !PRINTING.iter().any(|name| who.contains(name))));
-    }
-    lines
+    let blocks = log.chunk_by(|_, next| !begins(next)).filter(|block| begins(&block[0]));
+    let report = |block: &[Line]| Incident { kind: Kind::Stall, title: block[0].text.clone(), lines: block.to_vec() };
+    blocks.map(report).collect()
 }
 
 /// Returns the place that a processor's report gives, if the report is `wanted` and the processor is in the kernel.
@@ -212,13 +226,29 @@ mod tests {
                    [   1.0]  </TASK>\n";
         let log: Vec<Line> = log.lines().map(Line::parse).collect();
         assert_eq!(
-            of_processors(&log),
+            of_processors(&processors(&log)),
             [
                 "a processor runs in process `@insmod:hang` (1) on processor 0",
                 "  probe+0x11/0x0 [hang]",
                 "  really_probe+0xde/0x0",
             ]
         );
+    }
+
+    #[test]
+    fn a_running_task_in_neither_report_is_missed() {
+        let log = "[   1.0] NMI backtrace for cpu 1\n\
+                   [   1.0] CPU: 1 UID: 0 PID: 91 Comm: @write:sysrq-tr Tainted: G\n\
+                   [   1.0] NMI backtrace for cpu 0\n\
+                   [   1.0] CPU: 0 UID: 0 PID: 77 Comm: client Tainted: G\n\
+                   [   1.0] RIP: 0033:0x7f0000001000\n";
+        let log: Vec<Line> = log.lines().map(Line::parse).collect();
+        let request = |state: &str, stack: &[&str]| Task { tid: 90, ..task(1, 0, "insmod hang", state, stack) };
+        let is_whole = |tasks: &[Task]| Place::new(tasks, &log).is_whole();
+        assert!(is_whole(&[task(77, 1, "client", "R", &[])]), "on a processor, in user space");
+        assert!(is_whole(&[request("R", &["hang_spins+0x1/0x9 [hang]"])]), "preempted when its stack was read");
+        assert!(is_whole(&[request("S", &[])]), "it does not run");
+        assert!(!is_whole(&[request("R", &[])]));
     }
 
     #[test]

@@ -265,6 +265,30 @@ fn a_program_that_runs_too_long_is_not_the_kernels_fault_unless_it_cannot_be_kil
 }
 
 #[test]
+fn a_running_task_is_looked_at_until_it_was_found() {
+    let guest = guest_with(|mut port| {
+        say(&mut port, &Event::Ready { release: String::new() });
+        let mut looks = 0;
+        while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
+            let reply = match what {
+                Call::Insmod { .. } => continue,
+                Call::Tasks => {
+                    looks += 1;
+                    let stack = if looks == 3 { vec!["spins+0x1/0x9".to_owned()] } else { Vec::new() };
+                    let (command, state) = ("insmod hang".into(), "R".into());
+                    Reply::Tasks(vec![Task { pid: 1, tid: 90, command, state, stack, ..Task::default() }])
+                }
+                _ => Reply::Done,
+            };
+            say(&mut port, &Event::Answer { call, result: Ok(reply) });
+        }
+    });
+    let insmod = Call::Insmod { name: "hang".into(), params: String::new() };
+    let said = guest.ask_within(insmod, Duration::from_millis(50)).unwrap_err().to_string();
+    assert!(said.contains("`insmod hang` runs\n    spins+0x1/0x9"), "{said}");
+}
+
+#[test]
 fn input_is_not_waited_for_once_nobody_wants_it() {
     let guest = guest_with(|mut port| {
         begin(&mut port);
