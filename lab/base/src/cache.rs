@@ -99,6 +99,11 @@ impl CacheLayout {
         self.base.join("kernel")
     }
 
+    /// Returns the directory of the indexes of kernels' modules.
+    pub fn module_trees(&self) -> PathBuf {
+        self.base.join("module-trees")
+    }
+
     /// Returns the directory of the guest's programs. Checkouts share it.
     pub fn programs(&self) -> PathBuf {
         self.base.join("programs")

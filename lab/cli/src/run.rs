@@ -31,7 +31,7 @@ use drydock_machine::scenario::{
 };
 use drydock_toolchain::firmware::Choice;
 use drydock_toolchain::setup::{self, Toolchain};
-use drydock_toolchain::{client_root, debug_kernel};
+use drydock_toolchain::{client_root, debug_kernel, module_tree};
 
 use setting::Setting;
 
@@ -185,7 +185,22 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let (cpus, show_log) = (options.cpus, options.log);
     let devices = drivers::devices(&repo, &options.driver);
     let memory = options.memory.unwrap_or(if files == Files::Guest { Boot::default().memory } else { LARGE });
-    let boot = Boot { cpus, memory, show_log, gpu, devices, may_leave_holders: true, root, shares, ..Boot::default() };
+    let module_tree = match files {
+        Files::Guest => None,
+        Files::Host | Files::Debian => Some(module_tree::ensure(stage.toolchain(), &stage.image().ours, events)?),
+    };
+    let boot = Boot {
+        cpus,
+        memory,
+        show_log,
+        gpu,
+        devices,
+        may_leave_holders: true,
+        root,
+        shares,
+        module_tree,
+        ..Boot::default()
+    };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);

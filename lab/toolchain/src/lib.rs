@@ -7,7 +7,8 @@
 //! debug_kernel → the same source with checkers          setup     → all of these, as far as they are missing
 //! modules  → our modules, compiled by Kbuild            kbuild    → the list of them
 //! drivers  → the directories of drivers
-//! kmod     → modules as files                           guestbin  → programs for the guest
+//! kmod     → modules as files                           module_tree → `/lib/modules` for clients
+//! guestbin → programs for the guest
 //! firmware → the files that drivers load into hardware   client_root → the guest's root file system, of packages
 //! ```
 
@@ -21,6 +22,7 @@ pub mod kbuild;
 pub mod kernels;
 pub mod kmod;
 pub mod metadata;
+pub mod module_tree;
 pub mod modules;
 pub mod root;
 pub mod setup;

@@ -12,19 +12,20 @@ pub use symbols::thousands;
 pub use tree::unpack as unpack_source;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::apt::{Apt, Archive};
 use crate::kernels::{self, Choice, Flavour, Kernel, Release};
+use crate::module_tree::LISTS;
 use crate::root::{self, unpack_with};
 use drydock_base::cache::{self, CacheLayout, PartialDir};
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::Events;
 
 /// A version of the recipe. Change it whenever the recipe changes.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 const STAMP: &str = ".drydock";
 const FACTS: &str = "facts.json";
 
@@ -120,6 +121,7 @@ fn prepare(cache: &CacheLayout, apt: &Apt, choice: &Choice, events: &Events) -> 
     let partial = PartialDir::begin(&cache.kernel(release))?;
     packages.unpack(&archives, &apt.archives(), release, partial.path(), events)?;
     tree::make(&cache.root(), release, partial.path(), events)?;
+    packages.unpack_lists(&archives, &apt.archives(), release, &partial.path().join("tree"))?;
     let symbols = symbols::check(partial.path(), events)?;
     let facts = Facts { symbols, version: packages.version };
     let facts = serde_json::to_vec_pretty(&facts).expect("facts have string keys");
@@ -143,6 +145,7 @@ impl Packages {
         let version = apt.candidate(&headers)?;
         let names = [
             headers,
+            format!("linux-base-{release}"),
             format!("linux-binary-{release}"),
             format!("linux-modules-{release}"),
             format!("linux-source-{}", choice.series.name),
@@ -167,12 +170,7 @@ impl Packages {
     /// Extracts the needed parts from the packages: image, modules, configuration, symbols, source.
     fn unpack(&self, archives: &[Archive], from: &Path, release: &str, into: &Path, events: &Events) -> Result<()> {
         let step = events.step(format!("unpacking kernel {release}"));
-        let path = |prefix: &str| {
-            let found = archives.iter().find(|archive| archive.file.starts_with(prefix));
-            found
-                .map(|archive| from.join(&archive.file))
-                .ok_or_else(|| Error::new(Kind::Machinery, format!("apt did not fetch `{prefix}…`")))
-        };
+        let path = |prefix: &str| archive_of(archives, from, prefix);
         let dirs = |depth: usize| format!("--strip-components={depth}");
         let headers = path("linux-headers-")?;
         let member = |name: &str| format!("./usr/src/linux-headers-{release}/{name}");
@@ -190,6 +188,21 @@ impl Packages {
         step.done();
         Ok(())
     }
+
+    /// Extracts the lists of the kernel's build into its source tree, where a build here has them.
+    fn unpack_lists(&self, archives: &[Archive], from: &Path, release: &str, tree: &Path) -> Result<()> {
+        let members = LISTS.map(|list| format!("./usr/lib/modules/{release}/{list}"));
+        let strip = ["--strip-components=5".to_owned()];
+        unpack_with(&archive_of(archives, from, "linux-base-")?, tree, strip.into_iter().chain(members))
+    }
+}
+
+/// Returns the file of the archive whose name starts with `prefix`.
+fn archive_of(archives: &[Archive], from: &Path, prefix: &str) -> Result<PathBuf> {
+    let found = archives.iter().find(|archive| archive.file.starts_with(prefix));
+    found
+        .map(|archive| from.join(&archive.file))
+        .ok_or_else(|| Error::new(Kind::Machinery, format!("apt did not fetch `{prefix}…`")))
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ impl Setting {
         if root == ClientRoot::Host {
             environment.extend(INHERITED.into_iter().filter_map(|name| Some(own(name, &std::env::var(name).ok()?))));
         }
+        if matches!(root, ClientRoot::Image(_)) {
+            environment.push(own("LANG", "C.UTF-8"));
+        }
         if root != ClientRoot::Guest {
             environment.push(own("XDG_RUNTIME_DIR", if is_user { "/run/user/1000" } else { "/run/user/0" }));
         }

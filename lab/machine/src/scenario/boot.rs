@@ -7,6 +7,7 @@ use crate::gpu::Wanted;
 use crate::image;
 use crate::qemu::Accel;
 use drydock_base::error::Result;
+use drydock_toolchain::module_tree::ModuleTree;
 
 /// A directory of the host that a client sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Boot {
     pub root: ClientRoot,
     /// Directories of the host that the client sees.
     pub shares: Vec<Share>,
+    /// The modules that a program in the client's root can find and load.
+    pub module_tree: Option<ModuleTree>,
 }
 
 impl Default for Boot {
@@ -76,6 +79,7 @@ impl Default for Boot {
             may_leave_holders: false,
             root: ClientRoot::Guest,
             shares: Vec::new(),
+            module_tree: None,
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use drydock_agent::protocol::{CLIENT_ROOT, ENTER_WORD, Source};
+use drydock_agent::protocol::{CLIENT_ROOT, ENTER_WORD, MODULE_DIR, Source};
+use drydock_toolchain::module_tree::{self, ModuleTree};
 use drydock_toolchain::root::Binds;
 
 use super::boot::{Boot, ClientRoot, Share};
@@ -23,8 +24,8 @@ const MODULES_OF_IMAGES: [&str; 2] = ["virtio_blk", "erofs"];
 const START_UDEV: &str = "daemon=/usr/lib/systemd/systemd-udevd; if [ -x $daemon ]; then $daemon --daemon && udevadm trigger \
                           --type=subsystems --action=add && udevadm trigger --type=devices --action=add; fi";
 
-/// The time limit for udev on an idle host.
-const UDEV_LIMIT: Duration = Duration::from_secs(60);
+/// The time limit for a program that prepares the root, on an idle host.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(60);
 
 /// The name of the root itself among shares and disks.
 const ROOT: &str = "root";
@@ -38,12 +39,15 @@ const DISK: &str = "/disk";
 impl ClientRoot {
     /// Returns the kernel's own modules that it needs, with those for directories of the host if there are any.
     pub fn modules(&self, has_shares: bool) -> Vec<&'static str> {
-        let mut modules: Vec<_> =
-            if has_shares || *self == Self::Host { MODULES_OF_SHARES.to_vec() } else { Vec::new() };
-        match self {
-            Self::Guest => {}
-            Self::Host => modules.push("overlay"),
-            Self::Image(_) => modules.extend(MODULES_OF_IMAGES.into_iter().chain(["overlay"])),
+        let mut modules = Vec::new();
+        if has_shares || *self != Self::Guest {
+            modules.extend(MODULES_OF_SHARES);
+        }
+        if *self != Self::Guest {
+            modules.push("overlay");
+        }
+        if matches!(self, Self::Image(_)) {
+            modules.extend(MODULES_OF_IMAGES);
         }
         modules
     }
@@ -69,7 +73,7 @@ impl Boot {
             true => binds.write(&share.host, path(&tag(number))),
             false => binds.read(&share.host, path(&tag(number))),
         };
-        let binds = self.shares.iter().enumerate().fold(Binds::none(), bind);
+        let binds = self.all_shares().iter().enumerate().fold(Binds::none(), bind);
         match &self.root {
             ClientRoot::Guest => binds,
             ClientRoot::Host => binds.read("/", path(ROOT)),
@@ -80,8 +84,19 @@ impl Boot {
     /// Returns the shares as QEMU gets them.
     pub(super) fn qemu_shares(&self) -> Vec<qemu::Share> {
         let share = |tag: String, writable| qemu::Share { path: path(&tag), tag, writable };
-        let shares = self.shares.iter().enumerate().map(|(number, wanted)| share(tag(number), wanted.writable));
+        let shares = self.all_shares();
+        let shares = shares.iter().enumerate().map(|(number, wanted)| share(tag(number), wanted.writable));
         shares.chain((self.root == ClientRoot::Host).then(|| share(ROOT.into(), false))).collect()
+    }
+
+    /// Returns the directories of the host that the client sees, in the order of mounting.
+    fn all_shares(&self) -> Vec<Share> {
+        let tree = self.module_tree.as_ref().map(|tree| {
+            let share = |host: &Path, at| Share { host: host.to_owned(), at, writable: false };
+            let at = directory_of(tree);
+            [share(&tree.indexes, at.clone()), share(&tree.kernel, format!("{at}/{}", module_tree::KERNEL))]
+        });
+        tree.into_iter().flatten().chain(self.shares.iter().cloned()).collect()
     }
 
     /// Returns the disks as QEMU gets them.
@@ -106,15 +121,26 @@ impl Boot {
             }
         }
         let inside = |at: &str| format!("{}{at}", self.root.path().unwrap_or_default());
-        let shares = self.shares.iter().enumerate();
-        shares.into_iter().try_for_each(|(number, share)| guest.share(&tag(number), &inside(&share.at), share.writable))
+        for (number, share) in self.all_shares().iter().enumerate() {
+            guest.share(&tag(number), &inside(&share.at), share.writable)?;
+        }
+        if let Some(tree) = &self.module_tree {
+            let updates = inside(&format!("{}/{}", directory_of(tree), module_tree::UPDATES));
+            guest.check(&["mount", "-o", "bind", MODULE_DIR, &updates], patient(PROGRAM_LIMIT))?;
+        }
+        Ok(())
     }
+}
+
+/// Returns the place of the kernel's modules in the client's root.
+fn directory_of(tree: &ModuleTree) -> String {
+    format!("/lib/modules/{}", tree.release)
 }
 
 /// Runs a script about udev in the client's root.
 fn udev(guest: &Guest, script: &str) -> Result<(), VmError> {
     let words = ["/init", ENTER_WORD, "--root", CLIENT_ROOT, "--", "sh", "-c", script];
-    guest.check(&words, patient(UDEV_LIMIT)).map(drop)
+    guest.check(&words, patient(PROGRAM_LIMIT)).map(drop)
 }
 
 fn tag(number: usize) -> String {

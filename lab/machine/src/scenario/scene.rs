@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A booted guest as a scenario sees it: the modules it has loaded, and what must be unloaded when it leaves.
 
+use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,13 +103,15 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// Unloads every module that this scene or a program in the guest has loaded, users first. A module that cannot be
-    /// unloaded is leaked: something still refers to it.
+    /// Unloads every module that this scene has loaded, every module of ours that a program in the guest has loaded, and
+    /// the modules that use one of these, users first. A module that cannot be unloaded is leaked: something still refers
+    /// to it.
     pub fn leave(&mut self) -> Result<(), VmError> {
         let (begun, mut rounds) = (Instant::now(), 0);
         while rounds < ROUNDS {
-            let mut left = parse_modules(&self.guest.read("/proc/modules")?);
-            left.retain(|(module, _)| self.loaded.contains(module) || self.image.ours.contains_key(module));
+            let left = parse_modules(&self.guest.read("/proc/modules")?);
+            let is_ours = |module: &String| self.loaded.contains(module) || self.image.ours.contains_key(module);
+            let left = with_users(&left, is_ours);
             let Some(next) = next_to_go(&left) else { return Ok(()) };
             match self.guest.rmmod(next) {
                 Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_holders()? => {}
@@ -153,19 +156,47 @@ fn is_in_use(failure: &Failure) -> bool {
     [Errno::AGAIN, Errno::BUSY].iter().any(|errno| errno.raw_os_error() == failure.errno)
 }
 
-/// Returns the module to unload first: the first without users, if there is one.
-fn next_to_go(left: &[(String, u32)]) -> Option<&str> {
-    let next = left.iter().find(|(_, users)| *users == 0).or(left.first());
-    next.map(|(module, _)| module.as_str())
+/// A line of `/proc/modules`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Present {
+    name: String,
+    /// The number of its users.
+    count: u32,
+    /// The modules among its users.
+    users: Vec<String>,
 }
 
-/// Parses the modules of `/proc/modules`, with the number of their users.
-fn parse_modules(text: &str) -> Vec<(String, u32)> {
+/// Returns the wanted modules, and all modules that use them.
+fn with_users(all: &[Present], wanted: impl Fn(&String) -> bool) -> Vec<Present> {
+    let mut names: BTreeSet<&String> = all.iter().map(|module| &module.name).filter(|name| wanted(name)).collect();
+    loop {
+        let chosen = all.iter().filter(|module| names.contains(&module.name));
+        let users: Vec<_> = chosen.flat_map(|module| &module.users).collect();
+        let before = names.len();
+        names.extend(users);
+        if names.len() == before {
+            return all.iter().filter(|module| names.contains(&module.name)).cloned().collect();
+        }
+    }
+}
+
+/// Returns the module to unload first: the first without users, if there is one.
+fn next_to_go(left: &[Present]) -> Option<&str> {
+    let next = left.iter().find(|module| module.count == 0).or(left.first());
+    next.map(|module| module.name.as_str())
+}
+
+/// Parses `/proc/modules`: `NAME SIZE COUNT USER,… STATE ADDRESS`.
+fn parse_modules(text: &str) -> Vec<Present> {
     let module = |line: &str| {
         let mut words = line.split(' ');
         let name = words.next()?.to_owned();
         // A kernel without module unloading prints `-`; such a module is never free.
-        Some((name, words.nth(1)?.parse().unwrap_or(u32::MAX)))
+        let count = words.nth(1)?.parse().unwrap_or(u32::MAX);
+        let users = words.next().unwrap_or_default().split(',');
+        // `-` means none, and `[permanent]` is no module.
+        let users = users.filter(|user| !user.is_empty() && !user.starts_with(['-', '['])).map(str::to_owned).collect();
+        Some(Present { name, count, users })
     };
     text.lines().filter_map(module).collect()
 }
@@ -174,9 +205,11 @@ fn parse_modules(text: &str) -> Vec<(String, u32)> {
 /// Simulates unloading the modules one after the other.
 pub fn parse_any(bytes: &[u8]) {
     let mut left = parse_modules(&String::from_utf8_lossy(bytes));
+    let some = with_users(&left, |name| name.len() % 2 == 0);
+    assert!(some.iter().all(|module| left.contains(module)));
     while let Some(next) = next_to_go(&left).map(str::to_owned) {
         let count = left.len();
-        left.retain(|(module, _)| *module != next);
+        left.retain(|module| module.name != next);
         assert!(left.len() < count, "what goes was there");
     }
     assert!(left.is_empty(), "all go in the end");
@@ -259,7 +292,18 @@ mod tests {
     #[test]
     fn users_of_a_module_are_counted() {
         let text = "vgem_rust 20480 1 - Live 0x0 (OE)\ndrm 2270128 3 vgem_rust,drm_rust, Live 0x0\n";
-        assert_eq!(parse_modules(text), [("vgem_rust".into(), 1), ("drm".into(), 3)]);
+        let counts: Vec<_> = parse_modules(text).into_iter().map(|module| (module.name, module.count)).collect();
+        assert_eq!(counts, [("vgem_rust".into(), 1), ("drm".into(), 3)]);
+    }
+
+    #[test]
+    fn modules_that_use_ours_are_unloaded_with_ours() {
+        let text = "bochs 20480 0 - Live 0x0\ndrm_helper 4096 1 bochs, Live 0x0\next4 4096 1 - Live 0x0\n\
+                    drm 2270128 3 bochs,drm_helper, Live 0x0\nfirm 1 1 [permanent], Live 0x0\n";
+        let left = with_users(&parse_modules(text), |name| name == "drm");
+        let names: Vec<_> = left.iter().map(|module| module.name.as_str()).collect();
+        assert_eq!(names, ["bochs", "drm_helper", "drm"]);
+        assert_eq!(next_to_go(&left), Some("bochs"));
     }
 
     /// An agent that reports the same modules as loaded whatever was unloaded.

@@ -14,7 +14,7 @@ use drydock_base::events::{Events, Step, Unit};
 use drydock_base::process;
 
 use super::alternatives::{self, Alternative};
-use super::tree::{put_directory, put_file};
+use super::tree::{put_directory, put_file, put_sticky_directory};
 use super::{accounts, image};
 use crate::root::{self, Binds};
 
@@ -65,7 +65,10 @@ const TOOLS: &[Tool] = &[
 const FONTS: &str = "usr/share/fonts";
 
 /// Directories that the guest mounts over, or that programs expect.
-const DIRECTORIES: &[&str] = &["dev", "media", "mnt", "opt", "proc", "run", "srv", "sys", "tmp", "usr/local/bin"];
+const DIRECTORIES: &[&str] = &["dev", "media", "mnt", "opt", "proc", "run", "srv", "sys", "usr/local/bin"];
+
+/// Directories in which every user makes sockets or files of its own, which no other user can remove.
+const STICKY: &[&str] = &["tmp", "tmp/.ICE-unix", "tmp/.X11-unix"];
 
 /// Files that scripts copy, from and to, if the root has the first and lacks the second.
 const COPIES: &[(&str, &str)] = &[
@@ -91,6 +94,8 @@ const FILES: &[(&str, &str)] = &[
     ("etc/resolv.conf", ""),
     ("etc/default/locale", "LANG=C.UTF-8\n"),
     ("etc/shells", "/bin/sh\n/bin/bash\n/bin/dash\n"),
+    // Without rules for drivers, udev loads none: the guest has the modules that were asked for.
+    ("etc/udev/rules.d/80-drivers.rules", ""),
 ];
 
 /// The rules that `pam-auth-update` would write. Without them, `su` refuses everybody.
@@ -123,6 +128,7 @@ pub(super) fn finish(tree: &Path, alternatives: Vec<Alternative>, events: &Event
 
 fn write_files(tree: &Path) -> Result<()> {
     DIRECTORIES.iter().try_for_each(|path| put_directory(&tree.join(path)))?;
+    STICKY.iter().try_for_each(|path| put_sticky_directory(&tree.join(path)))?;
     for (path, text) in FILES {
         put_file(&tree.join(path), text)?;
     }

@@ -25,6 +25,12 @@ pub(super) fn put_directory(path: &Path) -> Result<()> {
     set_mode(path, 0o755)
 }
 
+/// Makes a directory in which everyone may make files, and remove only their own.
+pub(super) fn put_sticky_directory(path: &Path) -> Result<()> {
+    put_directory(path)?;
+    set_mode(path, 0o1777)
+}
+
 fn set_mode(path: &Path, mode: u32) -> Result<()> {
     let set = fs::set_permissions(path, Permissions::from_mode(mode));
     set.with_context(|| format!("failed to set the mode of `{}`", path.display()))
