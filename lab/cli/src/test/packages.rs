@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Runs programs that nobody here wrote, from Debian's packages, on a driver: `packages::NAME`. Only `--all` runs them, because
-//! the packages are downloaded.
+//! Runs programs that nobody here wrote, from Debian's packages and crates.io, on a driver: `packages::NAME`. Only `--all`
+//! runs them, because they are downloaded.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
-use drydock_base::error::Result;
+use drydock_base::error::{Context as _, Result};
 use drydock_machine::scenario::Content;
 
 use super::programs::{DRIVER, run};
@@ -16,6 +17,11 @@ use super::{NO_TIME, TO_BEGIN};
 pub(super) struct Packages;
 
 const NAME: &str = "packages";
+
+/// A client of a crate on crates.io, and the words that build it.
+const CRATE: &str = "drm_crate";
+const INSTALL: &str = "cargo install drm --version 0.15.0 --locked --example syncobj --root tools";
+const INSTALLED: &str = "-- tools/bin/syncobj";
 
 /// A program, as docs/how-to/run-your-program.md shows it.
 struct Program {
@@ -58,13 +64,36 @@ const PROGRAMS: &[Program] = &[
         code: 0,
         says: "libdrm.so.2",
     },
+    Program { name: "modinfo", line: "--root debian -- modinfo vgem_rust", code: 0, says: "/updates/vgem_rust.ko" },
+    Program { name: "modprobe", line: "--root debian -- modprobe -v bochs", code: 0, says: "/drm_client_lib.ko" },
+    Program {
+        name: "valgrind",
+        line: "--packages valgrind -- valgrind modetest -M vgem",
+        code: 1,
+        says: "ERROR SUMMARY: 0 errors",
+    },
     Program {
         name: "python3",
-        line: "--packages python3-minimal -- python3 -c 'import os; print(os.listdir(\"/dev/dri\"))'",
+        line: "--packages python3-pyudev -- python3 -c 'import pyudev; \
+               print([d.sys_name for d in pyudev.Context().list_devices(subsystem=\"drm\")])'",
         code: 0,
-        says: "renderD128",
+        says: "['card0', 'renderD128']",
+    },
+    Program {
+        name: "eglinfo",
+        line: "--packages mesa-utils -- eglinfo -B -p gbm",
+        code: 0,
+        says: "OpenGL core profile renderer: llvmpipe",
     },
     Program { name: "vulkaninfo", line: "--packages vulkan-tools -- vulkaninfo --summary", code: 0, says: "llvmpipe" },
+    // libplacebo scales with compute shaders, here those of lavapipe.
+    Program {
+        name: "ffmpeg",
+        line: "--packages ffmpeg -- ffmpeg -init_hw_device vulkan=vk -filter_hw_device vk -f lavfi -i testsrc=d=1:r=1:s=64x64 \
+               -vf libplacebo=w=128:h=128:upscaler=ewa_lanczos:format=rgba -f framemd5 -",
+        code: 0,
+        says: "#dimensions 0: 128x128",
+    },
     Program { name: "lsgpu", line: "--packages intel-gpu-tools -- lsgpu", code: 0, says: "drm:/dev/dri/renderD128" },
 ];
 
@@ -101,21 +130,28 @@ impl Suite for Packages {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(PROGRAMS.iter().map(|program| case_name(program.name)).collect())
+        Ok(PROGRAMS.iter().map(|program| program.name).chain([CRATE]).map(case_name).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
-        let wanted: Vec<_> = PROGRAMS.iter().filter(|one| context.filter.selects(&case_name(one.name))).collect();
-        let step = context.events.step("programs of Debian packages");
-        for program in &wanted {
-            let verdict = match context.deadline.is_nearer_than(TO_BEGIN) {
-                true => Verdict::Skipped { why: NO_TIME.to_owned() },
-                false => verdict(program)?,
-            };
-            tell(Case { name: case_name(program.name), verdict });
+        let wanted = |name: &str| context.filter.selects(&case_name(name));
+        let step = context.events.step("programs that others wrote");
+        for program in PROGRAMS.iter().filter(|program| wanted(program.name)) {
+            tell(Case { name: case_name(program.name), verdict: in_time(context, || verdict(program))? });
         }
-        step.done_with(format!("{} programs", wanted.len()));
+        if wanted(CRATE) {
+            tell(Case { name: case_name(CRATE), verdict: in_time(context, || of_crate(context))? });
+        }
+        step.done();
         Ok(())
+    }
+}
+
+/// Begins a case if there is time left for it.
+fn in_time(context: &Context<'_>, case: impl FnOnce() -> Result<Verdict>) -> Result<Verdict> {
+    match context.deadline.is_nearer_than(TO_BEGIN) {
+        true => Ok(Verdict::Skipped { why: NO_TIME.to_owned() }),
+        false => case(),
     }
 }
 
@@ -123,13 +159,33 @@ fn verdict(program: &Program) -> Result<Verdict> {
     let words = program.words();
     // How slow the machine is does not matter here.
     let words: Vec<_> = ["--limit", "3000"].into_iter().chain(words.iter().map(String::as_str)).collect();
-    let output = run(Path::new("/"), &words)?;
+    Ok(judge(run(Path::new("/"), &words)?, program.code, program.says))
+}
+
+/// Builds an example of a crate and runs it.
+fn of_crate(context: &Context<'_>) -> Result<Verdict> {
+    let directory = context.toolchain().work().join("programs").join(CRATE);
+    drydock_base::cache::make_dir(&directory)?;
+    let mut words = INSTALL.split(' ');
+    let mut cargo = Command::new(words.next().unwrap_or_default());
+    // A tool is installed once in a directory. A second call only says so.
+    cargo.args(words).current_dir(&directory).stdin(Stdio::null());
+    drydock_base::process::die_with_us(&mut cargo);
+    let output = cargo.output().with_context(|| format!("failed to start `{INSTALL}`"))?;
+    if !output.status.success() {
+        return Ok(judge(output, 0, ""));
+    }
+    Ok(judge(run(&directory, &INSTALLED.split(' ').collect::<Vec<_>>())?, 0, ""))
+}
+
+/// Checks a program's exit code and a part of its output.
+fn judge(output: Output, code: i32, says: &str) -> Verdict {
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    if output.status.code() == Some(program.code) && said.contains(program.says) {
-        return Ok(Verdict::Passed);
+    if output.status.code() == Some(code) && said.contains(says) {
+        return Verdict::Passed;
     }
     let details = said.lines().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().map(str::to_owned).collect();
-    Ok(Verdict::Failed { why: format!("{}, or `{}` is missing", output.status, program.says), details })
+    Verdict::Failed { why: format!("{}, or `{says}` is missing", output.status), details }
 }
 
 /// The number of lines of a failed program's output that are shown.
@@ -146,5 +202,6 @@ mod tests {
             let line = format!("./drydock run {DRIVER} {}", program.line);
             assert!(page.contains(&line), "{line}");
         }
+        assert!(page.contains(&format!("{INSTALL}\n./drydock run {DRIVER} {INSTALLED}\n")));
     }
 }

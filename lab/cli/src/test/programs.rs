@@ -31,6 +31,7 @@ const CASES: &[(&str, Judge)] = &[
     ("files_are_copied_back_after_a_failure", copied_back),
     ("environment_and_user_are_those_asked_for", environment_and_user),
     ("directory_is_mounted_in_the_guests_own_root", mounted_in_the_guest),
+    ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
 ];
 
 fn case_name(name: &str) -> String {
@@ -159,4 +160,22 @@ fn mounted_in_the_guest(directory: &Path) -> Result<Result<(), String>> {
     fs::write(directory.join("file"), "of the host\n")?;
     let output = run(directory, &["--with", ".:/data", "--", "sh", "-c", "cat /data/file; touch /data/x || exit 5"])?;
     Ok(check(&output, 5, "of the host\n"))
+}
+
+/// Runs `cargo test` for a crate whose test needs the device, with the lab as the runner of its test programs.
+fn tests_of_a_crate(directory: &Path) -> Result<Result<(), String>> {
+    let test = "#[test]\nfn opens_the_device() {\n    std::fs::File::open(\"/dev/dri/renderD128\").unwrap();\n}\n";
+    fs::create_dir_all(directory.join("src"))?;
+    fs::write(directory.join("Cargo.toml"), "[package]\nname = \"client\"\nedition = \"2021\"\n\n[workspace]\n")?;
+    fs::write(directory.join("src/lib.rs"), test)?;
+    let us = fs::read_link("/proc/self/exe")?;
+    let mut cargo = Command::new("cargo");
+    // A runner that is given as one text cannot have a space in its path.
+    let runner = format!("target.'cfg(all())'.runner = ['{}', 'run', '{DRIVER}', '--']", us.display());
+    cargo.args(["test", "--offline", "--lib", "--config", &runner]).current_dir(directory).stdin(Stdio::null());
+    drydock_base::process::die_with_us(&mut cargo);
+    let output = cargo.output().context("failed to start `cargo test`")?;
+    let out = String::from_utf8_lossy(&output.stdout);
+    let passed = output.status.success() && out.contains("test opens_the_device ... ok");
+    Ok(if passed { Ok(()) } else { Err(format!("{}, stdout {out:?}", output.status)) })
 }
