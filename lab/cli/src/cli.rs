@@ -165,6 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn commands_of_the_workflow_are_accepted() {
+        let workflow = include_str!("../../../docs/how-to/ci/workflow.yml");
+        let lines: Vec<&str> =
+            workflow.lines().filter_map(|line| Some(line.split_once("run: ./drydock/drydock ")?.1)).collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        for line in lines {
+            parse(line).unwrap_or_else(|error| panic!("`{line}`: {error}"));
+        }
+    }
+
+    #[test]
     fn every_command_is_in_the_reference() {
         let page = include_str!("../../../docs/reference/commands.md");
         for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {

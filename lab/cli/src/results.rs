@@ -100,11 +100,11 @@ pub(crate) struct Results {
 }
 
 /// The name of a row about the whole command.
-const WHOLE: &str = "run";
+const WHOLE: &str = "(run)";
 
 impl Results {
     /// Refuses a file that cannot be created, and empties the files, so that no old verdict is taken for a new one.
-    /// A row about the whole command is named `SUITE::run`.
+    /// A row about the whole command is named `SUITE::(run)`.
     pub(crate) fn open(options: &ResultOptions, suite: &str, events: &Events) -> Result<Self> {
         let named = [(Format::Junit, &options.junit), (Format::Ktap, &options.ktap)];
         let files: Vec<_> =

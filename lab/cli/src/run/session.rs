@@ -266,6 +266,30 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_the_documentation_are_accepted() {
+        let example = include_str!("../../../../docs/how-to/ci/session.toml");
+        assert_eq!(parse(example, Path::new("/")).unwrap().commands.len(), 3);
+        let page = include_str!("../../../../docs/reference/session-file.md");
+        let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("out")).unwrap();
+        // The variable that the example passes on may be missing here.
+        let job = parse(&block.replace("\"LANG\"", "\"PATH\""), directory.path()).unwrap();
+        assert_eq!(job.commands[1].exit_codes, [1, 77]);
+    }
+
+    #[test]
+    fn every_key_is_in_the_reference() {
+        let page = include_str!("../../../../docs/reference/session-file.md");
+        let unknown = |text: &str| toml::from_str::<Session>(text).unwrap_err().message().to_owned();
+        let keys = [unknown("x = 1"), unknown("driver = 'vgem'\n[[command]]\nx = 1")].concat();
+        let keys = keys.split('`').skip(3).step_by(2).filter(|key| key.chars().all(|c| c.is_lowercase() || c == '-'));
+        for key in keys.filter(|key| !["x", "command"].contains(key)) {
+            assert!(page.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{key}`"))), "`{key}`");
+        }
+    }
+
+    #[test]
     fn mistakes_are_refused_with_their_place() {
         let with_command = |line: &str| error(&format!("driver = 'vgem'\n[[command]]\nname = 'a'\n{line}\n"));
         let with_option = |line: &str| error(&format!("driver = 'vgem'\n{line}\n[[command]]\nargv = ['a']\n"));
