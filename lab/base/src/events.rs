@@ -44,6 +44,17 @@ pub enum Outcome {
     Failed,
 }
 
+/// A command of `run`, and its place among all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// The name of the command.
+    pub command: String,
+    /// Its number, from 1.
+    pub number: usize,
+    /// The number of commands.
+    pub of: usize,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -85,6 +96,39 @@ pub enum Event {
         result: Option<String>,
         /// The duration.
         seconds: f64,
+    },
+    /// A guest booted: its agent answers, and no driver is loaded yet.
+    Booted {
+        /// The release of its kernel.
+        kernel: String,
+        /// The duration.
+        seconds: f64,
+    },
+    /// A command of `run` begins.
+    CommandStarted {
+        /// The command that it is about.
+        #[serde(flatten)]
+        position: Position,
+    },
+    /// A command of `run` ended.
+    CommandEnded {
+        /// The command that it is about.
+        #[serde(flatten)]
+        position: Position,
+        /// The exit code that a shell would show; none if it was killed at its limit.
+        exit_code: Option<i32>,
+        /// The duration.
+        seconds: f64,
+    },
+    /// A command of `run` has a verdict.
+    Verdict {
+        /// The command that it is about.
+        #[serde(flatten)]
+        position: Position,
+        /// `passed`, `failed`, `undecided` or `skipped`.
+        verdict: &'static str,
+        /// The reason in one line, unless it passed.
+        why: Option<String>,
     },
     /// A remark to the user.
     Note {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The exit codes of `drydock`, which are an interface. Numbers above 64 follow sysexits.h where one fits.
 //!
-//! `drydock run` exits with the client's own code if the client ran. One of the codes below reports everything that
+//! `drydock run` exits with the client's own code if the client ran, unless it ran a session. One of the codes below reports everything that
 //! kept it from running, or that happened around it.
 
 use crate::error::Kind;
 
 /// Success.
 pub const OK: u8 = 0;
-/// A check failed: tests failed, or `doctor` found something missing.
+/// A check failed: tests or commands of a session failed, or `doctor` found something missing.
 pub const CHECK: u8 = 1;
 /// The command line cannot be understood (clap's own code).
 pub const USAGE: u8 = 2;
@@ -35,7 +35,7 @@ pub const PIPE: u8 = 141;
 pub const HELP: &str = "\
 Exit codes:
     0  success; `run` exits with the client's own code instead
-    1  a check failed: tests did not pass, or `doctor` found something missing
+    1  a check failed: tests or commands of a session failed, or `doctor` found something missing
     2  the command line is invalid, or names something that does not exist
    65  the code under test does not compile
    69  a part of drydock failed; this says nothing about the driver or the client

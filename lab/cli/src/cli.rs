@@ -30,7 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
-    Run(run::Options),
+    Run(Box<run::Options>),
     Test(test::Options),
     Lint(test::LintOptions),
     Bench(bench::Options),
@@ -100,7 +100,7 @@ fn tell(said: &clap::Error) -> ExitCode {
 fn dispatch(command: Command, events: &Events) -> Result<u8> {
     match command {
         Command::Demo(options) => demo::main(options, events),
-        Command::Run(options) => run::main(options, events),
+        Command::Run(options) => run::main(*options, events),
         Command::Test(options) => test::main(options, events),
         Command::Lint(options) => test::lint(options, events),
         Command::Bench(options) => bench::main(options, events),
@@ -162,6 +162,17 @@ mod tests {
             }
         }
         assert!(count > 40, "the documentation shows {count} commands");
+    }
+
+    #[test]
+    fn commands_of_the_workflow_are_accepted() {
+        let workflow = include_str!("../../../docs/how-to/ci/workflow.yml");
+        let lines: Vec<&str> =
+            workflow.lines().filter_map(|line| Some(line.split_once("run: ./drydock/drydock ")?.1)).collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        for line in lines {
+            parse(line).unwrap_or_else(|error| panic!("`{line}`: {error}"));
+        }
     }
 
     #[test]

@@ -22,9 +22,11 @@ mod ide;
 mod model;
 mod new;
 mod report;
+mod results;
 mod run;
 mod setup;
 mod storm;
 mod test;
+mod verdict;
 
 pub use cli::main;

@@ -1,42 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
+//! `drydock run`: boots one driver, runs one client or the commands of a session file, and passes their output through as if
+//! they had run here.
 
+mod client;
 mod fetch;
+mod files;
+mod job;
+mod judge;
 mod libdrm;
+mod play;
 mod program;
+mod session;
 mod setting;
+mod tee;
 mod terminal;
 
-use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::Args;
-use drydock_agent::protocol::Stream;
-use rustix::process::Signal;
 
-use crate::drivers;
 use crate::model::GpuOptions;
-use drydock_base::error::{Error, Kind, Result};
-use drydock_base::events::{Events, of_output};
+use crate::results;
+use drydock_base::error::{Context, Error, Kind, Result};
+use drydock_base::events::Events;
 use drydock_base::{exit, repo};
-use drydock_machine::error::Error as VmError;
-use drydock_machine::gpu::Wanted;
-use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::model::Choices;
-use drydock_machine::place;
-use drydock_machine::scenario::{
-    Boot, ClientRoot, Content, Program, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
-};
 use drydock_toolchain::firmware::Choice;
-use drydock_toolchain::setup::{self, Toolchain};
-use drydock_toolchain::{client_root, debug_kernel, module_tree};
 
-use setting::Setting;
+use files::Files;
+use job::{Command, Job};
 
-/// The memory in MiB of a guest whose client is a program of this machine.
-const LARGE: u32 = 2048;
+/// The options that a session file has instead of the command line.
+const OF_A_SESSION: [&str; 18] = [
+    "driver",
+    "kernel",
+    "cpus",
+    "memory",
+    "limit",
+    "fault",
+    "trace",
+    "vram",
+    "firmware",
+    "firmware_unchecked",
+    "root",
+    "packages",
+    "with",
+    "write",
+    "get",
+    "env",
+    "user",
+    "client",
+];
 
 /// The end of its help.
 const EXAMPLES: &str = "\
@@ -46,6 +60,7 @@ Examples:\n\
 \x20   drydock run vgem -- ./my-test --flag\n\
 \x20   drydock run tyr --write out --env MY_LEVEL=2 -- python3 my-script.py\n\
 \x20   drydock run vgem --packages vulkan-tools -- vulkaninfo --summary\n\
+\x20   drydock run --session session.toml --junit junit.xml\n\
 \x20   drydock run vgem";
 
 /// Boot a driver and run a client program on it, or a shell
@@ -66,18 +81,22 @@ Examples:\n\
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
     /// Driver to load, such as `vgem`, `nova` or `tyr`; `c-vgem` is the stock kernel's own vgem
-    driver: String,
+    #[arg(required_unless_present = "session")]
+    driver: Option<String>,
+    /// Run the commands of this TOML file in one boot, each with a verdict; docs/reference/session-file.md has its keys
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_A_SESSION)]
+    session: Option<PathBuf>,
     /// The kernel to boot, by its release or series; `debug` and `kcsan` are the debug kernels
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
     /// Number of processors of the guest
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = job::DEFAULT_CPUS, value_parser = clap::value_parser!(u32).range(job::CPUS))]
     cpus: u32,
     /// Memory of the guest in MiB [default: 1024, or 2048 with the root of this machine]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..=1 << 20))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(job::MEMORY))]
     memory: Option<u32>,
     /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
-    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value_t = job::DEFAULT_LIMIT)]
     limit: u64,
     /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
@@ -113,6 +132,8 @@ pub struct Options {
     /// Run the client as the guest's ordinary user, a member of the groups `video` and `render`
     #[arg(long, requires = "client")]
     user: bool,
+    #[command(flatten)]
+    results: results::ResultOptions,
     /// Print the command that boots this guest with a shell on its console, and exit
     #[arg(long)]
     dry_run: bool,
@@ -121,258 +142,84 @@ pub struct Options {
     client: Vec<String>,
 }
 
-/// The files that a client sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Files {
-    /// The guest's own: busybox, a few clients and the driver's own
-    Guest,
-    /// All files of this machine; what the client writes is lost at its end
-    Host,
-    /// Files of Debian packages: a base system, and what `--packages` adds
-    Debian,
+/// Runs `drydock run`.
+pub fn main(options: Options, events: &Events) -> Result<u8> {
+    let repo = repo::root()?;
+    let output = play::Output { show_log: options.log, dry_run: options.dry_run, results: options.results.clone() };
+    let job = match &options.session {
+        Some(path) => session::read(path)?,
+        None => options.job()?,
+    };
+    if job.commands.is_empty() && output.results.any() {
+        let message = "`--junit` and `--ktap` have no effect on a shell, which gets no verdict";
+        return Err(Error::new(Kind::Usage, message).hint("name a client after `--`"));
+    }
+    play::run(&job, &output, &repo, events)
 }
 
-impl Files {
-    /// Returns the files that the client sees, and refuses a client that cannot be among them.
-    fn of(options: &Options, content: &Content) -> Result<Self> {
-        match (options.root, options.client.first()) {
-            (None | Some(Self::Debian), _) if !options.packages.is_empty() => Ok(Self::Debian),
-            (Some(_), _) if !options.packages.is_empty() => {
-                Err(Error::new(Kind::Usage, "`--packages` needs `--root debian`, which is its default"))
-            }
-            (Some(Self::Host), Some(word)) => program::check_host(word, content).map(|()| Self::Host),
-            (Some(files), _) => Ok(files),
-            (None, None) => Ok(Self::Guest),
-            (None, Some(word)) => Ok(match program::is_of_guest(word, content)? {
-                true => Self::Guest,
-                false => Self::Host,
-            }),
-        }
-    }
-
-    /// Returns the client's root. Makes it if it is missing.
-    fn root(self, toolchain: &Toolchain, packages: &[String], events: &Events) -> Result<ClientRoot> {
-        Ok(match self {
-            Self::Guest => ClientRoot::Guest,
-            Self::Host => ClientRoot::Host,
-            Self::Debian => ClientRoot::Image(client_root::ensure(toolchain, packages, events)?),
+impl Options {
+    /// Returns the description of a run without a session file.
+    fn job(self) -> Result<Job> {
+        let directory = std::env::current_dir().context("failed to find the current directory")?;
+        let shares = setting::shares(&directory, &self.with, &self.write)?;
+        let command = (!self.client.is_empty()).then(|| Command {
+            name: Command::name_of(&self.client),
+            argv: self.client,
+            limit: job::limit(self.limit),
+            exit_codes: vec![exit::OK],
+            gets: self.get,
+        });
+        Ok(Job {
+            driver: self.driver.expect("clap requires it without a session"),
+            kernel: self.kernel,
+            cpus: self.cpus,
+            memory: self.memory,
+            gpu: Choices::from(&self.gpu),
+            firmware: self.firmware_unchecked.map(Choice::Unchecked).or(self.firmware),
+            root: self.root,
+            packages: self.packages,
+            shares,
+            environment: self.env,
+            is_user: self.user,
+            directory,
+            commands: command.into_iter().collect(),
+            is_session: false,
         })
     }
 }
 
-/// Runs `drydock run`.
-pub fn main(options: Options, events: &Events) -> Result<u8> {
-    let repo = repo::root()?;
-    drivers::check(&repo, &options.driver, options.kernel.as_deref())?;
-    options.kernel.as_deref().map_or(Ok(()), debug_kernel::check_name)?;
-    let gpu = gpu(&options, events)?;
-    let content = Content::of_driver(&repo, &options.driver)?;
-    let content = match options.client.as_slice() {
-        [] => content.with(Program::CLIENT),
-        words => content.for_words(words),
-    };
-    let files = Files::of(&options, &content)?;
-    let mut shares = setting::shares(&options.with, &options.write)?;
-    options.get.iter().try_for_each(fetch::Get::check)?;
-    let toolchain = setup::ensure_kernel(options.kernel.as_deref(), events)?;
-    let root = files.root(&toolchain, &options.packages, events)?;
-    let setting = Setting::of(root.clone(), &options.env, options.user)?;
-    shares.extend(setting.share_of_directory(&shares));
-    // One directory may be in another.
-    shares.sort_by(|one, other| one.at.cmp(&other.at));
-    let content = content.with_stock(&root.modules(!shares.is_empty()));
-    let stage = Stage::build(toolchain, &repo.join("kernel"), &content, events)?;
-    let (cpus, show_log) = (options.cpus, options.log);
-    let devices = drivers::devices(&repo, &options.driver);
-    let memory = options.memory.unwrap_or(if files == Files::Guest { Boot::default().memory } else { LARGE });
-    let module_tree = match files {
-        Files::Guest => None,
-        Files::Host | Files::Debian => Some(module_tree::ensure(stage.toolchain(), &stage.image().ours, events)?),
-    };
-    let boot = Boot {
-        cpus,
-        memory,
-        show_log,
-        gpu,
-        devices,
-        may_leave_holders: true,
-        root,
-        shares,
-        module_tree,
-        ..Boot::default()
-    };
-    if options.dry_run {
-        events.print(&stage.line_to_paste(&boot)?);
-        return Ok(exit::OK);
-    }
-    let modules = driver_modules(&options.driver, stage.image())?;
-    let played = stage.play(&boot, events, |scene| play(&options, &setting, &modules, scene, events));
-    match played {
-        Ok((played, _)) => outcome(played, events),
-        Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
-        Err(error) => Err(error),
-    }
-}
-
-/// The end of the client, and the result of each copy.
-type Played = (Passed, Vec<Result<()>>);
-
-/// Loads the driver, runs the client, and copies what it has left.
-fn play(
-    options: &Options,
-    setting: &Setting,
-    modules: &[String],
-    scene: &mut Scene<'_>,
-    events: &Events,
-) -> Result<Played, VmError> {
-    modules.iter().try_for_each(|module| scene.insmod(module))?;
-    setting.root.settle(scene.guest())?;
-    let passed = match options.client.is_empty() {
-        true => shell(scene, events),
-        false => {
-            libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
-            client(scene.guest(), &setting.argv(&options.client), Duration::from_secs(options.limit), events)
-        }
-    };
-    // A client that was killed at its limit has written files, too.
-    let root = setting.root.path().unwrap_or_default();
-    let copied = options.get.iter().map(|get| get.copy(scene.guest(), root)).collect::<Result<_, _>>();
-    // The client's own end explains more than what it prevented.
-    Ok((passed?, copied?))
-}
-
-/// Returns the exit code. A failed copy is an error only if the client did not fail itself.
-fn outcome((passed, copied): Played, events: &Events) -> Result<u8> {
-    let code = code(passed)?;
-    match copied.into_iter().find_map(Result::err) {
-        Some(error) if code == exit::OK => return Err(error),
-        Some(error) => events.warn(error.chain()),
-        None => {}
-    }
-    Ok(code)
-}
-
-/// Returns the client's own exit code, unless its output was lost.
-fn code(passed: Passed) -> Result<u8> {
-    // A client's code fits in a byte, and a signal is 128 plus its number.
-    let code = u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX);
-    match passed.lost {
-        // The client has seen the closed pipe too, unless it had already written everything.
-        Some((_, error)) if error.kind() == ErrorKind::BrokenPipe && code != exit::OK => Ok(code),
-        Some((stream, error)) => Err(of_output(name(stream), error)),
-        None => Ok(code),
-    }
-}
-
-fn name(stream: Stream) -> &'static str {
-    match stream {
-        Stream::Out => "stdout",
-        Stream::Err => "stderr",
-    }
-}
-
-/// Returns the GPU that the driver needs. Checks its options before a machine is made.
-fn gpu(options: &Options, events: &Events) -> Result<Option<Wanted>> {
-    let (choices, driver) = (Choices::from(&options.gpu), &options.driver);
-    match kind_of_gpu(driver) {
-        Some(name) => name.check(&choices)?,
-        None if choices.any() => {
-            let message =
-                format!("driver `{driver}` has no emulated GPU, so `--fault`, `--trace` and `--vram` have no effect");
-            return Err(Error::new(Kind::Usage, message));
-        }
-        None => {}
-    }
-    let firmware = options.firmware_unchecked.clone().map(Choice::Unchecked).or(options.firmware.clone());
-    if firmware.is_some() && !has_firmware(driver) {
-        let message = format!("driver `{driver}` loads no firmware, so `--firmware` has no effect");
-        return Err(Error::new(Kind::Usage, message));
-    }
-    gpu_of(driver, &choices, firmware.as_ref(), events)
-}
-
-/// Runs the client with our standard streams.
-fn client(guest: &Guest, argv: &[String], limit: Duration, events: &Events) -> Result<Passed, VmError> {
-    let process = guest.spawn(argv)?;
-    let input = process.stdin();
-    let ended = AtomicBool::new(false);
-    let passed = std::thread::scope(|scope| {
-        scope.spawn(|| feed(input, &ended));
-        let passed = process.pass(limit, std::io::stdout(), std::io::stderr());
-        ended.store(true, Ordering::Relaxed);
-        passed
-    })?;
-    if passed.cut {
-        let left: Vec<String> = guest.processes()?.iter().map(place::name).collect();
-        let message =
-            "the client left processes behind that hold its output; the output ends here, and they are killed";
-        events.warn(format!("{message}: {}", left.join(", ")));
-        guest.end_processes()?;
-    }
-    Ok(passed)
-}
-
-/// Passes our standard input to the client until either ends. A terminal is not passed on: its user did not mean to
-/// type into a program of another machine, and a client that reads its input to the end would wait forever.
-fn feed(input: Input<'_>, ended: &AtomicBool) {
-    let stdin = std::io::stdin();
-    let wanted = || !ended.load(Ordering::Relaxed);
-    let mut buffer = vec![0; 64 << 10];
-    while !stdin.is_terminal() && wanted() {
-        if !terminal::readable(&stdin) {
-            continue;
-        }
-        match stdin.lock().read(&mut buffer) {
-            Ok(count @ 1..) if input.write_while(&buffer[..count], wanted).unwrap_or(false) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            _ => break,
-        }
-    }
-    // A client that has already ended needs no end of input.
-    if wanted() {
-        let _ = input.close();
-    }
-}
-
-/// Runs an interactive shell of the guest on our terminal.
-fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
-    let machine_end = scene.terminal();
-    let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
-    events.note("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
-    let shell = scene.guest().shell(terminal::size(), &term)?;
-    let hang_up = shell.stdin();
-    let ended = AtomicBool::new(false);
-    // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.
-    let on_lost = || drop(hang_up.signal(Signal::HUP));
-    let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
-        let status = shell.forward(None, |_, _| Ok(()));
-        ended.store(true, Ordering::Relaxed);
-        status
-    });
-    Ok(Passed { status: status?, cut: false, lost: shown.err().map(|error| (Stream::Out, error)) })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io;
-
-    use drydock_agent::protocol::Status;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
-    fn passed(status: Status, lost: Option<ErrorKind>) -> Passed {
-        Passed { status, cut: false, lost: lost.map(|kind| (Stream::Out, io::Error::from(kind))) }
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// Options about what `run` prints and writes, which a session file does not have.
+    const OUTPUT: &[&str] = &["session", "log", "junit", "ktap", "dry_run", "help"];
+
+    #[test]
+    fn session_has_every_option_that_is_not_about_output() {
+        let line = Line::command();
+        let names = line.get_arguments().map(|argument| argument.get_id().as_str());
+        let others: Vec<&str> = names.filter(|name| !OUTPUT.contains(name)).collect();
+        let missing: Vec<_> = others.iter().filter(|name| !OF_A_SESSION.contains(name)).collect();
+        assert_eq!(missing, Vec::<&&str>::new(), "`--session` must conflict with them");
     }
 
     #[test]
-    fn lost_output_is_never_success() {
-        let code = |status, lost| code(passed(status, lost)).map_err(|error| exit::code(error.kind()));
-        assert_eq!(code(Status::Code(3), None), Ok(3));
-        assert_eq!(code(Status::Code(0), Some(ErrorKind::StorageFull)), Err(69));
-        assert_eq!(code(Status::Code(3), Some(ErrorKind::StorageFull)), Err(69));
-        assert_eq!(code(Status::Code(0), Some(ErrorKind::BrokenPipe)), Err(141));
-        // The client has seen it itself and decides about its exit code.
-        assert_eq!(code(Status::Signal(13), Some(ErrorKind::BrokenPipe)), Ok(141));
-        assert_eq!(code(Status::Code(2), Some(ErrorKind::BrokenPipe)), Ok(2));
+    fn session_stands_alone() {
+        let parse = |line: &str| Line::try_parse_from(line.split(' ')).map(|line| line.options);
+        assert!(parse("run --session a.toml --junit a.xml --ktap - --log --dry-run").is_ok());
+        for more in ["vgem", "--cpus 2", "--limit 300", "--user", "-- lsgpu", "--vram 16"] {
+            assert!(parse(&format!("run --session a.toml {more}")).is_err(), "{more}");
+        }
+        assert!(parse("run").is_err());
+        assert_eq!(parse("run vgem").unwrap().driver.as_deref(), Some("vgem"));
     }
 }

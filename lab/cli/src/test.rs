@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::results::{ResultOptions, Results, Row};
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_base::{exit, repo};
@@ -81,6 +82,8 @@ pub struct Options {
     /// Print the names of the suites and exit
     #[arg(long)]
     suites: bool,
+    #[command(flatten)]
+    results: ResultOptions,
 }
 
 /// Check the formatting and run clippy, with the toolchain root's tools
@@ -93,6 +96,8 @@ pub struct LintOptions {}
 const TO_BUILD: Duration = Duration::from_secs(25 * 60);
 /// The least time left for starting a suite, which may have to boot.
 const TO_BEGIN: Duration = Duration::from_secs(60);
+/// The suite of a result about the whole command.
+const WHOLE: &str = "test";
 /// The reason for skipping for lack of time.
 const NO_TIME: &str = "no time left";
 
@@ -144,6 +149,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     if let Some(text) = options.filter.as_deref().filter(|text| wanted.is_empty() && !is_in_documentation(text)) {
         return Err(names::no_match(text, &names, &known));
     }
+    let results = Results::open(&options.results, WHOLE, events)?;
     let run = Run {
         repo: &repo,
         suites: wanted_suites(&suites, &wanted, &filter, &options),
@@ -151,31 +157,12 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         filter: &filter,
         deadline: Deadline::within(options.within.map(|minutes| Duration::from_secs(60 * minutes))),
         options: &options,
+        results: &results,
         events,
     };
-    let mut kernels: Vec<&str> = options.kernel.iter().map(String::as_str).collect();
-    if options.within.is_some() {
-        rotation::rotate(&mut kernels, &repo);
-    }
-    let mut durations = Estimate::read()?;
-    run.announce(&kernels, &durations);
-    let mut summary = Summary::default();
-    for kernel in kernels {
-        let mut ran = run.on(kernel)?;
-        run.note_durations(kernel, &ran, &mut durations);
-        if options.kernel.len() > 1 {
-            ran.name_kernel(kernel);
-        }
-        summary.add(ran);
-    }
-    if let Err(error) = durations.keep() {
-        events.warn(format!("the next run cannot say how long it takes: {}", error.chain()));
-    }
-    if summary.cases.is_empty() {
-        return Err(no_case(options.filter.as_deref(), &names));
-    }
-    summary.tell(events);
-    Ok(summary.code())
+    let code = run.all(&names);
+    code.as_ref().err().into_iter().for_each(|error| results.add_failure(error));
+    results.write_after(code, events)
 }
 
 /// Runs `drydock lint`.
@@ -188,6 +175,7 @@ pub fn lint(LintOptions {}: LintOptions, events: &Events) -> Result<u8> {
         bless: false,
         all: false,
         suites: false,
+        results: ResultOptions::default(),
     };
     main(options, events)
 }
@@ -224,10 +212,52 @@ struct Run<'r> {
     filter: &'r Filter,
     deadline: Deadline,
     options: &'r Options,
+    results: &'r Results,
     events: &'r Events,
 }
 
 impl Run<'_> {
+    /// Runs the suites on each kernel, tells the result and returns the exit code. `suites` are the names of all suites.
+    fn all(&self, suites: &[&str]) -> Result<u8> {
+        let mut kernels: Vec<&str> = self.options.kernel.iter().map(String::as_str).collect();
+        if self.options.within.is_some() {
+            rotation::rotate(&mut kernels, self.repo);
+        }
+        let mut durations = Estimate::read()?;
+        self.announce(&kernels, &durations);
+        let mut summary = Summary::default();
+        for kernel in kernels {
+            let mut ran = self.on(kernel)?;
+            self.note_durations(kernel, &ran, &mut durations);
+            if self.has_several_kernels() {
+                ran.name_kernel(kernel);
+            }
+            summary.add(ran);
+        }
+        if let Err(error) = durations.keep() {
+            self.events.warn(format!("the next run cannot say how long it takes: {}", error.chain()));
+        }
+        if summary.cases.is_empty() {
+            return Err(no_case(self.options.filter.as_deref(), suites));
+        }
+        summary.tell(self.events);
+        Ok(summary.code())
+    }
+
+    fn has_several_kernels(&self) -> bool {
+        self.options.kernel.len() > 1
+    }
+
+    /// Adds cases to the results for other programs, each with its duration.
+    fn add_results<'c>(&self, kernel: &str, cases: impl IntoIterator<Item = &'c Case>, time: Duration) {
+        for case in cases {
+            let (suite, name) = case.name.split_once("::").unwrap_or((WHOLE, &case.name));
+            let suite = if self.has_several_kernels() { format!("{suite} ({kernel})") } else { suite.to_owned() };
+            let row = Row::new(&suite, name, case.verdict.clone());
+            self.results.add(Row { seconds: time.as_secs_f64(), ..row });
+        }
+    }
+
     /// Says how long whole suites take. What is built before is not included.
     fn announce(&self, kernels: &[&str], durations: &Estimate) {
         if !self.suites.iter().all(|suite| self.filter.within(suite.name()).is_empty()) {
@@ -286,8 +316,9 @@ impl Run<'_> {
         };
         let mut all = Ran::default();
         if too_late {
-            all.cases
-                .extend(suites.iter().map(|suite| unbegun(suite.name(), "no time left to build the debug kernel")));
+            let why = "no time left to build the debug kernel";
+            all.cases.extend(suites.iter().map(|suite| unbegun(suite.name(), why)));
+            self.add_results(kernel, &all.cases, Duration::ZERO);
         } else {
             self.prepared(kernel, suites, &mut all)?;
         }
@@ -308,11 +339,13 @@ impl Run<'_> {
             pace::share_among(u32::try_from(width).unwrap_or(u32::MAX));
             let ran = beside::beside(&suites, width, |suite| {
                 let begun = Instant::now();
-                let ran = run(*suite, &context)?;
+                let ran = run(*suite, &context, &|case, time| self.add_results(kernel, [case], time))?;
                 Ok(Ran { suites: vec![Taken::new(suite.name(), begun.elapsed())], ..ran })
             })?;
             for (suite, ran) in suites.iter().zip(ran) {
-                all.cases.extend(unlisted(suite.name(), &ran.cases, self.known));
+                let unlisted = unlisted(suite.name(), &ran.cases, self.known);
+                self.add_results(kernel, &unlisted, Duration::ZERO);
+                all.cases.extend(unlisted);
                 all.add(ran);
             }
         }
@@ -370,11 +403,14 @@ fn unbegun(suite: &str, why: &str) -> Case {
     Case { name: format!("{suite}::all"), verdict: Verdict::Skipped { why: why.to_owned() } }
 }
 
-/// Runs one suite. An error that ends it early counts as one more failed case.
-fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Ran> {
+/// Runs one suite and passes each case with its duration to `add`. An error that ends it early counts as one more failed
+/// case.
+fn run(suite: &dyn Suite, context: &Context<'_>, add: &dyn Fn(&Case, Duration)) -> Result<Ran> {
     let mut ran = Ran::default();
     if context.deadline.is_nearer_than(TO_BEGIN) {
-        ran.cases.push(unbegun(suite.name(), NO_TIME));
+        let case = unbegun(suite.name(), NO_TIME);
+        add(&case, Duration::ZERO);
+        ran.cases.push(case);
         return Ok(ran);
     }
     let mut begun = Instant::now();
@@ -383,12 +419,14 @@ fn run(suite: &dyn Suite, context: &Context<'_>) -> Result<Ran> {
             let time = std::mem::replace(&mut begun, Instant::now()).elapsed();
             ran.slow_cases.extend((time >= SLOW).then(|| Taken::new(&case.name, time)));
             show(&case, context.events);
+            add(&case, time);
             ran.cases.push(case);
         }
     });
     if let Err(error) = ended {
         let case = Case { name: format!("{}::run", suite.name()), verdict: Verdict::of_error(error)? };
         show(&case, context.events);
+        add(&case, begun.elapsed());
         ran.cases.push(case);
     }
     Ok(ran)

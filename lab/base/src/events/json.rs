@@ -28,7 +28,7 @@ impl<W: Write + Send> Reporter for Json<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Events, Form};
+    use crate::events::{Events, Form, Position};
 
     #[test]
     fn each_event_is_one_line() {
@@ -37,6 +37,23 @@ mod tests {
         json.report(&Event::Warning { text: "w".into() });
         let text = String::from_utf8(json.0.into_inner().unwrap()).unwrap();
         assert_eq!(text, "{\"event\":\"note\",\"text\":\"two\\nlines\"}\n{\"event\":\"warning\",\"text\":\"w\"}\n");
+    }
+
+    #[test]
+    fn fields_of_a_command_are_those_of_the_reference() {
+        let position = || Position { command: "a".into(), number: 1, of: 2 };
+        let json = Json::new(Vec::new());
+        json.report(&Event::Booted { kernel: "7.0".into(), seconds: 1.5 });
+        json.report(&Event::CommandStarted { position: position() });
+        json.report(&Event::CommandEnded { position: position(), exit_code: None, seconds: 1.5 });
+        json.report(&Event::Verdict { position: position(), verdict: "passed", why: None });
+        let text = String::from_utf8(json.0.into_inner().unwrap()).unwrap();
+        insta::assert_snapshot!(text, @r#"
+        {"event":"booted","kernel":"7.0","seconds":1.5}
+        {"event":"command-started","command":"a","number":1,"of":2}
+        {"event":"command-ended","command":"a","number":1,"of":2,"exit_code":null,"seconds":1.5}
+        {"event":"verdict","command":"a","number":1,"of":2,"verdict":"passed","why":null}
+        "#);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{Event, Outcome, Reporter, StepId};
+use super::{Event, Outcome, Position, Reporter, StepId};
 
 /// A step without output for this long gets a line that shows it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -60,6 +60,9 @@ impl<W> State<W> {
                 self.running.remove(step);
                 Some(finished(title, *outcome, result.as_deref(), *seconds))
             }
+            Event::Booted { .. } | Event::CommandEnded { .. } => None,
+            Event::CommandStarted { position } => begun(position),
+            Event::Verdict { position, verdict, why } => judged(position, verdict, why.as_deref()),
             Event::Note { text } => Some(text.clone()),
             Event::Warning { text } => Some(format!("warning: {text}")),
             Event::Error { text, details, hint } => Some(failure(text, details, hint.as_deref())),
@@ -84,6 +87,17 @@ pub fn finished(title: &str, outcome: Outcome, result: Option<&str>, seconds: f6
     };
     let result = result.map(|r| format!(": {r}")).unwrap_or_default();
     format!("{word} {title}{result} ({seconds:.1} s)")
+}
+
+/// Returns the line above a command's output. The only command of a run needs none: all output is its own.
+pub fn begun(Position { command, number, of }: &Position) -> Option<String> {
+    (*of > 1).then(|| format!("[{number}/{of}] {command}"))
+}
+
+/// Returns the line below a command's output.
+pub fn judged(Position { command, number, of }: &Position, verdict: &str, why: Option<&str>) -> Option<String> {
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    (*of > 1).then(|| format!("[{number}/{of}] {verdict}: {command}{why}"))
 }
 
 /// Returns an error with its details and its hint.
@@ -125,6 +139,20 @@ mod tests {
         ... compiling
         ok  compiling: 2 files (1.2 s)
         ");
+    }
+
+    #[test]
+    fn only_commands_of_a_list_are_shown() {
+        let shown = |of| {
+            let position = Position { command: "lsgpu".into(), number: 1, of };
+            lines(&[
+                Event::CommandStarted { position: position.clone() },
+                Event::CommandEnded { position: position.clone(), exit_code: Some(3), seconds: 0.1 },
+                Event::Verdict { position, verdict: "failed", why: Some("exit code 3".into()) },
+            ])
+        };
+        assert_eq!(shown(1), "");
+        assert_eq!(shown(2), "[1/2] lsgpu\n[1/2] failed: lsgpu: exit code 3\n");
     }
 
     #[test]

@@ -65,6 +65,12 @@ impl<W: Write + Send> Terminal<W> {
         self.bars.suspend(|| drop(writeln!(lines, "{text}")));
     }
 
+    fn print_some(&self, text: Option<String>) {
+        if let Some(text) = text {
+            self.print(&style(text).for_stderr().bold().to_string());
+        }
+    }
+
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<StepId, ProgressBar>> {
         self.running.lock().expect("no reporter panics while it draws")
     }
@@ -81,6 +87,11 @@ impl<W: Write + Send> Reporter for Terminal<W> {
                 if *outcome == Outcome::Failed || result.is_some() || *seconds >= WORTH_A_LINE {
                     self.print(&finished(title, *outcome, result.as_deref(), *seconds));
                 }
+            }
+            Event::Booted { .. } | Event::CommandEnded { .. } => {}
+            Event::CommandStarted { position } => self.print_some(plain::begun(position)),
+            Event::Verdict { position, verdict, why } => {
+                self.print_some(plain::judged(position, verdict, why.as_deref()));
             }
             Event::Note { text } => self.print(text),
             Event::Warning { text } => {

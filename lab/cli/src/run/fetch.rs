@@ -41,6 +41,11 @@ pub(super) fn get(text: &str) -> Result<Get, String> {
 }
 
 impl Get {
+    /// Lets a relative path on the host begin in `directory`.
+    pub(super) fn within(self, directory: &Path) -> Self {
+        Self { to: directory.join(&self.to), ..self }
+    }
+
     /// Refuses a path on the host that cannot be written to, before anything is booted.
     pub(super) fn check(&self) -> Result<()> {
         let parent = if self.to.is_dir() { self.to.as_path() } else { parent(&self.to) };

@@ -16,22 +16,22 @@ const DIRECTORIES: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
 const GUESTS: [&str; 4] = ["/dev/", "/proc/", "/run/", "/sys/"];
 
 /// Returns whether the first word of a client's command line names a program of the guest, and not of the host. Refuses a
-/// program that neither has.
-pub(super) fn is_of_guest(word: &str, content: &Content) -> Result<bool> {
+/// program that neither has. Relative paths begin in `directory`.
+pub(super) fn is_of_guest(word: &str, content: &Content, directory: &Path) -> Result<bool> {
     let guests = |name: &str| content.program_names().any(|known| known == name);
     let is_guests = match word.rsplit_once('/') {
         None => guests(word),
         Some((directory, name)) if DIRECTORIES.contains(&directory) && guests(name) => true,
         Some(_) => GUESTS.iter().any(|directory| word.starts_with(directory)),
     };
-    if is_guests { Ok(true) } else { check_host(word, content).map(|()| false) }
+    if is_guests { Ok(true) } else { check_host(word, content, directory).map(|()| false) }
 }
 
 /// Refuses a client that the host does not have.
-pub(super) fn check_host(word: &str, content: &Content) -> Result<()> {
-    let path = Path::new(word);
+pub(super) fn check_host(word: &str, content: &Content, directory: &Path) -> Result<()> {
     if word.contains('/') {
-        return match is_program(path) {
+        let path = directory.join(word);
+        return match is_program(&path) {
             true => Ok(()),
             false if path.exists() => {
                 Err(Error::new(Kind::Usage, format!("`{word}` is no program: it is not executable")))
@@ -67,7 +67,8 @@ mod tests {
 
     fn is_guests(word: &str) -> Result<bool, String> {
         let content = Content::library().with(Program::CLIENT);
-        is_of_guest(word, &content).map_err(|error| format!("{error}; {}", error.hint_text().unwrap_or_default()))
+        is_of_guest(word, &content, Path::new("."))
+            .map_err(|error| format!("{error}; {}", error.hint_text().unwrap_or_default()))
     }
 
     #[test]

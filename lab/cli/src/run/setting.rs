@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use drydock_agent::protocol::ENTER_WORD;
-use drydock_base::error::{Context, Error, Kind, Result};
+use drydock_base::error::{Error, Kind, Result};
 use drydock_machine::scenario::{ClientRoot, Share};
 
 /// Variables of the host that a program of the host gets, if they are set.
@@ -29,7 +29,8 @@ pub(super) struct Setting {
 
 impl Setting {
     /// Returns the setting of a client in `root`, with the environment that it has there.
-    pub(super) fn of(root: ClientRoot, wanted: &[(String, String)], is_user: bool) -> Result<Self> {
+    /// `directory` is the one in which it starts, if it is this machine's.
+    pub(super) fn of(root: ClientRoot, wanted: &[(String, String)], is_user: bool, directory: &Path) -> Self {
         let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut environment = Vec::new();
         if root == ClientRoot::Host {
@@ -45,12 +46,11 @@ impl Setting {
             environment.extend([own("HOME", "/home/user"), own("USER", "user")]);
         }
         environment.extend_from_slice(wanted);
-        let here = std::env::current_dir().context("failed to find the current directory")?;
-        let directory = (root != ClientRoot::Guest).then(|| here.to_string_lossy().into_owned());
-        Ok(Self { root, directory, environment, is_user })
+        let directory = (root != ClientRoot::Guest).then(|| directory.to_string_lossy().into_owned());
+        Self { root, directory, environment, is_user }
     }
 
-    /// Returns the current directory, which the client may read, if it would not see it otherwise.
+    /// Returns the directory in which the client starts, which it may read, if it would not see it otherwise.
     pub(super) fn share_of_directory(&self, shares: &[Share]) -> Option<Share> {
         let (ClientRoot::Image(_), Some(at)) = (&self.root, &self.directory) else { return None };
         let is_there = |share: &Share| Path::new(at).starts_with(&share.at);
@@ -90,20 +90,21 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Parses the directories of this machine that the client may read, and those that it may write.
-pub(super) fn shares(read: &[String], write: &[String]) -> Result<Vec<Share>> {
-    let read = read.iter().map(|text| share(text, false));
-    read.chain(write.iter().map(|text| share(text, true))).collect()
+/// Parses the directories of this machine that the client may read, and those that it may write. Relative paths begin in
+/// `base`.
+pub(super) fn shares(base: &Path, read: &[String], write: &[String]) -> Result<Vec<Share>> {
+    let read = read.iter().map(|text| share(base, text, false));
+    read.chain(write.iter().map(|text| share(base, text, true))).collect()
 }
 
 /// Parses `DIR[:PLACE]`, an existing directory of ours and its absolute path in the guest, which is the same if it is not named.
-fn share(text: &str, writable: bool) -> Result<Share> {
+fn share(base: &Path, text: &str, writable: bool) -> Result<Share> {
     // The directory's own name may have a colon.
     let (directory, at) = match text.rsplit_once(":/") {
-        Some((directory, at)) if !Path::new(text).is_dir() => (directory, Some(format!("/{at}"))),
+        Some((directory, at)) if !base.join(text).is_dir() => (directory, Some(format!("/{at}"))),
         _ => (text, None),
     };
-    let host = absolute(directory)?;
+    let host = absolute(base, directory)?;
     let at = match at {
         Some(at) => at,
         None => host.to_string_lossy().into_owned(),
@@ -115,9 +116,9 @@ fn share(text: &str, writable: bool) -> Result<Share> {
     }
 }
 
-fn absolute(directory: &str) -> Result<PathBuf> {
+fn absolute(base: &Path, directory: &str) -> Result<PathBuf> {
     let refused = |why: &str| Error::new(Kind::Usage, format!("`{directory}` {why}"));
-    let path = Path::new(directory).canonicalize().map_err(|error| refused(&format!("cannot be shared: {error}")))?;
+    let path = base.join(directory).canonicalize().map_err(|error| refused(&format!("cannot be shared: {error}")))?;
     if path.is_dir() { Ok(path) } else { Err(refused("is no directory")) }
 }
 
@@ -127,9 +128,9 @@ mod tests {
 
     #[test]
     fn client_of_the_guest_starts_as_it_is() {
-        let setting = Setting::of(ClientRoot::Guest, &[], false).unwrap();
+        let setting = Setting::of(ClientRoot::Guest, &[], false, Path::new("/here"));
         assert_eq!(setting.argv(&["lsgpu".to_owned()]), ["lsgpu"]);
-        let setting = Setting::of(ClientRoot::Guest, &[("A".into(), "b c".into())], true).unwrap();
+        let setting = Setting::of(ClientRoot::Guest, &[("A".into(), "b c".into())], true, Path::new("/here"));
         assert_eq!(
             setting.argv(&["x".to_owned(), "--".to_owned()]).join(" "),
             "/init enter --env HOME=/home/user --env USER=user --env A=b c --user -- x --"
@@ -138,9 +139,8 @@ mod tests {
 
     #[test]
     fn client_of_the_host_starts_where_we_are() {
-        let argv = Setting::of(ClientRoot::Host, &[], false).unwrap().argv(&["./x".to_owned()]);
-        let here = std::env::current_dir().unwrap().to_string_lossy().into_owned();
-        assert_eq!(argv[2..6], ["--root", "/client", "--directory", here.as_str()]);
+        let argv = Setting::of(ClientRoot::Host, &[], false, Path::new("/here")).argv(&["./x".to_owned()]);
+        assert_eq!(argv[2..6], ["--root", "/client", "--directory", "/here"]);
         assert!(argv.iter().any(|word| word.starts_with("PATH=")));
     }
 
@@ -156,10 +156,11 @@ mod tests {
     fn shares_are_directories_that_exist() {
         let dir = tempfile::tempdir().unwrap();
         let host = dir.path().canonicalize().unwrap();
-        let of = |text: &str| share(text, false).map(|share| (share.host, share.at));
+        let of = |text: &str| share(&host, text, false).map(|share| (share.host, share.at));
         let text = host.to_string_lossy().into_owned();
         assert_eq!(of(&text).unwrap(), (host.clone(), text.clone()));
-        assert_eq!(of(&format!("{text}:/data")).unwrap(), (host, "/data".to_owned()));
+        assert_eq!(of(".").unwrap(), (host.clone(), text.clone()));
+        assert_eq!(of(&format!("{text}:/data")).unwrap(), (host.clone(), "/data".to_owned()));
         assert!(of(&format!("{text}/nothing")).unwrap_err().to_string().contains("cannot be shared"));
         assert!(of("/etc/passwd").unwrap_err().to_string().contains("is no directory"));
         assert!(of(&format!("{text}:/")).is_err() && of("/").is_err());

@@ -32,6 +32,10 @@ const CASES: &[(&str, Judge)] = &[
     ("environment_and_user_are_those_asked_for", environment_and_user),
     ("directory_is_mounted_in_the_guests_own_root", mounted_in_the_guest),
     ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
+    ("session_of_the_documentation_passes", session_that_passes),
+    ("failed_command_of_a_session_gives_1_and_the_later_ones_run", session_that_fails),
+    ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
+    ("results_of_one_program_hold_its_verdict", results_of_one_program),
 ];
 
 fn case_name(name: &str) -> String {
@@ -82,8 +86,13 @@ impl Suite for Programs {
 
 /// Runs `drydock run vgem` with these words in `directory`.
 pub(super) fn run(directory: &Path, words: &[&str]) -> Result<Output> {
+    drydock(directory, &[&["run", DRIVER], words].concat())
+}
+
+/// Runs `drydock` with these words in `directory`.
+fn drydock(directory: &Path, words: &[&str]) -> Result<Output> {
     let mut command = Command::new("/proc/self/exe");
-    command.args(["run", DRIVER]).args(words).current_dir(directory).stdin(Stdio::null());
+    command.args(words).current_dir(directory).stdin(Stdio::null());
     drydock_base::process::die_with_us(&mut command);
     command.output().context("failed to start the lab again")
 }
@@ -178,4 +187,64 @@ fn tests_of_a_crate(directory: &Path) -> Result<Result<(), String>> {
     let out = String::from_utf8_lossy(&output.stdout);
     let passed = output.status.success() && out.contains("test opens_the_device ... ok");
     Ok(if passed { Ok(()) } else { Err(format!("{}, stdout {out:?}", output.status)) })
+}
+
+/// Runs a session in `directory`, with all results in files there.
+fn session(directory: &Path, text: &str) -> Result<Output> {
+    fs::write(directory.join("session.toml"), text)?;
+    drydock(directory, &["run", "--session", "session.toml", "--junit", "junit.xml", "--ktap", "results.ktap"])
+}
+
+/// Returns the results in KTAP, without the lines that explain them.
+fn ktap(directory: &Path) -> String {
+    let text = fs::read_to_string(directory.join("results.ktap")).unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+/// Checks the results in KTAP, and that the JUnit file has a part.
+fn check_results(directory: &Path, expected: &str, part: &str) -> Result<(), String> {
+    let junit = fs::read_to_string(directory.join("junit.xml")).unwrap_or_default();
+    match ktap(directory) {
+        found if found != expected => Err(format!("KTAP is {found:?}")),
+        _ if !junit.contains(part) => Err(format!("JUnit lacks `{part}`: {junit:?}")),
+        _ => Ok(()),
+    }
+}
+
+fn session_that_passes(directory: &Path) -> Result<Result<(), String>> {
+    let output = session(directory, include_str!("../../../../docs/how-to/ci/session.toml"))?;
+    let copied = fs::read_to_string(directory.join("gpus.txt")).unwrap_or_default();
+    let ended = if output.status.success() { Ok(()) } else { check(&output, 0, "") };
+    let got = if copied.contains("renderD128") { Ok(()) } else { Err(format!("`gpus.txt` has {copied:?}")) };
+    let results = "KTAP version 1\n1..3\nok 1 vgem::render_node_is_listed\n\
+                   ok 2 vgem::render_node_can_be_opened\nok 3 vgem::driver_has_one_card";
+    Ok(ended.and(got).and(check_results(directory, results, "tests=\"3\" skipped=\"0\" errors=\"0\" failures=\"0\"")))
+}
+
+fn session_that_fails(directory: &Path) -> Result<Result<(), String>> {
+    let text = "driver = 'vgem'\n\
+                [[command]]\nname = 'fails'\nrun = 'echo one; exit 3'\n\
+                [[command]]\nname = 'sleeps'\nargv = ['sleep', '1000']\nlimit = 1\n\
+                [[command]]\nname = 'input_is_empty'\nrun = 'cat; echo three; exit 77'\nexit-code = [0, 77]\n";
+    let output = session(directory, text)?;
+    let results = "KTAP version 1\n1..3\nnot ok 1 vgem::fails\nnot ok 2 vgem::sleeps\nok 3 vgem::input_is_empty";
+    let failure = "<failure message=\"ended with exit code 3, expected exit code 0\"/>";
+    Ok(check(&output, 1, "one\nthree\n").and(check_results(directory, results, failure)))
+}
+
+fn session_that_ends_the_guest(directory: &Path) -> Result<Result<(), String>> {
+    let text = "driver = 'vgem'\n\
+                [[command]]\nname = 'crashes'\nrun = 'echo c >/proc/sysrq-trigger'\n\
+                [[command]]\nname = 'later'\nrun = 'echo late'\n";
+    let output = session(directory, text)?;
+    let results = "KTAP version 1\n1..2\nnot ok 1 vgem::crashes\n\
+                   ok 2 vgem::later # SKIP not run: the run ended in `crashes`";
+    Ok(check(&output, 70, "").and(check_results(directory, results, "Kernel panic")))
+}
+
+fn results_of_one_program(directory: &Path) -> Result<Result<(), String>> {
+    let output =
+        run(directory, &["--junit", "junit.xml", "--ktap", "results.ktap", "--", "sh", "-c", "echo a; exit 3"])?;
+    let results = "KTAP version 1\n1..1\nnot ok 1 vgem::sh -c 'echo a; exit 3'";
+    Ok(check(&output, 3, "a\n").and(check_results(directory, results, "<system-out>a\n</system-out>")))
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use drydock_base::error::{Error, Kind, Result};
+pub(super) use crate::verdict::Verdict;
+use drydock_base::error::Result;
 use drydock_base::events::Events;
 use drydock_machine::scenario::{Content, Plan, Stage};
 use drydock_toolchain::firmware::Choice;
@@ -20,31 +21,6 @@ pub(super) struct Case {
     /// `SUITE::NAME`.
     pub(super) name: String,
     pub(super) verdict: Verdict,
-}
-
-/// The verdict on a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Verdict {
-    Passed,
-    Failed {
-        /// The reason in one line.
-        why: String,
-        /// The rest of its output.
-        details: Vec<String>,
-    },
-    /// The host starved the guest, so the result means nothing.
-    Undecided {
-        /// The reason in one line.
-        why: String,
-        /// The rest of its output.
-        details: Vec<String>,
-    },
-    /// The case cannot run here.
-    Skipped {
-        /// The reason in one line.
-        why: String,
-    },
 }
 
 /// The time after which nothing more is begun.
@@ -65,20 +41,6 @@ impl Deadline {
     /// Returns whether less than `time` is left.
     pub(super) fn is_nearer_than(self, time: Duration) -> bool {
         self.left().is_some_and(|left| left < time)
-    }
-}
-
-impl Verdict {
-    /// Converts an error to a verdict with all its output. Passes an interruption on, since it is no failure.
-    pub(super) fn of_error(error: Error) -> Result<Self> {
-        if error.kind() == Kind::Interrupted {
-            return Err(error);
-        }
-        let details = error.all_details().into_iter().map(str::to_owned).collect();
-        Ok(match error.kind() {
-            Kind::Starved => Self::Undecided { why: error.chain(), details },
-            _ => Self::Failed { why: error.chain(), details },
-        })
     }
 }
 
@@ -312,14 +274,6 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert!(Deadline::within(Some(hour)).is_nearer_than(hour + hour));
         assert!(!Deadline::within(Some(hour)).is_nearer_than(hour / 2));
-    }
-
-    #[test]
-    fn what_the_host_spoils_is_no_failure() {
-        let verdict = |kind| Verdict::of_error(Error::new(kind, "x")).unwrap();
-        assert!(matches!(verdict(Kind::Starved), Verdict::Undecided { .. }));
-        assert!(matches!(verdict(Kind::Kernel), Verdict::Failed { .. }));
-        assert!(Verdict::of_error(Error::new(Kind::Interrupted, "x")).is_err());
     }
 
     #[test]

@@ -172,6 +172,15 @@ fn paragraphs_items_and_cells_are_told_apart() {
 }
 
 #[test]
+fn files_for_ci_are_those_on_their_page() {
+    let page = read("docs/how-to/use-it-in-ci.md");
+    for (language, file) in [("yaml", "workflow.yml"), ("toml", "session.toml")] {
+        let path = format!("docs/how-to/ci/{file}");
+        assert!(page.contains(&format!("```{language}\n{}```", read(&path))), "copy {path} into its page");
+    }
+}
+
+#[test]
 fn readme_counts_the_obligations() {
     let rows = read("docs/reference/obligations.md").lines().filter(|line| line.starts_with("| L")).count();
     assert!(read("README.md").contains(&format!("{rows} obligations")), "README.md: there are {rows} obligations");

@@ -14,7 +14,7 @@ use crate::pace::{Pace, patient};
 use crate::qemu::Accel;
 use crate::symbols::Frame;
 use drydock_base::error::Result;
-use drydock_base::events::Events;
+use drydock_base::events::{Event, Events};
 use drydock_toolchain::debug_kernel;
 use drydock_toolchain::kernels::Flavour;
 use drydock_toolchain::modules::{self, BuiltModules};
@@ -161,11 +161,13 @@ impl Stage {
     /// agent is in the machine, so no driver can be at fault, and a failed boot is repeated once: an emulated machine
     /// that its host starves sometimes stops without output, or its kernel finds timers late.
     fn boot(&self, boot: &Boot, events: &Events) -> Result<(Machine, Guest, Pace)> {
-        let step = events.step(format!("booting {}", self.toolchain().kernel.release));
+        let release = &self.toolchain().kernel.release;
+        let step = events.step(format!("booting {release}"));
         // A machine that counts instructions runs on a single host thread.
         let usual = self.flavour().patience() * if boot.counting { 3 } else { 1 };
         let pace = Pace::expect(usual);
         let archives = boot.archives()?;
+        let whole = Instant::now();
         let attempt = || -> Result<Attempt> {
             let listener = boot.show_log.then(|| log_listener(events));
             let machine = self.launcher.start(boot, boot.accel(self.accel), &archives, listener);
@@ -190,7 +192,9 @@ impl Stage {
         };
         match booted {
             Attempt::Up(machine, guest) => {
+                let seconds = whole.elapsed().as_secs_f64();
                 step.done();
+                events.report(&Event::Booted { kernel: release.clone(), seconds });
                 Ok((machine, guest, pace))
             }
             Attempt::Failed(machine, error) => Err(verdict::not_booted(&self.names(), machine, error)),

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Runs one client, or a shell, with our standard streams.
+
+use std::io::{ErrorKind, IsTerminal, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use drydock_agent::protocol::Stream;
+use drydock_base::events::Events;
+use drydock_machine::error::Error as VmError;
+use drydock_machine::guest::{Guest, Input, Passed};
+use drydock_machine::place;
+use drydock_machine::scenario::Scene;
+use rustix::process::Signal;
+
+use super::tee::{Kept, Tee};
+use super::terminal;
+
+/// The end of each output of a client.
+#[derive(Clone, Default)]
+pub(super) struct Ends {
+    pub(super) out: Kept,
+    pub(super) err: Kept,
+}
+
+/// The standard input of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stdin {
+    /// Ours, unless it is a terminal.
+    Ours,
+    Empty,
+}
+
+/// Runs the client with our standard streams, and keeps the ends of its outputs.
+pub(super) fn client(
+    guest: &Guest,
+    argv: &[String],
+    stdin: Stdin,
+    limit: Duration,
+    ends: &Ends,
+    events: &Events,
+) -> Result<Passed, VmError> {
+    let process = guest.spawn(argv)?;
+    let input = process.stdin();
+    let ended = AtomicBool::new(false);
+    let passed = std::thread::scope(|scope| {
+        match stdin {
+            Stdin::Ours => drop(scope.spawn(|| feed(input, &ended))),
+            // A client that has already ended needs no end of input.
+            Stdin::Empty => drop(input.close()),
+        }
+        let (out, err) = (Tee::new(std::io::stdout(), &ends.out), Tee::new(std::io::stderr(), &ends.err));
+        let passed = process.pass(limit, out, err);
+        ended.store(true, Ordering::Relaxed);
+        passed
+    })?;
+    if passed.cut {
+        let left: Vec<String> = guest.processes()?.iter().map(place::name).collect();
+        let message =
+            "the client left processes behind that hold its output; the output ends here, and they are killed";
+        events.warn(format!("{message}: {}", left.join(", ")));
+        guest.end_processes()?;
+    }
+    Ok(passed)
+}
+
+/// Passes our standard input to the client until either ends. A terminal is not passed on: its user did not mean to
+/// type into a program of another machine, and a client that reads its input to the end would wait forever.
+fn feed(input: Input<'_>, ended: &AtomicBool) {
+    let stdin = std::io::stdin();
+    let wanted = || !ended.load(Ordering::Relaxed);
+    let mut buffer = vec![0; 64 << 10];
+    while !stdin.is_terminal() && wanted() {
+        if !terminal::readable(&stdin) {
+            continue;
+        }
+        match stdin.lock().read(&mut buffer) {
+            Ok(count @ 1..) if input.write_while(&buffer[..count], wanted).unwrap_or(false) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    // A client that has already ended needs no end of input.
+    if wanted() {
+        let _ = input.close();
+    }
+}
+
+/// Runs an interactive shell of the guest on our terminal.
+pub(super) fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
+    let machine_end = scene.terminal();
+    let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
+    events.note("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
+    let shell = scene.guest().shell(terminal::size(), &term)?;
+    let hang_up = shell.stdin();
+    let ended = AtomicBool::new(false);
+    // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.
+    let on_lost = || drop(hang_up.signal(Signal::HUP));
+    let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
+        let status = shell.forward(None, |_, _| Ok(()));
+        ended.store(true, Ordering::Relaxed);
+        status
+    });
+    Ok(Passed { status: status?, cut: false, lost: shown.err().map(|error| (Stream::Out, error)) })
+}

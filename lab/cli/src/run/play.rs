@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Carries out the description of a run: builds, boots, runs the commands, and returns the exit code.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use drydock_agent::protocol::Stream;
+use drydock_base::error::{Kind, Result};
+use drydock_base::events::{Events, of_output};
+use drydock_base::exit;
+use drydock_machine::error::Error as VmError;
+use drydock_machine::guest::Passed;
+use drydock_machine::scenario::{Boot, Scene, Stage, driver_modules};
+use drydock_toolchain::{module_tree, setup};
+
+use super::client::{self, Stdin};
+use super::files::Files;
+use super::job::{Checked, Command, Job};
+use super::judge::{Judge, verdict};
+use super::libdrm;
+use super::setting::Setting;
+use crate::results::{self, Results};
+use crate::verdict::Verdict;
+
+/// The choices about what a run prints and writes besides the output of its commands.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// Show the kernel's log on stderr as it comes.
+    pub(super) show_log: bool,
+    /// Print the command that boots the guest instead of booting it.
+    pub(super) dry_run: bool,
+    pub(super) results: results::ResultOptions,
+}
+
+/// Runs a job and returns the exit code.
+pub(super) fn run(job: &Job, output: &Output, repo: &Path, events: &Events) -> Result<u8> {
+    let checked = job.check(repo, events)?;
+    if output.dry_run {
+        let (stage, boot, _) = prepare(job, checked, output, repo, events)?;
+        events.print(&stage.line_to_paste(&boot)?);
+        return Ok(exit::OK);
+    }
+    let results = Results::open(&output.results, &job.driver, events)?;
+    let mut judge = Judge::new(job, &results, events);
+    let ended = prepare(job, checked, output, repo, events)
+        .and_then(|(stage, boot, setting)| boot_and_play(job, &stage, &boot, &setting, &mut judge, events));
+    if let Err(error) = &ended {
+        judge.fail(error);
+    }
+    let code = match ended {
+        Ok(played) if job.is_session => session_outcome(played, &judge),
+        Ok(mut played) => played.pop().map_or(Ok(exit::OK), |played| outcome(played, events)),
+        Err(error) => Err(error),
+    };
+    results.write_after(code, events)
+}
+
+/// Builds what the run needs.
+fn prepare(
+    job: &Job,
+    checked: Checked,
+    output: &Output,
+    repo: &Path,
+    events: &Events,
+) -> Result<(Stage, Boot, Setting)> {
+    let Checked { content, files, gpu, devices } = checked;
+    let toolchain = setup::ensure_kernel(job.kernel.as_deref(), events)?;
+    let root = files.root(&toolchain, &job.packages, events)?;
+    let setting = Setting::of(root.clone(), &job.environment, job.is_user, &job.directory);
+    let mut shares = job.shares.clone();
+    shares.extend(setting.share_of_directory(&shares));
+    // One directory may be in another.
+    shares.sort_by(|one, other| one.at.cmp(&other.at));
+    let content = content.with_stock(&root.modules(!shares.is_empty()));
+    let stage = Stage::build(toolchain, &repo.join("kernel"), &content, events)?;
+    let (cpus, memory, show_log) = (job.cpus, job.memory(files), output.show_log);
+    let module_tree = match files {
+        Files::Guest => None,
+        Files::Host | Files::Debian => Some(module_tree::ensure(stage.toolchain(), &stage.image().ours, events)?),
+    };
+    let boot = Boot {
+        cpus,
+        memory,
+        show_log,
+        gpu,
+        devices,
+        may_leave_holders: true,
+        root,
+        shares,
+        module_tree,
+        ..Boot::default()
+    };
+    Ok((stage, boot, setting))
+}
+
+/// The end of a client, and the result of each copy.
+type Played = (Passed, Vec<Result<()>>);
+
+/// Boots, and runs the commands or a shell.
+fn boot_and_play(
+    job: &Job,
+    stage: &Stage,
+    boot: &Boot,
+    setting: &Setting,
+    judge: &mut Judge<'_>,
+    events: &Events,
+) -> Result<Vec<Played>> {
+    let modules = driver_modules(&job.driver, stage.image())?;
+    let played = stage.play(boot, events, |scene| {
+        modules.iter().try_for_each(|module| scene.insmod(module))?;
+        setting.root.settle(scene.guest())?;
+        match job.commands.is_empty() {
+            true => Ok(vec![(client::shell(scene, events)?, Vec::new())]),
+            false => commands(job, setting, scene, judge, events),
+        }
+    });
+    match played {
+        Ok((played, _)) => Ok(played),
+        Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs the commands in their order, until one ends the guest or our output is lost.
+fn commands(
+    job: &Job,
+    setting: &Setting,
+    scene: &Scene<'_>,
+    judge: &mut Judge<'_>,
+    events: &Events,
+) -> Result<Vec<Played>, VmError> {
+    let mut all = Vec::new();
+    for (index, command) in job.commands.iter().enumerate() {
+        let ended = one(index, command, job.is_session, setting, scene, judge, events);
+        match ended {
+            Ok((passed, copied)) => {
+                judge.judge(verdict(command, passed.status, &copied));
+                let is_lost = passed.lost.is_some();
+                all.push((passed, copied));
+                if is_lost {
+                    break;
+                }
+            }
+            // The guest goes on without the program.
+            Err(error @ (VmError::TooLong { .. } | VmError::Refused { .. })) if job.is_session => {
+                judge.judge(failed(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
+}
+
+/// Returns the verdict on a command that did not start or did not end by itself.
+fn failed(error: &VmError) -> Verdict {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::to_owned);
+    let first = lines.next().unwrap_or_default();
+    let why = match error {
+        VmError::TooLong { limit, .. } => format!("ran longer than its limit of {} s and was killed", limit.as_secs()),
+        _ => first,
+    };
+    Verdict::Failed { why, details: lines.collect() }
+}
+
+/// Runs one command and copies what it has left.
+fn one(
+    index: usize,
+    command: &Command,
+    is_session: bool,
+    setting: &Setting,
+    scene: &Scene<'_>,
+    judge: &mut Judge<'_>,
+    events: &Events,
+) -> Result<Played, VmError> {
+    let guest = scene.guest();
+    libdrm::warn_of_unlisted(guest, &command.argv, events)?;
+    // The first command of a session would take the input from the others.
+    let stdin = if is_session { Stdin::Empty } else { Stdin::Ours };
+    let ends = judge.begin(index);
+    let passed = client::client(guest, &setting.argv(&command.argv), stdin, command.limit, &ends, events);
+    judge.end(passed.as_ref().ok().map(|passed| passed.status));
+    // A client that was killed at its limit has written files, too.
+    let root = setting.root.path().unwrap_or_default();
+    let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<_, _>>();
+    // The client's own end explains more than what it prevented.
+    Ok((passed?, copied?))
+}
+
+/// Returns the exit code of a session.
+fn session_outcome(played: Vec<Played>, judge: &Judge<'_>) -> Result<u8> {
+    match played.into_iter().find_map(|(passed, _)| passed.lost) {
+        Some((stream, error)) => Err(of_output(name(stream), error)),
+        None => judge.session_code(),
+    }
+}
+
+/// Returns the exit code. A failed copy is an error only if the client did not fail itself.
+fn outcome((passed, copied): Played, events: &Events) -> Result<u8> {
+    let code = code(passed)?;
+    match copied.into_iter().find_map(Result::err) {
+        Some(error) if code == exit::OK => return Err(error),
+        Some(error) => events.warn(error.chain()),
+        None => {}
+    }
+    Ok(code)
+}
+
+/// Returns the client's own exit code, unless its output was lost.
+fn code(passed: Passed) -> Result<u8> {
+    // A client's code fits in a byte, and a signal is 128 plus its number.
+    let code = u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX);
+    match passed.lost {
+        // The client has seen the closed pipe too, unless it had already written everything.
+        Some((_, error)) if error.kind() == ErrorKind::BrokenPipe && code != exit::OK => Ok(code),
+        Some((stream, error)) => Err(of_output(name(stream), error)),
+        None => Ok(code),
+    }
+}
+
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Out => "stdout",
+        Stream::Err => "stderr",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use drydock_agent::protocol::Status;
+
+    use super::*;
+
+    fn passed(status: Status, lost: Option<ErrorKind>) -> Passed {
+        Passed { status, cut: false, lost: lost.map(|kind| (Stream::Out, io::Error::from(kind))) }
+    }
+
+    #[test]
+    fn lost_output_is_never_success() {
+        let code = |status, lost| code(passed(status, lost)).map_err(|error| exit::code(error.kind()));
+        assert_eq!(code(Status::Code(3), None), Ok(3));
+        assert_eq!(code(Status::Code(0), Some(ErrorKind::StorageFull)), Err(69));
+        assert_eq!(code(Status::Code(3), Some(ErrorKind::StorageFull)), Err(69));
+        assert_eq!(code(Status::Code(0), Some(ErrorKind::BrokenPipe)), Err(141));
+        // The client has seen it itself and decides about its exit code.
+        assert_eq!(code(Status::Signal(13), Some(ErrorKind::BrokenPipe)), Ok(141));
+        assert_eq!(code(Status::Code(2), Some(ErrorKind::BrokenPipe)), Ok(2));
+    }
+}
