@@ -20,8 +20,8 @@ const NAME: &str = "packages";
 
 /// A client of a crate on crates.io, and the words that build it.
 const CRATE: &str = "drm_crate";
-const INSTALL: &str = "cargo install drm --version 0.15.0 --locked --example syncobj --root tools";
-const INSTALLED: &str = "-- tools/bin/syncobj";
+const INSTALL: &str = "cargo install drm --version 0.15.0 --locked --example basic --root tools";
+const INSTALLED: &str = "-- tools/bin/basic";
 
 /// A program, as docs/how-to/run-your-program.md shows it.
 struct Program {
@@ -175,7 +175,7 @@ fn of_crate(context: &Context<'_>) -> Result<Verdict> {
     if !output.status.success() {
         return Ok(judge(output, 0, ""));
     }
-    Ok(judge(run(&directory, &INSTALLED.split(' ').collect::<Vec<_>>())?, 0, ""))
+    Ok(judge(run(&directory, &INSTALLED.split(' ').collect::<Vec<_>>())?, 0, "Virtual GEM provider"))
 }
 
 /// Checks a program's exit code and a part of its output.
