@@ -132,7 +132,7 @@ impl Results {
 
     /// Adds the failure of the whole command.
     pub(crate) fn add_failure(&self, error: &Error) {
-        self.add(Row::new(&self.suite, WHOLE, Verdict::for_error(error)));
+        self.add(Row::new(&self.suite, WHOLE, Verdict::on_command(error)));
     }
 
     /// Writes the files at the end of a command, whose result it returns. During an interrupt, leaves the files to it.

@@ -95,7 +95,7 @@ impl<'j> Judge<'j> {
                 "not run: the run failed".to_owned()
             }
         };
-        self.judge(Verdict::for_error(error));
+        self.judge(Verdict::on_command(error));
         for index in self.judged..self.job.commands.len() {
             self.tell(index, Verdict::Skipped { why: why.clone() }, |row| row);
         }
