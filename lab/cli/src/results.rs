@@ -20,7 +20,7 @@ use drydock_base::interrupt::{self, OnInterrupt};
 /// The files that a command's verdicts are written to.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ResultOptions {
-    /// Write the verdicts to FILE as JUnit XML, which CI systems can show; `-` is stdout
+    /// Write the verdicts to FILE as JUnit XML, which CI systems can show
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the verdicts to FILE as KTAP, the kernel's format for test results; `-` is stdout
@@ -123,18 +123,19 @@ impl Results {
         lock(&self.state).planned = names.map(|name| (self.suite.clone(), name.to_owned())).collect();
     }
 
-    /// Adds a verdict.
+    /// Adds a verdict. During an interrupt, failures are its consequences.
     pub(crate) fn add(&self, row: Row) {
-        lock(&self.state).add(row);
+        if !interrupt::happened() {
+            lock(&self.state).add(row);
+        }
     }
 
     /// Adds the failure of the whole command.
     pub(crate) fn add_failure(&self, error: &Error) {
-        self.add(Row::new(&self.suite, WHOLE, Verdict::for_error(error)));
+        self.add(Row::new(&self.suite, WHOLE, Verdict::on_command(error)));
     }
 
-    /// Writes the files at the end of a command, whose result it returns. If the command is being interrupted, leaves the
-    /// files to the interrupt: what arrives now are its consequences.
+    /// Writes the files at the end of a command, whose result it returns. During an interrupt, leaves the files to it.
     pub(crate) fn write_after<T>(self, result: Result<T>, events: &Events) -> Result<T> {
         if interrupt::happened() {
             return result;
@@ -152,8 +153,13 @@ impl Results {
 
 /// Refuses a file that cannot be created.
 fn create(format: Format, path: &Path) -> Result<()> {
-    if is_stdout(path) {
-        return Ok(());
+    match format {
+        Format::Ktap if is_stdout(path) => return Ok(()),
+        // A client's output before it would make the document invalid.
+        Format::Junit if is_stdout(path) => {
+            return Err(Error::new(Kind::Usage, "`--junit -`: JUnit XML cannot go to stdout").hint("name a file"));
+        }
+        _ => {}
     }
     fs::write(path, "").map_err(|error| {
         let message = format!("cannot create `{}` for `{}`: {error}", path.display(), format.option());
@@ -196,7 +202,8 @@ impl State {
         for (format, path) in &self.files {
             let text = format.text(&self.rows)?;
             if is_stdout(path) {
-                self.events.print(text.trim_end());
+                // The last line of a client's output may lack its end.
+                self.events.print(&format!("\n{}", text.trim_end()));
                 continue;
             }
             fs::write(path, text).map_err(|error| {
@@ -260,6 +267,28 @@ mod tests {
         fs::write(file.path(), "old").unwrap();
         let _results = Results::open(&options(file.path().to_owned()), "vgem", &Events::silent()).unwrap();
         assert_eq!(fs::read_to_string(file.path()).unwrap(), "");
+    }
+
+    #[test]
+    fn interrupted_command_leaves_the_verdicts_so_far() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let options = ResultOptions { junit: None, ktap: Some(file.path().to_owned()) };
+        let results = Results::open(&options, "vgem", &Events::silent()).unwrap();
+        results.plan(["a", "b"].into_iter());
+        results.add(Row::new("vgem", "a", Verdict::Passed));
+        interrupted(&results.state, "vgem");
+        let expected = "KTAP version 1\n1..3\nok 1 vgem::a\nnot ok 2 vgem::(run) # ERROR interrupted\n\
+                        ok 3 vgem::b # SKIP no verdict: interrupted\n";
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), expected);
+        results.add(Row::new("vgem", "b", Verdict::Passed));
+        results.write_after(Ok(()), &Events::silent()).unwrap();
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), expected, "it is written once");
+    }
+
+    #[test]
+    fn junit_on_stdout_is_refused() {
+        let error = Results::open(&options("-".into()), "vgem", &Events::silent()).err().unwrap();
+        assert_eq!(error.kind(), Kind::Usage);
     }
 
     #[test]

@@ -77,6 +77,9 @@ Examples:\n\
 /// client then sees all files of this machine and starts in the current directory. It cannot change them: what it
 /// writes is lost at its end, except in directories of `--write`. With `--packages`, the client sees the files of Debian
 /// packages instead, and the current directory. docs/how-to/run-your-program.md has examples.
+///
+/// With `--session`, a file names the driver and several commands. Each gets a verdict, and the later ones still run if one
+/// fails. The exit code is 0 if all passed, and 1 otherwise.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {

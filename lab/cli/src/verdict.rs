@@ -16,7 +16,7 @@ pub(crate) enum Verdict {
         /// The rest of its output.
         details: Vec<String>,
     },
-    /// The host starved the guest, so the result means nothing.
+    /// The host starved the guest, or a part of the lab failed, so the result says nothing about the case.
     Undecided {
         /// The reason in one line.
         why: String,
@@ -36,15 +36,21 @@ impl Verdict {
         if error.kind() == Kind::Interrupted {
             return Err(error);
         }
-        Ok(Self::for_error(&error))
+        let (why, details) = lines(&error);
+        Ok(match error.kind() {
+            Kind::Starved => Self::Undecided { why, details },
+            _ => Self::Failed { why, details },
+        })
     }
 
-    /// Returns the verdict on a case that an error ended.
-    pub(crate) fn for_error(error: &Error) -> Self {
-        let details = error.all_details().into_iter().map(str::to_owned).collect();
+    /// Returns the verdict on a user's command that an error ended. An error of the lab is not the command's failure.
+    pub(crate) fn on_command(error: &Error) -> Self {
+        let (why, details) = lines(error);
         match error.kind() {
-            Kind::Starved => Self::Undecided { why: error.chain(), details },
-            _ => Self::Failed { why: error.chain(), details },
+            Kind::Usage | Kind::Build | Kind::Check | Kind::Kernel | Kind::Limit => Self::Failed { why, details },
+            Kind::Host | Kind::Machinery | Kind::Silent | Kind::Pipe | Kind::Starved | Kind::Interrupted => {
+                Self::Undecided { why, details }
+            }
         }
     }
 
@@ -75,6 +81,11 @@ impl Verdict {
     }
 }
 
+/// Returns an error in one line, and the lines below it.
+fn lines(error: &Error) -> (String, Vec<String>) {
+    (error.chain(), error.all_details().into_iter().map(str::to_owned).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +96,12 @@ mod tests {
         assert!(matches!(verdict(Kind::Starved), Verdict::Undecided { .. }));
         assert!(matches!(verdict(Kind::Kernel), Verdict::Failed { .. }));
         assert!(Verdict::of_error(Error::new(Kind::Interrupted, "x")).is_err());
+    }
+
+    #[test]
+    fn failure_of_the_lab_is_not_the_commands() {
+        let word = |kind| Verdict::on_command(&Error::new(kind, "x")).word();
+        assert_eq!((word(Kind::Machinery), word(Kind::Starved)), ("undecided", "undecided"));
+        assert_eq!((word(Kind::Kernel), word(Kind::Build)), ("failed", "failed"));
     }
 }

@@ -57,6 +57,15 @@ mod tests {
     }
 
     #[test]
+    fn events_of_a_run_are_in_the_reference() {
+        let page = include_str!("../../../../docs/reference/events.md");
+        for line in ["booted", "command-started", "command-ended", "verdict", "error"] {
+            let row = format!("| `{line}` |");
+            assert!(page.lines().any(|line| line.starts_with(&row)), "{row}");
+        }
+    }
+
+    #[test]
     fn json_events_want_json_results() {
         assert!(Events::new(Form::Json).json);
     }

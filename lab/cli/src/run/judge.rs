@@ -13,11 +13,12 @@ use super::job::{Command, Job};
 use crate::results::{Results, Row};
 use crate::verdict::Verdict;
 
-/// The command that runs, or ran last.
+/// The command that has no verdict yet.
 struct Current {
     index: usize,
     begun: Instant,
     ends: Ends,
+    /// Its duration, if it has ended.
     seconds: Option<f64>,
 }
 
@@ -55,10 +56,9 @@ impl<'j> Judge<'j> {
     /// Notes that the command has ended, or was killed if it has no status.
     pub(super) fn end(&mut self, status: Option<Status>) {
         let Some(current) = &mut self.current else { return };
-        let seconds = current.begun.elapsed().as_secs_f64();
+        let (index, seconds) = (current.index, current.begun.elapsed().as_secs_f64());
         current.seconds = Some(seconds);
-        let position = self.position(self.current.as_ref().map_or(0, |current| current.index));
-        let exit_code = status.map(Status::shell_code);
+        let (position, exit_code) = (self.position(index), status.map(Status::shell_code));
         self.events.report(&Event::CommandEnded { position, exit_code, seconds });
     }
 
@@ -95,7 +95,7 @@ impl<'j> Judge<'j> {
                 "not run: the run failed".to_owned()
             }
         };
-        self.judge(Verdict::for_error(error));
+        self.judge(Verdict::on_command(error));
         for index in self.judged..self.job.commands.len() {
             self.tell(index, Verdict::Skipped { why: why.clone() }, |row| row);
         }

@@ -7,13 +7,13 @@ use std::path::Path;
 use drydock_agent::protocol::Stream;
 use drydock_base::error::{Kind, Result};
 use drydock_base::events::{Events, of_output};
-use drydock_base::exit;
+use drydock_base::{exit, interrupt};
 use drydock_machine::error::Error as VmError;
-use drydock_machine::guest::Passed;
-use drydock_machine::scenario::{Boot, Scene, Stage, driver_modules};
+use drydock_machine::guest::{Guest, Passed};
+use drydock_machine::scenario::{Boot, Stage, driver_modules};
 use drydock_toolchain::{module_tree, setup};
 
-use super::client::{self, Stdin};
+use super::client::{self, Ends, Stdin};
 use super::files::Files;
 use super::job::{Checked, Command, Job};
 use super::judge::{Judge, verdict};
@@ -43,14 +43,16 @@ pub(super) fn run(job: &Job, output: &Output, repo: &Path, events: &Events) -> R
     let results = Results::open(&output.results, &job.driver, events)?;
     let mut judge = Judge::new(job, &results, events);
     let ended = prepare(job, checked, output, repo, events)
-        .and_then(|(stage, boot, setting)| boot_and_play(job, &stage, &boot, &setting, &mut judge, events));
-    if let Err(error) = &ended {
-        judge.fail(error);
-    }
+        .and_then(|(stage, boot, setting)| Story { job, setting, events }.play(&stage, &boot, &mut judge));
     let code = match ended {
         Ok(played) if job.is_session => session_outcome(played, &judge),
         Ok(mut played) => played.pop().map_or(Ok(exit::OK), |played| outcome(played, events)),
-        Err(error) => Err(error),
+        // Its errors are no verdicts.
+        Err(error) if interrupt::happened() => Err(error),
+        Err(error) => {
+            judge.fail(&error);
+            Err(error)
+        }
     };
     results.write_after(code, events)
 }
@@ -96,59 +98,72 @@ fn prepare(
 /// The end of a client, and the result of each copy.
 type Played = (Passed, Vec<Result<()>>);
 
-/// Boots, and runs the commands or a shell.
-fn boot_and_play(
-    job: &Job,
-    stage: &Stage,
-    boot: &Boot,
-    setting: &Setting,
-    judge: &mut Judge<'_>,
-    events: &Events,
-) -> Result<Vec<Played>> {
-    let modules = driver_modules(&job.driver, stage.image())?;
-    let played = stage.play(boot, events, |scene| {
-        modules.iter().try_for_each(|module| scene.insmod(module))?;
-        setting.root.settle(scene.guest())?;
-        match job.commands.is_empty() {
-            true => Ok(vec![(client::shell(scene, events)?, Vec::new())]),
-            false => commands(job, setting, scene, judge, events),
-        }
-    });
-    match played {
-        Ok((played, _)) => Ok(played),
-        Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
-        Err(error) => Err(error),
-    }
+/// A run in a booted guest.
+struct Story<'s> {
+    job: &'s Job,
+    setting: Setting,
+    events: &'s Events,
 }
 
-/// Runs the commands in their order, until one ends the guest or our output is lost.
-fn commands(
-    job: &Job,
-    setting: &Setting,
-    scene: &Scene<'_>,
-    judge: &mut Judge<'_>,
-    events: &Events,
-) -> Result<Vec<Played>, VmError> {
-    let mut all = Vec::new();
-    for (index, command) in job.commands.iter().enumerate() {
-        let ended = one(index, command, job.is_session, setting, scene, judge, events);
-        match ended {
-            Ok((passed, copied)) => {
-                judge.judge(verdict(command, passed.status, &copied));
-                let is_lost = passed.lost.is_some();
-                all.push((passed, copied));
-                if is_lost {
-                    break;
-                }
+impl Story<'_> {
+    /// Boots, and runs the commands or a shell.
+    fn play(&self, stage: &Stage, boot: &Boot, judge: &mut Judge<'_>) -> Result<Vec<Played>> {
+        let modules = driver_modules(&self.job.driver, stage.image())?;
+        let played = stage.play(boot, self.events, |scene| {
+            modules.iter().try_for_each(|module| scene.insmod(module))?;
+            self.setting.root.settle(scene.guest())?;
+            match self.job.commands.is_empty() {
+                true => Ok(vec![(client::shell(scene, self.events)?, Vec::new())]),
+                false => self.commands(scene.guest(), judge),
             }
-            // The guest goes on without the program.
-            Err(error @ (VmError::TooLong { .. } | VmError::Refused { .. })) if job.is_session => {
-                judge.judge(failed(&error));
+        });
+        match played {
+            Ok((played, _)) => Ok(played),
+            Err(error) if error.kind() == Kind::Limit => {
+                Err(error.hint("`--limit SECONDS` gives the client more time"))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
     }
-    Ok(all)
+
+    /// Runs the commands in their order, until one ends the guest or our output is lost.
+    fn commands(&self, guest: &Guest, judge: &mut Judge<'_>) -> Result<Vec<Played>, VmError> {
+        let mut all = Vec::new();
+        for (index, command) in self.job.commands.iter().enumerate() {
+            libdrm::warn_of_unlisted(guest, &command.argv, self.events)?;
+            let ends = judge.begin(index);
+            match self.command(command, guest, &ends, judge) {
+                Ok((passed, copied)) => {
+                    judge.judge(verdict(command, passed.status, &copied));
+                    let is_lost = passed.lost.is_some();
+                    all.push((passed, copied));
+                    if is_lost {
+                        break;
+                    }
+                }
+                // The guest goes on without the program.
+                Err(error @ (VmError::TooLong { .. } | VmError::Refused { .. })) if self.job.is_session => {
+                    judge.judge(failed(&error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Runs one command and copies what it has left.
+    fn command(&self, command: &Command, guest: &Guest, ends: &Ends, judge: &mut Judge<'_>) -> Result<Played, VmError> {
+        // The first command of a session would take the input from the others.
+        let stdin = if self.job.is_session { Stdin::Empty } else { Stdin::Ours };
+        let argv = self.setting.argv(&command.argv);
+        let passed = client::client(guest, &argv, stdin, command.limit, ends, self.events);
+        judge.end(passed.as_ref().ok().map(|passed| passed.status));
+        // A client that was killed at its limit has written files, too.
+        let root = self.setting.root.path().unwrap_or_default();
+        let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<_, _>>();
+        // The client's own end explains more than what it prevented.
+        Ok((passed?, copied?))
+    }
 }
 
 /// Returns the verdict on a command that did not start or did not end by itself.
@@ -161,30 +176,6 @@ fn failed(error: &VmError) -> Verdict {
         _ => first,
     };
     Verdict::Failed { why, details: lines.collect() }
-}
-
-/// Runs one command and copies what it has left.
-fn one(
-    index: usize,
-    command: &Command,
-    is_session: bool,
-    setting: &Setting,
-    scene: &Scene<'_>,
-    judge: &mut Judge<'_>,
-    events: &Events,
-) -> Result<Played, VmError> {
-    let guest = scene.guest();
-    libdrm::warn_of_unlisted(guest, &command.argv, events)?;
-    // The first command of a session would take the input from the others.
-    let stdin = if is_session { Stdin::Empty } else { Stdin::Ours };
-    let ends = judge.begin(index);
-    let passed = client::client(guest, &setting.argv(&command.argv), stdin, command.limit, &ends, events);
-    judge.end(passed.as_ref().ok().map(|passed| passed.status));
-    // A client that was killed at its limit has written files, too.
-    let root = setting.root.path().unwrap_or_default();
-    let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<_, _>>();
-    // The client's own end explains more than what it prevented.
-    Ok((passed?, copied?))
 }
 
 /// Returns the exit code of a session.

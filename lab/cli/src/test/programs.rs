@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
+
 use drydock_base::error::{Context as _, Result};
 use drydock_machine::scenario::Content;
 
@@ -36,6 +38,7 @@ const CASES: &[(&str, Judge)] = &[
     ("failed_command_of_a_session_gives_1_and_the_later_ones_run", session_that_fails),
     ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
     ("results_of_one_program_hold_its_verdict", results_of_one_program),
+    ("events_tell_boot_command_and_verdict_in_their_order", events_in_order),
 ];
 
 fn case_name(name: &str) -> String {
@@ -247,4 +250,21 @@ fn results_of_one_program(directory: &Path) -> Result<Result<(), String>> {
         run(directory, &["--junit", "junit.xml", "--ktap", "results.ktap", "--", "sh", "-c", "echo a; exit 3"])?;
     let results = "KTAP version 1\n1..1\nnot ok 1 vgem::sh -c 'echo a; exit 3'";
     Ok(check(&output, 3, "a\n").and(check_results(directory, results, "<system-out>a\n</system-out>")))
+}
+
+fn events_in_order(directory: &Path) -> Result<Result<(), String>> {
+    let output = drydock(directory, &["--json", "run", DRIVER, "--", "sh", "-c", "exit 3"])?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let events = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let about = |event: &Value| match event["event"].as_str()? {
+        "booted" => Some("booted".to_owned()),
+        "command-started" => Some(format!("{} starts", event["command"].as_str()?)),
+        "command-ended" => Some(format!("ended with {}", event["exit_code"])),
+        "verdict" => Some(format!("{}: {}", event["verdict"].as_str()?, event["why"].as_str()?)),
+        _ => None,
+    };
+    let told: Vec<String> = events.filter_map(|event| about(&event)).collect();
+    let expected =
+        ["booted", "sh -c 'exit 3' starts", "ended with 3", "failed: ended with exit code 3, expected exit code 0"];
+    Ok(check(&output, 3, "").and(if told == expected { Ok(()) } else { Err(format!("the events are {told:?}")) }))
 }
