@@ -52,6 +52,10 @@ impl Flavour {
     }
 }
 
+/// Lists of a kernel's build in its source tree, which `depmod` reads: the parts that are no modules, and the order of the
+/// modules.
+pub(crate) const LISTS: [&str; 3] = ["modules.builtin", "modules.builtin.modinfo", "modules.order"];
+
 /// A prepared kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {

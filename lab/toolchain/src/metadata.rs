@@ -17,8 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::apt::{Apt, Archive};
-use crate::kernels::{self, Choice, Flavour, Kernel, Release};
-use crate::module_tree::LISTS;
+use crate::kernels::{self, Choice, Flavour, Kernel, LISTS, Release};
 use crate::root::{self, unpack_with};
 use drydock_base::cache::{self, CacheLayout, PartialDir};
 use drydock_base::error::{Error, Kind, Result};

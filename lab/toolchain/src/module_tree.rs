@@ -20,6 +20,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::kernels::LISTS;
 use crate::kmod;
 use crate::root::Binds;
 use crate::setup::Toolchain;
@@ -35,9 +36,6 @@ const RECIPE: &str = "1";
 pub const KERNEL: &str = "kernel";
 /// The directory of modules that take precedence over the kernel's own.
 pub const UPDATES: &str = "updates";
-
-/// Lists of a kernel's build that `depmod` reads: the parts that are no modules, and the order of the modules.
-pub(crate) const LISTS: [&str; 3] = ["modules.builtin", "modules.builtin.modinfo", "modules.order"];
 
 /// The entries of a module's `.modinfo` on which the indexes depend.
 const INDEXED: [&str; 4] = ["alias", "depends", "softdep", "weakdep"];
