@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, bench, clean, demo, doc, doctor, enter, fuzz, host_fuzz, ide, model, new, run, setup, storm, test};
+use crate::{
+    attach, audit, bench, clean, demo, doc, doctor, enter, fuzz, host_fuzz, ide, model, new, run, setup, storm, test,
+};
 use drydock_base::error::{Kind, Result};
 use drydock_base::events::{Events, Form, of_output};
 use drydock_base::{exit, interrupt, process};
@@ -31,6 +33,7 @@ struct Cli {
 enum Command {
     Demo(demo::Options),
     Run(Box<run::Options>),
+    Attach(attach::Options),
     Test(test::Options),
     Lint(test::LintOptions),
     Bench(bench::Options),
@@ -101,6 +104,7 @@ fn dispatch(command: Command, events: &Events) -> Result<u8> {
     match command {
         Command::Demo(options) => demo::main(options, events),
         Command::Run(options) => run::main(*options, events),
+        Command::Attach(options) => attach::main(options, events),
         Command::Test(options) => test::main(options, events),
         Command::Lint(options) => test::lint(options, events),
         Command::Bench(options) => bench::main(options, events),

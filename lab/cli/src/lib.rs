@@ -3,6 +3,7 @@
 //!
 //! The lab is a library only for `fuzz/`, which feeds its parsers. The program is `main.rs`.
 
+mod attach;
 mod audit;
 mod bench;
 mod clean;
@@ -11,6 +12,7 @@ mod compile_fail;
 mod demo;
 mod doc;
 mod doctor;
+mod door;
 mod drivers;
 mod enter;
 #[doc(hidden)]

@@ -13,7 +13,8 @@ mod program;
 mod session;
 mod setting;
 mod tee;
-mod terminal;
+pub(crate) mod terminal;
+mod visitors;
 
 use std::path::PathBuf;
 

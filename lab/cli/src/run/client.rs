@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Runs one client, or a shell, with our standard streams.
 
-use std::io::{ErrorKind, IsTerminal, Read};
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use drydock_base::events::Events;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::place;
-use drydock_machine::scenario::Scene;
+use rustix::io::Errno;
 use rustix::process::Signal;
 
 use super::tee::{Kept, Tee};
@@ -45,7 +47,7 @@ pub(super) fn client(
     let ended = AtomicBool::new(false);
     let passed = std::thread::scope(|scope| {
         match stdin {
-            Stdin::Ours => drop(scope.spawn(|| feed(input, &ended))),
+            Stdin::Ours => drop(scope.spawn(|| feed(&std::io::stdin(), input, &ended))),
             // A client that has already ended needs no end of input.
             Stdin::Empty => drop(input.close()),
         }
@@ -64,19 +66,18 @@ pub(super) fn client(
     Ok(passed)
 }
 
-/// Passes our standard input to the client until either ends. A terminal is not passed on: its user did not mean to
-/// type into a program of another machine, and a client that reads its input to the end would wait forever.
-fn feed(input: Input<'_>, ended: &AtomicBool) {
-    let stdin = std::io::stdin();
+/// Passes `stdin` to the client until either ends. A terminal is not passed on: its user did not mean to type into a
+/// program of another machine, and a client that reads its input to the end would wait forever.
+pub(super) fn feed(stdin: &(impl AsFd + IsTerminal), input: Input<'_>, ended: &AtomicBool) {
     let wanted = || !ended.load(Ordering::Relaxed);
     let mut buffer = vec![0; 64 << 10];
     while !stdin.is_terminal() && wanted() {
-        if !terminal::readable(&stdin) {
+        if !terminal::readable(stdin) {
             continue;
         }
-        match stdin.lock().read(&mut buffer) {
+        match rustix::io::read(stdin, &mut buffer) {
             Ok(count @ 1..) if input.write_while(&buffer[..count], wanted).unwrap_or(false) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(Errno::INTR) => {}
             _ => break,
         }
     }
@@ -86,12 +87,11 @@ fn feed(input: Input<'_>, ended: &AtomicBool) {
     }
 }
 
-/// Runs an interactive shell of the guest on our terminal.
-pub(super) fn shell(scene: &mut Scene<'_>, events: &Events) -> Result<Passed, VmError> {
-    let machine_end = scene.terminal();
+/// Runs an interactive shell of the guest on our terminal, which is connected with `machine_end`.
+pub(super) fn shell(guest: &Guest, machine_end: UnixStream, events: &Events) -> Result<Passed, VmError> {
     let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
     events.note("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
-    let shell = scene.guest().shell(terminal::size(), &term)?;
+    let shell = guest.shell(terminal::size(), &term)?;
     let hang_up = shell.stdin();
     let ended = AtomicBool::new(false);
     // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.

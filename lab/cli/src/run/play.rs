@@ -19,6 +19,7 @@ use super::job::{Checked, Command, Job};
 use super::judge::{Judge, verdict};
 use super::libdrm;
 use super::setting::Setting;
+use super::visitors;
 use crate::results::{self, Results};
 use crate::verdict::Verdict;
 
@@ -112,10 +113,14 @@ impl Story<'_> {
         let played = stage.play(boot, self.events, |scene| {
             modules.iter().try_for_each(|module| scene.insmod(module))?;
             self.setting.root.settle(scene.guest())?;
-            match self.job.commands.is_empty() {
-                true => Ok(vec![(client::shell(scene, self.events)?, Vec::new())]),
-                false => self.commands(scene.guest(), judge),
-            }
+            let (guest, terminal) = (scene.guest(), scene.terminal());
+            // The run's own shell needs the terminal.
+            let (own, free) =
+                if self.job.commands.is_empty() { (Some(terminal), None) } else { (None, Some(terminal)) };
+            visitors::receive(guest, &self.setting, free, self.events, || match own {
+                Some(terminal) => Ok(vec![(client::shell(guest, terminal, self.events)?, Vec::new())]),
+                None => self.commands(guest, judge),
+            })
         });
         match played {
             Ok((played, _)) => Ok(played),

@@ -16,7 +16,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use drydock_base::interrupt::{self, OnInterrupt};
 
 /// The interval at which the keyboard's reader checks whether it is still wanted.
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+pub(crate) const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Returns the rows and columns of our terminal, or a classic terminal's if there is none.
 pub(crate) fn size() -> (u16, u16) {

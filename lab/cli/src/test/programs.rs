@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -34,6 +35,7 @@ const CASES: &[(&str, Judge)] = &[
     ("environment_and_user_are_those_asked_for", environment_and_user),
     ("directory_is_mounted_in_the_guests_own_root", mounted_in_the_guest),
     ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
+    ("second_program_runs_in_the_same_guest", second_program),
     ("session_of_the_documentation_passes", session_that_passes),
     ("failed_command_of_a_session_gives_1_and_the_later_ones_run", session_that_fails),
     ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
@@ -267,4 +269,36 @@ fn events_in_order(directory: &Path) -> Result<Result<(), String>> {
     let expected =
         ["booted", "sh -c 'exit 3' starts", "ended with 3", "failed: ended with exit code 3, expected exit code 0"];
     Ok(check(&output, 3, "").and(if told == expected { Ok(()) } else { Err(format!("the events are {told:?}")) }))
+}
+
+/// Runs a program beside one that waits for the end of its input, and lets a third be killed by that one's end.
+fn second_program(directory: &Path) -> Result<Result<(), String>> {
+    let mut command = Command::new("/proc/self/exe");
+    let script = "touch /tmp/mark; echo ready; cat; echo over";
+    command.args(["run", DRIVER, "--", "sh", "-c", script]).current_dir(directory);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    drydock_base::process::die_with_us(&mut command);
+    let mut run = command.spawn().context("failed to start the lab again")?;
+    let (input, out) = (run.stdin.take(), run.stdout.take().expect("it is piped"));
+    let mut out = BufReader::new(out);
+    let mut line = String::new();
+    out.read_line(&mut line)?;
+    let pid = run.id().to_string();
+    let beside = drydock(directory, &["attach", &pid, "--", "sh", "-c", "ls /tmp/mark; echo err >&2; exit 7"])?;
+    let missing = drydock(directory, &["attach", &pid, "--", "no-such-program"])?;
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["attach", &pid, "--", "sh", "-c", "echo here; sleep 100000"]);
+    command.current_dir(directory).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    drydock_base::process::die_with_us(&mut command);
+    let mut last = command.spawn().context("failed to start the lab again")?;
+    BufReader::new(last.stdout.take().expect("it is piped")).read_line(&mut line)?;
+    drop(input);
+    let (last, ended) = (last.wait()?, run.wait()?);
+    out.read_to_string(&mut line)?;
+    Ok(check(&beside, 7, "/tmp/mark\n").and(check(&missing, 1, "")).and(
+        match (line.as_str(), ended.code(), last.success()) {
+            ("ready\nhere\nover\n", Some(0), false) => Ok(()),
+            _ => Err(format!("the outputs are {line:?}; the run: {ended}; the program beside it: {last}")),
+        },
+    ))
 }
