@@ -123,6 +123,9 @@ pub enum Call {
         /// Whether programs may write to it.
         writable: bool,
     },
+    /// Write everything that programs have written to directories of the host. Fails if the host refused a part since the
+    /// last request, which programs usually do not see.
+    Sync,
     /// Flush the log and power the machine off. There is no answer.
     PowerOff,
     /// Let the agent send this many more bytes of a process's output (see [`WINDOW`]). There is no answer.

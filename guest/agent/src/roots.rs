@@ -8,15 +8,21 @@ use std::{
     fs, io,
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use drydock_agent::protocol::{CLIENT_ROOT, Failure, Reply, Source};
+use rustix::fs::syncfs;
 use rustix::mount::{MountFlags, mount, mount_bind_recursive};
 
 use crate::{enter::USER, files::failure, modules};
 
 /// The directory for the parts of the client's root.
 const PARTS: &str = "/run/drydock-root";
+
+/// The writable shares: their paths, and each one's open directory. The kernel reports an error of writing to a file
+/// that was opened before it (syncfs(2)).
+static WRITABLE: Mutex<Vec<(String, fs::File)>> = Mutex::new(Vec::new());
 
 /// Directories of the guest that are the same in a client's root.
 const SHARED: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
@@ -72,6 +78,19 @@ pub(crate) fn share(tag: &str, at: &str, writable: bool) -> Result<Reply, Failur
     let flags = if writable { MountFlags::empty() } else { MountFlags::RDONLY };
     // The host changes such files while a client runs. Only this cache allows shared mappings as well.
     mount_share(tag, Path::new(at), flags, "cache=mmap")?;
+    if writable {
+        let opened = fs::File::open(at).map_err(|error| failure("open", at, &error))?;
+        WRITABLE.lock().expect("no holder of the lock panics").push((at.to_owned(), opened));
+    }
+    Ok(Reply::Done)
+}
+
+/// Writes what the kernel still caches of the writable shares. The cache accepts more than the host has room for.
+pub(crate) fn sync() -> Result<Reply, Failure> {
+    for (at, directory) in WRITABLE.lock().expect("no holder of the lock panics").iter() {
+        let at = at.strip_prefix(CLIENT_ROOT).unwrap_or(at);
+        syncfs(directory).map_err(|error| failure("write everything to", at, &error.into()))?;
+    }
     Ok(Reply::Done)
 }
 

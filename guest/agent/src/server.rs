@@ -76,6 +76,7 @@ fn perform(what: Call) -> Result<Reply, Failure> {
         Call::ListDir { path } => files::list(&path),
         Call::MakeRoot { lower } => roots::make(&lower),
         Call::Share { tag, at, writable } => roots::share(&tag, &at, writable),
+        Call::Sync => roots::sync(),
         Call::Tasks => Ok(Reply::Tasks(tasks::list())),
         Call::EndProcesses => tasks::end_all(),
         other => Err(Failure { errno: 0, message: format!("{other:?} is not carried out in a thread") }),

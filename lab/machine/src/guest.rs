@@ -140,6 +140,12 @@ impl Guest {
         self.ask(Call::Share { tag: tag.into(), at: at.into(), writable }).map(drop)
     }
 
+    /// Writes everything that programs have written to directories of the host. Fails with [`Error::Refused`] if the host
+    /// refused a part of it.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.ask(Call::Sync).map(drop)
+    }
+
     /// Unloads a module.
     pub fn rmmod(&self, name: &str) -> Result<(), Error> {
         self.ask(Call::Rmmod { name: name.into() }).map(drop)

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use drydock_agent::protocol::Stream;
-use drydock_base::error::{Kind, Result};
+use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::{Events, of_output};
 use drydock_base::{exit, interrupt};
 use drydock_machine::error::Error as VmError;
@@ -96,7 +96,7 @@ fn prepare(
     Ok((stage, boot, setting))
 }
 
-/// The end of a client, and the result of each copy.
+/// The end of a client, and the result of each copy to this machine.
 type Played = (Passed, Vec<Result<()>>);
 
 /// A run in a booted guest.
@@ -165,9 +165,24 @@ impl Story<'_> {
         judge.end(passed.as_ref().ok().map(|passed| passed.status));
         // A client that was killed at its limit has written files, too.
         let root = self.setting.root.path().unwrap_or_default();
-        let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<_, _>>();
+        let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<Vec<_>, _>>();
+        let written = written(guest);
         // The client's own end explains more than what it prevented.
-        Ok((passed?, copied?))
+        let (passed, mut copied) = (passed?, copied?);
+        copied.push(written?);
+        Ok((passed, copied))
+    }
+}
+
+/// Writes what the guest still caches of this machine's directories. The outer error is one of the guest.
+fn written(guest: &Guest) -> Result<Result<()>, VmError> {
+    match guest.sync() {
+        Err(VmError::Refused { failure, .. }) => {
+            let message =
+                format!("the client's files in directories of this machine are incomplete: {}", failure.message);
+            Ok(Err(Error::new(Kind::Host, message)))
+        }
+        other => other.map(Ok),
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use drydock_base::error::{Context as _, Result};
+use drydock_base::error::{Context as _, Kind, Result};
 use drydock_machine::scenario::Content;
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
@@ -36,6 +36,7 @@ const CASES: &[(&str, Judge)] = &[
     ("directory_is_mounted_in_the_guests_own_root", mounted_in_the_guest),
     ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
     ("second_program_runs_in_the_same_guest", second_program),
+    ("writes_to_a_full_directory_are_reported", full_directory),
     ("session_of_the_documentation_passes", session_that_passes),
     ("failed_command_of_a_session_gives_1_and_the_later_ones_run", session_that_fails),
     ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
@@ -301,4 +302,21 @@ fn second_program(directory: &Path) -> Result<Result<(), String>> {
             _ => Err(format!("the outputs are {line:?}; the run: {ended}; the program beside it: {last}")),
         },
     ))
+}
+
+/// Writes more to a directory than its file system has room for. The guest's kernel caches writes, so `dd` sees no error.
+fn full_directory(directory: &Path) -> Result<Result<(), String>> {
+    let script = "mount -t tmpfs -o size=100k tmpfs . && cd \"$PWD\" && exec \"$0\" \"$@\"";
+    let us = fs::read_link("/proc/self/exe")?;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).arg(us);
+    command.args(["run", DRIVER, "--root", "host", "--write", ".", "--"]);
+    command.args(["dd", "if=/dev/zero", "of=file", "bs=1k", "count=300"]).current_dir(directory).stdin(Stdio::null());
+    drydock_base::process::die_with_us(&mut command);
+    let output = command.output().context("failed to start `unshare`")?;
+    let is_said = String::from_utf8_lossy(&output.stderr).contains("No space left on device");
+    Ok(check(&output, i32::from(drydock_base::exit::code(Kind::Host)), "").and(match is_said {
+        true => Ok(()),
+        false => Err("stderr does not say that the device is full".to_owned()),
+    }))
 }
