@@ -30,7 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
-    Run(run::Options),
+    Run(Box<run::Options>),
     Test(test::Options),
     Lint(test::LintOptions),
     Bench(bench::Options),
@@ -100,7 +100,7 @@ fn tell(said: &clap::Error) -> ExitCode {
 fn dispatch(command: Command, events: &Events) -> Result<u8> {
     match command {
         Command::Demo(options) => demo::main(options, events),
-        Command::Run(options) => run::main(options, events),
+        Command::Run(options) => run::main(*options, events),
         Command::Test(options) => test::main(options, events),
         Command::Lint(options) => test::lint(options, events),
         Command::Bench(options) => bench::main(options, events),

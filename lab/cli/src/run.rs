@@ -6,6 +6,7 @@ mod libdrm;
 mod program;
 mod setting;
 mod terminal;
+mod user_module;
 
 use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::PathBuf;
@@ -27,13 +28,14 @@ use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::model::Choices;
 use drydock_machine::place;
 use drydock_machine::scenario::{
-    Boot, ClientRoot, Content, Program, Scene, Stage, driver_modules, gpu_of, has_firmware, kind_of_gpu,
+    Boot, ClientRoot, Content, Program, Scene, Stage, StockDevice, driver_modules, gpu_of, has_firmware, kind_of_gpu,
 };
 use drydock_toolchain::firmware::Choice;
 use drydock_toolchain::setup::{self, Toolchain};
 use drydock_toolchain::{client_root, debug_kernel};
 
 use setting::Setting;
+use user_module::UserModule;
 
 /// The memory in MiB of a guest whose client is a program of this machine.
 const LARGE: u32 = 2048;
@@ -84,6 +86,12 @@ pub struct Options {
     log: bool,
     #[command(flatten)]
     gpu: GpuOptions,
+    /// Add a GPU of QEMU and load the kernel's own driver for it, after DRIVER: `bochs`, `cirrus` or `virtio-gpu`
+    #[arg(long, value_name = "NAME", value_parser = StockDevice::parse)]
+    device: Vec<&'static StockDevice>,
+    /// Load a module that you have built for the guest's kernel, after those of DRIVER and `--device`
+    #[arg(long, value_name = "FILE.ko[,PARAM=VALUE…]", value_parser = UserModule::parse)]
+    module: Vec<UserModule>,
     /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
     /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
@@ -174,16 +182,22 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let files = Files::of(&options, &content)?;
     let mut shares = setting::shares(&options.with, &options.write)?;
     options.get.iter().try_for_each(fetch::Get::check)?;
+    options.device.iter().try_for_each(|device| device.check(options.kernel.as_deref()))?;
+    let user_modules = options.module.iter().map(UserModule::read).collect::<Result<Vec<_>>>()?;
     let toolchain = setup::ensure_kernel(options.kernel.as_deref(), events)?;
+    user_modules.iter().try_for_each(|module| module.check(&toolchain.kernel))?;
     let root = files.root(&toolchain, &options.packages, events)?;
     let setting = Setting::of(root.clone(), &options.env, options.user)?;
     shares.extend(setting.share_of_directory(&shares));
     // One directory may be in another.
     shares.sort_by(|one, other| one.at.cmp(&other.at));
     let content = content.with_stock(&root.modules(!shares.is_empty()));
+    let content = content.with_stock(&options.device.iter().map(|device| device.module).collect::<Vec<_>>());
+    let content = content.with_module_files(user_modules.iter().map(user_module::Checked::path));
     let stage = Stage::build(toolchain, &repo.join("kernel"), &content, events)?;
     let (cpus, show_log) = (options.cpus, options.log);
-    let devices = drivers::devices(&repo, &options.driver);
+    let mut devices = drivers::devices(&repo, &options.driver);
+    devices.extend(options.device.iter().map(|device| device.qemu.to_owned()));
     let memory = options.memory.unwrap_or(if files == Files::Guest { Boot::default().memory } else { LARGE });
     let boot = Boot { cpus, memory, show_log, gpu, devices, may_leave_holders: true, root, shares, ..Boot::default() };
     if options.dry_run {
@@ -191,7 +205,13 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         return Ok(exit::OK);
     }
     let modules = driver_modules(&options.driver, stage.image())?;
-    let played = stage.play(&boot, events, |scene| play(&options, &setting, &modules, scene, events));
+    let played = stage.play(&boot, events, |scene| {
+        modules.iter().try_for_each(|module| scene.insmod(module))?;
+        // Two devices may have one driver.
+        options.device.iter().try_for_each(|device| scene.require(device.module))?;
+        user_modules.iter().try_for_each(|module| module.load(scene))?;
+        play(&options, &setting, scene, events)
+    });
     match played {
         Ok((played, _)) => outcome(played, events),
         Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
@@ -202,15 +222,8 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 /// The end of the client, and the result of each copy.
 type Played = (Passed, Vec<Result<()>>);
 
-/// Loads the driver, runs the client, and copies what it has left.
-fn play(
-    options: &Options,
-    setting: &Setting,
-    modules: &[String],
-    scene: &mut Scene<'_>,
-    events: &Events,
-) -> Result<Played, VmError> {
-    modules.iter().try_for_each(|module| scene.insmod(module))?;
+/// Runs the client, when its driver is loaded, and copies what it has left.
+fn play(options: &Options, setting: &Setting, scene: &mut Scene<'_>, events: &Events) -> Result<Played, VmError> {
     setting.root.settle(scene.guest())?;
     let passed = match options.client.is_empty() {
         true => shell(scene, events),

@@ -11,6 +11,7 @@ mod docs;
 mod drivers;
 mod estimate;
 mod examples;
+mod extras;
 mod fuzz;
 pub(crate) mod guest;
 mod host;
@@ -109,6 +110,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(docs::Docs),
         Box::new(clients::Clients),
         Box::new(programs::Programs),
+        Box::new(extras::Extras),
         Box::new(packages::Packages),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),

@@ -66,6 +66,12 @@ const PROGRAMS: &[Program] = &[
     },
     Program { name: "vulkaninfo", line: "--packages vulkan-tools -- vulkaninfo --summary", code: 0, says: "llvmpipe" },
     Program { name: "lsgpu", line: "--packages intel-gpu-tools -- lsgpu", code: 0, says: "drm:/dev/dri/renderD128" },
+    Program {
+        name: "two_devices",
+        line: "--device virtio-gpu --root debian -- drm_info",
+        code: 0,
+        says: "Driver: virtio_gpu",
+    },
 ];
 
 impl Program {

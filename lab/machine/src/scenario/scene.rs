@@ -82,7 +82,12 @@ impl<'s> Scene<'s> {
 
     /// Loads a module and its dependencies. All of them must be unloaded again by the end.
     pub fn insmod(&mut self, module: &str) -> Result<(), VmError> {
-        let loaded = self.guest.insmod(module, "")?;
+        self.insmod_with(module, "")
+    }
+
+    /// Like [`Self::insmod`], with parameters for the module, as `insmod` takes them.
+    pub fn insmod_with(&mut self, module: &str, parameters: &str) -> Result<(), VmError> {
+        let loaded = self.guest.insmod(module, parameters)?;
         self.loaded.extend(loaded);
         Ok(())
     }

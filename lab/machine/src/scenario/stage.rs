@@ -70,7 +70,8 @@ impl Stage {
         });
         let (modules, programs) = (modules?, programs?);
         let step = events.step("making the guest image");
-        let image = Image::make(&toolchain, &modules.modules, &content.stock_modules, &programs)?;
+        let files: Vec<_> = modules.modules.iter().chain(&content.module_files).cloned().collect();
+        let image = Image::make(&toolchain, &files, &content.stock_modules, &programs)?;
         let kernel = BootKernel::make(&toolchain)?;
         step.done_with(format!("{} MiB", image.size() >> 20));
         let launcher = Launcher { toolchain, image, kernel };
