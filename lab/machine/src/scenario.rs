@@ -13,6 +13,7 @@
 mod boot;
 mod client_root;
 mod content;
+pub mod debugged;
 mod hardware;
 mod launch;
 pub mod leaks;

@@ -2,7 +2,9 @@
 //! The parameters of one boot, which a command or a suite chooses.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::debugger::Session;
 use crate::gpu::Wanted;
 use crate::image;
 use crate::qemu::Accel;
@@ -59,6 +61,8 @@ pub struct Boot {
     pub root: ClientRoot,
     /// Directories of the host that the client sees.
     pub shares: Vec<Share>,
+    /// A debugger for the guest's kernel.
+    pub debugger: Option<Arc<Session>>,
 }
 
 impl Default for Boot {
@@ -76,6 +80,7 @@ impl Default for Boot {
             may_leave_holders: false,
             root: ClientRoot::Guest,
             shares: Vec::new(),
+            debugger: None,
         }
     }
 }
