@@ -2,6 +2,7 @@
 //! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
 
 mod fetch;
+mod gdb;
 mod libdrm;
 mod program;
 mod setting;
@@ -10,6 +11,7 @@ mod user_module;
 
 use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -22,13 +24,16 @@ use crate::model::GpuOptions;
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::{Events, of_output};
 use drydock_base::{exit, repo};
+use drydock_machine::debugger::Session;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::gpu::Wanted;
 use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::model::Choices;
+use drydock_machine::pace::FOREVER;
 use drydock_machine::place;
 use drydock_machine::scenario::{
-    Boot, ClientRoot, Content, Program, Scene, Stage, StockDevice, driver_modules, gpu_of, has_firmware, kind_of_gpu,
+    Boot, ClientRoot, Content, Program, Scene, Stage, StockDevice, debugged, driver_modules, gpu_of, has_firmware,
+    kind_of_gpu,
 };
 use drydock_toolchain::firmware::Choice;
 use drydock_toolchain::setup::{self, Toolchain};
@@ -81,6 +86,9 @@ pub struct Options {
     /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
     #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
+    /// Wait for gdb when the driver is loaded, before it probes its devices; there is no time limit then
+    #[arg(long, conflicts_with_all = ["limit", "dry_run"])]
+    gdb: bool,
     /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
@@ -199,21 +207,31 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     let mut devices = drivers::devices(&repo, &options.driver);
     devices.extend(options.device.iter().map(|device| device.qemu.to_owned()));
     let memory = options.memory.unwrap_or(if files == Files::Guest { Boot::default().memory } else { LARGE });
-    let boot = Boot { cpus, memory, show_log, gpu, devices, may_leave_holders: true, root, shares, ..Boot::default() };
+    let debugger = options.gdb.then(Session::begin).transpose()?.map(Arc::new);
+    let may_leave_holders = true;
+    let boot =
+        Boot { cpus, memory, show_log, gpu, devices, may_leave_holders, root, shares, debugger, ..Boot::default() };
     if options.dry_run {
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);
     }
     let modules = driver_modules(&options.driver, stage.image())?;
     let played = stage.play(&boot, events, |scene| {
-        modules.iter().try_for_each(|module| scene.insmod(module))?;
-        // Two devices may have one driver.
-        options.device.iter().try_for_each(|device| scene.require(device.module))?;
-        user_modules.iter().try_for_each(|module| module.load(scene))?;
-        play(&options, &setting, scene, events)
+        if let Some(session) = &boot.debugger {
+            debugged::delay_probes(scene)?;
+            load(&modules, &[], &user_modules, scene)?;
+            if let Err(error) = gdb::wait(&stage, session, scene, events)? {
+                return Ok(Err(error));
+            }
+            // The driver's nodes are the first.
+            load(&[], &options.device, &[], scene)?;
+        } else {
+            load(&modules, &options.device, &user_modules, scene)?;
+        }
+        play(&options, &setting, scene, events).map(Ok)
     });
     match played {
-        Ok((played, _)) => outcome(played, events),
+        Ok((played, _)) => outcome(played?, events),
         Err(error) if error.kind() == Kind::Limit => Err(error.hint("`--limit SECONDS` gives the client more time")),
         Err(error) => Err(error),
     }
@@ -222,6 +240,19 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
 /// The end of the client, and the result of each copy.
 type Played = (Passed, Vec<Result<()>>);
 
+/// Loads the driver, the drivers of stock devices, and the user's modules.
+fn load(
+    modules: &[String],
+    devices: &[&StockDevice],
+    user_modules: &[user_module::Checked],
+    scene: &mut Scene<'_>,
+) -> Result<(), VmError> {
+    modules.iter().try_for_each(|module| scene.insmod(module))?;
+    // Two devices may have one driver.
+    devices.iter().try_for_each(|device| scene.require(device.module))?;
+    user_modules.iter().try_for_each(|module| module.load(scene))
+}
+
 /// Runs the client, when its driver is loaded, and copies what it has left.
 fn play(options: &Options, setting: &Setting, scene: &mut Scene<'_>, events: &Events) -> Result<Played, VmError> {
     setting.root.settle(scene.guest())?;
@@ -229,7 +260,8 @@ fn play(options: &Options, setting: &Setting, scene: &mut Scene<'_>, events: &Ev
         true => shell(scene, events),
         false => {
             libdrm::warn_of_unlisted(scene.guest(), &options.client, events)?;
-            client(scene.guest(), &setting.argv(&options.client), Duration::from_secs(options.limit), events)
+            let limit = if options.gdb { FOREVER } else { Duration::from_secs(options.limit) };
+            client(scene.guest(), &setting.argv(&options.client), limit, events)
         }
     };
     // A client that was killed at its limit has written files, too.
