@@ -2,7 +2,7 @@
 //! `drydock run`: boots one driver, runs one client, and passes its output through as if it had run here.
 
 mod fetch;
-mod gdb;
+pub(crate) mod gdb;
 mod libdrm;
 mod program;
 mod setting;

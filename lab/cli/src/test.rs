@@ -13,6 +13,7 @@ mod estimate;
 mod examples;
 mod extras;
 mod fuzz;
+mod gdb;
 pub(crate) mod guest;
 mod host;
 mod ladder;
@@ -111,6 +112,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(clients::Clients),
         Box::new(programs::Programs),
         Box::new(extras::Extras),
+        Box::new(gdb::Gdb),
         Box::new(packages::Packages),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),

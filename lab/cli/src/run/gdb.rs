@@ -35,7 +35,7 @@ pub(super) fn wait(
 }
 
 /// Returns whether a program is in our `PATH`.
-fn is_here(program: &str) -> bool {
+pub(crate) fn is_here(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }

@@ -31,6 +31,7 @@ const USUAL: &[(&str, f64, f64)] = &[
     ("clients", 55.0, 55.0),
     ("programs", 60.0, 60.0),
     ("extras", 30.0, 30.0),
+    ("gdb", 30.0, 30.0),
     ("packages", 150.0, 150.0),
     ("verdicts", 23.0, 23.0),
     ("corpus", 20.0, 20.0),
