@@ -113,7 +113,8 @@ fn parts_of(name: &str, module: &Loaded) -> Option<Vec<Part>> {
     let part = |section: object::Section<'_, '_>| {
         let section_name = section.name().ok().filter(|name| is_kept(name))?;
         let address = place(section_name).filter(|_| is_code(&section) && section.size() > 0)?;
-        let range = address..address + section.size();
+        // The guest may say anything.
+        let range = address..address.checked_add(section.size())?;
         Some(Part { name: format!("{name}{section_name}"), range, entries: entries.clone() })
     };
     Some(file.sections().filter_map(part).collect())
