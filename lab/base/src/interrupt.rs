@@ -26,6 +26,7 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry { next: 0, actions: BTree
 static HAPPENED: AtomicBool = AtomicBool::new(false);
 
 /// An action that runs if the program is interrupted while this value lives.
+#[derive(Debug)]
 #[must_use = "the action is forgotten when this is dropped"]
 pub struct OnInterrupt(u64);
 

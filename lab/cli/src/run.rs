@@ -5,6 +5,7 @@
 mod client;
 mod fetch;
 mod files;
+pub(crate) mod gdb;
 mod job;
 mod judge;
 mod libdrm;
@@ -14,6 +15,7 @@ mod session;
 mod setting;
 mod tee;
 pub(crate) mod terminal;
+mod user_module;
 mod visitors;
 
 use std::path::PathBuf;
@@ -26,13 +28,16 @@ use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_base::{exit, repo};
 use drydock_machine::model::Choices;
+use drydock_machine::pace::FOREVER;
+use drydock_machine::scenario::StockDevice;
 use drydock_toolchain::firmware::Choice;
 
 use files::Files;
 use job::{Command, Job};
+use user_module::UserModule;
 
 /// The options that a session file has instead of the command line.
-const OF_A_SESSION: [&str; 18] = [
+const OF_A_SESSION: [&str; 21] = [
     "driver",
     "kernel",
     "cpus",
@@ -41,6 +46,9 @@ const OF_A_SESSION: [&str; 18] = [
     "fault",
     "trace",
     "vram",
+    "gdb",
+    "device",
+    "module",
     "firmware",
     "firmware_unchecked",
     "root",
@@ -102,11 +110,20 @@ pub struct Options {
     /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
     #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value_t = job::DEFAULT_LIMIT)]
     limit: u64,
+    /// Wait for gdb when the driver is loaded, before it probes its devices; there is no time limit then
+    #[arg(long, conflicts_with_all = ["limit", "dry_run"])]
+    gdb: bool,
     /// Show the kernel's log on stderr as it is printed
     #[arg(long)]
     log: bool,
     #[command(flatten)]
     gpu: GpuOptions,
+    /// Add a GPU of QEMU and load the kernel's own driver for it, after DRIVER: `bochs`, `cirrus` or `virtio-gpu`
+    #[arg(long, value_name = "NAME", value_parser = StockDevice::parse)]
+    device: Vec<&'static StockDevice>,
+    /// Load a module that you have built for the guest's kernel, after those of DRIVER and `--device`
+    #[arg(long, value_name = "FILE.ko[,PARAM=VALUE…]", value_parser = UserModule::parse)]
+    module: Vec<UserModule>,
     /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
     /// it is available]
     #[arg(long, value_name = "real|built|PATH", value_parser = Choice::parse)]
@@ -169,7 +186,8 @@ impl Options {
         let command = (!self.client.is_empty()).then(|| Command {
             name: Command::name_of(&self.client),
             argv: self.client,
-            limit: job::limit(self.limit),
+            // A person at a debugger needs as long as it takes.
+            limit: if self.gdb { FOREVER } else { job::limit(self.limit) },
             exit_codes: vec![exit::OK],
             gets: self.get,
         });
@@ -180,6 +198,9 @@ impl Options {
             memory: self.memory,
             gpu: Choices::from(&self.gpu),
             firmware: self.firmware_unchecked.map(Choice::Unchecked).or(self.firmware),
+            devices: self.device,
+            modules: self.module,
+            waits_for_gdb: self.gdb,
             root: self.root,
             packages: self.packages,
             shares,

@@ -11,7 +11,9 @@ mod docs;
 mod drivers;
 mod estimate;
 mod examples;
+mod extras;
 mod fuzz;
+mod gdb;
 pub(crate) mod guest;
 mod host;
 mod ladder;
@@ -114,6 +116,8 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(docs::Docs),
         Box::new(clients::Clients),
         Box::new(programs::Programs),
+        Box::new(extras::Extras),
+        Box::new(gdb::Gdb),
         Box::new(packages::Packages),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),

@@ -13,7 +13,7 @@ use drydock_agent::protocol::{MODULE_DEPENDENCIES, MODULE_DIR};
 
 use super::archive::Archive;
 use super::libraries::{closure, inside};
-use drydock_base::error::{Context, Result};
+use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_toolchain::firmware::Supply;
 use drydock_toolchain::kmod::{Module, Stock, dependency_list};
 use drydock_toolchain::root;
@@ -78,7 +78,9 @@ impl Image {
         let mut all = BTreeMap::new();
         for path in modules {
             let module = Module::read(path)?;
-            ours.insert(module.name.clone(), path.clone());
+            if let Some(other) = ours.insert(module.name.clone(), path.clone()) {
+                return Err(two_of_a_name(&module.name, &other, path));
+            }
             all.insert(module.name.clone(), module);
         }
         let stock = Stock::index(&toolchain.kernel.modules_dir)?;
@@ -92,6 +94,11 @@ impl Image {
     pub fn size(&self) -> usize {
         self.base.len() + self.fresh.len()
     }
+}
+
+fn two_of_a_name(name: &str, one: &Path, other: &Path) -> Error {
+    let message = format!("two modules are called `{name}`: `{}` and `{}`", one.display(), other.display());
+    Error::new(Kind::Usage, message).hint("a kernel loads only one module of a name: rename yours and build it again")
 }
 
 /// Returns the cached archive. Makes it first if it is missing for this version.

@@ -7,12 +7,14 @@
 //! gpu    → one emulated GPU beside it                  timeline→ its trace and the kernel's log, merged
 //! console→ the kernel's log                            incident→ lines of that log that fail a run
 //! place  → where in the kernel a guest hangs           monitor → requests to QEMU itself
-//! model  → the emulated GPUs by name                   scenario→ builds, boots, acts and judges
+//! model  → the emulated GPUs by name                   debugger→ gdb on the guest's kernel
+//! scenario→ builds, boots, acts and judges
 //! ```
 
 mod accel;
 mod archive;
 pub mod console;
+pub mod debugger;
 pub mod error;
 pub mod gpu;
 pub mod guest;

@@ -39,6 +39,8 @@ pub(crate) const AGENT: Channel = Channel::Fd(AGENT_FD);
 pub(crate) const SHELL: Channel = Channel::Fd(SHELL_FD);
 /// QEMU's end of the channel to its monitor.
 pub(crate) const MONITOR: Channel = Channel::Fd(MONITOR_FD);
+/// QEMU's end of the listening socket for a debugger.
+pub(crate) const DEBUGGER: Channel = Channel::Fd(DEBUGGER_FD);
 /// The path at which QEMU finds the initial file system.
 pub(crate) const INITRD: &str = "/proc/self/fd/5";
 
@@ -50,6 +52,7 @@ const SHELL_FD: i32 = 4;
 const INITRD_FD: i32 = 5;
 const GPU_FD: i32 = 6;
 const MONITOR_FD: i32 = 7;
+const DEBUGGER_FD: i32 = 8;
 
 /// The time limit for QEMU to end after its guest.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -81,11 +84,12 @@ pub(crate) struct Ended {
 
 impl Machine {
     /// Starts QEMU with `command`, whose arguments name [`AGENT`], [`SHELL`], [`MONITOR`] and [`INITRD`], and [`GPU`]
-    /// if `wanted` is given.
+    /// if `wanted` is given, and [`DEBUGGER`] if `debugger` is.
     pub fn start(
         mut command: Command,
         initrd: &[&[u8]],
         wanted: Option<&Wanted>,
+        debugger: Option<OwnedFd>,
         listener: Option<Listener>,
     ) -> Result<Self, Error> {
         let (agent, agent_end) = UnixStream::pair().map_err(Error::Start)?;
@@ -98,6 +102,7 @@ impl Machine {
             (OwnedFd::from(initrd), INITRD_FD),
             (OwnedFd::from(monitor_end), MONITOR_FD),
         ];
+        inherited.extend(debugger.map(|socket| (socket, DEBUGGER_FD)));
         let (mut gpu, gpu_end) = wanted.map(Gpu::start).transpose()?.unzip();
         inherited.extend(gpu_end.map(|end| (end, GPU_FD)));
         let mappings = inherited.into_iter().map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
@@ -136,6 +141,11 @@ impl Machine {
         let mut incidents = incident::find(&self.console.lines());
         incidents.retain(|incident| !place::is_own_panic(incident));
         incidents
+    }
+
+    /// Returns the requests to QEMU itself.
+    pub(crate) fn monitor(&mut self) -> &mut Monitor {
+        &mut self.monitor
     }
 
     /// Returns our end of the interactive shell's terminal.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! QEMU's monitor, for a guest that does not answer: checks that QEMU itself answers, and interrupts the processors.
+//! QEMU's monitor, for a guest that does not answer: checks that QEMU itself answers, and interrupts the processors. Also
+//! tells when a debugger stops the guest and lets it run.
 //!
 //! Source: QEMU, docs/interop/qmp-spec.rst; `inject-nmi` of its QMP reference.
 
@@ -18,14 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Our end of QEMU's monitor. QEMU has sent its greeting long before the monitor is needed.
 pub(crate) struct Monitor {
-    port: UnixStream,
+    port: BufReader<UnixStream>,
     is_ready: bool,
 }
+
+/// The names of the events in which QEMU says that the guest is stopped, and that it runs.
+const STOPPED: &str = "STOP";
+const RUNS: &str = "RESUME";
 
 impl Monitor {
     /// Returns a monitor that has sent no command yet.
     pub(crate) fn new(port: UnixStream) -> Self {
-        Self { port, is_ready: false }
+        Self { port: BufReader::new(port), is_ready: false }
     }
 
     /// Returns whether QEMU answers.
@@ -38,9 +43,30 @@ impl Monitor {
         self.execute("inject-nmi", patient(PATIENCE))
     }
 
+    /// Asks QEMU for events. It sends none before its first command.
+    pub(crate) fn ask_for_events(&mut self) -> io::Result<()> {
+        self.execute("query-status", patient(PATIENCE))
+    }
+
+    /// Waits until a debugger has stopped the guest, however long that takes.
+    pub(crate) fn wait_until_stopped(&mut self) -> io::Result<()> {
+        self.wait_for(STOPPED)
+    }
+
+    /// Waits until the debugger lets the guest run.
+    pub(crate) fn wait_until_running(&mut self) -> io::Result<()> {
+        self.wait_for(RUNS)
+    }
+
+    fn wait_for(&mut self, event: &str) -> io::Result<()> {
+        self.port.get_ref().set_read_timeout(None)?;
+        while self.message()?.get("event").is_none_or(|found| found != event) {}
+        Ok(())
+    }
+
     fn execute(&mut self, command: &str, limit: Duration) -> io::Result<()> {
-        self.port.set_read_timeout(Some(limit))?;
-        self.port.set_write_timeout(Some(limit))?;
+        self.port.get_ref().set_read_timeout(Some(limit))?;
+        self.port.get_ref().set_write_timeout(Some(limit))?;
         if !self.is_ready {
             self.ask("qmp_capabilities")?;
             self.is_ready = true;
@@ -50,18 +76,24 @@ impl Monitor {
 
     /// Sends a command and waits for its answer. Skips the greeting and events before it.
     fn ask(&mut self, command: &str) -> io::Result<()> {
-        writeln!(&self.port, "{}", serde_json::json!({ "execute": command }))?;
-        // Only one line of an answer arrives at a time, so dropping the buffer loses nothing.
-        let mut lines = BufReader::new(&self.port).lines();
+        writeln!(self.port.get_ref(), "{}", serde_json::json!({ "execute": command }))?;
         loop {
-            let line = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
-            let message: Value = serde_json::from_str(&line)?;
+            let message = self.message()?;
             if message.get("return").is_some() {
                 return Ok(());
             }
             if let Some(error) = message.get("error") {
                 return Err(io::Error::other(error.to_string()));
             }
+        }
+    }
+
+    /// Returns the next message: a greeting, an answer or an event.
+    fn message(&mut self) -> io::Result<Value> {
+        let mut line = String::new();
+        match self.port.read_line(&mut line)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(serde_json::from_str(&line)?),
         }
     }
 }
@@ -89,6 +121,19 @@ mod tests {
             monitor(&[r#"{"return": {}}"#, "{\"event\": \"NICE\"}\n{\"return\": {}}", r#"{"error": {}}"#]);
         assert!(monitor.answers());
         assert!(monitor.inject_nmi().is_err());
+    }
+
+    #[test]
+    fn debugger_stops_the_guest_and_lets_it_run() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut monitor = Monitor::new(ours);
+        for event in [RUNS, "NICE", STOPPED, RUNS] {
+            writeln!(&theirs, r#"{{"event": "{event}"}}"#).unwrap();
+        }
+        monitor.wait_until_stopped().unwrap();
+        monitor.wait_until_running().unwrap();
+        drop(theirs);
+        assert_eq!(monitor.wait_until_stopped().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

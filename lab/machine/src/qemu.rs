@@ -73,6 +73,8 @@ pub(crate) struct Spec {
     pub(crate) shell: Channel,
     /// The channel of QEMU's monitor.
     pub(crate) monitor: Channel,
+    /// The listening socket to which a debugger connects.
+    pub(crate) debugger: Channel,
     /// Words appended to our own on the kernel's command line.
     pub(crate) words: Vec<String>,
     /// Further devices, each the value of one `-device`.
@@ -87,7 +89,8 @@ impl Spec {
     /// Returns the same machine for a person to start: nothing is inherited, and the initial file system and the GPU's
     /// socket are files at these paths inside the root.
     pub(crate) fn by_hand(self, initrd: String, gpu: Option<String>) -> Self {
-        Self { initrd, gpu, agent: Channel::Absent, shell: Channel::Absent, monitor: Channel::Absent, ..self }
+        let absent = Channel::Absent;
+        Self { initrd, gpu, agent: absent, shell: absent, monitor: absent, debugger: absent, ..self }
     }
 }
 
@@ -190,6 +193,10 @@ fn channel_args(spec: &Spec) -> Vec<String> {
         args.extend(strings(&["-chardev", &format!("socket,id=monitor,fd={fd}")]));
         args.extend(strings(&["-mon", "chardev=monitor,mode=control"]));
     }
+    if let Channel::Fd(fd) = spec.debugger {
+        args.extend(strings(&["-chardev", &format!("socket,id=debugger,fd={fd},server=on,wait=off")]));
+        args.extend(strings(&["-gdb", "chardev:debugger"]));
+    }
     args
 }
 
@@ -254,6 +261,7 @@ mod tests {
             serial: false,
             shell: Channel::Absent,
             monitor: Channel::Absent,
+            debugger: Channel::Absent,
             words: vec!["drydock.shell".into()],
             devices: Vec::new(),
             gpu: None,
@@ -336,10 +344,18 @@ mod tests {
     }
 
     #[test]
+    fn debugger_connects_when_it_likes() {
+        let args = args(&Spec { debugger: Channel::Fd(8), ..spec(Accel::Tcg) });
+        assert!(args.iter().any(|arg| arg == "socket,id=debugger,fd=8,server=on,wait=off"));
+        assert_eq!(value(&args, "-gdb"), "chardev:debugger");
+    }
+
+    #[test]
     fn machine_for_a_person_inherits_nothing() {
         let fds = |spec: &Spec| args(spec).iter().filter(|arg| arg.contains("fd=")).count();
-        let spec = Spec { shell: Channel::Fd(4), monitor: Channel::Fd(7), ..spec(Accel::Tcg) };
-        assert_eq!(fds(&spec), 3);
+        let spec =
+            Spec { shell: Channel::Fd(4), monitor: Channel::Fd(7), debugger: Channel::Fd(8), ..spec(Accel::Tcg) };
+        assert_eq!(fds(&spec), 4);
         assert_eq!(fds(&spec.by_hand("/initrd".into(), None)), 0);
     }
 

@@ -13,12 +13,14 @@
 mod boot;
 mod client_root;
 mod content;
+pub mod debugged;
 mod hardware;
 mod launch;
 pub mod leaks;
 mod names;
 pub mod scene;
 mod stage;
+mod stock_device;
 pub mod verdict;
 
 pub use boot::{Boot, ClientRoot, Share};
@@ -26,6 +28,7 @@ pub use content::{Content, Program};
 pub use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
 pub use scene::{Scene, driver_module, driver_modules};
 pub use stage::{Plan, Stage};
+pub use stock_device::StockDevice;
 
 use std::time::Duration;
 

@@ -9,12 +9,13 @@ use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_machine::gpu::Wanted;
 use drydock_machine::model::Choices;
-use drydock_machine::scenario::{Boot, Content, Program, Share, gpu_of, has_firmware, kind_of_gpu};
+use drydock_machine::scenario::{Boot, Content, Program, Share, StockDevice, gpu_of, has_firmware, kind_of_gpu};
 use drydock_toolchain::debug_kernel;
 use drydock_toolchain::firmware::Choice;
 
 use super::fetch::Get;
 use super::files::Files;
+use super::user_module::{self, UserModule};
 use crate::drivers;
 
 /// The memory in MiB of a guest whose client is a program of this machine.
@@ -45,6 +46,12 @@ pub(super) struct Job {
     pub(super) memory: Option<u32>,
     pub(super) gpu: Choices,
     pub(super) firmware: Option<Choice>,
+    /// Devices of QEMU, beside the driver's own, whose drivers are the kernel's own.
+    pub(super) devices: Vec<&'static StockDevice>,
+    /// Modules of the user's own.
+    pub(super) modules: Vec<UserModule>,
+    /// Whether the guest waits for a debugger before the driver probes its devices.
+    pub(super) waits_for_gdb: bool,
     pub(super) root: Option<Files>,
     pub(super) packages: Vec<String>,
     pub(super) shares: Vec<Share>,
@@ -90,6 +97,7 @@ pub(super) struct Checked {
     pub(super) gpu: Option<Wanted>,
     /// The values of `-device` of QEMU.
     pub(super) devices: Vec<String>,
+    pub(super) modules: Vec<user_module::Checked>,
 }
 
 impl Job {
@@ -103,7 +111,11 @@ impl Job {
             self.commands.iter().filter_map(|command| Some(command.argv.first()?.as_str())).collect();
         let files = Files::of(self.root, &self.packages, &programs, &content, &self.directory)?;
         self.commands.iter().flat_map(|command| &command.gets).try_for_each(Get::check)?;
-        Ok(Checked { content, files, gpu, devices: drivers::devices(repo, &self.driver) })
+        self.devices.iter().try_for_each(|device| device.check(self.kernel.as_deref()))?;
+        let modules = self.modules.iter().map(UserModule::read).collect::<Result<_>>()?;
+        let mut devices = drivers::devices(repo, &self.driver);
+        devices.extend(self.devices.iter().map(|device| device.qemu.to_owned()));
+        Ok(Checked { content, files, gpu, devices, modules })
     }
 
     /// Adds the programs that the commands name.

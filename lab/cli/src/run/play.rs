@@ -3,22 +3,26 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use drydock_agent::protocol::Stream;
 use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::{Events, of_output};
 use drydock_base::{exit, interrupt};
+use drydock_machine::debugger::Session;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::{Guest, Passed};
-use drydock_machine::scenario::{Boot, Stage, driver_modules};
+use drydock_machine::scenario::{Boot, Scene, Stage, debugged, driver_modules};
 use drydock_toolchain::{module_tree, setup};
 
 use super::client::{self, Ends, Stdin};
 use super::files::Files;
+use super::gdb;
 use super::job::{Checked, Command, Job};
 use super::judge::{Judge, verdict};
 use super::libdrm;
 use super::setting::Setting;
+use super::user_module;
 use super::visitors;
 use crate::results::{self, Results};
 use crate::verdict::Verdict;
@@ -37,14 +41,14 @@ pub(super) struct Output {
 pub(super) fn run(job: &Job, output: &Output, repo: &Path, events: &Events) -> Result<u8> {
     let checked = job.check(repo, events)?;
     if output.dry_run {
-        let (stage, boot, _) = prepare(job, checked, output, repo, events)?;
+        let Prepared { stage, boot, .. } = prepare(job, checked, output, repo, events)?;
         events.print(&stage.line_to_paste(&boot)?);
         return Ok(exit::OK);
     }
     let results = Results::open(&output.results, &job.driver, events)?;
     let mut judge = Judge::new(job, &results, events);
     let ended = prepare(job, checked, output, repo, events)
-        .and_then(|(stage, boot, setting)| Story { job, setting, events }.play(&stage, &boot, &mut judge));
+        .and_then(|prepared| Story { job, prepared, events }.play(&mut judge));
     let code = match ended {
         Ok(played) if job.is_session => session_outcome(played, &judge),
         Ok(mut played) => played.pop().map_or(Ok(exit::OK), |played| outcome(played, events)),
@@ -58,16 +62,20 @@ pub(super) fn run(job: &Job, output: &Output, repo: &Path, events: &Events) -> R
     results.write_after(code, events)
 }
 
+/// Everything that a run needs.
+struct Prepared {
+    stage: Stage,
+    boot: Boot,
+    setting: Setting,
+    /// The user's own modules.
+    modules: Vec<user_module::Checked>,
+}
+
 /// Builds what the run needs.
-fn prepare(
-    job: &Job,
-    checked: Checked,
-    output: &Output,
-    repo: &Path,
-    events: &Events,
-) -> Result<(Stage, Boot, Setting)> {
-    let Checked { content, files, gpu, devices } = checked;
+fn prepare(job: &Job, checked: Checked, output: &Output, repo: &Path, events: &Events) -> Result<Prepared> {
+    let Checked { content, files, gpu, devices, modules } = checked;
     let toolchain = setup::ensure_kernel(job.kernel.as_deref(), events)?;
+    modules.iter().try_for_each(|module| module.check(&toolchain.kernel))?;
     let root = files.root(&toolchain, &job.packages, events)?;
     let setting = Setting::of(root.clone(), &job.environment, job.is_user, &job.directory);
     let mut shares = job.shares.clone();
@@ -75,6 +83,8 @@ fn prepare(
     // One directory may be in another.
     shares.sort_by(|one, other| one.at.cmp(&other.at));
     let content = content.with_stock(&root.modules(!shares.is_empty()));
+    let content = content.with_stock(&job.devices.iter().map(|device| device.module).collect::<Vec<_>>());
+    let content = content.with_module_files(modules.iter().map(user_module::Checked::path));
     let stage = Stage::build(toolchain, &repo.join("kernel"), &content, events)?;
     let (cpus, memory, show_log) = (job.cpus, job.memory(files), output.show_log);
     let module_tree = match files {
@@ -91,9 +101,10 @@ fn prepare(
         root,
         shares,
         module_tree,
+        debugger: job.waits_for_gdb.then(Session::begin).transpose()?.map(Arc::new),
         ..Boot::default()
     };
-    Ok((stage, boot, setting))
+    Ok(Prepared { stage, boot, setting, modules })
 }
 
 /// The end of a client, and the result of each copy to this machine.
@@ -102,33 +113,59 @@ type Played = (Passed, Vec<Result<()>>);
 /// A run in a booted guest.
 struct Story<'s> {
     job: &'s Job,
-    setting: Setting,
+    prepared: Prepared,
     events: &'s Events,
 }
 
 impl Story<'_> {
     /// Boots, and runs the commands or a shell.
-    fn play(&self, stage: &Stage, boot: &Boot, judge: &mut Judge<'_>) -> Result<Vec<Played>> {
-        let modules = driver_modules(&self.job.driver, stage.image())?;
+    fn play(&self, judge: &mut Judge<'_>) -> Result<Vec<Played>> {
+        let Prepared { stage, boot, setting, .. } = &self.prepared;
+        let driver = driver_modules(&self.job.driver, stage.image())?;
         let played = stage.play(boot, self.events, |scene| {
-            modules.iter().try_for_each(|module| scene.insmod(module))?;
-            self.setting.root.settle(scene.guest())?;
+            if let Err(error) = self.load(&driver, scene)? {
+                return Ok(Err(error));
+            }
+            setting.root.settle(scene.guest())?;
             let (guest, terminal) = (scene.guest(), scene.terminal());
             // The run's own shell needs the terminal.
             let (own, free) =
                 if self.job.commands.is_empty() { (Some(terminal), None) } else { (None, Some(terminal)) };
-            visitors::receive(guest, &self.setting, free, self.events, || match own {
+            let played = visitors::receive(guest, setting, free, self.events, || match own {
                 Some(terminal) => Ok(vec![(client::shell(guest, terminal, self.events)?, Vec::new())]),
                 None => self.commands(guest, judge),
-            })
+            });
+            played.map(Ok)
         });
         match played {
-            Ok((played, _)) => Ok(played),
+            Ok((played, _)) => played,
             Err(error) if error.kind() == Kind::Limit => {
                 Err(error.hint("`--limit SECONDS` gives the client more time"))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Loads the driver, the drivers of further devices, and the user's modules. With a debugger, the driver probes only
+    /// when the debugger lets it. The inner error is one of this machine.
+    fn load(&self, driver: &[String], scene: &mut Scene<'_>) -> Result<Result<()>, VmError> {
+        let Prepared { stage, boot, modules, .. } = &self.prepared;
+        if boot.debugger.is_some() {
+            debugged::delay_probes(scene)?;
+        }
+        driver.iter().try_for_each(|module| scene.insmod(module))?;
+        if let Some(session) = &boot.debugger {
+            modules.iter().try_for_each(|module| module.load(scene))?;
+            if let Err(error) = gdb::wait(stage, session, scene, self.events)? {
+                return Ok(Err(error));
+            }
+        }
+        // The driver's nodes are the first. Two devices may have one driver.
+        self.job.devices.iter().try_for_each(|device| scene.require(device.module))?;
+        if boot.debugger.is_none() {
+            modules.iter().try_for_each(|module| module.load(scene))?;
+        }
+        Ok(Ok(()))
     }
 
     /// Runs the commands in their order, until one ends the guest or our output is lost.
@@ -160,11 +197,11 @@ impl Story<'_> {
     fn command(&self, command: &Command, guest: &Guest, ends: &Ends, judge: &mut Judge<'_>) -> Result<Played, VmError> {
         // The first command of a session would take the input from the others.
         let stdin = if self.job.is_session { Stdin::Empty } else { Stdin::Ours };
-        let argv = self.setting.argv(&command.argv);
+        let argv = self.prepared.setting.argv(&command.argv);
         let passed = client::client(guest, &argv, stdin, command.limit, ends, self.events);
         judge.end(passed.as_ref().ok().map(|passed| passed.status));
         // A client that was killed at its limit has written files, too.
-        let root = self.setting.root.path().unwrap_or_default();
+        let root = self.prepared.setting.root.path().unwrap_or_default();
         let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<Vec<_>, _>>();
         let written = written(guest);
         // The client's own end explains more than what it prevented.

@@ -14,10 +14,12 @@ use serde::Deserialize;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::exit;
 use drydock_machine::model::Choices;
+use drydock_machine::scenario::StockDevice;
 use drydock_toolchain::firmware::Choice;
 
 use super::files::Files;
 use super::job::{self, CPUS, Command, Job, MEMORY};
+use super::user_module::UserModule;
 use super::{fetch, setting};
 
 /// A session file.
@@ -36,6 +38,10 @@ struct Session {
     vram: Option<u32>,
     firmware: Option<String>,
     firmware_unchecked: Option<PathBuf>,
+    #[serde(default)]
+    device: Vec<String>,
+    #[serde(default)]
+    module: Vec<String>,
     root: Option<Files>,
     #[serde(default)]
     packages: Vec<String>,
@@ -126,21 +132,24 @@ impl Session {
             memory: self.memory,
             gpu: Choices { fault: self.fault.map(here), trace: self.trace.map(here), vram: self.vram },
             firmware: self.firmware_unchecked.map(here).map(Choice::Unchecked).or(firmware),
+            devices: parsed(&self.device, StockDevice::parse)?,
+            modules: parsed(&self.module, |text| Ok(UserModule::parse(text)?.within(directory)))?,
+            waits_for_gdb: false,
             root: self.root,
             packages: self.packages,
             shares: setting::shares(directory, &self.with, &self.write)?,
-            environment: self
-                .env
-                .iter()
-                .map(|text| setting::variable(text))
-                .collect::<Result<_, _>>()
-                .map_err(refused)?,
+            environment: parsed(&self.env, setting::variable)?,
             is_user: self.user,
             directory: directory.to_owned(),
             commands,
             is_session: true,
         })
     }
+}
+
+/// Parses the values of a list as those of the option on the command line.
+fn parsed<T>(texts: &[String], parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>> {
+    texts.iter().map(|text| parse(text)).collect::<Result<_, _>>().map_err(refused)
 }
 
 fn firmware(text: &str, directory: &Path) -> Result<Choice> {

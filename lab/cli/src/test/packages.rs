@@ -95,6 +95,12 @@ const PROGRAMS: &[Program] = &[
         says: "#dimensions 0: 128x128",
     },
     Program { name: "lsgpu", line: "--packages intel-gpu-tools -- lsgpu", code: 0, says: "drm:/dev/dri/renderD128" },
+    Program {
+        name: "two_devices",
+        line: "--device virtio-gpu --root debian -- drm_info",
+        code: 0,
+        says: "Driver: virtio_gpu",
+    },
 ];
 
 impl Program {

@@ -104,7 +104,7 @@ fn drydock(directory: &Path, words: &[&str]) -> Result<Output> {
 }
 
 /// Checks the exit code, and that stdout is `expected`.
-fn check(output: &Output, code: i32, expected: &str) -> Result<(), String> {
+pub(super) fn check(output: &Output, code: i32, expected: &str) -> Result<(), String> {
     let out = String::from_utf8_lossy(&output.stdout);
     if output.status.code() == Some(code) && out == expected {
         return Ok(());

@@ -16,10 +16,8 @@ use super::{
     flow::{Flow, Outlet},
     gone, patient,
 };
+use crate::pace::FOREVER;
 use crate::place::Place;
-
-/// A time limit for programs that a person ends.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long a program's children may hold its outputs open after its end. Later output is lost.
 const LINGER: Duration = Duration::from_secs(10);

@@ -2,7 +2,9 @@
 //! The parameters of one boot, which a command or a suite chooses.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::debugger::Session;
 use crate::gpu::Wanted;
 use crate::image;
 use crate::qemu::Accel;
@@ -62,6 +64,8 @@ pub struct Boot {
     pub shares: Vec<Share>,
     /// The modules that a program in the client's root can find and load.
     pub module_tree: Option<ModuleTree>,
+    /// A debugger for the guest's kernel.
+    pub debugger: Option<Arc<Session>>,
 }
 
 impl Default for Boot {
@@ -80,6 +84,7 @@ impl Default for Boot {
             root: ClientRoot::Guest,
             shares: Vec::new(),
             module_tree: None,
+            debugger: None,
         }
     }
 }

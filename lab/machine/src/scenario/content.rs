@@ -56,13 +56,21 @@ pub struct Content {
     pub clients: BTreeMap<String, PathBuf>,
     /// Modules of the kernel's own that nothing of ours needs.
     pub stock_modules: BTreeSet<&'static str>,
+    /// The files of modules that were built elsewhere.
+    pub module_files: Vec<PathBuf>,
 }
 
 impl Content {
     /// Returns the library alone.
     pub fn library() -> Self {
         let modules = Some(BTreeSet::from([LIBRARY.to_owned()]));
-        Self { modules, programs: BTreeSet::new(), clients: BTreeMap::new(), stock_modules: BTreeSet::new() }
+        Self {
+            modules,
+            programs: BTreeSet::new(),
+            clients: BTreeMap::new(),
+            stock_modules: BTreeSet::new(),
+            module_files: Vec::new(),
+        }
     }
 
     /// Returns all modules and no program.
@@ -97,6 +105,12 @@ impl Content {
         self
     }
 
+    /// Adds modules that were built elsewhere. One replaces the kernel's own module of the same name.
+    pub fn with_module_files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.module_files.extend(files);
+        self
+    }
+
     /// Adds what the words of a command line name. The tests and the fuzzer may load any module.
     pub fn for_words(self, words: &[String]) -> Self {
         let named = |program: &Program| words.iter().any(|word| word.contains(program.name));
@@ -119,7 +133,8 @@ impl Content {
         };
         let clients = self.clients.into_iter().chain(other.clients).collect();
         let stock_modules = &self.stock_modules | &other.stock_modules;
-        Self { modules, programs: &self.programs | &other.programs, clients, stock_modules }
+        let module_files = self.module_files.into_iter().chain(other.module_files).collect();
+        Self { modules, programs: &self.programs | &other.programs, clients, stock_modules, module_files }
     }
 }
 

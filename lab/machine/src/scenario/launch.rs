@@ -11,8 +11,8 @@ use crate::error::Error as VmError;
 use crate::gpu::{self, Wanted};
 use crate::image::Image;
 use crate::machine::{self, Machine};
-use crate::qemu::{self, Accel, Spec};
-use crate::{accel, payload};
+use crate::qemu::{self, Accel, Channel, Spec};
+use crate::{accel, debugger, payload};
 use drydock_base::cache::{make_dir, write_atomically};
 use drydock_base::error::{Context, Result};
 use drydock_base::events::Events;
@@ -30,6 +30,12 @@ const GPU_SOCKET: &str = "gpu.socket";
 
 /// The path inside the root of the directory with the unpacked kernel.
 const BOOT_DIR: &str = "/boot-image";
+
+/// The unpacked kernel in that directory.
+const UNPACKED: &str = "vmlinux";
+
+/// The path inside the root of the unpacked kernel.
+const UNPACKED_KERNEL: &str = "/boot-image/vmlinux";
 
 /// The path inside the root of the kernel's image as packaged.
 const PACKED_KERNEL: &str = "/kernel/vmlinuz";
@@ -68,14 +74,25 @@ fn unpack(toolchain: &Toolchain, dir: &Path) -> Result<&'static str> {
     if toolchain.kernel.flavour == Flavour::Debug {
         return Ok(BUILT_KERNEL);
     }
-    let unpacked = dir.join("vmlinux");
+    let unpacked = dir.join(UNPACKED);
     if !unpacked.exists() {
         let path = &toolchain.kernel.vmlinuz;
         let image = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
         let Some(kernel) = payload::extract(&image) else { return Ok(PACKED_KERNEL) };
         write_atomically(&unpacked, kernel)?;
     }
-    Ok("/boot-image/vmlinux")
+    Ok(UNPACKED_KERNEL)
+}
+
+impl BootKernel {
+    /// Returns the kernel as an ELF file, or nothing if its boot image could not be unpacked.
+    pub(super) fn elf(&self) -> Result<Vec<u8>> {
+        let file = self.dir.join(UNPACKED);
+        match file.exists() {
+            true => fs::read(&file).with_context(|| format!("failed to read `{}`", file.display())),
+            false => Ok(Vec::new()),
+        }
+    }
 }
 
 /// Everything that a machine is started with.
@@ -101,7 +118,9 @@ impl Launcher {
     ) -> Result<Machine, VmError> {
         let mut command = self.toolchain.command(qemu::PROGRAM, &self.binds(boot));
         command.args(qemu::args(&self.spec(boot, accel)));
-        Machine::start(command, &[&self.image.base, &self.image.fresh, archives], boot.gpu.as_ref(), listener)
+        let debugger = boot.debugger.as_ref().map(|session| session.listener()).transpose().map_err(VmError::Start)?;
+        let archives = [&self.image.base, &self.image.fresh, archives];
+        Machine::start(command, &archives, boot.gpu.as_ref(), debugger, listener)
     }
 
     fn binds(&self, boot: &Boot) -> Binds {
@@ -113,6 +132,7 @@ impl Launcher {
             Flavour::Stock => (&[][..], 0),
             Flavour::Debug => (DEBUG_WORDS, DEBUG_MEMORY),
         };
+        let debugger_words = if boot.debugger.is_some() { debugger::WORDS } else { &[] };
         Spec {
             kernel: if boot.sleeps { PACKED_KERNEL } else { self.kernel.inside }.into(),
             initrd: machine::INITRD.into(),
@@ -123,7 +143,8 @@ impl Launcher {
             serial: boot.sleeps,
             shell: machine::SHELL,
             monitor: machine::MONITOR,
-            words: words.iter().map(|&word| word.to_owned()).chain(boot.words.clone()).collect(),
+            debugger: if boot.debugger.is_some() { machine::DEBUGGER } else { Channel::Absent },
+            words: words.iter().chain(debugger_words).map(|&word| word.to_owned()).chain(boot.words.clone()).collect(),
             devices: boot.devices.clone(),
             gpu: boot.gpu.as_ref().map(|_| machine::GPU.into()),
             shares: boot.qemu_shares(),

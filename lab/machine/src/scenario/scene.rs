@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::error::Error as VmError;
 use crate::guest::Guest;
 use crate::image::Image;
+use crate::monitor::Monitor;
 use crate::pace::patient;
 use crate::{gpu, place};
 use drydock_base::error::{Error, Kind, Result};
@@ -37,6 +38,7 @@ pub struct Scene<'s> {
     terminal: Option<UnixStream>,
     gpu: Option<gpu::Handle>,
     firmware: Option<&'s Supply>,
+    monitor: Option<&'s mut Monitor>,
     /// Modules that [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
     /// The processes that held a driver at the end of the scenario.
@@ -51,6 +53,7 @@ impl<'s> Scene<'s> {
             terminal: Some(terminal),
             gpu: None,
             firmware: None,
+            monitor: None,
             loaded: Vec::new(),
             holders: Vec::new(),
         }
@@ -59,6 +62,16 @@ impl<'s> Scene<'s> {
     /// Adds the emulated GPU and the firmware that its driver loads.
     pub(super) fn with_gpu(self, gpu: Option<gpu::Handle>, firmware: Option<&'s Supply>) -> Self {
         Self { gpu, firmware, ..self }
+    }
+
+    /// Adds the requests to QEMU itself.
+    pub(super) fn with_monitor(self, monitor: &'s mut Monitor) -> Self {
+        Self { monitor: Some(monitor), ..self }
+    }
+
+    /// Returns the requests to QEMU itself.
+    pub(super) fn monitor(&mut self) -> &mut Monitor {
+        self.monitor.as_mut().expect("a scenario that is debugged has a monitor")
     }
 
     /// Returns the guest itself.
@@ -83,7 +96,12 @@ impl<'s> Scene<'s> {
 
     /// Loads a module and its dependencies. All of them must be unloaded again by the end.
     pub fn insmod(&mut self, module: &str) -> Result<(), VmError> {
-        let loaded = self.guest.insmod(module, "")?;
+        self.insmod_with(module, "")
+    }
+
+    /// Like [`Self::insmod`], with parameters for the module, as `insmod` takes them.
+    pub fn insmod_with(&mut self, module: &str, parameters: &str) -> Result<(), VmError> {
+        let loaded = self.guest.insmod(module, parameters)?;
         self.loaded.extend(loaded);
         Ok(())
     }

@@ -70,7 +70,8 @@ impl Stage {
         });
         let (modules, programs) = (modules?, programs?);
         let step = events.step("making the guest image");
-        let image = Image::make(&toolchain, &modules.modules, &content.stock_modules, &programs)?;
+        let files: Vec<_> = modules.modules.iter().chain(&content.module_files).cloned().collect();
+        let image = Image::make(&toolchain, &files, &content.stock_modules, &programs)?;
         let kernel = BootKernel::make(&toolchain)?;
         step.done_with(format!("{} MiB", image.size() >> 20));
         let launcher = Launcher { toolchain, image, kernel };
@@ -93,6 +94,11 @@ impl Stage {
         &self.launcher.image
     }
 
+    /// Returns a stock kernel as an ELF file, or nothing if its boot image could not be unpacked.
+    pub(super) fn kernel_image(&self) -> Result<Vec<u8>> {
+        self.launcher.kernel.elf()
+    }
+
     /// Returns how guest instructions are executed.
     pub fn accel(&self) -> Accel {
         self.accel
@@ -110,9 +116,10 @@ impl Stage {
         if let Err(error) = boot.mount(&guest) {
             return Err(verdict::failed(&self.names(), machine, error));
         }
-        let terminal = machine.terminal();
+        let (terminal, gpu) = (machine.terminal(), machine.gpu());
         let firmware = boot.gpu.as_ref().and_then(|gpu| gpu.firmware.as_ref());
-        let mut scene = Scene::new(&guest, self.image(), terminal).with_gpu(machine.gpu(), firmware);
+        let mut scene =
+            Scene::new(&guest, self.image(), terminal).with_gpu(gpu, firmware).with_monitor(machine.monitor());
         let told = story(&mut scene).and_then(|told| Ok((told, self.leave(&mut scene, events)?)));
         let told = told.and_then(|told| match scene.holders() {
             [] => Ok(told),
