@@ -160,8 +160,8 @@ impl Story<'_> {
                 return Ok(Err(error));
             }
         }
-        // The driver's nodes are the first. Two devices may have one driver.
-        self.job.devices.iter().try_for_each(|device| scene.require(device.module))?;
+        // The driver's nodes are the first. virtio_gpu of Linux 7.3 sometimes warns when it is unloaded.
+        self.job.devices.iter().try_for_each(|device| scene.keep(device.module))?;
         if boot.debugger.is_none() {
             modules.iter().try_for_each(|module| module.load(scene))?;
         }

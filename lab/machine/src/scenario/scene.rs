@@ -41,6 +41,8 @@ pub struct Scene<'s> {
     monitor: Option<&'s mut Monitor>,
     /// Modules that [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
+    /// Modules that [`Self::keep`] loaded.
+    kept: Vec<String>,
     /// The processes that held a driver at the end of the scenario.
     holders: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl<'s> Scene<'s> {
             firmware: None,
             monitor: None,
             loaded: Vec::new(),
+            kept: Vec::new(),
             holders: Vec::new(),
         }
     }
@@ -114,6 +117,15 @@ impl<'s> Scene<'s> {
         }
     }
 
+    /// Loads a module that stays until the machine ends, with its dependencies, unless it is loaded already.
+    pub fn keep(&mut self, module: &str) -> Result<(), VmError> {
+        self.kept.push(module.to_owned());
+        match self.guest.insmod(module, "") {
+            Err(VmError::Refused { failure, .. }) if failure.errno == Errno::EXIST.raw_os_error() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Unloads one module.
     pub fn rmmod(&mut self, module: &str) -> Result<(), VmError> {
         self.guest.rmmod(module)?;
@@ -122,14 +134,15 @@ impl<'s> Scene<'s> {
     }
 
     /// Unloads every module that this scene has loaded, every module of ours that a program in the guest has loaded, and
-    /// the modules that use one of these, users first. A module that cannot be unloaded is leaked: something still refers
-    /// to it.
+    /// the modules that use one of these, users first. Those that [`Self::keep`] loaded stay, with what they need. A module
+    /// that cannot be unloaded is leaked: something still refers to it.
     pub fn leave(&mut self) -> Result<(), VmError> {
         let (begun, mut rounds) = (Instant::now(), 0);
         while rounds < ROUNDS {
             let left = parse_modules(&self.guest.read("/proc/modules")?);
+            let kept = needed_by(&self.kept, &left);
             let is_ours = |module: &String| self.loaded.contains(module) || self.image.ours.contains_key(module);
-            let left = with_users(&left, is_ours);
+            let left = with_users(&left, |module| is_ours(module) && !kept.contains(module));
             let Some(next) = next_to_go(&left) else { return Ok(()) };
             match self.guest.rmmod(next) {
                 Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_holders()? => {}
@@ -194,6 +207,20 @@ fn with_users(all: &[Present], wanted: impl Fn(&String) -> bool) -> Vec<Present>
         names.extend(users);
         if names.len() == before {
             return all.iter().filter(|module| names.contains(&module.name)).cloned().collect();
+        }
+    }
+}
+
+/// Returns `kept` and all that these modules need.
+fn needed_by<'p>(kept: &'p [String], all: &'p [Present]) -> BTreeSet<&'p String> {
+    let mut needed: BTreeSet<_> = kept.iter().collect();
+    loop {
+        let before = needed.len();
+        let more = all.iter().filter(|module| module.users.iter().any(|user| needed.contains(user)));
+        let more: Vec<_> = more.map(|module| &module.name).collect();
+        needed.extend(more);
+        if needed.len() == before {
+            return needed;
         }
     }
 }
@@ -305,6 +332,16 @@ mod tests {
         let image = image(&["drm_rust", "nova_drm", "nova_core", "vgem_rust"]);
         assert_eq!(driver_modules("nova", &image).unwrap(), ["nova_core", "nova_drm"]);
         assert_eq!(driver_modules("vgem", &image).unwrap(), ["vgem_rust"]);
+    }
+
+    #[test]
+    fn kept_module_keeps_what_it_needs() {
+        let text = "virtio_gpu 1 0 - Live 0x0\nvgem_rust 1 0 - Live 0x0\n\
+                    drm_shmem_helper 1 2 virtio_gpu,vgem_rust, Live 0x0\ndrm 1 1 drm_shmem_helper, Live 0x0\n";
+        let (kept, all) = (["virtio_gpu".to_owned()], parse_modules(text));
+        let needed: Vec<_> = needed_by(&kept, &all).into_iter().map(String::as_str).collect();
+        assert_eq!(needed, ["drm", "drm_shmem_helper", "virtio_gpu"]);
+        assert!(needed_by(&[], &all).is_empty());
     }
 
     #[test]
