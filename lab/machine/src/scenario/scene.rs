@@ -41,8 +41,6 @@ pub struct Scene<'s> {
     monitor: Option<&'s mut Monitor>,
     /// Modules that [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
-    /// Modules that [`Self::keep`] loaded.
-    kept: Vec<String>,
     /// The processes that held a driver at the end of the scenario.
     holders: Vec<String>,
 }
@@ -57,7 +55,6 @@ impl<'s> Scene<'s> {
             firmware: None,
             monitor: None,
             loaded: Vec::new(),
-            kept: Vec::new(),
             holders: Vec::new(),
         }
     }
@@ -118,8 +115,7 @@ impl<'s> Scene<'s> {
     }
 
     /// Loads a module that stays until the machine ends, with its dependencies, unless it is loaded already.
-    pub fn keep(&mut self, module: &str) -> Result<(), VmError> {
-        self.kept.push(module.to_owned());
+    pub fn keep(&self, module: &str) -> Result<(), VmError> {
         match self.guest.insmod(module, "") {
             Err(VmError::Refused { failure, .. }) if failure.errno == Errno::EXIST.raw_os_error() => Ok(()),
             other => other.map(drop),
@@ -133,16 +129,14 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// Unloads every module that this scene has loaded, every module of ours that a program in the guest has loaded, and
-    /// the modules that use one of these, users first. Those that [`Self::keep`] loaded stay, with what they need. A module
-    /// that cannot be unloaded is leaked: something still refers to it.
+    /// Unloads every module that this scene has loaded, and every module of ours that a program in the guest has loaded,
+    /// users first. Other modules stay, with what they need: those of [`Self::keep`], and the kernel's own that a program
+    /// has loaded. A module that cannot be unloaded is leaked: something still refers to it.
     pub fn leave(&mut self) -> Result<(), VmError> {
         let (begun, mut rounds) = (Instant::now(), 0);
         while rounds < ROUNDS {
-            let left = parse_modules(&self.guest.read("/proc/modules")?);
-            let kept = needed_by(&self.kept, &left);
-            let is_ours = |module: &String| self.loaded.contains(module) || self.image.ours.contains_key(module);
-            let left = with_users(&left, |module| is_ours(module) && !kept.contains(module));
+            let all = parse_modules(&self.guest.read("/proc/modules")?);
+            let left = to_unload(&all, |module| self.loaded.contains(module) || self.image.ours.contains_key(module));
             let Some(next) = next_to_go(&left) else { return Ok(()) };
             match self.guest.rmmod(next) {
                 Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_holders()? => {}
@@ -197,36 +191,22 @@ struct Present {
     users: Vec<String>,
 }
 
-/// Returns the wanted modules, and all modules that use them.
-fn with_users(all: &[Present], wanted: impl Fn(&String) -> bool) -> Vec<Present> {
-    let mut names: BTreeSet<&String> = all.iter().map(|module| &module.name).filter(|name| wanted(name)).collect();
+/// Returns the modules that are ours and that no other module needs.
+fn to_unload(all: &[Present], is_ours: impl Fn(&String) -> bool) -> Vec<&Present> {
+    let mut stay: BTreeSet<&String> = all.iter().map(|module| &module.name).filter(|name| !is_ours(name)).collect();
     loop {
-        let chosen = all.iter().filter(|module| names.contains(&module.name));
-        let users: Vec<_> = chosen.flat_map(|module| &module.users).collect();
-        let before = names.len();
-        names.extend(users);
-        if names.len() == before {
-            return all.iter().filter(|module| names.contains(&module.name)).cloned().collect();
-        }
-    }
-}
-
-/// Returns `kept` and all that these modules need.
-fn needed_by<'p>(kept: &'p [String], all: &'p [Present]) -> BTreeSet<&'p String> {
-    let mut needed: BTreeSet<_> = kept.iter().collect();
-    loop {
-        let before = needed.len();
-        let more = all.iter().filter(|module| module.users.iter().any(|user| needed.contains(user)));
-        let more: Vec<_> = more.map(|module| &module.name).collect();
-        needed.extend(more);
-        if needed.len() == before {
-            return needed;
+        let before = stay.len();
+        let needed = all.iter().filter(|module| module.users.iter().any(|user| stay.contains(user)));
+        let needed: Vec<_> = needed.map(|module| &module.name).collect();
+        stay.extend(needed);
+        if stay.len() == before {
+            return all.iter().filter(|module| !stay.contains(&module.name)).collect();
         }
     }
 }
 
 /// Returns the module to unload first: the first without users, if there is one.
-fn next_to_go(left: &[Present]) -> Option<&str> {
+fn next_to_go<'p>(left: &[&'p Present]) -> Option<&'p str> {
     let next = left.iter().find(|module| module.count == 0).or(left.first());
     next.map(|module| module.name.as_str())
 }
@@ -249,10 +229,9 @@ fn parse_modules(text: &str) -> Vec<Present> {
 /// Parses any bytes as `/proc/modules`, for fuzzing.
 /// Simulates unloading the modules one after the other.
 pub fn parse_any(bytes: &[u8]) {
-    let mut left = parse_modules(&String::from_utf8_lossy(bytes));
-    let some = with_users(&left, |name| name.len() % 2 == 0);
-    assert!(some.iter().all(|module| left.contains(module)));
-    while let Some(next) = next_to_go(&left).map(str::to_owned) {
+    let all = parse_modules(&String::from_utf8_lossy(bytes));
+    let mut left = to_unload(&all, |name| name.len() % 2 == 0);
+    while let Some(next) = next_to_go(&left) {
         let count = left.len();
         left.retain(|module| module.name != next);
         assert!(left.len() < count, "what goes was there");
@@ -335,16 +314,6 @@ mod tests {
     }
 
     #[test]
-    fn kept_module_keeps_what_it_needs() {
-        let text = "virtio_gpu 1 0 - Live 0x0\nvgem_rust 1 0 - Live 0x0\n\
-                    drm_shmem_helper 1 2 virtio_gpu,vgem_rust, Live 0x0\ndrm 1 1 drm_shmem_helper, Live 0x0\n";
-        let (kept, all) = (["virtio_gpu".to_owned()], parse_modules(text));
-        let needed: Vec<_> = needed_by(&kept, &all).into_iter().map(String::as_str).collect();
-        assert_eq!(needed, ["drm", "drm_shmem_helper", "virtio_gpu"]);
-        assert!(needed_by(&[], &all).is_empty());
-    }
-
-    #[test]
     fn users_of_a_module_are_counted() {
         let text = "vgem_rust 20480 1 - Live 0x0 (OE)\ndrm 2270128 3 vgem_rust,drm_rust, Live 0x0\n";
         let counts: Vec<_> = parse_modules(text).into_iter().map(|module| (module.name, module.count)).collect();
@@ -352,13 +321,16 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_use_ours_are_unloaded_with_ours() {
-        let text = "bochs 20480 0 - Live 0x0\ndrm_helper 4096 1 bochs, Live 0x0\next4 4096 1 - Live 0x0\n\
-                    drm 2270128 3 bochs,drm_helper, Live 0x0\nfirm 1 1 [permanent], Live 0x0\n";
-        let left = with_users(&parse_modules(text), |name| name == "drm");
+    fn other_modules_stay_with_what_they_need() {
+        let text = "virtio_gpu 1 0 - Live 0x0\nvgem_rust 1 0 - Live 0x0\ndrm_rust 1 1 vgem_rust, Live 0x0\n\
+                    drm_shmem_helper 1 2 virtio_gpu,vgem_rust, Live 0x0\ndrm 1 1 drm_shmem_helper,drm_rust, Live 0x0\n\
+                    ext4 1 1 - Live 0x0\nfirm 1 1 [permanent], Live 0x0\n";
+        let all = parse_modules(text);
+        let ours = ["vgem_rust", "drm_rust", "drm_shmem_helper", "drm"];
+        let left = to_unload(&all, |name| ours.contains(&name.as_str()));
         let names: Vec<_> = left.iter().map(|module| module.name.as_str()).collect();
-        assert_eq!(names, ["bochs", "drm_helper", "drm"]);
-        assert_eq!(next_to_go(&left), Some("bochs"));
+        assert_eq!(names, ["vgem_rust", "drm_rust"]);
+        assert_eq!(next_to_go(&left), Some("vgem_rust"));
     }
 
     /// An agent that reports the same modules as loaded whatever was unloaded.
