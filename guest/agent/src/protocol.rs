@@ -101,12 +101,19 @@ pub enum Call {
         /// Absolute path.
         path: String,
     },
-    /// Start an interactive shell on the machine's `virtconsole`; its end arrives as [`Event::Exited`].
-    Shell {
+    /// Start a program on the machine's `virtconsole`, its controlling terminal; its end arrives as [`Event::Exited`].
+    OnTerminal {
+        /// The program and its arguments.
+        argv: Vec<String>,
         /// Rows and columns of the terminal behind it.
         size: (u16, u16),
         /// Value of `TERM`.
         term: String,
+    },
+    /// Set the size of the `virtconsole`, whose programs get `SIGWINCH`.
+    Resize {
+        /// Rows and columns.
+        size: (u16, u16),
     },
     /// Make a root for clients at [`CLIENT_ROOT`]: a file system that is only read, a layer in memory for what clients write, and
     /// the guest's own `/dev`, `/proc`, `/sys` and `/run`.

@@ -37,7 +37,8 @@ fn dispatch(request: Request, processes: &Arc<Processes>, outbox: &Outbox) {
             nodes::settle();
             processes.spawn(call, &argv)
         }
-        Call::Shell { size, term } => shell::on_port(call, size, &term, processes),
+        Call::OnTerminal { argv, size, term } => shell::on_port(call, &argv, size, &term, processes),
+        Call::Resize { size } => shell::resize(size),
         Call::Signal { process, signal } => processes.signal(process, signal),
         Call::CloseOutput { process, stream } => processes.close_output(process, stream),
         Call::Taken { process, stream, count } => return processes.taken(process, stream, count),

@@ -45,9 +45,41 @@ impl Drop for OnInterrupt {
     }
 }
 
+/// A receiver of the next signal.
+type Receiver = Box<dyn FnOnce(i32) + Send>;
+
+static RECEIVER: Mutex<Option<Receiver>> = Mutex::new(None);
+
+/// The next signal goes to a receiver while this value lives.
+#[must_use = "the receiver is forgotten when this is dropped"]
+pub struct Diverted(());
+
+/// Gives the next signal to `receiver` instead of ending the program. A second one ends it.
+pub fn divert(receiver: impl FnOnce(i32) + Send + 'static) -> Diverted {
+    *RECEIVER.lock().expect("no receiver runs under this lock") = Some(Box::new(receiver));
+    Diverted(())
+}
+
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        *RECEIVER.lock().expect("no receiver runs under this lock") = None;
+    }
+}
+
+fn receiver() -> Option<Receiver> {
+    RECEIVER.lock().expect("no receiver runs under this lock").take()
+}
+
 /// Returns whether an interrupt is being handled. Errors that arrive now are its consequences and need no report.
 pub fn happened() -> bool {
     HAPPENED.load(Ordering::SeqCst)
+}
+
+/// Interrupts the program, as Ctrl-C does.
+pub fn raise() {
+    drop(receiver());
+    // The signal is valid, and we handle it.
+    let _ = signal_hook::low_level::raise(SIGTERM);
 }
 
 /// Waits for the signal thread to exit the program. The main thread calls this when its work failed because of an
@@ -64,7 +96,11 @@ pub fn install(events: &Events, end_children: fn()) {
     let events = events.clone();
     std::thread::spawn(move || {
         let mut signals = signals.forever();
-        if signals.next().is_some() {
+        while let Some(signal) = signals.next() {
+            if let Some(receiver) = receiver() {
+                receiver(signal);
+                continue;
+            }
             HAPPENED.store(true, Ordering::SeqCst);
             std::thread::spawn(move || finish(&events, end_children));
             // A second signal means that the user does not want to wait. The next run removes incomplete results.
@@ -99,6 +135,16 @@ fn newest() -> Option<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn receiver_gets_one_signal_unless_it_was_dropped() {
+        let diverted = divert(|signal| assert_eq!(signal, SIGTERM));
+        receiver().unwrap()(SIGTERM);
+        assert!(receiver().is_none());
+        drop(diverted);
+        drop(divert(|_| panic!("must not run")));
+        assert!(receiver().is_none());
+    }
 
     #[test]
     fn a_dropped_registration_is_forgotten() {

@@ -34,10 +34,9 @@ pub struct Options {
 pub fn main(options: Options, events: &Events) -> Result<u8> {
     let pid = choose(options.run, &door::runs()?)?;
     let mut run = door::knock(pid).with_context(|| format!("failed to reach the run {pid}"))?;
-    let request = match options.program.is_empty() {
-        true => {
-            Request::Shell { size: terminal::size(), term: std::env::var("TERM").unwrap_or_else(|_| "vt100".into()) }
-        }
+    let needs_terminal = options.program.is_empty() || terminal::is_ours();
+    let request = match needs_terminal {
+        true => Request::OnTerminal { argv: options.program, size: terminal::size(), term: terminal::kind() },
         false => Request::Program(options.program),
     };
     let streams = (io::stdin(), io::stdout(), io::stderr());
@@ -51,7 +50,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
     let ended = match request {
         Request::Program(_) => reply(&mut run),
-        Request::Shell { .. } => shell(&mut run, events),
+        Request::OnTerminal { argv, .. } => on_terminal(&mut run, argv.is_empty(), events),
     };
     match ended? {
         Reply::Ended(code) => Ok(code),
@@ -60,18 +59,26 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     }
 }
 
-/// Connects our terminal with the guest's shell until it ends.
-fn shell(run: &mut UnixStream, events: &Events) -> Result<Reply> {
+/// Connects our terminal with the guest's until the program there ends.
+fn on_terminal(run: &mut UnixStream, is_shell: bool, events: &Events) -> Result<Reply> {
     let [terminal] = door::receive_files(run).context("the run sent no terminal")?;
-    events.note("a shell in the guest; `exit` or Ctrl-D leaves it, and the guest goes on");
+    if is_shell {
+        events.note("a shell in the guest; `exit` or Ctrl-D leaves it, and the guest goes on");
+    }
     let hang_up = run.try_clone().context("failed to keep the socket")?;
     let ended = AtomicBool::new(false);
     let on_lost = || drop(hang_up.shutdown(std::net::Shutdown::Both));
-    let (answer, shown) = terminal::connect(terminal.into(), &ended, on_lost, || {
-        let answer = reply(run);
-        ended.store(true, Ordering::Relaxed);
-        answer
-    });
+    let (answer, shown) = terminal::connect(
+        terminal.into(),
+        &ended,
+        |_| (),
+        on_lost,
+        || {
+            let answer = reply(run);
+            ended.store(true, Ordering::Relaxed);
+            answer
+        },
+    );
     shown.map_err(|error| drydock_base::events::of_output("stdout", error))?;
     answer
 }

@@ -32,8 +32,9 @@ pub(crate) const STREAMS: usize = 3;
 pub(crate) enum Request {
     /// A program with its arguments.
     Program(Vec<String>),
-    /// A shell on a terminal of this size and kind. The answer comes with a socket for the terminal's bytes.
-    Shell { size: (u16, u16), term: String },
+    /// A program, or a shell if there is none, on a terminal of this size and kind. The answer comes with a socket for the
+    /// terminal's bytes.
+    OnTerminal { argv: Vec<String>, size: (u16, u16), term: String },
 }
 
 /// The answer of a run.

@@ -78,9 +78,10 @@ Examples:\n\
 /// to stdout and its exit code becomes ours; everything else goes to stderr. Without a client you get a shell in the
 /// guest.
 ///
-/// The client reads our standard input, unless that is a terminal. Its input and output behave like pipes: a write
-/// blocks while nobody reads, and fails when the reader has closed its end. Processes that the client leaves behind are
-/// killed.
+/// If our standard streams are all terminals, the client has a terminal, too. Otherwise it reads our standard input, unless
+/// that is a terminal, and its input and output behave like pipes: a write blocks while nobody reads, and fails when the
+/// reader has closed its end. The client gets the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the guest. Processes
+/// that the client leaves behind are killed.
 ///
 /// The guest has busybox, lsgpu, drmdevice and the driver's own client. Any other program is one of this machine: the
 /// client then sees all files of this machine and starts in the current directory. It cannot change them: what it
@@ -107,9 +108,10 @@ pub struct Options {
     /// Memory of the guest in MiB [default: 1024, or 2048 with the root of this machine]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(job::MEMORY))]
     memory: Option<u32>,
-    /// Seconds until the client is killed, including the time to read its output; the exit code is then 124
-    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", default_value_t = job::DEFAULT_LIMIT)]
-    limit: u64,
+    /// Seconds until the client is killed, including the time to read its output; the exit code is then 124 [default: 300, or
+    /// none on a terminal]
+    #[arg(long, visible_alias = "timeout", value_name = "SECONDS")]
+    limit: Option<u64>,
     /// Wait for gdb when the driver is loaded, before it probes its devices; there is no time limit then
     #[arg(long, conflicts_with_all = ["limit", "dry_run"])]
     gdb: bool,
@@ -183,11 +185,17 @@ impl Options {
     fn job(self) -> Result<Job> {
         let directory = std::env::current_dir().context("failed to find the current directory")?;
         let shares = setting::shares(&directory, &self.with, &self.write)?;
+        // Results have what the client writes to each of its outputs, and a terminal has only one.
+        let on_terminal = self.client.is_empty() || (terminal::is_ours() && !self.results.any());
         let command = (!self.client.is_empty()).then(|| Command {
             name: Command::name_of(&self.client),
             argv: self.client,
-            // A person at a debugger needs as long as it takes.
-            limit: if self.gdb { FOREVER } else { job::limit(self.limit) },
+            limit: match self.limit {
+                Some(limit) => job::limit(limit),
+                // A person at a debugger or a terminal needs as long as it takes.
+                None if self.gdb || on_terminal => FOREVER,
+                None => job::limit(job::DEFAULT_LIMIT),
+            },
             exit_codes: vec![exit::OK],
             gets: self.get,
         });
@@ -208,6 +216,7 @@ impl Options {
             is_user: self.user,
             directory,
             commands: command.into_iter().collect(),
+            on_terminal,
             is_session: false,
         })
     }

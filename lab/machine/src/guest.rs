@@ -179,9 +179,16 @@ impl Guest {
         Process::start(self, program, Call::Spawn { argv })
     }
 
-    /// Starts an interactive shell on the machine's terminal.
-    pub fn shell(&self, size: (u16, u16), term: &str) -> Result<Process<'_>, Error> {
-        Process::start(self, "sh".into(), Call::Shell { size, term: term.into() })
+    /// Starts a program on the machine's terminal, or a shell if it names none.
+    pub fn on_terminal(&self, argv: &[String], size: (u16, u16), term: &str) -> Result<Process<'_>, Error> {
+        let shell = || ["sh", "-i"].map(str::to_owned).to_vec();
+        let argv = if argv.is_empty() { shell() } else { argv.to_vec() };
+        Process::start(self, argv[0].clone(), Call::OnTerminal { argv, size, term: term.into() })
+    }
+
+    /// Sets the size of the machine's terminal.
+    pub fn resize(&self, size: (u16, u16)) -> Result<(), Error> {
+        self.ask(Call::Resize { size }).map(drop)
     }
 
     /// Runs a program to its end and returns its output, whatever its exit code.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use drydock_agent::protocol::Stream;
 use drydock_base::events::Events;
+use drydock_base::interrupt;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::{Guest, Input, Passed};
 use drydock_machine::place;
@@ -17,6 +18,9 @@ use rustix::process::Signal;
 
 use super::tee::{Kept, Tee};
 use super::terminal;
+
+/// The interval at which a client's end is looked for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// The end of each output of a client.
 #[derive(Clone, Default)]
@@ -51,6 +55,10 @@ pub(super) fn client(
             // A client that has already ended needs no end of input.
             Stdin::Empty => drop(input.close()),
         }
+        // A signal ends a whole session.
+        if stdin == Stdin::Ours {
+            scope.spawn(|| pass_signal(input, &ended, events));
+        }
         let (out, err) = (Tee::new(std::io::stdout(), &ends.out), Tee::new(std::io::stderr(), &ends.err));
         let passed = process.pass(limit, out, err);
         ended.store(true, Ordering::Relaxed);
@@ -64,6 +72,22 @@ pub(super) fn client(
         guest.end_processes()?;
     }
     Ok(passed)
+}
+
+/// Passes our first signal on to the client, which may end as it likes. A second one ends the run.
+fn pass_signal(input: Input<'_>, ended: &AtomicBool, events: &Events) {
+    let (sender, signals) = std::sync::mpsc::channel();
+    // The other end is gone once the client has ended.
+    let _diverted = interrupt::divert(move |signal| sender.send(signal).unwrap_or_default());
+    while !ended.load(Ordering::Relaxed) {
+        let Ok(signal) = signals.recv_timeout(BETWEEN_LOOKS) else { continue };
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            events.note("the client got the signal; another one ends the guest");
+            // A client that has just ended cannot be found, which is fine.
+            let _ = input.signal(signal);
+        }
+        return;
+    }
 }
 
 /// Passes `stdin` to the client until either ends. A terminal is not passed on: its user did not mean to type into a
@@ -87,17 +111,21 @@ pub(super) fn feed(stdin: &(impl AsFd + IsTerminal), input: Input<'_>, ended: &A
     }
 }
 
-/// Runs an interactive shell of the guest on our terminal, which is connected with `machine_end`.
-pub(super) fn shell(guest: &Guest, machine_end: UnixStream, events: &Events) -> Result<Passed, VmError> {
-    let term = std::env::var("TERM").unwrap_or_else(|_| "vt100".into());
-    events.note("a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off");
-    let shell = guest.shell(terminal::size(), &term)?;
-    let hang_up = shell.stdin();
+/// Runs a program of the guest, or a shell, on our terminal, which is connected with `machine_end`.
+pub(super) fn on_terminal(
+    guest: &Guest,
+    argv: &[String],
+    limit: Option<Duration>,
+    machine_end: UnixStream,
+) -> Result<Passed, VmError> {
+    let program = guest.on_terminal(argv, terminal::size(), &terminal::kind())?;
+    let hang_up = program.stdin();
     let ended = AtomicBool::new(false);
-    // A shell without its terminal is useless. One that has just ended cannot be found, which is fine.
+    // A program without its terminal is useless. One that has just ended cannot be found, which is fine.
     let on_lost = || drop(hang_up.signal(Signal::HUP));
-    let (status, shown) = terminal::connect(machine_end, &ended, on_lost, || {
-        let status = shell.forward(None, |_, _| Ok(()));
+    let on_size = |size| drop(guest.resize(size));
+    let (status, shown) = terminal::connect(machine_end, &ended, on_size, on_lost, || {
+        let status = program.forward(limit, |_, _| Ok(()));
         ended.store(true, Ordering::Relaxed);
         status
     });

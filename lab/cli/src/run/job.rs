@@ -61,6 +61,8 @@ pub(super) struct Job {
     pub(super) directory: PathBuf,
     /// The commands in their order; none means a shell.
     pub(super) commands: Vec<Command>,
+    /// Whether the shell, or the only command, gets the guest's terminal, which is connected with ours.
+    pub(super) on_terminal: bool,
     /// Whether the commands are a list with a verdict each. The only command of a command line has an exit code instead.
     pub(super) is_session: bool,
 }

@@ -2,6 +2,7 @@
 //! Carries out the description of a run: builds, boots, runs the commands, and returns the exit code.
 
 use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,13 +129,12 @@ impl Story<'_> {
             }
             setting.root.settle(scene.guest())?;
             let (guest, terminal) = (scene.guest(), scene.terminal());
-            // The run's own shell needs the terminal.
-            let (own, free) =
-                if self.job.commands.is_empty() { (Some(terminal), None) } else { (None, Some(terminal)) };
-            let played = visitors::receive(guest, setting, free, self.events, || match own {
-                Some(terminal) => Ok(vec![(client::shell(guest, terminal, self.events)?, Vec::new())]),
-                None => self.commands(guest, judge),
-            });
+            let (own, free) = if self.job.on_terminal { (Some(terminal), None) } else { (None, Some(terminal)) };
+            let played =
+                visitors::receive(guest, setting, free, self.events, || match (own, self.job.commands.first()) {
+                    (Some(terminal), None) => self.shell(guest, terminal).map(|passed| vec![(passed, Vec::new())]),
+                    (own, _) => self.commands(guest, own, judge),
+                });
             played.map(Ok)
         });
         match played {
@@ -168,13 +168,27 @@ impl Story<'_> {
         Ok(Ok(()))
     }
 
+    /// Runs a shell of the guest.
+    fn shell(&self, guest: &Guest, terminal: UnixStream) -> Result<Passed, VmError> {
+        self.events.note(
+            "a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off; Ctrl-], pressed twice, ends \
+             the guest",
+        );
+        client::on_terminal(guest, &[], None, terminal)
+    }
+
     /// Runs the commands in their order, until one ends the guest or our output is lost.
-    fn commands(&self, guest: &Guest, judge: &mut Judge<'_>) -> Result<Vec<Played>, VmError> {
+    fn commands(
+        &self,
+        guest: &Guest,
+        mut terminal: Option<UnixStream>,
+        judge: &mut Judge<'_>,
+    ) -> Result<Vec<Played>, VmError> {
         let mut all = Vec::new();
         for (index, command) in self.job.commands.iter().enumerate() {
             libdrm::warn_of_unlisted(guest, &command.argv, self.events)?;
             let ends = judge.begin(index);
-            match self.command(command, guest, &ends, judge) {
+            match self.command(command, guest, terminal.take(), &ends, judge) {
                 Ok((passed, copied)) => {
                     judge.judge(verdict(command, passed.status, &copied));
                     let is_lost = passed.lost.is_some();
@@ -194,11 +208,24 @@ impl Story<'_> {
     }
 
     /// Runs one command and copies what it has left.
-    fn command(&self, command: &Command, guest: &Guest, ends: &Ends, judge: &mut Judge<'_>) -> Result<Played, VmError> {
+    fn command(
+        &self,
+        command: &Command,
+        guest: &Guest,
+        terminal: Option<UnixStream>,
+        ends: &Ends,
+        judge: &mut Judge<'_>,
+    ) -> Result<Played, VmError> {
         // The first command of a session would take the input from the others.
         let stdin = if self.job.is_session { Stdin::Empty } else { Stdin::Ours };
         let argv = self.prepared.setting.argv(&command.argv);
-        let passed = client::client(guest, &argv, stdin, command.limit, ends, self.events);
+        let passed = match terminal {
+            Some(terminal) => {
+                self.events.note("Ctrl-], pressed twice, ends the guest");
+                client::on_terminal(guest, &argv, Some(command.limit), terminal)
+            }
+            None => client::client(guest, &argv, stdin, command.limit, ends, self.events),
+        };
         judge.end(passed.as_ref().ok().map(|passed| passed.status));
         // A client that was killed at its limit has written files, too.
         let root = self.prepared.setting.root.path().unwrap_or_default();

@@ -142,6 +142,7 @@ impl Session {
             is_user: self.user,
             directory: directory.to_owned(),
             commands,
+            on_terminal: false,
             is_session: true,
         })
     }

@@ -26,24 +26,36 @@ pub(crate) fn size() -> (u16, u16) {
     }
 }
 
+/// Returns whether all our standard streams are terminals, so that a program of the guest can have one, too.
+pub(crate) fn is_ours() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Returns the value of `TERM` for the guest.
+pub(crate) fn kind() -> String {
+    std::env::var("TERM").unwrap_or_else(|_| "vt100".into())
+}
+
 /// Waits a moment until `from` can be read or has ended.
 pub(crate) fn readable(from: &impl AsFd) -> bool {
     let mut fds = [PollFd::new(from, PollFlags::IN)];
     poll(&mut fds, Some(&LOOK)).is_ok_and(|count| count > 0)
 }
 
-/// Connects our terminal with `machine_end` while `work` runs. `ended` returns whether the session is over. `on_lost`
-/// is called if the guest's output cannot be shown; that error is the second value returned.
+/// Connects our terminal with `machine_end` while `work` runs. `ended` returns whether the session is over. `on_size` is
+/// called with each new size of our terminal. `on_lost` is called if the guest's output cannot be shown; that error is
+/// the second value returned.
 pub(crate) fn connect<T>(
     machine_end: UnixStream,
     ended: &AtomicBool,
+    on_size: impl Fn((u16, u16)) + Send,
     on_lost: impl FnOnce() + Send,
     work: impl FnOnce() -> T,
 ) -> (T, io::Result<()>) {
     let _raw = Raw::enter();
     thread::scope(|scope| {
         let shown = scope.spawn(|| show(&machine_end).inspect_err(|_| on_lost()));
-        scope.spawn(|| type_into(&machine_end, ended));
+        scope.spawn(|| type_into(&machine_end, ended, on_size));
         let out = work();
         // This stops both directions. The one that shows output has read everything that the guest wrote before its
         // end.
@@ -62,14 +74,31 @@ fn show(mut machine_end: &UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-fn type_into(mut machine_end: &UnixStream, ended: &AtomicBool) {
+/// The key that ends the guest when it is pressed twice: Ctrl-]. In raw mode, no other key reaches us.
+const ESCAPE: u8 = 0x1d;
+
+fn type_into(mut machine_end: &UnixStream, ended: &AtomicBool, on_size: impl Fn((u16, u16))) {
     let stdin = io::stdin();
     let mut buffer = [0; 4096];
+    let (mut known, mut last) = (size(), 0);
     while !ended.load(Ordering::Relaxed) {
+        if size() != known {
+            known = size();
+            on_size(known);
+        }
         if !readable(&stdin) {
             continue;
         }
         let count = stdin.lock().read(&mut buffer).unwrap_or(0);
+        if stdin.is_terminal() {
+            for byte in &buffer[..count] {
+                if (last, *byte) == (ESCAPE, ESCAPE) {
+                    interrupt::raise();
+                    return;
+                }
+                last = *byte;
+            }
+        }
         // The end of a piped input becomes a Ctrl-D for the shell that reads it.
         let bytes = if count == 0 { b"\x04".as_slice() } else { &buffer[..count] };
         if machine_end.write_all(bytes).is_err() || count == 0 {

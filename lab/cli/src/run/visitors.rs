@@ -89,7 +89,7 @@ impl House<'_> {
         let Some(request) = frame::read(visitor)? else { return Err(io::ErrorKind::UnexpectedEof.into()) };
         match request {
             Request::Program(argv) => self.program(visitor, streams, &argv),
-            Request::Shell { size, term } => self.shell(visitor, size, &term),
+            Request::OnTerminal { argv, size, term } => self.on_terminal(visitor, &argv, size, &term),
         }
     }
 
@@ -132,28 +132,36 @@ impl House<'_> {
         }
     }
 
-    fn shell(&self, visitor: &mut UnixStream, size: (u16, u16), term: &str) -> io::Result<Reply> {
+    fn on_terminal(
+        &self,
+        visitor: &mut UnixStream,
+        argv: &[String],
+        size: (u16, u16),
+        term: &str,
+    ) -> io::Result<Reply> {
         let Some(machine) = self.terminal.lock().expect("no holder of the lock panics").take() else {
-            let why = "the guest's only terminal is in use; name a program after `--`";
+            let why = "the guest's only terminal is in use; redirect an output of the program, and it needs none";
             return Ok(Reply::Failed(why.to_owned()));
         };
-        let reply = self.shell_on(&machine, visitor, size, term);
+        let argv = if argv.is_empty() { Vec::new() } else { self.setting.argv(argv) };
+        let reply = self.connect(&machine, visitor, &argv, size, term);
         *self.terminal.lock().expect("no holder of the lock panics") = Some(machine);
         reply
     }
 
-    fn shell_on(
+    fn connect(
         &self,
         machine: &UnixStream,
         visitor: &mut UnixStream,
+        argv: &[String],
         size: (u16, u16),
         term: &str,
     ) -> io::Result<Reply> {
-        let shell = match self.guest.shell(size, term) {
-            Ok(shell) => shell,
+        let program = match self.guest.on_terminal(argv, size, term) {
+            Ok(program) => program,
             Err(error) => return Ok(Reply::Failed(first_line(&error))),
         };
-        let input = shell.stdin();
+        let input = program.stdin();
         // The machine's end must outlive this visitor, so the visitor gets another socket.
         let (ours, theirs) = UnixStream::pair()?;
         frame::write(visitor, &Reply::Started)?;
@@ -165,7 +173,7 @@ impl House<'_> {
             scope.spawn(|| copy(machine, &ours, &ended));
             scope.spawn(|| copy(&ours, machine, &ended));
             scope.spawn(|| self.watch(&watched, input, &ended, &gone));
-            let status = shell.forward(None, |_, _| Ok(()));
+            let status = program.forward(None, |_, _| Ok(()));
             ended.store(true, Ordering::SeqCst);
             status
         });

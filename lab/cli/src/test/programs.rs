@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use drydock_base::error::{Context as _, Kind, Result};
 use drydock_machine::scenario::Content;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 use super::{NO_TIME, TO_BEGIN};
@@ -37,6 +38,8 @@ const CASES: &[(&str, Judge)] = &[
     ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
     ("second_program_runs_in_the_same_guest", second_program),
     ("writes_to_a_full_directory_are_reported", full_directory),
+    ("first_signal_goes_to_the_program", first_signal),
+    ("program_on_a_terminal_has_a_terminal_of_its_size", on_a_terminal),
     ("session_of_the_documentation_passes", session_that_passes),
     ("failed_command_of_a_session_gives_1_and_the_later_ones_run", session_that_fails),
     ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
@@ -309,7 +312,7 @@ fn full_directory(directory: &Path) -> Result<Result<(), String>> {
     let script = "mount -t tmpfs -o size=100k tmpfs . && cd \"$PWD\" && exec \"$0\" \"$@\"";
     let us = fs::read_link("/proc/self/exe")?;
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).arg(us);
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(us);
     command.args(["run", DRIVER, "--root", "host", "--write", ".", "--"]);
     command.args(["dd", "if=/dev/zero", "of=file", "bs=1k", "count=300"]).current_dir(directory).stdin(Stdio::null());
     drydock_base::process::die_with_us(&mut command);
@@ -319,4 +322,49 @@ fn full_directory(directory: &Path) -> Result<Result<(), String>> {
         true => Ok(()),
         false => Err("stderr does not say that the device is full".to_owned()),
     }))
+}
+
+/// Ends a program that handles SIGTERM, by a signal to the lab.
+fn first_signal(directory: &Path) -> Result<Result<(), String>> {
+    let mut command = Command::new("/proc/self/exe");
+    let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 1; done";
+    command.args(["run", DRIVER, "--", "sh", "-c", script]).current_dir(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    drydock_base::process::die_with_us(&mut command);
+    let mut run = command.spawn().context("failed to start the lab again")?;
+    let mut out = BufReader::new(run.stdout.take().expect("it is piped"));
+    let mut said = String::new();
+    out.read_line(&mut said)?;
+    kill_process(Pid::from_child(&run), Signal::TERM).context("failed to send a signal")?;
+    out.read_to_string(&mut said)?;
+    let ended = run.wait()?;
+    Ok(match (said.as_str(), ended.code()) {
+        ("ready\ncaught\n", Some(9)) => Ok(()),
+        _ => Err(format!("{ended}, stdout {said:?}")),
+    })
+}
+
+/// Lets util-linux's `script` give the lab a terminal.
+fn on_a_terminal(directory: &Path) -> Result<Result<(), String>> {
+    let us = fs::read_link("/proc/self/exe")?;
+    let us = shlex::try_quote(us.to_str().unwrap_or_default()).context("the lab's path has a NUL")?.into_owned();
+    let client = "sh -c 'tty; stty size; read line; echo \"got $line\"; exit 5'";
+    let line = format!("stty rows 30 cols 100; exec {us} run {DRIVER} -- {client}");
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(directory);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    drydock_base::process::die_with_us(&mut command);
+    let mut script = command.spawn().context("failed to start `script`")?;
+    let mut input = script.stdin.take().expect("it is piped");
+    input.write_all(b"typed\n")?;
+    let mut said = String::new();
+    script.stdout.take().expect("it is piped").read_to_string(&mut said)?;
+    drop(input);
+    let ended = script.wait()?;
+    let parts = ["/dev/hvc0", "30 100", "got typed"];
+    Ok(match parts.iter().find(|part| !said.contains(**part)) {
+        None if ended.code() == Some(5) => Ok(()),
+        None => Err(format!("{ended}")),
+        Some(part) => Err(format!("`{part}` is missing; the last line is {:?}", said.trim_end().lines().last())),
+    })
 }

@@ -137,8 +137,8 @@ impl<'g> Process<'g> {
         let before = guest.console.position();
         let number = guest.number();
         let events = guest.await_number(number)?;
-        // A shell's output goes to the terminal.
-        let open = if matches!(call, Call::Shell { .. }) { Vec::new() } else { vec![Stream::Out, Stream::Err] };
+        // Its output goes to the terminal.
+        let open = if matches!(call, Call::OnTerminal { .. }) { Vec::new() } else { vec![Stream::Out, Stream::Err] };
         guest.post(number, call)?;
         let flows = [Stream::Out, Stream::Err].map(|stream| Flow::new(&guest.requests, number, stream));
         let (out, err, early) = (Vec::new(), Vec::new(), VecDeque::new());
