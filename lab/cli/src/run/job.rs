@@ -112,12 +112,27 @@ impl Job {
         let programs: Vec<&str> =
             self.commands.iter().filter_map(|command| Some(command.argv.first()?.as_str())).collect();
         let files = Files::of(self.root, &self.packages, &programs, &content, &self.directory)?;
+        self.check_kernel(files)?;
         self.commands.iter().flat_map(|command| &command.gets).try_for_each(Get::check)?;
         self.devices.iter().try_for_each(|device| device.check(self.kernel.as_deref()))?;
         let modules = self.modules.iter().map(UserModule::read).collect::<Result<_>>()?;
         let mut devices = drivers::devices(repo, &self.driver);
         devices.extend(self.devices.iter().map(|device| device.qemu.to_owned()));
         Ok(Checked { content, files, gpu, devices, modules })
+    }
+
+    /// Refuses files that the kernel cannot read: the debug kernels have few file systems.
+    fn check_kernel(&self, files: Files) -> Result<()> {
+        let Some(name) = self.kernel.as_deref().filter(|name| debug_kernel::named(name).is_some()) else {
+            return Ok(());
+        };
+        if files == Files::Guest && self.shares.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("kernel `{name}` cannot read files of this machine or of packages: it lacks their file systems");
+        Err(Error::new(Kind::Usage, message)
+            .hint("run a program of the guest there, or choose a stock kernel: leave `--kernel` out"))
     }
 
     /// Adds the programs that the commands name.

@@ -38,6 +38,7 @@ const CASES: &[(&str, Judge)] = &[
     ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
     ("second_program_runs_in_the_same_guest", second_program),
     ("writes_to_a_full_directory_are_reported", full_directory),
+    ("debug_kernel_refuses_files_that_it_cannot_read", on_the_debug_kernel),
     ("first_signal_goes_to_the_program", first_signal),
     ("program_on_a_terminal_has_a_terminal_of_its_size", on_a_terminal),
     ("session_of_the_documentation_passes", session_that_passes),
@@ -322,6 +323,13 @@ fn full_directory(directory: &Path) -> Result<Result<(), String>> {
         true => Ok(()),
         false => Err("stderr does not say that the device is full".to_owned()),
     }))
+}
+
+fn on_the_debug_kernel(directory: &Path) -> Result<Result<(), String>> {
+    let usage = i32::from(drydock_base::exit::code(Kind::Usage));
+    let of_host = run(directory, &["--kernel", "debug", "--root", "host", "--", "true"])?;
+    let shared = run(directory, &["--kernel", "debug", "--write", ".", "--", "true"])?;
+    Ok(check(&of_host, usage, "").and(check(&shared, usage, "")))
 }
 
 /// Ends a program that handles SIGTERM, by a signal to the lab.
