@@ -18,8 +18,8 @@ use drydock_base::events::Events;
 /// Run another program in the guest of a `drydock run` that has not ended
 ///
 /// The program sees the same files as the client of that run, and starts in the same directory with the same
-/// environment and user. Its input, its outputs and its exit code are ours. Without a program you get a shell of the
-/// guest. Everything ends with the run's own client.
+/// environment and user. Its input, its outputs and its exit code are ours. Without a program you get a shell. Everything
+/// ends with the run's own client; the exit code is 130 then.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The process of the run [default: the only one]
@@ -47,6 +47,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         Reply::Started => {}
         Reply::Ended(code) => return Ok(code),
         Reply::Failed(why) => return Err(Error::new(Kind::Check, why)),
+        Reply::Lost => return Err(lost()),
     }
     let ended = match request {
         Request::Program(_) => reply(&mut run),
@@ -55,6 +56,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     match ended? {
         Reply::Ended(code) => Ok(code),
         Reply::Failed(why) => Err(Error::new(Kind::Check, why)),
+        Reply::Lost => Err(lost()),
         Reply::Started => Err(Error::new(Kind::Machinery, "the program started twice")),
     }
 }
@@ -87,8 +89,12 @@ fn on_terminal(run: &mut UnixStream, is_shell: bool, events: &Events) -> Result<
 fn reply(run: &mut impl Read) -> Result<Reply> {
     match frame::read(run) {
         Ok(Some(reply)) => Ok(reply),
-        Ok(None) | Err(_) => Err(Error::new(Kind::Machinery, "the run ended")),
+        Ok(None) | Err(_) => Ok(Reply::Lost),
     }
+}
+
+fn lost() -> Error {
+    Error::new(Kind::Interrupted, "the run ended, and this program with it")
 }
 
 /// Returns the run that is meant.
@@ -97,10 +103,10 @@ fn choose(wanted: Option<u32>, runs: &[u32]) -> Result<u32> {
     match (wanted, runs) {
         (Some(pid), _) if runs.contains(&pid) => Ok(pid),
         (Some(pid), []) => {
-            Err(Error::new(Kind::Usage, format!("the process {pid} runs no guest, and no other one does")))
+            Err(Error::new(Kind::Usage, format!("process {pid} is not a run with a guest, and there is no other")))
         }
         (Some(pid), _) => {
-            Err(Error::new(Kind::Usage, format!("the process {pid} runs no guest; these do")).details(list()))
+            Err(Error::new(Kind::Usage, format!("process {pid} is not a run with a guest; these are")).details(list()))
         }
         (None, [pid]) => Ok(*pid),
         (None, []) => Err(Error::new(Kind::Usage, "no `drydock run` of yours has a guest now")
@@ -126,7 +132,7 @@ mod tests {
         assert_eq!(chosen(None, &[7]), Ok(7));
         assert_eq!(chosen(Some(8), &[7, 8]), Ok(8));
         assert_eq!(chosen(None, &[7, 8]).unwrap_err(), "several runs have a guest; name one");
-        assert_eq!(chosen(Some(9), &[7]).unwrap_err(), "the process 9 runs no guest; these do");
+        assert_eq!(chosen(Some(9), &[7]).unwrap_err(), "process 9 is not a run with a guest; these are");
         assert!(chosen(None, &[]).is_err() && chosen(Some(7), &[]).is_err());
     }
 }

@@ -43,8 +43,10 @@ pub(crate) enum Reply {
     Started,
     /// The exit code, as a shell reports it.
     Ended(u8),
-    /// The reason why the program did not start or was lost.
+    /// The reason why the program did not start.
     Failed(String),
+    /// The run ended before the program.
+    Lost,
 }
 
 /// The directory of the sockets, which only its owner can enter.

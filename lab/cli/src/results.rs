@@ -109,6 +109,9 @@ impl Results {
         let named = [(Format::Junit, &options.junit), (Format::Ktap, &options.ktap)];
         let files: Vec<_> =
             named.into_iter().filter_map(|(format, path)| Some((format, path.as_ref()?.clone()))).collect();
+        if options.junit.is_some() && options.junit == options.ktap {
+            return Err(Error::new(Kind::Usage, "`--junit` and `--ktap` name the same file").hint("name two files"));
+        }
         files.iter().try_for_each(|(format, path)| create(*format, path))?;
         let is_any = !files.is_empty();
         let state = State { files, rows: Vec::new(), planned: Vec::new(), written: false, events: events.clone() };

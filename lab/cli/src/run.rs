@@ -110,7 +110,7 @@ pub struct Options {
     memory: Option<u32>,
     /// Seconds until the client is killed, including the time to read its output; the exit code is then 124 [default: 300, or
     /// none on a terminal]
-    #[arg(long, visible_alias = "timeout", value_name = "SECONDS")]
+    #[arg(long, visible_alias = "timeout", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Wait for gdb when the driver is loaded, before it probes its devices; there is no time limit then
     #[arg(long, conflicts_with_all = ["limit", "dry_run"])]

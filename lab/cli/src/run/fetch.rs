@@ -100,7 +100,8 @@ impl Get {
         })?;
         drop(input);
         let unpacked = tar.wait_with_output();
-        let trimmed = |text: &[u8]| String::from_utf8_lossy(text).trim().to_owned();
+        // What follows the first line only says that there was an error.
+        let trimmed = |text: &[u8]| String::from_utf8_lossy(text).trim().lines().next().unwrap_or_default().to_owned();
         Ok(match unpacked {
             _ if !status.success() => Err(Error::new(Kind::Check, trimmed(&said))),
             Ok(output) if output.status.success() => Ok(()),

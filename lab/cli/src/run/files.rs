@@ -44,7 +44,14 @@ impl Files {
                 programs.iter().try_for_each(|word| program::check_host(word, content, directory))?;
                 Ok(Self::Host)
             }
-            Some(files) => Ok(files),
+            Some(Self::Guest) => match programs.iter().find(|word| word.contains('/') && !word.starts_with('/')) {
+                Some(word) => {
+                    Err(Error::new(Kind::Usage, format!("`{word}` is a path of this machine, not of the guest"))
+                        .hint("`--root host` shows the program this machine's files"))
+                }
+                None => Ok(Self::Guest),
+            },
+            Some(Self::Debian) => Ok(Self::Debian),
             None => Self::that_have(programs, content, directory),
         }
     }

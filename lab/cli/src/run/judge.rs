@@ -76,7 +76,7 @@ impl<'j> Judge<'j> {
             self.failed.push((position.command.clone(), why.clone()));
         }
         let row = Row::new(&self.job.driver, &position.command, verdict.clone());
-        let (word, why) = (verdict.word(), verdict.why().map(str::to_owned));
+        let (word, why) = (verdict.word(), verdict.why().map(|why| why.lines().collect::<Vec<_>>().join("; ")));
         self.events.report(&Event::Verdict { position, verdict: word, why });
         self.results.add(with_output(row));
         self.judged = index + 1;

@@ -201,10 +201,14 @@ impl Entry {
         if name.trim().is_empty() || name.contains(char::is_control) {
             return Err(refused(format!("the name {name:?} must be one line of text")).hint("set `name`"));
         }
+        let limit = self.limit.unwrap_or(limit);
+        if limit == 0 {
+            return Err(refused("`limit` must be at least 1 second"));
+        }
         Ok(Command {
             name,
             argv,
-            limit: job::limit(self.limit.unwrap_or(limit)),
+            limit: job::limit(limit),
             exit_codes,
             gets: gets.collect::<Result<_, String>>().map_err(refused)?,
         })

@@ -13,6 +13,9 @@ const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TERM", "USER"];
 /// Directories that are the guest's own in every root.
 const OWN: [&str; 4] = ["/dev", "/proc", "/run", "/sys"];
 
+/// Directories of the guest in which nothing of the host can be.
+const TAKEN: [&str; 3] = ["/dev", "/proc", "/sys"];
+
 /// The agent's program in the guest.
 const AGENT: &str = "/init";
 
@@ -110,16 +113,25 @@ fn share(base: &Path, text: &str, writable: bool) -> Result<Share> {
         None => host.to_string_lossy().into_owned(),
     };
     match at.as_str() {
-        "/" => Err(Error::new(Kind::Usage, "a directory cannot be mounted over the guest's whole file system")),
-        _ if at.contains(':') => Err(Error::new(Kind::Usage, format!("`{at}`: a path in the guest has no colon"))),
+        "/" => Err(Error::new(Kind::Usage, "`/` of the guest cannot be replaced: name another PLACE, or a directory")),
+        _ if TAKEN.iter().any(|taken| Path::new(&at).starts_with(taken)) || at == "/run" => Err(Error::new(
+            Kind::Usage,
+            format!("`{at}` is the guest's own and cannot be replaced: name another PLACE"),
+        )),
+        _ if at.contains(':') => {
+            Err(Error::new(Kind::Usage, format!("`{at}`: a path in the guest cannot contain a colon")))
+        }
         _ => Ok(Share { host, at, writable }),
     }
 }
 
 fn absolute(base: &Path, directory: &str) -> Result<PathBuf> {
     let refused = |why: &str| Error::new(Kind::Usage, format!("`{directory}` {why}"));
+    if directory.is_empty() {
+        return Err(refused("names no directory"));
+    }
     let path = base.join(directory).canonicalize().map_err(|error| refused(&format!("cannot be shared: {error}")))?;
-    if path.is_dir() { Ok(path) } else { Err(refused("is no directory")) }
+    if path.is_dir() { Ok(path) } else { Err(refused("is not a directory")) }
 }
 
 #[cfg(test)]
@@ -162,7 +174,12 @@ mod tests {
         assert_eq!(of(".").unwrap(), (host.clone(), text.clone()));
         assert_eq!(of(&format!("{text}:/data")).unwrap(), (host.clone(), "/data".to_owned()));
         assert!(of(&format!("{text}/nothing")).unwrap_err().to_string().contains("cannot be shared"));
-        assert!(of("/etc/passwd").unwrap_err().to_string().contains("is no directory"));
+        assert!(of("/etc/passwd").unwrap_err().to_string().contains("is not a directory"));
+        for taken in ["/proc", "/dev/dri", "/sys/kernel", "/run"] {
+            let error = of(&format!("{text}:{taken}")).unwrap_err().to_string();
+            assert!(error.contains("is the guest's own"), "{error}");
+        }
+        assert!(of("").is_err());
         assert!(of(&format!("{text}:/")).is_err() && of("/").is_err());
     }
 }

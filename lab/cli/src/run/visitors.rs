@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use drydock_agent::frame;
+use drydock_agent::protocol::Status;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
 
@@ -112,10 +113,16 @@ impl House<'_> {
             ended.store(true, Ordering::SeqCst);
             passed
         });
-        Ok(match passed {
-            Ok(passed) => Reply::Ended(u8::try_from(passed.status.shell_code()).unwrap_or(u8::MAX)),
-            Err(error) => Reply::Failed(first_line(&error)),
-        })
+        Ok(self.reply(passed.map(|passed| passed.status)))
+    }
+
+    /// Returns the answer about a program that has ended, by itself or with the run.
+    fn reply(&self, ended: Result<Status, VmError>) -> Reply {
+        match ended {
+            Ok(Status::Signal(_)) if self.closes.load(Ordering::SeqCst) => Reply::Lost,
+            Ok(status) => Reply::Ended(u8::try_from(status.shell_code()).unwrap_or(u8::MAX)),
+            Err(_) => Reply::Lost,
+        }
     }
 
     /// Kills a program when its visitor goes, or when the run's work is done.
@@ -143,7 +150,8 @@ impl House<'_> {
             let why = "the guest's only terminal is in use; redirect an output of the program, and it needs none";
             return Ok(Reply::Failed(why.to_owned()));
         };
-        let argv = if argv.is_empty() { Vec::new() } else { self.setting.argv(argv) };
+        let shell = ["sh", "-i"].map(str::to_owned);
+        let argv = self.setting.argv(if argv.is_empty() { &shell } else { argv });
         let reply = self.connect(&machine, visitor, &argv, size, term);
         *self.terminal.lock().expect("no holder of the lock panics") = Some(machine);
         reply
@@ -177,10 +185,7 @@ impl House<'_> {
             ended.store(true, Ordering::SeqCst);
             status
         });
-        Ok(match status {
-            Ok(status) => Reply::Ended(u8::try_from(status.shell_code()).unwrap_or(u8::MAX)),
-            Err(error) => Reply::Failed(first_line(&error)),
-        })
+        Ok(self.reply(status))
     }
 }
 

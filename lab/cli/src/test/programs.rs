@@ -43,6 +43,7 @@ const CASES: &[(&str, Judge)] = &[
     ("program_on_a_terminal_has_a_terminal_of_its_size", on_a_terminal),
     ("session_of_the_documentation_passes", session_that_passes),
     ("failed_command_of_a_session_gives_1_and_the_later_ones_run", session_that_fails),
+    ("process_left_by_a_command_goes_on_in_its_session", session_with_a_daemon),
     ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
     ("results_of_one_program_hold_its_verdict", results_of_one_program),
     ("events_tell_boot_command_and_verdict_in_their_order", events_in_order),
@@ -242,6 +243,16 @@ fn session_that_fails(directory: &Path) -> Result<Result<(), String>> {
     Ok(check(&output, 1, "one\nthree\n").and(check_results(directory, results, failure)))
 }
 
+/// Leaves a process that holds the output of its command, and one that holds none.
+fn session_with_a_daemon(directory: &Path) -> Result<Result<(), String>> {
+    let text = "driver = 'vgem'\n\
+                [[command]]\nname = 'leaves'\nrun = 'sleep 100001 >/dev/null 2>&1 & sleep 100002 & echo left'\n\
+                [[command]]\nname = 'finds'\nrun = 'ps | grep -c \"[s]leep 10000\"'\n";
+    let output = session(directory, text)?;
+    let results = "KTAP version 1\n1..2\nok 1 vgem::leaves\nok 2 vgem::finds";
+    Ok(check(&output, 0, "left\n2\n").and(check_results(directory, results, "failures=\"0\"")))
+}
+
 fn session_that_ends_the_guest(directory: &Path) -> Result<Result<(), String>> {
     let text = "driver = 'vgem'\n\
                 [[command]]\nname = 'crashes'\nrun = 'echo c >/proc/sysrq-trigger'\n\
@@ -300,9 +311,10 @@ fn second_program(directory: &Path) -> Result<Result<(), String>> {
     drop(input);
     let (last, ended) = (last.wait()?, run.wait()?);
     out.read_to_string(&mut line)?;
+    let interrupted = i32::from(drydock_base::exit::INTERRUPTED);
     Ok(check(&beside, 7, "/tmp/mark\n").and(check(&missing, 1, "")).and(
-        match (line.as_str(), ended.code(), last.success()) {
-            ("ready\nhere\nover\n", Some(0), false) => Ok(()),
+        match (line.as_str(), ended.code(), last.code()) {
+            ("ready\nhere\nover\n", Some(0), Some(code)) if code == interrupted => Ok(()),
             _ => Err(format!("the outputs are {line:?}; the run: {ended}; the program beside it: {last}")),
         },
     ))

@@ -32,7 +32,7 @@ impl StockDevice {
         ALL.iter().find(|device| device.name == name).ok_or_else(|| {
             let known = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let question = near::question(name, names()).map(|question| format!("; {question}")).unwrap_or_default();
-            format!("there is no device of this name (known devices: {known}){question}")
+            format!("there is no device `{name}` (known devices: {known}){question}")
         })
     }
 
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(StockDevice::parse("virtio-gpu").unwrap().module, "virtio_gpu");
         assert_eq!(
             StockDevice::parse("virtio-gpu-pci").unwrap_err(),
-            "there is no device of this name (known devices: `bochs`, `cirrus`, `virtio-gpu`); did you mean `virtio-gpu`?"
+            "there is no device `virtio-gpu-pci` (known devices: `bochs`, `cirrus`, `virtio-gpu`); did you mean `virtio-gpu`?"
         );
     }
 }
