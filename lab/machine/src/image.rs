@@ -20,7 +20,7 @@ use drydock_toolchain::root;
 use drydock_toolchain::setup::Toolchain;
 
 /// The version of the base. Raise it when [`base`] makes a different archive from the same root.
-const BASE_VERSION: u32 = 2;
+const BASE_VERSION: u32 = 3;
 
 /// Programs from the toolchain root in the guest. `sh` and similar ones come from busybox.
 const PROGRAMS: &[&str] = &["/usr/bin/drmdevice", "/usr/bin/lsgpu"];
@@ -39,11 +39,11 @@ const LINKS: &[(&str, &str)] =
 /// longer.
 const APPLETS: &[&str] = &[
     "awk", "basename", "cat", "chmod", "clear", "cmp", "cp", "cut", "date", "dd", "df", "dirname", "dmesg", "du",
-    "echo", "env", "false", "find", "free", "fuser", "grep", "head", "hexdump", "id", "insmod", "kill", "killall",
-    "less", "ln", "ls", "lsmod", "lsof", "lspci", "mkdir", "mknod", "mount", "mv", "nproc", "od", "pgrep", "pidof",
-    "poweroff", "ps", "pwd", "readlink", "reset", "rm", "rmdir", "rmmod", "sed", "seq", "setsid", "sh", "sleep",
-    "sort", "stat", "stty", "su", "sync", "sysctl", "tail", "tee", "test", "time", "timeout", "top", "touch", "tr",
-    "true", "umount", "uname", "uniq", "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
+    "echo", "env", "false", "find", "free", "grep", "head", "hexdump", "id", "insmod", "kill", "killall", "less", "ln",
+    "ls", "lsmod", "mkdir", "mknod", "mount", "mv", "nproc", "od", "pidof", "poweroff", "ps", "pwd", "readlink",
+    "reset", "rm", "rmdir", "rmmod", "sed", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "su", "sync",
+    "sysctl", "tail", "tee", "test", "time", "timeout", "top", "touch", "tr", "true", "umount", "uname", "uniq",
+    "uptime", "vi", "watch", "wc", "which", "xargs", "yes",
 ];
 
 /// Returns the names of the programs in every guest.

@@ -39,6 +39,7 @@ type Judge = fn(&mut Scene<'_>) -> Result<Result<(), String>, VmError>;
 
 /// All cases, in order.
 const CASES: &[(&str, Judge)] = &[
+    ("each_link_to_busybox_is_one_of_its_programs", |scene| links_to_busybox(scene.guest())),
     ("input_that_nobody_reads_waits", |scene| input_that_nobody_reads(scene.guest())),
     ("output_that_nobody_takes_waits", |scene| output_that_nobody_takes(scene.guest())),
     ("a_blocked_output_does_not_hold_up_the_other", |scene| a_blocked_output(scene.guest())),
@@ -105,6 +106,13 @@ fn agent_is_small(guest: &Guest) -> Result<Result<(), String>, VmError> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     let kib = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
     Ok(check(kib < AGENT_KIB, || format!("the agent holds {kib} KiB")))
+}
+
+fn links_to_busybox(guest: &Guest) -> Result<Result<(), String>, VmError> {
+    let script = "for l in /usr/bin/*; do [ \"$(readlink $l)\" = busybox ] && echo ${l##*/}; done; true";
+    let (known, links) = (guest.check(&["busybox", "--list"], LIMIT)?, guest.check(&["sh", "-c", script], LIMIT)?);
+    let missing: Vec<&str> = links.out.lines().filter(|link| !known.out.lines().any(|name| name == *link)).collect();
+    Ok(check(!links.out.is_empty() && missing.is_empty(), || format!("busybox lacks {missing:?}")))
 }
 
 fn input_that_nobody_reads(guest: &Guest) -> Result<Result<(), String>, VmError> {
