@@ -167,12 +167,12 @@ mod tests {
     #[test]
     fn files_arrive_in_their_order() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let pipes = [io::pipe().unwrap(), io::pipe().unwrap()];
-        send_files(&ours, &[pipes[0].1.as_fd(), pipes[1].1.as_fd()]).unwrap();
+        let pairs = [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
+        send_files(&ours, &[pairs[0].1.as_fd(), pairs[1].1.as_fd()]).unwrap();
         let [first, second] = receive_files::<2>(&theirs).unwrap();
         File::from(first).write_all(b"1").unwrap();
         File::from(second).write_all(b"2").unwrap();
-        let read = pipes.map(|(mut reader, writer)| {
+        let read = pairs.map(|(mut reader, writer)| {
             drop(writer);
             let mut text = String::new();
             reader.read_to_string(&mut text).unwrap();
