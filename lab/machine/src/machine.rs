@@ -9,7 +9,10 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::Receiver,
     thread::{self, JoinHandle},
@@ -108,7 +111,8 @@ impl Machine {
         let mappings = inherited.into_iter().map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
         command.fd_mappings(mappings.collect()).expect("the numbers differ");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(Error::Start)?;
+        // Ctrl-C reaches the whole group of a terminal's foreground. It is for the client, and not for QEMU.
+        let mut child = command.process_group(0).spawn().map_err(Error::Start)?;
         // The command still owns our copies of QEMU's ends. While they are open, we would never see the channels close.
         drop(command);
         let stdout = child.stdout.take().expect("stdout is piped");

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use drydock_base::error::{Context as _, Kind, Result};
 use drydock_machine::scenario::Content;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 use super::{NO_TIME, TO_BEGIN};
@@ -368,12 +369,13 @@ fn first_signal(directory: &Path) -> Result<Result<(), String>> {
     let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 1; done";
     command.args(["run", DRIVER, "--", "sh", "-c", script]).current_dir(directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    drydock_base::process::die_with_us(&mut command);
+    // As on a terminal, the whole group gets the signal.
+    drydock_base::process::die_with_us(&mut command).process_group(0);
     let mut run = command.spawn().context("failed to start the lab again")?;
     let mut out = BufReader::new(run.stdout.take().expect("it is piped"));
     let mut said = String::new();
     out.read_line(&mut said)?;
-    kill_process(Pid::from_child(&run), Signal::TERM).context("failed to send a signal")?;
+    kill_process_group(Pid::from_child(&run), Signal::TERM).context("failed to send a signal")?;
     out.read_to_string(&mut said)?;
     let ended = run.wait()?;
     Ok(match (said.as_str(), ended.code()) {
