@@ -35,7 +35,7 @@ impl ResultOptions {
     }
 }
 
-/// One verdict with what belongs to it.
+/// The verdict on a test or a command, with its time and its output.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     /// The suite of a test, or the driver of a command.

@@ -44,7 +44,7 @@ use drydock_toolchain::kernels::STOCK;
 use drydock_toolchain::{debug_kernel, setup};
 
 use estimate::{Estimate, about};
-use suite::{Case, Context, Deadline, Filter, Need, Ready, Suite, Verdict};
+use suite::{Case, Context, Deadline, Filter, NO_TIME, Need, Ready, Suite, TO_BEGIN, Verdict};
 use summary::{Ran, SLOW, Summary, Taken};
 
 /// Run the tests, or those whose name contains FILTER
@@ -96,12 +96,8 @@ pub struct LintOptions {}
 
 /// The least time left for starting the build of a missing debug kernel, which takes about half of it.
 const TO_BUILD: Duration = Duration::from_secs(25 * 60);
-/// The least time left for starting a suite, which may have to boot.
-const TO_BEGIN: Duration = Duration::from_secs(60);
 /// The suite of a result about the whole command.
 const WHOLE: &str = "test";
-/// The reason for skipping for lack of time.
-const NO_TIME: &str = "no time left";
 
 /// Returns all suites. Quick ones come first, then the longest, so that nothing long remains at the end.
 fn suites() -> Vec<Box<dyn Suite>> {

@@ -30,6 +30,16 @@ pub(crate) enum Verdict {
     },
 }
 
+impl From<Result<(), String>> for Verdict {
+    /// Takes an inner error for the reason of a failure.
+    fn from(judged: Result<(), String>) -> Self {
+        match judged {
+            Ok(()) => Self::Passed,
+            Err(why) => Self::Failed { why, details: Vec::new() },
+        }
+    }
+}
+
 impl Verdict {
     /// Converts an error to a verdict with all its output. Passes an interruption on, since it is no failure.
     pub(crate) fn of_error(error: Error) -> Result<Self> {

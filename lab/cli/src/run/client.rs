@@ -74,7 +74,7 @@ pub(super) fn client(
 fn pass_signal(input: Input<'_>, ended: &AtomicBool, events: &Events) {
     let (sender, signals) = std::sync::mpsc::channel();
     // The other end is gone once the client has ended.
-    let _diverted = interrupt::divert(move |signal| sender.send(signal).unwrap_or_default());
+    let diverted = interrupt::divert(move |signal| sender.send(signal).unwrap_or_default());
     while !ended.load(Ordering::Relaxed) {
         let Ok(signal) = signals.recv_timeout(BETWEEN_LOOKS) else { continue };
         if let Some(signal) = Signal::from_named_raw(signal) {
@@ -83,6 +83,11 @@ fn pass_signal(input: Input<'_>, ended: &AtomicBool, events: &Events) {
             let _ = input.signal(signal);
         }
         return;
+    }
+    drop(diverted);
+    // A signal that came with the client's end is for us.
+    if signals.try_recv().is_ok() {
+        interrupt::raise();
     }
 }
 

@@ -20,7 +20,7 @@ use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Guest;
 use drydock_machine::scenario::{Boot, LIMIT, Scene};
 
-use super::suite::{Case, Context, Need, Suite, Verdict};
+use super::suite::{Case, Context, Need, Suite};
 
 /// Programs that use their streams as users' programs do.
 pub(super) struct Clients;
@@ -83,10 +83,7 @@ impl Suite for Clients {
         context.stage().play(&boot, context.events, |scene| -> Result<(), VmError> {
             scene.insmod(MODULE)?;
             for (name, judge) in &wanted {
-                let verdict = match judge(scene)? {
-                    Ok(()) => Verdict::Passed,
-                    Err(why) => Verdict::Failed { why, details: Vec::new() },
-                };
+                let verdict = judge(scene)?.into();
                 tell(Case { name: case_name(name), verdict });
             }
             Ok(())

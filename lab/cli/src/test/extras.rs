@@ -11,8 +11,7 @@ use drydock_machine::scenario::Content;
 use drydock_toolchain::modules;
 
 use super::programs::{DRIVER, check, run};
-use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
-use super::{NO_TIME, TO_BEGIN};
+use super::suite::{Case, Context, Filter, Need, Suite};
 
 /// Devices and modules beside the driver's.
 pub(super) struct Extras;
@@ -72,13 +71,7 @@ impl Suite for Extras {
         let module = build_module(context)?;
         let step = context.events.step("devices and modules beside the driver's");
         for (name, judge) in &wanted {
-            let verdict = match context.deadline.is_nearer_than(TO_BEGIN) {
-                true => Verdict::Skipped { why: NO_TIME.to_owned() },
-                false => match judge(&module)? {
-                    Ok(()) => Verdict::Passed,
-                    Err(why) => Verdict::Failed { why, details: Vec::new() },
-                },
-            };
+            let verdict = context.in_time(|| Ok(judge(&module)?.into()))?;
             tell(Case { name: case_name(name), verdict });
         }
         step.done_with(format!("{} cases", wanted.len()));

@@ -12,7 +12,6 @@ use drydock_base::process::{die_with_us, wait_within};
 use drydock_machine::scenario::Content;
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
-use super::{NO_TIME, TO_BEGIN};
 
 /// gdb on a guest's kernel.
 pub(super) struct Gdb;
@@ -95,12 +94,11 @@ impl Suite for Gdb {
         let wanted: Vec<_> = SESSIONS.iter().filter(|one| context.filter.selects(&case_name(one.name))).collect();
         let step = context.events.step("gdb on a guest's kernel");
         for session in &wanted {
-            let verdict = match context.deadline.is_nearer_than(TO_BEGIN) {
-                true => Verdict::Skipped { why: NO_TIME.to_owned() },
-                false if !crate::run::gdb::is_here(NAME) => {
+            let verdict = match crate::run::gdb::is_here(NAME) {
+                true => context.in_time(|| debug(session))?,
+                false => {
                     Verdict::Skipped { why: "this machine has no `gdb`; Debian's package `gdb` has it".to_owned() }
                 }
-                false => debug(session)?,
             };
             tell(Case { name: case_name(session.name), verdict });
         }

@@ -11,7 +11,6 @@ use drydock_machine::scenario::Content;
 
 use super::programs::{DRIVER, run};
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
-use super::{NO_TIME, TO_BEGIN};
 
 /// Programs of Debian packages in a guest.
 pub(super) struct Packages;
@@ -143,21 +142,13 @@ impl Suite for Packages {
         let wanted = |name: &str| context.filter.selects(&case_name(name));
         let step = context.events.step("programs that others wrote");
         for program in PROGRAMS.iter().filter(|program| wanted(program.name)) {
-            tell(Case { name: case_name(program.name), verdict: in_time(context, || verdict(program))? });
+            tell(Case { name: case_name(program.name), verdict: context.in_time(|| verdict(program))? });
         }
         if wanted(CRATE) {
-            tell(Case { name: case_name(CRATE), verdict: in_time(context, || of_crate(context))? });
+            tell(Case { name: case_name(CRATE), verdict: context.in_time(|| of_crate(context))? });
         }
         step.done();
         Ok(())
-    }
-}
-
-/// Begins a case if there is time left for it.
-fn in_time(context: &Context<'_>, case: impl FnOnce() -> Result<Verdict>) -> Result<Verdict> {
-    match context.deadline.is_nearer_than(TO_BEGIN) {
-        true => Ok(Verdict::Skipped { why: NO_TIME.to_owned() }),
-        false => case(),
     }
 }
 

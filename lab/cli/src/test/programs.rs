@@ -15,7 +15,6 @@ use drydock_machine::scenario::Content;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
-use super::{NO_TIME, TO_BEGIN};
 
 /// Programs of the host in a guest.
 pub(super) struct Programs;
@@ -99,13 +98,9 @@ impl Suite for Programs {
             drydock_base::cache::remove_tree(&directory)?;
             drydock_base::cache::make_dir(&directory)?;
             let is_short = !context.all && context.filter.within(NAME).is_empty();
-            let verdict = match judge {
-                _ if is_short && LONG.contains(name) => Verdict::Skipped { why: LEFT_OUT.to_owned() },
-                _ if context.deadline.is_nearer_than(TO_BEGIN) => Verdict::Skipped { why: NO_TIME.to_owned() },
-                judge => match judge(&directory)? {
-                    Ok(()) => Verdict::Passed,
-                    Err(why) => Verdict::Failed { why, details: Vec::new() },
-                },
+            let verdict = match is_short && LONG.contains(name) {
+                true => Verdict::Skipped { why: LEFT_OUT.to_owned() },
+                false => context.in_time(|| Ok(judge(&directory)?.into()))?,
             };
             tell(Case { name: case_name(name), verdict });
         }
@@ -121,10 +116,15 @@ pub(super) fn run(directory: &Path, words: &[&str]) -> Result<Output> {
 
 /// Runs `drydock` with these words in `directory`.
 fn drydock(directory: &Path, words: &[&str]) -> Result<Output> {
+    command(directory, words).output().context("failed to start the lab again")
+}
+
+/// Returns the command `drydock` with these words in `directory`, without input.
+fn command(directory: &Path, words: &[&str]) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args(words).current_dir(directory).stdin(Stdio::null());
     drydock_base::process::die_with_us(&mut command);
-    command.output().context("failed to start the lab again")
+    command
 }
 
 /// Checks the exit code, and that stdout is `expected`.
@@ -308,12 +308,10 @@ fn events_in_order(directory: &Path) -> Result<Result<(), String>> {
 
 /// Runs a program beside one that waits for the end of its input, and lets a third be killed by that one's end.
 fn second_program(directory: &Path) -> Result<Result<(), String>> {
-    let mut command = Command::new("/proc/self/exe");
     let script = "touch /tmp/mark; echo ready; cat; echo over";
-    command.args(["run", DRIVER, "--", "sh", "-c", script]).current_dir(directory);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    drydock_base::process::die_with_us(&mut command);
-    let mut run = command.spawn().context("failed to start the lab again")?;
+    let mut first = command(directory, &["run", DRIVER, "--", "sh", "-c", script]);
+    first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut run = first.spawn().context("failed to start the lab again")?;
     let (input, out) = (run.stdin.take(), run.stdout.take().expect("it is piped"));
     let mut out = BufReader::new(out);
     let mut line = String::new();
@@ -321,11 +319,9 @@ fn second_program(directory: &Path) -> Result<Result<(), String>> {
     let pid = run.id().to_string();
     let beside = drydock(directory, &["attach", &pid, "--", "sh", "-c", "ls /tmp/mark; echo err >&2; exit 7"])?;
     let missing = drydock(directory, &["attach", &pid, "--", "no-such-program"])?;
-    let mut command = Command::new("/proc/self/exe");
-    command.args(["attach", &pid, "--", "sh", "-c", "echo here; sleep 100000"]);
-    command.current_dir(directory).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    drydock_base::process::die_with_us(&mut command);
-    let mut last = command.spawn().context("failed to start the lab again")?;
+    let mut last = command(directory, &["attach", &pid, "--", "sh", "-c", "echo here; sleep 100000"]);
+    let mut last =
+        last.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("failed to start the lab again")?;
     BufReader::new(last.stdout.take().expect("it is piped")).read_line(&mut line)?;
     drop(input);
     let (last, ended) = (last.wait()?, run.wait()?);
@@ -365,13 +361,15 @@ fn on_the_debug_kernel(directory: &Path) -> Result<Result<(), String>> {
 
 /// Ends a program that handles SIGTERM, by a signal to the lab.
 fn first_signal(directory: &Path) -> Result<Result<(), String>> {
-    let mut command = Command::new("/proc/self/exe");
     let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 1; done";
-    command.args(["run", DRIVER, "--", "sh", "-c", script]).current_dir(directory);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut run = command(directory, &["run", DRIVER, "--", "sh", "-c", script]);
     // As on a terminal, the whole group gets the signal.
-    drydock_base::process::die_with_us(&mut command).process_group(0);
-    let mut run = command.spawn().context("failed to start the lab again")?;
+    let mut run = run
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("failed to start the lab again")?;
     let mut out = BufReader::new(run.stdout.take().expect("it is piped"));
     let mut said = String::new();
     out.read_line(&mut said)?;

@@ -15,6 +15,12 @@ use drydock_toolchain::firmware::Choice;
 use drydock_toolchain::modules::{self, BuiltModules};
 use drydock_toolchain::setup::{self, Toolchain};
 
+/// The least time left for starting a suite or a case, which may have to boot.
+pub(super) const TO_BEGIN: Duration = Duration::from_secs(60);
+
+/// The reason for skipping for lack of time.
+pub(super) const NO_TIME: &str = "no time left";
+
 /// One case and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Case {
@@ -109,6 +115,14 @@ pub(super) struct Context<'c> {
 }
 
 impl Context<'_> {
+    /// Begins a case if there is time left for it.
+    pub(super) fn in_time(&self, case: impl FnOnce() -> Result<Verdict>) -> Result<Verdict> {
+        match self.deadline.is_nearer_than(TO_BEGIN) {
+            true => Ok(Verdict::Skipped { why: NO_TIME.to_owned() }),
+            false => case(),
+        }
+    }
+
     /// Returns the toolchain, for suites that need it.
     pub(super) fn toolchain(&self) -> &Toolchain {
         match self.ready {
