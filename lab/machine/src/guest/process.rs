@@ -50,7 +50,7 @@ pub struct Process<'g> {
     /// Its two outputs, with their flow control.
     flows: [Flow; 2],
     /// A task to do before the program is killed at its limit.
-    before_kill: Option<Box<dyn FnOnce() + 'g>>,
+    before_kill: Option<Box<dyn FnOnce() + Send + 'g>>,
 }
 
 /// The next event of a program.
@@ -156,7 +156,7 @@ impl<'g> Process<'g> {
     }
 
     /// Sets a task to do when the program has reached its limit, before it is killed.
-    pub fn before_kill(&mut self, task: impl FnOnce() + 'g) {
+    pub fn before_kill(&mut self, task: impl FnOnce() + Send + 'g) {
         self.before_kill = Some(Box::new(task));
     }
 
