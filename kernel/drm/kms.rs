@@ -97,7 +97,7 @@ use kernel::{
     note = "a driver with `type Kms = kms::Kms` implements `drm::kms::Driver`"
 )]
 pub trait Kind<T: crate::Driver>: private::Sealed {
-    /// What the crate does for a driver of this kind.
+    /// The crate's steps for a driver of this kind.
     #[doc(hidden)]
     const OPS: Ops<T>;
 
@@ -106,7 +106,7 @@ pub trait Kind<T: crate::Driver>: private::Sealed {
     type Core: Send + Sync + Default;
 }
 
-/// What the crate does for a device at the steps of its life.
+/// The crate's steps at the events of a device's life.
 #[doc(hidden)]
 pub struct Ops<T: crate::Driver> {
     pub(crate) features: u32,
@@ -154,7 +154,7 @@ impl<T: Driver> Kind<T> for Kms {
     const OPS: Ops<T> = Ops {
         features: bindings::drm_driver_feature_DRIVER_MODESET
             | bindings::drm_driver_feature_DRIVER_ATOMIC,
-        fbdev_probe: T::CONSOLE_PROBE.probe,
+        fbdev_probe: T::CONSOLE.probe,
         has_shutdown: true,
         registered: off::registered::<T>,
         off: off::off::<T>,
@@ -190,7 +190,7 @@ pub trait Driver: crate::Driver<Kms = Kms> {
     /// The class of the connectors.
     type Connector: DriverConnector<Driver = Self>;
 
-    /// What the driver keeps of its set-up, usually [`Key`]s of objects. [`Device::objects`]
+    /// The result of the driver's set-up, usually [`Key`]s of objects. [`Device::objects`]
     /// returns it.
     type Objects: Send + Sync + 'static;
 
@@ -198,8 +198,12 @@ pub trait Driver: crate::Driver<Kms = Kms> {
     /// are on. Hardware whose plane registers lose their contents while a CRTC is off wants that.
     const PLANES_LAST: bool = false;
 
+    /// Whether the driver copies pixels when a plane is updated, rather than showing the client's
+    /// memory. Clients can then say which parts they have drawn (damage clips, `DIRTYFB`).
+    const COPIES: bool = false;
+
     /// Whether the kernel's console appears on the displays (fbdev emulation and fbcon).
-    const CONSOLE_PROBE: Console = Console::NONE;
+    const CONSOLE: Console = Console::NONE;
 }
 
 /// Whether a driver's displays show the kernel's console.

@@ -34,6 +34,10 @@ use kernel::{
         delay::fsleep,
         Delta, //
     },
+    workqueue::{
+        self,
+        RawWorkItem, //
+    },
     ModuleMetadata, //
 };
 use lenders::Lenders;
@@ -178,6 +182,23 @@ impl Runtime {
         // SAFETY: By the requirement the queue exists: `Running` destroys it after its devices
         // (K16).
         unsafe { raw::drm_rust_queue_work(self.commits.load(Acquire), work) };
+    }
+
+    /// Queues a work item, or returns it if the module's exit has begun. Context: any.
+    ///
+    /// The queue lives until the module's exit has waited for all work on it. So the item may be
+    /// queued by anything that keeps the module: a file, a binding, a commit, other work (L15).
+    pub(crate) fn enqueue<P: RawWorkItem<0, EnqueueOutput = ()> + Send + 'static>(
+        &self,
+        work: P,
+    ) -> Result<(), P> {
+        let queue = self.queue.load(Acquire);
+        if queue.is_null() {
+            return Err(work);
+        }
+        // SAFETY: See above (L15).
+        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(work);
+        Ok(())
     }
 
     /// Waits for all work that is currently queued. Context: may sleep.

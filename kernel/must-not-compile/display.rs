@@ -65,7 +65,7 @@ const FORMATS: [u32; 1] = [u32::from_le_bytes(*b"XR24")];
 fn objects(setup: &Setup<'_, Display>) -> Result {
     let primary = setup.primary(&FORMATS, Ok(Layer))?;
     let screen = setup.crtc(primary, None, Ok(Screen))?;
-    let wire = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
-    setup.connector(ConnectorType::VIRTUAL, wire, &[], Ok(Monitor))?;
+    let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+    setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
     Ok(())
 }

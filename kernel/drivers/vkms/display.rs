@@ -33,8 +33,8 @@ pub(crate) fn set_up(setup: &Setup<'_, Vkms>) -> Result {
     let primary = setup.primary(&[XRGB8888, ARGB8888], Ok(Layer))?;
     let cursor = setup.cursor(&[ARGB8888], (512, 512), Ok(Layer))?;
     let screen = setup.crtc(primary, Some(cursor), Ok(Screen))?;
-    let wire = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
-    setup.connector(ConnectorType::VIRTUAL, wire, &[], Ok(Monitor))?;
+    let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+    setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
     Ok(())
 }
 

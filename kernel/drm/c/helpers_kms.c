@@ -81,6 +81,8 @@ void drm_rust_connector_set_helper(struct drm_connector *connector,
 				   const struct drm_connector_helper_funcs *funcs)
 {
 	drm_connector_helper_add(connector, funcs);
+	/* The driver says when to look; C need not ask from time to time. */
+	connector->polled = DRM_CONNECTOR_POLL_HPD;
 }
 EXPORT_SYMBOL_GPL(drm_rust_connector_set_helper);
 

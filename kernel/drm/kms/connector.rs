@@ -7,19 +7,21 @@
 
 use super::{
     Driver,
-    Encoder,
-    Hw, //
+    Hw,
+    Key, //
 };
 use crate::{
     raw,
     Device,
-    Init, //
+    Init,
+    Plugged, //
 };
 use core::{
     ffi::c_void,
     marker::PhantomData,
     ops::Deref,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::Ordering, //
 };
 use kernel::{
     bindings,
@@ -53,7 +55,7 @@ pub enum Status {
     Connected,
     /// No display is attached.
     Disconnected,
-    /// It cannot be told.
+    /// The hardware cannot tell.
     Unknown,
 }
 
@@ -130,15 +132,14 @@ impl<N: DriverConnector> Connector<N> {
         ..pin_init::zeroed()
     };
 
-    /// Creates a connector that `encoders` can drive.
+    /// Creates a connector that no encoder drives yet.
     ///
     /// # Safety
     ///
-    /// `dev` is a device of the driver of `N` that is being set up, and the encoders are its (K1).
+    /// `dev` is a device of the driver of `N` that is being set up (K1).
     pub(super) unsafe fn create(
         dev: *mut bindings::drm_device,
         kind: ConnectorType,
-        encoders: impl Iterator<Item = NonNull<Encoder<N::Driver>>>,
         data: impl PinInit<N, Error>,
     ) -> Result<NonNull<Self>> {
         let this = KBox::pin_init(
@@ -163,13 +164,13 @@ impl<N: DriverConnector> Connector<N> {
             drop(unsafe { KBox::from_raw(this) });
             return Err(error);
         }
-        // SAFETY: The connector is initialised, and nothing uses it yet (K1).
-        unsafe { raw::drm_rust_connector_set_helper(raw_connector, &Self::HELPER) };
-        for encoder in encoders {
-            // SAFETY: Both are objects of one device that is being set up (K1).
-            to_result(unsafe {
-                raw::drm_connector_attach_encoder(raw_connector, encoder.as_ptr().cast())
-            })?;
+        // SAFETY: The connector is initialised, and nothing uses it yet. Virtual connectors have the
+        // property of an EDID only on request; the others have it already (K1).
+        unsafe {
+            raw::drm_rust_connector_set_helper(raw_connector, &Self::HELPER);
+            if kind == ConnectorType::VIRTUAL {
+                raw::drm_connector_attach_edid_property(raw_connector);
+            }
         }
         NonNull::new(this).ok_or(ENOMEM)
     }
@@ -235,6 +236,34 @@ impl<N: DriverConnector> Connector<N> {
             Some(Err(error)) if modes.count == 0 => error.to_errno(),
             _ => modes.count,
         }
+    }
+}
+
+impl<T: Driver> Plugged<'_, T> {
+    /// Says that a display may have been attached to a connector, or taken away.
+    ///
+    /// The connector is asked later, in the module's workqueue, and clients are told if anything has
+    /// changed. Asking takes locks of mode setting and may commit for the console, so it cannot be
+    /// done in a section that unplugging waits for (K35).
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` for a connector of another device, and with `ENOMEM`.
+    ///
+    /// Context: process context, may sleep.
+    pub fn hotplug(&self, connector: Key<Connector<T::Connector>>) -> Result {
+        connector.of(self.as_raw())?;
+        let dev: &Device<T> = self;
+        dev.queue_work(move |dev| {
+            if dev.core().kms.departed.load(Ordering::Acquire) {
+                return;
+            }
+            if let Ok(connector) = connector.of(dev.as_raw()) {
+                // SAFETY: The connector belongs to `dev`, which the work keeps. No lock is held
+                // (K35).
+                unsafe { raw::drm_connector_helper_hpd_irq_event(connector.as_ptr().cast()) };
+            }
+        })
     }
 }
 

@@ -92,8 +92,8 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
 
     /// Checks the new state of a CRTC that a commit would leave switched on.
     ///
-    /// It may be called again for one commit, and for commits that are only tests, so it changes
-    /// nothing but the new state.
+    /// C may call the hook again for one commit, and for commits that are only tests. So the hook
+    /// changes nothing but the new state.
     ///
     /// # Errors
     ///

@@ -4,6 +4,13 @@
 //!
 //! C headers: `include/drm/drm_framebuffer.h`, `include/drm/drm_gem_framebuffer_helper.h`
 
+mod map;
+
+pub use map::{
+    Map,
+    Pixels, //
+};
+
 use super::Driver;
 use crate::raw;
 use core::{
@@ -35,6 +42,11 @@ impl<T: Driver> Framebuffer<T> {
     const FUNCS: raw::drm_framebuffer_funcs = raw::drm_framebuffer_funcs {
         destroy: Some(Self::destroy),
         create_handle: Some(raw::drm_gem_fb_create_handle),
+        dirty: if T::COPIES {
+            Some(raw::drm_atomic_helper_dirtyfb)
+        } else {
+            None
+        },
         ..pin_init::zeroed()
     };
 
@@ -44,6 +56,10 @@ impl<T: Driver> Framebuffer<T> {
     pub(super) unsafe fn from_raw<'a>(framebuffer: *mut raw::drm_framebuffer) -> &'a Self {
         // SAFETY: By the requirement; the C framebuffer is at offset 0 (K23).
         unsafe { &*framebuffer.cast() }
+    }
+
+    fn as_raw(&self) -> *mut raw::drm_framebuffer {
+        self.raw.get()
     }
 
     fn c(&self) -> &raw::drm_framebuffer {

@@ -13,7 +13,7 @@ use kernel::device;
 
 /// Proof that the device is plugged, given to the hooks that may touch hardware.
 ///
-/// It dereferences to `Device<T, Init>` rather than to a registered device. So a hook, which runs
+/// The proof dereferences to `Device<T, Init>` rather than to a registered device. So a hook, which runs
 /// with locks of mode setting or on the way to signalling a fence, cannot call what takes such
 /// locks (K36).
 pub struct Hw<'g, T: Driver>(Plugged<'g, T>);

@@ -9,6 +9,7 @@ use super::{
     DriverConnector,
     DriverCrtc,
     DriverPlane,
+    Encoder,
     Plane, //
 };
 use crate::{
@@ -25,7 +26,7 @@ mod private {
     pub trait Sealed {}
 }
 
-/// A static object of a driver: a plane, a CRTC or a connector. Sealed.
+/// A static object of a driver: a plane, a CRTC, an encoder or a connector. Sealed.
 pub trait Object: private::Sealed {
     /// The driver that the object belongs to.
     type Driver: Driver;
@@ -39,6 +40,11 @@ impl<P: DriverPlane> Object for Plane<P> {
 impl<C: DriverCrtc> private::Sealed for Crtc<C> {}
 impl<C: DriverCrtc> Object for Crtc<C> {
     type Driver = C::Driver;
+}
+
+impl<T: Driver> private::Sealed for Encoder<T> {}
+impl<T: Driver> Object for Encoder<T> {
+    type Driver = T;
 }
 
 impl<N: DriverConnector> private::Sealed for Connector<N> {}

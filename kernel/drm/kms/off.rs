@@ -32,7 +32,7 @@ use kernel::{
 
 /// Lets the console use a device that was just registered.
 pub(super) fn registered<T: Driver>(dev: &Device<T, Registered>) {
-    if T::CONSOLE_PROBE.probe.is_some() {
+    if T::CONSOLE.probe.is_some() {
         // SAFETY: The device is registered. C takes its own reference, and ends the client when the
         // device is unplugged. A null format lets C choose (K20).
         unsafe { raw::drm_client_setup(dev.as_raw(), core::ptr::null()) };

@@ -71,7 +71,7 @@ impl Scaling {
 /// Where a plane can be on the screen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// It covers the whole screen.
+    /// Covering the whole screen.
     FullScreen,
     /// Anywhere, also partly beyond the edges.
     Anywhere,
@@ -87,8 +87,8 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver's own part of a plane's state. `()` if it has none.
     type State: State;
 
-    /// What the driver needs to show a framebuffer, such as its mapping or its address. `()` if it
-    /// needs nothing.
+    /// The driver's means to show a framebuffer, such as its mapping or its address. `()` if it needs
+    /// none.
     type Prepared: Send + Sync + 'static;
 
     /// How far the planes scale.
@@ -100,8 +100,8 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// Checks the new state of a plane that a commit would leave visible. The rectangles are
     /// clipped and conform to [`SCALING`](Self::SCALING) and [`PLACEMENT`](Self::PLACEMENT).
     ///
-    /// It may be called again for one commit, and for commits that are only tests, so it changes
-    /// nothing but the new state.
+    /// C may call the hook again for one commit, and for commits that are only tests. So the hook
+    /// changes nothing but the new state.
     ///
     /// # Errors
     ///
@@ -238,6 +238,10 @@ impl<P: DriverPlane> Plane<P> {
             to_result(unsafe {
                 raw::drm_plane_create_blend_mode_property(this.cast(), PREMULTIPLIED)
             })?;
+        }
+        if P::Driver::COPIES {
+            // SAFETY: As above (K1).
+            unsafe { raw::drm_plane_enable_fb_damage_clips(this.cast()) };
         }
         NonNull::new(this).ok_or(ENOMEM)
     }
@@ -470,6 +474,16 @@ impl<P: DriverPlane> PlaneState<P> {
     pub fn dst(&self) -> Rect {
         // SAFETY: As in `is_visible`.
         Rect::from_raw(unsafe { &(*self.c()).dst })
+    }
+
+    /// Returns the part of the framebuffer, in pixels, that must be copied again after `old`: what
+    /// the client has drawn, or all of [`src`](Self::src). `None` if nothing must be.
+    pub fn damage(&self, old: &Old<Self>) -> Option<Rect> {
+        let mut damage = raw::drm_rect::default();
+        // SAFETY: Both states are valid, and C only reads them. The helper's iterator clips what a
+        // client passed (K24).
+        unsafe { raw::drm_atomic_helper_damage_merged(old.c(), self.c(), &mut damage) }
+            .then(|| Rect::from_raw(&damage))
     }
 
     /// Returns what [`DriverPlane::prepare`] returned for the framebuffer. A visible state has it

@@ -2,8 +2,8 @@
 
 //! Creates the static objects of a device.
 //!
-//! What must be unique is moved: a primary or cursor plane goes into one CRTC. What must exist is
-//! an argument: a CRTC's primary plane, an encoder's first CRTC, a connector's first encoder. The
+//! Objects that must be unique are moved: a primary or cursor plane goes into one CRTC. Objects that must exist are
+//! arguments: a CRTC's primary plane, an encoder's first CRTC, a connector's first encoder. The
 //! rest is checked before C is asked, because C only warns (K1).
 //!
 //! C headers: `include/drm/drm_mode_config.h`, `include/drm/drm_{plane,crtc,encoder,connector}.h`
@@ -73,24 +73,6 @@ pub struct Cursor<'s, T: Driver> {
     plane: NonNull<Plane<T::Plane>>,
     _call: PhantomData<fn(&'s ()) -> &'s ()>,
 }
-
-/// The name of an encoder, to attach connectors to.
-///
-/// # Invariants
-///
-/// The encoder belongs to the device whose set-up `'s` names.
-pub struct Wire<'s, T: Driver> {
-    encoder: NonNull<Encoder<T>>,
-    _call: PhantomData<fn(&'s ()) -> &'s ()>,
-}
-
-impl<T: Driver> Clone for Wire<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: Driver> Copy for Wire<'_, T> {}
 
 impl<'s, T: Driver> Setup<'s, T> {
     /// Runs `setup` for a device whose mode setting was just initialised, checks the result and
@@ -198,6 +180,26 @@ impl<'s, T: Driver> Setup<'s, T> {
         })
     }
 
+    /// Creates an overlay plane that the CRTC `first` and those in `others` can use, above their
+    /// primary planes.
+    ///
+    /// # Errors
+    ///
+    /// As [`primary`](Self::primary), and `EINVAL` for a CRTC of another device.
+    pub fn overlay(
+        &self,
+        formats: &[u32],
+        first: Key<Crtc<T::Crtc>>,
+        others: &[Key<Crtc<T::Crtc>>],
+        data: impl PinInit<T::Plane, Error>,
+    ) -> Result<Key<Plane<T::Plane>>> {
+        let crtcs = self.mask(first, others)?;
+        let kind = raw::drm_plane_type_DRM_PLANE_TYPE_OVERLAY;
+        let plane = self.plane(kind, crtcs, formats, data)?;
+        // SAFETY: The plane is one of this device, which C frees with the device's memory (K4).
+        Ok(unsafe { Key::new(plane, self.dev.as_raw()) })
+    }
+
     fn plane(
         &self,
         kind: raw::drm_plane_type,
@@ -247,46 +249,60 @@ impl<'s, T: Driver> Setup<'s, T> {
         kind: EncoderType,
         first: Key<Crtc<T::Crtc>>,
         others: &[Key<Crtc<T::Crtc>>],
-    ) -> Result<Wire<'s, T>> {
+    ) -> Result<Key<Encoder<T>>> {
         // SAFETY: The device is valid (type invariants).
         if unsafe { (*self.config()).num_encoder } >= MAX_OBJECTS {
             return Err(EINVAL);
         }
+        let crtcs = self.mask(first, others)?;
+        let dev = self.dev.as_raw();
+        // SAFETY: The device is being set up, and the mask names its CRTCs (K1).
+        let encoder = unsafe { Encoder::create(dev, kind, crtcs)? };
+        // SAFETY: The encoder is one of this device, which C frees with the device's memory (K4).
+        Ok(unsafe { Key::new(encoder, dev) })
+    }
+
+    /// Returns the mask of CRTCs of this device, which is not zero.
+    fn mask(&self, first: Key<Crtc<T::Crtc>>, others: &[Key<Crtc<T::Crtc>>]) -> Result<u32> {
         let mut crtcs = 0;
         for key in Iterator::chain(core::iter::once(&first), others) {
             let crtc = key.of(self.dev.as_raw())?;
             // SAFETY: The CRTC is one of this device, so its index is below 32 (K3).
             crtcs |= 1 << unsafe { (*crtc.cast::<raw::drm_crtc>().as_ptr()).index };
         }
-        // SAFETY: The device is being set up, and the mask names its CRTCs (K1).
-        let encoder = unsafe { Encoder::create(self.dev.as_raw(), kind, crtcs)? };
-        Ok(Wire {
-            encoder,
-            _call: PhantomData,
-        })
+        Ok(crtcs)
     }
 
     /// Creates a connector that the encoder `first` and those in `others` can drive.
     ///
     /// # Errors
     ///
-    /// Fails with `EINVAL` for a 33rd connector, with `ENOMEM`, and with any error from `data`.
+    /// Fails with `EINVAL` for an encoder of another device or a 33rd connector, with `ENOMEM`, and
+    /// with any error from `data`.
     pub fn connector(
         &self,
         kind: ConnectorType,
-        first: Wire<'s, T>,
-        others: &[Wire<'s, T>],
+        first: Key<Encoder<T>>,
+        others: &[Key<Encoder<T>>],
         data: impl PinInit<T::Connector, Error>,
     ) -> Result<Key<Connector<T::Connector>>> {
         // SAFETY: The device is valid (type invariants).
         if unsafe { (*self.config()).num_connector } >= MAX_OBJECTS {
             return Err(EINVAL);
         }
-        let wires = Iterator::chain(core::iter::once(&first), others);
-        let encoders = wires.map(|wire| wire.encoder);
         let dev = self.dev.as_raw();
-        // SAFETY: The device is being set up. `'s` says that the encoders are its (K1).
-        let connector = unsafe { Connector::create(dev, kind, encoders, data)? };
+        // SAFETY: The device is being set up (K1).
+        let connector = unsafe { Connector::create(dev, kind, data)? };
+        for encoder in Iterator::chain(core::iter::once(&first), others) {
+            let encoder = encoder.of(dev)?;
+            // SAFETY: Both are objects of this device (K3).
+            to_result(unsafe {
+                raw::drm_connector_attach_encoder(
+                    connector.as_ptr().cast(),
+                    encoder.as_ptr().cast(),
+                )
+            })?;
+        }
         // SAFETY: The connector is one of this device, which C frees with the device's memory (K4).
         Ok(unsafe { Key::new(connector, dev) })
     }

@@ -101,9 +101,9 @@ impl drm::platform::Driver for Gate {
             setup.framebuffer_limits((16, 16), (4096, 2048))?;
             let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
             let screen = setup.crtc(primary, None, Ok(Screen))?;
-            let wire = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+            let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
             setup
-                .connector(ConnectorType::VIRTUAL, wire, &[], Ok(Monitor))
+                .connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))
                 .map(drop)
         })?;
         drop(scratch);
