@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Shows what unmodified clients of Debian packages draw on a driver with a screen, and checks pictures of it:
-//! `displays::DRIVER::CLIENT`. Only `--all` runs them, because they are downloaded.
+//! `displays-DRIVER::CLIENT`. Only `--all` runs them, because they are downloaded.
 //!
 //! All clients of a driver share a boot. If one takes the machine down, only it fails, and the clients after it get another
 //! boot. The pictures stay in the cache, the last one of each client.
@@ -33,13 +33,12 @@ use facts::Picture;
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 use crate::drivers;
 
-/// Clients that show something.
-pub(super) struct Displays;
-
-const NAME: &str = "displays";
-
-/// The drivers with a screen, as the command line names them. The clients must show the same on each.
-const DRIVERS: &[&str] = &["vkms", "c-vkms"];
+/// The clients on one driver.
+pub(super) struct Displays {
+    name: &'static str,
+    /// The name of the driver on the command line.
+    driver: &'static str,
+}
 
 /// The time until a client shows what it should, and the time until it has ended, on an idle host.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -63,18 +62,28 @@ const MEMORY: u32 = 2048;
 /// The number of lines of a failed client's output that are shown.
 const SHOWN: usize = 20;
 
-fn case_name(driver: &str, client: &Client) -> String {
-    format!("{NAME}::{driver}::{}", client.name)
-}
+/// The directory of the pictures, in that of the checkout in the cache.
+const PICTURES: &str = "displays";
 
-/// Returns the drivers that there are in this checkout, or in the kernel's source.
-fn drivers_of(repo: &Path) -> Vec<&'static str> {
-    DRIVERS.iter().copied().filter(|driver| drivers::check(repo, driver, None).is_ok()).collect()
+impl Displays {
+    /// Returns the suite of our vkms.
+    pub(super) fn vkms() -> Self {
+        Self { name: "displays-vkms", driver: "vkms" }
+    }
+
+    /// Returns the suite of C's vkms, on which the clients must show the same.
+    pub(super) fn c_vkms() -> Self {
+        Self { name: "displays-c-vkms", driver: "c-vkms" }
+    }
+
+    fn case_name(&self, client: &Client) -> String {
+        format!("{}::{}", self.name, client.name)
+    }
 }
 
 impl Suite for Displays {
     fn name(&self) -> &'static str {
-        NAME
+        self.name
     }
 
     fn need(&self) -> Need {
@@ -91,68 +100,50 @@ impl Suite for Displays {
     }
 
     fn content(&self, repo: &Path, _filter: &Filter) -> Result<Content> {
-        let own = Content::library().with(Program::SCREEN);
-        let own = own.with_stock(&ClientRoot::Image(PathBuf::new()).modules(false));
-        let all = drivers_of(repo).into_iter().map(|driver| Content::of_driver(repo, driver));
-        all.collect::<Result<Vec<_>>>().map(|all| all.into_iter().fold(own, Content::and))
+        let content = Content::of_driver(repo, self.driver)?.with(Program::SCREEN);
+        Ok(content.with_stock(&ClientRoot::Image(PathBuf::new()).modules(false)))
     }
 
-    fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
-        let drivers = drivers_of(repo);
-        let of_driver = |driver| CLIENTS.iter().map(move |client| case_name(driver, client));
-        Ok(drivers.into_iter().flat_map(of_driver).collect())
+    fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
+        Ok(CLIENTS.iter().map(|client| self.case_name(client)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let packages: Vec<_> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
-        let image = client_root::ensure(context.toolchain(), &packages, context.events)?;
-        for driver in drivers_of(context.repo) {
-            let selected = |client: &&Client| context.filter.selects(&case_name(driver, client));
-            let clients = CLIENTS.iter().filter(selected).collect();
-            let step = context.events.step(format!("clients on the screen of {driver}"));
-            on_driver(context, driver, ClientRoot::Image(image.clone()), clients, tell)?;
-            step.done();
+        let root = ClientRoot::Image(client_root::ensure(context.toolchain(), &packages, context.events)?);
+        let mut left: Vec<_> =
+            CLIENTS.iter().filter(|client| context.filter.selects(&self.case_name(client))).collect();
+        let step = context.events.step(format!("clients on the screen of {}", self.driver));
+        let pictures = context.toolchain().work().join(PICTURES).join(self.driver);
+        cache::make_dir(&pictures)?;
+        let modules = driver_modules(self.driver, context.stage().image())?;
+        let devices = drivers::devices(context.repo, self.driver);
+        let boot = Boot { root, devices, memory: MEMORY, may_leave_holders: true, ..Boot::default() };
+        while !left.is_empty() {
+            let mut current = None;
+            let played = context.stage().play(&boot, context.events, |scene| -> Result<(), VmError> {
+                modules.iter().try_for_each(|module| scene.insmod(module))?;
+                boot.root.settle(scene.guest())?;
+                while !left.is_empty() {
+                    let client = left.remove(0);
+                    current = Some(client);
+                    let verdict = show(scene.guest(), client, &pictures.join(client.name).with_extension("png"))?;
+                    current = None;
+                    tell(Case { name: self.case_name(client), verdict });
+                }
+                Ok(())
+            });
+            match (played, current) {
+                (Ok(_), _) => {}
+                (Err(error), Some(client)) if error.kind() != Kind::Interrupted => {
+                    tell(Case { name: self.case_name(client), verdict: Verdict::of_error(error)? });
+                }
+                (Err(error), _) => return Err(error),
+            }
         }
+        step.done();
         Ok(())
     }
-}
-
-/// Runs the clients on one driver.
-fn on_driver(
-    context: &Context<'_>,
-    driver: &'static str,
-    root: ClientRoot,
-    mut left: Vec<&Client>,
-    tell: &mut dyn FnMut(Case),
-) -> Result<()> {
-    let pictures = context.toolchain().work().join(NAME).join(driver);
-    cache::make_dir(&pictures)?;
-    let modules = driver_modules(driver, context.stage().image())?;
-    let boot = Boot { root, memory: MEMORY, may_leave_holders: true, ..Boot::default() };
-    while !left.is_empty() {
-        let mut current = None;
-        let played = context.stage().play(&boot, context.events, |scene| -> Result<(), VmError> {
-            modules.iter().try_for_each(|module| scene.insmod(module))?;
-            boot.root.settle(scene.guest())?;
-            while !left.is_empty() {
-                let client = left.remove(0);
-                current = Some(client);
-                let file = pictures.join(client.name).with_extension("png");
-                let verdict = show(scene.guest(), client, &file)?;
-                current = None;
-                tell(Case { name: case_name(driver, client), verdict });
-            }
-            Ok(())
-        });
-        match (played, current) {
-            (Ok(_), _) => {}
-            (Err(error), Some(client)) if error.kind() != Kind::Interrupted => {
-                tell(Case { name: case_name(driver, client), verdict: Verdict::of_error(error)? });
-            }
-            (Err(error), _) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// The output of a client so far.
