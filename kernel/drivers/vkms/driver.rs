@@ -37,6 +37,8 @@ impl kms::Driver for Vkms {
     type Crtc = Screen;
     type Connector = Monitor;
     type Objects = ();
+
+    const CONSOLE: kms::Console<Self> = kms::Console::shmem::<Buffer>();
 }
 
 impl drm::platform::Driver for Vkms {
