@@ -138,6 +138,7 @@ macro_rules! constants {
 pub mod core_ioctls;
 pub mod dma_buf;
 pub mod header;
+pub mod mode;
 pub mod nova;
 pub mod report;
 pub mod sync;
