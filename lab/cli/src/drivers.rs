@@ -12,7 +12,7 @@ use drydock_machine::guest::Output;
 use drydock_machine::incident;
 use drydock_machine::scenario::{LIMIT, Scene, with_hardware};
 use drydock_toolchain::drivers::SCRIPT;
-pub(crate) use drydock_toolchain::drivers::{DIRECTORY, checked, devices, directory};
+pub(crate) use drydock_toolchain::drivers::{DIRECTORY, checked, devices, directory, sets_modes};
 use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
 use drydock_toolchain::kmod::Stock;
 use drydock_toolchain::{kernels, metadata};

@@ -36,8 +36,10 @@ impl Program {
     /// The program that executes sequences of calls. Its variant that searches for new ones is built only for `drydock
     /// fuzz`.
     pub const FUZZ: Program = Program { directory: "guest/random", name: "drydock-random" };
+    /// The program that takes a picture of the screens.
+    pub const SCREEN: Program = Program { directory: "guest/screen", name: "drydock-screen" };
     /// All programs that a person may want in a guest.
-    const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
+    const ALL: [Program; 5] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ, Self::SCREEN];
 
     /// Returns whether the checkout has it.
     pub fn exists(self, repo: &Path) -> bool {
