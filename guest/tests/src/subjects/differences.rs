@@ -133,8 +133,8 @@ pub(crate) fn impossible(case: &str, driver: Driver) -> Option<&'static str> {
 /// Returns the word that a case must find on a driver.
 pub(crate) fn expected(case: &str, driver: Driver) -> Option<&'static str> {
     about(case).find_map(|row| match (&row.effect, driver) {
-        (Effect::Answers { rust, .. }, Driver::Rust) => Some(*rust),
-        (Effect::Answers { c, .. }, Driver::C) => Some(*c),
+        (Effect::Answers { rust, .. }, Driver::Rust | Driver::Vkms) => Some(*rust),
+        (Effect::Answers { c, .. }, Driver::C | Driver::CVkms) => Some(*c),
         (Effect::Answers { .. }, Driver::Nova | Driver::Tyr) | (Effect::Impossible(_), _) => None,
     })
 }
