@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Lists where Drydock's `vgem` and the kernel's own differ, and why that is right.
+//! Lists where Drydock's `vgem` and `vkms` and the kernel's own differ, and why that is right.
 //!
-//! Source: `drivers/gpu/drm/vgem/vgem_drv.c` (Linux 7.3) and `drivers/base/faux.c`.
+//! Source: `drivers/gpu/drm/vgem/vgem_drv.c`, `vkms/vkms_drv.c` (Linux 7.3) and `drivers/base/faux.c`.
 
 use crate::subjects::driver::Driver;
 
@@ -116,6 +116,16 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         case: "module::library_is_held_by_the_driver",
         why: "the kernel's vgem needs no `drm_rust` module",
         effect: Effect::Impossible(Driver::C),
+    },
+    Difference {
+        case: "vkms_teardown::*",
+        why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_wrong::mode_without_a_frame_time_is_refused",
+        why: "the kernel's vkms accepts such modes, whose vblank timer fires without end or never",
+        effect: Effect::Impossible(Driver::CVkms),
     },
     Difference {
         case: "identity::parent_bus",

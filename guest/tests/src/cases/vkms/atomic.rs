@@ -20,7 +20,8 @@ crate::cases::cases! {
     nonblocking_mode_set_sends_its_event, event_of_an_output_that_goes_off_comes,
     event_on_an_inactive_output_is_refused, same_framebuffer_can_be_flipped_to_itself,
     plane_can_be_moved_beside_the_screen, properties_set_by_a_commit_are_read_back, planes_of_a_commit_change_together,
-    output_without_a_plane_can_be_on, destroyed_blob_of_the_mode_stays_set,
+    output_without_a_plane_can_be_on, plane_can_be_prepared_on_an_output_that_is_off,
+    offered_rotations_are_accepted, destroyed_blob_of_the_mode_stays_set,
 }
 
 /// A commit of no object has nothing to do.
@@ -385,6 +386,50 @@ fn output_without_a_plane_can_be_on(guest: &Guest) -> Outcome {
     let mode = display.mode_blob(&output.mode())?;
     works!(display.commit(&Request::new().on(output, mode), ATOMIC_ALLOW_MODESET, 0));
     same!((display.is_on(output)?, display.shown(&output.primary)?), (true, 0));
+    Ok(())
+}
+
+/// A plane may have a CRTC without a mode, as a cursor does that is set before the picture. It is shown with the mode.
+fn plane_can_be_prepared_on_an_output_that_is_off(guest: &Guest) -> Outcome {
+    let display = Display::open(guest)?;
+    let output = display.output();
+    let Some(cursor) = &output.cursor else { return crate::harness::check::skip("the device has no cursor plane") };
+    let small = display.frame_of((64, 64), ARGB8888)?;
+    let request = Request::new().show(cursor, output, small.fb, Place::at((4, 5), (64, 64)));
+    works!(display.commit(&request, ATOMIC_TEST_ONLY, 0));
+    works!(display.commit(&request, 0, 0));
+    same!((display.shown(cursor)?, display.is_on(output)?), (small.fb, false));
+    let frame = display.light(output)?;
+    same!((display.shown(cursor)?, display.shown(&output.primary)?), (small.fb, frame.fb));
+    display.all_off()?;
+    works!(display.commit(&request, 0, 0));
+    works!(display.commit(&Request::new().hide(cursor), 0, 0));
+    same!(display.shown(cursor)?, 0);
+    Ok(())
+}
+
+/// Each rotation and reflection of the property can be set on a square plane. Two rotations at once are refused.
+fn offered_rotations_are_accepted(guest: &Guest) -> Outcome {
+    let display = Display::open(guest)?;
+    let output = display.output();
+    let Some(plane) = output.planes().find(|plane| plane.has("rotation")) else {
+        return crate::harness::check::skip("no plane can be rotated");
+    };
+    let number = plane.property("rotation");
+    display.light(output)?;
+    let square = display.frame_of((64, 64), ARGB8888)?;
+    let request = Request::new().show(plane, output, square.fb, Place::at((0, 0), (64, 64)));
+    works!(display.commit(&request, 0, 0));
+    let offered = works!(display.file.property(number)).enums;
+    let is_reflection = |bit: u64| bit >= 4;
+    for (bit, name) in &offered {
+        let value = if is_reflection(*bit) { 1 << bit | 1 } else { 1 << bit };
+        works!(display.commit(&Request::new().number(plane.id, number, value), 0, 0));
+        same!((name, display.value(plane, "rotation")?), (name, value));
+    }
+    for wrong in [0, 3, 1 << 30] {
+        refuses!(display.commit(&Request::new().number(plane.id, number, wrong), 0, 0), INVAL, " with {wrong:#x}");
+    }
     Ok(())
 }
 

@@ -141,9 +141,10 @@ fn wrong_leases_are_refused(guest: &Guest) -> Outcome {
 
 fn lessee_cannot_lease_or_become_master(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
-    let (_, lessee) = lease(&display)?;
+    let (id, lessee) = lease(&display)?;
     refuses!(lessee.file.create_lease(&objects(display.output()), CLOEXEC), INVAL);
-    refuses!(lessee.file.revoke_lease(1), NOENT);
+    refuses!(lessee.file.revoke_lease(id), ACCESS);
+    refuses!(lessee.file.revoke_lease(id + 1), NOENT);
     refuses!(lessee.file.master(&uapi::DROP_MASTER), INVAL);
     works!(lessee.file.master(&SET_MASTER));
     Ok(())

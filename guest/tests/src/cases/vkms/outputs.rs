@@ -21,7 +21,7 @@ crate::cases::cases! {
     each_output_has_objects_of_its_own, one_commit_lights_all, each_output_sends_its_event,
     waiting_output_does_not_hold_up_another, one_output_goes_off_and_the_others_stay,
     plane_of_another_output_is_refused, framebuffer_is_shown_on_all_outputs, leases_of_outputs_are_apart,
-    sixteen_outputs_can_be_lit,
+    fifteen_outputs_can_be_lit,
 }
 
 /// Lights all outputs by one commit. Returns a framebuffer for each.
@@ -184,10 +184,11 @@ fn leases_of_outputs_are_apart(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-fn sixteen_outputs_can_be_lit(guest: &Guest) -> Outcome {
-    let (_setup, card) = Setup::outputs(guest, 16)?;
+/// With a cursor each, these have almost as many planes as a device can have.
+fn fifteen_outputs_can_be_lit(guest: &Guest) -> Outcome {
+    let (_setup, card) = Setup::outputs(guest, 15)?;
     let display = Display::open_card(&card)?;
-    same!(display.outputs.len(), 16);
+    same!(display.outputs.len(), 15);
     let frame = display.frame(display.output().size())?;
     for output in &display.outputs {
         display.show(output, &frame)?;
@@ -199,6 +200,6 @@ fn sixteen_outputs_can_be_lit(guest: &Guest) -> Outcome {
     for _ in &display.outputs {
         numbers.insert(display.flipped()?.user_data);
     }
-    same!(numbers.len(), 16);
+    same!(numbers.len(), 15);
     display.all_off()
 }

@@ -108,7 +108,11 @@ impl Setup {
 impl Drop for Setup {
     fn drop(&mut self) {
         match self {
-            Self::Described { folder, .. } => clear(folder),
+            Self::Described { folder, .. } => {
+                clear(folder);
+                // A mount keeps the module of configfs. If somebody else uses it, it stays.
+                let _ = rustix::mount::unmount(CONFIGFS, rustix::mount::UnmountFlags::empty());
+            }
             // The next case that opens the device loads the driver again, without parameters. An error shows there.
             Self::Reloaded { driver } => drop(modules::remove(driver.module())),
         }
