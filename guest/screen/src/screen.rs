@@ -4,12 +4,14 @@
 //! Source: drm_plane.c and drm_blend.c for the properties of a plane.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use drm::buffer::{self, DrmModifier};
 use drm::control::{Device as _, GetPlanarFramebufferError, crtc, framebuffer, plane};
-use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 use sys::Mapping;
 use uapi::{CLOEXEC, DMA_BUF_SYNC, DmaBufSync, MODE_MAP_DUMB, MapDumb, SYNC_READ};
@@ -17,9 +19,9 @@ use uapi::{CLOEXEC, DMA_BUF_SYNC, DmaBufSync, MODE_MAP_DUMB, MapDumb, SYNC_READ}
 use crate::card::Card;
 use crate::format::{self, Colour, Format};
 
-/// How often the state is read again because a client has changed it meanwhile. A client that shows a new buffer with each frame
-/// changes it 60 times a second.
-const ATTEMPTS: usize = 100;
+/// How often the planes are read again because they have changed. Those of a client that shows another framebuffer sixty times a
+/// second may always have.
+const ATTEMPTS: usize = 20;
 
 /// A screen.
 pub(crate) struct Screen {
@@ -45,51 +47,56 @@ pub(crate) struct Image {
     pub(crate) size: [u32; 2],
     format: Format,
     pitch: usize,
-    offset: usize,
-    memory: Mapping,
+    bytes: Vec<u8>,
 }
 
 impl Image {
     /// Returns the colour of a pixel inside the framebuffer.
     pub(crate) fn colour(&self, x: u32, y: u32) -> Colour {
-        let at = self.offset + y as usize * self.pitch + x as usize * self.format.bytes;
-        // A load is of 1, 2 or 4 bytes.
-        let part = |from: usize, width: usize| (self.memory.load(at + from, width) as u32) << (8 * from);
-        let pixel = if self.format.bytes == 3 { part(0, 2) | part(2, 1) } else { part(0, self.format.bytes) };
-        (self.format.colour)(pixel)
+        let at = y as usize * self.pitch + x as usize * self.format.bytes;
+        let mut pixel = [0; 4];
+        pixel[..self.format.bytes].copy_from_slice(&self.bytes[at..at + self.format.bytes]);
+        (self.format.colour)(u32::from_le_bytes(pixel))
     }
 }
 
 /// Returns the screens that are on.
+///
+/// A client draws its next frame into a framebuffer that it has just replaced. So planes that have changed while their pixels were
+/// copied are read again.
 pub(crate) fn all(card: &Card) -> anyhow::Result<Vec<Screen>> {
+    let mut read = Err(anyhow!("no attempt was made"));
     for _ in 0..ATTEMPTS {
-        match attempt(card) {
-            Err(error) if has_changed(&error) => {}
-            other => return other,
+        let before = shown(card)?;
+        read = attempt(card, &before);
+        if shown(card)? == before {
+            break;
         }
     }
-    bail!("the planes changed faster than they could be read, {ATTEMPTS} times")
+    read
 }
 
-/// Returns whether an object was gone when it was asked for.
-fn has_changed(error: &anyhow::Error) -> bool {
-    let gone = Some(Errno::NOENT.raw_os_error());
-    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.raw_os_error() == gone)
-}
+/// A plane that is on: its CRTC and its framebuffer.
+type Shown = (crtc::Handle, plane::Handle, framebuffer::Handle);
 
-fn attempt(card: &Card) -> anyhow::Result<Vec<Screen>> {
-    let mut screens = Vec::new();
-    let mut planes = Vec::new();
+/// Returns the planes that are on.
+fn shown(card: &Card) -> anyhow::Result<Vec<Shown>> {
+    let mut shown = Vec::new();
     for handle in card.plane_handles().context("failed to list the planes")? {
         let info = card.get_plane(handle).context("failed to read a plane")?;
         if let (Some(crtc), Some(framebuffer)) = (info.crtc(), info.framebuffer()) {
-            planes.push((crtc, handle, framebuffer));
+            shown.push((crtc, handle, framebuffer));
         }
     }
+    Ok(shown)
+}
+
+fn attempt(card: &Card, shown: &[Shown]) -> anyhow::Result<Vec<Screen>> {
+    let mut screens = Vec::new();
     for crtc in card.resource_handles().context("failed to list the CRTCs")?.crtcs {
         let Some(size) = size(card, crtc).context("failed to read a CRTC")? else { continue };
         let mut own = Vec::new();
-        for &(_, handle, framebuffer) in planes.iter().filter(|(on, ..)| *on == crtc) {
+        for &(_, handle, framebuffer) in shown.iter().filter(|(on, ..)| *on == crtc) {
             own.push(plane(card, handle, framebuffer)?);
         }
         own.sort_by_key(|(place, _)| *place);
@@ -153,23 +160,33 @@ fn image(card: &Card, handle: framebuffer::Handle) -> anyhow::Result<Image> {
     let buffer =
         buffer.context("the kernel gives no buffer of the framebuffer: this program needs the rights of root")?;
     let ([width, height], pitch, offset) = (info.size().into(), info.pitches()[0] as usize, info.offsets()[0] as usize);
-    let length = offset + pitch * (height as usize - 1) + width as usize * format.bytes;
-    let memory = map(card, buffer, length).context("failed to map a framebuffer's buffer")?;
-    Ok(Image { size: [width, height], format, pitch, offset, memory })
+    let length = pitch * (height as usize - 1) + width as usize * format.bytes;
+    let bytes = copy(card, buffer, offset, length).context("failed to read a framebuffer's buffer")?;
+    Ok(Image { size: [width, height], format, pitch, bytes })
 }
 
-/// Maps a buffer to read it.
+/// Returns bytes of a buffer.
 ///
 /// An export keeps the driver's module loaded as long as any client has a handle of the buffer, and the console has one of its
 /// buffer for ever. So only a buffer that the device has imported, which it cannot map, is exported.
-fn map(card: &Card, buffer: buffer::Handle, length: usize) -> anyhow::Result<Mapping> {
+fn copy(card: &Card, buffer: buffer::Handle, offset: usize, length: usize) -> anyhow::Result<Vec<u8>> {
+    let map = |file, at| Mapping::new(file, at, offset + length, ProtFlags::READ, MapFlags::SHARED);
     let mut dumb = MapDumb { handle: buffer.into(), ..MapDumb::default() };
-    if sys::ioctl(card, &MODE_MAP_DUMB, &mut dumb).is_ok() {
-        return Ok(Mapping::new(card, dumb.offset, length, ProtFlags::READ, MapFlags::SHARED)?);
-    }
-    let shared = card.buffer_to_prime_fd(buffer, CLOEXEC)?;
-    let memory = Mapping::new(&shared, 0, length, ProtFlags::READ, MapFlags::SHARED)?;
-    // The exporter makes what a device has written visible. This process ends without a word to it.
-    sys::ioctl(&shared, &DMA_BUF_SYNC, &mut DmaBufSync { flags: SYNC_READ.into() })?;
-    Ok(memory)
+    let memory = match sys::ioctl(card, &MODE_MAP_DUMB, &mut dumb) {
+        Ok(_) => map(card.as_fd(), dumb.offset)?,
+        Err(_) => {
+            let shared = card.buffer_to_prime_fd(buffer, CLOEXEC)?;
+            let memory = map(shared.as_fd(), 0)?;
+            // The exporter makes what a device has written visible. This process ends without a word to it.
+            sys::ioctl(&shared, &DMA_BUF_SYNC, &mut DmaBufSync { flags: SYNC_READ.into() })?;
+            memory
+        }
+    };
+    // The kernel copies faster than a loop of ours, and clients write to the buffer meanwhile.
+    let file = sys::memory_file(length)?;
+    let copied = memory.give_from(offset, &file, length)?;
+    ensure!(copied == length, "the kernel copied {copied} of {length} bytes");
+    let mut bytes = vec![0; length];
+    File::from(file).read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }

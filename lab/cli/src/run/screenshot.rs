@@ -10,16 +10,11 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
 
-use drydock_agent::protocol::Stream;
 use drydock_base::cache;
 use drydock_base::error::{Error, Kind, Result};
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Guest;
-use drydock_machine::pace::patient;
-use drydock_machine::scenario::Program;
-
-/// The time limit for taking a picture, on an idle host.
-const LIMIT: Duration = Duration::from_secs(60);
+use drydock_machine::scenario::picture;
 
 /// A picture to take.
 #[derive(Debug)]
@@ -65,23 +60,6 @@ impl Screenshot {
             }
         })
     }
-}
-
-/// Returns what the screens show as a PNG file, or why that cannot be had.
-pub(crate) fn picture(guest: &Guest) -> Result<Result<Vec<u8>, String>, VmError> {
-    let mut process = guest.spawn(&[Program::SCREEN.name])?;
-    process.close_input()?;
-    let [mut png, mut said] = [Vec::new(), Vec::new()];
-    let status = process.forward(Some(patient(LIMIT)), |stream, bytes| {
-        match stream {
-            Stream::Out => png.extend_from_slice(bytes),
-            Stream::Err => said.extend_from_slice(bytes),
-        }
-        Ok(())
-    })?;
-    let said = String::from_utf8_lossy(&said);
-    let why = said.trim().trim_start_matches("error: ").to_owned();
-    Ok(if status.success() { Ok(png) } else { Err(why) })
 }
 
 /// Takes the picture of a client at its time.
