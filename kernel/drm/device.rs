@@ -17,6 +17,7 @@ use crate::{
         Uninit, //
     },
     gem::DmaMappings,
+    kms,
     registers,
     Driver, //
 };
@@ -86,6 +87,8 @@ pub(crate) struct DeviceCore<T: Driver> {
     pub(crate) registers: registers::Mapped,
     /// Whether C was asked to mount a file system with huge pages.
     pub(crate) huge_pages: AtomicBool,
+    /// State of mode setting; nothing for a driver without it.
+    pub(crate) kms: <T::Kms as kms::Kind<T>>::Core,
     #[pin]
     data: T::Data,
 }
@@ -177,6 +180,17 @@ impl<T: Driver, C: DeviceContext> Device<T, C> {
         // cannot outlive the section, because `f` is generic over its lifetime (L6).
         unsafe { bindings::drm_dev_exit(idx) };
         result
+    }
+
+    /// Returns what [`enter`](Self::enter) gives to its closure, for code that an open section calls
+    /// by way of C.
+    ///
+    /// # Safety
+    ///
+    /// A section of `drm_dev_enter()` on this device is open for `'g`, in this thread (L6).
+    #[inline]
+    pub(crate) unsafe fn plugged_in_section<'g>(&'g self) -> Option<Plugged<'g, T>> {
+        self.plugged()
     }
 
     /// Returns the guard, if the device has registration data.

@@ -171,7 +171,7 @@ pub trait Driver: Sized + 'static {
     type Object: gem::Class<Driver = Self>;
 
     /// [`NoKms`](crate::NoKms), or [`kms::Kms`] for a driver with mode setting.
-    type Kms: kms::Kind;
+    type Kms: kms::Kind<Self>;
 
     /// The driver's name and version.
     const INFO: DriverInfo;
@@ -235,7 +235,7 @@ pub(crate) struct DriverTable<T: Driver>(PhantomData<T>);
 
 impl<T: Driver> DriverTable<T> {
     const FEATURES: u32 = {
-        let features = T::FEATURES.with(<T::Kms as kms::Kind>::FEATURES);
+        let features = T::FEATURES.with(<T::Kms as kms::Kind<T>>::OPS.features);
         assert!(
             features.has(bindings::drm_driver_feature_DRIVER_GEM),
             "start from `Features::GEM`"
@@ -267,6 +267,7 @@ impl<T: Driver> DriverTable<T> {
 
         gem_prime_import: <T::Object as gem::Class>::OPS.prime_import,
         dumb_create: <T::Object as gem::Class>::OPS.dumb_create,
+        fbdev_probe: <T::Kms as kms::Kind<T>>::OPS.fbdev_probe,
 
         major: T::INFO.major,
         minor: T::INFO.minor,

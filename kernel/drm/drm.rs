@@ -86,7 +86,10 @@ mod raw {
     )]
     #![allow(
         unused_imports,
+        non_upper_case_globals,
         dead_code,
+        unsafe_op_in_unsafe_fn,
+        clippy::all,
         clippy::undocumented_unsafe_blocks,
         reason = "generated"
     )]
@@ -94,6 +97,7 @@ mod raw {
         bindings::*,
         ffi, //
     };
+    use pin_init::MaybeZeroable;
 
     include!(env!("DRM_BINDINGS"));
 }

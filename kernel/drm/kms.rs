@@ -1,36 +1,129 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The gate of mode setting: static objects are created between allocation and [`Init`], and only
-//! there.
+//! Mode setting: displays, and what is shown on them.
 //!
-//! A driver declares mode setting with `type Kms = Kms`. Its device must then pass through
-//! [`UnregisteredDevice::init_kms`] exactly once before it can be made ready. Static mode-setting
-//! objects (planes, CRTCs, encoders, connectors) can be created only inside it, with a [`Setup`]
-//! (L1). The code that creates them builds on this gate.
+//! A driver declares mode setting with `type Kms = Kms` and implements [`kms::Driver`](Driver). Its
+//! device passes through [`UnregisteredDevice::init_kms`] exactly once before it can be made ready.
+//! Inside, and only there, the driver creates its static objects with a [`Setup`]: planes, CRTCs,
+//! encoders and connectors (L1, K1).
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`setup`] | creates the static objects; a primary plane moves into its CRTC |
+//! | [`plane`], [`crtc`], [`encoder`], [`connector`] | the objects and the hooks of their drivers |
+//! | [`state`] | what a commit changes: [`Old`], [`New`] and, in a check, [`Edit`] |
+//! | [`commit`] | carries out a commit, on the module's own queue |
+//! | [`vblank`] | when a frame ends: by a timer, by the hardware |
+//! | [`framebuffer`] | what planes show, and its mapping |
+//!
+//! Comments cite the obligations K1 to K39, which continue L1 to L28 in
+//! docs/reference/obligations.md.
 //!
 //! C header: `include/drm/drm_mode_config.h`; kernel document: Documentation/gpu/drm-kms.rst.
 
+pub mod commit;
+pub mod connector;
+pub mod crtc;
+pub mod encoder;
+pub mod framebuffer;
+mod hardware;
+mod key;
+mod mode;
+mod off;
+pub mod plane;
+pub mod setup;
+pub mod state;
+pub mod vblank;
+
+pub use connector::{
+    Connector,
+    DriverConnector,
+    Modes,
+    Status, //
+};
+pub use crtc::{
+    Crtc,
+    CrtcState,
+    DriverCrtc,
+    Flip, //
+};
+pub use encoder::{
+    Encoder,
+    EncoderType, //
+};
+pub use framebuffer::Framebuffer;
+pub use hardware::Hw;
+pub use key::Key;
+pub use mode::{
+    Mode,
+    Rect, //
+};
+pub use plane::{
+    DriverPlane,
+    Plane,
+    PlaneState, //
+};
+pub use setup::Setup;
+pub use state::{
+    Edit,
+    New,
+    Old,
+    State, //
+};
+
 use crate::{
+    gem,
+    module::ModuleRuntime,
     Device,
     DeviceContext,
-    Driver,
     Init,
+    Registered,
     Uninit,
     UnregisteredDevice, //
 };
-use core::marker::PhantomData;
+use core::{
+    cell::UnsafeCell,
+    sync::atomic::AtomicBool, //
+};
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*,
-    types::NotThreadSafe, //
+    prelude::*, //
 };
 
 /// Says whether a driver has mode setting. Sealed: [`NoKms`] or [`Kms`].
-pub trait Kind: private::Sealed {
-    /// The feature flags that follow from the kind.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of mode setting of the driver `{T}`",
+    note = "a driver with `type Kms = kms::Kms` implements `drm::kms::Driver`"
+)]
+pub trait Kind<T: crate::Driver>: private::Sealed {
+    /// The crate's steps for a driver of this kind.
     #[doc(hidden)]
-    const FEATURES: u32;
+    const OPS: Ops<T>;
+
+    /// The crate's own data of a device, for mode setting.
+    #[doc(hidden)]
+    type Core: Send + Sync + Default;
+}
+
+/// The crate's steps at the events of a device's life.
+#[doc(hidden)]
+pub struct Ops<T: crate::Driver> {
+    pub(crate) features: u32,
+    pub(crate) fbdev_probe: Option<
+        unsafe extern "C" fn(
+            *mut bindings::drm_fb_helper,
+            *mut bindings::drm_fb_helper_surface_size,
+        ) -> c_int,
+    >,
+    /// Whether the adapter must end the registration when the machine shuts down.
+    pub(crate) has_shutdown: bool,
+    /// Reacts to a registration that succeeded.
+    pub(crate) registered: fn(&Device<T, Registered>),
+    /// Switches the displays off, before the device is unplugged.
+    pub(crate) off: fn(&Device<T, Registered>),
+    /// Waits for what is left, after the device is unplugged.
+    pub(crate) unplugged: fn(&Device<T, Registered>),
 }
 
 /// A driver without mode setting.
@@ -45,12 +138,29 @@ mod private {
     impl Sealed for super::Kms {}
 }
 
-impl Kind for NoKms {
-    const FEATURES: u32 = 0;
+impl<T: crate::Driver> Kind<T> for NoKms {
+    const OPS: Ops<T> = Ops {
+        features: 0,
+        fbdev_probe: None,
+        has_shutdown: false,
+        registered: |_| (),
+        off: |_| (),
+        unplugged: |_| (),
+    };
+    type Core = ();
 }
 
-impl Kind for Kms {
-    const FEATURES: u32 = bindings::drm_driver_feature_DRIVER_MODESET;
+impl<T: Driver> Kind<T> for Kms {
+    const OPS: Ops<T> = Ops {
+        features: bindings::drm_driver_feature_DRIVER_MODESET
+            | bindings::drm_driver_feature_DRIVER_ATOMIC,
+        fbdev_probe: T::CONSOLE.probe,
+        has_shutdown: true,
+        registered: off::registered::<T>,
+        off: off::off::<T>,
+        unplugged: off::unplugged::<T>,
+    };
+    type Core = Core<T>;
 }
 
 /// The context in which the device of a driver of this kind can be made ready: [`Uninit`] for
@@ -60,68 +170,110 @@ impl Kind for Kms {
     label = "not in the context that `{Self}` asks for",
     note = "a driver with `type Kms = Kms` calls `.init_kms(…)` first; one with `NoKms` has nothing to call"
 )]
-pub trait ReadyIn<C: DeviceContext>: Kind {}
+pub trait ReadyIn<C: DeviceContext>: private::Sealed {}
 
 impl ReadyIn<Uninit> for NoKms {}
 impl ReadyIn<Init> for Kms {}
 
-/// Permission to create static mode-setting objects, for the duration of
-/// [`UnregisteredDevice::init_kms`].
-pub struct Setup<'s, T: Driver> {
-    dev: &'s Device<T>,
-    _not_thread_safe: NotThreadSafe,
-}
-
-impl<T: Driver<Kms = Kms>> Setup<'_, T> {
-    /// Returns the device.
-    pub fn device(&self) -> &Device<T> {
-        self.dev
-    }
-
-    /// Sets the smallest and the largest framebuffer size, in pixels, as `(width, height)`.
-    ///
-    /// # Errors
-    ///
-    /// Fails with `EINVAL` if a minimum exceeds its maximum, or if a maximum does not fit a C
-    /// `int`.
-    pub fn framebuffer_limits(&self, min: (u32, u32), max: (u32, u32)) -> Result {
-        if min.0 > max.0 || min.1 > max.1 || max.0.max(max.1) > i32::MAX as u32 {
-            return Err(EINVAL);
-        }
-        // SAFETY: The device is valid and unregistered. Other code may hold a reference. Before
-        // registration, however, only `init_kms` and its setup read the limits, and both run in
-        // this thread (L1, L15).
-        unsafe {
-            let config = &raw mut (*self.dev.as_raw()).mode_config;
-            ((*config).min_width, (*config).min_height) = min;
-            ((*config).max_width, (*config).max_height) = max;
-        }
-        Ok(())
-    }
-}
-
-/// The device-wide callbacks of mode setting.
-const CONFIG_FUNCS: bindings::drm_mode_config_funcs = bindings::drm_mode_config_funcs {
-    fb_create: Some(no_framebuffer),
-    ..pin_init::zeroed()
-};
-
-/// Refuses to create a framebuffer, with `EOPNOTSUPP`. Framebuffers will come with the objects that
-/// show them.
+/// A driver with mode setting. It ties together the classes of objects, one of each kind, so every
+/// object that C hands to a callback is of the driver's class *by construction* (K2).
 ///
-/// # Safety
-///
-/// Called only by C, as documented for the table that contains it (L20).
-unsafe extern "C" fn no_framebuffer(
-    _dev: *mut bindings::drm_device,
-    _file: *mut bindings::drm_file,
-    _info: *const bindings::drm_format_info,
-    _cmd: *const bindings::drm_mode_fb_cmd2,
-) -> *mut bindings::drm_framebuffer {
-    EOPNOTSUPP.to_ptr()
+/// Variety within a class (an HDMI and a DisplayPort connector, a plane with a scaler) belongs in
+/// the driver's data of an object.
+pub trait Driver: crate::Driver<Kms = Kms> {
+    /// The class of the planes.
+    type Plane: DriverPlane<Driver = Self>;
+
+    /// The class of the CRTCs.
+    type Crtc: DriverCrtc<Driver = Self>;
+
+    /// The class of the connectors.
+    type Connector: DriverConnector<Driver = Self>;
+
+    /// The result of the driver's set-up, usually [`Key`]s of objects. [`Device::objects`]
+    /// returns it.
+    type Objects: Send + Sync + 'static;
+
+    /// Whether the planes are updated after the CRTCs are switched on, and only those of CRTCs that
+    /// are on. Hardware whose plane registers lose their contents while a CRTC is off wants that.
+    const PLANES_LAST: bool = false;
+
+    /// Whether the driver copies pixels when a plane is updated, rather than showing the client's
+    /// memory. Clients can then say which parts they have drawn (damage clips, `DIRTYFB`).
+    const COPIES: bool = false;
+
+    /// Whether the kernel's console appears on the displays (fbdev emulation and fbcon).
+    const CONSOLE: Console = Console::NONE;
 }
 
-impl<'bound, T: Driver<Kms = Kms>> UnregisteredDevice<'bound, T> {
+/// Whether a driver's displays show the kernel's console.
+pub struct Console {
+    probe: Option<
+        unsafe extern "C" fn(
+            *mut bindings::drm_fb_helper,
+            *mut bindings::drm_fb_helper_surface_size,
+        ) -> c_int,
+    >,
+}
+
+impl Console {
+    /// No console.
+    pub const NONE: Self = Self { probe: None };
+
+    /// A console in a dumb buffer of the driver, which must be of the class
+    /// [`gem::shmem::Object`]: C's helper looks into the object.
+    pub const fn shmem<P: gem::DriverObject>() -> Self
+    where
+        P::Driver: crate::Driver<Object = gem::shmem::Object<P>>,
+    {
+        Self {
+            probe: Some(crate::raw::drm_fbdev_shmem_driver_fbdev_probe),
+        }
+    }
+}
+
+/// The crate's own data of a device with mode setting.
+///
+/// # Invariants
+///
+/// `objects` is written once, in `init_kms`, before anything reads it: the device is then neither
+/// registered nor in the context [`Init`].
+pub struct Core<T: Driver> {
+    objects: UnsafeCell<Option<T::Objects>>,
+    /// Whether the end of the registration has begun. From then on a check refuses whatever would
+    /// leave something switched on (K22).
+    departed: AtomicBool,
+    /// The number of commits that are queued or carried out on the queue (K16).
+    commits: commit::Count,
+}
+
+impl<T: Driver> Default for Core<T> {
+    fn default() -> Self {
+        Self {
+            objects: UnsafeCell::new(None),
+            departed: AtomicBool::new(false),
+            commits: commit::Count::default(),
+        }
+    }
+}
+
+// SAFETY: `objects` is written once by the thread that sets the device up, and only read afterwards
+// (type invariants); `T::Objects` is `Send + Sync` (L15).
+unsafe impl<T: Driver> Sync for Core<T> {}
+
+impl<T: Driver> Device<T, Init> {
+    /// Returns what the driver kept of its set-up.
+    pub fn objects(&self) -> &T::Objects {
+        // SAFETY: The device is in `Init`, so `init_kms` has written the objects, and no code
+        // writes them again (type invariants of `Core`) (K5).
+        let objects = unsafe { &*self.core().kms.objects.get() };
+        objects
+            .as_ref()
+            .expect("`init_kms` stores the objects before the device is in `Init`")
+    }
+}
+
+impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     /// Initialises mode setting, lets `setup` create the static objects, and freezes them.
     ///
     /// Takes the device and returns it in [`Init`]. So this cannot happen twice, nor after the
@@ -129,40 +281,27 @@ impl<'bound, T: Driver<Kms = Kms>> UnregisteredDevice<'bound, T> {
     ///
     /// # Errors
     ///
-    /// Fails with `ENOMEM` and with any error from `setup`. The device and everything created are
-    /// then dropped.
+    /// Fails with `ENOMEM`, with `EINVAL` if there is no CRTC, and with any error from `setup`. The
+    /// device and everything created are then dropped.
     ///
-    /// Context: process context, may sleep. Source: `drmm_mode_config_init()`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # driver!(Show, (), ShowClient, ShowBuffer, kms::Kms, ioctl::Table::empty());
-    /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Show>> {
-    ///     UnregisteredDevice::<Show>::new(cx, Ok(()))?
-    ///         .init_kms(|setup| setup.framebuffer_limits((1, 1), (4096, 4096)))?
-    ///         .ready(Ok(()))
-    /// }
-    /// ```
+    /// Context: process context, may sleep. Source: `drmm_mode_config_init()`,
+    /// `drm_mode_config_create_initial_state()`.
     pub fn init_kms(
         self,
-        setup: impl FnOnce(&Setup<'_, T>) -> Result,
+        setup: impl for<'s> FnOnce(&Setup<'s, T>) -> Result<T::Objects>,
     ) -> Result<UnregisteredDevice<'bound, T, Init>> {
         // SAFETY: The device is valid and unregistered, and no other code uses its mode setting
         // yet: nothing of it can be reached before it is initialised here. That happens once,
         // because `self` is consumed. C cleans it up when the device is released, before the
         // driver's data is dropped (L1).
         to_result(unsafe { bindings::drmm_mode_config_init(self.as_raw()) })?;
-        // SAFETY: As above; the table is a constant (L1, L20).
-        unsafe { (*self.as_raw()).mode_config.funcs = &CONFIG_FUNCS };
 
-        setup(&Setup {
-            dev: &*self,
-            _not_thread_safe: PhantomData,
-        })?;
+        T::OwnerModule::runtime().need_commits()?;
 
-        // SAFETY: Mode setting is initialised and all static objects exist (L1).
-        unsafe { crate::raw::drm_mode_config_reset(self.as_raw()) };
+        let objects = Setup::run(&self, setup)?;
+        // SAFETY: No other code has access: the device is not registered and was not yet handed out
+        // in `Init` (type invariants of `Core`) (K5).
+        unsafe { *self.core().kms.objects.get() = Some(objects) };
 
         // INVARIANT: It is the same device. `setup` has returned, so no static object can be
         // created any more.

@@ -26,12 +26,17 @@ use kernel::{
     sync::atomic::{
         Acquire,
         Atomic,
+        Full,
         Relaxed,
         Release, //
     },
     time::{
         delay::fsleep,
         Delta, //
+    },
+    workqueue::{
+        self,
+        RawWorkItem, //
     },
     ModuleMetadata, //
 };
@@ -46,6 +51,8 @@ pub struct Runtime {
     started: Atomic<i32>,
     /// The workqueue; null while the module is not running.
     queue: Atomic<*mut bindings::workqueue_struct>,
+    /// The queue of commits (K16); null until the module's first device with mode setting.
+    commits: Atomic<*mut bindings::workqueue_struct>,
     /// The number of devices that are allocated and not yet released.
     devices: Atomic<i32>,
     /// The place of the module's own value, in which the macro puts the registrations of its
@@ -66,6 +73,7 @@ impl Runtime {
         Self {
             started: Atomic::new(0),
             queue: Atomic::new(null_mut()),
+            commits: Atomic::new(null_mut()),
             devices: Atomic::new(0),
             place: Atomic::new(0),
             end: Atomic::new(0),
@@ -139,6 +147,58 @@ impl Runtime {
                 c"drm_rust: count of devices".as_char_ptr(),
             )
         })
+    }
+
+    /// Makes sure that the module has a queue for commits. It is not the queue of the driver's work:
+    /// commits wait for that.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `ENOMEM`. Context: process context, may sleep.
+    pub(crate) fn need_commits(&self) -> Result {
+        if !self.commits.load(Acquire).is_null() {
+            return Ok(());
+        }
+        // SAFETY: The name is a C string for the format `%s` that the helper uses (L15).
+        let queue = unsafe { raw::drm_rust_alloc_workqueue(c"drm_rust_commits".as_char_ptr()) };
+        if queue.is_null() {
+            return Err(ENOMEM);
+        }
+        if self.commits.cmpxchg(null_mut(), queue, Full).is_err() {
+            // SAFETY: Another probe was faster. Nobody has seen this queue (L15).
+            unsafe { bindings::destroy_workqueue(queue) };
+        }
+        Ok(())
+    }
+
+    /// Queues a commit.
+    ///
+    /// # Safety
+    ///
+    /// `work` is initialised and not queued. The commit it belongs to is one of a device of this
+    /// module that went through `need_commits`, and something keeps the module for the call: a file,
+    /// a binding, a commit that is carried out (K16).
+    pub(crate) unsafe fn queue_commit(&self, work: *mut bindings::work_struct) {
+        // SAFETY: By the requirement the queue exists: `Running` destroys it after its devices
+        // (K16).
+        unsafe { raw::drm_rust_queue_work(self.commits.load(Acquire), work) };
+    }
+
+    /// Queues a work item, or returns it if the module's exit has begun. Context: any.
+    ///
+    /// The queue lives until the module's exit has waited for all work on it. So the item may be
+    /// queued by anything that keeps the module: a file, a binding, a commit, other work (L15).
+    pub(crate) fn enqueue<P: RawWorkItem<0, EnqueueOutput = ()> + Send + 'static>(
+        &self,
+        work: P,
+    ) -> Result<(), P> {
+        let queue = self.queue.load(Acquire);
+        if queue.is_null() {
+            return Err(work);
+        }
+        // SAFETY: See above (L15).
+        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(work);
+        Ok(())
     }
 
     /// Waits for all work that is currently queued. Context: may sleep.
@@ -262,6 +322,14 @@ const POLLS_BEFORE_MESSAGE: u32 = 100;
 impl Drop for Running {
     fn drop(&mut self) {
         self.wait_for_holders();
+
+        let commits = self.runtime.commits.xchg(null_mut(), Full);
+        if !commits.is_null() {
+            // SAFETY: The queue was created once. The module's devices are gone from their bus, and
+            // waited for their commits then. What may be left of one is the drop of its device,
+            // which this call waits for (K16).
+            unsafe { bindings::destroy_workqueue(commits) };
+        }
 
         let queue = self.runtime.queue.load(Relaxed);
         self.runtime.end.store(0, Relaxed);

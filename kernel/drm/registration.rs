@@ -9,6 +9,7 @@
 //! Hot-Unplug".
 
 use crate::{
+    kms,
     module::ModuleRuntime,
     owned::Owned,
     registers::unmap_all,
@@ -99,6 +100,7 @@ impl<'bound, T: Driver> Registration<'bound, T> {
         )?;
         this.registered = true;
         dev_dbg!(this.dev.parent(), "drm: {}: registered\n", T::INFO.name);
+        (<T::Kms as kms::Kind<T>>::OPS.registered)(this.device());
         Ok(this)
     }
 
@@ -115,6 +117,9 @@ impl<T: Driver> Drop for Registration<'_, T> {
         self.owned.remove_children();
 
         if self.registered {
+            // Displays go off while the hardware can still be reached (K20).
+            (<T::Kms as kms::Kind<T>>::OPS.off)(self.device());
+
             // Unplugs rather than unregisters: `drm_dev_unplug()` waits for open sections, zaps the
             // mappings, and makes open files return `ENODEV`.
             //
@@ -134,6 +139,8 @@ impl<T: Driver> Drop for Registration<'_, T> {
                 bindings::debugfs_remove(root.replace(null_mut()));
             }
         }
+
+        (<T::Kms as kms::Kind<T>>::OPS.unplugged)(self.device());
 
         // SAFETY: Null is always allowed. No section is open and none can be opened: the device is
         // unplugged (L7).

@@ -10,6 +10,7 @@
 
 use super::parent;
 use crate::{
+    kms,
     module::ModuleRuntime,
     owned::Owned,
     registration::Registration,
@@ -94,7 +95,7 @@ pub(super) const fn bus_name<T: Role<R>, R: 'static>() -> &'static CStr {
 impl<T: Driver> Role<Drm> for T {
     type OwnerModule = T::OwnerModule;
     const NAME: &'static CStr = T::BUS_NAME;
-    const HAS_SHUTDOWN: bool = T::HAS_UNPLUGGED;
+    const HAS_SHUTDOWN: bool = T::HAS_UNPLUGGED || <T::Kms as kms::Kind<T>>::OPS.has_shutdown;
     const HAS_PM: bool = T::HAS_SUSPEND || T::HAS_RESUME;
     type Ready<'bound> = Ready<'bound, T>;
     type Live<'bound> = Registration<'bound, T>;

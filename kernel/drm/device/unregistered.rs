@@ -173,6 +173,7 @@ fn init_core<T: Driver>(
         mappings <- DmaMappings::new(),
         registers <- registers::Mapped::new(),
         huge_pages: AtomicBool::new(false),
+        kms: Default::default(),
         data <- data,
     }? Error);
 

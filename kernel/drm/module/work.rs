@@ -17,7 +17,6 @@ use kernel::{
         atomic::Acquire, //
     },
     workqueue::{
-        self,
         impl_has_work,
         Work,
         WorkItem, //
@@ -132,14 +131,6 @@ impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
 
     /// Queues the function, or returns it if the module's exit has begun.
     fn try_queue(self) -> Result<(), Self> {
-        let queue = T::OwnerModule::runtime().queue.load(Acquire);
-        if queue.is_null() {
-            return Err(self);
-        }
-        // SAFETY: The queue lives until the module's exit has waited for all work on it. The caller
-        // is such work, or something that keeps the module keeps the caller: a file, a binding, an
-        // unsignalled fence, a fence's callback (L15).
-        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(self.0);
-        Ok(())
+        T::OwnerModule::runtime().enqueue(self.0).map_err(Self)
     }
 }

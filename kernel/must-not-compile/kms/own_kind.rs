@@ -5,7 +5,4 @@
 include!("../driver.rs");
 
 enum Lazy {}
-impl kms::Kind for Lazy { //~ WRONG
-//= impl Lazy {
-    const FEATURES: u32 = 2;
-}
+impl kms::Kind<Mini> for Lazy {} //~ WRONG

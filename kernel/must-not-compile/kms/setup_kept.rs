@@ -3,8 +3,7 @@
 //! The permission to create mode-setting objects is kept.
 
 include!("../driver.rs");
-
-driver!(Display, (), DisplayClient, DisplayBuffer, kms::Kms, ioctl::Table::empty());
+include!("../display.rs");
 
 fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result {
     let mut kept = None;

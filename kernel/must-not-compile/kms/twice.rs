@@ -5,11 +5,10 @@
 //! It takes the device in `Uninit` and returns it in `Init`, in which the objects are frozen.
 
 include!("../driver.rs");
-
-driver!(Display, (), DisplayClient, DisplayBuffer, kms::Kms, ioctl::Table::empty());
+include!("../display.rs");
 
 fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Display>> {
-    let dev = UnregisteredDevice::<Display>::new(cx, Ok(()))?.init_kms(|_| Ok(()))?;
-    dev.init_kms(|_| Ok(()))?.ready(Ok::<_, Error>(())) //~ WRONG
+    let dev = UnregisteredDevice::<Display>::new(cx, Ok(()))?.init_kms(objects)?;
+    dev.init_kms(objects)?.ready(Ok::<_, Error>(())) //~ WRONG
     //= dev.ready(Ok::<_, Error>(()))
 }

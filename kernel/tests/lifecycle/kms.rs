@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! A driver that declares mode setting and has no objects for it, to test the gate `init_kms` (L1).
+//! A driver with mode setting and the fewest objects that it can have, to test the gate `init_kms` (L1).
 
 #![forbid(unsafe_code)]
 
-use drm::gem;
+use drm::{
+    gem,
+    kms::{
+        self,
+        connector::ConnectorType,
+        vblank,
+        Connector,
+        EncoderType,
+        Framebuffer,
+        Hw,
+        Modes,
+        New,
+        Plane,
+        PlaneState, //
+    }, //
+};
 use kernel::prelude::*;
 
 struct Gate;
@@ -15,13 +30,60 @@ impl drm::Driver for Gate {
     type RegistrationData<'bound> = ();
     type File = drm::Plain<Self>;
     type Object = gem::shmem::Object<drm::Plain<Self>>;
-    type Kms = drm::kms::Kms;
+    type Kms = kms::Kms;
 
     const INFO: drm::DriverInfo =
         drm::DriverInfo::new(c"lifecycle_kms", c"Test driver of the gate of mode setting");
     const FEATURES: drm::Features = drm::Features::GEM;
     const IOCTLS: drm::ioctl::Table<Self> = drm::ioctl::Table::empty();
 }
+
+impl kms::Driver for Gate {
+    type Plane = Layer;
+    type Crtc = Screen;
+    type Connector = Monitor;
+    type Objects = ();
+}
+
+struct Layer;
+
+#[vtable]
+impl kms::DriverPlane for Layer {
+    type Driver = Gate;
+    type State = ();
+    type Prepared = ();
+
+    fn prepare(
+        _: &Plane<Self>,
+        _: &New<PlaneState<Self>>,
+        _: &Framebuffer<Gate>,
+    ) -> Result<Self::Prepared> {
+        Ok(())
+    }
+}
+
+struct Screen;
+
+#[vtable]
+impl kms::DriverCrtc for Screen {
+    type Driver = Gate;
+    type State = ();
+    type Vblank = vblank::Timer;
+}
+
+struct Monitor;
+
+#[vtable]
+impl kms::DriverConnector for Monitor {
+    type Driver = Gate;
+
+    fn modes(_: &Connector<Self>, modes: &mut Modes<'_>, _: &Hw<'_, Gate>) -> Result {
+        modes.common((1024, 768), (1024, 768))
+    }
+}
+
+/// `DRM_FORMAT_XRGB8888` of `include/uapi/drm/drm_fourcc.h`.
+const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
 
 impl drm::platform::Driver for Gate {
     type IdInfo = ();
@@ -36,7 +98,13 @@ impl drm::platform::Driver for Gate {
         let scratch = gem::shmem::Object::<drm::Plain<Self>>::new(&dev, gem::Size::PAGE, ())?;
         let dev = dev.init_kms(|setup| {
             dev_info!(cx, "inside the gate of mode setting\n");
-            setup.framebuffer_limits((16, 16), (4096, 2048))
+            setup.framebuffer_limits((16, 16), (4096, 2048))?;
+            let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
+            let screen = setup.crtc(primary, None, Ok(Screen))?;
+            let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+            setup
+                .connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))
+                .map(drop)
         })?;
         drop(scratch);
         dev.ready(Ok(()))

@@ -17,20 +17,29 @@ use crate::{holds, refuses, same, works};
 
 super::cases! {
     "gate":
-    l1_kms_device_has_limits_but_no_kms_objects, l1_nokms_driver_refuses_mode_setting, accel_node,
+    l1_kms_device_has_its_limits_and_objects, l1_nokms_driver_refuses_mode_setting, accel_node,
     mmap_of_an_object_without_pages_is_refused,
 }
 
-/// The node supports mode setting, with the limits set inside the gate and no object to set a mode on.
-fn l1_kms_device_has_limits_but_no_kms_objects(guest: &Guest) -> Outcome {
+/// The node supports mode setting, with the limits and the objects of the gate.
+fn l1_kms_device_has_its_limits_and_objects(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     test.load("lifecycle_kms")?;
     let card = node("lifecycle_kms", "card").expect("the device has a primary node");
     holds!(node("lifecycle_kms", "renderD").is_none(), "it declares no render node");
     let file = works!(DrmFile::open(&card));
     let found = works!(file.resource_counts());
-    let limits = CardRes { min_width: 16, max_width: 4096, min_height: 16, max_height: 2048, ..Default::default() };
-    same!(found, limits);
+    let made = CardRes {
+        count_crtcs: 1,
+        count_connectors: 1,
+        count_encoders: 1,
+        min_width: 16,
+        max_width: 4096,
+        min_height: 16,
+        max_height: 2048,
+        ..Default::default()
+    };
+    same!(found, made);
     // `CRTC_IN_VBLANK_EVENT` and `UNIVERSAL_PLANES`: vgem refuses both.
     same!(works!(file.capability(0x12)), 1);
     works!(file.ioctl(&SET_CLIENT_CAP, Cap { capability: 2, value: 1 }));

@@ -15,6 +15,9 @@ pub(crate) const DIRECTORY: &str = "kernel/must-not-compile";
 /// The path of the cases inside the root, where they are compiled.
 pub(super) const INSIDE: &str = "/compile-fail";
 
+/// The files that cases include: every case a driver, those of mode setting also displays.
+pub(super) const SHARED: [&str; 2] = ["driver.rs", "display.rs"];
+
 /// The mark at the end of a wrong line.
 const WRONG: &str = "//~ WRONG";
 /// The mark at the beginning of a line of the twin.

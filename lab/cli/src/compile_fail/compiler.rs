@@ -12,7 +12,7 @@ use drydock_toolchain::modules::BuiltModules;
 use drydock_toolchain::root::{self, Binds};
 use drydock_toolchain::setup::Toolchain;
 
-use super::case::{Case, DIRECTORY, INSIDE, Side};
+use super::case::{Case, DIRECTORY, INSIDE, SHARED, Side};
 use super::message;
 
 /// How far compilation goes. Checking finds most mistakes. Code that is evaluated for a driver's own types fails only
@@ -42,9 +42,6 @@ pub(crate) enum Compiled {
     No(String),
 }
 
-/// The items that every case includes.
-const SHARED: &str = "driver.rs";
-
 /// Flags for messages that do not depend on the machine: fixed width, no line numbers in the margin, no files for long
 /// types.
 const MESSAGE_FLAGS: &str = "--diagnostic-width=120 -Zui-testing -Zwrite-long-types-to-disk=no";
@@ -66,9 +63,11 @@ impl<'s> Compiler<'s> {
         drydock_base::cache::remove_tree(&sources)?;
         for side in [Side::Wrong, Side::Right] {
             let directory = sources.join(side.directory());
-            let shared = toolchain.repo.join(DIRECTORY).join(SHARED);
-            let shared = fs::read(&shared).with_context(|| format!("failed to read `{}`", shared.display()))?;
-            write(&directory.join(SHARED), shared)?;
+            for name in SHARED {
+                let shared = toolchain.repo.join(DIRECTORY).join(name);
+                let shared = fs::read(&shared).with_context(|| format!("failed to read `{}`", shared.display()))?;
+                write(&directory.join(name), shared)?;
+            }
             for case in cases {
                 write(&directory.join(&case.name).with_extension("rs"), case.source(side))?;
             }

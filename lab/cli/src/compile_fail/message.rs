@@ -4,7 +4,7 @@
 //! Paths begin at the checkout (`kernel/drm/…`), at the cases (`ioctl/gap.rs`) or with a name in capitals. Locations
 //! outside the case lose their line, so that moving code about in `kernel/drm` changes no message.
 
-use super::case::INSIDE;
+use super::case::{INSIDE, SHARED};
 
 /// Beginnings of paths, and their replacements.
 const PLACES: &[(&str, &str)] = &[
@@ -28,13 +28,13 @@ pub(super) fn normalize(message: &str) -> String {
 fn line(line: &str) -> String {
     let line = line.trim_end().replace(&format!("{INSIDE}/wrong/"), "");
     // Each case reaches the shared items from its own directory.
-    let line = match line.split_once("/../driver.rs") {
+    let line = SHARED.iter().fold(line, |line, name| match line.split_once(&format!("/../{name}")) {
         Some((before, after)) => {
             let start = before.rfind(' ').map_or(0, |at| at + 1);
-            format!("{}driver.rs{}", &before[..start], without_place(after))
+            format!("{}{name}{}", &before[..start], without_place(after))
         }
         None => line,
-    };
+    });
     PLACES.iter().fold(line, |line, (prefix, name)| shorten(&line, prefix, name))
 }
 

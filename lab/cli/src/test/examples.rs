@@ -26,6 +26,9 @@ pub(super) struct Examples;
 const CRATE: &str = "kernel/drm";
 /// The file that every example begins with, and the line at which it ends if the example declares a module itself.
 const SHARED: &str = "kernel/must-not-compile/driver.rs";
+
+/// The displays that examples of mode setting have, beside the driver.
+const DISPLAY: &str = "kernel/must-not-compile/display.rs";
 const MODULE: &str = "drm::module_";
 /// The path of the examples inside the root.
 const INSIDE: &str = "/doc-examples";
@@ -84,7 +87,9 @@ impl Example {
     /// Returns the whole file. The example's lines have the same numbers as in the documentation.
     fn source(&self) -> String {
         let shared = if self.text.contains(MODULE) { "driver-alone.rs" } else { "driver.rs" };
-        format!("include!(\"{INSIDE}/{shared}\");{}{}", "\n".repeat(self.line - 1), self.text)
+        let display =
+            if self.file.contains("/kms") { format!("include!(\"{INSIDE}/display.rs\");") } else { String::new() };
+        format!("include!(\"{INSIDE}/{shared}\");{display}{}{}", "\n".repeat(self.line - 1), self.text)
     }
 }
 
@@ -155,10 +160,14 @@ fn shown_or_not(line: &str) -> &str {
 
 fn write_all(repo: &Path, sources: &Path, examples: &[Example]) -> Result<()> {
     drydock_base::cache::remove_tree(sources)?;
-    let shared = repo.join(SHARED);
-    let shared = fs::read_to_string(&shared).with_context(|| format!("failed to read `{}`", shared.display()))?;
+    let [shared, display] = [SHARED, DISPLAY].map(|name| {
+        let path = repo.join(name);
+        fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))
+    });
+    let (shared, display) = (shared?, display?);
     let alone = shared.split(MODULE).next().unwrap_or_default();
-    let mut files = vec![("driver.rs".to_owned(), shared.clone()), ("driver-alone.rs".to_owned(), alone.to_owned())];
+    let names = ["driver.rs", "driver-alone.rs", "display.rs"].map(str::to_owned);
+    let mut files: Vec<_> = names.into_iter().zip([shared.clone(), alone.to_owned(), display]).collect();
     files.extend(examples.iter().map(|example| (example.path(), example.source())));
     for (name, text) in files {
         let path = sources.join(name);

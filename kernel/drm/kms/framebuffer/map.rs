@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Mappings of framebuffers into the kernel's address space, to read pixels.
+//!
+//! C headers: `include/drm/drm_gem_framebuffer_helper.h`, `include/linux/iosys-map.h`
+
+use super::{
+    Driver,
+    Framebuffer, //
+};
+use crate::{
+    gem::{
+        Class,
+        VMap, //
+    },
+    lock_class::lock_class,
+    module::ModuleRuntime,
+    raw, //
+};
+use core::mem::ManuallyDrop;
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef,
+    workqueue::{
+        impl_has_work,
+        Work,
+        WorkItem, //
+    }, //
+};
+
+/// A mapping of a framebuffer's memory. It keeps the framebuffer.
+///
+/// The mapping can be dropped in any context: in a hook on the way to signalling a fence, or in an
+/// interrupt. Unmapping takes locks of the buffers, so it is done later, in the module's workqueue
+/// (K30).
+pub struct Map<T: Driver>(ManuallyDrop<Pin<KBox<Mapped<T>>>>);
+
+/// The memory of a mapping, and the work that unmaps it.
+#[pin_data]
+struct Mapped<T: Driver> {
+    #[pin]
+    work: Work<Mapped<T>>,
+    planes: [Option<VMap<T::Object>>; PLANES],
+    // Declared after the planes, and so dropped after them: it holds their objects.
+    framebuffer: ARef<Framebuffer<T>>,
+}
+
+impl_has_work! {
+    impl{T: Driver} HasWork<Self> for Mapped<T> { self.work }
+}
+
+impl<T: Driver> WorkItem for Mapped<T> {
+    type Pointer = Pin<KBox<Self>>;
+
+    fn run(this: Pin<KBox<Self>>) {
+        drop(this);
+    }
+}
+
+/// The number of planes of memory that a format has at most (`DRM_FORMAT_MAX_PLANES`).
+const PLANES: usize = 4;
+
+impl<T: Driver> Framebuffer<T> {
+    /// Maps the framebuffer's memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `ENOMEM`, and with the errors of [`Class::vmap`].
+    ///
+    /// Context: process context, may sleep; takes the reservation locks of the buffers.
+    pub fn map(&self) -> Result<Map<T>> {
+        let mut planes = [const { None }; PLANES];
+        for (plane, object) in planes.iter_mut().zip(self.c().obj) {
+            if !object.is_null() {
+                // SAFETY: The framebuffer holds a reference to its object, which is of the driver's
+                // class (K23).
+                *plane = Some(unsafe { T::Object::from_raw(object) }.vmap()?);
+            }
+        }
+        let (name, key) = lock_class!(c"drm_rust::Mapped");
+        let mapped = KBox::pin_init(
+            pin_init!(Mapped {
+                work <- Work::new(name, key),
+                planes,
+                framebuffer: self.into(),
+            }),
+            GFP_KERNEL,
+        )?;
+        Ok(Map(ManuallyDrop::new(mapped)))
+    }
+}
+
+impl<T: Driver> Map<T> {
+    /// Returns the framebuffer.
+    pub fn framebuffer(&self) -> &Framebuffer<T> {
+        &self.0.framebuffer
+    }
+
+    /// Lets `f` read pixels. Buffers of other devices are told of the access.
+    ///
+    /// # Errors
+    ///
+    /// Fails with an error of a buffer's exporter; `f` does not run then.
+    ///
+    /// Context: process context, may sleep. For a buffer of another device, the exporter decides
+    /// how long the access waits.
+    pub fn read<R>(&self, f: impl FnOnce(&Pixels<'_, T>) -> R) -> Result<R> {
+        let framebuffer = self.framebuffer().as_raw();
+        let direction = bindings::dma_data_direction::DMA_FROM_DEVICE;
+        // SAFETY: The mapping keeps the framebuffer (K24).
+        to_result(unsafe { raw::drm_gem_fb_begin_cpu_access(framebuffer, direction) })?;
+        let result = f(&Pixels(&self.0));
+        // SAFETY: As above; it was begun (K24).
+        unsafe { raw::drm_gem_fb_end_cpu_access(framebuffer, direction) };
+        Ok(result)
+    }
+}
+
+impl<T: Driver> Drop for Map<T> {
+    fn drop(&mut self) {
+        // SAFETY: The value is not used again (K30).
+        let mapped = unsafe { ManuallyDrop::take(&mut self.0) };
+        if let Err(mapped) = T::OwnerModule::runtime().enqueue(mapped) {
+            // The module's exit has begun, and with it the last hook has ended.
+            drop(mapped);
+        }
+    }
+}
+
+/// The pixels of a framebuffer, while its memory may be read.
+///
+/// Clients write at the same time, so there are no references to the memory: pixels are copied.
+pub struct Pixels<'a, T: Driver>(&'a Mapped<T>);
+
+impl<T: Driver> Pixels<'_, T> {
+    /// Copies pixels of one row into `to`: as many as fit, from column `x` of row `y` of a plane of
+    /// memory (0 for formats with one).
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` if the pixels are not all in that row and that plane, if `to` does not
+    /// end with a whole pixel, or for formats whose pixels share bytes. Nothing is copied then.
+    ///
+    /// Context: any.
+    pub fn row(&self, plane: usize, x: u32, y: u32, to: &mut [u8]) -> Result {
+        let framebuffer = self.0.framebuffer.c();
+        // SAFETY: C's table of formats is a constant (K23).
+        let format = unsafe { &*framebuffer.format };
+        if plane >= usize::from(format.num_planes) {
+            return Err(EINVAL);
+        }
+        let whole = format.block_w[plane] <= 1 && format.block_h[plane] <= 1;
+        let (across, down) = match plane {
+            0 => (1, 1),
+            _ => (u32::from(format.hsub), u32::from(format.vsub)),
+        };
+        // SAFETY: The union's fields are arrays of the same numbers (K24).
+        let bytes = usize::from(unsafe { format.__bindgen_anon_1.cpp }[plane]);
+        if !whole || bytes == 0 || to.len() % bytes != 0 {
+            return Err(EINVAL);
+        }
+        let (width, height) = (framebuffer.width / across, framebuffer.height / down);
+        let end = u64::from(x) + (to.len() / bytes) as u64;
+        if y >= height || end > u64::from(width) {
+            return Err(EINVAL);
+        }
+        let offset = framebuffer.offsets[plane] as usize
+            + y as usize * framebuffer.pitches[plane] as usize
+            + x as usize * bytes;
+        let map = self.0.planes[plane].as_ref().ok_or(EINVAL)?;
+        // This checks against the end of the object.
+        map.read(offset, to)
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Names of static objects.
+
+use super::{
+    Connector,
+    Crtc,
+    Driver,
+    DriverConnector,
+    DriverCrtc,
+    DriverPlane,
+    Encoder,
+    Plane, //
+};
+use crate::{
+    Device,
+    Init, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+mod private {
+    pub trait Sealed {}
+}
+
+/// A static object of a driver: a plane, a CRTC, an encoder or a connector. Sealed.
+pub trait Object: private::Sealed {
+    /// The driver that the object belongs to.
+    type Driver: Driver;
+}
+
+impl<P: DriverPlane> private::Sealed for Plane<P> {}
+impl<P: DriverPlane> Object for Plane<P> {
+    type Driver = P::Driver;
+}
+
+impl<C: DriverCrtc> private::Sealed for Crtc<C> {}
+impl<C: DriverCrtc> Object for Crtc<C> {
+    type Driver = C::Driver;
+}
+
+impl<T: Driver> private::Sealed for Encoder<T> {}
+impl<T: Driver> Object for Encoder<T> {
+    type Driver = T;
+}
+
+impl<N: DriverConnector> private::Sealed for Connector<N> {}
+impl<N: DriverConnector> Object for Connector<N> {
+    type Driver = N::Driver;
+}
+
+/// The name of a static object. [`Setup`](super::Setup) returns it; [`Device::get`] returns the
+/// object.
+///
+/// # Invariants
+///
+/// `object` is an object of the device at `dev`, valid for as long as that device's memory.
+pub struct Key<O: Object> {
+    object: NonNull<O>,
+    dev: *const bindings::drm_device,
+}
+
+impl<O: Object> Clone for Key<O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O: Object> Copy for Key<O> {}
+
+impl<O: Object> Key<O> {
+    /// # Safety
+    ///
+    /// `object` is an object of the device at `dev`, which frees it with its own memory (K4).
+    pub(super) unsafe fn new(object: NonNull<O>, dev: *const bindings::drm_device) -> Self {
+        // INVARIANT: By the requirement.
+        Self { object, dev }
+    }
+
+    /// Returns the object, which must be one of the device at `dev`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` for an object of another device (K3).
+    pub(super) fn of(self, dev: *const bindings::drm_device) -> Result<NonNull<O>> {
+        if core::ptr::eq(self.dev, dev) {
+            Ok(self.object)
+        } else {
+            Err(EINVAL)
+        }
+    }
+}
+
+impl<T: Driver> Device<T, Init> {
+    /// Returns the static object that `key` names.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` if it is an object of another device of the driver (K3).
+    ///
+    /// Context: any.
+    pub fn get<O: Object<Driver = T>>(&self, key: Key<O>) -> Result<&O> {
+        let object = key.of(self.as_raw())?;
+        // SAFETY: The object belongs to this device, which keeps it (type invariants) (K3, K4).
+        Ok(unsafe { object.as_ref() })
+    }
+}
+
+// SAFETY: A key gives no access without a reference to the device, and the objects are `Sync`
+// (L15).
+unsafe impl<O: Object> Send for Key<O> {}
+
+// SAFETY: As for `Send` (L15).
+unsafe impl<O: Object> Sync for Key<O> {}

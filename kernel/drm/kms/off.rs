@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The end of mode setting, in the remove step, and its beginning after registration.
+//!
+//! The displays are switched off *before* the device is unplugged, so hooks still reach the
+//! hardware (K20). From the moment the device is marked as departed, a check refuses what would
+//! leave anything on (K22).
+
+use super::{
+    crtc::Crtc,
+    Driver, //
+};
+use crate::{
+    raw,
+    Device,
+    Registered, //
+};
+use core::{
+    ffi::c_void,
+    mem::offset_of,
+    sync::atomic::Ordering, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+/// Lets the console use a device that was just registered.
+pub(super) fn registered<T: Driver>(dev: &Device<T, Registered>) {
+    if T::CONSOLE.probe.is_some() {
+        // SAFETY: The device is registered. C takes its own reference, and ends the client when the
+        // device is unplugged. A null format lets C choose (K20).
+        unsafe { raw::drm_client_setup(dev.as_raw(), core::ptr::null()) };
+    }
+}
+
+/// The number of times that switching off is tried, before it is done without a commit.
+const ATTEMPTS: u32 = 20;
+
+/// Switches all displays off. Afterwards no commit is under way, and none can switch anything on.
+///
+/// Context: may sleep. It waits for queued commits, and these wait for hardware: at most ten
+/// seconds for each.
+pub(super) fn off<T: Driver>(dev: &Device<T, Registered>) {
+    dev.core().kms.departed.store(true, Ordering::Release);
+    each_crtc(dev, |crtc| {
+        // SAFETY: The CRTC is valid. Events that wait for a vblank are sent now, so no commit waits
+        // for hardware that may be gone (K20).
+        unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) }
+    });
+    for _ in 0..ATTEMPTS {
+        if with_locks(dev, disable_all::<T>).is_ok() {
+            return;
+        }
+        // Only memory can be missing (K10, K21).
+        fsleep(Delta::from_millis(10));
+    }
+    dev_warn!(dev.parent(), "drm: no memory to switch the displays off\n");
+    let _ = with_locks(dev, forget_all::<T>);
+}
+
+/// Waits for what an unplugged device may still be doing.
+pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
+    dev.core().kms.departed.store(true, Ordering::Release);
+    dev.core().kms.commits.wait_for_none();
+    each_crtc(dev, |crtc| {
+        // SAFETY: The CRTC is valid (K18).
+        unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) };
+        crtc.timer().cancel();
+    });
+}
+
+/// Switches everything off by a commit.
+///
+/// # Safety
+///
+/// Called only by C, from `with_locks` with a device of driver `T` (L20).
+unsafe extern "C" fn disable_all<T: Driver>(
+    ctx: *mut bindings::drm_modeset_acquire_ctx,
+    dev: *mut c_void,
+) -> c_int {
+    // SAFETY: `with_locks` passes the device, and the locks are held in `ctx`. So no commit begins;
+    // those that are queued take none of these locks. Once they are done, nothing in the commit
+    // waits, and so no signal can end it (K21).
+    unsafe {
+        Device::<T>::from_raw(dev.cast())
+            .core()
+            .kms
+            .commits
+            .wait_for_none();
+        raw::drm_atomic_helper_disable_all(dev.cast(), ctx)
+    }
+}
+
+/// Switches everything off in software only.
+///
+/// # Safety
+///
+/// Called only by C, from `with_locks` with a device of driver `T` (L20).
+unsafe extern "C" fn forget_all<T: Driver>(
+    _ctx: *mut bindings::drm_modeset_acquire_ctx,
+    dev: *mut c_void,
+) -> c_int {
+    // SAFETY: As in `disable_all`: the locks are held, and no commit is under way (K21).
+    unsafe { raw::drm_rust_all_off(dev.cast()) };
+    0
+}
+
+/// Calls `f` with all locks of mode setting, again if it reports a deadlock.
+fn with_locks<T: Driver>(
+    dev: &Device<T, Registered>,
+    f: unsafe extern "C" fn(*mut bindings::drm_modeset_acquire_ctx, *mut c_void) -> c_int,
+) -> Result {
+    // SAFETY: The device is valid, and this thread holds none of its locks: it is the remove step
+    // (K20).
+    to_result(unsafe {
+        raw::drm_rust_with_modeset_locks(dev.as_raw(), Some(f), dev.as_raw().cast())
+    })
+}
+
+/// Calls `f` for each CRTC of a device.
+fn each_crtc<T: Driver>(dev: &Device<T, Registered>, f: impl Fn(&Crtc<T::Crtc>)) {
+    // SAFETY: The device is valid, and its list of CRTCs does not change any more (K2, L27).
+    unsafe {
+        let list = &raw mut (*dev.as_raw()).mode_config.crtc_list;
+        let mut node = (*list).next;
+        while node != list {
+            let crtc = node.byte_sub(offset_of!(raw::drm_crtc, head)).cast();
+            f(Crtc::from_raw(crtc));
+            node = (*node).next;
+        }
+    }
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Vertical blanking: when a frame ends.
+//!
+//! [`DriverCrtc::Vblank`] says where a CRTC's vblanks come from. [`Timer`] counts frames by the
+//! clock, for displays that do not tell.
+//!
+//! C header: `include/drm/drm_vblank.h`
+
+use super::{
+    crtc::{
+        Crtc,
+        DriverCrtc, //
+    },
+    mode::Mode, //
+};
+use crate::{
+    lock_class::lock_class,
+    raw, //
+};
+use core::mem::offset_of;
+use kernel::{
+    bindings,
+    error::from_result,
+    prelude::*,
+    sync::SpinLockIrq,
+    types::Opaque, //
+};
+
+mod private {
+    pub trait Sealed {}
+}
+
+/// Where the vblanks of a CRTC come from. Sealed: [`Timer`].
+pub trait Source<C: DriverCrtc>: private::Sealed {
+    /// The callbacks of the CRTC.
+    #[doc(hidden)]
+    const OPS: Ops;
+}
+
+/// The callbacks of a source of vblanks.
+#[doc(hidden)]
+pub struct Ops {
+    pub(super) enable: Option<unsafe extern "C" fn(*mut raw::drm_crtc) -> c_int>,
+    pub(super) disable: Option<unsafe extern "C" fn(*mut raw::drm_crtc)>,
+    pub(super) timestamp: Option<
+        unsafe extern "C" fn(*mut raw::drm_crtc, *mut c_int, *mut bindings::ktime_t, bool) -> bool,
+    >,
+}
+
+/// A timer with the mode's frame time. Frames keep their phase while no client waits for them.
+pub enum Timer {}
+
+impl private::Sealed for Timer {}
+
+impl<C: DriverCrtc> Source<C> for Timer {
+    const OPS: Ops = Ops {
+        enable: Some(enable::<C>),
+        disable: Some(disable::<C>),
+        timestamp: Some(timestamp::<C>),
+    };
+}
+
+/// The frame times that a mode may have, in nanoseconds. A timer with a shorter one would do
+/// nothing but fire, and a commit waits up to ten seconds for a frame (K19).
+pub(super) const FRAME_TIMES: core::ops::RangeInclusive<u64> = 1_000_000..=1_000_000_000;
+
+/// The timer of a CRTC.
+///
+/// C's own timer helper spins until a running callback ends, with a lock that this callback takes
+/// (K32). This one never waits: its callback looks for itself whether it is still wanted.
+#[pin_data]
+pub(super) struct FrameTimer {
+    #[pin]
+    timer: Opaque<bindings::hrtimer>,
+    #[pin]
+    clock: SpinLockIrq<Clock>,
+}
+
+/// Times are those of the monotonic clock, in nanoseconds.
+struct Clock {
+    /// Whether vblanks are wanted.
+    enabled: bool,
+    /// Whether the timer is queued, or its callback runs and will look at `enabled` again.
+    pending: bool,
+    /// The frame time; 0 before the first mode.
+    interval: i64,
+    /// The start of the latest frame that is known.
+    last: i64,
+}
+
+impl Clock {
+    /// Moves `last` to the start of the frame in which `now` is.
+    fn advance(&mut self, now: i64) {
+        if self.interval > 0 && now > self.last {
+            self.last = now - (now - self.last) % self.interval;
+        }
+    }
+}
+
+impl FrameTimer {
+    pub(super) fn new<C: DriverCrtc>() -> impl PinInit<Self> {
+        let (name, key) = lock_class!(c"drm_rust::FrameTimer");
+        pin_init!(Self {
+            timer <- Opaque::ffi_init(|timer| {
+                // SAFETY: `timer` is memory for a timer, which stays in place (K4).
+                unsafe {
+                    bindings::hrtimer_setup(
+                        timer,
+                        Some(expired::<C>),
+                        bindings::CLOCK_MONOTONIC as i32,
+                        bindings::hrtimer_mode_HRTIMER_MODE_ABS,
+                    )
+                }
+            }),
+            clock <- SpinLockIrq::new(
+                Clock { enabled: false, pending: false, interval: 0, last: 0 },
+                name,
+                key,
+            ),
+        })
+    }
+
+    /// Begins the first frame of `mode` now. Vblanks are off.
+    pub(super) fn begin(&self, mode: &Mode) {
+        let mut clock = self.clock.lock();
+        let interval = mode.frame_time().unwrap_or(*FRAME_TIMES.end());
+        clock.interval = interval as i64;
+        clock.last = now();
+    }
+
+    /// Waits until the callback does not run. Vblanks are off for good. Context: may sleep.
+    pub(super) fn cancel(&self) {
+        self.clock.lock().enabled = false;
+        // SAFETY: The timer is set up. No lock is held that its callback takes (K32).
+        unsafe { bindings::hrtimer_cancel(self.timer.get()) };
+        self.clock.lock().pending = false;
+    }
+}
+
+fn now() -> i64 {
+    // SAFETY: The function has no requirements; it may be called in any context (K18).
+    unsafe { bindings::ktime_get() }
+}
+
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn enable<C: DriverCrtc>(crtc: *mut raw::drm_crtc) -> c_int {
+    // SAFETY: C passes a CRTC with this callback (K2).
+    let timer = unsafe { Crtc::<C>::from_raw(crtc) }.timer();
+    from_result(|| {
+        let mut clock = timer.clock.lock();
+        if clock.interval == 0 {
+            return Err(EINVAL);
+        }
+        clock.enabled = true;
+        if !clock.pending {
+            clock.pending = true;
+            clock.advance(now());
+            // SAFETY: The timer is set up, neither queued nor running (see `pending`), and lives
+            // until `cancel` (K32).
+            unsafe {
+                bindings::hrtimer_start_range_ns(
+                    timer.timer.get(),
+                    clock.last + clock.interval,
+                    0,
+                    bindings::hrtimer_mode_HRTIMER_MODE_ABS,
+                )
+            };
+        }
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn disable<C: DriverCrtc>(crtc: *mut raw::drm_crtc) {
+    // SAFETY: C passes a CRTC with this callback (K2).
+    let timer = unsafe { Crtc::<C>::from_raw(crtc) }.timer();
+    let mut clock = timer.clock.lock();
+    clock.enabled = false;
+    // SAFETY: The timer is set up. The function does not wait for a running callback (K32).
+    if unsafe { bindings::hrtimer_try_to_cancel(timer.timer.get()) } == 1 {
+        clock.pending = false;
+    }
+}
+
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn timestamp<C: DriverCrtc>(
+    crtc: *mut raw::drm_crtc,
+    _max_error: *mut c_int,
+    time: *mut bindings::ktime_t,
+    in_vblank_irq: bool,
+) -> bool {
+    // SAFETY: C passes a CRTC with this callback (K2).
+    let mut clock = unsafe { Crtc::<C>::from_raw(crtc) }.timer().clock.lock();
+    if !in_vblank_irq {
+        clock.advance(now());
+    }
+    // SAFETY: C passes a valid pointer (L20).
+    unsafe { *time = clock.last };
+    true
+}
+
+/// Ends a frame. It is the timer's callback.
+///
+/// # Safety
+///
+/// Called only by C, for a timer that `FrameTimer::new` set up for a CRTC of class `C` (L20).
+unsafe extern "C" fn expired<C: DriverCrtc>(
+    timer: *mut bindings::hrtimer,
+) -> bindings::hrtimer_restart {
+    // SAFETY: The timer is part of a CRTC, which lives until `cancel` (K4).
+    let crtc: &Crtc<C> = unsafe {
+        let timer = timer
+            .byte_sub(offset_of!(FrameTimer, timer))
+            .cast::<FrameTimer>();
+        Crtc::from_timer(timer)
+    };
+    let this = crtc.timer();
+    {
+        let mut clock = this.clock.lock();
+        if !clock.enabled {
+            clock.pending = false;
+            return bindings::hrtimer_restart::HRTIMER_NORESTART;
+        }
+        clock.advance(now());
+    }
+    // SAFETY: The CRTC is valid. No lock that C takes here is held (K32).
+    unsafe { raw::drm_crtc_handle_vblank(crtc.as_raw()) };
+
+    let mut clock = this.clock.lock();
+    if !clock.enabled {
+        clock.pending = false;
+        return bindings::hrtimer_restart::HRTIMER_NORESTART;
+    }
+    // SAFETY: The timer's callback runs, and nothing queues the timer meanwhile (see `pending`), so
+    // it may be forwarded (K32).
+    unsafe { bindings::hrtimer_forward(timer, now(), clock.interval) };
+    bindings::hrtimer_restart::HRTIMER_RESTART
+}
