@@ -55,7 +55,7 @@ fn test_only_changes_nothing(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// After a mode set every property, and the legacy calls, tell what the commit asked for.
+/// After a mode set all properties, and the legacy calls, report the values of the commit.
 fn mode_set_shows_the_framebuffer(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let output = display.output();

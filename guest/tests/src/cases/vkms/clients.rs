@@ -224,7 +224,7 @@ fn hundred_files_at_once(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// What one file has said of itself does not change what another sees.
+/// The capabilities that one file has set do not change what another sees.
 fn client_caps_are_of_one_file(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let legacy = works!(DrmFile::open(&Card::first(guest)?.primary));

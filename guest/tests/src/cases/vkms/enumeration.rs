@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a display tells of itself: capabilities, objects, modes, properties, formats (K1, K6).
+//! A display describes itself: capabilities, objects, modes, properties, formats (K1, K6).
 //!
 //! Source: `drivers/gpu/drm/drm_mode_config.c`, `drm_connector.c`, `drm_plane.c` (Linux 7.3); the meaning of the properties
 //! is that of Documentation/gpu/drm-kms.rst.

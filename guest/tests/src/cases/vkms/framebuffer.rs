@@ -271,7 +271,7 @@ fn second_plane_is_checked(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// `ADDFB` makes XRGB8888 of a depth of 24 in 32 bits. `GETFB` tells the same numbers.
+/// `ADDFB` makes XRGB8888 of a depth of 24 in 32 bits. `GETFB` reports the same numbers.
 fn legacy_addfb_guesses_the_format(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let frame = buffer(&display, (64, 64))?;

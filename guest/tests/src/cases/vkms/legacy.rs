@@ -50,7 +50,7 @@ fn setcrtc_switches_an_output_on_and_off(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// -1 stands for the framebuffer that is shown.
+/// -1 means the framebuffer that is shown.
 fn setcrtc_can_keep_the_framebuffer(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let (output, frame) = lit(&display)?;

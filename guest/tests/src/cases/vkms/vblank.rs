@@ -155,7 +155,7 @@ fn relative_sequence_counts_from_now(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// Events that were asked for in another order come by their vblanks.
+/// Events that were requested in another order come in the order of their vblanks.
 fn events_come_in_the_order_of_their_vblanks(guest: &Guest) -> Outcome {
     let display = lit(guest)?;
     let output = display.output();

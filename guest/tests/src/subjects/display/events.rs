@@ -21,9 +21,9 @@ const LIMIT_MS: u32 = 10_000;
 pub(crate) enum Event {
     /// A commit or a page flip is complete.
     Flip(EventVblank),
-    /// A vblank that `WAIT_VBLANK` asked for.
+    /// A vblank that `WAIT_VBLANK` requested.
     Vblank(EventVblank),
-    /// A vblank that `CRTC_QUEUE_SEQUENCE` asked for.
+    /// A vblank that `CRTC_QUEUE_SEQUENCE` requested.
     Sequence(EventCrtcSequence),
 }
 
