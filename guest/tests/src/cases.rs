@@ -206,6 +206,7 @@ const AREAS: &[&[Case]] = &[
     vkms::cursor::CASES,
     vkms::vblank::CASES,
     vkms::clients::CASES,
+    vkms::compat::CASES,
     vkms::lease::CASES,
     vkms::outputs::CASES,
     vkms::crowd::CASES,

@@ -5,6 +5,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod clients;
+pub(crate) mod compat;
 pub(crate) mod crowd;
 pub(crate) mod cursor;
 pub(crate) mod devices;
