@@ -23,7 +23,7 @@ use crate::cases::fence::waiting::woken;
 use crate::cases::sync;
 use crate::harness::check::{Outcome, fail, name, skip};
 use crate::harness::modules;
-use crate::subjects::device;
+use crate::subjects::device::{self, DrmFile};
 use crate::subjects::display::request::Request;
 use crate::subjects::display::setup::Setup;
 use crate::subjects::display::{Card, Display, Frame};
@@ -36,7 +36,8 @@ crate::cases::cases! {
     unbind_while_a_commit_waits_for_a_late_fence, unbind_while_a_commit_waits_for_a_fence_that_never_comes,
     unbind_while_a_blocking_commit_waits, unbind_with_the_master_held, unbind_with_a_closed_framebuffer_shown,
     unbind_with_a_cursor_shown, unbind_with_an_inactive_output, unbind_with_several_outputs_lit,
-    unbind_with_the_console_open, unbind_with_the_console_mapped, unbind_with_a_lease_in_use,
+    unbind_with_the_console_open, unbind_with_the_console_mapped,
+    unbind_with_the_consoles_buffer_exported, unbind_with_a_lease_in_use,
     unbind_with_an_import_shown, unbind_with_a_shown_buffer_exported, unbind_ends_waits_for_vblanks,
     unbind_under_a_flipping_client within 60, unbind_under_a_client_that_sets_modes within 60,
     unbind_under_a_moving_cursor within 60, out_fence_outlives_the_device, old_file_stays_dead_after_a_bind,
@@ -243,7 +244,7 @@ fn unbind_with_a_closed_framebuffer_shown(guest: &Guest) -> Outcome {
     // Without any file, too.
     let display = Display::open(guest)?;
     let frame = display.light(display.output())?;
-    let watcher = works!(device::DrmFile::open(&Card::first(guest)?.primary));
+    let watcher = works!(DrmFile::open(&Card::first(guest)?.primary));
     works!(display.file.close_fb(frame.fb));
     drop(display);
     let unbound = Card::first(guest)?.unbind()?;
@@ -323,6 +324,23 @@ fn unbind_with_the_console_mapped(guest: &Guest) -> Outcome {
     works!(unbound.bind());
     works_again(guest)?;
     drop((mapping, file));
+    comes_back(guest)
+}
+
+/// The console's buffer has a handle for as long as the console, and each handle of an exported buffer keeps the module. An
+/// unbind ends the console, and so the module can be unloaded.
+fn unbind_with_the_consoles_buffer_exported(guest: &Guest) -> Outcome {
+    let witness = Display::adopt(works!(DrmFile::open(&Card::first(guest)?.primary)))?;
+    let fb = witness.shown(&witness.output().primary)?;
+    if fb == 0 {
+        return skip("the driver has no console that shows a picture");
+    }
+    let found = works!(witness.file.get_fb2(fb));
+    drop(works!(witness.file.export(found.handles[0], CLOEXEC | RDWR)));
+    drop(witness);
+    let unbound = Card::first(guest)?.unbind()?;
+    works!(unbound.bind());
+    works_again(guest)?;
     comes_back(guest)
 }
 
