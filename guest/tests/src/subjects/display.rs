@@ -300,13 +300,19 @@ impl Display {
         }
     }
 
-    /// Returns the present value of every property of every object: object, property, value.
+    /// Returns the present value of every property of every object: object, property, value. The connector's EDID is left
+    /// out, because C makes a new blob of it for each client that asks for the modes.
     pub(crate) fn snapshot(&self) -> Outcome<Vec<(u32, u32, u64)>> {
         let mut all = Vec::new();
         for output in &self.outputs {
             for object in [&output.crtc, &output.connector].into_iter().chain(output.planes()) {
-                let values = works!(self.file.properties(object.id, object.kind));
-                all.extend(values.into_iter().map(|(property, value)| (object.id, property, value)));
+                let edid = object.properties.get("EDID").map(|(number, _)| *number);
+                let values = works!(self.file.properties(object.id, object.kind)).into_iter();
+                all.extend(
+                    values
+                        .filter(|(property, _)| Some(*property) != edid)
+                        .map(|(property, value)| (object.id, property, value)),
+                );
             }
         }
         Ok(all)
