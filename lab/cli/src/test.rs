@@ -126,6 +126,8 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
         Box::new(guest::Guest::c()),
+        Box::new(guest::Guest::vkms()),
+        Box::new(guest::Guest::c_vkms()),
         Box::new(guest::Guest::attacks()),
         Box::new(stress::Stress),
     ]

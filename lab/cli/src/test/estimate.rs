@@ -43,6 +43,8 @@ const USUAL: &[(&str, f64, f64)] = &[
     ("guest-nova", 30.0, 300.0),
     ("guest-tyr", 62.0, 120.0),
     ("guest-c-vgem", 31.0, 200.0),
+    ("guest-vkms", 60.0, 60.0),
+    ("guest-c-vkms", 60.0, 60.0),
     ("attacks", 41.0, 41.0),
     ("stress", 1300.0, 1300.0),
 ];
