@@ -55,7 +55,7 @@ pub(super) fn off<T: Driver>(dev: &Device<T, Registered>) {
     // this one (K20).
     unsafe { raw::drm_rust_lock_console(dev.as_raw()) };
     switch_off(dev);
-    // SAFETY: It was locked above.
+    // SAFETY: It was locked above (K20).
     unsafe { raw::drm_rust_unlock_console(dev.as_raw()) };
 }
 
@@ -85,7 +85,7 @@ pub(super) fn suspend<T: Driver>(dev: &Device<T, Registered>) -> Result {
 
 /// Switches on what was on before the system slept.
 pub(super) fn resume<T: Driver>(dev: &Device<T, Registered>) -> Result {
-    // SAFETY: As above.
+    // SAFETY: As above (K20).
     to_result(unsafe { raw::drm_rust_resume(dev.as_raw()) })
 }
 

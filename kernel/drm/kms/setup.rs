@@ -178,7 +178,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<Cursor<'s, T>> {
         let plane = self.plane(raw::drm_plane_type_DRM_PLANE_TYPE_CURSOR, 0, formats, data)?;
-        // SAFETY: As in `framebuffer_limits`.
+        // SAFETY: As in `framebuffer_limits` (K1).
         unsafe {
             let config = self.config();
             ((*config).cursor_width, (*config).cursor_height) = size;
@@ -216,7 +216,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         formats: &[u32],
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<NonNull<Plane<T::Plane>>> {
-        // SAFETY: The device is being set up (type invariants).
+        // SAFETY: The device is being set up (type invariants) (K1).
         unsafe { Plane::create(self.dev.as_raw(), kind, crtcs, formats, data) }
     }
 
