@@ -18,6 +18,7 @@ use super::{
         DriverPlane,
         PlaneState, //
     },
+    vblank::Source,
     Driver,
     Hw, //
 };
@@ -437,7 +438,8 @@ unsafe fn send_events<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_at
             let event = core::mem::replace(&mut (*entry.new_state).event, null_mut());
             let now = Crtc::<T::Crtc>::from_raw(entry.ptr).flips_now();
             // The reference comes before the lock, which the vblank interrupt takes (K32).
-            let counts = !now && raw::drm_crtc_vblank_get(entry.ptr) == 0;
+            let vblanks = <T::Crtc as DriverCrtc>::Vblank::OPS.counts;
+            let counts = vblanks && !now && raw::drm_crtc_vblank_get(entry.ptr) == 0;
             let mut flags = 0;
             raw::drm_rust_lock_event(dev.as_raw(), &mut flags);
             if counts {

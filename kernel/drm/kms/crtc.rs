@@ -255,6 +255,15 @@ impl<C: DriverCrtc> Crtc<C> {
         &self.timer
     }
 
+    /// Ends the vblanks. Events that wait for one are sent now. It does no harm if vblanks are off
+    /// already.
+    pub(super) fn end_vblanks(&self) {
+        if C::Vblank::OPS.counts {
+            // SAFETY: The CRTC is valid, and its device has counts of frames (K18).
+            unsafe { raw::drm_crtc_vblank_off(self.as_raw()) };
+        }
+    }
+
     /// Returns whether the last commit's event is to be sent at once.
     pub(super) fn flips_now(&self) -> bool {
         self.flip_now.load(Ordering::Relaxed)
@@ -364,9 +373,11 @@ impl<C: DriverCrtc> Crtc<C> {
             (Self::from_raw(crtc), Old::from_raw(old), New::from_raw(new))
         };
         C::enable(crtc, old, new, &hw);
-        crtc.timer.begin(new.adjusted_mode());
-        // SAFETY: The CRTC is on, so it may count frames (K18).
-        unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
+        if C::Vblank::OPS.counts {
+            crtc.timer.begin(new.adjusted_mode());
+            // SAFETY: The CRTC is on, so it may count frames (K18).
+            unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
+        }
     }
 
     /// # Safety
@@ -376,9 +387,8 @@ impl<C: DriverCrtc> Crtc<C> {
         crtc: *mut raw::drm_crtc,
         commit: *mut raw::drm_atomic_commit,
     ) {
-        // SAFETY: C passes a valid CRTC. Events that wait for a vblank are sent now. It does no
-        // harm if vblanks are off already (K18).
-        unsafe { raw::drm_crtc_vblank_off(crtc) };
+        // SAFETY: C passes a CRTC of this class (K2).
+        unsafe { Self::from_raw(crtc) }.end_vblanks();
         // SAFETY: As in `atomic_enable` (K14).
         if let Some(hw) = unsafe { commit::hardware::<C::Driver>(commit) } {
             // SAFETY: As in `atomic_enable` (K14).

@@ -60,11 +60,8 @@ pub(super) fn off<T: Driver>(dev: &Device<T, Registered>) {
 }
 
 fn switch_off<T: Driver>(dev: &Device<T, Registered>) {
-    each_crtc(dev, |crtc| {
-        // SAFETY: The CRTC is valid. Events that wait for a vblank are sent now, so no commit waits
-        // for hardware that may be gone (K20).
-        unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) }
-    });
+    // No commit then waits for hardware that may be gone (K20).
+    each_crtc(dev, Crtc::end_vblanks);
     for _ in 0..ATTEMPTS {
         if with_locks(dev, disable_all::<T>).is_ok() {
             return;
@@ -94,8 +91,7 @@ pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
     dev.core().kms.departed.store(true, Ordering::Release);
     dev.core().kms.commits.wait_for_none();
     each_crtc(dev, |crtc| {
-        // SAFETY: The CRTC is valid (K18).
-        unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) };
+        crtc.end_vblanks();
         crtc.timer().cancel();
     });
     // SAFETY: The device is valid, and nothing commits any more. A process that has /dev/fbN open
@@ -168,7 +164,10 @@ fn with_locks<T: Driver>(
 }
 
 /// Calls `f` for each plane of a device.
-fn each_plane<T: Driver>(dev: &Device<T, Registered>, f: impl Fn(&Plane<T::Plane>)) {
+pub(super) fn each_plane<T: Driver>(
+    dev: &Device<T, Registered>,
+    mut f: impl FnMut(&Plane<T::Plane>),
+) {
     // SAFETY: The device is valid, and its list of planes does not change any more (K2, L27).
     unsafe {
         let list = &raw mut (*dev.as_raw()).mode_config.plane_list;

@@ -14,7 +14,10 @@ use super::{
         Connector,
         ConnectorType, //
     },
-    crtc::Crtc,
+    crtc::{
+        Crtc,
+        DriverCrtc, //
+    },
     encoder::{
         Encoder,
         EncoderType, //
@@ -22,6 +25,7 @@ use super::{
     framebuffer,
     key::Key,
     plane::Plane,
+    vblank::Source,
     Driver, //
 };
 use crate::{
@@ -113,7 +117,9 @@ impl<'s, T: Driver> Setup<'s, T> {
             if !raw::drm_rust_setup_is_complete(dev.as_raw()) {
                 return Err(EINVAL);
             }
-            to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
+            if <T::Crtc as DriverCrtc>::Vblank::OPS.counts {
+                to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
+            }
             to_result(raw::drm_mode_config_create_initial_state(dev.as_raw()))?;
         }
         Ok(objects)
