@@ -77,7 +77,9 @@ impl<'a> Picture<'a> {
     fn new(target: &'a VMap<Object>, pitch: usize, size: (u32, u32)) -> Result<Self> {
         let line = size.0 as usize * PIXEL;
         let lines = size.1 as usize;
-        let needed = pitch.checked_mul(lines - 1).and_then(|before| before.checked_add(line));
+        let needed = pitch
+            .checked_mul(lines - 1)
+            .and_then(|before| before.checked_add(line));
         if pitch < line || needed.is_none_or(|needed| needed > target.object().size().bytes()) {
             return Err(ENOSPC);
         }

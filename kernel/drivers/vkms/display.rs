@@ -37,10 +37,7 @@ const MAX_SIZE: (u16, u16) = (8192, 8192);
 /// The mode that clients use if they have no wish.
 const PREFERRED: (u16, u16) = (1024, 768);
 
-pub(crate) fn set_up(
-    setup: &Setup<'_, Vkms>,
-    config: &Config,
-) -> Result<KVec<Key<Crtc<Screen>>>> {
+pub(crate) fn set_up(setup: &Setup<'_, Vkms>, config: &Config) -> Result<KVec<Key<Crtc<Screen>>>> {
     setup.framebuffer_limits((1, 1), (MAX_SIZE.0.into(), MAX_SIZE.1.into()))?;
     let mut screens = KVec::new();
     for _ in 0..config.outputs {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a CRTC shows at the moment, for drivers that take pictures of it.
+//! The present contents of a screen, for drivers that take pictures of it.
 //!
 //! C header: `include/drm/drm_modeset_lock.h`; kernel document: Documentation/gpu/drm-kms.rst, "KMS
 //! Locking".
