@@ -180,6 +180,11 @@ impl ReadyIn<Init> for Kms {}
 ///
 /// Variety within a class (an HDMI and a DisplayPort connector, a plane with a scaler) belongs in
 /// the driver's data of an object.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a driver with mode setting",
+    label = "`drm::kms::Driver` is not implemented for `{Self}`",
+    note = "a driver with `type Kms = kms::Kms` implements `drm::kms::Driver`, which names the classes of its objects"
+)]
 pub trait Driver: crate::Driver<Kms = Kms> {
     /// The class of the planes.
     type Plane: DriverPlane<Driver = Self>;

@@ -71,6 +71,11 @@ impl Status {
 
 /// A driver's data in each of its connectors, and the hooks of its connectors. Implement it with
 /// `#[vtable]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of connectors",
+    label = "`drm::kms::DriverConnector` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Connector<_>`; implement `DriverConnector` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver that the connectors belong to.

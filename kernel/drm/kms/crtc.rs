@@ -65,6 +65,11 @@ pub enum Flip {
 }
 
 /// A driver's data in each of its CRTCs, and the hooks of its CRTCs. Implement it with `#[vtable]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of CRTCs",
+    label = "`drm::kms::DriverCrtc` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Crtc<_>`; implement `DriverCrtc` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver that the CRTCs belong to.

@@ -27,6 +27,11 @@ mod private {
 }
 
 /// A static object of a driver: a plane, a CRTC, an encoder or a connector. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a static object",
+    label = "not an object",
+    note = "an object is a `Plane<_>`, `Crtc<_>`, `Encoder<_>` or `Connector<_>` with the driver's type in it"
+)]
 pub trait Object: private::Sealed {
     /// The driver that the object belongs to.
     type Driver: Driver;

@@ -79,6 +79,11 @@ pub enum Placement {
 
 /// A driver's data in each of its planes, and the hooks of its planes. Implement it with
 /// `#[vtable]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of planes",
+    label = "`drm::kms::DriverPlane` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Plane<_>`; implement `DriverPlane` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver that the planes belong to.

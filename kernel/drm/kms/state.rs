@@ -14,6 +14,11 @@ use kernel::prelude::*;
 
 /// A driver's own part of a state. `Copy` types with a default value are states already, `()` among
 /// them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the driver's part of a state",
+    label = "`drm::kms::State` is not implemented for `{Self}`",
+    note = "derive `Clone`, `Copy` and `Default`, or implement `State`, whose `duplicate` may fail"
+)]
 pub trait State: Sized + Send + Sync + 'static {
     /// Returns the state of an object that was never committed.
     ///

@@ -32,6 +32,11 @@ mod private {
 }
 
 /// Where the vblanks of a CRTC come from. Sealed: [`Timer`].
+#[diagnostic::on_unimplemented(
+    message = "vblanks cannot come from `{Self}`",
+    label = "not a source of vblanks",
+    note = "`vblank::Timer` is one, for displays that do not tell"
+)]
 pub trait Source<C: DriverCrtc>: private::Sealed {
     /// The callbacks of the CRTC.
     #[doc(hidden)]
