@@ -180,6 +180,28 @@ impl ReadyIn<Init> for Kms {}
 ///
 /// Variety within a class (an HDMI and a DisplayPort connector, a plane with a scaler) belongs in
 /// the driver's data of an object.
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Show, (), ShowClient, ShowBuffer, kms::Kms, ioctl::Table::empty());
+/// # layer!(ShowLayer, Show);
+/// # screen!(ShowScreen, Show);
+/// # monitor!(ShowMonitor, Show);
+/// struct Objects {
+///     monitor: Key<Connector<ShowMonitor>>,
+/// }
+///
+/// impl kms::Driver for Show {
+///     type Plane = ShowLayer;
+///     type Crtc = ShowScreen;
+///     type Connector = ShowMonitor;
+///     type Objects = Objects;
+///
+///     const COPIES: bool = true;
+///     const CONSOLE: kms::Console = kms::Console::shmem::<ShowBuffer>();
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a driver with mode setting",
     label = "`drm::kms::Driver` is not implemented for `{Self}`",
@@ -291,6 +313,17 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     ///
     /// Context: process context, may sleep. Source: `drmm_mode_config_init()`,
     /// `drm_mode_config_create_initial_state()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Display>> {
+    ///     UnregisteredDevice::<Display>::new(cx, Ok(()))?
+    ///         .init_kms(set_up)?
+    ///         .ready(Ok(()))
+    /// }
+    /// # fn set_up(setup: &Setup<'_, Display>) -> Result { objects(setup) }
+    /// ```
     pub fn init_kms(
         self,
         setup: impl for<'s> FnOnce(&Setup<'s, T>) -> Result<T::Objects>,

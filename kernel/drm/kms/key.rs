@@ -63,6 +63,18 @@ impl<N: DriverConnector> Object for Connector<N> {
 /// # Invariants
 ///
 /// `object` is an object of the device at `dev`, valid for as long as that device's memory.
+///
+/// # Examples
+///
+/// ```
+/// struct Objects {
+///     screen: Key<Crtc<Screen>>,
+/// }
+///
+/// fn screen<'a>(dev: &'a Device<Display, Init>, objects: &Objects) -> Result<&'a Crtc<Screen>> {
+///     dev.get(objects.screen)
+/// }
+/// ```
 pub struct Key<O: Object> {
     object: NonNull<O>,
     dev: *const bindings::drm_device,
