@@ -83,6 +83,7 @@ use crate::{
 };
 use core::{
     cell::UnsafeCell,
+    marker::PhantomData,
     sync::atomic::AtomicBool, //
 };
 use kernel::{
@@ -116,14 +117,18 @@ pub struct Ops<T: crate::Driver> {
             *mut bindings::drm_fb_helper_surface_size,
         ) -> c_int,
     >,
-    /// Whether the adapter must end the registration when the machine shuts down.
-    pub(crate) has_shutdown: bool,
+    /// Whether there are displays: the adapter then ends the registration when the machine shuts
+    /// down, and takes part in system sleep.
+    pub(crate) has_displays: bool,
     /// Reacts to a registration that succeeded.
     pub(crate) registered: fn(&Device<T, Registered>),
     /// Switches the displays off, before the device is unplugged.
     pub(crate) off: fn(&Device<T, Registered>),
     /// Waits for what is left, after the device is unplugged.
     pub(crate) unplugged: fn(&Device<T, Registered>),
+    /// Switches the displays off before the driver's `suspend`, and on after its `resume`.
+    pub(crate) suspend: fn(&Device<T, Registered>) -> Result,
+    pub(crate) resume: fn(&Device<T, Registered>) -> Result,
 }
 
 /// A driver without mode setting.
@@ -142,10 +147,12 @@ impl<T: crate::Driver> Kind<T> for NoKms {
     const OPS: Ops<T> = Ops {
         features: 0,
         fbdev_probe: None,
-        has_shutdown: false,
+        has_displays: false,
         registered: |_| (),
         off: |_| (),
         unplugged: |_| (),
+        suspend: |_| Ok(()),
+        resume: |_| Ok(()),
     };
     type Core = ();
 }
@@ -155,10 +162,12 @@ impl<T: Driver> Kind<T> for Kms {
         features: bindings::drm_driver_feature_DRIVER_MODESET
             | bindings::drm_driver_feature_DRIVER_ATOMIC,
         fbdev_probe: T::CONSOLE.probe,
-        has_shutdown: true,
+        has_displays: true,
         registered: off::registered::<T>,
         off: off::off::<T>,
         unplugged: off::unplugged::<T>,
+        suspend: off::suspend::<T>,
+        resume: off::resume::<T>,
     };
     type Core = Core<T>;
 }
@@ -230,31 +239,38 @@ pub trait Driver: crate::Driver<Kms = Kms> {
     const COPIES: bool = false;
 
     /// Whether the kernel's console appears on the displays (fbdev emulation and fbcon).
-    const CONSOLE: Console = Console::NONE;
+    const CONSOLE: Console<Self> = Console::NONE;
 }
 
-/// Whether a driver's displays show the kernel's console.
-pub struct Console {
+/// Whether the displays of driver `T` show the kernel's console.
+pub struct Console<T> {
     probe: Option<
         unsafe extern "C" fn(
             *mut bindings::drm_fb_helper,
             *mut bindings::drm_fb_helper_surface_size,
         ) -> c_int,
     >,
+    /// Invariant in `T`: a console is that of one driver.
+    _driver: PhantomData<fn(T) -> T>,
 }
 
-impl Console {
+impl<T: Driver> Console<T> {
     /// No console.
-    pub const NONE: Self = Self { probe: None };
+    pub const NONE: Self = Self {
+        probe: None,
+        _driver: PhantomData,
+    };
 
     /// A console in a dumb buffer of the driver, which must be of the class
     /// [`gem::shmem::Object`]: C's helper looks into the object.
-    pub const fn shmem<P: gem::DriverObject>() -> Self
+    pub const fn shmem<P>() -> Self
     where
-        P::Driver: crate::Driver<Object = gem::shmem::Object<P>>,
+        P: gem::DriverObject<Driver = T>,
+        T: crate::Driver<Object = gem::shmem::Object<P>>,
     {
         Self {
             probe: Some(crate::raw::drm_fbdev_shmem_driver_fbdev_probe),
+            _driver: PhantomData,
         }
     }
 }
@@ -266,6 +282,8 @@ impl Console {
 /// `objects` is written once, in `init_kms`, before anything reads it: the device is then neither
 /// registered nor in the context [`Init`].
 pub struct Core<T: Driver> {
+    /// The device's own number, which keys of its objects have too (K3).
+    number: u64,
     objects: UnsafeCell<Option<T::Objects>>,
     /// Whether the end of the registration has begun. From then on a check refuses whatever would
     /// leave something switched on (K22).
@@ -277,6 +295,7 @@ pub struct Core<T: Driver> {
 impl<T: Driver> Default for Core<T> {
     fn default() -> Self {
         Self {
+            number: key::next_device(),
             objects: UnsafeCell::new(None),
             departed: AtomicBool::new(false),
             commits: commit::Count::default(),
@@ -335,6 +354,9 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
         to_result(unsafe { bindings::drmm_mode_config_init(self.as_raw()) })?;
 
         T::OwnerModule::runtime().need_commits()?;
+        // SAFETY: The device is valid, and the crate alone uses the field. The last managed action
+        // frees it (K34).
+        to_result(unsafe { crate::raw::drm_rust_pin_init(self.as_raw()) })?;
 
         let objects = Setup::run(&self, setup)?;
         // SAFETY: No other code has access: the device is not registered and was not yet handed out

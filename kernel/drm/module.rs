@@ -370,7 +370,10 @@ impl Drop for Running {
 ///
 /// Called only by C, with the argument that [`Runtime::count`] passed, once (L20).
 #[inline(never)]
-unsafe extern "C" fn released(_dev: *mut bindings::drm_device, runtime: *mut c_void) {
+unsafe extern "C" fn released(dev: *mut bindings::drm_device, runtime: *mut c_void) {
+    // SAFETY: C passes the device that is being released. The crate's own fields are all that uses
+    // `dev_private`. If the device has pinned the module, that is undone later (K34).
+    unsafe { raw::drm_rust_unpin(dev) };
     // SAFETY: `count` passed a runtime. The caller that drops the last reference keeps the module,
     // or is just looking the device up; the module's exit waits for that (L15, L20).
     unsafe { &*runtime.cast::<Runtime>() }

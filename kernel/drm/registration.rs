@@ -116,10 +116,10 @@ impl<T: Driver> Drop for Registration<'_, T> {
         // The children's drivers use this device, so remove them while it is complete.
         self.owned.remove_children();
 
+        // Displays go off while the hardware can still be reached. If the registration has failed,
+        // it cannot, but a client may already have set a mode (K20).
+        (<T::Kms as kms::Kind<T>>::OPS.off)(self.device());
         if self.registered {
-            // Displays go off while the hardware can still be reached (K20).
-            (<T::Kms as kms::Kind<T>>::OPS.off)(self.device());
-
             // Unplugs rather than unregisters: `drm_dev_unplug()` waits for open sections, zaps the
             // mappings, and makes open files return `ENODEV`.
             //

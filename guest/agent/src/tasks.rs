@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use drydock_agent::protocol::{Call, Failure, Reply, Task};
+use drydock_agent::protocol::{CLIENT_ROOT, Call, Failure, Reply, Task};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The first character of the name of a thread that executes a request.
@@ -167,19 +167,25 @@ fn holds(process: &str) -> Vec<String> {
     let mut held = Vec::new();
     for fd in numbers(&format!("{process}/fd")) {
         let Ok(target) = fs::read_link(format!("{process}/fd/{fd}")) else { continue };
-        let target = target.to_string_lossy().into_owned();
-        if is_held(&target) {
+        let target = target.to_string_lossy();
+        let target = as_client_sees(&target);
+        if is_held(target) {
             held.push(format!("fd {fd}: {target}"));
         }
     }
     let maps = fs::read_to_string(format!("{process}/maps")).unwrap_or_default();
-    for path in maps.lines().filter_map(mapped_file).filter(|path| is_held(path)) {
+    for path in maps.lines().filter_map(mapped_file).map(as_client_sees).filter(|path| is_held(path)) {
         let line = format!("mapped: {path}");
         if !held.contains(&line) {
             held.push(line);
         }
     }
     held
+}
+
+/// Returns the path that a client in another root has for a file. To this process it is in the client's root.
+fn as_client_sees(path: &str) -> &str {
+    path.strip_prefix(CLIENT_ROOT).filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 fn is_held(path: &str) -> bool {
@@ -253,6 +259,12 @@ mod tests {
     fn an_open_file_of_a_device_is_held_and_a_plain_one_is_not() {
         assert!(is_held("/dev/dri/renderD128") && is_held("/dmabuf:") && is_held("anon_inode:sync_file"));
         assert!(!is_held("/dev/null") && !is_held("/tmp/dev/dri/card0") && !is_held("anon_inode:[eventfd]"));
+    }
+
+    #[test]
+    fn device_is_held_in_any_root() {
+        assert!(is_held(as_client_sees("/client/dev/dri/card0")) && is_held(as_client_sees("/dev/dri/card0")));
+        assert!(!is_held(as_client_sees("/clients/dev/dri/card0")) && !is_held(as_client_sees("/client/dev/null")));
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod sweep;
 mod sync;
 mod tyr;
 mod unsupported;
+mod vkms;
 
 use crate::harness::check::Outcome;
 use crate::subjects::driver::Driver;
@@ -60,8 +61,8 @@ impl Case {
     /// Whether the case is about this driver.
     pub(crate) fn is_for(&self, driver: Driver) -> bool {
         match self.driver {
-            Some(only) => driver == only,
-            None => driver.gpu().is_none(),
+            Some(only) => driver.subject() == only,
+            None => driver.subject() == Driver::Rust,
         }
     }
 }
@@ -196,6 +197,21 @@ const AREAS: &[&[Case]] = &[
     sweep::tyr::CASES,
     tyr::race::CASES,
     storm::tyr::CASES,
+    vkms::enumeration::CASES,
+    vkms::atomic::CASES,
+    vkms::wrong::CASES,
+    vkms::fence::CASES,
+    vkms::framebuffer::CASES,
+    vkms::legacy::CASES,
+    vkms::cursor::CASES,
+    vkms::vblank::CASES,
+    vkms::clients::CASES,
+    vkms::compat::CASES,
+    vkms::lease::CASES,
+    vkms::outputs::CASES,
+    vkms::crowd::CASES,
+    vkms::devices::CASES,
+    vkms::teardown::CASES,
 ];
 
 /// Areas that have a boot of their own: they run only if `--only` names them.
@@ -234,7 +250,7 @@ mod tests {
     fn case_of_a_gpu_runs_for_its_driver_only() {
         let drivers = |area: &str| {
             let case = all().find(|case| case.name.starts_with(area)).expect("the area has cases");
-            let all = [Driver::Rust, Driver::C, Driver::Nova, Driver::Tyr];
+            let all = [Driver::Rust, Driver::C, Driver::Nova, Driver::Tyr, Driver::Vkms, Driver::CVkms];
             all.into_iter().filter(|driver| case.is_for(*driver)).collect::<Vec<_>>()
         };
         assert_eq!(drivers("gem::"), [Driver::Rust, Driver::C]);

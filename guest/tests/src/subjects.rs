@@ -7,6 +7,7 @@ pub(crate) mod attacks;
 pub(crate) mod bus;
 pub(crate) mod device;
 pub(crate) mod differences;
+pub(crate) mod display;
 pub(crate) mod driver;
 pub(crate) mod guest;
 pub(crate) mod lifecycle;

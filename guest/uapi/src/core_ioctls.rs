@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The DRM core's ioctls, except those on sync objects.
+//! The DRM core's ioctls, except those on sync objects and those of mode setting.
 //!
 //! Source: `include/uapi/drm/drm.h`, `drm_mode.h` (Linux 7.3).
 
@@ -26,11 +26,6 @@ structures! {
     }
     MapDumb: Plain = "drm_mode_map_dumb" { handle: u32, pad: u32, offset: u64 }
     DestroyDumb: Plain = "drm_mode_destroy_dumb" { handle: u32 }
-    // Its addresses stay null, so that only numbers come back.
-    CardRes: Plain = "drm_mode_card_res" {
-        addresses: [u64; 4], fbs: u32, crtcs: u32, connectors: u32, encoders: u32,
-        min_width: u32, max_width: u32, min_height: u32, max_height: u32,
-    }
 }
 
 // `struct drm_set_client_name` is as `struct drm_unique`, and `struct drm_set_client_cap` as `struct drm_get_cap`.
@@ -51,7 +46,6 @@ requests! {
     DROP_MASTER: () = DIR_NONE, DRM, 0x1f, "DRM_IOCTL_DROP_MASTER";
     PRIME_HANDLE_TO_FD: Prime = RW, DRM, 0x2d, "DRM_IOCTL_PRIME_HANDLE_TO_FD";
     PRIME_FD_TO_HANDLE: Prime = RW, DRM, 0x2e, "DRM_IOCTL_PRIME_FD_TO_HANDLE";
-    MODE_GETRESOURCES: CardRes = RW, DRM, 0xa0, "DRM_IOCTL_MODE_GETRESOURCES";
     MODE_CREATE_DUMB: CreateDumb = RW, DRM, 0xb2, "DRM_IOCTL_MODE_CREATE_DUMB";
     MODE_MAP_DUMB: MapDumb = RW, DRM, 0xb3, "DRM_IOCTL_MODE_MAP_DUMB";
     MODE_DESTROY_DUMB: DestroyDumb = RW, DRM, 0xb4, "DRM_IOCTL_MODE_DESTROY_DUMB";

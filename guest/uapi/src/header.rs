@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that can be compared with the kernel's headers. Only `tests/headers.rs` uses it.
 
-use crate::{core_ioctls, dma_buf, nova, sync, test_drivers, tyr, vgem};
+use crate::{core_ioctls, dma_buf, mode, nova, sync, test_drivers, tyr, vgem};
 
 /// A structure as a C compiler sees it.
 pub struct Structure {
@@ -20,6 +20,7 @@ pub type Number = (&'static str, usize, u64);
 pub const STRUCTURES: &[&[Structure]] = &[
     core_ioctls::STRUCTURES,
     dma_buf::STRUCTURES,
+    mode::STRUCTURES,
     nova::STRUCTURES,
     sync::STRUCTURES,
     test_drivers::STRUCTURES,
@@ -33,6 +34,8 @@ pub const NUMBERS: &[&[Number]] = &[
     core_ioctls::CONSTANTS,
     dma_buf::REQUESTS,
     dma_buf::CONSTANTS,
+    mode::REQUESTS,
+    mode::CONSTANTS,
     nova::REQUESTS,
     nova::CONSTANTS,
     sync::REQUESTS,

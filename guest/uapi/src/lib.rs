@@ -75,6 +75,9 @@ pub unsafe trait Plain: Copy + Default {}
 // SAFETY: nothing is copied.
 unsafe impl Plain for () {}
 
+// SAFETY: an integer has no padding, and no ioctl here takes an address in 32 bits.
+unsafe impl Plain for u32 {}
+
 /// Returns the bytes of a value.
 pub fn bytes_of<T: Plain>(value: &T) -> &[u8] {
     // SAFETY: a `Plain` type has no padding, so all of its bytes are initialised.
@@ -138,6 +141,7 @@ macro_rules! constants {
 pub mod core_ioctls;
 pub mod dma_buf;
 pub mod header;
+pub mod mode;
 pub mod nova;
 pub mod report;
 pub mod sync;

@@ -42,6 +42,7 @@ impl kms::Driver for Bochs {
     type Objects = ();
 
     const COPIES: bool = true;
+    const CONSOLE: kms::Console<Self> = kms::Console::shmem::<drm::Plain<Self>>();
 }
 
 kernel::pci_device_table!(

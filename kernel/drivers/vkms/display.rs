@@ -2,7 +2,11 @@
 
 //! The display: planes, a CRTC with a timer for its frames, and a monitor.
 
-use crate::driver::Vkms;
+use crate::{
+    config::Config,
+    driver::Vkms,
+    edid::EDID, //
+};
 use drm::kms::{
     self,
     connector::ConnectorType,
@@ -23,16 +27,33 @@ use kernel::prelude::*;
 const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
 const ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
 
+/// The formats of primary and overlay planes, the preferred one first.
+const FORMATS: [u32; 2] = [XRGB8888, ARGB8888];
+
 /// The largest framebuffer, and the largest mode, in pixels.
 const MAX_SIZE: (u16, u16) = (8192, 8192);
 /// The mode that clients use if they have no wish.
 const PREFERRED: (u16, u16) = (1024, 768);
 
-pub(crate) fn set_up(setup: &Setup<'_, Vkms>) -> Result {
+pub(crate) fn set_up(setup: &Setup<'_, Vkms>, config: &Config) -> Result {
     setup.framebuffer_limits((1, 1), (MAX_SIZE.0.into(), MAX_SIZE.1.into()))?;
-    let primary = setup.primary(&[XRGB8888, ARGB8888], Ok(Layer))?;
-    let cursor = setup.cursor(&[ARGB8888], (512, 512), Ok(Layer))?;
-    let screen = setup.crtc(primary, Some(cursor), Ok(Screen))?;
+    for _ in 0..config.outputs {
+        output(setup, config)?;
+    }
+    Ok(())
+}
+
+/// Creates a CRTC with its planes, and a monitor on it.
+fn output(setup: &Setup<'_, Vkms>, config: &Config) -> Result {
+    let primary = setup.primary(&FORMATS, Ok(Layer))?;
+    let cursor = config
+        .cursor
+        .then(|| setup.cursor(&[ARGB8888], (512, 512), Ok(Layer)))
+        .transpose()?;
+    let screen = setup.crtc(primary, cursor, Ok(Screen))?;
+    for _ in 0..config.overlays {
+        setup.overlay(&FORMATS, screen, &[], Ok(Layer))?;
+    }
     let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
     setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
     Ok(())
@@ -71,6 +92,8 @@ impl kms::DriverConnector for Monitor {
     type Driver = Vkms;
 
     fn modes(_connector: &Connector<Self>, modes: &mut Modes<'_>, _hw: &Hw<'_, Vkms>) -> Result {
+        modes.edid(&EDID)?;
+        // The display has no size of its own, so it shows every common mode.
         modes.common(MAX_SIZE, PREFERRED)
     }
 }

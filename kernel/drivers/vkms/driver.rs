@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's type, its probe, its buffers and its clients.
+//! The driver's type, its probe and its buffers.
 
-use crate::display::{
-    self,
-    Layer,
-    Monitor,
-    Screen, //
+use crate::{
+    config,
+    display::{
+        self,
+        Layer,
+        Monitor,
+        Screen, //
+    },
 };
 use drm::{
     gem,
@@ -23,7 +26,7 @@ pub(crate) struct Vkms;
 impl drm::Driver for Vkms {
     type Data = ();
     type RegistrationData<'bound> = ();
-    type File = Client;
+    type File = drm::Plain<Self>;
     type Object = gem::shmem::Object<Buffer>;
     type Kms = kms::Kms;
 
@@ -37,6 +40,8 @@ impl kms::Driver for Vkms {
     type Crtc = Screen;
     type Connector = Monitor;
     type Objects = ();
+
+    const CONSOLE: kms::Console<Self> = kms::Console::shmem::<Buffer>();
 }
 
 impl drm::platform::Driver for Vkms {
@@ -47,19 +52,8 @@ impl drm::platform::Driver for Vkms {
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
         drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?
-            .init_kms(display::set_up)?
+            .init_kms(|setup| display::set_up(setup, &config::config()?))?
             .ready(Ok(()))
-    }
-}
-
-pub(crate) struct Client;
-
-#[vtable]
-impl drm::DriverFile for Client {
-    type Driver = Vkms;
-
-    fn open(_dev: &Device<Vkms, Registered>) -> impl PinInit<Self, Error> {
-        Ok(Self)
     }
 }
 

@@ -10,14 +10,34 @@
 
 #![forbid(unsafe_code)]
 
+mod config;
 mod display;
 mod driver;
+mod edid;
 
 drm::module_platform_driver! {
-    virtual_device: c"vkms",
+    virtual_devices: [c"vkms"; config::devices()?],
     type: driver::Vkms,
     name: "vkms_rust",
     authors: ["The Drydock authors"],
     description: "Virtual Kernel Mode Setting",
     license: "Dual MIT/GPL",
+    params: {
+        devices: u8 {
+            default: 1,
+            description: "Number of devices, 0 to 32",
+        },
+        outputs: u8 {
+            default: 1,
+            description: "Number of outputs of each device, 1 to 16",
+        },
+        enable_cursor: bool {
+            default: true,
+            description: "Whether each output has a cursor plane",
+        },
+        enable_overlay: u8 {
+            default: 0,
+            description: "Number of overlay planes of each output, 0 to 8",
+        },
+    },
 }

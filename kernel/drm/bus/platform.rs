@@ -129,10 +129,11 @@ adapter! {
 /// # Invariants
 ///
 /// `0` is a device that was added with `platform_device_add()`.
-pub struct VirtualDevice(NonNull<bindings::platform_device>);
+struct VirtualDevice(NonNull<bindings::platform_device>);
 
 impl VirtualDevice {
-    /// Creates the platform device `name` for the driver `T` only. The macro calls this.
+    /// Creates the platform device `name` for the driver `T` only, with a number behind the name if
+    /// `id` is one.
     ///
     /// The driver core gives a device with an override only to the driver of that name, whatever
     /// the device is called. No other driver of the bus has the name, because `T` is registered.
@@ -149,15 +150,12 @@ impl VirtualDevice {
     ///
     /// `T`'s adapter is registered with the bus. Otherwise a C driver of its name may get the
     /// device, and take it for a device that C made (L20).
-    #[doc(hidden)]
-    pub unsafe fn new<T: Driver<R>, R: 'static>(name: &CStr) -> Result<Self> {
+    unsafe fn new<T: Driver<R>, R: 'static>(name: &CStr, id: c_int) -> Result<Self> {
         if !is_name(name) {
             return Err(EINVAL);
         }
         // SAFETY: C copies the name (L20).
-        let pdev = unsafe {
-            bindings::platform_device_alloc(name.as_char_ptr(), bindings::PLATFORM_DEVID_NONE)
-        };
+        let pdev = unsafe { bindings::platform_device_alloc(name.as_char_ptr(), id) };
         let pdev = NonNull::new(pdev).ok_or(ENOMEM)?;
 
         // SAFETY: The device was just made, so no other code uses it until it is added. Its mask
@@ -180,6 +178,50 @@ impl VirtualDevice {
         }
         // INVARIANT: The device was just added.
         Ok(Self(pdev))
+    }
+}
+
+/// The platform devices that a module creates itself, for hardware that does not exist. The macro
+/// makes this value; dropping it removes the devices, the last one first.
+#[doc(hidden)]
+pub struct VirtualDevices(KVec<VirtualDevice>);
+
+impl VirtualDevices {
+    /// Returns the devices of a module that has none.
+    pub const fn none() -> Self {
+        Self(KVec::new())
+    }
+
+    /// Creates `count` devices for the driver `T` only: the first is called `name`, the second
+    /// `name.1`, and so on.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `ENOMEM` and with the errors of [`VirtualDevice::new`]. No device is left then.
+    ///
+    /// # Safety
+    ///
+    /// `T`'s adapter is registered with the bus (L20).
+    pub unsafe fn new<T: Driver<R>, R: 'static>(name: &CStr, count: usize) -> Result<Self> {
+        let mut this = Self::none();
+        for number in 0..count {
+            let id = match number {
+                0 => bindings::PLATFORM_DEVID_NONE,
+                _ => c_int::try_from(number)?,
+            };
+            // SAFETY: By the requirement (L20).
+            let device = unsafe { VirtualDevice::new::<T, R>(name, id)? };
+            this.0.push(device, GFP_KERNEL)?;
+        }
+        Ok(this)
+    }
+}
+
+impl Drop for VirtualDevices {
+    fn drop(&mut self) {
+        while let Some(last) = self.0.pop() {
+            drop(last);
+        }
     }
 }
 

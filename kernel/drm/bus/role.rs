@@ -95,8 +95,9 @@ pub(super) const fn bus_name<T: Role<R>, R: 'static>() -> &'static CStr {
 impl<T: Driver> Role<Drm> for T {
     type OwnerModule = T::OwnerModule;
     const NAME: &'static CStr = T::BUS_NAME;
-    const HAS_SHUTDOWN: bool = T::HAS_UNPLUGGED || <T::Kms as kms::Kind<T>>::OPS.has_shutdown;
-    const HAS_PM: bool = T::HAS_SUSPEND || T::HAS_RESUME;
+    const HAS_SHUTDOWN: bool = T::HAS_UNPLUGGED || <T::Kms as kms::Kind<T>>::OPS.has_displays;
+    const HAS_PM: bool =
+        T::HAS_SUSPEND || T::HAS_RESUME || <T::Kms as kms::Kind<T>>::OPS.has_displays;
     type Ready<'bound> = Ready<'bound, T>;
     type Live<'bound> = Registration<'bound, T>;
 
@@ -108,17 +109,24 @@ impl<T: Driver> Role<Drm> for T {
     }
 
     fn pm_suspend(live: &Registration<'_, T>) -> Result {
+        let displays = <T::Kms as kms::Kind<T>>::OPS;
+        // Displays go off while the hardware is awake.
+        (displays.suspend)(live.device())?;
         let suspended = live
             .device()
             .enter(|plugged| plugged.registration(|data| T::suspend(&plugged, data)));
-        suspended.unwrap_or(Ok(()))
+        suspended.unwrap_or(Ok(())).inspect_err(|_| {
+            // The system stays awake. An error is logged where it happens.
+            let _ = (displays.resume)(live.device());
+        })
     }
 
     fn pm_resume(live: &Registration<'_, T>) -> Result {
         let resumed = live
             .device()
             .enter(|plugged| plugged.registration(|data| T::resume(&plugged, data)));
-        resumed.unwrap_or(Ok(()))
+        resumed.unwrap_or(Ok(()))?;
+        (<T::Kms as kms::Kind<T>>::OPS.resume)(live.device())
     }
 }
 

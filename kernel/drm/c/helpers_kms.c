@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <linux/dma-fence.h>
 #include <linux/export.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/wait_bit.h>
 
 #include <drm/drm_atomic_uapi.h>
+#include <drm/drm_client_event.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_framebuffer.h>
 #include <drm/drm_modeset_helper_vtables.h>
@@ -65,6 +70,44 @@ int drm_rust_with_modeset_locks(struct drm_device *dev,
 }
 EXPORT_SYMBOL_GPL(drm_rust_with_modeset_locks);
 
+/* Whether the objects of a device fit together, so that drm_mode_config_validate() will not warn. */
+bool drm_rust_setup_is_complete(struct drm_device *dev)
+{
+	struct drm_connector_list_iter iter;
+	struct drm_connector *connector;
+	struct drm_plane *plane;
+	int primaries = 0;
+	bool ok = true;
+
+	drm_for_each_plane(plane, dev) {
+		primaries += plane->type == DRM_PLANE_TYPE_PRIMARY;
+		ok &= plane->possible_crtcs != 0;
+	}
+	drm_connector_list_iter_begin(dev, &iter);
+	drm_for_each_connector_iter(connector, &iter)
+		ok &= connector->possible_encoders != 0;
+	drm_connector_list_iter_end(&iter);
+	return ok && primaries && primaries == dev->mode_config.num_crtc;
+}
+EXPORT_SYMBOL_GPL(drm_rust_setup_is_complete);
+
+/* The encoder that drives a connector from its CRTC in a commit: the present one if it can. */
+struct drm_encoder *drm_rust_best_encoder(struct drm_connector *connector,
+					  struct drm_atomic_commit *commit)
+{
+	struct drm_connector_state *state = drm_atomic_get_new_connector_state(commit, connector);
+	u32 crtc = drm_crtc_mask(state->crtc);
+	struct drm_encoder *encoder;
+
+	if (state->best_encoder && state->best_encoder->possible_crtcs & crtc)
+		return state->best_encoder;
+	drm_connector_for_each_possible_encoder(connector, encoder)
+		if (encoder->possible_crtcs & crtc)
+			return encoder;
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(drm_rust_best_encoder);
+
 bool drm_rust_crtc_is_linked(const struct drm_crtc *crtc)
 {
 	return crtc->head.next;
@@ -116,6 +159,23 @@ bool drm_rust_leaves_on(struct drm_atomic_commit *commit)
 }
 EXPORT_SYMBOL_GPL(drm_rust_leaves_on);
 
+/* Whether a commit shows nothing that is not shown already, and takes at least one plane away. */
+bool drm_rust_only_takes_away(struct drm_atomic_commit *commit)
+{
+	struct drm_plane_state *old, *new;
+	struct drm_plane *plane;
+	bool takes = false;
+	int i;
+
+	for_each_oldnew_plane_in_state(commit, plane, old, new, i) {
+		if (new->fb && new->fb != old->fb)
+			return false;
+		takes |= old->fb && !new->fb;
+	}
+	return takes;
+}
+EXPORT_SYMBOL_GPL(drm_rust_only_takes_away);
+
 void drm_rust_queue_work(struct workqueue_struct *queue, struct work_struct *work)
 {
 	queue_work(queue, work);
@@ -133,6 +193,165 @@ void drm_rust_unlock_event(struct drm_device *dev, unsigned long flags)
 	spin_unlock_irqrestore(&dev->event_lock, flags);
 }
 EXPORT_SYMBOL_GPL(drm_rust_unlock_event);
+
+/*
+ * Gives a fence that nobody has seen yet a lock of its own and other operations. Those of a CRTC's
+ * fence lie in the CRTC and use it, also after the fence was signalled.
+ */
+void drm_rust_fence_own_lock(struct dma_fence *fence, const struct dma_fence_ops *ops)
+{
+	spin_lock_init(&fence->inline_lock);
+	set_bit(DMA_FENCE_FLAG_INLINE_LOCK_BIT, &fence->flags);
+	RCU_INIT_POINTER(fence->ops, ops);
+}
+EXPORT_SYMBOL_GPL(drm_rust_fence_own_lock);
+
+/* Whether the console's client of the device still exists: a process has /dev/fbN open. */
+bool drm_rust_has_console(const struct drm_device *dev)
+{
+	return dev->fb_helper;
+}
+EXPORT_SYMBOL_GPL(drm_rust_has_console);
+
+/*
+ * A device can keep its driver's module from a moment on until it was released. The reference is
+ * put by this module, later: whoever drops the last reference to the device may be on the way out of
+ * the driver's text.
+ */
+struct drm_rust_pin {
+	struct work_struct work;
+	struct module *module;
+};
+
+static struct workqueue_struct *drm_rust_unpins;
+
+static void drm_rust_unpin_work(struct work_struct *work)
+{
+	struct drm_rust_pin *pin = container_of(work, struct drm_rust_pin, work);
+	struct module *module = pin->module;
+
+	/* Dropping a device is the last act in the driver's text, and nothing sleeps after it. */
+	synchronize_rcu_tasks();
+	kfree(pin);
+	module_put(module);
+}
+
+/* Makes room for a pin, so that pinning cannot fail. */
+int drm_rust_pin_init(struct drm_device *dev)
+{
+	struct drm_rust_pin *pin = kzalloc(sizeof(*pin), GFP_KERNEL);
+
+	if (!pin)
+		return -ENOMEM;
+	INIT_WORK(&pin->work, drm_rust_unpin_work);
+	dev->dev_private = pin;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_rust_pin_init);
+
+/* Fails silently if the module's exit has begun: that waits for the device itself. */
+void drm_rust_pin(struct drm_device *dev, struct module *module)
+{
+	struct drm_rust_pin *pin = dev->dev_private;
+
+	if (!pin->module && try_module_get(module))
+		pin->module = module;
+}
+EXPORT_SYMBOL_GPL(drm_rust_pin);
+
+/* The last act of a device's release. */
+void drm_rust_unpin(struct drm_device *dev)
+{
+	struct drm_rust_pin *pin = dev->dev_private;
+
+	dev->dev_private = NULL;
+	if (pin && pin->module)
+		queue_work(drm_rust_unpins, &pin->work);
+	else
+		kfree(pin);
+}
+EXPORT_SYMBOL_GPL(drm_rust_unpin);
+
+static int __init drm_rust_init(void)
+{
+	drm_rust_unpins = alloc_workqueue("drm_rust", WQ_UNBOUND, 0);
+	return drm_rust_unpins ? 0 : -ENOMEM;
+}
+module_init(drm_rust_init);
+
+static void __exit drm_rust_exit(void)
+{
+	destroy_workqueue(drm_rust_unpins);
+}
+module_exit(drm_rust_exit);
+
+/*
+ * Keeps the console from waiting for a frame, and waits until it does not. It holds this mutex when
+ * it waits, and warns if the CRTC is switched off meanwhile.
+ */
+void drm_rust_lock_console(struct drm_device *dev)
+{
+	mutex_lock(&dev->master_mutex);
+}
+EXPORT_SYMBOL_GPL(drm_rust_lock_console);
+
+void drm_rust_unlock_console(struct drm_device *dev)
+{
+	mutex_unlock(&dev->master_mutex);
+}
+EXPORT_SYMBOL_GPL(drm_rust_unlock_console);
+
+/* Switches the displays off and remembers what was on. */
+int drm_rust_suspend(struct drm_device *dev)
+{
+	struct drm_atomic_commit *commit;
+
+	drm_client_dev_suspend(dev);
+	drm_rust_lock_console(dev);
+	commit = drm_atomic_helper_suspend(dev);
+	drm_rust_unlock_console(dev);
+	if (IS_ERR(commit)) {
+		drm_client_dev_resume(dev);
+		return PTR_ERR(commit);
+	}
+	dev->mode_config.suspend_state = commit;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_rust_suspend);
+
+static int resume_locked(struct drm_modeset_acquire_ctx *ctx, void *commit)
+{
+	return drm_atomic_helper_commit_duplicated_state(commit, ctx);
+}
+
+/*
+ * Switches on what was on. C's drm_atomic_helper_resume() is not used: it begins by resetting the
+ * states, and ignores it if there is no memory for new ones.
+ */
+int drm_rust_resume(struct drm_device *dev)
+{
+	struct drm_atomic_commit *commit = dev->mode_config.suspend_state;
+	int ret = 0;
+
+	if (commit) {
+		ret = drm_rust_with_modeset_locks(dev, resume_locked, commit);
+		drm_rust_forget_suspend(dev);
+	}
+	drm_client_dev_resume(dev);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(drm_rust_resume);
+
+/* Drops what was on, of a device that goes while it is suspended. */
+void drm_rust_forget_suspend(struct drm_device *dev)
+{
+	struct drm_atomic_commit *commit = dev->mode_config.suspend_state;
+
+	dev->mode_config.suspend_state = NULL;
+	if (commit)
+		drm_atomic_commit_put(commit);
+}
+EXPORT_SYMBOL_GPL(drm_rust_forget_suspend);
 
 static void plane_off(struct drm_plane *plane)
 {

@@ -29,12 +29,28 @@ int drm_rust_with_modeset_locks(struct drm_device *dev,
 				int (*f)(struct drm_modeset_acquire_ctx *ctx, void *arg), void *arg);
 void drm_rust_all_off(struct drm_device *dev);
 bool drm_rust_leaves_on(struct drm_atomic_commit *commit);
+bool drm_rust_only_takes_away(struct drm_atomic_commit *commit);
 
+bool drm_rust_setup_is_complete(struct drm_device *dev);
+struct drm_encoder *drm_rust_best_encoder(struct drm_connector *connector,
+					  struct drm_atomic_commit *commit);
 bool drm_rust_crtc_is_linked(const struct drm_crtc *crtc);
 void drm_rust_encoder_set_possible_crtcs(struct drm_encoder *encoder, u32 crtcs);
 void drm_rust_connector_set_helper(struct drm_connector *connector,
 				   const struct drm_connector_helper_funcs *funcs);
 struct drm_device *drm_rust_connector_device(const struct drm_connector *connector);
+
+void drm_rust_fence_own_lock(struct dma_fence *fence, const struct dma_fence_ops *ops);
+bool drm_rust_has_console(const struct drm_device *dev);
+int drm_rust_pin_init(struct drm_device *dev);
+void drm_rust_pin(struct drm_device *dev, struct module *module);
+void drm_rust_unpin(struct drm_device *dev);
+
+void drm_rust_lock_console(struct drm_device *dev);
+void drm_rust_unlock_console(struct drm_device *dev);
+int drm_rust_suspend(struct drm_device *dev);
+int drm_rust_resume(struct drm_device *dev);
+void drm_rust_forget_suspend(struct drm_device *dev);
 
 void drm_rust_queue_work(struct workqueue_struct *queue, struct work_struct *work);
 void drm_rust_lock_event(struct drm_device *dev, unsigned long *flags);

@@ -199,13 +199,33 @@ pub(super) unsafe extern "C" fn check<T: Driver>(
             .departed
             .load(Ordering::Acquire);
         // SAFETY: As above.
-        if departed && unsafe { raw::drm_rust_leaves_on(commit) } {
-            return Err(ENODEV);
+        let checked = if departed && unsafe { raw::drm_rust_leaves_on(commit) } {
+            Err(ENODEV)
+        } else {
+            // SAFETY: As above.
+            to_result(unsafe { raw::drm_atomic_helper_check(dev, commit) })
+        };
+        match checked {
+            // C itself takes a plane away when its framebuffer goes, and expects no other errors
+            // than these: with `EINVAL` it tries again and switches the CRTC off, too (K10).
+            Err(error) if error != EDEADLK && error != ENOMEM && error != EINTR => {
+                // SAFETY: As above.
+                let only_off = unsafe { raw::drm_rust_only_takes_away(commit) };
+                Err(if only_off { EINVAL } else { error })
+            }
+            _ => checked.map(|()| 0),
         }
-        // SAFETY: As above.
-        to_result(unsafe { raw::drm_atomic_helper_check(dev, commit) })?;
-        Ok(0)
     })
+}
+
+/// Returns the error that C gets for `error` of a driver's hook. A hook cannot take locks, so it
+/// cannot run into a deadlock. C would drop its locks and try again for ever (K9).
+pub(super) fn of_hook(error: Error) -> Error {
+    if error == EDEADLK {
+        EINVAL
+    } else {
+        error
+    }
 }
 
 /// Implements `drm_mode_config_funcs::atomic_commit`.
@@ -222,6 +242,7 @@ pub(super) unsafe extern "C" fn commit<T: Driver>(
         // SAFETY: C passes a commit that was checked, with its locks. The steps are in the order
         // that C documents (K16).
         unsafe {
+            own_fences::<T>(device(commit), commit);
             to_result(raw::drm_atomic_helper_setup_commit(commit, nonblock))?;
             to_result(raw::drm_atomic_helper_prepare_planes(dev, commit))?;
             let begun = begin::<T>(commit, nonblock);
@@ -232,6 +253,59 @@ pub(super) unsafe extern "C" fn commit<T: Driver>(
         }
         Ok(0)
     })
+}
+
+/// Makes the fences that a commit's client gets independent of the CRTCs.
+///
+/// C's fence of a CRTC uses a lock and operations in the CRTC, the lock also after it was signalled.
+/// A client may keep the fence longer than the device lives. So it gets a lock of its own, and
+/// operations that look at nothing else (K31).
+///
+/// # Safety
+///
+/// `commit` was checked and is not in force. So nobody has seen its events and their fences.
+unsafe fn own_fences<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_atomic_commit) {
+    // SAFETY: By the requirement: the array has an entry for each CRTC of the device.
+    unsafe {
+        for index in 0..(*dev.as_raw()).mode_config.num_crtc as usize {
+            let entry = &*(*commit).crtcs.add(index);
+            if entry.ptr.is_null() || (*entry.new_state).event.is_null() {
+                continue;
+            }
+            let fence = (*(*entry.new_state).event).base.fence;
+            if !fence.is_null() {
+                raw::drm_rust_fence_own_lock(fence, &Funcs::<T>::FENCE);
+            }
+        }
+    }
+}
+
+impl<T: Driver> Funcs<T> {
+    const FENCE: bindings::dma_fence_ops = bindings::dma_fence_ops {
+        get_driver_name: Some(driver_name::<T>),
+        get_timeline_name: Some(timeline_name),
+        ..pin_init::zeroed()
+    };
+}
+
+/// Returns the name of the driver whose display signals a fence.
+///
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn driver_name<T: Driver>(
+    _fence: *mut bindings::dma_fence,
+) -> *const kernel::ffi::c_char {
+    T::INFO.name.as_char_ptr()
+}
+
+/// Returns the name of the line of fences.
+///
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn timeline_name(_fence: *mut bindings::dma_fence) -> *const kernel::ffi::c_char {
+    c"crtc".as_char_ptr()
 }
 
 /// Puts a prepared commit into force, and carries it out or queues it.

@@ -6,6 +6,7 @@
 //! "Connector Abstraction".
 
 use super::{
+    setup::has_room,
     Driver,
     Hw,
     Key, //
@@ -167,6 +168,7 @@ impl<N: DriverConnector> Connector<N> {
     const HELPER: raw::drm_connector_helper_funcs = raw::drm_connector_helper_funcs {
         get_modes: Some(Self::get_modes),
         detect_ctx: Some(Self::detect_ctx),
+        atomic_best_encoder: Some(raw::drm_rust_best_encoder),
         ..pin_init::zeroed()
     };
 
@@ -189,6 +191,9 @@ impl<N: DriverConnector> Connector<N> {
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
+        // The driver's data may have created objects, too.
+        // SAFETY: The device is valid (K1).
+        has_room(unsafe { (*dev).mode_config.num_connector })?;
         // SAFETY: The connector does not move: C owns it from here on, unless there is an error
         // (K4).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
@@ -299,13 +304,13 @@ impl<T: Driver> Plugged<'_, T> {
     /// }
     /// ```
     pub fn hotplug(&self, connector: Key<Connector<T::Connector>>) -> Result {
-        connector.of(self.as_raw())?;
         let dev: &Device<T> = self;
+        connector.of(dev)?;
         dev.queue_work(move |dev| {
             if dev.core().kms.departed.load(Ordering::Acquire) {
                 return;
             }
-            if let Ok(connector) = connector.of(dev.as_raw()) {
+            if let Ok(connector) = connector.of(dev) {
                 // SAFETY: The connector belongs to `dev`, which the work keeps. No lock is held
                 // (K35).
                 unsafe { raw::drm_connector_helper_hpd_irq_event(connector.as_ptr().cast()) };

@@ -6,12 +6,16 @@
 //! Abstraction".
 
 use super::{
-    commit,
+    commit::{
+        self,
+        of_hook, //
+    },
     mode::Mode,
     plane::{
         Plane,
         PlaneState, //
     },
+    setup::has_room,
     state::{
         Edit,
         New,
@@ -243,6 +247,9 @@ impl<C: DriverCrtc> Crtc<C> {
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
+        // The driver's data may have created objects, too.
+        // SAFETY: The device is valid (K1).
+        has_room(unsafe { (*dev).mode_config.num_crtc })?;
         // SAFETY: The CRTC does not move: C owns it from here on, unless there is an error (K4).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         // SAFETY: The C CRTC is zeroed, and a null name lets C choose one (K4).
@@ -292,6 +299,20 @@ impl<C: DriverCrtc> Crtc<C> {
     /// Returns whether the last commit's event is to be sent at once.
     pub(super) fn flips_now(&self) -> bool {
         self.flip_now.load(Ordering::Relaxed)
+    }
+
+    /// Switches the CRTC off, without a commit.
+    ///
+    /// # Safety
+    ///
+    /// The locks of mode setting are held, and no commit is under way (K21).
+    pub(super) unsafe fn disable_now(&self, hw: &Hw<'_, C::Driver>) {
+        // SAFETY: By the requirement, the state in force stays as it is (K21).
+        let state = unsafe { &*(*self.as_raw()).state.cast::<CrtcState<C>>() };
+        if state.is_active() {
+            // SAFETY: As above (K7).
+            C::disable(self, unsafe { Old::from_raw(state) }, hw);
+        }
     }
 
     /// Returns the device.
@@ -361,7 +382,7 @@ impl<C: DriverCrtc> Crtc<C> {
             if C::HAS_CHECK {
                 // SAFETY: As above: nothing else uses the new state of the CRTC (K8).
                 let mut check = unsafe { CrtcCheck::new(crtc, commit, old, new) };
-                C::check(&mut check)?;
+                C::check(&mut check).map_err(of_hook)?;
             }
             Ok(0)
         })

@@ -4,7 +4,10 @@
 //!
 //! C header: `include/drm/drm_encoder.h`
 
-use super::Driver;
+use super::{
+    setup::has_room,
+    Driver, //
+};
 use crate::raw;
 use core::{
     marker::PhantomData,
@@ -66,6 +69,8 @@ impl<T: Driver> Encoder<T> {
             pin_init::init_zeroed::<Opaque<raw::drm_encoder>>(),
             GFP_KERNEL,
         )?;
+        // SAFETY: The device is valid (K1).
+        has_room(unsafe { (*dev).mode_config.num_encoder })?;
         // CAST: `Self` has the layout of its only field that has a size.
         let this = KBox::into_raw(this).cast::<Self>();
         // SAFETY: The encoder is zeroed memory of the right layout, and does not move: C owns it

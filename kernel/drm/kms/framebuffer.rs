@@ -62,26 +62,22 @@ impl<T: Driver> Framebuffer<T> {
         self.raw.get()
     }
 
-    fn c(&self) -> &raw::drm_framebuffer {
-        // SAFETY: The framebuffer is initialised. The fields that are read here do not change after
-        // that (K23).
-        unsafe { &*self.raw.get() }
-    }
-
     /// Returns the width in pixels.
     pub fn width(&self) -> u32 {
-        self.c().width
+        // SAFETY: The framebuffer is initialised, and the field does not change after that (K23).
+        unsafe { (*self.as_raw()).width }
     }
 
     /// Returns the height in lines.
     pub fn height(&self) -> u32 {
-        self.c().height
+        // SAFETY: As above (K23).
+        unsafe { (*self.as_raw()).height }
     }
 
     /// Returns the format, as a fourcc code of `include/uapi/drm/drm_fourcc.h`.
     pub fn format(&self) -> u32 {
-        // SAFETY: C's table of formats is a constant (K23).
-        unsafe { (*self.c().format).format }
+        // SAFETY: As above. C's table of formats is a constant (K23).
+        unsafe { (*(*self.as_raw()).format).format }
     }
 
     /// # Safety

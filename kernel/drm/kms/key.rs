@@ -16,11 +16,14 @@ use crate::{
     Device,
     Init, //
 };
-use core::ptr::NonNull;
-use kernel::{
-    bindings,
-    prelude::*, //
+use core::{
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicU64,
+        Ordering, //
+    }, //
 };
+use kernel::prelude::*;
 
 mod private {
     pub trait Sealed {}
@@ -62,7 +65,9 @@ impl<N: DriverConnector> Object for Connector<N> {
 ///
 /// # Invariants
 ///
-/// `object` is an object of the device at `dev`, valid for as long as that device's memory.
+/// `object` is an object of the device with the number `device`, valid for as long as that device's
+/// memory. No two devices have the same number, so a key that is older than a device names none of
+/// its objects, also if the memory is used again.
 ///
 /// # Examples
 ///
@@ -77,7 +82,16 @@ impl<N: DriverConnector> Object for Connector<N> {
 /// ```
 pub struct Key<O: Object> {
     object: NonNull<O>,
-    dev: *const bindings::drm_device,
+    device: u64,
+}
+
+/// The number of the next device with mode setting.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Returns a number that no other device has. Not inlined into drivers: there is one counter.
+#[inline(never)]
+pub(super) fn next_device() -> u64 {
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl<O: Object> Clone for Key<O> {
@@ -91,19 +105,22 @@ impl<O: Object> Copy for Key<O> {}
 impl<O: Object> Key<O> {
     /// # Safety
     ///
-    /// `object` is an object of the device at `dev`, which frees it with its own memory (K4).
-    pub(super) unsafe fn new(object: NonNull<O>, dev: *const bindings::drm_device) -> Self {
+    /// `object` is an object of `dev`, which frees it with its own memory (K4).
+    pub(super) unsafe fn new(object: NonNull<O>, dev: &Device<O::Driver>) -> Self {
         // INVARIANT: By the requirement.
-        Self { object, dev }
+        Self {
+            object,
+            device: dev.core().kms.number,
+        }
     }
 
-    /// Returns the object, which must be one of the device at `dev`.
+    /// Returns the object, which must be one of `dev`.
     ///
     /// # Errors
     ///
     /// Fails with `EINVAL` for an object of another device (K3).
-    pub(super) fn of(self, dev: *const bindings::drm_device) -> Result<NonNull<O>> {
-        if core::ptr::eq(self.dev, dev) {
+    pub(super) fn of(self, dev: &Device<O::Driver>) -> Result<NonNull<O>> {
+        if self.device == dev.core().kms.number {
             Ok(self.object)
         } else {
             Err(EINVAL)
@@ -120,7 +137,7 @@ impl<T: Driver> Device<T, Init> {
     ///
     /// Context: any.
     pub fn get<O: Object<Driver = T>>(&self, key: Key<O>) -> Result<&O> {
-        let object = key.of(self.as_raw())?;
+        let object = key.of(self)?;
         // SAFETY: The object belongs to this device, which keeps it (type invariants) (K3, K4).
         Ok(unsafe { object.as_ref() })
     }

@@ -8,7 +8,9 @@
 
 use super::{
     crtc::Crtc,
-    Driver, //
+    plane::Plane,
+    Driver,
+    Hw, //
 };
 use crate::{
     raw,
@@ -23,6 +25,7 @@ use core::{
 use kernel::{
     bindings,
     error::to_result,
+    module::this_module,
     prelude::*,
     time::{
         delay::fsleep,
@@ -48,6 +51,15 @@ const ATTEMPTS: u32 = 20;
 /// seconds for each.
 pub(super) fn off<T: Driver>(dev: &Device<T, Registered>) {
     dev.core().kms.departed.store(true, Ordering::Release);
+    // SAFETY: The device is valid, and this thread holds no lock of mode setting, which come after
+    // this one (K20).
+    unsafe { raw::drm_rust_lock_console(dev.as_raw()) };
+    switch_off(dev);
+    // SAFETY: It was locked above.
+    unsafe { raw::drm_rust_unlock_console(dev.as_raw()) };
+}
+
+fn switch_off<T: Driver>(dev: &Device<T, Registered>) {
     each_crtc(dev, |crtc| {
         // SAFETY: The CRTC is valid. Events that wait for a vblank are sent now, so no commit waits
         // for hardware that may be gone (K20).
@@ -64,6 +76,19 @@ pub(super) fn off<T: Driver>(dev: &Device<T, Registered>) {
     let _ = with_locks(dev, forget_all::<T>);
 }
 
+/// Switches the displays off before the system sleeps, and remembers what was on.
+pub(super) fn suspend<T: Driver>(dev: &Device<T, Registered>) -> Result {
+    // SAFETY: The device is valid and registered. Userspace is frozen, and this thread holds no
+    // lock of mode setting (K20).
+    to_result(unsafe { raw::drm_rust_suspend(dev.as_raw()) })
+}
+
+/// Switches on what was on before the system slept.
+pub(super) fn resume<T: Driver>(dev: &Device<T, Registered>) -> Result {
+    // SAFETY: As above.
+    to_result(unsafe { raw::drm_rust_resume(dev.as_raw()) })
+}
+
 /// Waits for what an unplugged device may still be doing.
 pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
     dev.core().kms.departed.store(true, Ordering::Release);
@@ -73,6 +98,15 @@ pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
         unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) };
         crtc.timer().cancel();
     });
+    // SAFETY: The device is valid, and nothing commits any more. A process that has /dev/fbN open
+    // keeps neither the module nor a file of the device: when it closes that, C puts the module and
+    // then frees the console's framebuffer, in the driver's text (K21, K34).
+    unsafe {
+        raw::drm_rust_forget_suspend(dev.as_raw());
+        if raw::drm_rust_has_console(dev.as_raw()) {
+            raw::drm_rust_pin(dev.as_raw(), this_module::<T::OwnerModule>().as_ptr());
+        }
+    }
 }
 
 /// Switches everything off by a commit.
@@ -97,7 +131,7 @@ unsafe extern "C" fn disable_all<T: Driver>(
     }
 }
 
-/// Switches everything off in software only.
+/// Switches everything off without a commit, and so without memory.
 ///
 /// # Safety
 ///
@@ -106,8 +140,18 @@ unsafe extern "C" fn forget_all<T: Driver>(
     _ctx: *mut bindings::drm_modeset_acquire_ctx,
     dev: *mut c_void,
 ) -> c_int {
-    // SAFETY: As in `disable_all`: the locks are held, and no commit is under way (K21).
-    unsafe { raw::drm_rust_all_off(dev.cast()) };
+    // SAFETY: As in `disable_all`: the locks are held and no commit is under way, so this thread
+    // alone uses the states in force (K21).
+    unsafe {
+        let this = Device::<T, Registered>::from_raw(dev.cast());
+        this.enter(|plugged| {
+            let hw = Hw::new(plugged);
+            each_plane(this, |plane| plane.disable_now(&hw));
+            each_crtc(this, |crtc| crtc.disable_now(&hw));
+        });
+        each_plane(this, |plane| plane.forget_prepared());
+        raw::drm_rust_all_off(dev.cast());
+    }
     0
 }
 
@@ -121,6 +165,21 @@ fn with_locks<T: Driver>(
     to_result(unsafe {
         raw::drm_rust_with_modeset_locks(dev.as_raw(), Some(f), dev.as_raw().cast())
     })
+}
+
+/// Calls `f` for each plane of a device.
+fn each_plane<T: Driver>(dev: &Device<T, Registered>, f: impl Fn(&Plane<T::Plane>)) {
+    // SAFETY: The device is valid, and its list of planes does not change any more (K2, L27).
+    unsafe {
+        let list = &raw mut (*dev.as_raw()).mode_config.plane_list;
+        let mut node = (*list).next;
+        while node != list {
+            f(Plane::from_raw(
+                node.byte_sub(offset_of!(raw::drm_plane, head)).cast(),
+            ));
+            node = (*node).next;
+        }
+    }
 }
 
 /// Calls `f` for each CRTC of a device.

@@ -6,10 +6,14 @@
 //! Abstraction".
 
 use super::{
-    commit,
+    commit::{
+        self,
+        of_hook, //
+    },
     crtc::CrtcState,
     framebuffer::Framebuffer,
     mode::Rect,
+    setup::has_room,
     state::{
         Edit,
         New,
@@ -264,6 +268,9 @@ impl<P: DriverPlane> Plane<P> {
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
+        // The driver's data may have created objects, too.
+        // SAFETY: The device is valid (K1).
+        has_room(unsafe { (*dev).mode_config.num_total_plane })?;
         // SAFETY: The plane does not move: C owns it from here on, unless there is an error (K4).
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this) });
         // SAFETY: The C plane is zeroed. C copies the formats, of which there are that many; null
@@ -305,7 +312,7 @@ impl<P: DriverPlane> Plane<P> {
     /// # Safety
     ///
     /// `plane` is a plane of this class, valid for `'a` (K2).
-    unsafe fn from_raw<'a>(plane: *mut raw::drm_plane) -> &'a Self {
+    pub(super) unsafe fn from_raw<'a>(plane: *mut raw::drm_plane) -> &'a Self {
         // SAFETY: By the requirement; the C plane is at offset 0 (K2).
         unsafe { &*plane.cast() }
     }
@@ -372,7 +379,7 @@ impl<P: DriverPlane> Plane<P> {
             if P::HAS_CHECK && unsafe { (*c).visible } {
                 // SAFETY: As above: nothing else uses the new state of the plane (K8).
                 let mut check = unsafe { PlaneCheck::new(plane, old, new, crtc) };
-                P::check(&mut check)?;
+                P::check(&mut check).map_err(of_hook)?;
             }
             Ok(0)
         })
@@ -398,7 +405,7 @@ impl<P: DriverPlane> Plane<P> {
             if let (true, Some(framebuffer)) = (state.is_visible(), state.framebuffer()) {
                 // SAFETY: As above (K7).
                 let new = unsafe { New::from_raw(state) };
-                let prepared = P::prepare(plane, new, framebuffer)?;
+                let prepared = P::prepare(plane, new, framebuffer).map_err(of_hook)?;
                 // SAFETY: As above: nothing else has access to the slot (K12).
                 unsafe { *state.prepared.get() = Some(prepared) };
             }
@@ -436,6 +443,35 @@ impl<P: DriverPlane> Plane<P> {
     ) {
         // SAFETY: As in `atomic_update`: the new state is not visible (K10).
         unsafe { Self::show(plane, commit) };
+    }
+
+    /// Stops showing what is visible, without a commit.
+    ///
+    /// # Safety
+    ///
+    /// The locks of mode setting are held, and no commit is under way (K21).
+    pub(super) unsafe fn disable_now(&self, hw: &Hw<'_, P::Driver>) {
+        // SAFETY: By the requirement, the state in force stays as it is (K21).
+        let state = unsafe { &*(*self.as_raw()).state.cast::<PlaneState<P>>() };
+        if state.is_visible() {
+            // SAFETY: As above (K7).
+            P::disable(self, unsafe { Old::from_raw(state) }, hw);
+        }
+    }
+
+    /// Drops what was prepared for the framebuffer that is shown.
+    ///
+    /// # Safety
+    ///
+    /// As [`disable_now`](Self::disable_now).
+    pub(super) unsafe fn forget_prepared(&self) {
+        // SAFETY: By the requirement, no hook has access to the state (K12).
+        drop(unsafe {
+            (*(*(*self.as_raw()).state.cast::<PlaneState<P>>())
+                .prepared
+                .get())
+            .take()
+        });
     }
 
     /// Calls the hook for a change: `update` if the new state is visible, `disable` if only the old

@@ -42,8 +42,14 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// C keeps one bit for each object in masks of 32 bits.
-const MAX_OBJECTS: c_int = 32;
+/// Fails with `EINVAL` if there are 32 objects of a kind: C keeps a bit for each in a mask (K1).
+pub(super) fn has_room(count: c_int) -> Result {
+    if count < 32 {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}
 
 /// The largest size of a framebuffer, in pixels: C computes with signed 16.16 fixed point (K1).
 const MAX_SIZE: u32 = 32767;
@@ -83,12 +89,14 @@ pub struct Setup<'s, T: Driver> {
 }
 
 /// A primary plane that no CRTC has yet.
+#[must_use = "move it into a CRTC: set-up fails with a plane that belongs to none"]
 pub struct Primary<'s, T: Driver> {
     plane: NonNull<Plane<T::Plane>>,
     _call: PhantomData<fn(&'s ()) -> &'s ()>,
 }
 
 /// A cursor plane that no CRTC has yet.
+#[must_use = "move it into a CRTC: set-up fails with a plane that belongs to none"]
 pub struct Cursor<'s, T: Driver> {
     plane: NonNull<Plane<T::Plane>>,
     _call: PhantomData<fn(&'s ()) -> &'s ()>,
@@ -121,7 +129,8 @@ impl<'s, T: Driver> Setup<'s, T> {
         // before the states: creating those resets them (K5).
         unsafe {
             let crtcs = (*this.config()).num_crtc;
-            if crtcs == 0 {
+            // Set-up may have dropped a plane, or gone on after an error (K1).
+            if !raw::drm_rust_setup_is_complete(dev.as_raw()) {
                 return Err(EINVAL);
             }
             to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
@@ -217,7 +226,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         let kind = raw::drm_plane_type_DRM_PLANE_TYPE_OVERLAY;
         let plane = self.plane(kind, crtcs, formats, data)?;
         // SAFETY: The plane is one of this device, which C frees with the device's memory (K4).
-        Ok(unsafe { Key::new(plane, self.dev.as_raw()) })
+        Ok(unsafe { Key::new(plane, self.dev) })
     }
 
     fn plane(
@@ -227,10 +236,6 @@ impl<'s, T: Driver> Setup<'s, T> {
         formats: &[u32],
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<NonNull<Plane<T::Plane>>> {
-        // SAFETY: The device is valid (type invariants).
-        if unsafe { (*self.config()).num_total_plane } >= MAX_OBJECTS {
-            return Err(EINVAL);
-        }
         // SAFETY: The device is being set up (type invariants).
         unsafe { Plane::create(self.dev.as_raw(), kind, crtcs, formats, data) }
     }
@@ -246,17 +251,13 @@ impl<'s, T: Driver> Setup<'s, T> {
         cursor: Option<Cursor<'s, T>>,
         data: impl PinInit<T::Crtc, Error>,
     ) -> Result<Key<Crtc<T::Crtc>>> {
-        // SAFETY: The device is valid (type invariants).
-        if unsafe { (*self.config()).num_crtc } >= MAX_OBJECTS {
-            return Err(EINVAL);
-        }
         let cursor = cursor.map_or(null_mut(), |cursor| cursor.plane.as_ptr().cast());
         let dev = self.dev.as_raw();
         // SAFETY: The device is being set up. `'s` says that the planes are its, and moving them
         // says that no other CRTC has them (K1).
         let crtc = unsafe { Crtc::create(dev, primary.plane.as_ptr().cast(), cursor, data)? };
         // SAFETY: The CRTC is one of this device, which C frees with the device's memory (K4).
-        Ok(unsafe { Key::new(crtc, dev) })
+        Ok(unsafe { Key::new(crtc, self.dev) })
     }
 
     /// Creates an encoder that the CRTC `first` and those in `others` can use.
@@ -270,23 +271,19 @@ impl<'s, T: Driver> Setup<'s, T> {
         first: Key<Crtc<T::Crtc>>,
         others: &[Key<Crtc<T::Crtc>>],
     ) -> Result<Key<Encoder<T>>> {
-        // SAFETY: The device is valid (type invariants).
-        if unsafe { (*self.config()).num_encoder } >= MAX_OBJECTS {
-            return Err(EINVAL);
-        }
         let crtcs = self.mask(first, others)?;
         let dev = self.dev.as_raw();
         // SAFETY: The device is being set up, and the mask names its CRTCs (K1).
         let encoder = unsafe { Encoder::create(dev, kind, crtcs)? };
         // SAFETY: The encoder is one of this device, which C frees with the device's memory (K4).
-        Ok(unsafe { Key::new(encoder, dev) })
+        Ok(unsafe { Key::new(encoder, self.dev) })
     }
 
     /// Returns the mask of CRTCs of this device, which is not zero.
     fn mask(&self, first: Key<Crtc<T::Crtc>>, others: &[Key<Crtc<T::Crtc>>]) -> Result<u32> {
         let mut crtcs = 0;
         for key in Iterator::chain(core::iter::once(&first), others) {
-            let crtc = key.of(self.dev.as_raw())?;
+            let crtc = key.of(self.dev)?;
             // SAFETY: The CRTC is one of this device, so its index is below 32 (K3).
             crtcs |= 1 << unsafe { (*crtc.cast::<raw::drm_crtc>().as_ptr()).index };
         }
@@ -306,15 +303,11 @@ impl<'s, T: Driver> Setup<'s, T> {
         others: &[Key<Encoder<T>>],
         data: impl PinInit<T::Connector, Error>,
     ) -> Result<Key<Connector<T::Connector>>> {
-        // SAFETY: The device is valid (type invariants).
-        if unsafe { (*self.config()).num_connector } >= MAX_OBJECTS {
-            return Err(EINVAL);
-        }
         let dev = self.dev.as_raw();
         // SAFETY: The device is being set up (K1).
         let connector = unsafe { Connector::create(dev, kind, data)? };
         for encoder in Iterator::chain(core::iter::once(&first), others) {
-            let encoder = encoder.of(dev)?;
+            let encoder = encoder.of(self.dev)?;
             // SAFETY: Both are objects of this device (K3).
             to_result(unsafe {
                 raw::drm_connector_attach_encoder(
@@ -324,7 +317,7 @@ impl<'s, T: Driver> Setup<'s, T> {
             })?;
         }
         // SAFETY: The connector is one of this device, which C frees with the device's memory (K4).
-        Ok(unsafe { Key::new(connector, dev) })
+        Ok(unsafe { Key::new(connector, self.dev) })
     }
 }
 

@@ -10,7 +10,8 @@
 /// [`platform::Driver`](crate::platform::Driver)). Instead of `type` it takes `parent`, a driver
 /// that is the [parent](crate::parent) of DRM devices, as the macros for the other buses do. With
 /// `virtual_device: c"name",` in front, the module also creates the platform device of that name,
-/// for hardware that does not exist.
+/// for hardware that does not exist. With `virtual_devices: [c"name"; count],` it creates `count` of
+/// them, called `name`, `name.1` and so on.
 ///
 /// # Examples
 ///
@@ -26,7 +27,10 @@
 #[macro_export]
 macro_rules! module_platform_driver {
     (virtual_device: $device:expr, $role:ident: $type:ty, $($info:tt)*) => {
-        $crate::__module! { [$device] [platform] [$role: $type] $($info)* }
+        $crate::__module! { [$device; 1] [platform] [$role: $type] $($info)* }
+    };
+    (virtual_devices: [$device:expr; $count:expr], $role:ident: $type:ty, $($info:tt)*) => {
+        $crate::__module! { [$device; $count] [platform] [$role: $type] $($info)* }
     };
     ($role:ident: $type:ty, $($info:tt)*) => {
         $crate::__module! { [] [platform] [$role: $type] $($info)* }
@@ -232,39 +236,37 @@ macro_rules! __faux_devices {
     };
 }
 
-/// Creates the virtual device of a module that has one.
+/// Creates the virtual devices of a module that has some.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __virtual_device {
+macro_rules! __virtual_devices {
     ([] [$($bus:ident)+] [$role:ident: $type:ty]) => {
-        None
+        $crate::platform::VirtualDevices::none()
     };
-    ([$device:expr] [platform] [$role:ident: $type:ty]) => {
-        Some({
-            // Outside the `unsafe` block, because it is the driver's expression.
-            let name: &::kernel::str::CStr = $device;
-            // SAFETY: The module's other field has registered the driver with the platform bus (L20).
-            unsafe {
-                $crate::platform::VirtualDevice::new::<$type, $crate::__role!($role)>(name)
-            }?
-        })
-    };
+    ([$device:expr; $count:expr] [platform] [$role:ident: $type:ty]) => {{
+        // Outside the `unsafe` block, because these are the driver's expressions.
+        let name: &::kernel::str::CStr = $device;
+        let count: usize = $count;
+        // SAFETY: The module's other field has registered the driver with the platform bus (L20).
+        unsafe {
+            $crate::platform::VirtualDevices::new::<$type, $crate::__role!($role)>(name, count)
+        }?
+    }};
 }
 
-/// Declares the module of a driver on one or more buses. The module's virtual device (if any), the
-/// driver's registrations and the runtime are dropped in this order.
+/// Declares the module of a driver on one or more buses. The module's virtual devices, the driver's registrations and the runtime are dropped in this order.
 ///
 /// The macro takes words rather than types, because it guarantees what the types do: they are
 /// dropped with the module, and leave nothing behind.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module {
-    ([$($device:expr)?] [$($bus:ident)+] [$role:ident: $type:ty] $($info:tt)*) => {
+    ([$($device:expr; $count:expr)?] [$($bus:ident)+] [$role:ident: $type:ty] $($info:tt)*) => {
         static __DRM_RUNTIME: $crate::module::Runtime = $crate::module::Runtime::new();
 
         #[::kernel::prelude::pin_data]
         struct DrmModule {
-            _device: Option<$crate::platform::VirtualDevice>,
+            _devices: $crate::platform::VirtualDevices,
             $(
                 #[pin]
                 $bus: $crate::__registration!($bus, $role, $type),
@@ -302,7 +304,7 @@ macro_rules! __module {
                             module,
                         ),
                     )+
-                    _device: $crate::__virtual_device!([$($device)?] [$($bus)+] [$role: $type]),
+                    _devices: $crate::__virtual_devices!([$($device; $count)?] [$($bus)+] [$role: $type]),
                 })
             }
         }

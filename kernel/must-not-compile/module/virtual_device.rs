@@ -4,7 +4,7 @@
 
 include!("../driver.rs");
 
-fn device() -> Result<platform::VirtualDevice> {
-    Ok(platform::VirtualDevice(core::ptr::NonNull::dangling())) //~ WRONG
-    //= Err(ENODEV)
+fn device() -> Result<platform::VirtualDevices> {
+    Ok(platform::VirtualDevices(KVec::new())) //~ WRONG
+                                              //= Err(ENODEV)
 }

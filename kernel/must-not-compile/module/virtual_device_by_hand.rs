@@ -7,6 +7,6 @@
 include!("../driver.rs");
 
 fn device() -> Result {
-    platform::VirtualDevice::new::<Mini, drm::bus::Drm>(c"mini").map(drop) //~ WRONG
+    platform::VirtualDevices::new::<Mini, drm::bus::Drm>(c"mini", 1).map(drop) //~ WRONG
     //= Ok(())
 }

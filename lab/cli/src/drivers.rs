@@ -12,9 +12,10 @@ use drydock_machine::guest::Output;
 use drydock_machine::incident;
 use drydock_machine::scenario::{LIMIT, Scene, with_hardware};
 use drydock_toolchain::drivers::SCRIPT;
-pub(crate) use drydock_toolchain::drivers::{DIRECTORY, checked, devices, directory};
+pub(crate) use drydock_toolchain::drivers::{DIRECTORY, checked, devices, directory, sets_modes};
 use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
 use drydock_toolchain::kmod::Stock;
+use drydock_toolchain::source_drivers::{SOURCE_DRIVERS, SourceDriver};
 use drydock_toolchain::{kernels, metadata};
 
 /// A driver that has a check.
@@ -66,7 +67,8 @@ pub(crate) fn names(repo: &Path) -> Result<Vec<String>> {
 pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<()> {
     let mut known = names(repo)?;
     let folded = driver.replace('-', "_");
-    if known.iter().any(|name| *name == folded || format!("{name}_rust") == folded) {
+    let is_ours = known.iter().any(|name| *name == folded || format!("{name}_rust") == folded);
+    if is_ours || SourceDriver::named(driver).is_some() {
         return Ok(());
     }
     if let Some(stock) = driver.strip_prefix("c-") {
@@ -77,12 +79,17 @@ pub(crate) fn check(repo: &Path, driver: &str, kernel: Option<&str>) -> Result<(
             return Ok(());
         }
     }
-    known.push("c-vgem".into());
+    known.extend(kernels_own());
     let error = Error::new(Kind::Usage, format!("driver `{driver}` not found (known drivers: {})", known.join(", ")));
     Err(match near::question(driver, known.iter().map(String::as_str)) {
         Some(question) => error.hint(question),
         None => error,
     })
+}
+
+/// Returns the names of the kernel's own drivers that every guest can have.
+fn kernels_own() -> impl Iterator<Item = String> {
+    ["c-vgem".to_owned()].into_iter().chain(SOURCE_DRIVERS.iter().map(SourceDriver::name))
 }
 
 #[cfg(test)]
@@ -92,7 +99,7 @@ mod tests {
     #[test]
     fn unknown_driver_is_refused_with_what_was_meant() {
         let repo = drydock_base::repo::root().unwrap();
-        for driver in ["vgem", "vgem_rust", "vgem-rust", "nova", "tyr", "faux", "counter"] {
+        for driver in ["vgem", "vgem_rust", "vgem-rust", "nova", "tyr", "faux", "counter", "c-vkms"] {
             check(&repo, driver, None).unwrap();
         }
         let error = check(&repo, "vgen", None).unwrap_err();

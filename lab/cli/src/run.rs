@@ -11,6 +11,7 @@ mod judge;
 mod libdrm;
 mod play;
 mod program;
+mod screenshot;
 mod session;
 mod setting;
 mod tee;
@@ -34,10 +35,11 @@ use drydock_toolchain::firmware::Choice;
 
 use files::Files;
 use job::{Command, Job};
+use screenshot::Screenshot;
 use user_module::UserModule;
 
 /// The options that a session file has instead of the command line.
-const OF_A_SESSION: [&str; 21] = [
+const OF_A_SESSION: [&str; 23] = [
     "driver",
     "kernel",
     "cpus",
@@ -56,6 +58,8 @@ const OF_A_SESSION: [&str; 21] = [
     "with",
     "write",
     "get",
+    "screenshot",
+    "at",
     "env",
     "user",
     "client",
@@ -149,6 +153,13 @@ pub struct Options {
     /// Copy a file or directory of the guest to this machine when the client has ended, also if it failed
     #[arg(long, value_name = "GUEST[:HOST]", value_parser = fetch::get, requires = "client")]
     get: Vec<fetch::Get>,
+    /// Write what the screens show to a PNG file when the client's time is up, when it gets our signal, or when it has ended; several
+    /// screens are side by side
+    #[arg(long, value_name = "FILE.png", requires = "client")]
+    screenshot: Option<PathBuf>,
+    /// Take the picture of `--screenshot` this long after the client's start instead
+    #[arg(long, value_name = "SECONDS", requires = "screenshot")]
+    at: Option<u64>,
     /// Set a variable in the client's environment, or pass on ours
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = setting::variable, requires = "client")]
     env: Vec<(String, String)>,
@@ -198,6 +209,7 @@ impl Options {
             },
             exit_codes: vec![exit::OK],
             gets: self.get,
+            screenshot: self.screenshot.map(|to| Screenshot::new(to, self.at)),
         });
         Ok(Job {
             driver: self.driver.expect("clap requires it without a session"),

@@ -7,6 +7,7 @@ mod beside;
 mod clients;
 mod compile_fail;
 mod demo;
+mod displays;
 mod docs;
 mod drivers;
 mod estimate;
@@ -115,6 +116,8 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(extras::Extras),
         Box::new(gdb::Gdb),
         Box::new(packages::Packages),
+        Box::new(displays::Displays::vkms()),
+        Box::new(displays::Displays::c_vkms()),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),
@@ -123,6 +126,8 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(guest::Guest::nova()),
         Box::new(guest::Guest::tyr()),
         Box::new(guest::Guest::c()),
+        Box::new(guest::Guest::vkms()),
+        Box::new(guest::Guest::c_vkms()),
         Box::new(guest::Guest::attacks()),
         Box::new(stress::Stress),
     ]

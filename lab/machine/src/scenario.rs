@@ -19,6 +19,7 @@ mod launch;
 pub mod leaks;
 mod names;
 pub mod scene;
+mod screen;
 mod stage;
 mod stock_device;
 pub mod verdict;
@@ -27,6 +28,7 @@ pub use boot::{Boot, ClientRoot, Share};
 pub use content::{Content, Program};
 pub use hardware::{gpu_of, has_firmware, kind_of_gpu, with_hardware};
 pub use scene::{Scene, driver_module, driver_modules};
+pub use screen::picture;
 pub use stage::{Plan, Stage};
 pub use stock_device::StockDevice;
 

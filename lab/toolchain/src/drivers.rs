@@ -69,6 +69,14 @@ pub fn devices(repo: &Path, name: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// Returns whether the driver `name` sets modes: whether a source file in its directory uses the layer for that. Returns nothing about
+/// a driver without a directory.
+pub fn sets_modes(repo: &Path, name: &str) -> Option<bool> {
+    let directory = directory(repo, name)?;
+    let mut sources = entries(&directory).into_iter().filter(|file| file.ends_with(".rs"));
+    Some(sources.any(|file| fs::read_to_string(directory.join(file)).is_ok_and(|text| text.contains("kms::"))))
+}
+
 /// Returns the names of the files and directories in `directory`, sorted.
 fn entries(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -108,6 +116,16 @@ mod tests {
         assert_eq!(checked(repo.path()), ["b"]);
         assert_eq!(devices(repo.path(), "a"), ["edu", "edu,dma_mask=1"]);
         assert!(devices(repo.path(), "b").is_empty() && devices(repo.path(), "c").is_empty());
+    }
+
+    #[test]
+    fn a_driver_sets_modes_if_a_source_of_it_does() {
+        let repo = tempfile::tempdir().unwrap();
+        for (file, text) in [("a/a.rs", "use drm::{kms::Setup, x};"), ("b/b.rs", "no kms"), ("b/kms.md", "kms::")] {
+            cache::write_atomically(&repo.path().join(DIRECTORY).join(file), text).unwrap();
+        }
+        let of = |name| sets_modes(repo.path(), name);
+        assert_eq!([of("a"), of("b"), of("c-vgem")], [Some(true), Some(false), None]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! kernels  → the supported kernels                      metadata  → one stock kernel, ready to build for
 //! debug_kernel → the same source with checkers          setup     → all of these, as far as they are missing
 //! modules  → our modules, compiled by Kbuild            kbuild    → the list of them
-//! drivers  → the directories of drivers
+//! drivers  → the directories of drivers                 source_drivers → drivers of the kernel's source that it lacks
 //! kmod     → modules as files                           module_tree → `/lib/modules` for clients
 //! guestbin → programs for the guest
 //! firmware → the files that drivers load into hardware   client_root → the guest's root file system, of packages
@@ -26,3 +26,4 @@ pub mod module_tree;
 pub mod modules;
 pub mod root;
 pub mod setup;
+pub mod source_drivers;

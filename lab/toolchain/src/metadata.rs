@@ -24,7 +24,7 @@ use drydock_base::error::{Error, Kind, Result};
 use drydock_base::events::Events;
 
 /// A version of the recipe. Change it whenever the recipe changes.
-const RECIPE: &str = "2";
+const RECIPE: &str = "3";
 const STAMP: &str = ".drydock";
 const FACTS: &str = "facts.json";
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::kmod::Stock;
 use crate::root::Binds;
 use crate::setup::Toolchain;
+use crate::source_drivers::SourceDriver;
 use drydock_base::cache::Lock;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
@@ -34,13 +35,38 @@ pub fn build(
     only: Option<&BTreeSet<String>>,
     events: &Events,
 ) -> Result<BuiltModules> {
+    let names = only.map(|only| only.iter().map(String::as_str).collect::<Vec<_>>().join(" "));
+    let variables: Vec<_> = names.map(|names| format!("DRYDOCK_ONLY={names}")).into_iter().collect();
+    let built = build_with(toolchain, source, "the modules", &variables, events)?;
+    refuse_names_of_stock(&built.modules, toolchain)?;
+    Ok(built)
+}
+
+/// Builds the module of a driver from the kernel's source, unless the kernel has it: the debug kernels do.
+pub fn build_of_source(toolchain: &Toolchain, driver: &SourceDriver, events: &Events) -> Result<Option<PathBuf>> {
+    if Stock::index(&toolchain.kernel.modules_dir)?.has(driver.module) {
+        return Ok(None);
+    }
+    let source = toolchain.kernel.tree.join(driver.folder);
+    let built = build_with(toolchain, &source, &driver.name(), &[format!("{}=m", driver.option)], events)?;
+    Ok(Some(built.dir.join(driver.module).with_extension("ko")))
+}
+
+/// Builds the modules of `source`, which messages call `what`, with further variables for `make`.
+fn build_with(
+    toolchain: &Toolchain,
+    source: &Path,
+    what: &str,
+    variables: &[String],
+    events: &Events,
+) -> Result<BuiltModules> {
     let name = drydock_base::cache::hash([source.to_string_lossy()]);
     let dir = toolchain.work().join("modules").join(&toolchain.kernel.release).join(&name[..12]);
     std::fs::create_dir_all(&dir).with_context(|| format!("failed to create `{}`", dir.display()))?;
     let _lock = Lock::of_directory(&dir, events)?;
     let out = dir.join("out");
     std::fs::create_dir_all(&out).with_context(|| format!("failed to create `{}`", out.display()))?;
-    let step = events.step("building the modules");
+    let step = events.step(format!("building {what}"));
     // The path inside the root is the same on every host, so that messages and debug information are too.
     let binds = sources(source).write(&out, OUT);
     // Both streams share a pipe, so that each line can be attributed to an object's compiler.
@@ -53,10 +79,7 @@ pub fn build(
         "MO=/out",
         "modules",
     ]);
-    if let Some(only) = only {
-        let names: Vec<_> = only.iter().map(String::as_str).collect();
-        make.arg(format!("DRYDOCK_ONLY={}", names.join(" ")));
-    }
+    make.args(variables);
     // Do this first: a build that failed or was killed has compiled some of the objects and recorded the dependency
     // too.
     leave_kernel_alone(&out)?;
@@ -69,7 +92,6 @@ pub fn build(
     let warnings = Warnings::update(&out, &said)?;
     made.map_err(|error| readable(error, source))?;
     let modules = find_modules(&out)?;
-    refuse_names_of_stock(&modules, toolchain)?;
     step.done_with(format!("{} modules", modules.len()));
     warnings.texts().into_iter().for_each(|text| events.note(text.replace(SOURCE, &source.display().to_string())));
     Ok(BuiltModules { dir: out, modules })

@@ -94,7 +94,7 @@ pub(super) const CALLS: &[Spec] = &[
         ],
     )
     .weighs(14),
-    drm("get_resources", MODE_GETRESOURCES, CARD_RES).weighs(1),
+    drm("get_resources", mode::GETRESOURCES, CARD_RES).weighs(1),
     drm(
         "create_dumb",
         MODE_CREATE_DUMB,

@@ -5,7 +5,8 @@
 
 use sys::nodes::driver_name;
 use sys::{Mapping, write};
-use uapi::{CLOEXEC, Cap, CardRes, Lifecycle, MODE_GETRESOURCES, PAGE, RDWR, SET_CLIENT_CAP};
+use uapi::mode::CardRes;
+use uapi::{CLOEXEC, Cap, Lifecycle, PAGE, RDWR, SET_CLIENT_CAP};
 
 use crate::harness::check::Outcome;
 use crate::harness::modules;
@@ -27,11 +28,11 @@ fn l1_kms_device_has_its_limits_and_objects(guest: &Guest) -> Outcome {
     let card = node("lifecycle_kms", "card").expect("the device has a primary node");
     holds!(node("lifecycle_kms", "renderD").is_none(), "it declares no render node");
     let file = works!(DrmFile::open(&card));
-    let found = works!(file.ioctl(&MODE_GETRESOURCES, CardRes::default()));
+    let found = works!(file.resource_counts());
     let made = CardRes {
-        crtcs: 1,
-        connectors: 1,
-        encoders: 1,
+        count_crtcs: 1,
+        count_connectors: 1,
+        count_encoders: 1,
         min_width: 16,
         max_width: 4096,
         min_height: 16,
@@ -45,7 +46,7 @@ fn l1_kms_device_has_its_limits_and_objects(guest: &Guest) -> Outcome {
     works!(file.pages(1));
     refuses!(modules::remove("lifecycle_kms"), AGAIN);
     works!(write("/sys/bus/platform/drivers/lifecycle_kms/unbind", "lifecycle_kms"));
-    refuses!(file.ioctl(&MODE_GETRESOURCES, CardRes::default()), NODEV);
+    refuses!(file.resource_counts(), NODEV);
     drop(file);
     same!(left_of("lifecycle_kms"), None);
     works!(modules::remove("lifecycle_kms"));
@@ -57,7 +58,7 @@ fn l1_kms_device_has_its_limits_and_objects(guest: &Guest) -> Outcome {
 fn l1_nokms_driver_refuses_mode_setting(guest: &Guest) -> Outcome {
     let mut test = Test::new(guest)?;
     let client = test.open(0)?;
-    refuses!(client.0.ioctl(&MODE_GETRESOURCES, CardRes::default()), OPNOTSUPP);
+    refuses!(client.0.resource_counts(), OPNOTSUPP);
     drop(client);
     test.unload()
 }

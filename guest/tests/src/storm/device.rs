@@ -79,7 +79,7 @@ impl Device<'_> {
     pub(super) fn happenings(self) -> &'static [(Happening, u32)] {
         match self.0.driver {
             Driver::Rust => VGEM,
-            Driver::C => &[],
+            Driver::C | Driver::Vkms | Driver::CVkms => &[],
             Driver::Nova => NOVA,
             Driver::Tyr => TYR,
         }
@@ -88,7 +88,7 @@ impl Device<'_> {
     /// Returns the faults that the device can have.
     pub(super) fn faults(self) -> Vec<&'static str> {
         let own = match self.0.driver {
-            Driver::Rust | Driver::C => return Vec::new(),
+            Driver::Rust | Driver::C | Driver::Vkms | Driver::CVkms => return Vec::new(),
             Driver::Nova => OF_NOVA,
             Driver::Tyr => OF_MALI,
         };
@@ -161,6 +161,8 @@ impl Device<'_> {
         match self.0.driver {
             Driver::Rust => &["vgem_rust", "drm_rust"],
             Driver::C => &["vgem"],
+            Driver::Vkms => &["vkms_rust", "drm_rust"],
+            Driver::CVkms => &["vkms"],
             Driver::Nova => &[nova::DRM, nova::CORE, "drm_rust"],
             Driver::Tyr => &[tyr::MODULE, "drm_rust"],
         }
@@ -216,7 +218,7 @@ impl Device<'_> {
     /// Loads and binds everything and ends all faults, so that a client can open the device.
     pub(super) fn ready(self) -> Outcome {
         match self.0.driver {
-            Driver::Rust | Driver::C => self.0.restore()?,
+            Driver::Rust | Driver::C | Driver::Vkms | Driver::CVkms => self.0.restore()?,
             Driver::Nova => nova::Gpu::ready(self.0)?.open().map(drop)?,
             Driver::Tyr => tyr::Gpu::ready(self.0)?.open().map(drop)?,
         }

@@ -46,7 +46,8 @@ pub(super) const OPEN: usize = 0;
 /// Returns the calls of a driver's storm.
 pub(super) fn rows(driver: Driver) -> Vec<Row> {
     let (interface, own) = match driver {
-        Driver::Rust | Driver::C => (spec::Driver::Vgem, None),
+        // No storm is written for a display yet.
+        Driver::Rust | Driver::C | Driver::Vkms | Driver::CVkms => (spec::Driver::Vgem, None),
         Driver::Nova => (spec::Driver::Nova, None),
         Driver::Tyr => (spec::Driver::Tyr, Some(REGISTERS)),
     };

@@ -105,6 +105,14 @@ impl DrmFile {
         Ok(self.ioctl(&uapi::GET_CAP, uapi::Cap { capability, value: 0 })?.value)
     }
 
+    /// `MODE_GETRESOURCES` without arrays: returns the counts and the limits of framebuffers.
+    pub(crate) fn resource_counts(&self) -> Answer<uapi::mode::CardRes> {
+        let mut counts = uapi::mode::CardRes::default();
+        // SAFETY: the structure announces arrays of no element, so the kernel uses none of its addresses.
+        unsafe { sys::ioctl_pointing(self, &uapi::mode::GETRESOURCES, &mut counts) }?;
+        Ok(counts)
+    }
+
     /// `MODE_CREATE_DUMB`. A size of 32 by 32 at 32 bits makes one page.
     pub(crate) fn create_dumb(&self, width: u32, height: u32, bpp: u32) -> Answer<uapi::CreateDumb> {
         let wanted = uapi::CreateDumb { width, height, bpp, ..Default::default() };

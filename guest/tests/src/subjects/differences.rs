@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Lists where Drydock's `vgem` and the kernel's own differ, and why that is right.
+//! Lists where Drydock's `vgem` and `vkms` and the kernel's own differ, and why that is right.
 //!
-//! Source: `drivers/gpu/drm/vgem/vgem_drv.c` (Linux 7.3) and `drivers/base/faux.c`.
+//! Source: `drivers/gpu/drm/vgem/vgem_drv.c`, `vkms/vkms_drv.c` (Linux 7.3) and `drivers/base/faux.c`.
 
 use crate::subjects::driver::Driver;
 
@@ -118,6 +118,16 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         effect: Effect::Impossible(Driver::C),
     },
     Difference {
+        case: "vkms_teardown::*",
+        why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_wrong::mode_without_a_frame_time_is_refused",
+        why: "the kernel's vkms accepts such modes, whose vblank timer fires without end or never",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
         case: "identity::parent_bus",
         why: "a platform device can be unbound and bound, and `drmdevice` lists it",
         effect: Effect::Answers { rust: "platform", c: "faux" },
@@ -133,8 +143,8 @@ pub(crate) fn impossible(case: &str, driver: Driver) -> Option<&'static str> {
 /// Returns the word that a case must find on a driver.
 pub(crate) fn expected(case: &str, driver: Driver) -> Option<&'static str> {
     about(case).find_map(|row| match (&row.effect, driver) {
-        (Effect::Answers { rust, .. }, Driver::Rust) => Some(*rust),
-        (Effect::Answers { c, .. }, Driver::C) => Some(*c),
+        (Effect::Answers { rust, .. }, Driver::Rust | Driver::Vkms) => Some(*rust),
+        (Effect::Answers { c, .. }, Driver::C | Driver::CVkms) => Some(*c),
         (Effect::Answers { .. }, Driver::Nova | Driver::Tyr) | (Effect::Impossible(_), _) => None,
     })
 }

@@ -29,6 +29,13 @@ pub(crate) enum Driver {
     /// Drydock's driver for a Mali GPU; its cases find the device themselves (`crate::subjects::tyr`).
     #[value(name = "tyr")]
     Tyr,
+    /// Drydock's virtual display, on a platform device; its cases find the device themselves
+    /// (`crate::subjects::display`).
+    #[value(name = "vkms")]
+    Vkms,
+    /// The virtual display in the kernel's tree, on a faux device.
+    #[value(name = "c-vkms")]
+    CVkms,
 }
 
 impl Driver {
@@ -39,6 +46,17 @@ impl Driver {
             Self::C => "c-vgem",
             Self::Nova => "nova",
             Self::Tyr => "tyr",
+            Self::Vkms => "vkms",
+            Self::CVkms => "c-vkms",
+        }
+    }
+
+    /// The driver with the same interface, for which the cases are named: ours.
+    pub(crate) const fn subject(self) -> Self {
+        match self {
+            Self::C => Self::Rust,
+            Self::CVkms => Self::Vkms,
+            other => other,
         }
     }
 
@@ -47,6 +65,8 @@ impl Driver {
         match self {
             Self::Rust => Some(Self::C),
             Self::C => Some(Self::Rust),
+            Self::Vkms => Some(Self::CVkms),
+            Self::CVkms => Some(Self::Vkms),
             Self::Nova | Self::Tyr => None,
         }
     }
@@ -54,7 +74,7 @@ impl Driver {
     /// The emulated GPU that the driver needs, if any.
     pub(crate) const fn gpu(self) -> Option<pci::Kind> {
         match self {
-            Self::Rust | Self::C => None,
+            Self::Rust | Self::C | Self::Vkms | Self::CVkms => None,
             Self::Nova => Some(pci::NVIDIA),
             Self::Tyr => Some(pci::MALI),
         }
@@ -67,14 +87,16 @@ impl Driver {
             Self::C => "vgem",
             Self::Nova => "nova_drm",
             Self::Tyr => "tyr",
+            Self::Vkms => "vkms_rust",
+            Self::CVkms => "vkms",
         }
     }
 
-    /// The bus of the driver's parent device. It distinguishes the two vgems, whose DRM name is the same.
+    /// The bus of the driver's parent device. It distinguishes two drivers whose DRM name is the same.
     pub(crate) const fn bus(self) -> &'static str {
         match self {
-            Self::Rust => "platform",
-            Self::C => "faux",
+            Self::Rust | Self::Vkms => "platform",
+            Self::C | Self::CVkms => "faux",
             Self::Nova => "auxiliary",
             Self::Tyr => "pci",
         }
@@ -84,7 +106,7 @@ impl Driver {
     const fn sysfs(self) -> Option<&'static str> {
         match self {
             Self::Rust => Some("/sys/bus/platform/drivers/vgem"),
-            Self::C | Self::Nova | Self::Tyr => None,
+            Self::C | Self::Nova | Self::Tyr | Self::Vkms | Self::CVkms => None,
         }
     }
 

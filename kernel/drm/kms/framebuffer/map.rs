@@ -83,7 +83,9 @@ impl<T: Driver> Framebuffer<T> {
     /// Context: process context, may sleep; takes the reservation locks of the buffers.
     pub fn map(&self) -> Result<Map<T>> {
         let mut planes = [const { None }; PLANES];
-        for (plane, object) in planes.iter_mut().zip(self.c().obj) {
+        // SAFETY: The framebuffer is initialised, and the field does not change after that (K23).
+        let objects = unsafe { (*self.as_raw()).obj };
+        for (plane, object) in planes.iter_mut().zip(objects) {
             if !object.is_null() {
                 // SAFETY: The framebuffer holds a reference to its object, which is of the driver's
                 // class (K23).
@@ -156,9 +158,16 @@ impl<T: Driver> Pixels<'_, T> {
     ///
     /// Context: any.
     pub fn row(&self, plane: usize, x: u32, y: u32, to: &mut [u8]) -> Result {
-        let framebuffer = self.0.framebuffer.c();
-        // SAFETY: C's table of formats is a constant (K23).
-        let format = unsafe { &*framebuffer.format };
+        let framebuffer = self.0.framebuffer.as_raw();
+        // SAFETY: The framebuffer is initialised, and the fields that are read here do not change
+        // after that. C's table of formats is a constant (K23).
+        let (format, pitches, offsets) = unsafe {
+            (
+                &*(*framebuffer).format,
+                (*framebuffer).pitches,
+                (*framebuffer).offsets,
+            )
+        };
         if plane >= usize::from(format.num_planes) {
             return Err(EINVAL);
         }
@@ -172,14 +181,14 @@ impl<T: Driver> Pixels<'_, T> {
         if !whole || bytes == 0 || to.len() % bytes != 0 {
             return Err(EINVAL);
         }
-        let (width, height) = (framebuffer.width / across, framebuffer.height / down);
+        let framebuffer = &self.0.framebuffer;
+        let (width, height) = (framebuffer.width() / across, framebuffer.height() / down);
         let end = u64::from(x) + (to.len() / bytes) as u64;
         if y >= height || end > u64::from(width) {
             return Err(EINVAL);
         }
-        let offset = framebuffer.offsets[plane] as usize
-            + y as usize * framebuffer.pitches[plane] as usize
-            + x as usize * bytes;
+        let offset =
+            offsets[plane] as usize + y as usize * pitches[plane] as usize + x as usize * bytes;
         let map = self.0.planes[plane].as_ref().ok_or(EINVAL)?;
         // This checks against the end of the object.
         map.read(offset, to)

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use drydock_agent::protocol::Stream;
@@ -15,6 +16,7 @@ use drydock_machine::guest::{Guest, Input, Passed};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
+use super::screenshot::Camera;
 use super::tee::{Kept, Tee};
 use super::terminal;
 
@@ -43,12 +45,14 @@ pub(super) fn client(
     stdin: Stdin,
     limit: Duration,
     ends: &Ends,
+    camera: &Camera<'_>,
     events: &Events,
 ) -> Result<Passed, VmError> {
-    let process = guest.spawn(argv)?;
+    let mut process = guest.spawn(argv)?;
+    process.before_kill(|| camera.before_end());
     let input = process.stdin();
     let ended = AtomicBool::new(false);
-    let passed = std::thread::scope(|scope| {
+    let passed = thread::scope(|scope| {
         match stdin {
             Stdin::Ours => drop(scope.spawn(|| feed(&std::io::stdin(), input, &ended))),
             // A client that has already ended needs no end of input.
@@ -56,13 +60,16 @@ pub(super) fn client(
         }
         // A signal ends a whole session.
         if stdin == Stdin::Ours {
-            scope.spawn(|| pass_signal(input, &ended, events));
+            scope.spawn(|| pass_signal(input, &ended, camera, events));
         }
+        let running = camera.watch(scope);
         let (out, err) = (Tee::new(std::io::stdout(), &ends.out), Tee::new(std::io::stderr(), &ends.err));
         let passed = process.pass(limit, out, err);
         ended.store(true, Ordering::Relaxed);
+        drop(running);
         passed
     })?;
+    camera.before_end();
     if passed.cut {
         // They go on without it. Other processes of the guest, such as udev, are not told from them.
         events.warn("the client left processes behind that hold its output; the output ends here");
@@ -71,13 +78,14 @@ pub(super) fn client(
 }
 
 /// Passes our first signal on to the client, which may end as it likes. A second one ends the run.
-fn pass_signal(input: Input<'_>, ended: &AtomicBool, events: &Events) {
+fn pass_signal(input: Input<'_>, ended: &AtomicBool, camera: &Camera<'_>, events: &Events) {
     let (sender, signals) = std::sync::mpsc::channel();
     // The other end is gone once the client has ended.
     let diverted = interrupt::divert(move |signal| sender.send(signal).unwrap_or_default());
     while !ended.load(Ordering::Relaxed) {
         let Ok(signal) = signals.recv_timeout(BETWEEN_LOOKS) else { continue };
         if let Some(signal) = Signal::from_named_raw(signal) {
+            camera.before_end();
             events.note("the client got the signal; another one ends the guest");
             // A client that has just ended cannot be found, which is fine.
             let _ = input.signal(signal);
@@ -117,18 +125,28 @@ pub(super) fn on_terminal(
     guest: &Guest,
     argv: &[String],
     limit: Option<Duration>,
+    camera: &Camera<'_>,
     machine_end: UnixStream,
 ) -> Result<Passed, VmError> {
-    let program = guest.on_terminal(argv, terminal::size(), &terminal::kind())?;
+    let mut program = guest.on_terminal(argv, terminal::size(), &terminal::kind())?;
+    program.before_kill(|| camera.before_end());
     let hang_up = program.stdin();
     let ended = AtomicBool::new(false);
     // A program without its terminal is useless. One that has just ended cannot be found, which is fine.
     let on_lost = || drop(hang_up.signal(Signal::HUP));
     let on_size = |size| drop(guest.resize(size));
-    let (status, shown) = terminal::connect(machine_end, &ended, on_size, on_lost, || {
-        let status = program.forward(limit, |_, _| Ok(()));
-        ended.store(true, Ordering::Relaxed);
-        status
+    let (status, shown) = thread::scope(|scope| {
+        let running = camera.watch(scope);
+        let connected = terminal::connect(machine_end, &ended, on_size, on_lost, || {
+            let status = program.forward(limit, |_, _| Ok(()));
+            ended.store(true, Ordering::Relaxed);
+            status
+        });
+        drop(running);
+        connected
     });
+    if status.is_ok() {
+        camera.before_end();
+    }
     Ok(Passed { status: status?, cut: false, lost: shown.err().map(|error| (Stream::Out, error)) })
 }

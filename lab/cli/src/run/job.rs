@@ -15,6 +15,7 @@ use drydock_toolchain::firmware::Choice;
 
 use super::fetch::Get;
 use super::files::Files;
+use super::screenshot::Screenshot;
 use super::user_module::{self, UserModule};
 use crate::drivers;
 
@@ -78,6 +79,7 @@ pub(super) struct Command {
     /// The exit codes of success.
     pub(super) exit_codes: Vec<u8>,
     pub(super) gets: Vec<Get>,
+    pub(super) screenshot: Option<Screenshot>,
 }
 
 impl Command {
@@ -114,6 +116,7 @@ impl Job {
         let files = Files::of(self.root, &self.packages, &programs, &content, &self.directory)?;
         self.check_kernel(files)?;
         self.commands.iter().flat_map(|command| &command.gets).try_for_each(Get::check)?;
+        self.check_screenshots(repo)?;
         self.devices.iter().try_for_each(|device| device.check(self.kernel.as_deref()))?;
         let modules = self.modules.iter().map(UserModule::read).collect::<Result<_>>()?;
         let mut devices = drivers::devices(repo, &self.driver);
@@ -135,11 +138,28 @@ impl Job {
             .hint("run a program of the guest there, or choose a stock kernel: leave `--kernel` out"))
     }
 
-    /// Adds the programs that the commands name.
+    /// Refuses pictures that cannot be taken: at a time beyond the command's limit, or of a driver without a screen.
+    fn check_screenshots(&self, repo: &Path) -> Result<()> {
+        let mut screenshots = self.commands.iter().filter_map(|command| Some((command, command.screenshot.as_ref()?)));
+        screenshots.clone().try_for_each(|(command, screenshot)| screenshot.check(command.limit))?;
+        // Devices of QEMU have screens, and a module of the user's own may have one.
+        let brings_none = self.devices.is_empty() && self.modules.is_empty();
+        if screenshots.next().is_some() && brings_none && drivers::sets_modes(repo, &self.driver) == Some(false) {
+            let message = format!("driver `{}` has no screen, so `--screenshot` has no effect", self.driver);
+            return Err(Error::new(Kind::Usage, message).hint("`--device bochs` adds a screen"));
+        }
+        Ok(())
+    }
+
+    /// Adds the programs that the commands need.
     fn content(&self, content: Content) -> Content {
+        let of_command = |content: Content, command: &Command| {
+            let content = content.for_words(&command.argv);
+            if command.screenshot.is_some() { content.with(Program::SCREEN) } else { content }
+        };
         match self.commands.as_slice() {
             [] => content.with(Program::CLIENT),
-            commands => commands.iter().fold(content, |content, command| content.for_words(&command.argv)),
+            commands => commands.iter().fold(content, of_command),
         }
     }
 

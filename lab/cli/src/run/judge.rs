@@ -138,6 +138,7 @@ mod tests {
             limit: Duration::MAX,
             exit_codes: exit_codes.to_vec(),
             gets: Vec::new(),
+            screenshot: None,
         };
         verdict(&command, status, copied)
     }

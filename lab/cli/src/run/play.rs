@@ -22,6 +22,7 @@ use super::gdb;
 use super::job::{Checked, Command, Job};
 use super::judge::{Judge, verdict};
 use super::libdrm;
+use super::screenshot::Camera;
 use super::setting::Setting;
 use super::user_module;
 use super::visitors;
@@ -174,7 +175,7 @@ impl Story<'_> {
             "a shell in the guest; the driver is loaded; `exit` or Ctrl-D leaves and powers off; Ctrl-], pressed twice, ends \
              the guest",
         );
-        client::on_terminal(guest, &[], None, terminal)
+        client::on_terminal(guest, &[], None, &Camera::new(None, guest), terminal)
     }
 
     /// Runs the commands in their order, until one ends the guest or our output is lost.
@@ -219,13 +220,15 @@ impl Story<'_> {
         // The first command of a session would take the input from the others.
         let stdin = if self.job.is_session { Stdin::Empty } else { Stdin::Ours };
         let argv = self.prepared.setting.argv(&command.argv);
+        let camera = Camera::new(command.screenshot.as_ref(), guest);
         let passed = match terminal {
             Some(terminal) => {
                 self.events.note("Ctrl-], pressed twice, ends the guest");
-                client::on_terminal(guest, &argv, Some(command.limit), terminal)
+                client::on_terminal(guest, &argv, Some(command.limit), &camera, terminal)
             }
-            None => client::client(guest, &argv, stdin, command.limit, ends, self.events),
+            None => client::client(guest, &argv, stdin, command.limit, ends, &camera, self.events),
         };
+        let picture = camera.finish();
         judge.end(passed.as_ref().ok().map(|passed| passed.status));
         // A client that was killed at its limit has written files, too.
         let root = self.prepared.setting.root.path().unwrap_or_default();
@@ -233,7 +236,7 @@ impl Story<'_> {
         let written = written(guest);
         // The client's own end explains more than what it prevented.
         let (passed, mut copied) = (passed?, copied?);
-        copied.push(written?);
+        copied.extend([picture?, written?]);
         Ok((passed, copied))
     }
 }

@@ -19,6 +19,7 @@ use drydock_toolchain::firmware::Choice;
 
 use super::files::Files;
 use super::job::{self, CPUS, Command, Job, MEMORY};
+use super::screenshot::Screenshot;
 use super::user_module::UserModule;
 use super::{fetch, setting};
 
@@ -78,6 +79,8 @@ struct Entry {
     limit: Option<u64>,
     #[serde(default)]
     get: Vec<String>,
+    screenshot: Option<PathBuf>,
+    at: Option<u64>,
 }
 
 /// The exit codes of success.
@@ -201,6 +204,9 @@ impl Entry {
         if name.trim().is_empty() || name.contains(char::is_control) {
             return Err(refused(format!("the name {name:?} must be one line of text")).hint("set `name`"));
         }
+        if self.at.is_some() && self.screenshot.is_none() {
+            return Err(refused("`at` has no effect without `screenshot`"));
+        }
         let limit = self.limit.unwrap_or(limit);
         if limit == 0 {
             return Err(refused("`limit` must be at least 1 second"));
@@ -211,6 +217,7 @@ impl Entry {
             limit: job::limit(limit),
             exit_codes,
             gets: gets.collect::<Result<_, String>>().map_err(refused)?,
+            screenshot: self.screenshot.map(|to| Screenshot::new(directory.join(to), self.at)),
         })
     }
 }
@@ -324,6 +331,7 @@ mod tests {
             with_command("argv = ['a']\nexit-code = 256"),
             with_command("argv = ['a']\nexit-code = []"),
             with_command("argv = ['a']\nget = ['a']"),
+            with_command("argv = ['a']\nat = 1"),
             with_command("argv = ['a']\n[[command]]\nname = 'a'\nargv = ['b']"),
         ];
         insta::assert_snapshot!(all.join("\n\n"));

@@ -33,6 +33,8 @@ const USUAL: &[(&str, f64, f64)] = &[
     ("extras", 30.0, 30.0),
     ("gdb", 30.0, 30.0),
     ("packages", 150.0, 150.0),
+    ("displays-vkms", 150.0, 150.0),
+    ("displays-c-vkms", 150.0, 150.0),
     ("verdicts", 23.0, 23.0),
     ("corpus", 20.0, 20.0),
     ("fuzz", 1.0, 1.0),
@@ -41,6 +43,8 @@ const USUAL: &[(&str, f64, f64)] = &[
     ("guest-nova", 30.0, 300.0),
     ("guest-tyr", 62.0, 120.0),
     ("guest-c-vgem", 31.0, 200.0),
+    ("guest-vkms", 60.0, 60.0),
+    ("guest-c-vkms", 60.0, 60.0),
     ("attacks", 41.0, 41.0),
     ("stress", 1300.0, 1300.0),
 ];

@@ -64,6 +64,16 @@ impl Guest {
         Self { name: "guest-c-vgem", driver: "c-vgem", firmware: None, area: None }
     }
 
+    /// Returns the suite of our virtual display.
+    pub(super) fn vkms() -> Self {
+        Self { name: "guest-vkms", driver: "vkms", firmware: None, area: None }
+    }
+
+    /// Returns the suite of the virtual display of the kernel's source, which must behave the same.
+    pub(super) fn c_vkms() -> Self {
+        Self { name: "guest-c-vkms", driver: "c-vkms", firmware: None, area: None }
+    }
+
     /// Returns the suite of attacks on the library by safe drivers, beside our vgem.
     pub(super) fn attacks() -> Self {
         Self { name: "attacks", driver: "vgem", firmware: None, area: Some("attacks") }
@@ -104,8 +114,8 @@ impl Suite for Guest {
         Need::Guest
     }
 
-    fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
-        Ok(Content::all_modules().with(Program::TESTS))
+    fn content(&self, repo: &Path, _filter: &Filter) -> Result<Content> {
+        Ok(Content::all_modules().with(Program::TESTS).and(Content::of_driver(repo, self.driver)?))
     }
 
     fn names(&self, repo: &Path) -> Result<BTreeSet<String>> {
@@ -117,6 +127,7 @@ impl Suite for Guest {
         }
         let of_this = |case: &String| match (case.split_once('_').map(|(gpu, _)| gpu), self.driver) {
             (Some(gpu @ ("nova" | "tyr")), driver) => gpu == driver,
+            (Some("vkms"), driver) => driver.ends_with("vkms"),
             (_, driver) => driver.ends_with("vgem"),
         };
         let cases = cases.filter(|case| !attacks(case)).filter(of_this);

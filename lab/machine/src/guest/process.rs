@@ -49,6 +49,8 @@ pub struct Process<'g> {
     ended: Option<(Status, Limit)>,
     /// Its two outputs, with their flow control.
     flows: [Flow; 2],
+    /// A task to do before the program is killed at its limit.
+    before_kill: Option<Box<dyn FnOnce() + Send + 'g>>,
 }
 
 /// The next event of a program.
@@ -142,7 +144,8 @@ impl<'g> Process<'g> {
         guest.post(number, call)?;
         let flows = [Stream::Out, Stream::Err].map(|stream| Flow::new(&guest.requests, number, stream));
         let (out, err, early) = (Vec::new(), Vec::new(), VecDeque::new());
-        let mut process = Self { guest, number, program, events, out, err, early, open, ended: None, flows };
+        let (ended, before_kill) = (None, None);
+        let mut process = Self { guest, number, program, events, out, err, early, open, ended, flows, before_kill };
         process.answer(before)?;
         Ok(process)
     }
@@ -150,6 +153,11 @@ impl<'g> Process<'g> {
     /// Returns the program's standard input, for use by another thread.
     pub fn stdin(&self) -> Input<'g> {
         Input { guest: self.guest, number: self.number }
+    }
+
+    /// Sets a task to do when the program has reached its limit, before it is killed.
+    pub fn before_kill(&mut self, task: impl FnOnce() + Send + 'g) {
+        self.before_kill = Some(Box::new(task));
     }
 
     /// Sends bytes to the program's standard input.
@@ -291,6 +299,9 @@ impl<'g> Process<'g> {
         // Taken now, because the kernel's report of the place comes later.
         let console = self.guest.console.tail(TAIL);
         let place = self.guest.place();
+        if let Some(task) = self.before_kill.take().filter(|_| !place.is_unknown()) {
+            task();
+        }
         match self.killed(&place) {
             true => Error::TooLong { program, limit, place },
             false => Error::Hung { waiting: format!("`{program}`"), limit, console, place },

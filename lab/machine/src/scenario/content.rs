@@ -11,6 +11,7 @@ use drydock_toolchain::drivers;
 use drydock_toolchain::guestbin;
 use drydock_toolchain::kbuild::{KBUILD, LIBRARY, modules};
 use drydock_toolchain::setup::Toolchain;
+use drydock_toolchain::source_drivers::SourceDriver;
 
 use super::hardware;
 use crate::image;
@@ -36,8 +37,10 @@ impl Program {
     /// The program that executes sequences of calls. Its variant that searches for new ones is built only for `drydock
     /// fuzz`.
     pub const FUZZ: Program = Program { directory: "guest/random", name: "drydock-random" };
+    /// The program that takes a picture of the screens.
+    pub const SCREEN: Program = Program { directory: "guest/screen", name: "drydock-screen" };
     /// All programs that a person may want in a guest.
-    const ALL: [Program; 4] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ];
+    const ALL: [Program; 5] = [Self::TESTS, Self::CLIENT, Self::BENCH, Self::FUZZ, Self::SCREEN];
 
     /// Returns whether the checkout has it.
     pub fn exists(self, repo: &Path) -> bool {
@@ -56,6 +59,8 @@ pub struct Content {
     pub clients: BTreeMap<String, PathBuf>,
     /// Modules of the kernel's own that nothing of ours needs.
     pub stock_modules: BTreeSet<&'static str>,
+    /// Drivers of the kernel's source that the kernel may lack.
+    pub source_drivers: BTreeSet<&'static SourceDriver>,
     /// The files of modules that were built elsewhere.
     pub module_files: Vec<PathBuf>,
 }
@@ -69,6 +74,7 @@ impl Content {
             programs: BTreeSet::new(),
             clients: BTreeMap::new(),
             stock_modules: BTreeSet::new(),
+            source_drivers: BTreeSet::new(),
             module_files: Vec::new(),
         }
     }
@@ -78,7 +84,8 @@ impl Content {
         Self { modules: None, ..Self::library() }
     }
 
-    /// Returns the modules of `driver`, and its own client. One of the kernel's own drivers has none here.
+    /// Returns the modules of `driver`, and its own client. One of the kernel's own drivers has none here, unless it is built from
+    /// the kernel's source.
     pub fn of_driver(repo: &Path, driver: &str) -> Result<Self> {
         let path = repo.join(KBUILD);
         let kbuild = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -86,6 +93,7 @@ impl Content {
         let own = own_modules(driver, |name| known.iter().any(|module| module == name));
         let mut content = Self::library();
         content.modules.get_or_insert_default().extend(own.unwrap_or_default());
+        content.source_drivers.extend(SourceDriver::named(driver));
         let client = drivers::directory(repo, driver).map(|directory| directory.join(drivers::CLIENT));
         if let Some(client) = client.filter(|client| client.is_file()) {
             content.clients.insert(format!("{}_client", driver.replace('-', "_")), client);
@@ -133,8 +141,10 @@ impl Content {
         };
         let clients = self.clients.into_iter().chain(other.clients).collect();
         let stock_modules = &self.stock_modules | &other.stock_modules;
+        let source_drivers = &self.source_drivers | &other.source_drivers;
         let module_files = self.module_files.into_iter().chain(other.module_files).collect();
-        Self { modules, programs: &self.programs | &other.programs, clients, stock_modules, module_files }
+        let programs = &self.programs | &other.programs;
+        Self { modules, programs, clients, stock_modules, source_drivers, module_files }
     }
 }
 
@@ -180,6 +190,7 @@ mod tests {
         assert_eq!(modules_of("nova"), ["drm_rust", "nova_core", "nova_drm"]);
         assert_eq!(modules_of("lifecycle-kms"), ["drm_rust", "lifecycle_kms"]);
         assert_eq!(modules_of("c-vgem"), ["drm_rust"]);
+        assert_eq!(modules_of("c-vkms"), ["drm_rust"]);
     }
 
     #[test]

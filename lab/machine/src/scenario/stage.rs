@@ -69,9 +69,16 @@ impl Stage {
             (modules, programs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let (modules, programs) = (modules?, programs?);
+        let mut files: Vec<_> = modules.modules.iter().chain(&content.module_files).cloned().collect();
+        let mut stock_modules = content.stock_modules.clone();
+        for driver in &content.source_drivers {
+            match modules::build_of_source(&toolchain, driver, events)? {
+                Some(file) => files.push(file),
+                None => drop(stock_modules.insert(driver.module)),
+            }
+        }
         let step = events.step("making the guest image");
-        let files: Vec<_> = modules.modules.iter().chain(&content.module_files).cloned().collect();
-        let image = Image::make(&toolchain, &files, &content.stock_modules, &programs)?;
+        let image = Image::make(&toolchain, &files, &stock_modules, &programs)?;
         let kernel = BootKernel::make(&toolchain)?;
         step.done_with(format!("{} MiB", image.size() >> 20));
         let launcher = Launcher { toolchain, image, kernel };

@@ -60,7 +60,7 @@ pub(super) fn unpack(cache: &CacheLayout, apt: &Apt, place: &Place, package: &st
     let source = ["--strip-components=3", "--wildcards", "./usr/src/linux-source-*.tar.xz"].map(str::to_owned);
     unpack_with(&apt.archives().join(&archive.file), &place.building, source)?;
     apt.forget(&archives);
-    unpack_source(&cache.root(), &place.building, LEFT_OUT, events)?;
+    unpack_source(&cache.root(), &place.building, LEFT_OUT, &[], events)?;
     cache::write_atomically(&place.building.join(STAMP), &place.inputs)
 }
 

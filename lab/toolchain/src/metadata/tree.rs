@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::root::{self, Binds};
+use crate::source_drivers::SOURCE_DRIVERS;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::events::Events;
 use drydock_base::{cache, process};
@@ -44,7 +45,8 @@ const MAY_DIFFER: &[&str] = &["MODULE_SIG_KEY_TYPE_MLDSA_", "OPENSSL_SUPPORTS_"]
 pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<()> {
     let tree = dir.join("tree");
     cache::make_dir(&tree)?;
-    unpack(root, dir, LEFT_OUT, events)?;
+    let kept: Vec<_> = SOURCE_DRIVERS.iter().map(|driver| driver.folder).collect();
+    unpack(root, dir, LEFT_OUT, &kept, events)?;
     fs::copy(dir.join(".config"), tree.join(".config")).context("failed to copy the kernel's configuration")?;
     let step = events.step("making the metadata of the kernel's crates");
     for targets in [&["olddefconfig"][..], &["prepare", "modules_prepare"]] {
@@ -61,8 +63,9 @@ pub fn make(root: &Path, release: &str, dir: &Path, events: &Events) -> Result<(
     Ok(())
 }
 
-/// Unpacks the source archive in `dir` to `dir/tree` with the root's tools (the host may lack xz), and removes it.
-pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Result<()> {
+/// Unpacks the source archive in `dir` to `dir/tree` with the root's tools (the host may lack xz), and removes it. The folders
+/// `kept` are unpacked whole.
+pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], kept: &[&str], events: &Events) -> Result<()> {
     let step = events.step("unpacking the kernel's source");
     let entries = fs::read_dir(dir).with_context(|| format!("failed to list `{}`", dir.display()))?;
     let entries = entries.filter_map(Result::ok);
@@ -72,19 +75,17 @@ pub fn unpack(root: &Path, dir: &Path, left_out: &[&str], events: &Events) -> Re
         .find(is_source)
         .ok_or_else(|| Error::new(Kind::Machinery, "the kernel's source package has unexpected content"))?;
     let name = archive.file_name().and_then(|name| name.to_str()).expect("the name came from a package's member");
-    let mut tar = root::command(root, "tar", &Binds::none().write(dir, "/kernel"));
-    tar.args([
-        "--extract",
-        "--use-compress-program=xz -T0",
-        "--no-same-owner",
-        "--strip-components=1",
-        "--directory=/kernel/tree",
-    ]);
     // Use the exact name and no wildcard, which would also match inside the tree: `tools/objtool/arch` is needed.
     let top = name.trim_end_matches(".tar.xz");
-    tar.arg("--anchored").args(left_out.iter().map(|pattern| format!("--exclude={top}/{pattern}")));
-    tar.arg(format!("--file=/kernel/{name}"));
-    process::run(&mut tar, &step).context("failed to unpack the kernel's source")?;
+    let excluded = left_out.iter().map(|pattern| format!("--exclude={top}/{pattern}")).collect();
+    // tar cannot make an exception from what it leaves out, so a second one unpacks the exceptions.
+    let members: Vec<_> = kept.iter().map(|folder| format!("{top}/{folder}")).collect();
+    for chosen in [excluded, members].iter().filter(|chosen: &&Vec<_>| !chosen.is_empty()) {
+        let mut tar = root::command(root, "tar", &Binds::none().write(dir, "/kernel"));
+        tar.args(["--extract", "--use-compress-program=xz -T0", "--no-same-owner", "--strip-components=1"]);
+        tar.args(["--directory=/kernel/tree", "--anchored", &format!("--file=/kernel/{name}")]).args(chosen);
+        process::run(&mut tar, &step).context("failed to unpack the kernel's source")?;
+    }
     fs::remove_file(&archive).with_context(|| format!("failed to remove `{}`", archive.display()))?;
     step.done();
     Ok(())

@@ -92,7 +92,7 @@ fn no_mode_setting(guest: &Guest) -> Outcome {
         refuses!(file.0.capability(of_mode_setting), OPNOTSUPP, " of {of_mode_setting:#x}");
     }
     refuses!(file.0.create_dumb(32, 32, 32), NOSYS);
-    refuses!(file.0.ioctl(&uapi::MODE_GETRESOURCES, uapi::CardRes::default()), OPNOTSUPP);
+    refuses!(file.0.resource_counts(), OPNOTSUPP);
     Ok(())
 }
 

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The clients, how each is started, and what its picture must have. Each demand fails on a black screen.
+//!
+//! Source: the manual pages of the programs.
+
+use super::facts::{Colour, Picture};
+
+/// The packages of all clients, and fonts.
+pub(super) const PACKAGES: &[&str] = &[
+    "libdrm-tests",
+    "drm-info",
+    "kmscube",
+    "weston",
+    "cage",
+    "sway",
+    "swaybg",
+    "foot",
+    "xserver-xorg-core",
+    "x11-xserver-utils",
+    "xterm",
+    "fonts-dejavu-core",
+];
+
+/// Checks a picture. The error says what differs.
+pub(super) type Check = fn(&Picture) -> Result<(), String>;
+
+/// A client.
+pub(super) struct Client {
+    /// The name of its case.
+    pub(super) name: &'static str,
+    /// The lines of a shell that start it, after [`PRELUDE`].
+    pub(super) script: &'static str,
+    /// Parts of its output.
+    pub(super) says: &'static [&'static str],
+    /// The check of its picture. Without one, the client shows nothing.
+    pub(super) shows: Option<Check>,
+    /// Whether it, and not the kernel, opens the device.
+    pub(super) opens_device: bool,
+}
+
+/// Functions for all scripts: the numbers of the mode objects, and the start of Weston with a client that waits for it.
+pub(super) const PRELUDE: &str = r#"
+connector() { modetest -M vkms -c | awk '$3 == "connected" { print $1; exit }'; }
+crtc() { modetest -M vkms -p | awk '/^CRTCs/ { getline; getline; print $1; exit }'; }
+cursor() {
+    modetest -M vkms -p | awk '/^Planes/ { planes = 1 } planes && /^[0-9]/ { id = $1 }
+        / type:$/ { type = 1 } type && /value:/ { if ($2 == 2) { print id; exit } type = 0 }'
+}
+bars() { m=$(connector)@$(crtc); exec modetest -M vkms -s $m:1024x768 "$@"; }
+weston_with() {
+    printf '[core]\nidle-time=0\n[shell]\nbackground-color=0xff336699\npanel-position=top\n' >/tmp/weston.ini
+    renderer=$1; shift
+    weston -B drm -c /tmp/weston.ini --continue-without-input --socket=w --renderer=$renderer &
+    until [ -S $XDG_RUNTIME_DIR/w ]; do sleep 0.1; done
+    WAYLAND_DISPLAY=w "$@" &
+    wait
+}
+"#;
+
+/// The background of every desktop here.
+const BACKGROUND: Colour = [0x33, 0x66, 0x99];
+
+/// The background of a terminal.
+const TERMINAL: Colour = [0x99, 0x33, 0x33];
+
+const BASE: Client = Client { name: "", script: "", says: &[], shows: None, opens_device: true };
+
+/// All clients. The console is first: nothing has used the screen before.
+pub(super) const CLIENTS: &[Client] = &[
+    Client {
+        name: "fbcon",
+        script: r"printf '\033[H\033[2J\033[31mred\033[0m and grey\n' >/dev/tty1; exec sleep infinity",
+        shows: Some(|picture| {
+            picture.has_some(20, "red", |colour| colour == [170, 0, 0])?;
+            picture.has_some(40, "grey", |colour| colour == [170, 170, 170])?;
+            picture.has([0, 0, 0], 90..=99)
+        }),
+        opens_device: false,
+        ..BASE
+    },
+    Client {
+        name: "drm_info",
+        script: "exec drm_info /dev/dri/card0",
+        says: &["Driver: vkms", "Connector 0", "\"CRTC_ID\" (atomic)", "XRGB8888"],
+        ..BASE
+    },
+    Client {
+        name: "modetest",
+        script: "bars",
+        shows: Some(|picture| picture.is_of_size(1024, 768).and(picture.has_bars(0..=0))),
+        ..BASE
+    },
+    Client {
+        name: "modetest_smaller_mode",
+        script: "m=$(connector)@$(crtc); exec modetest -M vkms -s $m:800x600",
+        shows: Some(|picture| picture.is_of_size(800, 600).and(picture.has_bars(0..=0))),
+        ..BASE
+    },
+    Client {
+        name: "modetest_flips",
+        script: "bars -v",
+        says: &["freq: "],
+        shows: Some(|picture| picture.has_bars(0..=0)),
+        ..BASE
+    },
+    Client {
+        name: "modetest_cursor",
+        script: "bars -C",
+        // It moves, and is as large as the driver allows.
+        shows: Some(|picture| picture.has_bars(500..=300_000)),
+        ..BASE
+    },
+    Client {
+        name: "modetest_plane",
+        script: "p=$(cursor)@$(crtc); bars -P $p:64x64+100+50@AR24",
+        // Parts of the plane's own picture have the colours below it, or are transparent.
+        shows: Some(|picture| picture.has_bars(1024..=4096)),
+        ..BASE
+    },
+    Client {
+        name: "modetest_atomic",
+        script: "p=$(modetest -M vkms -p | awk '/^Planes/ { getline; getline; print $1; exit }'); \
+                 m=$(connector)@$(crtc); exec modetest -M vkms -a -s $m:1024x768 -P $p@${m#*@}:1024x768",
+        shows: Some(|picture| picture.is_of_size(1024, 768).and(picture.has_bars(0..=0))),
+        ..BASE
+    },
+    Client { name: "kmscube", script: "exec kmscube -D /dev/dri/card0", shows: Some(cube), ..BASE },
+    Client { name: "kmscube_atomic", script: "exec kmscube -A -D /dev/dri/card0", shows: Some(cube), ..BASE },
+    Client {
+        name: "weston_pixman",
+        script: "weston_with pixman true",
+        shows: Some(|picture| picture.is_of_size(1024, 768).and(picture.has(BACKGROUND, 90..=98)).and(panel(picture))),
+        ..BASE
+    },
+    Client {
+        name: "weston_gl",
+        script: "weston_with gl true",
+        shows: Some(|picture| picture.is_of_size(1024, 768).and(picture.has(BACKGROUND, 90..=98)).and(panel(picture))),
+        ..BASE
+    },
+    Client {
+        name: "weston_terminal",
+        script: "weston_with pixman weston-terminal",
+        shows: Some(|picture| {
+            picture.has(BACKGROUND, 30..=85)?;
+            picture.has([0, 0, 0], 8..=60)?;
+            panel(picture)
+        }),
+        ..BASE
+    },
+    Client {
+        name: "weston_simple_egl",
+        script: "weston_with gl weston-simple-egl",
+        shows: Some(|picture| {
+            picture.has(BACKGROUND, 60..=95)?;
+            picture.has_some(50, "reddish", |[red, green, blue]| red > 150 && green < 80 && blue < 80)?;
+            picture.has_some(50, "greenish", |[red, green, blue]| green > 150 && red < 80 && blue < 80)?;
+            picture.has_some(50, "bluish", |[red, green, blue]| blue > 150 && red < 80 && green < 80)
+        }),
+        ..BASE
+    },
+    Client {
+        name: "cage_pixman",
+        script: "export WLR_RENDERER=pixman; exec cage -- foot -o colors.background=993333",
+        shows: Some(|picture| picture.has(TERMINAL, 90..=99)),
+        ..BASE
+    },
+    Client {
+        name: "cage_gl",
+        script: "export WLR_RENDERER=gles2; exec cage -- foot -o colors.background=993333",
+        shows: Some(|picture| picture.has(TERMINAL, 90..=99)),
+        ..BASE
+    },
+    Client {
+        name: "sway",
+        script: r#"printf '%s\n' 'output * bg #336699 solid_color' 'for_window [app_id="foot"] floating enable' \
+            'exec foot -o colors.background=993333' >/tmp/sway.conf
+            export WLR_RENDERER=pixman; exec sway -c /tmp/sway.conf"#,
+        shows: Some(|picture| picture.has(BACKGROUND, 20..=90).and(picture.has(TERMINAL, 10..=70))),
+        ..BASE
+    },
+    Client {
+        name: "xorg_changes_modes",
+        // The server leaves its process group unless it leads it.
+        script: "export DISPLAY=:0
+            {
+                until xrandr >/dev/null 2>&1; do sleep 0.1; done
+                o=$(xrandr | awk '/ connected/ { print $1; exit }')
+                xsetroot -solid '#336699'
+                xterm -fa Monospace -bg '#993333' -geometry 60x20+100+100 &
+                xrandr --output $o --mode 800x600 && xrandr --output $o --mode 1280x720 && xrandr
+            } &
+            exec Xorg :0 -noreset",
+        says: &["current 1280 x 720"],
+        shows: Some(|picture| {
+            picture.is_of_size(1280, 720)?;
+            picture.has(BACKGROUND, 50..=95)?;
+            picture.has(TERMINAL, 5..=40)
+        }),
+        ..BASE
+    },
+];
+
+/// Checks the cube: a grey background, and colours that change across its faces.
+fn cube(picture: &Picture) -> Result<(), String> {
+    picture.has([128, 128, 128], 50..=95).and(picture.has_colours(1000))
+}
+
+/// Checks the panel of Weston's desktop, which is dark and has a clock.
+fn panel(picture: &Picture) -> Result<(), String> {
+    picture.has_some(10_000, "dark", |[red, green, blue]| red < 80 && green < 80 && blue < 80)?;
+    picture.has_colours(20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_is_checked_and_no_plain_screen_passes() {
+        for Client { name, says, shows, .. } in CLIENTS {
+            assert!(shows.is_some() || !says.is_empty(), "{name}");
+            for colour in [[0, 0, 0], [128, 128, 128], BACKGROUND, TERMINAL] {
+                for (width, height) in [(1024, 768), (800, 600), (1280, 720)] {
+                    let plain = Picture::plain(width, height, colour);
+                    assert!(shows.is_none_or(|shows| shows(&plain).is_err()), "{name}");
+                }
+            }
+        }
+    }
+}
