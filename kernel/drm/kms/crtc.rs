@@ -69,6 +69,47 @@ pub enum Flip {
 }
 
 /// A driver's data in each of its CRTCs, and the hooks of its CRTCs. Implement it with `#[vtable]`.
+///
+/// # Examples
+///
+/// ```
+/// # classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
+/// # layer!(ShowLayer, Show);
+/// # monitor!(ShowMonitor, Show);
+/// struct ShowScreen {
+///     /// The size of the device's memory, in pixels.
+///     memory: u32,
+/// }
+///
+/// #[vtable]
+/// impl DriverCrtc for ShowScreen {
+///     type Driver = Show;
+///     type State = ();
+///     type Vblank = vblank::Timer;
+///
+///     fn mode_valid(crtc: &Crtc<Self>, mode: &Mode) -> bool {
+///         u32::from(mode.hdisplay()) * u32::from(mode.vdisplay()) <= crtc.memory
+///     }
+///
+///     fn enable(
+///         _crtc: &Crtc<Self>,
+///         _old: &Old<CrtcState<Self>>,
+///         new: &New<CrtcState<Self>>,
+///         hw: &Hw<'_, Show>,
+///     ) {
+///         dev_dbg!(hw, "on, with {} lines\n", new.mode().vdisplay());
+///     }
+///
+///     fn disable(_crtc: &Crtc<Self>, _old: &Old<CrtcState<Self>>, hw: &Hw<'_, Show>) {
+///         dev_dbg!(hw, "off\n");
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of CRTCs",
+    label = "`drm::kms::DriverCrtc` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Crtc<_>`; implement `DriverCrtc` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver that the CRTCs belong to.
@@ -610,6 +651,20 @@ impl<'c, C: DriverCrtc> CrtcCheck<'c, C> {
 /// # Invariants
 ///
 /// `commit` contains `crtc`. It is in force, and its hardware steps are under way for `'c`.
+///
+/// # Examples
+///
+/// A `flush` that looks at the whole picture:
+///
+/// ```
+/// fn flush(commit: &CrtcCommit<'_, Screen>, hw: &Hw<'_, Display>) -> Flip {
+///     for (_plane, state) in commit.planes() {
+///         let area = state.dst();
+///         dev_dbg!(hw, "{} x {} pixels\n", area.width(), area.height());
+///     }
+///     Flip::AtVblank
+/// }
+/// ```
 pub struct CrtcCommit<'c, C: DriverCrtc> {
     crtc: &'c Crtc<C>,
     commit: *mut raw::drm_atomic_commit,

@@ -83,6 +83,62 @@ pub enum Placement {
 
 /// A driver's data in each of its planes, and the hooks of its planes. Implement it with
 /// `#[vtable]`.
+///
+/// # Examples
+///
+/// A plane whose pictures the driver copies:
+///
+/// ```
+/// # classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
+/// # screen!(ShowScreen, Show);
+/// # monitor!(ShowMonitor, Show);
+/// # fn send(_x: u32, _y: u32, _pixels: &[u8]) {}
+/// struct ShowLayer;
+///
+/// #[vtable]
+/// impl DriverPlane for ShowLayer {
+///     type Driver = Show;
+///     type State = ();
+///     type Prepared = kms::framebuffer::Map<Show>;
+///
+///     const PLACEMENT: kms::plane::Placement = kms::plane::Placement::FullScreen;
+///
+///     fn prepare(
+///         _plane: &Plane<Self>,
+///         _new: &New<PlaneState<Self>>,
+///         framebuffer: &Framebuffer<Show>,
+///     ) -> Result<Self::Prepared> {
+///         framebuffer.map()
+///     }
+///
+///     fn update(
+///         _plane: &Plane<Self>,
+///         old: &Old<PlaneState<Self>>,
+///         new: &New<PlaneState<Self>>,
+///         _hw: &Hw<'_, Show>,
+///     ) {
+///         let (Some(map), Some(damage)) = (new.prepared(), new.damage(old)) else {
+///             return;
+///         };
+///         // An error is that of a buffer of another device. The picture stays as it was.
+///         let _ = map.read(|pixels| {
+///             let mut pixel = [0; 4];
+///             for y in damage.y1 as u32..damage.y2 as u32 {
+///                 for x in damage.x1 as u32..damage.x2 as u32 {
+///                     if pixels.row(0, x, y, &mut pixel).is_ok() {
+///                         send(x, y, &pixel);
+///                     }
+///                 }
+///             }
+///         });
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of planes",
+    label = "`drm::kms::DriverPlane` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Plane<_>`; implement `DriverPlane` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver that the planes belong to.
@@ -599,6 +655,21 @@ impl<P: DriverPlane> Edit<'_, PlaneState<P>> {
 }
 
 /// The check of a plane in a commit.
+///
+/// # Examples
+///
+/// A check that refuses what the hardware cannot show, and keeps what it computed in the state:
+///
+/// ```
+/// fn check(check: &mut PlaneCheck<'_, Layer>) -> Result {
+///     let width = check.new_state().dst().width();
+///     if width % 16 != 0 {
+///         return Err(EINVAL);
+///     }
+///     *check.edit().private() = width as u32 / 16;
+///     Ok(())
+/// }
+/// ```
 pub struct PlaneCheck<'c, P: DriverPlane> {
     plane: &'c Plane<P>,
     old: &'c Old<PlaneState<P>>,

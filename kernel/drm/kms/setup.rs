@@ -66,6 +66,26 @@ const MAX_SIZE: u32 = 32767;
 ///
 /// Mode setting of the device is initialised, and nothing else uses it. All objects that the device
 /// has were created by this type.
+///
+/// # Examples
+///
+/// ```
+/// /// `DRM_FORMAT_XRGB8888` and `DRM_FORMAT_ARGB8888`.
+/// const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
+/// const ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
+///
+/// fn set_up(setup: &Setup<'_, Display>) -> Result {
+///     setup.framebuffer_limits((1, 1), (8192, 8192))?;
+///     let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
+///     let cursor = setup.cursor(&[ARGB8888], (64, 64), Ok(Layer))?;
+///     // Both planes are moved.
+///     let screen = setup.crtc(primary, Some(cursor), Ok(Screen))?;
+///     setup.overlay(&[XRGB8888], screen, &[], Ok(Layer))?;
+///     let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+///     setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
+///     Ok(())
+/// }
+/// ```
 pub struct Setup<'s, T: Driver> {
     dev: &'s Device<T>,
     _call: PhantomData<fn(&'s ()) -> &'s ()>,

@@ -37,6 +37,11 @@ mod private {
 }
 
 /// Where the vblanks of a CRTC come from. Sealed: [`Timer`], [`Hardware`] or [`Nowhere`].
+#[diagnostic::on_unimplemented(
+    message = "vblanks cannot come from `{Self}`",
+    label = "not a source of vblanks",
+    note = "use `vblank::Timer`, or `vblank::Hardware` with `vblank::HardwareVblank` for `{C}`, or `vblank::Nowhere`"
+)]
 pub trait Source<C: DriverCrtc>: private::Sealed {
     /// The callbacks of the CRTC.
     #[doc(hidden)]
