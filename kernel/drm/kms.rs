@@ -15,6 +15,7 @@
 //! | [`commit`] | carries out a commit, on the module's own queue |
 //! | [`vblank`] | when a frame ends: by a timer, by the hardware |
 //! | [`framebuffer`] | what planes show, and its mapping |
+//! | [`screen`] | what a CRTC shows now, for pictures of it |
 //!
 //! Comments cite the obligations K1 to K39, which continue L1 to L28 in
 //! docs/reference/obligations.md.
@@ -31,6 +32,7 @@ mod key;
 mod mode;
 mod off;
 pub mod plane;
+pub mod screen;
 pub mod setup;
 pub mod state;
 pub mod vblank;
@@ -189,6 +191,33 @@ impl ReadyIn<Init> for Kms {}
 ///
 /// Variety within a class (an HDMI and a DisplayPort connector, a plane with a scaler) belongs in
 /// the driver's data of an object.
+///
+/// # Examples
+///
+/// ```
+/// # driver!(Show, (), ShowClient, ShowBuffer, kms::Kms, ioctl::Table::empty());
+/// # layer!(ShowLayer, Show);
+/// # screen!(ShowScreen, Show);
+/// # monitor!(ShowMonitor, Show);
+/// struct Objects {
+///     monitor: Key<Connector<ShowMonitor>>,
+/// }
+///
+/// impl kms::Driver for Show {
+///     type Plane = ShowLayer;
+///     type Crtc = ShowScreen;
+///     type Connector = ShowMonitor;
+///     type Objects = Objects;
+///
+///     const COPIES: bool = true;
+///     const CONSOLE: kms::Console = kms::Console::shmem::<ShowBuffer>();
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a driver with mode setting",
+    label = "`drm::kms::Driver` is not implemented for `{Self}`",
+    note = "a driver with `type Kms = kms::Kms` implements `drm::kms::Driver`, which names the classes of its objects"
+)]
 pub trait Driver: crate::Driver<Kms = Kms> {
     /// The class of the planes.
     type Plane: DriverPlane<Driver = Self>;
@@ -305,6 +334,17 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     ///
     /// Context: process context, may sleep. Source: `drmm_mode_config_init()`,
     /// `drm_mode_config_create_initial_state()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Display>> {
+    ///     UnregisteredDevice::<Display>::new(cx, Ok(()))?
+    ///         .init_kms(set_up)?
+    ///         .ready(Ok(()))
+    /// }
+    /// # fn set_up(setup: &Setup<'_, Display>) -> Result { objects(setup) }
+    /// ```
     pub fn init_kms(
         self,
         setup: impl for<'s> FnOnce(&Setup<'s, T>) -> Result<T::Objects>,

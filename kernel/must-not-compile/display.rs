@@ -4,12 +4,23 @@
 
 #[allow(unused_imports, reason = "each case uses some of it")]
 use drm::kms::{
-    connector::ConnectorType, vblank, Connector, Crtc, CrtcState, DriverConnector, DriverCrtc, DriverPlane,
-    Edit, EncoderType, Flip, Framebuffer, Hw, Key, Modes, New, Old, Plane, PlaneState, Setup,
+    connector::ConnectorType, crtc::CrtcCheck, crtc::CrtcCommit, framebuffer::Map as PixelMap, framebuffer::Pixels,
+    plane::PlaneCheck, vblank, Connector, Crtc, CrtcState, DriverConnector, DriverCrtc, DriverPlane, Edit, Encoder,
+    EncoderType, Flip, Framebuffer, Hw, Key, Mode, Modes, New, Old, Plane, PlaneState, Setup, Status,
 };
 
 /// Declares a driver with mode setting, and its classes of objects.
 macro_rules! display {
+    ($driver:ident, $file:ident, $payload:ident, $plane:ident, $crtc:ident, $connector:ident) => {
+        classes!($driver, $file, $payload, $plane, $crtc, $connector);
+        layer!($plane, $driver);
+        screen!($crtc, $driver);
+        monitor!($connector, $driver);
+    };
+}
+
+/// Declares a driver with mode setting, whose classes of objects are declared elsewhere.
+macro_rules! classes {
     ($driver:ident, $file:ident, $payload:ident, $plane:ident, $crtc:ident, $connector:ident) => {
         driver!($driver, (), $file, $payload, kms::Kms, ioctl::Table::empty());
 
@@ -19,7 +30,12 @@ macro_rules! display {
             type Connector = $connector;
             type Objects = ();
         }
+    };
+}
 
+/// Declares a class of planes.
+macro_rules! layer {
+    ($plane:ident, $driver:ident) => {
         struct $plane;
 
         #[vtable]
@@ -32,7 +48,12 @@ macro_rules! display {
                 Ok(1)
             }
         }
+    };
+}
 
+/// Declares a class of CRTCs.
+macro_rules! screen {
+    ($crtc:ident, $driver:ident) => {
         struct $crtc;
 
         #[vtable]
@@ -41,7 +62,12 @@ macro_rules! display {
             type State = u32;
             type Vblank = vblank::Timer;
         }
+    };
+}
 
+/// Declares a class of connectors.
+macro_rules! monitor {
+    ($connector:ident, $driver:ident) => {
         struct $connector;
 
         #[vtable]

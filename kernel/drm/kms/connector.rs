@@ -72,6 +72,44 @@ impl Status {
 
 /// A driver's data in each of its connectors, and the hooks of its connectors. Implement it with
 /// `#[vtable]`.
+///
+/// # Examples
+///
+/// ```
+/// # classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
+/// # layer!(ShowLayer, Show);
+/// # screen!(ShowScreen, Show);
+/// use core::sync::atomic::{AtomicBool, Ordering};
+///
+/// struct ShowMonitor {
+///     attached: AtomicBool,
+///     edid: [u8; 128],
+/// }
+///
+/// #[vtable]
+/// impl DriverConnector for ShowMonitor {
+///     type Driver = Show;
+///
+///     fn detect(connector: &Connector<Self>, _hw: &Hw<'_, Show>) -> Status {
+///         if connector.attached.load(Ordering::Relaxed) {
+///             Status::Connected
+///         } else {
+///             Status::Disconnected
+///         }
+///     }
+///
+///     fn modes(connector: &Connector<Self>, modes: &mut Modes<'_>, _hw: &Hw<'_, Show>) -> Result {
+///         modes
+///             .edid(&connector.edid)
+///             .or_else(|_| modes.common((1920, 1080), (1024, 768)))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of connectors",
+    label = "`drm::kms::DriverConnector` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Connector<_>`; implement `DriverConnector` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverConnector: Send + Sync + Sized + 'static {
     /// The driver that the connectors belong to.
@@ -256,6 +294,15 @@ impl<T: Driver> Plugged<'_, T> {
     /// Fails with `EINVAL` for a connector of another device, and with `ENOMEM`.
     ///
     /// Context: process context, may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn changed(dev: &Plugged<'_, Display>, monitor: Key<Connector<Monitor>>) -> Result {
+    ///     // `detect` is called later, and must then know.
+    ///     dev.hotplug(monitor)
+    /// }
+    /// ```
     pub fn hotplug(&self, connector: Key<Connector<T::Connector>>) -> Result {
         let dev: &Device<T> = self;
         connector.of(dev)?;

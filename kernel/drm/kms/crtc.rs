@@ -69,6 +69,47 @@ pub enum Flip {
 }
 
 /// A driver's data in each of its CRTCs, and the hooks of its CRTCs. Implement it with `#[vtable]`.
+///
+/// # Examples
+///
+/// ```
+/// # classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
+/// # layer!(ShowLayer, Show);
+/// # monitor!(ShowMonitor, Show);
+/// struct ShowScreen {
+///     /// The size of the device's memory, in pixels.
+///     memory: u32,
+/// }
+///
+/// #[vtable]
+/// impl DriverCrtc for ShowScreen {
+///     type Driver = Show;
+///     type State = ();
+///     type Vblank = vblank::Timer;
+///
+///     fn mode_valid(crtc: &Crtc<Self>, mode: &Mode) -> bool {
+///         u32::from(mode.hdisplay()) * u32::from(mode.vdisplay()) <= crtc.memory
+///     }
+///
+///     fn enable(
+///         _crtc: &Crtc<Self>,
+///         _old: &Old<CrtcState<Self>>,
+///         new: &New<CrtcState<Self>>,
+///         hw: &Hw<'_, Show>,
+///     ) {
+///         dev_dbg!(hw, "on, with {} lines\n", new.mode().vdisplay());
+///     }
+///
+///     fn disable(_crtc: &Crtc<Self>, _old: &Old<CrtcState<Self>>, hw: &Hw<'_, Show>) {
+///         dev_dbg!(hw, "off\n");
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of CRTCs",
+    label = "`drm::kms::DriverCrtc` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Crtc<_>`; implement `DriverCrtc` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// The driver that the CRTCs belong to.
@@ -255,6 +296,15 @@ impl<C: DriverCrtc> Crtc<C> {
         &self.timer
     }
 
+    /// Ends the vblanks. Events that wait for one are sent now. It does no harm if vblanks are off
+    /// already.
+    pub(super) fn end_vblanks(&self) {
+        if C::Vblank::OPS.counts {
+            // SAFETY: The CRTC is valid, and its device has counts of frames (K18).
+            unsafe { raw::drm_crtc_vblank_off(self.as_raw()) };
+        }
+    }
+
     /// Returns whether the last commit's event is to be sent at once.
     pub(super) fn flips_now(&self) -> bool {
         self.flip_now.load(Ordering::Relaxed)
@@ -328,7 +378,7 @@ impl<C: DriverCrtc> Crtc<C> {
             // SAFETY: C passes a CRTC of the commit, which it checks: the locks are held, and
             // nothing else uses the new state (K8).
             let (old, new) = unsafe { commit::crtc_states::<C>(commit, crtc) };
-            // SAFETY: As above.
+            // SAFETY: As above (K14).
             if !unsafe { (*new.cast::<raw::drm_crtc_state>()).enable } {
                 // Nothing that a driver says may keep a CRTC from being switched off (K10).
                 return Ok(0);
@@ -358,15 +408,17 @@ impl<C: DriverCrtc> Crtc<C> {
         let Some(hw) = (unsafe { commit::hardware::<C::Driver>(commit) }) else {
             return;
         };
-        // SAFETY: As above. The states stay as they are until the steps are done.
+        // SAFETY: As above. The states stay as they are until the steps are done (K14).
         let (crtc, old, new) = unsafe {
             let (old, new) = commit::crtc_states::<C>(commit, crtc);
             (Self::from_raw(crtc), Old::from_raw(old), New::from_raw(new))
         };
         C::enable(crtc, old, new, &hw);
-        crtc.timer.begin(new.adjusted_mode());
-        // SAFETY: The CRTC is on, so it may count frames (K18).
-        unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
+        if C::Vblank::OPS.counts {
+            crtc.timer.begin(new.adjusted_mode());
+            // SAFETY: The CRTC is on, so it may count frames (K18).
+            unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
+        }
     }
 
     /// # Safety
@@ -376,12 +428,11 @@ impl<C: DriverCrtc> Crtc<C> {
         crtc: *mut raw::drm_crtc,
         commit: *mut raw::drm_atomic_commit,
     ) {
-        // SAFETY: C passes a valid CRTC. Events that wait for a vblank are sent now. It does no
-        // harm if vblanks are off already (K18).
-        unsafe { raw::drm_crtc_vblank_off(crtc) };
-        // SAFETY: As in `atomic_enable`.
+        // SAFETY: C passes a CRTC of this class (K2).
+        unsafe { Self::from_raw(crtc) }.end_vblanks();
+        // SAFETY: As in `atomic_enable` (K14).
         if let Some(hw) = unsafe { commit::hardware::<C::Driver>(commit) } {
-            // SAFETY: As in `atomic_enable`.
+            // SAFETY: As in `atomic_enable` (K14).
             unsafe {
                 let (old, _) = commit::crtc_states::<C>(commit, crtc);
                 C::disable(Self::from_raw(crtc), Old::from_raw(old), &hw);
@@ -399,11 +450,11 @@ impl<C: DriverCrtc> Crtc<C> {
         if !C::HAS_FLUSH {
             return;
         }
-        // SAFETY: As in `atomic_enable`.
+        // SAFETY: As in `atomic_enable` (K14).
         let Some(hw) = (unsafe { commit::hardware::<C::Driver>(commit) }) else {
             return;
         };
-        // SAFETY: As in `atomic_enable`.
+        // SAFETY: As in `atomic_enable` (K14).
         let commit = unsafe { CrtcCommit::<C>::new(crtc, commit) };
         if commit.new_state().is_active() {
             let flip = C::flush(&commit, &hw);
@@ -457,14 +508,14 @@ impl<C: DriverCrtc> CrtcState<C> {
     /// Returns the mode that the client set.
     #[inline]
     pub fn mode(&self) -> &Mode {
-        // SAFETY: As in `is_active`.
+        // SAFETY: As in `is_active` (K14).
         unsafe { Mode::from_raw(&raw const (*self.c()).mode) }
     }
 
     /// Returns the mode with the timings that the hardware uses.
     #[inline]
     pub fn adjusted_mode(&self) -> &Mode {
-        // SAFETY: As in `is_active`.
+        // SAFETY: As in `is_active` (K14).
         unsafe { Mode::from_raw(&raw const (*self.c()).adjusted_mode) }
     }
 
@@ -600,6 +651,20 @@ impl<'c, C: DriverCrtc> CrtcCheck<'c, C> {
 /// # Invariants
 ///
 /// `commit` contains `crtc`. It is in force, and its hardware steps are under way for `'c`.
+///
+/// # Examples
+///
+/// A `flush` that looks at the whole picture:
+///
+/// ```
+/// fn flush(commit: &CrtcCommit<'_, Screen>, hw: &Hw<'_, Display>) -> Flip {
+///     for (_plane, state) in commit.planes() {
+///         let area = state.dst();
+///         dev_dbg!(hw, "{} x {} pixels\n", area.width(), area.height());
+///     }
+///     Flip::AtVblank
+/// }
+/// ```
 pub struct CrtcCommit<'c, C: DriverCrtc> {
     crtc: &'c Crtc<C>,
     commit: *mut raw::drm_atomic_commit,
@@ -679,7 +744,7 @@ impl<'a, C: DriverCrtc> Iterator for Planes<'a, C> {
     type Item = (&'a Plane<PlaneOf<C>>, &'a New<PlaneState<PlaneOf<C>>>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        // SAFETY: The commit and its device are valid (type invariants).
+        // SAFETY: The commit and its device are valid (type invariants) (K14).
         let count = unsafe { (*(*self.commit).dev).mode_config.num_total_plane };
         while self.next < count as u32 {
             let index = self.next as usize;

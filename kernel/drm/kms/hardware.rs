@@ -24,6 +24,37 @@ impl<'g, T: Driver> Hw<'g, T> {
     }
 
     /// Calls `f` with the registration data; see [`Plugged::registration`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # struct Registers;
+    /// # impl Registers { fn switch_off(&self) {} }
+    /// # struct Show;
+    /// # #[vtable]
+    /// # impl drm::Driver for Show {
+    /// #     type Data = ();
+    /// #     type RegistrationData<'bound> = Registers;
+    /// #     type File = drm::Plain<Self>;
+    /// #     type Object = gem::shmem::Object<drm::Plain<Self>>;
+    /// #     type Kms = kms::Kms;
+    /// #     const INFO: drm::DriverInfo = INFO;
+    /// #     const FEATURES: drm::Features = drm::Features::GEM;
+    /// #     const IOCTLS: ioctl::Table<Self> = ioctl::Table::empty();
+    /// # }
+    /// # impl kms::Driver for Show {
+    /// #     type Plane = ShowLayer;
+    /// #     type Crtc = ShowScreen;
+    /// #     type Connector = ShowMonitor;
+    /// #     type Objects = ();
+    /// # }
+    /// # layer!(ShowLayer, Show);
+    /// # screen!(ShowScreen, Show);
+    /// # monitor!(ShowMonitor, Show);
+    /// fn disable(_crtc: &Crtc<ShowScreen>, _old: &Old<CrtcState<ShowScreen>>, hw: &Hw<'_, Show>) {
+    ///     hw.registration(|registers| registers.switch_off());
+    /// }
+    /// ```
     #[inline]
     pub fn registration<R>(&self, f: impl for<'a> FnOnce(&'g T::RegistrationData<'a>) -> R) -> R {
         self.0.registration(f)

@@ -30,6 +30,11 @@ mod private {
 }
 
 /// A static object of a driver: a plane, a CRTC, an encoder or a connector. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a static object",
+    label = "not an object",
+    note = "an object is a `Plane<_>`, `Crtc<_>`, `Encoder<_>` or `Connector<_>` with the driver's type in it"
+)]
 pub trait Object: private::Sealed {
     /// The driver that the object belongs to.
     type Driver: Driver;
@@ -63,6 +68,18 @@ impl<N: DriverConnector> Object for Connector<N> {
 /// `object` is an object of the device with the number `device`, valid for as long as that device's
 /// memory. No two devices have the same number, so a key that is older than a device names none of
 /// its objects, also if the memory is used again.
+///
+/// # Examples
+///
+/// ```
+/// struct Objects {
+///     screen: Key<Crtc<Screen>>,
+/// }
+///
+/// fn screen<'a>(dev: &'a Device<Display, Init>, objects: &Objects) -> Result<&'a Crtc<Screen>> {
+///     dev.get(objects.screen)
+/// }
+/// ```
 pub struct Key<O: Object> {
     object: NonNull<O>,
     device: u64,

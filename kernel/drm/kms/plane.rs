@@ -83,6 +83,62 @@ pub enum Placement {
 
 /// A driver's data in each of its planes, and the hooks of its planes. Implement it with
 /// `#[vtable]`.
+///
+/// # Examples
+///
+/// A plane whose pictures the driver copies:
+///
+/// ```
+/// # classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
+/// # screen!(ShowScreen, Show);
+/// # monitor!(ShowMonitor, Show);
+/// # fn send(_x: u32, _y: u32, _pixels: &[u8]) {}
+/// struct ShowLayer;
+///
+/// #[vtable]
+/// impl DriverPlane for ShowLayer {
+///     type Driver = Show;
+///     type State = ();
+///     type Prepared = kms::framebuffer::Map<Show>;
+///
+///     const PLACEMENT: kms::plane::Placement = kms::plane::Placement::FullScreen;
+///
+///     fn prepare(
+///         _plane: &Plane<Self>,
+///         _new: &New<PlaneState<Self>>,
+///         framebuffer: &Framebuffer<Show>,
+///     ) -> Result<Self::Prepared> {
+///         framebuffer.map()
+///     }
+///
+///     fn update(
+///         _plane: &Plane<Self>,
+///         old: &Old<PlaneState<Self>>,
+///         new: &New<PlaneState<Self>>,
+///         _hw: &Hw<'_, Show>,
+///     ) {
+///         let (Some(map), Some(damage)) = (new.prepared(), new.damage(old)) else {
+///             return;
+///         };
+///         // An error is that of a buffer of another device. The picture stays as it was.
+///         let _ = map.read(|pixels| {
+///             let mut pixel = [0; 4];
+///             for y in damage.y1 as u32..damage.y2 as u32 {
+///                 for x in damage.x1 as u32..damage.x2 as u32 {
+///                     if pixels.row(0, x, y, &mut pixel).is_ok() {
+///                         send(x, y, &pixel);
+///                     }
+///                 }
+///             }
+///         });
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of planes",
+    label = "`drm::kms::DriverPlane` is not implemented for `{Self}`",
+    note = "the class is the driver's own type, not `Plane<_>`; implement `DriverPlane` for it with `#[vtable]`"
+)]
 #[vtable]
 pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// The driver that the planes belong to.
@@ -295,12 +351,12 @@ impl<P: DriverPlane> Plane<P> {
         // else uses the new state (K8).
         let (old, new) = unsafe { commit::plane_states::<P>(commit, plane) };
         let c = new.cast::<raw::drm_plane_state>();
-        // SAFETY: As above, for the C part.
+        // SAFETY: As above, for the C part (K8).
         let on = unsafe { (*c).crtc };
-        // SAFETY: As above.
+        // SAFETY: As above (K8).
         if on.is_null() || unsafe { (*c).fb }.is_null() {
             // Nothing that a driver says may keep a plane from being switched off (K10).
-            // SAFETY: As above.
+            // SAFETY: As above (K8).
             unsafe { (*c).visible = false };
             return 0;
         }
@@ -319,7 +375,7 @@ impl<P: DriverPlane> Plane<P> {
                     true,
                 )
             })?;
-            // SAFETY: As above.
+            // SAFETY: As above (K8).
             if P::HAS_CHECK && unsafe { (*c).visible } {
                 // SAFETY: As above: nothing else uses the new state of the plane (K8).
                 let mut check = unsafe { PlaneCheck::new(plane, old, new, crtc) };
@@ -407,7 +463,7 @@ impl<P: DriverPlane> Plane<P> {
     ///
     /// # Safety
     ///
-    /// As [`disable_now`](Self::disable_now).
+    /// As [`disable_now`](Self::disable_now) (K8).
     pub(super) unsafe fn forget_prepared(&self) {
         // SAFETY: By the requirement, no hook has access to the state (K12).
         drop(unsafe {
@@ -429,11 +485,11 @@ impl<P: DriverPlane> Plane<P> {
         if !P::HAS_UPDATE && !P::HAS_DISABLE {
             return;
         }
-        // SAFETY: By the requirement.
+        // SAFETY: By the requirement (K8).
         let Some(hw) = (unsafe { commit::hardware::<P::Driver>(commit) }) else {
             return;
         };
-        // SAFETY: By the requirement, the states stay as they are until the steps are done.
+        // SAFETY: By the requirement, the states stay as they are until the steps are done (K8).
         unsafe {
             let (old, new) = commit::plane_states::<P>(commit, plane);
             let (old, new) = (Old::from_raw(old), New::from_raw(new));
@@ -502,13 +558,13 @@ impl<P: DriverPlane> PlaneState<P> {
 
     /// Returns the part of the framebuffer that is shown, clipped, in 16.16 fixed point.
     pub fn src(&self) -> Rect {
-        // SAFETY: As in `is_visible`.
+        // SAFETY: As in `is_visible` (K8).
         Rect::from_raw(unsafe { &(*self.c()).src })
     }
 
     /// Returns the part of the screen that shows it, clipped, in pixels.
     pub fn dst(&self) -> Rect {
-        // SAFETY: As in `is_visible`.
+        // SAFETY: As in `is_visible` (K8).
         Rect::from_raw(unsafe { &(*self.c()).dst })
     }
 
@@ -599,6 +655,21 @@ impl<P: DriverPlane> Edit<'_, PlaneState<P>> {
 }
 
 /// The check of a plane in a commit.
+///
+/// # Examples
+///
+/// A check that refuses what the hardware cannot show, and keeps what it computed in the state:
+///
+/// ```
+/// fn check(check: &mut PlaneCheck<'_, Layer>) -> Result {
+///     let width = check.new_state().dst().width();
+///     if width % 16 != 0 {
+///         return Err(EINVAL);
+///     }
+///     *check.edit().private() = width as u32 / 16;
+///     Ok(())
+/// }
+/// ```
 pub struct PlaneCheck<'c, P: DriverPlane> {
     plane: &'c Plane<P>,
     old: &'c Old<PlaneState<P>>,

@@ -14,7 +14,10 @@ use super::{
         Connector,
         ConnectorType, //
     },
-    crtc::Crtc,
+    crtc::{
+        Crtc,
+        DriverCrtc, //
+    },
     encoder::{
         Encoder,
         EncoderType, //
@@ -22,6 +25,7 @@ use super::{
     framebuffer,
     key::Key,
     plane::Plane,
+    vblank::Source,
     Driver, //
 };
 use crate::{
@@ -62,6 +66,26 @@ const MAX_SIZE: u32 = 32767;
 ///
 /// Mode setting of the device is initialised, and nothing else uses it. All objects that the device
 /// has were created by this type.
+///
+/// # Examples
+///
+/// ```
+/// /// `DRM_FORMAT_XRGB8888` and `DRM_FORMAT_ARGB8888`.
+/// const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
+/// const ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
+///
+/// fn set_up(setup: &Setup<'_, Display>) -> Result {
+///     setup.framebuffer_limits((1, 1), (8192, 8192))?;
+///     let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
+///     let cursor = setup.cursor(&[ARGB8888], (64, 64), Ok(Layer))?;
+///     // Both planes are moved.
+///     let screen = setup.crtc(primary, Some(cursor), Ok(Screen))?;
+///     setup.overlay(&[XRGB8888], screen, &[], Ok(Layer))?;
+///     let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+///     setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
+///     Ok(())
+/// }
+/// ```
 pub struct Setup<'s, T: Driver> {
     dev: &'s Device<T>,
     _call: PhantomData<fn(&'s ()) -> &'s ()>,
@@ -113,7 +137,9 @@ impl<'s, T: Driver> Setup<'s, T> {
             if !raw::drm_rust_setup_is_complete(dev.as_raw()) {
                 return Err(EINVAL);
             }
-            to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
+            if <T::Crtc as DriverCrtc>::Vblank::OPS.counts {
+                to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
+            }
             to_result(raw::drm_mode_config_create_initial_state(dev.as_raw()))?;
         }
         Ok(objects)
@@ -178,7 +204,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<Cursor<'s, T>> {
         let plane = self.plane(raw::drm_plane_type_DRM_PLANE_TYPE_CURSOR, 0, formats, data)?;
-        // SAFETY: As in `framebuffer_limits`.
+        // SAFETY: As in `framebuffer_limits` (K1).
         unsafe {
             let config = self.config();
             ((*config).cursor_width, (*config).cursor_height) = size;
@@ -216,7 +242,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         formats: &[u32],
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<NonNull<Plane<T::Plane>>> {
-        // SAFETY: The device is being set up (type invariants).
+        // SAFETY: The device is being set up (type invariants) (K1).
         unsafe { Plane::create(self.dev.as_raw(), kind, crtcs, formats, data) }
     }
 

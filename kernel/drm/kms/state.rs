@@ -14,6 +14,28 @@ use kernel::prelude::*;
 
 /// A driver's own part of a state. `Copy` types with a default value are states already, `()` among
 /// them.
+///
+/// # Examples
+///
+/// ```
+/// /// A table of colours. Copying it allocates memory, which may fail.
+/// struct Gamma(KBox<[u16; 256]>);
+///
+/// impl kms::State for Gamma {
+///     fn initial() -> Result<Self> {
+///         Ok(Self(KBox::new([0; 256], GFP_KERNEL)?))
+///     }
+///
+///     fn duplicate(&self) -> Result<Self> {
+///         Ok(Self(KBox::new(*self.0, GFP_KERNEL)?))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the driver's part of a state",
+    label = "`drm::kms::State` is not implemented for `{Self}`",
+    note = "derive `Clone`, `Copy` and `Default`, or implement `State`, whose `duplicate` may fail"
+)]
 pub trait State: Sized + Send + Sync + 'static {
     /// Returns the state of an object that was never committed.
     ///

@@ -35,6 +35,17 @@ use kernel::{
 /// The mapping can be dropped in any context: in a hook on the way to signalling a fence, or in an
 /// interrupt. Unmapping takes locks of the buffers, so it is done later, in the module's workqueue
 /// (K30).
+///
+/// # Examples
+///
+/// ```
+/// fn first_pixel(framebuffer: &Framebuffer<Display>) -> Result<[u8; 4]> {
+///     let map = framebuffer.map()?;
+///     let mut pixel = [0; 4];
+///     map.read(|pixels| pixels.row(0, 0, 0, &mut pixel))??;
+///     Ok(pixel)
+/// }
+/// ```
 pub struct Map<T: Driver>(ManuallyDrop<Pin<KBox<Mapped<T>>>>);
 
 /// The memory of a mapping, and the work that unmaps it.

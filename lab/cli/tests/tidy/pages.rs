@@ -192,3 +192,16 @@ fn the_tutorials_driver_is_the_one_that_is_built() {
     let driver = read("kernel/examples/1-counter/counter.rs");
     assert!(read(page).contains(&format!("```rust\n{}\n```", driver.trim())), "copy `counter.rs` into {page}");
 }
+
+#[test]
+fn the_page_of_displays_shows_code_of_drivers() {
+    let page = "docs/how-to/add-a-display.md";
+    let plain = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let drivers: Vec<_> = super::drivers().iter().map(|(_, text)| plain(text)).collect();
+    let text = read(page);
+    let blocks: Vec<_> =
+        text.split("```rust\n").skip(1).map(|rest| rest.split("\n```").next().expect("a part")).collect();
+    assert!(blocks.len() > 5, "{page}: only {} blocks of code", blocks.len());
+    let missing = blocks.into_iter().filter(|block| !drivers.iter().any(|driver| driver.contains(&plain(block))));
+    none(missing.map(|block| format!("{page}: no driver has\n{block}")).collect());
+}
