@@ -15,6 +15,7 @@
 //! | [`commit`] | carries out a commit, on the module's own queue |
 //! | [`vblank`] | when a frame ends: by a timer, by the hardware |
 //! | [`framebuffer`] | what planes show, and its mapping |
+//! | [`screen`] | what a CRTC shows now, for pictures of it |
 //!
 //! Comments cite the obligations K1 to K39, which continue L1 to L28 in
 //! docs/reference/obligations.md.
@@ -31,6 +32,7 @@ mod key;
 mod mode;
 mod off;
 pub mod plane;
+pub mod screen;
 pub mod setup;
 pub mod state;
 pub mod vblank;

@@ -211,6 +211,7 @@ const AREAS: &[&[Case]] = &[
     vkms::outputs::CASES,
     vkms::crowd::CASES,
     vkms::devices::CASES,
+    vkms::screen::CASES,
     vkms::teardown::CASES,
 ];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that can be compared with the kernel's headers. Only `tests/headers.rs` uses it.
 
-use crate::{core_ioctls, dma_buf, mode, nova, sync, test_drivers, tyr, vgem};
+use crate::{core_ioctls, dma_buf, mode, nova, sync, test_drivers, tyr, vgem, vkms};
 
 /// A structure as a C compiler sees it.
 pub struct Structure {
@@ -26,6 +26,7 @@ pub const STRUCTURES: &[&[Structure]] = &[
     test_drivers::STRUCTURES,
     tyr::STRUCTURES,
     vgem::STRUCTURES,
+    vkms::STRUCTURES,
 ];
 
 /// All ioctl numbers and constants, by module.
@@ -46,4 +47,5 @@ pub const NUMBERS: &[&[Number]] = &[
     tyr::CONSTANTS,
     vgem::REQUESTS,
     vgem::CONSTANTS,
+    vkms::REQUESTS,
 ];

@@ -148,11 +148,13 @@ pub mod sync;
 pub mod test_drivers;
 pub mod tyr;
 pub mod vgem;
+pub mod vkms;
 
 pub use core_ioctls::*;
 pub use dma_buf::*;
 pub use test_drivers::*;
 pub use vgem::*;
+pub use vkms::*;
 
 #[cfg(test)]
 mod tests {

@@ -12,9 +12,11 @@ use drm::kms::{
     connector::ConnectorType,
     vblank,
     Connector,
+    Crtc,
     EncoderType,
     Framebuffer,
     Hw,
+    Key,
     Modes,
     New,
     Plane,
@@ -24,7 +26,7 @@ use drm::kms::{
 use kernel::prelude::*;
 
 /// `DRM_FORMAT_XRGB8888` and `DRM_FORMAT_ARGB8888` of `include/uapi/drm/drm_fourcc.h`.
-const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
+pub(crate) const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
 const ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
 
 /// The formats of primary and overlay planes, the preferred one first.
@@ -35,16 +37,17 @@ const MAX_SIZE: (u16, u16) = (8192, 8192);
 /// The mode that clients use if they have no wish.
 const PREFERRED: (u16, u16) = (1024, 768);
 
-pub(crate) fn set_up(setup: &Setup<'_, Vkms>, config: &Config) -> Result {
+pub(crate) fn set_up(setup: &Setup<'_, Vkms>, config: &Config) -> Result<KVec<Key<Crtc<Screen>>>> {
     setup.framebuffer_limits((1, 1), (MAX_SIZE.0.into(), MAX_SIZE.1.into()))?;
+    let mut screens = KVec::new();
     for _ in 0..config.outputs {
-        output(setup, config)?;
+        screens.push(output(setup, config)?, GFP_KERNEL)?;
     }
-    Ok(())
+    Ok(screens)
 }
 
 /// Creates a CRTC with its planes, and a monitor on it.
-fn output(setup: &Setup<'_, Vkms>, config: &Config) -> Result {
+fn output(setup: &Setup<'_, Vkms>, config: &Config) -> Result<Key<Crtc<Screen>>> {
     let primary = setup.primary(&FORMATS, Ok(Layer))?;
     let cursor = config
         .cursor
@@ -56,7 +59,7 @@ fn output(setup: &Setup<'_, Vkms>, config: &Config) -> Result {
     }
     let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
     setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
-    Ok(())
+    Ok(screen)
 }
 
 pub(crate) struct Layer;

@@ -3,6 +3,7 @@
 //! The driver's type, its probe and its buffers.
 
 use crate::{
+    capture,
     config,
     display::{
         self,
@@ -10,6 +11,7 @@ use crate::{
         Monitor,
         Screen, //
     },
+    uapi, //
 };
 use drm::{
     gem,
@@ -32,14 +34,18 @@ impl drm::Driver for Vkms {
 
     const INFO: drm::DriverInfo = drm::DriverInfo::new(c"vkms", c"Virtual Kernel Mode Setting");
     const FEATURES: drm::Features = drm::Features::GEM;
-    const IOCTLS: drm::ioctl::Table<Self> = drm::ioctl::Table::empty();
+
+    drm::ioctls! {
+        uapi::DRM_IOCTL_VKMS_SCREEN: uapi::drm_vkms_screen, ROOT_ONLY => capture::screen;
+    }
 }
 
 impl kms::Driver for Vkms {
     type Plane = Layer;
     type Crtc = Screen;
     type Connector = Monitor;
-    type Objects = ();
+    /// The outputs' CRTCs.
+    type Objects = KVec<kms::Key<kms::Crtc<Screen>>>;
 
     const CONSOLE: kms::Console<Self> = kms::Console::shmem::<Buffer>();
 }

@@ -10,10 +10,12 @@
 
 #![forbid(unsafe_code)]
 
+mod capture;
 mod config;
 mod display;
 mod driver;
 mod edid;
+mod uapi;
 
 drm::module_platform_driver! {
     virtual_devices: [c"vkms"; config::devices()?],

@@ -18,6 +18,7 @@ use super::{
         DriverPlane,
         PlaneState, //
     },
+    vblank::Source,
     Driver,
     Hw, //
 };
@@ -132,7 +133,7 @@ pub(super) unsafe fn plane_states<P: DriverPlane>(
     commit: *mut raw::drm_atomic_commit,
     plane: *mut raw::drm_plane,
 ) -> (*mut PlaneState<P>, *mut PlaneState<P>) {
-    // SAFETY: By the requirement, the array has an entry for the plane.
+    // SAFETY: By the requirement, the array has an entry for the plane (K16).
     let entry = unsafe { &*(*commit).planes.add((*plane).index as usize) };
     (entry.old_state.cast(), entry.new_state.cast())
 }
@@ -147,7 +148,7 @@ pub(super) unsafe fn crtc_states<C: DriverCrtc>(
     commit: *mut raw::drm_atomic_commit,
     crtc: *mut raw::drm_crtc,
 ) -> (*mut CrtcState<C>, *mut CrtcState<C>) {
-    // SAFETY: By the requirement, the array has an entry for the CRTC.
+    // SAFETY: By the requirement, the array has an entry for the CRTC (K16).
     let entry = unsafe { &*(*commit).crtcs.add((*crtc).index as usize) };
     (entry.old_state.cast(), entry.new_state.cast())
 }
@@ -156,7 +157,7 @@ pub(super) unsafe fn crtc_states<C: DriverCrtc>(
 ///
 /// # Safety
 ///
-/// `commit` is a valid commit of a device of driver `T`, and stays so for `'a`.
+/// `commit` is a valid commit of a device of driver `T`, and stays so for `'a` (K16).
 unsafe fn device<'a, T: Driver>(commit: *mut raw::drm_atomic_commit) -> &'a Device<T, Init> {
     // SAFETY: By the requirement. The commit holds a reference to its device, whose objects exist,
     // so it is in `Init` (L27).
@@ -168,12 +169,12 @@ unsafe fn device<'a, T: Driver>(commit: *mut raw::drm_atomic_commit) -> &'a Devi
 /// # Safety
 ///
 /// `commit` is a commit of a device of driver `T`. C calls one of its hooks, out of [`tail`], in
-/// this thread and for at least `'g`.
+/// this thread and for at least `'g` (K16).
 #[inline]
 pub(super) unsafe fn hardware<'g, T: Driver>(
     commit: *mut raw::drm_atomic_commit,
 ) -> Option<Hw<'g, T>> {
-    // SAFETY: `alloc` made the commit.
+    // SAFETY: `alloc` made the commit (K16).
     if !unsafe { (*commit.cast::<Commit>()).plugged.get() } {
         return None;
     }
@@ -198,18 +199,18 @@ pub(super) unsafe extern "C" fn check<T: Driver>(
             .kms
             .departed
             .load(Ordering::Acquire);
-        // SAFETY: As above.
+        // SAFETY: As above (K16).
         let checked = if departed && unsafe { raw::drm_rust_leaves_on(commit) } {
             Err(ENODEV)
         } else {
-            // SAFETY: As above.
+            // SAFETY: As above (K16).
             to_result(unsafe { raw::drm_atomic_helper_check(dev, commit) })
         };
         match checked {
             // C itself takes a plane away when its framebuffer goes, and expects no other errors
             // than these: with `EINVAL` it tries again and switches the CRTC off, too (K10).
             Err(error) if error != EDEADLK && error != ENOMEM && error != EINTR => {
-                // SAFETY: As above.
+                // SAFETY: As above (K16).
                 let only_off = unsafe { raw::drm_rust_only_takes_away(commit) };
                 Err(if only_off { EINVAL } else { error })
             }
@@ -263,9 +264,9 @@ pub(super) unsafe extern "C" fn commit<T: Driver>(
 ///
 /// # Safety
 ///
-/// `commit` was checked and is not in force. So nobody has seen its events and their fences.
+/// `commit` was checked and is not in force. So nobody has seen its events and their fences (K16).
 unsafe fn own_fences<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_atomic_commit) {
-    // SAFETY: By the requirement: the array has an entry for each CRTC of the device.
+    // SAFETY: By the requirement: the array has an entry for each CRTC of the device (K16).
     unsafe {
         for index in 0..(*dev.as_raw()).mode_config.num_crtc as usize {
             let entry = &*(*commit).crtcs.add(index);
@@ -316,11 +317,11 @@ unsafe extern "C" fn timeline_name(_fence: *mut bindings::dma_fence) -> *const k
 ///
 /// # Safety
 ///
-/// `commit` is prepared, and its locks are held.
+/// `commit` is prepared, and its locks are held (K16).
 unsafe fn begin<T: Driver>(commit: *mut raw::drm_atomic_commit, nonblock: bool) -> Result {
-    // SAFETY: By the requirement.
+    // SAFETY: By the requirement (K16).
     let dev = unsafe { device::<T>(commit) };
-    // SAFETY: By the requirement.
+    // SAFETY: By the requirement (K16).
     unsafe {
         if !nonblock {
             wait_for_fences(dev, commit, true)?;
@@ -329,7 +330,7 @@ unsafe fn begin<T: Driver>(commit: *mut raw::drm_atomic_commit, nonblock: bool) 
         raw::drm_rust_atomic_commit_get(commit);
     }
     if !nonblock {
-        // SAFETY: The commit is in force, and we own the reference that `tail` drops.
+        // SAFETY: The commit is in force, and we own the reference that `tail` drops (K16).
         unsafe { tail::<T>(commit) };
         return Ok(());
     }
@@ -366,9 +367,9 @@ unsafe extern "C" fn work<T: Driver>(work: *mut bindings::work_struct) {
 ///
 /// # Safety
 ///
-/// `commit` is in force and not carried out. The caller owns a reference to it.
+/// `commit` is in force and not carried out. The caller owns a reference to it (K16).
 unsafe fn tail<T: Driver>(commit: *mut raw::drm_atomic_commit) {
-    // SAFETY: By the requirement, until the reference is dropped.
+    // SAFETY: By the requirement, until the reference is dropped (K16).
     unsafe {
         let dev = device::<T>(commit);
         // An error would be the end of the wait at departure: the commit goes on (K33).
@@ -397,10 +398,10 @@ unsafe fn tail<T: Driver>(commit: *mut raw::drm_atomic_commit) {
 ///
 /// # Safety
 ///
-/// As [`tail`].
+/// As [`tail`] (K16).
 unsafe fn steps<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_atomic_commit) {
     let dev = dev.as_raw();
-    // SAFETY: By the requirement.
+    // SAFETY: By the requirement (K16).
     unsafe {
         raw::drm_atomic_helper_commit_modeset_disables(dev, commit);
         if T::PLANES_LAST {
@@ -424,10 +425,10 @@ unsafe fn steps<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_atomic_c
 ///
 /// # Safety
 ///
-/// As [`tail`].
+/// As [`tail`] (K16).
 unsafe fn send_events<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_atomic_commit) {
     // SAFETY: By the requirement: the array has an entry for each CRTC of the device. New states
-    // are ours until `hw_done`.
+    // are ours until `hw_done` (K16).
     unsafe {
         for index in 0..(*dev.as_raw()).mode_config.num_crtc as usize {
             let entry = &*(*commit).crtcs.add(index);
@@ -437,7 +438,8 @@ unsafe fn send_events<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_at
             let event = core::mem::replace(&mut (*entry.new_state).event, null_mut());
             let now = Crtc::<T::Crtc>::from_raw(entry.ptr).flips_now();
             // The reference comes before the lock, which the vblank interrupt takes (K32).
-            let counts = !now && raw::drm_crtc_vblank_get(entry.ptr) == 0;
+            let vblanks = <T::Crtc as DriverCrtc>::Vblank::OPS.counts;
+            let counts = vblanks && !now && raw::drm_crtc_vblank_get(entry.ptr) == 0;
             let mut flags = 0;
             raw::drm_rust_lock_event(dev.as_raw(), &mut flags);
             if counts {
@@ -463,13 +465,13 @@ const WAIT_PART: c_long = (raw::DRM_RUST_HZ / 10) as c_long;
 ///
 /// # Safety
 ///
-/// `commit` is prepared and not carried out.
+/// `commit` is prepared and not carried out (K16).
 unsafe fn wait_for_fences<T: Driver>(
     dev: &Device<T, Init>,
     commit: *mut raw::drm_atomic_commit,
     before: bool,
 ) -> Result {
-    // SAFETY: By the requirement. A new state owns a reference to its fence.
+    // SAFETY: By the requirement. A new state owns a reference to its fence (K16).
     unsafe {
         for index in 0..(*dev.as_raw()).mode_config.num_total_plane as usize {
             let entry = &*(*commit).planes.add(index);

@@ -296,6 +296,15 @@ impl<C: DriverCrtc> Crtc<C> {
         &self.timer
     }
 
+    /// Ends the vblanks. Events that wait for one are sent now. It does no harm if vblanks are off
+    /// already.
+    pub(super) fn end_vblanks(&self) {
+        if C::Vblank::OPS.counts {
+            // SAFETY: The CRTC is valid, and its device has counts of frames (K18).
+            unsafe { raw::drm_crtc_vblank_off(self.as_raw()) };
+        }
+    }
+
     /// Returns whether the last commit's event is to be sent at once.
     pub(super) fn flips_now(&self) -> bool {
         self.flip_now.load(Ordering::Relaxed)
@@ -369,7 +378,7 @@ impl<C: DriverCrtc> Crtc<C> {
             // SAFETY: C passes a CRTC of the commit, which it checks: the locks are held, and
             // nothing else uses the new state (K8).
             let (old, new) = unsafe { commit::crtc_states::<C>(commit, crtc) };
-            // SAFETY: As above.
+            // SAFETY: As above (K14).
             if !unsafe { (*new.cast::<raw::drm_crtc_state>()).enable } {
                 // Nothing that a driver says may keep a CRTC from being switched off (K10).
                 return Ok(0);
@@ -399,15 +408,17 @@ impl<C: DriverCrtc> Crtc<C> {
         let Some(hw) = (unsafe { commit::hardware::<C::Driver>(commit) }) else {
             return;
         };
-        // SAFETY: As above. The states stay as they are until the steps are done.
+        // SAFETY: As above. The states stay as they are until the steps are done (K14).
         let (crtc, old, new) = unsafe {
             let (old, new) = commit::crtc_states::<C>(commit, crtc);
             (Self::from_raw(crtc), Old::from_raw(old), New::from_raw(new))
         };
         C::enable(crtc, old, new, &hw);
-        crtc.timer.begin(new.adjusted_mode());
-        // SAFETY: The CRTC is on, so it may count frames (K18).
-        unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
+        if C::Vblank::OPS.counts {
+            crtc.timer.begin(new.adjusted_mode());
+            // SAFETY: The CRTC is on, so it may count frames (K18).
+            unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
+        }
     }
 
     /// # Safety
@@ -417,12 +428,11 @@ impl<C: DriverCrtc> Crtc<C> {
         crtc: *mut raw::drm_crtc,
         commit: *mut raw::drm_atomic_commit,
     ) {
-        // SAFETY: C passes a valid CRTC. Events that wait for a vblank are sent now. It does no
-        // harm if vblanks are off already (K18).
-        unsafe { raw::drm_crtc_vblank_off(crtc) };
-        // SAFETY: As in `atomic_enable`.
+        // SAFETY: C passes a CRTC of this class (K2).
+        unsafe { Self::from_raw(crtc) }.end_vblanks();
+        // SAFETY: As in `atomic_enable` (K14).
         if let Some(hw) = unsafe { commit::hardware::<C::Driver>(commit) } {
-            // SAFETY: As in `atomic_enable`.
+            // SAFETY: As in `atomic_enable` (K14).
             unsafe {
                 let (old, _) = commit::crtc_states::<C>(commit, crtc);
                 C::disable(Self::from_raw(crtc), Old::from_raw(old), &hw);
@@ -440,11 +450,11 @@ impl<C: DriverCrtc> Crtc<C> {
         if !C::HAS_FLUSH {
             return;
         }
-        // SAFETY: As in `atomic_enable`.
+        // SAFETY: As in `atomic_enable` (K14).
         let Some(hw) = (unsafe { commit::hardware::<C::Driver>(commit) }) else {
             return;
         };
-        // SAFETY: As in `atomic_enable`.
+        // SAFETY: As in `atomic_enable` (K14).
         let commit = unsafe { CrtcCommit::<C>::new(crtc, commit) };
         if commit.new_state().is_active() {
             let flip = C::flush(&commit, &hw);
@@ -498,14 +508,14 @@ impl<C: DriverCrtc> CrtcState<C> {
     /// Returns the mode that the client set.
     #[inline]
     pub fn mode(&self) -> &Mode {
-        // SAFETY: As in `is_active`.
+        // SAFETY: As in `is_active` (K14).
         unsafe { Mode::from_raw(&raw const (*self.c()).mode) }
     }
 
     /// Returns the mode with the timings that the hardware uses.
     #[inline]
     pub fn adjusted_mode(&self) -> &Mode {
-        // SAFETY: As in `is_active`.
+        // SAFETY: As in `is_active` (K14).
         unsafe { Mode::from_raw(&raw const (*self.c()).adjusted_mode) }
     }
 
@@ -734,7 +744,7 @@ impl<'a, C: DriverCrtc> Iterator for Planes<'a, C> {
     type Item = (&'a Plane<PlaneOf<C>>, &'a New<PlaneState<PlaneOf<C>>>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        // SAFETY: The commit and its device are valid (type invariants).
+        // SAFETY: The commit and its device are valid (type invariants) (K14).
         let count = unsafe { (*(*self.commit).dev).mode_config.num_total_plane };
         while self.next < count as u32 {
             let index = self.next as usize;

@@ -55,16 +55,13 @@ pub(super) fn off<T: Driver>(dev: &Device<T, Registered>) {
     // this one (K20).
     unsafe { raw::drm_rust_lock_console(dev.as_raw()) };
     switch_off(dev);
-    // SAFETY: It was locked above.
+    // SAFETY: It was locked above (K20).
     unsafe { raw::drm_rust_unlock_console(dev.as_raw()) };
 }
 
 fn switch_off<T: Driver>(dev: &Device<T, Registered>) {
-    each_crtc(dev, |crtc| {
-        // SAFETY: The CRTC is valid. Events that wait for a vblank are sent now, so no commit waits
-        // for hardware that may be gone (K20).
-        unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) }
-    });
+    // No commit then waits for hardware that may be gone (K20).
+    each_crtc(dev, Crtc::end_vblanks);
     for _ in 0..ATTEMPTS {
         if with_locks(dev, disable_all::<T>).is_ok() {
             return;
@@ -85,7 +82,7 @@ pub(super) fn suspend<T: Driver>(dev: &Device<T, Registered>) -> Result {
 
 /// Switches on what was on before the system slept.
 pub(super) fn resume<T: Driver>(dev: &Device<T, Registered>) -> Result {
-    // SAFETY: As above.
+    // SAFETY: As above (K20).
     to_result(unsafe { raw::drm_rust_resume(dev.as_raw()) })
 }
 
@@ -94,8 +91,7 @@ pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
     dev.core().kms.departed.store(true, Ordering::Release);
     dev.core().kms.commits.wait_for_none();
     each_crtc(dev, |crtc| {
-        // SAFETY: The CRTC is valid (K18).
-        unsafe { raw::drm_crtc_vblank_off(crtc.as_raw()) };
+        crtc.end_vblanks();
         crtc.timer().cancel();
     });
     // SAFETY: The device is valid, and nothing commits any more. A process that has /dev/fbN open
@@ -168,7 +164,10 @@ fn with_locks<T: Driver>(
 }
 
 /// Calls `f` for each plane of a device.
-fn each_plane<T: Driver>(dev: &Device<T, Registered>, f: impl Fn(&Plane<T::Plane>)) {
+pub(super) fn each_plane<T: Driver>(
+    dev: &Device<T, Registered>,
+    mut f: impl FnMut(&Plane<T::Plane>),
+) {
     // SAFETY: The device is valid, and its list of planes does not change any more (K2, L27).
     unsafe {
         let list = &raw mut (*dev.as_raw()).mode_config.plane_list;

@@ -351,12 +351,12 @@ impl<P: DriverPlane> Plane<P> {
         // else uses the new state (K8).
         let (old, new) = unsafe { commit::plane_states::<P>(commit, plane) };
         let c = new.cast::<raw::drm_plane_state>();
-        // SAFETY: As above, for the C part.
+        // SAFETY: As above, for the C part (K8).
         let on = unsafe { (*c).crtc };
-        // SAFETY: As above.
+        // SAFETY: As above (K8).
         if on.is_null() || unsafe { (*c).fb }.is_null() {
             // Nothing that a driver says may keep a plane from being switched off (K10).
-            // SAFETY: As above.
+            // SAFETY: As above (K8).
             unsafe { (*c).visible = false };
             return 0;
         }
@@ -375,7 +375,7 @@ impl<P: DriverPlane> Plane<P> {
                     true,
                 )
             })?;
-            // SAFETY: As above.
+            // SAFETY: As above (K8).
             if P::HAS_CHECK && unsafe { (*c).visible } {
                 // SAFETY: As above: nothing else uses the new state of the plane (K8).
                 let mut check = unsafe { PlaneCheck::new(plane, old, new, crtc) };
@@ -463,7 +463,7 @@ impl<P: DriverPlane> Plane<P> {
     ///
     /// # Safety
     ///
-    /// As [`disable_now`](Self::disable_now).
+    /// As [`disable_now`](Self::disable_now) (K8).
     pub(super) unsafe fn forget_prepared(&self) {
         // SAFETY: By the requirement, no hook has access to the state (K12).
         drop(unsafe {
@@ -485,11 +485,11 @@ impl<P: DriverPlane> Plane<P> {
         if !P::HAS_UPDATE && !P::HAS_DISABLE {
             return;
         }
-        // SAFETY: By the requirement.
+        // SAFETY: By the requirement (K8).
         let Some(hw) = (unsafe { commit::hardware::<P::Driver>(commit) }) else {
             return;
         };
-        // SAFETY: By the requirement, the states stay as they are until the steps are done.
+        // SAFETY: By the requirement, the states stay as they are until the steps are done (K8).
         unsafe {
             let (old, new) = commit::plane_states::<P>(commit, plane);
             let (old, new) = (Old::from_raw(old), New::from_raw(new));
@@ -558,13 +558,13 @@ impl<P: DriverPlane> PlaneState<P> {
 
     /// Returns the part of the framebuffer that is shown, clipped, in 16.16 fixed point.
     pub fn src(&self) -> Rect {
-        // SAFETY: As in `is_visible`.
+        // SAFETY: As in `is_visible` (K8).
         Rect::from_raw(unsafe { &(*self.c()).src })
     }
 
     /// Returns the part of the screen that shows it, clipped, in pixels.
     pub fn dst(&self) -> Rect {
-        // SAFETY: As in `is_visible`.
+        // SAFETY: As in `is_visible` (K8).
         Rect::from_raw(unsafe { &(*self.c()).dst })
     }
 

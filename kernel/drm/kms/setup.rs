@@ -14,7 +14,10 @@ use super::{
         Connector,
         ConnectorType, //
     },
-    crtc::Crtc,
+    crtc::{
+        Crtc,
+        DriverCrtc, //
+    },
     encoder::{
         Encoder,
         EncoderType, //
@@ -22,6 +25,7 @@ use super::{
     framebuffer,
     key::Key,
     plane::Plane,
+    vblank::Source,
     Driver, //
 };
 use crate::{
@@ -133,7 +137,9 @@ impl<'s, T: Driver> Setup<'s, T> {
             if !raw::drm_rust_setup_is_complete(dev.as_raw()) {
                 return Err(EINVAL);
             }
-            to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
+            if <T::Crtc as DriverCrtc>::Vblank::OPS.counts {
+                to_result(raw::drm_vblank_init(dev.as_raw(), crtcs as c_uint))?;
+            }
             to_result(raw::drm_mode_config_create_initial_state(dev.as_raw()))?;
         }
         Ok(objects)
@@ -198,7 +204,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<Cursor<'s, T>> {
         let plane = self.plane(raw::drm_plane_type_DRM_PLANE_TYPE_CURSOR, 0, formats, data)?;
-        // SAFETY: As in `framebuffer_limits`.
+        // SAFETY: As in `framebuffer_limits` (K1).
         unsafe {
             let config = self.config();
             ((*config).cursor_width, (*config).cursor_height) = size;
@@ -236,7 +242,7 @@ impl<'s, T: Driver> Setup<'s, T> {
         formats: &[u32],
         data: impl PinInit<T::Plane, Error>,
     ) -> Result<NonNull<Plane<T::Plane>>> {
-        // SAFETY: The device is being set up (type invariants).
+        // SAFETY: The device is being set up (type invariants) (K1).
         unsafe { Plane::create(self.dev.as_raw(), kind, crtcs, formats, data) }
     }
 

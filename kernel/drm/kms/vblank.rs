@@ -2,8 +2,8 @@
 
 //! Vertical blanking: when a frame ends.
 //!
-//! [`DriverCrtc::Vblank`] says where a CRTC's vblanks come from. [`Timer`] counts frames by the
-//! clock, for displays that do not tell.
+//! [`DriverCrtc::Vblank`] says where a CRTC's vblanks come from: from the [`Hardware`], from a
+//! [`Timer`] for displays that do not tell, or from [`Nowhere`].
 //!
 //! C header: `include/drm/drm_vblank.h`
 
@@ -12,11 +12,16 @@ use super::{
         Crtc,
         DriverCrtc, //
     },
-    mode::Mode, //
+    mode::Mode,
+    Driver,
+    Hw,
+    Key, //
 };
 use crate::{
     lock_class::lock_class,
-    raw, //
+    raw,
+    Device,
+    Plugged, //
 };
 use core::mem::offset_of;
 use kernel::{
@@ -31,11 +36,11 @@ mod private {
     pub trait Sealed {}
 }
 
-/// Where the vblanks of a CRTC come from. Sealed: [`Timer`].
+/// Where the vblanks of a CRTC come from. Sealed: [`Timer`], [`Hardware`] or [`Nowhere`].
 #[diagnostic::on_unimplemented(
     message = "vblanks cannot come from `{Self}`",
     label = "not a source of vblanks",
-    note = "`vblank::Timer` is one, for displays that do not tell"
+    note = "use `vblank::Timer`, or `vblank::Hardware` with `vblank::HardwareVblank` for `{C}`, or `vblank::Nowhere`"
 )]
 pub trait Source<C: DriverCrtc>: private::Sealed {
     /// The callbacks of the CRTC.
@@ -46,6 +51,8 @@ pub trait Source<C: DriverCrtc>: private::Sealed {
 /// The callbacks of a source of vblanks.
 #[doc(hidden)]
 pub struct Ops {
+    /// Whether there are vblanks.
+    pub(super) counts: bool,
     pub(super) enable: Option<unsafe extern "C" fn(*mut raw::drm_crtc) -> c_int>,
     pub(super) disable: Option<unsafe extern "C" fn(*mut raw::drm_crtc)>,
     pub(super) timestamp: Option<
@@ -60,10 +67,100 @@ impl private::Sealed for Timer {}
 
 impl<C: DriverCrtc> Source<C> for Timer {
     const OPS: Ops = Ops {
+        counts: true,
         enable: Some(enable::<C>),
         disable: Some(disable::<C>),
         timestamp: Some(timestamp::<C>),
     };
+}
+
+/// An interrupt at each vblank, from which the driver calls [`Plugged::handle_vblank`].
+pub enum Hardware {}
+
+impl private::Sealed for Hardware {}
+
+impl<C: HardwareVblank> Source<C> for Hardware {
+    const OPS: Ops = Ops {
+        counts: true,
+        enable: Some(enable_hardware::<C>),
+        disable: Some(disable_hardware::<C>),
+        timestamp: None,
+    };
+}
+
+/// No vblanks: what a client commits is on the screen at once. Clients that draw a frame at each
+/// vblank draw without a pause on such a display.
+pub enum Nowhere {}
+
+impl private::Sealed for Nowhere {}
+
+impl<C: DriverCrtc> Source<C> for Nowhere {
+    const OPS: Ops = Ops {
+        counts: false,
+        enable: None,
+        disable: None,
+        timestamp: None,
+    };
+}
+
+/// The hooks of a CRTC with vblanks by [`Hardware`].
+pub trait HardwareVblank: DriverCrtc {
+    /// Switches the interrupt on.
+    ///
+    /// # Errors
+    ///
+    /// Any error fails the call that wants vblanks. Context: atomic, interrupts are off.
+    fn enable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Self::Driver>) -> Result;
+
+    /// Switches the interrupt off.
+    ///
+    /// Context: atomic, interrupts are off.
+    fn disable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Self::Driver>);
+}
+
+impl<T: Driver> Plugged<'_, T>
+where
+    T::Crtc: DriverCrtc<Vblank = Hardware>,
+{
+    /// Counts a frame of a CRTC, and sends the events that wait for it. It does nothing while
+    /// vblanks are off.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `EINVAL` for a CRTC of another device.
+    ///
+    /// Context: any, also interrupts.
+    pub fn handle_vblank(&self, crtc: Key<Crtc<T::Crtc>>) -> Result {
+        let dev: &Device<T> = self;
+        let crtc = crtc.of(dev)?;
+        // SAFETY: The CRTC belongs to this device, which has counts of frames (K18).
+        unsafe { raw::drm_crtc_handle_vblank(crtc.as_ptr().cast()) };
+        Ok(())
+    }
+}
+
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn enable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crtc) -> c_int {
+    // SAFETY: C passes a CRTC with this callback (K2).
+    let crtc = unsafe { Crtc::<C>::from_raw(crtc) };
+    from_result(|| {
+        let enabled = crtc
+            .device()
+            .enter(|plugged| C::enable_vblank(crtc, &Hw::new(plugged)));
+        enabled.unwrap_or(Err(ENODEV)).map(|()| 0)
+    })
+}
+
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn disable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crtc) {
+    // SAFETY: C passes a CRTC with this callback (K2).
+    let crtc = unsafe { Crtc::<C>::from_raw(crtc) };
+    crtc.device()
+        .enter(|plugged| C::disable_vblank(crtc, &Hw::new(plugged)));
 }
 
 /// The frame times that a mode may have, in nanoseconds. A timer with a shorter one would do

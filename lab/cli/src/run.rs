@@ -97,7 +97,8 @@ Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Driver to load, such as `vgem`, `nova` or `tyr`; `c-vgem` is the stock kernel's own vgem
+    /// Driver to load, such as `vgem`, `nova`, `tyr` or `vkms`; `c-vgem` is the stock kernel's own vgem, and `c-vkms` is C's vkms,
+    /// which stock kernels lack
     #[arg(required_unless_present = "session")]
     driver: Option<String>,
     /// Run the commands of this TOML file in one boot, each with a verdict; docs/reference/session-file.md has its keys

@@ -15,6 +15,7 @@ pub(crate) mod framebuffer;
 pub(crate) mod lease;
 pub(crate) mod legacy;
 pub(crate) mod outputs;
+pub(crate) mod screen;
 pub(crate) mod teardown;
 pub(crate) mod vblank;
 pub(crate) mod wrong;

@@ -13,6 +13,8 @@ use std::str::FromStr;
 use proc_macro2::{Delimiter, Group, LexError, Spacing, TokenStream, TokenTree};
 use serde::Serialize;
 
+use super::obligations::is_name;
+
 /// The kind of item or expression that an `unsafe` makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -194,12 +196,11 @@ fn section(documentation: &[String]) -> Option<String> {
     (!section.is_empty()).then(|| section.join(" "))
 }
 
-/// Returns the obligations that a text names: `L` and a number.
+/// Returns the obligations that a text names: `L` or `K` and a number.
 fn named(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {
-        let is_one = word.strip_prefix('L').is_some_and(|number| number.parse::<u8>().is_ok());
-        if is_one && !found.iter().any(|known| known == word) {
+        if is_name(word) && !found.iter().any(|known| known == word) {
             found.push(word.to_owned());
         }
     }

@@ -7,6 +7,7 @@
 
 mod clients;
 mod facts;
+mod page;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -29,6 +30,7 @@ use rustix::process::Signal;
 
 use clients::{CLIENTS, Check, Client, PACKAGES};
 use facts::Picture;
+use page::{LINES, Line};
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 use crate::drivers;
@@ -76,8 +78,13 @@ impl Displays {
         Self { name: "displays-c-vkms", driver: "c-vkms" }
     }
 
-    fn case_name(&self, client: &Client) -> String {
-        format!("{}::{}", self.name, client.name)
+    fn case_name(&self, client: &str) -> String {
+        format!("{}::{client}", self.name)
+    }
+
+    /// Returns the lines of the documentation that belong to it.
+    fn lines(&self) -> impl Iterator<Item = &'static Line> {
+        LINES.iter().filter(|line| line.driver == self.driver)
     }
 }
 
@@ -105,14 +112,15 @@ impl Suite for Displays {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        Ok(CLIENTS.iter().map(|client| self.case_name(client)).collect())
+        let clients = CLIENTS.iter().map(|client| client.name);
+        Ok(clients.chain(self.lines().map(|line| line.name)).map(|name| self.case_name(name)).collect())
     }
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let packages: Vec<_> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
         let root = ClientRoot::Image(client_root::ensure(context.toolchain(), &packages, context.events)?);
         let mut left: Vec<_> =
-            CLIENTS.iter().filter(|client| context.filter.selects(&self.case_name(client))).collect();
+            CLIENTS.iter().filter(|client| context.filter.selects(&self.case_name(client.name))).collect();
         let step = context.events.step(format!("clients on the screen of {}", self.driver));
         let pictures = context.toolchain().work().join(PICTURES).join(self.driver);
         cache::make_dir(&pictures)?;
@@ -129,17 +137,21 @@ impl Suite for Displays {
                     current = Some(client);
                     let verdict = show(scene.guest(), client, &pictures.join(client.name).with_extension("png"))?;
                     current = None;
-                    tell(Case { name: self.case_name(client), verdict });
+                    tell(Case { name: self.case_name(client.name), verdict });
                 }
                 Ok(())
             });
             match (played, current) {
                 (Ok(_), _) => {}
                 (Err(error), Some(client)) if error.kind() != Kind::Interrupted => {
-                    tell(Case { name: self.case_name(client), verdict: Verdict::of_error(error)? });
+                    tell(Case { name: self.case_name(client.name), verdict: Verdict::of_error(error)? });
                 }
                 (Err(error), _) => return Err(error),
             }
+        }
+        for line in self.lines().filter(|line| context.filter.selects(&self.case_name(line.name))) {
+            let verdict = context.in_time(|| line.verdict(&pictures))?;
+            tell(Case { name: self.case_name(line.name), verdict });
         }
         step.done();
         Ok(())

@@ -115,7 +115,7 @@ pub(super) fn run(directory: &Path, words: &[&str]) -> Result<Output> {
 }
 
 /// Runs `drydock` with these words in `directory`.
-fn drydock(directory: &Path, words: &[&str]) -> Result<Output> {
+pub(super) fn drydock(directory: &Path, words: &[&str]) -> Result<Output> {
     command(directory, words).output().context("failed to start the lab again")
 }
 

@@ -199,7 +199,8 @@ fn the_page_of_displays_shows_code_of_drivers() {
     let plain = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let drivers: Vec<_> = super::drivers().iter().map(|(_, text)| plain(text)).collect();
     let text = read(page);
-    let blocks: Vec<_> = text.split("```rust\n").skip(1).map(|rest| rest.split("\n```").next().expect("a part")).collect();
+    let blocks: Vec<_> =
+        text.split("```rust\n").skip(1).map(|rest| rest.split("\n```").next().expect("a part")).collect();
     assert!(blocks.len() > 5, "{page}: only {} blocks of code", blocks.len());
     let missing = blocks.into_iter().filter(|block| !drivers.iter().any(|driver| driver.contains(&plain(block))));
     none(missing.map(|block| format!("{page}: no driver has\n{block}")).collect());
