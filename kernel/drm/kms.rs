@@ -210,7 +210,7 @@ impl ReadyIn<Init> for Kms {}
 ///     type Objects = Objects;
 ///
 ///     const COPIES: bool = true;
-///     const CONSOLE: kms::Console = kms::Console::shmem::<ShowBuffer>();
+///     const CONSOLE: kms::Console<Self> = kms::Console::shmem::<ShowBuffer>();
 /// }
 /// ```
 #[diagnostic::on_unimplemented(

@@ -47,7 +47,6 @@ impl<T: Driver> Framebuffer<T> {
         } else {
             None
         },
-        ..pin_init::zeroed()
     };
 
     /// # Safety
@@ -106,7 +105,7 @@ impl<T: Driver> Framebuffer<T> {
 pub(super) unsafe extern "C" fn create<T: Driver>(
     dev: *mut bindings::drm_device,
     file: *mut bindings::drm_file,
-    info: *const bindings::drm_format_info,
+    info: *const raw::drm_format_info,
     command: *const bindings::drm_mode_fb_cmd2,
 ) -> *mut raw::drm_framebuffer {
     let create = || {

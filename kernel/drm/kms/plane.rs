@@ -53,7 +53,7 @@ const PREMULTIPLIED: c_uint = 1;
 fn has_alpha(format: u32) -> bool {
     // SAFETY: The function has no requirements. It returns an entry of a constant table, or null
     // for a format that C does not know (K1).
-    unsafe { bindings::drm_format_info(format).as_ref() }.is_some_and(|info| info.has_alpha)
+    unsafe { raw::drm_format_info(format).as_ref() }.is_some_and(|info| info.has_alpha)
 }
 
 /// How far a plane can scale what it shows. A ratio is that of the framebuffer's part to the part

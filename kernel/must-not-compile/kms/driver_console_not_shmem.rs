@@ -40,7 +40,7 @@ impl kms::Driver for Show {
     type Connector = ShowMonitor;
     type Objects = ();
 
-    const CONSOLE: kms::Console = kms::Console::shmem::<ShowBuffer>();
+    const CONSOLE: kms::Console<Self> = kms::Console::shmem::<ShowBuffer>();
 }
 
 layer!(ShowLayer, Show);

@@ -176,8 +176,10 @@ impl<T: Driver> Pixels<'_, T> {
             0 => (1, 1),
             _ => (u32::from(format.hsub), u32::from(format.vsub)),
         };
-        // SAFETY: The union's fields are arrays of the same numbers (K24).
-        let bytes = usize::from(unsafe { format.__bindgen_anon_1.cpp }[plane]);
+        // SAFETY: C checks the number of the plane, and only reads the format (K24).
+        let bits = unsafe { raw::drm_format_info_bpp(format, plane as c_int) } as usize;
+        let bytes = bits / 8;
+        let whole = whole && bits % 8 == 0;
         if !whole || bytes == 0 || to.len() % bytes != 0 {
             return Err(EINVAL);
         }
