@@ -90,6 +90,7 @@ mod raw {
         dead_code,
         unsafe_op_in_unsafe_fn,
         clippy::all,
+        clippy::pedantic,
         clippy::undocumented_unsafe_blocks,
         reason = "generated"
     )]

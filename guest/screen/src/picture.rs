@@ -24,6 +24,14 @@ impl Picture {
         Self { width, height, pixels: vec![0; width * height * BYTES] }
     }
 
+    /// Returns the picture in rows of XRGB8888, each `pitch` bytes after the one before.
+    pub(crate) fn of_xrgb(width: usize, height: usize, pitch: usize, bytes: &[u8]) -> Self {
+        let rows = bytes.chunks(pitch).take(height).map(|row| &row[..4 * width]);
+        let pixels =
+            rows.flat_map(|row| row.chunks_exact(4)).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
+        Self { width, height, pixels }
+    }
+
     /// Returns it as a PNG file.
     pub(crate) fn png(&self) -> anyhow::Result<Vec<u8>> {
         let mut file = Vec::new();

@@ -89,7 +89,7 @@ impl Count {
 /// # Safety
 ///
 /// Called only by C, as documented for the table that contains it (L20).
-pub(super) unsafe extern "C" fn alloc<T: Driver>(
+pub(super) unsafe extern "C" fn alloc(
     dev: *mut bindings::drm_device,
 ) -> *mut raw::drm_atomic_commit {
     let commit = KBox::new(
@@ -115,7 +115,7 @@ pub(super) unsafe extern "C" fn alloc<T: Driver>(
 /// # Safety
 ///
 /// Called only by C, as documented for the table that contains it (L20).
-pub(super) unsafe extern "C" fn free<T: Driver>(commit: *mut raw::drm_atomic_commit) {
+pub(super) unsafe extern "C" fn free(commit: *mut raw::drm_atomic_commit) {
     // SAFETY: C passes a commit that `alloc` made, once, when nothing uses it any more (K16).
     unsafe {
         raw::drm_atomic_commit_default_release(commit);

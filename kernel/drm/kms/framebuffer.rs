@@ -47,7 +47,6 @@ impl<T: Driver> Framebuffer<T> {
         } else {
             None
         },
-        ..pin_init::zeroed()
     };
 
     /// # Safety

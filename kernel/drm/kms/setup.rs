@@ -333,9 +333,9 @@ impl<T: Driver> commit::Funcs<T> {
         fb_create: Some(framebuffer::create::<T>),
         atomic_check: Some(commit::check::<T>),
         atomic_commit: Some(commit::commit::<T>),
-        atomic_state_alloc: Some(commit::alloc::<T>),
+        atomic_state_alloc: Some(commit::alloc),
         atomic_state_clear: Some(raw::drm_atomic_commit_default_clear),
-        atomic_state_free: Some(commit::free::<T>),
+        atomic_state_free: Some(commit::free),
         ..pin_init::zeroed()
     };
 }

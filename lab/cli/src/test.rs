@@ -118,6 +118,7 @@ fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(packages::Packages),
         Box::new(displays::Displays::vkms()),
         Box::new(displays::Displays::c_vkms()),
+        Box::new(displays::Displays::bochs()),
         Box::new(verdicts::Verdicts),
         Box::new(fuzz::Fuzz::corpus()),
         Box::new(fuzz::Fuzz::search()),

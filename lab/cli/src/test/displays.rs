@@ -40,6 +40,9 @@ pub(super) struct Displays {
     name: &'static str,
     /// The name of the driver on the command line.
     driver: &'static str,
+    /// The name that its device reports.
+    reported: &'static str,
+    has_cursor: bool,
 }
 
 /// The time until a client shows what it should, and the time until it has ended, on an idle host.
@@ -70,21 +73,65 @@ const PICTURES: &str = "displays";
 impl Displays {
     /// Returns the suite of our vkms.
     pub(super) fn vkms() -> Self {
-        Self { name: "displays-vkms", driver: "vkms" }
+        Self { name: "displays-vkms", driver: "vkms", reported: "vkms", has_cursor: true }
     }
 
     /// Returns the suite of C's vkms, on which the clients must show the same.
     pub(super) fn c_vkms() -> Self {
-        Self { name: "displays-c-vkms", driver: "c-vkms" }
+        Self { name: "displays-c-vkms", driver: "c-vkms", reported: "vkms", has_cursor: true }
+    }
+
+    /// Returns the suite of our bochs, on a device of QEMU.
+    pub(super) fn bochs() -> Self {
+        Self { name: "displays-bochs", driver: "bochs", reported: "bochs-drm", has_cursor: false }
     }
 
     fn case_name(&self, client: &str) -> String {
         format!("{}::{client}", self.name)
     }
 
+    /// Returns the clients that the driver can serve.
+    fn clients(&self) -> impl Iterator<Item = &'static Client> {
+        CLIENTS.iter().filter(|client| self.has_cursor || !client.needs_cursor)
+    }
+
     /// Returns the lines of the documentation that belong to it.
     fn lines(&self) -> impl Iterator<Item = &'static Line> {
         LINES.iter().filter(|line| line.driver == self.driver)
+    }
+
+    /// Starts a client, waits until it has shown what it should, and ends it. Its input stays open.
+    fn show(&self, guest: &Guest, client: &Client, file: &Path) -> Result<Verdict, VmError> {
+        let mut words = vec!["/init", ENTER_WORD, "--root", CLIENT_ROOT, "--directory", "/tmp"];
+        let reported = format!("DRIVER={}", self.reported);
+        words.extend(ENVIRONMENT.iter().copied().chain([reported.as_str()]).flat_map(|variable| ["--env", variable]));
+        let script = format!("{}\n{}", clients::PRELUDE, client.script);
+        words.extend(["--", "sh", "-c", &script]);
+        let process = guest.spawn(&words)?;
+        let input = process.stdin();
+        let (said, ended) = (Said::default(), AtomicBool::new(false));
+        let (judged, passed) = thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let passed = process.pass(patient(3 * LIMIT), said.clone(), said.clone());
+                ended.store(true, Ordering::SeqCst);
+                passed
+            });
+            let judged = watch(guest, client, &said, &ended, file);
+            // A client that has just ended cannot be found, which is fine.
+            let _ = input.signal(Signal::TERM);
+            (judged, running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let judged = judged?;
+        passed?;
+        let free = wait_until_free(guest)?;
+        Ok(match judged.and(free) {
+            Ok(()) => Verdict::Passed,
+            Err(why) => {
+                let text = said.text();
+                let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+                Verdict::Failed { why, details: lines[lines.len().saturating_sub(SHOWN)..].to_vec() }
+            }
+        })
     }
 }
 
@@ -112,7 +159,7 @@ impl Suite for Displays {
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
-        let clients = CLIENTS.iter().map(|client| client.name);
+        let clients = self.clients().map(|client| client.name);
         Ok(clients.chain(self.lines().map(|line| line.name)).map(|name| self.case_name(name)).collect())
     }
 
@@ -120,7 +167,7 @@ impl Suite for Displays {
         let packages: Vec<_> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
         let root = ClientRoot::Image(client_root::ensure(context.toolchain(), &packages, context.events)?);
         let mut left: Vec<_> =
-            CLIENTS.iter().filter(|client| context.filter.selects(&self.case_name(client.name))).collect();
+            self.clients().filter(|client| context.filter.selects(&self.case_name(client.name))).collect();
         let step = context.events.step(format!("clients on the screen of {}", self.driver));
         let pictures = context.toolchain().work().join(PICTURES).join(self.driver);
         cache::make_dir(&pictures)?;
@@ -135,7 +182,8 @@ impl Suite for Displays {
                 while !left.is_empty() {
                     let client = left.remove(0);
                     current = Some(client);
-                    let verdict = show(scene.guest(), client, &pictures.join(client.name).with_extension("png"))?;
+                    let verdict =
+                        self.show(scene.guest(), client, &pictures.join(client.name).with_extension("png"))?;
                     current = None;
                     tell(Case { name: self.case_name(client.name), verdict });
                 }
@@ -177,39 +225,6 @@ impl Write for Said {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Starts a client, waits until it has shown what it should, and ends it. Its input stays open.
-fn show(guest: &Guest, client: &Client, file: &Path) -> Result<Verdict, VmError> {
-    let mut words = vec!["/init", ENTER_WORD, "--root", CLIENT_ROOT, "--directory", "/tmp"];
-    words.extend(ENVIRONMENT.iter().flat_map(|variable| ["--env", variable]));
-    let script = format!("{}\n{}", clients::PRELUDE, client.script);
-    words.extend(["--", "sh", "-c", &script]);
-    let process = guest.spawn(&words)?;
-    let input = process.stdin();
-    let (said, ended) = (Said::default(), AtomicBool::new(false));
-    let (judged, passed) = thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            let passed = process.pass(patient(3 * LIMIT), said.clone(), said.clone());
-            ended.store(true, Ordering::SeqCst);
-            passed
-        });
-        let judged = watch(guest, client, &said, &ended, file);
-        // A client that has just ended cannot be found, which is fine.
-        let _ = input.signal(Signal::TERM);
-        (judged, running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    let judged = judged?;
-    passed?;
-    let free = wait_until_free(guest)?;
-    Ok(match judged.and(free) {
-        Ok(()) => Verdict::Passed,
-        Err(why) => {
-            let text = said.text();
-            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            Verdict::Failed { why, details: lines[lines.len().saturating_sub(SHOWN)..].to_vec() }
-        }
-    })
 }
 
 /// Takes pictures until one shows what it should and the client has said what it should. The inner error is the last reason

@@ -35,6 +35,7 @@ const USUAL: &[(&str, f64, f64)] = &[
     ("packages", 150.0, 150.0),
     ("displays-vkms", 150.0, 150.0),
     ("displays-c-vkms", 150.0, 150.0),
+    ("displays-bochs", 150.0, 150.0),
     ("verdicts", 23.0, 23.0),
     ("corpus", 20.0, 20.0),
     ("fuzz", 1.0, 1.0),
