@@ -102,6 +102,18 @@ impl<T: Driver, F: DriverFile<Driver = T>> File<F> {
     /// Context: process context, may sleep; takes all locks of mode setting, so clients wait for `f`,
     /// which must not call this again. A hook of mode setting, which may hold them, has no file
     /// (K36).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn visible_planes(file: &File<DisplayClient>, key: Key<Crtc<Screen>>) -> Result<u32> {
+    ///     file.with_screen(key, |screen| {
+    ///         let mut count = 0;
+    ///         screen.each_plane(|_plane, _state| count += 1);
+    ///         count
+    ///     })
+    /// }
+    /// ```
     pub fn with_screen<R>(
         &self,
         crtc: Key<Crtc<T::Crtc>>,

@@ -104,6 +104,40 @@ impl<C: DriverCrtc> Source<C> for Nowhere {
 }
 
 /// The hooks of a CRTC with vblanks by [`Hardware`].
+///
+/// # Examples
+///
+/// ```
+/// # classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
+/// # layer!(ShowLayer, Show);
+/// # monitor!(ShowMonitor, Show);
+/// struct ShowScreen;
+///
+/// #[vtable]
+/// impl DriverCrtc for ShowScreen {
+///     type Driver = Show;
+///     type State = ();
+///     type Vblank = vblank::Hardware;
+/// }
+///
+/// impl vblank::HardwareVblank for ShowScreen {
+///     fn enable_vblank(_crtc: &Crtc<Self>, _hw: &Hw<'_, Show>) -> Result {
+///         // A register write switches the interrupt on.
+///         Ok(())
+///     }
+///
+///     fn disable_vblank(_crtc: &Crtc<Self>, _hw: &Hw<'_, Show>) {}
+/// }
+///
+/// fn interrupt(dev: &Plugged<'_, Show>, screen: Key<Crtc<ShowScreen>>) -> Result {
+///     dev.handle_vblank(screen)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot switch the interrupt of its vblanks",
+    label = "`drm::kms::vblank::HardwareVblank` is not implemented for `{Self}`",
+    note = "implement it, or use `vblank::Timer`"
+)]
 pub trait HardwareVblank: DriverCrtc {
     /// Switches the interrupt on.
     ///
