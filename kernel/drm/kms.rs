@@ -287,9 +287,12 @@ pub struct Core<T: Driver> {
     /// The device's own number, which keys of its objects have too (K3).
     number: u64,
     objects: UnsafeCell<Option<T::Objects>>,
-    /// Whether the end of the registration has begun. From then on a check refuses whatever would
-    /// leave something switched on (K22).
+    /// Whether the end of the registration has begun. From then on commits wait for no fences (K33).
     departed: AtomicBool,
+    /// Whether everything was switched off for good. From then on a check refuses whatever would
+    /// leave something switched on. It is set with all locks of mode setting held, so each commit
+    /// comes either before, and is undone, or after (K22).
+    off: AtomicBool,
     /// The number of commits that are queued or carried out on the queue (K16).
     commits: commit::Count,
 }
@@ -300,6 +303,7 @@ impl<T: Driver> Default for Core<T> {
             number: key::next_device(),
             objects: UnsafeCell::new(None),
             departed: AtomicBool::new(false),
+            off: AtomicBool::new(false),
             commits: commit::Count::default(),
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include <linux/dma-fence.h>
 #include <linux/export.h>
+#include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -176,6 +177,12 @@ bool drm_rust_only_takes_away(struct drm_atomic_commit *commit)
 }
 EXPORT_SYMBOL_GPL(drm_rust_only_takes_away);
 
+void drm_rust_hrtimer_set_expires(struct hrtimer *timer, ktime_t time)
+{
+	hrtimer_set_expires(timer, time);
+}
+EXPORT_SYMBOL_GPL(drm_rust_hrtimer_set_expires);
+
 void drm_rust_queue_work(struct workqueue_struct *queue, struct work_struct *work)
 {
 	queue_work(queue, work);
@@ -200,16 +207,19 @@ EXPORT_SYMBOL_GPL(drm_rust_unlock_event);
  */
 void drm_rust_fence_own_lock(struct dma_fence *fence, const struct dma_fence_ops *ops)
 {
-	spin_lock_init(&fence->inline_lock);
-	set_bit(DMA_FENCE_FLAG_INLINE_LOCK_BIT, &fence->flags);
-	RCU_INIT_POINTER(fence->ops, ops);
+	/* Those of the event and of the client's file, which is not installed yet. */
+	unsigned int references = kref_read(&fence->refcount);
+
+	/* C initialises the lock: its class must not lie in a module that the fence may outlive. */
+	dma_fence_init(fence, ops, NULL, fence->context, fence->seqno);
+	refcount_set(&fence->refcount.refcount, references);
 }
 EXPORT_SYMBOL_GPL(drm_rust_fence_own_lock);
 
-/* Whether the console's client of the device still exists: a process has /dev/fbN open. */
+/* Whether a client in the kernel still exists, as that of the console while a process has /dev/fbN open. */
 bool drm_rust_has_console(const struct drm_device *dev)
 {
-	return dev->fb_helper;
+	return !list_empty(&dev->filelist_internal);
 }
 EXPORT_SYMBOL_GPL(drm_rust_has_console);
 
@@ -230,7 +240,10 @@ static void drm_rust_unpin_work(struct work_struct *work)
 	struct drm_rust_pin *pin = container_of(work, struct drm_rust_pin, work);
 	struct module *module = pin->module;
 
-	/* Dropping a device is the last act in the driver's text, and nothing sleeps after it. */
+	/*
+	 * The last reference to a pinned device is dropped by C, for its client, or by something that
+	 * keeps the module itself. So only the way out of the release is left.
+	 */
 	synchronize_rcu_tasks();
 	kfree(pin);
 	module_put(module);
@@ -314,6 +327,8 @@ int drm_rust_suspend(struct drm_device *dev)
 		drm_client_dev_resume(dev);
 		return PTR_ERR(commit);
 	}
+	/* What is left of a resume that failed. */
+	drm_rust_forget_suspend(dev);
 	dev->mode_config.suspend_state = commit;
 	return 0;
 }

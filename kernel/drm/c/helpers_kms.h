@@ -7,6 +7,7 @@
 #define DRM_RUST_HELPERS_KMS_H
 
 #include <linux/atomic.h>
+#include <linux/hrtimer.h>
 #include <linux/workqueue.h>
 
 #include <drm/drm_atomic.h>
@@ -52,6 +53,7 @@ int drm_rust_suspend(struct drm_device *dev);
 int drm_rust_resume(struct drm_device *dev);
 void drm_rust_forget_suspend(struct drm_device *dev);
 
+void drm_rust_hrtimer_set_expires(struct hrtimer *timer, ktime_t time);
 void drm_rust_queue_work(struct workqueue_struct *queue, struct work_struct *work);
 void drm_rust_lock_event(struct drm_device *dev, unsigned long *flags);
 void drm_rust_unlock_event(struct drm_device *dev, unsigned long flags);

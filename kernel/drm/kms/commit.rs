@@ -194,29 +194,35 @@ pub(super) unsafe extern "C" fn check<T: Driver>(
 ) -> c_int {
     from_result(|| {
         // SAFETY: C passes a commit that is being checked, with its locks (K8).
-        let departed = unsafe { device::<T>(commit) }
-            .core()
-            .kms
-            .departed
-            .load(Ordering::Acquire);
-        // SAFETY: As above (K16).
-        let checked = if departed && unsafe { raw::drm_rust_leaves_on(commit) } {
-            Err(ENODEV)
-        } else {
-            // SAFETY: As above (K16).
-            to_result(unsafe { raw::drm_atomic_helper_check(dev, commit) })
-        };
-        match checked {
-            // C itself takes a plane away when its framebuffer goes, and expects no other errors
-            // than these: with `EINVAL` it tries again and switches the CRTC off, too (K10).
-            Err(error) if error != EDEADLK && error != ENOMEM && error != EINTR => {
-                // SAFETY: As above (K16).
-                let only_off = unsafe { raw::drm_rust_only_takes_away(commit) };
-                Err(if only_off { EINVAL } else { error })
-            }
-            _ => checked.map(|()| 0),
+        let core = unsafe { device::<T>(commit) }.core();
+        // SAFETY: As above (K22).
+        if core.kms.off.load(Ordering::Acquire) && unsafe { raw::drm_rust_leaves_on(commit) } {
+            return Err(ENODEV);
         }
+        // SAFETY: As above (K16).
+        let checked = to_result(unsafe { raw::drm_atomic_helper_check(dev, commit) });
+        // SAFETY: As above (K10).
+        checked.map_err(|error| unsafe { to_c(commit, error) })?;
+        Ok(0)
     })
+}
+
+/// Returns the error of a commit that C gets for `error`.
+///
+/// C itself takes a plane away when its framebuffer goes. It warns about errors that it does not
+/// expect then; with `EINVAL` it tries again and switches the CRTC off, too (K10).
+///
+/// # Safety
+///
+/// `commit` is valid, and its locks are held (K8).
+unsafe fn to_c(commit: *mut raw::drm_atomic_commit, error: Error) -> Error {
+    let expected = [EDEADLK, ENOMEM, EINTR, ERESTARTSYS].contains(&error);
+    // SAFETY: By the requirement (K10).
+    if !expected && unsafe { raw::drm_rust_only_takes_away(commit) } {
+        EINVAL
+    } else {
+        error
+    }
 }
 
 /// Returns the error that C gets for `error` of a driver's hook. A hook cannot take locks, so it
@@ -245,12 +251,12 @@ pub(super) unsafe extern "C" fn commit<T: Driver>(
         unsafe {
             own_fences::<T>(device(commit), commit);
             to_result(raw::drm_atomic_helper_setup_commit(commit, nonblock))?;
-            to_result(raw::drm_atomic_helper_prepare_planes(dev, commit))?;
-            let begun = begin::<T>(commit, nonblock);
-            if begun.is_err() {
+            to_result(raw::drm_atomic_helper_prepare_planes(dev, commit))
+                .map_err(|error| to_c(commit, error))?;
+            begin::<T>(commit, nonblock).map_err(|error| {
                 raw::drm_atomic_helper_unprepare_planes(dev, commit);
-            }
-            begun?;
+                to_c(commit, error)
+            })?;
         }
         Ok(0)
     })
@@ -437,11 +443,12 @@ unsafe fn send_events<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_at
             }
             let event = core::mem::replace(&mut (*entry.new_state).event, null_mut());
             let now = Crtc::<T::Crtc>::from_raw(entry.ptr).flips_now();
-            // The reference comes before the lock, which the vblank interrupt takes (K32).
             let vblanks = <T::Crtc as DriverCrtc>::Vblank::OPS.counts;
-            let counts = vblanks && !now && raw::drm_crtc_vblank_get(entry.ptr) == 0;
             let mut flags = 0;
             raw::drm_rust_lock_event(dev.as_raw(), &mut flags);
+            // Under this lock vblanks have either not begun to end, and the event will be sent with
+            // them, or have ended, and it is sent here.
+            let counts = vblanks && !now && raw::drm_crtc_vblank_get(entry.ptr) == 0;
             if counts {
                 raw::drm_crtc_arm_vblank_event(entry.ptr, event);
             } else {
@@ -460,7 +467,7 @@ const WAIT_PART: c_long = (raw::DRM_RUST_HZ / 10) as c_long;
 ///
 /// # Errors
 ///
-/// `before` the commit is in force: fails with `EINTR` for a signal and with `ENODEV` when the
+/// `before` the commit is in force: fails with `ERESTARTSYS` for a signal and with `ENODEV` when the
 /// device departs. Otherwise the wait just ends.
 ///
 /// # Safety

@@ -126,8 +126,8 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// that (K37).
     const WHOLE: bool = false;
 
-    /// Returns whether the CRTC can show `mode`. Modes with frame times below a millisecond or
-    /// above a second are refused before (K19).
+    /// Returns whether the CRTC can show `mode`. Modes with frame times below a millisecond or above
+    /// half a second, and stereo modes, are refused before (K19).
     ///
     /// Context: process context; locks of mode setting may be held.
     fn mode_valid(crtc: &Crtc<Self>, mode: &Mode) -> bool {
@@ -135,7 +135,8 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
         true
     }
 
-    /// Checks the new state of a CRTC that a commit would leave switched on.
+    /// Checks the new state of a CRTC that a commit would leave switched on. Not called for a commit
+    /// that only takes planes away: that must be possible at any time (K10).
     ///
     /// C may call the hook again for one commit, and for commits that are only tests. So the hook
     /// changes nothing but the new state.
@@ -360,6 +361,10 @@ impl<C: DriverCrtc> Crtc<C> {
             }
             _ => return raw::drm_mode_status_MODE_CLOCK_HIGH,
         }
+        // Planes would be clipped to another size than the mode's.
+        if mode.is_stereo() {
+            return raw::drm_mode_status_MODE_NO_STEREO;
+        }
         if C::mode_valid(crtc, mode) {
             raw::drm_mode_status_MODE_OK
         } else {
@@ -388,7 +393,8 @@ impl<C: DriverCrtc> Crtc<C> {
                 // (K37).
                 to_result(unsafe { raw::drm_atomic_add_affected_planes(commit, crtc) })?;
             }
-            if C::HAS_CHECK {
+            // SAFETY: As above. C itself makes such commits, and expects no errors (K10).
+            if C::HAS_CHECK && !unsafe { raw::drm_rust_only_takes_away(commit) } {
                 // SAFETY: As above: nothing else uses the new state of the CRTC (K8).
                 let mut check = unsafe { CrtcCheck::new(crtc, commit, old, new) };
                 C::check(&mut check).map_err(of_hook)?;
@@ -628,7 +634,7 @@ impl<'c, C: DriverCrtc> CrtcCheck<'c, C> {
     }
 
     /// Returns the state in force.
-    pub fn old(&self) -> &Old<CrtcState<C>> {
+    pub fn old(&self) -> &'c Old<CrtcState<C>> {
         self.old
     }
 
@@ -698,12 +704,12 @@ impl<'c, C: DriverCrtc> CrtcCommit<'c, C> {
     }
 
     /// Returns the state that was in force before.
-    pub fn old(&self) -> &Old<CrtcState<C>> {
+    pub fn old(&self) -> &'c Old<CrtcState<C>> {
         self.old
     }
 
     /// Returns the state that is in force now.
-    pub fn new_state(&self) -> &New<CrtcState<C>> {
+    pub fn new_state(&self) -> &'c New<CrtcState<C>> {
         self.new
     }
 

@@ -15,13 +15,13 @@ use super::Driver;
 use crate::raw;
 use core::{
     marker::PhantomData,
+    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    sync::aref::AlwaysRefCounted,
     types::Opaque, //
 };
 
@@ -134,20 +134,44 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
     create().unwrap_or_else(|error: Error| error.to_ptr())
 }
 
-// SAFETY: References are counted by C, which calls `destroy` for the last (K23).
-unsafe impl<T: Driver> AlwaysRefCounted for Framebuffer<T> {
-    fn inc_ref(&self) {
-        // SAFETY: `self` proves that the count is not zero (K23).
-        unsafe { raw::drm_mode_object_get((&raw mut (*self.raw.get()).base).cast()) };
-    }
+/// A counted reference to a framebuffer. Only mappings have one: the last may free the framebuffer,
+/// which takes locks, and they are dropped in process context (K30).
+///
+/// # Invariants
+///
+/// The value owns a reference to the framebuffer.
+struct Counted<T: Driver>(NonNull<Framebuffer<T>>);
 
-    unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller owns a reference and drops it here (K23).
-        unsafe {
-            raw::drm_mode_object_put((&raw mut (*obj.as_ref().raw.get()).base).cast());
-        }
+impl<T: Driver> Counted<T> {
+    fn new(framebuffer: &Framebuffer<T>) -> Self {
+        // SAFETY: A reference to the framebuffer is held, so its count is not zero (K23).
+        unsafe { raw::drm_mode_object_get(&raw mut (*framebuffer.as_raw()).base) };
+        // INVARIANT: The reference was just taken.
+        Self(NonNull::from(framebuffer))
     }
 }
+
+impl<T: Driver> Deref for Counted<T> {
+    type Target = Framebuffer<T>;
+
+    fn deref(&self) -> &Framebuffer<T> {
+        // SAFETY: By the type invariants (K23).
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: Driver> Drop for Counted<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants; the reference is not used again (K23).
+        unsafe { raw::drm_mode_object_put(&raw mut (*self.as_raw()).base) };
+    }
+}
+
+// SAFETY: References are counted by C in any thread, and the framebuffer is `Send + Sync` (L15).
+unsafe impl<T: Driver> Send for Counted<T> {}
+
+// SAFETY: As for `Send` (L15).
+unsafe impl<T: Driver> Sync for Counted<T> {}
 
 // SAFETY: C does its own locking, and nothing changes a framebuffer after its creation (L15).
 unsafe impl<T: Driver> Send for Framebuffer<T> {}

@@ -32,6 +32,11 @@ impl Mode {
         self.0.vdisplay
     }
 
+    /// Returns whether the mode has two pictures, for two eyes.
+    pub(super) fn is_stereo(&self) -> bool {
+        self.0.flags & STEREO != 0
+    }
+
     /// Returns the refresh rate, in frames per second, rounded.
     pub fn vrefresh(&self) -> i32 {
         // SAFETY: The mode is valid, and C only reads it (K14).
@@ -51,6 +56,10 @@ impl Mode {
             (mode.clock, mode.htotal, mode.vtotal)
         };
         let pixels = u64::from(width) * u64::from(height);
+        // C counts them in an `int`.
+        if pixels > i32::MAX as u64 {
+            return None;
+        }
         // The clock is in kHz.
         let frame = (pixels * 1_000_000).checked_div(u64::try_from(clock).ok()?)?;
         let interlaced = mode.flags & INTERLACED != 0;
@@ -60,6 +69,9 @@ impl Mode {
 
 /// `DRM_MODE_FLAG_INTERLACE` of `include/uapi/drm/drm_mode.h`.
 const INTERLACED: u32 = 1 << 4;
+
+/// `DRM_MODE_FLAG_3D_MASK` of `include/uapi/drm/drm_mode.h`.
+const STEREO: u32 = 0x1f << 14;
 
 /// A rectangle: `x1` and `y1` are in it, `x2` and `y2` are not.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]

@@ -3,8 +3,7 @@
 //! The end of mode setting, in the remove step, and its beginning after registration.
 //!
 //! The displays are switched off *before* the device is unplugged, so hooks still reach the
-//! hardware (K20). From the moment the device is marked as departed, a check refuses what would
-//! leave anything on (K22).
+//! hardware (K20). Once they are, a check refuses what would leave anything on (K22).
 
 use super::{
     crtc::Crtc,
@@ -88,15 +87,15 @@ pub(super) fn resume<T: Driver>(dev: &Device<T, Registered>) -> Result {
 
 /// Waits for what an unplugged device may still be doing.
 pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
-    dev.core().kms.departed.store(true, Ordering::Release);
     dev.core().kms.commits.wait_for_none();
     each_crtc(dev, |crtc| {
         crtc.end_vblanks();
         crtc.timer().cancel();
     });
-    // SAFETY: The device is valid, and nothing commits any more. A process that has /dev/fbN open
-    // keeps neither the module nor a file of the device: when it closes that, C puts the module and
-    // then frees the console's framebuffer, in the driver's text (K21, K34).
+    // SAFETY: The device is valid. Only the power callbacks use what was on before a sleep, and the
+    // device's lock is held. A process that has /dev/fbN open keeps the module until it closes that.
+    // C then puts the module first, and frees the console's framebuffer afterwards, in the driver's
+    // text (K21, K34).
     unsafe {
         raw::drm_rust_forget_suspend(dev.as_raw());
         if raw::drm_rust_has_console(dev.as_raw()) {
@@ -115,15 +114,16 @@ unsafe extern "C" fn disable_all<T: Driver>(
     dev: *mut c_void,
 ) -> c_int {
     // SAFETY: `with_locks` passes the device, and the locks are held in `ctx`. So no commit begins;
-    // those that are queued take none of these locks. Once they are done, nothing in the commit
-    // waits, and so no signal can end it (K21).
+    // those that are queued take none of these locks. Once they are done, the commit waits for
+    // nothing but what is complete, and so looks at no signal (K21).
     unsafe {
-        Device::<T>::from_raw(dev.cast())
-            .core()
-            .kms
-            .commits
-            .wait_for_none();
-        raw::drm_atomic_helper_disable_all(dev.cast(), ctx)
+        let core = &Device::<T>::from_raw(dev.cast()).core().kms;
+        core.commits.wait_for_none();
+        let error = raw::drm_atomic_helper_disable_all(dev.cast(), ctx);
+        if error == 0 {
+            core.off.store(true, Ordering::Release);
+        }
+        error
     }
 }
 
@@ -147,6 +147,7 @@ unsafe extern "C" fn forget_all<T: Driver>(
         });
         each_plane(this, |plane| plane.forget_prepared());
         raw::drm_rust_all_off(dev.cast());
+        this.core().kms.off.store(true, Ordering::Release);
     }
     0
 }

@@ -709,7 +709,7 @@ impl<'c, P: DriverPlane> PlaneCheck<'c, P> {
     }
 
     /// Returns the state in force.
-    pub fn old(&self) -> &Old<PlaneState<P>> {
+    pub fn old(&self) -> &'c Old<PlaneState<P>> {
         self.old
     }
 
@@ -725,7 +725,7 @@ impl<'c, P: DriverPlane> PlaneCheck<'c, P> {
     }
 
     /// Returns the new state of the plane's CRTC.
-    pub fn crtc(&self) -> &New<CrtcState<<P::Driver as Driver>::Crtc>> {
+    pub fn crtc(&self) -> &'c New<CrtcState<<P::Driver as Driver>::Crtc>> {
         self.crtc
     }
 }

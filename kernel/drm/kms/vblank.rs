@@ -198,8 +198,8 @@ unsafe extern "C" fn disable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crt
 }
 
 /// The frame times that a mode may have, in nanoseconds. A timer with a shorter one would do
-/// nothing but fire, and a commit waits up to ten seconds for a frame (K19).
-pub(super) const FRAME_TIMES: core::ops::RangeInclusive<u64> = 1_000_000..=1_000_000_000;
+/// nothing but fire. The console waits up to a second for a frame, and C warns if none comes (K19).
+pub(super) const FRAME_TIMES: core::ops::RangeInclusive<u64> = 1_000_000..=500_000_000;
 
 /// The timer of a CRTC.
 ///
@@ -374,8 +374,10 @@ unsafe extern "C" fn expired<C: DriverCrtc>(
         clock.pending = false;
         return bindings::hrtimer_restart::HRTIMER_NORESTART;
     }
+    // The mode may have changed meanwhile, so the next frame is that of the clock, not of the timer.
+    clock.advance(now());
     // SAFETY: The timer's callback runs, and nothing queues the timer meanwhile (see `pending`), so
-    // it may be forwarded (K32).
-    unsafe { bindings::hrtimer_forward(timer, now(), clock.interval) };
+    // its time may be changed (K32).
+    unsafe { raw::drm_rust_hrtimer_set_expires(timer, clock.last + clock.interval) };
     bindings::hrtimer_restart::HRTIMER_RESTART
 }

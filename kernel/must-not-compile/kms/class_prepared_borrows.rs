@@ -2,7 +2,7 @@
 
 //! `prepare` returns the framebuffer that it was lent.
 //!
-//! The next commit may drop it while this one is on the screen. A counted reference keeps it (K12, K23).
+//! The next commit may drop it while this one is on the screen. A mapping keeps it (K12, K23).
 
 include!("../driver.rs");
 include!("../display.rs");
@@ -18,7 +18,7 @@ impl DriverPlane for ShowLayer {
     type Driver = Show;
     type State = ();
     type Prepared = &'static Framebuffer<Show>; //~ WRONG
-    //= type Prepared = ARef<Framebuffer<Show>>;
+    //= type Prepared = drm::kms::framebuffer::Map<Show>;
 
     fn prepare(
         _: &Plane<Self>,
@@ -26,6 +26,6 @@ impl DriverPlane for ShowLayer {
         framebuffer: &Framebuffer<Show>,
     ) -> Result<Self::Prepared> {
         Ok(framebuffer) //~ WRONG
-        //= Ok(framebuffer.into())
+        //= framebuffer.map()
     }
 }

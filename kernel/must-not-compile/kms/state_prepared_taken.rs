@@ -7,6 +7,8 @@
 include!("../driver.rs");
 include!("../display.rs");
 
+use kernel::sync::Arc;
+
 classes!(Show, ShowClient, ShowBuffer, ShowLayer, ShowScreen, ShowMonitor);
 screen!(ShowScreen, Show);
 monitor!(ShowMonitor, Show);
@@ -17,18 +19,18 @@ struct ShowLayer;
 impl DriverPlane for ShowLayer {
     type Driver = Show;
     type State = ();
-    type Prepared = ARef<Framebuffer<Show>>;
+    type Prepared = Arc<drm::kms::framebuffer::Map<Show>>;
 
     fn prepare(
         _: &Plane<Self>,
         _: &New<PlaneState<Self>>,
         framebuffer: &Framebuffer<Show>,
     ) -> Result<Self::Prepared> {
-        Ok(framebuffer.into())
+        Ok(Arc::new(framebuffer.map()?, GFP_KERNEL)?)
     }
 }
 
-fn scene(new: &New<PlaneState<ShowLayer>>) -> Option<ARef<Framebuffer<Show>>> {
+fn scene(new: &New<PlaneState<ShowLayer>>) -> Option<Arc<drm::kms::framebuffer::Map<Show>>> {
     Some(*new.prepared()?) //~ WRONG
     //= Some(new.prepared()?.clone())
 }

@@ -5,6 +5,7 @@
 //! C headers: `include/drm/drm_gem_framebuffer_helper.h`, `include/linux/iosys-map.h`
 
 use super::{
+    Counted,
     Driver,
     Framebuffer, //
 };
@@ -22,7 +23,6 @@ use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    sync::aref::ARef,
     workqueue::{
         impl_has_work,
         Work,
@@ -55,7 +55,7 @@ struct Mapped<T: Driver> {
     work: Work<Mapped<T>>,
     planes: [Option<VMap<T::Object>>; PLANES],
     // Declared after the planes, and so dropped after them: it holds their objects.
-    framebuffer: ARef<Framebuffer<T>>,
+    framebuffer: Counted<T>,
 }
 
 impl_has_work! {
@@ -97,7 +97,7 @@ impl<T: Driver> Framebuffer<T> {
             pin_init!(Mapped {
                 work <- Work::new(name, key),
                 planes,
-                framebuffer: self.into(),
+                framebuffer: Counted::new(self),
             }),
             GFP_KERNEL,
         )?;
