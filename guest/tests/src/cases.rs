@@ -7,6 +7,7 @@ mod attacks;
 mod auth;
 pub(crate) mod bus;
 pub(crate) mod compat;
+mod display;
 mod dmabuf;
 mod dumb;
 mod fdinfo;
@@ -146,6 +147,7 @@ const AREAS: &[&[Case]] = &[
     lifecycle::file::CASES,
     lifecycle::work::CASES,
     lifecycle::memory::CASES,
+    display::CASES,
     gate::CASES,
     probe::CASES,
     probe::client::CASES,

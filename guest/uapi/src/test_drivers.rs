@@ -2,7 +2,7 @@
 //! The ioctls of our own drivers that exist to be tested or measured. Those of `sync_test` are in [`crate::sync`].
 //!
 //! Source: `kernel/tests/bus/edu/edu_drm.h`, `bus/auxiliary/aux_drm.h`, `lifecycle/lifecycle_drm.h`,
-//! `attacks/attacks_drm.h` and `noop/noop_drm.h`.
+//! `attacks/attacks_drm.h`, `display/display_test_drm.h` and `noop/noop_drm.h`.
 
 use super::*;
 
@@ -14,6 +14,9 @@ structures! {
     Lifecycle: Plain = "drm_lifecycle" { what: u32, handle: u32, value: u64 }
     Attack: Plain = "drm_attack" { what: u32, handle: u32, value: u64 }
     Noop: Plain = "drm_noop" { value: u64 }
+    DisplayTest: Plain = "drm_display_test" {
+        what: u32, value: u32, enabled: u32, disabled: u32, vblank_on: u32, vblank_off: u32, planes: u32, pixel: u32,
+    }
 }
 
 requests! {
@@ -39,7 +42,12 @@ requests! {
     ATTACK_PLUGGED: Attack = RW, DRM, COMMAND_BASE + 1, "DRM_IOCTL_ATTACK_PLUGGED";
     ATTACK_TRAP: Attack = RW, DRM, COMMAND_BASE + 2, "DRM_IOCTL_ATTACK_TRAP";
     NOOP_UNGUARDED: Noop = DIR_WRITE, DRM, COMMAND_BASE, "DRM_IOCTL_NOOP_UNGUARDED";
+    DISPLAY_TEST: DisplayTest = RW, DRM, COMMAND_BASE, "DRM_IOCTL_DISPLAY_TEST";
     NOOP_GUARDED: Noop = DIR_WRITE, DRM, COMMAND_BASE + 1, "DRM_IOCTL_NOOP_GUARDED";
 }
 
-constants! {}
+constants! {
+    DISPLAY_TEST_TICK: u32 = 0, "DISPLAY_TEST_TICK";
+    DISPLAY_TEST_ATTACH: u32 = 1, "DISPLAY_TEST_ATTACH";
+    DISPLAY_TEST_COUNTS: u32 = 2, "DISPLAY_TEST_COUNTS";
+}

@@ -25,6 +25,7 @@ const HEADERS: &[&str] = &[
     "attacks/attacks_drm.h",
     "bus/auxiliary/aux_drm.h",
     "bus/edu/edu_drm.h",
+    "display/display_test_drm.h",
     "lifecycle/lifecycle_drm.h",
     "noop/noop_drm.h",
     "sync/sync_test_drm.h",

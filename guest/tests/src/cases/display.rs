@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The layer of mode setting, by a driver whose hooks are counted, and whose vblanks come on request.
+//!
+//! Source: `kernel/tests/display/display_test_drm.h`.
+
+use std::fs;
+
+use sys::write;
+use uapi::mode::*;
+use uapi::{DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_COUNTS, DISPLAY_TEST_TICK, DisplayTest};
+
+use crate::harness::check::Outcome;
+use crate::harness::modules;
+use crate::subjects::device::DrmFile;
+use crate::subjects::display::request::{Place, Request};
+use crate::subjects::display::{Display, Frame};
+use crate::subjects::guest::Guest;
+use crate::subjects::lifecycle::{Test, node};
+use crate::{holds, same, works};
+
+super::cases! {
+    "display":
+    k18_flip_ends_at_the_interrupt, k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
+    k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed, k37_scene_has_all_planes,
+}
+
+const NAME: &str = "display_test";
+
+/// The driver, and a client that has switched its display on.
+struct Lit<'a> {
+    test: Test<'a>,
+    display: Display,
+    frame: Frame,
+}
+
+impl<'a> Lit<'a> {
+    fn new(guest: &'a Guest) -> Outcome<Self> {
+        // An earlier case that failed has left it.
+        let _ = modules::remove(NAME);
+        let test = Test::new(guest)?;
+        test.load(NAME)?;
+        let node = node(NAME, "card").expect("the device has a primary node");
+        let display = Display::adopt(works!(DrmFile::open(node)))?;
+        let frame = display.frame(display.output().size())?;
+        let lit = Self { test, display, frame };
+        let request = lit.display.lit(lit.display.output(), &lit.frame)?;
+        lit.commit(&request)?;
+        lit.finish()?;
+        Ok(lit)
+    }
+
+    fn commit(&self, request: &Request) -> Outcome {
+        works!(self.display.commit(request, ATOMIC_ALLOW_MODESET | ATOMIC_NONBLOCK | PAGE_FLIP_EVENT, 0));
+        Ok(())
+    }
+
+    fn call(&self, what: u32, value: u32) -> Outcome<DisplayTest> {
+        let call = DisplayTest { what, value, ..Default::default() };
+        Ok(works!(self.display.file.ioctl(&DISPLAY_TEST, call)))
+    }
+
+    /// Ends frames until the event of a commit comes. The commit may not have come to its hardware yet.
+    fn finish(&self) -> Outcome<DisplayTest> {
+        loop {
+            let counts = self.call(DISPLAY_TEST_TICK, 0)?;
+            if self.display.has_event()? {
+                self.display.flipped()?;
+                return Ok(counts);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Returns a framebuffer whose first pixel has a color.
+    fn coloured(&self, color: u32) -> Outcome<Frame> {
+        let frame = self.display.frame(self.frame.size)?;
+        self.display.pixels(&frame)?.write(0, color);
+        Ok(frame)
+    }
+
+    /// Switches the display off, and removes the driver.
+    fn end(mut self) -> Outcome {
+        self.commit(&Request::new().off(self.display.output()))?;
+        self.display.flipped()?;
+        drop(self.display);
+        works!(modules::remove(NAME));
+        same!(self.test.trace.count("never released"), 0);
+        self.test.unload()
+    }
+}
+
+/// The event of a flip comes at the next vblank and not before, also if the flip is long on the screen.
+fn k18_flip_ends_at_the_interrupt(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let next = lit.coloured(0x0012_3456)?;
+    works!(lit.display.flip(lit.display.output(), next.fb, 7));
+    while lit.call(DISPLAY_TEST_COUNTS, 0)?.pixel != 0x0012_3456 {
+        std::thread::yield_now();
+    }
+    holds!(!lit.display.has_event()?, "no frame has ended");
+    lit.finish()?;
+    lit.end()
+}
+
+/// The layer switches the interrupt on for a flip, and off with the CRTC.
+fn k18_interrupt_is_on_while_frames_are_wanted(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    holds!(lit.finish_of_flip()?.vblank_on >= 1, "a flip wants a vblank");
+    lit.commit(&Request::new().off(lit.display.output()))?;
+    lit.display.flipped()?;
+    let counts = lit.call(DISPLAY_TEST_COUNTS, 0)?;
+    same!(counts.vblank_on, counts.vblank_off);
+    same!((counts.enabled, counts.disabled), (1, 1));
+    let request = lit.display.lit(lit.display.output(), &lit.frame)?;
+    lit.commit(&request)?;
+    lit.finish()?;
+    lit.end()
+}
+
+impl Lit<'_> {
+    fn finish_of_flip(&self) -> Outcome<DisplayTest> {
+        works!(self.display.flip(self.display.output(), self.frame.fb, 1));
+        self.finish()
+    }
+}
+
+/// A display that is on when its driver is unbound goes off by its hook, which reaches the hardware.
+fn k20_hooks_reach_the_hardware_at_unbind(guest: &Guest) -> Outcome {
+    let mut lit = Lit::new(guest)?;
+    // No vblank comes for this flip: the end must not wait for one.
+    works!(lit.display.flip(lit.display.output(), lit.frame.fb, 1));
+    works!(write(&format!("/sys/bus/platform/drivers/{NAME}/unbind"), NAME));
+    lit.test.trace.wait_for("enabled 1 times, disabled 1 times")?;
+    lit.display.flipped()?;
+    drop(lit.display);
+    works!(modules::remove(NAME));
+    same!(lit.test.trace.count("never released"), 0);
+    lit.test.unload()
+}
+
+/// A flush replaces a scene of mappings with a spinlock held. Each flush reads the framebuffer that it shows.
+fn k30_scenes_are_dropped_in_flush(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let colors = [0x0011_1111, 0x0022_2222, 0x0033_3333];
+    let frames = colors.map(|color| lit.coloured(color));
+    let frames = frames.into_iter().collect::<Outcome<Vec<_>>>()?;
+    for (frame, color) in frames.iter().zip(colors).cycle().take(60) {
+        works!(lit.display.flip(lit.display.output(), frame.fb, 1));
+        same!(lit.finish()?.pixel, color);
+    }
+    lit.end()
+}
+
+/// A hotplug changes the connector's status without a client that asks.
+fn k35_hotplug_is_noticed(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let node = node(NAME, "card").expect("the device has a primary node");
+    let card = node.file_name().expect("a node has a name").to_string_lossy().into_owned();
+    let status = format!("/sys/class/drm/{card}-Virtual-1/status");
+    for (value, wanted) in [(0, "disconnected"), (1, "connected"), (0, "disconnected"), (1, "connected")] {
+        lit.call(DISPLAY_TEST_ATTACH, value)?;
+        while fs::read_to_string(&status)?.trim() != wanted {
+            std::thread::yield_now();
+        }
+    }
+    lit.end()
+}
+
+/// A flush sees all planes, also those that the commit does not name.
+fn k37_scene_has_all_planes(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let output = lit.display.output();
+    let plane = output.cursor.as_ref().expect("the display has a cursor plane");
+    let cursor = lit.display.frame_of((64, 64), ARGB8888)?;
+    lit.commit(&Request::new().show(plane, output, cursor.fb, Place::at((10, 10), (64, 64))))?;
+    same!(lit.finish()?.planes, 2);
+    same!(lit.finish_of_flip()?.planes, 2);
+    lit.commit(&Request::new().hide(plane))?;
+    same!(lit.finish()?.planes, 1);
+    lit.end()
+}

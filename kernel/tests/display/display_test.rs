@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A display whose hooks can be counted, whose vblanks come on request, and whose flush keeps a
+//! scene, to test the layer of mode setting.
+
+#![forbid(unsafe_code)]
+
+mod objects;
+mod uapi;
+
+use crate::objects::{
+    Layer,
+    Monitor,
+    Screen, //
+};
+use drm::{
+    gem,
+    kms,
+    Device,
+    File,
+    Plugged,
+    Registered, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
+drm::module_platform_driver! {
+    virtual_device: c"display_test",
+    type: Show,
+    name: "display_test",
+    authors: ["The Drydock authors"],
+    description: "Test driver of mode setting",
+    license: "Dual MIT/GPL",
+}
+
+pub(crate) struct Show;
+
+/// How often each hook was called, and what flush has seen.
+pub(crate) struct Counts {
+    pub(crate) enabled: Atomic<i32>,
+    pub(crate) disabled: Atomic<i32>,
+    pub(crate) vblank_on: Atomic<i32>,
+    pub(crate) vblank_off: Atomic<i32>,
+    pub(crate) planes: Atomic<i32>,
+    pub(crate) pixel: Atomic<i32>,
+    /// Whether a display is attached: 1 or 0.
+    pub(crate) attached: Atomic<i32>,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Self {
+            enabled: Atomic::new(0),
+            disabled: Atomic::new(0),
+            vblank_on: Atomic::new(0),
+            vblank_off: Atomic::new(0),
+            planes: Atomic::new(0),
+            pixel: Atomic::new(0),
+            attached: Atomic::new(1),
+        }
+    }
+}
+
+#[vtable]
+impl drm::Driver for Show {
+    type Data = Counts;
+    type RegistrationData<'bound> = ();
+    type File = drm::Plain<Self>;
+    type Object = gem::shmem::Object<drm::Plain<Self>>;
+    type Kms = kms::Kms;
+
+    const INFO: drm::DriverInfo =
+        drm::DriverInfo::new(c"display_test", c"Test driver of mode setting");
+    const FEATURES: drm::Features = drm::Features::GEM;
+
+    drm::ioctls! {
+        uapi::DRM_IOCTL_DISPLAY_TEST: uapi::drm_display_test, NONE => Show::control;
+    }
+
+    /// Logs whether each CRTC that was switched on was switched off again.
+    fn unplugged(dev: &Device<Self, Registered>, _data: &()) {
+        let (on, off) = (dev.enabled.load(Relaxed), dev.disabled.load(Relaxed));
+        pr_info!("enabled {on} times, disabled {off} times\n");
+    }
+}
+
+impl kms::Driver for Show {
+    type Plane = Layer;
+    type Crtc = Screen;
+    type Connector = Monitor;
+    type Objects = objects::Objects;
+}
+
+impl Show {
+    fn control(
+        dev: &Plugged<'_, Show>,
+        _data: &(),
+        arg: &mut uapi::drm_display_test,
+        _file: &File<drm::Plain<Show>>,
+    ) -> Result {
+        let objects = dev.objects();
+        match arg.what {
+            uapi::DISPLAY_TEST_TICK => dev.handle_vblank(objects.screen)?,
+            uapi::DISPLAY_TEST_ATTACH => {
+                dev.attached.store(i32::from(arg.value != 0), Relaxed);
+                dev.hotplug(objects.monitor)?;
+            }
+            uapi::DISPLAY_TEST_COUNTS => {}
+            _ => return Err(EINVAL),
+        }
+        let read = |count: &Atomic<i32>| count.load(Relaxed) as u32;
+        arg.enabled = read(&dev.enabled);
+        arg.disabled = read(&dev.disabled);
+        arg.vblank_on = read(&dev.vblank_on);
+        arg.vblank_off = read(&dev.vblank_off);
+        arg.planes = read(&dev.planes);
+        arg.pixel = read(&dev.pixel);
+        Ok(())
+    }
+}
+
+impl drm::platform::Driver for Show {
+    type IdInfo = ();
+
+    fn probe<'bound>(
+        cx: &drm::platform::Probe<'bound>,
+        _id: Option<&'bound ()>,
+    ) -> Result<drm::Ready<'bound, Self>> {
+        drm::UnregisteredDevice::<Self>::new(cx, Ok(Counts::new()))?
+            .init_kms(objects::set_up)?
+            .ready(Ok(()))
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! The display's objects and their hooks.
+
+use crate::Show;
+use drm::kms::{
+    self,
+    connector::ConnectorType,
+    crtc::CrtcCommit,
+    framebuffer::Map,
+    vblank::{
+        Hardware,
+        HardwareVblank, //
+    },
+    Connector,
+    Crtc,
+    CrtcState,
+    EncoderType,
+    Flip,
+    Framebuffer,
+    Hw,
+    Key,
+    Modes,
+    New,
+    Old,
+    Plane,
+    PlaneState,
+    Setup,
+    Status, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc,
+        SpinLock, //
+    }, //
+};
+
+const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
+const ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
+
+pub(crate) struct Objects {
+    pub(crate) screen: Key<Crtc<Screen>>,
+    pub(crate) monitor: Key<Connector<Monitor>>,
+}
+
+pub(crate) fn set_up(setup: &Setup<'_, Show>) -> Result<Objects> {
+    let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
+    let cursor = setup.cursor(&[ARGB8888], (64, 64), Ok(Layer))?;
+    let screen = setup.crtc(primary, Some(cursor), Screen::new())?;
+    let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+    let monitor = setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
+    Ok(Objects { screen, monitor })
+}
+
+pub(crate) struct Layer;
+
+#[vtable]
+impl kms::DriverPlane for Layer {
+    type Driver = Show;
+    type State = ();
+    type Prepared = Arc<Map<Show>>;
+
+    fn prepare(
+        _plane: &Plane<Self>,
+        _new: &New<PlaneState<Self>>,
+        framebuffer: &Framebuffer<Show>,
+    ) -> Result<Arc<Map<Show>>> {
+        Ok(Arc::new(framebuffer.map()?, GFP_KERNEL)?)
+    }
+}
+
+/// A mapping for each plane that is shown. It outlives the commit that brought it.
+type Scene = [Option<Arc<Map<Show>>>; 2];
+
+#[pin_data]
+pub(crate) struct Screen {
+    #[pin]
+    scene: SpinLock<Scene>,
+}
+
+impl Screen {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            scene <- new_spinlock!([None, None]),
+        })
+    }
+
+    /// Replaces the scene. The old one is dropped with a spinlock held, which a mapping allows.
+    fn replace(&self, scene: Scene) {
+        *self.scene.lock() = scene;
+    }
+}
+
+#[vtable]
+impl kms::DriverCrtc for Screen {
+    type Driver = Show;
+    type State = ();
+    type Vblank = Hardware;
+
+    const WHOLE: bool = true;
+
+    fn enable(
+        _crtc: &Crtc<Self>,
+        _old: &Old<CrtcState<Self>>,
+        _new: &New<CrtcState<Self>>,
+        hw: &Hw<'_, Show>,
+    ) {
+        hw.enabled.add(1, Relaxed);
+    }
+
+    fn disable(crtc: &Crtc<Self>, _old: &Old<CrtcState<Self>>, hw: &Hw<'_, Show>) {
+        hw.disabled.add(1, Relaxed);
+        crtc.replace([None, None]);
+    }
+
+    fn flush(commit: &CrtcCommit<'_, Self>, hw: &Hw<'_, Show>) -> Flip {
+        let mut scene = [None, None];
+        let mut count = 0;
+        for (place, (_, state)) in scene.iter_mut().zip(commit.planes()) {
+            *place = state.prepared().cloned();
+            count += 1;
+        }
+        hw.planes.store(count, Relaxed);
+        if let [Some(lowest), ..] = &scene {
+            let mut pixel = [0; 4];
+            let read = lowest.read(|pixels| pixels.row(0, 0, 0, &mut pixel));
+            if let Ok(Ok(())) = read {
+                hw.pixel.store(i32::from_le_bytes(pixel), Relaxed);
+            }
+        }
+        commit.crtc().replace(scene);
+        Flip::AtVblank
+    }
+}
+
+impl HardwareVblank for Screen {
+    fn enable_vblank(_crtc: &Crtc<Self>, hw: &Hw<'_, Show>) -> Result {
+        hw.vblank_on.add(1, Relaxed);
+        Ok(())
+    }
+
+    fn disable_vblank(_crtc: &Crtc<Self>, hw: &Hw<'_, Show>) {
+        hw.vblank_off.add(1, Relaxed);
+    }
+}
+
+pub(crate) struct Monitor;
+
+#[vtable]
+impl kms::DriverConnector for Monitor {
+    type Driver = Show;
+
+    fn detect(_connector: &Connector<Self>, hw: &Hw<'_, Show>) -> Status {
+        if hw.attached.load(Relaxed) != 0 {
+            Status::Connected
+        } else {
+            Status::Disconnected
+        }
+    }
+
+    fn modes(_connector: &Connector<Self>, modes: &mut Modes<'_>, _hw: &Hw<'_, Show>) -> Result {
+        modes.common((1024, 768), (640, 480))
+    }
+}
