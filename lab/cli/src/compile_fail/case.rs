@@ -135,7 +135,8 @@ impl Case {
         let indent = |line: &&Line| line.text().len() - line.text().trim_start().len();
         let common = changed.iter().filter(|line| !line.text().is_empty()).map(indent).min().unwrap_or(0);
         let shown = changed.iter().filter_map(|line| match line {
-            Line::Wrong(text) => Some(format!("- {}\n", &text[common..])),
+            // A mistake can be that a line is missing.
+            Line::Wrong(text) if !text.is_empty() => Some(format!("- {}\n", &text[common..])),
             Line::Right(text) if !text.is_empty() => Some(format!("+ {}\n", &text[common..])),
             _ => None,
         });

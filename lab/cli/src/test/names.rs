@@ -29,6 +29,7 @@ const PACKAGES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("guest/client", None, Some("drydock_client")),
     ("guest/random", Some("random"), Some("drydock_random")),
     ("guest/bench", None, Some("drydock_bench")),
+    ("guest/screen", None, Some("drydock_screen")),
     ("fuzz", Some("drydock_host_fuzz"), Some("drydock_host_fuzz")),
 ];
 /// The directory in which each subdirectory is a package with a library of the same name.
