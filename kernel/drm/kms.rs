@@ -229,7 +229,7 @@ pub trait Driver: crate::Driver<Kms = Kms> {
     type Connector: DriverConnector<Driver = Self>;
 
     /// The result of the driver's set-up, usually [`Key`]s of objects. [`Device::objects`]
-    /// returns it.
+    /// returns it. A counted reference to the device in it would keep the device forever.
     type Objects: Send + Sync + 'static;
 
     /// Whether the planes are updated after the CRTCs are switched on, and only those of CRTCs that

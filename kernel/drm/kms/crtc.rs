@@ -165,6 +165,9 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
 
     /// Switches the CRTC off. Its vblanks have ended.
     ///
+    /// A mapping of a framebuffer keeps the device. A driver that keeps some in the CRTC's data, for
+    /// what is shown, lets go of them here.
+    ///
     /// Context: as [`enable`](Self::enable).
     fn disable(crtc: &Crtc<Self>, old: &Old<CrtcState<Self>>, hw: &Hw<'_, Self::Driver>) {
         let _ = (crtc, old, hw);

@@ -99,6 +99,9 @@ impl<T: Driver, F: DriverFile<Driver = T>> File<F> {
     ///
     /// Fails with `EINVAL` for a CRTC of another device.
     ///
+    /// Call it from an unguarded ioctl: in a guarded one, unplugging any DRM device would wait for the
+    /// locks.
+    ///
     /// Context: process context, may sleep; takes all locks of mode setting, so clients wait for `f`,
     /// which must not call this again. A hook of mode setting, which may hold them, has no file
     /// (K36).
