@@ -2,7 +2,7 @@
 
 //! `prepare` returns a raw pointer.
 //!
-//! It is made in the thread of one client, and dropped in that of another or in the module's queue (K12).
+//! The thread of one client makes the value. Another thread or the module's queue drops it (K12).
 
 include!("../driver.rs");
 include!("../display.rs");

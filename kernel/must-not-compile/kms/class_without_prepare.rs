@@ -2,7 +2,7 @@
 
 //! A class of planes has no `prepare`.
 //!
-//! It is the last step of a commit that can fail, so a driver says what it does there (K11).
+//! `prepare` is the last step of a commit that can fail, so a driver says what it does there (K11).
 
 include!("../driver.rs");
 include!("../display.rs");

@@ -2,7 +2,7 @@
 
 //! The list of modes is filled by work that runs later.
 //!
-//! It is valid during the hook, with C's lock of the list (K25).
+//! The list is valid during the hook only, with C's lock of it (K25).
 
 include!("../driver.rs");
 include!("../display.rs");

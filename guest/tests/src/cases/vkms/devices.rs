@@ -99,7 +99,7 @@ fn out_fence_of_one_is_waited_for_by_the_other(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One device is taken away while the other one shows a picture and a buffer of it.
+/// A device is removed while another one shows a picture in a buffer of the first.
 fn device_goes_while_the_other_shows(guest: &Guest) -> Outcome {
     let (setup, cards) = Setup::second(guest)?;
     let [one, two] = [Display::open_card(&cards[0])?, Display::open_card(&cards[1])?];

@@ -142,7 +142,7 @@ fn plane_of_another_output_is_refused(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One framebuffer may be on several outputs, and `RMFB` takes it from all of them.
+/// A framebuffer may be on several outputs, and `RMFB` takes it from all of them.
 fn framebuffer_is_shown_on_all_outputs(guest: &Guest) -> Outcome {
     let (_setup, card) = Setup::outputs(guest, 2)?;
     let display = Display::open_card(&card)?;

@@ -186,7 +186,7 @@ fn unbind_while_a_commit_waits_for_a_late_fence(guest: &Guest) -> Outcome {
     comes_back(guest)
 }
 
-/// The same, and the fence is dropped by its driver after everything else is gone.
+/// An unbind does not wait for a fence that never comes. The fence's driver drops it after everything else is gone.
 fn unbind_while_a_commit_waits_for_a_fence_that_never_comes(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let (pending, fence) = waiting_flip(guest, &display)?;
