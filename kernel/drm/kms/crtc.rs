@@ -5,27 +5,28 @@
 //! C header: `include/drm/drm_crtc.h`; kernel document: Documentation/gpu/drm-kms.rst, "CRTC
 //! Abstraction".
 
+mod hooks;
+mod state;
+mod view;
+
+pub use state::CrtcState;
+pub use view::{
+    CrtcCheck,
+    CrtcCommit,
+    Planes, //
+};
+
 use super::{
-    commit::{
-        self,
-        of_hook, //
-    },
     mode::Mode,
-    plane::{
-        Plane,
-        PlaneState, //
-    },
     setup::has_room,
     state::{
-        Edit,
         New,
         Old,
         State, //
     },
     vblank::{
         FrameTimer,
-        Source,
-        FRAME_TIMES, //
+        Source, //
     },
     Driver,
     Hw, //
@@ -41,7 +42,6 @@ use core::{
     ops::Deref,
     ptr::{
         null,
-        null_mut,
         NonNull, //
     },
     sync::atomic::{
@@ -51,10 +51,7 @@ use core::{
 };
 use kernel::{
     bindings,
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     types::Opaque, //
 };
@@ -219,15 +216,6 @@ impl<C: DriverCrtc> Crtc<C> {
         ..pin_init::zeroed()
     };
 
-    const HELPER: raw::drm_crtc_helper_funcs = raw::drm_crtc_helper_funcs {
-        mode_valid: Some(Self::mode_valid),
-        atomic_check: Some(Self::atomic_check),
-        atomic_flush: Some(Self::atomic_flush),
-        atomic_enable: Some(Self::atomic_enable),
-        atomic_disable: Some(Self::atomic_disable),
-        ..pin_init::zeroed()
-    };
-
     /// Creates a CRTC with its planes.
     ///
     /// # Safety
@@ -347,132 +335,6 @@ impl<C: DriverCrtc> Crtc<C> {
             drop(KBox::from_raw(crtc.cast::<Self>()));
         }
     }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn mode_valid(
-        crtc: *mut raw::drm_crtc,
-        mode: *const raw::drm_display_mode,
-    ) -> raw::drm_mode_status {
-        // SAFETY: C passes a CRTC of this class and a mode that it does not change meanwhile (K2).
-        let (crtc, mode) = unsafe { (Self::from_raw(crtc), Mode::from_raw(mode)) };
-        match mode.frame_time() {
-            Some(time) if FRAME_TIMES.contains(&time) => {}
-            Some(time) if time > *FRAME_TIMES.end() => {
-                return raw::drm_mode_status_MODE_CLOCK_LOW;
-            }
-            _ => return raw::drm_mode_status_MODE_CLOCK_HIGH,
-        }
-        // Planes would be clipped to another size than the mode's.
-        if mode.is_stereo() {
-            return raw::drm_mode_status_MODE_NO_STEREO;
-        }
-        if C::mode_valid(crtc, mode) {
-            raw::drm_mode_status_MODE_OK
-        } else {
-            raw::drm_mode_status_MODE_BAD
-        }
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_check(
-        crtc: *mut raw::drm_crtc,
-        commit: *mut raw::drm_atomic_commit,
-    ) -> c_int {
-        from_result(|| {
-            // SAFETY: C passes a CRTC of the commit, which it checks: the locks are held, and
-            // nothing else uses the new state (K8).
-            let (old, new) = unsafe { commit::crtc_states::<C>(commit, crtc) };
-            // SAFETY: As above (K14).
-            if !unsafe { (*new.cast::<raw::drm_crtc_state>()).enable } {
-                // Nothing that a driver says may keep a CRTC from being switched off (K10).
-                return Ok(0);
-            }
-            if C::WHOLE {
-                // SAFETY: As above. Planes that were not in the commit keep their checked state
-                // (K37).
-                to_result(unsafe { raw::drm_atomic_add_affected_planes(commit, crtc) })?;
-            }
-            // SAFETY: As above. C itself makes such commits, and expects no errors (K10).
-            if C::HAS_CHECK && !unsafe { raw::drm_rust_only_takes_away(commit) } {
-                // SAFETY: As above: nothing else uses the new state of the CRTC (K8).
-                let mut check = unsafe { CrtcCheck::new(crtc, commit, old, new) };
-                C::check(&mut check).map_err(of_hook)?;
-            }
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_enable(
-        crtc: *mut raw::drm_crtc,
-        commit: *mut raw::drm_atomic_commit,
-    ) {
-        // SAFETY: C passes a CRTC of a commit that is in force and not done (K14).
-        let Some(hw) = (unsafe { commit::hardware::<C::Driver>(commit) }) else {
-            return;
-        };
-        // SAFETY: As above. The states stay as they are until the steps are done (K14).
-        let (crtc, old, new) = unsafe {
-            let (old, new) = commit::crtc_states::<C>(commit, crtc);
-            (Self::from_raw(crtc), Old::from_raw(old), New::from_raw(new))
-        };
-        C::enable(crtc, old, new, &hw);
-        if C::Vblank::OPS.counts {
-            crtc.timer.begin(new.adjusted_mode());
-            // SAFETY: The CRTC is on, so it may count frames (K18).
-            unsafe { raw::drm_crtc_vblank_on(crtc.as_raw()) };
-        }
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_disable(
-        crtc: *mut raw::drm_crtc,
-        commit: *mut raw::drm_atomic_commit,
-    ) {
-        // SAFETY: C passes a CRTC of this class (K2).
-        unsafe { Self::from_raw(crtc) }.end_vblanks();
-        // SAFETY: As in `atomic_enable` (K14).
-        if let Some(hw) = unsafe { commit::hardware::<C::Driver>(commit) } {
-            // SAFETY: As in `atomic_enable` (K14).
-            unsafe {
-                let (old, _) = commit::crtc_states::<C>(commit, crtc);
-                C::disable(Self::from_raw(crtc), Old::from_raw(old), &hw);
-            }
-        }
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_flush(
-        crtc: *mut raw::drm_crtc,
-        commit: *mut raw::drm_atomic_commit,
-    ) {
-        if !C::HAS_FLUSH {
-            return;
-        }
-        // SAFETY: As in `atomic_enable` (K14).
-        let Some(hw) = (unsafe { commit::hardware::<C::Driver>(commit) }) else {
-            return;
-        };
-        // SAFETY: As in `atomic_enable` (K14).
-        let commit = unsafe { CrtcCommit::<C>::new(crtc, commit) };
-        if commit.new_state().is_active() {
-            let flip = C::flush(&commit, &hw);
-            commit
-                .crtc()
-                .flip_now
-                .store(flip == Flip::Now, Ordering::Relaxed);
-        }
-    }
 }
 
 impl<C: DriverCrtc> Deref for Crtc<C> {
@@ -488,289 +350,3 @@ unsafe impl<C: DriverCrtc> Send for Crtc<C> {}
 
 // SAFETY: As for `Send` (L15).
 unsafe impl<C: DriverCrtc> Sync for Crtc<C> {}
-
-/// The state of a CRTC. It dereferences to the driver's own part.
-///
-/// # Invariants
-///
-/// `raw` is an initialised state that C owns through `destroy`; the state lies in a `KBox` of
-/// `Self`.
-#[repr(C)]
-pub struct CrtcState<C: DriverCrtc> {
-    raw: Opaque<raw::drm_crtc_state>,
-    private: C::State,
-    _class: PhantomData<fn(C) -> C>,
-}
-
-impl<C: DriverCrtc> CrtcState<C> {
-    fn c(&self) -> *mut raw::drm_crtc_state {
-        self.raw.get()
-    }
-
-    /// Returns whether the CRTC is switched on.
-    #[inline]
-    pub fn is_active(&self) -> bool {
-        // SAFETY: The state is valid; the field is only written in checks (K8).
-        unsafe { (*self.c()).active }
-    }
-
-    /// Returns the mode that the client set.
-    #[inline]
-    pub fn mode(&self) -> &Mode {
-        // SAFETY: As in `is_active` (K14).
-        unsafe { Mode::from_raw(&raw const (*self.c()).mode) }
-    }
-
-    /// Returns the mode with the timings that the hardware uses.
-    #[inline]
-    pub fn adjusted_mode(&self) -> &Mode {
-        // SAFETY: As in `is_active` (K14).
-        unsafe { Mode::from_raw(&raw const (*self.c()).adjusted_mode) }
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn create(crtc: *mut raw::drm_crtc) -> *mut raw::drm_crtc_state {
-        Self::alloc(C::State::initial(), |state| {
-            // SAFETY: The state is zeroed, and C passes a valid CRTC (K5).
-            unsafe { raw::__drm_atomic_helper_crtc_state_init(state, crtc) };
-        })
-        .unwrap_or_else(|error| error.to_ptr())
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn duplicate(crtc: *mut raw::drm_crtc) -> *mut raw::drm_crtc_state {
-        // SAFETY: C holds the CRTC's lock, so its state is in force, and valid (K7).
-        let current = unsafe { &*(*crtc).state.cast::<Self>() };
-        Self::alloc(current.private.duplicate(), |state| {
-            // SAFETY: The state is zeroed, and C passes a valid CRTC with a state (K7).
-            unsafe { raw::__drm_atomic_helper_crtc_duplicate_state(crtc, state) };
-        })
-        .unwrap_or(null_mut())
-    }
-
-    fn alloc(
-        private: Result<C::State>,
-        init: impl FnOnce(*mut raw::drm_crtc_state),
-    ) -> Result<*mut raw::drm_crtc_state> {
-        let state = KBox::new(
-            Self {
-                raw: Opaque::zeroed(),
-                private: private?,
-                _class: PhantomData,
-            },
-            GFP_KERNEL,
-        )?;
-        let state = KBox::into_raw(state).cast();
-        init(state);
-        Ok(state)
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn destroy(_crtc: *mut raw::drm_crtc, state: *mut raw::drm_crtc_state) {
-        // SAFETY: C passes a state that `alloc` made, once, when nothing uses it any more (K7).
-        unsafe {
-            raw::__drm_atomic_helper_crtc_destroy_state(state);
-            drop(KBox::from_raw(state.cast::<Self>()));
-        }
-    }
-}
-
-impl<C: DriverCrtc> Deref for CrtcState<C> {
-    type Target = C::State;
-
-    fn deref(&self) -> &C::State {
-        &self.private
-    }
-}
-
-impl<C: DriverCrtc> Edit<'_, CrtcState<C>> {
-    /// Returns the driver's own part, to be written.
-    pub fn private(&mut self) -> &mut C::State {
-        &mut self.state().private
-    }
-}
-
-type PlaneOf<C> = <<C as DriverCrtc>::Driver as Driver>::Plane;
-
-/// The check of a CRTC in a commit.
-pub struct CrtcCheck<'c, C: DriverCrtc> {
-    crtc: &'c Crtc<C>,
-    commit: *mut raw::drm_atomic_commit,
-    old: &'c Old<CrtcState<C>>,
-    new: &'c mut CrtcState<C>,
-    /// Invariant in `'c`: the lifetime names one check.
-    _check: PhantomData<fn(&'c ()) -> &'c ()>,
-}
-
-impl<'c, C: DriverCrtc> CrtcCheck<'c, C> {
-    /// # Safety
-    ///
-    /// The pointers are a CRTC, a commit that is being checked, and the CRTC's two states in it.
-    /// Nothing else uses the new state for `'c`, and nothing writes any other (K8).
-    unsafe fn new(
-        crtc: *mut raw::drm_crtc,
-        commit: *mut raw::drm_atomic_commit,
-        old: *mut CrtcState<C>,
-        new: *mut CrtcState<C>,
-    ) -> Self {
-        // SAFETY: By the requirement (K8).
-        unsafe {
-            Self {
-                crtc: Crtc::from_raw(crtc),
-                commit,
-                old: Old::from_raw(old),
-                new: &mut *new,
-                _check: PhantomData,
-            }
-        }
-    }
-
-    /// Returns the CRTC.
-    pub fn crtc(&self) -> &'c Crtc<C> {
-        self.crtc
-    }
-
-    /// Returns the state in force.
-    pub fn old(&self) -> &'c Old<CrtcState<C>> {
-        self.old
-    }
-
-    /// Returns the state that is being checked.
-    pub fn new_state(&self) -> &CrtcState<C> {
-        self.new
-    }
-
-    /// Returns the state that is being checked, to be written, and beside it the planes on the CRTC
-    /// that the commit contains.
-    pub fn split(&mut self) -> (Edit<'_, CrtcState<C>>, Planes<'_, C>) {
-        // SAFETY: The commit is being checked, and `self` is borrowed for the time. A CRTC's hook
-        // writes no plane's state (K8).
-        unsafe { (Edit::new(self.new), Planes::new(self.commit, self.crtc)) }
-    }
-}
-
-/// A commit as the CRTC's [`flush`](DriverCrtc::flush) sees it.
-///
-/// # Invariants
-///
-/// `commit` contains `crtc`. It is in force, and its hardware steps are under way for `'c`.
-///
-/// # Examples
-///
-/// A `flush` that looks at the whole picture:
-///
-/// ```
-/// fn flush(commit: &CrtcCommit<'_, Screen>, hw: &Hw<'_, Display>) -> Flip {
-///     for (_plane, state) in commit.planes() {
-///         let area = state.dst();
-///         dev_dbg!(hw, "{} x {} pixels\n", area.width(), area.height());
-///     }
-///     Flip::AtVblank
-/// }
-/// ```
-pub struct CrtcCommit<'c, C: DriverCrtc> {
-    crtc: &'c Crtc<C>,
-    commit: *mut raw::drm_atomic_commit,
-    old: &'c Old<CrtcState<C>>,
-    new: &'c New<CrtcState<C>>,
-    /// Invariant in `'c`: the lifetime names one commit.
-    _commit: PhantomData<fn(&'c ()) -> &'c ()>,
-}
-
-impl<'c, C: DriverCrtc> CrtcCommit<'c, C> {
-    /// # Safety
-    ///
-    /// The type invariants hold (K14).
-    unsafe fn new(crtc: *mut raw::drm_crtc, commit: *mut raw::drm_atomic_commit) -> Self {
-        // SAFETY: By the requirement (K14).
-        unsafe {
-            let (old, new) = commit::crtc_states::<C>(commit, crtc);
-            Self {
-                crtc: Crtc::from_raw(crtc),
-                commit,
-                old: Old::from_raw(old),
-                new: New::from_raw(new),
-                _commit: PhantomData,
-            }
-        }
-    }
-
-    /// Returns the CRTC.
-    pub fn crtc(&self) -> &'c Crtc<C> {
-        self.crtc
-    }
-
-    /// Returns the state that was in force before.
-    pub fn old(&self) -> &'c Old<CrtcState<C>> {
-        self.old
-    }
-
-    /// Returns the state that is in force now.
-    pub fn new_state(&self) -> &'c New<CrtcState<C>> {
-        self.new
-    }
-
-    /// Returns the visible planes on the CRTC that the commit contains: all, if
-    /// [`WHOLE`](DriverCrtc::WHOLE) says so.
-    pub fn planes(&self) -> Planes<'_, C> {
-        // SAFETY: By the type invariants (K14).
-        unsafe { Planes::new(self.commit, self.crtc) }
-    }
-}
-
-/// The visible planes on a CRTC in a commit, each with its new state, in the order in which they
-/// were created.
-///
-/// # Invariants
-///
-/// The commit contains the CRTC, and no plane's state is written for `'a`.
-pub struct Planes<'a, C: DriverCrtc> {
-    commit: *mut raw::drm_atomic_commit,
-    crtc: &'a Crtc<C>,
-    next: u32,
-}
-
-impl<'a, C: DriverCrtc> Planes<'a, C> {
-    /// # Safety
-    ///
-    /// The type invariants hold (K8, K14).
-    unsafe fn new(commit: *mut raw::drm_atomic_commit, crtc: &'a Crtc<C>) -> Self {
-        Self {
-            commit,
-            crtc,
-            next: 0,
-        }
-    }
-}
-
-impl<'a, C: DriverCrtc> Iterator for Planes<'a, C> {
-    type Item = (&'a Plane<PlaneOf<C>>, &'a New<PlaneState<PlaneOf<C>>>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        // SAFETY: The commit and its device are valid (type invariants) (K14).
-        let count = unsafe { (*(*self.commit).dev).mode_config.num_total_plane };
-        while self.next < count as u32 {
-            let index = self.next as usize;
-            self.next += 1;
-            // SAFETY: The commit has room for all planes of its device, of one class (K2). A state
-            // is valid for as long as the commit is.
-            unsafe {
-                let entry = &*(*self.commit).planes.add(index);
-                let state = entry.new_state;
-                if !entry.ptr.is_null()
-                    && core::ptr::eq((*state).crtc, self.crtc.as_raw())
-                    && (*state).visible
-                {
-                    return Some((&*entry.ptr.cast(), New::from_raw(state.cast())));
-                }
-            }
-        }
-        None
-    }
-}

@@ -5,17 +5,17 @@
 //! C header: `include/drm/drm_plane.h`; kernel document: Documentation/gpu/drm-kms.rst, "Plane
 //! Abstraction".
 
+mod check;
+mod hooks;
+mod state;
+
+pub use check::PlaneCheck;
+pub use state::PlaneState;
+
 use super::{
-    commit::{
-        self,
-        of_hook, //
-    },
-    crtc::CrtcState,
     framebuffer::Framebuffer,
-    mode::Rect,
     setup::has_room,
     state::{
-        Edit,
         New,
         Old,
         State, //
@@ -29,7 +29,6 @@ use crate::{
     Init, //
 };
 use core::{
-    cell::UnsafeCell,
     marker::PhantomData,
     ops::Deref,
     ptr::{
@@ -39,10 +38,7 @@ use core::{
 };
 use kernel::{
     bindings,
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     types::Opaque, //
 };
@@ -234,15 +230,6 @@ impl<P: DriverPlane> Plane<P> {
         ..pin_init::zeroed()
     };
 
-    const HELPER: raw::drm_plane_helper_funcs = raw::drm_plane_helper_funcs {
-        prepare_fb: Some(Self::prepare_fb),
-        cleanup_fb: Some(Self::cleanup_fb),
-        atomic_check: Some(Self::atomic_check),
-        atomic_update: Some(Self::atomic_update),
-        atomic_disable: Some(Self::atomic_disable),
-        ..pin_init::zeroed()
-    };
-
     /// Creates a plane that no CRTC uses yet.
     ///
     /// # Safety
@@ -340,111 +327,6 @@ impl<P: DriverPlane> Plane<P> {
         }
     }
 
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_check(
-        plane: *mut raw::drm_plane,
-        commit: *mut raw::drm_atomic_commit,
-    ) -> c_int {
-        // SAFETY: C passes a plane of the commit, which it checks: the locks are held, and nothing
-        // else uses the new state (K8).
-        let (old, new) = unsafe { commit::plane_states::<P>(commit, plane) };
-        let c = new.cast::<raw::drm_plane_state>();
-        // SAFETY: As above, for the C part (K8).
-        let on = unsafe { (*c).crtc };
-        // SAFETY: As above (K8).
-        if on.is_null() || unsafe { (*c).fb }.is_null() {
-            // Nothing that a driver says may keep a plane from being switched off (K10).
-            // SAFETY: As above (K8).
-            unsafe { (*c).visible = false };
-            return 0;
-        }
-        from_result(|| {
-            // SAFETY: A plane's CRTC is in the commit, because setting it adds it (K8).
-            let (_, crtc) =
-                unsafe { commit::crtc_states::<<P::Driver as Driver>::Crtc>(commit, on) };
-            // SAFETY: Both states are valid and belong together (K38).
-            to_result(unsafe {
-                raw::drm_atomic_helper_check_plane_state(
-                    c,
-                    crtc.cast(),
-                    P::SCALING.min,
-                    P::SCALING.max,
-                    matches!(P::PLACEMENT, Placement::Anywhere),
-                    true,
-                )
-            })?;
-            // SAFETY: As above (K8).
-            if P::HAS_CHECK && unsafe { (*c).visible } {
-                // SAFETY: As above: nothing else uses the new state of the plane (K8).
-                let mut check = unsafe { PlaneCheck::new(plane, old, new, crtc) };
-                P::check(&mut check).map_err(of_hook)?;
-            }
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn prepare_fb(
-        plane: *mut raw::drm_plane,
-        state: *mut raw::drm_plane_state,
-    ) -> c_int {
-        from_result(|| {
-            // SAFETY: C passes a plane and the new state of a commit that is not yet in force, with
-            // its locks held. So nothing writes the state but this function (K12).
-            let (plane, state) =
-                unsafe { (Self::from_raw(plane), &*state.cast::<PlaneState<P>>()) };
-            // SAFETY: As above. The function leaves nothing to undo but a fence, which the state
-            // owns (K12).
-            to_result(unsafe {
-                raw::drm_gem_plane_helper_prepare_fb(plane.as_raw(), state.raw.get())
-            })?;
-            if let (true, Some(framebuffer)) = (state.is_visible(), state.framebuffer()) {
-                // SAFETY: As above (K7).
-                let new = unsafe { New::from_raw(state) };
-                let prepared = P::prepare(plane, new, framebuffer).map_err(of_hook)?;
-                // SAFETY: As above: nothing else has access to the slot (K12).
-                unsafe { *state.prepared.get() = Some(prepared) };
-            }
-            Ok(0)
-        })
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn cleanup_fb(_plane: *mut raw::drm_plane, state: *mut raw::drm_plane_state) {
-        // SAFETY: C passes the old state after a commit, or the new one of a commit that failed:
-        // in both cases no hook has access any more (K12).
-        let prepared = unsafe { (*(*state.cast::<PlaneState<P>>()).prepared.get()).take() };
-        drop(prepared);
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_update(
-        plane: *mut raw::drm_plane,
-        commit: *mut raw::drm_atomic_commit,
-    ) {
-        // SAFETY: C passes a plane of a commit that is in force and not done (K14).
-        unsafe { Self::show(plane, commit) };
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn atomic_disable(
-        plane: *mut raw::drm_plane,
-        commit: *mut raw::drm_atomic_commit,
-    ) {
-        // SAFETY: As in `atomic_update`: the new state is not visible (K10).
-        unsafe { Self::show(plane, commit) };
-    }
-
     /// Stops showing what is visible, without a commit.
     ///
     /// # Safety
@@ -473,34 +355,6 @@ impl<P: DriverPlane> Plane<P> {
             .take()
         });
     }
-
-    /// Calls the hook for a change: `update` if the new state is visible, `disable` if only the old
-    /// one is.
-    ///
-    /// # Safety
-    ///
-    /// `plane` is part of `commit`, which is in force and whose hardware steps are under way (K14).
-    #[inline]
-    unsafe fn show(plane: *mut raw::drm_plane, commit: *mut raw::drm_atomic_commit) {
-        if !P::HAS_UPDATE && !P::HAS_DISABLE {
-            return;
-        }
-        // SAFETY: By the requirement (K8).
-        let Some(hw) = (unsafe { commit::hardware::<P::Driver>(commit) }) else {
-            return;
-        };
-        // SAFETY: By the requirement, the states stay as they are until the steps are done (K8).
-        unsafe {
-            let (old, new) = commit::plane_states::<P>(commit, plane);
-            let (old, new) = (Old::from_raw(old), New::from_raw(new));
-            let plane = Self::from_raw(plane);
-            if new.is_visible() {
-                P::update(plane, old, new, &hw);
-            } else if old.is_visible() {
-                P::disable(plane, old, &hw);
-            }
-        }
-    }
 }
 
 impl<P: DriverPlane> Deref for Plane<P> {
@@ -516,216 +370,3 @@ unsafe impl<P: DriverPlane> Send for Plane<P> {}
 
 // SAFETY: As for `Send` (L15).
 unsafe impl<P: DriverPlane> Sync for Plane<P> {}
-
-/// The state of a plane: what it shows, and where. It dereferences to the driver's own part.
-///
-/// # Invariants
-///
-/// - `raw` is an initialised state that C owns through `destroy`; the state lies in a `KBox` of
-///   `Self`.
-/// - `prepared` is written only by `prepare_fb` and `cleanup_fb`, which C calls one at a time for a
-///   state, and not while hooks read it (K12).
-#[repr(C)]
-pub struct PlaneState<P: DriverPlane> {
-    raw: Opaque<raw::drm_plane_state>,
-    prepared: UnsafeCell<Option<P::Prepared>>,
-    private: P::State,
-    _class: PhantomData<fn(P) -> P>,
-}
-
-impl<P: DriverPlane> PlaneState<P> {
-    fn c(&self) -> *mut raw::drm_plane_state {
-        self.raw.get()
-    }
-
-    /// Returns whether anything of the framebuffer is on the screen.
-    #[inline]
-    pub fn is_visible(&self) -> bool {
-        // SAFETY: The state is valid; the field is only written in checks (K8).
-        unsafe { (*self.c()).visible }
-    }
-
-    /// Returns the framebuffer, if there is one.
-    #[inline]
-    pub fn framebuffer(&self) -> Option<&Framebuffer<P::Driver>> {
-        // SAFETY: The state holds a reference to its framebuffer, which is of the driver's class:
-        // only `fb_create` makes framebuffers of the device (K23).
-        unsafe {
-            let framebuffer = (*self.c()).fb;
-            (!framebuffer.is_null()).then(|| Framebuffer::from_raw(framebuffer))
-        }
-    }
-
-    /// Returns the part of the framebuffer that is shown, clipped, in 16.16 fixed point.
-    pub fn src(&self) -> Rect {
-        // SAFETY: As in `is_visible` (K8).
-        Rect::from_raw(unsafe { &(*self.c()).src })
-    }
-
-    /// Returns the part of the screen that shows it, clipped, in pixels.
-    pub fn dst(&self) -> Rect {
-        // SAFETY: As in `is_visible` (K8).
-        Rect::from_raw(unsafe { &(*self.c()).dst })
-    }
-
-    /// Returns the part of the framebuffer, in pixels, that must be copied again after `old`: what
-    /// the client has drawn, or all of [`src`](Self::src). `None` if nothing must be.
-    pub fn damage(&self, old: &Old<Self>) -> Option<Rect> {
-        let mut damage = raw::drm_rect::default();
-        // SAFETY: Both states are valid, and C only reads them. The helper's iterator clips what a
-        // client passed (K24).
-        unsafe { raw::drm_atomic_helper_damage_merged(old.c(), self.c(), &mut damage) }
-            .then(|| Rect::from_raw(&damage))
-    }
-
-    /// Returns what [`DriverPlane::prepare`] returned for the framebuffer. A visible state has it
-    /// in the hooks that show it.
-    pub fn prepared(&self) -> Option<&P::Prepared> {
-        // SAFETY: By the type invariants nothing writes the slot while a hook has the state (K12).
-        unsafe { (*self.prepared.get()).as_ref() }
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn create(plane: *mut raw::drm_plane) -> *mut raw::drm_plane_state {
-        Self::alloc(P::State::initial(), |state| {
-            // SAFETY: The state is zeroed, and C passes a valid plane (K5).
-            unsafe { raw::__drm_atomic_helper_plane_state_init(state, plane) };
-        })
-        .unwrap_or_else(|error| error.to_ptr())
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn duplicate(plane: *mut raw::drm_plane) -> *mut raw::drm_plane_state {
-        // SAFETY: C holds the plane's lock, so its state is in force, and valid (K7).
-        let current = unsafe { &*(*plane).state.cast::<Self>() };
-        Self::alloc(current.private.duplicate(), |state| {
-            // SAFETY: The state is zeroed, and C passes a valid plane with a state (K7).
-            unsafe { raw::__drm_atomic_helper_plane_duplicate_state(plane, state) };
-        })
-        .unwrap_or(core::ptr::null_mut())
-    }
-
-    fn alloc(
-        private: Result<P::State>,
-        init: impl FnOnce(*mut raw::drm_plane_state),
-    ) -> Result<*mut raw::drm_plane_state> {
-        let state = KBox::new(
-            Self {
-                raw: Opaque::zeroed(),
-                prepared: UnsafeCell::new(None),
-                private: private?,
-                _class: PhantomData,
-            },
-            GFP_KERNEL,
-        )?;
-        let state = KBox::into_raw(state).cast();
-        init(state);
-        Ok(state)
-    }
-
-    /// # Safety
-    ///
-    /// Called only by C, as documented for the table that contains it (L20).
-    unsafe extern "C" fn destroy(_plane: *mut raw::drm_plane, state: *mut raw::drm_plane_state) {
-        // SAFETY: C passes a state that `alloc` made, once, when nothing uses it any more (K7).
-        unsafe {
-            raw::__drm_atomic_helper_plane_destroy_state(state);
-            drop(KBox::from_raw(state.cast::<Self>()));
-        }
-    }
-}
-
-impl<P: DriverPlane> Deref for PlaneState<P> {
-    type Target = P::State;
-
-    fn deref(&self) -> &P::State {
-        &self.private
-    }
-}
-
-impl<P: DriverPlane> Edit<'_, PlaneState<P>> {
-    /// Returns the driver's own part, to be written.
-    pub fn private(&mut self) -> &mut P::State {
-        &mut self.state().private
-    }
-}
-
-/// The check of a plane in a commit.
-///
-/// # Examples
-///
-/// A check that refuses what the hardware cannot show, and keeps what it computed in the state:
-///
-/// ```
-/// fn check(check: &mut PlaneCheck<'_, Layer>) -> Result {
-///     let width = check.new_state().dst().width();
-///     if width % 16 != 0 {
-///         return Err(EINVAL);
-///     }
-///     *check.edit().private() = width as u32 / 16;
-///     Ok(())
-/// }
-/// ```
-pub struct PlaneCheck<'c, P: DriverPlane> {
-    plane: &'c Plane<P>,
-    old: &'c Old<PlaneState<P>>,
-    new: &'c mut PlaneState<P>,
-    crtc: &'c New<CrtcState<<P::Driver as Driver>::Crtc>>,
-    /// Invariant in `'c`: the lifetime names one check.
-    _check: PhantomData<fn(&'c ()) -> &'c ()>,
-}
-
-impl<'c, P: DriverPlane> PlaneCheck<'c, P> {
-    /// # Safety
-    ///
-    /// The pointers are a plane, its two states in a commit that is being checked, and the new
-    /// state of its CRTC. Nothing else uses the plane's new state for `'c`, and nothing writes the
-    /// others (K8).
-    unsafe fn new(
-        plane: *mut raw::drm_plane,
-        old: *mut PlaneState<P>,
-        new: *mut PlaneState<P>,
-        crtc: *mut CrtcState<<P::Driver as Driver>::Crtc>,
-    ) -> Self {
-        // SAFETY: By the requirement (K8).
-        unsafe {
-            Self {
-                plane: Plane::from_raw(plane),
-                old: Old::from_raw(old),
-                new: &mut *new,
-                crtc: New::from_raw(crtc),
-                _check: PhantomData,
-            }
-        }
-    }
-
-    /// Returns the plane.
-    pub fn plane(&self) -> &'c Plane<P> {
-        self.plane
-    }
-
-    /// Returns the state in force.
-    pub fn old(&self) -> &'c Old<PlaneState<P>> {
-        self.old
-    }
-
-    /// Returns the state that is being checked.
-    pub fn new_state(&self) -> &PlaneState<P> {
-        self.new
-    }
-
-    /// Returns the state that is being checked, to be written.
-    pub fn edit(&mut self) -> Edit<'_, PlaneState<P>> {
-        // SAFETY: The commit is being checked, and `self` is borrowed for the time (K8).
-        unsafe { Edit::new(self.new) }
-    }
-
-    /// Returns the new state of the plane's CRTC.
-    pub fn crtc(&self) -> &'c New<CrtcState<<P::Driver as Driver>::Crtc>> {
-        self.crtc
-    }
-}
