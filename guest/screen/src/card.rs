@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A device whose screens are read.
 //!
-//! Source: the example of `drm::Device`; drm_auth.c for who becomes master.
+//! Source: the example of `drm::Device`; drm_auth.c for who becomes master; Documentation/ABI/stable/sysfs-devices and sysfs(5) for
+//! `/sys/dev/char`.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -53,6 +54,15 @@ impl Card {
             }
         }
         bail!("no driver here has a screen: none of {} devices can set modes", nodes.len())
+    }
+
+    /// Returns the name of the device on its bus, such as `0000:00:03.0`.
+    pub(crate) fn place(&self) -> anyhow::Result<String> {
+        let number = rustix::fs::fstat(&self.0)?.st_rdev;
+        let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+        let link = format!("/sys/dev/char/{major}:{minor}/device");
+        let path = std::fs::canonicalize(&link).with_context(|| format!("failed to follow `{link}`"))?;
+        Ok(path.file_name().context("a device has no name")?.to_string_lossy().into_owned())
     }
 
     /// Returns the values of an object's properties by their names.

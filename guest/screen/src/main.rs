@@ -31,7 +31,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         _ => bail!("usage: drydock-screen [NODE]"),
     };
     let picture = agreed(&card)?;
-    std::io::stdout().write_all(&picture.png()?).context("failed to write the picture")
+    std::io::stdout().write_all(&picture.png(&card.place()?)?).context("failed to write the picture")
 }
 
 /// How often the two pictures are compared. They differ if a client draws meanwhile; they do not differ each time.

@@ -11,6 +11,9 @@ use crate::screen::{Plane, Screen};
 /// The bytes of a pixel: red, green and blue.
 const BYTES: usize = 3;
 
+/// The PNG specification's keyword for the device that a picture comes from.
+const SOURCE: &str = "Source";
+
 /// A picture without alpha.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Picture {
@@ -32,13 +35,14 @@ impl Picture {
         Self { width, height, pixels }
     }
 
-    /// Returns it as a PNG file.
-    pub(crate) fn png(&self) -> anyhow::Result<Vec<u8>> {
+    /// Returns it as a PNG file that names `source`, the device whose screens it shows.
+    pub(crate) fn png(&self, source: &str) -> anyhow::Result<Vec<u8>> {
         let mut file = Vec::new();
         let size = |size: usize| u32::try_from(size).context("the screens are too large");
         let mut encoder = png::Encoder::new(&mut file, size(self.width)?, size(self.height)?);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_compression(png::Compression::Fast);
+        encoder.add_text_chunk(SOURCE.to_owned(), source.to_owned())?;
         encoder.write_header()?.write_image_data(&self.pixels)?;
         Ok(file)
     }
@@ -127,10 +131,12 @@ mod tests {
     #[test]
     fn file_is_read_back_as_it_was() {
         let picture = Picture { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] };
-        let file = picture.png().unwrap();
+        let file = picture.png("vkms").unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
         let mut pixels = vec![0; 6];
         reader.next_frame(&mut pixels).unwrap();
         assert_eq!((reader.info().width, pixels), (2, picture.pixels));
+        let text = &reader.info().uncompressed_latin1_text[0];
+        assert_eq!((text.keyword.as_str(), text.text.as_str()), (SOURCE, "vkms"));
     }
 }

@@ -29,6 +29,7 @@ use drydock_agent::{
 
 use super::{
     console::Console,
+    display::Display,
     error::Error,
     pace::patient,
     place::{self, Place},
@@ -89,6 +90,7 @@ pub struct Guest {
     waiters: Arc<Mutex<Waiters>>,
     next: AtomicU32,
     console: Console,
+    display: Option<Arc<Display>>,
 }
 
 /// The waiters for each request. There are no more waiters once the machine has ended.
@@ -114,7 +116,17 @@ impl Guest {
     }
 
     fn new(requests: impl Write + Send + 'static, waiters: Arc<Mutex<Waiters>>, console: Console) -> Self {
-        Self { requests: Requests::new(requests), waiters, next: AtomicU32::new(1), console }
+        Self { requests: Requests::new(requests), waiters, next: AtomicU32::new(1), console, display: None }
+    }
+
+    /// Adds the screens as QEMU shows them.
+    pub(crate) fn with_display(self, display: Arc<Display>) -> Self {
+        Self { display: Some(display), ..self }
+    }
+
+    /// Returns the screens as QEMU shows them, unless no QEMU runs the guest.
+    pub(crate) fn display(&self) -> Option<&Display> {
+        self.display.as_deref()
     }
 
     /// Returns the kernel's log.

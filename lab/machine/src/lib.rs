@@ -8,6 +8,7 @@
 //! console→ the kernel's log                            incident→ lines of that log that fail a run
 //! place  → where in the kernel a guest hangs           monitor → requests to QEMU itself
 //! model  → the emulated GPUs by name                   debugger→ gdb on the guest's kernel
+//! display→ the screens as QEMU shows them              pixels  → a picture of a screen
 //! scenario→ builds, boots, acts and judges
 //! ```
 
@@ -15,6 +16,7 @@ mod accel;
 mod archive;
 pub mod console;
 pub mod debugger;
+pub(crate) mod display;
 pub mod error;
 pub mod gpu;
 pub mod guest;
@@ -29,6 +31,7 @@ pub mod model;
 mod monitor;
 pub mod pace;
 pub mod payload;
+pub mod pixels;
 pub mod place;
 pub mod qemu;
 pub mod scenario;

@@ -14,7 +14,7 @@ use std::{
         unix::{net::UnixStream, process::CommandExt},
     },
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::Receiver,
+    sync::{Arc, Mutex, mpsc::Receiver},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -25,11 +25,12 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{
     console::{Console, Line, Listener},
+    display::Display,
     error::Error,
     gpu::{self, Gpu, Wanted},
     guest::{Guest, TAIL},
     incident::{self, Incident},
-    monitor::Monitor,
+    monitor::{self, Monitor},
     pace::patient,
     place::{self, Place},
     qemu::Channel,
@@ -56,6 +57,10 @@ const INITRD_FD: i32 = 5;
 const GPU_FD: i32 = 6;
 const MONITOR_FD: i32 = 7;
 const DEBUGGER_FD: i32 = 8;
+const PICTURE_FD: i32 = 9;
+
+/// The path at which QEMU finds the file for its pictures of screens.
+const PICTURE: &str = "/proc/self/fd/9";
 
 /// The time limit for QEMU to end after its guest.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -70,7 +75,9 @@ pub struct Machine {
     stderr_thread: Option<JoinHandle<String>>,
     agent: Option<UnixStream>,
     shell: Option<UnixStream>,
-    monitor: Monitor,
+    monitor: monitor::Shared,
+    /// The screens as QEMU shows them.
+    display: Arc<Display>,
     gpu: Option<Gpu>,
     /// Whether an error was explained. Doing so may have ended the machine.
     is_explained: bool,
@@ -98,12 +105,14 @@ impl Machine {
         let (agent, agent_end) = UnixStream::pair().map_err(Error::Start)?;
         let (shell, shell_end) = UnixStream::pair().map_err(Error::Start)?;
         let (monitor, monitor_end) = UnixStream::pair().map_err(Error::Start)?;
-        let initrd = anonymous_file(initrd).map_err(Error::Start)?;
+        let initrd = anonymous_file("drydock-initrd", initrd).map_err(Error::Start)?;
+        let picture = anonymous_file("drydock-picture", &[]).map_err(Error::Start)?;
         let mut inherited = vec![
             (OwnedFd::from(agent_end), AGENT_FD),
             (OwnedFd::from(shell_end), SHELL_FD),
             (OwnedFd::from(initrd), INITRD_FD),
             (OwnedFd::from(monitor_end), MONITOR_FD),
+            (OwnedFd::from(picture.try_clone().map_err(Error::Start)?), PICTURE_FD),
         ];
         inherited.extend(debugger.map(|socket| (socket, DEBUGGER_FD)));
         let (mut gpu, gpu_end) = wanted.map(Gpu::start).transpose()?.unzip();
@@ -121,6 +130,8 @@ impl Machine {
         if let Some(gpu) = &mut gpu {
             end_with_gpu(&child, gpu.end_signal(), console.clone(), END_LIMIT).map_err(Error::Start)?;
         }
+        let monitor = Arc::new(Mutex::new(Monitor::new(monitor)));
+        let display = Display::new(Arc::clone(&monitor), picture, PICTURE);
         Ok(Self {
             child,
             console,
@@ -128,7 +139,8 @@ impl Machine {
             stderr_thread: Some(thread::spawn(move || read_text(stderr))),
             agent: Some(agent),
             shell: Some(shell),
-            monitor: Monitor::new(monitor),
+            monitor,
+            display: Arc::new(display),
             gpu,
             is_explained: false,
         })
@@ -137,7 +149,8 @@ impl Machine {
     /// Waits until the guest's agent is ready.
     pub fn guest(&mut self, limit: Duration) -> Result<Guest, Error> {
         let port = self.agent.take().expect("a machine's guest is connected once");
-        Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))
+        let guest = Guest::connect(port, self.console.clone(), limit).map_err(|error| self.explain(error))?;
+        Ok(guest.with_display(Arc::clone(&self.display)))
     }
 
     /// Returns the kernel's reports so far, except for the panic that the lab itself caused.
@@ -148,8 +161,8 @@ impl Machine {
     }
 
     /// Returns the requests to QEMU itself.
-    pub(crate) fn monitor(&mut self) -> &mut Monitor {
-        &mut self.monitor
+    pub(crate) fn monitor(&self) -> monitor::Shared {
+        Arc::clone(&self.monitor)
     }
 
     /// Returns our end of the interactive shell's terminal.
@@ -195,7 +208,9 @@ impl Machine {
             Error::Ended { console, .. } => self.explain_end(console),
             // Any of these errors may be the consequence of hardware that does not answer.
             error if self.gpu.as_ref().is_some_and(|gpu| !gpu.answers()) => Error::GpuSilent { met: error.to_string() },
-            Error::Hung { .. } if !self.monitor.answers() => Error::QemuSilent { met: error.to_string() },
+            Error::Hung { .. } if !monitor::lock(&self.monitor).answers() => {
+                Error::QemuSilent { met: error.to_string() }
+            }
             Error::Hung { waiting, limit, console, place } if place.is_unknown() => {
                 Error::Hung { waiting, limit, console, place: self.interrupt() }
             }
@@ -206,7 +221,7 @@ impl Machine {
     /// Ends a guest that does not answer with an NMI. The guest's panic reports where its first processor is.
     fn interrupt(&mut self) -> Place {
         let from = self.console.position();
-        if self.monitor.inject_nmi().is_ok() {
+        if monitor::lock(&self.monitor).inject_nmi().is_ok() {
             // The report ends with the machine. If it is cut short, the part that arrived is shown.
             let _ = self.console.wait_for_end(Instant::now() + patient(NMI_LIMIT));
         }
@@ -272,8 +287,8 @@ fn end_with_gpu(qemu: &Child, gpu_ended: Receiver<()>, console: Console, grace: 
     Ok(())
 }
 
-fn anonymous_file(parts: &[&[u8]]) -> io::Result<File> {
-    let mut file = File::from(memfd_create("drydock-initrd", MemfdFlags::CLOEXEC)?);
+fn anonymous_file(name: &str, parts: &[&[u8]]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
     for part in parts {
         file.write_all(part)?;
     }

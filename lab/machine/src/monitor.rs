@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! QEMU's monitor, for a guest that does not answer: checks that QEMU itself answers, and interrupts the processors. Also
-//! tells when a debugger stops the guest and lets it run.
+//! tells when a debugger stops the guest and lets it run, and takes pictures of the screens that QEMU shows.
 //!
-//! Source: QEMU, docs/interop/qmp-spec.rst; `inject-nmi` of its QMP reference.
+//! Source: QEMU, docs/interop/qmp-spec.rst; `inject-nmi`, `query-pci` and `screendump` of its QMP reference.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pace::patient;
 
@@ -21,6 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Monitor {
     port: BufReader<UnixStream>,
     is_ready: bool,
+    /// The number of requests so far. An answer has the number of its request.
+    asked: u64,
+}
+
+/// A monitor that several parts of the lab use.
+pub(crate) type Shared = Arc<Mutex<Monitor>>;
+
+/// Waits until nobody else uses the monitor.
+pub(crate) fn lock(monitor: &Shared) -> MutexGuard<'_, Monitor> {
+    monitor.lock().expect("no holder of the lock panics")
 }
 
 /// The names of the events in which QEMU says that the guest is stopped, and that it runs.
@@ -30,7 +41,7 @@ const RUNS: &str = "RESUME";
 impl Monitor {
     /// Returns a monitor that has sent no command yet.
     pub(crate) fn new(port: UnixStream) -> Self {
-        Self { port: BufReader::new(port), is_ready: false }
+        Self { port: BufReader::new(port), is_ready: false, asked: 0 }
     }
 
     /// Returns whether QEMU answers.
@@ -58,6 +69,17 @@ impl Monitor {
         self.wait_for(RUNS)
     }
 
+    /// Returns what QEMU knows of the devices on its PCI buses.
+    pub(crate) fn pci_devices(&mut self) -> io::Result<Value> {
+        self.request("query-pci", &json!({}), patient(PATIENCE))
+    }
+
+    /// Writes what a device shows to `file`, a path as QEMU sees it, as PNG.
+    pub(crate) fn dump_screen(&mut self, device: &str, file: &str) -> io::Result<()> {
+        let arguments = json!({ "device": device, "filename": file, "format": "png" });
+        self.request("screendump", &arguments, patient(PATIENCE)).map(drop)
+    }
+
     fn wait_for(&mut self, event: &str) -> io::Result<()> {
         self.port.get_ref().set_read_timeout(None)?;
         while self.message()?.get("event").is_none_or(|found| found != event) {}
@@ -65,22 +87,31 @@ impl Monitor {
     }
 
     fn execute(&mut self, command: &str, limit: Duration) -> io::Result<()> {
+        self.request(command, &json!({}), limit).map(drop)
+    }
+
+    fn request(&mut self, command: &str, arguments: &Value, limit: Duration) -> io::Result<Value> {
         self.port.get_ref().set_read_timeout(Some(limit))?;
         self.port.get_ref().set_write_timeout(Some(limit))?;
         if !self.is_ready {
-            self.ask("qmp_capabilities")?;
+            self.ask("qmp_capabilities", &json!({}))?;
             self.is_ready = true;
         }
-        self.ask(command)
+        self.ask(command, arguments)
     }
 
-    /// Sends a command and waits for its answer. Skips the greeting and events before it.
-    fn ask(&mut self, command: &str) -> io::Result<()> {
-        writeln!(self.port.get_ref(), "{}", serde_json::json!({ "execute": command }))?;
+    /// Sends a command and waits for its answer. Skips the greeting, events, and answers that came too late for their request.
+    fn ask(&mut self, command: &str, arguments: &Value) -> io::Result<Value> {
+        self.asked += 1;
+        let request = json!({ "execute": command, "arguments": arguments, "id": self.asked });
+        writeln!(self.port.get_ref(), "{request}")?;
         loop {
-            let message = self.message()?;
-            if message.get("return").is_some() {
-                return Ok(());
+            let mut message = self.message()?;
+            if message.get("id").is_some_and(|id| *id != self.asked) {
+                continue;
+            }
+            if let Some(answer) = message.get_mut("return") {
+                return Ok(answer.take());
             }
             if let Some(error) = message.get("error") {
                 return Err(io::Error::other(error.to_string()));
@@ -121,6 +152,13 @@ mod tests {
             monitor(&[r#"{"return": {}}"#, "{\"event\": \"NICE\"}\n{\"return\": {}}", r#"{"error": {}}"#]);
         assert!(monitor.answers());
         assert!(monitor.inject_nmi().is_err());
+    }
+
+    #[test]
+    fn answer_to_an_earlier_request_is_skipped() {
+        const LATE: &str = "{\"return\": \"late\", \"id\": 1}\n{\"return\": \"now\", \"id\": 2}";
+        let mut monitor = monitor(&[r#"{"return": {}, "id": 1}"#, LATE]);
+        assert_eq!(monitor.pci_devices().unwrap(), "now");
     }
 
     #[test]

@@ -203,10 +203,16 @@ fn channel_args(spec: &Spec) -> Vec<String> {
 fn device_args(spec: &Spec) -> Vec<String> {
     spec.devices
         .iter()
-        .cloned()
+        .enumerate()
+        .map(named)
         .chain(spec.gpu.iter().map(gpu_device))
         .flat_map(|value| ["-device".into(), value])
         .collect()
+}
+
+/// Gives a device a name, by which QEMU's monitor finds it, unless it has one.
+fn named((number, value): (usize, &String)) -> String {
+    if value.contains(",id=") { value.clone() } else { format!("{value},id=device{number}") }
 }
 
 /// Returns the GPU's device as JSON, because a socket's address has parts.
@@ -302,6 +308,16 @@ mod tests {
         -drive if=none,id=root,file=/disk/root.erofs,format=raw,readonly=on
         -device virtio-blk-pci,drive=root,serial=root
         ");
+    }
+
+    #[test]
+    fn every_device_has_a_name() {
+        let devices = vec!["edu".into(), "bochs-display,id=mine".into(), "edu".into()];
+        let args = args(&Spec { devices, ..spec(Accel::Tcg) });
+        assert_eq!(
+            args[args.len() - 6..],
+            ["-device", "edu,id=device0", "-device", "bochs-display,id=mine", "-device", "edu,id=device2"]
+        );
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn sections(guest: &Guest, module: &str) -> Result<Sections, VmError> {
 /// from now on.
 pub fn wait_for_debugger(scene: &mut Scene<'_>, connected: impl FnOnce()) -> Result<(), VmError> {
     pace::without_limits();
-    let monitor = scene.monitor();
+    let mut monitor = scene.monitor();
     let waited = monitor.wait_until_stopped().and_then(|()| {
         connected();
         monitor.wait_until_running()

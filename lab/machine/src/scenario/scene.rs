@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
+use std::sync::MutexGuard;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::Error as VmError;
 use crate::guest::Guest;
 use crate::image::Image;
-use crate::monitor::Monitor;
+use crate::monitor::{self, Monitor};
 use crate::pace::patient;
 use crate::{gpu, place};
 use drydock_base::error::{Error, Kind, Result};
@@ -38,7 +39,7 @@ pub struct Scene<'s> {
     terminal: Option<UnixStream>,
     gpu: Option<gpu::Handle>,
     firmware: Option<&'s Supply>,
-    monitor: Option<&'s mut Monitor>,
+    monitor: Option<monitor::Shared>,
     /// Modules that [`Self::insmod`] loaded, in order.
     loaded: Vec<String>,
     /// The processes that held a driver at the end of the scenario.
@@ -65,13 +66,13 @@ impl<'s> Scene<'s> {
     }
 
     /// Adds the requests to QEMU itself.
-    pub(super) fn with_monitor(self, monitor: &'s mut Monitor) -> Self {
+    pub(super) fn with_monitor(self, monitor: monitor::Shared) -> Self {
         Self { monitor: Some(monitor), ..self }
     }
 
     /// Returns the requests to QEMU itself.
-    pub(super) fn monitor(&mut self) -> &mut Monitor {
-        self.monitor.as_mut().expect("a scenario that is debugged has a monitor")
+    pub(super) fn monitor(&self) -> MutexGuard<'_, Monitor> {
+        monitor::lock(self.monitor.as_ref().expect("a scenario that is debugged has a monitor"))
     }
 
     /// Returns the guest itself.
