@@ -4,12 +4,19 @@
 //! The demo fills one structure. The table in the terminal, the JSON document and the page with the picture only read
 //! it.
 
+mod document;
 mod html;
 mod picture;
 mod table;
 
+use std::path::{Path, PathBuf};
+
 use serde::Serialize;
 
+use drydock_base::cache::write_atomically;
+use drydock_base::error::Result;
+
+pub(crate) use document::{document, image};
 pub(crate) use html::page;
 pub(crate) use table::table;
 
@@ -21,6 +28,8 @@ pub(crate) enum State {
     Absent,
     /// Allocated but not registered: only its driver can use it.
     Unregistered,
+    /// Its mode-setting objects exist, and only its driver can use it.
+    Init,
     /// Registered with userspace: its nodes are there.
     Registered,
     /// Its hardware is gone, but a client still holds it.
@@ -29,13 +38,15 @@ pub(crate) enum State {
 
 impl State {
     /// All states, in the order of a life.
-    pub(crate) const ALL: [State; 4] = [State::Absent, State::Unregistered, State::Registered, State::Unplugged];
+    pub(crate) const ALL: [State; 5] =
+        [State::Absent, State::Unregistered, State::Init, State::Registered, State::Unplugged];
 
     /// Returns a word for a table.
     pub(crate) fn word(self) -> &'static str {
         match self {
             State::Absent => "absent",
             State::Unregistered => "unregistered",
+            State::Init => "init",
             State::Registered => "registered",
             State::Unplugged => "unplugged",
         }
@@ -46,6 +57,7 @@ impl State {
         match self {
             State::Absent => "no value of its types exists",
             State::Unregistered => "UnregisteredDevice<T>",
+            State::Init => "Device<T, Init>",
             State::Registered => "Device<T, Registered>, Plugged<'_, T>",
             State::Unplugged => "Device<T, Registered>, enter() says None",
         }
@@ -74,6 +86,8 @@ pub(crate) enum Thing {
     Nodes,
     /// A GEM object made by the driver.
     DriverObject,
+    /// The planes, CRTCs, encoders and connectors of a display.
+    ModeObjects,
     /// A file that a client holds.
     File,
     /// A mapping that a client holds.
@@ -88,7 +102,7 @@ pub(crate) enum Thing {
 
 impl Thing {
     /// All things, in the order of drawing from top to bottom.
-    pub(crate) const ALL: [Thing; 14] = [
+    pub(crate) const ALL: [Thing; 15] = [
         Thing::Gpu,
         Thing::Library,
         Thing::ParentModule,
@@ -98,6 +112,7 @@ impl Thing {
         Thing::Module,
         Thing::Bound,
         Thing::DriverObject,
+        Thing::ModeObjects,
         Thing::Firmware,
         Thing::Nodes,
         Thing::File,
@@ -117,6 +132,7 @@ impl Thing {
             Thing::Gpu => "GPU plugged in",
             Thing::Bound => "device bound",
             Thing::DriverObject => "driver's GEM objects",
+            Thing::ModeObjects => "mode-setting objects",
             Thing::Firmware => "firmware runs",
             Thing::GpuMapping => "mapped for the GPU",
             Thing::Nodes => "/dev/dri nodes",
@@ -141,9 +157,32 @@ pub(crate) struct Step {
     pub(crate) seen: Vec<String>,
     /// The lines that the kernel logged meanwhile.
     pub(crate) log: Vec<String>,
+    /// A picture of the screen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) picture: Option<Picture>,
+}
+
+/// A picture of the screen, which is on the page and in a file of its own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Picture {
+    /// Its file.
+    pub(crate) file: PathBuf,
+    /// The content of the file.
+    #[serde(skip)]
+    pub(crate) png: Vec<u8>,
 }
 
 impl Timeline {
+    /// Writes the pictures of the screen to files beside the page `html`.
+    pub(crate) fn keep_pictures(&mut self, html: &Path) -> Result<()> {
+        let page = html.file_stem().unwrap_or_default().to_string_lossy();
+        for picture in self.steps.iter_mut().filter_map(|step| step.picture.as_mut()) {
+            picture.file = html.with_file_name(format!("{page}-{}", picture.file.display()));
+            write_atomically(&picture.file, &picture.png)?;
+        }
+        Ok(())
+    }
+
     /// Returns the things that exist at any time, in the order of drawing.
     fn things(&self) -> Vec<Thing> {
         Thing::ALL.into_iter().filter(|thing| self.steps.iter().any(|step| step.things.contains(thing))).collect()
@@ -187,7 +226,10 @@ pub(crate) mod example {
             things: things.to_vec(),
             seen: seen.iter().map(|line| (*line).into()).collect(),
             log: vec![format!("[{time:>12.6}] vgem: <{title}>")],
+            picture: None,
         };
+        let picture = Some(Picture { file: "screen.png".into(), png: b"png".to_vec() });
+        let held = step("a client holds", State::Registered, 3.5, &[Thing::Module, Thing::File], &["a < b & \"c\""]);
         Timeline {
             driver: "vgem".into(),
             kernel: "7.3.4+deb13-amd64".into(),
@@ -200,12 +242,27 @@ pub(crate) mod example {
                     &[Thing::Library, Thing::Module, Thing::Nodes],
                     &[],
                 ),
-                step("a client holds", State::Registered, 3.5, &[Thing::Module, Thing::File], &["a < b & \"c\""]),
+                Step { picture, ..held },
                 step("unplugged", State::Unplugged, 4.0, &[Thing::Module, Thing::File], &["No such device"]),
             ],
             merged: false,
             seconds: 8.5,
             log_lines: 42,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_kept_beside_the_page() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut timeline = example::timeline();
+        timeline.keep_pictures(&directory.path().join("demo-kms.html")).unwrap();
+        let file = directory.path().join("demo-kms-screen.png");
+        assert_eq!(std::fs::read(&file).unwrap(), b"png");
+        assert!(table(&timeline).contains(&format!("the screen: {}", file.display())));
     }
 }

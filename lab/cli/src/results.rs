@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Verdicts in files for other programs: JUnit XML for CI systems, and KTAP, the kernel's format for test results.
+//! Verdicts in files: JUnit XML for CI systems, KTAP, the kernel's format for test results, and a page for people.
 //!
 //! The files are written when the command ends, also if it fails or is interrupted.
 
+mod html;
 mod junit;
 mod ktap;
 
@@ -26,12 +27,32 @@ pub(crate) struct ResultOptions {
     /// Write the verdicts to FILE as KTAP, the kernel's format for test results; `-` is stdout
     #[arg(long, value_name = "FILE")]
     ktap: Option<PathBuf>,
+    /// Write the verdicts to FILE as an HTML page, with the output of commands and the pictures of their screens
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl ResultOptions {
+    /// Returns the files with their formats.
+    fn named(&self) -> impl Iterator<Item = (Format, &PathBuf)> {
+        let all = [(Format::Junit, &self.junit), (Format::Ktap, &self.ktap), (Format::Html, &self.html)];
+        all.into_iter().filter_map(|(format, path)| Some((format, path.as_ref()?)))
+    }
+
+    /// Refuses two formats in one file.
+    fn check(&self) -> Result<()> {
+        for (at, (format, path)) in self.named().enumerate() {
+            if let Some((other, _)) = self.named().take(at).find(|(_, earlier)| *earlier == path) {
+                let message = format!("`{}` and `{}` name the same file", other.option(), format.option());
+                return Err(Error::new(Kind::Usage, message).hint("name two files"));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns whether any file is wanted.
     pub(crate) fn any(&self) -> bool {
-        self.junit.is_some() || self.ktap.is_some()
+        self.named().next().is_some()
     }
 }
 
@@ -48,13 +69,15 @@ pub(crate) struct Row {
     pub(crate) out: String,
     /// The end of its standard error, if that was kept.
     pub(crate) err: String,
+    /// A picture of the screens, as a PNG file.
+    pub(crate) picture: Option<Vec<u8>>,
 }
 
 impl Row {
     /// Returns a row without time and output.
     pub(crate) fn new(suite: &str, name: &str, verdict: Verdict) -> Self {
         let (suite, name) = (suite.to_owned(), name.to_owned());
-        Self { suite, name, verdict, seconds: 0.0, out: String::new(), err: String::new() }
+        Self { suite, name, verdict, seconds: 0.0, out: String::new(), err: String::new(), picture: None }
     }
 }
 
@@ -63,6 +86,7 @@ impl Row {
 enum Format {
     Junit,
     Ktap,
+    Html,
 }
 
 impl Format {
@@ -70,6 +94,7 @@ impl Format {
         match self {
             Self::Junit => "--junit",
             Self::Ktap => "--ktap",
+            Self::Html => "--html",
         }
     }
 
@@ -77,6 +102,7 @@ impl Format {
         match self {
             Self::Junit => junit::text(rows),
             Self::Ktap => Ok(ktap::text(rows)),
+            Self::Html => Ok(html::text(rows)),
         }
     }
 }
@@ -106,12 +132,8 @@ impl Results {
     /// Refuses a file that cannot be created, and empties the files, so that no old verdict is taken for a new one.
     /// A row about the whole command is named `SUITE::(run)`.
     pub(crate) fn open(options: &ResultOptions, suite: &str, events: &Events) -> Result<Self> {
-        let named = [(Format::Junit, &options.junit), (Format::Ktap, &options.ktap)];
-        let files: Vec<_> =
-            named.into_iter().filter_map(|(format, path)| Some((format, path.as_ref()?.clone()))).collect();
-        if options.junit.is_some() && options.junit == options.ktap {
-            return Err(Error::new(Kind::Usage, "`--junit` and `--ktap` name the same file").hint("name two files"));
-        }
+        options.check()?;
+        let files: Vec<_> = options.named().map(|(format, path)| (format, path.clone())).collect();
         files.iter().try_for_each(|(format, path)| create(*format, path))?;
         let is_any = !files.is_empty();
         let state = State { files, rows: Vec::new(), planned: Vec::new(), written: false, events: events.clone() };
@@ -159,8 +181,9 @@ fn create(format: Format, path: &Path) -> Result<()> {
     match format {
         Format::Ktap if is_stdout(path) => return Ok(()),
         // A client's output before it would make the document invalid.
-        Format::Junit if is_stdout(path) => {
-            return Err(Error::new(Kind::Usage, "`--junit -`: JUnit XML cannot go to stdout").hint("name a file"));
+        Format::Junit | Format::Html if is_stdout(path) => {
+            let message = format!("`{} -`: only KTAP can go to stdout", format.option());
+            return Err(Error::new(Kind::Usage, message).hint("name a file"));
         }
         _ => {}
     }
@@ -251,7 +274,7 @@ mod tests {
     }
 
     fn options(junit: PathBuf) -> ResultOptions {
-        ResultOptions { junit: Some(junit), ktap: None }
+        ResultOptions { junit: Some(junit), ..ResultOptions::default() }
     }
 
     #[test]
@@ -275,7 +298,7 @@ mod tests {
     #[test]
     fn interrupted_command_leaves_the_verdicts_so_far() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let options = ResultOptions { junit: None, ktap: Some(file.path().to_owned()) };
+        let options = ResultOptions { ktap: Some(file.path().to_owned()), ..ResultOptions::default() };
         let results = Results::open(&options, "vgem", &Events::silent()).unwrap();
         results.plan(["a", "b"].into_iter());
         results.add(Row::new("vgem", "a", Verdict::Passed));
@@ -289,15 +312,27 @@ mod tests {
     }
 
     #[test]
-    fn junit_on_stdout_is_refused() {
-        let error = Results::open(&options("-".into()), "vgem", &Events::silent()).err().unwrap();
-        assert_eq!(error.kind(), Kind::Usage);
+    fn only_ktap_can_go_to_stdout() {
+        let html = ResultOptions { html: Some("-".into()), ..ResultOptions::default() };
+        for (options, option) in [(options("-".into()), "--junit"), (html, "--html")] {
+            let error = Results::open(&options, "vgem", &Events::silent()).err().unwrap();
+            assert_eq!(error.to_string(), format!("`{option} -`: only KTAP can go to stdout"));
+        }
+    }
+
+    #[test]
+    fn one_file_for_two_formats_is_refused() {
+        let file = |name: &str| Some(PathBuf::from(name));
+        let same = ResultOptions { junit: file("a"), ktap: file("b"), html: file("b") };
+        assert_eq!(same.check().unwrap_err().to_string(), "`--ktap` and `--html` name the same file");
+        let other = ResultOptions { html: file("c"), ..same };
+        assert!(other.check().is_ok());
     }
 
     #[test]
     fn planned_name_without_a_verdict_is_reported_as_not_run() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let options = ResultOptions { junit: None, ktap: Some(file.path().to_owned()) };
+        let options = ResultOptions { ktap: Some(file.path().to_owned()), ..ResultOptions::default() };
         let results = Results::open(&options, "vgem", &Events::silent()).unwrap();
         results.plan(["a", "b"].into_iter());
         results.add(Row::new("vgem", "a", Verdict::Passed));

@@ -155,7 +155,7 @@ pub struct Options {
     #[arg(long, value_name = "GUEST[:HOST]", value_parser = fetch::get, requires = "client")]
     get: Vec<fetch::Get>,
     /// Write what the screens show to a PNG file when the client's time is up, when it gets our signal, or when it has ended; several
-    /// screens are side by side
+    /// screens are side by side, and `--html` has the picture, too
     #[arg(long, value_name = "FILE.png", requires = "client")]
     screenshot: Option<PathBuf>,
     /// Take the picture of `--screenshot` this long after the client's start instead
@@ -186,7 +186,7 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
         None => options.job()?,
     };
     if job.commands.is_empty() && output.results.any() {
-        let message = "`--junit` and `--ktap` have no effect on a shell, which gets no verdict";
+        let message = "`--junit`, `--ktap` and `--html` have no effect on a shell, which gets no verdict";
         return Err(Error::new(Kind::Usage, message).hint("name a client after `--`"));
     }
     play::run(&job, &output, &repo, events)
@@ -248,7 +248,7 @@ mod tests {
     }
 
     /// Options about what `run` prints and writes, which a session file does not have.
-    const OUTPUT: &[&str] = &["session", "log", "junit", "ktap", "dry_run", "help"];
+    const OUTPUT: &[&str] = &["session", "log", "junit", "ktap", "html", "dry_run", "help"];
 
     #[test]
     fn session_has_every_option_that_is_not_about_output() {
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn session_stands_alone() {
         let parse = |line: &str| Line::try_parse_from(line.split(' ')).map(|line| line.options);
-        assert!(parse("run --session a.toml --junit a.xml --ktap - --log --dry-run").is_ok());
+        assert!(parse("run --session a.toml --junit a.xml --ktap - --html a.html --log --dry-run").is_ok());
         for more in ["vgem", "--cpus 2", "--limit 300", "--user", "-- lsgpu", "--vram 16"] {
             assert!(parse(&format!("run --session a.toml {more}")).is_err(), "{more}");
         }

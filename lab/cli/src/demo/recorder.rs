@@ -4,7 +4,7 @@
 use drydock_models::Event;
 use drydock_models::command::Command as Order;
 
-use crate::report::{State, Step, Thing};
+use crate::report::{Picture, State, Step, Thing};
 use drydock_base::events::Events;
 use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Guest;
@@ -150,8 +150,22 @@ impl<'r, 's> Recorder<'r, 's> {
         Ok(timeline::since(&gpu.told(), began))
     }
 
+    /// Adds a picture of the screen to the last step. `file` is its name.
+    pub(super) fn picture(&mut self, file: &str, png: Vec<u8>) {
+        let step = self.steps.last_mut().expect("a picture belongs to a step");
+        step.picture = Some(Picture { file: file.into(), png });
+    }
+
     fn record(&mut self, title: &str, state: State, time: f64, seen: Vec<String>, log: Vec<String>) {
-        self.steps.push(Step { title: title.into(), state, time, things: self.things.clone(), seen, log });
+        self.steps.push(Step {
+            title: title.into(),
+            state,
+            time,
+            things: self.things.clone(),
+            seen,
+            log,
+            picture: None,
+        });
     }
 
     /// Returns the recorded steps.

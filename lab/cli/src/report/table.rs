@@ -23,6 +23,9 @@ pub(crate) fn table(timeline: &Timeline) -> String {
         lines.extend(step.seen.iter().map(|line| format!("{:>25}{}", "", faint.apply_to(line))));
         let log = step.log.iter().filter(|_| timeline.merged);
         lines.extend(log.map(|line| format!("{:>25}{}", "", faint.apply_to(line))));
+        if let Some(picture) = &step.picture {
+            lines.push(format!("{:>25}{}", "", faint.apply_to(format!("the screen: {}", picture.file.display()))));
+        }
         before = Some(step.time);
     }
     lines.push(String::new());
@@ -37,6 +40,7 @@ fn colour(state: State) -> Style {
     match state {
         State::Absent => Style::new().dim(),
         State::Unregistered => Style::new().yellow(),
+        State::Init => Style::new().magenta(),
         State::Registered => Style::new().green(),
         State::Unplugged => Style::new().red(),
     }

@@ -20,6 +20,8 @@ struct Current {
     ends: Ends,
     /// Its duration, if it has ended.
     seconds: Option<f64>,
+    /// A picture of the screens.
+    picture: Option<Vec<u8>>,
 }
 
 /// Judges the commands of a run.
@@ -49,7 +51,7 @@ impl<'j> Judge<'j> {
     pub(super) fn begin(&mut self, index: usize) -> Ends {
         self.events.report(&Event::CommandStarted { position: self.position(index) });
         let ends = Ends::default();
-        self.current = Some(Current { index, begun: Instant::now(), ends: ends.clone(), seconds: None });
+        self.current = Some(Current { index, begun: Instant::now(), ends: ends.clone(), seconds: None, picture: None });
         ends
     }
 
@@ -62,12 +64,20 @@ impl<'j> Judge<'j> {
         self.events.report(&Event::CommandEnded { position, exit_code, seconds });
     }
 
+    /// Adds a picture of the screens, if one was taken, to the results of the command.
+    pub(super) fn keep_picture(&mut self, png: Option<Vec<u8>>) {
+        if let Some(current) = &mut self.current {
+            current.picture = png;
+        }
+    }
+
     /// Gives the command its verdict.
     pub(super) fn judge(&mut self, verdict: Verdict) {
         let Some(current) = self.current.take() else { return };
         let seconds = current.seconds.unwrap_or_else(|| current.begun.elapsed().as_secs_f64());
         let (out, err) = (current.ends.out.text(), current.ends.err.text());
-        self.tell(current.index, verdict, |row| Row { seconds, out, err, ..row });
+        let picture = current.picture;
+        self.tell(current.index, verdict, |row| Row { seconds, out, err, picture, ..row });
     }
 
     fn tell(&mut self, index: usize, verdict: Verdict, with_output: impl FnOnce(Row) -> Row) {

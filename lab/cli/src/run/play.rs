@@ -230,6 +230,7 @@ impl Story<'_> {
         };
         let picture = camera.finish();
         judge.end(passed.as_ref().ok().map(|passed| passed.status));
+        let picture = picture.map(|taken| taken.map(|png| judge.keep_picture(png)));
         // A client that was killed at its limit has written files, too.
         let root = self.prepared.setting.root.path().unwrap_or_default();
         let copied = command.gets.iter().map(|get| get.copy(guest, root)).collect::<Result<Vec<_>, _>>();

@@ -45,10 +45,10 @@ impl Screenshot {
         Err(Error::new(Kind::Usage, message))
     }
 
-    /// Takes it. The outer error is one of the guest.
-    fn take(&self, guest: &Guest) -> Result<Result<()>, VmError> {
+    /// Takes it, and returns the PNG file. The outer error is one of the guest.
+    fn take(&self, guest: &Guest) -> Result<Result<Vec<u8>>, VmError> {
         Ok(match picture(guest)? {
-            Ok(png) => cache::write_atomically(&self.to, png),
+            Ok(png) => cache::write_atomically(&self.to, &png).map(|()| png),
             Err(why) => {
                 let error = Error::new(Kind::Check, format!("failed to take the picture: {why}"));
                 Err(match self.at {
@@ -66,7 +66,7 @@ impl Screenshot {
 pub(super) struct Camera<'s> {
     wanted: Option<&'s Screenshot>,
     guest: &'s Guest,
-    taken: Mutex<Option<Result<Result<()>, VmError>>>,
+    taken: Mutex<Option<Result<Result<Vec<u8>>, VmError>>>,
 }
 
 impl<'s> Camera<'s> {
@@ -101,12 +101,12 @@ impl<'s> Camera<'s> {
         }
     }
 
-    /// Returns whether the picture was taken. The outer error is one of the guest.
-    pub(super) fn finish(self) -> Result<Result<()>, VmError> {
+    /// Returns the picture, if one was wanted. The outer error is one of the guest.
+    pub(super) fn finish(self) -> Result<Result<Option<Vec<u8>>>, VmError> {
         let taken = self.taken.into_inner().expect("no holder of the lock panics");
         match (taken, self.wanted.and_then(|screenshot| screenshot.at)) {
-            (Some(taken), _) => taken,
-            (None, None) => Ok(Ok(())),
+            (Some(taken), _) => taken.map(|taken| taken.map(Some)),
+            (None, None) => Ok(Ok(None)),
             (None, Some(at)) => {
                 let message = format!("no picture was taken: the client ended before `--at {}`", at.as_secs());
                 Ok(Err(Error::new(Kind::Check, message)))

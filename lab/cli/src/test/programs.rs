@@ -8,11 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
-
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use drydock_base::error::{Context as _, Kind, Result};
 use drydock_machine::scenario::Content;
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
 
 use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
 
@@ -46,6 +47,7 @@ const CASES: &[(&str, Judge)] = &[
     ("process_left_by_a_command_goes_on_in_its_session", session_with_a_daemon),
     ("end_of_the_guest_leaves_the_later_commands_not_run", session_that_ends_the_guest),
     ("results_of_one_program_hold_its_verdict", results_of_one_program),
+    ("page_of_results_has_the_picture_of_the_screen", page_with_a_picture),
     ("events_tell_boot_command_and_verdict_in_their_order", events_in_order),
 ];
 
@@ -62,6 +64,7 @@ const LONG: &[&str] = &[
     "end_of_the_guest_leaves_the_later_commands_not_run",
     "process_left_by_a_command_goes_on_in_its_session",
     "results_of_one_program_hold_its_verdict",
+    "page_of_results_has_the_picture_of_the_screen",
     "writes_to_a_full_directory_are_reported",
 ];
 
@@ -287,6 +290,24 @@ fn results_of_one_program(directory: &Path) -> Result<Result<(), String>> {
         run(directory, &["--junit", "junit.xml", "--ktap", "results.ktap", "--", "sh", "-c", "echo a; exit 3"])?;
     let results = "KTAP version 1\n1..1\nnot ok 1 vgem::sh -c 'echo a; exit 3'";
     Ok(check(&output, 3, "a\n").and(check_results(directory, results, "<system-out>a\n</system-out>")))
+}
+
+/// Takes the picture of a screen that QEMU shows, too.
+fn page_with_a_picture(directory: &Path) -> Result<Result<(), String>> {
+    let words = ["--device", "bochs", "--screenshot", "screen.png", "--html", "page.html"];
+    let client = ["--", "sh", "-c", "echo hello >/dev/tty1; echo a"];
+    let output = run(directory, &[&words[..], &client].concat())?;
+    let png = fs::read(directory.join("screen.png")).unwrap_or_default();
+    let page = fs::read_to_string(directory.join("page.html")).unwrap_or_default();
+    let missing = ["<span class=\"state passed\">passed</span>", "<pre>a\n</pre>", &STANDARD.encode(&png)]
+        .into_iter()
+        .position(|part| !page.contains(part));
+    let shown = match missing {
+        _ if png.is_empty() => Err("there is no picture".to_owned()),
+        Some(part) => Err(format!("the page of {} bytes lacks part {part}", page.len())),
+        None => Ok(()),
+    };
+    Ok(check(&output, 0, "a\n").and(shown))
 }
 
 fn events_in_order(directory: &Path) -> Result<Result<(), String>> {
