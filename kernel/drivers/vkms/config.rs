@@ -13,6 +13,13 @@ pub(crate) struct Config {
     pub(crate) overlays: u8,
 }
 
+impl Config {
+    /// Returns the number of planes of each device.
+    pub(crate) fn planes(&self) -> u32 {
+        u32::from(self.outputs) * (1 + u32::from(self.cursor) + u32::from(self.overlays))
+    }
+}
+
 /// Returns the number of devices.
 ///
 /// Fails with `EINVAL` for a wrong parameter, so that the module is not loaded.
@@ -35,8 +42,7 @@ pub(crate) fn config() -> Result<Config> {
         cursor: parameters::enable_cursor.value(),
         overlays: checked("enable_overlay", parameters::enable_overlay.value(), 0, 8)?,
     };
-    let planes =
-        u32::from(config.outputs) * (1 + u32::from(config.cursor) + u32::from(config.overlays));
+    let planes = config.planes();
     if planes > 32 {
         pr_err!(
             "these parameters make {} planes; a device has at most 32\n",

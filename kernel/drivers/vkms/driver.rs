@@ -58,7 +58,17 @@ impl drm::platform::Driver for Vkms {
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
         drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?
-            .init_kms(|setup| display::set_up(setup, &config::config()?))?
+            .init_kms(|setup| {
+                let config = config::config()?;
+                let screens = display::set_up(setup, &config)?;
+                dev_info!(
+                    cx,
+                    "{} CRTCs and {} planes, before registration\n",
+                    screens.len(),
+                    config.planes()
+                );
+                Ok(screens)
+            })?
             .ready(Ok(()))
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Each story is a file with one function per part. `demo/recorder.rs` keeps what was observed.
 
+mod kms;
 mod nova;
 pub(crate) mod oops;
 mod plug;
@@ -11,7 +12,7 @@ pub(crate) mod summary;
 mod tyr;
 mod vgem;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -24,11 +25,15 @@ use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Process;
 use drydock_machine::model::Choices;
 use drydock_machine::qemu::Accel;
-use drydock_machine::scenario::{Boot, Content, LIMIT, Plan, Program, Stage, gpu_of};
+use drydock_machine::scenario::{Boot, ClientRoot, Content, LIMIT, Plan, Program, Stage, gpu_of};
 use drydock_machine::timeline::Entry;
+use drydock_toolchain::client_root;
 use drydock_toolchain::firmware::Choice;
 
 use recorder::Recorder;
+
+/// The memory in MiB of a guest whose clients come from packages.
+const LARGE: u32 = 2048;
 
 /// Show the life cycle of a DRM device, from probe to unload, with real clients
 ///
@@ -44,18 +49,21 @@ use recorder::Recorder;
 /// - `nova`: shows the same for two drivers of one emulated NVIDIA GPU, which is pulled out and plugged in again. The
 ///   GPU's own events are shown between the lines of the kernel's log.
 ///
+/// - `kms`: a display's planes and CRTCs are built before userspace sees it. Weston draws on it, it is unplugged while
+///   Weston draws, and plugged in again. Pictures of the screen are on the page. Downloads Weston's Debian packages, once.
+///
 /// - `tyr`: loads and boots a firmware before registration, on an emulated Mali-G610. A client maps memory for the GPU,
 ///   and the GPU reports what it sees there. Then the driver is unbound and the GPU pulled out while clients hold it.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The driver whose life is shown, or `oops` for the memory error
+    /// The driver whose life is shown, `kms` for that of a display, or `oops` for the memory error
     #[arg(value_enum, default_value_t = Story::Vgem)]
     driver: Story,
     /// The kernel to boot, by its release or series; `debug` is the debug kernel
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// File for the HTML page with a picture of the timeline [default: target/demo.html in the
-    /// checkout, demo-DRIVER.html for other drivers]
+    /// File for the HTML page with a picture of the timeline; pictures of the screen are beside it [default: target/demo.html
+    /// in the checkout, demo-STORY.html for other stories]
     #[arg(long, value_name = "PATH")]
     html: Option<PathBuf>,
     /// Firmware for a GPU's driver: the published file, one built here, or your own file [default: the published one if
@@ -76,13 +84,15 @@ pub(crate) enum Story {
     Nova,
     /// An Arm Mali GPU
     Tyr,
+    /// A display, and a compositor on it
+    Kms,
     /// No device: the mistake that started Drydock
     Oops,
 }
 
 impl Story {
     /// The stories that are lives of devices.
-    pub(crate) const LIVES: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+    pub(crate) const LIVES: [Self; 4] = [Self::Vgem, Self::Nova, Self::Tyr, Self::Kms];
 
     /// Returns its name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -90,8 +100,32 @@ impl Story {
             Self::Vgem => "vgem",
             Self::Nova => "nova",
             Self::Tyr => "tyr",
+            Self::Kms => "kms",
             Self::Oops => "oops",
         }
+    }
+
+    /// Returns the driver that is loaded.
+    fn driver(self) -> &'static str {
+        match self {
+            Self::Kms => "vkms",
+            other => other.name(),
+        }
+    }
+
+    /// Returns the Debian packages with the clients.
+    fn packages(self) -> Vec<String> {
+        let packages = if self == Self::Kms { kms::PACKAGES } else { &[] };
+        packages.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Returns what its guest must contain.
+    pub(crate) fn content(self, repo: &Path) -> Result<Content> {
+        let content = Content::of_driver(repo, self.driver())?;
+        Ok(match self {
+            Self::Kms => content.with(Program::SCREEN).with_stock(&ClientRoot::Image(PathBuf::new()).modules(false)),
+            _ => content.with(Program::CLIENT),
+        })
     }
 
     fn tell(self, recorder: &mut Recorder<'_, '_>) -> Result<(), VmError> {
@@ -99,6 +133,7 @@ impl Story {
             Self::Vgem => vgem::story(recorder),
             Self::Nova => nova::story(recorder),
             Self::Tyr => tyr::story(recorder),
+            Self::Kms => kms::story(recorder),
             Self::Oops => unreachable!("it is no life, and told by itself"),
         }
     }
@@ -117,11 +152,11 @@ pub fn main(options: Options, events: &Events) -> Result<u8> {
     if options.driver == Story::Oops {
         return oops::main(options, events);
     }
-    let content = Content::of_driver(&repo::root()?, options.driver.name())?.with(Program::CLIENT);
-    let plan = Plan { kernel: options.kernel.clone(), content };
+    let plan = Plan { kernel: options.kernel.clone(), content: options.driver.content(&repo::root()?)? };
     let stage = Stage::prepare(&plan, events)?;
-    let timeline = live(options.driver, &stage, options.firmware.as_ref(), options.log, events)?;
+    let mut timeline = live(options.driver, &stage, options.firmware.as_ref(), options.log, events)?;
     let html = options.html.unwrap_or_else(|| stage.toolchain().repo.join(options.driver.page()));
+    timeline.keep_pictures(&html)?;
     write_atomically(&html, page(&timeline))?;
     events.result(&timeline, table);
     events.note(format!("the same with a picture: {}", html.display()));
@@ -136,14 +171,19 @@ pub(crate) fn live(
     show_log: bool,
     events: &Events,
 ) -> Result<Timeline> {
-    let gpu = gpu_of(story.name(), &Choices::default(), firmware, events)?;
-    let boot = Boot { show_log, gpu, ..Boot::default() };
+    let gpu = gpu_of(story.driver(), &Choices::default(), firmware, events)?;
+    let mut boot = Boot { show_log, gpu, ..Boot::default() };
+    let packages = story.packages();
+    if !packages.is_empty() {
+        boot.root = ClientRoot::Image(client_root::ensure(stage.toolchain(), &packages, events)?);
+        boot.memory = LARGE;
+    }
     let started = std::time::Instant::now();
     let (mut timeline, ending) = stage.play(&boot, events, |scene| {
         let mut recorder = Recorder::new(scene, events);
         story.tell(&mut recorder)?;
         Ok(Timeline {
-            driver: story.name().into(),
+            driver: story.driver().into(),
             merged: boot.gpu.is_some(),
             kernel: stage.toolchain().kernel.release.clone(),
             execution: execution(stage.accel(), boot.cpus),
@@ -218,6 +258,25 @@ fn lines_with(out: &str, needles: &[&str], count: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_life_has_a_driver_and_a_page_of_its_own() {
+        let repo = repo::root().unwrap();
+        let pages: std::collections::BTreeSet<_> = Story::LIVES.iter().map(|story| story.page()).collect();
+        assert_eq!(pages.len(), Story::LIVES.len());
+        for story in Story::LIVES {
+            assert_eq!(Story::from_str(story.name(), false), Ok(story));
+            // Beside the library.
+            assert!(story.content(&repo).unwrap().modules.unwrap().len() > 1, "{}", story.name());
+        }
+    }
+
+    #[test]
+    fn display_has_pictures_and_clients_from_packages() {
+        let content = Story::Kms.content(&repo::root().unwrap()).unwrap();
+        assert!(content.programs.contains(&Program::SCREEN) && content.stock_modules.contains("erofs"));
+        assert!(Story::Kms.packages().contains(&"weston".to_owned()) && Story::Vgem.packages().is_empty());
+    }
 
     #[test]
     fn only_the_telling_lines_are_kept() {

@@ -33,7 +33,7 @@ const TESTS: [Tests; 3] =
     [(Guest::rust, "sync_fence::"), (Guest::nova, "nova_fault::"), (Guest::tyr_built, "tyr_queue::")];
 
 /// The number of machines that run at a time, beside the loops: all of a repetition.
-const MACHINES: u8 = 6;
+const MACHINES: u8 = 7;
 
 /// The duration of a repetition on a host with two processors.
 const REPETITION: Duration = Duration::from_secs(150);
@@ -69,8 +69,9 @@ impl Suite for Stress {
         false
     }
 
-    fn content(&self, _repo: &Path, _filter: &Filter) -> Result<Content> {
-        Ok(Content::all_modules().with(Program::CLIENT).with(Program::TESTS))
+    fn content(&self, repo: &Path, _filter: &Filter) -> Result<Content> {
+        let content = Content::all_modules().with(Program::TESTS);
+        Story::LIVES.iter().try_fold(content, |content, story| Ok(content.and(story.content(repo)?)))
     }
 
     fn is_alone(&self) -> bool {
