@@ -63,7 +63,7 @@ impl drm::platform::Driver for Vkms {
                 let screens = display::set_up(setup, &config)?;
                 dev_info!(
                     cx,
-                    "{} CRTCs and {} planes, before registration\n",
+                    "CRTCs: {}, planes: {}, before registration\n",
                     screens.len(),
                     config.planes()
                 );

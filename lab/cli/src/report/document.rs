@@ -21,8 +21,8 @@ figure { margin: 0; background: var(--card); border: 1px solid var(--line); bord
 figcaption { color: var(--faint); font-size: .9rem; margin-top: .75rem; }
 svg { display: block; width: 100%; min-width: 56rem; height: auto; }
 ol { list-style: none; margin: 0; padding: 0; }
-li { display: grid; grid-template-columns: 5.5rem 8rem 1fr; gap: .25rem 1rem; padding: .7rem 0; border-top: 1px solid var(--line); }
-li > time { font-variant-numeric: tabular-nums; color: var(--faint); text-align: right; }
+li { display: grid; grid-template-columns: 6.5rem 8rem 1fr; gap: .25rem 1rem; padding: .7rem 0; border-top: 1px solid var(--line); }
+li > time { white-space: nowrap; font-variant-numeric: tabular-nums; color: var(--faint); text-align: right; }
 li > b { font-weight: 600; } .state { font-weight: 600; }
 .absent, .skipped { color: var(--absent); } .unregistered, .undecided { color: var(--unregistered); } .init { color: var(--init); }
 .registered, .passed { color: var(--registered); } .unplugged, .failed { color: var(--unplugged); }

@@ -34,7 +34,7 @@ printf '[core]\nidle-time=0\n[shell]\nbackground-color=0xff336699\npanel-positio
 cat >/tmp/frames <<'END'
 #!/bin/sh
 n=0
-while sleep 0.1; do n=$((n + 1)); printf '\033[32mframe %6d\033[0m of a terminal on Weston\n' $n; done
+while sleep 0.5; do n=$((n + 1)); printf '\033[32mframe %6d\033[0m of a terminal on Weston\n' $n; done
 END
 chmod +x /tmp/frames
 weston -B drm -c /tmp/weston.ini --continue-without-input --renderer=pixman --socket=$WAYLAND_DISPLAY &
