@@ -5,6 +5,7 @@
 //! Source: each module names its own.
 
 mod calls;
+pub mod display;
 pub mod foreign;
 pub mod klog;
 pub mod nodes;

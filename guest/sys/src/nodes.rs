@@ -68,6 +68,15 @@ pub fn driver_name(node: &Path) -> Answer<String> {
     driver_name_of(open(node, OFlags::RDWR)?)
 }
 
+/// Returns the file `status` of each connector of a card, by the path of its primary node.
+pub fn connector_status(primary: &Path) -> Vec<PathBuf> {
+    let Some(card) = primary.file_name() else { return Vec::new() };
+    let folders = fs::read_dir(Path::new("/sys/class/drm").join(card)).into_iter().flatten().flatten();
+    let mut files: Vec<_> = folders.map(|entry| entry.path().join("status")).filter(|file| file.exists()).collect();
+    files.sort();
+    files
+}
+
 /// Returns the entries of a folder whose names are the prefix and a number (so no connectors).
 fn entries(folder: &Path, prefix: &'static str) -> impl Iterator<Item = PathBuf> + use<> {
     let listed = fs::read_dir(folder).into_iter().flatten().flatten();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Everything that can be compared with the kernel's headers. Only `tests/headers.rs` uses it.
 
-use crate::{core_ioctls, dma_buf, mode, nova, sync, test_drivers, tyr, vgem, vkms};
+use crate::{core_ioctls, dma_buf, fb, mode, nova, sync, test_drivers, tyr, vgem, vkms};
 
 /// A structure as a C compiler sees it.
 pub struct Structure {
@@ -35,6 +35,8 @@ pub const NUMBERS: &[&[Number]] = &[
     core_ioctls::CONSTANTS,
     dma_buf::REQUESTS,
     dma_buf::CONSTANTS,
+    fb::REQUESTS,
+    fb::CONSTANTS,
     mode::REQUESTS,
     mode::CONSTANTS,
     nova::REQUESTS,

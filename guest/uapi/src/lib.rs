@@ -140,6 +140,7 @@ macro_rules! constants {
 
 pub mod core_ioctls;
 pub mod dma_buf;
+pub mod fb;
 pub mod header;
 pub mod mode;
 pub mod nova;

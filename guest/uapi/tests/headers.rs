@@ -19,6 +19,7 @@ const HEADERS: &[&str] = &[
     "drm/panthor_drm.h",
     "linux/dma-buf.h",
     "linux/dma-heap.h",
+    "linux/fb.h",
     "linux/udmabuf.h",
     "linux/sync_file.h",
     "linux/kcov.h",
