@@ -8,7 +8,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use random::spec::Driver;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sys::display::Objects;
 use sys::foreign::{heap_buffer, udmabuf};
 use sys::{Answer, nodes};
 use uapi::PAGE;
@@ -19,6 +21,7 @@ const fn module(driver: Driver) -> &'static str {
         Driver::Vgem => "vgem_rust",
         Driver::Nova => "nova_drm",
         Driver::Tyr => "tyr",
+        Driver::Vkms => "vkms_rust",
     }
 }
 
@@ -55,19 +58,51 @@ pub(crate) struct Device {
     unbound: Option<usize>,
     /// The nodes `/dev/dri/…`, the primary node first.
     nodes: Vec<PathBuf>,
+    /// The objects of a display. They are the same whenever it is bound.
+    display: Option<Objects>,
+    /// Whether the status of a connector was written since all were probed.
+    forced: bool,
 }
 
 impl Device {
     /// Finds the device, which must be bound.
     pub(crate) fn find(driver: Driver) -> Result<Self, String> {
-        let mut device = Self { driver, levels: Vec::new(), unbound: None, nodes: Vec::new() };
+        let (levels, nodes) = (Vec::new(), Vec::new());
+        let mut device = Self { driver, levels, unbound: None, nodes, display: None, forced: false };
         device.look().ok_or_else(|| format!("no DRM device belongs to the module `{}`", module(driver)))?;
+        if driver == Driver::Vkms {
+            let objects = sys::open(device.node(0), OFlags::RDWR).and_then(Objects::of);
+            device.display = Some(objects.map_err(|errno| format!("the display cannot be read: {errno}"))?);
+        }
         Ok(device)
     }
 
     /// Returns a node. There is at least the primary one.
     pub(crate) fn node(&self, index: u64) -> &Path {
         &self.nodes[index as usize % self.nodes.len()]
+    }
+
+    /// Returns the objects of a display.
+    pub(crate) fn display(&self) -> Option<&Objects> {
+        self.display.as_ref()
+    }
+
+    /// Forces a connector on or off, or probes it.
+    pub(crate) fn connect(&mut self, output: u64, status: u64) -> Answer<u64> {
+        let files = nodes::connector_status(self.node(0));
+        let file = files.get(output as usize % files.len().max(1)).ok_or(Errno::NOENT)?;
+        self.forced = true;
+        sys::write(&file.to_string_lossy(), ["detect", "on", "off"][status as usize % 3]).map(|()| 0)
+    }
+
+    /// Probes all connectors if any was forced.
+    pub(crate) fn connect_all(&mut self) {
+        if std::mem::take(&mut self.forced) {
+            for file in nodes::connector_status(self.node(0)) {
+                // A connector that is gone is not forced any more.
+                let _ = sys::write(&file.to_string_lossy(), "detect");
+            }
+        }
     }
 
     /// Unbinds the driver of the device, or of its parent.

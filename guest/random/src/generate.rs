@@ -7,13 +7,19 @@
 use fastrand::Rng;
 
 use crate::program::{Address, Call, Program, Value};
-use crate::spec::{self, Class, Does, Driver, Field, Kind, Spec};
+use crate::spec::{self, Class, Does, Driver, Field, Kind, Setting, Spec};
 
 /// The largest number of calls in a program.
 pub const LONGEST: usize = 32;
 
 /// The largest number of rows that a field points to.
 const MOST_ROWS: usize = 4;
+
+/// The largest number of objects in a commit.
+const MOST_SETTINGS: usize = 6;
+
+/// The largest number of bytes that a call says its rows have: the kernel allocates as much.
+const LONGEST_ROWS: u32 = 4096;
 
 /// Sizes from the limit to here are not tried: they might be allocated, and leave no memory for anything else.
 const OVERFLOWING: u64 = 1 << 62;
@@ -126,8 +132,10 @@ impl Source {
     }
 
     fn giver(&self, class: Class, random: &mut Rng) -> &'static Spec {
-        let givers: Vec<_> = self.specs.iter().filter(|spec| spec.gives().any(|given| given == class)).collect();
-        random.choice(givers).expect("each class is given by some call")
+        let gives = |spec: &&&'static Spec| spec.gives().any(|given| given == class);
+        // The calls that make objects weigh more than those that list them.
+        let weighted = self.specs.iter().filter(gives).flat_map(|spec| (0..spec.weight).map(move |_| *spec));
+        random.choice(weighted.collect::<Vec<_>>()).expect("each class is given by some call")
     }
 }
 
@@ -199,9 +207,9 @@ impl<'r> Maker<'r> {
             }
             Kind::Flags(size, bits) => Value::Number(self.flags(size, bits)),
             Kind::Takes(size, _) | Kind::Ends(size, _) => self.object(size),
-            Kind::May(size, _) => {
+            Kind::May(size, class) => {
                 if self.random.u32(0..4) > 0 {
-                    Value::Number(0)
+                    Value::Number(cut(class.nothing(), size))
                 } else {
                     self.object(size)
                 }
@@ -218,6 +226,18 @@ impl<'r> Maker<'r> {
             Kind::Gives(..) => Value::Auto,
             Kind::Stride => self.count(u32::MAX),
             Kind::Count(most) => self.count(most),
+            Kind::Length => self.count(LONGEST_ROWS),
+            Kind::Property(_) => match self.errs(24) {
+                true => Value::Number(self.number(4, &[1])),
+                false => Value::Auto,
+            },
+            Kind::One(fields) => Value::Rows(self.address(), vec![self.row(fields)]),
+            Kind::Array(count, _) => Value::Room(self.address(), u16::try_from(4 * count).unwrap_or(u16::MAX), 0),
+            Kind::Column(_) => Value::Room(self.address(), 0, 0),
+            Kind::Settings(settings) => {
+                let rows = 1 + self.random.usize(0..MOST_SETTINGS);
+                Value::Settings(self.address(), (0..rows).map(|_| self.setting(settings)).collect())
+            }
             Kind::Rows(fields) => {
                 let at = self.address();
                 // Now and then there are fewer than the count says.
@@ -230,6 +250,11 @@ impl<'r> Maker<'r> {
                 Value::Room(self.address(), size, [0, b'a', 0xff][self.random.usize(0..3)])
             }
         }
+    }
+
+    fn setting(&mut self, settings: &[Setting]) -> (u8, Vec<Value>) {
+        let which = self.random.usize(0..settings.len());
+        (u8::try_from(which).expect("there are few"), self.row(settings[which].fields))
     }
 
     /// Returns a reference to an object.
@@ -300,6 +325,8 @@ impl<'r> Maker<'r> {
         let kind = fields[at].kind;
         match (kind, &mut values[at]) {
             (Kind::Rows(fields), Value::Rows(at, rows)) => self.change_rows(fields, at, rows),
+            (Kind::One(fields), Value::Rows(_, rows)) => self.change_row(fields, &mut rows[0]),
+            (Kind::Settings(settings), Value::Settings(at, rows)) => self.change_settings(settings, at, rows),
             (Kind::Flags(_, bits), Value::Number(number)) if self.random.bool() => {
                 *number ^= self.random.choice(bits).copied().unwrap_or(1);
             }
@@ -316,6 +343,7 @@ impl<'r> Maker<'r> {
                 *number = match kind {
                     Kind::Size(size, _) => self.sensible(nudged, size),
                     Kind::Count(most) => nudged.min(most.into()),
+                    Kind::Length => nudged.min(LONGEST_ROWS.into()),
                     _ => nudged,
                 };
             }
@@ -339,6 +367,28 @@ impl<'r> Maker<'r> {
                 self.change_row(fields, &mut rows[chosen]);
             }
             _ => rows.push(self.row(fields)),
+        }
+    }
+}
+
+impl Maker<'_> {
+    /// Changes the objects of a commit.
+    fn change_settings(&mut self, settings: &'static [Setting], at: &mut Address, rows: &mut Vec<(u8, Vec<Value>)>) {
+        let len = rows.len();
+        match self.random.u32(0..16) {
+            0 => *at = bad(self.random),
+            1 => *at = Address::Good,
+            2..7 if len < MOST_SETTINGS => {
+                let setting = self.setting(settings);
+                rows.insert(self.random.usize(0..=len), setting);
+            }
+            7 | 8 if len > 0 => drop(rows.remove(self.random.usize(0..len))),
+            9 if len > 0 && len < MOST_SETTINGS => rows.push(rows[self.random.usize(0..len)].clone()),
+            _ if len > 0 => {
+                let (which, row) = &mut rows[self.random.usize(0..len)];
+                self.change_row(settings[usize::from(*which)].fields, row);
+            }
+            _ => rows.push(self.setting(settings)),
         }
     }
 }
@@ -450,7 +500,9 @@ mod tests {
                             assert!(worth.iter().any(|known| cut(*known, size) == *number), "{}", spec.name);
                         }
                         (Kind::Pad(_), value) => assert_eq!(*value, Value::Number(0), "{}", spec.name),
-                        (Kind::Stride | Kind::Count(_), value) => assert_eq!(*value, Value::Auto, "{}", spec.name),
+                        (Kind::Stride | Kind::Count(_) | Kind::Length | Kind::Property(_), value) => {
+                            assert_eq!(*value, Value::Auto, "{}", spec.name);
+                        }
                         (_, Value::Rows(at, rows)) => {
                             assert!(*at == Address::Good && !rows.is_empty(), "{}", spec.name);
                         }

@@ -6,7 +6,7 @@
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::program::{Address, Value};
-use crate::spec::{self, Class, Field, Kind};
+use crate::spec::{self, Class, Column, Field, Kind, Setting};
 
 /// The values that a call needs from the program that executes it.
 pub trait Place {
@@ -15,6 +15,33 @@ pub trait Place {
 
     /// Puts bytes at a place of this kind, and returns its address. Zeros follow them in good memory.
     fn put(&mut self, at: Address, bytes: &[u8]) -> usize;
+
+    /// Returns the number of the display's property of this name, or 0.
+    fn property(&mut self, name: &str) -> u32;
+}
+
+/// An array in which the kernel returns numbers of four bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filled {
+    /// The address of the first number.
+    pub address: usize,
+    /// The length of the array.
+    pub count: usize,
+    /// The class of the numbers.
+    pub class: Class,
+}
+
+impl Filled {
+    /// Returns the address of each number.
+    pub fn each(self) -> impl Iterator<Item = usize> {
+        (0..self.count).map(move |at| self.address + 4 * at)
+    }
+
+    /// Whether a number of the array is one of an object, and not what was there before the call.
+    pub fn has(self, number: u64) -> bool {
+        // The kernel stores -1 where no descriptor is.
+        number != 0 && !(self.class.is_file() && number == u64::from(u32::MAX))
+    }
 }
 
 /// A structure, ready to be put into memory itself.
@@ -24,6 +51,8 @@ pub struct Laid {
     pub bytes: Vec<u8>,
     /// The places in it where the kernel may return numbers: offset, size and class.
     pub outputs: Vec<(usize, usize, Class)>,
+    /// The arrays in good memory where the kernel may return more of them.
+    pub filled: Vec<Filled>,
     /// The objects that are no more if the call succeeds.
     pub ended: Vec<(Class, u64)>,
 }
@@ -33,12 +62,17 @@ pub fn lay_out(fields: &'static [Field], values: &[Value], place: &mut impl Plac
     let mut laid = Laid::default();
     for (at, (field, value)) in fields.iter().zip(values).enumerate() {
         let size = field.kind.size();
+        let near = || near(fields, values, at);
         let word = match (field.kind, value) {
-            (_, Value::Rows(..) | Value::Room(..)) => point_to(field.kind, value, place) as u64,
-            (Kind::Stride, Value::Auto) => {
-                rows_near(fields, values, at).map_or(0, |(row, _)| spec::size_of(row) as u64)
+            (Kind::Column(column), Value::Room(at, ..)) => {
+                let bytes = near().map_or(Vec::new(), |near| laid.column(column, near, place));
+                place.put(*at, &bytes) as u64
             }
-            (Kind::Count(_), Value::Auto) => rows_near(fields, values, at).map_or(0, |(_, rows)| rows.len() as u64),
+            (_, Value::Rows(..) | Value::Settings(..) | Value::Room(..)) => laid.point_to(field.kind, value, place),
+            (Kind::Stride, Value::Auto) => near().map_or(0, |near| near.row() as u64),
+            (Kind::Count(_), Value::Auto) => near().map_or(0, |near| near.count() as u64),
+            (Kind::Length, Value::Auto) => near().map_or(0, |near| (near.row() * near.count()) as u64),
+            (Kind::Property(name), Value::Auto) => place.property(name).into(),
             (kind, value) => word(kind, value, place),
         };
         match field.kind {
@@ -67,21 +101,87 @@ fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-fn point_to(kind: Kind, value: &Value, place: &mut impl Place) -> usize {
-    match (kind, value) {
-        (Kind::Rows(fields), Value::Rows(at, rows)) => {
-            let bytes: Vec<u8> = rows.iter().flat_map(|row| lay_out(fields, row, place).bytes).collect();
-            place.put(*at, &bytes)
+impl Laid {
+    /// Puts what a field points to into memory, and returns the address.
+    fn point_to(&mut self, kind: Kind, value: &Value, place: &mut impl Place) -> u64 {
+        let address = match (kind, value) {
+            (Kind::Rows(fields) | Kind::One(fields), Value::Rows(at, rows)) => {
+                let bytes: Vec<u8> = rows.iter().flat_map(|row| lay_out(fields, row, place).bytes).collect();
+                place.put(*at, &bytes)
+            }
+            (Kind::Settings(settings), Value::Settings(at, rows)) => {
+                // The first field is the object.
+                let object = |(which, row): &(u8, Vec<Value>)| {
+                    lay_out(&settings[usize::from(*which)].fields[..1], &row[..1], place).bytes
+                };
+                let bytes: Vec<u8> = rows.iter().flat_map(object).collect();
+                place.put(*at, &bytes)
+            }
+            (_, Value::Room(at, size, fill)) => {
+                let address = place.put(*at, &vec![*fill; usize::from(*size)]);
+                if let (Kind::Array(_, class), Address::Good, 0) = (kind, at, fill) {
+                    self.filled.push(Filled { address, count: usize::from(*size) / 4, class });
+                }
+                address
+            }
+            _ => 0,
+        };
+        address as u64
+    }
+
+    /// Lays out an array about the objects of a commit.
+    fn column(&mut self, column: Column, near: Near<'_>, place: &mut impl Place) -> Vec<u8> {
+        let Near::Settings(settings, rows) = near else { return Vec::new() };
+        let mut bytes = Vec::new();
+        for (which, row) in rows {
+            // The first field is the object.
+            let properties = &settings[usize::from(*which)].fields[1..];
+            match column {
+                Column::Counts => bytes.extend((properties.len() as u32).to_le_bytes()),
+                Column::Properties => {
+                    bytes.extend(properties.iter().flat_map(|field| place.property(field.name).to_le_bytes()));
+                }
+                Column::Values => {
+                    let values = lay_out(properties, &row[1..], place);
+                    bytes.extend(values.bytes);
+                    self.filled.extend(values.filled);
+                }
+            }
         }
-        (_, Value::Room(at, size, fill)) => place.put(*at, &vec![*fill; usize::from(*size)]),
-        _ => 0,
+        bytes
+    }
+}
+
+/// The rows to which a field belongs.
+#[derive(Clone, Copy)]
+enum Near<'v> {
+    Rows(&'static [Field], &'v Vec<Vec<Value>>),
+    Settings(&'static [Setting], &'v Vec<(u8, Vec<Value>)>),
+}
+
+impl Near<'_> {
+    /// Returns the size of a row.
+    fn row(self) -> usize {
+        match self {
+            Self::Rows(fields, _) => spec::size_of(fields),
+            Self::Settings(..) => 4,
+        }
+    }
+
+    /// Returns the number of rows.
+    fn count(self) -> usize {
+        match self {
+            Self::Rows(_, rows) => rows.len(),
+            Self::Settings(_, rows) => rows.len(),
+        }
     }
 }
 
 /// Returns the rows to which a stride or a count belongs: the next ones behind it, or else the last ones before it.
-fn rows_near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<(&'static [Field], &'v Vec<Vec<Value>>)> {
+fn near<'v>(fields: &[Field], values: &'v [Value], at: usize) -> Option<Near<'v>> {
     let rows = |(field, value): (&Field, &'v Value)| match (field.kind, value) {
-        (Kind::Rows(row), Value::Rows(_, rows)) => Some((row, rows)),
+        (Kind::Rows(row) | Kind::One(row), Value::Rows(_, rows)) => Some(Near::Rows(row, rows)),
+        (Kind::Settings(settings), Value::Settings(_, rows)) => Some(Near::Settings(settings, rows)),
         _ => None,
     };
     let behind = fields[at..].iter().zip(&values[at..]).find_map(rows);
@@ -96,7 +196,7 @@ mod tests {
     fn near(name: &str, field: &str) -> Option<usize> {
         let call = Call::named(name).unwrap();
         let at = call.spec().fields.iter().position(|other| other.name == field).unwrap();
-        rows_near(call.spec().fields, &call.values, at).map(|(row, _)| spec::size_of(row))
+        super::near(call.spec().fields, &call.values, at).map(Near::row)
     }
 
     #[test]
@@ -118,6 +218,10 @@ mod tests {
         fn put(&mut self, _: Address, bytes: &[u8]) -> usize {
             self.0.push(bytes.to_vec());
             self.0.len() << 12
+        }
+
+        fn property(&mut self, name: &str) -> u32 {
+            name.len() as u32
         }
     }
 
@@ -141,5 +245,40 @@ mod tests {
         let laid = lay_out(call.spec().fields, &call.values, &mut place);
         assert_eq!(place.0, [[7, 0, 0, 0, 3, 0, 0, 0]]);
         assert_eq!(laid.bytes, [0, 0x10, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_commit_is_four_arrays_about_its_objects() {
+        let line = r##"[{"atomic": {"objects": [{"flip": {"FB_ID": 9}}, {"mode": {"object": 5, "ACTIVE": 1}}]}}]"##;
+        let call = crate::text::read(line).unwrap().calls.remove(0);
+        let mut place = Sevens(Vec::new());
+        let laid = lay_out(call.spec().fields, &call.values, &mut place);
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        assert_eq!(place.0[0], words(&[7, 5]));
+        assert_eq!(place.0[1], words(&[1, 2]));
+        let names = ["FB_ID", "MODE_ID", "ACTIVE"].map(|name| name.len() as u32);
+        assert_eq!(place.0[2], words(&names));
+        assert_eq!(place.0[3], words(&[9, 0, 7, 0, 1, 0]));
+        assert_eq!(laid.bytes[..16], words(&[0, 2, 0x1000, 0])[..]);
+    }
+
+    #[test]
+    fn an_array_is_known_by_its_address_wherever_it_is() {
+        let line = r##"[{"atomic": {"objects": [{"out_fence": {}}]}}, {"get_plane_resources": {}}]"##;
+        let mut place = Sevens(Vec::new());
+        let filled = |call: &Call, place: &mut Sevens| lay_out(call.spec().fields, &call.values, place).filled;
+        let calls = crate::text::read(line).unwrap().calls;
+        let [fences, planes] = [0, 1].map(|at| filled(&calls[at], &mut place));
+        assert_eq!(fences, [Filled { address: 4 << 12, count: 1, class: Class::SyncFile }]);
+        assert_eq!(planes, [Filled { address: 6 << 12, count: 32, class: Class::Plane }]);
+        assert!(planes[0].has(31) && !planes[0].has(0));
+        assert!(fences[0].has(40) && !fences[0].has(0xffff_ffff));
+    }
+
+    #[test]
+    fn a_length_is_that_of_the_structure() {
+        let call = Call::named("create_mode").unwrap();
+        let laid = lay_out(call.spec().fields, &call.values, &mut Sevens(Vec::new()));
+        assert_eq!(laid.bytes[8..12], [68, 0, 0, 0]);
     }
 }

@@ -58,9 +58,11 @@ pub enum Value {
     Soon(u8),
     /// The number that the `n`-th last call returned, of the field's class.
     Ago(u8),
-    /// The rows that a field of [`Kind::Rows`] points to.
+    /// The rows that a field of [`Kind::Rows`] points to, or the only one of a [`Kind::One`].
     Rows(Address, Vec<Vec<Value>>),
-    /// The bytes that a field of [`Kind::Room`] points to: their number, and the value of all of them.
+    /// The objects that a commit changes, each with the index of its [`Setting`](crate::spec::Setting).
+    Settings(Address, Vec<(u8, Vec<Value>)>),
+    /// The bytes that a field of [`Kind::Room`] or another array points to: their number, and the value of all of them.
     Room(Address, u16, u8),
 }
 
@@ -72,9 +74,16 @@ impl Value {
                 Self::Number(0)
             }
             Kind::Takes(..) | Kind::Ends(..) | Kind::May(..) => Self::Ago(0),
-            Kind::Gives(..) | Kind::Stride | Kind::Count(_) => Self::Auto,
+            Kind::Gives(..) | Kind::Stride | Kind::Count(_) | Kind::Length | Kind::Property(_) => Self::Auto,
             Kind::Rows(_) => Self::Rows(Address::Good, Vec::new()),
+            Kind::One(fields) => {
+                Self::Rows(Address::Good, vec![fields.iter().map(|field| Self::nothing(field.kind)).collect()])
+            }
+            Kind::Settings(_) => Self::Settings(Address::Good, Vec::new()),
             Kind::Room(size) => Self::Room(Address::Good, size.try_into().unwrap_or(u16::MAX), 0),
+            Kind::Array(count, _) => Self::Room(Address::Good, (4 * count).try_into().unwrap_or(u16::MAX), 0),
+            // As long as the objects require.
+            Kind::Column(_) => Self::Room(Address::Good, 0, 0),
         }
     }
 
@@ -82,14 +91,25 @@ impl Value {
     pub fn fits(&self, kind: Kind) -> bool {
         match (self, kind) {
             (Self::Rows(_, rows), Kind::Rows(fields)) => rows.iter().all(|row| row_fits(row, fields)),
-            (Self::Room(..), Kind::Room(_)) => true,
-            (Self::Rows(..) | Self::Room(..), _) | (_, Kind::Rows(_) | Kind::Room(_)) => false,
+            (Self::Rows(_, rows), Kind::One(fields)) => rows.len() == 1 && row_fits(&rows[0], fields),
+            (Self::Settings(_, all), Kind::Settings(settings)) => all.iter().all(|(which, row)| {
+                settings.get(usize::from(*which)).is_some_and(|setting| row_fits(row, setting.fields))
+            }),
+            (Self::Room(..), kind) => points_to_bytes(kind),
+            (Self::Rows(..) | Self::Settings(..), _) | (_, Kind::Rows(_) | Kind::One(_) | Kind::Settings(_)) => false,
+            (_, kind) if points_to_bytes(kind) => false,
             (Self::Ago(_), kind) => kind.takes().is_some(),
             (Self::Soon(_), kind) => matches!(kind, Kind::Time(_)),
-            (Self::Auto, kind) => matches!(kind, Kind::Gives(..) | Kind::Stride | Kind::Count(_)),
+            (Self::Auto, kind) => {
+                matches!(kind, Kind::Gives(..) | Kind::Stride | Kind::Count(_) | Kind::Length | Kind::Property(_))
+            }
             (Self::Number(_), _) => true,
         }
     }
+}
+
+fn points_to_bytes(kind: Kind) -> bool {
+    matches!(kind, Kind::Room(_) | Kind::Array(..) | Kind::Column(_))
 }
 
 /// Whether the values fit these fields.

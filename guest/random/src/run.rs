@@ -10,6 +10,7 @@ use random::program::{Address, Call, Program, Value};
 use random::spec::{self, Class, Does, Driver, Field};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sys::display::Objects;
 use sys::{Answer, Disposition, foreign};
 use uapi::PAGE;
 
@@ -39,11 +40,21 @@ struct Here<'r> {
     arena: &'r mut Arena,
     given: &'r [Vec<u64>; Class::COUNT],
     mappings: &'r [(usize, usize)],
+    display: Option<&'r Objects>,
 }
 
 impl Place for Here<'_> {
     fn object(&mut self, class: Class, ago: u8) -> u64 {
-        ago_of(self.given, class, ago)
+        // What belongs to the display itself has a number before a call has returned it.
+        let own = self.display.filter(|_| self.given[class as usize].is_empty()).map_or(&[][..], |all| of(all, class));
+        match own.len() {
+            0 => ago_of(self.given, class, ago),
+            len => own[usize::from(ago) % len].into(),
+        }
+    }
+
+    fn property(&mut self, name: &str) -> u32 {
+        self.display.map_or(0, |display| display.property(name))
     }
 
     fn put(&mut self, at: Address, bytes: &[u8]) -> usize {
@@ -97,6 +108,7 @@ impl Runner {
         self.given.iter_mut().for_each(Vec::clear);
         // If this fails, the next program that opens a node reports it, and the supervisor handles that.
         let _ = self.device.bind();
+        self.device.connect_all();
     }
 
     fn call(&mut self, call: &Call) -> Answer<u64> {
@@ -106,6 +118,11 @@ impl Runner {
             Does::Ioctl { on, .. } => return self.ioctl(on, call),
             Does::Open => {
                 let fd = sys::open(self.device.node(number("node")), OFlags::RDWR)?;
+                (Class::File, fd.into_raw_fd() as u64)
+            }
+            Does::OpenDisplay => {
+                let fd = sys::open(self.device.node(0), OFlags::RDWR)?;
+                sys::display::ask_for_all(&fd)?;
                 (Class::File, fd.into_raw_fd() as u64)
             }
             Does::Close => return self.close(number("fd")),
@@ -143,6 +160,7 @@ impl Runner {
                 return self.undisturbed(|device| device.unbind(level));
             }
             Does::Bind => return self.undisturbed(Device::bind),
+            Does::Connect => return self.device.connect(number("output"), number("status")),
         };
         self.given[gives.0 as usize].push(gives.1);
         Ok(gives.1)
@@ -163,8 +181,9 @@ impl Runner {
         if spec.name == "dma_buf_sync" && is_udmabuf(fd) {
             return Err(Errno::OPNOTSUPP);
         }
-        let mut here = Here { arena: &mut self.arena, given: &self.given, mappings: &self.mappings };
-        let Laid { bytes, outputs, .. } = lay_out(spec.fields, &call.values, &mut here);
+        let display = self.device.display();
+        let mut here = Here { arena: &mut self.arena, given: &self.given, mappings: &self.mappings, display };
+        let Laid { bytes, outputs, filled, .. } = lay_out(spec.fields, &call.values, &mut here);
         let number = spec::ioctl_number(spec, call.size).expect("the call is an ioctl");
         let room = bytes.len().max(usize::from(call.size.unwrap_or(0)));
         let padded: Vec<u8> = bytes.into_iter().chain(std::iter::repeat(0)).take(room).collect();
@@ -175,6 +194,12 @@ impl Runner {
             let mut word = [0; 8];
             word[..size].copy_from_slice(&found);
             self.given[class as usize].push(u64::from_le_bytes(word));
+        }
+        for array in filled {
+            let read =
+                |address| self.arena.get(address, 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+            let numbers = array.each().filter_map(read).map(u64::from);
+            self.given[array.class as usize].extend(numbers.filter(|number| array.has(*number)));
         }
         Ok(answer)
     }
@@ -226,6 +251,18 @@ impl Runner {
     /// Whether the device's primary node can be opened: the device is bound, and no program has broken it.
     pub(crate) fn is_whole(&self) -> Answer {
         sys::open(self.device.node(0), OFlags::RDWR).map(drop)
+    }
+}
+
+/// Returns the display's own objects of a class.
+fn of(objects: &Objects, class: Class) -> &[u32] {
+    match class {
+        Class::Crtc => &objects.crtcs,
+        Class::Plane => &objects.planes,
+        Class::Connector => &objects.connectors,
+        Class::Encoder => &objects.encoders,
+        Class::Blob => &objects.blobs,
+        _ => &[],
     }
 }
 

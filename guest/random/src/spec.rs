@@ -5,10 +5,12 @@
 
 mod core;
 mod files;
+pub mod mode;
 mod nova;
 mod sync;
 mod tyr;
 mod vgem;
+mod vkms;
 
 use uapi::Request;
 
@@ -21,11 +23,13 @@ pub enum Driver {
     Nova,
     /// tyr.
     Tyr,
+    /// vkms.
+    Vkms,
 }
 
 impl Driver {
     /// All drivers.
-    pub const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+    pub const ALL: [Self; 4] = [Self::Vgem, Self::Nova, Self::Tyr, Self::Vkms];
 }
 
 /// A kind of object that a call makes and a later one uses.
@@ -61,11 +65,29 @@ pub enum Class {
     Group,
     /// tyr's number of a heap.
     Heap,
+    /// A CRTC of a display.
+    Crtc,
+    /// A plane.
+    Plane,
+    /// A connector.
+    Connector,
+    /// An encoder.
+    Encoder,
+    /// A property of such an object.
+    Property,
+    /// A framebuffer.
+    Framebuffer,
+    /// A blob that holds a mode.
+    Mode,
+    /// A blob that holds anything else.
+    Blob,
+    /// A client that has leased objects.
+    Lessee,
 }
 
 impl Class {
     /// The number of classes.
-    pub const COUNT: usize = Self::Heap as usize + 1;
+    pub const COUNT: usize = Self::Lessee as usize + 1;
 
     /// Whether its numbers are file descriptors.
     pub const fn is_file(self) -> bool {
@@ -98,7 +120,7 @@ pub enum Kind {
     Takes(usize, Class),
     /// Like `Takes`; a call that succeeds ends the object.
     Ends(usize, Class),
-    /// Like `Takes`, but 0 is as good: no object.
+    /// Like `Takes`, but no object is as good: 0, or a descriptor of -1.
     May(usize, Class),
     /// A number that the kernel fills in.
     Gives(usize, Class),
@@ -106,8 +128,20 @@ pub enum Kind {
     Stride,
     /// The number of those rows. It is never above this maximum.
     Count(u32),
+    /// The number of bytes of those rows. It is small, since the kernel allocates as much.
+    Length,
     /// The address of rows of fields.
     Rows(&'static [Field]),
+    /// The address of one structure.
+    One(&'static [Field]),
+    /// The address of this number of four-byte numbers of objects, which the kernel fills in. 0 is no object.
+    Array(usize, Class),
+    /// The number of the property of this name.
+    Property(&'static str),
+    /// The address of the numbers of the objects that a commit changes. Each has some of its properties set.
+    Settings(&'static [Setting]),
+    /// The address of something else about each of those objects, as another array.
+    Column(Column),
     /// The address of at most this number of bytes.
     Room(usize),
 }
@@ -127,10 +161,39 @@ impl Kind {
             Self::Number(size, _) | Self::Flags(size, _) | Self::Size(size, _) => size,
             Self::Takes(size, _) | Self::Ends(size, _) | Self::May(size, _) | Self::Gives(size, _) => size,
             Self::Zeros(size) | Self::Pad(size) => size,
-            Self::Stride | Self::Count(_) => 4,
-            Self::Time(_) | Self::Rows(_) | Self::Room(_) => 8,
+            Self::Stride | Self::Count(_) | Self::Length | Self::Property(_) => 4,
+            Self::Time(_) | Self::Rows(_) | Self::One(_) | Self::Room(_) | Self::Array(..) => 8,
+            Self::Settings(_) | Self::Column(_) => 8,
         }
     }
+
+    /// Returns the fields of the rows that the field points to.
+    pub const fn rows(self) -> Option<&'static [Field]> {
+        match self {
+            Self::Rows(fields) | Self::One(fields) => Some(fields),
+            _ => None,
+        }
+    }
+}
+
+/// Some properties of one object of a display.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The name in a program's text.
+    pub name: &'static str,
+    /// The object, and then its properties by name. The value of a property has eight bytes.
+    pub fields: &'static [Field],
+}
+
+/// An array beside that of the objects that a commit changes.
+#[derive(Clone, Copy, Debug)]
+pub enum Column {
+    /// The number of properties of each object, in four bytes.
+    Counts,
+    /// The numbers of the properties of all objects, in four bytes each.
+    Properties,
+    /// The values of those properties, in eight bytes each.
+    Values,
 }
 
 /// A field of a structure.
@@ -159,6 +222,8 @@ pub enum Does {
     },
     /// Opens a node by open(2).
     Open,
+    /// Opens the primary node and asks for all planes and for commits, as a compositor does.
+    OpenDisplay,
     /// close(2)
     Close,
     /// mmap(2)
@@ -181,6 +246,8 @@ pub enum Does {
     Unbind,
     /// Binds the driver again.
     Bind,
+    /// Writes a connector's `status` in sysfs, which forces it on or off, or probes it.
+    Connect,
 }
 
 /// A call.
@@ -200,17 +267,13 @@ impl Spec {
     /// Returns the classes of the numbers that the call returns.
     pub fn gives(&self) -> impl Iterator<Item = Class> + use<> {
         let special = match self.does {
-            Does::Open => Some(Class::File),
+            Does::Open | Does::OpenDisplay => Some(Class::File),
             Does::Mmap => Some(Class::Mapping),
             Does::Eventfd => Some(Class::EventFile),
             Does::Foreign => Some(Class::DmaBuf),
             _ => None,
         };
-        let fields = self.fields.iter().filter_map(|field| match field.kind {
-            Kind::Gives(_, class) => Some(class),
-            _ => None,
-        });
-        special.into_iter().chain(fields)
+        special.into_iter().chain(self.fields.iter().flat_map(|field| given(field.kind)))
     }
 
     /// Returns the classes that the call needs, including the file that it is made on.
@@ -225,8 +288,19 @@ impl Spec {
 
 fn taken(kind: Kind) -> Vec<Class> {
     match kind {
-        Kind::Rows(fields) => fields.iter().flat_map(|field| taken(field.kind)).collect(),
+        Kind::Rows(fields) | Kind::One(fields) => fields.iter().flat_map(|field| taken(field.kind)).collect(),
+        Kind::Settings(settings) => {
+            let all = || settings.iter().flat_map(|setting| setting.fields);
+            all().filter(|field| matches!(field.kind, Kind::Takes(..))).flat_map(|field| field.kind.takes()).collect()
+        }
         kind => kind.takes().into_iter().collect(),
+    }
+}
+
+fn given(kind: Kind) -> Vec<Class> {
+    match kind {
+        Kind::Gives(_, class) | Kind::Array(_, class) => vec![class],
+        _ => Vec::new(),
     }
 }
 
@@ -238,18 +312,19 @@ pub fn ioctl_number(spec: &Spec, size: Option<u16>) -> Option<u32> {
 
 /// Returns all calls of all drivers, by name.
 pub fn all() -> impl Iterator<Item = &'static Spec> {
-    let tables = [files::CALLS, core::CALLS, sync::CALLS, vgem::CALLS, nova::CALLS, tyr::CALLS];
-    tables.into_iter().flatten()
+    let own = [vgem::CALLS, nova::CALLS, tyr::CALLS, mode::CALLS, vkms::CALLS];
+    [files::CALLS, core::CALLS, sync::CALLS].into_iter().chain(own).flatten()
 }
 
 /// Returns the calls that make sense for a driver.
 pub fn of(driver: Driver) -> Vec<&'static Spec> {
     let own = match driver {
-        Driver::Vgem => vgem::CALLS,
-        Driver::Nova => nova::CALLS,
-        Driver::Tyr => tyr::CALLS,
+        Driver::Vgem => [vgem::CALLS, &[]],
+        Driver::Nova => [nova::CALLS, &[]],
+        Driver::Tyr => [tyr::CALLS, &[]],
+        Driver::Vkms => [mode::CALLS, vkms::CALLS],
     };
-    [files::CALLS, core::CALLS, sync::CALLS, own].into_iter().flatten().collect()
+    [files::CALLS, core::CALLS, sync::CALLS].into_iter().chain(own).flatten().collect()
 }
 
 /// Returns the call of a name.
@@ -282,6 +357,25 @@ impl Spec {
 mod tests {
     use super::*;
 
+    fn settings(fields: &[Field]) -> impl Iterator<Item = &'static Setting> {
+        let of = |field: &Field| match field.kind {
+            Kind::Settings(settings) => settings,
+            _ => &[],
+        };
+        fields.iter().flat_map(of)
+    }
+
+    #[test]
+    fn a_setting_is_an_object_and_values_of_eight_bytes() {
+        let all: Vec<_> = all().flat_map(|spec| settings(spec.fields)).collect();
+        assert!(!all.is_empty());
+        for Setting { name, fields } in all {
+            let (object, values) = fields.split_first().unwrap();
+            assert!(matches!(object.kind, Kind::Takes(4, _)), "{name}");
+            assert!(!values.is_empty() && values.iter().all(|value| value.kind.size() == 8), "{name}");
+        }
+    }
+
     #[test]
     fn names_are_unique() {
         let mut names: Vec<_> = all().map(|spec| spec.name).collect();
@@ -297,11 +391,8 @@ mod tests {
             let mut names: Vec<_> = fields.iter().map(|field| field.name).collect();
             names.sort_unstable();
             assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-            for field in fields {
-                if let Kind::Rows(row) = field.kind {
-                    check(row);
-                }
-            }
+            fields.iter().filter_map(|field| field.kind.rows()).for_each(check);
+            settings(fields).for_each(|setting| check(setting.fields));
         }
         all().for_each(|spec| check(spec.fields));
     }
@@ -342,9 +433,7 @@ mod tests {
                 };
                 assert_eq!(at % align, 0, "{name}: {} at {at}", field.name);
                 at += field.kind.size();
-                if let Kind::Rows(row) = field.kind {
-                    check(name, row);
-                }
+                field.kind.rows().into_iter().for_each(|row| check(name, row));
             }
         }
         all().filter(|spec| matches!(spec.does, Does::Ioctl { .. })).for_each(|spec| check(spec.name, spec.fields));

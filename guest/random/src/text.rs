@@ -3,7 +3,7 @@
 //! …}}`.
 //!
 //! A value is a number; `"#2"`, the number that was given two times ago; `"+2"`, the time in two milliseconds; an array of
-//! rows; or `{"room": BYTES, "fill": BYTE}`. Default values are omitted. A key with an `@` is about the call or the pointer itself: `@at` is the place of
+//! rows; or `{"room": BYTES, "fill": BYTE}`. The rows of a commit are settings, each `{"NAME": {FIELD: VALUE, …}}`. Default values are omitted. A key with an `@` is about the call or the pointer itself: `@at` is the place of
 //! its structure, `@size` another size in the ioctl's number.
 //!
 //! Source: none.
@@ -11,7 +11,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::program::{Address, Call, Program, Value};
-use crate::spec::{Field, Kind};
+use crate::spec::{Field, Kind, Setting};
 
 const AT: &str = "@at";
 const SIZE: &str = "@size";
@@ -70,11 +70,17 @@ fn row_to_json(fields: &[Field], values: &[Value]) -> Map<String, Json> {
 
 fn value_to_json(kind: Kind, value: &Value) -> Json {
     match (kind, value) {
-        (Kind::Rows(fields), Value::Rows(at, rows)) => {
-            let rows: Vec<_> = rows.iter().map(|row| Json::Object(row_to_json(fields, row))).collect();
-            if *at == Address::Good { Json::Array(rows) } else { json!({ AT: at, "rows": rows }) }
+        (Kind::Rows(fields) | Kind::One(fields), Value::Rows(at, rows)) => {
+            rows_to_json(*at, rows.iter().map(|row| Json::Object(row_to_json(fields, row))).collect())
         }
-        (_, Value::Rows(..)) => unreachable!("only fields of this kind have rows"),
+        (Kind::Settings(settings), Value::Settings(at, rows)) => {
+            let setting = |(which, row): &(u8, Vec<Value>)| {
+                let Setting { name, fields } = settings[usize::from(*which)];
+                json!({ name: row_to_json(fields, row) })
+            };
+            rows_to_json(*at, rows.iter().map(setting).collect())
+        }
+        (_, Value::Rows(..) | Value::Settings(..)) => unreachable!("only fields of these kinds have rows"),
         (_, Value::Room(at, size, fill)) => match at {
             Address::Good => json!({ "room": size, "fill": fill }),
             at => json!({ AT: at, "room": size, "fill": fill }),
@@ -84,6 +90,10 @@ fn value_to_json(kind: Kind, value: &Value) -> Json {
         (_, Value::Ago(ago)) => json!(format!("#{ago}")),
         (_, Value::Soon(milliseconds)) => json!(format!("+{milliseconds}")),
     }
+}
+
+fn rows_to_json(at: Address, rows: Vec<Json>) -> Json {
+    if at == Address::Good { Json::Array(rows) } else { json!({ AT: at, "rows": rows }) }
 }
 
 fn row_from_json(fields: &[Field], map: &Map<String, Json>) -> Result<Vec<Value>, String> {
@@ -100,7 +110,11 @@ fn row_from_json(fields: &[Field], map: &Map<String, Json>) -> Result<Vec<Value>
 
 fn value_from_json(kind: Kind, json: &Json) -> Result<Value, String> {
     let rows = |at: Address, rows: &[Json]| {
-        let Kind::Rows(fields) = kind else { return Err(format!("no rows can be here: {json}")) };
+        if let Kind::Settings(settings) = kind {
+            let settings = rows.iter().map(|row| setting_from_json(settings, row));
+            return Ok(Value::Settings(at, settings.collect::<Result<_, _>>()?));
+        }
+        let Some(fields) = kind.rows() else { return Err(format!("no rows can be here: {json}")) };
         let row = |row: &Json| row_from_json(fields, row.as_object().ok_or("a row is an object")?);
         Ok(Value::Rows(at, rows.iter().map(row).collect::<Result<_, _>>()?))
     };
@@ -126,6 +140,18 @@ fn value_from_json(kind: Kind, json: &Json) -> Result<Value, String> {
         }
         Json::Null | Json::Bool(_) => Err(format!("`{json}` is no value")),
     }
+}
+
+fn setting_from_json(settings: &[Setting], json: &Json) -> Result<(u8, Vec<Value>), String> {
+    let only = json.as_object().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
+    let (name, fields) = only.ok_or("a setting is an object with its name as the only key")?;
+    let fields = fields.as_object().ok_or_else(|| format!("the fields of `{name}` are no object"))?;
+    let which = settings.iter().position(|setting| setting.name == name);
+    let which = which.ok_or_else(|| format!("there is no setting `{name}`"))?;
+    if let Some(key) = fields.keys().find(|key| !has(settings[which].fields, key)) {
+        return Err(format!("`{name}` has no field `{key}`"));
+    }
+    Ok((u8::try_from(which).expect("there are few"), row_from_json(settings[which].fields, fields)?))
 }
 
 fn address(map: &Map<String, Json>) -> Result<Address, String> {
@@ -167,6 +193,9 @@ mod tests {
         assert_eq!(read(r#"[{"opn": {}}]"#).unwrap_err(), "there is no call `opn`");
         assert_eq!(read(r#"[{"open": {"mode": 1}}]"#).unwrap_err(), "`open` has no field `mode`");
         assert_eq!(read(r##"[{"open": {"node": "#1"}}]"##).unwrap_err(), "`node` cannot be \"#1\"");
+        let setting = |name: &str| read(&format!(r#"[{{"atomic": {{"objects": [{{"{name}": {{"x": 1}}}}]}}}}]"#));
+        assert_eq!(setting("flp").unwrap_err(), "there is no setting `flp`");
+        assert_eq!(setting("flip").unwrap_err(), "`flip` has no field `x`");
         assert!(read("{}").is_err());
     }
 

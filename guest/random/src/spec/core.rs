@@ -5,8 +5,8 @@
 
 use uapi::*;
 
-use super::Kind::{Ends, Flags, Gives, Number, Room, Size, Takes, Zeros};
-use super::{Class, Field, PAD, Spec, drm, field};
+use super::Kind::{Array, Ends, Flags, Gives, Number, Room, Size, Takes, Zeros};
+use super::{Class, Field, Kind, PAD, Spec, drm, field};
 
 /// Sides of a dumb buffer: small ones, and ones that overflow.
 const SIDES: &[u64] = &[1, 16, 32, 32, 33, 64, 64, 100, 640, 1024, 0, 0xffff_ffff];
@@ -30,8 +30,21 @@ const TEXT: &[Field] = &[field("len", Number(8, &[8, 64, 0, 1, 63, 65])), field(
 /// `struct drm_stats`
 const STATS: &[Field] = &[field("out", Zeros(248))];
 
+/// The number of objects for which an array has room.
+const MANY: Kind = Number(4, &[16, 16, 16, 16, 0, 1, 1000]);
+
 /// `struct drm_mode_card_res`
-const CARD_RES: &[Field] = &[field("out", Zeros(64))];
+const CARD_RES: &[Field] = &[
+    field("fbs", Array(16, Class::Framebuffer)),
+    field("crtcs", Array(16, Class::Crtc)),
+    field("connectors", Array(16, Class::Connector)),
+    field("encoders", Array(16, Class::Encoder)),
+    field("count_fbs", MANY),
+    field("count_crtcs", MANY),
+    field("count_connectors", MANY),
+    field("count_encoders", MANY),
+    field("limits", Zeros(16)),
+];
 
 pub(super) const CALLS: &[Spec] = &[
     drm("version", VERSION, VERSION_TEXTS).weighs(2),
