@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["filter", "without", "list"], requires = "modules")]
     pub(crate) storm: Option<u64>,
 
+    /// End the storm after this many unplugs instead, however long they take
+    #[arg(long, value_name = "N", requires = "storm")]
+    pub(crate) unplugs: Option<u64>,
+
     /// Number of processes that make the calls of a storm
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = processes)]
     pub(crate) processes: usize,

@@ -215,6 +215,7 @@ const AREAS: &[&[Case]] = &[
     vkms::devices::CASES,
     vkms::screen::CASES,
     vkms::teardown::CASES,
+    storm::vkms::CASES,
 ];
 
 /// Areas that have a boot of their own: they run only if `--only` names them.

@@ -244,6 +244,7 @@ pub(crate) fn run_storm(args: &Args, seconds: u64) -> ExitCode {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     let plan = storm::Plan {
         time: Duration::from_secs(seconds),
+        unplugs: args.unplugs,
         processes: args.processes,
         tell: |line| println!("{line}"),
         hangs: |why| {
@@ -251,7 +252,8 @@ pub(crate) fn run_storm(args: &Args, seconds: u64) -> ExitCode {
             std::process::exit(HANGS.into())
         },
     };
-    println!("a storm of {seconds} s over {}, by {} processes, seed {seed}", args.driver().name(), plan.processes);
+    let length = plan.unplugs.map_or(format!("{seconds} s"), |unplugs| format!("{unplugs} unplugs"));
+    println!("a storm of {length} over {}, by {} processes, seed {seed}", args.driver().name(), plan.processes);
     let guest = args.guest("storm", seed).map_err(Stop::from);
     match guest.and_then(|guest| storm::run(&guest, &plan)) {
         Ok(figures) => {

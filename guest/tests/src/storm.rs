@@ -5,7 +5,7 @@
 //! interrupted and killed.
 //!
 //! ```text
-//! table, place → which calls there are, and their arguments        client, calls → one process
+//! table, place → which calls there are, and their arguments        client, calls, display → one process
 //! window       → where the kernel may write                       processes     → all processes
 //! board        → state that all processes share                   weather, device, memory → disruptions
 //! watch        → finds processes that hang, and where             figures       → the storm in numbers
@@ -20,6 +20,7 @@ mod board;
 mod calls;
 mod client;
 mod device;
+mod display;
 mod figures;
 mod memory;
 mod place;
@@ -56,7 +57,10 @@ pub(crate) const MOST: usize = board::PROCESSES;
 /// The parameters of a storm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
+    /// The time that the storm takes, unless it ends after a number of unplugs.
     pub(crate) time: Duration,
+    /// The number of unplugs after which the storm ends, however long they take.
+    pub(crate) unplugs: Option<u64>,
     pub(crate) processes: usize,
     /// Called with progress lines.
     pub(crate) tell: fn(&str),
@@ -71,6 +75,7 @@ pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
         return fail(format!("no disruptions are known for the device of driver `{}`", guest.driver.name()));
     }
     device.alone()?;
+    device.forget_parameters()?;
     device.ready()?;
     // Signals are ignored until a process is ready for them.
     works!(sys::dispose(libc::SIGUSR1, Disposition::Ignored));
@@ -119,6 +124,7 @@ pub(crate) fn run(guest: &Guest, plan: &Plan) -> Outcome<Figures> {
         watching.join().expect("the watch does not panic");
         outcome
     })
+    .and_then(|figures| device.forget_parameters().map(|()| figures))
 }
 
 /// Chooses an index at random by the weights.

@@ -22,7 +22,7 @@ fn twenty_seconds(guest: &Guest) -> Outcome {
         println!("fail {why} (seed {SEED})");
         std::process::exit(0)
     };
-    match storm::run(&guest, &Plan { time: TIME, processes: 4, tell: |_| {}, hangs }) {
+    match storm::run(&guest, &Plan { time: TIME, unplugs: None, processes: 4, tell: |_| {}, hangs }) {
         Ok(figures) => match figures.lacks() {
             Some(what) => fail(format!("there were no {what} (seed {SEED})")),
             None => Ok(()),
@@ -48,4 +48,10 @@ pub(crate) mod tyr {
     use super::twenty_seconds;
 
     crate::cases::cases! { "tyr_storm" for Tyr: twenty_seconds within 180 }
+}
+
+pub(crate) mod vkms {
+    use super::twenty_seconds;
+
+    crate::cases::cases! { "vkms_storm" for Vkms: twenty_seconds within 180 }
 }

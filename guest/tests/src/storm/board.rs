@@ -27,7 +27,7 @@ pub(super) enum Order {
 }
 
 /// The largest number of rows in the table of calls.
-pub(super) const ROWS: usize = 96;
+pub(super) const ROWS: usize = 128;
 /// The number of counters for answers. Success is 0, then come error numbers; the last counter takes all larger ones.
 pub(super) const ANSWERS: usize = 136;
 /// The largest number of processes. Each may have a forked copy.

@@ -47,7 +47,9 @@ pub(super) fn open(client: &mut Client<'_>) -> Answer {
     if is_away && client.random.u8(..4) > 0 && client.board.order() == Order::Storm {
         client.board.wait_turn(turns);
     }
-    client.keep(opened?, Some(generation));
+    let fd = opened?;
+    client.look_at_display(&fd);
+    client.keep(fd, Some(generation));
     Ok(())
 }
 

@@ -8,12 +8,13 @@ use std::process::Command;
 
 use fastrand::Rng;
 use random::generate::{Limits, Maker, Mood};
-use random::layout::{Place as _, lay_out};
+use random::layout::{Laid, Place as _, lay_out};
 use random::program::Address;
 use random::spec::{Class, Does, Spec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
+use sys::display::{self, Objects};
 use sys::{Answer, Disposition, Mapping};
 use uapi::DMA_BUF_SYNC;
 
@@ -86,6 +87,10 @@ impl File {
 
     fn learn(&mut self, class: Class, id: u64) {
         let known = &mut self.ids[class as usize];
+        // A display returns the numbers of its own objects again and again.
+        if id == class.nothing() || known.contains(&id) {
+            return;
+        }
         known.push(id);
         if known.len() > 32 {
             known.remove(0);
@@ -114,6 +119,10 @@ pub(super) struct Client<'b> {
     pub(super) processes: usize,
     /// Mapped pages of the GPU's registers.
     pub(super) registers: Vec<Mapping>,
+    /// Whether the device is a display.
+    is_display: bool,
+    /// Its objects, once they were read. They are the same whenever it is bound.
+    display: Option<Objects>,
 }
 
 impl<'b> Client<'b> {
@@ -134,6 +143,8 @@ impl<'b> Client<'b> {
             first,
             processes,
             registers: Vec::new(),
+            is_display: driver == Driver::Vkms,
+            display: None,
         })
     }
 
@@ -271,7 +282,8 @@ impl<'b> Client<'b> {
             call.at = Address::BAD[self.random.usize(..Address::BAD.len())];
         }
         self.window.begin();
-        let mut place = Place { random: &mut self.random, window: &mut self.window, files: &self.files, of: file };
+        let (files, display) = (&self.files, self.display.as_ref());
+        let mut place = Place { random: &mut self.random, window: &mut self.window, files, of: file, display };
         let laid = lay_out(spec.fields, &call.values, &mut place);
         let address = place.put(call.at, &laid.bytes);
         // SAFETY: the structure, and everything that it points to, is in the window or cannot be used at all.
@@ -283,17 +295,23 @@ impl<'b> Client<'b> {
         } else if answer.is_ok() && call.at == Address::Good {
             let file = &mut self.files[chosen];
             laid.ended.iter().for_each(|(class, id)| file.ids[*class as usize].retain(|known| known != id));
-            self.learn(chosen, address, &laid.outputs);
+            self.learn(chosen, address, &laid);
         }
         Ok(answer)
     }
 
     /// Stores the numbers of the objects that the kernel has made.
-    fn learn(&mut self, of: usize, argument: usize, outputs: &[(usize, usize, Class)]) {
+    fn learn(&mut self, of: usize, argument: usize, laid: &Laid) {
+        let single = laid.outputs.iter().map(|(at, size, class)| (argument + at, *size, *class));
+        let mut numbers: Vec<_> =
+            single.map(|(address, size, class)| (class, self.window.number(address, size))).collect();
+        for array in &laid.filled {
+            let found = array.each().map(|address| self.window.number(address, 4));
+            numbers.extend(found.filter(|number| array.has(*number)).map(|number| (array.class, number)));
+        }
         let mut files = Vec::new();
-        for (at, size, class) in outputs {
-            let number = self.window.number(argument + at, *size);
-            if class.is_file() { files.push(number as u32) } else { self.files[of].learn(*class, number) }
+        for (class, number) in numbers {
+            if class.is_file() { files.push(number as u32) } else { self.files[of].learn(class, number) }
         }
         // This comes last, since new files may replace the file itself.
         files.into_iter().for_each(|number| self.adopt(number));
@@ -320,6 +338,18 @@ impl<'b> Client<'b> {
             self.files.swap_remove(other);
         }
         self.files.push(file);
+    }
+
+    /// Makes a new file that of an atomic client, as most clients of a display are, and reads the display's objects.
+    pub(super) fn look_at_display(&mut self, fd: &OwnedFd) {
+        if !self.is_display || self.random.u8(..8) == 0 {
+            return;
+        }
+        // The device may be unplugged by now, or have no memory. Then another file reads the objects.
+        match &self.display {
+            Some(_) => drop(display::ask_for_all(fd)),
+            None => self.display = Objects::of(fd).ok(),
+        }
     }
 
     /// Checks that the answer is one that an ioctl of DRM may return, and is not `ENODEV` if the device was there all

@@ -3,11 +3,14 @@
 //!
 //! Source: `models/src/fault.rs`, `models/src/nova.rs` and `models/src/mali.rs` for the faults.
 
+use std::ffi::CStr;
+
 use rustix::io::Errno;
 use sys::Answer;
 
 use crate::harness::check::{Outcome, fail, name};
 use crate::harness::modules;
+use crate::subjects::display;
 use crate::subjects::driver::{Driver, module_users};
 use crate::subjects::guest::Guest;
 use crate::subjects::nova;
@@ -41,6 +44,11 @@ const VGEM: &[(Happening, u32)] = &[(Unbind, 8), (Reload, 1), (Shortage, 2), (Ki
 const NOVA: &[(Happening, u32)] =
     &[(Unbind, 4), (UnbindChild, 4), (Remove, 2), (Reload, 1), (Fault, 2), (Shortage, 2), (Kill, 2)];
 const TYR: &[(Happening, u32)] = &[(Unbind, 6), (Remove, 2), (Reload, 1), (Fault, 4), (Shortage, 4), (Kill, 3)];
+
+const VKMS: &[(Happening, u32)] = &[(Unbind, 8), (Reload, 1), (Shortage, 2), (Kill, 2)];
+
+/// The parameters of a display's module: several outputs, each with a cursor and an overlay.
+const OUTPUTS: &CStr = c"outputs=3 enable_overlay=1";
 
 /// Faults of all GPUs. `N` is replaced by a number of register accesses.
 const COMMON: [&str; 7] = [
@@ -79,9 +87,10 @@ impl Device<'_> {
     pub(super) fn happenings(self) -> &'static [(Happening, u32)] {
         match self.0.driver {
             Driver::Rust => VGEM,
-            Driver::C | Driver::Vkms | Driver::CVkms => &[],
+            Driver::C | Driver::CVkms => &[],
             Driver::Nova => NOVA,
             Driver::Tyr => TYR,
+            Driver::Vkms => VKMS,
         }
     }
 
@@ -104,24 +113,27 @@ impl Device<'_> {
     }
 
     pub(super) fn unbind(self) -> Outcome<Answer> {
-        match self.0.driver.gpu() {
-            Some(_) => Ok(self.function()?.unbind()),
-            None => Ok(self.0.driver.unbind()),
+        match (self.0.driver.gpu(), self.0.driver) {
+            (Some(_), _) => Ok(self.function()?.unbind()),
+            (None, Driver::Vkms) => Ok(display::Platform::of(Driver::Vkms)?.unbind()),
+            (None, driver) => Ok(driver.unbind()),
         }
     }
 
     pub(super) fn bind(self) -> Outcome<Answer> {
-        match self.0.driver.gpu() {
-            Some(_) => Ok(self.function()?.bind()),
-            None => Ok(self.0.driver.bind()),
+        match (self.0.driver.gpu(), self.0.driver) {
+            (Some(_), _) => Ok(self.function()?.bind()),
+            (None, Driver::Vkms) => Ok(display::Platform::of(Driver::Vkms)?.bind()),
+            (None, driver) => Ok(driver.bind()),
         }
     }
 
     /// Whether the driver is bound to its device.
     pub(super) fn is_bound(self) -> Outcome<bool> {
-        match self.0.driver.gpu() {
-            Some(_) => Ok(self.function()?.is_bound()),
-            None => Ok(self.0.driver.find().is_some()),
+        match (self.0.driver.gpu(), self.0.driver) {
+            (Some(_), _) => Ok(self.function()?.is_bound()),
+            (None, Driver::Vkms) => Ok(display::Platform::of(Driver::Vkms)?.is_bound()),
+            (None, driver) => Ok(driver.find().is_some()),
         }
     }
 
@@ -176,6 +188,17 @@ impl Device<'_> {
         })
     }
 
+    /// Unloads the driver of a display, whose parameters are the storm's own.
+    pub(super) fn forget_parameters(self) -> Outcome {
+        if self.0.driver == Driver::Vkms {
+            match modules::remove(self.0.driver.module()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return fail(format!("the display's driver cannot be unloaded: {}", name(errno))),
+            }
+        }
+        Ok(())
+    }
+
     /// Unloads other modules that use the layer, which earlier cases leave behind: a storm opens every node and unloads
     /// everything.
     pub(super) fn alone(self) -> Outcome {
@@ -208,7 +231,13 @@ impl Device<'_> {
     pub(super) fn load(self) -> Outcome {
         let modules = self.0.modules()?;
         for module in self.modules().iter().rev() {
-            if let Err(errno) = modules.of(module)?.load() {
+            let files = modules.of(module)?;
+            let is_display = self.0.driver == Driver::Vkms && *module == self.0.driver.module();
+            let loaded = match is_display && module_users(module)?.is_none() {
+                true => files.load_with(OUTPUTS),
+                false => files.load(),
+            };
+            if let Err(errno) = loaded {
                 return fail(format!("`{module}` cannot be loaded: {}", name(errno)));
             }
         }
@@ -218,7 +247,13 @@ impl Device<'_> {
     /// Loads and binds everything and ends all faults, so that a client can open the device.
     pub(super) fn ready(self) -> Outcome {
         match self.0.driver {
-            Driver::Rust | Driver::C | Driver::Vkms | Driver::CVkms => self.0.restore()?,
+            Driver::Rust | Driver::C | Driver::CVkms => self.0.restore()?,
+            Driver::Vkms => {
+                self.load()?;
+                if !self.is_bound()? {
+                    works!(self.bind()?);
+                }
+            }
             Driver::Nova => nova::Gpu::ready(self.0)?.open().map(drop)?,
             Driver::Tyr => tyr::Gpu::ready(self.0)?.open().map(drop)?,
         }

@@ -8,6 +8,7 @@ use random::layout;
 use random::program::Address;
 use random::spec::Class;
 use sys::BadAddress;
+use sys::display::Objects;
 use uapi::PAGE;
 
 use super::client::File;
@@ -20,12 +21,18 @@ pub(super) struct Place<'c> {
     pub(super) files: &'c [File],
     /// The file that the call is made on.
     pub(super) of: &'c File,
+    /// The objects of a display, once they are known.
+    pub(super) display: Option<&'c Objects>,
 }
 
 impl layout::Place for Place<'_> {
     /// Returns any object of the class: a storm's calls have no order.
     fn object(&mut self, class: Class, _: u8) -> u64 {
         if class.is_file() { self.descriptor(class) } else { self.id(class) }
+    }
+
+    fn property(&mut self, name: &str) -> u32 {
+        self.display.map_or(0, |display| display.property(name))
     }
 
     fn put(&mut self, at: Address, bytes: &[u8]) -> usize {
@@ -42,15 +49,29 @@ impl layout::Place for Place<'_> {
     }
 }
 
+/// Returns the display's own objects of a class.
+fn own(display: &Objects, class: Class) -> &[u32] {
+    match class {
+        Class::Crtc => &display.crtcs,
+        Class::Plane => &display.planes,
+        Class::Connector => &display.connectors,
+        Class::Encoder => &display.encoders,
+        Class::Blob => &display.blobs,
+        _ => &[],
+    }
+}
+
 // A write to a structure in a mapping of the device ends in the gap behind the mapping.
 const _: () = assert!(LONGEST > PAGE);
 
 impl Place<'_> {
     fn id(&mut self, class: Class) -> u64 {
-        match self.of.ids(class) {
+        let own = self.display.map_or(&[][..], |display| own(display, class));
+        match (self.of.ids(class), own) {
             // Other files' numbers count from one as well.
-            [] => self.random.u64(1..8),
-            known => known[self.random.usize(..known.len())],
+            ([], []) => self.random.u64(1..8),
+            ([], own) => own[self.random.usize(..own.len())].into(),
+            (known, _) => known[self.random.usize(..known.len())],
         }
     }
 

@@ -111,8 +111,9 @@ impl<'s> Processes<'s> {
 
     /// Returns what processes still have mapped or open that keeps a module, although they have closed everything.
     pub(super) fn held(&self) -> String {
-        let keeps =
-            |text: &str| ["/dev/dri/", "/dmabuf:", "sync_file", "/debug/dri/"].iter().any(|kept| text.contains(kept));
+        let keeps = |text: &str| {
+            ["/dev/dri/", "/dev/fb", "/dmabuf:", "sync_file", "/debug/dri/"].iter().any(|kept| text.contains(kept))
+        };
         let mut held = String::new();
         for child in &self.children {
             let folder = PathBuf::from(format!("/proc/{}", child.id()));

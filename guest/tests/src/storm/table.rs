@@ -11,6 +11,7 @@ use crate::subjects::driver::Driver;
 
 use super::calls;
 use super::client::Client;
+use super::display;
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug)]
@@ -45,15 +46,25 @@ pub(super) const OPEN: usize = 0;
 
 /// Returns the calls of a driver's storm.
 pub(super) fn rows(driver: Driver) -> Vec<Row> {
-    let (interface, own) = match driver {
-        // No storm is written for a display yet.
-        Driver::Rust | Driver::C | Driver::Vkms | Driver::CVkms => (spec::Driver::Vgem, None),
-        Driver::Nova => (spec::Driver::Nova, None),
-        Driver::Tyr => (spec::Driver::Tyr, Some(REGISTERS)),
+    let (interface, own): (_, &[Row]) = match driver {
+        Driver::Rust | Driver::C => (spec::Driver::Vgem, &[]),
+        Driver::Nova => (spec::Driver::Nova, &[]),
+        Driver::Tyr => (spec::Driver::Tyr, &[REGISTERS]),
+        Driver::Vkms | Driver::CVkms => (spec::Driver::Vkms, display::CALLS),
     };
     let ioctls = spec::of(interface).into_iter().filter(|spec| matches!(spec.does, Does::Ioctl { .. }));
-    let ioctls = ioctls.map(|spec| Row { name: spec.name, weight: spec.weight, what: What::Ioctl(spec) });
-    CALLS.iter().copied().chain(own).chain(ioctls).collect()
+    let ioctls = ioctls.map(|spec| Row { name: spec.name, weight: weight(driver, spec), what: What::Ioctl(spec) });
+    CALLS.iter().chain(own).copied().chain(ioctls).collect()
+}
+
+/// Returns the weight of an ioctl. The processes of a display take turns at being the master, without whom no mode is
+/// set.
+fn weight(driver: Driver, spec: &Spec) -> u32 {
+    match (driver, spec.name) {
+        (Driver::Vkms | Driver::CVkms, "set_master") => 24,
+        (Driver::Vkms | Driver::CVkms, "drop_master") => 8,
+        _ => spec.weight,
+    }
 }
 
 /// Returns the numbers of DRM's ioctls with the size of their arguments, as a base for random ioctls.
@@ -65,7 +76,8 @@ pub(super) fn known() -> impl Iterator<Item = u32> {
 /// size could be all of the memory, or the number so large that C warns about the allocation (docs/reference/c-core-faults.md).
 pub(super) fn asks_for_much(number: u8) -> bool {
     let much = |spec: &Spec| {
-        spec.fields.iter().any(|field| matches!(field.kind, Kind::Gives(_, Class::Handle) | Kind::Count(_)))
+        let is_much = |kind| matches!(kind, Kind::Gives(_, Class::Handle) | Kind::Count(_) | Kind::Length);
+        spec.fields.iter().any(|field| is_much(field.kind))
     };
     all().any(|(known, spec)| known as u8 == number && much(spec))
 }
@@ -99,13 +111,17 @@ pub(super) const ANSWERS: &[Errno] = &[
     Errno::NOSPC,
     Errno::NOSYS,
     Errno::NOTTY,
+    // A display without a cursor plane.
+    Errno::NXIO,
     Errno::OPNOTSUPP,
     Errno::PERM,
+    // A plane whose picture would be scaled.
+    Errno::RANGE,
     Errno::TIME,
     Errno::TIMEDOUT,
 ];
 
-const fn call(name: &'static str, weight: u32, run: fn(&mut Client<'_>) -> Answer) -> Row {
+pub(super) const fn call(name: &'static str, weight: u32, run: fn(&mut Client<'_>) -> Answer) -> Row {
     Row { name, weight, what: What::Do(run) }
 }
 
@@ -144,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_board_has_room_for_every_row() {
-        for driver in [Driver::Rust, Driver::C, Driver::Nova, Driver::Tyr] {
+        for driver in [Driver::Rust, Driver::C, Driver::Nova, Driver::Tyr, Driver::Vkms] {
             assert!(rows(driver).len() <= ROWS);
             assert_eq!(rows(driver)[OPEN].name, "open");
             let mut names: Vec<_> = rows(driver).iter().map(|row| row.name).collect();
@@ -159,6 +175,7 @@ mod tests {
         assert!(known().count() > 10);
         assert!(asks_for_much(uapi::MODE_CREATE_DUMB.number as u8));
         assert!(asks_for_much(uapi::sync::SYNCOBJ_WAIT.number as u8));
+        assert!(asks_for_much(uapi::mode::CREATEPROPBLOB.number as u8));
         assert!(!asks_for_much(uapi::GET_CAP.number as u8));
     }
 }

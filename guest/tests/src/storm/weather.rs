@@ -46,13 +46,17 @@ fn pause(random: &mut Rng, most: u64) {
 }
 
 impl Weather<'_> {
-    /// Disrupts the device until the time is over, or on a slow machine until everything has happened. Reports progress
+    /// Disrupts the device until the time is over, or on a slow machine until everything has happened, or until it was
+    /// unplugged often enough. Reports progress
     /// now and then.
     pub(super) fn blow(&mut self, plan: &Plan) -> Outcome {
         let (begun, mut told) = (Instant::now(), 0);
         let most = plan.time * self.patience;
-        let lacks = |happened: &Happened| happened.lacks().is_some() && begun.elapsed() < most;
-        while begun.elapsed() < plan.time || lacks(&self.happened) {
+        let goes_on = |happened: &Happened| match plan.unplugs {
+            Some(unplugs) => happened.unplugs < unplugs,
+            None => begun.elapsed() < plan.time || happened.lacks().is_some() && begun.elapsed() < most,
+        };
+        while goes_on(&self.happened) {
             self.doing.set("pausing");
             pause(&mut self.random, 60);
             self.happen()?;

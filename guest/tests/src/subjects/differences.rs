@@ -123,6 +123,11 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         effect: Effect::Impossible(Driver::CVkms),
     },
     Difference {
+        case: "vkms_storm::*",
+        why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
         case: "vkms_wrong::mode_without_a_frame_time_is_refused",
         why: "the kernel's vkms accepts such modes, whose vblank timer fires without end or never",
         effect: Effect::Impossible(Driver::CVkms),

@@ -9,7 +9,7 @@ pub(crate) mod request;
 pub(crate) mod setup;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sys::nodes::{Device, driver_name};
 use sys::{Answer, Mapping};
@@ -82,6 +82,35 @@ impl Card {
     }
 }
 
+/// The first platform device of a driver, found without opening a node: whoever opens one may become the master.
+#[derive(Clone, Debug)]
+pub(crate) struct Platform(Unbound);
+
+impl Platform {
+    /// Finds the device, bound or not. Its module must be loaded.
+    pub(crate) fn of(driver: Driver) -> Outcome<Self> {
+        match Unbound::any(driver)?.into_iter().min_by(|one, other| one.device.cmp(&other.device)) {
+            Some(device) => Ok(Self(device)),
+            None => fail(format!("no platform device belongs to driver `{}`", driver.name())),
+        }
+    }
+
+    /// Whether the driver is bound to the device.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.0.driver.join(&self.0.device).exists()
+    }
+
+    /// Unbinds the driver from the device.
+    pub(crate) fn unbind(&self) -> Answer {
+        self.0.write("unbind")
+    }
+
+    /// Binds the driver to the device.
+    pub(crate) fn bind(&self) -> Answer {
+        self.0.write("bind")
+    }
+}
+
 /// A device whose driver was unbound.
 #[derive(Clone, Debug)]
 pub(crate) struct Unbound {
@@ -93,6 +122,13 @@ pub(crate) struct Unbound {
 impl Unbound {
     /// Returns the platform devices with the name of the driver under test that have no driver.
     fn all(driver: Driver) -> Outcome<Vec<Self>> {
+        let mut all = Self::any(driver)?;
+        all.retain(|device| !Path::new("/sys/bus/platform/devices").join(&device.device).join("driver").exists());
+        Ok(all)
+    }
+
+    /// Returns the platform devices with the name of the driver under test, whether they have a driver or not.
+    fn any(driver: Driver) -> Outcome<Vec<Self>> {
         let mut found = Vec::new();
         if driver.bus() != "platform" {
             return Ok(found);
@@ -102,7 +138,7 @@ impl Unbound {
             if module.is_ok_and(|module| module.ends_with(driver.module())) {
                 for device in std::fs::read_dir("/sys/bus/platform/devices")?.flatten() {
                     let name = device.file_name().to_string_lossy().into_owned();
-                    if name.split('.').next() == Some(NAME) && !device.path().join("driver").exists() {
+                    if name.split('.').next() == Some(NAME) {
                         found.push(Self { driver: folder.path(), device: name });
                     }
                 }
