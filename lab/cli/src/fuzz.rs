@@ -115,10 +115,12 @@ pub(crate) enum Subject {
     Nova,
     /// An Arm Mali GPU
     Tyr,
+    /// A virtual display
+    Vkms,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 3] = [Self::Vgem, Self::Nova, Self::Tyr];
+    pub(crate) const ALL: [Self; 4] = [Self::Vgem, Self::Nova, Self::Tyr, Self::Vkms];
 
     /// Returns its name on command lines.
     pub(crate) fn name(self) -> &'static str {
@@ -126,6 +128,15 @@ impl Subject {
             Self::Vgem => "vgem",
             Self::Nova => "nova",
             Self::Tyr => "tyr",
+            Self::Vkms => "vkms",
+        }
+    }
+
+    /// Returns the parameters of its last module.
+    pub(crate) fn parameters(self) -> &'static str {
+        match self {
+            Self::Vgem | Self::Nova | Self::Tyr => "",
+            Self::Vkms => "outputs=2 enable_overlay=1",
         }
     }
 
@@ -133,7 +144,8 @@ impl Subject {
     pub(crate) fn limit(self) -> Duration {
         match self {
             Self::Vgem => Duration::from_secs(10),
-            Self::Nova | Self::Tyr => Duration::from_secs(20),
+            // A wait for a frame that never comes ends after three seconds, and a program may have several.
+            Self::Nova | Self::Tyr | Self::Vkms => Duration::from_secs(20),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 pub(crate) mod figures;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use drydock_agent::protocol::{MODULE_DIR, Status, Stream};
@@ -26,9 +26,11 @@ use drydock_toolchain::firmware::Choice;
 use figures::Figures;
 
 /// Drivers whose devices a storm can disrupt.
-const DRIVERS: [&str; 3] = ["vgem", "nova", "tyr"];
+const DRIVERS: [&str; 4] = ["vgem", "nova", "tyr", "vkms"];
 /// The time limit for everything before and after a storm, on the stock kernel.
 const AROUND: Duration = Duration::from_secs(120);
+/// The time limit for one unplug, with everything that happens between it and the next one.
+const UNPLUG: Duration = Duration::from_secs(5);
 /// The exit code of the guest's program for a process that is stuck in the kernel.
 const HANGS: i32 = 3;
 
@@ -37,6 +39,7 @@ const EXAMPLES: &str = "\
 Examples:\n\
 \x20   drydock storm\n\
 \x20   drydock storm vgem --minutes 60\n\
+\x20   drydock storm vkms --unplugs 10000 --seed 1\n\
 \x20   drydock storm tyr --seed 7 --kernel 7.3";
 
 /// Make random calls while the device is unbound, unplugged and starved of memory
@@ -57,11 +60,14 @@ Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Drivers of the devices: vgem, nova or tyr [default: all, one after the other]
+    /// Drivers of the devices: vgem, nova, tyr or vkms [default: all, one after the other]
     drivers: Vec<String>,
     /// Minutes for each driver; fractions are allowed
     #[arg(long, value_name = "N", default_value = "10", value_parser = minutes)]
     minutes: Duration,
+    /// End each storm after this many unplugs, however long they take
+    #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = clap::value_parser!(u32).range(1..))]
+    unplugs: Option<u32>,
     /// Seed of the random sequences, as an earlier run printed it; it does not fix the timing of processes [default: a
     /// new one]
     #[arg(long, value_name = "S")]
@@ -164,11 +170,15 @@ fn blow(scene: &mut Scene<'_>, driver: &str, seed: u64, options: &Options, step:
     let [seconds, seed_text, processes, patience] = numbers.map(|number| number.to_string());
     let mut argv = vec![Program::TESTS.name, "--driver", driver, "--modules", MODULE_DIR, "--storm", &seconds];
     argv.extend(["--seed", &seed_text, "--processes", &processes, "--patience", &patience]);
+    let unplugs = options.unplugs.map(|unplugs| unplugs.to_string());
+    argv.extend(unplugs.iter().flat_map(|unplugs| ["--unplugs", unplugs]));
     let mut process = scene.guest().spawn(&argv)?;
     process.close_input()?;
-    let limit = options.minutes + patient(AROUND);
+    // A storm that hangs ends itself.
+    let limit = options.unplugs.map_or(options.minutes, |unplugs| patient(UNPLUG) * unplugs) + patient(AROUND);
     let (mut lines, mut figures, mut said) =
         (Lines::default(), Figures::new(driver, seed, options.minutes), String::new());
+    let begun = Instant::now();
     let status = process.forward(Some(limit), |stream, bytes| {
         if stream == Stream::Err {
             said.push_str(&String::from_utf8_lossy(bytes));
@@ -186,6 +196,7 @@ fn blow(scene: &mut Scene<'_>, driver: &str, seed: u64, options: &Options, step:
     })?;
     let program = format!("storm over {driver} (seed {seed})");
     match status {
+        Status::Code(0) if options.unplugs.is_some() => Ok(figures.after(begun.elapsed())),
         Status::Code(0) => Ok(figures),
         Status::Code(HANGS) => Err(VmError::Stuck { program, said }),
         status => Err(VmError::Program { program, status, said }),
@@ -219,12 +230,22 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let message = chosen(&parse("vgm").unwrap()).unwrap_err().to_string();
-        assert_eq!(message, "there is no storm for driver `vgm` (known drivers: vgem, nova, tyr)");
+        assert_eq!(message, "there is no storm for driver `vgm` (known drivers: vgem, nova, tyr, vkms)");
         assert_eq!(chosen(&parse("nova --firmware built").unwrap()).unwrap_err().kind(), Kind::Usage);
-        for line in ["--minutes 0", "--minutes -1", "--minutes soon", "--minutes NaN", "--processes 17", "--cpus 0"] {
+        for line in [
+            "--unplugs 0",
+            "--unplugs 5 --minutes 1",
+            "--minutes 0",
+            "--minutes -1",
+            "--minutes soon",
+            "--minutes NaN",
+            "--processes 17",
+            "--cpus 0",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
         assert_eq!(parse("--minutes 0.5").unwrap().minutes.as_secs(), 30);
+        assert_eq!(parse("vkms --unplugs 10000").unwrap().unplugs, Some(10_000));
     }
 
     #[test]

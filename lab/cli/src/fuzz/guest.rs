@@ -70,7 +70,10 @@ impl<'s> Session<'s> {
         let last = Arc::new(Mutex::new(VecDeque::new()));
         let played = self.stage.play(&self.boot, events, |scene| {
             listen(scene.terminal(), Arc::clone(&last));
-            self.modules.iter().try_for_each(|module| scene.insmod(module))?;
+            if let Some((last, needed)) = self.modules.split_last() {
+                needed.iter().try_for_each(|module| scene.insmod(module))?;
+                scene.insmod_with(last, self.subject.parameters())?;
+            }
             let step = events.step(title);
             self.story(scene, &mut output, &step)?;
             step.done_with(output.in_words());

@@ -28,6 +28,11 @@ impl Figures {
         Self { driver: driver.into(), seed, seconds: time.as_secs(), calls, happened }
     }
 
+    /// Sets how long the storm has taken, if that was not known before.
+    pub(super) fn after(self, time: Duration) -> Self {
+        Self { seconds: time.as_secs(), ..self }
+    }
+
     /// Parses a line of figures. Returns whether it is one.
     pub(super) fn take(&mut self, line: &str) -> bool {
         self.call(line).or_else(|| self.happening(line)).is_some()
