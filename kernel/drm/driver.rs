@@ -187,6 +187,11 @@ pub trait Driver: Sized + 'static {
     /// The driver's ioctls, from [`ioctls!`](crate::ioctls!).
     const IOCTLS: ioctl::Table<Self>;
 
+    /// The ioctls of devices
+    /// [without a render node](crate::UnregisteredDevice::without_render_node). By default they are
+    /// [`IOCTLS`](Self::IOCTLS).
+    const IOCTLS_WITHOUT_RENDER_NODE: ioctl::Table<Self> = Self::IOCTLS;
+
     /// Returns the page of registers that clients map at place `index`.
     /// [`DriverFile::register_page`] computes `index` from an offset. By default, and wherever this
     /// returns `None`, there is no such page.
@@ -231,6 +236,9 @@ pub trait Driver: Sized + 'static {
 }
 
 /// The C tables of driver `T`. One `drm_driver` serves a device for its whole life (L3).
+///
+/// C decides at allocation whether a device has a render node, by the table alone. So a driver with
+/// devices of both kinds has a second table.
 pub(crate) struct DriverTable<T: Driver>(PhantomData<T>);
 
 impl<T: Driver> DriverTable<T> {
@@ -280,5 +288,20 @@ impl<T: Driver> DriverTable<T> {
         num_ioctls: T::IOCTLS.len(),
         fops: &Self::FOPS,
         ..pin_init::zeroed()
+    };
+
+    /// The table of a device without a render node.
+    pub(crate) const WITHOUT_RENDER_NODE: bindings::drm_driver = {
+        let render = bindings::drm_driver_feature_DRIVER_RENDER;
+        assert!(
+            T::FEATURES.has(render),
+            "no device of this driver has a render node: use `UnregisteredDevice::new`"
+        );
+        bindings::drm_driver {
+            driver_features: Self::FEATURES & !render,
+            ioctls: T::IOCTLS_WITHOUT_RENDER_NODE.as_ptr(),
+            num_ioctls: T::IOCTLS_WITHOUT_RENDER_NODE.len(),
+            ..Self::DRIVER
+        }
     };
 }

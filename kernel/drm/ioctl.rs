@@ -417,6 +417,14 @@ impl<T: Driver> Table<T> {
         Self(&[])
     }
 
+    /// Returns the table with the first `count` numbers only. Other ioctls fail with `EINVAL`, as
+    /// unknown ones do.
+    ///
+    /// Evaluate it at compile time, where a `count` beyond the table's end is an error.
+    pub const fn first(&self, count: usize) -> Self {
+        Self(self.0.split_at(count).0)
+    }
+
     pub(crate) const fn as_ptr(&self) -> *const bindings::drm_ioctl_desc {
         // CAST: `Entry` is a transparent wrapper.
         self.0.as_ptr().cast()

@@ -96,7 +96,42 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     ///
     /// Context: process context, may sleep. Source: `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c.
     pub fn new<B: Bus>(cx: &Probe<'bound, B>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
-        let this = alloc::<T>(cx.parent(), &DriverTable::<T>::DRIVER)?;
+        Self::with_table(cx, &DriverTable::<T>::DRIVER, data)
+    }
+
+    /// Allocates a device like [`new`](Self::new), but without the render node that
+    /// [`Driver::FEATURES`] declare. Its ioctls are [`Driver::IOCTLS_WITHOUT_RENDER_NODE`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Mini>> {
+    ///     let dev = if cx.device().name().to_bytes().ends_with(b".0") {
+    ///         UnregisteredDevice::<Mini>::new(cx, Ok(()))?
+    ///     } else {
+    ///         UnregisteredDevice::<Mini>::without_render_node(cx, Ok(()))?
+    ///     };
+    ///     dev.ready(Hardware::new(cx))
+    /// }
+    /// ```
+    pub fn without_render_node<B: Bus>(
+        cx: &Probe<'bound, B>,
+        data: impl PinInit<T::Data, Error>,
+    ) -> Result<Self> {
+        Self::with_table(cx, &DriverTable::<T>::WITHOUT_RENDER_NODE, data)
+    }
+
+    /// Allocates a device whose C table is one of [`DriverTable<T>`](DriverTable).
+    fn with_table<B: Bus>(
+        cx: &Probe<'bound, B>,
+        table: &'static bindings::drm_driver,
+        data: impl PinInit<T::Data, Error>,
+    ) -> Result<Self> {
+        let this = alloc::<T>(cx.parent(), table)?;
 
         // INVARIANT: The device is new, and its parent is that of the probe named `'bound`.
         let this = Self::from_new(init_core(this, data)?);
