@@ -80,6 +80,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) short: bool,
 
+    /// Also run cases that the driver cannot run, such as those that bring down the kernel's own driver
+    #[arg(long)]
+    pub(crate) impossible: bool,
+
     /// Run this one case in this process (the runner starts each case this way)
     #[arg(long, hide = true)]
     pub(crate) case: Option<String>,

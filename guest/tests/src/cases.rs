@@ -214,6 +214,8 @@ const AREAS: &[&[Case]] = &[
     vkms::crowd::CASES,
     vkms::devices::CASES,
     vkms::screen::CASES,
+    vkms::render::CASES,
+    vkms::faults::CASES,
     vkms::teardown::CASES,
     storm::vkms::CASES,
 ];

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Clients of vgem, with their fences by number.
+//! Clients with fences by number, as vgem's ioctls have them.
+//!
+//! Another driver with these ioctls includes this file as a module of its own, and names its type
+//! `ThisDriver` in its root.
 
 use crate::{
-    buffer::Object,
-    driver::Vgem,
-    uapi, //
+    uapi,
+    ThisDriver, //
 };
 use drm::{
     fence::{
@@ -24,10 +26,13 @@ use kernel::{
     sync::Mutex, //
 };
 
+type Object = <ThisDriver as drm::Driver>::Object;
+
 /// The class of the clients' fences. If a client exits or forgets to signal, its fences end without
 /// an error.
 static FENCES: fence::Class =
-    fence::Class::new::<crate::LocalModule>(c"vgem", c"unbound").success_when_dropped();
+    fence::Class::new::<crate::LocalModule>(<ThisDriver as drm::Driver>::INFO.name, c"unbound")
+        .success_when_dropped();
 
 /// The time after which a fence expires, so that a client cannot block others forever.
 const TIMEOUT: fence::Timeout = fence::Timeout::from_secs(10);
@@ -42,9 +47,9 @@ pub(crate) struct Client {
 
 #[vtable]
 impl drm::DriverFile for Client {
-    type Driver = Vgem;
+    type Driver = ThisDriver;
 
-    fn open(_dev: &Device<Vgem, Registered>) -> impl PinInit<Self, Error> {
+    fn open(_dev: &Device<ThisDriver, Registered>) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             fences <- new_mutex!(KVVec::new()),
         })
@@ -57,7 +62,7 @@ impl Client {
     /// Fails with `EBUSY` if there is a conflicting unsignalled fence: for a reader that of a
     /// writer, for a writer any.
     pub(crate) fn fence_attach(
-        _dev: &Device<Vgem, Registered>,
+        _dev: &Device<ThisDriver, Registered>,
         arg: &mut uapi::drm_vgem_fence_attach,
         file: &File<Self>,
     ) -> Result {
@@ -83,7 +88,7 @@ impl Client {
     /// Signals the fence of a number, once. Fails with `ETIMEDOUT` if the fence has already
     /// expired.
     pub(crate) fn fence_signal(
-        _dev: &Device<Vgem, Registered>,
+        _dev: &Device<ThisDriver, Registered>,
         arg: &uapi::drm_vgem_fence_signal,
         file: &File<Self>,
     ) -> Result {

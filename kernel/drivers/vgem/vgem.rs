@@ -15,6 +15,8 @@ mod client;
 mod driver;
 mod uapi;
 
+use driver::Vgem as ThisDriver;
+
 drm::module_platform_driver! {
     virtual_device: c"vgem",
     type: driver::Vgem,

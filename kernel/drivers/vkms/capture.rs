@@ -3,6 +3,7 @@
 //! Pictures of what an output shows, for `DRM_IOCTL_VKMS_SCREEN`.
 
 use crate::{
+    client::Client,
     driver::{
         Buffer,
         Vkms, //
@@ -39,7 +40,7 @@ const PIXEL: usize = 4;
 pub(crate) fn screen(
     dev: &Device<Vkms, Registered>,
     arg: &mut uapi::drm_vkms_screen,
-    file: &File<drm::Plain<Vkms>>,
+    file: &File<Client>,
 ) -> Result {
     if arg.pad != 0 {
         return Err(EINVAL);

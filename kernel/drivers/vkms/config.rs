@@ -11,6 +11,8 @@ pub(crate) struct Config {
     pub(crate) cursor: bool,
     /// Overlay planes of each output.
     pub(crate) overlays: u8,
+    /// A render node, and the ioctls of vgem.
+    pub(crate) render_node: bool,
 }
 
 impl Config {
@@ -41,6 +43,7 @@ pub(crate) fn config() -> Result<Config> {
         outputs: checked("outputs", parameters::outputs.value(), 1, 16)?,
         cursor: parameters::enable_cursor.value(),
         overlays: checked("enable_overlay", parameters::enable_overlay.value(), 0, 8)?,
+        render_node: parameters::render_node.value(),
     };
     let planes = config.planes();
     if planes > 32 {

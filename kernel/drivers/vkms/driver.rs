@@ -4,6 +4,7 @@
 
 use crate::{
     capture,
+    client::Client,
     config,
     display::{
         self,
@@ -28,16 +29,21 @@ pub(crate) struct Vkms;
 impl drm::Driver for Vkms {
     type Data = ();
     type RegistrationData<'bound> = ();
-    type File = drm::Plain<Self>;
+    type File = Client;
     type Object = gem::shmem::Object<Buffer>;
     type Kms = kms::Kms;
 
     const INFO: drm::DriverInfo = drm::DriverInfo::new(c"vkms", c"Virtual Kernel Mode Setting");
-    const FEATURES: drm::Features = drm::Features::GEM;
+    const FEATURES: drm::Features = drm::Features::GEM.render();
 
     drm::ioctls! {
         uapi::DRM_IOCTL_VKMS_SCREEN: uapi::drm_vkms_screen, ROOT_ONLY => capture::screen;
+        uapi::DRM_IOCTL_VGEM_FENCE_ATTACH: uapi::drm_vgem_fence_attach, RENDER_ALLOW => Client::fence_attach;
+        uapi::DRM_IOCTL_VGEM_FENCE_SIGNAL: uapi::drm_vgem_fence_signal, RENDER_ALLOW => Client::fence_signal;
     }
+
+    /// `DRM_IOCTL_VKMS_SCREEN` alone.
+    const IOCTLS_WITHOUT_RENDER_NODE: drm::ioctl::Table<Self> = Self::IOCTLS.first(1);
 }
 
 impl kms::Driver for Vkms {
@@ -57,19 +63,23 @@ impl drm::platform::Driver for Vkms {
         cx: &drm::platform::Probe<'bound>,
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
-        drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?
-            .init_kms(|setup| {
-                let config = config::config()?;
-                let screens = display::set_up(setup, &config)?;
-                dev_info!(
-                    cx,
-                    "CRTCs: {}, planes: {}, before registration\n",
-                    screens.len(),
-                    config.planes()
-                );
-                Ok(screens)
-            })?
-            .ready(Ok(()))
+        let config = config::config()?;
+        let dev = if config.render_node {
+            drm::UnregisteredDevice::<Self>::new(cx, Ok(()))?
+        } else {
+            drm::UnregisteredDevice::<Self>::without_render_node(cx, Ok(()))?
+        };
+        dev.init_kms(|setup| {
+            let screens = display::set_up(setup, &config)?;
+            dev_info!(
+                cx,
+                "CRTCs: {}, planes: {}, before registration\n",
+                screens.len(),
+                config.planes()
+            );
+            Ok(screens)
+        })?
+        .ready(Ok(()))
     }
 }
 

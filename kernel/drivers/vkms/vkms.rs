@@ -6,16 +6,23 @@
 //! Unlike the C driver it is a platform driver, so its device can be unbound and bound through
 //! sysfs.
 //!
+//! With the parameter `render_node=1` each device also offers what vgem offers: a render node, and
+//! fences that a client attaches to a buffer and signals.
+//!
 //! Behaviour: drivers/gpu/drm/vkms, Documentation/gpu/vkms.rst
 
 #![forbid(unsafe_code)]
 
 mod capture;
+#[path = "../vgem/client.rs"]
+mod client;
 mod config;
 mod display;
 mod driver;
 mod edid;
 mod uapi;
+
+use driver::Vkms as ThisDriver;
 
 drm::module_platform_driver! {
     virtual_devices: [c"vkms"; config::devices()?],
@@ -40,6 +47,10 @@ drm::module_platform_driver! {
         enable_overlay: u8 {
             default: 0,
             description: "Number of overlay planes of each output, 0 to 8",
+        },
+        render_node: bool {
+            default: false,
+            description: "Whether each device has a render node, and vgem's fences",
         },
     },
 }

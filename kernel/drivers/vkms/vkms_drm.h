@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Calls of the driver vkms beside those of every display. The kernel's own driver of this name has
- * none.
+ * none. With `render_node=1` the numbers 1 and 2 are those of <drm/vgem_drm.h>.
  */
 #ifndef VKMS_DRM_H
 #define VKMS_DRM_H

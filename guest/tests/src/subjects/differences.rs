@@ -128,6 +128,41 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         effect: Effect::Impossible(Driver::CVkms),
     },
     Difference {
+        case: "vkms_render::render_node_does_not_set_modes",
+        why: "the kernel's vkms has no render node and no fence ioctls",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_render::picture_and_fences_have_their_numbers",
+        why: "the kernel's vkms has no render node and no fence ioctls",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_render::buffer_is_shared_between_the_nodes",
+        why: "the kernel's vkms has no render node and no fence ioctls",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_render::flip_waits_for_a_fence_of_the_render_node",
+        why: "the kernel's vkms has no render node and no fence ioctls",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_render::unbind_with_a_fence_pending",
+        why: "the kernel's vkms has no render node and no fence ioctls",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_render::vgems_cases_of_fences_pass",
+        why: "the kernel's vkms has no render node and no fence ioctls",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_faults::*",
+        why: "the kernel's vkms fails here, most often with an oops (docs/reference/c-core-faults.md)",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
         case: "vkms_wrong::mode_without_a_frame_time_is_refused",
         why: "the kernel's vkms accepts such modes, whose vblank timer fires without end or never",
         effect: Effect::Impossible(Driver::CVkms),

@@ -102,6 +102,16 @@ impl Driver {
         }
     }
 
+    /// The driver's name as DRM reports it. The drivers for GPUs have cases that need it in their own folders.
+    pub(crate) const fn drm_name(self) -> &'static str {
+        match self {
+            Self::Rust | Self::C => "vgem",
+            Self::Nova => "nova-drm",
+            Self::Tyr => "panthor",
+            Self::Vkms | Self::CVkms => "vkms",
+        }
+    }
+
     /// The driver's folder in sysfs, where it can be bound and unbound.
     const fn sysfs(self) -> Option<&'static str> {
         match self {
@@ -115,13 +125,13 @@ impl Driver {
         self.sysfs().is_some()
     }
 
-    /// Returns the nodes of the driver's device, if there is one.
+    /// Returns the nodes of the driver's device, if there is one with both.
     pub(crate) fn find(self) -> Option<Nodes> {
         Device::all().into_iter().find_map(|device| self.nodes_of(device))
     }
 
     fn nodes_of(self, device: Device) -> Option<Nodes> {
-        if device.bus()? != self.bus() || driver_name(&device.primary).ok()? != "vgem" {
+        if device.bus()? != self.bus() || driver_name(&device.primary).ok()? != self.drm_name() {
             return None;
         }
         Some(Nodes { render: device.render?, primary: device.primary, parent: device.parent })

@@ -72,7 +72,7 @@ fn wait(fence: &OwnedFd) -> Outcome {
 }
 
 /// Lets three vblanks pass, in which a commit that does not wait would be complete.
-fn three_vblanks(display: &Display, output: &Output) -> Outcome {
+pub(super) fn three_vblanks(display: &Display, output: &Output) -> Outcome {
     works!(display.file.wait_vblank(VBLANK_RELATIVE, output.pipe, 3, 0));
     Ok(())
 }

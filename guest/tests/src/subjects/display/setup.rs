@@ -3,6 +3,7 @@
 //!
 //! Source: Documentation/gpu/vkms.rst for the tree in configfs; our driver takes module parameters.
 
+use std::ffi::CStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -43,15 +44,21 @@ impl Setup {
             return Ok((setup, card));
         }
         let parameters = std::ffi::CString::new(format!("outputs={count}")).expect("a number has no zero byte");
-        unload(guest.driver)?;
-        let setup = Self::Reloaded { driver: guest.driver };
-        // A parameter that a module does not have is ignored.
-        works!(guest.modules()?.load_with(&parameters));
-        let card = Card::first(guest)?;
+        let (setup, card) = Self::with(guest, &parameters)?;
         match works!(works!(DrmFile::open(&card.primary)).resource_counts()).count_crtcs {
             made if made == count => Ok((setup, card)),
             made => skip(format!("the driver made {made} outputs instead of {count}")),
         }
+    }
+
+    /// Loads the driver again with other parameters. Returns its first device.
+    pub(crate) fn with(guest: &Guest, parameters: &CStr) -> Outcome<(Self, Card)> {
+        unload(guest.driver)?;
+        let setup = Self::Reloaded { driver: guest.driver };
+        // A parameter that a module does not have is ignored.
+        works!(guest.modules()?.load_with(parameters));
+        let card = Card::first(guest)?;
+        Ok((setup, card))
     }
 
     /// Makes a second device beside the first.
@@ -63,10 +70,7 @@ impl Setup {
             let cards = [first, card.clone()];
             return Ok((setup, cards));
         }
-        unload(guest.driver)?;
-        let setup = Self::Reloaded { driver: guest.driver };
-        works!(guest.modules()?.load_with(c"devices=2"));
-        Card::first(guest)?;
+        let (setup, _) = Self::with(guest, c"devices=2")?;
         match <[Card; 2]>::try_from(Card::all(guest.driver)) {
             Ok(cards) => Ok((setup, cards)),
             Err(cards) if cards.len() == 1 => skip("the driver has one device"),
