@@ -80,6 +80,8 @@ fn framebuffer_behind_an_offset_is_read(guest: &Guest) -> Outcome {
     let frame = Frame { fb: works!(display.file.add_fb2(command)), ..whole };
     if let Some(folder) = checksums(guest)? {
         fs::write(folder.join("control"), "auto")?;
+        display.light(output)?;
+        // An output that is off makes none, and its file cannot be opened.
         let data = fs::File::open(folder.join("data"))?;
         display.show(output, &frame)?;
         let mut line = [0; 256];
