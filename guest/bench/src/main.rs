@@ -2,15 +2,17 @@
 //! Measures the cost of DRM system calls, in a guest whose clock counts instructions.
 //!
 //! `drydock-bench load FILE.ko` loads a module and measures that. `drydock-bench rows DRIVER` measures the rows of the
-//! driver (`vgem`, `noop_rust`, `noop_c`, `tyr`), whose node must exist. Each result is one line of JSON on standard
+//! driver (`vgem`, `noop_rust`, `noop_c`, `tyr`, `vkms`), whose node must exist. Each result is one line of JSON on standard
 //! output. `drydock-bench hold pages` (or `blocks`) maps a GiB with tyr and waits.
 //!
 //! QEMU is started with `-icount shift=0`: one instruction is one nanosecond of the guest's clock.
 
+mod display;
 mod measure;
 mod node;
 mod rows;
 mod tyr;
+mod vkms;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ fn run(arguments: &[String]) -> std::io::Result<()> {
     match arguments {
         [command, file] if command == "load" => measure::load(Path::new(file)),
         [command, driver] if command == "rows" && driver == "tyr" => tyr::all(),
+        [command, driver] if command == "rows" && driver == vkms::DRIVER => vkms::all(),
         [command, driver] if command == "rows" => rows::all(driver),
         [command, how] if command == "hold" => tyr::hold(how),
         _ => Err(std::io::Error::other("usage: drydock-bench load FILE.ko | rows DRIVER | hold pages|blocks")),

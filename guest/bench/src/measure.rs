@@ -3,8 +3,9 @@
 //!
 //! Timer ticks make single batches more expensive, but do not affect the median.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Error, Result};
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -100,6 +101,116 @@ pub(crate) fn quartiles_of_both(
         all[all.len() / 4] as f64
     });
     Ok((first - asking, second - asking))
+}
+
+/// The cost of an operation of which a part is done by workers of the kernel.
+pub(crate) struct Cost {
+    /// Instructions of the calling thread.
+    pub(crate) call: f64,
+    /// Those and the workers' own.
+    pub(crate) all: f64,
+}
+
+/// Returns the median cost of `operation`, which may sleep: sleep does not count. `settle` does not count either, and
+/// returns when the workers are done.
+pub(crate) fn awake(mut operation: impl FnMut() -> Result<()>, mut settle: impl FnMut() -> Result<()>) -> Result<Cost> {
+    const ROUNDS: usize = 100;
+    let mut workers = Workers::default();
+    let (mut calls, mut all) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        workers.executed()?;
+        let start = executed();
+        operation()?;
+        let end = executed();
+        let asking = executed() - end;
+        settle()?;
+        let call = end - start - asking;
+        calls.push(call);
+        all.push(call + workers.executed()?);
+    }
+    let [call, all] = [calls, all].map(|mut all| {
+        all.sort_unstable();
+        all[all.len() / 2] as f64
+    });
+    Ok(Cost { call, all })
+}
+
+/// Returns the median cost of the interrupt that brings an event, from where it interrupts a program to where the
+/// program goes on. `arm` asks for an event, and `take` reads it.
+pub(crate) fn interruption(
+    mut arm: impl FnMut() -> Result<()>,
+    mut is_there: impl FnMut() -> Result<bool>,
+    mut take: impl FnMut() -> Result<()>,
+) -> Result<f64> {
+    const SAMPLES: usize = 40;
+    /// The longest time until an event, in instructions: some frames.
+    const LIMIT: i64 = 100_000_000;
+    let quiet = quiet();
+    let mut costs = Vec::new();
+    while costs.len() < SAMPLES {
+        arm()?;
+        let start = now();
+        let mut last = start;
+        loop {
+            let next = now();
+            // Other interrupts, such as the scheduler's, are pauses too.
+            if next - last > 2 * quiet && is_there()? {
+                costs.push(next - last - quiet);
+                break;
+            }
+            if next - start > LIMIT && is_there()? {
+                // The event came outside of a pause, when the loop looked for it.
+                break;
+            }
+            last = if next - last > 2 * quiet { now() } else { next };
+        }
+        take()?;
+    }
+    costs.sort_unstable();
+    Ok(costs[costs.len() / 2] as f64)
+}
+
+/// Returns the median time between two looks at the clock.
+fn quiet() -> i64 {
+    let mut pauses = [0; 1000];
+    pauses.iter_mut().for_each(|pause| {
+        let start = now();
+        *pause = now() - start;
+    });
+    pauses.sort_unstable();
+    pauses[pauses.len() / 2]
+}
+
+/// The threads of the kernel that do queued work, and the instructions that each had executed.
+///
+/// Source: Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat".
+#[derive(Default)]
+struct Workers {
+    /// For each process, whether it is a worker.
+    known: BTreeMap<u32, bool>,
+    executed: BTreeMap<u32, i64>,
+}
+
+impl Workers {
+    /// Returns the instructions since the last call.
+    fn executed(&mut self) -> Result<i64> {
+        let mut total = 0;
+        for entry in fs::read_dir("/proc")? {
+            let Ok(process) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
+            // A process that ends meanwhile has no files any more.
+            let is_worker = |process: &u32| {
+                fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name.starts_with("kworker/"))
+            };
+            if !*self.known.entry(process).or_insert_with_key(is_worker) {
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(format!("/proc/{process}/schedstat")) else { continue };
+            let executed = text.split(' ').next().and_then(|number| number.parse().ok());
+            let executed: i64 = executed.ok_or_else(|| Error::other(format!("`{text}` has no number")))?;
+            total += executed - self.executed.insert(process, executed).unwrap_or_default();
+        }
+        Ok(total)
+    }
 }
 
 /// Returns the median cost of one step of `operation`, which makes `steps` of them. `prepare` does not count.

@@ -9,6 +9,7 @@
 mod sizes;
 mod table;
 mod tyr;
+mod vkms;
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Count instructions per operation, for the Rust driver and the C one side by side
 ///
 /// Boots the stock kernel once on a machine whose clock counts instructions, and measures the Rust vgem and the C one
-/// with the same program. For tyr, which has no C counterpart here, measures mapping memory on an emulated GPU and the
+/// with the same program. For vkms, does the same with C's vkms, built from the kernel's source package. For tyr, which has no C counterpart here, measures mapping memory on an emulated GPU and the
 /// size of its page tables. The numbers do not depend on the host.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -54,6 +55,8 @@ enum Subject {
     Vgem,
     /// An Arm Mali GPU
     Tyr,
+    /// A virtual display, compared with the one in the kernel's source
+    Vkms,
 }
 
 /// The limit in bytes that a row's name must stay below. The table's first column is padded to the longest name.
@@ -94,13 +97,14 @@ struct Line {
 
 /// Runs `drydock bench`.
 pub fn main(options: Options, events: &Events) -> Result<u8> {
-    let plan = Plan { kernel: options.kernel, content: Content::all_modules().with(Program::BENCH) };
+    if options.firmware.is_some() && options.driver != Subject::Tyr {
+        return Err(Error::new(Kind::Usage, "only `tyr` loads firmware, so `--firmware` has no effect"));
+    }
+    let all = |kernel| Plan { kernel, content: Content::all_modules().with(Program::BENCH) };
     match options.driver {
-        Subject::Tyr => tyr::main(&plan, options.firmware.as_ref(), events),
-        Subject::Vgem if options.firmware.is_some() => {
-            Err(Error::new(Kind::Usage, "driver `vgem` loads no firmware, so `--firmware` has no effect"))
-        }
-        Subject::Vgem => vgem(&plan, events),
+        Subject::Tyr => tyr::main(&all(options.kernel), options.firmware.as_ref(), events),
+        Subject::Vgem => vgem(&all(options.kernel), events),
+        Subject::Vkms => vkms::main(options.kernel, events),
     }
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Compares the cost of showing pictures with our vkms and with C's, in instructions of the guest.
+//!
+//! Both drivers have the same DRM name, so one boot loads and measures them in turn. Each has one output with a primary
+//! plane and a cursor. Both have a console, which does nothing while the measuring program is the display's master.
+//!
+//! Source: `guest/bench/src/vkms.rs` for how a row is measured; `drivers/gpu/drm/vkms/vkms_drv.c` for C's parameters.
+
+use drydock_base::error::Result;
+use drydock_base::events::Events;
+use drydock_base::{exit, repo};
+use drydock_machine::error::Error as VmError;
+use drydock_machine::scenario::{Boot, Content, Plan, Program, Scene, Stage};
+
+use super::table::{Side, Table};
+use super::{LIMIT, parse};
+
+/// The modules, with the parameters that give them the same objects.
+const MODULES: [(&str, &str, Side); 2] = [("vkms_rust", "", Side::Rust), ("vkms", "enable_writeback=0", Side::C)];
+
+/// Runs `drydock bench vkms`.
+pub(super) fn main(kernel: Option<String>, events: &Events) -> Result<u8> {
+    let repo = repo::root()?;
+    let content = Content::of_driver(&repo, "vkms")?.and(Content::of_driver(&repo, "c-vkms")?);
+    let stage = Stage::prepare(&Plan { kernel, content: content.with(Program::BENCH) }, events)?;
+    super::has_program(&stage)?;
+    let boot = Boot { counting: true, ..Boot::default() };
+    let (table, _) = stage.play(&boot, events, |scene| {
+        let mut table = Table::default();
+        for (module, parameters, side) in MODULES {
+            let step = events.step(format!("measuring {module}"));
+            measure(scene, (module, parameters), side, &mut table)?;
+            step.done();
+        }
+        Ok(table)
+    })?;
+    events.result(&table, Table::text);
+    Ok(exit::OK)
+}
+
+/// Loads a module, measures all rows, and unloads it.
+fn measure(
+    scene: &mut Scene<'_>,
+    (module, parameters): (&str, &str),
+    side: Side,
+    table: &mut Table,
+) -> Result<(), VmError> {
+    scene.insmod_with(module, parameters)?;
+    let rows = scene.guest().check(&[Program::BENCH.name, "rows", "vkms"], LIMIT)?;
+    parse(&rows.out)?.iter().for_each(|line| table.put(&line.row, side, line.instructions));
+    scene.rmmod(module)
+}
