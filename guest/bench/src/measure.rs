@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{Error, Result};
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -103,6 +104,34 @@ pub(crate) fn quartiles_of_both(
     Ok((first - asking, second - asking))
 }
 
+/// The number of calls of an operation that sleeps.
+const ROUNDS: usize = 100;
+
+/// Returns the median of numbers, of which there is at least one.
+fn middle(mut all: Vec<i64>) -> f64 {
+    all.sort_unstable();
+    all[all.len() / 2] as f64
+}
+
+/// Returns the cost of one call. Its sleep does not count.
+fn awake_once(operation: &mut impl FnMut() -> Result<()>) -> Result<i64> {
+    let start = executed();
+    operation()?;
+    let end = executed();
+    let asking = executed() - end;
+    Ok(end - start - asking)
+}
+
+/// Returns the median cost of `operation`, which may sleep: sleep does not count. `settle` does not count either.
+pub(crate) fn awake(mut operation: impl FnMut() -> Result<()>, mut settle: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut calls = Vec::new();
+    for _ in 0..ROUNDS {
+        calls.push(awake_once(&mut operation)?);
+        settle()?;
+    }
+    Ok(middle(calls))
+}
+
 /// The cost of an operation of which a part is done by workers of the kernel.
 pub(crate) struct Cost {
     /// Instructions of the calling thread.
@@ -111,63 +140,71 @@ pub(crate) struct Cost {
     pub(crate) all: f64,
 }
 
-/// Returns the median cost of `operation`, which may sleep: sleep does not count. `settle` does not count either, and
-/// returns when the workers are done.
-pub(crate) fn awake(mut operation: impl FnMut() -> Result<()>, mut settle: impl FnMut() -> Result<()>) -> Result<Cost> {
-    const ROUNDS: usize = 100;
+/// Like [`awake`], and counts the kernel's workers too. `settle` returns when they are done.
+pub(crate) fn awake_with_workers(
+    mut operation: impl FnMut() -> Result<()>,
+    mut settle: impl FnMut() -> Result<()>,
+) -> Result<Cost> {
     let mut workers = Workers::default();
     let (mut calls, mut all) = (Vec::new(), Vec::new());
+    workers.executed()?;
     for _ in 0..ROUNDS {
-        workers.executed()?;
-        let start = executed();
-        operation()?;
-        let end = executed();
-        let asking = executed() - end;
+        let call = awake_once(&mut operation)?;
         settle()?;
-        let call = end - start - asking;
         calls.push(call);
         all.push(call + workers.executed()?);
     }
-    let [call, all] = [calls, all].map(|mut all| {
-        all.sort_unstable();
-        all[all.len() / 2] as f64
-    });
-    Ok(Cost { call, all })
+    Ok(Cost { call: middle(calls), all: middle(all) })
+}
+
+/// An event that an interrupt brings once a frame, as [`interruption`] measures it.
+pub(crate) trait Event {
+    /// Returns at the beginning of a frame.
+    fn begin(&self) -> Result<()>;
+    /// Asks for the event at the end of the frame.
+    fn arm(&self) -> Result<()>;
+    /// Returns whether it has come.
+    fn is_there(&self) -> Result<bool>;
+    /// Waits for it and reads it.
+    fn take(&self) -> Result<()>;
 }
 
 /// Returns the median cost of the interrupt that brings an event, from where it interrupts a program to where the
-/// program goes on. `arm` asks for an event, and `take` reads it.
-pub(crate) fn interruption(
-    mut arm: impl FnMut() -> Result<()>,
-    mut is_there: impl FnMut() -> Result<bool>,
-    mut take: impl FnMut() -> Result<()>,
-) -> Result<f64> {
+/// program goes on.
+pub(crate) fn interruption(event: &impl Event) -> Result<f64> {
     const SAMPLES: usize = 40;
-    /// The longest time until an event, in instructions: some frames.
-    const LIMIT: i64 = 100_000_000;
+    /// Nothing happens in the first part of a frame, so the program need not look.
+    const SLEEP: Duration = Duration::from_millis(15);
+    /// The longest time of looking, in instructions: more than a frame.
+    const LIMIT: i64 = 20_000_000;
     let quiet = quiet();
     let mut costs = Vec::new();
-    while costs.len() < SAMPLES {
-        arm()?;
+    for _ in 0..2 * SAMPLES {
+        event.begin()?;
+        event.arm()?;
+        std::thread::sleep(SLEEP);
         let start = now();
         let mut last = start;
-        loop {
+        while last - start < LIMIT {
             let next = now();
-            // Other interrupts, such as the scheduler's, are pauses too.
-            if next - last > 2 * quiet && is_there()? {
-                costs.push(next - last - quiet);
-                break;
+            let pause = next - last;
+            last = next;
+            if pause > 2 * quiet {
+                // Other interrupts, such as the scheduler's, are pauses too.
+                if event.is_there()? {
+                    costs.push(pause - quiet);
+                    break;
+                }
+                last = now();
             }
-            if next - start > LIMIT && is_there()? {
-                // The event came outside of a pause, when the loop looked for it.
-                break;
-            }
-            last = if next - last > 2 * quiet { now() } else { next };
         }
-        take()?;
+        event.take()?;
     }
-    costs.sort_unstable();
-    Ok(costs[costs.len() / 2] as f64)
+    // An event is missed if it came while the program asked whether it is there.
+    match costs.len() {
+        SAMPLES.. => Ok(middle(costs)),
+        seen => Err(Error::other(format!("saw only {seen} of {} interrupts", 2 * SAMPLES))),
+    }
 }
 
 /// Returns the median time between two looks at the clock.

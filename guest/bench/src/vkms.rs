@@ -10,7 +10,7 @@ use std::io::Result;
 use uapi::mode::*;
 
 use crate::display::{Commit, Display};
-use crate::measure::{Cost, Repeat, awake, interruption, median, report};
+use crate::measure::{Cost, Event, Repeat, awake, awake_with_workers, interruption, median, report};
 use crate::node::ioctl;
 
 /// The driver's DRM name, which is also C's.
@@ -35,13 +35,13 @@ pub(crate) fn all() -> Result<()> {
     let flip = screen.page_flip()?;
     row("page flip, the call", flip.call)?;
     row("page flip, with its worker", flip.all)?;
-    let flip = screen.atomic_flip(ATOMIC_NONBLOCK | PAGE_FLIP_EVENT)?;
+    let flip = screen.nonblocking()?;
     row("nonblocking commit, the call", flip.call)?;
     row("nonblocking commit, with its worker", flip.all)?;
-    row("blocking commit", screen.atomic_flip(PAGE_FLIP_EVENT)?.call)?;
+    row("blocking commit", screen.blocking()?)?;
     row("plane update", screen.plane_update()?)?;
     row("vblank event, arming", screen.arming()?)?;
-    row("vblank event, delivery", interruption(|| display.arm(), || display.has_event(), || display.event())?)?;
+    row("vblank event, delivery", interruption(&display)?)?;
     row("blocking mode set", screen.mode_set()?)
 }
 
@@ -110,12 +110,18 @@ impl<'a> Screen<'a> {
             let mut flip = PageFlip { crtc_id, fb_id, flags: PAGE_FLIP_EVENT, ..PageFlip::default() };
             ioctl(&self.display.card, &PAGE_FLIP, &mut flip)
         };
-        awake(flip, || self.settle_event())
+        awake_with_workers(flip, || self.settle_event())
     }
 
-    fn atomic_flip(&self, flags: u32) -> Result<Cost> {
+    fn nonblocking(&self) -> Result<Cost> {
         let mut turn = Turn::default();
-        awake(|| self.display.commit(&self.flips[turn.other()], flags), || self.settle_event())
+        let flags = ATOMIC_NONBLOCK | PAGE_FLIP_EVENT;
+        awake_with_workers(|| self.display.commit(&self.flips[turn.other()], flags), || self.settle_event())
+    }
+
+    fn blocking(&self) -> Result<f64> {
+        let mut turn = Turn::default();
+        awake(|| self.display.commit(&self.flips[turn.other()], PAGE_FLIP_EVENT), || self.settle_event())
     }
 
     fn plane_update(&self) -> Result<f64> {
@@ -128,17 +134,17 @@ impl<'a> Screen<'a> {
             let mut plane = SetPlane { plane_id, crtc_id, fb_id, crtc_w, crtc_h, src_w, src_h, ..SetPlane::default() };
             ioctl(&self.display.card, &SETPLANE, &mut plane)
         };
-        Ok(awake(update, || self.display.vblank())?.call)
+        awake(update, || self.display.vblank())
     }
 
     fn arming(&self) -> Result<f64> {
-        Ok(awake(|| self.display.arm(), || self.settle_event())?.call)
+        awake(|| self.display.arm(), || self.settle_event())
     }
 
     fn mode_set(&self) -> Result<f64> {
         let mut turn = Turn::default();
         let set = || self.display.commit(&self.sets[turn.other()], ATOMIC_ALLOW_MODESET);
-        Ok(awake(set, || self.display.vblank())?.call)
+        awake(set, || self.display.vblank())
     }
 
     /// Reads the event, and sleeps until the next frame. The machine has one processor, so the kernel's workers have
@@ -146,6 +152,25 @@ impl<'a> Screen<'a> {
     fn settle_event(&self) -> Result<()> {
         self.display.event()?;
         self.display.vblank()
+    }
+}
+
+/// A vblank event.
+impl Event for Display {
+    fn begin(&self) -> Result<()> {
+        self.vblank()
+    }
+
+    fn arm(&self) -> Result<()> {
+        Display::arm(self)
+    }
+
+    fn is_there(&self) -> Result<bool> {
+        self.has_event()
+    }
+
+    fn take(&self) -> Result<()> {
+        self.event()
     }
 }
 
