@@ -18,6 +18,11 @@ use super::{LIMIT, parse};
 /// The modules, with the parameters that give them the same objects.
 const MODULES: [(&str, &str, Side); 2] = [("vkms_rust", "", Side::Rust), ("vkms", "enable_writeback=0", Side::C)];
 
+/// What a reader must know to compare the columns. C's `vkms_prepare_fb()` and `vkms_crtc_atomic_check()` do this for
+/// checksums and writeback, whether a client uses them or not.
+const NOTE: &str = "sleep does not count; C's vkms maps each framebuffer into the kernel, and adds all planes of the \
+                    display to each commit";
+
 /// Runs `drydock bench vkms`.
 pub(super) fn main(kernel: Option<String>, events: &Events) -> Result<u8> {
     let repo = repo::root()?;
@@ -34,8 +39,12 @@ pub(super) fn main(kernel: Option<String>, events: &Events) -> Result<u8> {
         }
         Ok(table)
     })?;
-    events.result(&table, Table::text);
+    events.result(&table, text);
     Ok(exit::OK)
+}
+
+fn text(table: &Table) -> String {
+    format!("{}\n{NOTE}", table.text())
 }
 
 /// Loads a module, measures all rows, and unloads it.
@@ -49,4 +58,23 @@ fn measure(
     let rows = scene.guest().check(&[Program::BENCH.name, "rows", "vkms"], LIMIT)?;
     parse(&rows.out)?.iter().for_each(|line| table.put(&line.row, side, line.instructions));
     scene.rmmod(module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_module_is_one_side_of_the_table() {
+        let mut table = Table::default();
+        for (at, (_, _, side)) in MODULES.into_iter().enumerate() {
+            table.put("page flip, the call", side, 2000.0 * (at + 1) as f64);
+        }
+        insta::assert_snapshot!(text(&table), @r"
+        per call                    Rust            C   ratio
+        page flip, the call        2,000        4,000    0.50
+        instructions of a translated processor, the median of many batches; sizes in bytes
+        sleep does not count; C's vkms maps each framebuffer into the kernel, and adds all planes of the display to each commit
+        ");
+    }
 }
