@@ -136,10 +136,13 @@ unsafe extern "C" fn forget_all<T: Driver>(
     _ctx: *mut bindings::drm_modeset_acquire_ctx,
     dev: *mut c_void,
 ) -> c_int {
-    // SAFETY: As in `disable_all`: the locks are held and no commit is under way, so this thread
-    // alone uses the states in force (K21).
+    // SAFETY: As in `disable_all`: the locks are held, and after the wait no commit is under way. So
+    // this thread alone uses the states in force (K21).
     unsafe {
         let this = Device::<T, Registered>::from_raw(dev.cast());
+        // Since the last attempt another thread may have queued a commit, and switched vblanks on.
+        this.core().kms.commits.wait_for_none();
+        each_crtc(this, Crtc::end_vblanks);
         this.enter(|plugged| {
             let hw = Hw::new(plugged);
             each_plane(this, |plane| plane.disable_now(&hw));
