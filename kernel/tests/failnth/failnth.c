@@ -9,7 +9,8 @@
  *   ret=VALUE     the value that this call returns without being carried out (default -12: ENOMEM)
  *   scope=NAME    count only calls from within NAME, made by the process that armed the fault;
  *                 without it every call of any process counts
- *   outside=NAME  within the scope, but not from within NAME; at most three of them
+ *   outside=NAME  within the scope, but not from within NAME; at most eight of them
+ *   onwards       each call from the n-th on fails, as if memory had run out
  *   sized         only calls whose second argument is not 0: Rust frees by krealloc() to a size of 0
  *   block         the n-th call waits until `release` is written to the file, then returns VALUE
  *   watch         logs each counted call to the kernel log: "failnth: NAME"
@@ -39,7 +40,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
-#define OUTSIDES 3
+#define OUTSIDES 8
 
 struct fault;
 
@@ -58,7 +59,7 @@ struct fault {
 	char scope[64];
 	unsigned int nth;
 	long ret;
-	bool sized, block, watch, armed;
+	bool sized, block, onwards, watch, armed;
 	pid_t owner;
 	/* The task that is within the scope now, and its nesting depth. */
 	struct task_struct *inside;
@@ -115,6 +116,14 @@ static bool fault_counts(const struct fault *fault)
 	return READ_ONCE(fault->depth) && fault->inside == current && !fault->outside_depth;
 }
 
+/* Whether this call, by its number, is to fail. */
+static bool fault_fails(const struct fault *fault, unsigned int call)
+{
+	unsigned int nth = READ_ONCE(fault->nth);
+
+	return nth && (call == nth || (fault->onwards && call > nth));
+}
+
 static int fault_pre(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct fault *fault = container_of(probe, struct fault, probe);
@@ -125,7 +134,7 @@ static int fault_pre(struct kprobe *probe, struct pt_regs *regs)
 	call = atomic_inc_return(&fault->calls);
 	if (fault->watch)
 		pr_info("failnth: %s\n", fault->func);
-	if (call != fault->nth)
+	if (!fault_fails(fault, call))
 		return 0;
 
 	if (fault->block) {
@@ -211,6 +220,8 @@ static int fault_word(struct fault *fault, const char *word)
 		fault->sized = true;
 	else if (!strcmp(word, "block"))
 		fault->block = true;
+	else if (!strcmp(word, "onwards"))
+		fault->onwards = true;
 	else if (!strcmp(word, "watch"))
 		fault->watch = true;
 	else if (*word)

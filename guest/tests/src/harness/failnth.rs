@@ -80,17 +80,33 @@ pub(crate) fn settle() -> Outcome {
 pub(crate) struct Count {
     /// Calls that the fault counted.
     pub(crate) calls: u32,
-    /// Calls that the fault made fail: 0 or 1.
+    /// Calls that the fault made fail: 0 or 1, unless it is one of `onwards`.
     pub(crate) hits: u32,
 }
 
 impl Fault {
     /// Makes the `nth` call of the function by this process within `scope` fail.
     pub(crate) fn nth(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
+        Self::nth_with(call, nth, scope, "")
+    }
+
+    /// Arms a fault with further words of the module.
+    fn nth_with(call: Call, nth: u32, scope: &str, more: &str) -> Outcome<Self> {
         let domain = if scope == MSI_DOMAIN { String::new() } else { format!("outside={MSI_DOMAIN}") };
         let sized = if call.function == REALLOC { "sized" } else { "" };
         let Call { function, returns } = call;
-        Self::arm(&format!("func={function} ret={returns} nth={nth} scope={scope} {BROKEN} {domain} {sized}"))
+        Self::arm(&format!("func={function} ret={returns} nth={nth} scope={scope} {BROKEN} {domain} {sized} {more}"))
+    }
+
+    /// Like `nth`, but also excludes calls within the functions `outside`.
+    pub(crate) fn nth_outside(call: Call, nth: u32, scope: &str, outside: &[&str]) -> Outcome<Self> {
+        let outside: String = outside.iter().map(|function| format!(" outside={function}")).collect();
+        Self::nth_with(call, nth, scope, &outside)
+    }
+
+    /// Makes the `nth` call of the function by this process within `scope`, and each one after it, fail.
+    pub(crate) fn onwards(call: Call, nth: u32, scope: &str) -> Outcome<Self> {
+        Self::nth_with(call, nth, scope, "onwards")
     }
 
     /// Like `nth`, but excludes the kernel's broken places by its scope alone. Allocations made ahead for trees of

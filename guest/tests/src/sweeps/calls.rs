@@ -28,6 +28,8 @@ pub(crate) type Stood = (&'static str, u32);
 pub(crate) struct Within {
     /// The function within which the calls are made.
     pub(crate) scope: &'static str,
+    /// Functions within the scope that are left out.
+    pub(crate) outside: &'static [&'static str],
     /// Whether C continues without some of its own memory, however often.
     pub(crate) c_goes_on: bool,
     pub(crate) stands: &'static [Stood],
@@ -36,15 +38,18 @@ pub(crate) struct Within {
 /// A probe. A device works without messages to user space, debugfs, devtmpfs, and some files of sysfs.
 pub(crate) const PROBE: Within = Within {
     scope: "really_probe",
+    outside: &[],
     c_goes_on: true,
     stands: &[("drmm_kmalloc", 3), ("devtmpfs_create_node", 2), ("debugfs_create_dir", 1)],
 };
 /// Loading a module. The module stays loaded if a probe within fails, since another device could come.
-pub(crate) const LOAD: Within = Within { scope: "do_one_initcall", c_goes_on: true, stands: &[(REALLOC, u32::MAX)] };
+pub(crate) const LOAD: Within =
+    Within { scope: "do_one_initcall", outside: &[], c_goes_on: true, stands: &[(REALLOC, u32::MAX)] };
 /// Opening a node. `drm_debugfs_clients_add` silently omits what debugfs shows of a client, a directory with a file and
 /// a link: their names, and the dentry, the inode and the inode's label of each.
 pub(crate) const OPEN: Within = Within {
     scope: "drm_open",
+    outside: &[],
     c_goes_on: false,
     stands: &[
         ("__kmalloc_node_track_caller_noprof", 3),
@@ -56,6 +61,7 @@ pub(crate) const OPEN: Within = Within {
 /// contiguous is allocated by `kmalloc()` first and by `vmalloc()` after a failure.
 pub(crate) const IOCTL: Within = Within {
     scope: "drm_ioctl",
+    outside: &[],
     c_goes_on: false,
     stands: &[("kmem_cache_alloc_noprof", 2), (REALLOC, 1), ("__kmalloc_node_track_caller_noprof", 1)],
 };
@@ -81,7 +87,7 @@ pub(crate) fn each_call(
     mut attempt: impl FnMut() -> Answer,
     mut after: impl FnMut(Answer) -> Outcome,
 ) -> Outcome<u32> {
-    let fault = Fault::nth(call, 0, within.scope)?;
+    let fault = Fault::nth_outside(call, 0, within.scope, within.outside)?;
     let mut stood = 0;
     for nth in places(call) {
         let place = |why: String| fail(format!("call {nth} of `{}`: {why}", call.function));
