@@ -16,6 +16,7 @@ structures! {
     Noop: Plain = "drm_noop" { value: u64 }
     DisplayTest: Plain = "drm_display_test" {
         what: u32, value: u32, enabled: u32, disabled: u32, vblank_on: u32, vblank_off: u32, planes: u32, pixel: u32,
+        planes_off: u32, alive: u32, held: u32, pad: u32,
     }
 }
 
@@ -50,4 +51,9 @@ constants! {
     DISPLAY_TEST_TICK: u32 = 0, "DISPLAY_TEST_TICK";
     DISPLAY_TEST_ATTACH: u32 = 1, "DISPLAY_TEST_ATTACH";
     DISPLAY_TEST_COUNTS: u32 = 2, "DISPLAY_TEST_COUNTS";
+    DISPLAY_TEST_HOLD: u32 = 16, "DISPLAY_TEST_HOLD";
+    DISPLAY_TEST_FAIL_PLANE: u32 = 17, "DISPLAY_TEST_FAIL_PLANE";
+    DISPLAY_TEST_FAIL_CRTC: u32 = 18, "DISPLAY_TEST_FAIL_CRTC";
+    DISPLAY_TEST_FAIL_PREPARE: u32 = 19, "DISPLAY_TEST_FAIL_PREPARE";
+    DISPLAY_TEST_FIRST_KEY: u32 = 20, "DISPLAY_TEST_FIRST_KEY";
 }

@@ -6,12 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod objects;
+mod requests;
 mod uapi;
 
-use crate::objects::{
-    Layer,
-    Monitor,
-    Screen, //
+use crate::{
+    objects::{
+        Layer,
+        Monitor,
+        Screen, //
+    },
+    requests::{
+        Failure,
+        Gate, //
+    }, //
 };
 use drm::{
     gem,
@@ -23,9 +30,12 @@ use drm::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     }, //
 };
 
@@ -40,7 +50,8 @@ drm::module_platform_driver! {
 
 pub(crate) struct Show;
 
-/// How often each hook was called, and what flush has seen.
+/// How often each hook was called, what flush has seen, and what a test asks of the hooks.
+#[pin_data]
 pub(crate) struct Counts {
     pub(crate) enabled: Atomic<i32>,
     pub(crate) disabled: Atomic<i32>,
@@ -50,11 +61,19 @@ pub(crate) struct Counts {
     pub(crate) pixel: Atomic<i32>,
     /// Whether a display is attached: 1 or 0.
     pub(crate) attached: Atomic<i32>,
+    pub(crate) planes_off: Atomic<i32>,
+    /// Framebuffers that are prepared. A mapping of one keeps the device, but not this count.
+    pub(crate) alive: Arc<Atomic<i32>>,
+    pub(crate) fail_plane: Failure,
+    pub(crate) fail_crtc: Failure,
+    pub(crate) fail_prepare: Failure,
+    #[pin]
+    pub(crate) gate: Gate,
 }
 
 impl Counts {
-    const fn new() -> Self {
-        Self {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             enabled: Atomic::new(0),
             disabled: Atomic::new(0),
             vblank_on: Atomic::new(0),
@@ -62,7 +81,13 @@ impl Counts {
             planes: Atomic::new(0),
             pixel: Atomic::new(0),
             attached: Atomic::new(1),
-        }
+            planes_off: Atomic::new(0),
+            alive: Arc::new(Atomic::new(0), GFP_KERNEL)?,
+            fail_plane: Failure::new(),
+            fail_crtc: Failure::new(),
+            fail_prepare: Failure::new(),
+            gate <- Gate::new(),
+        })
     }
 }
 
@@ -85,7 +110,10 @@ impl drm::Driver for Show {
     /// Logs whether each CRTC that was switched on was switched off again.
     fn unplugged(dev: &Device<Self, Registered>, _data: &()) {
         let (on, off) = (dev.enabled.load(Relaxed), dev.disabled.load(Relaxed));
+        let planes = dev.planes_off.load(Relaxed);
+        let alive = dev.alive.load(Relaxed);
         pr_info!("enabled {on} times, disabled {off} times\n");
+        pr_info!("planes off {planes} times, {alive} prepared\n");
     }
 }
 
@@ -111,6 +139,11 @@ impl Show {
                 dev.hotplug(objects.monitor)?;
             }
             uapi::DISPLAY_TEST_COUNTS => {}
+            uapi::DISPLAY_TEST_HOLD => dev.gate.set(arg.value != 0),
+            uapi::DISPLAY_TEST_FAIL_PLANE => dev.fail_plane.set(arg.value)?,
+            uapi::DISPLAY_TEST_FAIL_CRTC => dev.fail_crtc.set(arg.value)?,
+            uapi::DISPLAY_TEST_FAIL_PREPARE => dev.fail_prepare.set(arg.value)?,
+            uapi::DISPLAY_TEST_FIRST_KEY => dev.handle_vblank(objects::first()?)?,
             _ => return Err(EINVAL),
         }
         let read = |count: &Atomic<i32>| count.load(Relaxed) as u32;
@@ -120,6 +153,9 @@ impl Show {
         arg.vblank_off = read(&dev.vblank_off);
         arg.planes = read(&dev.planes);
         arg.pixel = read(&dev.pixel);
+        arg.planes_off = read(&dev.planes_off);
+        arg.alive = read(&dev.alive);
+        arg.held = dev.gate.waiting() as u32;
         Ok(())
     }
 }
@@ -131,7 +167,7 @@ impl drm::platform::Driver for Show {
         cx: &drm::platform::Probe<'bound>,
         _id: Option<&'bound ()>,
     ) -> Result<drm::Ready<'bound, Self>> {
-        drm::UnregisteredDevice::<Self>::new(cx, Ok(Counts::new()))?
+        drm::UnregisteredDevice::<Self>::new(cx, Counts::new())?
             .init_kms(objects::set_up)?
             .ready(Ok(()))
     }

@@ -11,6 +11,14 @@
 #define DISPLAY_TEST_ATTACH	1
 /* Does nothing but return the counts. */
 #define DISPLAY_TEST_COUNTS	2
+/* Makes the next preparation of a framebuffer wait (value 1), or lets it go on (0). */
+#define DISPLAY_TEST_HOLD	16
+/* Makes a hook fail the next time with the errno in value: that of a plane, of a CRTC, or the preparation. */
+#define DISPLAY_TEST_FAIL_PLANE	17
+#define DISPLAY_TEST_FAIL_CRTC	18
+#define DISPLAY_TEST_FAIL_PREPARE	19
+/* Ends a frame by the key of the first device that the module had: EINVAL on any other. */
+#define DISPLAY_TEST_FIRST_KEY	20
 
 /* How often each hook was called, and what the last flush has seen. */
 struct drm_display_test {
@@ -26,6 +34,13 @@ struct drm_display_test {
 	__u32 planes;
 	/* The first pixel of the lowest of them, read by the flush. */
 	__u32 pixel;
+	/* How often a plane was switched off. */
+	__u32 planes_off;
+	/* Framebuffers that are prepared, among them those that are shown. */
+	__u32 alive;
+	/* Preparations that wait. */
+	__u32 held;
+	__u32 pad;
 };
 
 #define DRM_IOCTL_DISPLAY_TEST DRM_IOWR(DRM_COMMAND_BASE, struct drm_display_test)

@@ -6,8 +6,12 @@ use crate::Show;
 use drm::kms::{
     self,
     connector::ConnectorType,
-    crtc::CrtcCommit,
+    crtc::{
+        CrtcCheck,
+        CrtcCommit, //
+    },
     framebuffer::Map,
+    plane::PlaneCheck,
     vblank::{
         Hardware,
         HardwareVblank, //
@@ -32,8 +36,12 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
-        atomic::Relaxed,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
+        SetOnce,
         SpinLock, //
     }, //
 };
@@ -52,7 +60,35 @@ pub(crate) fn set_up(setup: &Setup<'_, Show>) -> Result<Objects> {
     let screen = setup.crtc(primary, Some(cursor), Screen::new())?;
     let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
     let monitor = setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
+    let _ = FIRST.populate(screen);
     Ok(Objects { screen, monitor })
+}
+
+/// The CRTC of the first device that the module had.
+static FIRST: SetOnce<Key<Crtc<Screen>>> = SetOnce::new();
+
+/// Returns the key of the first device, which may be gone.
+pub(crate) fn first() -> Result<Key<Crtc<Screen>>> {
+    FIRST.as_ref().copied().ok_or(ENOENT)
+}
+
+/// A framebuffer that was prepared: its mapping, counted.
+pub(crate) struct Prepared {
+    map: Map<Show>,
+    count: Arc<Atomic<i32>>,
+}
+
+impl Prepared {
+    fn new(map: Map<Show>, count: Arc<Atomic<i32>>) -> Self {
+        count.add(1, Relaxed);
+        Self { map, count }
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        self.count.add(-1, Relaxed);
+    }
 }
 
 pub(crate) struct Layer;
@@ -61,19 +97,31 @@ pub(crate) struct Layer;
 impl kms::DriverPlane for Layer {
     type Driver = Show;
     type State = ();
-    type Prepared = Arc<Map<Show>>;
+    type Prepared = Arc<Prepared>;
+
+    fn check(check: &mut PlaneCheck<'_, Self>) -> Result {
+        check.plane().device().fail_plane.take()
+    }
 
     fn prepare(
-        _plane: &Plane<Self>,
+        plane: &Plane<Self>,
         _new: &New<PlaneState<Self>>,
         framebuffer: &Framebuffer<Show>,
-    ) -> Result<Arc<Map<Show>>> {
-        Ok(Arc::new(framebuffer.map()?, GFP_KERNEL)?)
+    ) -> Result<Arc<Prepared>> {
+        let dev = plane.device();
+        dev.gate.pass()?;
+        dev.fail_prepare.take()?;
+        let prepared = Prepared::new(framebuffer.map()?, dev.alive.clone());
+        Ok(Arc::new(prepared, GFP_KERNEL)?)
+    }
+
+    fn disable(_plane: &Plane<Self>, _old: &Old<PlaneState<Self>>, hw: &Hw<'_, Show>) {
+        hw.planes_off.add(1, Relaxed);
     }
 }
 
 /// A mapping for each plane that is shown. It outlives the commit that brought it.
-type Scene = [Option<Arc<Map<Show>>>; 2];
+type Scene = [Option<Arc<Prepared>>; 2];
 
 #[pin_data]
 pub(crate) struct Screen {
@@ -102,6 +150,10 @@ impl kms::DriverCrtc for Screen {
 
     const WHOLE: bool = true;
 
+    fn check(check: &mut CrtcCheck<'_, Self>) -> Result {
+        check.crtc().device().fail_crtc.take()
+    }
+
     fn enable(
         _crtc: &Crtc<Self>,
         _old: &Old<CrtcState<Self>>,
@@ -113,6 +165,9 @@ impl kms::DriverCrtc for Screen {
 
     fn disable(crtc: &Crtc<Self>, _old: &Old<CrtcState<Self>>, hw: &Hw<'_, Show>) {
         hw.disabled.add(1, Relaxed);
+        if hw.vblank_on.load(Relaxed) != hw.vblank_off.load(Relaxed) {
+            pr_info!("vblanks are on at the end\n");
+        }
         crtc.replace([None, None]);
     }
 
@@ -126,7 +181,7 @@ impl kms::DriverCrtc for Screen {
         hw.planes.store(count, Relaxed);
         if let [Some(lowest), ..] = &scene {
             let mut pixel = [0; 4];
-            let read = lowest.read(|pixels| pixels.row(0, 0, 0, &mut pixel));
+            let read = lowest.map.read(|pixels| pixels.row(0, 0, 0, &mut pixel));
             if let Ok(Ok(())) = read {
                 hw.pixel.store(i32::from_le_bytes(pixel), Relaxed);
             }
