@@ -148,6 +148,8 @@ const AREAS: &[&[Case]] = &[
     lifecycle::work::CASES,
     lifecycle::memory::CASES,
     display::CASES,
+    display::off::CASES,
+    display::commits::CASES,
     gate::CASES,
     probe::CASES,
     probe::client::CASES,

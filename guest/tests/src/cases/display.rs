@@ -3,9 +3,12 @@
 //!
 //! Source: `kernel/tests/display/display_test_drm.h`.
 
+pub(crate) mod commits;
+pub(crate) mod off;
+
 use std::fs;
 
-use sys::write;
+use sys::{Answer, write};
 use uapi::mode::*;
 use uapi::{DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_COUNTS, DISPLAY_TEST_TICK, DisplayTest};
 
@@ -37,8 +40,17 @@ impl<'a> Lit<'a> {
     fn new(guest: &'a Guest) -> Outcome<Self> {
         // An earlier case that failed has left it.
         let _ = modules::remove(NAME);
-        let test = Test::new(guest)?;
+        Self::loaded(Test::new(guest)?)
+    }
+
+    /// Loads the driver.
+    fn loaded(test: Test<'a>) -> Outcome<Self> {
         test.load(NAME)?;
+        Self::bound(test)
+    }
+
+    /// Opens the device of the driver, which is loaded, and switches its display on.
+    fn bound(test: Test<'a>) -> Outcome<Self> {
         let node = node(NAME, "card").expect("the device has a primary node");
         let display = Display::adopt(works!(DrmFile::open(node)))?;
         let frame = display.frame(display.output().size())?;
@@ -79,14 +91,25 @@ impl<'a> Lit<'a> {
     }
 
     /// Switches the display off, and removes the driver.
-    fn end(mut self) -> Outcome {
+    fn end(self) -> Outcome {
         self.commit(&Request::new().off(self.display.output()))?;
         self.display.flipped()?;
+        self.removed()?.unload()
+    }
+
+    /// Closes the device and removes the driver at once.
+    fn removed(mut self) -> Outcome<Test<'a>> {
         drop(self.display);
         works!(modules::remove(NAME));
         same!(self.test.trace.count("never released"), 0);
-        self.test.unload()
+        same!(self.test.trace.count("vblanks are on at the end"), 0);
+        Ok(self.test)
     }
+}
+
+/// Binds the device or unbinds it, by the name of the driver's file in sysfs.
+fn bus(file: &str) -> Answer {
+    write(&format!("/sys/bus/platform/drivers/{NAME}/{file}"), NAME)
 }
 
 /// The event of a flip comes at the next vblank and not before, also if the flip is long on the screen.
@@ -129,13 +152,10 @@ fn k20_hooks_reach_the_hardware_at_unbind(guest: &Guest) -> Outcome {
     let mut lit = Lit::new(guest)?;
     // No vblank comes for this flip: the end must not wait for one.
     works!(lit.display.flip(lit.display.output(), lit.frame.fb, 1));
-    works!(write(&format!("/sys/bus/platform/drivers/{NAME}/unbind"), NAME));
+    works!(bus("unbind"));
     lit.test.trace.wait_for("enabled 1 times, disabled 1 times")?;
     lit.display.flipped()?;
-    drop(lit.display);
-    works!(modules::remove(NAME));
-    same!(lit.test.trace.count("never released"), 0);
-    lit.test.unload()
+    lit.removed()?.unload()
 }
 
 /// A flush replaces a scene of mappings with a spinlock held. Each flush reads the framebuffer that it shows.

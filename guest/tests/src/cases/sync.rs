@@ -163,6 +163,6 @@ pub(super) fn is_signalled(sync_file: &OwnedFd) -> Answer<bool> {
 }
 
 /// Returns how a fence ended: 0 while it is pending, 1, or the negative error.
-pub(super) fn status_of(sync_file: &OwnedFd) -> Answer<i32> {
+pub(crate) fn status_of(sync_file: &OwnedFd) -> Answer<i32> {
     Ok(device::fence_of(sync_file)?.status)
 }

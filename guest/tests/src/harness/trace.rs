@@ -107,7 +107,7 @@ impl Trace {
 /// Returns the text of a record if the record is a test module's (`N: what` or `failnth: NAME`) or a report.
 fn line_of(record: &str) -> Option<&str> {
     let text = record.split_once(';')?.1.lines().next()?;
-    let ours = ["lifecycle: ", "display_test: ", "attacks: ", "attacks_init: "]
+    let ours = ["lifecycle: ", "display_test: ", "display_test display_test: ", "attacks: ", "attacks_init: "]
         .iter()
         .find_map(|module| text.strip_prefix(module));
     ours.or_else(|| (text.starts_with("failnth: ") || text.starts_with("drm_rust: ")).then_some(text))

@@ -42,6 +42,7 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
     Difference { case: "syncobj::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference { case: "event::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference { case: "sync_stress::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
+    Difference { case: "display::*", why: OWN_MODULE, effect: Effect::Impossible(Driver::C) },
     Difference {
         case: "fdinfo::*",
         why: "the kernel's vgem shows nothing in fdinfo: its file operations lack `show_fdinfo`",
@@ -124,6 +125,16 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
     },
     Difference {
         case: "vkms_storm::*",
+        why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_probe::*",
+        why: "the steps that fail are those of Drydock's library, and the kernel's vkms cannot be bound through sysfs",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
+        case: "vkms_console::*",
         why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
         effect: Effect::Impossible(Driver::CVkms),
     },
