@@ -220,6 +220,8 @@ const AREAS: &[&[Case]] = &[
     vkms::faults::CASES,
     vkms::teardown::CASES,
     storm::vkms::CASES,
+    vkms::console::CASES,
+    vkms::probe::CASES,
 ];
 
 /// Areas that have a boot of their own: they run only if `--only` names them.

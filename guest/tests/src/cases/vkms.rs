@@ -6,6 +6,7 @@
 pub(crate) mod atomic;
 pub(crate) mod clients;
 pub(crate) mod compat;
+pub(crate) mod console;
 pub(crate) mod crowd;
 pub(crate) mod cursor;
 pub(crate) mod devices;
@@ -16,6 +17,7 @@ pub(crate) mod framebuffer;
 pub(crate) mod lease;
 pub(crate) mod legacy;
 pub(crate) mod outputs;
+pub(crate) mod probe;
 pub(crate) mod render;
 pub(crate) mod screen;
 pub(crate) mod teardown;

@@ -152,6 +152,11 @@ impl Unbound {
         self.write("bind")
     }
 
+    /// Unbinds the driver from the device, which was bound again.
+    pub(crate) fn unbind(&self) -> Answer {
+        self.write("unbind")
+    }
+
     fn write(&self, file: &str) -> Answer {
         sys::write(&self.driver.join(file).to_string_lossy(), &self.device)
     }
@@ -259,6 +264,11 @@ impl Display {
         let mut display = Self { file, outputs: Vec::new(), fence_properties: Vec::new() };
         display.enumerate()?;
         Ok(display)
+    }
+
+    /// Takes an open file whose objects are not looked up.
+    pub(crate) fn unknown(file: DrmFile) -> Self {
+        Self { file, outputs: Vec::new(), fence_properties: Vec::new() }
     }
 
     /// Returns the first output.

@@ -5,7 +5,7 @@
 
 use rustix::io::Errno;
 use uapi::mode::*;
-use uapi::{DROP_MASTER, SET_MASTER};
+use uapi::{CLOEXEC, DROP_MASTER, SET_MASTER};
 
 use crate::harness::check::{Outcome, Stop, fail, name};
 use crate::subjects::device::DrmFile;
@@ -19,7 +19,7 @@ crate::cases::cases! {
     "vkms_crowd" for Vkms:
     ten_threads_commit_to_one_output within 60, ten_threads_commit_to_two_outputs within 60,
     ten_clients_take_turns_as_master within 60, readers_do_not_disturb_commits within 60,
-    mode_sets_beside_flips within 60,
+    mode_sets_beside_flips within 60, lessee_of_each_output_beside_their_lessor within 60,
 }
 
 /// How many threads commit.
@@ -164,6 +164,29 @@ fn readers_do_not_disturb_commits(guest: &Guest) -> Outcome {
         Ok(())
     })?;
     all_flip(&display, &fbs)
+}
+
+/// A client for each output, and their lessor, who takes the locks of both outputs in either order. A kernel with
+/// `CONFIG_DEBUG_WW_MUTEX_SLOWPATH` makes up further deadlocks.
+fn lessee_of_each_output_beside_their_lessor(guest: &Guest) -> Outcome {
+    let (_setup, card) = Setup::outputs(guest, 2)?;
+    let lessor = Display::open_card(&card)?;
+    let mut lessees = Vec::new();
+    for output in &lessor.outputs {
+        let planes = output.planes().map(|plane| plane.id);
+        let objects: Vec<u32> = [output.crtc.id, output.connector.id].into_iter().chain(planes).collect();
+        lessees.push(Display::adopt(works!(lessor.file.create_lease(&objects, CLOEXEC)).1)?);
+    }
+    let fbs = light(&lessor)?;
+    threads(4, |number| {
+        let done = match lessees.get(number as usize) {
+            Some(lessee) => commits(lessee, &fbs[number as usize..], guest.seed ^ number)?,
+            None => commits(&lessor, &fbs, guest.seed ^ number)?,
+        };
+        holds!(done > 0, "thread {number} has made a commit");
+        Ok(())
+    })?;
+    all_flip(&lessor, &fbs)
 }
 
 /// Mode sets, cursor moves and vblank waits at once. Waits may end because the output goes off.

@@ -6,7 +6,9 @@
 use uapi::mode::*;
 use uapi::{CLOEXEC, RDWR};
 
-use crate::harness::check::Outcome;
+use super::teardown::{comes_back, is_gone};
+use crate::cases::sync;
+use crate::harness::check::{Outcome, skip};
 use crate::subjects::display::request::Request;
 use crate::subjects::display::setup::Setup;
 use crate::subjects::display::{Display, Frame};
@@ -16,7 +18,8 @@ use crate::{holds, refuses, same, works};
 crate::cases::cases! {
     "vkms_devices" for Vkms:
     numbers_of_one_device_are_unknown_to_the_other, both_devices_flip_at_once, buffer_of_one_is_shown_on_both,
-    out_fence_of_one_is_waited_for_by_the_other, device_goes_while_the_other_shows,
+    framebuffers_of_one_are_refused_by_the_other, out_fence_of_one_is_waited_for_by_the_other,
+    device_goes_while_the_other_shows, both_devices_go_under_one_client within 60,
 }
 
 /// Framebuffers, blobs and handles are a device's own.
@@ -41,6 +44,82 @@ fn numbers_of_one_device_are_unknown_to_the_other(guest: &Guest) -> Outcome {
     let mode = Request::new().set(&two.output().crtc, "MODE_ID", blob.into());
     refuses!(two.commit(&mode, ATOMIC_ALLOW_MODESET, 0), INVAL);
     same!(two.snapshot()?, before);
+    Ok(())
+}
+
+/// No call of one device takes a framebuffer, a buffer or a blob that only the other device has.
+fn framebuffers_of_one_are_refused_by_the_other(guest: &Guest) -> Outcome {
+    let (_setup, cards) = Setup::second(guest)?;
+    let [one, two] = [Display::open_card(&cards[0])?, Display::open_card(&cards[1])?];
+    let output = two.output();
+    let shown = two.light(output)?;
+    let mut frame = one.light(one.output())?;
+    for _ in 0..50 {
+        frame = one.frame(output.size())?;
+    }
+    let (crtc, connector, mode) = (output.crtc.id, output.connector.id, output.mode());
+    let before = two.snapshot()?;
+    refuses!(two.file.set_crtc(crtc, frame.fb, (0, 0), &[connector], Some(mode)), NOENT);
+    let flip = PageFlip { crtc_id: crtc, fb_id: frame.fb, ..Default::default() };
+    refuses!(two.file.ioctl(&PAGE_FLIP, flip), NOENT);
+    let (width, height) = frame.size;
+    let plane = SetPlane {
+        plane_id: output.primary.id,
+        crtc_id: crtc,
+        fb_id: frame.fb,
+        crtc_w: width,
+        crtc_h: height,
+        src_w: width << 16,
+        src_h: height << 16,
+        ..Default::default()
+    };
+    refuses!(two.file.ioctl(&SETPLANE, plane), NOENT);
+    let property = output.primary.property("FB_ID");
+    refuses!(two.file.set_property((output.primary.id, OBJECT_PLANE), property, frame.fb.into()), INVAL);
+    refuses!(two.file.close_fb(frame.fb), NOENT);
+    refuses!(two.file.dirty_fb(frame.fb, &[]), NOENT);
+    let cursor =
+        Cursor { flags: CURSOR_BO, crtc_id: crtc, width: 64, height: 64, handle: frame.handle, ..Default::default() };
+    refuses!(two.file.ioctl(&CURSOR, cursor), NOENT);
+    refuses!(two.file.map_offset(frame.handle), NOENT);
+    refuses!(two.file.export(frame.handle, CLOEXEC | RDWR), NOENT);
+    same!(two.snapshot()?, before);
+    works!(two.flip(output, shown.fb, 1));
+    same!(two.flipped()?.user_data, 1);
+    Ok(())
+}
+
+/// One process shows a picture on both devices, which are unbound at once. One waits for a fence of the other.
+fn both_devices_go_under_one_client(guest: &Guest) -> Outcome {
+    if guest.driver.bus() != "platform" {
+        return skip("the driver's devices cannot be unbound");
+    }
+    for _ in 0..3 {
+        let (setup, cards) = Setup::second(guest)?;
+        let displays = [Display::open_card(&cards[0])?, Display::open_card(&cards[1])?];
+        let [one, two] = &displays;
+        let frames = [one.light(one.output())?, two.light(two.output())?];
+        let flip = Request::new().set(&one.output().primary, "FB_ID", frames[0].fb.into()).out_fence(one.output());
+        let fences = works!(one.commit_with_fences(&flip, ATOMIC_NONBLOCK | PAGE_FLIP_EVENT, 1));
+        let plane = &two.output().primary;
+        let flip = Request::new().set(plane, "FB_ID", frames[1].fb.into()).in_fence(plane, &fences[0]);
+        works!(two.commit(&flip, ATOMIC_NONBLOCK | PAGE_FLIP_EVENT, 2));
+        std::thread::scope(|scope| -> Outcome {
+            let unbound = cards.each_ref().map(|card| scope.spawn(|| card.unbind()));
+            for thread in unbound {
+                thread.join().expect("no panic")?;
+            }
+            Ok(())
+        })?;
+        same!((one.flipped()?.user_data, two.flipped()?.user_data), (1, 2));
+        same!(works!(sync::status_of(&fences[0])), 1);
+        for display in &displays {
+            is_gone(display)?;
+        }
+        drop((displays, fences));
+        drop(setup);
+        comes_back(guest)?;
+    }
     Ok(())
 }
 

@@ -46,7 +46,7 @@ crate::cases::cases! {
 }
 
 /// Checks that calls of each kind fail with `ENODEV`.
-fn is_gone(display: &Display) -> Outcome {
+pub(super) fn is_gone(display: &Display) -> Outcome {
     let (file, output) = (&display.file, display.output());
     let (crtc_id, fb_id) = (output.crtc.id, 1);
     refuses!(file.resources(), NODEV);
@@ -72,7 +72,7 @@ fn is_gone(display: &Display) -> Outcome {
 
 /// Unloads the driver, which no process uses any more, and checks that the next load makes a display that works. Workers
 /// may still be releasing the old device.
-fn comes_back(guest: &Guest) -> Outcome {
+pub(crate) fn comes_back(guest: &Guest) -> Outcome {
     let start = Instant::now();
     loop {
         match modules::remove(guest.driver.module()) {
@@ -87,7 +87,7 @@ fn comes_back(guest: &Guest) -> Outcome {
 }
 
 /// Checks that the display, newly bound, works.
-fn works_again(guest: &Guest) -> Outcome {
+pub(crate) fn works_again(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let frame = display.light(display.output())?;
     works!(display.flip(display.output(), frame.fb, 1));
