@@ -222,6 +222,7 @@ const AREAS: &[&[Case]] = &[
     storm::vkms::CASES,
     vkms::console::CASES,
     vkms::probe::CASES,
+    sweep::vkms::CASES,
 ];
 
 /// Areas that have a boot of their own: they run only if `--only` names them.

@@ -13,3 +13,4 @@ pub(crate) mod events;
 pub(crate) mod nova;
 pub(crate) mod tyr;
 pub(crate) mod vgem;
+pub(crate) mod vkms;
