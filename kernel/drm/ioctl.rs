@@ -17,7 +17,8 @@
 //! - *Unguarded*: `fn(&Device<T, Registered>, argument, &File<T::File>) -> Result`. Use it for work
 //!   that needs only memory, or that blocks for long: it does not delay an unplug, and costs no
 //!   SRCU section. (At the entry of an ioctl, C fails with `ENODEV` for it, too.) It may use
-//!   [`Device::enter`].
+//!   [`Device::enter`]. With `&`[`Unguarded<'_, T>`](Unguarded) as its first parameter it may also
+//!   call what only unguarded ioctls may.
 //!
 //! The argument is `&A` for an ioctl that userspace only writes to (`_IOW`), and `&mut A` for one
 //! that returns data (`_IOR`, `_IOWR`). A handler may return `Result`, or `Result<u32>` with the
@@ -34,6 +35,7 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
+    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
@@ -166,7 +168,7 @@ impl Passing for Direction<true> {
     message = "this function cannot handle an ioctl of driver `{T}` with argument `{A}`",
     label = "not a handler for this entry of this driver's table",
     note = "guarded: `fn(&Plugged<'_, {T}>, &<{T} as Driver>::RegistrationData<'_>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
-    note = "unguarded: `fn(&Device<{T}, Registered>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`",
+    note = "unguarded: `fn(&Device<{T}, Registered>, &mut {A}, &File<<{T} as Driver>::File>) -> Result`, or with `&Unguarded<'_, {T}>` first",
     note = "an ioctl that userspace only writes to takes `&{A}` instead (here: `{D}`, whether it returns something); no parameter may ask for a longer life than the call"
 )]
 pub trait Handler<T: Driver, A, D, Kind>: Copy + 'static {
@@ -182,6 +184,36 @@ pub mod kind {
 
     pub struct Guarded<S>(PhantomData<S>);
     pub struct Unguarded<S>(PhantomData<S>);
+    pub struct UnguardedCall<S>(PhantomData<S>);
+}
+
+/// An unguarded ioctl that is being handled. It dereferences to the device.
+///
+/// A handler takes it rather than the device for what guarded ioctls and hooks must not do: what
+/// waits for locks that others hold for long.
+pub struct Unguarded<'x, T: Driver>(&'x Device<T, Registered>);
+
+impl<T: Driver> Deref for Unguarded<'_, T> {
+    type Target = Device<T, Registered>;
+
+    fn deref(&self) -> &Device<T, Registered> {
+        self.0
+    }
+}
+
+impl<T, A, D, S, F> Handler<T, A, D, kind::UnguardedCall<S>> for F
+where
+    T: Driver,
+    A: 'static,
+    D: Passing,
+    S: Success,
+    F: Copy + 'static,
+    F: for<'x> Fn(&'x Unguarded<'x, T>, D::Ref<'x, A>, &'x File<T::File>) -> Result<S>,
+{
+    #[inline]
+    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+        outcome(self(&Unguarded(dev), D::pass(arg), file))
+    }
 }
 
 impl<T, A, D, S, F> Handler<T, A, D, kind::Guarded<S>> for F

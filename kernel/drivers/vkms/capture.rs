@@ -16,15 +16,14 @@ use drm::{
         Class,
         VMap, //
     },
+    ioctl,
     kms::{
         framebuffer::Pixels,
         screen::Screen,
         Framebuffer,
         Rect, //
     },
-    Device,
-    File,
-    Registered, //
+    File, //
 };
 use kernel::prelude::*;
 
@@ -38,20 +37,20 @@ const PIXEL: usize = 4;
 /// Fails with `ENOENT` for an unknown output or handle, and with `ENOSPC` for a buffer that is too
 /// small.
 pub(crate) fn screen(
-    dev: &Device<Vkms, Registered>,
+    call: &ioctl::Unguarded<'_, Vkms>,
     arg: &mut uapi::drm_vkms_screen,
     file: &File<Client>,
 ) -> Result {
     if arg.pad != 0 {
         return Err(EINVAL);
     }
-    let crtc = *dev.objects().get(arg.output as usize).ok_or(ENOENT)?;
+    let crtc = *call.objects().get(arg.output as usize).ok_or(ENOENT)?;
     let target = match arg.handle {
         0 => None,
         handle => Some(Object::lookup(file, handle)?.vmap()?),
     };
     let pitch = arg.pitch as usize;
-    (arg.width, arg.height) = file.with_screen(crtc, |screen| {
+    (arg.width, arg.height) = call.with_screen(crtc, |screen| {
         let state = screen.state();
         if !state.is_active() {
             return Ok::<_, Error>((0, 0));

@@ -19,10 +19,9 @@ use super::{
     Driver, //
 };
 use crate::{
+    ioctl::Unguarded,
     raw,
     Device,
-    DriverFile,
-    File,
     Registered, //
 };
 use core::{
@@ -82,7 +81,7 @@ impl<T: Driver> Screen<'_, T> {
     }
 }
 
-/// The closure of [`File::with_screen`], and its result.
+/// The closure of [`Unguarded::with_screen`], and its result.
 struct Call<'c, T: Driver, R, F> {
     dev: &'c Device<T, Registered>,
     crtc: &'c Crtc<T::Crtc>,
@@ -90,7 +89,7 @@ struct Call<'c, T: Driver, R, F> {
     result: Option<R>,
 }
 
-impl<T: Driver, F: DriverFile<Driver = T>> File<F> {
+impl<T: Driver> Unguarded<'_, T> {
     /// Calls `f` with what a CRTC shows. Meanwhile nothing can change that.
     ///
     /// A client may be drawing into a framebuffer at the same time.
@@ -99,18 +98,18 @@ impl<T: Driver, F: DriverFile<Driver = T>> File<F> {
     ///
     /// Fails with `EINVAL` for a CRTC of another device.
     ///
-    /// Call it from an unguarded ioctl: in a guarded one, unplugging any DRM device would wait for the
-    /// locks.
+    /// Only unguarded ioctls can call it: in a guarded one, unplugging any DRM device would wait for
+    /// the locks.
     ///
     /// Context: process context, may sleep; takes all locks of mode setting, so clients wait for `f`,
-    /// which must not call this again. A hook of mode setting, which may hold them, has no file
-    /// (K36).
+    /// which must not call this again. Call it outside of [`Device::enter`]. A hook of mode setting,
+    /// which may hold the locks, is no ioctl (K36).
     ///
     /// # Examples
     ///
     /// ```
-    /// fn visible_planes(file: &File<DisplayClient>, key: Key<Crtc<Screen>>) -> Result<u32> {
-    ///     file.with_screen(key, |screen| {
+    /// fn visible_planes(call: &Unguarded<'_, Display>, key: Key<Crtc<Screen>>) -> Result<u32> {
+    ///     call.with_screen(key, |screen| {
     ///         let mut count = 0;
     ///         screen.each_plane(|_plane, _state| count += 1);
     ///         count
@@ -122,7 +121,7 @@ impl<T: Driver, F: DriverFile<Driver = T>> File<F> {
         crtc: Key<Crtc<T::Crtc>>,
         f: impl for<'a> FnOnce(&Screen<'a, T>) -> R,
     ) -> Result<R> {
-        let dev: &Device<T, Registered> = self.device();
+        let dev: &Device<T, Registered> = self;
         // SAFETY: The CRTC belongs to this device, which keeps it (K3, K4).
         let crtc = unsafe { crtc.of(dev)?.as_ref() };
         let mut call = Call {
