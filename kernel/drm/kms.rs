@@ -293,6 +293,8 @@ pub struct Core<T: Driver> {
     /// leave something switched on. It is set with all locks of mode setting held, so each commit
     /// comes either before, and is undone, or after (K22).
     off: AtomicBool,
+    /// The thread in a hook that switches vblanks (K40).
+    switching: vblank::Switching,
     /// The number of commits that are queued or carried out on the queue (K16).
     commits: commit::Count,
 }
@@ -304,6 +306,7 @@ impl<T: Driver> Default for Core<T> {
             objects: UnsafeCell::new(None),
             departed: AtomicBool::new(false),
             off: AtomicBool::new(false),
+            switching: vblank::Switching::default(),
             commits: commit::Count::default(),
         }
     }

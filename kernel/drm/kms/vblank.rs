@@ -23,12 +23,20 @@ use crate::{
     Device,
     Plugged, //
 };
-use core::mem::offset_of;
+use core::{
+    mem::offset_of,
+    ptr::null_mut,
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    }, //
+};
 use kernel::{
     bindings,
     error::from_result,
     prelude::*,
     sync::SpinLockIrq,
+    task::Task,
     types::Opaque, //
 };
 
@@ -121,9 +129,8 @@ impl<C: DriverCrtc> Source<C> for Nowhere {
 /// }
 ///
 /// impl vblank::HardwareVblank for ShowScreen {
-///     fn enable_vblank(_crtc: &Crtc<Self>, _hw: &Hw<'_, Show>) -> Result {
+///     fn enable_vblank(_crtc: &Crtc<Self>, _hw: &Hw<'_, Show>) {
 ///         // A register write switches the interrupt on.
-///         Ok(())
 ///     }
 ///
 ///     fn disable_vblank(_crtc: &Crtc<Self>, _hw: &Hw<'_, Show>) {}
@@ -139,12 +146,10 @@ impl<C: DriverCrtc> Source<C> for Nowhere {
     note = "implement it, or use `vblank::Timer`"
 )]
 pub trait HardwareVblank: DriverCrtc {
-    /// Switches the interrupt on.
+    /// Switches the interrupt on. It cannot fail: C warns of errors when it switches a CRTC on.
     ///
-    /// # Errors
-    ///
-    /// Any error fails the call that wants vblanks. Context: atomic, interrupts are off.
-    fn enable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Self::Driver>) -> Result;
+    /// Context: atomic, interrupts are off.
+    fn enable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Self::Driver>);
 
     /// Switches the interrupt off.
     ///
@@ -161,13 +166,18 @@ where
     ///
     /// # Errors
     ///
-    /// Fails with `EINVAL` for a CRTC of another device.
+    /// Fails with `EINVAL` for a CRTC of another device, and with `EBUSY` in a hook that switches
+    /// vblanks on or off.
     ///
     /// Context: any, also interrupts.
     pub fn handle_vblank(&self, crtc: Key<Crtc<T::Crtc>>) -> Result {
         let dev: &Device<T> = self;
         let crtc = crtc.of(dev)?;
-        // SAFETY: The CRTC belongs to this device, which has counts of frames (K18).
+        if dev.core().kms.switching.is_in_this_thread() {
+            return Err(EBUSY);
+        }
+        // SAFETY: The CRTC belongs to this device, which has counts of frames. This thread holds no
+        // lock that C takes: it is in no hook that C calls with one (K18, K40).
         unsafe { raw::drm_crtc_handle_vblank(crtc.as_ptr().cast()) };
         Ok(())
     }
@@ -180,10 +190,13 @@ unsafe extern "C" fn enable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crtc
     // SAFETY: C passes a CRTC with this callback (K2).
     let crtc = unsafe { Crtc::<C>::from_raw(crtc) };
     from_result(|| {
-        let enabled = crtc
-            .device()
-            .enter(|plugged| C::enable_vblank(crtc, &Hw::new(plugged)));
-        enabled.unwrap_or(Err(ENODEV)).map(|()| 0)
+        let dev = crtc.device();
+        let enabled = dev
+            .core()
+            .kms
+            .switching
+            .run(|| dev.enter(|plugged| C::enable_vblank(crtc, &Hw::new(plugged))));
+        enabled.map(|()| 0).ok_or(ENODEV)
     })
 }
 
@@ -193,8 +206,33 @@ unsafe extern "C" fn enable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crtc
 unsafe extern "C" fn disable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crtc) {
     // SAFETY: C passes a CRTC with this callback (K2).
     let crtc = unsafe { Crtc::<C>::from_raw(crtc) };
-    crtc.device()
-        .enter(|plugged| C::disable_vblank(crtc, &Hw::new(plugged)));
+    let dev = crtc.device();
+    dev.core().kms.switching.run(|| {
+        dev.enter(|plugged| C::disable_vblank(crtc, &Hw::new(plugged)));
+    });
+}
+
+/// The thread that is in a hook which switches the vblanks of a device, if there is one.
+///
+/// C calls these hooks with spinlocks of the device that it also takes to count a frame. A hook can
+/// enter its device, so only this keeps it from waiting for its own thread (K40). C holds one of the
+/// locks in both hooks, with interrupts off, so there is one thread at a time, and no interrupt comes
+/// between.
+#[derive(Default)]
+pub(super) struct Switching(AtomicPtr<bindings::task_struct>);
+
+impl Switching {
+    fn run<R>(&self, hook: impl FnOnce() -> R) -> R {
+        self.0.store(Task::current_raw(), Ordering::Relaxed);
+        let result = hook();
+        self.0.store(null_mut(), Ordering::Relaxed);
+        result
+    }
+
+    /// Other threads may be told an old value, but never themselves.
+    fn is_in_this_thread(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Task::current_raw()
+    }
 }
 
 /// The frame times that a mode may have, in nanoseconds. A timer with a shorter one would do
