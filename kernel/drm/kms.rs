@@ -293,6 +293,9 @@ pub struct Core<T: Driver> {
     /// leave something switched on. It is set with all locks of mode setting held, so each commit
     /// comes either before, and is undone, or after (K22).
     off: AtomicBool,
+    /// Whether the displays are being switched off for the system's sleep, or the system sleeps.
+    /// Commits wait for no fences then, either (K33).
+    suspended: AtomicBool,
     /// The thread in a hook that switches vblanks (K40).
     switching: vblank::Switching,
     /// The number of commits that are queued or carried out on the queue (K16).
@@ -306,6 +309,7 @@ impl<T: Driver> Default for Core<T> {
             objects: UnsafeCell::new(None),
             departed: AtomicBool::new(false),
             off: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
             switching: vblank::Switching::default(),
             commits: commit::Count::default(),
         }

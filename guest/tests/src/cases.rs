@@ -218,6 +218,7 @@ const AREAS: &[&[Case]] = &[
     vkms::screen::CASES,
     vkms::render::CASES,
     vkms::faults::CASES,
+    vkms::sleep::CASES,
     vkms::teardown::CASES,
     storm::vkms::CASES,
     vkms::console::CASES,

@@ -462,8 +462,8 @@ unsafe fn send_events<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_at
 /// The time of one part of a wait for a fence, in jiffies: 100 ms.
 const WAIT_PART: c_long = (raw::DRM_RUST_HZ / 10) as c_long;
 
-/// Waits for the fences of what a commit shows. The wait ends when the device departs, because a
-/// client may hold a fence back forever (K33).
+/// Waits for the fences of what a commit shows. The wait ends when the device departs or the system
+/// goes to sleep, because a client may hold a fence back forever (K33).
 ///
 /// # Errors
 ///
@@ -494,8 +494,12 @@ unsafe fn wait_for_fences<T: Driver>(
                 if left > 0 {
                     break;
                 }
-                if dev.core().kms.departed.load(Ordering::Acquire) {
+                let kms = &dev.core().kms;
+                if kms.departed.load(Ordering::Acquire) {
                     return Err(ENODEV);
+                }
+                if kms.suspended.load(Ordering::Acquire) {
+                    break;
                 }
             }
             raw::drm_rust_dma_fence_put((*entry.new_state).fence);

@@ -73,16 +73,24 @@ fn switch_off<T: Driver>(dev: &Device<T, Registered>) {
 }
 
 /// Switches the displays off before the system sleeps, and remembers what was on.
+///
+/// A commit that waits for a client's fence stops waiting: nobody is awake to signal it (K33).
 pub(super) fn suspend<T: Driver>(dev: &Device<T, Registered>) -> Result {
+    let suspended = &dev.core().kms.suspended;
+    suspended.store(true, Ordering::Release);
     // SAFETY: The device is valid and registered. Userspace is frozen, and this thread holds no
     // lock of mode setting (K20).
     to_result(unsafe { raw::drm_rust_suspend(dev.as_raw()) })
+        .inspect_err(|_| suspended.store(false, Ordering::Release))
 }
 
 /// Switches on what was on before the system slept.
 pub(super) fn resume<T: Driver>(dev: &Device<T, Registered>) -> Result {
     // SAFETY: As above (K20).
-    to_result(unsafe { raw::drm_rust_resume(dev.as_raw()) })
+    let resumed = to_result(unsafe { raw::drm_rust_resume(dev.as_raw()) });
+    // Not before: until processes are awake, nobody signals a fence of what is switched on (K33).
+    dev.core().kms.suspended.store(false, Ordering::Release);
+    resumed
 }
 
 /// Waits for what an unplugged device may still be doing.

@@ -20,6 +20,7 @@ pub(crate) mod outputs;
 pub(crate) mod probe;
 pub(crate) mod render;
 pub(crate) mod screen;
+pub(crate) mod sleep;
 pub(crate) mod teardown;
 pub(crate) mod vblank;
 pub(crate) mod wrong;
