@@ -17,7 +17,7 @@
 //! | [`framebuffer`] | what planes show, and its mapping |
 //! | [`screen`] | what a CRTC shows now, for pictures of it |
 //!
-//! Comments cite the obligations K1 to K39, which continue L1 to L28 in
+//! Comments cite the obligations K1 to K41, which continue L1 to L28 in
 //! docs/reference/obligations.md.
 //!
 //! C header: `include/drm/drm_mode_config.h`; kernel document: Documentation/gpu/drm-kms.rst.
@@ -91,7 +91,11 @@ use core::{
 use kernel::{
     bindings,
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    sync::{
+        Arc,
+        SetOnce, //
+    }, //
 };
 
 /// Says whether a driver has mode setting. Sealed: [`NoKms`] or [`Kms`].
@@ -199,6 +203,7 @@ impl ReadyIn<Init> for Kms {}
 /// # layer!(ShowLayer, Show);
 /// # screen!(ShowScreen, Show);
 /// # monitor!(ShowMonitor, Show);
+/// #[derive(Clone, Copy)]
 /// struct Objects {
 ///     monitor: Key<Connector<ShowMonitor>>,
 /// }
@@ -229,8 +234,9 @@ pub trait Driver: crate::Driver<Kms = Kms> {
     type Connector: DriverConnector<Driver = Self>;
 
     /// The result of the driver's set-up, usually [`Key`]s of objects. [`Device::objects`]
-    /// returns it. A counted reference to the device in it would keep the device forever.
-    type Objects: Send + Sync + 'static;
+    /// returns it. It lives as long as the device, so it is plain data: a counted reference to the
+    /// device in it would keep the device forever.
+    type Objects: Copy + Send + Sync + 'static;
 
     /// Whether the planes are updated after the CRTCs are switched on, and only those of CRTCs that
     /// are on. Hardware whose plane registers lose their contents while a CRTC is off wants that.
@@ -298,6 +304,8 @@ pub struct Core<T: Driver> {
     suspended: AtomicBool,
     /// The thread in a hook that switches vblanks (K40).
     switching: vblank::Switching,
+    /// The mappings of the device's framebuffers. Set before the objects (K41).
+    maps: SetOnce<Arc<framebuffer::Maps<T>>>,
     /// The number of commits that are queued or carried out on the queue (K16).
     commits: commit::Count,
 }
@@ -311,6 +319,7 @@ impl<T: Driver> Default for Core<T> {
             off: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             switching: vblank::Switching::default(),
+            maps: SetOnce::new(),
             commits: commit::Count::default(),
         }
     }
@@ -371,6 +380,7 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
         // frees it (K34).
         to_result(unsafe { crate::raw::drm_rust_pin_init(self.as_raw()) })?;
 
+        self.core().kms.maps.populate(framebuffer::Maps::new()?);
         let objects = Setup::run(&self, setup)?;
         // SAFETY: No other code has access: the device is not registered and was not yet handed out
         // in `Init` (type invariants of `Core`) (K5).

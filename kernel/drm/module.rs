@@ -188,17 +188,16 @@ impl Runtime {
     ///
     /// The queue lives until the module's exit has waited for all work on it. So the item may be
     /// queued by anything that keeps the module: a file, a binding, a commit, other work (L15).
-    pub(crate) fn enqueue<P: RawWorkItem<0, EnqueueOutput = ()> + Send + 'static>(
+    pub(crate) fn enqueue<P: RawWorkItem<0> + Send + 'static>(
         &self,
         work: P,
-    ) -> Result<(), P> {
+    ) -> Result<P::EnqueueOutput, P> {
         let queue = self.queue.load(Acquire);
         if queue.is_null() {
             return Err(work);
         }
         // SAFETY: See above (L15).
-        unsafe { workqueue::Queue::from_raw(queue) }.enqueue(work);
-        Ok(())
+        Ok(unsafe { workqueue::Queue::from_raw(queue) }.enqueue(work))
     }
 
     /// Waits for all work that is currently queued. Context: may sleep.

@@ -44,7 +44,7 @@ pub(crate) fn screen(
     if arg.pad != 0 {
         return Err(EINVAL);
     }
-    let crtc = *call.objects().get(arg.output as usize).ok_or(ENOENT)?;
+    let crtc = call.objects().get(arg.output).ok_or(ENOENT)?;
     let target = match arg.handle {
         0 => None,
         handle => Some(Object::lookup(file, handle)?.vmap()?),

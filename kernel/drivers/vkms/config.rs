@@ -22,6 +22,9 @@ impl Config {
     }
 }
 
+/// The most outputs that a device can have: it has 32 planes, and an output has two.
+pub(crate) const MAX_OUTPUTS: usize = 16;
+
 /// Returns the number of devices.
 ///
 /// Fails with `EINVAL` for a wrong parameter, so that the module is not loaded.
@@ -40,7 +43,7 @@ pub(crate) fn devices() -> Result<usize> {
 /// Fails with `EINVAL` for a wrong parameter, and for more planes than a device can have.
 pub(crate) fn config() -> Result<Config> {
     let config = Config {
-        outputs: checked("outputs", parameters::outputs.value(), 1, 16)?,
+        outputs: checked("outputs", parameters::outputs.value(), 1, MAX_OUTPUTS as u8)?,
         cursor: parameters::enable_cursor.value(),
         overlays: checked("enable_overlay", parameters::enable_overlay.value(), 0, 8)?,
         render_node: parameters::render_node.value(),

@@ -3,7 +3,10 @@
 //! The display: planes, a CRTC with a timer for its frames, and a monitor.
 
 use crate::{
-    config::Config,
+    config::{
+        Config,
+        MAX_OUTPUTS, //
+    },
     driver::Vkms,
     edid::EDID, //
 };
@@ -37,13 +40,24 @@ const MAX_SIZE: (u16, u16) = (8192, 8192);
 /// The mode that clients use if they have no wish.
 const PREFERRED: (u16, u16) = (1024, 768);
 
-pub(crate) fn set_up(setup: &Setup<'_, Vkms>, config: &Config) -> Result<KVec<Key<Crtc<Screen>>>> {
-    setup.framebuffer_limits((1, 1), (MAX_SIZE.0.into(), MAX_SIZE.1.into()))?;
-    let mut screens = KVec::new();
-    for _ in 0..config.outputs {
-        screens.push(output(setup, config)?, GFP_KERNEL)?;
+/// The outputs' CRTCs.
+#[derive(Clone, Copy)]
+pub(crate) struct Outputs([Option<Key<Crtc<Screen>>>; MAX_OUTPUTS]);
+
+impl Outputs {
+    /// Returns an output's CRTC.
+    pub(crate) fn get(&self, output: u32) -> Option<Key<Crtc<Screen>>> {
+        *self.0.get(output as usize)?
     }
-    Ok(screens)
+}
+
+pub(crate) fn set_up(setup: &Setup<'_, Vkms>, config: &Config) -> Result<Outputs> {
+    setup.framebuffer_limits((1, 1), (MAX_SIZE.0.into(), MAX_SIZE.1.into()))?;
+    let mut screens = [None; MAX_OUTPUTS];
+    for screen in screens.iter_mut().take(config.outputs.into()) {
+        *screen = Some(output(setup, config)?);
+    }
+    Ok(Outputs(screens))
 }
 
 /// Creates a CRTC with its planes, and a monitor on it.

@@ -50,8 +50,7 @@ impl kms::Driver for Vkms {
     type Plane = Layer;
     type Crtc = Screen;
     type Connector = Monitor;
-    /// The outputs' CRTCs.
-    type Objects = KVec<kms::Key<kms::Crtc<Screen>>>;
+    type Objects = display::Outputs;
 
     const CONSOLE: kms::Console<Self> = kms::Console::shmem::<Buffer>();
 }

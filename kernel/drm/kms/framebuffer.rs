@@ -5,11 +5,14 @@
 //! C headers: `include/drm/drm_framebuffer.h`, `include/drm/drm_gem_framebuffer_helper.h`
 
 mod map;
+mod maps;
 
 pub use map::{
     Map,
     Pixels, //
 };
+
+pub(super) use maps::Maps;
 
 use super::Driver;
 use crate::raw;

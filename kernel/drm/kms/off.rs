@@ -100,6 +100,9 @@ pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
         crtc.end_vblanks();
         crtc.timer().cancel();
     });
+    if let Some(maps) = dev.core().kms.maps.as_ref() {
+        maps.end();
+    }
     // SAFETY: The device is valid. Only the power callbacks use what was on before a sleep, and the
     // device's lock is held. A process that has /dev/fbN open keeps the module until it closes that.
     // C then puts the module first, and frees the console's framebuffer afterwards, in the driver's

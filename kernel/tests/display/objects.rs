@@ -49,6 +49,7 @@ use kernel::{
 const XRGB8888: u32 = u32::from_le_bytes(*b"XR24");
 const ARGB8888: u32 = u32::from_le_bytes(*b"AR24");
 
+#[derive(Clone, Copy)]
 pub(crate) struct Objects {
     pub(crate) screen: Key<Crtc<Screen>>,
     pub(crate) monitor: Key<Connector<Monitor>>,

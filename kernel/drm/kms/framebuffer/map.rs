@@ -5,32 +5,31 @@
 //! C headers: `include/drm/drm_gem_framebuffer_helper.h`, `include/linux/iosys-map.h`
 
 use super::{
+    maps::{
+        Mapped,
+        Memory, //
+    },
     Counted,
     Driver,
     Framebuffer, //
 };
 use crate::{
-    gem::{
-        Class,
-        VMap, //
-    },
-    lock_class::lock_class,
+    gem::Class,
     module::ModuleRuntime,
-    raw, //
+    raw,
+    Device,
+    Init, //
 };
 use core::mem::ManuallyDrop;
 use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    workqueue::{
-        impl_has_work,
-        Work,
-        WorkItem, //
-    }, //
+    sync::Arc, //
 };
 
-/// A mapping of a framebuffer's memory. It keeps the framebuffer.
+/// A mapping of a framebuffer's memory. It keeps the framebuffer, until the device's registration
+/// ends: that unmaps what is left, so that nothing keeps the device (K41).
 ///
 /// The mapping can be dropped in any context: in a hook on the way to signalling a fence, or in an
 /// interrupt. Unmapping takes locks of the buffers, so it is done later, in the module's workqueue
@@ -46,39 +45,18 @@ use kernel::{
 ///     Ok(pixel)
 /// }
 /// ```
-pub struct Map<T: Driver>(ManuallyDrop<Pin<KBox<Mapped<T>>>>);
-
-/// The memory of a mapping, and the work that unmaps it.
-#[pin_data]
-struct Mapped<T: Driver> {
-    #[pin]
-    work: Work<Mapped<T>>,
-    planes: [Option<VMap<T::Object>>; PLANES],
-    // Declared after the planes, and so dropped after them: it holds their objects.
-    framebuffer: Counted<T>,
-}
-
-impl_has_work! {
-    impl{T: Driver} HasWork<Self> for Mapped<T> { self.work }
-}
-
-impl<T: Driver> WorkItem for Mapped<T> {
-    type Pointer = Pin<KBox<Self>>;
-
-    fn run(this: Pin<KBox<Self>>) {
-        drop(this);
-    }
-}
+pub struct Map<T: Driver>(ManuallyDrop<Arc<Mapped<T>>>);
 
 /// The number of planes of memory that a format has at most (`DRM_FORMAT_MAX_PLANES`).
-const PLANES: usize = 4;
+pub(super) const PLANES: usize = 4;
 
 impl<T: Driver> Framebuffer<T> {
     /// Maps the framebuffer's memory.
     ///
     /// # Errors
     ///
-    /// Fails with `ENOMEM`, and with the errors of [`Class::vmap`].
+    /// Fails with `ENOMEM`, with the errors of [`Class::vmap`], and with `ENODEV` once the device's
+    /// registration has ended.
     ///
     /// Context: process context, may sleep; takes the reservation locks of the buffers.
     pub fn map(&self) -> Result<Map<T>> {
@@ -92,39 +70,40 @@ impl<T: Driver> Framebuffer<T> {
                 *plane = Some(unsafe { T::Object::from_raw(object) }.vmap()?);
             }
         }
-        let (name, key) = lock_class!(c"drm_rust::Mapped");
-        let mapped = KBox::pin_init(
-            pin_init!(Mapped {
-                work <- Work::new(name, key),
-                planes,
-                framebuffer: Counted::new(self),
-            }),
-            GFP_KERNEL,
-        )?;
-        Ok(Map(ManuallyDrop::new(mapped)))
+        // SAFETY: A framebuffer keeps its device, by way of its objects. A client made it, so the
+        // device is in `Init` (K23, L27).
+        let dev = unsafe { Device::<T, Init>::from_raw((*self.as_raw()).dev) };
+        let memory = Memory {
+            planes,
+            framebuffer: Counted::new(self),
+        };
+        let maps = dev.core().kms.maps.as_ref().ok_or(ENODEV)?;
+        Ok(Map(ManuallyDrop::new(maps.add(memory)?)))
     }
 }
 
 impl<T: Driver> Map<T> {
-    /// Returns the framebuffer.
-    pub fn framebuffer(&self) -> &Framebuffer<T> {
-        &self.0.framebuffer
-    }
-
     /// Lets `f` read pixels. Buffers of other devices are told of the access.
     ///
     /// # Errors
     ///
-    /// Fails with an error of a buffer's exporter; `f` does not run then.
+    /// Fails with an error of a buffer's exporter, and with `ENODEV` once the device's registration
+    /// has ended; `f` does not run then.
     ///
     /// Context: process context, may sleep. For a buffer of another device, the exporter decides
-    /// how long the access waits.
+    /// how long the access waits. The end of the registration waits for `f`.
     pub fn read<R>(&self, f: impl FnOnce(&Pixels<'_, T>) -> R) -> Result<R> {
-        let framebuffer = self.framebuffer().as_raw();
+        self.0.read(|memory| memory.read(f)).unwrap_or(Err(ENODEV))
+    }
+}
+
+impl<T: Driver> Memory<T> {
+    fn read<R>(&self, f: impl FnOnce(&Pixels<'_, T>) -> R) -> Result<R> {
+        let framebuffer = self.framebuffer.as_raw();
         let direction = bindings::dma_data_direction::DMA_FROM_DEVICE;
         // SAFETY: The mapping keeps the framebuffer (K24).
         to_result(unsafe { raw::drm_gem_fb_begin_cpu_access(framebuffer, direction) })?;
-        let result = f(&Pixels(&self.0));
+        let result = f(&Pixels(self));
         // SAFETY: As above; it was begun (K24).
         unsafe { raw::drm_gem_fb_end_cpu_access(framebuffer, direction) };
         Ok(result)
@@ -137,7 +116,7 @@ impl<T: Driver> Drop for Map<T> {
         let mapped = unsafe { ManuallyDrop::take(&mut self.0) };
         if let Err(mapped) = T::OwnerModule::runtime().enqueue(mapped) {
             // The module's exit has begun, and with it the last hook has ended.
-            drop(mapped);
+            mapped.forget();
         }
     }
 }
@@ -145,9 +124,14 @@ impl<T: Driver> Drop for Map<T> {
 /// The pixels of a framebuffer, while its memory may be read.
 ///
 /// Clients write at the same time, so there are no references to the memory: pixels are copied.
-pub struct Pixels<'a, T: Driver>(&'a Mapped<T>);
+pub struct Pixels<'a, T: Driver>(&'a Memory<T>);
 
 impl<T: Driver> Pixels<'_, T> {
+    /// Returns the framebuffer.
+    pub fn framebuffer(&self) -> &Framebuffer<T> {
+        &self.0.framebuffer
+    }
+
     /// Copies pixels of one row into `to`: as many as fit, from column `x` of row `y` of a plane of
     /// memory (0 for formats with one).
     ///
