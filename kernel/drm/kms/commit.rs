@@ -45,6 +45,11 @@ use kernel::{
     types::Opaque, //
 };
 
+/// The number of planes that a device has at most (K1).
+const MAX_PLANES: usize = 32;
+
+type PlaneOf<C> = <<C as DriverCrtc>::Driver as Driver>::Plane;
+
 /// Names the callbacks for commits of driver `T`.
 pub(super) struct Funcs<T: Driver>(PhantomData<T>);
 
@@ -151,6 +156,34 @@ pub(super) unsafe fn crtc_states<C: DriverCrtc>(
     // SAFETY: By the requirement, the array has an entry for the CRTC (K16).
     let entry = unsafe { &*(*commit).crtcs.add((*crtc).index as usize) };
     (entry.old_state.cast(), entry.new_state.cast())
+}
+
+/// Adds the planes on a CRTC that a commit does not contain. They keep their checked states, and
+/// what was prepared for them: nothing of them changes, so nothing of them can fail (K37).
+///
+/// # Safety
+///
+/// `commit` is being checked, with its locks, and contains `crtc`, which is of class `C` (K8).
+pub(super) unsafe fn add_planes<C: DriverCrtc>(
+    commit: *mut raw::drm_atomic_commit,
+    crtc: *mut raw::drm_crtc,
+) -> Result {
+    // SAFETY: By the requirement: the array has an entry for each plane of the device, and while
+    // the commit is checked nothing else uses the new states (K8, K16).
+    unsafe {
+        let count = (*(*commit).dev).mode_config.num_total_plane as usize;
+        let is_in = |index: usize| index < count && !(*(*commit).planes.add(index)).ptr.is_null();
+        let before: [bool; MAX_PLANES] = core::array::from_fn(is_in);
+        to_result(raw::drm_atomic_add_affected_planes(commit, crtc))?;
+        for (index, before) in before.into_iter().enumerate() {
+            if !before && is_in(index) {
+                let state = (*(*commit).planes.add(index)).new_state;
+                // INVARIANT: C has just copied the state in force.
+                (*state.cast::<PlaneState<PlaneOf<C>>>()).unchanged = true;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the device of a commit.

@@ -12,8 +12,11 @@
 use core::ops::Deref;
 use kernel::prelude::*;
 
+/// The size of a driver's own part of a state, in bytes. It passes over the kernel's small stack.
+pub(super) const MAX_PRIVATE: usize = 1024;
+
 /// A driver's own part of a state. `Copy` types with a default value are states already, `()` among
-/// them.
+/// them. It has at most 1024 bytes; the compiler checks that.
 ///
 /// # Examples
 ///

@@ -27,10 +27,7 @@ use super::{
 use crate::raw;
 use core::sync::atomic::Ordering;
 use kernel::{
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::from_result,
     prelude::*, //
 };
 
@@ -88,9 +85,8 @@ impl<C: DriverCrtc> Crtc<C> {
                 return Ok(0);
             }
             if C::WHOLE {
-                // SAFETY: As above. Planes that were not in the commit keep their checked state
-                // (K37).
-                to_result(unsafe { raw::drm_atomic_add_affected_planes(commit, crtc) })?;
+                // SAFETY: As above (K37).
+                unsafe { commit::add_planes::<C>(commit, crtc)? };
             }
             // SAFETY: As above. C itself makes such commits, and expects no errors (K10).
             if C::HAS_CHECK && !unsafe { raw::drm_rust_only_takes_away(commit) } {

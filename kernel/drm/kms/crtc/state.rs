@@ -7,7 +7,8 @@ use super::{
         mode::Mode,
         state::{
             Edit,
-            State, //
+            State,
+            MAX_PRIVATE, //
         }, //
     },
     DriverCrtc, //
@@ -62,6 +63,11 @@ impl<C: DriverCrtc> CrtcState<C> {
         unsafe { Mode::from_raw(&raw const (*self.c()).adjusted_mode) }
     }
 
+    /// Returns the driver's own part.
+    pub fn private(&self) -> &C::State {
+        &self.private
+    }
+
     /// # Safety
     ///
     /// Called only by C, as documented for the table that contains it (L20).
@@ -92,6 +98,12 @@ impl<C: DriverCrtc> CrtcState<C> {
         private: Result<C::State>,
         init: impl FnOnce(*mut raw::drm_crtc_state),
     ) -> Result<*mut raw::drm_crtc_state> {
+        const {
+            assert!(
+                size_of::<C::State>() <= MAX_PRIVATE,
+                "a state is moved over the stack: box what is large"
+            )
+        };
         let state = KBox::new(
             Self {
                 raw: Opaque::zeroed(),

@@ -26,7 +26,8 @@ use kernel::{
         from_result,
         to_result, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::Arc, //
 };
 
 impl<P: DriverPlane> Plane<P> {
@@ -96,6 +97,15 @@ impl<P: DriverPlane> Plane<P> {
             // its locks held. So nothing writes the state but this function (K12).
             let (plane, state) =
                 unsafe { (Self::from_raw(plane), &*state.cast::<PlaneState<P>>()) };
+            if state.unchanged {
+                // SAFETY: As above. The state in force shows the same framebuffer, and no hook has
+                // access to the slot of the new one (K12, K37).
+                unsafe {
+                    let current = &*(*plane.as_raw()).state.cast::<PlaneState<P>>();
+                    *state.prepared.get() = (*current.prepared.get()).clone();
+                }
+                return Ok(0);
+            }
             // SAFETY: As above. The function leaves nothing to undo but a fence, which the state
             // owns (K12).
             to_result(unsafe { raw::drm_gem_plane_helper_prepare_fb(plane.as_raw(), state.c()) })?;
@@ -103,6 +113,7 @@ impl<P: DriverPlane> Plane<P> {
                 // SAFETY: As above (K7).
                 let new = unsafe { New::from_raw(state) };
                 let prepared = P::prepare(plane, new, framebuffer).map_err(of_hook)?;
+                let prepared = Arc::new(prepared, GFP_KERNEL)?;
                 // SAFETY: As above: nothing else has access to the slot (K12).
                 unsafe { *state.prepared.get() = Some(prepared) };
             }

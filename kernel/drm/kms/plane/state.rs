@@ -9,7 +9,8 @@ use super::{
         state::{
             Edit,
             Old,
-            State, //
+            State,
+            MAX_PRIVATE, //
         }, //
     },
     DriverPlane, //
@@ -23,6 +24,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
+    sync::Arc,
     types::Opaque, //
 };
 
@@ -34,10 +36,15 @@ use kernel::{
 ///   `Self`.
 /// - `prepared` is written only by `prepare_fb` and `cleanup_fb`, which C calls one at a time for a
 ///   state, and not while hooks read it (K12).
+/// - `unchanged` is written only while the commit is checked. If it is set, the state has the
+///   framebuffer of the state before (K37).
 #[repr(C)]
 pub struct PlaneState<P: DriverPlane> {
     raw: Opaque<raw::drm_plane_state>,
-    pub(super) prepared: UnsafeCell<Option<P::Prepared>>,
+    /// Shared with the states that show the same framebuffer because nothing changed.
+    pub(super) prepared: UnsafeCell<Option<Arc<P::Prepared>>>,
+    /// Whether the layer added the plane to the commit, which changes nothing of it.
+    pub(in super::super) unchanged: bool,
     private: P::State,
     _class: PhantomData<fn(P) -> P>,
 }
@@ -87,11 +94,16 @@ impl<P: DriverPlane> PlaneState<P> {
             .then(|| Rect::from_raw(&damage))
     }
 
+    /// Returns the driver's own part.
+    pub fn private(&self) -> &P::State {
+        &self.private
+    }
+
     /// Returns what [`DriverPlane::prepare`] returned for the framebuffer. A visible state has it
     /// in the hooks that show it.
     pub fn prepared(&self) -> Option<&P::Prepared> {
         // SAFETY: By the type invariants nothing writes the slot while a hook has the state (K12).
-        unsafe { (*self.prepared.get()).as_ref() }
+        unsafe { (*self.prepared.get()).as_deref() }
     }
 
     /// # Safety
@@ -126,10 +138,17 @@ impl<P: DriverPlane> PlaneState<P> {
         private: Result<P::State>,
         init: impl FnOnce(*mut raw::drm_plane_state),
     ) -> Result<*mut raw::drm_plane_state> {
+        const {
+            assert!(
+                size_of::<P::State>() <= MAX_PRIVATE,
+                "a state is moved over the stack: box what is large"
+            )
+        };
         let state = KBox::new(
             Self {
                 raw: Opaque::zeroed(),
                 prepared: UnsafeCell::new(None),
+                unchanged: false,
                 private: private?,
                 _class: PhantomData,
             },
