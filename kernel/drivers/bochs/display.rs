@@ -57,7 +57,9 @@ impl kms::DriverPlane for Layer {
     type State = ();
     type Prepared = Map<Bochs>;
 
-    const PLACEMENT: Placement = Placement::FullScreen;
+    fn placement(&self) -> Placement {
+        Placement::FullScreen
+    }
 
     fn prepare(
         _plane: &Plane<Self>,

@@ -77,6 +77,19 @@ pub enum Placement {
     Anywhere,
 }
 
+/// How a plane's picture must fit on the screen.
+struct Fit {
+    scaling: Scaling,
+    placement: Placement,
+}
+
+impl Fit {
+    const ANY: Self = Self {
+        scaling: Scaling::NONE,
+        placement: Placement::Anywhere,
+    };
+}
+
 /// A driver's data in each of its planes, and the hooks of its planes. Implement it with
 /// `#[vtable]`.
 ///
@@ -97,7 +110,9 @@ pub enum Placement {
 ///     type State = ();
 ///     type Prepared = kms::framebuffer::Map<Show>;
 ///
-///     const PLACEMENT: kms::plane::Placement = kms::plane::Placement::FullScreen;
+///     fn placement(&self) -> kms::plane::Placement {
+///         kms::plane::Placement::FullScreen
+///     }
 ///
 ///     fn prepare(
 ///         _plane: &Plane<Self>,
@@ -147,14 +162,18 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     /// none.
     type Prepared: Send + Sync + 'static;
 
-    /// How far the planes scale.
-    const SCALING: Scaling = Scaling::NONE;
+    /// Returns how far this plane scales. Called once, when the plane is created.
+    fn scaling(&self) -> Scaling {
+        Scaling::NONE
+    }
 
-    /// Where the planes can be.
-    const PLACEMENT: Placement = Placement::Anywhere;
+    /// Returns where this plane can be. Called once, when the plane is created.
+    fn placement(&self) -> Placement {
+        Placement::Anywhere
+    }
 
     /// Checks the new state of a plane that a commit would leave visible. The rectangles are
-    /// clipped and conform to [`SCALING`](Self::SCALING) and [`PLACEMENT`](Self::PLACEMENT).
+    /// clipped and conform to [`scaling`](Self::scaling) and [`placement`](Self::placement).
     ///
     /// C may call the hook again for one commit, and for commits that are only tests. So the hook
     /// changes nothing but the new state.
@@ -169,7 +188,8 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
     }
 
     /// Prepares a framebuffer to be shown. The result lives until the framebuffer is no longer
-    /// shown, and is then dropped in process context.
+    /// shown, and is then dropped in process context. Not called for a plane that is part of a
+    /// commit only because of [`WHOLE`](super::DriverCrtc::WHOLE): the earlier result serves on.
     ///
     /// # Errors
     ///
@@ -215,6 +235,8 @@ pub struct Plane<P: DriverPlane> {
     raw: Opaque<raw::drm_plane>,
     #[pin]
     data: P,
+    /// The limits for each new state. Written once, when the plane is created.
+    fit: Fit,
     /// Invariant in `P`: a subtype of `P` may be another driver's (K2).
     _class: PhantomData<fn(P) -> P>,
 }
@@ -246,15 +268,21 @@ impl<P: DriverPlane> Plane<P> {
         if formats.is_empty() || formats.len() > 64 {
             return Err(EINVAL);
         }
-        let this = KBox::pin_init(
+        let mut this = KBox::pin_init(
             try_pin_init!(Self {
                 // The allocator has zeroed the memory; see the flags.
                 raw <- Opaque::ffi_init(|_| ()),
                 data <- data,
+                fit: Fit::ANY,
                 _class: PhantomData,
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
         )?;
+        let fit = Fit {
+            scaling: this.data.scaling(),
+            placement: this.data.placement(),
+        };
+        *this.as_mut().project().fit = fit;
         // The driver's data may have created objects, too.
         // SAFETY: The device is valid (K1).
         has_room(unsafe { (*dev).mode_config.num_total_plane })?;

@@ -310,9 +310,12 @@ impl<'s, T: Driver> Setup<'s, T> {
         data: impl PinInit<T::Connector, Error>,
     ) -> Result<Key<Connector<T::Connector>>> {
         let dev = self.dev.as_raw();
+        let encoders = || Iterator::chain(core::iter::once(&first), others);
+        // A connector without an encoder would be left otherwise.
+        encoders().try_for_each(|encoder| encoder.of(self.dev).map(drop))?;
         // SAFETY: The device is being set up (K1).
         let connector = unsafe { Connector::create(dev, kind, data)? };
-        for encoder in Iterator::chain(core::iter::once(&first), others) {
+        for encoder in encoders() {
             let encoder = encoder.of(self.dev)?;
             // SAFETY: Both are objects of this device (K3).
             to_result(unsafe {

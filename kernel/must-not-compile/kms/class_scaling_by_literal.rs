@@ -19,8 +19,10 @@ impl DriverPlane for ShowLayer {
     type State = ();
     type Prepared = ();
 
-    const SCALING: kms::plane::Scaling = kms::plane::Scaling { min: 1, max: 2 }; //~ WRONG
-    //= const SCALING: kms::plane::Scaling = kms::plane::Scaling::NONE;
+    fn scaling(&self) -> kms::plane::Scaling {
+        kms::plane::Scaling { min: 1, max: 2 } //~ WRONG
+        //= kms::plane::Scaling::NONE
+    }
 
     fn prepare(_: &Plane<Self>, _: &New<PlaneState<Self>>, _: &Framebuffer<Show>) -> Result {
         Ok(())

@@ -64,14 +64,16 @@ impl<P: DriverPlane> Plane<P> {
             // SAFETY: A plane's CRTC is in the commit, because setting it adds it (K8).
             let (_, crtc) =
                 unsafe { commit::crtc_states::<<P::Driver as Driver>::Crtc>(commit, on) };
+            // SAFETY: C passes a plane of this class (K2).
+            let fit = &unsafe { Self::from_raw(plane) }.fit;
             // SAFETY: Both states are valid and belong together (K38).
             to_result(unsafe {
                 raw::drm_atomic_helper_check_plane_state(
                     c,
                     crtc.cast(),
-                    P::SCALING.min,
-                    P::SCALING.max,
-                    matches!(P::PLACEMENT, Placement::Anywhere),
+                    fit.scaling.min,
+                    fit.scaling.max,
+                    matches!(fit.placement, Placement::Anywhere),
                     true,
                 )
             })?;
