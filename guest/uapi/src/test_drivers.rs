@@ -17,6 +17,7 @@ structures! {
     DisplayTest: Plain = "drm_display_test" {
         what: u32, value: u32, enabled: u32, disabled: u32, vblank_on: u32, vblank_off: u32, planes: u32, pixel: u32,
         planes_off: u32, alive: u32, held: u32, pad: u32,
+        prepared: u32, refused: u32,
     }
 }
 
@@ -56,4 +57,7 @@ constants! {
     DISPLAY_TEST_FAIL_CRTC: u32 = 18, "DISPLAY_TEST_FAIL_CRTC";
     DISPLAY_TEST_FAIL_PREPARE: u32 = 19, "DISPLAY_TEST_FAIL_PREPARE";
     DISPLAY_TEST_FIRST_KEY: u32 = 20, "DISPLAY_TEST_FIRST_KEY";
+    DISPLAY_TEST_KEEP: u32 = 3, "DISPLAY_TEST_KEEP";
+    DISPLAY_TEST_BREAK: u32 = 4, "DISPLAY_TEST_BREAK";
+    DISPLAY_TEST_REENTER: u32 = 5, "DISPLAY_TEST_REENTER";
 }

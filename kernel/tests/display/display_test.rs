@@ -59,6 +59,12 @@ pub(crate) struct Counts {
     pub(crate) vblank_off: Atomic<i32>,
     pub(crate) planes: Atomic<i32>,
     pub(crate) pixel: Atomic<i32>,
+    pub(crate) prepared: Atomic<i32>,
+    pub(crate) refused: Atomic<i32>,
+    /// Faults that clients have asked for: 1 or 0.
+    pub(crate) keeps: Atomic<i32>,
+    pub(crate) breaks: Atomic<i32>,
+    pub(crate) reenters: Atomic<i32>,
     /// Whether a display is attached: 1 or 0.
     pub(crate) attached: Atomic<i32>,
     pub(crate) planes_off: Atomic<i32>,
@@ -80,6 +86,11 @@ impl Counts {
             vblank_off: Atomic::new(0),
             planes: Atomic::new(0),
             pixel: Atomic::new(0),
+            prepared: Atomic::new(0),
+            refused: Atomic::new(0),
+            keeps: Atomic::new(0),
+            breaks: Atomic::new(0),
+            reenters: Atomic::new(0),
             attached: Atomic::new(1),
             planes_off: Atomic::new(0),
             alive: Arc::new(Atomic::new(0), GFP_KERNEL)?,
@@ -132,10 +143,11 @@ impl Show {
         _file: &File<drm::Plain<Show>>,
     ) -> Result {
         let objects = dev.objects();
+        let on = i32::from(arg.value != 0);
         match arg.what {
             uapi::DISPLAY_TEST_TICK => dev.handle_vblank(objects.screen)?,
             uapi::DISPLAY_TEST_ATTACH => {
-                dev.attached.store(i32::from(arg.value != 0), Relaxed);
+                dev.attached.store(on, Relaxed);
                 dev.hotplug(objects.monitor)?;
             }
             uapi::DISPLAY_TEST_COUNTS => {}
@@ -144,6 +156,9 @@ impl Show {
             uapi::DISPLAY_TEST_FAIL_CRTC => dev.fail_crtc.set(arg.value)?,
             uapi::DISPLAY_TEST_FAIL_PREPARE => dev.fail_prepare.set(arg.value)?,
             uapi::DISPLAY_TEST_FIRST_KEY => dev.handle_vblank(objects::first()?)?,
+            uapi::DISPLAY_TEST_KEEP => dev.keeps.store(on, Relaxed),
+            uapi::DISPLAY_TEST_BREAK => dev.breaks.store(on, Relaxed),
+            uapi::DISPLAY_TEST_REENTER => dev.reenters.store(on, Relaxed),
             _ => return Err(EINVAL),
         }
         let read = |count: &Atomic<i32>| count.load(Relaxed) as u32;
@@ -156,6 +171,8 @@ impl Show {
         arg.planes_off = read(&dev.planes_off);
         arg.alive = read(&dev.alive);
         arg.held = dev.gate.waiting() as u32;
+        arg.prepared = read(&dev.prepared);
+        arg.refused = read(&dev.refused);
         Ok(())
     }
 }

@@ -19,6 +19,12 @@
 #define DISPLAY_TEST_FAIL_PREPARE	19
 /* Ends a frame by the key of the first device that the module had: EINVAL on any other. */
 #define DISPLAY_TEST_FIRST_KEY	20
+/* From now on the CRTC's disable keeps the scene (value 1), as a driver that forgets it does. */
+#define DISPLAY_TEST_KEEP	3
+/* From now on framebuffers cannot be prepared (value 1), or can be again (0). */
+#define DISPLAY_TEST_BREAK	4
+/* From now on the hooks that switch vblanks try to end a frame (value 1). */
+#define DISPLAY_TEST_REENTER	5
 
 /* How often each hook was called, and what the last flush has seen. */
 struct drm_display_test {
@@ -41,6 +47,10 @@ struct drm_display_test {
 	/* Preparations that wait. */
 	__u32 held;
 	__u32 pad;
+	/* How often a framebuffer was prepared. */
+	__u32 prepared;
+	/* How often a hook that switches vblanks could not end a frame. */
+	__u32 refused;
 };
 
 #define DRM_IOCTL_DISPLAY_TEST DRM_IOWR(DRM_COMMAND_BASE, struct drm_display_test)

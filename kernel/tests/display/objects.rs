@@ -112,6 +112,11 @@ impl kms::DriverPlane for Layer {
         let dev = plane.device();
         dev.gate.pass()?;
         dev.fail_prepare.take()?;
+        if dev.breaks.load(Relaxed) != 0 {
+            // Of all errors the one that C expects in its own commits.
+            return Err(ENOMEM);
+        }
+        dev.prepared.add(1, Relaxed);
         let prepared = Prepared::new(framebuffer.map()?, dev.alive.clone());
         Ok(Arc::new(prepared, GFP_KERNEL)?)
     }
@@ -169,7 +174,9 @@ impl kms::DriverCrtc for Screen {
         if hw.vblank_on.load(Relaxed) != hw.vblank_off.load(Relaxed) {
             pr_info!("vblanks are on at the end\n");
         }
-        crtc.replace([None, None]);
+        if hw.keeps.load(Relaxed) == 0 {
+            crtc.replace([None, None]);
+        }
     }
 
     fn flush(commit: &CrtcCommit<'_, Self>, hw: &Hw<'_, Show>) -> Flip {
@@ -193,13 +200,24 @@ impl kms::DriverCrtc for Screen {
 }
 
 impl HardwareVblank for Screen {
-    fn enable_vblank(_crtc: &Crtc<Self>, hw: &Hw<'_, Show>) -> Result {
+    fn enable_vblank(_crtc: &Crtc<Self>, hw: &Hw<'_, Show>) {
         hw.vblank_on.add(1, Relaxed);
-        Ok(())
+        reenter(hw);
     }
 
     fn disable_vblank(_crtc: &Crtc<Self>, hw: &Hw<'_, Show>) {
         hw.vblank_off.add(1, Relaxed);
+        reenter(hw);
+    }
+}
+
+/// Tries to end a frame, as interrupts do, in a hook whose caller has the locks for that.
+fn reenter(hw: &Hw<'_, Show>) {
+    if hw.reenters.load(Relaxed) != 0 {
+        let ended = hw.enter(|plugged| plugged.handle_vblank(plugged.objects().screen));
+        if ended == Some(Err(EBUSY)) {
+            hw.refused.add(1, Relaxed);
+        }
     }
 }
 

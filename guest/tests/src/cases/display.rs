@@ -7,10 +7,14 @@ pub(crate) mod commits;
 pub(crate) mod off;
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sys::{Answer, write};
 use uapi::mode::*;
-use uapi::{DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_COUNTS, DISPLAY_TEST_TICK, DisplayTest};
+use uapi::{
+    DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_BREAK, DISPLAY_TEST_COUNTS, DISPLAY_TEST_KEEP,
+    DISPLAY_TEST_REENTER, DISPLAY_TEST_TICK, DisplayTest,
+};
 
 use crate::harness::check::Outcome;
 use crate::harness::modules;
@@ -25,6 +29,8 @@ super::cases! {
     "display":
     k18_flip_ends_at_the_interrupt, k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
     k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed, k37_scene_has_all_planes,
+    k37_unchanged_planes_are_not_prepared_again, k40_frame_in_a_hook_that_switches_vblanks_is_refused,
+    k41_kept_scene_does_not_keep_the_device,
 }
 
 const NAME: &str = "display_test";
@@ -198,4 +204,73 @@ fn k37_scene_has_all_planes(guest: &Guest) -> Outcome {
     lit.commit(&Request::new().hide(plane))?;
     same!(lit.finish()?.planes, 1);
     lit.end()
+}
+
+impl Lit<'_> {
+    /// Shows a cursor, and returns its framebuffer.
+    fn show_cursor(&self) -> Outcome<Frame> {
+        let output = self.display.output();
+        let plane = output.cursor.as_ref().expect("the display has a cursor plane");
+        let cursor = self.display.frame_of((64, 64), ARGB8888)?;
+        self.commit(&Request::new().show(plane, output, cursor.fb, Place::at((10, 10), (64, 64))))?;
+        self.finish()?;
+        Ok(cursor)
+    }
+
+    /// Ends frames while `f` runs, for a call that waits for its commit.
+    fn ticking<T>(&self, f: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = self.call(DISPLAY_TEST_TICK, 0);
+                    std::thread::yield_now();
+                }
+            });
+            let result = f();
+            done.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+}
+
+/// A plane that is only added to a commit is not prepared again. So an error cannot keep another plane's framebuffer
+/// from going, of which C would warn.
+fn k37_unchanged_planes_are_not_prepared_again(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    lit.show_cursor()?;
+    let before = lit.call(DISPLAY_TEST_COUNTS, 0)?.prepared;
+    let after = lit.finish_of_flip()?;
+    same!((after.prepared - before, after.planes), (1, 2));
+    lit.call(DISPLAY_TEST_BREAK, 1)?;
+    lit.ticking(|| Ok(works!(lit.display.file.remove_fb(lit.frame.fb))))?;
+    let counts = lit.call(DISPLAY_TEST_BREAK, 0)?;
+    same!((counts.prepared, counts.planes), (after.prepared, 1));
+    lit.end()
+}
+
+/// C calls the hooks that switch vblanks with the locks that ending a frame takes.
+fn k40_frame_in_a_hook_that_switches_vblanks_is_refused(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    lit.call(DISPLAY_TEST_REENTER, 1)?;
+    lit.commit(&Request::new().off(lit.display.output()))?;
+    lit.display.flipped()?;
+    let refused = lit.call(DISPLAY_TEST_COUNTS, 0)?.refused;
+    holds!(refused >= 1, "the hook that switches vblanks off was refused");
+    let request = lit.display.lit(lit.display.output(), &lit.frame)?;
+    lit.commit(&request)?;
+    holds!(lit.finish()?.refused > refused, "the hook that switches vblanks on was refused");
+    lit.end()
+}
+
+/// A driver that forgets mappings in the data of its CRTC does not keep the device.
+fn k41_kept_scene_does_not_keep_the_device(guest: &Guest) -> Outcome {
+    let mut lit = Lit::new(guest)?;
+    lit.call(DISPLAY_TEST_KEEP, 1)?;
+    works!(write(&format!("/sys/bus/platform/drivers/{NAME}/unbind"), NAME));
+    lit.test.trace.wait_for("enabled 1 times, disabled 1 times")?;
+    drop(lit.display);
+    works!(modules::remove(NAME));
+    same!(lit.test.trace.count("never released"), 0);
+    lit.test.unload()
 }
