@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the hooks of a CRTC see of a commit: while it is checked, and when it is carried out.
+//! A commit as the hooks of a CRTC see it: while it is checked, and when it is carried out.
 
 use super::{
     super::{
