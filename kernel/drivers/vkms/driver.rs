@@ -73,7 +73,7 @@ impl drm::platform::Driver for Vkms {
             dev_info!(
                 cx,
                 "CRTCs: {}, planes: {}, before registration\n",
-                screens.len(),
+                config.outputs,
                 config.planes()
             );
             Ok(screens)

@@ -3,14 +3,9 @@
 //!
 //! Source: `kernel/tests/display/display_test_drm.h`; `atomic_remove_fb` in drm_framebuffer.c (Linux 7.3).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rustix::io::Errno;
-use sys::Answer;
 use uapi::mode::*;
-use uapi::{
-    DISPLAY_TEST_COUNTS, DISPLAY_TEST_FAIL_CRTC, DISPLAY_TEST_FAIL_PLANE, DISPLAY_TEST_FAIL_PREPARE, DISPLAY_TEST_TICK,
-};
+use uapi::{DISPLAY_TEST_COUNTS, DISPLAY_TEST_FAIL_CRTC, DISPLAY_TEST_FAIL_PLANE, DISPLAY_TEST_FAIL_PREPARE};
 
 use super::Lit;
 use crate::harness::check::Outcome;
@@ -38,22 +33,6 @@ impl Lit<'_> {
             self.settled()?;
         }
         Ok(())
-    }
-
-    /// Ends frames while a call waits for one.
-    fn ticking(&self, call: impl FnOnce() -> Answer) -> Answer {
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // The driver answers as long as the device is there.
-                while !done.load(Ordering::Relaxed) && self.call(DISPLAY_TEST_TICK, 0).is_ok() {
-                    std::thread::yield_now();
-                }
-            });
-            let answer = call();
-            done.store(true, Ordering::Relaxed);
-            answer
-        })
     }
 
     /// Waits until the last commit has dropped what it replaced. C cleans up after it has sent the event.
