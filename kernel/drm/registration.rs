@@ -128,15 +128,19 @@ impl<T: Driver> Drop for Registration<'_, T> {
         } else {
             // On error, `drm_dev_register()` has already marked the device unplugged, waited for
             // the open sections and removed the nodes. A client may have opened a node before. C
-            // leaves two things behind: that client's mappings of registers, whose hardware is
-            // about to go away, and the files in debugfs, which read the driver.
+            // leaves three things behind: that client's mappings of registers, whose hardware is
+            // about to go away, the files in debugfs, which read the driver, and the mark of a
+            // registered device, for which it would warn about each object of mode setting that it
+            // frees.
             unmap_all(&self.dev);
             // SAFETY: The field is null, an error, or the directory that C made for the device. C
             // distinguishes them, and waits for readers of files in it. Nothing else uses the field
-            // until the device is released, and C then does nothing if it is null (L5).
+            // until the device is released, and C then does nothing if it is null (L5). C reads the
+            // mark in the cleanup that follows, and in calls that are over or fail.
             unsafe {
                 let root = &raw mut (*self.dev.as_raw()).debugfs_root;
                 bindings::debugfs_remove(root.replace(null_mut()));
+                (*self.dev.as_raw()).registered = false;
             }
         }
 
