@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What a test asks of the hooks: to fail, or to wait.
+//! Requests of a test to the hooks: to fail, or to wait.
 
 use kernel::{
     error::code,

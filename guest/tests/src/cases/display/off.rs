@@ -34,7 +34,7 @@ crate::cases::cases! {
 /// The function that switches everything off by a commit.
 const BY_COMMIT: &str = "drm_atomic_helper_disable_all";
 
-/// What the layer says before it switches off without a commit.
+/// The message of the layer before it switches off without a commit.
 const WITHOUT: &str = "no memory to switch the displays off";
 
 impl<'a> Lit<'a> {

@@ -72,7 +72,7 @@ const PLACE: [&str; 8] = ["SRC_X", "SRC_Y", "SRC_W", "SRC_H", "CRTC_X", "CRTC_Y"
 /// A client whose output is on and shows a picture, with all that its commits need.
 struct Screen {
     display: Display,
-    /// What is shown.
+    /// The framebuffer that is shown.
     frame: Frame,
     other: Frame,
     cursor: Frame,

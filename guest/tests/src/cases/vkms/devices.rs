@@ -89,7 +89,7 @@ fn framebuffers_of_one_are_refused_by_the_other(guest: &Guest) -> Outcome {
     Ok(())
 }
 
-/// One process shows a picture on both devices, which are unbound at once. One waits for a fence of the other.
+/// A process shows a picture on both devices, which are unbound at once. A commit of the second waits for a fence of the first.
 fn both_devices_go_under_one_client(guest: &Guest) -> Outcome {
     if guest.driver.bus() != "platform" {
         return skip("the driver's devices cannot be unbound");
@@ -117,8 +117,8 @@ fn both_devices_go_under_one_client(guest: &Guest) -> Outcome {
             is_gone(display)?;
         }
         drop((displays, fences));
-        drop(setup);
         comes_back(guest)?;
+        drop(setup);
     }
     Ok(())
 }

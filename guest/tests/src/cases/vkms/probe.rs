@@ -83,8 +83,9 @@ fn k4_each_failure_of_set_up_is_undone(guest: &Guest) -> Outcome {
     let mut total = 0;
     for call in MEMORY.iter().chain([&PAGES]).chain(STEPS) {
         let after = |answer: Answer| {
+            // C goes on without the node's file or its name, so the device may have no card.
             if answer.is_ok() {
-                Card::first(guest)?.unbind()?;
+                works!(device.unbind());
             }
             nothing_left(guest)
         };
@@ -174,7 +175,7 @@ fn again(guest: &Guest, display: Display, device: &Unbound) -> Outcome<Display> 
     lit(guest)
 }
 
-/// One failure at unbind is made up for by the next attempt.
+/// A failure at unbind is made up for by the next attempt.
 fn k21_each_failure_at_unbind_is_made_up_for(guest: &Guest) -> Outcome {
     let device = unbound(guest)?;
     works!(device.bind());
