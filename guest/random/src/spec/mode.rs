@@ -228,7 +228,7 @@ const fn object(class: Class) -> Field {
 
 const SWITCH: Kind = Number(8, &[1, 1, 1, 0, 2]);
 
-/// What a commit can change: the groups of properties that clients set together, and single ones.
+/// Properties that a commit sets: those that clients set together, and single ones.
 const SETTINGS: &[Setting] = &[
     Setting {
         name: "plane",
