@@ -104,7 +104,7 @@ impl Monitor {
     fn ask(&mut self, command: &str, arguments: &Value) -> io::Result<Value> {
         self.asked += 1;
         let request = json!({ "execute": command, "arguments": arguments, "id": self.asked });
-        writeln!(self.port.get_ref(), "{request}")?;
+        self.port.get_ref().write_all(format!("{request}\n").as_bytes())?;
         loop {
             let mut message = self.message()?;
             if message.get("id").is_some_and(|id| *id != self.asked) {
