@@ -119,6 +119,11 @@ pub(crate) const EXPECTED_DIFFERENCES: &[Difference] = &[
         effect: Effect::Impossible(Driver::C),
     },
     Difference {
+        case: "vkms_sleep::unbind_after_a_sleep",
+        why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
+        effect: Effect::Impossible(Driver::CVkms),
+    },
+    Difference {
         case: "vkms_teardown::*",
         why: "the kernel's vkms sits on a faux device, which sysfs cannot unbind",
         effect: Effect::Impossible(Driver::CVkms),
