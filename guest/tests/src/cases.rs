@@ -166,6 +166,7 @@ const AREAS: &[&[Case]] = &[
     attacks::registration::CASES,
     attacks::registers::CASES,
     attacks::children::CASES,
+    attacks::displays::CASES,
     attacks::modules::CASES,
     nova::identity::CASES,
     nova::param::CASES,

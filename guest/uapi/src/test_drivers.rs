@@ -2,7 +2,7 @@
 //! The ioctls of our own drivers that exist to be tested or measured. Those of `sync_test` are in [`crate::sync`].
 //!
 //! Source: `kernel/tests/bus/edu/edu_drm.h`, `bus/auxiliary/aux_drm.h`, `lifecycle/lifecycle_drm.h`,
-//! `attacks/attacks_drm.h`, `display/display_test_drm.h` and `noop/noop_drm.h`.
+//! `attacks/attacks_drm.h`, `display/display_test_drm.h`, `display_attacks/display_attacks_drm.h` and `noop/noop_drm.h`.
 
 use super::*;
 
@@ -14,6 +14,7 @@ structures! {
     Lifecycle: Plain = "drm_lifecycle" { what: u32, handle: u32, value: u64 }
     Attack: Plain = "drm_attack" { what: u32, handle: u32, value: u64 }
     Noop: Plain = "drm_noop" { value: u64 }
+    DisplayAttack: Plain = "drm_display_attack" { what: u32, value: u32 }
     DisplayTest: Plain = "drm_display_test" {
         what: u32, value: u32, enabled: u32, disabled: u32, vblank_on: u32, vblank_off: u32, planes: u32, pixel: u32,
         planes_off: u32, alive: u32, held: u32, pad: u32,
@@ -45,6 +46,7 @@ requests! {
     ATTACK_TRAP: Attack = RW, DRM, COMMAND_BASE + 2, "DRM_IOCTL_ATTACK_TRAP";
     NOOP_UNGUARDED: Noop = DIR_WRITE, DRM, COMMAND_BASE, "DRM_IOCTL_NOOP_UNGUARDED";
     DISPLAY_TEST: DisplayTest = RW, DRM, COMMAND_BASE, "DRM_IOCTL_DISPLAY_TEST";
+    DISPLAY_ATTACK: DisplayAttack = RW, DRM, COMMAND_BASE, "DRM_IOCTL_DISPLAY_ATTACK";
     NOOP_GUARDED: Noop = DIR_WRITE, DRM, COMMAND_BASE + 1, "DRM_IOCTL_NOOP_GUARDED";
 }
 
@@ -60,4 +62,16 @@ constants! {
     DISPLAY_TEST_KEEP: u32 = 3, "DISPLAY_TEST_KEEP";
     DISPLAY_TEST_BREAK: u32 = 4, "DISPLAY_TEST_BREAK";
     DISPLAY_TEST_REENTER: u32 = 5, "DISPLAY_TEST_REENTER";
+    DISPLAY_ATTACK_TICK: u32 = 0, "DISPLAY_ATTACK_TICK";
+    DISPLAY_ATTACK_TRAP: u32 = 1, "DISPLAY_ATTACK_TRAP";
+    DISPLAY_ATTACK_CHECK_FAILS: u32 = 2, "DISPLAY_ATTACK_CHECK_FAILS";
+    DISPLAY_ATTACK_PREPARE_FAILS: u32 = 3, "DISPLAY_ATTACK_PREPARE_FAILS";
+    DISPLAY_ATTACK_NO_STATES: u32 = 4, "DISPLAY_ATTACK_NO_STATES";
+    DISPLAY_ATTACK_WRONG_SETUPS: u32 = 5, "DISPLAY_ATTACK_WRONG_SETUPS";
+    DISPLAY_ATTACK_SCREEN: u32 = 6, "DISPLAY_ATTACK_SCREEN";
+    DISPLAY_ATTACK_BORDERS: u32 = 7, "DISPLAY_ATTACK_BORDERS";
+    DISPLAY_ATTACK_KEEP: u32 = 8, "DISPLAY_ATTACK_KEEP";
+    DISPLAY_ATTACK_WAIT_IN_FLUSH: u32 = 9, "DISPLAY_ATTACK_WAIT_IN_FLUSH";
+    DISPLAY_ATTACK_HOTPLUGS: u32 = 10, "DISPLAY_ATTACK_HOTPLUGS";
+    DISPLAY_ATTACK_EDID: u32 = 11, "DISPLAY_ATTACK_EDID";
 }

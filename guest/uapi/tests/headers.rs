@@ -27,6 +27,7 @@ const HEADERS: &[&str] = &[
     "bus/auxiliary/aux_drm.h",
     "bus/edu/edu_drm.h",
     "display/display_test_drm.h",
+    "display_attacks/display_attacks_drm.h",
     "lifecycle/lifecycle_drm.h",
     "noop/noop_drm.h",
     "sync/sync_test_drm.h",

@@ -2,7 +2,7 @@
 //! Reads the test modules' lines in the kernel log, in order: they record when objects are made and dropped.
 //!
 //! Source: `Documentation/ABI/testing/dev-kmsg`; the lines are those of `kernel/tests/lifecycle`,
-//! `kernel/tests/display`, `kernel/tests/attacks` and `kernel/tests/failnth`.
+//! `kernel/tests/display`, `kernel/tests/display_attacks`, `kernel/tests/attacks` and `kernel/tests/failnth`.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -107,9 +107,16 @@ impl Trace {
 /// Returns the text of a record if the record is a test module's (`N: what` or `failnth: NAME`) or a report.
 fn line_of(record: &str) -> Option<&str> {
     let text = record.split_once(';')?.1.lines().next()?;
-    let ours = ["lifecycle: ", "display_test: ", "display_test display_test: ", "attacks: ", "attacks_init: "]
-        .iter()
-        .find_map(|module| text.strip_prefix(module));
+    let ours = [
+        "lifecycle: ",
+        "display_test: ",
+        "display_test display_test: ",
+        "display_attacks: ",
+        "attacks: ",
+        "attacks_init: ",
+    ]
+    .iter()
+    .find_map(|module| text.strip_prefix(module));
     ours.or_else(|| (text.starts_with("failnth: ") || text.starts_with("drm_rust: ")).then_some(text))
 }
 
