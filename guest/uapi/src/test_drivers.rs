@@ -2,7 +2,8 @@
 //! The ioctls of our own drivers that exist to be tested or measured. Those of `sync_test` are in [`crate::sync`].
 //!
 //! Source: `kernel/tests/bus/edu/edu_drm.h`, `bus/auxiliary/aux_drm.h`, `lifecycle/lifecycle_drm.h`,
-//! `attacks/attacks_drm.h`, `display/display_test_drm.h`, `display_attacks/display_attacks_drm.h` and `noop/noop_drm.h`.
+//! `attacks/attacks_drm.h`, `display/display_test_drm.h`, `display_attacks/display_attacks_drm.h` and
+//! `noop/noop_drm.h`.
 
 use super::*;
 

@@ -11,8 +11,8 @@
 /* Ends a frame, as an interrupt of hardware would. */
 #define DISPLAY_ATTACK_TICK		0
 /*
- * In the next call of the hook `value`, a place in the list of hooks in trap.rs, the driver calls every safe function. It
- * logs the answers as `HOOK: FUNCTION ANSWER, ...`.
+ * In the next call of the hook `value`, a place in the list of hooks in trap.rs, the driver calls every safe function.
+ * It logs the answers as `HOOK: FUNCTION ANSWER, ...`.
  */
 #define DISPLAY_ATTACK_TRAP		1
 /* The hooks of the next calls fail with the errno `value`; 0 ends that. */

@@ -296,7 +296,7 @@ fn display_hook_file_close_after_unplug(guest: &Guest) -> Outcome {
     unload(trace)
 }
 
-/// With all locks of mode setting, the driver does everything. A key of another device would use its CRTC, which is
+/// With all locks of mode setting, the driver does everything. A key of another device would use its CRTC, which was
 /// freed (K3).
 fn display_screen_and_foreign_keys(guest: &Guest) -> Outcome {
     let mut lit = Lit::new(guest)?;
@@ -312,8 +312,8 @@ fn display_screen_and_foreign_keys(guest: &Guest) -> Outcome {
     lit.end()
 }
 
-/// A set-up goes on after an error, or drops what must be used. It fails then, or leaves a display that works, and never
-/// one that C warns about (K1, K4).
+/// A set-up goes on after an error, or drops what must be used. It fails then, or leaves a display that works, and
+/// never one that C warns about (K1, K4).
 fn display_setups_with_mistakes(guest: &Guest) -> Outcome {
     let lit = Lit::new(guest)?;
     works!(lit.attack(DISPLAY_ATTACK_WRONG_SETUPS, 0));
@@ -341,8 +341,8 @@ fn display_setups_with_mistakes(guest: &Guest) -> Outcome {
     unload(trace)
 }
 
-/// Rows at each border, for formats with pixels of different sizes and with two planes of memory, and for sizes that are
-/// odd. A row beyond a border would be read from what lies behind the buffer (K24).
+/// Rows at each border, for formats with pixels of different sizes and with two planes of memory, and for sizes that
+/// are odd. A row beyond a border would be read from what lies behind the buffer (K24).
 fn display_pixels_at_the_borders(guest: &Guest) -> Outcome {
     let lit = Lit::new(guest)?;
     let file = &lit.display.file;
@@ -431,8 +431,8 @@ fn display_failed_commits_leave_nothing(guest: &Guest) -> Outcome {
     lit.end()
 }
 
-/// No state can be copied when the device is unbound: everything goes off without a commit, by the driver's hooks. Otherwise
-/// the framebuffer that is shown would keep the device for ever (K21).
+/// No state can be copied when the device is unbound: everything goes off without a commit, by the driver's hooks.
+/// Otherwise the framebuffer that is shown would keep the device for ever (K21).
 fn display_states_cannot_be_copied_at_unbind(guest: &Guest) -> Outcome {
     let mut lit = Lit::new(guest)?;
     lit.commit(&lit.cursor()?)?;
