@@ -269,6 +269,7 @@ impl<T: Driver> DriverTable<T> {
 
     /// The table that C reads.
     pub(crate) const DRIVER: bindings::drm_driver = bindings::drm_driver {
+        release: Some(release_callback::<T>),
         open: Some(file::open_callback::<T>),
         postclose: Some(file::postclose_callback::<T>),
         show_fdinfo: Some(file::show_fdinfo_callback::<T>),
@@ -304,4 +305,13 @@ impl<T: Driver> DriverTable<T> {
             ..Self::DRIVER
         }
     };
+}
+
+/// Notes that the release of a device has begun, before its managed actions run.
+///
+/// # Safety
+///
+/// Called only by C, when the last reference to a device of `T` was dropped (L20).
+unsafe extern "C" fn release_callback<T: Driver>(_dev: *mut bindings::drm_device) {
+    T::OwnerModule::runtime().release_begins();
 }

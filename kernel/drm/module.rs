@@ -55,6 +55,8 @@ pub struct Runtime {
     commits: Atomic<*mut bindings::workqueue_struct>,
     /// The number of devices that are allocated and not yet released.
     devices: Atomic<i32>,
+    /// The number of those whose release has begun.
+    in_release: Atomic<i32>,
     /// The place of the module's own value, in which the macro puts the registrations of its
     /// drivers: its first address and the address after its last.
     place: Atomic<usize>,
@@ -75,6 +77,7 @@ impl Runtime {
             queue: Atomic::new(null_mut()),
             commits: Atomic::new(null_mut()),
             devices: Atomic::new(0),
+            in_release: Atomic::new(0),
             place: Atomic::new(0),
             end: Atomic::new(0),
             faux: Atomic::new(0),
@@ -147,6 +150,11 @@ impl Runtime {
                 c"drm_rust: count of devices".as_char_ptr(),
             )
         })
+    }
+
+    /// Notes that the release of a counted device has begun.
+    pub(crate) fn release_begins(&self) {
+        self.in_release.fetch_add(1, Release);
     }
 
     /// Makes sure that the module has a queue for commits. It is not the queue of the driver's work:
@@ -300,13 +308,15 @@ impl Running {
     }
 
     /// Waits for devices that are being looked up: `drm_stub_open()` holds one for a moment, and
-    /// reads its driver's tables, before it pins the module. Returns the number of devices that
-    /// remain, which no code will release.
+    /// reads its driver's tables, before it pins the module. If it drops the last reference, the
+    /// release runs in the driver's text, and may sleep there: the wait for that has no limit.
+    /// Returns the number of devices that remain, which no code will release.
     fn wait_for_devices(&self) -> i32 {
-        for _ in 0..POLLS_BEFORE_MESSAGE {
-            if self.runtime.devices.load(Acquire) == 0 {
-                break;
-            }
+        let mut polls = 0;
+        while self.runtime.devices.load(Acquire) != 0
+            && (polls < POLLS_BEFORE_MESSAGE || self.runtime.in_release.load(Acquire) != 0)
+        {
+            polls += 1;
             fsleep(POLL_INTERVAL);
         }
         self.runtime.devices.load(Acquire)
@@ -375,7 +385,8 @@ unsafe extern "C" fn released(dev: *mut bindings::drm_device, runtime: *mut c_vo
     unsafe { raw::drm_rust_unpin(dev) };
     // SAFETY: `count` passed a runtime. The caller that drops the last reference keeps the module,
     // or is just looking the device up; the module's exit waits for that (L15, L20).
-    unsafe { &*runtime.cast::<Runtime>() }
-        .devices
-        .fetch_sub(1, Release);
+    let runtime = unsafe { &*runtime.cast::<Runtime>() };
+    // A device that could not be counted is released later, and balances this.
+    runtime.in_release.fetch_sub(1, Relaxed);
+    runtime.devices.fetch_sub(1, Release);
 }
