@@ -21,6 +21,7 @@ use crate::{
     Attacked, //
 };
 use drm::{
+    ioctl::Unguarded,
     kms::{
         framebuffer::Map,
         screen::Screen, //
@@ -75,10 +76,11 @@ fn first_pixel(map: &Map<Attacked>) -> Result<u32> {
 impl Client {
     /// Implements `DRM_IOCTL_DISPLAY_ATTACK`.
     pub(crate) fn attack(
-        dev: &Device<Attacked, Registered>,
+        call: &Unguarded<'_, Attacked>,
         arg: &mut drm_display_attack,
         file: &File<Self>,
     ) -> Result {
+        let dev: &Device<Attacked, Registered> = call;
         // CAST: The values that are errors and switches are small.
         let value = arg.value as i32;
         match arg.what {
@@ -93,15 +95,14 @@ impl Client {
             uapi::DISPLAY_ATTACK_PREPARE_FAILS => PREPARE_FAILS.store(value, Relaxed),
             uapi::DISPLAY_ATTACK_NO_STATES => NO_STATES.store(value, Relaxed),
             uapi::DISPLAY_ATTACK_WRONG_SETUPS => setups::TRY.store(1, Relaxed),
-            uapi::DISPLAY_ATTACK_SCREEN => return screen(dev, file),
+            uapi::DISPLAY_ATTACK_SCREEN => return screen(call),
             uapi::DISPLAY_ATTACK_BORDERS => {
-                arg.value = of_the_lowest(dev, file, |state| {
+                arg.value = of_the_lowest(call, |state| {
                     pixels::borders(state.framebuffer().ok_or(ENOENT)?)
                 })?;
             }
             uapi::DISPLAY_ATTACK_KEEP => {
-                let map =
-                    of_the_lowest(dev, file, |state| state.framebuffer().ok_or(ENOENT)?.map())?;
+                let map = of_the_lowest(call, |state| state.framebuffer().ok_or(ENOENT)?.map())?;
                 *file.kept.lock() = Some(map);
             }
             uapi::DISPLAY_ATTACK_WAIT_IN_FLUSH => WAIT_IN_FLUSH.store(value, Relaxed),
@@ -117,12 +118,11 @@ type LayerState = drm::kms::PlaneState<crate::Layer>;
 
 /// Calls `f` for the lowest plane that is shown.
 fn of_the_lowest<R>(
-    dev: &Device<Attacked, Registered>,
-    file: &File<Client>,
+    call: &Unguarded<'_, Attacked>,
     mut f: impl FnMut(&LayerState) -> Result<R>,
 ) -> Result<R> {
     let mut result = Err(ENOENT);
-    file.with_screen(dev.objects().keys.screen, |screen| {
+    call.with_screen(call.objects().keys.screen, |screen| {
         let mut first = true;
         screen.each_plane(|_, state| {
             if core::mem::take(&mut first) {
@@ -133,14 +133,14 @@ fn of_the_lowest<R>(
     result
 }
 
-fn screen(dev: &Device<Attacked, Registered>, file: &File<Client>) -> Result {
-    let objects = dev.objects();
+fn screen(call: &Unguarded<'_, Attacked>) -> Result {
+    let objects = call.objects();
     let foreign = objects.foreign.ok_or(EIO)?;
-    if file.with_screen(foreign.screen, |_| ()) != Err(EINVAL) {
+    if call.with_screen(foreign.screen, |_| ()) != Err(EINVAL) {
         return Err(EIO);
     }
-    file.with_screen(objects.keys.screen, |screen: &Screen<'_, Attacked>| {
-        trap::with_device(trap::SCREEN, dev);
+    call.with_screen(objects.keys.screen, |screen: &Screen<'_, Attacked>| {
+        trap::with_device(trap::SCREEN, call);
         screen.each_plane(|_, state| {
             // What was prepared is there while a plane is shown, and can be kept beyond.
             let shown = state.prepared().cloned();

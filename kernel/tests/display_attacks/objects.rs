@@ -75,11 +75,11 @@ pub(crate) struct Keys {
     pub(crate) monitor: Key<Connector<Monitor>>,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) struct Objects {
     pub(crate) keys: Keys,
     /// Those of another device, which is gone.
     pub(crate) foreign: Option<Keys>,
-    _counted: Counted,
 }
 
 /// Makes a display, with a primary and a cursor plane.
@@ -100,7 +100,6 @@ pub(crate) fn set_up(setup: &Setup<'_, Attacked>, foreign: Option<Keys>) -> Resu
     Ok(Objects {
         keys: display(setup)?,
         foreign,
-        _counted: Counted::new(Kind::Object)?,
     })
 }
 
@@ -321,11 +320,10 @@ impl kms::DriverCrtc for Screen {
 }
 
 impl HardwareVblank for Screen {
-    fn enable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Attacked>) -> Result {
+    fn enable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Attacked>) {
         trap::in_atomic_context(trap::VBLANK_ON, hw);
         // Mappings are dropped with interrupts off.
         crtc.replace([None, None]);
-        Ok(())
     }
 
     fn disable_vblank(crtc: &Crtc<Self>, hw: &Hw<'_, Attacked>) {
