@@ -112,20 +112,17 @@ pub(super) unsafe extern "C" fn create<T: Driver>(
     command: *const bindings::drm_mode_fb_cmd2,
 ) -> *mut raw::drm_framebuffer {
     let create = || {
-        let this = KBox::new(
-            Framebuffer::<T> {
-                raw: Opaque::zeroed(),
-                _class: PhantomData,
-            },
-            GFP_KERNEL,
-        )?;
+        // The allocator zeroes the memory, as it does anyway on many kernels, and nothing zeroes it
+        // again. Zeros are a framebuffer before its initialisation.
+        let mut this = KBox::<Framebuffer<T>>::new_uninit(GFP_KERNEL | __GFP_ZERO)?;
         // SAFETY: C passes a device of driver `T`, one of its files, a format and a request that it
-        // has checked. The memory is zeroed. The objects come from the file's handles, so they are
-        // of the driver's class (L12), and C checks that each is large enough (K23, K24).
+        // has checked. The memory is zeroed, and the C framebuffer is at offset 0. The objects come
+        // from the file's handles, so they are of the driver's class (L12), and C checks that each
+        // is large enough (K23, K24).
         to_result(unsafe {
             raw::drm_gem_fb_init_with_funcs(
                 dev,
-                this.raw.get(),
+                this.as_mut_ptr().cast(),
                 file,
                 info,
                 command,
