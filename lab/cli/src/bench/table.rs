@@ -8,6 +8,8 @@ const REASONS: &[(&str, &str)] = &[
     ("dumb create", "each buffer holds its device (L11), and Rust's allocator goes through krealloc()"),
     ("first-touch fault", "the handler is C's for both; which side is ahead changes from boot to boot"),
     ("fd to handle", "the import is ours, to give the driver's own class (L12)"),
+    ("AddFB2", "Rust's allocator goes through krealloc()"),
+    ("vblank event, delivery", "the timer has a lock of its own, so that nothing waits for its callback (K32)"),
     ("open + close", "the file's data is initialised in place and dropped, where C's is zeroed and freed"),
     ("load the module, noop", "a larger module has more to relocate"),
     ("bytes of code", "the layer's checks and teardown are compiled into each driver; C's lie in the driver's helpers"),
