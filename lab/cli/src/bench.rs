@@ -32,8 +32,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Count instructions per operation, for the Rust driver and the C one side by side
 ///
 /// Boots the stock kernel once on a machine whose clock counts instructions, and measures the Rust vgem and the C one
-/// with the same program. For vkms, does the same with C's vkms, built from the kernel's source package. For tyr, which has no C counterpart here, measures mapping memory on an emulated GPU and the
-/// size of its page tables. The numbers do not depend on the host.
+/// with the same program. For vkms, does the same with C's vkms, built from the kernel's source package. For tyr, which
+/// has no C counterpart here, measures mapping memory on an emulated GPU and the size of its page tables. The numbers do
+/// not depend on the host.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The driver to measure
