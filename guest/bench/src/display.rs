@@ -205,7 +205,7 @@ pub(crate) struct Commit {
     /// The number of properties of each object.
     counts: Vec<u32>,
     properties: Vec<u32>,
-    /// None of them is an address: no property of a fence is set.
+    /// The values, in the order of the properties. No value is an address: no property of a fence is set.
     values: Vec<u64>,
 }
 

@@ -136,7 +136,7 @@ pub(crate) fn awake(mut operation: impl FnMut() -> Result<()>, mut settle: impl 
 pub(crate) struct Cost {
     /// Instructions of the calling thread.
     pub(crate) call: f64,
-    /// Those and the workers' own.
+    /// The instructions of the call and of the workers.
     pub(crate) all: f64,
 }
 

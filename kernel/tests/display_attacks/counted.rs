@@ -11,7 +11,7 @@ use kernel::{
     }, //
 };
 
-/// What a value counts as.
+/// Kinds of counted values.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     State,

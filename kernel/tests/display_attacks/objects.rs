@@ -78,7 +78,7 @@ pub(crate) struct Keys {
 #[derive(Clone, Copy)]
 pub(crate) struct Objects {
     pub(crate) keys: Keys,
-    /// Those of another device, which is gone.
+    /// The keys of another device, which is gone.
     pub(crate) foreign: Option<Keys>,
 }
 
@@ -148,7 +148,7 @@ impl Layer {
     }
 }
 
-/// What is prepared: a mapping, which is read once more when it is dropped.
+/// A prepared framebuffer: a mapping, which is read once more when it is dropped.
 pub(crate) struct Shown {
     map: Map<Attacked>,
     counted: Counted,

@@ -18,7 +18,7 @@ use super::{LIMIT, parse};
 /// The modules, with the parameters that give them the same objects.
 const MODULES: [(&str, &str, Side); 2] = [("vkms_rust", "", Side::Rust), ("vkms", "enable_writeback=0", Side::C)];
 
-/// What a reader must know to compare the columns. C's `vkms_prepare_fb()` and `vkms_crtc_atomic_check()` do this for
+/// The line below the table, without which the columns mislead. C's `vkms_prepare_fb()` and `vkms_crtc_atomic_check()` do this for
 /// checksums and writeback, whether a client uses them or not.
 const NOTE: &str = "sleep does not count; C's vkms maps each framebuffer into the kernel, and adds all planes of the \
                     display to each commit";

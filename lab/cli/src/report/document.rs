@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What all pages have in common: the document around their content, its style, and pictures inside of it.
+//! The common parts of all pages: the document around their content, its style, and pictures inside of it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -42,7 +42,7 @@ crate::cases::cases! {
 }
 
 const NAME: &str = "display_attacks";
-/// What the driver logs when its device is released and everything was dropped once.
+/// The line that the driver logs when its device is released and everything was dropped once.
 const NOTHING_LEFT: &str = "left: 0 states, 0 prepared, 0 objects, 0 wrong";
 
 /// A hook, by its number and its name in the log.
