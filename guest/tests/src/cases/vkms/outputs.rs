@@ -21,7 +21,7 @@ crate::cases::cases! {
     each_output_has_objects_of_its_own, one_commit_lights_all, each_output_sends_its_event,
     waiting_output_does_not_hold_up_another, one_output_goes_off_and_the_others_stay,
     plane_of_another_output_is_refused, framebuffer_is_shown_on_all_outputs, leases_of_outputs_are_apart,
-    fifteen_outputs_can_be_lit,
+    fifteen_outputs_can_be_lit within 90,
 }
 
 /// Lights all outputs by one commit. Returns a framebuffer for each.
