@@ -19,7 +19,7 @@ use crate::subjects::display::{Card, Display, Unbound};
 use crate::subjects::driver::module_users;
 use crate::subjects::guest::Guest;
 use crate::subjects::lifecycle::left_of;
-use crate::sweeps::calls::{LOAD, PROBE, Within, called, each_call};
+use crate::sweeps::calls::{LOAD, PROBE, Stood, Within, called, each_call};
 use crate::{holds, same, works};
 
 crate::cases::cases! {
@@ -37,10 +37,12 @@ const SET_UP: Within = Within { outside: &[CONSOLE], ..PROBE };
 
 /// The set-up of the console. The device works without it. C keeps a connector when an array cannot grow in its probe, and
 /// uses a buffer of the framebuffer that it has not got (docs/reference/c-core-faults.md).
-const OF_THE_CONSOLE: Within =
-    Within { scope: CONSOLE, outside: &["register_framebuffer"], stands: &[(REALLOC, u32::MAX)], ..PROBE };
-const WITHOUT_ITS_PROBE: Within =
-    Within { outside: &["register_framebuffer", "drm_client_modeset_probe"], ..OF_THE_CONSOLE };
+const OF_THE_CONSOLE: Within = Within {
+    scope: CONSOLE,
+    outside: &["register_framebuffer", "drm_client_modeset_probe"],
+    stands: &[(REALLOC, u32::MAX)],
+    ..PROBE
+};
 
 /// The commit that switches everything off. Another one follows if it fails.
 const OFF: Within =
@@ -121,8 +123,7 @@ fn k4_each_failure_of_the_console_leaves_a_display(guest: &Guest) -> Outcome {
             Card::first(guest)?.unbind()?;
             nothing_left(guest)
         };
-        let within = if call.function == REALLOC { &WITHOUT_ITS_PROBE } else { &OF_THE_CONSOLE };
-        total += each_call(*call, within, || device.bind(), after)?;
+        total += each_call(*call, &OF_THE_CONSOLE, || device.bind(), after)?;
     }
     holds!(total > 20, "{total} calls could fail");
     eprintln!("{}: {total} failures", guest.case);
@@ -140,7 +141,9 @@ fn l3_each_failure_of_the_module_init_is_undone(guest: &Guest) -> Outcome {
         enomem("platform_device_add"),
         null(REALLOC),
     ];
-    const OF_INIT: Within = Within { outside: &[CONSOLE], ..LOAD };
+    // Without a queue of commits only the probe fails.
+    const STANDS: &[Stood] = &[("alloc_workqueue_noprof", 1), (REALLOC, u32::MAX)];
+    const OF_INIT: Within = Within { outside: &[CONSOLE], stands: STANDS, ..LOAD };
     unbound(guest)?;
     works!(modules::remove(guest.driver.module()));
     let files = guest.modules()?.of(guest.driver.module())?;
