@@ -110,12 +110,7 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     ///
     /// ```
     /// fn probe<'bound>(cx: &platform::Probe<'bound>) -> Result<Ready<'bound, Mini>> {
-    ///     let dev = if cx.device().name().to_bytes().ends_with(b".0") {
-    ///         UnregisteredDevice::<Mini>::new(cx, Ok(()))?
-    ///     } else {
-    ///         UnregisteredDevice::<Mini>::without_render_node(cx, Ok(()))?
-    ///     };
-    ///     dev.ready(Hardware::new(cx))
+    ///     UnregisteredDevice::<Mini>::without_render_node(cx, Ok(()))?.ready(Hardware::new(cx))
     /// }
     /// ```
     pub fn without_render_node<B: Bus>(

@@ -108,7 +108,7 @@ impl<T: Driver> Unguarded<'_, T> {
     /// # Examples
     ///
     /// ```
-    /// fn visible_planes(call: &Unguarded<'_, Display>, key: Key<Crtc<Screen>>) -> Result<u32> {
+    /// fn visible_planes(call: &drm::ioctl::Unguarded<'_, Display>, key: Key<Crtc<Screen>>) -> Result<u32> {
     ///     call.with_screen(key, |screen| {
     ///         let mut count = 0;
     ///         screen.each_plane(|_plane, _state| count += 1);

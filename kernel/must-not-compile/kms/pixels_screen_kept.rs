@@ -7,7 +7,7 @@
 include!("../driver.rs");
 include!("../display.rs");
 
-fn picture(file: &File<DisplayClient>, key: Key<Crtc<Screen>>) -> Result<bool> {
-    file.with_screen(key, |screen: &kms::screen::Screen<'static, Display>| screen.state().is_active()) //~ WRONG
-    //= file.with_screen(key, |screen: &kms::screen::Screen<'_, Display>| screen.state().is_active())
+fn picture(call: &ioctl::Unguarded<'_, Display>, key: Key<Crtc<Screen>>) -> Result<bool> {
+    call.with_screen(key, |screen: &kms::screen::Screen<'static, Display>| screen.state().is_active()) //~ WRONG
+    //= call.with_screen(key, |screen: &kms::screen::Screen<'_, Display>| screen.state().is_active())
 }

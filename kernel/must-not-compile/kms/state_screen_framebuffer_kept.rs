@@ -7,9 +7,9 @@
 include!("../driver.rs");
 include!("../display.rs");
 
-fn picture(file: &File<DisplayClient>, key: Key<Crtc<Screen>>) -> Result {
+fn picture(call: &ioctl::Unguarded<'_, Display>, key: Key<Crtc<Screen>>) -> Result {
     let mut kept = None;
-    file.with_screen(key, |screen| {
+    call.with_screen(key, |screen| {
         screen.each_plane(|_, state| {
             kept = state.framebuffer(); //~ WRONG
             //= kept = state.framebuffer().map(|framebuffer| framebuffer.map());
