@@ -159,7 +159,10 @@ impl Client for Screen {
         self.is_quiet()?;
         // The numbers of framebuffers and blobs depend on those of the EDID, which changes at each probe.
         let fbs = works!(file.resources()).fbs.len();
-        let shown = self.display.snapshot()?;
+        let numbers = [self.frame.fb, self.mode].map(u64::from);
+        let shown: Vec<_> =
+            self.display.snapshot()?.into_iter().filter(|(.., value)| !numbers.contains(value)).collect();
+        same!(self.shown()?, self.frame.fb);
         Ok(format!("{fbs} framebuffers, buffer {}, {shown:?}", frame.handle))
     }
 }
