@@ -169,7 +169,7 @@ fn vblanks_go_off_and_on_at_once(guest: &Guest) -> Outcome {
 
 /// K16: the rest of a commit that does not block runs in a worker, while the driver is unloaded.
 fn unload_right_after_a_flip(guest: &Guest) -> Outcome {
-    for turn in 0..30 {
+    for turn in 0..8 {
         let display = Display::open(guest)?;
         let output = display.output();
         let frames = [display.light(output)?, display.frame(output.size())?];
