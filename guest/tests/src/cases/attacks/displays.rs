@@ -142,9 +142,12 @@ impl Lit {
         Ok(())
     }
 
-    /// Closes the client's file and removes the driver. Nothing is left then.
+    /// Switches the display off, closes the client's file and removes the driver. Nothing is left then.
+    ///
+    /// If the file's end switched it off, C would wait ten seconds for a frame, since nobody ends one any more.
     fn end(self) -> Outcome {
         let Self { trace, display, .. } = self;
+        works!(display.commit(&Request::new().off(display.output()), ATOMIC_ALLOW_MODESET, 0));
         drop(display);
         unload(trace)
     }
