@@ -147,7 +147,11 @@ impl Lit {
     /// If the file's end switched it off, C would wait ten seconds for a frame, since nobody ends one any more.
     fn end(self) -> Outcome {
         let Self { trace, display, .. } = self;
-        works!(display.commit(&Request::new().off(display.output()), ATOMIC_ALLOW_MODESET, 0));
+        match display.commit(&Request::new().off(display.output()), ATOMIC_ALLOW_MODESET, 0) {
+            // A device that is gone was switched off before.
+            Ok(()) | Err(Errno::NODEV) => {}
+            Err(errno) => return fail(format!("the display cannot be switched off: {errno}")),
+        }
         drop(display);
         unload(trace)
     }
