@@ -162,6 +162,15 @@ impl Passing for Direction<true> {
     }
 }
 
+/// An ioctl that C has called, for its handler. Only the entry of the table makes one, so a driver
+/// cannot call a handler itself: an unguarded one must not run in a guarded one (K36).
+#[doc(hidden)]
+pub struct Call<'c, T: Driver, A> {
+    dev: &'c Device<T, Registered>,
+    arg: &'c mut A,
+    file: &'c File<T::File>,
+}
+
 /// A function that can handle an ioctl of driver `T` with argument `A`, in the [`Direction`] `D`.
 /// `Kind` is the kind of handler and is always inferred. See the [module](self).
 #[diagnostic::on_unimplemented(
@@ -174,7 +183,7 @@ impl Passing for Direction<true> {
 pub trait Handler<T: Driver, A, D, Kind>: Copy + 'static {
     /// Calls the handler.
     #[doc(hidden)]
-    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int;
+    fn handle(self, call: Call<'_, T, A>) -> c_int;
 }
 
 /// The kinds of handlers, as types without values.
@@ -211,8 +220,8 @@ where
     F: for<'x> Fn(&'x Unguarded<'x, T>, D::Ref<'x, A>, &'x File<T::File>) -> Result<S>,
 {
     #[inline]
-    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        outcome(self(&Unguarded(dev), D::pass(arg), file))
+    fn handle(self, call: Call<'_, T, A>) -> c_int {
+        outcome(self(&Unguarded(call.dev), D::pass(call.arg), call.file))
     }
 }
 
@@ -231,7 +240,8 @@ where
     ) -> Result<S>,
 {
     #[inline]
-    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
+    fn handle(self, call: Call<'_, T, A>) -> c_int {
+        let Call { dev, arg, file } = call;
         dev.enter(|plugged| {
             plugged.registration(|data| outcome(self(&plugged, data, D::pass(arg), file)))
         })
@@ -249,8 +259,8 @@ where
     F: for<'x> Fn(&'x Device<T, Registered>, D::Ref<'x, A>, &'x File<T::File>) -> Result<S>,
 {
     #[inline]
-    fn handle(self, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        outcome(self(dev, D::pass(arg), file))
+    fn handle(self, call: Call<'_, T, A>) -> c_int {
+        outcome(self(call.dev, D::pass(call.arg), call.file))
     }
 }
 
@@ -261,18 +271,13 @@ where
 #[doc(hidden)]
 pub trait HandledBy<H, T: Driver, D, Kind>: Sized {
     /// Calls `handler`.
-    fn handle(
-        handler: H,
-        dev: &Device<T, Registered>,
-        arg: &mut Self,
-        file: &File<T::File>,
-    ) -> c_int;
+    fn handle(handler: H, call: Call<'_, T, Self>) -> c_int;
 }
 
 impl<A, T: Driver, D, Kind, H: Handler<T, A, D, Kind>> HandledBy<H, T, D, Kind> for A {
     #[inline]
-    fn handle(handler: H, dev: &Device<T, Registered>, arg: &mut A, file: &File<T::File>) -> c_int {
-        handler.handle(dev, arg, file)
+    fn handle(handler: H, call: Call<'_, T, A>) -> c_int {
+        handler.handle(call)
     }
 }
 
@@ -416,7 +421,7 @@ unsafe extern "C" fn call<T: Driver, A: Argument + HandledBy<H, T, D, Kind>, D, 
     // built for (L10).
     let arg = unsafe { &mut *arg.cast::<A>() };
 
-    A::handle(handler, dev, arg, file)
+    A::handle(handler, Call { dev, arg, file })
 }
 
 /// The ioctl table of driver `T`. [`ioctls!`](crate::ioctls!) creates it.
