@@ -95,6 +95,8 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     /// left (L3).
     ///
     /// Context: process context, may sleep. Source: `__drm_dev_alloc()` in drivers/gpu/drm/drm_drv.c.
+    // Inlined, it would hide the driver's line when the compiler reports what is wrong with a table.
+    #[inline(never)]
     pub fn new<B: Bus>(cx: &Probe<'bound, B>, data: impl PinInit<T::Data, Error>) -> Result<Self> {
         Self::with_table(cx, &DriverTable::<T>::DRIVER, data)
     }
@@ -113,6 +115,8 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     ///     UnregisteredDevice::<Mini>::without_render_node(cx, Ok(()))?.ready(Hardware::new(cx))
     /// }
     /// ```
+    // As for `new`.
+    #[inline(never)]
     pub fn without_render_node<B: Bus>(
         cx: &Probe<'bound, B>,
         data: impl PinInit<T::Data, Error>,
