@@ -41,7 +41,8 @@ use kernel::{
 };
 
 mod private {
-    pub trait Sealed {}
+    /// Sealed for each CRTC: the callbacks of a source are those for one class of CRTCs.
+    pub trait Sealed<C> {}
 }
 
 /// Where the vblanks of a CRTC come from. Sealed: [`Timer`], [`Hardware`] or [`Nowhere`].
@@ -50,7 +51,7 @@ mod private {
     label = "not a source of vblanks",
     note = "use `vblank::Timer`, or `vblank::Hardware` with `vblank::HardwareVblank` for `{C}`, or `vblank::Nowhere`"
 )]
-pub trait Source<C: DriverCrtc>: private::Sealed {
+pub trait Source<C: DriverCrtc>: private::Sealed<C> {
     /// The callbacks of the CRTC.
     #[doc(hidden)]
     const OPS: Ops;
@@ -71,7 +72,7 @@ pub struct Ops {
 /// A timer with the mode's frame time. Frames keep their phase while no client waits for them.
 pub enum Timer {}
 
-impl private::Sealed for Timer {}
+impl<C: DriverCrtc> private::Sealed<C> for Timer {}
 
 impl<C: DriverCrtc> Source<C> for Timer {
     const OPS: Ops = Ops {
@@ -85,7 +86,7 @@ impl<C: DriverCrtc> Source<C> for Timer {
 /// An interrupt at each vblank, from which the driver calls [`Plugged::handle_vblank`].
 pub enum Hardware {}
 
-impl private::Sealed for Hardware {}
+impl<C: HardwareVblank> private::Sealed<C> for Hardware {}
 
 impl<C: HardwareVblank> Source<C> for Hardware {
     const OPS: Ops = Ops {
@@ -100,7 +101,7 @@ impl<C: HardwareVblank> Source<C> for Hardware {
 /// vblank draw without a pause on such a display.
 pub enum Nowhere {}
 
-impl private::Sealed for Nowhere {}
+impl<C: DriverCrtc> private::Sealed<C> for Nowhere {}
 
 impl<C: DriverCrtc> Source<C> for Nowhere {
     const OPS: Ops = Ops {
