@@ -302,6 +302,10 @@ pub struct Core<T: Driver> {
     /// Whether the displays are being switched off for the system's sleep, or the system sleeps.
     /// Commits wait for no fences then, either (K33).
     suspended: AtomicBool,
+    /// Whether the hardware may be asleep, so that no connector is probed (K35).
+    asleep: AtomicBool,
+    /// Whether a probe was left out because of that (K35).
+    missed: AtomicBool,
     /// The thread in a hook that switches vblanks (K40).
     switching: vblank::Switching,
     /// The mappings of the device's framebuffers. Set before the objects (K41).
@@ -318,6 +322,8 @@ impl<T: Driver> Default for Core<T> {
             departed: AtomicBool::new(false),
             off: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            missed: AtomicBool::new(false),
             switching: vblank::Switching::default(),
             maps: SetOnce::new(),
             commits: commit::Count::default(),

@@ -125,8 +125,9 @@ impl<T: Driver> Role<Drm> for T {
         let resumed = live
             .device()
             .enter(|plugged| plugged.registration(|data| T::resume(&plugged, data)));
-        resumed.unwrap_or(Ok(()))?;
-        (<T::Kms as kms::Kind<T>>::OPS.resume)(live.device())
+        // Clients are awake in any case, and go on to use the displays.
+        let shown = (<T::Kms as kms::Kind<T>>::OPS.resume)(live.device());
+        resumed.unwrap_or(Ok(())).and(shown)
     }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/export.h>
 #include <linux/hrtimer.h>
@@ -11,7 +12,9 @@
 #include <drm/drm_client_event.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_framebuffer.h>
+#include <drm/drm_gem.h>
 #include <drm/drm_modeset_helper_vtables.h>
+#include <drm/drm_probe_helper.h>
 
 #include "helpers_kms.h"
 
@@ -319,14 +322,11 @@ int drm_rust_suspend(struct drm_device *dev)
 {
 	struct drm_atomic_commit *commit;
 
-	drm_client_dev_suspend(dev);
 	drm_rust_lock_console(dev);
 	commit = drm_atomic_helper_suspend(dev);
 	drm_rust_unlock_console(dev);
-	if (IS_ERR(commit)) {
-		drm_client_dev_resume(dev);
+	if (IS_ERR(commit))
 		return PTR_ERR(commit);
-	}
 	/* What is left of a resume that failed. */
 	drm_rust_forget_suspend(dev);
 	dev->mode_config.suspend_state = commit;
@@ -352,10 +352,21 @@ int drm_rust_resume(struct drm_device *dev)
 		ret = drm_rust_with_modeset_locks(dev, resume_locked, commit);
 		drm_rust_forget_suspend(dev);
 	}
-	drm_client_dev_resume(dev);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(drm_rust_resume);
+
+void drm_rust_suspend_clients(struct drm_device *dev)
+{
+	drm_client_dev_suspend(dev);
+}
+EXPORT_SYMBOL_GPL(drm_rust_suspend_clients);
+
+void drm_rust_resume_clients(struct drm_device *dev)
+{
+	drm_client_dev_resume(dev);
+}
+EXPORT_SYMBOL_GPL(drm_rust_resume_clients);
 
 /* Drops what was on, of a device that goes while it is suspended. */
 void drm_rust_forget_suspend(struct drm_device *dev)
@@ -424,3 +435,91 @@ void drm_rust_all_off(struct drm_device *dev)
 		crtc_off(crtc);
 }
 EXPORT_SYMBOL_GPL(drm_rust_all_off);
+
+/* The buffer of another device that is a plane of memory, if it is one. */
+static struct dma_buf *imported(struct drm_framebuffer *fb, unsigned int plane)
+{
+	struct drm_gem_object *obj = fb->obj[plane];
+
+	return obj && drm_gem_is_imported(obj) ? obj->import_attach->dmabuf : NULL;
+}
+
+static void end_cpu_access(struct drm_framebuffer *fb, unsigned int planes,
+			   enum dma_data_direction direction)
+{
+	while (planes--) {
+		struct dma_buf *buf = imported(fb, planes);
+
+		if (buf && buf->ops->end_cpu_access)
+			buf->ops->end_cpu_access(buf, direction);
+	}
+}
+
+/*
+ * Tells the exporters of a framebuffer's memory of an access. dma_buf_begin_cpu_access() would also
+ * wait for the fences on the buffers, without a limit, and a client can add that of the very commit
+ * whose step reads.
+ */
+int drm_rust_fb_begin_cpu_access(struct drm_framebuffer *fb, enum dma_data_direction direction)
+{
+	unsigned int plane;
+
+	for (plane = 0; plane < ARRAY_SIZE(fb->obj); plane++) {
+		struct dma_buf *buf = imported(fb, plane);
+		int error = 0;
+
+		if (buf && buf->ops->begin_cpu_access)
+			error = buf->ops->begin_cpu_access(buf, direction);
+		if (error) {
+			end_cpu_access(fb, plane, direction);
+			return error;
+		}
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_rust_fb_begin_cpu_access);
+
+void drm_rust_fb_end_cpu_access(struct drm_framebuffer *fb, enum dma_data_direction direction)
+{
+	end_cpu_access(fb, ARRAY_SIZE(fb->obj), direction);
+}
+EXPORT_SYMBOL_GPL(drm_rust_fb_end_cpu_access);
+
+/* Waits until each probe of a connector that has begun is over. Each is made with this lock. */
+void drm_rust_wait_for_probes(struct drm_device *dev)
+{
+	mutex_lock(&dev->mode_config.mutex);
+	mutex_unlock(&dev->mode_config.mutex);
+}
+EXPORT_SYMBOL_GPL(drm_rust_wait_for_probes);
+
+void drm_rust_probe_connectors(struct drm_device *dev)
+{
+	struct drm_connector_list_iter iter;
+	struct drm_connector *connector;
+
+	drm_connector_list_iter_begin(dev, &iter);
+	drm_for_each_connector_iter(connector, &iter)
+		drm_connector_helper_hpd_irq_event(connector);
+	drm_connector_list_iter_end(&iter);
+}
+EXPORT_SYMBOL_GPL(drm_rust_probe_connectors);
+
+u64 drm_rust_connector_epoch(const struct drm_connector *connector)
+{
+	return READ_ONCE(connector->epoch_counter);
+}
+EXPORT_SYMBOL_GPL(drm_rust_connector_epoch);
+
+/* Clears the mark of a cursor update that does not wait for its frame. */
+void drm_rust_wait_for_cursor(struct drm_atomic_commit *commit)
+{
+	commit->legacy_cursor_update = false;
+}
+EXPORT_SYMBOL_GPL(drm_rust_wait_for_cursor);
+
+enum drm_connector_status drm_rust_connector_status(const struct drm_connector *connector)
+{
+	return connector->status;
+}
+EXPORT_SYMBOL_GPL(drm_rust_connector_status);

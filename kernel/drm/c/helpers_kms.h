@@ -31,6 +31,11 @@ int drm_rust_with_modeset_locks(struct drm_device *dev,
 void drm_rust_all_off(struct drm_device *dev);
 bool drm_rust_leaves_on(struct drm_atomic_commit *commit);
 bool drm_rust_only_takes_away(struct drm_atomic_commit *commit);
+void drm_rust_wait_for_probes(struct drm_device *dev);
+void drm_rust_probe_connectors(struct drm_device *dev);
+enum drm_connector_status drm_rust_connector_status(const struct drm_connector *connector);
+int drm_rust_fb_begin_cpu_access(struct drm_framebuffer *fb, enum dma_data_direction direction);
+void drm_rust_fb_end_cpu_access(struct drm_framebuffer *fb, enum dma_data_direction direction);
 
 bool drm_rust_setup_is_complete(struct drm_device *dev);
 struct drm_encoder *drm_rust_best_encoder(struct drm_connector *connector,
@@ -51,6 +56,10 @@ void drm_rust_lock_console(struct drm_device *dev);
 void drm_rust_unlock_console(struct drm_device *dev);
 int drm_rust_suspend(struct drm_device *dev);
 int drm_rust_resume(struct drm_device *dev);
+void drm_rust_suspend_clients(struct drm_device *dev);
+void drm_rust_resume_clients(struct drm_device *dev);
+u64 drm_rust_connector_epoch(const struct drm_connector *connector);
+void drm_rust_wait_for_cursor(struct drm_atomic_commit *commit);
 void drm_rust_forget_suspend(struct drm_device *dev);
 
 void drm_rust_hrtimer_set_expires(struct hrtimer *timer, ktime_t time);

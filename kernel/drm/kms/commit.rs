@@ -518,7 +518,9 @@ unsafe fn wait_for_fences<T: Driver>(
             if entry.ptr.is_null() || (*entry.new_state).fence.is_null() {
                 continue;
             }
-            loop {
+            let kms = &dev.core().kms;
+            // In the sleep a signal to the process that asked for it must not end the resume.
+            while !kms.suspended.load(Ordering::Acquire) {
                 let left =
                     bindings::dma_fence_wait_timeout((*entry.new_state).fence, before, WAIT_PART);
                 if left < 0 {
@@ -530,9 +532,6 @@ unsafe fn wait_for_fences<T: Driver>(
                 let kms = &dev.core().kms;
                 if kms.departed.load(Ordering::Acquire) {
                     return Err(ENODEV);
-                }
-                if kms.suspended.load(Ordering::Acquire) {
-                    break;
                 }
             }
             raw::drm_rust_dma_fence_put((*entry.new_state).fence);

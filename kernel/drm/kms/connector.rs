@@ -22,7 +22,10 @@ use core::{
     marker::PhantomData,
     ops::Deref,
     ptr::NonNull,
-    sync::atomic::Ordering, //
+    sync::atomic::{
+        AtomicU64,
+        Ordering, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -151,6 +154,8 @@ pub struct Connector<N: DriverConnector> {
     raw: Opaque<raw::drm_connector>,
     #[pin]
     data: N,
+    /// C's count of changes when the last hotplug was looked at (K35).
+    reported: AtomicU64,
     /// Invariant in `N`: a subtype of `N` may be another driver's (K2).
     _class: PhantomData<fn(N) -> N>,
 }
@@ -187,6 +192,7 @@ impl<N: DriverConnector> Connector<N> {
                 // The allocator has zeroed the memory; see the flags.
                 raw <- Opaque::ffi_init(|_| ()),
                 data <- data,
+                reported: AtomicU64::new(0),
                 _class: PhantomData,
             }? Error),
             GFP_KERNEL | __GFP_ZERO,
@@ -233,6 +239,34 @@ impl<N: DriverConnector> Connector<N> {
         unsafe { Device::from_raw(raw::drm_rust_connector_device(self.raw.get())) }
     }
 
+    /// Returns whether the device sleeps, and notes that a probe is left out (K35).
+    fn sleeps(&self) -> bool {
+        let kms = &self.device().core().kms;
+        let asleep = kms.asleep.load(Ordering::Acquire);
+        if asleep {
+            kms.missed.store(true, Ordering::Release);
+        }
+        asleep
+    }
+
+    /// Probes the connector, and sends a uevent if anything has changed since the last call.
+    ///
+    /// A client may have probed it in between. C then counts the change, and leaves the uevent to a
+    /// worker that devices with hotplugs do not have.
+    ///
+    /// Context: may sleep; takes locks of mode setting.
+    fn look(&self) {
+        let connector = self.raw.get();
+        // SAFETY: The connector is valid, and no lock is held (K35).
+        unsafe {
+            let sent = raw::drm_connector_helper_hpd_irq_event(connector);
+            let changes = raw::drm_rust_connector_epoch(connector);
+            if self.reported.swap(changes, Ordering::Relaxed) != changes && !sent {
+                raw::drm_kms_helper_connector_hotplug_event(connector);
+            }
+        }
+    }
+
     /// # Safety
     ///
     /// Called only by C, as documented for the table that contains it (L20).
@@ -255,6 +289,10 @@ impl<N: DriverConnector> Connector<N> {
     ) -> c_int {
         // SAFETY: C passes a connector of this class (K2).
         let connector = unsafe { Self::from_raw(connector) };
+        if connector.sleeps() {
+            // SAFETY: As above, with the lock of the field (K35).
+            return unsafe { raw::drm_rust_connector_status(connector.raw.get()) } as c_int;
+        }
         let status = connector
             .device()
             .enter(|plugged| N::detect(connector, &Hw::new(plugged)));
@@ -267,27 +305,30 @@ impl<N: DriverConnector> Connector<N> {
     unsafe extern "C" fn get_modes(raw_connector: *mut raw::drm_connector) -> c_int {
         // SAFETY: C passes a connector of this class, with the lock of its lists of modes (K2).
         let connector = unsafe { Self::from_raw(raw_connector) };
+        if connector.sleeps() {
+            return 0;
+        }
         let mut modes = Modes {
             connector: raw_connector,
             count: 0,
             _call: PhantomData,
         };
-        let result = connector
-            .device()
-            .enter(|plugged| N::modes(connector, &mut modes, &Hw::new(plugged)));
-        match result {
-            Some(Err(error)) if modes.count == 0 => error.to_errno(),
-            _ => modes.count,
+        let dev = connector.device();
+        let result = dev.enter(|plugged| N::modes(connector, &mut modes, &Hw::new(plugged)));
+        if let Some(Err(error)) = result {
+            // C wants a number of modes, and reports others as faults of the driver.
+            dev_dbg!(dev.parent(), "drm: no modes: {:?}\n", error);
         }
+        modes.count
     }
 }
 
 impl<T: Driver> Plugged<'_, T> {
-    /// Says that a display may have been attached to a connector, or taken away.
+    /// Reports that a display may have been attached to a connector, or taken away.
     ///
-    /// The connector is asked later, in the module's workqueue, and clients are told if anything has
-    /// changed. Asking takes locks of mode setting and may commit for the console, so it cannot be
-    /// done in a section that unplugging waits for (K35).
+    /// The layer probes the connector later, in the module's workqueue, and clients get a uevent if
+    /// anything has changed, also if a client's own probe has noticed it first. Probing takes locks of mode setting and may commit for the console, so
+    /// it cannot be done in a section that unplugging waits for (K35).
     ///
     /// # Errors
     ///
@@ -311,9 +352,8 @@ impl<T: Driver> Plugged<'_, T> {
                 return;
             }
             if let Ok(connector) = connector.of(dev) {
-                // SAFETY: The connector belongs to `dev`, which the work keeps. No lock is held
-                // (K35).
-                unsafe { raw::drm_connector_helper_hpd_irq_event(connector.as_ptr().cast()) };
+                // SAFETY: The connector belongs to `dev`, which the work keeps (K3).
+                unsafe { Connector::<T::Connector>::from_raw(connector.as_ptr().cast()) }.look();
             }
         })
     }

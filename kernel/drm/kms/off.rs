@@ -74,23 +74,45 @@ fn switch_off<T: Driver>(dev: &Device<T, Registered>) {
 
 /// Switches the displays off before the system sleeps, and remembers what was on.
 ///
-/// A commit that waits for a client's fence stops waiting: nobody is awake to signal it (K33).
+/// A commit that waits for a client's fence stops waiting: no process is awake to signal it (K33).
 pub(super) fn suspend<T: Driver>(dev: &Device<T, Registered>) -> Result {
-    let suspended = &dev.core().kms.suspended;
-    suspended.store(true, Ordering::Release);
+    let kms = &dev.core().kms;
+    kms.suspended.store(true, Ordering::Release);
+    kms.asleep.store(true, Ordering::Release);
     // SAFETY: The device is valid and registered. Userspace is frozen, and this thread holds no
-    // lock of mode setting (K20).
-    to_result(unsafe { raw::drm_rust_suspend(dev.as_raw()) })
-        .inspect_err(|_| suspended.store(false, Ordering::Release))
+    // lock of mode setting. A probe that begins now sees the mark (K20, K35).
+    to_result(unsafe {
+        raw::drm_rust_wait_for_probes(dev.as_raw());
+        raw::drm_rust_suspend_clients(dev.as_raw());
+        raw::drm_rust_suspend(dev.as_raw())
+    })
+    .inspect_err(|_| awake(dev))
 }
 
 /// Switches on what was on before the system slept.
 pub(super) fn resume<T: Driver>(dev: &Device<T, Registered>) -> Result {
     // SAFETY: As above (K20).
     let resumed = to_result(unsafe { raw::drm_rust_resume(dev.as_raw()) });
-    // Not before: until processes are awake, nobody signals a fence of what is switched on (K33).
-    dev.core().kms.suspended.store(false, Ordering::Release);
+    awake(dev);
     resumed
+}
+
+/// Ends the sleep: connectors are probed again, the console goes on, commits wait for fences again,
+/// and a probe that was left out is made up for.
+fn awake<T: Driver>(dev: &Device<T, Registered>) {
+    let kms = &dev.core().kms;
+    // Before the console goes on: it makes up for a hotplug, and would find a display without modes
+    // (K35).
+    kms.asleep.store(false, Ordering::Release);
+    // SAFETY: The device is valid, its hardware is awake, and this thread holds no lock of mode
+    // setting (K20).
+    unsafe { raw::drm_rust_resume_clients(dev.as_raw()) };
+    // Not before: until processes are awake, nobody signals a fence of what is switched on (K33).
+    kms.suspended.store(false, Ordering::Release);
+    if kms.missed.swap(false, Ordering::AcqRel) {
+        // SAFETY: The device is valid, and this thread holds no lock of mode setting (K35).
+        unsafe { raw::drm_rust_probe_connectors(dev.as_raw()) };
+    }
 }
 
 /// Waits for what an unplugged device may still be doing.

@@ -46,6 +46,7 @@ use drm::kms::{
 };
 use kernel::{
     new_spinlock,
+    new_spinlock_irq,
     prelude::*,
     sync::{
         atomic::{
@@ -53,7 +54,8 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        SpinLock, //
+        SpinLock,
+        SpinLockIrq, //
     },
     time::{
         delay::fsleep,
@@ -232,8 +234,9 @@ type Scene = [Option<Arc<Shown>>; 2];
 
 #[pin_data]
 pub(crate) struct Screen {
+    // The hooks of vblanks take it, which a timer calls, too.
     #[pin]
-    scene: SpinLock<Scene>,
+    scene: SpinLockIrq<Scene>,
     #[pin]
     spare: SpinLock<Option<Part>>,
     counted: Counted,
@@ -242,13 +245,14 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            scene <- new_spinlock!([None, None]),
+            scene <- new_spinlock_irq!([None, None]),
             spare <- new_spinlock!(None),
             counted: Counted::new(Kind::Object)?,
         })
     }
 
-    /// Replaces the scene. The old one is dropped with a spinlock held, which a mapping allows.
+    /// Replaces the scene. The old one is dropped with a spinlock held and interrupts off, which a
+    /// mapping allows.
     fn replace(&self, scene: Scene) {
         *self.scene.lock() = scene;
     }
@@ -261,6 +265,7 @@ impl kms::DriverCrtc for Screen {
     type Vblank = Hardware;
 
     const WHOLE: bool = true;
+    const NEEDS_PRIMARY: bool = true;
 
     fn mode_valid(crtc: &Crtc<Self>, _mode: &Mode) -> bool {
         crtc.counted.look();
