@@ -163,16 +163,42 @@ bool drm_rust_leaves_on(struct drm_atomic_commit *commit)
 }
 EXPORT_SYMBOL_GPL(drm_rust_leaves_on);
 
-/* Whether a commit shows nothing that is not shown already, and takes at least one plane away. */
+/* Whether a plane shows the same in the same way. */
+static bool shows_the_same(const struct drm_plane_state *old, const struct drm_plane_state *new)
+{
+	return new->fb == old->fb && new->crtc == old->crtc &&
+	       new->crtc_x == old->crtc_x && new->crtc_y == old->crtc_y &&
+	       new->crtc_w == old->crtc_w && new->crtc_h == old->crtc_h &&
+	       new->src_x == old->src_x && new->src_y == old->src_y &&
+	       new->src_w == old->src_w && new->src_h == old->src_h &&
+	       new->rotation == old->rotation && new->zpos == old->zpos &&
+	       new->alpha == old->alpha && new->pixel_blend_mode == old->pixel_blend_mode &&
+	       new->color_encoding == old->color_encoding &&
+	       new->color_range == old->color_range &&
+	       new->scaling_filter == old->scaling_filter;
+}
+
+/*
+ * Whether a commit takes at least one plane away, and changes nothing else of what stays on. What a
+ * client changes besides must be checked.
+ */
 bool drm_rust_only_takes_away(struct drm_atomic_commit *commit)
 {
+	struct drm_crtc_state *old_crtc, *new_crtc;
 	struct drm_plane_state *old, *new;
 	struct drm_plane *plane;
+	struct drm_crtc *crtc;
 	bool takes = false;
 	int i;
 
+	for_each_oldnew_crtc_in_state(commit, crtc, old_crtc, new_crtc, i)
+		if (new_crtc->enable &&
+		    (drm_atomic_crtc_needs_modeset(new_crtc) || new_crtc->color_mgmt_changed ||
+		     new_crtc->vrr_enabled != old_crtc->vrr_enabled ||
+		     new_crtc->scaling_filter != old_crtc->scaling_filter))
+			return false;
 	for_each_oldnew_plane_in_state(commit, plane, old, new, i) {
-		if (new->fb && new->fb != old->fb)
+		if (new->fb && !shows_the_same(old, new))
 			return false;
 		takes |= old->fb && !new->fb;
 	}
