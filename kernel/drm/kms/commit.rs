@@ -282,7 +282,6 @@ pub(super) unsafe extern "C" fn commit<T: Driver>(
         // SAFETY: C passes a commit that was checked, with its locks. The steps are in the order
         // that C documents (K16).
         unsafe {
-            own_fences::<T>(device(commit), commit);
             to_result(raw::drm_atomic_helper_setup_commit(commit, nonblock))?;
             to_result(raw::drm_atomic_helper_prepare_planes(dev, commit))
                 .map_err(|error| to_c(commit, error))?;
@@ -299,11 +298,13 @@ pub(super) unsafe extern "C" fn commit<T: Driver>(
 ///
 /// C's fence of a CRTC uses a lock and operations in the CRTC, the lock also after it was signalled.
 /// A client may keep the fence longer than the device lives. So it gets a lock of its own, and
-/// operations that look at nothing else (K31).
+/// operations that look at nothing else (K31). A commit that failed keeps C's: its fence is never
+/// signalled, and such a fence uses its operations when it is freed, after the module may be gone.
 ///
 /// # Safety
 ///
-/// `commit` was checked and is not in force. So nobody has seen its events and their fences (K16).
+/// `commit` has just come into force, and its locks are held. No client has seen its events and their
+/// fences (K16).
 unsafe fn own_fences<T: Driver>(dev: &Device<T, Init>, commit: *mut raw::drm_atomic_commit) {
     // SAFETY: By the requirement: the array has an entry for each CRTC of the device (K16).
     unsafe {
@@ -366,6 +367,7 @@ unsafe fn begin<T: Driver>(commit: *mut raw::drm_atomic_commit, nonblock: bool) 
             wait_for_fences(dev, commit, true)?;
         }
         to_result(raw::drm_atomic_helper_swap_state(commit, true))?;
+        own_fences::<T>(dev, commit);
         raw::drm_rust_atomic_commit_get(commit);
     }
     if !nonblock {
