@@ -36,6 +36,10 @@ use kernel::{
     sync::{
         atomic::Relaxed,
         Mutex, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     }, //
 };
 
@@ -105,6 +109,7 @@ impl Client {
                 let map = of_the_lowest(call, |state| state.framebuffer().ok_or(ENOENT)?.map())?;
                 *file.kept.lock() = Some(map);
             }
+            uapi::DISPLAY_ATTACK_MAP_AGAIN => return map_again(file),
             uapi::DISPLAY_ATTACK_WAIT_IN_FLUSH => WAIT_IN_FLUSH.store(value, Relaxed),
             uapi::DISPLAY_ATTACK_HOTPLUGS => return hotplugs(dev, arg.value),
             uapi::DISPLAY_ATTACK_EDID => edid::SEED.store(arg.value.into(), Relaxed),
@@ -112,6 +117,19 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Reads the kept mapping, and maps its framebuffer meanwhile until that fails.
+fn map_again(file: &File<Client>) -> Result {
+    let kept = file.kept.lock();
+    let map = kept.as_ref().ok_or(ENOENT)?;
+    map.read(|pixels| {
+        pr_info!("reading\n");
+        loop {
+            drop(pixels.framebuffer().map()?);
+            fsleep(Delta::from_millis(1));
+        }
+    })?
 }
 
 type LayerState = drm::kms::PlaneState<crate::Layer>;

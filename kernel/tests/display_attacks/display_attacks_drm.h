@@ -33,6 +33,8 @@
 #define DISPLAY_ATTACK_HOTPLUGS		10
 /* The monitor's EDID is random, made from the seed `value`; 0 ends that. */
 #define DISPLAY_ATTACK_EDID		11
+/* Maps the framebuffer of the kept mapping while that is read, again and again, until it cannot be mapped any more. */
+#define DISPLAY_ATTACK_MAP_AGAIN	12
 
 struct drm_display_attack {
 	__u32 what;

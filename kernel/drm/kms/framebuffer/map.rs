@@ -83,7 +83,11 @@ impl<T: Driver> Framebuffer<T> {
 }
 
 impl<T: Driver> Map<T> {
-    /// Lets `f` read pixels. Buffers of other devices are told of the access.
+    /// Lets `f` read pixels. The exporter of a buffer of another device learns of the access.
+    ///
+    /// Fences on such a buffer are not waited for. The commit that shows the framebuffer has waited for
+    /// those that came before it, and the fence of a later access may be signalled only after the hook
+    /// that reads (K33).
     ///
     /// # Errors
     ///
@@ -102,10 +106,10 @@ impl<T: Driver> Memory<T> {
         let framebuffer = self.framebuffer.as_raw();
         let direction = bindings::dma_data_direction::DMA_FROM_DEVICE;
         // SAFETY: The mapping keeps the framebuffer (K24).
-        to_result(unsafe { raw::drm_gem_fb_begin_cpu_access(framebuffer, direction) })?;
+        to_result(unsafe { raw::drm_rust_fb_begin_cpu_access(framebuffer, direction) })?;
         let result = f(&Pixels(self));
         // SAFETY: As above; it was begun (K24).
-        unsafe { raw::drm_gem_fb_end_cpu_access(framebuffer, direction) };
+        unsafe { raw::drm_rust_fb_end_cpu_access(framebuffer, direction) };
         Ok(result)
     }
 }
@@ -114,10 +118,9 @@ impl<T: Driver> Drop for Map<T> {
     fn drop(&mut self) {
         // SAFETY: The value is not used again (K30).
         let mapped = unsafe { ManuallyDrop::take(&mut self.0) };
-        if let Err(mapped) = T::OwnerModule::runtime().enqueue(mapped) {
-            // The module's exit has begun, and with it the last hook has ended.
-            mapped.forget();
-        }
+        // Once the module's exit has begun there is no queue. All registrations have ended then, so the
+        // memory is unmapped, and this drops a reference.
+        let _ = T::OwnerModule::runtime().enqueue(mapped);
     }
 }
 

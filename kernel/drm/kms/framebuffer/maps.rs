@@ -89,8 +89,11 @@ impl<T: Driver> Maps<T> {
     /// Unmaps everything. From then on nothing can be mapped. Context: may sleep.
     pub(in super::super) fn end(&self) {
         self.list.lock().ended = true;
-        // The lock is not held while a reader is waited for: it may be mapping something else.
-        while let Some(mapped) = { self.list.lock().mapped.pop() } {
+        loop {
+            // The lock is not held while a reader is waited for, which may be mapping something else.
+            // In the head of a `while let` it would be.
+            let last = self.list.lock().mapped.pop();
+            let Some(mapped) = last else { break };
             mapped.unmap();
         }
     }
