@@ -236,6 +236,12 @@ pub(super) unsafe extern "C" fn check<T: Driver>(
         let checked = to_result(unsafe { raw::drm_atomic_helper_check(dev, commit) });
         // SAFETY: As above (K10).
         checked.map_err(|error| unsafe { to_c(commit, error) })?;
+        if <T::Crtc as DriverCrtc>::Vblank::OPS.by_hardware {
+            // C does not wait for the frame of a cursor that moves by the legacy ioctls, and
+            // would drop what was prepared for it while hardware may still read it.
+            // SAFETY: As above (K12).
+            unsafe { raw::drm_rust_wait_for_cursor(commit) };
+        }
         Ok(0)
     })
 }

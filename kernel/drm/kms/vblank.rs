@@ -62,6 +62,8 @@ pub trait Source<C: DriverCrtc>: private::Sealed<C> {
 pub struct Ops {
     /// Whether there are vblanks.
     pub(super) counts: bool,
+    /// Whether they come from hardware, which shows a picture until then.
+    pub(super) by_hardware: bool,
     pub(super) enable: Option<unsafe extern "C" fn(*mut raw::drm_crtc) -> c_int>,
     pub(super) disable: Option<unsafe extern "C" fn(*mut raw::drm_crtc)>,
     pub(super) timestamp: Option<
@@ -77,6 +79,7 @@ impl<C: DriverCrtc> private::Sealed<C> for Timer {}
 impl<C: DriverCrtc> Source<C> for Timer {
     const OPS: Ops = Ops {
         counts: true,
+        by_hardware: false,
         enable: Some(enable::<C>),
         disable: Some(disable::<C>),
         timestamp: Some(timestamp::<C>),
@@ -91,6 +94,7 @@ impl<C: HardwareVblank> private::Sealed<C> for Hardware {}
 impl<C: HardwareVblank> Source<C> for Hardware {
     const OPS: Ops = Ops {
         counts: true,
+        by_hardware: true,
         enable: Some(enable_hardware::<C>),
         disable: Some(disable_hardware::<C>),
         timestamp: None,
@@ -106,6 +110,7 @@ impl<C: DriverCrtc> private::Sealed<C> for Nowhere {}
 impl<C: DriverCrtc> Source<C> for Nowhere {
     const OPS: Ops = Ops {
         counts: false,
+        by_hardware: false,
         enable: None,
         disable: None,
         timestamp: None,
