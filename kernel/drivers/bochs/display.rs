@@ -119,6 +119,8 @@ impl kms::DriverCrtc for Screen {
     type State = ();
     type Vblank = vblank::Timer;
 
+    const NEEDS_PRIMARY: bool = true;
+
     fn mode_valid(crtc: &Crtc<Self>, mode: &Mode) -> bool {
         usize::from(mode.hdisplay()) * usize::from(mode.vdisplay()) * PIXEL <= crtc.memory
     }

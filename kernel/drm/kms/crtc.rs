@@ -123,6 +123,11 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
     /// that (K37).
     const WHOLE: bool = false;
 
+    /// Whether the CRTC cannot be on without its primary plane, as hardware whose only picture is
+    /// that plane's. Commits that would leave it so fail with `EINVAL`. If the plane's framebuffer
+    /// is removed, the CRTC goes off.
+    const NEEDS_PRIMARY: bool = false;
+
     /// Returns whether the CRTC can show `mode`. Modes with frame times below a millisecond or above
     /// half a second, and stereo modes, are refused before (K19).
     ///

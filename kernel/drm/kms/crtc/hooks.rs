@@ -27,7 +27,10 @@ use super::{
 use crate::raw;
 use core::sync::atomic::Ordering;
 use kernel::{
-    error::from_result,
+    error::{
+        from_result,
+        to_result, //
+    },
     prelude::*, //
 };
 
@@ -83,6 +86,11 @@ impl<C: DriverCrtc> Crtc<C> {
             if !unsafe { (*new.cast::<raw::drm_crtc_state>()).enable } {
                 // Nothing that a driver says may keep a CRTC from being switched off (K10).
                 return Ok(0);
+            }
+            if C::NEEDS_PRIMARY {
+                // SAFETY: As above. If C itself takes the plane away, it expects this error, and
+                // switches the CRTC off (K10).
+                to_result(unsafe { raw::drm_atomic_helper_check_crtc_primary_plane(new.cast()) })?;
             }
             if C::WHOLE {
                 // SAFETY: As above (K37).

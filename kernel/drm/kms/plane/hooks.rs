@@ -8,6 +8,7 @@ use super::{
             self,
             of_hook, //
         },
+        crtc::DriverCrtc,
         state::{
             New,
             Old, //
@@ -74,7 +75,7 @@ impl<P: DriverPlane> Plane<P> {
                     fit.scaling.min,
                     fit.scaling.max,
                     matches!(fit.placement, Placement::Anywhere),
-                    true,
+                    !<<P::Driver as Driver>::Crtc as DriverCrtc>::NEEDS_PRIMARY,
                 )
             })?;
             // SAFETY: As above (K8).
