@@ -34,6 +34,9 @@
 
 use crate::{
     fence::Signaler,
+    lock_class::lock_class,
+    module::ModuleRuntime,
+    raw,
     Device,
     Driver,
     DriverFile,
@@ -55,7 +58,12 @@ use kernel::{
     bindings,
     error::to_result,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    workqueue::{
+        impl_has_work,
+        Work,
+        WorkItem, //
+    }, //
 };
 
 /// The smallest event type number available to drivers (`include/uapi/drm/drm.h`).
@@ -90,12 +98,32 @@ pub trait Payload: IntoBytes + Send + Sync + 'static {
 /// - `message` is a kmalloc allocation that we own. C has reserved it for a file of `dev`, or has
 ///   forgotten it because that file is closed. C uses it under the device's event lock, except for
 ///   the payload.
-/// - C does not signal `fence`: `base.fence` and `base.completion` are null.
+/// - C does not signal the fence: `base.fence` and `base.completion` are null.
+/// - `end` names the same message and the same device. It is taken out when the event ends.
 pub struct Event<T: Driver, P: Payload> {
     message: NonNull<Message<P>>,
+    end: ManuallyDrop<Pin<KBox<End<T>>>>,
+}
+
+/// The end of an event: it is sent or cancelled, at once or in the module's workqueue.
+#[pin_data]
+struct End<T: Driver> {
+    #[pin]
+    work: Work<End<T>>,
+    message: *mut bindings::drm_pending_event,
     dev: ARef<Device<T>>,
     fence: Option<Signaler>,
+    is_sent: bool,
 }
+
+impl_has_work! {
+    impl{T: Driver} HasWork<Self> for End<T> { self.work }
+}
+
+// SAFETY: The owner of the end owns the message, for which C locks. The rest is `Send` (L15, L23).
+unsafe impl<T: Driver> Send for End<T> {}
+// SAFETY: A shared reference gives nothing (L15).
+unsafe impl<T: Driver> Sync for End<T> {}
 
 /// The memory of an event. C frees it by `kfree` of its start after it was read or cancelled.
 #[repr(C)]
@@ -163,15 +191,33 @@ impl<T: Driver, P: Payload> Event<T, P> {
             GFP_KERNEL,
         )?;
         let dev: ARef<Device<T>> = file.device().into();
-
         let message = KBox::into_raw(message);
+        let (name, key) = lock_class!(c"drm_rust::Event");
+        let end = KBox::pin_init(
+            pin_init!(End {
+                work <- Work::new(name, key),
+                message: message.cast(),
+                dev,
+                fence: None,
+                is_sent: false,
+            }),
+            GFP_KERNEL,
+        );
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => {
+                // SAFETY: The message comes from a box (L23).
+                drop(unsafe { KBox::from_raw(message) });
+                return Err(error);
+            }
+        };
         // SAFETY: `file` is open and not being closed: no callback that C makes while it closes a
         // file gets a `File`. So C will forget this event when it closes the file. `dev` is the
         // file's device. `base` is zeroed except for what the call sets. Both stay in place until C
         // or we free them. `base` is the start of the allocation (L14, L23).
         let ret = unsafe {
             bindings::drm_event_reserve_init(
-                dev.as_raw(),
+                end.dev.as_raw(),
                 file.as_raw(),
                 &raw mut (*message).base,
                 &raw mut (*message).event,
@@ -187,8 +233,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
         Ok(Self {
             // SAFETY: The message comes from a box, so it is not null (L23).
             message: unsafe { NonNull::new_unchecked(message) },
-            dev,
-            fence: None,
+            end: ManuallyDrop::new(end),
         })
     }
 
@@ -196,7 +241,7 @@ impl<T: Driver, P: Payload> Event<T, P> {
     /// If the event is cancelled, the fence is signalled like that of a dropped [`Signaler`].
     #[must_use]
     pub fn with_fence(mut self, fence: Signaler) -> Self {
-        self.fence = Some(fence);
+        *self.end.as_mut().project().fence = Some(fence);
         self
     }
 
@@ -204,27 +249,60 @@ impl<T: Driver, P: Payload> Event<T, P> {
     ///
     /// If the file has been closed, the event is freed and only its fence is signalled.
     ///
+    /// In a fence's callback, and in a hook that switches vblanks, C may hold the event lock. The
+    /// event is then sent soon, in the module's workqueue. (Not on a `PREEMPT_RT` kernel: there the
+    /// thread may wait for itself.)
+    ///
     /// Context: any, including interrupts, as long as the device has other references: the last one
     /// must be put in process context.
     pub fn send(self) {
         let mut this = ManuallyDrop::new(self);
-        if let Some(fence) = this.fence.take() {
-            fence.signal();
-        }
-        // SAFETY: By the type invariants. C owns the event from now on, and frees it immediately if
-        // its file is closed. `dev`, which contains the lock for that, is taken out once, because
-        // `this` is not dropped, and put after the call (L21, L23).
-        unsafe {
-            bindings::drm_send_event(this.dev.as_raw(), this.message.cast().as_ptr());
-            core::ptr::drop_in_place(&mut this.dev);
-        }
+        // SAFETY: `this` is not used again (L23).
+        let mut end = unsafe { ManuallyDrop::take(&mut this.end) };
+        *end.as_mut().project().is_sent = true;
+        End::finish(end);
     }
 }
 
 impl<T: Driver, P: Payload> Drop for Event<T, P> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. C frees the event. `dev` is put after this (L21, L23).
-        unsafe { bindings::drm_event_cancel_free(self.dev.as_raw(), self.message.cast().as_ptr()) };
+        // SAFETY: It is not used again (L23).
+        End::finish(unsafe { ManuallyDrop::take(&mut self.end) });
+    }
+}
+
+impl<T: Driver> End<T> {
+    /// Ends the event, later if C may hold its lock.
+    fn finish(this: Pin<KBox<Self>>) {
+        // SAFETY: The function has no requirements (L23).
+        if !unsafe { raw::drm_rust_is_firing() } {
+            Self::run(this);
+        } else if let Err(this) = T::OwnerModule::runtime().enqueue(this) {
+            // What has called us keeps the module, or its device is unbound before the queue ends
+            // (L15). A leak is the lesser evil.
+            core::mem::forget(this);
+        }
+    }
+}
+
+impl<T: Driver> WorkItem for End<T> {
+    type Pointer = Pin<KBox<Self>>;
+
+    fn run(mut this: Pin<KBox<Self>>) {
+        let end = this.as_mut().project();
+        if let Some(fence) = end.fence.take().filter(|_| *end.is_sent) {
+            fence.signal();
+        }
+        // SAFETY: By the invariants of `Event`, whose end this is. C owns the message from now on,
+        // and frees it at once if it is cancelled or its file is closed. `dev`, which contains the
+        // lock for that, is put after the call (L21, L23).
+        unsafe {
+            if *end.is_sent {
+                bindings::drm_send_event(end.dev.as_raw(), *end.message);
+            } else {
+                bindings::drm_event_cancel_free(end.dev.as_raw(), *end.message);
+            }
+        }
     }
 }
 

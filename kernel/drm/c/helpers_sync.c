@@ -76,9 +76,10 @@ bool drm_rust_dma_fence_signal_once(struct dma_fence *fence, int error)
 EXPORT_SYMBOL_GPL(drm_rust_dma_fence_signal_once);
 
 /*
- * The callbacks that run on this processor, the innermost first. C calls them under the fence's
- * lock with interrupts off. So a processor that can be interrupted runs none, and no other
- * processor reads this list. With PREEMPT_RT they can be interrupted, so no list is kept there.
+ * The callbacks that run on this processor, the innermost first: those of fences, and hooks that
+ * switch vblanks, which have no fence. C calls them under spinlocks with interrupts off. So a
+ * processor that can be interrupted runs none, and no other processor reads this list. With
+ * PREEMPT_RT they can be interrupted, so no list is kept there.
  */
 static DEFINE_PER_CPU(struct drm_rust_firing *, innermost);
 
@@ -107,12 +108,22 @@ bool drm_rust_is_locked_by_firing(struct dma_fence *fence)
 	struct drm_rust_firing *firing;
 
 	for (firing = this_cpu_read(innermost); firing; firing = firing->below) {
-		if (dma_fence_spinlock(firing->fence) == dma_fence_spinlock(fence))
+		if (firing->fence && dma_fence_spinlock(firing->fence) == dma_fence_spinlock(fence))
 			return true;
 	}
 	return false;
 }
 EXPORT_SYMBOL_GPL(drm_rust_is_locked_by_firing);
+
+/*
+ * Returns whether the caller is within such a callback, so that C may hold the event lock of any
+ * device.
+ */
+bool drm_rust_is_firing(void)
+{
+	return this_cpu_read(innermost);
+}
+EXPORT_SYMBOL_GPL(drm_rust_is_firing);
 
 void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *))
 {

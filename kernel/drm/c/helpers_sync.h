@@ -32,6 +32,7 @@ struct drm_rust_firing {
 };
 void drm_rust_firing_begins(struct drm_rust_firing *firing);
 void drm_rust_firing_ends(struct drm_rust_firing *firing);
+bool drm_rust_is_firing(void);
 bool drm_rust_is_locked_by_firing(struct dma_fence *fence);
 
 void drm_rust_timer_setup(struct timer_list *timer, void (*function)(struct timer_list *));

@@ -173,17 +173,19 @@ where
     /// # Errors
     ///
     /// Fails with `EINVAL` for a CRTC of another device, and with `EBUSY` in a hook that switches
-    /// vblanks on or off.
+    /// vblanks on or off, and in a fence's callback.
     ///
     /// Context: any, also interrupts.
     pub fn handle_vblank(&self, crtc: Key<Crtc<T::Crtc>>) -> Result {
         let dev: &Device<T> = self;
         let crtc = crtc.of(dev)?;
-        if dev.core().kms.switching.is_in_this_thread() {
+        // SAFETY: The function has no requirements (K40).
+        if dev.core().kms.switching.is_in_this_thread() || unsafe { raw::drm_rust_is_firing() } {
             return Err(EBUSY);
         }
         // SAFETY: The CRTC belongs to this device, which has counts of frames. This thread holds no
-        // lock that C takes: it is in no hook that C calls with one (K18, K40).
+        // lock that C takes: it is in no hook that C calls with one, and in no callback of a fence,
+        // such as the one that C signals with an event (K18, K40).
         unsafe { raw::drm_crtc_handle_vblank(crtc.as_ptr().cast()) };
         Ok(())
     }
@@ -221,21 +223,30 @@ unsafe extern "C" fn disable_hardware<C: HardwareVblank>(crtc: *mut raw::drm_crt
 /// The thread that is in a hook which switches the vblanks of a device, if there is one.
 ///
 /// C calls these hooks with spinlocks of the device that it also takes to count a frame. A hook can
-/// enter its device, so only this keeps it from waiting for its own thread (K40). C holds one of the
-/// locks in both hooks, with interrupts off, so there is one thread at a time, and no interrupt comes
-/// between.
+/// enter its device, and must not wait for its own thread there (K40). With `PREEMPT_RT` only this
+/// tells: the list of callbacks is empty then. C holds one of the locks in both hooks, so there is
+/// one thread at a time. Interrupts are off, so none comes between.
 #[derive(Default)]
 pub(super) struct Switching(AtomicPtr<bindings::task_struct>);
 
 impl Switching {
     fn run<R>(&self, hook: impl FnOnce() -> R) -> R {
+        let mut firing = raw::drm_rust_firing {
+            fence: null_mut(),
+            below: null_mut(),
+        };
         self.0.store(Task::current_raw(), Ordering::Relaxed);
+        // SAFETY: Interrupts are off, and `firing` stays in place until the second call (K40).
+        unsafe { raw::drm_rust_firing_begins(&mut firing) };
         let result = hook();
+        // SAFETY: As above (K40).
+        unsafe { raw::drm_rust_firing_ends(&mut firing) };
         self.0.store(null_mut(), Ordering::Relaxed);
         result
     }
 
-    /// Other threads may be told an old value, but never themselves.
+    /// Returns whether this thread is in such a hook. Other threads may change the value meanwhile,
+    /// but only this one stores itself.
     fn is_in_this_thread(&self) -> bool {
         self.0.load(Ordering::Relaxed) == Task::current_raw()
     }
