@@ -257,7 +257,7 @@ impl<T: Driver> DriverTable<T> {
         features.0
     };
 
-    const FOPS: bindings::file_operations = file::operations(
+    const FOPS: bindings::file_operations = file::operations::<T>(
         this_module::<T::OwnerModule>().as_ptr(),
         Self::is_accel(),
         registers::mmap::<T>(),

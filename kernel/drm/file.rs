@@ -5,6 +5,7 @@
 //! C header: `include/drm/drm_file.h`
 
 use crate::{
+    kms,
     Device,
     Driver,
     Registered, //
@@ -268,8 +269,8 @@ pub(crate) unsafe extern "C" fn show_fdinfo_callback<T: Driver>(
     file.fdinfo(file.device(), &mut FdInfo(printer, PhantomData));
 }
 
-/// Returns the file operations of a node. They are the same for all drivers except for the owner.
-pub(crate) const fn operations(
+/// Returns the file operations of a node of driver `T`.
+pub(crate) const fn operations<T: Driver>(
     owner: *mut bindings::module,
     accel: bool,
     mmap: unsafe extern "C" fn(*mut bindings::file, *mut bindings::vm_area_struct) -> c_int,
@@ -282,9 +283,9 @@ pub(crate) const fn operations(
             bindings::drm_open
         }),
         release: Some(bindings::drm_release),
-        unlocked_ioctl: Some(bindings::drm_ioctl),
+        unlocked_ioctl: Some(<T::Kms as kms::Kind<T>>::OPS.ioctl),
         #[cfg(CONFIG_COMPAT)]
-        compat_ioctl: Some(bindings::drm_compat_ioctl),
+        compat_ioctl: Some(<T::Kms as kms::Kind<T>>::OPS.compat_ioctl),
         poll: Some(bindings::drm_poll),
         read: Some(bindings::drm_read),
         llseek: Some(bindings::noop_llseek),

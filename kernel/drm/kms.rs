@@ -123,6 +123,10 @@ pub struct Ops<T: crate::Driver> {
             *mut bindings::drm_fb_helper_surface_size,
         ) -> c_int,
     >,
+    /// The ioctls of a node, by programs of the machine's own size and by 32-bit ones.
+    pub(crate) ioctl: Ioctl,
+    #[cfg(CONFIG_COMPAT)]
+    pub(crate) compat_ioctl: Ioctl,
     /// Whether there are displays: the adapter then ends the registration when the machine shuts
     /// down, and takes part in system sleep.
     pub(crate) has_displays: bool,
@@ -136,6 +140,9 @@ pub struct Ops<T: crate::Driver> {
     pub(crate) suspend: fn(&Device<T, Registered>) -> Result,
     pub(crate) resume: fn(&Device<T, Registered>) -> Result,
 }
+
+/// The entry for ioctls in a node's file operations.
+pub(crate) type Ioctl = unsafe extern "C" fn(*mut bindings::file, c_uint, c_ulong) -> c_long;
 
 /// A driver without mode setting.
 pub enum NoKms {}
@@ -153,6 +160,9 @@ impl<T: crate::Driver> Kind<T> for NoKms {
     const OPS: Ops<T> = Ops {
         features: 0,
         fbdev_probe: None,
+        ioctl: bindings::drm_ioctl,
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: bindings::drm_compat_ioctl,
         has_displays: false,
         registered: |_| (),
         off: |_| (),
@@ -168,6 +178,9 @@ impl<T: Driver> Kind<T> for Kms {
         features: bindings::drm_driver_feature_DRIVER_MODESET
             | bindings::drm_driver_feature_DRIVER_ATOMIC,
         fbdev_probe: T::CONSOLE.probe,
+        ioctl: off::ioctl::<T>,
+        #[cfg(CONFIG_COMPAT)]
+        compat_ioctl: off::compat_ioctl::<T>,
         has_displays: true,
         registered: off::registered::<T>,
         off: off::off::<T>,

@@ -137,6 +137,58 @@ pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
     }
 }
 
+/// Carries out an ioctl of a node.
+///
+/// # Safety
+///
+/// Called only by C, for a node of driver `T` (L20).
+pub(super) unsafe extern "C" fn ioctl<T: Driver>(
+    file: *mut bindings::file,
+    command: c_uint,
+    argument: c_ulong,
+) -> c_long {
+    // SAFETY: C's own entry for ioctls, with what C passed (L20).
+    unsafe { answer::<T>(file, bindings::drm_ioctl(file, command, argument)) }
+}
+
+/// Carries out an ioctl of a 32-bit program.
+///
+/// # Safety
+///
+/// Called only by C, for a node of driver `T` (L20).
+#[cfg(CONFIG_COMPAT)]
+pub(super) unsafe extern "C" fn compat_ioctl<T: Driver>(
+    file: *mut bindings::file,
+    command: c_uint,
+    argument: c_ulong,
+) -> c_long {
+    // SAFETY: As in `ioctl` (L20).
+    unsafe { answer::<T>(file, bindings::drm_compat_ioctl(file, command, argument)) }
+}
+
+/// Returns what a client gets for an ioctl that ended with `result`.
+///
+/// When the displays are off and the device is not yet unplugged, C fails with errors that tell a
+/// client of a mistake: `EINVAL` for a flip on a CRTC that is off, `EBUSY` for one without a
+/// framebuffer. A client that sees its device go must get `ENODEV`, as Documentation/gpu/drm-uapi.rst
+/// ("Device Hot-Unplug") promises. So each error is that from when the end begins (K22).
+///
+/// # Safety
+///
+/// `file` is an open node of driver `T` (L14).
+unsafe fn answer<T: Driver>(file: *mut bindings::file, result: c_long) -> c_long {
+    // SAFETY: The private data of an open node is its `drm_file`, which has a minor, and through it
+    // a device whose registration has begun (L14, L27).
+    let dev = unsafe {
+        let file: *mut bindings::drm_file = (*file).private_data.cast();
+        Device::<T, Registered>::from_raw((*(*file).minor).dev)
+    };
+    if result < 0 && dev.core().kms.departed.load(Ordering::Acquire) {
+        return ENODEV.to_errno() as c_long;
+    }
+    result
+}
+
 /// Switches everything off by a commit.
 ///
 /// # Safety
