@@ -214,7 +214,8 @@ pub trait Driver: Sized + 'static {
         let _ = (dev, data);
     }
 
-    /// Suspends the hardware before the system sleeps (suspend, hibernation). Userspace is frozen.
+    /// Suspends the hardware before the system sleeps (suspend, hibernation). Userspace is frozen,
+    /// and the layer has switched the displays off.
     ///
     /// # Errors
     ///
@@ -224,7 +225,8 @@ pub trait Driver: Sized + 'static {
         Ok(())
     }
 
-    /// Resumes the hardware after the system wakes up, before userspace runs.
+    /// Resumes the hardware after the system wakes up, before userspace runs. The layer switches the
+    /// displays on afterwards.
     ///
     /// # Errors
     ///

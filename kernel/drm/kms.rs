@@ -206,8 +206,7 @@ impl ReadyIn<Init> for Kms {}
 /// A driver with mode setting. It ties together the classes of objects, one of each kind, so every
 /// object that C hands to a callback is of the driver's class *by construction* (K2).
 ///
-/// Variety within a class (an HDMI and a DisplayPort connector, a plane with a scaler) belongs in
-/// the driver's data of an object.
+/// Differences within a class (an HDMI and a DisplayPort connector) are data of the objects.
 ///
 /// # Examples
 ///
@@ -252,7 +251,7 @@ pub trait Driver: crate::Driver<Kms = Kms> {
     type Objects: Copy + Send + Sync + 'static;
 
     /// Whether the planes are updated after the CRTCs are switched on, and only those of CRTCs that
-    /// are on. Hardware whose plane registers lose their contents while a CRTC is off wants that.
+    /// are on. Hardware whose plane registers lose their contents while a CRTC is off needs this.
     const PLANES_LAST: bool = false;
 
     /// Whether the driver copies pixels when a plane is updated, rather than showing the client's
@@ -302,15 +301,16 @@ impl<T: Driver> Console<T> {
 ///
 /// `objects` is written once, in `init_kms`, before anything reads it: the device is then neither
 /// registered nor in the context [`Init`].
+#[doc(hidden)]
 pub struct Core<T: Driver> {
     /// The device's own number, which keys of its objects have too (K3).
     number: u64,
     objects: UnsafeCell<Option<T::Objects>>,
     /// Whether the end of the registration has begun. From then on commits wait for no fences (K33).
     departed: AtomicBool,
-    /// Whether everything was switched off for good. From then on a check refuses whatever would
-    /// leave something switched on. It is set with all locks of mode setting held, so each commit
-    /// comes either before, and is undone, or after (K22).
+    /// Whether everything was switched off for good. From then on a check refuses each commit that
+    /// would leave something switched on. It is set with all locks of mode setting held, so each
+    /// commit comes either before, and is undone, or after (K22).
     off: AtomicBool,
     /// Whether the displays are being switched off for the system's sleep, or the system sleeps.
     /// Commits wait for no fences then, either (K33).
@@ -368,8 +368,9 @@ impl<'bound, T: Driver> UnregisteredDevice<'bound, T> {
     ///
     /// # Errors
     ///
-    /// Fails with `ENOMEM`, with `EINVAL` if there is no CRTC, and with any error from `setup`. The
-    /// device and everything created are then dropped.
+    /// Fails with `ENOMEM`, with any error from `setup`, and with `EINVAL` if the objects do not fit
+    /// together: without a CRTC, or with a plane that belongs to none. The device and everything
+    /// created are then dropped.
     ///
     /// Context: process context, may sleep. Source: `drmm_mode_config_init()`,
     /// `drm_mode_config_create_initial_state()`.

@@ -42,7 +42,7 @@ mod enable {
 /// The register `ID` without its lowest digit, which is a version.
 const ID: u16 = 0xb0c0;
 
-/// The EDID's place at the start of the registers.
+/// The size of the EDID, which is at the start of the registers.
 pub(crate) const EDID_SIZE: usize = 0x400;
 
 /// The bytes of a pixel. The device shows XRGB8888.
@@ -115,7 +115,7 @@ impl<'bound> Hardware<'bound> {
         self.write(index::ENABLE, 0);
     }
 
-    /// Copies whole pixels to `offset` in the memory. What lies beyond its end is left out.
+    /// Copies whole pixels to `offset` in the memory. Leaves out pixels beyond its end.
     pub(crate) fn copy(&self, offset: usize, pixels: &[u8]) {
         for (at, pixel) in pixels.chunks_exact(PIXEL).enumerate() {
             let pixel = u32::from_le_bytes([pixel[0], pixel[1], pixel[2], pixel[3]]);
@@ -123,7 +123,7 @@ impl<'bound> Hardware<'bound> {
         }
     }
 
-    /// Reads the EDID of the monitor, which QEMU makes up. Without a monitor all bytes are zero.
+    /// Reads the EDID of the monitor, which QEMU makes up. If QEMU gives none, all bytes are zero.
     pub(crate) fn edid(&self, edid: &mut [u8; EDID_SIZE]) {
         for (at, byte) in edid.iter_mut().enumerate() {
             *byte = self.registers.try_read8(at).unwrap_or(0);

@@ -107,7 +107,7 @@ impl<'a> Picture<'a> {
         result
     }
 
-    /// Draws a plane on what is there. `above` and `below` are lines to work with.
+    /// Draws a plane over the picture so far. `above` and `below` are buffers for a line each.
     fn draw(
         &self,
         framebuffer: &Framebuffer<Vkms>,

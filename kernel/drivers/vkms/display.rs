@@ -37,7 +37,7 @@ const FORMATS: [u32; 2] = [XRGB8888, ARGB8888];
 
 /// The largest framebuffer, and the largest mode, in pixels.
 const MAX_SIZE: (u16, u16) = (8192, 8192);
-/// The mode that clients use if they have no wish.
+/// The size of the preferred mode, which clients use by default.
 const PREFERRED: (u16, u16) = (1024, 768);
 
 /// The outputs' CRTCs.

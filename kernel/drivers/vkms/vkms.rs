@@ -2,7 +2,8 @@
 
 //! A virtual display: mode setting without hardware, for compositors and their tests.
 //!
-//! The driver offers what the kernel's C driver of this name offers clients that show pictures.
+//! The kernel has a C driver of this name, and the same tests run against both. This one shows
+//! XRGB8888 and ARGB8888 only, without writeback, rotation, gamma, checksums of frames or configfs.
 //! Unlike the C driver it is a platform driver, so its device can be unbound and bound through
 //! sysfs.
 //!

@@ -88,7 +88,7 @@ impl<T: Driver<R>, R: 'static> Registration<T, R> {
     const OPS: bindings::faux_device_ops = {
         assert!(
             !T::HAS_PM,
-            "a faux device has no part in system sleep: its driver has neither `suspend` nor `resume`"
+            "a faux device has no part in system sleep: its driver has neither displays nor `suspend` nor `resume`"
         );
         bindings::faux_device_ops {
             probe: Some(Self::probe_callback),

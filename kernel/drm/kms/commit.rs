@@ -537,7 +537,6 @@ unsafe fn wait_for_fences<T: Driver>(
                 if left > 0 {
                     break;
                 }
-                let kms = &dev.core().kms;
                 if kms.departed.load(Ordering::Acquire) {
                     return Err(ENODEV);
                 }

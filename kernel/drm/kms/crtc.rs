@@ -167,16 +167,17 @@ pub trait DriverCrtc: Send + Sync + Sized + 'static {
 
     /// Switches the CRTC off. Its vblanks have ended.
     ///
-    /// A mapping of a framebuffer keeps the device. A driver that keeps some in the CRTC's data, for
-    /// what is shown, lets go of them here.
+    /// A mapping of a framebuffer keeps the framebuffer's buffers in memory, until the registration
+    /// ends. A driver that keeps mappings in the CRTC's data drops them here.
     ///
     /// Context: as [`enable`](Self::enable).
     fn disable(crtc: &Crtc<Self>, old: &Old<CrtcState<Self>>, hw: &Hw<'_, Self::Driver>) {
         let _ = (crtc, old, hw);
     }
 
-    /// Lets what the planes' hooks have prepared take effect. Called for CRTCs that are on, after
-    /// the planes' hooks.
+    /// Lets what the planes' hooks have written take effect. Called after the planes' hooks, for
+    /// CRTCs that the commit leaves on: before [`enable`](Self::enable), unless
+    /// [`PLANES_LAST`](Driver::PLANES_LAST) says otherwise.
     ///
     /// Context: as [`enable`](Self::enable).
     fn flush(commit: &CrtcCommit<'_, Self>, hw: &Hw<'_, Self::Driver>) -> Flip {

@@ -52,8 +52,8 @@ fn has_alpha(format: u32) -> bool {
     unsafe { raw::drm_format_info(format).as_ref() }.is_some_and(|info| info.has_alpha)
 }
 
-/// How far a plane can scale what it shows. A ratio is that of the framebuffer's part to the part
-/// of the screen, in 16.16 fixed point.
+/// How far a plane can scale what it shows. So far [`Scaling::NONE`] is the only value. A ratio is
+/// that of the framebuffer's part to the part of the screen, in 16.16 fixed point.
 #[derive(Clone, Copy)]
 pub struct Scaling {
     min: i32,
@@ -201,7 +201,8 @@ pub trait DriverPlane: Send + Sync + Sized + 'static {
         framebuffer: &Framebuffer<Self::Driver>,
     ) -> Result<Self::Prepared>;
 
-    /// Shows the new state, which is visible.
+    /// Shows the new state, which is visible. The CRTC may be off, unless
+    /// [`PLANES_LAST`](Driver::PLANES_LAST) says otherwise.
     ///
     /// Context: process context, may sleep, but neither allocates memory nor waits for fences:
     /// fences wait for it.

@@ -2,9 +2,9 @@
 
 //! Creates the static objects of a device.
 //!
-//! Objects that must be unique are moved: a primary or cursor plane goes into one CRTC. Objects that must exist are
-//! arguments: a CRTC's primary plane, an encoder's first CRTC, a connector's first encoder. The
-//! rest is checked before C is asked, because C only warns (K1).
+//! Objects that must be unique are moved: a primary or cursor plane goes into one CRTC. Objects
+//! that must exist are arguments: a CRTC's primary plane, an encoder's first CRTC, a connector's
+//! first encoder. The rest is checked before C is asked, because C only warns (K1).
 //!
 //! C headers: `include/drm/drm_mode_config.h`, `include/drm/drm_{plane,crtc,encoder,connector}.h`
 
@@ -55,7 +55,7 @@ pub(super) fn has_room(count: c_int) -> Result {
     }
 }
 
-/// The largest size of a framebuffer, in pixels: C computes with signed 16.16 fixed point (K1).
+/// The largest size of a framebuffer, in pixels: C calculates in signed 16.16 fixed point (K1).
 const MAX_SIZE: u32 = 32767;
 
 /// Permission to create static mode-setting objects, for the duration of
@@ -155,7 +155,8 @@ impl<'s, T: Driver> Setup<'s, T> {
         self.dev
     }
 
-    /// Sets the smallest and the largest framebuffer size, in pixels, as `(width, height)`.
+    /// Sets the smallest and the largest framebuffer size, in pixels, as `(width, height)`. They are
+    /// `(1, 1)` and `(4096, 4096)` otherwise.
     ///
     /// # Errors
     ///

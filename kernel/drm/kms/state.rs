@@ -51,8 +51,7 @@ pub trait State: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error counts as `ENOMEM`: C can be told nothing else. Context: process context, may
-    /// sleep.
+    /// Any error counts as `ENOMEM`: C accepts no other. Context: process context, may sleep.
     fn duplicate(&self) -> Result<Self>;
 }
 

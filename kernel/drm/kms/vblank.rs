@@ -3,7 +3,7 @@
 //! Vertical blanking: when a frame ends.
 //!
 //! [`DriverCrtc::Vblank`] says where a CRTC's vblanks come from: from the [`Hardware`], from a
-//! [`Timer`] for displays that do not tell, or from [`Nowhere`].
+//! [`Timer`] for displays that do not report them, or from [`Nowhere`].
 //!
 //! C header: `include/drm/drm_vblank.h`
 
@@ -118,6 +118,9 @@ impl<C: DriverCrtc> Source<C> for Nowhere {
 }
 
 /// The hooks of a CRTC with vblanks by [`Hardware`].
+///
+/// C's timers call them, too. A lock that a hook takes must therefore be a [`SpinLockIrq`]: with a
+/// `SpinLock`, a hook could interrupt the thread that holds the lock, and wait for it forever.
 ///
 /// # Examples
 ///
