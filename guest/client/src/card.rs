@@ -44,13 +44,31 @@ impl Card {
     }
 }
 
-/// Returns the first card whose driver has one of these names.
-pub(crate) fn find(drivers: &[&str]) -> anyhow::Result<PathBuf> {
+/// Returns the nodes of all cards.
+fn nodes() -> Vec<PathBuf> {
     let mut nodes: Vec<PathBuf> = match std::fs::read_dir("/dev/dri") {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(|path| is_card(path)).collect(),
         Err(_) => Vec::new(),
     };
     nodes.sort();
+    nodes
+}
+
+/// Returns the first card with a connector.
+pub(crate) fn find_display() -> anyhow::Result<PathBuf> {
+    let nodes = nodes();
+    for node in &nodes {
+        let resources = drm::control::Device::resource_handles(&Card::open(node)?);
+        if resources.is_ok_and(|resources| !resources.connectors().is_empty()) {
+            return Ok(node.clone());
+        }
+    }
+    bail!("no device with a connector among the {} in `/dev/dri`", nodes.len())
+}
+
+/// Returns the first card whose driver has one of these names.
+pub(crate) fn find(drivers: &[&str]) -> anyhow::Result<PathBuf> {
+    let nodes = nodes();
     for node in &nodes {
         let card = Card::open(node)?;
         if drivers.iter().any(|driver| card.is_driven_by(driver)) {

@@ -9,6 +9,7 @@ mod hold;
 mod nova;
 mod pattern;
 mod share;
+mod show;
 mod tyr;
 mod vgem;
 
@@ -18,12 +19,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::card::Card;
+use crate::show::Interface;
 
 /// Uses a device of vgem, nova or tyr as any program would, and reports each step in a sentence.
 ///
 /// With vgem: creates a buffer, maps it, writes, exports it, imports it into a second file, reads it back, and attaches
 /// and signals a fence. With nova: queries the size of VRAM's BAR, creates a buffer, and queries its size. With tyr:
-/// queries the GPU's properties, creates a buffer, maps it, and maps it for the GPU.
+/// queries the GPU's properties, creates a buffer, maps it, and maps it for the GPU. With `--show`, shows pictures on a
+/// display of any driver.
 #[derive(Debug, Parser)]
 #[command(name = "drydock-client", version)]
 struct Args {
@@ -42,7 +45,16 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     patience: u32,
 
-    /// The device node [default: the first whose driver is known]
+    /// Show a moving picture on the first display by this interface, until the display is unplugged or the client is
+    /// killed
+    #[arg(long, value_name = "INTERFACE", conflicts_with_all = ["hold", "first"])]
+    show: Option<Interface>,
+
+    /// With `--show`: show a cursor too
+    #[arg(long, requires = "show")]
+    cursor: bool,
+
+    /// The device node [default: the first whose driver is known; with `--show`, the first with a connector]
     #[arg(long, value_name = "PATH")]
     node: Option<PathBuf>,
 }
@@ -53,10 +65,14 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     let path = match &args.node {
         Some(path) => path.clone(),
+        None if args.show.is_some() => card::find_display()?,
         None => card::find(&["vgem", nova::DRIVER, tyr::DRIVER])?,
     };
     let card = Card::open(&path)?;
     println!("The device at {} is driven by {}.", path.display(), card.describe()?);
+    if let Some(interface) = args.show {
+        return show::run(&card, interface, args.cursor);
+    }
     if card.is_driven_by(nova::DRIVER) {
         return if args.hold { nova::hold(card) } else { nova::run(&card) };
     }
@@ -95,8 +111,16 @@ mod tests {
     }
 
     #[test]
+    fn display_is_shown_by_one_interface_until_it_is_gone() {
+        let args = Args::try_parse_from(["drydock-client", "--show", "atomic", "--cursor"]).unwrap();
+        assert_eq!((args.show, args.cursor), (Some(Interface::Atomic), true));
+        assert!(Args::try_parse_from(["drydock-client", "--cursor"]).is_err());
+        assert!(Args::try_parse_from(["drydock-client", "--show", "legacy", "--hold"]).is_err());
+    }
+
+    #[test]
     fn a_node_that_is_not_there_is_an_error_with_its_path() {
-        let args = Args { hold: false, first: false, patience: 1, node: Some("/dev/dri/none".into()) };
+        let args = Args::try_parse_from(["drydock-client", "--node", "/dev/dri/none"]).unwrap();
         let error = format!("{:#}", run(&args).unwrap_err());
         assert!(error.starts_with("failed to open `/dev/dri/none`"), "{error}");
     }
