@@ -62,6 +62,17 @@ pub fn ask_mirror_again(cache: &CacheLayout, events: &Events) -> Result<()> {
     kept.forget_sets()
 }
 
+/// Adds packages to the toolchain root, for a program that runs in an image. The cache's lock is shared meanwhile: an addition replaces no
+/// file that another run may use.
+pub(crate) fn add_to_toolchain(toolchain: &Toolchain, addition: &root::Addition, events: &Events) -> Result<()> {
+    // Only one run at a time uses apt.
+    let _lock = Lock::of_directory(Kept::new(&toolchain.cache).dir(), events)?;
+    if root::has_addition(&toolchain.cache, addition) {
+        return Ok(());
+    }
+    root::add(&toolchain.cache, &Apt::updated(&toolchain.cache, events)?, addition, events)
+}
+
 /// Makes the image of `set`.
 fn make_missing(toolchain: &Toolchain, set: &Set, kept: &Kept, events: &Events) -> Result<PathBuf> {
     let _lock = Lock::of_directory(kept.dir(), events)?;

@@ -16,10 +16,15 @@ use drydock_base::repo::{self, rust_files};
 
 /// Fetches the crates in `Cargo.lock` with the host's cargo. Quick if they are already there.
 pub fn fetch(toolchain: &Toolchain, events: &Events) -> Result<()> {
+    fetch_for(&toolchain.repo.join("Cargo.toml"), events)
+}
+
+/// Fetches the crates of the workspace that has this manifest.
+pub(crate) fn fetch_for(manifest: &Path, events: &Events) -> Result<()> {
     let step = events.step("fetching crates");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Crates that only other systems need can be large.
-    cargo.args(["fetch", "--locked", "--target", TARGET, "--manifest-path"]).arg(toolchain.repo.join("Cargo.toml"));
+    cargo.args(["fetch", "--locked", "--target", TARGET, "--manifest-path"]).arg(manifest);
     // cargo reads settings in and above its working directory.
     cargo.current_dir("/");
     process::run(&mut cargo, &step).context("failed to fetch the crates of the guest programs")?;

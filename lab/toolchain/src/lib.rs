@@ -8,12 +8,13 @@
 //! modules  → our modules, compiled by Kbuild            kbuild    → the list of them
 //! drivers  → the directories of drivers                 source_drivers → drivers of the kernel's source that it lacks
 //! kmod     → modules as files                           module_tree → `/lib/modules` for clients
-//! guestbin → programs for the guest
+//! guestbin → programs for the guest                     compositor → the one on Smithay
 //! firmware → the files that drivers load into hardware   client_root → the guest's root file system, of packages
 //! ```
 
 pub mod apt;
 pub mod client_root;
+pub mod compositor;
 pub mod debug_kernel;
 pub mod drivers;
 pub mod firmware;
