@@ -9,6 +9,7 @@ pub(crate) mod gdb;
 mod job;
 mod judge;
 mod libdrm;
+mod parameters;
 mod play;
 mod program;
 mod screenshot;
@@ -35,11 +36,12 @@ use drydock_toolchain::firmware::Choice;
 
 use files::Files;
 use job::{Command, Job};
+use parameters::Parameter;
 use screenshot::Screenshot;
 use user_module::UserModule;
 
 /// The options that a session file has instead of the command line.
-const OF_A_SESSION: [&str; 23] = [
+const OF_A_SESSION: [&str; 24] = [
     "driver",
     "kernel",
     "cpus",
@@ -49,6 +51,7 @@ const OF_A_SESSION: [&str; 23] = [
     "trace",
     "vram",
     "gdb",
+    "param",
     "device",
     "module",
     "firmware",
@@ -97,7 +100,7 @@ Examples:\n\
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Driver to load, such as `vgem`, `nova`, `tyr` or `vkms`; `c-vgem` is the stock kernel's own vgem, and `c-vkms` is C's vkms,
+    /// Driver to load, such as `vgem`, `nova`, `tyr`, `vkms` or `bochs`; `c-vgem` is the stock kernel's own vgem, and `c-vkms` is C's vkms,
     /// which stock kernels lack
     #[arg(required_unless_present = "session")]
     driver: Option<String>,
@@ -125,6 +128,9 @@ pub struct Options {
     log: bool,
     #[command(flatten)]
     gpu: GpuOptions,
+    /// Set a parameter of the driver's module, such as `outputs=3` of `vkms`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = Parameter::parse)]
+    param: Vec<Parameter>,
     /// Add a GPU of QEMU and load the kernel's own driver for it, after DRIVER: `bochs`, `cirrus` or `virtio-gpu`
     #[arg(long, value_name = "NAME", value_parser = StockDevice::parse)]
     device: Vec<&'static StockDevice>,
@@ -219,6 +225,7 @@ impl Options {
             memory: self.memory,
             gpu: Choices::from(&self.gpu),
             firmware: self.firmware_unchecked.map(Choice::Unchecked).or(self.firmware),
+            parameters: self.param,
             devices: self.device,
             modules: self.module,
             waits_for_gdb: self.gdb,

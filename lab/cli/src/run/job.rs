@@ -15,6 +15,7 @@ use drydock_toolchain::firmware::Choice;
 
 use super::fetch::Get;
 use super::files::Files;
+use super::parameters::Parameter;
 use super::screenshot::Screenshot;
 use super::user_module::{self, UserModule};
 use crate::drivers;
@@ -47,6 +48,8 @@ pub(super) struct Job {
     pub(super) memory: Option<u32>,
     pub(super) gpu: Choices,
     pub(super) firmware: Option<Choice>,
+    /// Parameters of the driver's modules.
+    pub(super) parameters: Vec<Parameter>,
     /// Devices of QEMU, beside the driver's own, whose drivers are the kernel's own.
     pub(super) devices: Vec<&'static StockDevice>,
     /// Modules of the user's own.
@@ -114,7 +117,6 @@ impl Job {
         let programs: Vec<&str> =
             self.commands.iter().filter_map(|command| Some(command.argv.first()?.as_str())).collect();
         let files = Files::of(self.root, &self.packages, &programs, &content, &self.directory)?;
-        self.check_kernel(files)?;
         self.commands.iter().flat_map(|command| &command.gets).try_for_each(Get::check)?;
         self.check_screenshots(repo)?;
         self.devices.iter().try_for_each(|device| device.check(self.kernel.as_deref()))?;
@@ -122,20 +124,6 @@ impl Job {
         let mut devices = drivers::devices(repo, &self.driver);
         devices.extend(self.devices.iter().map(|device| device.qemu.to_owned()));
         Ok(Checked { content, files, gpu, devices, modules })
-    }
-
-    /// Refuses files that the kernel cannot read: the debug kernels have few file systems.
-    fn check_kernel(&self, files: Files) -> Result<()> {
-        let Some(name) = self.kernel.as_deref().filter(|name| debug_kernel::named(name).is_some()) else {
-            return Ok(());
-        };
-        if files == Files::Guest && self.shares.is_empty() {
-            return Ok(());
-        }
-        let message =
-            format!("kernel `{name}` cannot read files of this machine or of packages: it lacks their file systems");
-        Err(Error::new(Kind::Usage, message)
-            .hint("run a program of the guest there, or choose a stock kernel: leave `--kernel` out"))
     }
 
     /// Refuses pictures that cannot be taken: at a time beyond the command's limit, or of a driver without a screen.

@@ -24,8 +24,8 @@ use super::judge::{Judge, verdict};
 use super::libdrm;
 use super::screenshot::Camera;
 use super::setting::Setting;
-use super::user_module;
 use super::visitors;
+use super::{parameters, user_module};
 use crate::results::{self, Results};
 use crate::verdict::Verdict;
 
@@ -69,6 +69,8 @@ struct Prepared {
     stage: Stage,
     boot: Boot,
     setting: Setting,
+    /// The driver's modules in loading order, each with its parameters.
+    driver: Vec<(String, String)>,
     /// The user's own modules.
     modules: Vec<user_module::Checked>,
 }
@@ -88,6 +90,8 @@ fn prepare(job: &Job, checked: Checked, output: &Output, repo: &Path, events: &E
     let content = content.with_stock(&job.devices.iter().map(|device| device.module).collect::<Vec<_>>());
     let content = content.with_module_files(modules.iter().map(user_module::Checked::path));
     let stage = Stage::build(toolchain, &repo.join("kernel"), &content, events)?;
+    let driver = driver_modules(&job.driver, stage.image())?;
+    let driver = parameters::of_modules(&job.parameters, &driver, stage.image(), &stage.toolchain().kernel)?;
     let (cpus, memory, show_log) = (job.cpus, job.memory(files), output.show_log);
     let module_tree = match files {
         Files::Guest => None,
@@ -106,7 +110,7 @@ fn prepare(job: &Job, checked: Checked, output: &Output, repo: &Path, events: &E
         debugger: job.waits_for_gdb.then(Session::begin).transpose()?.map(Arc::new),
         ..Boot::default()
     };
-    Ok(Prepared { stage, boot, setting, modules })
+    Ok(Prepared { stage, boot, setting, driver, modules })
 }
 
 /// The end of a client, and the result of each copy to this machine.
@@ -123,9 +127,8 @@ impl Story<'_> {
     /// Boots, and runs the commands or a shell.
     fn play(&self, judge: &mut Judge<'_>) -> Result<Vec<Played>> {
         let Prepared { stage, boot, setting, .. } = &self.prepared;
-        let driver = driver_modules(&self.job.driver, stage.image())?;
         let played = stage.play(boot, self.events, |scene| {
-            if let Err(error) = self.load(&driver, scene)? {
+            if let Err(error) = self.load(scene)? {
                 return Ok(Err(error));
             }
             setting.root.settle(scene.guest())?;
@@ -149,12 +152,12 @@ impl Story<'_> {
 
     /// Loads the driver, the drivers of further devices, and the user's modules. With a debugger, the driver probes only
     /// when the debugger lets it. The inner error is one of this machine.
-    fn load(&self, driver: &[String], scene: &mut Scene<'_>) -> Result<Result<()>, VmError> {
-        let Prepared { stage, boot, modules, .. } = &self.prepared;
+    fn load(&self, scene: &mut Scene<'_>) -> Result<Result<()>, VmError> {
+        let Prepared { stage, boot, driver, modules, .. } = &self.prepared;
         if boot.debugger.is_some() {
             debugged::delay_probes(scene)?;
         }
-        driver.iter().try_for_each(|module| scene.insmod(module))?;
+        driver.iter().try_for_each(|(module, parameters)| scene.insmod_with(module, parameters))?;
         if let Some(session) = &boot.debugger {
             modules.iter().try_for_each(|module| module.load(scene))?;
             if let Err(error) = gdb::wait(stage, session, scene, self.events)? {

@@ -19,6 +19,7 @@ use drydock_toolchain::firmware::Choice;
 
 use super::files::Files;
 use super::job::{self, CPUS, Command, Job, MEMORY};
+use super::parameters::Parameter;
 use super::screenshot::Screenshot;
 use super::user_module::UserModule;
 use super::{fetch, setting};
@@ -39,6 +40,8 @@ struct Session {
     vram: Option<u32>,
     firmware: Option<String>,
     firmware_unchecked: Option<PathBuf>,
+    #[serde(default)]
+    param: Vec<String>,
     #[serde(default)]
     device: Vec<String>,
     #[serde(default)]
@@ -135,6 +138,7 @@ impl Session {
             memory: self.memory,
             gpu: Choices { fault: self.fault.map(here), trace: self.trace.map(here), vram: self.vram },
             firmware: self.firmware_unchecked.map(here).map(Choice::Unchecked).or(firmware),
+            parameters: parsed(&self.param, Parameter::parse)?,
             devices: parsed(&self.device, StockDevice::parse)?,
             modules: parsed(&self.module, |text| Ok(UserModule::parse(text)?.within(directory)))?,
             waits_for_gdb: false,
