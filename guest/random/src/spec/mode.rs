@@ -5,54 +5,22 @@
 //!
 //! Source: `include/uapi/drm/drm_mode.h`, `drm.h`, `drm_fourcc.h` (Linux 7.3).
 
+mod settings;
+mod values;
+
 use uapi::SET_CLIENT_CAP;
 use uapi::mode::*;
+
+use settings::SETTINGS;
+use values::*;
 
 use super::Kind::{
     Array, Count, Ends, Flags, Gives, Length, May, Number, One, Pad, Property, Room, Rows, Settings, Takes, Zeros,
 };
-use super::{Class, Column, Does, Field, Kind, PAD, Setting, Spec, drm, field};
+use super::{Class, Column, Does, Field, Kind, PAD, Spec, drm, field};
 
 /// The usual side of a picture, in pixels.
 pub const SIDE: u64 = 64;
-
-/// Sides of pictures, planes and cursors.
-const SIDES: Kind = Number(4, &[SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, 32, 1, 63, 65, 0, 8192, 8193, 0xffff_ffff]);
-/// Lengths of a line in bytes.
-const PITCHES: Kind = Number(4, &[4 * SIDE, 4 * SIDE, 4 * SIDE, 4 * SIDE, 2 * SIDE, 0, 255, 257, 0xffff_fff0]);
-/// Lengths of a line of a picture's second and later buffers, which usual formats lack.
-const NO_PITCHES: Kind = Number(4, &[0, 0, 0, 0, 0, 0, 4 * SIDE, SIDE]);
-/// Offsets of a picture in its buffer.
-const OFFSETS: Kind = Number(4, &[0, 0, 0, 0, 0, 0, 1, 4, 4096, 0xffff_f000]);
-const MODIFIERS: Kind = Number(8, &[0, 0, 0, 0, 0, 1, 1 << 56 | 1, MOD_INVALID]);
-const COLORS: Kind = Number(
-    4,
-    &[
-        XRGB8888 as u64,
-        XRGB8888 as u64,
-        ARGB8888 as u64,
-        ARGB8888 as u64,
-        RGB565 as u64,
-        XBGR8888 as u64,
-        NV12 as u64,
-        YUYV as u64,
-        C8 as u64,
-        0,
-    ],
-);
-/// Positions of a plane on its CRTC, sign extended.
-const POSITIONS: &[u64] =
-    &[0, 0, 0, 8, 63, 64, -16_i64 as u64, -64_i64 as u64, i32::MAX as u64, i32::MIN as i64 as u64];
-/// Sizes of a plane on its CRTC, in pixels.
-const PLACE_SIDES: &[u64] = &[SIDE, SIDE, SIDE, SIDE, 32, 1, 128, 0, 0x7fff_ffff, 0xffff_ffff];
-/// Positions in a picture, in 65536ths of a pixel.
-const SOURCE_POSITIONS: &[u64] = &[0, 0, 0, 0, 1 << 16, 1 << 15, 32 << 16, 1 << 31, 0xffff_ffff];
-/// Sizes of a part of a picture, in 65536ths of a pixel.
-const SOURCE_SIDES: &[u64] = &[SIDE << 16, SIDE << 16, SIDE << 16, SIDE << 16, 32 << 16, 1 << 16, 1 << 15, 0, 1 << 31];
-/// Numbers of vertical blanks: near ones, and some that never come.
-const SEQUENCES: &[u64] = &[1, 1, 1, 2, 0, 3, 100, 0x7fff_ffff, 0xffff_ffff];
-/// The number that comes back with an event.
-const USER_DATA: Kind = Number(8, &[7, 0, u64::MAX]);
 
 /// Returns the fields, and those of `struct drm_mode_modeinfo` behind them. Each value of a field fits each one of the
 /// next, so that most modes are possible.
@@ -220,105 +188,6 @@ macro_rules! cursor {
         ]
     };
 }
-
-/// An object of a commit.
-const fn object(class: Class) -> Field {
-    field("object", Takes(4, class))
-}
-
-const SWITCH: Kind = Number(8, &[1, 1, 1, 0, 2]);
-
-/// Properties that a commit sets: those that clients set together, and single ones.
-const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "plane",
-        fields: &[
-            object(Class::Plane),
-            field("FB_ID", Takes(8, Class::Framebuffer)),
-            field("CRTC_ID", Takes(8, Class::Crtc)),
-            field("CRTC_X", Number(8, POSITIONS)),
-            field("CRTC_Y", Number(8, POSITIONS)),
-            field("CRTC_W", Number(8, PLACE_SIDES)),
-            field("CRTC_H", Number(8, PLACE_SIDES)),
-            field("SRC_X", Number(8, SOURCE_POSITIONS)),
-            field("SRC_Y", Number(8, SOURCE_POSITIONS)),
-            field("SRC_W", Number(8, SOURCE_SIDES)),
-            field("SRC_H", Number(8, SOURCE_SIDES)),
-        ],
-    },
-    // All of the picture on all of the CRTC, as a compositor's primary plane.
-    Setting {
-        name: "full_plane",
-        fields: &[
-            object(Class::Plane),
-            field("FB_ID", Takes(8, Class::Framebuffer)),
-            field("CRTC_ID", Takes(8, Class::Crtc)),
-            field("CRTC_X", Number(8, &[0])),
-            field("CRTC_Y", Number(8, &[0])),
-            field("CRTC_W", Number(8, &[SIDE])),
-            field("CRTC_H", Number(8, &[SIDE])),
-            field("SRC_X", Number(8, &[0])),
-            field("SRC_Y", Number(8, &[0])),
-            field("SRC_W", Number(8, &[SIDE << 16])),
-            field("SRC_H", Number(8, &[SIDE << 16])),
-        ],
-    },
-    Setting {
-        name: "no_plane",
-        fields: &[object(Class::Plane), field("FB_ID", Number(8, &[0])), field("CRTC_ID", Number(8, &[0]))],
-    },
-    Setting { name: "flip", fields: &[object(Class::Plane), field("FB_ID", Takes(8, Class::Framebuffer))] },
-    Setting {
-        name: "move",
-        fields: &[object(Class::Plane), field("CRTC_X", Number(8, POSITIONS)), field("CRTC_Y", Number(8, POSITIONS))],
-    },
-    Setting {
-        name: "damage",
-        fields: &[
-            object(Class::Plane),
-            field("FB_ID", Takes(8, Class::Framebuffer)),
-            field("FB_DAMAGE_CLIPS", May(8, Class::Blob)),
-        ],
-    },
-    Setting {
-        name: "in_fence",
-        fields: &[
-            object(Class::Plane),
-            field("FB_ID", Takes(8, Class::Framebuffer)),
-            field("IN_FENCE_FD", May(8, Class::SyncFile)),
-        ],
-    },
-    Setting {
-        name: "look",
-        fields: &[
-            object(Class::Plane),
-            field("alpha", Number(8, &[0xffff, 0, 0x10000])),
-            field("rotation", Number(8, &[1, 2, 4, 0x10, 0])),
-            field("zpos", Number(8, &[0, 1, 2, 255])),
-        ],
-    },
-    Setting {
-        name: "mode",
-        fields: &[object(Class::Crtc), field("MODE_ID", Takes(8, Class::Mode)), field("ACTIVE", SWITCH)],
-    },
-    Setting {
-        name: "no_mode",
-        fields: &[object(Class::Crtc), field("MODE_ID", Number(8, &[0])), field("ACTIVE", Number(8, &[0]))],
-    },
-    Setting { name: "active", fields: &[object(Class::Crtc), field("ACTIVE", SWITCH)] },
-    Setting { name: "vrr", fields: &[object(Class::Crtc), field("VRR_ENABLED", SWITCH)] },
-    Setting {
-        name: "gamma",
-        fields: &[object(Class::Crtc), field("GAMMA_LUT", May(8, Class::Blob)), field("CTM", May(8, Class::Blob))],
-    },
-    Setting { name: "out_fence", fields: &[object(Class::Crtc), field("OUT_FENCE_PTR", Array(1, Class::SyncFile))] },
-    Setting { name: "connect", fields: &[object(Class::Connector), field("CRTC_ID", Takes(8, Class::Crtc))] },
-    Setting { name: "disconnect", fields: &[object(Class::Connector), field("CRTC_ID", Number(8, &[0]))] },
-    Setting {
-        name: "link",
-        fields: &[object(Class::Connector), field("link-status", SWITCH), field("DPMS", Number(8, &[0, 3]))],
-    },
-];
 
 /// Flags of a commit: events, async, test only, nonblocking, with a new mode.
 const COMMIT_FLAGS: Kind = Number(
