@@ -14,8 +14,8 @@ use crate::harness::check::{Outcome, fail};
 use crate::subjects::driver::Driver;
 
 use super::board::{Block, Board, Order};
-use super::client;
 use super::memory::Memory;
+use super::{client, device};
 
 /// All processes of a storm.
 pub(super) struct Processes<'s> {
@@ -79,7 +79,7 @@ impl<'s> Processes<'s> {
         let mut killed = 0;
         for number in 0..self.children.len() {
             let Some(status) = self.children[number].try_wait()? else { continue };
-            if status.signal() != Some(libc::SIGKILL) || !self.memory.kills() {
+            if status.signal() != Some(libc::SIGKILL) {
                 return self.ended(number, status);
             }
             killed += 1;
@@ -109,35 +109,12 @@ impl<'s> Processes<'s> {
         Ok(())
     }
 
-    /// Returns what processes still have mapped or open that keeps a module, although they have closed everything.
-    pub(super) fn held(&self) -> String {
-        let keeps = |text: &str| {
-            ["/dev/dri/", "/dev/fb", "/dmabuf:", "sync_file", "/debug/dri/"].iter().any(|kept| text.contains(kept))
-        };
-        let mut held = String::new();
-        for child in &self.children {
-            let folder = PathBuf::from(format!("/proc/{}", child.id()));
-            // The process may have exited.
-            let maps = fs::read_to_string(folder.join("maps")).unwrap_or_default();
-            let links = fs::read_dir(folder.join("fd"))
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|entry| fs::read_link(entry.path()));
-            let files = links.flatten().map(|link| link.to_string_lossy().into_owned());
-            for text in maps.lines().map(str::to_owned).chain(files).filter(|text| keeps(text)) {
-                held.push_str(&format!("; {} has {text}", child.id()));
-            }
-        }
-        held
-    }
-
     /// Ends all processes. A failure that any of them found is the storm's failure.
     pub(super) fn finish(&mut self) -> Outcome {
         self.board.give(Order::Stop);
         for number in 0..self.children.len() {
             let status = self.children[number].wait()?;
-            let killed = status.signal() == Some(libc::SIGKILL) && self.memory.kills();
+            let killed = status.signal() == Some(libc::SIGKILL);
             self.board.set_pid(Block::of(number), 0);
             if !status.success() && !killed {
                 return self.ended(number, status);
@@ -145,6 +122,36 @@ impl<'s> Processes<'s> {
         }
         Ok(())
     }
+}
+
+/// Returns what may keep a module although all processes of the storm have closed everything: what any process of the guest, such
+/// as a killed process's copy, still has mapped or open, tasks inside of the DRM core, and dma-bufs.
+pub(super) fn holders() -> String {
+    let keeps = |text: &str| {
+        ["/dev/dri/", "/dev/fb", "/dmabuf:", "sync_file", "/debug/dri/"].iter().any(|kept| text.contains(kept))
+    };
+    let entries = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_process = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit());
+    let mut held = String::new();
+    for folder in entries("/proc".into()).filter(is_process) {
+        // The process may exit meanwhile.
+        let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let links = entries(folder.join("fd")).filter_map(|link| fs::read_link(link).ok());
+        let files = links.map(|link| link.to_string_lossy().into_owned());
+        let maps = read("maps").lines().map(str::to_owned).collect::<Vec<_>>();
+        let mut found: Vec<_> = maps.into_iter().chain(files).filter(|text| keeps(text)).collect();
+        let stack = read("stack");
+        if ["drm", "fb_", "dma_"].iter().any(|part| stack.contains(part)) {
+            found.push(format!(
+                "is in {}",
+                stack.split_whitespace().filter(|word| word.contains('+')).collect::<Vec<_>>().join(" ")
+            ));
+        }
+        for text in found {
+            held.push_str(&format!("; {} `{}` has {text}", folder.display(), read("comm").trim()));
+        }
+    }
+    format!("{held}; dma-bufs: {}", device::dma_bufs())
 }
 
 impl Drop for Processes<'_> {

@@ -18,7 +18,7 @@ use super::board::{Board, Order};
 use super::device::{Device, Happening};
 use super::figures::Happened;
 use super::memory::Memory;
-use super::processes::Processes;
+use super::processes::{self, Processes};
 use super::watch::Doing;
 
 /// How long modules may be held after every process has closed everything: longer than the lifetime of an unsignalled
@@ -148,11 +148,12 @@ impl Weather<'_> {
             match self.device.unload() {
                 Ok(()) => break,
                 Err(Errno::AGAIN | Errno::BUSY) if since.elapsed() < HELD * self.patience => {
+                    self.device.end_exported_console()?;
                     // Nothing reports when a module's last user is gone.
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 Err(errno) => {
-                    let (users, held) = (self.device.users()?, self.processes.held());
+                    let (users, held) = (self.device.users()?, processes::holders());
                     let errno = name(errno);
                     return fail(format!(
                         "everything is closed, and the modules cannot be unloaded ({errno}):{users}{held}"
@@ -236,9 +237,10 @@ impl Weather<'_> {
         let since = Instant::now();
         while let Err(errno) = modules::remove(driver) {
             if errno != Errno::AGAIN || since.elapsed() > HELD * self.patience {
-                let users = self.device.users()?;
-                return fail(format!("`{driver}` cannot be unloaded afterwards ({}):{users}", name(errno)));
+                let (users, held) = (self.device.users()?, processes::holders());
+                return fail(format!("`{driver}` cannot be unloaded afterwards ({}):{users}{held}", name(errno)));
             }
+            self.device.end_exported_console()?;
             std::thread::sleep(Duration::from_millis(2));
         }
         self.device.load()?;
