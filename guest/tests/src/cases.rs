@@ -219,6 +219,7 @@ const AREAS: &[&[Case]] = &[
     vkms::screen::CASES,
     vkms::render::CASES,
     vkms::faults::CASES,
+    vkms::c::CASES,
     vkms::sleep::CASES,
     vkms::teardown::CASES,
     storm::vkms::CASES,

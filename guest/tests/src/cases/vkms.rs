@@ -4,6 +4,7 @@
 //! Source: each file names its own.
 
 pub(crate) mod atomic;
+pub(crate) mod c;
 pub(crate) mod clients;
 pub(crate) mod compat;
 pub(crate) mod console;
