@@ -23,9 +23,11 @@ use crate::{holds, works};
 /// `DRM_CAP_PRIME`
 const CAP_PRIME: u64 = 5;
 
-/// Allocations that may fail besides a number's: C records once per file that it may map an object, and a second record
-/// is not needed (`vma_node_allow`).
-const OPENED_AGAIN: &[Stood] = &[NUMBERS, ("__kmalloc_cache_noprof", 1)];
+/// C records once per file that it may map an object, and a second record is not needed (`vma_node_allow`).
+pub(crate) const RECORD: Stood = ("__kmalloc_cache_noprof", 1);
+
+/// Allocations that may fail when a file opens its own object again.
+const OPENED_AGAIN: &[Stood] = &[NUMBERS, RECORD];
 
 /// Queries and settings of a file, which is the primary node's master.
 pub(crate) fn files<F: Client>() -> Vec<Operation<F>> {

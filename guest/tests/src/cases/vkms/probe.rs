@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Makes each call fail that can fail while a display is set up, while its console is, and while it is switched off for
-//! its unbind (K4, K5, K21).
+//! Makes each call fail that can fail while a display is set up, while its console is, while it is switched on after a
+//! sleep, and while it is switched off for its unbind (K4, K5, K21).
 //!
 //! Source: `kernel/drm/kms/{setup,off}.rs`; drm_mode_config.c, drm_crtc.c, drm_fbdev_client.c, drm_atomic_helper.c
 //! (Linux 7.3).
@@ -11,6 +11,7 @@ use sys::Answer;
 use uapi::mode::ARGB8888;
 
 use super::teardown::{comes_back, is_gone, works_again};
+use crate::cases::bus::edu::tested;
 use crate::harness::check::{Outcome, fail};
 use crate::harness::failnth::{Call, Fault, MEMORY, PAGES, REALLOC, enomem, null};
 use crate::harness::modules;
@@ -26,7 +27,8 @@ crate::cases::cases! {
     "vkms_probe" for Vkms:
     k4_each_failure_of_set_up_is_undone within 600, k4_each_failure_of_the_console_leaves_a_display within 600,
     l3_each_failure_of_the_module_init_is_undone within 240,
-    k21_each_failure_at_unbind_is_made_up_for within 240, k21_display_goes_off_without_memory within 240,
+    k5_each_failure_of_a_resume_leaves_a_display within 240,
+    k21_each_failure_at_unbind_is_made_up_for within 300, k21_display_goes_off_without_memory within 300,
 }
 
 /// The function that sets up the console. C goes on without one.
@@ -47,6 +49,10 @@ const OF_THE_CONSOLE: Within = Within {
 /// The commit that switches everything off. Another one follows if it fails.
 const OFF: Within =
     Within { scope: "drm_atomic_helper_disable_all", outside: &[], c_goes_on: true, stands: &[(REALLOC, u32::MAX)] };
+
+/// The commit that switches on after a sleep what was on. Without memory the outputs stay off.
+const RESUME: Within =
+    Within { scope: "drm_rust_resume", outside: &[], c_goes_on: true, stands: &[(REALLOC, u32::MAX)] };
 
 /// The name of the source of a CRTC's checksums, which `drm_crtc_crc_init()` copies. The compiler inlines that function.
 const CRC_SOURCE: Call = null("kstrdup");
@@ -147,6 +153,7 @@ fn l3_each_failure_of_the_module_init_is_undone(guest: &Guest) -> Outcome {
     unbound(guest)?;
     works!(modules::remove(guest.driver.module()));
     let files = guest.modules()?.of(guest.driver.module())?;
+    let mut total = 0;
     for call in INIT {
         let after = |answer: Answer| {
             if answer.is_ok() {
@@ -155,8 +162,11 @@ fn l3_each_failure_of_the_module_init_is_undone(guest: &Guest) -> Outcome {
             same!(module_users(guest.driver.module())?, None);
             Ok(())
         };
-        called(*call, each_call(*call, &OF_INIT, || files.load_last(), after)?)?;
+        let calls = each_call(*call, &OF_INIT, || files.load_last(), after)?;
+        called(*call, calls)?;
+        total += calls;
     }
+    eprintln!("{}: {total} failures", guest.case);
     works_again(guest)?;
     comes_back(guest)
 }
@@ -174,6 +184,37 @@ fn lit(guest: &Guest) -> Outcome<Display> {
         works!(display.flip(output, frame.fb, 1));
     }
     Ok(display)
+}
+
+/// After a resume that failed, each output is as it was, or off. Either way its states are whole: a client's commits work.
+fn k5_each_failure_of_a_resume_leaves_a_display(guest: &Guest) -> Outcome {
+    let device = unbound(guest)?;
+    works!(device.bind());
+    let display = Display::open(guest)?;
+    let mut total = 0;
+    for call in MEMORY {
+        let light = |output| display.light(output);
+        let frames = display.outputs.iter().map(light).collect::<Outcome<Vec<_>>>()?;
+        let after = |answer: Answer| {
+            works!(answer);
+            for (output, frame) in display.outputs.iter().zip(&frames) {
+                if display.is_on(output)? {
+                    same!(display.shown(&output.primary)?, frame.fb);
+                }
+                display.show(output, frame)?;
+            }
+            Ok(())
+        };
+        total += each_call(*call, &RESUME, || tested("devices", "freeze"), after)?;
+        for (output, frame) in display.outputs.iter().zip(&frames) {
+            works!(display.flip(output, frame.fb, 1));
+            same!(display.flipped()?.user_data, 1);
+        }
+    }
+    holds!(total > 5, "{total} calls could fail");
+    eprintln!("{}: {total} failures", guest.case);
+    drop(display);
+    comes_back(guest)
 }
 
 /// Checks that a client whose device was unbound got its events, closes it, and binds the device again.
@@ -204,6 +245,7 @@ fn k21_each_failure_at_unbind_is_made_up_for(guest: &Guest) -> Outcome {
         total += each_call(*call, &OFF, || device.unbind(), after)?;
     }
     holds!(total > 5, "{total} calls could fail");
+    eprintln!("{}: {total} failures", guest.case);
     drop(display);
     comes_back(guest)
 }
@@ -228,6 +270,7 @@ fn k21_display_goes_off_without_memory(guest: &Guest) -> Outcome {
         }
     }
     holds!(total > 5, "{total} calls could fail");
+    eprintln!("{}: {total} failures", guest.case);
     drop(display);
     comes_back(guest)
 }

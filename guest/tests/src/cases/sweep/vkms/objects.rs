@@ -9,7 +9,9 @@ use uapi::mode::*;
 use super::Screen;
 use crate::harness::check::Outcome;
 use crate::subjects::display::Frame;
-use crate::sweeps::operation::{EVENT, NUMBERS, OF_MEMORY, Operation};
+use crate::sweeps::calls::OPEN;
+use crate::sweeps::common::RECORD;
+use crate::sweeps::operation::{EVENT, OF_MEMORY, Operation};
 use crate::{same, works};
 
 pub(super) fn table() -> Vec<Operation<Screen>> {
@@ -130,7 +132,7 @@ fn get() -> Operation<Screen> {
             Ok(())
         },
     )
-    .stands(&[NUMBERS])
+    .stands(&[RECORD])
 }
 
 fn dumb() -> Operation<Screen> {
@@ -149,7 +151,6 @@ fn dumb() -> Operation<Screen> {
         },
     )
     .wants(OF_MEMORY)
-    .stands(&[NUMBERS])
 }
 
 /// The objects of the output.
@@ -171,11 +172,14 @@ pub(super) fn leases_and_events() -> Vec<Operation<Screen>> {
             |screen, (objects, made), done| {
                 same!(works!(screen.display.file.lessees()).len(), usize::from(done));
                 drop(made);
-                let (lessee, _) = works!(screen.display.file.create_lease(&objects, CLOEXEC));
+                // The lease ends with its file.
+                let (lessee, _file) = works!(screen.display.file.create_lease(&objects, CLOEXEC));
                 works!(screen.display.file.revoke_lease(lessee));
                 no_lessee(screen)
             },
-        ),
+        )
+        // The lessee's file is opened within the call.
+        .stands(OPEN.stands),
         Operation::new(
             "LIST_LESSEES",
             |screen: &Screen| Ok(works!(screen.display.file.create_lease(&objects(screen), CLOEXEC))),
