@@ -18,8 +18,8 @@ structures! {
     DisplayAttack: Plain = "drm_display_attack" { what: u32, value: u32 }
     DisplayTest: Plain = "drm_display_test" {
         what: u32, value: u32, enabled: u32, disabled: u32, vblank_on: u32, vblank_off: u32, planes: u32, pixel: u32,
-        planes_off: u32, alive: u32, held: u32, pad: u32,
-        prepared: u32, refused: u32,
+        planes_off: u32, alive: u32, held: u32, disturbed: u32,
+        prepared: u32, refused: u32, damage: [u32; 4],
     }
 }
 
@@ -60,9 +60,11 @@ constants! {
     DISPLAY_TEST_FAIL_CRTC: u32 = 18, "DISPLAY_TEST_FAIL_CRTC";
     DISPLAY_TEST_FAIL_PREPARE: u32 = 19, "DISPLAY_TEST_FAIL_PREPARE";
     DISPLAY_TEST_FIRST_KEY: u32 = 20, "DISPLAY_TEST_FIRST_KEY";
+    DISPLAY_TEST_ON_FENCE: u32 = 21, "DISPLAY_TEST_ON_FENCE";
     DISPLAY_TEST_KEEP: u32 = 3, "DISPLAY_TEST_KEEP";
     DISPLAY_TEST_BREAK: u32 = 4, "DISPLAY_TEST_BREAK";
     DISPLAY_TEST_REENTER: u32 = 5, "DISPLAY_TEST_REENTER";
+    DISPLAY_TEST_PULL_ASLEEP: u32 = 6, "DISPLAY_TEST_PULL_ASLEEP";
     DISPLAY_ATTACK_TICK: u32 = 0, "DISPLAY_ATTACK_TICK";
     DISPLAY_ATTACK_TRAP: u32 = 1, "DISPLAY_ATTACK_TRAP";
     DISPLAY_ATTACK_CHECK_FAILS: u32 = 2, "DISPLAY_ATTACK_CHECK_FAILS";
@@ -75,4 +77,5 @@ constants! {
     DISPLAY_ATTACK_WAIT_IN_FLUSH: u32 = 9, "DISPLAY_ATTACK_WAIT_IN_FLUSH";
     DISPLAY_ATTACK_HOTPLUGS: u32 = 10, "DISPLAY_ATTACK_HOTPLUGS";
     DISPLAY_ATTACK_EDID: u32 = 11, "DISPLAY_ATTACK_EDID";
+    DISPLAY_ATTACK_MAP_AGAIN: u32 = 12, "DISPLAY_ATTACK_MAP_AGAIN";
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod objects;
+mod on_fence;
 mod requests;
 mod uapi;
 
@@ -33,6 +34,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            Full,
             Relaxed, //
         },
         Arc, //
@@ -61,10 +63,15 @@ pub(crate) struct Counts {
     pub(crate) pixel: Atomic<i32>,
     pub(crate) prepared: Atomic<i32>,
     pub(crate) refused: Atomic<i32>,
+    pub(crate) damage: [Atomic<i32>; 4],
     /// Faults that clients have asked for: 1 or 0.
     pub(crate) keeps: Atomic<i32>,
     pub(crate) breaks: Atomic<i32>,
     pub(crate) reenters: Atomic<i32>,
+    pub(crate) pulls_asleep: Atomic<i32>,
+    /// Whether the display sleeps: 1 or 0.
+    pub(crate) asleep: Atomic<i32>,
+    pub(crate) disturbed: Atomic<i32>,
     /// Whether a display is attached: 1 or 0.
     pub(crate) attached: Atomic<i32>,
     pub(crate) planes_off: Atomic<i32>,
@@ -75,6 +82,8 @@ pub(crate) struct Counts {
     pub(crate) fail_prepare: Failure,
     #[pin]
     pub(crate) gate: Gate,
+    #[pin]
+    pub(crate) callbacks: on_fence::Callbacks,
 }
 
 impl Counts {
@@ -88,9 +97,13 @@ impl Counts {
             pixel: Atomic::new(0),
             prepared: Atomic::new(0),
             refused: Atomic::new(0),
+            damage: [const { Atomic::new(0) }; 4],
             keeps: Atomic::new(0),
             breaks: Atomic::new(0),
             reenters: Atomic::new(0),
+            pulls_asleep: Atomic::new(0),
+            asleep: Atomic::new(0),
+            disturbed: Atomic::new(0),
             attached: Atomic::new(1),
             planes_off: Atomic::new(0),
             alive: Arc::new(Atomic::new(0), GFP_KERNEL)?,
@@ -98,6 +111,7 @@ impl Counts {
             fail_crtc: Failure::new(),
             fail_prepare: Failure::new(),
             gate <- Gate::new(),
+            callbacks <- on_fence::Callbacks::new(),
         })
     }
 }
@@ -112,10 +126,25 @@ impl drm::Driver for Show {
 
     const INFO: drm::DriverInfo =
         drm::DriverInfo::new(c"display_test", c"Test driver of mode setting");
-    const FEATURES: drm::Features = drm::Features::GEM;
+    const FEATURES: drm::Features = drm::Features::GEM.syncobj();
 
     drm::ioctls! {
         uapi::DRM_IOCTL_DISPLAY_TEST: uapi::drm_display_test, NONE => Show::control;
+    }
+
+    /// Sleeps. If a test asks for it, the display is taken away then.
+    fn suspend(dev: &Plugged<'_, Self>, _data: &()) -> Result {
+        dev.asleep.store(1, Relaxed);
+        if dev.pulls_asleep.xchg(0, Full) != 0 {
+            dev.attached.store(0, Relaxed);
+            dev.hotplug(dev.objects().monitor)?;
+        }
+        Ok(())
+    }
+
+    fn resume(dev: &Plugged<'_, Self>, _data: &()) -> Result {
+        dev.asleep.store(0, Relaxed);
+        Ok(())
     }
 
     /// Logs whether each CRTC that was switched on was switched off again.
@@ -133,6 +162,8 @@ impl kms::Driver for Show {
     type Crtc = Screen;
     type Connector = Monitor;
     type Objects = objects::Objects;
+
+    const COPIES: bool = true;
 }
 
 impl Show {
@@ -140,7 +171,7 @@ impl Show {
         dev: &Plugged<'_, Show>,
         _data: &(),
         arg: &mut uapi::drm_display_test,
-        _file: &File<drm::Plain<Show>>,
+        file: &File<drm::Plain<Show>>,
     ) -> Result {
         let objects = dev.objects();
         let on = i32::from(arg.value != 0);
@@ -156,9 +187,11 @@ impl Show {
             uapi::DISPLAY_TEST_FAIL_CRTC => dev.fail_crtc.set(arg.value)?,
             uapi::DISPLAY_TEST_FAIL_PREPARE => dev.fail_prepare.set(arg.value)?,
             uapi::DISPLAY_TEST_FIRST_KEY => dev.handle_vblank(objects::first()?)?,
+            uapi::DISPLAY_TEST_ON_FENCE => dev.callbacks.add(file, arg.value)?,
             uapi::DISPLAY_TEST_KEEP => dev.keeps.store(on, Relaxed),
             uapi::DISPLAY_TEST_BREAK => dev.breaks.store(on, Relaxed),
             uapi::DISPLAY_TEST_REENTER => dev.reenters.store(on, Relaxed),
+            uapi::DISPLAY_TEST_PULL_ASLEEP => dev.pulls_asleep.store(on, Relaxed),
             _ => return Err(EINVAL),
         }
         let read = |count: &Atomic<i32>| count.load(Relaxed) as u32;
@@ -171,8 +204,12 @@ impl Show {
         arg.planes_off = read(&dev.planes_off);
         arg.alive = read(&dev.alive);
         arg.held = dev.gate.waiting() as u32;
+        arg.disturbed = read(&dev.disturbed);
         arg.prepared = read(&dev.prepared);
         arg.refused = read(&dev.refused);
+        for (out, place) in arg.damage.iter_mut().zip(&dev.damage) {
+            *out = read(place);
+        }
         Ok(())
     }
 }

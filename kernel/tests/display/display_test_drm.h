@@ -19,12 +19,16 @@
 #define DISPLAY_TEST_FAIL_PREPARE	19
 /* Ends a frame by the key of the first device that the module had: EINVAL on any other. */
 #define DISPLAY_TEST_FIRST_KEY	20
+/* Sends an event and tries to end a frame when the fence of the sync object in value is signalled. */
+#define DISPLAY_TEST_ON_FENCE	21
 /* From now on the CRTC's disable keeps the scene (value 1), as a driver that forgets it does. */
 #define DISPLAY_TEST_KEEP	3
 /* From now on framebuffers cannot be prepared (value 1), or can be again (0). */
 #define DISPLAY_TEST_BREAK	4
 /* From now on the hooks that switch vblanks try to end a frame (value 1). */
 #define DISPLAY_TEST_REENTER	5
+/* In the next sleep the display is taken away, and the driver says so (value 1). */
+#define DISPLAY_TEST_PULL_ASLEEP	6
 
 /* How often each hook was called, and what the last flush has seen. */
 struct drm_display_test {
@@ -46,11 +50,14 @@ struct drm_display_test {
 	__u32 alive;
 	/* Preparations that wait. */
 	__u32 held;
-	__u32 pad;
+	/* How often the display was looked at in its sleep. */
+	__u32 disturbed;
 	/* How often a framebuffer was prepared. */
 	__u32 prepared;
-	/* How often a hook that switches vblanks could not end a frame. */
+	/* How often a hook that switches vblanks, or a fence's callback, could not end a frame. */
 	__u32 refused;
+	/* What the last plane that was shown had to copy, in pixels of its framebuffer: x1, y1, x2, y2. Zeros for nothing. */
+	__u32 damage[4];
 };
 
 #define DRM_IOCTL_DISPLAY_TEST DRM_IOWR(DRM_COMMAND_BASE, struct drm_display_test)

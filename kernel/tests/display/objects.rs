@@ -59,8 +59,11 @@ pub(crate) fn set_up(setup: &Setup<'_, Show>) -> Result<Objects> {
     let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
     let cursor = setup.cursor(&[ARGB8888], (64, 64), Ok(Layer))?;
     let screen = setup.crtc(primary, Some(cursor), Screen::new())?;
-    let encoder = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
-    let monitor = setup.connector(ConnectorType::VIRTUAL, encoder, &[], Ok(Monitor))?;
+    let second = setup.crtc(setup.primary(&[XRGB8888], Ok(Layer))?, None, Screen::new())?;
+    // The connector's first encoder does not reach the first CRTC.
+    let encoder = setup.encoder(EncoderType::VIRTUAL, second, &[])?;
+    let other = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
+    let monitor = setup.connector(ConnectorType::VIRTUAL, encoder, &[other], Ok(Monitor))?;
     let _ = FIRST.populate(screen);
     Ok(Objects { screen, monitor })
 }
@@ -119,6 +122,19 @@ impl kms::DriverPlane for Layer {
         dev.prepared.add(1, Relaxed);
         let prepared = Prepared::new(framebuffer.map()?, dev.alive.clone());
         Ok(Arc::new(prepared, GFP_KERNEL)?)
+    }
+
+    fn update(
+        _plane: &Plane<Self>,
+        old: &Old<PlaneState<Self>>,
+        new: &New<PlaneState<Self>>,
+        hw: &Hw<'_, Show>,
+    ) {
+        let damage = new.damage(old).unwrap_or_default();
+        let sides = [damage.x1, damage.y1, damage.x2, damage.y2];
+        for (place, side) in hw.damage.iter().zip(sides) {
+            place.store(side, Relaxed);
+        }
     }
 
     fn disable(_plane: &Plane<Self>, _old: &Old<PlaneState<Self>>, hw: &Hw<'_, Show>) {
@@ -228,6 +244,9 @@ impl kms::DriverConnector for Monitor {
     type Driver = Show;
 
     fn detect(_connector: &Connector<Self>, hw: &Hw<'_, Show>) -> Status {
+        if hw.asleep.load(Relaxed) != 0 {
+            hw.disturbed.add(1, Relaxed);
+        }
         if hw.attached.load(Relaxed) != 0 {
             Status::Connected
         } else {

@@ -9,14 +9,16 @@ pub(crate) mod off;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::io::Errno;
 use sys::{Answer, write};
 use uapi::mode::*;
 use uapi::{
     DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_BREAK, DISPLAY_TEST_COUNTS, DISPLAY_TEST_KEEP,
-    DISPLAY_TEST_REENTER, DISPLAY_TEST_TICK, DisplayTest,
+    DISPLAY_TEST_ON_FENCE, DISPLAY_TEST_PULL_ASLEEP, DISPLAY_TEST_REENTER, DISPLAY_TEST_TICK, DisplayTest,
 };
 
-use crate::harness::check::Outcome;
+use super::bus::edu::tested;
+use crate::harness::check::{Outcome, fail};
 use crate::harness::modules;
 use crate::subjects::device::DrmFile;
 use crate::subjects::display::request::{Place, Request};
@@ -27,9 +29,10 @@ use crate::{holds, same, works};
 
 super::cases! {
     "display":
-    k18_flip_ends_at_the_interrupt, k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
-    k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed, k37_scene_has_all_planes,
-    k37_unchanged_planes_are_not_prepared_again, k40_frame_in_a_hook_that_switches_vblanks_is_refused,
+    k1_encoder_is_one_that_reaches_the_crtc, k6_properties_are_those_of_the_class, k12_legacy_cursor_waits_for_its_frame, k18_flip_ends_at_the_interrupt, k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
+    k24_damage_is_clipped_to_the_picture,
+    k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed, k35_hotplug_that_a_client_notices_first_is_reported within 60, k35_hotplug_in_sleep_is_noticed_afterwards within 60, k37_scene_has_all_planes,
+    k37_unchanged_planes_are_not_prepared_again, k40_frame_in_a_hook_that_switches_vblanks_is_refused, k40_fences_callback_may_send_an_event,
     k41_kept_scene_does_not_keep_the_device,
 }
 
@@ -118,6 +121,69 @@ fn bus(file: &str) -> Answer {
     write(&format!("/sys/bus/platform/drivers/{NAME}/{file}"), NAME)
 }
 
+/// A connector has two encoders, and only the second reaches the CRTC.
+fn k1_encoder_is_one_that_reaches_the_crtc(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let connector = works!(lit.display.file.connector(lit.display.output().connector.id));
+    let reached = |&encoder: &u32| Ok(works!(lit.display.file.encoder(encoder)).possible_crtcs);
+    same!(connector.encoders.iter().map(reached).collect::<Outcome<Vec<_>>>()?, [2, 1]);
+    same!(reached(&connector.info.encoder_id)?, 1);
+    lit.end()
+}
+
+/// An object has the properties that its class offers. Neither others can be set, nor values that are not offered.
+fn k6_properties_are_those_of_the_class(guest: &Guest) -> Outcome {
+    const BLEND: &str = "pixel blend mode";
+    let lit = Lit::new(guest)?;
+    let output = lit.display.output();
+    let cursor = output.cursor.as_ref().expect("the display has a cursor plane");
+    holds!(output.planes().all(|plane| plane.has("FB_DAMAGE_CLIPS")), "the driver copies what is drawn");
+    holds!(cursor.has(BLEND) && !output.primary.has(BLEND), "only the cursor has formats with alpha");
+    holds!(output.connector.has("EDID"), "a display may say what it is");
+
+    let test = |request: Request| lit.display.commit(&request, ATOMIC_TEST_ONLY, 0);
+    let number = cursor.property(BLEND);
+    let [premultiplied, coverage, none] = [0, 1, 2];
+    works!(test(Request::new().number(cursor.id, number, premultiplied)));
+    for value in [coverage, none, 3, u64::MAX] {
+        same!(test(Request::new().number(cursor.id, number, value)), Err(Errno::INVAL));
+    }
+    for other in [&output.primary, &output.crtc, &output.connector] {
+        same!(test(Request::new().number(other.id, number, premultiplied)), Err(Errno::NOENT));
+    }
+    same!(test(Request::new().set(&output.connector, "EDID", 0)), Err(Errno::INVAL));
+    lit.end()
+}
+
+/// Hardware shows a cursor until the next vblank, also if it was changed by the legacy ioctl, for which C does not wait.
+fn k12_legacy_cursor_waits_for_its_frame(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    lit.show_cursor()?;
+    let other = lit.display.frame_of((64, 64), ARGB8888)?;
+    let crtc_id = lit.display.output().crtc.id;
+    let change =
+        Cursor { flags: CURSOR_BO, crtc_id, width: 64, height: 64, handle: other.handle, ..Default::default() };
+    // The primary plane, the old cursor and the new one.
+    let held = std::thread::scope(|scope| -> Outcome<Vec<u32>> {
+        let ioctl = scope.spawn(|| lit.display.file.ioctl(&CURSOR, change));
+        while lit.call(DISPLAY_TEST_COUNTS, 0)?.alive < 3 && !ioctl.is_finished() {
+            std::thread::yield_now();
+        }
+        let held = (0..100).map(|_| Ok(lit.call(DISPLAY_TEST_COUNTS, 0)?.alive)).collect::<Outcome<_>>()?;
+        while !ioctl.is_finished() {
+            lit.call(DISPLAY_TEST_TICK, 0)?;
+            std::thread::yield_now();
+        }
+        works!(ioctl.join().expect("the client does not panic"));
+        Ok(held)
+    })?;
+    same!(held, [3; 100]);
+    while lit.call(DISPLAY_TEST_COUNTS, 0)?.alive > 2 {
+        std::thread::yield_now();
+    }
+    lit.end()
+}
+
 /// The event of a flip comes at the next vblank and not before, also if the flip is long on the screen.
 fn k18_flip_ends_at_the_interrupt(guest: &Guest) -> Outcome {
     let lit = Lit::new(guest)?;
@@ -164,6 +230,54 @@ fn k20_hooks_reach_the_hardware_at_unbind(guest: &Guest) -> Outcome {
     lit.removed()?.unload()
 }
 
+fn bytes(sides: &[u32]) -> Vec<u8> {
+    sides.iter().flat_map(|side| side.to_ne_bytes()).collect()
+}
+
+/// A plane copies again what the client has drawn, as far as it is shown: a driver reads nothing else. C lets rectangles
+/// pass whose sides are up to 65,536 times as far away as those of the framebuffer.
+fn k24_damage_is_clipped_to_the_picture(guest: &Guest) -> Outcome {
+    const LEFT: u32 = 32;
+    const ABOVE: u32 = 16;
+    let lit = Lit::new(guest)?;
+    let (output, file) = (lit.display.output(), &lit.display.file);
+    let (width, height) = lit.frame.size;
+    let large = lit.display.frame((width + 2 * LEFT, height + 2 * ABOVE))?;
+    let src = (u64::from(LEFT) << 16, u64::from(ABOVE) << 16);
+    let place = Place { src, ..Place::at((0, 0), lit.frame.size) };
+    let all = [LEFT, ABOVE, LEFT + width, ABOVE + height];
+    let show = Request::new().show(&output.primary, output, large.fb, place);
+    lit.commit(&show)?;
+    same!(lit.finish()?.damage, all);
+
+    let far = (large.size.0 << 16, large.size.1 << 16);
+    let inside = [40, 20, 50, 30];
+    let drawn: &[(&[[u32; 4]], [u32; 4])] = &[
+        (&[inside], inside),
+        (&[inside, [100, 60, 101, 61]], [40, 20, 101, 61]),
+        (&[[0, 0, 48, 24]], [LEFT, ABOVE, 48, 24]),
+        (&[[0, 0, LEFT, ABOVE]], [0; 4]),
+        (&[[0, 0, far.0, far.1]], all),
+        (&[[far.0 - 1, 0, far.0, far.1]], [0; 4]),
+        (&[[far.0 - 1, 0, far.0, far.1], inside], inside),
+    ];
+    for (clips, wanted) in drawn {
+        let blob = works!(file.create_blob(&bytes(clips.as_flattened())));
+        lit.commit(&show.clone().set(&output.primary, "FB_DAMAGE_CLIPS", blob.into()))?;
+        same!(lit.finish()?.damage, *wanted);
+        works!(file.destroy_blob(blob));
+    }
+
+    let wrong: &[&[u32]] = &[&[4, 4, 4, 5], &[4, 5, 5, 4], &[0, 0, far.0 + 1, 1], &[u32::MAX, 0, 1, 1], &[1, 2, 3]];
+    for clips in wrong {
+        let blob = works!(file.create_blob(&bytes(clips)));
+        let request = show.clone().set(&output.primary, "FB_DAMAGE_CLIPS", blob.into());
+        same!(lit.display.commit(&request, ATOMIC_NONBLOCK | PAGE_FLIP_EVENT, 1), Err(Errno::INVAL));
+        works!(file.destroy_blob(blob));
+    }
+    lit.end()
+}
+
 /// A flush replaces a scene of mappings with a spinlock held. Each flush reads the framebuffer that it shows.
 fn k30_scenes_are_dropped_in_flush(guest: &Guest) -> Outcome {
     let lit = Lit::new(guest)?;
@@ -180,9 +294,7 @@ fn k30_scenes_are_dropped_in_flush(guest: &Guest) -> Outcome {
 /// A hotplug changes the connector's status without a client that asks.
 fn k35_hotplug_is_noticed(guest: &Guest) -> Outcome {
     let lit = Lit::new(guest)?;
-    let node = node(NAME, "card").expect("the device has a primary node");
-    let card = node.file_name().expect("a node has a name").to_string_lossy().into_owned();
-    let status = format!("/sys/class/drm/{card}-Virtual-1/status");
+    let status = status()?;
     for (value, wanted) in [(0, "disconnected"), (1, "connected"), (0, "disconnected"), (1, "connected")] {
         lit.call(DISPLAY_TEST_ATTACH, value)?;
         while fs::read_to_string(&status)?.trim() != wanted {
@@ -190,6 +302,47 @@ fn k35_hotplug_is_noticed(guest: &Guest) -> Outcome {
         }
     }
     lit.end()
+}
+
+/// A client asks for the status after the change and before the driver's report is looked at, or after it. Clients get a
+/// uevent in each case.
+fn k35_hotplug_that_a_client_notices_first_is_reported(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let uevents = || fs::read_to_string("/sys/kernel/uevent_seqnum");
+    let connector = lit.display.output().connector.id;
+    works!(lit.display.file.connector(connector));
+    for round in 0..40 {
+        let before = uevents()?;
+        lit.call(DISPLAY_TEST_ATTACH, round % 2)?;
+        works!(lit.display.file.connector(connector));
+        while uevents()? == before {
+            std::thread::yield_now();
+        }
+    }
+    lit.end()
+}
+
+/// A hotplug in the system's sleep does not reach hardware that sleeps. The display is looked at afterwards.
+fn k35_hotplug_in_sleep_is_noticed_afterwards(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    // Nobody ends frames in the sleep.
+    lit.commit(&Request::new().off(lit.display.output()))?;
+    lit.display.flipped()?;
+    lit.call(DISPLAY_TEST_PULL_ASLEEP, 1)?;
+    works!(tested("devices", "freeze"));
+    let status = status()?;
+    while fs::read_to_string(&status)?.trim() != "disconnected" {
+        std::thread::yield_now();
+    }
+    same!(lit.call(DISPLAY_TEST_COUNTS, 0)?.disturbed, 0);
+    lit.removed()?.unload()
+}
+
+/// Returns the file with the status of the driver's connector.
+fn status() -> Outcome<String> {
+    let Some(node) = node(NAME, "card") else { return fail("the device has no primary node") };
+    let card = node.file_name().expect("a node has a name").to_string_lossy().into_owned();
+    Ok(format!("/sys/class/drm/{card}-Virtual-1/status"))
 }
 
 /// A flush sees all planes, also those that the commit does not name.
@@ -260,6 +413,38 @@ fn k40_frame_in_a_hook_that_switches_vblanks_is_refused(guest: &Guest) -> Outcom
     let request = lit.display.lit(lit.display.output(), &lit.frame)?;
     lit.commit(&request)?;
     holds!(lit.finish()?.refused > refused, "the hook that switches vblanks on was refused");
+    lit.end()
+}
+
+/// C signals the fence of a commit with the event lock held. A callback that sends an event, or ends a frame, would wait
+/// for its own thread.
+fn k40_fences_callback_may_send_an_event(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let (output, file) = (lit.display.output(), &lit.display.file);
+    let syncobj = works!(file.syncobj_create(0));
+    let flip = Request::new().set(&output.primary, "FB_ID", lit.frame.fb.into()).out_fence(output);
+    let fences = works!(lit.display.commit_with_fences(&flip, ATOMIC_NONBLOCK | PAGE_FLIP_EVENT, 1));
+    works!(file.syncobj_import(syncobj, uapi::sync::AS_SYNC_FILE, &fences[0]));
+    let before = lit.call(DISPLAY_TEST_ON_FENCE, syncobj)?.refused;
+
+    let mut kinds = Vec::new();
+    while kinds.len() < 2 {
+        lit.call(DISPLAY_TEST_TICK, 0)?;
+        if lit.display.has_event()? {
+            let mut bytes = [0; 256];
+            let read = works!(rustix::io::read(file, &mut bytes));
+            let mut rest = &bytes[..read];
+            while let Some(header) = rest.get(..size_of::<EventHeader>()) {
+                let EventHeader { kind, length } = uapi::of_bytes(header);
+                kinds.push(kind);
+                rest = &rest[length as usize..];
+            }
+        }
+        std::thread::yield_now();
+    }
+    kinds.sort_unstable();
+    same!(kinds, [EVENT_FLIP_COMPLETE, 0x8000_0000]);
+    same!(lit.call(DISPLAY_TEST_COUNTS, 0)?.refused, before + 1);
     lit.end()
 }
 

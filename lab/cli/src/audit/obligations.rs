@@ -16,7 +16,7 @@ const TRIED_BY: &str = "Tried by: ";
 /// The beginning of a command.
 const COMMAND: &str = "./drydock ";
 /// The number of obligations: L1 to L28, and those of mode setting that are built.
-const COUNT: usize = 28 + 37;
+const COUNT: usize = 28 + 38;
 
 /// An obligation with its item of the list, `- L1: tests`.
 #[derive(Debug, PartialEq, Eq)]

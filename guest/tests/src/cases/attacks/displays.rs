@@ -4,24 +4,25 @@
 //! The driver counts the values that it gives to the layer, and looks into each that it gets. Source:
 //! `kernel/tests/display_attacks`; drm_atomic_helper.c, drm_mode_config.c, drm_vblank.c (Linux 7.3).
 
+mod lit;
+
 use std::thread;
 
 use rustix::io::Errno;
-use sys::{Answer, write};
 use uapi::mode::*;
 use uapi::{
-    DISPLAY_ATTACK, DISPLAY_ATTACK_BORDERS, DISPLAY_ATTACK_CHECK_FAILS, DISPLAY_ATTACK_EDID, DISPLAY_ATTACK_HOTPLUGS,
-    DISPLAY_ATTACK_KEEP, DISPLAY_ATTACK_NO_STATES, DISPLAY_ATTACK_PREPARE_FAILS, DISPLAY_ATTACK_SCREEN,
-    DISPLAY_ATTACK_TICK, DISPLAY_ATTACK_TRAP, DISPLAY_ATTACK_WAIT_IN_FLUSH, DISPLAY_ATTACK_WRONG_SETUPS, DisplayAttack,
+    DISPLAY_ATTACK_BORDERS, DISPLAY_ATTACK_CHECK_FAILS, DISPLAY_ATTACK_EDID, DISPLAY_ATTACK_HOTPLUGS,
+    DISPLAY_ATTACK_KEEP, DISPLAY_ATTACK_MAP_AGAIN, DISPLAY_ATTACK_NO_STATES, DISPLAY_ATTACK_PREPARE_FAILS,
+    DISPLAY_ATTACK_SCREEN, DISPLAY_ATTACK_TRAP, DISPLAY_ATTACK_WAIT_IN_FLUSH, DISPLAY_ATTACK_WRONG_SETUPS,
 };
+
+use lit::{Lit, NAME, attack, bind, open, unbind, unload};
 
 use crate::cases::bus::edu::tested;
 use crate::harness::check::{Outcome, fail};
-use crate::harness::modules;
 use crate::harness::trace::Trace;
 use crate::subjects::device::DrmFile;
 use crate::subjects::display::request::{Place, Request};
-use crate::subjects::display::{Display, Frame};
 use crate::subjects::guest::Guest;
 use crate::subjects::lifecycle::node;
 use crate::{holds, refuses, same, works};
@@ -38,12 +39,8 @@ crate::cases::cases! {
     display_pixels_at_the_borders within 60, display_mapping_outlives_the_device within 60,
     display_failed_commits_leave_nothing within 60, display_states_cannot_be_copied_at_unbind within 60,
     display_flush_waits_during_unbind within 60, display_hotplugs_during_unbind within 60,
-    display_random_edids within 90,
+    display_that_needs_its_primary_plane, display_random_edids within 90, display_reader_maps_during_unbind within 60,
 }
-
-const NAME: &str = "display_attacks";
-/// The line that the driver logs when its device is released and everything was dropped once.
-const NOTHING_LEFT: &str = "left: 0 states, 0 prepared, 0 objects, 0 wrong";
 
 /// A hook, by its number and its name in the log.
 type Hook = (u32, &'static str);
@@ -55,136 +52,6 @@ const SLEEPING: &str = "vblank 0, hotplug 0, foreign-hotplug -22, work 0, object
 /// The answers in a hook of an unplugged device.
 const UNPLUGGED: &str = "enter -19, own 0, foreign -22, foreign-vblank -19, vblank -19, hotplug -19, \
      foreign-hotplug -19, work 0, object 0, ";
-
-/// The driver, freshly loaded, and a client that has switched its display on.
-struct Lit {
-    trace: Trace,
-    display: Display,
-    frame: Frame,
-}
-
-impl Lit {
-    fn new(guest: &Guest) -> Outcome<Self> {
-        match modules::remove(NAME) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return fail(format!("`{NAME}` is still loaded from an earlier case: {errno}")),
-        }
-        let trace = Trace::from_now()?;
-        if let Err(errno) = guest.modules()?.of(NAME)?.load() {
-            return fail(format!("`{NAME}` cannot be loaded: {errno}"));
-        }
-        let display = open()?;
-        let frame = display.frame(display.output().size())?;
-        let lit = Self { trace, display, frame };
-        lit.on()?;
-        Ok(lit)
-    }
-
-    fn attack(&self, what: u32, value: u32) -> Answer<u32> {
-        attack(&self.display.file, what, value)
-    }
-
-    fn commit(&self, request: &Request) -> Outcome {
-        works!(self.display.commit(request, ATOMIC_ALLOW_MODESET | ATOMIC_NONBLOCK | PAGE_FLIP_EVENT, 0));
-        Ok(())
-    }
-
-    /// Ends frames until the event of a commit comes. The commit may not have come to its hardware yet.
-    fn finish(&self) -> Outcome {
-        while !self.display.has_event()? {
-            works!(self.attack(DISPLAY_ATTACK_TICK, 0));
-            thread::yield_now();
-        }
-        self.display.flipped()?;
-        Ok(())
-    }
-
-    fn on(&self) -> Outcome {
-        let request = self.display.lit(self.display.output(), &self.frame)?;
-        self.commit(&request)?;
-        self.finish()
-    }
-
-    fn off(&self) -> Outcome {
-        self.commit(&Request::new().off(self.display.output()))?;
-        self.display.flipped()?;
-        Ok(())
-    }
-
-    fn flip(&self) -> Outcome {
-        works!(self.display.flip(self.display.output(), self.frame.fb, 1));
-        self.finish()
-    }
-
-    /// Returns the request that shows a new framebuffer on the cursor plane.
-    fn cursor(&self) -> Outcome<Request> {
-        let output = self.display.output();
-        let plane = output.cursor.as_ref().expect("the display has a cursor plane");
-        let frame = self.display.frame_of((64, 64), ARGB8888)?;
-        Ok(Request::new().show(plane, output, frame.fb, Place::at((10, 10), (64, 64))))
-    }
-
-    fn hide_cursor(&self) -> Outcome {
-        let plane = self.display.output().cursor.as_ref().expect("the display has a cursor plane");
-        self.commit(&Request::new().hide(plane))?;
-        self.finish()
-    }
-
-    /// Does everything for which there is a hook.
-    fn all(&self) -> Outcome {
-        self.off()?;
-        self.on()?;
-        self.flip()?;
-        self.commit(&self.cursor()?)?;
-        self.finish()?;
-        self.hide_cursor()?;
-        works!(self.display.file.connector(self.display.output().connector.id));
-        Ok(())
-    }
-
-    /// Switches the display off, closes the client's file and removes the driver. Nothing is left then.
-    ///
-    /// If the file's end switched it off, C would wait ten seconds for a frame, since nobody ends one any more.
-    fn end(self) -> Outcome {
-        let Self { trace, display, .. } = self;
-        match display.commit(&Request::new().off(display.output()), ATOMIC_ALLOW_MODESET, 0) {
-            // A device that is gone was switched off before.
-            Ok(()) | Err(Errno::NODEV) => {}
-            Err(errno) => return fail(format!("the display cannot be switched off: {errno}")),
-        }
-        drop(display);
-        unload(trace)
-    }
-}
-
-fn open() -> Outcome<Display> {
-    let Some(node) = node(NAME, "card") else {
-        return fail("the device has no primary node");
-    };
-    Display::adopt(works!(DrmFile::open(node)))
-}
-
-fn attack(file: &DrmFile, what: u32, value: u32) -> Answer<u32> {
-    file.ioctl(&DISPLAY_ATTACK, DisplayAttack { what, value }).map(|answer| answer.value)
-}
-
-fn unbind() -> Answer {
-    write(&format!("/sys/bus/platform/drivers/{NAME}/unbind"), NAME)
-}
-
-fn bind() -> Answer {
-    write(&format!("/sys/bus/platform/drivers/{NAME}/bind"), NAME)
-}
-
-/// Removes the driver, and checks that all that it gave to the layer was dropped once.
-fn unload(mut trace: Trace) -> Outcome {
-    works!(modules::remove(NAME));
-    trace.wait_for("left: ")?;
-    let left = trace.lines().iter().filter(|line| line.starts_with("left: ")).cloned().collect::<Vec<_>>();
-    holds!(left.iter().all(|line| line == NOTHING_LEFT), "{left:?}");
-    same!(trace.count("never released"), 0);
-    Ok(())
-}
 
 /// Runs a case in which one action makes C call the hook.
 fn hook(guest: &Guest, (number, name): Hook, answers: &[&str], act: impl FnOnce(&Lit) -> Outcome) -> Outcome {
@@ -403,6 +270,25 @@ fn display_mapping_outlives_the_device(guest: &Guest) -> Outcome {
     unload(trace)
 }
 
+/// A reader maps its framebuffer again and again. The end of the registration waits for the reader, and lets no lock of its
+/// own wait with it (K41).
+fn display_reader_maps_during_unbind(guest: &Guest) -> Outcome {
+    let Lit { mut trace, display, .. } = {
+        let lit = Lit::new(guest)?;
+        works!(lit.attack(DISPLAY_ATTACK_KEEP, 0));
+        lit
+    };
+    let answer = thread::scope(|scope| -> Outcome<_> {
+        let reader = scope.spawn(|| attack(&display.file, DISPLAY_ATTACK_MAP_AGAIN, 0));
+        trace.wait_for("reading")?;
+        works!(unbind());
+        Ok(reader.join().expect("the reader does not panic"))
+    })?;
+    refuses!(answer, NODEV);
+    drop(display);
+    unload(trace)
+}
+
 /// Commits fail at each step: the check, the second plane's `prepare`, a copy of a state, another commit that is not
 /// done, and a test. Each state and what was prepared for it is dropped once, and the display goes on (K7, K9, K12).
 fn display_failed_commits_leave_nothing(guest: &Guest) -> Outcome {
@@ -435,6 +321,29 @@ fn display_failed_commits_leave_nothing(guest: &Guest) -> Outcome {
     works!(lit.attack(DISPLAY_ATTACK_WAIT_IN_FLUSH, 0));
     lit.finish()?;
     lit.all()?;
+    lit.end()
+}
+
+/// A CRTC that cannot be on without its primary plane goes off when the framebuffer is removed. A commit that would leave it
+/// on fails (K10).
+fn display_that_needs_its_primary_plane(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let (display, output) = (&lit.display, lit.display.output());
+    let mode = display.mode_blob(&output.mode())?;
+    let place = Place::at((0, 0), output.size());
+    let show = Request::new().show(&output.primary, output, lit.frame.fb, place);
+    let refused = |request: &Request| -> Outcome {
+        refuses!(display.commit(request, ATOMIC_ALLOW_MODESET, 0), INVAL);
+        Ok(())
+    };
+    refused(&Request::new().hide(&output.primary))?;
+    lit.flip()?;
+    lit.off()?;
+    refused(&Request::new().on(output, mode))?;
+    refused(&show)?;
+    lit.on()?;
+    works!(display.file.remove_fb(lit.frame.fb));
+    holds!(!display.is_on(output)?, "the CRTC is off");
     lit.end()
 }
 

@@ -18,7 +18,7 @@ use crate::{holds, same, works};
 crate::cases::cases! {
     "display":
     k9_deadlock_that_a_hook_reports_fails_with_einval, k10_hooks_cannot_keep_a_framebuffer,
-    k12_each_failure_in_a_flip_is_undone within 60,
+    k10_what_else_a_commit_changes_is_checked, k12_each_failure_in_a_flip_is_undone within 60,
 }
 
 const HOOKS: [u32; 3] = [DISPLAY_TEST_FAIL_PLANE, DISPLAY_TEST_FAIL_CRTC, DISPLAY_TEST_FAIL_PREPARE];
@@ -78,6 +78,26 @@ fn k10_hooks_cannot_keep_a_framebuffer(guest: &Guest) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A driver is not asked about a plane that is taken away, but about the mode that the same commit sets.
+fn k10_what_else_a_commit_changes_is_checked(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    lit.show_cursor()?;
+    let output = lit.display.output();
+    let cursor = output.cursor.as_ref().expect("the display has a cursor plane");
+    let hide = Request::new().hide(cursor);
+    let mut mode = output.mode();
+    mode.clock += 1;
+    let mode = lit.display.mode_blob(&mode)?;
+    lit.call(DISPLAY_TEST_FAIL_CRTC, Errno::NOSPC.raw_os_error().unsigned_abs())?;
+    let other_mode = Request::new().set(&output.crtc, "MODE_ID", mode.into()).and(Request::new().hide(cursor));
+    same!(lit.display.commit(&other_mode, ATOMIC_ALLOW_MODESET, 0), Err(Errno::NOSPC));
+    lit.call(DISPLAY_TEST_FAIL_CRTC, Errno::NOSPC.raw_os_error().unsigned_abs())?;
+    lit.commit(&hide)?;
+    lit.finish()?;
+    lit.call(DISPLAY_TEST_FAIL_CRTC, 0)?;
+    lit.end()
 }
 
 /// A flip maps its framebuffer and keeps the mapping. After each failure nothing more is prepared than what is shown, and

@@ -40,7 +40,7 @@ const WITHOUT: &str = "no memory to switch the displays off";
 impl<'a> Lit<'a> {
     /// Checks that the device, which was unbound, was switched off as often as it was switched on, that nothing is prepared
     /// and that the planes went off by their hooks. Then closes the device and removes the driver at once.
-    fn is_off(mut self, planes: u32) -> Outcome<Test<'a>> {
+    fn went_off(mut self, planes: u32) -> Outcome<Test<'a>> {
         let wanted = format!("planes off {planes} times, 0 prepared");
         self.test.trace.in_order(&["enabled 1 times, disabled 1 times", &wanted])?;
         self.removed()
@@ -96,7 +96,7 @@ fn k20_unbind_in_the_middle_of_a_preparation(guest: &Guest) -> Outcome {
         Ok(())
     })?;
     same!(lit.display.flipped()?.user_data, 9);
-    lit.is_off(1)?.unload()
+    lit.went_off(1)?.unload()
 }
 
 /// A commit that waits for a fence, which comes too late or never, is carried out: its event comes and its own fence is
@@ -117,7 +117,7 @@ fn k20_unbind_while_a_flip_waits_for_a_fence(guest: &Guest) -> Outcome {
             pending.signal(0)?;
         }
         drop(fences);
-        lit.is_off(1)?.unload()?;
+        lit.went_off(1)?.unload()?;
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ fn k20_unbind_under_a_lessee(guest: &Guest) -> Outcome {
     same!(lessee.flipped()?.user_data, 3);
     refuses!(lessee.flip(lessee.output(), frame.fb, 4), NODEV);
     drop(lessee);
-    lit.is_off(1)?.unload()
+    lit.went_off(1)?.unload()
 }
 
 /// Unbinds a display that shows two planes and has a flip under way, with faults. Returns how many calls failed, and
@@ -168,7 +168,7 @@ fn unbound(test: Test<'_>, arm: impl FnOnce() -> Outcome<Vec<Fault>>) -> Outcome
     same!(lit.display.flipped()?.user_data, 1);
     let without = lit.test.trace.count(WITHOUT);
     holds!(without <= 1, "it went off once");
-    Ok((lit.is_off(2)?, hits, without == 1))
+    Ok((lit.went_off(2)?, hits, without == 1))
 }
 
 /// Each allocation of the commit that switches off fails once. The next attempt does it.

@@ -33,7 +33,7 @@ crate::cases::cases! {
 }
 
 /// Unloads the driver. Workers may still be releasing its device.
-fn unload(guest: &Guest) -> Outcome {
+pub(super) fn unload(guest: &Guest) -> Outcome {
     let start = Instant::now();
     loop {
         match modules::remove(guest.driver.module()) {
@@ -45,7 +45,7 @@ fn unload(guest: &Guest) -> Outcome {
 }
 
 /// Checks that the display flips, after a load of the driver if it is not loaded.
-fn works_again(guest: &Guest) -> Outcome {
+pub(super) fn works_again(guest: &Guest) -> Outcome {
     let display = Display::open(guest)?;
     let frame = display.light(display.output())?;
     works!(display.flip(display.output(), frame.fb, 1));
@@ -54,7 +54,7 @@ fn works_again(guest: &Guest) -> Outcome {
 }
 
 /// Returns the folder of the first CRTC's checksums in debugfs, if the driver makes any.
-fn checksums(guest: &Guest) -> Outcome<Option<PathBuf>> {
+pub(super) fn checksums(guest: &Guest) -> Outcome<Option<PathBuf>> {
     let card = Card::first(guest)?.primary;
     let name = card.file_name().expect("a node has a name").to_string_lossy().into_owned();
     let folder = PathBuf::from(format!("/sys/kernel/debug/dri/{}/crtc-0/crc", name.trim_start_matches("card")));

@@ -294,26 +294,34 @@ fn check_does_not_wait_for_an_in_fence(guest: &Guest) -> Outcome {
     Ok(())
 }
 
+/// Returns a framebuffer of a buffer of vgem, as large as the first output, and the buffer.
+pub(super) fn imported(guest: &Guest, display: &Display) -> Outcome<(Frame, OwnedFd)> {
+    load(guest, Driver::Rust.module())?;
+    let Some(nodes) = Driver::Rust.find() else { return fail("vgem has no device") };
+    let vgem = works!(DrmFile::open(&nodes.primary));
+    let (width, height) = display.output().size();
+    let made = works!(vgem.create_dumb(width, height, 32));
+    let buffer = works!(vgem.export(made.handle, CLOEXEC | RDWR));
+    let handle = works!(display.file.import(&buffer));
+    let mut frame = Frame { fb: 0, handle, pitch: made.pitch, bytes: made.size, size: (width, height) };
+    frame.fb = works!(display.file.add_fb2(frame.command(XRGB8888)));
+    Ok((frame, buffer))
+}
+
 /// K12: a framebuffer of a buffer of vgem is shown when vgem's write fence is signalled, without an in-fence.
 fn flip_waits_for_the_writer_of_an_import(guest: &Guest) -> Outcome {
     let (display, _frames) = lit(guest)?;
     let output = display.output();
-    load(guest, Driver::Rust.module())?;
+    let (frame, buffer) = imported(guest, &display)?;
     let Some(nodes) = Driver::Rust.find() else { return fail("vgem has no device") };
     let vgem = works!(DrmFile::open(&nodes.primary));
-    let (width, height) = output.size();
-    let made = works!(vgem.create_dumb(width, height, 32));
-    let buffer = works!(vgem.export(made.handle, CLOEXEC | RDWR));
-    let handle = works!(display.file.import(&buffer));
-    let frame = Frame { fb: 0, handle, pitch: made.pitch, bytes: made.size, size: (width, height) };
-    let fb = works!(display.file.add_fb2(frame.command(XRGB8888)));
-    let fence = works!(vgem.attach(made.handle, FENCE_WRITE));
-    works!(display.flip(output, fb, 12));
+    let fence = works!(vgem.attach(works!(vgem.import(&buffer)), FENCE_WRITE));
+    works!(display.flip(output, frame.fb, 12));
     three_vblanks(&display, output)?;
     holds!(!display.has_event()?, "no event comes before the fence");
     works!(vgem.signal(fence));
     same!(display.flipped()?.user_data, 12);
-    same!(display.shown(&output.primary)?, fb);
+    same!(display.shown(&output.primary)?, frame.fb);
     Ok(())
 }
 

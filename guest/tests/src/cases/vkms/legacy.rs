@@ -32,7 +32,7 @@ fn lit(display: &Display) -> Outcome<(&Output, Frame)> {
 }
 
 /// `PAGE_FLIP`
-fn page_flip(display: &Display, fb_id: u32, flags: u32, user_data: u64) -> sys::Answer {
+pub(super) fn page_flip(display: &Display, fb_id: u32, flags: u32, user_data: u64) -> sys::Answer {
     let crtc_id = display.output().crtc.id;
     display.file.ioctl(&PAGE_FLIP, PageFlip { crtc_id, fb_id, flags, sequence: 0, user_data }).map(drop)
 }

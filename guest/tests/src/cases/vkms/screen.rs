@@ -5,9 +5,11 @@
 
 use sys::{Answer, Mapping};
 use uapi::mode::ARGB8888;
-use uapi::{VKMS_SCREEN, VkmsScreen};
+use uapi::{SYNC_WRITE, VKMS_SCREEN, VkmsScreen};
 
+use super::fence::{Pending, imported};
 use crate::harness::check::{Outcome, skip};
+use crate::subjects::device::import_sync_file;
 use crate::subjects::display::request::{Place, Request};
 use crate::subjects::display::{Display, Frame};
 use crate::subjects::driver::Driver;
@@ -18,7 +20,7 @@ crate::cases::cases! {
     "vkms_screen" for Vkms:
     picture_has_what_the_primary_plane_shows, picture_has_the_cursor_blended, picture_follows_a_flip,
     picture_has_a_plane_partly_beyond_the_edge, output_that_is_off_has_no_picture, wrong_pictures_are_refused,
-    framebuffer_without_a_file_is_in_the_picture,
+    framebuffer_without_a_file_is_in_the_picture, picture_does_not_wait_for_the_writer_of_an_import,
 }
 
 const RED: u32 = 0x00ff_0000;
@@ -169,5 +171,18 @@ fn framebuffer_without_a_file_is_in_the_picture(guest: &Guest) -> Outcome {
     works!(lit.display.file.destroy_dumb(lit.frame.handle));
     let pixels = lit.taken()?;
     same!(lit.at(&pixels, 3, 3), RED);
+    Ok(())
+}
+
+/// K33: a fence on a shared buffer that comes after the commit is not waited for. A client can add that of the commit itself.
+fn picture_does_not_wait_for_the_writer_of_an_import(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let (frame, buffer) = imported(guest, &lit.display)?;
+    works!(lit.display.flip(lit.display.output(), frame.fb, 1));
+    lit.display.flipped()?;
+    let pending = Pending::new(guest)?;
+    works!(import_sync_file(&buffer, SYNC_WRITE, &pending.file));
+    lit.taken()?;
+    holds!(!pending.is_signalled()?, "the fence is pending");
     Ok(())
 }
