@@ -8,7 +8,7 @@ use drydock_base::cache::CacheLayout;
 use drydock_base::error::{Context, Error, Kind, Result};
 use drydock_base::near;
 use drydock_machine::error::Error as VmError;
-use drydock_machine::guest::Output;
+use drydock_machine::guest::{Guest, Output};
 use drydock_machine::incident;
 use drydock_machine::scenario::{LIMIT, Scene, with_hardware};
 use drydock_toolchain::drivers::SCRIPT;
@@ -41,12 +41,17 @@ impl Checked {
         scene.insmod(module)?;
         let output = scene.guest().run(&["sh", "-c", &self.script], LIMIT)?;
         scene.leave()?;
-        scene.guest().settle_log()?;
-        match incident::find(&scene.guest().console().lines_from(from)).first() {
-            // The verdict on the boot reports the relevant lines.
-            Some(found) => Err(VmError::Unexpected { program: "the kernel's log".into(), said: found.title.clone() }),
-            None => Ok(output),
-        }
+        no_report(scene.guest(), from)?;
+        Ok(output)
+    }
+}
+
+/// Fails if the kernel has reported something since the line `from` of its log. The verdict on the boot then shows the report.
+pub(crate) fn no_report(guest: &Guest, from: usize) -> Result<(), VmError> {
+    guest.settle_log()?;
+    match incident::find(&guest.console().lines_from(from)).first() {
+        Some(found) => Err(VmError::Unexpected { program: "the kernel's log".into(), said: found.title.clone() }),
+        None => Ok(()),
     }
 }
 

@@ -59,8 +59,8 @@ use summary::{Ran, SLOW, Summary, Taken};
 /// On the debug kernel also fuzzes each driver for a minute, and checks that the kernel reports the mistake of `drydock
 /// demo oops`.
 ///
-/// Long cases are left out: failure sweeps, races, storms. `--all` runs them too, and the lints, and repeats demos and
-/// tests while other programs keep the processors busy.
+/// Long cases are left out: failure sweeps, races, storms, clients of Debian packages. `--all` runs them too, and the lints,
+/// and repeats demos and tests while other programs keep the processors busy.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only cases whose `SUITE::NAME` contains this. A suite's name selects that suite, and the name of a driver
@@ -314,15 +314,16 @@ impl Run<'_> {
 
     /// Runs the suites on one kernel.
     fn on(&self, kernel: &str) -> Result<Ran> {
-        let built_here = debug_kernel::named(kernel);
         let suites = self.suites_on(kernel);
-        let too_late = match built_here {
-            Some(variant) if self.deadline.is_nearer_than(TO_BUILD) => !setup::has_debug_kernel(variant)?,
-            _ => false,
+        let too_late = match debug_kernel::named(kernel) {
+            _ if self.deadline.is_nearer_than(TO_BEGIN) => Some(NO_TIME),
+            Some(variant) if self.deadline.is_nearer_than(TO_BUILD) && !setup::has_debug_kernel(variant)? => {
+                Some("no time left to build the debug kernel")
+            }
+            _ => None,
         };
         let mut all = Ran::default();
-        if too_late {
-            let why = "no time left to build the debug kernel";
+        if let Some(why) = too_late {
             all.cases.extend(suites.iter().map(|suite| unbegun(suite.name(), why)));
             self.add_results(kernel, &all.cases, Duration::ZERO);
         } else {

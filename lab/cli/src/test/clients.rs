@@ -20,7 +20,7 @@ use drydock_machine::error::Error as VmError;
 use drydock_machine::guest::Guest;
 use drydock_machine::scenario::{Boot, LIMIT, Scene};
 
-use super::suite::{Case, Context, Need, Suite};
+use super::suite::{Case, Context, Need, Progress, Suite};
 
 /// Programs that use their streams as users' programs do.
 pub(super) struct Clients;
@@ -78,17 +78,17 @@ impl Suite for Clients {
         if wanted.is_empty() {
             return Ok(());
         }
-        let step = context.events.step("clients and their streams");
+        let mut progress = Progress::begin(context, "clients and their streams", wanted.len(), tell);
         let boot = Boot { may_leave_holders: true, ..Boot::default() };
         context.stage().play(&boot, context.events, |scene| -> Result<(), VmError> {
             scene.insmod(MODULE)?;
             for (name, judge) in &wanted {
                 let verdict = judge(scene)?.into();
-                tell(Case { name: case_name(name), verdict });
+                progress.tell(case_name(name), verdict);
             }
             Ok(())
         })?;
-        step.done_with(format!("{} cases", wanted.len()));
+        progress.done();
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use drydock_base::error::{Context as _, Error, Kind, Result};
 use drydock_base::process;
 use drydock_toolchain::root::{self, Binds};
 
-use super::suite::{Case, Context, Need, Suite, Verdict};
+use super::suite::{Case, Context, Need, Progress, Suite, Verdict};
 use crate::compile_fail::compiler::recorded_command;
 
 /// The examples of `kernel/drm`.
@@ -55,11 +55,12 @@ impl Suite for Examples {
         }
         let sources = context.toolchain().work().join("doc-examples");
         write_all(repo, &sources, &examples)?;
-        let step = context.events.step("compiling the documentation's examples");
+        let title = "compiling the documentation's examples";
+        let mut progress = Progress::begin(context, title, examples.len(), tell);
         for example in &examples {
-            tell(Case { name: example.case_name(), verdict: compile(context, &sources, example)? });
+            progress.tell(example.case_name(), compile(context, &sources, example)?);
         }
-        step.done_with(format!("{} examples", examples.len()));
+        progress.done();
         Ok(())
     }
 }

@@ -10,8 +10,8 @@ use drydock_base::error::{Context as _, Result};
 use drydock_machine::scenario::Content;
 use drydock_toolchain::modules;
 
-use super::programs::{DRIVER, check, run};
-use super::suite::{Case, Context, Filter, Need, Suite};
+use super::programs::{DRIVER, check, drydock, run};
+use super::suite::{Case, Context, Filter, Need, Progress, Suite};
 
 /// Devices and modules beside the driver's.
 pub(super) struct Extras;
@@ -22,11 +22,16 @@ const NAME: &str = "extras";
 type Judge = fn(&Path) -> Result<Result<(), String>>;
 
 const CASES: &[(&str, Judge)] = &[
+    ("parameters_reach_the_drivers_module", parameters),
+    ("unknown_parameter_is_refused", unknown_parameter),
     ("stock_devices_follow_the_drivers", stock_devices),
     ("unknown_device_is_refused", unknown_device),
     ("module_of_the_user_is_loaded_with_its_parameters", loaded_module),
     ("module_of_another_kernel_is_refused", other_kernel),
 ];
+
+/// The driver with parameters.
+const DISPLAY: &str = "vkms";
 
 /// The module's name, and its parts.
 const MODULE: &str = "users_own";
@@ -59,7 +64,7 @@ impl Suite for Extras {
     }
 
     fn content(&self, repo: &Path, _filter: &Filter) -> Result<Content> {
-        Content::of_driver(repo, DRIVER)
+        Ok(Content::of_driver(repo, DRIVER)?.and(Content::of_driver(repo, DISPLAY)?))
     }
 
     fn names(&self, _repo: &Path) -> Result<BTreeSet<String>> {
@@ -69,12 +74,12 @@ impl Suite for Extras {
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let wanted: Vec<_> = CASES.iter().filter(|(name, _)| context.filter.selects(&case_name(name))).collect();
         let module = build_module(context)?;
-        let step = context.events.step("devices and modules beside the driver's");
+        let mut progress = Progress::begin(context, "devices and modules beside the driver's", wanted.len(), tell);
         for (name, judge) in &wanted {
-            let verdict = context.in_time(|| Ok(judge(&module)?.into()))?;
-            tell(Case { name: case_name(name), verdict });
+            let verdict = context.in_time(|| judge(&module).map(Into::into))?;
+            progress.tell(case_name(name), verdict);
         }
-        step.done_with(format!("{} cases", wanted.len()));
+        progress.done();
         Ok(())
     }
 }
@@ -88,6 +93,19 @@ fn build_module(context: &Context<'_>) -> Result<PathBuf> {
     fs::write(source.join(format!("{MODULE}.c")), SOURCE)?;
     let built = modules::build(context.toolchain(), &source, None, context.events)?;
     Ok(built.dir.join(format!("{MODULE}.ko")))
+}
+
+fn parameters(_: &Path) -> Result<Result<(), String>> {
+    let script = "ls -d /sys/class/drm/card0-* | wc -l; test -e /dev/dri/renderD128";
+    let words = ["run", DISPLAY, "--param", "outputs=3", "--param", "render-node=1", "--", "sh", "-c", script];
+    Ok(check(&drydock(Path::new("/"), &words)?, 0, "3\n"))
+}
+
+fn unknown_parameter(_: &Path) -> Result<Result<(), String>> {
+    let output = drydock(Path::new("/"), &["run", DISPLAY, "--param", "output=3", "--", "true"])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_explained = said.contains("no parameter `output`") && said.contains("outputs");
+    Ok(check(&output, 2, "").and(if is_explained { Ok(()) } else { Err(format!("no list of parameters in `{said}`")) }))
 }
 
 fn stock_devices(_: &Path) -> Result<Result<(), String>> {

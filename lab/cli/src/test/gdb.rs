@@ -11,7 +11,7 @@ use drydock_base::error::{Context as _, Result};
 use drydock_base::process::{die_with_us, wait_within};
 use drydock_machine::scenario::Content;
 
-use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
+use super::suite::{Case, Context, Filter, Need, Progress, Suite, Verdict};
 
 /// gdb on a guest's kernel.
 pub(super) struct Gdb;
@@ -92,7 +92,7 @@ impl Suite for Gdb {
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let wanted: Vec<_> = SESSIONS.iter().filter(|one| context.filter.selects(&case_name(one.name))).collect();
-        let step = context.events.step("gdb on a guest's kernel");
+        let mut progress = Progress::begin(context, "gdb on a guest's kernel", wanted.len(), tell);
         for session in &wanted {
             let verdict = match crate::run::gdb::is_here(NAME) {
                 true => context.in_time(|| debug(session))?,
@@ -100,9 +100,9 @@ impl Suite for Gdb {
                     Verdict::Skipped { why: "this machine has no `gdb`; Debian's package `gdb` has it".to_owned() }
                 }
             };
-            tell(Case { name: case_name(session.name), verdict });
+            progress.tell(case_name(session.name), verdict);
         }
-        step.done_with(format!("{} sessions", wanted.len()));
+        progress.done();
         Ok(())
     }
 }

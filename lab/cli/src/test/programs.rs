@@ -15,7 +15,7 @@ use drydock_machine::scenario::Content;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::suite::{Case, Context, Filter, Need, Suite, Verdict};
+use super::suite::{Case, Context, Filter, Need, Progress, Suite, Verdict};
 
 /// Programs of the host in a guest.
 pub(super) struct Programs;
@@ -39,7 +39,6 @@ const CASES: &[(&str, Judge)] = &[
     ("cargo_runs_a_crates_tests_in_the_guest", tests_of_a_crate),
     ("second_program_runs_in_the_same_guest", second_program),
     ("writes_to_a_full_directory_are_reported", full_directory),
-    ("debug_kernel_refuses_files_that_it_cannot_read", on_the_debug_kernel),
     ("first_signal_goes_to_the_program", first_signal),
     ("program_on_a_terminal_has_a_terminal_of_its_size", on_a_terminal),
     ("session_of_the_documentation_passes", session_that_passes),
@@ -95,7 +94,7 @@ impl Suite for Programs {
 
     fn run(&self, context: &Context<'_>, tell: &mut dyn FnMut(Case)) -> Result<()> {
         let wanted: Vec<_> = CASES.iter().filter(|(name, _)| context.filter.selects(&case_name(name))).collect();
-        let step = context.events.step("programs of this machine");
+        let mut progress = Progress::begin(context, "programs of this machine", wanted.len(), tell);
         for (name, judge) in &wanted {
             let directory = context.toolchain().work().join("programs").join(name);
             drydock_base::cache::remove_tree(&directory)?;
@@ -103,11 +102,11 @@ impl Suite for Programs {
             let is_short = !context.all && context.filter.within(NAME).is_empty();
             let verdict = match is_short && LONG.contains(name) {
                 true => Verdict::Skipped { why: LEFT_OUT.to_owned() },
-                false => context.in_time(|| Ok(judge(&directory)?.into()))?,
+                false => context.in_time(|| judge(&directory).map(Into::into))?,
             };
-            tell(Case { name: case_name(name), verdict });
+            progress.tell(case_name(name), verdict);
         }
-        step.done_with(format!("{} cases", wanted.len()));
+        progress.done();
         Ok(())
     }
 }
@@ -371,13 +370,6 @@ fn full_directory(directory: &Path) -> Result<Result<(), String>> {
         true => Ok(()),
         false => Err("stderr does not say that the device is full".to_owned()),
     }))
-}
-
-fn on_the_debug_kernel(directory: &Path) -> Result<Result<(), String>> {
-    let usage = i32::from(drydock_base::exit::code(Kind::Usage));
-    let of_host = run(directory, &["--kernel", "debug", "--root", "host", "--", "true"])?;
-    let shared = run(directory, &["--kernel", "debug", "--write", ".", "--", "true"])?;
-    Ok(check(&of_host, usage, "").and(check(&shared, usage, "")))
 }
 
 /// Ends a program that handles SIGTERM, by a signal to the lab.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub(super) use crate::verdict::Verdict;
 use drydock_base::error::Result;
-use drydock_base::events::Events;
+use drydock_base::events::{Events, Step, Unit};
 use drydock_machine::scenario::{Content, Plan, Stage};
 use drydock_toolchain::firmware::Choice;
 use drydock_toolchain::modules::{self, BuiltModules};
@@ -116,7 +116,7 @@ pub(super) struct Context<'c> {
 
 impl Context<'_> {
     /// Begins a case if there is time left for it.
-    pub(super) fn in_time(&self, case: impl FnOnce() -> Result<Verdict>) -> Result<Verdict> {
+    pub(super) fn in_time<E>(&self, case: impl FnOnce() -> Result<Verdict, E>) -> Result<Verdict, E> {
         match self.deadline.is_nearer_than(TO_BEGIN) {
             true => Ok(Verdict::Skipped { why: NO_TIME.to_owned() }),
             false => case(),
@@ -147,6 +147,39 @@ impl Context<'_> {
             Ready::Guest(stage) => stage,
             _ => unreachable!("the suite said that it needs no guest"),
         }
+    }
+}
+
+/// A step that shows how many cases of a suite have ended.
+pub(super) struct Progress<'t> {
+    step: Step,
+    ended: usize,
+    of: usize,
+    tell: &'t mut dyn FnMut(Case),
+}
+
+impl<'t> Progress<'t> {
+    /// Begins the step for `of` cases.
+    pub(super) fn begin(
+        context: &Context<'_>,
+        title: impl Into<String>,
+        of: usize,
+        tell: &'t mut dyn FnMut(Case),
+    ) -> Self {
+        Self { step: context.events.step(title), ended: 0, of, tell }
+    }
+
+    /// Passes on the verdict of a case that has ended.
+    pub(super) fn tell(&mut self, name: String, verdict: Verdict) {
+        self.ended += 1;
+        self.step.line(format!("{} of {} cases, last {name}", self.ended, self.of));
+        self.step.progress(self.ended as u64, self.of as u64, Unit::Items);
+        (self.tell)(Case { name, verdict });
+    }
+
+    /// Ends the step.
+    pub(super) fn done(self) {
+        self.step.done_with(format!("{} cases", self.ended));
     }
 }
 

@@ -20,9 +20,16 @@ const MODULES_OF_SHARES: [&str; 2] = ["9pnet_virtio", "9p"];
 /// The kernel's own modules for an image.
 const MODULES_OF_IMAGES: [&str; 2] = ["virtio_blk", "erofs"];
 
-/// Starts udev in a root that has it, as Debian's init does.
-const START_UDEV: &str = "daemon=/usr/lib/systemd/systemd-udevd; if [ -x $daemon ]; then $daemon --daemon && udevadm trigger \
-                          --type=subsystems --action=add && udevadm trigger --type=devices --action=add; fi";
+/// Starts udev in a root that has it, as Debian's init does, unless it runs, and waits until it has handled all events. The daemon
+/// reports no failure itself, so it must answer. In a root that is not the first process's, `udevadm` otherwise does nothing, and
+/// succeeds.
+const UDEV: &str = "daemon=/usr/lib/systemd/systemd-udevd; [ -x $daemon ] || exit 0
+    export SYSTEMD_IGNORE_CHROOT=1
+    answers() { udevadm control --ping --timeout=600; }
+    answers 2>/dev/null || {
+        $daemon --daemon && answers && udevadm trigger --type=subsystems --action=add &&
+            udevadm trigger --type=devices --action=add
+    } && udevadm settle --timeout=600";
 
 /// The time limit for a program that prepares the root, on an idle host.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(60);
@@ -55,7 +62,7 @@ impl ClientRoot {
     /// Waits until a client finds the devices, if this root has a udev.
     pub fn settle(&self, guest: &Guest) -> Result<(), VmError> {
         match self {
-            Self::Image(_) => udev(guest, "if command -v udevadm; then udevadm settle --timeout=600; fi"),
+            Self::Image(_) => udev(guest),
             Self::Guest | Self::Host => Ok(()),
         }
     }
@@ -117,7 +124,7 @@ impl Boot {
             ClientRoot::Host => guest.make_root(Source::Share(ROOT.into()))?,
             ClientRoot::Image(_) => {
                 guest.make_root(Source::Disk(ROOT.into()))?;
-                udev(guest, START_UDEV)?;
+                udev(guest)?;
             }
         }
         let inside = |at: &str| format!("{}{at}", self.root.path().unwrap_or_default());
@@ -137,9 +144,9 @@ fn directory_of(tree: &ModuleTree) -> String {
     format!("/lib/modules/{}", tree.release)
 }
 
-/// Runs a script about udev in the client's root.
-fn udev(guest: &Guest, script: &str) -> Result<(), VmError> {
-    let words = ["/init", ENTER_WORD, "--root", CLIENT_ROOT, "--", "sh", "-c", script];
+/// Runs [`UDEV`] in the client's root.
+fn udev(guest: &Guest) -> Result<(), VmError> {
+    let words = ["/init", ENTER_WORD, "--root", CLIENT_ROOT, "--", "sh", "-c", UDEV];
     guest.check(&words, patient(PROGRAM_LIMIT)).map(drop)
 }
 

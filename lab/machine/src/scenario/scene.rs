@@ -32,6 +32,10 @@ const TO_LET_GO: Duration = Duration::from_secs(15);
 /// The time between two attempts.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
+/// The kernel's list of dma-bufs, and its last line if there are none (drivers/dma-buf/dma-buf.c).
+const DMA_BUFS: &str = "/sys/kernel/debug/dma_buf/bufinfo";
+const NO_DMA_BUFS: &str = "Total 0 objects, 0 bytes";
+
 /// The guest of one boot.
 pub struct Scene<'s> {
     guest: &'s Guest,
@@ -141,6 +145,7 @@ impl<'s> Scene<'s> {
             let Some(next) = next_to_go(&left) else { return Ok(()) };
             match self.guest.rmmod(next) {
                 Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_holders()? => {}
+                Err(VmError::Refused { failure, .. }) if is_in_use(&failure) && self.end_exported_console(next)? => {}
                 // A module may stay in use for a while: by the timer of a client's fence, or because the kernel
                 // releases what a process held only some time after its end. No event reports that, so poll.
                 Err(VmError::Refused { failure, .. })
@@ -174,6 +179,31 @@ impl<'s> Scene<'s> {
         self.holders.extend(told.map(place::name));
         self.guest.end_processes()?;
         Ok(true)
+    }
+
+    /// Unbinds the devices of `module` if a dma-buf exists that no process holds. It may be the console's buffer: once a
+    /// client has exported it, C keeps it, and with it the driver, until the console ends (docs/reference/c-core-faults.md,
+    /// "Displays"). Returns `false` if nothing was unbound.
+    fn end_exported_console(&self, module: &str) -> Result<bool, VmError> {
+        // A kernel without debugfs shows no list.
+        let list = self.guest.read(DMA_BUFS).unwrap_or_else(|_| NO_DMA_BUFS.into());
+        if list.trim_end().ends_with(NO_DMA_BUFS) {
+            return Ok(false);
+        }
+        let drivers = format!("/sys/module/{module}/drivers");
+        let mut unbound = false;
+        // A module without drivers has no such directory.
+        for driver in self.guest.list(&drivers).unwrap_or_default() {
+            let driver = format!("{drivers}/{driver}");
+            for device in self.guest.list(&driver)? {
+                // The other entries are attributes and the module.
+                if self.guest.list(&format!("{driver}/{device}/driver")).is_ok() {
+                    self.guest.write(&format!("{driver}/unbind"), &device)?;
+                    unbound = true;
+                }
+            }
+        }
+        Ok(unbound)
     }
 }
 
@@ -346,12 +376,17 @@ mod tests {
         }
     }
 
+    /// Returns a guest whose agent is `script`.
+    fn guest(script: impl FnOnce(UnixStream) + Send + 'static) -> Guest {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || script(theirs));
+        let (console, _) = Console::read(std::io::empty(), None);
+        Guest::connect(ours, console, Duration::from_secs(30)).unwrap()
+    }
+
     #[test]
     fn a_module_that_is_listed_for_ever_does_not_keep_us() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        thread::spawn(move || stubborn(theirs));
-        let (console, _) = Console::read(std::io::empty(), None);
-        let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+        let guest = guest(stubborn);
         let (terminal, _theirs) = UnixStream::pair().unwrap();
         let error = Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap_err();
         assert!(matches!(error, VmError::Unexpected { .. }), "{error}");
@@ -406,13 +441,53 @@ mod tests {
         }
     }
 
+    /// An agent whose module can be unloaded once its device is unbound, since the console has exported its buffer.
+    fn exported(mut port: UnixStream) {
+        frame::write(&mut port, &Event::Ready { release: "7.3.4".into() }).unwrap();
+        let (mut bound, mut loaded) = (true, true);
+        let refused = |errno: Errno| Err(Failure { errno: errno.raw_os_error(), message: "refused".into() });
+        let names = |names: &[&str]| Ok(Reply::Names(names.iter().map(|&name| name.to_owned()).collect()));
+        while let Ok(Some(Request { call, what })) = frame::read(&mut port) {
+            let result = match what {
+                Call::ReadFile { path } if path == DMA_BUFS => Ok(Reply::Bytes(b"\nTotal 1 objects, 8 bytes\n".into())),
+                Call::ReadFile { .. } if loaded => Ok(Reply::Bytes(b"vgem_rust 1 1 - Live 0x0 (OE)\n".into())),
+                Call::ReadFile { .. } => Ok(Reply::Bytes(Vec::new())),
+                Call::Rmmod { .. } if bound => refused(Errno::AGAIN),
+                Call::Rmmod { .. } => {
+                    loaded = false;
+                    Ok(Reply::Done)
+                }
+                Call::Tasks => Ok(Reply::Tasks(Vec::new())),
+                Call::ListDir { path } => match path.strip_prefix("/sys/module/vgem_rust/drivers") {
+                    Some("") => names(&["platform:vgem"]),
+                    Some("/platform:vgem") if bound => names(&["bind", "module", "uevent", "unbind", "vgem"]),
+                    Some("/platform:vgem") => names(&["bind", "module", "uevent", "unbind"]),
+                    Some("/platform:vgem/vgem/driver") => names(&["bind"]),
+                    _ => refused(Errno::NOTDIR),
+                },
+                Call::WriteFile { path, bytes } if path.ends_with("/platform:vgem/unbind") => {
+                    bound &= bytes != b"vgem";
+                    Ok(Reply::Done)
+                }
+                // The refusal settles the log with this request.
+                Call::WriteFile { .. } => refused(Errno::PERM),
+                _ => Ok(Reply::Done),
+            };
+            frame::write(&mut port, &Event::Answer { call, result }).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_display_whose_console_is_exported_is_unbound() {
+        let guest = guest(exported);
+        let (terminal, _theirs) = UnixStream::pair().unwrap();
+        Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap();
+    }
+
     #[test]
     fn a_process_that_holds_a_module_is_named_and_ended_and_one_that_nobody_holds_is_leaked() {
         for is_held in [true, false] {
-            let (ours, theirs) = UnixStream::pair().unwrap();
-            thread::spawn(move || holding(theirs, is_held));
-            let (console, _) = Console::read(std::io::empty(), None);
-            let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+            let guest = guest(move |port| holding(port, is_held));
             let (terminal, _theirs) = UnixStream::pair().unwrap();
             let image = image(&["vgem_rust"]);
             let mut scene = Scene::new(&guest, &image, terminal);
@@ -427,10 +502,7 @@ mod tests {
 
     #[test]
     fn a_module_that_is_in_use_for_a_moment_is_not_leaked() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        thread::spawn(move || hesitant(theirs));
-        let (console, _) = Console::read(std::io::empty(), None);
-        let guest = Guest::connect(ours, console, Duration::from_secs(30)).unwrap();
+        let guest = guest(hesitant);
         let (terminal, _theirs) = UnixStream::pair().unwrap();
         Scene::new(&guest, &image(&["vgem_rust"]), terminal).leave().unwrap();
     }

@@ -40,11 +40,19 @@ pub(super) const LINES: &[Line] = &[
         shows: console,
     },
     Line {
-        name: "screenshot_of_another_device",
-        driver: "c-vkms",
-        line: "run vgem --device bochs --screenshot bochs.png -- sh -c 'echo hello >/dev/tty1'",
+        name: "screenshot_of_registers",
+        driver: "bochs",
+        line: "run bochs --screenshot bochs.png -- sh -c 'echo hello >/dev/tty1'",
         seconds: &[],
         file: "bochs.png",
+        shows: console,
+    },
+    Line {
+        name: "screenshot_of_another_device",
+        driver: "c-vkms",
+        line: "run vgem --device bochs --screenshot beside.png -- sh -c 'echo hello >/dev/tty1'",
+        seconds: &[],
+        file: "beside.png",
         shows: console,
     },
     Line {
