@@ -137,25 +137,43 @@ pub struct Digest {
     pub at: Option<Frame>,
     /// Its callers, innermost first, without the frames that the kernel marks as doubtful.
     pub trace: Vec<Frame>,
+    /// If the place is in an interrupt, the place and the callers of the task that it interrupted, innermost first.
+    pub interrupted: Vec<Frame>,
+}
+
+/// The part of a report that a line belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Words,
+    Trace,
+    /// Behind the trace of an interrupt.
+    Interrupt,
+    Interrupted,
 }
 
 impl Incident {
     /// Splits the report into its parts.
     pub(crate) fn digest(&self) -> Digest {
         let mut digest = Digest::default();
-        let mut tracing = false;
+        let mut part = Part::Words;
         for text in self.lines.iter().map(|line| line.text.trim()) {
             match text {
-                "Call Trace:" => tracing = true,
-                "</TASK>" | "</IRQ>" => tracing = false,
+                "Call Trace:" => part = Part::Trace,
+                "</IRQ>" => part = Part::Interrupt,
+                "<TASK>" if part == Part::Interrupt => part = Part::Interrupted,
+                "</TASK>" => part = Part::Words,
                 "<TASK>" | "<IRQ>" => {}
                 _ if text.starts_with("RIP: 0010:") => {
                     let frame = text.strip_prefix("RIP: 0010:").and_then(Frame::parse);
-                    digest.at = digest.at.take().or(frame);
+                    match part {
+                        Part::Interrupted => digest.interrupted.extend(frame),
+                        _ => digest.at = digest.at.take().or(frame),
+                    }
                 }
                 // From here on, the trace is of the program in user space.
-                _ if text.starts_with("RIP: ") => tracing = false,
-                _ if tracing => digest.trace.extend(Frame::parse(text)),
+                _ if text.starts_with("RIP: ") => part = Part::Words,
+                _ if part == Part::Trace => digest.trace.extend(Frame::parse(text)),
+                _ if part == Part::Interrupted => digest.interrupted.extend(Frame::parse(text)),
                 _ if text.starts_with("CPU: ") => {
                     digest.who.get_or_insert_with(|| who(text));
                 }

@@ -161,7 +161,8 @@ fn of_processor(report: &Incident, wanted: &dyn Fn(&str) -> bool) -> Vec<String>
     let Some(who) = digest.who.filter(|who| wanted(who) && !(is_idle && who.contains(IDLER))) else {
         return Vec::new();
     };
-    let frames: Vec<Frame> = digest.at.into_iter().chain(digest.trace).collect();
+    // A task that spins may just be interrupted, by a timer for instance. An interrupt may also spin.
+    let frames: Vec<Frame> = digest.at.into_iter().chain(digest.trace).chain(digest.interrupted).collect();
     if frames.is_empty() {
         return Vec::new();
     }
@@ -231,6 +232,35 @@ mod tests {
                 "a processor runs in process `@insmod:hang` (1) on processor 0",
                 "  probe+0x11/0x0 [hang]",
                 "  really_probe+0xde/0x0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_processor_that_spins_is_told_where_an_interrupt_stopped_it() {
+        let log = "[   1.0] NMI backtrace for cpu 1\n\
+                   [   1.0] CPU: 1 UID: 0 PID: 255 Comm: @insmod:hang Tainted: G\n\
+                   [   1.0] RIP: 0010:update_process_times+0x0/0x90\n\
+                   [   1.0] Call Trace:\n\
+                   [   1.0]  <IRQ>\n\
+                   [   1.0]  tick_nohz_handler+0x8f/0x140\n\
+                   [   1.0]  </IRQ>\n\
+                   [   1.0]  <TASK>\n\
+                   [   1.0]  asm_sysvec_apic_timer_interrupt+0x1a/0x20\n\
+                   [   1.0] RIP: 0010:hang_spins+0x11/0x20 [hang]\n\
+                   [   1.0] RAX: 0000000000000000 RBX: 0000000000000000\n\
+                   [   1.0]  do_one_initcall+0x5b/0x300\n\
+                   [   1.0]  </TASK>\n";
+        let log: Vec<Line> = log.lines().map(Line::parse).collect();
+        assert_eq!(
+            of_processors(&processors(&log)),
+            [
+                "a processor runs in process `@insmod:hang` (255) on processor 1",
+                "  update_process_times+0x0/0x0",
+                "  tick_nohz_handler+0x8f/0x0",
+                "  asm_sysvec_apic_timer_interrupt+0x1a/0x0",
+                "  hang_spins+0x11/0x0 [hang]",
+                "  do_one_initcall+0x5b/0x0",
             ]
         );
     }
