@@ -325,6 +325,8 @@ pub struct Core<T: Driver> {
     maps: SetOnce<Arc<framebuffer::Maps<T>>>,
     /// The number of commits that are queued or carried out on the queue (K16).
     commits: commit::Count,
+    /// The number of probes there (K35).
+    probes: commit::Count,
 }
 
 impl<T: Driver> Default for Core<T> {
@@ -340,6 +342,7 @@ impl<T: Driver> Default for Core<T> {
             switching: vblank::Switching::default(),
             maps: SetOnce::new(),
             commits: commit::Count::default(),
+            probes: commit::Count::default(),
         }
     }
 }

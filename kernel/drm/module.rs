@@ -51,7 +51,8 @@ pub struct Runtime {
     started: Atomic<i32>,
     /// The workqueue; null while the module is not running.
     queue: Atomic<*mut bindings::workqueue_struct>,
-    /// The queue of commits (K16); null until the module's first device with mode setting.
+    /// The queue of commits and of probes (K16, K35); null until the module's first device with mode
+    /// setting.
     commits: Atomic<*mut bindings::workqueue_struct>,
     /// The number of devices that are allocated and not yet released.
     devices: Atomic<i32>,
@@ -200,12 +201,19 @@ impl Runtime {
         &self,
         work: P,
     ) -> Result<P::EnqueueOutput, P> {
-        let queue = self.queue.load(Acquire);
-        if queue.is_null() {
-            return Err(work);
-        }
-        // SAFETY: See above (L15).
-        Ok(unsafe { workqueue::Queue::from_raw(queue) }.enqueue(work))
+        enqueue_on(&self.queue, work)
+    }
+
+    /// Queues the probe of a connector, or returns it as `enqueue` does. It may wait for a client's
+    /// commit, so it is not in the queue that the remove step of each device flushes. Context: any.
+    ///
+    /// The caller is in a section of a device that went through `need_commits`. That device waits
+    /// for its probes before the module's exit destroys the queue (K35).
+    pub(crate) fn enqueue_probe<P: RawWorkItem<0> + Send + 'static>(
+        &self,
+        work: P,
+    ) -> Result<P::EnqueueOutput, P> {
+        enqueue_on(&self.commits, work)
     }
 
     /// Waits for all work that is currently queued. Context: may sleep.
@@ -217,6 +225,20 @@ impl Runtime {
             unsafe { crate::raw::drm_rust_flush_workqueue(queue) };
         }
     }
+}
+
+/// Queues a work item on a queue of the module, or returns it if there is none.
+fn enqueue_on<P: RawWorkItem<0> + Send + 'static>(
+    queue: &Atomic<*mut bindings::workqueue_struct>,
+    work: P,
+) -> Result<P::EnqueueOutput, P> {
+    let queue = queue.load(Acquire);
+    if queue.is_null() {
+        return Err(work);
+    }
+    // SAFETY: The module's exit waits for the work on a queue before it destroys that, and the
+    // callers keep the module (L15, K35).
+    Ok(unsafe { workqueue::Queue::from_raw(queue) }.enqueue(work))
 }
 
 /// A driver's module. The macros implement it, to return the module's [`Runtime`].

@@ -62,7 +62,7 @@ struct Commit {
     plugged: Cell<bool>,
 }
 
-/// A count of commits, with a wait for none. It is C's, with C's `atomic_t`.
+/// A count of commits or probes, with a wait for none. It is C's, with C's `atomic_t`.
 pub(super) struct Count(Opaque<bindings::atomic_t>);
 
 impl Default for Count {
@@ -72,12 +72,12 @@ impl Default for Count {
 }
 
 impl Count {
-    fn add(&self) {
+    pub(super) fn add(&self) {
         // SAFETY: The counter is valid (K16).
         unsafe { raw::drm_rust_count_add(self.0.get()) };
     }
 
-    fn done(&self) {
+    pub(super) fn done(&self) {
         // SAFETY: As above. The memory lives until the count was seen to be zero (K16).
         unsafe { raw::drm_rust_count_done(self.0.get()) };
     }

@@ -326,9 +326,10 @@ impl<N: DriverConnector> Connector<N> {
 impl<T: Driver> Plugged<'_, T> {
     /// Reports that a display may have been attached to a connector, or taken away.
     ///
-    /// The layer probes the connector later, in the module's workqueue, and clients get a uevent if
-    /// anything has changed, also if a client's own probe has noticed it first. Probing takes locks of mode setting and may commit for the console, so
-    /// it cannot be done in a section that unplugging waits for (K35).
+    /// The layer probes the connector later, in a workqueue, and clients get a uevent if anything has
+    /// changed, also if a client's own probe has noticed it first. Probing takes locks of mode setting
+    /// and may commit for the console, so it cannot be done in a section that unplugging waits for
+    /// (K35).
     ///
     /// # Errors
     ///
@@ -347,14 +348,20 @@ impl<T: Driver> Plugged<'_, T> {
     pub fn hotplug(&self, connector: Key<Connector<T::Connector>>) -> Result {
         let dev: &Device<T> = self;
         connector.of(dev)?;
-        dev.queue_work(move |dev| {
-            if dev.core().kms.departed.load(Ordering::Acquire) {
-                return;
-            }
-            if let Ok(connector) = connector.of(dev) {
+        let probe = dev.prepare_work(move |dev| {
+            let kms = &dev.core().kms;
+            let found = connector.of(dev);
+            if let (Ok(found), false) = (found, kms.departed.load(Ordering::Acquire)) {
                 // SAFETY: The connector belongs to `dev`, which the work keeps (K3).
-                unsafe { Connector::<T::Connector>::from_raw(connector.as_ptr().cast()) }.look();
+                unsafe { Connector::<T::Connector>::from_raw(found.as_ptr().cast()) }.look();
             }
+            kms.probes.done();
+        })?;
+        let probes = &dev.core().kms.probes;
+        probes.add();
+        probe.queue_probe().map_err(|_dropped| {
+            probes.done();
+            ENODEV
         })
     }
 }

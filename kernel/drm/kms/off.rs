@@ -117,6 +117,8 @@ fn awake<T: Driver>(dev: &Device<T, Registered>) {
 
 /// Waits for what an unplugged device may still be doing.
 pub(super) fn unplugged<T: Driver>(dev: &Device<T, Registered>) {
+    // A probe may commit for the console.
+    dev.core().kms.probes.wait_for_none();
     dev.core().kms.commits.wait_for_none();
     each_crtc(dev, |crtc| {
         crtc.end_vblanks();

@@ -133,4 +133,13 @@ impl<T: Driver, F: FnOnce(&Device<T>) + Send + 'static> PreparedWork<T, F> {
     fn try_queue(self) -> Result<(), Self> {
         T::OwnerModule::runtime().enqueue(self.0).map_err(Self)
     }
+
+    /// Queues the function as a probe of a connector; see [`Runtime::enqueue_probe`].
+    ///
+    /// [`Runtime::enqueue_probe`]: super::Runtime::enqueue_probe
+    pub(crate) fn queue_probe(self) -> Result<(), Self> {
+        T::OwnerModule::runtime()
+            .enqueue_probe(self.0)
+            .map_err(Self)
+    }
 }
