@@ -19,7 +19,7 @@ structures! {
     DisplayTest: Plain = "drm_display_test" {
         what: u32, value: u32, enabled: u32, disabled: u32, vblank_on: u32, vblank_off: u32, planes: u32, pixel: u32,
         planes_off: u32, alive: u32, held: u32, disturbed: u32,
-        prepared: u32, refused: u32, damage: [u32; 4],
+        prepared: u32, refused: u32, damage: [u32; 4], dark: u32,
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) struct Counts {
     pub(crate) prepared: Atomic<i32>,
     pub(crate) refused: Atomic<i32>,
     pub(crate) damage: [Atomic<i32>; 4],
+    pub(crate) dark: Atomic<i32>,
     /// Faults that clients have asked for: 1 or 0.
     pub(crate) keeps: Atomic<i32>,
     pub(crate) breaks: Atomic<i32>,
@@ -98,6 +99,7 @@ impl Counts {
             prepared: Atomic::new(0),
             refused: Atomic::new(0),
             damage: [const { Atomic::new(0) }; 4],
+            dark: Atomic::new(0),
             keeps: Atomic::new(0),
             breaks: Atomic::new(0),
             reenters: Atomic::new(0),
@@ -210,6 +212,7 @@ impl Show {
         for (out, place) in arg.damage.iter_mut().zip(&dev.damage) {
             *out = read(place);
         }
+        arg.dark = read(&dev.dark);
         Ok(())
     }
 }

@@ -58,6 +58,8 @@ struct drm_display_test {
 	__u32 refused;
 	/* What the last plane that was shown had to copy, in pixels of its framebuffer: x1, y1, x2, y2. Zeros for nothing. */
 	__u32 damage[4];
+	/* How often a plane was updated while its CRTC was off. */
+	__u32 dark;
 };
 
 #define DRM_IOCTL_DISPLAY_TEST DRM_IOWR(DRM_COMMAND_BASE, struct drm_display_test)

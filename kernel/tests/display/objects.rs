@@ -11,7 +11,10 @@ use drm::kms::{
         CrtcCommit, //
     },
     framebuffer::Map,
-    plane::PlaneCheck,
+    plane::{
+        Placement,
+        PlaneCheck, //
+    },
     vblank::{
         Hardware,
         HardwareVblank, //
@@ -56,10 +59,10 @@ pub(crate) struct Objects {
 }
 
 pub(crate) fn set_up(setup: &Setup<'_, Show>) -> Result<Objects> {
-    let primary = setup.primary(&[XRGB8888], Ok(Layer))?;
-    let cursor = setup.cursor(&[ARGB8888], (64, 64), Ok(Layer))?;
-    let screen = setup.crtc(primary, Some(cursor), Screen::new())?;
-    let second = setup.crtc(setup.primary(&[XRGB8888], Ok(Layer))?, None, Screen::new())?;
+    let primary = || setup.primary(&[XRGB8888], Ok(Layer(Placement::FullScreen)));
+    let cursor = setup.cursor(&[ARGB8888], (64, 64), Ok(Layer(Placement::Anywhere)))?;
+    let screen = setup.crtc(primary()?, Some(cursor), Screen::new())?;
+    let second = setup.crtc(primary()?, None, Screen::new())?;
     // The connector's first encoder does not reach the first CRTC.
     let encoder = setup.encoder(EncoderType::VIRTUAL, second, &[])?;
     let other = setup.encoder(EncoderType::VIRTUAL, screen, &[])?;
@@ -95,13 +98,17 @@ impl Drop for Prepared {
     }
 }
 
-pub(crate) struct Layer;
+pub(crate) struct Layer(Placement);
 
 #[vtable]
 impl kms::DriverPlane for Layer {
     type Driver = Show;
     type State = ();
     type Prepared = Arc<Prepared>;
+
+    fn placement(&self) -> Placement {
+        self.0
+    }
 
     fn check(check: &mut PlaneCheck<'_, Self>) -> Result {
         check.plane().device().fail_plane.take()
@@ -130,6 +137,9 @@ impl kms::DriverPlane for Layer {
         new: &New<PlaneState<Self>>,
         hw: &Hw<'_, Show>,
     ) {
+        if hw.enabled.load(Relaxed) == hw.disabled.load(Relaxed) {
+            hw.dark.add(1, Relaxed);
+        }
         let damage = new.damage(old).unwrap_or_default();
         let sides = [damage.x1, damage.y1, damage.x2, damage.y2];
         for (place, side) in hw.damage.iter().zip(sides) {

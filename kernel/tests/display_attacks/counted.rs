@@ -26,6 +26,15 @@ static WRONG: Atomic<i32> = Atomic::new(0);
 /// How often CRTCs were switched on, and off.
 pub(crate) static ENABLED: Atomic<i32> = Atomic::new(0);
 pub(crate) static DISABLED: Atomic<i32> = Atomic::new(0);
+/// How often a plane was updated while the CRTC was off.
+static DARK: Atomic<i32> = Atomic::new(0);
+
+/// Counts an update of a plane.
+pub(crate) fn updated() {
+    if ENABLED.load(Relaxed) == DISABLED.load(Relaxed) {
+        DARK.add(1, Relaxed);
+    }
+}
 
 /// The content of each value.
 const EXISTING: u64 = 0xa77a_c4ed_0e15_7500;
@@ -89,7 +98,10 @@ pub(crate) fn left() -> Says {
 
 pub(crate) fn switched() -> Says {
     Says(|f| {
-        let (on, off) = (ENABLED.load(Relaxed), DISABLED.load(Relaxed));
-        write!(f, "enabled {on} times, disabled {off} times")
+        let [on, off, dark] = [&ENABLED, &DISABLED, &DARK].map(|count| count.load(Relaxed));
+        write!(
+            f,
+            "enabled {on} times, disabled {off} times, {dark} updates while off"
+        )
     })
 }

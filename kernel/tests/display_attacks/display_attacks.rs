@@ -102,6 +102,8 @@ impl kms::Driver for Attacked {
     type Crtc = Screen;
     type Connector = Monitor;
     type Objects = Objects;
+
+    const PLANES_LAST: bool = true;
 }
 
 impl drm::platform::Driver for Attacked {

@@ -4,6 +4,7 @@
 
 use crate::{
     counted::{
+        self,
         Counted,
         Kind,
         DISABLED,
@@ -211,6 +212,7 @@ impl kms::DriverPlane for Layer {
         hw: &Hw<'_, Attacked>,
     ) {
         plane.counted.look();
+        counted::updated();
         if let Some(framebuffer) = new.framebuffer() {
             trap::with_framebuffer(trap::UPDATE, hw, framebuffer);
         }

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use sys::{Answer, write};
 use uapi::mode::*;
 use uapi::{
-    DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_BREAK, DISPLAY_TEST_COUNTS, DISPLAY_TEST_KEEP,
+    DISPLAY_TEST, DISPLAY_TEST_ATTACH, DISPLAY_TEST_BREAK, DISPLAY_TEST_COUNTS, DISPLAY_TEST_HOLD, DISPLAY_TEST_KEEP,
     DISPLAY_TEST_ON_FENCE, DISPLAY_TEST_PULL_ASLEEP, DISPLAY_TEST_REENTER, DISPLAY_TEST_TICK, DisplayTest,
 };
 
@@ -24,15 +24,19 @@ use crate::subjects::device::DrmFile;
 use crate::subjects::display::request::{Place, Request};
 use crate::subjects::display::{Display, Frame};
 use crate::subjects::guest::Guest;
-use crate::subjects::lifecycle::{Test, node};
+use crate::subjects::lifecycle::{self, Test, node};
 use crate::{holds, same, works};
 
 super::cases! {
     "display":
-    k1_encoder_is_one_that_reaches_the_crtc, k6_properties_are_those_of_the_class, k12_legacy_cursor_waits_for_its_frame, k18_flip_ends_at_the_interrupt, k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
-    k24_damage_is_clipped_to_the_picture,
-    k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed, k35_hotplug_that_a_client_notices_first_is_reported within 60, k35_hotplug_in_sleep_is_noticed_afterwards within 60, k37_scene_has_all_planes,
-    k37_unchanged_planes_are_not_prepared_again, k40_frame_in_a_hook_that_switches_vblanks_is_refused, k40_fences_callback_may_send_an_event,
+    k1_encoder_is_one_that_reaches_the_crtc, k6_properties_are_those_of_the_class, k12_legacy_cursor_waits_for_its_frame,
+    k15_planes_are_updated_before_their_crtc_is_on, k18_flip_ends_at_the_interrupt,
+    k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
+    k24_damage_is_clipped_to_the_picture, k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed,
+    k35_hotplug_that_a_client_notices_first_is_reported within 60,
+    k35_hotplug_in_sleep_is_noticed_afterwards within 60, k35_unbind_does_not_wait_for_another_devices_probe within 60,
+    k37_scene_has_all_planes, k37_unchanged_planes_are_not_prepared_again, k38_plane_that_must_cover_the_screen_does,
+    k40_frame_in_a_hook_that_switches_vblanks_is_refused, k40_fences_callback_may_send_an_event,
     k41_kept_scene_does_not_keep_the_device,
 }
 
@@ -60,7 +64,12 @@ impl<'a> Lit<'a> {
 
     /// Opens the device of the driver, which is loaded, and switches its display on.
     fn bound(test: Test<'a>) -> Outcome<Self> {
-        let node = node(NAME, "card").expect("the device has a primary node");
+        Self::of(test, NAME)
+    }
+
+    /// Opens a platform device that the driver is bound to, and switches its display on.
+    fn of(test: Test<'a>, device: &str) -> Outcome<Self> {
+        let node = node(device, "card").expect("the device has a primary node");
         let display = Display::adopt(works!(DrmFile::open(node)))?;
         let frame = display.frame(display.output().size())?;
         let lit = Self { test, display, frame };
@@ -181,6 +190,18 @@ fn k12_legacy_cursor_waits_for_its_frame(guest: &Guest) -> Outcome {
     while lit.call(DISPLAY_TEST_COUNTS, 0)?.alive > 2 {
         std::thread::yield_now();
     }
+    lit.end()
+}
+
+/// A CRTC that is switched on shows its planes at once, unless its driver wants them last.
+fn k15_planes_are_updated_before_their_crtc_is_on(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    same!(lit.finish_of_flip()?.dark, 1);
+    lit.commit(&Request::new().off(lit.display.output()))?;
+    lit.display.flipped()?;
+    let request = lit.display.lit(lit.display.output(), &lit.frame)?;
+    lit.commit(&request)?;
+    same!(lit.finish()?.dark, 2);
     lit.end()
 }
 
@@ -338,11 +359,65 @@ fn k35_hotplug_in_sleep_is_noticed_afterwards(guest: &Guest) -> Outcome {
     lit.removed()?.unload()
 }
 
+/// A client of another device of the module holds the locks that a probe of its connector waits for. The unbind of the
+/// first device does not wait for that client.
+fn k35_unbind_does_not_wait_for_another_devices_probe(guest: &Guest) -> Outcome {
+    const OTHER: &str = "lifecycle.1";
+    let test = Test::new(guest)?;
+    test.load(NAME)?;
+    works!(lifecycle::unbind(1));
+    works!(write(&format!("/sys/bus/platform/devices/{OTHER}/driver_override"), NAME));
+    works!(write(&format!("/sys/bus/platform/drivers/{NAME}/bind"), OTHER));
+    let lit = Lit::of(test, OTHER)?;
+    let next = lit.coloured(7)?;
+    lit.call(DISPLAY_TEST_HOLD, 1)?;
+    // The commit has all of the output in it, and so the lock that probes take.
+    let request = lit.display.lit(lit.display.output(), &next)?;
+    std::thread::scope(|scope| -> Outcome {
+        let committed = scope.spawn(|| lit.commit(&request));
+        while lit.call(DISPLAY_TEST_COUNTS, 0)?.held == 0 {
+            std::thread::yield_now();
+        }
+        lit.call(DISPLAY_TEST_ATTACH, 1)?;
+        works!(bus("unbind"));
+        same!(lit.call(DISPLAY_TEST_HOLD, 0)?.held, 1);
+        committed.join().expect("the client does not panic")
+    })?;
+    lit.finish()?;
+    lit.end()
+}
+
 /// Returns the file with the status of the driver's connector.
 fn status() -> Outcome<String> {
     let Some(node) = node(NAME, "card") else { return fail("the device has no primary node") };
     let card = node.file_name().expect("a node has a name").to_string_lossy().into_owned();
     Ok(format!("/sys/class/drm/{card}-Virtual-1/status"))
+}
+
+/// The primary plane of the driver must cover the screen. The cursor can be anywhere, also partly beyond the edges.
+fn k38_plane_that_must_cover_the_screen_does(guest: &Guest) -> Outcome {
+    let lit = Lit::new(guest)?;
+    let output = lit.display.output();
+    let (width, height) = lit.frame.size;
+    let test = |plane, fb, at, size| {
+        let show = Request::new().show(plane, output, fb, Place::at(at, size));
+        lit.display.commit(&show, ATOMIC_TEST_ONLY, 0)
+    };
+    let primary = |at, size| test(&output.primary, lit.frame.fb, at, size);
+    works!(primary((0, 0), (width, height)));
+    for (at, size) in [
+        ((1, 0), (width, height)),
+        ((0, -1), (width, height)),
+        ((0, 0), (width - 1, height)),
+        ((0, 0), (width, height - 1)),
+    ] {
+        same!(primary(at, size), Err(Errno::INVAL));
+    }
+    let plane = output.cursor.as_ref().expect("the display has a cursor plane");
+    let cursor = lit.display.frame_of((64, 64), ARGB8888)?;
+    works!(test(plane, cursor.fb, (-32, -32), (64, 64)));
+    works!(test(plane, cursor.fb, (10, 10), (32, 32)));
+    lit.end()
 }
 
 /// A flush sees all planes, also those that the commit does not name.

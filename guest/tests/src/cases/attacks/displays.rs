@@ -40,6 +40,7 @@ crate::cases::cases! {
     display_failed_commits_leave_nothing within 60, display_states_cannot_be_copied_at_unbind within 60,
     display_flush_waits_during_unbind within 60, display_hotplugs_during_unbind within 60,
     display_that_needs_its_primary_plane, display_random_edids within 90, display_reader_maps_during_unbind within 60,
+    display_whose_planes_come_last,
 }
 
 /// A hook, by its number and its name in the log.
@@ -344,6 +345,15 @@ fn display_that_needs_its_primary_plane(guest: &Guest) -> Outcome {
     lit.on()?;
     works!(display.file.remove_fb(lit.frame.fb));
     holds!(!display.is_on(output)?, "the CRTC is off");
+    lit.end()
+}
+
+/// A driver whose planes come last never updates one whose CRTC is off, not even when a CRTC is switched on (K15).
+fn display_whose_planes_come_last(guest: &Guest) -> Outcome {
+    let mut lit = Lit::new(guest)?;
+    lit.all()?;
+    works!(unbind());
+    lit.trace.wait_for("unplugged, enabled 2 times, disabled 2 times, 0 updates while off")?;
     lit.end()
 }
 
