@@ -97,7 +97,7 @@ impl<C: HardwareVblank> Source<C> for Hardware {
         by_hardware: true,
         enable: Some(enable_hardware::<C>),
         disable: Some(disable_hardware::<C>),
-        timestamp: None,
+        timestamp: Some(no_timestamp),
     };
 }
 
@@ -398,6 +398,21 @@ unsafe extern "C" fn timestamp<C: DriverCrtc>(
     // SAFETY: C passes a valid pointer (L20).
     unsafe { *time = clock.last };
     true
+}
+
+/// Returns that the hardware reports no times, so C takes that of the interrupt. It would do the same
+/// without this callback, but warns then if the messages of vblanks are switched on.
+///
+/// # Safety
+///
+/// Called only by C, as documented for the table that contains it (L20).
+unsafe extern "C" fn no_timestamp(
+    _crtc: *mut raw::drm_crtc,
+    _max_error: *mut c_int,
+    _time: *mut bindings::ktime_t,
+    _in_vblank_irq: bool,
+) -> bool {
+    false
 }
 
 /// Ends a frame. It is the timer's callback.

@@ -31,7 +31,7 @@ super::cases! {
     "display":
     k1_encoder_is_one_that_reaches_the_crtc, k6_properties_are_those_of_the_class, k12_legacy_cursor_waits_for_its_frame,
     k15_planes_are_updated_before_their_crtc_is_on, k18_flip_ends_at_the_interrupt,
-    k18_interrupt_is_on_while_frames_are_wanted, k20_hooks_reach_the_hardware_at_unbind,
+    k18_interrupt_is_on_while_frames_are_wanted, k18_messages_of_vblanks_are_no_warnings, k20_hooks_reach_the_hardware_at_unbind,
     k24_damage_is_clipped_to_the_picture, k30_scenes_are_dropped_in_flush, k35_hotplug_is_noticed,
     k35_hotplug_that_a_client_notices_first_is_reported within 60,
     k35_hotplug_in_sleep_is_noticed_afterwards within 60, k35_unbind_does_not_wait_for_another_devices_probe within 60,
@@ -230,6 +230,19 @@ fn k18_interrupt_is_on_while_frames_are_wanted(guest: &Guest) -> Outcome {
     let request = lit.display.lit(lit.display.output(), &lit.frame)?;
     lit.commit(&request)?;
     lit.finish()?;
+    lit.end()
+}
+
+/// C warns of a CRTC without timestamps when it arms an event and prints messages of vblanks.
+fn k18_messages_of_vblanks_are_no_warnings(guest: &Guest) -> Outcome {
+    const MESSAGES: &str = "/sys/module/drm/parameters/debug";
+    const VBLANK: &str = "0x20";
+    let lit = Lit::new(guest)?;
+    let before = fs::read_to_string(MESSAGES)?;
+    works!(write(MESSAGES, VBLANK));
+    let finished = lit.finish_of_flip();
+    works!(write(MESSAGES, before.trim()));
+    finished?;
     lit.end()
 }
 
