@@ -143,6 +143,19 @@ pub(super) const CLIENTS: &[Client] = &[
         ..BASE
     },
     Client {
+        name: "modetest_every_mode",
+        // It ends when its input ends, and reports a mode that is refused by words alone.
+        script: r#"m=$(connector)@$(crtc)
+            for mode in $(modetest -M $DRIVER -c | awk '$1 ~ /^#[0-9]+$/ { print $1 }'); do
+                said=$(modetest -M $DRIVER -s $m:$mode </dev/null 2>&1)
+                case $said in *ailed*) echo "$said"; exit 1;; *'setting mode'*) ;; *) echo "$said"; exit 1;; esac
+            done
+            echo "every mode was set, the last by $mode"; bars"#,
+        says: &["every mode was set, the last by #"],
+        shows: Some(|picture| picture.is_of_size(1024, 768).and(picture.has_bars(0..=0))),
+        ..BASE
+    },
+    Client {
         name: "modetest_flips",
         script: "bars -v",
         says: &["freq: "],
