@@ -53,11 +53,14 @@ pub(crate) const MEMORY: &[Call] = &[
     null("__kmalloc_node_noprof"),
     null("__kmalloc_node_track_caller_noprof"),
     null("kmem_cache_alloc_noprof"),
-    null("kmem_cache_alloc_node_noprof"),
+    OF_NODE,
     null("kmem_cache_alloc_lru_noprof"),
     null("pcpu_alloc_noprof"),
     null("__kvmalloc_node_noprof"),
 ];
+/// The allocator of slab objects of a NUMA node. `vmap()` calls it for each mapping, unless an area of an earlier one is
+/// at hand.
+pub(crate) const OF_NODE: Call = null("kmem_cache_alloc_node_noprof");
 /// The allocator of pages: every allocation of pages calls it. Slab, vmalloc and the page cache cope with a failure:
 /// they take fewer at a time, or use those they have.
 pub(crate) const PAGES: Call = null("__alloc_frozen_pages_noprof");
