@@ -259,8 +259,15 @@ impl<N: DriverConnector> Connector<N> {
         let connector = self.raw.get();
         // SAFETY: The connector is valid, and no lock is held (K35).
         unsafe {
+            let before = raw::drm_rust_connector_epoch(connector);
             let sent = raw::drm_connector_helper_hpd_irq_event(connector);
-            let changes = raw::drm_rust_connector_epoch(connector);
+            // C has sent a uevent for one change at least. A later one, which a client may have
+            // noticed meanwhile, is for the next call.
+            let changes = if sent {
+                before + 1
+            } else {
+                raw::drm_rust_connector_epoch(connector)
+            };
             if self.reported.swap(changes, Ordering::Relaxed) != changes && !sent {
                 raw::drm_kms_helper_connector_hotplug_event(connector);
             }
